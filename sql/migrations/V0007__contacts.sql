@@ -1,0 +1,34 @@
+-- Contacts: the people an organization deals with, whatever its trade calls them (customers, patients, leads).
+
+create table crm.contacts (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    id uuid not null,
+    first_name text not null,
+    last_name text not null,
+    email text,
+    phone text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint contacts_pkey primary key (tenant_id, id),
+    constraint contacts_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint contacts_first_name_length check (length(first_name) between 1 and 100),
+    constraint contacts_last_name_length check (length(last_name) between 1 and 100),
+    constraint contacts_email_lower_case check (email = lower(email) and length(email) between 3 and 254),
+    constraint contacts_phone_length check (length(phone) between 1 and 50)
+);
+
+comment on table crm.contacts is 'A person the organization deals with. Two contacts may carry the same e-mail address: families share one.';
+comment on column crm.contacts.tenant_id is 'The organization. Filled from the context; the server has no right to write it.';
+comment on column crm.contacts.id is 'UUIDv7, so that the order of ids is the order of creation.';
+comment on column crm.contacts.first_name is 'Given name, 1 to 100 characters.';
+comment on column crm.contacts.last_name is 'Family name, 1 to 100 characters.';
+comment on column crm.contacts.email is 'E-mail address, lower case; null where not known.';
+comment on column crm.contacts.phone is 'Telephone number as the person writes it, at most 50 characters; null where not known.';
+comment on column crm.contacts.created_at is 'When the contact was created.';
+comment on column crm.contacts.updated_at is 'When the row last changed.';
+
+call app.build_wall('crm.contacts', reads => 'viewer', inserts => 'staff', updates => 'staff', deletes => 'manager');
+
+grant select, delete on crm.contacts to appointd_api;
+grant insert (id, first_name, last_name, email, phone) on crm.contacts to appointd_api;
+grant update (first_name, last_name, email, phone, updated_at) on crm.contacts to appointd_api;

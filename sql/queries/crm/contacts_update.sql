@@ -1,0 +1,10 @@
+-- $1 tenant_id, $2 id, $3 first name, $4 last name (null leaves them), $5 whether to set $6 email, $7 whether to set $8 phone
+update crm.contacts
+set
+    first_name = coalesce($3, first_name),
+    last_name = coalesce($4, last_name),
+    email = case when $5 then $6 else email end,
+    phone = case when $7 then $8 else phone end,
+    updated_at = now()
+where tenant_id = $1 and id = $2
+returning id, first_name, last_name, email, phone, created_at, updated_at

@@ -1,0 +1,3 @@
+-- no parameters; the newest migration this database has
+select max(version) as version
+from app.migrations

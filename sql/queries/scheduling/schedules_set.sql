@@ -1,0 +1,6 @@
+-- $1 provider id, $2 time zone; locks the row, so that of two replacements at once one waits for the other
+insert into scheduling.schedules (provider_id, time_zone)
+values ($1, $2)
+on conflict (tenant_id, provider_id) do update
+set time_zone = excluded.time_zone, updated_at = excluded.updated_at
+returning provider_id

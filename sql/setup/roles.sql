@@ -1,0 +1,45 @@
+-- The roles of appointd. Run once per PostgreSQL cluster, as a superuser:
+--
+--   psql -f sql/setup/roles.sql
+--
+-- Running it again changes nothing. Passwords are yours to set (alter role … password …); none is set here.
+--
+--   appointd_owner    owns every object and runs the migrations; the server never connects as this role
+--   appointd_api      the server; a member of nothing, no DDL, subject to every policy
+--   appointd_gate     owns the few functions that must look before a tenant is known (sign-in, registration);
+--                     nobody connects as this role, and it has policies of its own instead of BYPASSRLS
+--   appointd_auditor  reads the catalogs to check the policies; has no right on any table of appointd
+
+do $$
+declare
+    role_name text;
+begin
+    foreach role_name in array array['appointd_owner', 'appointd_api', 'appointd_gate', 'appointd_auditor'] loop
+        if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
+            execute format('create role %I login', role_name);
+        end if;
+        execute format(
+            'alter role %I with login nosuperuser nocreatedb nocreaterole noreplication nobypassrls noinherit',
+            role_name
+        );
+    end loop;
+end
+$$;
+
+-- The owner hands functions over to the gate (alter function … owner to), which takes membership. It does not inherit:
+-- the gate's policies never apply to what the owner itself does.
+grant appointd_gate to appointd_owner;
+
+-- A migration that would meet a policy fails instead of silently changing no rows.
+alter role appointd_owner set row_security = off;
+
+-- Every name in our SQL carries its schema; nothing is ever looked up in a schema somebody else can write to.
+alter role appointd_api set search_path = pg_catalog, pg_temp;
+
+-- A net under the server's own deadline (10 s): no statement and no forgotten transaction holds a row for long.
+alter role appointd_api set statement_timeout = '8s';
+alter role appointd_api set lock_timeout = '4s';
+alter role appointd_api set idle_in_transaction_session_timeout = '15s';
+
+-- Every statement is short; compiling one would cost more than running it.
+alter role appointd_api set jit = off;

@@ -1,0 +1,238 @@
+//! The commands.
+
+use std::{
+    error::Error,
+    io::{self, IsTerminal as _},
+    net::TcpListener,
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::{Args, Parser, Subcommand};
+use tracing::Level;
+
+use crate::{
+    api,
+    config::{self, DEFAULT_LISTEN, Given, LogFormat, Mistakes, Settings},
+    db::{Db, migrate},
+    dev,
+    http::token::Tokens,
+    identity::passwords::{Passwords, Policy},
+    server::{Parts, Server},
+    sql,
+};
+
+/// Appointments for many businesses in one PostgreSQL, each behind a wall the database keeps.
+///
+/// To try it: `appointd dev`. To run it: have a superuser run sql/setup/roles.sql and sql/setup/database.sql, then
+/// `appointd migrate`, then `appointd serve`.
+#[derive(Parser)]
+#[command(name = "appointd", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring up a whole system to try things on: a private PostgreSQL, demo data, a server
+    ///
+    /// Everything it makes is in one folder. A second start keeps the data. Never for production: its sign-ins are known
+    /// to everybody.
+    Dev(DevArgs),
+    /// Serve, in production
+    ///
+    /// Refuses to start with a weak secret, as a superuser, or on a database that is not migrated or not protected.
+    /// Stops at Ctrl-C or SIGTERM, when the requests under way have ended.
+    Serve(ServeArgs),
+    /// Bring a database up to date
+    ///
+    /// Applies the migrations it lacks, each in a transaction. Running it again changes nothing.
+    Migrate(MigrateArgs),
+    /// Print the OpenAPI description of the API
+    ///
+    /// The same text as openapi/openapi.json. Needs no database.
+    Openapi,
+}
+
+#[derive(Args)]
+struct DevArgs {
+    /// The folder everything is kept in
+    #[arg(long, default_value = ".appointd", value_name = "FOLDER")]
+    data_dir: PathBuf,
+    /// Address and port to listen on; port 0 for any free one
+    #[arg(long, default_value = DEFAULT_LISTEN, value_name = "ADDRESS")]
+    listen: std::net::SocketAddr,
+    /// Throw the data away first
+    #[arg(long)]
+    reset: bool,
+}
+
+#[derive(Args)]
+struct ServeArgs {
+    /// URL of the database, as the role appointd_api. Required
+    #[arg(long, env = "APPOINTD_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// What access tokens are signed with: at least 32 random bytes. Required; better in the environment than as a flag,
+    /// where everybody on the machine can read it
+    #[arg(long, env = "APPOINTD_TOKEN_SECRET", hide_env_values = true, value_name = "SECRET")]
+    token_secret: Option<String>,
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "APPOINTD_LISTEN", value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Threads that serve requests [default: one for each core]
+    #[arg(long, env = "APPOINTD_THREADS", value_name = "NUMBER")]
+    threads: Option<String>,
+    /// Connections to the database, shared out among the threads [default: 16]
+    #[arg(long, env = "APPOINTD_CONNECTIONS", value_name = "NUMBER")]
+    connections: Option<String>,
+    /// The least important messages to log: error, warn, info, debug or trace [default: info]
+    #[arg(long, env = "APPOINTD_LOG", value_name = "LEVEL")]
+    log: Option<String>,
+    /// How to log: json, or text for people [default: json]
+    #[arg(long, env = "APPOINTD_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+#[derive(Args)]
+struct MigrateArgs {
+    /// URL of the database, as the role appointd_owner. Required
+    #[arg(long, env = "APPOINTD_OWNER_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<String>,
+}
+
+/// Runs the command of this process.
+pub fn run() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Dev(args) => start_dev(args),
+        Command::Serve(args) => serve(args),
+        Command::Migrate(args) => run_migrations(args),
+        Command::Openapi => {
+            print!("{}", api::description());
+            Ok(())
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("appointd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_dev(args: DevArgs) -> Result<(), Box<dyn Error>> {
+    log_to_stderr(Level::INFO, LogFormat::Text);
+    block_on(dev::run(dev::Options { data_dir: args.data_dir, listen: args.listen, reset: args.reset }))
+}
+
+fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
+    let settings = Settings::new(Given {
+        database_url: args.database_url,
+        token_secret: args.token_secret,
+        listen: args.listen,
+        threads: args.threads,
+        connections: args.connections,
+        log_level: args.log,
+        log_format: args.log_format,
+    })
+    .map_err(list)?;
+    log_to_stderr(settings.log_level, settings.log_format);
+    block_on(async {
+        check(&Db::new(&settings.database, 1)).await?;
+        let listener = TcpListener::bind(settings.listen)
+            .map_err(|error| format!("cannot listen on {}: {error}", settings.listen))?;
+        let server = Server::start(
+            Parts {
+                database: settings.database,
+                tokens: Arc::new(Tokens::new(&settings.token_secret)),
+                passwords: Arc::new(Passwords::new(Policy::Strict)),
+                threads: settings.threads,
+                connections: settings.connections,
+            },
+            listener,
+        )?;
+        tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
+        dev::stop_signal().await?;
+        tracing::info!("stopping");
+        tokio::task::spawn_blocking(move || server.stop()).await?;
+        Ok(())
+    })
+}
+
+/// What a server must not be started on.
+async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
+    let row = db.gate(sql!("operations/server_check.sql"), &[]).await?;
+    let (above_policies, member_of_others, migrated_ever): (bool, bool, bool) =
+        (row.get(0), row.get(1), row.get(2));
+    let unprotected: Vec<String> = row.get(3);
+    let mut mistakes = Vec::new();
+    if above_policies {
+        mistakes.push(
+            "the role is a superuser or has BYPASSRLS, so no policy would hold it; connect as appointd_api"
+                .to_owned(),
+        );
+    } else if member_of_others {
+        mistakes.push(
+            "the role is a member of other roles, whose rights it could take; connect as appointd_api"
+                .to_owned(),
+        );
+    }
+    if !migrated_ever {
+        mistakes.push("the database was never migrated; run `appointd migrate`".to_owned());
+    } else if !above_policies && !member_of_others {
+        let row = db.gate(sql!("operations/migrations_last.sql"), &[]).await?;
+        if row.get::<_, Option<i32>>(0) < Some(migrate::newest()) {
+            mistakes.push("the database lacks migrations of this version; run `appointd migrate`".to_owned());
+        }
+    }
+    if !unprotected.is_empty() {
+        mistakes.push(format!(
+            "tables without forced row-level security or without a policy: {}",
+            unprotected.join(", ")
+        ));
+    }
+    if mistakes.is_empty() { Ok(()) } else { Err(list(Mistakes(mistakes)))? }
+}
+
+fn run_migrations(args: MigrateArgs) -> Result<(), Box<dyn Error>> {
+    let mut mistakes = Vec::new();
+    let url =
+        config::database_url("APPOINTD_OWNER_DATABASE_URL", args.database_url.as_deref(), &mut mistakes);
+    let Some(url) = url else {
+        return Err(list(Mistakes(mistakes)))?;
+    };
+    block_on(async {
+        let applied = migrate::run(&url).await?;
+        for migration in &applied {
+            println!("applied {migration}");
+        }
+        println!("the database is up to date ({} applied)", applied.len());
+        Ok(())
+    })
+}
+
+fn list(mistakes: Mistakes) -> String {
+    match mistakes.0.as_slice() {
+        [one] => one.clone(),
+        several => format!("several things are wrong:\n  - {}", several.join("\n  - ")),
+    }
+}
+
+fn block_on(task: impl Future<Output = Result<(), Box<dyn Error>>>) -> Result<(), Box<dyn Error>> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(task)
+}
+
+fn log_to_stderr(level: Level, format: LogFormat) {
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
+    match format {
+        LogFormat::Json => {
+            builder.json().flatten_event(true).with_current_span(true).with_span_list(false).init()
+        }
+        LogFormat::Text => builder.with_target(false).init(),
+    }
+}

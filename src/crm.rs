@@ -1,0 +1,3 @@
+//! The people an organization deals with.
+
+pub mod contacts;

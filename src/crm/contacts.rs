@@ -1,0 +1,238 @@
+//! Contacts: customers, patients, leads.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Path, Query},
+    types::{Example, MaybeUndefined},
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::{Row, types::ToSql};
+use uuid::Uuid;
+
+use crate::{
+    db::{self, Db, Sql, Tx},
+    http::{
+        Tag,
+        caller::{Manager, Member, Staff, Viewer},
+        json::{Created, Json, NoContent, present},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
+        text::{EmailAddress, Text},
+    },
+    sql,
+};
+
+/// A person the organization deals with.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Contact {
+    pub id: Uuid,
+    pub first_name: String,
+    pub last_name: String,
+    /// In lower case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// As the person writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<Row> for Contact {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.get(0),
+            first_name: row.get(1),
+            last_name: row.get(2),
+            email: row.get(3),
+            phone: row.get(4),
+            created_at: row.get(5),
+            updated_at: row.get(6),
+        }
+    }
+}
+
+/// A contact to create.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewContact {
+    pub first_name: Text<1, 100>,
+    pub last_name: Text<1, 100>,
+    #[serde(default)]
+    pub email: Option<EmailAddress>,
+    /// As the person writes it.
+    #[serde(default)]
+    pub phone: Option<Text<1, 50>>,
+}
+
+impl Example for NewContact {
+    fn example() -> Self {
+        serde_json::from_value(serde_json::json!({
+            "first_name": "Grace",
+            "last_name": "Hopper",
+            "email": "grace@example.com",
+            "phone": "+1 555 0100",
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+/// What is to change about a contact. What is left out stays; null takes e-mail address or telephone number away.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct ContactChanges {
+    #[serde(default, deserialize_with = "present")]
+    pub first_name: Option<Text<1, 100>>,
+    #[serde(default, deserialize_with = "present")]
+    pub last_name: Option<Text<1, 100>>,
+    #[serde(default)]
+    #[oai(nullable)]
+    pub email: MaybeUndefined<EmailAddress>,
+    /// As the person writes it.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub phone: MaybeUndefined<Text<1, 50>>,
+}
+
+impl Example for ContactChanges {
+    fn example() -> Self {
+        Self {
+            first_name: None,
+            last_name: Text::parse("Murray Hopper").ok(),
+            email: MaybeUndefined::Undefined,
+            phone: MaybeUndefined::Null,
+        }
+    }
+}
+
+pub struct ContactsApi(pub Db);
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Crm")]
+impl ContactsApi {
+    /// List contacts
+    ///
+    /// In the order in which they were created.
+    #[oai(path = "/contacts", method = "get", operation_id = "list_contacts")]
+    async fn list(
+        &self,
+        caller: Member<Viewer>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<Contact>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let rows =
+            self.0.all(&caller, sql!("crm/contacts_list.sql"), &[&after, &i64::from(size + 1)]).await?;
+        let contacts = rows.into_iter().map(Contact::from).collect();
+        Ok(Json(Page::new(contacts, size, |last| Cursor::id(last.id))))
+    }
+
+    /// Create a contact
+    #[oai(path = "/contacts", method = "post", operation_id = "create_contact")]
+    async fn create(
+        &self,
+        caller: Member<Staff>,
+        body: Json<NewContact>,
+    ) -> Result<Created<Contact>, Refused<Creating>> {
+        let insert = Insert::new(&body.0);
+        let row = self.0.one(&caller, INSERT, &insert.params()).await?;
+        let contact = Contact::from(row);
+        Ok(Created { location: format!("/api/v1/contacts/{}", contact.id), body: contact })
+    }
+
+    /// Get a contact
+    #[oai(path = "/contacts/:contact_id", method = "get", operation_id = "get_contact")]
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        contact_id: Path<Uuid>,
+    ) -> Result<Json<Contact>, Refused<Reading>> {
+        let row = self.0.optional(&caller, sql!("crm/contacts_get.sql"), &[&contact_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Change a contact
+    #[oai(path = "/contacts/:contact_id", method = "patch", operation_id = "update_contact")]
+    async fn update(
+        &self,
+        caller: Member<Staff>,
+        contact_id: Path<Uuid>,
+        body: Json<ContactChanges>,
+    ) -> Result<Json<Contact>, Refused<Changing>> {
+        let changes = body.0;
+        let row = self
+            .0
+            .optional(
+                &caller,
+                sql!("crm/contacts_update.sql"),
+                &[
+                    &contact_id.0,
+                    &changes.first_name.as_deref(),
+                    &changes.last_name.as_deref(),
+                    &!changes.email.is_undefined(),
+                    &changes.email.value().map(|email| &**email),
+                    &!changes.phone.is_undefined(),
+                    &changes.phone.value().map(|phone| &**phone),
+                ],
+            )
+            .await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Delete a contact
+    ///
+    /// 409 `contact_in_use` where the contact has appointments.
+    #[oai(path = "/contacts/:contact_id", method = "delete", operation_id = "delete_contact")]
+    async fn delete(
+        &self,
+        caller: Member<Manager>,
+        contact_id: Path<Uuid>,
+    ) -> Result<NoContent, Refused<Deleting>> {
+        self.0
+            .optional(&caller, sql!("crm/contacts_delete.sql"), &[&contact_id.0])
+            .await
+            .on_constraint("appointments_contact_fkey", || {
+                Problem::conflict("contact_in_use", "The contact has appointments and cannot be deleted.")
+            })?
+            .ok_or_else(Problem::not_found)?;
+        Ok(NoContent)
+    }
+}
+
+/// Creates a contact in a transaction of somebody else's.
+pub async fn create(tx: &mut Tx, new: &NewContact) -> Result<Contact, db::Error> {
+    Ok(tx.one(INSERT, &Insert::new(new).params()).await?.into())
+}
+
+const INSERT: Sql = sql!("crm/contacts_create.sql");
+
+/// The parameters of [`INSERT`].
+struct Insert<'a> {
+    id: Uuid,
+    first_name: &'a str,
+    last_name: &'a str,
+    email: Option<&'a str>,
+    phone: Option<&'a str>,
+}
+
+impl<'a> Insert<'a> {
+    fn new(new: &'a NewContact) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            first_name: &new.first_name,
+            last_name: &new.last_name,
+            email: new.email.as_deref(),
+            phone: new.phone.as_deref(),
+        }
+    }
+
+    fn params(&self) -> [&(dyn ToSql + Sync); 5] {
+        [&self.id, &self.first_name, &self.last_name, &self.email, &self.phone]
+    }
+}

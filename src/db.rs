@@ -1,0 +1,12 @@
+//! The only code that speaks to PostgreSQL. Reading order: [`sql`] (what may be sent), [`tx`] (the wall's door),
+//! [`error`] (what comes back), then running it: [`migrate`], [`cluster`]. Imports nothing else of ours.
+
+pub mod cluster;
+mod error;
+pub mod migrate;
+mod sql;
+mod tx;
+
+pub use error::Error;
+pub use sql::Sql;
+pub use tx::{Context, Db, Tx};

@@ -1,0 +1,72 @@
+use tokio_postgres::error::SqlState;
+
+/// Why the database did not do it. Carries no value and no text of PostgreSQL's: those may quote rows.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the account is not, or no longer, an active member of the organization")]
+    NotAMember,
+    #[error("the member's role is too low")]
+    RoleTooLow,
+    #[error("constraint {0} refused")]
+    Constraint(String),
+    #[error("text PostgreSQL cannot store")]
+    Unstorable,
+    #[error("another transaction got in the way")]
+    Conflict,
+    #[error("the statement or a lock it needed took too long")]
+    Timeout,
+    #[error("the database cannot be reached")]
+    Unavailable,
+    #[error("the transaction failed earlier and cannot be committed")]
+    Failed,
+    #[error("a prepared statement is out of date")]
+    OutOfDate,
+    #[error("{statement} failed with SQLSTATE {sqlstate}")]
+    Other { statement: &'static str, sqlstate: String },
+}
+
+impl Error {
+    /// Whether the same transaction, run again, may well succeed.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Conflict | Self::OutOfDate)
+    }
+
+    /// Reads SQLSTATE and constraint name, and forgets the rest.
+    pub(super) fn from_postgres(statement: &'static str, error: &tokio_postgres::Error) -> Self {
+        let Some(refusal) = error.as_db_error() else {
+            return if error.is_closed() || error.to_string().contains("connect") {
+                Self::Unavailable
+            } else {
+                Self::Other { statement, sqlstate: format!("none ({error})") }
+            };
+        };
+        match refusal.code() {
+            code if code.code() == "AP401" => Self::NotAMember,
+            code if code.code() == "AP403" => Self::RoleTooLow,
+            &SqlState::FOREIGN_KEY_VIOLATION
+            | &SqlState::UNIQUE_VIOLATION
+            | &SqlState::EXCLUSION_VIOLATION
+            | &SqlState::CHECK_VIOLATION => Self::Constraint(constraint_name(refusal)),
+            &SqlState::CHARACTER_NOT_IN_REPERTOIRE | &SqlState::UNTRANSLATABLE_CHARACTER => Self::Unstorable,
+            &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE => Self::Conflict,
+            &SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE => Self::Timeout,
+            &SqlState::FEATURE_NOT_SUPPORTED => Self::OutOfDate,
+            // Class 08: connection; 57P: the server goes down or comes up; 53: out of connections or memory.
+            code if ["08", "57P", "53"].iter().any(|class| code.code().starts_with(class)) => {
+                Self::Unavailable
+            }
+            code => Self::Other { statement, sqlstate: code.code().to_owned() },
+        }
+    }
+}
+
+/// A Citus worker reports the constraint of a shard: our name and a number, and only inside the message.
+fn constraint_name(refusal: &tokio_postgres::error::DbError) -> String {
+    let reported = refusal.constraint().or_else(|| refusal.message().rsplit('"').nth(1)).unwrap_or_default();
+    match reported.rsplit_once('_') {
+        Some((name, shard)) if !shard.is_empty() && shard.bytes().all(|b| b.is_ascii_digit()) => {
+            name.to_owned()
+        }
+        _ => reported.to_owned(),
+    }
+}

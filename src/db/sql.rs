@@ -1,0 +1,53 @@
+/// A statement the server may send. Made by [`sql!`](crate::sql) alone, from a file below `sql/queries`: that every
+/// statement is a file a DBA can read holds at compile time.
+#[derive(Clone, Copy, Debug)]
+pub struct Sql {
+    pub(super) name: &'static str,
+    pub(super) text: &'static str,
+    pub(super) binds_tenant: bool,
+}
+
+impl Sql {
+    #[doc(hidden)]
+    pub const fn from_file(name: &'static str, text: &'static str) -> Self {
+        Self { name, text, binds_tenant: starts_with(text, "-- $1 tenant_id") }
+    }
+
+    /// The file, relative to `sql/queries`.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether the file's first line says that `$1` is the tenant. [`Tx`](super::Tx) binds it; a handler never does.
+    pub const fn binds_tenant(&self) -> bool {
+        self.binds_tenant
+    }
+}
+
+const fn starts_with(text: &str, prefix: &str) -> bool {
+    let (text, prefix) = (text.as_bytes(), prefix.as_bytes());
+    if text.len() < prefix.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < prefix.len() {
+        if text[at] != prefix[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// The statement in `sql/queries/<file>`, read at compile time.
+#[macro_export]
+macro_rules! sql {
+    ($file:literal) => {
+        const {
+            $crate::db::Sql::from_file(
+                $file,
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/queries/", $file)),
+            )
+        }
+    };
+}

@@ -1,0 +1,333 @@
+//! The wall's door. The pool is private to this file, and every way through it either enters a tenant first or can
+//! reach no tenant's rows. To believe that no request sees another tenant, read this file and `sql/migrations`.
+//!
+//! * Nothing is sent before the first statement; `BEGIN`, `app.enter` and the statement then travel together. An
+//!   operation of one statement sends its `COMMIT` in the same train.
+//! * The order on the wire is the order in which the futures are first polled; [`join4`] polls its arguments in order.
+//! * If entering fails the statement behind it fails too, and the policies would have shown it nothing anyway.
+//! * Whoever drops a transaction (an error, a panic, a client that went away) has it cancelled and rolled back before
+//!   the connection goes back to the pool.
+
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
+};
+use futures_util::future::{OptionFuture, join4};
+use tokio_postgres::{
+    Config, NoTls, Row, Statement,
+    types::{ToSql, Type},
+};
+use uuid::Uuid;
+
+use super::{Error, Sql};
+
+/// Parameters of a statement.
+pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// Who asks, for which tenant, and the lowest role the operation asks of them: the arguments of `app.enter`.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    pub tenant: Uuid,
+    pub account: Uuid,
+    pub needs: &'static str,
+}
+
+/// Access to the database as `appointd_api`.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool,
+}
+
+/// How long a request waits for a free connection before it is told to come back.
+const CHECKOUT: Duration = Duration::from_secs(3);
+/// How long cleaning up after a dropped transaction may take before its connection is closed instead.
+const CLEAN_UP: Duration = Duration::from_secs(2);
+
+const ENTER: Sql = crate::sql!("app/enter.sql");
+
+impl Db {
+    /// A pool of at most `connections`, opened when needed. Connections belong to the runtime that opened them.
+    pub fn new(url: &Config, connections: usize) -> Self {
+        let manager = Manager::from_config(
+            url.clone(),
+            NoTls,
+            ManagerConfig {
+                // What is left to clean is cleaned in `Guard`, before a connection comes back here.
+                recycling_method: RecyclingMethod::Fast,
+            },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(connections)
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts { wait: Some(CHECKOUT), create: Some(CHECKOUT), recycle: Some(CHECKOUT) })
+            .post_create(Hook::async_fn(|client, _| {
+                Box::pin(async move {
+                    client
+                        .prepare_typed_cached(ENTER.text, &[Type::UUID, Type::UUID, Type::TEXT])
+                        .await
+                        .map(drop)
+                        .map_err(HookError::Backend)
+                })
+            }))
+            .build()
+            .expect("a runtime is given, which is all a pool with timeouts needs");
+        Self { pool }
+    }
+
+    /// A transaction of several statements. Sends nothing yet.
+    pub fn begin(&self, context: impl Into<Context>) -> Tx {
+        Tx { pool: self.pool.clone(), context: context.into(), guard: None, failed: false }
+    }
+
+    /// One statement and its commit, in one train. All rows.
+    pub async fn all(
+        &self,
+        context: impl Into<Context>,
+        sql: Sql,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, Error> {
+        let context = context.into();
+        self.alone(Some(&context), sql, params).await
+    }
+
+    /// Like [`all`](Self::all), where there is one row or none.
+    pub async fn optional(
+        &self,
+        context: impl Into<Context>,
+        sql: Sql,
+        params: Params<'_>,
+    ) -> Result<Option<Row>, Error> {
+        Ok(self.all(context, sql, params).await?.pop())
+    }
+
+    /// Like [`all`](Self::all), where there is one row.
+    pub async fn one(&self, context: impl Into<Context>, sql: Sql, params: Params<'_>) -> Result<Row, Error> {
+        expect_row(sql, self.optional(context, sql, params).await?)
+    }
+
+    /// One statement without a tenant: the calls of functions that look before a tenant is known, and health checks.
+    /// No policy lets such a transaction see a row of any tenant.
+    pub async fn gate(&self, sql: Sql, params: Params<'_>) -> Result<Row, Error> {
+        expect_row(sql, self.alone(None, sql, params).await?.pop())
+    }
+
+    /// Runs a statement alone; a second time where another transaction got in the way of the first.
+    async fn alone(
+        &self,
+        context: Option<&Context>,
+        sql: Sql,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, Error> {
+        let mut retried = false;
+        loop {
+            let mut guard = Guard::check_out(&self.pool).await?;
+            let result = guard.train(true, context, sql, context, params, true).await;
+            match result {
+                Err(error) if error.is_transient() && !retried => retried = true,
+                result => return result,
+            }
+        }
+    }
+}
+
+/// A transaction that has entered, or is about to enter, a tenant.
+pub struct Tx {
+    pool: Pool,
+    context: Context,
+    guard: Option<Guard>,
+    failed: bool,
+}
+
+impl Tx {
+    /// All rows.
+    pub async fn all(&mut self, sql: Sql, params: Params<'_>) -> Result<Vec<Row>, Error> {
+        self.run(sql, params, false).await
+    }
+
+    /// One row or none.
+    pub async fn optional(&mut self, sql: Sql, params: Params<'_>) -> Result<Option<Row>, Error> {
+        Ok(self.all(sql, params).await?.pop())
+    }
+
+    /// One row.
+    pub async fn one(&mut self, sql: Sql, params: Params<'_>) -> Result<Row, Error> {
+        expect_row(sql, self.optional(sql, params).await?)
+    }
+
+    /// The last statement, one row or none, with the commit behind it in the same train. Whatever the rows, what was
+    /// done is kept.
+    pub async fn commit_with(mut self, sql: Sql, params: Params<'_>) -> Result<Option<Row>, Error> {
+        Ok(self.run(sql, params, true).await?.pop())
+    }
+
+    /// Keeps what was done. Refused after a failed statement, where PostgreSQL would roll back and call it success.
+    pub async fn commit(mut self) -> Result<(), Error> {
+        if self.failed {
+            return Err(Error::Failed);
+        }
+        match self.guard.as_mut() {
+            Some(guard) => guard.commit().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn run(&mut self, sql: Sql, params: Params<'_>, commit: bool) -> Result<Vec<Row>, Error> {
+        if self.failed {
+            return Err(Error::Failed);
+        }
+        let begin = self.guard.is_none();
+        let guard = match &mut self.guard {
+            Some(guard) => guard,
+            None => self.guard.insert(Guard::check_out(&self.pool).await?),
+        };
+        let enter = begin.then_some(&self.context);
+        let result = guard.train(begin, enter, sql, Some(&self.context), params, commit).await;
+        self.failed = result.is_err();
+        result
+    }
+}
+
+/// A connection, and what has to happen to it before somebody else may have it.
+struct Guard {
+    client: Option<Object>,
+    /// A transaction is open, or may be.
+    open: bool,
+    /// A statement is running, or may be.
+    running: bool,
+}
+
+impl Guard {
+    async fn check_out(pool: &Pool) -> Result<Self, Error> {
+        let client = pool.get().await.map_err(|error| match error {
+            deadpool_postgres::PoolError::Backend(error)
+            | deadpool_postgres::PoolError::PostCreateHook(HookError::Backend(error)) => {
+                Error::from_postgres("connecting", &error)
+            }
+            _ => Error::Unavailable,
+        })?;
+        Ok(Self { client: Some(client), open: false, running: false })
+    }
+
+    /// `BEGIN`, `app.enter`, the statement and `COMMIT`, as far as asked for, in one flight.
+    async fn train(
+        &mut self,
+        begin: bool,
+        enter: Option<&Context>,
+        sql: Sql,
+        context: Option<&Context>,
+        params: Params<'_>,
+        commit: bool,
+    ) -> Result<Vec<Row>, Error> {
+        let client = self.client.as_ref().expect("a guard holds its connection until it is dropped");
+        let failed = |error| Error::from_postgres(sql.name, &error);
+        let statement = client.prepare_cached(sql.text).await.map_err(failed)?;
+        let enter_statement = match enter {
+            Some(_) => Some(
+                client
+                    .prepare_typed_cached(ENTER.text, &[Type::UUID, Type::UUID, Type::TEXT])
+                    .await
+                    .map_err(failed)?,
+            ),
+            None => None,
+        };
+        let bound: Vec<&(dyn ToSql + Sync)>;
+        let params = match context {
+            Some(context) if sql.binds_tenant => {
+                bound = std::iter::once(&context.tenant as &(dyn ToSql + Sync))
+                    .chain(params.iter().copied())
+                    .collect();
+                &bound[..]
+            }
+            _ => params,
+        };
+        let entering = enter
+            .zip(enter_statement.as_ref())
+            .map(|(context, statement)| enter_tenant(client, statement, context));
+
+        self.open = true;
+        self.running = true;
+        let (begun, entered, rows, committed) = join4(
+            OptionFuture::from(begin.then(|| client.batch_execute("begin"))),
+            OptionFuture::from(entering),
+            client.query(&statement, params),
+            OptionFuture::from(commit.then(|| client.batch_execute("commit"))),
+        )
+        .await;
+        self.running = false;
+
+        let ended = committed.is_some();
+        let outcome = begun.unwrap_or(Ok(())).and(entered.unwrap_or(Ok(()))).and(rows);
+        let outcome = match committed {
+            Some(Err(error)) if outcome.is_ok() => Err(error),
+            _ => outcome,
+        };
+        // A commit behind a failed statement has rolled back. Only one that itself failed leaves a doubt.
+        self.open = !ended || client.is_closed();
+        let outcome = outcome.map_err(|error| Error::from_postgres(sql.name, &error));
+        if let Err(Error::OutOfDate) = outcome {
+            client.statement_cache.clear();
+        }
+        outcome
+    }
+
+    async fn commit(&mut self) -> Result<(), Error> {
+        let client = self.client.as_ref().expect("a guard holds its connection until it is dropped");
+        self.running = true;
+        let result = client.batch_execute("commit").await;
+        self.running = false;
+        self.open = result.is_err();
+        result.map_err(|error| Error::from_postgres("commit", &error))
+    }
+}
+
+async fn enter_tenant(
+    client: &Object,
+    statement: &Statement,
+    context: &Context,
+) -> Result<(), tokio_postgres::Error> {
+    client.query(statement, &[&context.tenant, &context.account, &context.needs]).await.map(drop)
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some(client) = self.client.take() else {
+            return;
+        };
+        if !self.open || client.is_closed() {
+            return;
+        }
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => {
+                runtime.spawn(clean_up(client, self.running));
+            }
+            // The process ends; closing the connection ends the transaction.
+            Err(_) => drop(Object::take(client)),
+        }
+    }
+}
+
+/// Ends what a dropped transaction left behind. A connection that cannot be cleaned in time is closed.
+async fn clean_up(client: Object, running: bool) {
+    let clean = async {
+        if running {
+            client.cancel_token().cancel_query(NoTls).await?;
+        }
+        client.batch_execute("rollback").await?;
+        if running {
+            // A cancellation that arrives late hits this, and not the statement of the next request.
+            client.batch_execute("").await?;
+        }
+        Ok::<_, tokio_postgres::Error>(())
+    };
+    if !matches!(tokio::time::timeout(CLEAN_UP, clean).await, Ok(Ok(()))) {
+        drop(Object::take(client));
+    }
+}
+
+fn expect_row(sql: Sql, row: Option<Row>) -> Result<Row, Error> {
+    row.ok_or_else(|| Error::Other {
+        statement: sql.name,
+        sqlstate: "none (no row where one was due)".to_owned(),
+    })
+}

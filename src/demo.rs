@@ -1,0 +1,241 @@
+//! The data `appointd dev` starts with: three organizations of different trades in different time zones. Made by the
+//! functions that serve requests, so whatever a request could not do is not in it.
+
+use chrono::{DateTime, Days, TimeDelta, Utc};
+use serde_json::json;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::{
+    crm::contacts::NewContact,
+    db::{Context, Db},
+    http::{problem::Failure, problem::Problem, text::Instant},
+    identity::{
+        accounts::{self, Registration},
+        passwords,
+    },
+    scheduling::{
+        appointments::{self, NewAppointment},
+        availability,
+        providers::{self, NewProvider},
+        schedules::{self, Schedule},
+        services::{self, NewService},
+    },
+    sql,
+};
+
+/// An organization and how to get into it.
+pub struct Demo {
+    pub organization: &'static str,
+    slug: &'static str,
+    pub trade: &'static str,
+    pub time_zone: &'static str,
+    /// E-mail address, password, name, role. The first is the owner.
+    pub sign_ins: &'static [(&'static str, &'static str, &'static str, &'static str)],
+    providers: &'static [&'static str],
+    /// Name, minutes, step.
+    services: &'static [(&'static str, i32, i32)],
+    /// From, to.
+    hours: &'static [(&'static str, &'static str)],
+    weekdays: &'static [&'static str],
+}
+
+/// The organizations of the demo.
+pub const DEMOS: [Demo; 3] = [
+    Demo {
+        organization: "Acme Salon",
+        slug: "acme",
+        trade: "salon",
+        time_zone: "America/New_York",
+        sign_ins: &[
+            ("admin@acme.com", "admin123", "Alice Acme", "owner"),
+            ("member@acme.com", "member123", "Mel Member", "staff"),
+        ],
+        providers: &["Sofia Marino", "Jonas Berg", "Aiko Tanaka", "Leila Haddad"],
+        services: &[("Haircut", 45, 15), ("Colouring", 120, 30), ("Beard trim", 20, 10)],
+        hours: &[("09:00", "13:00"), ("14:00", "19:00")],
+        weekdays: &["tuesday", "wednesday", "thursday", "friday", "saturday"],
+    },
+    Demo {
+        organization: "TechStart Clinic",
+        slug: "techstart",
+        trade: "clinic",
+        time_zone: "Europe/Berlin",
+        sign_ins: &[
+            ("admin@techstart.com", "admin123", "Theo Start", "owner"),
+            ("dev@techstart.com", "dev123", "Devi Start", "staff"),
+        ],
+        providers: &["Dr. Ngozi Okafor", "Dr. Pavel Novák", "Dr. Ines Silva"],
+        services: &[("Consultation", 20, 10), ("Check-up", 40, 20), ("Vaccination", 10, 10)],
+        hours: &[("08:00", "12:00"), ("13:00", "16:30")],
+        weekdays: &["monday", "tuesday", "wednesday", "thursday", "friday"],
+    },
+    Demo {
+        organization: "Harbour Homes",
+        slug: "harbour",
+        trade: "estate agency",
+        time_zone: "Asia/Singapore",
+        sign_ins: &[("admin@harbour.com", "admin123", "Hana Harbour", "owner")],
+        providers: &["Wei Ling Tan", "Arjun Rao", "Mei Chen"],
+        services: &[("Viewing", 30, 30), ("Valuation", 60, 30)],
+        hours: &[("10:00", "20:00")],
+        weekdays: &["monday", "wednesday", "thursday", "friday", "saturday", "sunday"],
+    },
+];
+
+const CUSTOMERS: [(&str, &str); 12] = [
+    ("Ada", "Lovelace"),
+    ("Grace", "Hopper"),
+    ("Alan", "Turing"),
+    ("Katherine", "Johnson"),
+    ("Edsger", "Dijkstra"),
+    ("Barbara", "Liskov"),
+    ("Donald", "Knuth"),
+    ("Radia", "Perlman"),
+    ("Tony", "Hoare"),
+    ("Frances", "Allen"),
+    ("Niklaus", "Wirth"),
+    ("Margaret", "Hamilton"),
+];
+
+const WEEKS_BEHIND: u64 = 2;
+const WEEKS_AHEAD: u64 = 3;
+
+/// Why loading failed: for the person at the terminal, who has done nothing wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("the demo data could not be loaded: {0}")]
+pub struct Error(String);
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let problem = Problem::from(failure);
+        Self(format!("{}: {} {:?}", problem.code, problem.detail, problem.errors))
+    }
+}
+
+impl From<crate::db::Error> for Error {
+    fn from(error: crate::db::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Loads all of it. `superuser` is for the members that no request can add yet.
+pub async fn load(db: &Db, superuser: &Client, now: DateTime<Utc>) -> Result<(), Error> {
+    for demo in &DEMOS {
+        let context = organization(demo, db, superuser).await?;
+        let mut service_ids = Vec::new();
+        for (name, minutes, step) in demo.services {
+            let new: NewService = example(json!({
+                "name": name, "duration_minutes": minutes, "slot_step_minutes": step,
+            }))?;
+            service_ids.push(services::create(db, context, &new).await?.id);
+        }
+        for name in demo.providers {
+            let new: NewProvider = example(json!({ "name": name }))?;
+            let provider = providers::create(db, context, &new).await?.id;
+            let rules: Vec<_> = demo
+                .weekdays
+                .iter()
+                .flat_map(|weekday| {
+                    demo.hours
+                        .iter()
+                        .map(move |(from, to)| json!({ "weekday": weekday, "from": from, "to": to }))
+                })
+                .collect();
+            let schedule: Schedule = example(json!({ "time_zone": demo.time_zone, "rules": rules }))?;
+            schedules::set(db, context, provider, &schedule).await?;
+        }
+        book(db, context, &service_ids, now).await?;
+    }
+    Ok(())
+}
+
+async fn organization(demo: &Demo, db: &Db, superuser: &Client) -> Result<Context, Error> {
+    let hash = |password| passwords::hash(password).ok_or_else(|| Error("hashing failed".to_owned()));
+    let mut people = demo.sign_ins.iter();
+    let Some((email, password, name, _)) = people.next() else {
+        return Err(Error("an organization needs an owner".to_owned()));
+    };
+    let registration: Registration = example(json!({
+        "email": email,
+        "password": password,
+        "full_name": name,
+        "organization_name": demo.organization,
+        "organization_slug": demo.slug,
+    }))?;
+    let (account, tenant) = accounts::register(db, &registration, &hash(password)?).await?;
+    for (email, password, name, role) in people {
+        superuser
+            .execute(
+                include_str!("../sql/demo/members_add.sql"),
+                &[&Uuid::now_v7(), email, name, &hash(password)?, &tenant, role],
+            )
+            .await
+            .map_err(|error| Error(error.to_string()))?;
+    }
+    let context = Context { tenant, account, needs: "owner" };
+    db.one(
+        context,
+        sql!("tenancy/organizations_update.sql"),
+        &[&None::<&str>, &None::<&str>, &Some(demo.time_zone)],
+    )
+    .await?;
+    Ok(context)
+}
+
+/// Some weeks of appointments: the past ones were booked in the past, which is why the clock is passed in everywhere.
+async fn book(db: &Db, context: Context, services: &[Uuid], now: DateTime<Utc>) -> Result<(), Error> {
+    let start = now - Days::new(7 * WEEKS_BEHIND);
+    let mut contact_ids = Vec::new();
+    // Any sequence will do, as long as it is the same on every machine.
+    let mut draw = (0u64..).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33);
+    let mut pick = move |below: usize| draw.next().map_or(0, |drawn| drawn as usize % below);
+
+    for week in 0..WEEKS_BEHIND + WEEKS_AHEAD {
+        let (from, to) = (start + Days::new(7 * week), start + Days::new(7 * (week + 1)));
+        for service in services {
+            let mut tx = db.begin(context);
+            let Some(availability) = availability::load(&mut tx, *service, None, from, to, from).await?
+            else {
+                continue;
+            };
+            tx.commit().await?;
+            for (provider, calendar) in &availability.providers {
+                let starts = calendar.starts(from, to);
+                for _ in 0..starts.len().min(6) {
+                    let starts_at = starts[pick(starts.len())];
+                    let (first_name, last_name) = CUSTOMERS[pick(CUSTOMERS.len())];
+                    let contact: NewContact = example(json!({
+                        "first_name": first_name,
+                        "last_name": last_name,
+                        "email": format!("{first_name}.{last_name}@example.com"),
+                    }))?;
+                    let known = contact_ids.iter().find(|(name, _)| *name == last_name).map(|(_, id)| *id);
+                    let new = NewAppointment {
+                        service_id: *service,
+                        provider_id: Some(*provider),
+                        starts_at: Instant(starts_at),
+                        contact_id: known,
+                        contact: known.is_none().then_some(contact),
+                        note: None,
+                    };
+                    // Booked a day before it starts.
+                    match appointments::book(db, context, &new, starts_at - TimeDelta::days(1)).await {
+                        Ok(appointment) if known.is_none() => {
+                            contact_ids.push((last_name, appointment.contact_id));
+                        }
+                        Ok(_) => {}
+                        // The same start drawn twice.
+                        Err(Failure::Refusal(problem)) if problem.code == "slot_unavailable" => {}
+                        Err(failure) => return Err(failure.into()),
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn example<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> Result<T, Error> {
+    serde_json::from_value(value).map_err(|error| Error(error.to_string()))
+}

@@ -1,0 +1,249 @@
+//! `appointd dev`: a whole system from nothing, to try things on.
+
+use std::{
+    error::Error,
+    fs,
+    io::{self, Write as _},
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use chrono::{Days, Utc};
+use tokio_postgres::{Config as DatabaseUrl, error::SqlState};
+use uuid::Uuid;
+
+use crate::{
+    config::DEFAULT_CONNECTIONS,
+    db::{
+        Context, Db,
+        cluster::{self, Cluster, Purpose},
+        migrate,
+    },
+    demo::{self, DEMOS},
+    http::token::Tokens,
+    identity::passwords::{Passwords, Policy},
+    scheduling::availability,
+    server::{Parts, Server},
+    sql,
+};
+
+/// What was asked for.
+pub struct Options {
+    pub data_dir: PathBuf,
+    pub listen: SocketAddr,
+    pub reset: bool,
+}
+
+/// Brings everything up, says how to use it, and waits until told to stop.
+pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    let folder = &options.data_dir;
+    // Before anything slow: who mistypes the address, or runs two, should know at once.
+    let listener = TcpListener::bind(options.listen).map_err(|error| {
+        format!(
+            "cannot listen on {}: {error}; choose another address with --listen, port 0 for any free one",
+            options.listen
+        )
+    })?;
+    fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    let _lock = lock(folder)?;
+    let prepared = folder.join("prepared");
+    if options.reset || !prepared.exists() {
+        // Not prepared to the end: nothing in it was ever served.
+        forget(&prepared)?;
+        cluster::remove(folder)?;
+    }
+    let cluster = Cluster::start(folder, Purpose::Keep, &[], &say)?;
+    let database = prepare(&cluster, !prepared.exists()).await?;
+    if !prepared.exists() {
+        fs::write(&prepared, "The cluster is migrated and holds the demo data.\n")?;
+    }
+    let parts = Parts {
+        database: database.clone(),
+        tokens: Arc::new(Tokens::new(secret(folder)?.as_bytes())),
+        passwords: Arc::new(Passwords::new(Policy::Development)),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        connections: DEFAULT_CONNECTIONS,
+    };
+    let server = Server::start(parts, listener)?;
+    let welcome = welcome(&cluster, server.address(), &database).await?;
+    // Whoever has closed our output has no need to read it.
+    let _ = io::stdout().write_all(welcome.as_bytes());
+
+    stop_signal().await?;
+    say("stopping");
+    // Off this thread, which serves the connections of our own.
+    tokio::task::spawn_blocking(move || server.stop()).await?;
+    tokio::task::spawn_blocking(move || drop(cluster)).await?;
+    Ok(())
+}
+
+/// Resolves at Ctrl-C or SIGTERM.
+pub async fn stop_signal() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+fn say(step: &str) {
+    eprintln!("appointd: {step} …");
+}
+
+/// One system a folder. The lock ends with the process, however that ends.
+fn lock(folder: &Path) -> Result<fs::File, Box<dyn Error>> {
+    let path = folder.join("lock");
+    let file = fs::File::options().create(true).append(true).open(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(format!(
+            "another `appointd dev` uses {}; stop it, or choose another folder with --data-dir",
+            folder.display()
+        ))?,
+        Err(fs::TryLockError::Error(error)) => Err(format!("cannot lock {}: {error}", path.display()))?,
+    }
+}
+
+fn forget(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// The key that tokens are signed with: kept, so that a sign-in outlives a restart.
+fn secret(folder: &Path) -> io::Result<String> {
+    let path = folder.join("token_secret");
+    if let Ok(secret) = fs::read_to_string(&path)
+        && secret.len() >= 64
+    {
+        return Ok(secret);
+    }
+    let secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    fs::File::options()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)?
+        .write_all(secret.as_bytes())?;
+    Ok(secret)
+}
+
+/// Roles, database, migrations and, where asked for, the demo data. The URL the server is to use.
+async fn prepare(cluster: &Cluster, load_demo: bool) -> Result<DatabaseUrl, Box<dyn Error>> {
+    set_up(cluster).await?;
+    let database: DatabaseUrl = cluster.url("appointd_api", "appointd").parse()?;
+    if load_demo {
+        say("loading the demo data");
+        let superuser = migrate::connect(&cluster.url("postgres", "appointd").parse()?).await?;
+        demo::load(&Db::new(&database, 4), &superuser, Utc::now()).await?;
+    }
+    Ok(database)
+}
+
+/// Roles, database and migrations, in a cluster that may have them already.
+pub async fn set_up(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
+    let maintenance = migrate::connect(&cluster.url("postgres", "postgres").parse()?).await?;
+    maintenance.batch_execute(include_str!("../sql/setup/roles.sql")).await?;
+    let created = maintenance.batch_execute(include_str!("../sql/setup/create_database.sql")).await;
+    match created {
+        Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => {}
+        result => result?,
+    }
+    let superuser = migrate::connect(&cluster.url("postgres", "appointd").parse()?).await?;
+    superuser.batch_execute(include_str!("../sql/setup/database.sql")).await?;
+    let applied = migrate::run(&cluster.url("appointd_owner", "appointd").parse()?).await?;
+    if !applied.is_empty() {
+        say(&format!("applied {} migrations", applied.len()));
+    }
+    Ok(())
+}
+
+/// What the terminal shows once everything runs.
+async fn welcome(
+    cluster: &Cluster,
+    address: SocketAddr,
+    database: &DatabaseUrl,
+) -> Result<String, Box<dyn Error>> {
+    use std::fmt::Write as _;
+
+    let host = match address {
+        address if address.ip().is_unspecified() => format!("127.0.0.1:{}", address.port()),
+        address => address.to_string(),
+    };
+    let mut text = String::new();
+    writeln!(text, "\nappointd is running at http://{host}. Ctrl-C stops it; its data is kept.\n")?;
+    writeln!(text, "API docs       http://{host}/docs\n")?;
+    writeln!(text, "Sign-ins       {:<22} {:<12} role   organization", "e-mail", "password")?;
+    for demo in &DEMOS {
+        for (email, password, _, role) in demo.sign_ins {
+            writeln!(
+                text,
+                "               {email:<22} {password:<12} {role:<6} {} ({}, {})",
+                demo.organization, demo.trade, demo.time_zone
+            )?;
+        }
+    }
+    writeln!(text)?;
+    let roles = [
+        ("superuser", "postgres"),
+        ("owner", "appointd_owner"),
+        ("api", "appointd_api"),
+        ("auditor", "appointd_auditor"),
+    ];
+    for (index, (name, role)) in roles.iter().enumerate() {
+        let title = if index == 0 { "Databases" } else { "" };
+        writeln!(text, "{title:<14} {name:<10} psql '{}'", cluster.url(role, "appointd"))?;
+    }
+    match free_slot(database).await? {
+        Some((service, starts_at)) => {
+            let (email, password, ..) = DEMOS[0].sign_ins[0];
+            writeln!(text, "\nBook an appointment (a second time, the slot is taken):\n")?;
+            writeln!(
+                text,
+                r#"curl -i http://{host}/api/v1/appointments -H "authorization: Bearer $(curl -s http://{host}/api/v1/auth/login -H 'content-type: application/json' -d '{{"email":"{email}","password":"{password}"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')" -H 'content-type: application/json' -d '{{"service_id":"{service}","provider_id":"{}","starts_at":"{starts_at}","contact":{{"first_name":"Ada","last_name":"Lovelace"}}}}'"#,
+                starts_at.1,
+                starts_at = starts_at.0,
+            )?;
+        }
+        None => writeln!(
+            text,
+            "\nThe demo organization has no free slot in the next two weeks; `appointd dev --reset` starts anew."
+        )?,
+    }
+    writeln!(text)?;
+    Ok(text)
+}
+
+/// A slot of the first demo organization that the printed line can book: service, start and provider.
+async fn free_slot(database: &DatabaseUrl) -> Result<Option<(Uuid, (String, Uuid))>, Box<dyn Error>> {
+    let db = Db::new(database, 1);
+    let signed_in = db.gate(sql!("identity/accounts_sign_in.sql"), &[&DEMOS[0].sign_ins[0].0]).await?;
+    let (Some(account), Some(tenant)) = (signed_in.get(0), signed_in.get(2)) else {
+        return Ok(None);
+    };
+    let context = Context { tenant, account, needs: "viewer" };
+    let services = db.all(context, sql!("scheduling/services_list.sql"), &[&Uuid::nil(), &1i64]).await?;
+    let Some(service) = services.first().map(|row| row.get::<_, Uuid>(0)) else {
+        return Ok(None);
+    };
+    let now = Utc::now();
+    let (from, to) = (now + Days::new(1), now + Days::new(15));
+    let mut tx = db.begin(context);
+    let availability = availability::load(&mut tx, service, None, from, to, now)
+        .await
+        .map_err(|failure| format!("{failure:?}"))?;
+    tx.commit().await?;
+    let slot = availability.iter().flat_map(|availability| &availability.providers).find_map(
+        |(provider, calendar)| {
+            let start = calendar.starts(from, to).into_iter().next()?;
+            Some((service, (start.to_rfc3339_opts(chrono::SecondsFormat::Secs, true), *provider)))
+        },
+    );
+    Ok(slot)
+}

@@ -1,0 +1,139 @@
+//! The OpenAPI document as we publish it: what poem-openapi writes, with what it cannot say put in. Written to
+//! `openapi/openapi.json` by `appointd openapi`, reviewed there, and served byte for byte.
+
+use serde_json::{Map, Value, json};
+
+use super::caller::SCHEME_PREFIX;
+
+/// The document this program was built with.
+pub const COMMITTED: &str = include_str!("../../openapi/openapi.json");
+
+/// Completes a document of poem-openapi's.
+pub fn complete(raw: &str) -> String {
+    let mut document: Value = serde_json::from_str(raw).unwrap_or_default();
+    document["openapi"] = "3.0.3".into();
+    one_security_scheme(&mut document);
+    for operation in operations(&mut document) {
+        security_and_role(operation);
+        request_id_header(operation);
+    }
+    for schema in schemas(&mut document) {
+        schema_details(schema);
+    }
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+    document["paths"]
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|paths| paths.values_mut())
+        .filter_map(Value::as_object_mut)
+        .flat_map(|item| item.values_mut())
+        .filter_map(Value::as_object_mut)
+}
+
+fn schemas(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+    document["components"]["schemas"]
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|schemas| schemas.values_mut())
+        .filter_map(Value::as_object_mut)
+}
+
+/// One bearer token, whatever the role of its bearer.
+fn one_security_scheme(document: &mut Value) {
+    document["components"]["securitySchemes"] = json!({
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The access_token of `POST /api/v1/auth/login` or `POST /api/v1/auth/register`. It is for one organization.",
+        }
+    });
+}
+
+/// `member:staff` becomes `bearer`, the extension `x-required-role` and a sentence. An open operation says so.
+fn security_and_role(operation: &mut Map<String, Value>) {
+    let role = operation.get("security").and_then(|security| {
+        security[0].as_object()?.keys().next()?.strip_prefix(SCHEME_PREFIX).map(ToOwned::to_owned)
+    });
+    let sentence = match &role {
+        Some(role) => {
+            operation.insert("security".into(), json!([{ "bearer": [] }]));
+            operation.insert("x-required-role".into(), role.as_str().into());
+            format!("Role: `{role}` or higher.")
+        }
+        None => {
+            operation.insert("security".into(), json!([]));
+            "Open to everybody.".to_owned()
+        }
+    };
+    let description = match operation.get("description").and_then(Value::as_str) {
+        Some(description) => format!("{description}\n\n{sentence}"),
+        None => sentence,
+    };
+    operation.insert("description".into(), description.into());
+}
+
+/// Headers that come with every response, or with every response of a status.
+fn request_id_header(operation: &mut Map<String, Value>) {
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for (status, response) in responses {
+        if !response["headers"].is_object() {
+            response["headers"] = json!({});
+        }
+        if let Some(location) =
+            response["headers"].as_object_mut().and_then(|headers| headers.remove("LOCATION"))
+        {
+            response["headers"]["Location"] = location;
+        }
+        response["headers"]["X-Request-Id"] = json!({
+            "description": "Names this request in the server's log. The client's own, where it sent one of at most 64 letters, digits, `-`, `_` and `.`.",
+            "schema": { "type": "string" },
+        });
+        match status.as_str() {
+            "401" => {
+                response["headers"]["WWW-Authenticate"] = json!({
+                    "description": "The challenge of RFC 6750.",
+                    "schema": { "type": "string" },
+                });
+            }
+            "429" | "503" => {
+                response["headers"]["Retry-After"] = json!({
+                    "description": "After how many seconds to try again.",
+                    "schema": { "type": "integer", "minimum": 0 },
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+fn schema_details(schema: &mut Map<String, Value>) {
+    if schema.get("type").is_some_and(|kind| kind == "object") {
+        // Unknown fields are refused coming in and never sent going out.
+        schema.insert("additionalProperties".into(), false.into());
+    }
+    integer_bounds(schema);
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        for property in properties.values_mut().filter_map(Value::as_object_mut) {
+            integer_bounds(property);
+        }
+    }
+}
+
+/// poem-openapi writes the bounds of whole numbers as `1.0`.
+fn integer_bounds(schema: &mut Map<String, Value>) {
+    for bound in ["minimum", "maximum"] {
+        if let Some(number) = schema.get(bound).and_then(Value::as_f64)
+            && number.fract() == 0.0
+        {
+            schema.insert(bound.into(), (number as i64).into());
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! JSON bodies. In: a size limit, a time limit, unknown fields refused, mistakes named by their path. Out: written
+//! straight from the value to bytes.
+
+use std::time::Duration;
+
+use poem::{
+    Body, FromRequest as _, IntoResponse, Request, RequestBody, Response, Result,
+    error::{ReadBodyError, SizedLimitError},
+    http::{StatusCode, header},
+};
+use poem_openapi::{
+    ApiResponse, impl_apirequest_for_payload,
+    payload::{ParsePayload, Payload},
+    registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    types::{ParseFromJSON, ToJSON, Type},
+};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+
+use super::{
+    problem::{FieldError, Problem},
+    schema::split_refusal,
+};
+
+/// The largest body taken, in bytes.
+pub const LARGEST_BODY: usize = 256 * 1024;
+/// How long a body may take to arrive.
+const BODY_DEADLINE: Duration = Duration::from_secs(5);
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A JSON body, coming in or going out.
+pub struct Json<T>(pub T);
+
+impl<T: Type> Payload for Json<T> {
+    const CONTENT_TYPE: &'static str = JSON;
+
+    fn check_content_type(content_type: &str) -> bool {
+        is_media_type(content_type, JSON)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: DeserializeOwned + Type> ParsePayload for Json<T> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let bytes = read(request, body).await?;
+        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut deserializer)
+            .map_err(|error| explain(error.path().to_string(), error.inner()))?;
+        deserializer.end().map_err(|error| explain(String::new(), &error))?;
+        Ok(Self(value))
+    }
+}
+
+impl_apirequest_for_payload!(Json<T>, T: DeserializeOwned + Type + ParseFromJSON);
+
+/// A form body (WHATWG URL, application/x-www-form-urlencoded), coming in.
+pub struct Form<T>(pub T);
+
+impl<T: Type> Payload for Form<T> {
+    const CONTENT_TYPE: &'static str = FORM;
+
+    fn check_content_type(content_type: &str) -> bool {
+        is_media_type(content_type, FORM)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: DeserializeOwned + Type> ParsePayload for Form<T> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let bytes = read(request, body).await?;
+        let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded::parse(&bytes));
+        let value = serde_path_to_error::deserialize(deserializer)
+            .map_err(|error| invalid(error.path().to_string(), &error.inner().to_string()))?;
+        Ok(Self(value))
+    }
+}
+
+impl_apirequest_for_payload!(Form<T>, T: DeserializeOwned + Type + ParseFromJSON);
+
+fn is_media_type(content_type: &str, wanted: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case(wanted)
+}
+
+async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Problem> {
+    let too_large =
+        || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than 256 KiB.");
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > LARGEST_BODY as u64) {
+        return Err(too_large());
+    }
+    let unreadable = |_| Problem::bad_request("body_unreadable", "The body could not be read to its end.");
+    let body = Body::from_request(request, body).await.map_err(unreadable)?;
+    match tokio::time::timeout(BODY_DEADLINE, body.into_bytes_limit(LARGEST_BODY)).await {
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_timeout",
+            "The body did not arrive within 5 seconds.",
+        )),
+        Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(too_large()),
+        Ok(Err(error)) => Err(unreadable(error.into())),
+        Ok(Ok(bytes)) => Ok(bytes.to_vec()),
+    }
+}
+
+/// Malformed is 400; well-formed and wrong is 422 with the field. Never quotes a value.
+fn explain(path: String, error: &serde_json::Error) -> Problem {
+    match error.classify() {
+        serde_json::error::Category::Data => invalid(path, &error.to_string()),
+        _ => Problem::bad_request(
+            "malformed_json",
+            format!("The body is not well-formed JSON: line {}, column {}.", error.line(), error.column()),
+        ),
+    }
+}
+
+fn invalid(path: String, message: &str) -> Problem {
+    let path = if path == "." { String::new() } else { path };
+    // serde_json ends its messages with a position in a text the client may not have in front of them.
+    let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
+    let quoted = |message: &str| message.split('`').nth(1).unwrap_or_default().to_owned();
+    let expected = |message: &str| match message.split_once("expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => "not of the expected form".to_owned(),
+    };
+    let child = |name: String| match path.is_empty() {
+        true => name,
+        false => format!("{path}.{name}"),
+    };
+    let error = if let Some((code, detail)) = split_refusal(message) {
+        FieldError::new(path, code, detail)
+    } else if message.starts_with("missing field") {
+        FieldError::new(child(quoted(message)), "required", "This field is required.")
+    } else if message.starts_with("unknown field") {
+        let name = quoted(message);
+        // The path may or may not end in the field already.
+        let field = match path.rsplit('.').next() {
+            Some(last) if last == name => path,
+            _ => child(name),
+        };
+        FieldError::new(field, "unknown_field", expected(message))
+    } else if message.starts_with("duplicate field") {
+        FieldError::new(child(quoted(message)), "duplicate_field", "This field may be given once.")
+    } else if message.starts_with("unknown variant") {
+        FieldError::new(path, "invalid_value", expected(message))
+    } else if message.starts_with("invalid type") {
+        FieldError::new(path, "invalid_type", expected(message))
+    } else {
+        FieldError::new(path, "invalid_value", expected(message))
+    };
+    Problem::invalid(vec![error])
+}
+
+/// For an optional field of a change that may be left out but not null: `#[serde(default, deserialize_with = "present")]`.
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl<T: Serialize + Send> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(bytes) => Response::builder().content_type(JSON).body(bytes),
+            Err(error) => {
+                tracing::error!(%error, "a response could not be written");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+}
+
+fn meta<T: Type>(status: u16, description: &'static str, headers: Vec<MetaHeader>) -> MetaResponses {
+    MetaResponses {
+        responses: vec![MetaResponse {
+            description,
+            status: Some(status),
+            status_range: None,
+            content: vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }],
+            headers,
+        }],
+    }
+}
+
+impl<T: Serialize + ToJSON> ApiResponse for Json<T> {
+    fn meta() -> MetaResponses {
+        meta::<T>(200, "Done.", vec![])
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+/// 201 with what was created and, in `Location`, where it is.
+pub struct Created<T> {
+    pub location: String,
+    pub body: T,
+}
+
+impl<T: Serialize + Send> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        Json(self.body)
+            .with_status(StatusCode::CREATED)
+            .with_header(header::LOCATION, self.location)
+            .into_response()
+    }
+}
+
+impl<T: Serialize + ToJSON> ApiResponse for Created<T> {
+    fn meta() -> MetaResponses {
+        let location = MetaHeader {
+            name: "Location".to_owned(),
+            description: Some("The path of what was created.".to_owned()),
+            required: true,
+            deprecated: false,
+            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "uri-reference"))),
+        };
+        meta::<T>(201, "Created.", vec![location])
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+/// 204: done, and nothing to say.
+pub struct NoContent;
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+impl ApiResponse for NoContent {
+    fn meta() -> MetaResponses {
+        MetaResponses {
+            responses: vec![MetaResponse {
+                description: "Done.",
+                status: Some(204),
+                status_range: None,
+                content: vec![],
+                headers: vec![],
+            }],
+        }
+    }
+
+    fn register(_registry: &mut Registry) {}
+}
+
+/// poem's own limit errors, should one of its layers ever raise one.
+pub fn is_too_large(error: &poem::Error) -> bool {
+    matches!(error.downcast_ref(), Some(SizedLimitError::PayloadTooLarge))
+}

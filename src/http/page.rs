@@ -1,0 +1,98 @@
+//! Lists: pages in a stable order, each with a cursor to the next.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use poem_openapi::{
+    Object,
+    registry::MetaSchema,
+    types::{ParseFromJSON, ToJSON, Type},
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use uuid::Uuid;
+
+use super::{
+    schema::{refusal, schema_type},
+    text::Number,
+};
+
+/// How many items a page may have at most; 50 where nobody says.
+pub type PageSize = Number<1, 100>;
+
+/// The page size where none is given.
+pub const DEFAULT_PAGE_SIZE: i32 = 50;
+
+/// Some items of a list.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Page<T: ParseFromJSON + ToJSON + Type + Send + Sync> {
+    /// The items, in the order of the list.
+    pub items: Vec<T>,
+    /// Give this as `cursor` to get what follows; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+impl<T: ParseFromJSON + ToJSON + Type + Send + Sync> Page<T> {
+    /// A page from rows of which one more was asked for than fits, to see whether more follow.
+    pub fn new(mut items: Vec<T>, size: i32, cursor: impl FnOnce(&T) -> Cursor) -> Self {
+        let size = usize::try_from(size).unwrap_or_default();
+        let more = items.len() > size;
+        items.truncate(size);
+        let next_cursor = items.last().filter(|_| more).map(|last| cursor(last).encode());
+        Self { items, next_cursor }
+    }
+}
+
+/// Where a page begins: behind the item with this id and, in lists by time, this time. Opaque to clients, and no
+/// secret: what a forged one shows is what the policies allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    pub time: DateTime<Utc>,
+    pub id: Uuid,
+}
+
+impl Cursor {
+    pub fn new(time: DateTime<Utc>, id: Uuid) -> Self {
+        Self { time, id }
+    }
+
+    /// For lists in the order of ids.
+    pub fn id(id: Uuid) -> Self {
+        Self::new(DateTime::UNIX_EPOCH, id)
+    }
+
+    fn encode(self) -> String {
+        let mut bytes = [0; 24];
+        bytes[..8].copy_from_slice(&self.time.timestamp_micros().to_be_bytes());
+        bytes[8..].copy_from_slice(self.id.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let (time, id) = bytes.split_at(8);
+        // Years 1970 to 9999, as everywhere; others PostgreSQL might not know.
+        let micros = i64::from_be_bytes(time.try_into().ok()?);
+        (0..253_402_300_800_000_000).contains(&micros).then_some(Self {
+            time: DateTime::from_timestamp_micros(micros)?,
+            id: Uuid::from_slice(id).ok()?,
+        })
+    }
+}
+
+impl Serialize for Cursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.encode())
+    }
+}
+
+impl<'de> Deserialize<'de> for Cursor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::decode(&text).ok_or_else(|| {
+            D::Error::custom(refusal("invalid_value", "the next_cursor of a page before, unchanged"))
+        })
+    }
+}
+
+schema_type!(Cursor, "cursor", MetaSchema::new("string"));

@@ -1,0 +1,379 @@
+//! Every refusal: RFC 9457 problem details with a stable `code`. A handler fails with [`Refused`], whose parameter
+//! says which statuses its operation can answer with, so that the description and the code are one line.
+
+use std::{borrow::Cow, marker::PhantomData};
+
+use poem::{
+    Response,
+    error::ResponseError,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
+use poem_openapi::{
+    ApiResponse, Object,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
+    types::Type as _,
+};
+use serde::Serialize;
+
+use crate::db;
+
+/// The media type of problem details.
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+/// Why a request was refused (RFC 9457).
+#[derive(Clone, Debug, Object, Serialize)]
+#[oai(rename = "Problem", skip_serializing_if_is_none)]
+pub struct ProblemDetails {
+    /// Always `about:blank`: `code` tells the problems apart.
+    #[serde(rename = "type")]
+    #[oai(rename = "type")]
+    pub kind: String,
+    /// The name of the HTTP status.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// Names the problem. Stable: write programs against this, not against the texts.
+    pub code: String,
+    /// What is wrong here, and what would be right, for people.
+    pub detail: String,
+    /// The fields at fault; absent where the problem is not about fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<FieldError>>,
+    /// The id of this request, as in the header `X-Request-Id`: quote it when you ask for help.
+    pub request_id: String,
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq, Object, Serialize)]
+pub struct FieldError {
+    /// Where: a parameter's name, or a path into the body such as `rules[1].from`.
+    pub field: String,
+    /// Names the mistake. Stable.
+    pub code: String,
+    /// What would be right, for people.
+    pub detail: String,
+}
+
+impl FieldError {
+    pub fn new(field: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { field: field.into(), code: code.into(), detail: detail.into() }
+    }
+}
+
+/// A refusal on its way out. The body is written at the edge, where the id of the request is known.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub status: StatusCode,
+    pub code: &'static str,
+    pub detail: Cow<'static, str>,
+    pub errors: Vec<FieldError>,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, detail: detail.into(), errors: Vec::new(), headers: Vec::new() }
+    }
+
+    /// 400: the request cannot be understood.
+    pub fn bad_request(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 401, with the challenge of RFC 6750.
+    pub fn unauthorized(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let challenge = match code {
+            "credentials_missing" | "credentials_invalid" => r#"Bearer realm="appointd""#,
+            _ => r#"Bearer realm="appointd", error="invalid_token""#,
+        };
+        Self::new(StatusCode::UNAUTHORIZED, code, detail)
+            .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+    }
+
+    /// 404: there is no such thing, or none that this caller may know of. One body for both.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such resource.")
+    }
+
+    /// 409: it cannot be done now.
+    pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 422: understood, and wrong in these fields.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        Self {
+            errors,
+            ..Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid",
+                "Some fields are not as they must be; see errors.",
+            )
+        }
+    }
+
+    /// 422 for one field.
+    pub fn invalid_field(
+        field: impl Into<String>,
+        code: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self::invalid(vec![FieldError::new(field, code, detail)])
+    }
+
+    /// 503: not now, but soon.
+    pub fn unavailable(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
+            .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// 500: our mistake. The cause is in the log, next to the id of the request.
+    pub fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side. Quote the request_id when you report it.",
+        )
+    }
+
+    pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The response as the client gets it.
+    pub fn render(&self, request_id: &str) -> Response {
+        let details = ProblemDetails {
+            kind: "about:blank".to_owned(),
+            title: self.status.canonical_reason().unwrap_or_default().to_owned(),
+            status: self.status.as_u16(),
+            code: self.code.to_owned(),
+            detail: self.detail.clone().into_owned(),
+            errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
+            request_id: request_id.to_owned(),
+        };
+        let mut response = Response::builder()
+            .status(self.status)
+            .content_type(CONTENT_TYPE)
+            .body(serde_json::to_vec(&details).unwrap_or_default());
+        response.headers_mut().extend(self.headers.iter().cloned());
+        response
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl ResponseError for Problem {
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl From<db::Error> for Problem {
+    fn from(error: db::Error) -> Self {
+        match error {
+            db::Error::NotAMember => Self::unauthorized(
+                "session_ended",
+                "The account is no longer an active member of the organization the token is for. Sign in again.",
+            ),
+            db::Error::RoleTooLow => Self::new(
+                StatusCode::FORBIDDEN,
+                "role_too_low",
+                "The operation needs a higher role in the organization.",
+            ),
+            db::Error::Unstorable => Self::bad_request(
+                "invalid_text",
+                "Some text contains a character that cannot be stored, such as NUL.",
+            ),
+            db::Error::Conflict => {
+                Self::unavailable("try_again", "Other requests got in the way. Nothing was done; try again.")
+            }
+            db::Error::Timeout => {
+                Self::unavailable("timeout", "The database took too long. Nothing was done; try again.")
+            }
+            db::Error::Unavailable => Self::unavailable(
+                "database_unavailable",
+                "The database cannot be reached at the moment; try again.",
+            ),
+            error @ (db::Error::Constraint(_)
+            | db::Error::Failed
+            | db::Error::OutOfDate
+            | db::Error::Other { .. }) => {
+                tracing::error!(error = %error, "database error");
+                Self::internal()
+            }
+        }
+    }
+}
+
+/// What can stop a handler half-way: a refusal of ours, or of the database's.
+#[derive(Debug)]
+pub enum Failure {
+    Refusal(Problem),
+    Database(db::Error),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Refusal(problem)
+    }
+}
+
+impl From<db::Error> for Failure {
+    fn from(error: db::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refusal(problem) => problem,
+            Failure::Database(error) => error.into(),
+        }
+    }
+}
+
+/// The database decides; the name of the constraint is the contract; the handler says what it means.
+pub trait OnConstraint<T> {
+    fn on_constraint(self, name: &str, refuse: impl FnOnce() -> Problem) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<Failure>> OnConstraint<T> for Result<T, E> {
+    fn on_constraint(self, name: &str, refuse: impl FnOnce() -> Problem) -> Result<T, Failure> {
+        self.map_err(|error| match error.into() {
+            Failure::Database(db::Error::Constraint(violated)) if violated == name => refuse().into(),
+            failure => failure,
+        })
+    }
+}
+
+/// Runs a transaction, and once more where others got in the way of the first attempt.
+pub async fn retry_once<T, F>(attempt: impl Fn() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    match attempt().await {
+        Err(Failure::Database(error)) if error.is_transient() => attempt().await,
+        result => result,
+    }
+}
+
+/// The refusals an operation can answer with, beside those any operation can (see [`EVERYWHERE`]).
+pub trait Refusals: Send + Sync + 'static {
+    const STATUSES: &'static [u16];
+}
+
+/// The refusals of every operation.
+const EVERYWHERE: &[u16] = &[500, 503];
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = [$($status:literal),*];)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub struct $name;
+
+            impl Refusals for $name {
+                const STATUSES: &'static [u16] = &[$($status),*];
+            }
+        )*
+    };
+}
+
+refusals! {
+    /// Open to everybody, nothing to get wrong.
+    Open = [400];
+    /// Reading something of the caller's own organization that is always there.
+    ReadingOwn = [400, 401, 403];
+    /// Reading one thing by its id.
+    Reading = [400, 401, 403, 404];
+    /// Reading a list.
+    Listing = [400, 401, 403, 422];
+    /// Creating something.
+    Creating = [400, 401, 403, 408, 409, 413, 415, 422];
+    /// Changing, replacing or moving on one thing by its id, with a body.
+    Changing = [400, 401, 403, 404, 408, 409, 413, 415, 422];
+    /// Changing something of the caller's own organization that is always there, with a body.
+    ChangingOwn = [400, 401, 403, 408, 409, 413, 415, 422];
+    /// Reading what follows from one thing and some parameters.
+    Computing = [400, 401, 403, 404, 422];
+    /// Deleting one thing by its id.
+    Deleting = [400, 401, 403, 404, 409];
+    /// Registering.
+    Registering = [400, 408, 409, 413, 415, 422, 429];
+    /// Signing in.
+    SigningIn = [400, 401, 408, 413, 415, 422, 429];
+}
+
+/// The failure of an operation that can refuse with the statuses of `K`.
+pub struct Refused<K>(Problem, PhantomData<K>);
+
+impl<K, E: Into<Failure>> From<E> for Refused<K> {
+    fn from(error: E) -> Self {
+        Self(Problem::from(error.into()), PhantomData)
+    }
+}
+
+impl<K> From<Refused<K>> for poem::Error {
+    fn from(refused: Refused<K>) -> Self {
+        refused.0.into()
+    }
+}
+
+impl<K: Refusals> ApiResponse for Refused<K> {
+    fn meta() -> MetaResponses {
+        let mut statuses: Vec<u16> = K::STATUSES.iter().chain(EVERYWHERE).copied().collect();
+        statuses.sort_unstable();
+        let response = |status| MetaResponse {
+            description: describe(status),
+            status: Some(status),
+            status_range: None,
+            content: vec![MetaMediaType {
+                content_type: CONTENT_TYPE,
+                schema: MetaSchemaRef::Reference(ProblemDetails::name().into_owned()),
+            }],
+            headers: vec![],
+        };
+        MetaResponses { responses: statuses.into_iter().map(response).collect() }
+    }
+
+    fn register(registry: &mut Registry) {
+        ProblemDetails::register(registry);
+    }
+}
+
+fn describe(status: u16) -> &'static str {
+    match status {
+        400 => {
+            "The request cannot be understood: malformed JSON, a parameter that is not of its type or not known."
+        }
+        401 => {
+            "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, or `session_ended` where the membership or the organization is not active any more."
+        }
+        403 => "The caller's role in the organization is too low: `role_too_low`.",
+        404 => "There is no such resource, or none the caller may know of: `not_found`.",
+        408 => "The body did not arrive in time: `body_timeout`.",
+        409 => "Cannot be done in the present state; `code` says why.",
+        413 => "The body is larger than 256 KiB: `body_too_large`.",
+        415 => "The body is of another media type than the description says: `unsupported_media_type`.",
+        422 => "Understood, but wrong in the fields listed in `errors`.",
+        429 => "Too many sign-ins at once: `too_many_requests`. Try again after `Retry-After` seconds.",
+        500 => "A mistake of ours: `internal`.",
+        503 => {
+            "Not at the moment: `database_unavailable`, `timeout`, `try_again`. Nothing was done; try again after `Retry-After` seconds."
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,126 @@
+//! The operations as the description has them, found again by path: what is allowed on it, what its parameters are
+//! called, which query parameters it knows.
+
+use std::collections::BTreeMap;
+
+use poem::http::Method;
+use serde_json::Value;
+
+/// Every path of the description, by its number of segments.
+#[derive(Debug, Default)]
+pub struct Routes(Vec<Vec<Route>>);
+
+/// One path and its operations.
+#[derive(Debug)]
+pub struct Route {
+    /// As in the description: `/api/v1/services/{service_id}`.
+    pub template: String,
+    segments: Vec<Segment>,
+    operations: BTreeMap<String, Operation>,
+}
+
+#[derive(Debug)]
+enum Segment {
+    Literal(String),
+    Parameter(String),
+}
+
+#[derive(Debug)]
+struct Operation {
+    query: Vec<String>,
+}
+
+impl Routes {
+    pub fn new(description: &Value) -> Self {
+        let mut routes = Self::default();
+        let paths = description["paths"].as_object().into_iter().flatten();
+        for (template, item) in paths {
+            let segments: Vec<_> = split(template).map(Segment::new).collect();
+            let operations = item
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(method, operation)| (method.to_uppercase(), Operation::new(operation)))
+                .collect();
+            if routes.0.len() <= segments.len() {
+                routes.0.resize_with(segments.len() + 1, Vec::new);
+            }
+            routes.0[segments.len()].push(Route { template: template.clone(), segments, operations });
+        }
+        routes
+    }
+
+    /// The route a path belongs to. Where two match, the one that names more of it.
+    pub fn find(&self, path: &str) -> Option<&Route> {
+        self.0
+            .get(split(path).count())?
+            .iter()
+            .filter(|route| route.matches(path))
+            .max_by_key(|route| route.literals())
+    }
+}
+
+impl Route {
+    /// For the header `Allow` (RFC 9110 section 10.2.1). HEAD is served wherever GET is.
+    pub fn allow(&self) -> String {
+        let mut methods: Vec<&str> = self.operations.keys().map(String::as_str).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        methods.join(", ")
+    }
+
+    /// The name of the n-th path parameter.
+    pub fn path_parameter(&self, index: usize) -> Option<&str> {
+        self.segments
+            .iter()
+            .filter_map(|segment| match segment {
+                Segment::Parameter(name) => Some(name.as_str()),
+                Segment::Literal(_) => None,
+            })
+            .nth(index)
+    }
+
+    /// The query parameters of an operation of this route.
+    pub fn query_parameters(&self, method: &Method) -> Option<&[String]> {
+        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+        self.operations.get(method).map(|operation| operation.query.as_slice())
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        self.segments.iter().zip(split(path)).all(|(segment, part)| match segment {
+            Segment::Literal(literal) => literal == part,
+            Segment::Parameter(_) => !part.is_empty(),
+        })
+    }
+
+    fn literals(&self) -> usize {
+        self.segments.iter().filter(|segment| matches!(segment, Segment::Literal(_))).count()
+    }
+}
+
+impl Segment {
+    fn new(text: &str) -> Self {
+        match text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
+            Some(name) => Self::Parameter(name.to_owned()),
+            None => Self::Literal(text.to_owned()),
+        }
+    }
+}
+
+impl Operation {
+    fn new(operation: &Value) -> Self {
+        let query = operation["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|parameter| parameter["in"] == "query")
+            .filter_map(|parameter| parameter["name"].as_str().map(ToOwned::to_owned))
+            .collect();
+        Self { query }
+    }
+}
+
+fn split(path: &str) -> impl Iterator<Item = &str> {
+    path.trim_start_matches('/').split('/')
+}

@@ -1,0 +1,76 @@
+//! What poem-openapi asks of a type, for types whose rules live in their serde implementations.
+
+/// A refusal that keeps its code through serde, whose errors are text: see [`split_refusal`].
+const SEPARATOR: char = '\u{1f}';
+
+/// Text of a serde error that carries a stable code beside the explanation.
+pub fn refusal(code: &str, detail: impl std::fmt::Display) -> String {
+    format!("{code}{SEPARATOR}{detail}")
+}
+
+/// Code and explanation of an error made with [`refusal`].
+pub fn split_refusal(message: &str) -> Option<(&str, &str)> {
+    let (code, detail) = message.split_once(SEPARATOR)?;
+    // Others may have written in front of it.
+    let code = code.rsplit(|c: char| !c.is_ascii_lowercase() && c != '_').next()?;
+    Some((code, detail))
+}
+
+/// Implements poem-openapi's traits for a type that is a string or a number on the wire and has serde implementations.
+macro_rules! schema_type {
+    ([$($generics:tt)*] $ty:ty, $name:literal, $schema:expr) => {
+        impl<$($generics)*> poem_openapi::types::Type for $ty {
+            const IS_REQUIRED: bool = true;
+            type RawValueType = Self;
+            type RawElementValueType = Self;
+
+            fn name() -> std::borrow::Cow<'static, str> {
+                $name.into()
+            }
+
+            fn schema_ref() -> poem_openapi::registry::MetaSchemaRef {
+                poem_openapi::registry::MetaSchemaRef::Inline(Box::new($schema))
+            }
+
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new(std::iter::once(self))
+            }
+        }
+
+        impl<$($generics)*> poem_openapi::types::ParseFromJSON for $ty {
+            fn parse_from_json(
+                value: Option<serde_json::Value>,
+            ) -> poem_openapi::types::ParseResult<Self> {
+                serde_json::from_value(value.unwrap_or_default())
+                    .map_err(poem_openapi::types::ParseError::custom)
+            }
+        }
+
+        impl<$($generics)*> poem_openapi::types::ToJSON for $ty {
+            fn to_json(&self) -> Option<serde_json::Value> {
+                serde_json::to_value(self).ok()
+            }
+        }
+
+        impl<$($generics)*> poem_openapi::types::ParseFromParameter for $ty {
+            fn parse_from_parameter(value: &str) -> poem_openapi::types::ParseResult<Self> {
+                // A number is a number in a parameter too; anything else is a string.
+                let value = match <$ty as poem_openapi::types::Type>::schema_ref() {
+                    poem_openapi::registry::MetaSchemaRef::Inline(schema) if schema.ty == "integer" => {
+                        value.parse::<i64>().map_or_else(|_| value.into(), Into::into)
+                    }
+                    _ => serde_json::Value::from(value),
+                };
+                serde_json::from_value(value).map_err(poem_openapi::types::ParseError::custom)
+            }
+        }
+    };
+    ($ty:ty, $name:literal, $schema:expr) => {
+        $crate::http::schema::schema_type!([] $ty, $name, $schema);
+    };
+}
+pub(crate) use schema_type;

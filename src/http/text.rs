@@ -1,0 +1,385 @@
+//! Values with rules: parsed once, where they come in, and right from then on. Each says its rule in the description.
+
+use std::ops::Deref;
+
+use chrono::{DateTime, Datelike as _, NaiveDate, SecondsFormat, Utc};
+use chrono_tz::Tz;
+use poem_openapi::registry::MetaSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::json;
+
+use super::schema::{refusal, schema_type};
+
+/// A type read from a JSON string by `fn parse(&str) -> Result<Self, String>`, the error made by [`refusal`].
+macro_rules! from_string {
+    ([$($generics:tt)*] $ty:ty) => {
+        impl<'de, $($generics)*> Deserialize<'de> for $ty {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                Self::parse(&text).map_err(D::Error::custom)
+            }
+        }
+    };
+    ($ty:ty) => { from_string!([] $ty); };
+}
+
+/// Text of `MIN` to `MAX` characters, without control characters but for line breaks and tabs. Blanks at both ends are
+/// dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Text<const MIN: usize, const MAX: usize>(String);
+
+impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let length = text.chars().count();
+        if length < MIN {
+            Err(refusal("too_short", format_args!("at least {MIN} characters")))
+        } else if length > MAX {
+            Err(refusal("too_long", format_args!("at most {MAX} characters")))
+        } else if text.chars().any(|c| c.is_control() && !"\n\r\t".contains(c)) {
+            Err(refusal("invalid_value", "no control characters"))
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> Deref for Text<MIN, MAX> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+from_string!([const MIN: usize, const MAX: usize] Text<MIN, MAX>);
+schema_type!([const MIN: usize, const MAX: usize] Text<MIN, MAX>, "text", MetaSchema {
+    min_length: Some(MIN),
+    max_length: Some(MAX),
+    ..MetaSchema::new("string")
+});
+
+/// An e-mail address (RFC 5321), kept in lower case: people do not tell `Ada@` from `ada@`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct EmailAddress(String);
+
+impl EmailAddress {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim().to_lowercase();
+        if text.len() <= 254 && email_address::EmailAddress::is_valid(&text) && !text.contains(['<', '"']) {
+            Ok(Self(text))
+        } else {
+            Err(refusal("invalid_value", "an e-mail address, such as ada@example.com, of at most 254 bytes"))
+        }
+    }
+}
+
+impl Deref for EmailAddress {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+from_string!(EmailAddress);
+schema_type!(
+    EmailAddress,
+    "email",
+    MetaSchema {
+        max_length: Some(254),
+        example: Some(json!("ada@example.com")),
+        ..MetaSchema::new_with_format("string", "email")
+    }
+);
+
+/// One DNS label (RFC 1123 section 2.1), lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Slug(String);
+
+impl Slug {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let fits = (1..=63).contains(&text.len())
+            && text.bytes().all(inner)
+            && !text.starts_with('-')
+            && !text.ends_with('-');
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(refusal(
+                "invalid_value",
+                "1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end",
+            ))
+        }
+    }
+}
+
+impl Deref for Slug {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+from_string!(Slug);
+schema_type!(
+    Slug,
+    "slug",
+    MetaSchema {
+        min_length: Some(1),
+        max_length: Some(63),
+        pattern: Some("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$".into()),
+        example: Some(json!("acme-salon")),
+        ..MetaSchema::new("string")
+    }
+);
+
+/// A password somebody types. Never shown: neither `Serialize` nor `Debug` tells.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl Password {
+    /// Longer than anybody types, short enough that hashing it costs nothing beside the hash.
+    const LONGEST: usize = 256;
+
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.chars().count() > Self::LONGEST {
+            return Err(refusal("too_long", format_args!("at most {} characters", Self::LONGEST)));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+impl Serialize for Password {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("********")
+    }
+}
+
+from_string!(Password);
+schema_type!(
+    Password,
+    "password",
+    MetaSchema {
+        max_length: Some(Password::LONGEST),
+        write_only: true,
+        example: Some(json!("three small brass kettles")),
+        ..MetaSchema::new_with_format("string", "password")
+    }
+);
+
+/// An IANA time zone by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeZone(pub Tz);
+
+impl TimeZone {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| {
+            refusal(
+                "unknown_time_zone",
+                "the name of a zone of the IANA time zone database, such as Europe/Berlin",
+            )
+        })
+    }
+
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+}
+
+impl Serialize for TimeZone {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+from_string!(TimeZone);
+schema_type!(
+    TimeZone,
+    "time-zone",
+    MetaSchema {
+        example: Some(json!("Europe/Berlin")),
+        ..MetaSchema::new_with_format("string", "time-zone")
+    }
+);
+
+/// An instant: RFC 3339 with an offset. Between 1970 and 9999, whole microseconds, which is what PostgreSQL keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instant(pub DateTime<Utc>);
+
+impl Instant {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        DateTime::parse_from_rfc3339(text)
+            .ok()
+            .map(|instant| instant.to_utc())
+            .filter(|instant| (1970..=9999).contains(&instant.year()))
+            .and_then(|instant| DateTime::from_timestamp_micros(instant.timestamp_micros()))
+            .map(Self)
+            .ok_or_else(|| {
+                refusal(
+                    "invalid_value",
+                    "an RFC 3339 date-time with an offset, such as 2026-11-20T09:00:00+01:00 (in a URL, + is %2B)",
+                )
+            })
+    }
+}
+
+impl Serialize for Instant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+from_string!(Instant);
+schema_type!(
+    Instant,
+    "date-time",
+    MetaSchema {
+        example: Some(json!("2026-11-20T09:00:00Z")),
+        ..MetaSchema::new_with_format("string", "date-time")
+    }
+);
+
+/// An instant, or a calendar date for whoever reads it to take in some zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstantOrDate {
+    Instant(DateTime<Utc>),
+    Date(NaiveDate),
+}
+
+impl InstantOrDate {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let date = text
+            .parse::<NaiveDate>()
+            .ok()
+            .filter(|date| text.len() == 10 && (1970..=9999).contains(&date.year()));
+        match date {
+            Some(date) => Ok(Self::Date(date)),
+            None => Instant::parse(text).map(|instant| Self::Instant(instant.0)).map_err(|_| {
+                refusal(
+                    "invalid_value",
+                    "a date, such as 2026-11-20, or an RFC 3339 date-time with an offset, such as \
+                     2026-11-20T09:00:00+01:00 (in a URL, + is %2B)",
+                )
+            }),
+        }
+    }
+}
+
+impl Serialize for InstantOrDate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Instant(instant) => Instant(*instant).serialize(serializer),
+            Self::Date(date) => date.serialize(serializer),
+        }
+    }
+}
+
+from_string!(InstantOrDate);
+schema_type!(
+    InstantOrDate,
+    "date-time or date",
+    MetaSchema { example: Some(json!("2026-11-20")), ..MetaSchema::new("string") }
+);
+
+/// A calendar date (RFC 3339 full-date).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Date(pub NaiveDate);
+
+impl Date {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match InstantOrDate::parse(text) {
+            Ok(InstantOrDate::Date(date)) => Ok(Self(date)),
+            _ => Err(refusal("invalid_value", "a date, such as 2026-11-20")),
+        }
+    }
+}
+
+from_string!(Date);
+schema_type!(
+    Date,
+    "date",
+    MetaSchema { example: Some(json!("2026-12-24")), ..MetaSchema::new_with_format("string", "date") }
+);
+
+/// A time of day to the minute, `00:00` to `24:00`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeOfDay {
+    /// Minutes after midnight, 0 to 1440.
+    pub minute: i16,
+}
+
+impl TimeOfDay {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let digits = |part: &str| {
+            (part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()))
+                .then(|| part.parse::<i16>().ok())
+                .flatten()
+        };
+        text.split_once(':')
+            .and_then(|(hour, minute)| Some((digits(hour)?, digits(minute)?)))
+            .filter(|&(hour, minute)| (hour < 24 && minute < 60) || (hour, minute) == (24, 0))
+            .map(|(hour, minute)| Self { minute: hour * 60 + minute })
+            .ok_or_else(|| {
+                refusal("invalid_value", "a time of day to the minute, 00:00 to 24:00, such as 09:30")
+            })
+    }
+}
+
+impl Serialize for TimeOfDay {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:02}:{:02}", self.minute / 60, self.minute % 60))
+    }
+}
+
+from_string!(TimeOfDay);
+schema_type!(
+    TimeOfDay,
+    "time-of-day",
+    MetaSchema {
+        pattern: Some("^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$".into()),
+        example: Some(json!("09:30")),
+        ..MetaSchema::new("string")
+    }
+);
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Number<const MIN: i32, const MAX: i32>(pub i32);
+
+impl<'de, const MIN: i32, const MAX: i32> Deserialize<'de> for Number<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match i64::deserialize(deserializer) {
+            Ok(number) if (i64::from(MIN)..=i64::from(MAX)).contains(&number) => {
+                Ok(Self(i32::try_from(number).unwrap_or(MAX)))
+            }
+            _ => Err(D::Error::custom(refusal(
+                "out_of_range",
+                format_args!("a whole number from {MIN} to {MAX}"),
+            ))),
+        }
+    }
+}
+
+schema_type!([const MIN: i32, const MAX: i32] Number<MIN, MAX>, "number", MetaSchema {
+    minimum: Some(f64::from(MIN)),
+    maximum: Some(f64::from(MAX)),
+    ..MetaSchema::new_with_format("integer", "int32")
+});

@@ -1,0 +1,4 @@
+//! Who people are: accounts, passwords, signing in.
+
+pub mod accounts;
+pub mod passwords;

@@ -1,0 +1,130 @@
+//! Passwords: which are good enough, and hashing them with Argon2id away from the threads that serve requests.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+};
+use poem::http::{HeaderValue, StatusCode, header};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use zxcvbn::{Score, zxcvbn};
+
+use crate::http::{
+    problem::{FieldError, Problem},
+    text::Password,
+};
+
+const SHORTEST: usize = 8;
+/// How long a sign-in waits for its turn before it is told to come back.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Which passwords are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// At least 8 characters, and not easily guessed.
+    Strict,
+    /// At least 8 characters. For `appointd dev` and its demo sign-ins alone.
+    Development,
+}
+
+/// Hashes and verifies, a few at a time: each takes some 20 MB and 20 ms of a core.
+pub struct Passwords {
+    policy: Policy,
+    permits: Arc<Semaphore>,
+    /// What is verified where nobody has the e-mail address, so that it takes as long.
+    decoy: String,
+}
+
+impl Passwords {
+    pub fn new(policy: Policy) -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            policy,
+            permits: Arc::new(Semaphore::new((cores / 2).max(1))),
+            decoy: hash("nobody's password").unwrap_or_default(),
+        }
+    }
+
+    /// What is wrong with a new password of somebody with these names; none where it will do.
+    pub fn refusal(&self, password: &Password, names: &[&str]) -> Option<FieldError> {
+        let password = password.reveal();
+        let refuse = |code: &str, detail: String| Some(FieldError::new("password", code, detail));
+        if password.chars().count() < SHORTEST {
+            return refuse("too_short", format!("at least {SHORTEST} characters"));
+        }
+        if self.policy == Policy::Development {
+            return None;
+        }
+        // Beyond some length guessing is hopeless, and estimating it slow.
+        let start: String = password.chars().take(100).collect();
+        let estimate = zxcvbn(&start, names);
+        if estimate.score() >= Score::Two {
+            return None;
+        }
+        let warning = estimate
+            .feedback()
+            .and_then(|feedback| feedback.warning())
+            .map(|warning| format!(" {warning}"))
+            .unwrap_or_default();
+        refuse(
+            "too_guessable",
+            format!("Too easily guessed.{warning} Three or four unrelated words make a good one."),
+        )
+    }
+
+    /// The Argon2id hash in PHC string format.
+    pub async fn hash(&self, password: &Password) -> Result<String, Problem> {
+        let password = password.clone();
+        self.work(move || hash(password.reveal())).await?.ok_or_else(|| {
+            tracing::error!("a password could not be hashed");
+            Problem::internal()
+        })
+    }
+
+    /// Whether the password is the one that was hashed. Takes as long where there is no hash.
+    pub async fn verify(&self, password: &Password, hash: Option<String>) -> Result<bool, Problem> {
+        let password = password.clone();
+        let exists = hash.is_some();
+        let hash = hash.unwrap_or_else(|| self.decoy.clone());
+        let matches = self
+            .work(move || {
+                PasswordHash::new(&hash).is_ok_and(|hash| {
+                    Argon2::default().verify_password(password.reveal().as_bytes(), &hash).is_ok()
+                })
+            })
+            .await?;
+        Ok(matches && exists)
+    }
+
+    async fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+        let permit = self.permit().await?;
+        tokio::task::spawn_blocking(move || {
+            // Kept until the work is done, even where the client does not wait for it.
+            let _permit = permit;
+            job()
+        })
+        .await
+        .map_err(|error| {
+            tracing::error!(%error, "hashing panicked");
+            Problem::internal()
+        })
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        match tokio::time::timeout(PATIENCE, self.permits.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_requests",
+                "Too many people are signing in at this moment; try again.",
+            )
+            .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))),
+        }
+    }
+}
+
+/// The hash of a password, with a salt of its own.
+pub fn hash(password: &str) -> Option<String> {
+    Argon2::default().hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())
+}

@@ -1,0 +1,27 @@
+//! appointd: many businesses that give appointments, one PostgreSQL. Row-level security decides who sees a row, an
+//! exclusion constraint decides who gets a slot, and this is the HTTP door in front of them.
+//!
+//! The map of the house, in reading order. Arrows point one way: modules → [`http`], [`db`].
+//!
+//! * [`cli`], [`config`], [`dev`]: the program: commands, settings, a system to try things on
+//! * [`server`]: the endpoint tree, listener, threads, shutdown
+//! * [`api`]: the list of everything the API can do
+//! * [`http`]: the edge
+//! * [`db`]: the wall's door
+//! * [`identity`], [`tenancy`], [`crm`], [`scheduling`], [`operations`]: the modules, each the same inside: one file a
+//!   resource, holding its types, its operations and its statements
+//! * [`demo`]: the data `appointd dev` starts with
+
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod crm;
+pub mod db;
+pub mod demo;
+pub mod dev;
+pub mod http;
+pub mod identity;
+pub mod operations;
+pub mod scheduling;
+pub mod server;
+pub mod tenancy;

@@ -1,0 +1,9 @@
+use std::process::ExitCode;
+
+/// Hashing passwords takes large blocks; glibc's allocator would keep some for each thread that ever hashed.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    appointd::cli::run()
+}

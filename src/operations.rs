@@ -1,0 +1,3 @@
+//! Running the server: health.
+
+pub mod health;

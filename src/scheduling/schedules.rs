@@ -1,0 +1,334 @@
+//! Schedules: when a provider works, in wall time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use poem_openapi::{Enum, Object, OpenApi, param::Path, types::Example};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::hours::{Hours, Span};
+use crate::{
+    db::{Context, Db},
+    http::{
+        Tag,
+        caller::{Manager, Member, Viewer},
+        json::Json,
+        problem::{Changing, Failure, FieldError, OnConstraint as _, Problem, Reading, Refused, retry_once},
+        text::{Date, TimeOfDay, TimeZone},
+    },
+    sql,
+};
+
+/// More than anybody needs, and few enough to look through for each request.
+const MOST_RULES: usize = 100;
+const MOST_OVERRIDES: usize = 1000;
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum Weekday {
+    Monday = 1,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+impl Weekday {
+    const ALL: [Self; 7] = [
+        Self::Monday,
+        Self::Tuesday,
+        Self::Wednesday,
+        Self::Thursday,
+        Self::Friday,
+        Self::Saturday,
+        Self::Sunday,
+    ];
+
+    fn from_iso(number: i16) -> Self {
+        let index = usize::try_from(number - 1).unwrap_or_default();
+        Self::ALL[index.min(6)]
+    }
+}
+
+/// Hours of every week.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleRule {
+    /// The day on which they begin.
+    pub weekday: Weekday,
+    /// When they begin, `00:00` to `23:59`.
+    pub from: TimeOfDay,
+    /// When they end; `24:00` is the end of the day. Not later than `from`: on the next day.
+    pub to: TimeOfDay,
+}
+
+/// Hours of one date.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleInterval {
+    /// When they begin, `00:00` to `23:59`.
+    pub from: TimeOfDay,
+    /// When they end; `24:00` is the end of the day. Not later than `from`: on the next day.
+    pub to: TimeOfDay,
+}
+
+/// A date with other hours than its weekday has.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleOverride {
+    /// The date on which the replaced and the replacing hours begin.
+    pub date: Date,
+    /// The hours instead. None: closed.
+    pub intervals: Vec<ScheduleInterval>,
+}
+
+/// When a provider works.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct Schedule {
+    /// The IANA time zone all times of day are in.
+    pub time_zone: TimeZone,
+    /// The hours of every week; several on one day for breaks between them.
+    pub rules: Vec<ScheduleRule>,
+    /// Dates with other hours.
+    #[serde(default)]
+    pub overrides: Vec<ScheduleOverride>,
+}
+
+impl Example for Schedule {
+    fn example() -> Self {
+        serde_json::from_value(serde_json::json!({
+            "time_zone": "Europe/Berlin",
+            "rules": [
+                { "weekday": "monday", "from": "09:00", "to": "12:30" },
+                { "weekday": "monday", "from": "13:30", "to": "18:00" },
+                { "weekday": "friday", "from": "20:00", "to": "02:00" },
+            ],
+            "overrides": [
+                { "date": "2026-12-24", "intervals": [{ "from": "09:00", "to": "12:00" }] },
+                { "date": "2026-12-25", "intervals": [] },
+            ],
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+impl Schedule {
+    /// What is wrong with it as a whole. Its values are right by their types.
+    fn mistakes(&self) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        if self.rules.len() > MOST_RULES {
+            errors.push(FieldError::new("rules", "too_many", format!("at most {MOST_RULES}")));
+        }
+        if self.overrides.len() > MOST_OVERRIDES {
+            errors.push(FieldError::new("overrides", "too_many", format!("at most {MOST_OVERRIDES}")));
+        }
+        if !errors.is_empty() {
+            return errors;
+        }
+        let mut days: BTreeMap<i16, Vec<Span>> = BTreeMap::new();
+        for (index, rule) in self.rules.iter().enumerate() {
+            let others = days.entry(rule.weekday as i16).or_default();
+            check_span(&mut errors, &format!("rules[{index}]"), rule.from, rule.to, others);
+        }
+        let mut dates = BTreeSet::new();
+        for (index, date) in self.overrides.iter().enumerate() {
+            let field = format!("overrides[{index}]");
+            if !dates.insert(date.date.0) {
+                errors.push(FieldError::new(
+                    format!("{field}.date"),
+                    "duplicate",
+                    "a date may be overridden once",
+                ));
+            }
+            if date.intervals.len() > MOST_RULES {
+                errors.push(FieldError::new(
+                    format!("{field}.intervals"),
+                    "too_many",
+                    format!("at most {MOST_RULES}"),
+                ));
+                continue;
+            }
+            let mut others = Vec::new();
+            for (index, interval) in date.intervals.iter().enumerate() {
+                let field = format!("{field}.intervals[{index}]");
+                check_span(&mut errors, &field, interval.from, interval.to, &mut others);
+            }
+        }
+        errors
+    }
+}
+
+fn check_span(
+    errors: &mut Vec<FieldError>,
+    field: &str,
+    from: TimeOfDay,
+    to: TimeOfDay,
+    others: &mut Vec<Span>,
+) {
+    let span = Span { from: from.minute, to: to.minute };
+    if from.minute == 1440 {
+        errors.push(FieldError::new(
+            format!("{field}.from"),
+            "invalid_value",
+            "hours begin at 23:59 at the latest; 24:00 is 00:00 of the next day",
+        ));
+    } else if others.iter().any(|other| other.overlaps(span)) {
+        errors.push(FieldError::new(field, "overlapping", "hours of one day must not overlap"));
+    }
+    others.push(span);
+}
+
+pub struct SchedulesApi(pub Db);
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+impl SchedulesApi {
+    /// Get a provider's schedule
+    ///
+    /// 404 where there is no such provider, or the provider has no schedule yet.
+    #[oai(path = "/providers/:provider_id/schedule", method = "get", operation_id = "get_schedule")]
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        provider_id: Path<Uuid>,
+    ) -> Result<Json<Schedule>, Refused<Reading>> {
+        let row = self
+            .0
+            .optional(&caller, sql!("scheduling/schedules_get.sql"), &[&provider_id.0])
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        let hours = hours(&row, 0)?.ok_or_else(Problem::not_found)?;
+        Ok(Json(Schedule::from(hours)))
+    }
+
+    /// Set a provider's schedule
+    ///
+    /// Replaces the whole of it. Appointments that stand are kept, whatever the new hours.
+    ///
+    /// Times are wall time. On the day clocks go forward, a time that is skipped is the moment they do; on the day they
+    /// go back, a time that comes twice is the first of the two. Durations are elapsed time.
+    #[oai(path = "/providers/:provider_id/schedule", method = "put", operation_id = "set_schedule")]
+    async fn set(
+        &self,
+        caller: Member<Manager>,
+        provider_id: Path<Uuid>,
+        body: Json<Schedule>,
+    ) -> Result<Json<Schedule>, Refused<Changing>> {
+        let schedule = body.0;
+        let errors = schedule.mistakes();
+        if !errors.is_empty() {
+            Err(Problem::invalid(errors))?;
+        }
+        retry_once(|| set(&self.0, (&caller).into(), provider_id.0, &schedule)).await?;
+        Ok(Json(Schedule::from(schedule.hours())))
+    }
+}
+
+/// Replaces the schedule of a provider. The row of the schedule is written first, so that of two replacements at once
+/// one waits for the other and neither is mixed with the other's hours.
+pub async fn set(db: &Db, context: Context, provider: Uuid, schedule: &Schedule) -> Result<(), Failure> {
+    let mut tx = db.begin(context);
+    tx.one(sql!("scheduling/schedules_set.sql"), &[&provider, &schedule.time_zone.name()])
+        .await
+        .on_constraint("schedules_provider_fkey", Problem::not_found)?;
+    tx.all(sql!("scheduling/schedule_rules_clear.sql"), &[&provider]).await?;
+    tx.all(sql!("scheduling/schedule_overrides_clear.sql"), &[&provider]).await?;
+    let hours = schedule.hours();
+    let (weekdays, spans): (Vec<i16>, Vec<Span>) = hours.rules.into_iter().unzip();
+    let (from, to) = columns(&spans);
+    tx.all(sql!("scheduling/schedule_rules_add.sql"), &[&provider, &weekdays, &from, &to]).await?;
+    let (dates, intervals): (Vec<NaiveDate>, Vec<_>) =
+        hours.overrides.iter().map(|(date, spans)| (*date, serde_json::json!(columns(spans)))).unzip();
+    tx.commit_with(sql!("scheduling/schedule_overrides_add.sql"), &[&provider, &dates, &intervals]).await?;
+    Ok(())
+}
+
+fn columns(spans: &[Span]) -> (Vec<i16>, Vec<i16>) {
+    spans.iter().map(|span| (span.from, span.to)).unzip()
+}
+
+/// The hours in a row that has, from column `at` on: time zone, weekdays, first minutes, end minutes, override dates,
+/// override intervals. None where there is no schedule.
+pub fn hours(row: &Row, at: usize) -> Result<Option<Hours>, Failure> {
+    let Some(zone) = row.get::<_, Option<&str>>(at) else {
+        return Ok(None);
+    };
+    let zone = zone.parse().map_err(|_| {
+        // Only names that parsed are stored: the time zone database this was built with lacks one it had.
+        tracing::error!(time_zone = zone, "a schedule is in an unknown time zone");
+        Problem::internal()
+    })?;
+    let weekdays: Vec<i16> = row.get(at + 1);
+    let rules = weekdays.into_iter().zip(spans(row.get(at + 2), row.get(at + 3)));
+    let dates: Vec<NaiveDate> = row.get(at + 4);
+    let intervals: Vec<serde_json::Value> = row.get(at + 5);
+    let overrides = dates.into_iter().zip(intervals).map(|(date, columns)| {
+        let [from, to]: [Vec<i16>; 2] = serde_json::from_value(columns).unwrap_or_default();
+        (date, spans(from, to).collect())
+    });
+    Ok(Some(Hours { zone, rules: rules.collect(), overrides: overrides.collect() }))
+}
+
+fn spans(from: Vec<i16>, to: Vec<i16>) -> impl Iterator<Item = Span> {
+    from.into_iter().zip(to).map(|(from, to)| Span { from, to })
+}
+
+impl Schedule {
+    /// The same in the form that everything is computed from.
+    fn hours(&self) -> Hours {
+        let span = |from: TimeOfDay, to: TimeOfDay| Span { from: from.minute, to: to.minute };
+        let mut rules: Vec<_> =
+            self.rules.iter().map(|rule| (rule.weekday as i16, span(rule.from, rule.to))).collect();
+        rules.sort_by_key(|(weekday, span)| (*weekday, span.from));
+        Hours {
+            zone: self.time_zone.0,
+            rules,
+            overrides: self
+                .overrides
+                .iter()
+                .map(|date| {
+                    let mut spans: Vec<_> =
+                        date.intervals.iter().map(|interval| span(interval.from, interval.to)).collect();
+                    spans.sort_by_key(|span| span.from);
+                    (date.date.0, spans)
+                })
+                .collect(),
+        }
+    }
+}
+
+impl From<Hours> for Schedule {
+    fn from(hours: Hours) -> Self {
+        let time = |minute| TimeOfDay { minute };
+        Self {
+            time_zone: TimeZone(hours.zone),
+            rules: hours
+                .rules
+                .into_iter()
+                .map(|(weekday, span)| ScheduleRule {
+                    weekday: Weekday::from_iso(weekday),
+                    from: time(span.from),
+                    to: time(span.to),
+                })
+                .collect(),
+            overrides: hours
+                .overrides
+                .into_iter()
+                .map(|(date, spans)| ScheduleOverride {
+                    date: Date(date),
+                    intervals: spans
+                        .into_iter()
+                        .map(|span| ScheduleInterval { from: time(span.from), to: time(span.to) })
+                        .collect(),
+                })
+                .collect(),
+        }
+    }
+}

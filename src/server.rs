@@ -1,0 +1,229 @@
+//! The endpoint tree, and the threads that serve it.
+//!
+//! One thread accepts and deals connections out in turn to the others. Each of those is a world of its own: a
+//! single-threaded runtime with its own pool, so that a request never crosses a core on its way to the database and
+//! back. (Sharing one port by SO_REUSEPORT would do as well, but then a second server on the same port is not told.)
+
+use std::{
+    convert::Infallible,
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use poem::{
+    Endpoint, EndpointExt as _, Response, Route,
+    endpoint::{BoxEndpoint, make_sync},
+    http::{Request, header, uri::Scheme},
+    web::{Html, LocalAddr, RemoteAddr},
+};
+use tokio::{
+    runtime,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    time::{sleep, timeout},
+};
+use tokio_postgres::Config as DatabaseUrl;
+
+use crate::{
+    api::{self, App},
+    db::Db,
+    http::{description, edge::Edge, routes::Routes, token::Tokens},
+    identity::passwords::Passwords,
+};
+
+/// How long a connection may take to send the header of a request, and how long it may be idle between two.
+const HEADER_DEADLINE: Duration = Duration::from_secs(30);
+/// A header is rarely a tenth of this; hyper answers a longer one with 431.
+const LARGEST_HEADER: usize = 64 * 1024;
+/// Connections at once; more wait in the kernel's queue.
+const MOST_CONNECTIONS: usize = 10_000;
+/// How long requests that are under way may take to end when the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+/// Where the process has no file descriptor left, accepting fails at once; asking again at once would burn a core.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// What a server is made of.
+#[derive(Clone)]
+pub struct Parts {
+    pub database: DatabaseUrl,
+    pub tokens: Arc<Tokens>,
+    pub passwords: Arc<Passwords>,
+    /// Threads that serve requests.
+    pub threads: usize,
+    /// Connections to the database, shared out among the threads.
+    pub connections: usize,
+}
+
+/// The endpoint tree. Tests and all threads of a server call the same.
+pub fn build(app: &App) -> BoxEndpoint<'static, Response> {
+    let service = api::service(app);
+    let raw = service.spec();
+    // The pages carry the document in themselves: ours, not the raw one.
+    let page = |html: String| {
+        let html = html.replace(&raw, description::COMMITTED);
+        make_sync(move |_| Html(html.clone()))
+    };
+    let routes = serde_json::from_str(description::COMMITTED)
+        .map(|document| Routes::new(&document))
+        .unwrap_or_default();
+    Route::new()
+        .at("/docs", page(service.swagger_ui_html()))
+        .at("/redoc", page(service.redoc_html()))
+        .at(
+            "/openapi.json",
+            make_sync(|_| {
+                Response::builder()
+                    .header(header::CONTENT_TYPE, "application/json")
+                    .body(description::COMMITTED)
+            }),
+        )
+        .nest("/", service)
+        .data(app.tokens.clone())
+        .with(Edge(Arc::new(routes)))
+        .boxed()
+}
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+type Job = (TcpStream, SocketAddr, OwnedSemaphorePermit);
+
+impl Server {
+    /// Serves what comes in at `listener`.
+    pub fn start(parts: Parts, listener: TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (stop, stopping) = watch::channel(false);
+        let mut threads = Vec::with_capacity(parts.threads + 1);
+        let mut workers = Vec::with_capacity(parts.threads);
+        for index in 0..parts.threads {
+            let (sender, jobs) = mpsc::unbounded_channel();
+            workers.push(sender);
+            let runtime = single_threaded()?;
+            let parts = parts.clone();
+            threads.push(
+                thread::Builder::new()
+                    .name(format!("http-{index}"))
+                    .spawn(move || runtime.block_on(work(parts, address, jobs)))?,
+            );
+        }
+        let runtime = single_threaded()?;
+        threads.push(
+            thread::Builder::new()
+                .name("accept".to_owned())
+                .spawn(move || runtime.block_on(accept(listener, workers, stopping)))?,
+        );
+        Ok(Self { address, stop, threads })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts nothing more, lets requests under way end, and returns when all have.
+    pub fn stop(self) {
+        // Fails where everybody who listens is gone already.
+        let _ = self.stop.send(true);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the server panicked");
+            }
+        }
+    }
+}
+
+fn single_threaded() -> io::Result<runtime::Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build()
+}
+
+async fn accept(
+    listener: TcpListener,
+    workers: Vec<mpsc::UnboundedSender<Job>>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "cannot listen");
+            return;
+        }
+    };
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let accepting = async {
+        for worker in workers.iter().cycle() {
+            let Ok(place) = places.clone().acquire_owned().await else {
+                return;
+            };
+            let (stream, peer) = loop {
+                match listener.accept().await {
+                    Ok(accepted) => break accepted,
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a connection");
+                        sleep(BREATH).await;
+                    }
+                }
+            };
+            // Responses are small; waiting to fill a packet would only delay them.
+            let _ = stream.set_nodelay(true);
+            // A thread that is gone has panicked; its connections are lost with it.
+            if let Ok(stream) = stream.into_std() {
+                let _ = worker.send((stream, peer, place));
+            }
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        _ = stopping.wait_for(|stop| *stop) => {}
+    }
+    // Dropping the channels tells the threads to drain.
+}
+
+async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiver<Job>) {
+    let app = App {
+        db: Db::new(&parts.database, (parts.connections / parts.threads).max(1)),
+        tokens: parts.tokens,
+        passwords: parts.passwords,
+    };
+    let endpoint = Arc::new(build(&app));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE).max_buf_size(LARGEST_HEADER);
+    let graceful = GracefulShutdown::new();
+
+    while let Some((stream, peer, place)) = jobs.recv().await {
+        let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
+            continue;
+        };
+        let endpoint = endpoint.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let endpoint = endpoint.clone();
+            async move {
+                let request = (request, LocalAddr(address.into()), RemoteAddr(peer.into()), Scheme::HTTP);
+                Ok::<_, Infallible>(hyper::Response::from(endpoint.get_response(request.into()).await))
+            }
+        });
+        let http = http.clone();
+        let watcher = graceful.watcher();
+        tokio::spawn(async move {
+            let _place = place;
+            if let Ok(Ok(())) = timeout(HEADER_DEADLINE, stream.readable()).await {
+                // An error here is the client's: it went away, or spoke no HTTP, and was told if it could be.
+                let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
+            }
+        });
+    }
+    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still under way after {DRAIN:?}, and were given up");
+    }
+}

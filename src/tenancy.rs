@@ -1,0 +1,3 @@
+//! Organizations: the tenants.
+
+pub mod organizations;
