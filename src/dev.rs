@@ -18,7 +18,7 @@ use crate::{
     config::DEFAULT_CONNECTIONS,
     db::{
         Context, Db,
-        cluster::{self, Cluster, Purpose},
+        cluster::{self, Cluster},
         migrate,
     },
     demo::{self, DEMOS},
@@ -54,7 +54,7 @@ pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         forget(&prepared)?;
         cluster::remove(folder)?;
     }
-    let cluster = Cluster::start(folder, Purpose::Keep, &[], &say)?;
+    let cluster = Cluster::start(folder, &[], &say)?;
     let database = prepare(&cluster, !prepared.exists()).await?;
     if !prepared.exists() {
         fs::write(&prepared, "The cluster is migrated and holds the demo data.\n")?;

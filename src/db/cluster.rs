@@ -126,7 +126,7 @@ fn usual_folders() -> Vec<PathBuf> {
 
 /// What the cluster is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+enum Purpose {
     /// Survives a crash of the machine.
     Keep,
     /// Survives nothing, and is faster for it.
@@ -139,34 +139,48 @@ pub struct Cluster {
     sockets: PathBuf,
     keeper: Child,
     lifeline: Option<ChildStdin>,
-    /// Its folder, in case it is to go when the server stops.
-    discard: Option<PathBuf>,
 }
 
 impl Cluster {
     /// Starts the cluster kept in `folder`, made first where there is none. `progress` is told about steps that take
     /// longer than a moment.
-    pub fn start(
-        folder: &Path,
-        purpose: Purpose,
-        settings: &[&str],
-        progress: &dyn Fn(&str),
-    ) -> Result<Self, Error> {
+    pub fn start(folder: &Path, settings: &[&str], progress: &dyn Fn(&str)) -> Result<Self, Error> {
         let binaries = Binaries::find()?;
         let user = ordinary_user()?;
         let home = settle(folder, user.as_ref())?;
-        let runner = Runner { binaries, user, log: home.join("postgres.log") };
+        Self::start_in(home, Runner { binaries, user, purpose: Purpose::Keep }, settings, progress)
+    }
+
+    /// Starts a new cluster that is as fast as it is forgetful, in a temporary folder. It is gone when this process is,
+    /// even when that is killed.
+    pub fn temporary(settings: &[&str]) -> Result<Self, Error> {
+        let binaries = Binaries::find()?;
+        let user = ordinary_user()?;
+        let parent = match &user {
+            Some(user) if !can_enter(user, &std::env::temp_dir()) => PathBuf::from("/tmp"),
+            _ => std::env::temp_dir(),
+        };
+        let home = parent.join(format!("appointd-{}", uuid::Uuid::new_v4().simple()));
+        private_folder(&home, user.as_ref())?;
+        Self::start_in(home, Runner { binaries, user, purpose: Purpose::Discard }, settings, &|_| ())
+    }
+
+    fn start_in(
+        home: PathBuf,
+        runner: Runner,
+        settings: &[&str],
+        progress: &dyn Fn(&str),
+    ) -> Result<Self, Error> {
         let data = home.join("data");
-        runner.initialize(&home, &data, purpose, progress)?;
+        let log = home.join("postgres.log");
+        runner.initialize(&home, &data, progress)?;
         runner.stop_leftover(&data, progress);
         let sockets = runner.socket_folder(&home)?;
-
         progress("starting PostgreSQL");
-        let mut keeper = runner.spawn(&data, &sockets, purpose, settings)?;
+        let mut keeper = runner.spawn(&home, &data, &sockets, &log, settings)?;
         let lifeline = keeper.stdin.take();
-        let mut cluster =
-            Self { sockets, keeper, lifeline, discard: (purpose == Purpose::Discard).then_some(home) };
-        cluster.wait_until_ready(&data, &runner.log)?;
+        let mut cluster = Self { sockets, keeper, lifeline };
+        cluster.wait_until_ready(&data, &log)?;
         Ok(cluster)
     }
 
@@ -178,6 +192,7 @@ impl Cluster {
         )
     }
 
+    /// Waits for the lock file to say so.
     fn wait_until_ready(&mut self, data: &Path, log: &Path) -> Result<(), Error> {
         let deadline = Instant::now() + START;
         loop {
@@ -201,10 +216,6 @@ impl Drop for Cluster {
         let deadline = Instant::now() + STOP;
         while Instant::now() < deadline && matches!(self.keeper.try_wait(), Ok(None)) {
             thread::sleep(Duration::from_millis(5));
-        }
-        if let Some(home) = &self.discard {
-            // What cannot be removed lies in a temporary folder.
-            let _ = fs::remove_dir_all(home);
         }
     }
 }
@@ -296,7 +307,7 @@ fn as_user(mut command: Command, user: Option<&User>) -> Command {
 struct Runner {
     binaries: Binaries,
     user: Option<User>,
-    log: PathBuf,
+    purpose: Purpose,
 }
 
 impl Runner {
@@ -311,13 +322,7 @@ impl Runner {
     }
 
     /// Makes the data folder beside its final place, so that one half made is never taken for a whole one.
-    fn initialize(
-        &self,
-        home: &Path,
-        data: &Path,
-        purpose: Purpose,
-        progress: &dyn Fn(&str),
-    ) -> Result<(), Error> {
+    fn initialize(&self, home: &Path, data: &Path, progress: &dyn Fn(&str)) -> Result<(), Error> {
         if let Ok(made_by) = fs::read_to_string(data.join("PG_VERSION")) {
             if made_by.trim() == self.binaries.version.to_string() {
                 return Ok(());
@@ -347,7 +352,7 @@ impl Runner {
                 "--no-locale",
                 "--no-instructions",
             ])
-            .args((purpose == Purpose::Discard).then_some("--no-sync"))
+            .args((self.purpose == Purpose::Discard).then_some("--no-sync"))
             .arg("--pgdata")
             .arg(&unfinished);
         let output = initdb.output().map_err(failed("cannot run initdb"))?;
@@ -388,33 +393,41 @@ impl Runner {
         Ok(folder)
     }
 
-    /// The shell that keeps the server: starts it, waits for our end of the pipe to close, stops it.
+    /// The shell that keeps the server: starts it, waits for our end of the pipe to close, stops it, and removes what is
+    /// not to be kept.
     fn spawn(
         &self,
+        home: &Path,
         data: &Path,
         sockets: &Path,
-        purpose: Purpose,
+        log: &Path,
         settings: &[&str],
     ) -> Result<Child, Error> {
-        const KEEP: &str =
-            r#""$@" </dev/null & server=$!; cat >/dev/null; kill -INT "$server" 2>/dev/null; wait "$server""#;
-        let log = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(&self.log)
-            .map_err(failed(format!("cannot write {}", self.log.display())))?;
+        const KEEP: &str = r#"
+            home=$1; shift
+            "$@" </dev/null & server=$!
+            cat >/dev/null
+            kill -INT "$server" 2>/dev/null
+            wait "$server"
+            test -z "$home" || rm -rf "$home"
+        "#;
+        let writing = || failed(format!("cannot write {}", log.display()));
+        let log = fs::File::options().create(true).append(true).open(log).map_err(writing())?;
         let mut keeper = self.command(Path::new("/bin/sh"));
+        keeper.args(["-c", KEEP, "appointd-postgres"]);
+        match self.purpose {
+            Purpose::Keep => keeper.arg(""),
+            Purpose::Discard => keeper.arg(home),
+        };
         keeper
-            .args(["-c", KEEP, "appointd-postgres"])
             .arg(self.binaries.folder.join("postgres"))
             .arg("-D")
             .arg(data)
             .arg("-k")
             .arg(sockets)
             .args(["-c", "listen_addresses=", "-c", "unix_socket_permissions=0700"])
-            // A message to the log, in the time zone of logs.
             .args(["-c", "log_timezone=UTC", "-c", "timezone=UTC"]);
-        if purpose == Purpose::Discard {
+        if self.purpose == Purpose::Discard {
             keeper.args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"]);
         }
         for setting in settings {
@@ -422,7 +435,7 @@ impl Runner {
         }
         keeper
             .stdin(Stdio::piped())
-            .stdout(log.try_clone().map_err(failed("cannot write the log"))?)
+            .stdout(log.try_clone().map_err(writing())?)
             .stderr(log)
             // Ctrl-C is for us; we then stop the server in order.
             .process_group(0)

@@ -120,6 +120,18 @@ fn schema_details(schema: &mut Map<String, Value>) {
         schema.insert("additionalProperties".into(), false.into());
     }
     integer_bounds(schema);
+    // What an example leaves out, poem-openapi writes as null.
+    let nullable: Vec<String> = schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter(|(_, property)| property["nullable"] == true)
+        .map(|(name, _)| name.clone())
+        .collect();
+    if let Some(example) = schema.get_mut("example").and_then(Value::as_object_mut) {
+        example.retain(|name, value| !value.is_null() || nullable.contains(name));
+    }
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         for property in properties.values_mut().filter_map(Value::as_object_mut) {
             integer_bounds(property);

@@ -15,6 +15,7 @@ use poem_openapi::{
     types::{ParseFromJSON, ToJSON, Type},
 };
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::{
     problem::{FieldError, Problem},
@@ -55,8 +56,8 @@ impl<T: DeserializeOwned + Type> ParsePayload for Json<T> {
         let bytes = read(request, body).await?;
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|error| explain(error.path().to_string(), error.inner()))?;
-        deserializer.end().map_err(|error| explain(String::new(), &error))?;
+            .map_err(|error| explain(&bytes, error.path().to_string(), error.inner()))?;
+        deserializer.end().map_err(|error| malformed(&error))?;
         Ok(Self(value))
     }
 }
@@ -126,14 +127,19 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Prob
 }
 
 /// Malformed is 400; well-formed and wrong is 422 with the field. Never quotes a value.
-fn explain(path: String, error: &serde_json::Error) -> Problem {
-    match error.classify() {
-        serde_json::error::Category::Data => invalid(path, &error.to_string()),
-        _ => Problem::bad_request(
-            "malformed_json",
-            format!("The body is not well-formed JSON: line {}, column {}.", error.line(), error.column()),
-        ),
+fn explain(body: &[u8], path: String, error: &serde_json::Error) -> Problem {
+    // serde_json calls it a mistake of syntax, too, where a number stands in for one of some names.
+    match serde_json::from_slice::<Value>(body) {
+        Ok(_) => invalid(path, &error.to_string()),
+        Err(error) => malformed(&error),
     }
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::bad_request(
+        "malformed_json",
+        format!("The body is not well-formed JSON: line {}, column {}.", error.line(), error.column()),
+    )
 }
 
 fn invalid(path: String, message: &str) -> Problem {
@@ -142,8 +148,8 @@ fn invalid(path: String, message: &str) -> Problem {
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
     let quoted = |message: &str| message.split('`').nth(1).unwrap_or_default().to_owned();
     let expected = |message: &str| match message.split_once("expected ") {
-        Some((_, expected)) => format!("expected {expected}"),
-        None => "not of the expected form".to_owned(),
+        Some((_, expected)) if expected != "value" => format!("expected {expected}"),
+        _ => "not of the form the description says".to_owned(),
     };
     let child = |name: String| match path.is_empty() {
         true => name,

@@ -1,0 +1,272 @@
+//! `appointd dev`, as somebody at a terminal has it.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::{Pid, Uid},
+};
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("appointd-test-{}", uuid::Uuid::new_v4().simple()));
+        fs::create_dir(&path).expect("a folder");
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let cluster = self.0.join("data/cluster");
+        if let Ok(elsewhere) = fs::read_link(cluster) {
+            let _ = fs::remove_dir_all(elsewhere);
+        }
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running `appointd dev` and what it has printed.
+struct Dev {
+    child: Child,
+    welcome: Vec<String>,
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_appointd"));
+    command
+        .args(["dev", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(folder)
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+impl Dev {
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut child = command(folder, arguments).spawn().expect("the program runs");
+        let mut errors = child.stderr.take().expect("a pipe");
+        // Read, or the program would wait for us.
+        let errors = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = errors.read_to_string(&mut text);
+            text
+        });
+        let mut welcome = Vec::new();
+        for line in BufReader::new(child.stdout.take().expect("a pipe")).lines() {
+            let line = line.expect("text");
+            let last = line.starts_with("curl ");
+            welcome.push(line);
+            if last {
+                return Self { child, welcome };
+            }
+        }
+        let status = child.wait();
+        panic!("it ended instead: {status:?} {welcome:?} {:?}", errors.join());
+    }
+
+    fn curl(&self) -> Output {
+        let line = self.welcome.iter().find(|line| line.starts_with("curl ")).expect("a line to paste");
+        Command::new("sh").args(["-c", line]).output().expect("sh runs")
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().expect("an id")), signal).expect("it runs");
+    }
+
+    fn stop(mut self, signal: Signal) {
+        self.signal(signal);
+        let started = Instant::now();
+        assert!(self.child.wait().expect("an end").success(), "it ends in order");
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
+
+    fn urls(&self) -> Vec<String> {
+        let urls: Vec<_> = self
+            .welcome
+            .iter()
+            .filter_map(|line| line.split('\'').nth(1).filter(|url| url.starts_with("postgresql:")))
+            .map(ToOwned::to_owned)
+            .collect();
+        assert_eq!(urls.len(), 4, "{:#?}", self.welcome);
+        urls
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn status(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn what_it_prints_works_as_pasted_and_outlives_restarts() {
+    let folder = Folder::new();
+    let data = folder.0.join("data");
+    let first = Dev::start(&data, &[]);
+    assert!(first.welcome.iter().any(|line| line.contains("admin@acme.com") && line.contains("admin123")));
+    for (url, role) in
+        first.urls().iter().zip(["postgres", "appointd_owner", "appointd_api", "appointd_auditor"])
+    {
+        let output =
+            Command::new("psql").args([url, "-Atc", "select current_user"]).output().expect("psql runs");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), role, "{output:?}");
+    }
+    assert_eq!(status(&first.curl()), "HTTP/1.1 201 Created");
+    assert_eq!(status(&first.curl()), "HTTP/1.1 409 Conflict");
+
+    let second = command(&data, &[]).output().expect("the program runs");
+    assert!(!second.status.success());
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains("another `appointd dev` uses"), "{said}");
+
+    let count = |dev: &Dev| {
+        let output = Command::new("psql")
+            .args([&dev.urls()[0], "-Atc", "select count(*) from scheduling.appointments"])
+            .output()
+            .expect("psql runs");
+        String::from_utf8_lossy(&output.stdout).trim().parse::<u32>().expect("a count")
+    };
+    let booked = count(&first);
+    assert!(booked > 200, "some weeks of appointments: {booked}");
+    first.stop(Signal::SIGTERM);
+    assert!(!data.join("cluster/data/postmaster.pid").exists(), "PostgreSQL has stopped, too");
+
+    let again = Dev::start(&data, &[]);
+    assert_eq!(count(&again), booked, "a second start keeps the data, and loads nothing twice");
+    again.signal(Signal::SIGKILL);
+    drop(again);
+    let recovered = Dev::start(&data, &[]);
+    assert_eq!(count(&recovered), booked);
+    assert_eq!(status(&recovered.curl()), "HTTP/1.1 201 Created");
+    recovered.stop(Signal::SIGINT);
+
+    let anew = Dev::start(&data, &["--reset"]);
+    assert!(count(&anew) < booked + 1, "the booking of the last one is gone");
+    anew.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn a_server_that_outlived_everybody_is_taken_over() {
+    let folder = Folder::new();
+    let data = folder.0.join("data");
+    let first = Dev::start(&data, &[]);
+    let lock = data.join("cluster/data/postmaster.pid");
+    let postmaster: i32 = fs::read_to_string(&lock)
+        .expect("a lock file")
+        .lines()
+        .next()
+        .expect("a line")
+        .parse()
+        .expect("an id");
+    // The shell between us and PostgreSQL, so that nobody is left to stop it.
+    let keeper = fs::read_to_string(format!("/proc/{postmaster}/stat"))
+        .ok()
+        .and_then(|stat| stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok());
+    let Some(keeper) = keeper else {
+        return; // Not a system that tells.
+    };
+    kill(Pid::from_raw(keeper), Signal::SIGKILL).expect("the shell runs");
+    drop(first);
+    assert!(kill(Pid::from_raw(postmaster), None).is_ok(), "PostgreSQL runs on");
+    Dev::start(&data, &[]).stop(Signal::SIGTERM);
+}
+
+#[test]
+fn a_folder_closed_to_the_user_postgresql_runs_as_is_no_riddle() {
+    if !Uid::effective().is_root() {
+        return; // Nobody else can be kept out of a folder of their own.
+    }
+    let folder = Folder::new();
+    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o700)).expect("a closed folder");
+    let data = folder.0.join("data");
+    let first = Dev::start(&data, &[]);
+    assert_eq!(status(&first.curl()), "HTTP/1.1 201 Created");
+    first.stop(Signal::SIGTERM);
+    let elsewhere = fs::read_link(data.join("cluster")).expect("a link to where it is");
+    Dev::start(&data, &["--reset"]).stop(Signal::SIGTERM);
+    assert!(!elsewhere.exists(), "a reset leaves nothing behind");
+}
+
+#[test]
+fn a_folder_with_a_long_and_odd_name_will_do() {
+    let folder = Folder::new();
+    let data = folder.0.join(format!("it's 100% \"ours\" & {}", "x".repeat(60)));
+    let dev = Dev::start(&data, &[]);
+    let output = Command::new("psql").args([&dev.urls()[2], "-Atc", "select 1"]).output().expect("psql runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "1", "{output:?}");
+    dev.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn an_address_in_use_is_said_at_once() {
+    let folder = Folder::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let started = Instant::now();
+    let output = Command::new(env!("CARGO_BIN_EXE_appointd"))
+        .args(["dev", "--listen", &address, "--data-dir"])
+        .arg(folder.0.join("data"))
+        .output()
+        .expect("the program runs");
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(&address) && said.contains("--listen"), "{said}");
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn serve_and_migrate_report_every_mistake_at_once_and_no_secret() {
+    let run = |arguments: &[&str], environment: &[(&str, &str)]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_appointd"))
+            .args(arguments)
+            .env_clear()
+            .envs(environment.iter().copied())
+            .output()
+            .expect("the program runs");
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = run(&["serve"], &[]);
+    assert!(said.contains("APPOINTD_DATABASE_URL") && said.contains("APPOINTD_TOKEN_SECRET"), "{said}");
+    let said = run(
+        &["serve"],
+        &[
+            ("APPOINTD_DATABASE_URL", "postgresql://me:hunter2@host:port/db"),
+            ("APPOINTD_TOKEN_SECRET", "hunter2"),
+            ("APPOINTD_LISTEN", "localhost"),
+            ("APPOINTD_THREADS", "0"),
+            ("APPOINTD_CONNECTIONS", "many"),
+            ("APPOINTD_LOG", "loud"),
+            ("APPOINTD_LOG_FORMAT", "xml"),
+        ],
+    );
+    for name in ["DATABASE_URL", "TOKEN_SECRET", "LISTEN", "THREADS", "CONNECTIONS", "LOG ", "LOG_FORMAT"] {
+        assert!(said.contains(&format!("APPOINTD_{name}")), "{name}: {said}");
+    }
+    assert!(!said.contains("hunter2"), "{said}");
+    for weak in ["change-me-change-me-change-me-change-me", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
+        let environment = [("APPOINTD_DATABASE_URL", "postgresql:///x"), ("APPOINTD_TOKEN_SECRET", weak)];
+        let said = run(&["serve"], &environment);
+        assert!(said.contains("not random") && !said.contains(weak), "{said}");
+    }
+    assert!(run(&["migrate"], &[]).contains("APPOINTD_OWNER_DATABASE_URL"));
+    let nowhere = [("APPOINTD_OWNER_DATABASE_URL", "postgresql://me:hunter2@127.0.0.1:1/db")];
+    let said = run(&["migrate"], &nowhere);
+    assert!(said.contains("cannot connect") && !said.contains("hunter2"), "{said}");
+}

@@ -1,0 +1,200 @@
+//! The edge: what the framework refuses, what the transport brings, and how long anybody waits.
+
+use std::time::Duration;
+
+use reqwest::{Body, Method};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::harness::{Actor, Tenant, system};
+
+#[tokio::test]
+async fn an_unknown_path_is_a_problem() {
+    for path in [
+        "/",
+        "/api",
+        "/api/v1/nothing",
+        "/api/v1/contacts/a/b",
+        "/api/v2/contacts",
+        "/%00",
+        "/api/v1/%2e%2e/x",
+    ] {
+        Actor::nobody().get(path).await.refused(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_is_not_allowed_is_told_which_are() {
+    let tenant = Tenant::new().await;
+    let answer = tenant.owner.put("/api/v1/contacts", json!({})).await;
+    assert_eq!(answer.header("allow"), "GET, POST, HEAD");
+    answer.refused(405, "method_not_allowed");
+    let answer = tenant.owner.send(tenant.owner.request(Method::OPTIONS, "/api/v1/organizations/me")).await;
+    assert_eq!(answer.header("allow"), "GET, PATCH, HEAD");
+    answer.refused(405, "method_not_allowed");
+    let answer = tenant.owner.send(tenant.owner.request(Method::HEAD, "/api/v1/contacts")).await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_json_is_refused_by_kind() {
+    let tenant = Tenant::new().await;
+    let send = |content_type: &'static str, body: Body| {
+        let request = tenant
+            .staff
+            .request(Method::POST, "/api/v1/contacts")
+            .header("content-type", content_type)
+            .body(body);
+        tenant.staff.send(request)
+    };
+    for content_type in ["text/plain", "application/xml", "application/problem+json", "application/jsonx", ""]
+    {
+        send(content_type, "{}".into()).await.refused(415, "unsupported_media_type");
+    }
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    for body in [
+        "",
+        "{",
+        r#"{"first_name":"a","last_name":"b"}{}"#,
+        "nul",
+        "{\"first_name\": \"\\ud800\"}",
+        deep.as_str(),
+    ] {
+        send("application/json", body.to_owned().into()).await.refused(400, "malformed_json");
+    }
+    send("application/json", b"\xff\xfe{}".to_vec().into()).await.refused(400, "malformed_json");
+    let duplicate = r#"{"first_name":"a","first_name":"b","last_name":"c"}"#;
+    send("application/json", duplicate.into()).await.invalid("first_name", "duplicate_field");
+    let valid = r#"{"first_name":"a","last_name":"c"}"#;
+    send("application/json; charset=utf-8", valid.into()).await.expect(201);
+    send("Application/JSON", valid.into()).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_announced_or_not() {
+    let tenant = Tenant::new().await;
+    let large = format!(r#"{{"first_name":"{}","last_name":"b"}}"#, "x".repeat(300_000));
+    let request =
+        || tenant.staff.request(Method::POST, "/api/v1/contacts").header("content-type", "application/json");
+    tenant.staff.send(request().body(large.clone())).await.refused(413, "body_too_large");
+
+    let answer = raw(
+        &tenant,
+        &format!(
+            "POST /api/v1/contacts HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-type: application/json\r\n\
+             authorization: Bearer TOKEN\r\n\r\n{:x}\r\n{large}\r\n0\r\n\r\n",
+            large.len()
+        ),
+    )
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+#[tokio::test]
+async fn no_refusal_repeats_what_was_sent() {
+    let tenant = Tenant::new().await;
+    let marker = "q7x9marker";
+    for body in [
+        json!({ "first_name": { "secret": marker }, "last_name": "b" }),
+        json!({ "first_name": [marker], "last_name": "b" }),
+        json!({ "first_name": "a", "last_name": "b", "email": marker }),
+    ] {
+        let answer = tenant.staff.post("/api/v1/contacts", body).await;
+        assert_eq!(answer.status, 422);
+        assert!(!answer.text.contains(marker), "{}", answer.text);
+    }
+    let answer = tenant.staff.get(&format!("/api/v1/contacts/{marker}?limit={marker}")).await;
+    assert!(!answer.text.contains(marker), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_request_keeps_the_id_it_came_with_if_that_is_harmless() {
+    let nobody = Actor::nobody();
+    let id_of = |id: &'static str| {
+        let request = nobody.request(Method::GET, "/health/live").header("x-request-id", id);
+        let nobody = &nobody;
+        async move { nobody.send(request).await.header("x-request-id").to_owned() }
+    };
+    assert_eq!(id_of("order-7.a_B").await, "order-7.a_B");
+    for harmful in ["", "a b", "x\"y", "ü"] {
+        assert_ne!(id_of(harmful).await, harmful);
+    }
+    assert_eq!(id_of("").await.len(), 36);
+}
+
+/// Sends bytes as they are, and reads until the server closes or has said nothing for two seconds.
+async fn raw(tenant: &Tenant, request: &str) -> String {
+    let token = tenant.owner.token.as_deref().expect("a token");
+    let mut stream = TcpStream::connect(system().address).await.expect("a connection");
+    // The server may close before it has read everything.
+    let _ = stream.write_all(request.replace("TOKEN", token).as_bytes()).await;
+    let mut answer = Vec::new();
+    while let Ok(Ok(read)) = timeout(Duration::from_secs(2), stream.read_buf(&mut answer)).await {
+        if read == 0 {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn malformed_http_never_gets_through_and_never_hangs() {
+    let tenant = Tenant::new().await;
+    let smuggled = "GET /api/v1/contacts HTTP/1.1\r\nhost: x\r\n\r\n";
+    let length = smuggled.len();
+    for request in [
+        "NONSENSE\r\n\r\n".to_owned(),
+        "GET / HTTP/9.9\r\n\r\n".to_owned(),
+        format!("GET /health/live HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(300_000)),
+        format!(
+            "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ncontent-length: {length}\r\n\r\n{smuggled}"
+        ),
+        format!("POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n{smuggled}"),
+        format!(
+            "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{smuggled}"
+        ),
+    ] {
+        let answer = raw(&tenant, &request).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{request:.60}: {answer}");
+        assert_eq!(
+            answer.matches("HTTP/1.1 ").count(),
+            answer.lines().take(1).count(),
+            "one answer at most: {answer}"
+        );
+    }
+    let two = "GET /api/v1/auth/me HTTP/1.1\r\nhost: x\r\nauthorization: Bearer TOKEN\r\nauthorization: Bearer TOKEN\r\n\r\n";
+    assert!(raw(&tenant, two).await.starts_with("HTTP/1.1 401"), "two credentials are none");
+}
+
+#[tokio::test]
+async fn a_body_that_never_comes_is_given_up() {
+    let tenant = Tenant::new().await;
+    let token = tenant.owner.token.as_deref().expect("a token");
+    let mut stream = TcpStream::connect(system().address).await.expect("a connection");
+    let request = format!(
+        "POST /api/v1/contacts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{{"
+    );
+    stream.write_all(request.as_bytes()).await.expect("the header is taken");
+    let mut answer = vec![0; 1024];
+    let read = timeout(Duration::from_secs(8), stream.read(&mut answer))
+        .await
+        .expect("an answer in time")
+        .expect("bytes");
+    assert!(answer[..read].starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer[..read]));
+}
+
+#[tokio::test]
+async fn half_a_header_does_not_hold_a_connection_for_ever() {
+    let mut stream = TcpStream::connect(system().address).await.expect("a connection");
+    stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\nx-").await.expect("half a header");
+    let mut silent = TcpStream::connect(system().address).await.expect("a connection");
+    for stream in [&mut stream, &mut silent] {
+        let mut rest = Vec::new();
+        let closed = timeout(Duration::from_secs(40), stream.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok(), "closed within 40 seconds");
+    }
+}

@@ -1,0 +1,141 @@
+use std::sync::OnceLock;
+
+use appointd::http::description::COMMITTED;
+use serde_json::Value;
+
+use super::Answer;
+
+fn document() -> &'static Value {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    DOCUMENT.get_or_init(|| serde_json::from_str(COMMITTED).expect("openapi.json is JSON"))
+}
+
+/// An operation of the description.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    pub method: String,
+    /// As in the description: `/api/v1/contacts/{contact_id}`.
+    pub path: String,
+    pub value: Value,
+}
+
+impl Operation {
+    pub fn id(&self) -> &str {
+        self.value["operationId"].as_str().unwrap_or_default()
+    }
+
+    /// The lowest role it is open to; none where it is open to everybody.
+    pub fn role(&self) -> Option<&str> {
+        self.value["x-required-role"].as_str()
+    }
+
+    /// The example of its JSON body.
+    pub fn example(&self) -> Option<Value> {
+        let schema = &self.value["requestBody"]["content"]["application/json"]["schema"];
+        schema.is_object().then(|| resolve(schema)["example"].clone())
+    }
+}
+
+/// All of them.
+pub fn operations() -> Vec<Operation> {
+    let paths = document()["paths"].as_object().expect("paths");
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object().expect("a path item").iter().map(|(method, value)| Operation {
+                method: method.to_uppercase(),
+                path: path.clone(),
+                value: value.clone(),
+            })
+        })
+        .collect()
+}
+
+fn resolve(schema: &Value) -> &Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => {
+            document().pointer(reference.trim_start_matches('#')).expect("a reference leads somewhere")
+        }
+        None => schema,
+    }
+}
+
+/// Checks an answer against the description, where the path and method are described.
+pub fn check(method: &str, path: &str, answer: &Answer) {
+    let path = path.trim_end_matches('/');
+    let Some(operation) = operations().into_iter().find(|operation| {
+        operation.method == method
+            && operation.path.split('/').count() == path.split('/').count()
+            && operation
+                .path
+                .split('/')
+                .zip(path.split('/'))
+                .all(|(template, part)| template.starts_with('{') || template == part)
+    }) else {
+        return;
+    };
+    let response = &operation.value["responses"][answer.status.to_string()];
+    assert!(
+        response.is_object(),
+        "{} answered {}, which is not described: {}",
+        operation.id(),
+        answer.status,
+        answer.text
+    );
+    let media_type = answer.header("content-type");
+    let content = &response["content"];
+    if content.is_null() {
+        assert_eq!(answer.text, "", "{} {}", operation.id(), answer.status);
+        return;
+    }
+    let schema = &content[media_type]["schema"];
+    assert!(schema.is_object(), "{} {}: {media_type} is not described", operation.id(), answer.status);
+    let mut mistakes = Vec::new();
+    compare("body", &answer.body, schema, &mut mistakes);
+    assert!(mistakes.is_empty(), "{}: {mistakes:#?}\n{}", operation.id(), answer.text);
+    for name in response["headers"].as_object().into_iter().flat_map(|headers| headers.keys()) {
+        assert!(answer.headers.contains_key(name), "{} {} lacks {name}", operation.id(), answer.status);
+    }
+}
+
+/// As much of JSON Schema as the description uses.
+fn compare(at: &str, value: &Value, schema: &Value, mistakes: &mut Vec<String>) {
+    let schema = resolve(schema);
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        compare(at, value, part, mistakes);
+    }
+    let fits = match schema["type"].as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("number") => value.is_number(),
+        Some("boolean") => value.is_boolean(),
+        _ => true,
+    };
+    if !fits {
+        mistakes.push(format!("{at} is not of type {}: {value}", schema["type"]));
+    }
+    if let Some(variants) = schema["enum"].as_array()
+        && !variants.contains(value)
+    {
+        mistakes.push(format!("{at} is none of {variants:?}: {value}"));
+    }
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        compare(&format!("{at}[{index}]"), item, &schema["items"], mistakes);
+    }
+    let Some(fields) = value.as_object() else {
+        return;
+    };
+    for required in schema["required"].as_array().into_iter().flatten() {
+        if !fields.contains_key(required.as_str().unwrap_or_default()) {
+            mistakes.push(format!("{at} lacks {required}"));
+        }
+    }
+    for (name, field) in fields {
+        match schema["properties"].get(name) {
+            Some(property) => compare(&format!("{at}.{name}"), field, property, mistakes),
+            None => mistakes.push(format!("{at}.{name} is not described")),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{Actor, PASSWORD, Tenant, system};
+
+fn registration() -> (Value, String) {
+    let name = format!("r{}", Uuid::new_v4().simple());
+    let email = format!("{name}@example.com");
+    let body = json!({
+        "email": email,
+        "password": PASSWORD,
+        "full_name": "Ada Lovelace",
+        "organization_name": "Lovelace Consulting",
+        "organization_slug": name,
+    });
+    (body, email)
+}
+
+#[tokio::test]
+async fn register_account_makes_an_owner_of_an_organization() {
+    let (body, email) = registration();
+    let answer = Actor::nobody().post("/api/v1/auth/register", body.clone()).await;
+    assert_eq!(answer.header("location"), "/api/v1/auth/me");
+    let session = answer.expect(201);
+    assert_eq!((&session["token_type"], &session["expires_in"]), (&json!("bearer"), &json!(3600)));
+
+    let actor = Actor::with_token(session["access_token"].as_str().expect("a token"));
+    let me = actor.get("/api/v1/auth/me").await.expect(200);
+    assert_eq!(me["email"], email);
+    assert_eq!(me["role"], "owner");
+    assert_eq!(me["full_name"], "Ada Lovelace");
+    let organization = actor.get("/api/v1/organizations/me").await.expect(200);
+    assert_eq!(organization["id"], me["organization_id"]);
+    assert_eq!(organization["slug"], body["organization_slug"]);
+    assert_eq!(organization["time_zone"], "UTC");
+}
+
+#[tokio::test]
+async fn register_account_all_or_nothing() {
+    let (first, _) = registration();
+    Actor::nobody().post("/api/v1/auth/register", first.clone()).await.expect(201);
+
+    let (mut second, email) = registration();
+    second["organization_slug"] = first["organization_slug"].clone();
+    Actor::nobody().post("/api/v1/auth/register", second.clone()).await.refused(409, "slug_taken");
+    let accounts = system()
+        .superuser()
+        .await
+        .query("select from identity.accounts where email = $1", &[&email])
+        .await
+        .expect("a count");
+    assert!(accounts.is_empty(), "the account went with the organization");
+
+    let (mut third, _) = registration();
+    third["email"] = json!(first["email"].as_str().expect("text").to_uppercase());
+    Actor::nobody().post("/api/v1/auth/register", third).await.refused(409, "email_taken");
+}
+
+#[tokio::test]
+async fn of_many_registrations_of_one_slug_one_succeeds() {
+    let (template, _) = registration();
+    let attempts = (0..8).map(|n| {
+        let mut body = template.clone();
+        body["email"] = json!(format!("{n}-{}", template["email"].as_str().expect("text")));
+        async move { Actor::nobody().post("/api/v1/auth/register", body).await.status }
+    });
+    let mut statuses = futures_util::future::join_all(attempts).await;
+    statuses.sort_unstable();
+    // Hashing lets a few wait; those it sends away did nothing.
+    assert_eq!(statuses[0], 201, "{statuses:?}");
+    assert!(statuses[1..].iter().all(|status| matches!(status, 409 | 429)), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn register_account_names_the_field_that_is_wrong() {
+    let wrong = [
+        ("email", json!("nobody"), "invalid_value"),
+        ("email", json!(7), "invalid_type"),
+        ("email", json!(format!("{}@example.com", "a".repeat(250))), "invalid_value"),
+        ("password", json!("short"), "too_short"),
+        ("password", json!("password123"), "too_guessable"),
+        ("password", json!("x".repeat(300)), "too_long"),
+        ("organization_name", json!("  "), "too_short"),
+        ("organization_name", json!("a\u{0}b"), "invalid_value"),
+        ("organization_slug", json!("Acme"), "invalid_value"),
+        ("organization_slug", json!("-acme"), "invalid_value"),
+        ("organization_slug", json!("аcme"), "invalid_value"),
+        ("full_name", json!("x".repeat(201)), "too_long"),
+        ("role", json!("admin"), "unknown_field"),
+    ];
+    for (field, value, code) in wrong {
+        let (mut body, _) = registration();
+        body[field] = value;
+        Actor::nobody().post("/api/v1/auth/register", body).await.invalid(field, code);
+    }
+    let (mut body, _) = registration();
+    body.as_object_mut().expect("an object").remove("organization_slug");
+    Actor::nobody().post("/api/v1/auth/register", body).await.invalid("organization_slug", "required");
+}
+
+#[tokio::test]
+async fn a_password_made_of_ones_own_names_is_guessable() {
+    let (mut body, _) = registration();
+    body["organization_name"] = json!("Brambleforge");
+    body["password"] = json!("brambleforge1");
+    Actor::nobody().post("/api/v1/auth/register", body).await.invalid("password", "too_guessable");
+}
+
+#[tokio::test]
+async fn log_in_takes_json_and_a_form() {
+    let tenant = Tenant::new().await;
+    let nobody = Actor::nobody();
+    let email = tenant.staff.email.to_uppercase();
+    let session =
+        nobody.post("/api/v1/auth/login", json!({ "email": email, "password": PASSWORD })).await.expect(200);
+    let me = Actor::with_token(session["access_token"].as_str().expect("a token"))
+        .get("/api/v1/auth/me")
+        .await
+        .expect(200);
+    assert_eq!((&me["role"], &me["id"]), (&json!("staff"), &json!(tenant.staff.account)));
+
+    let form = |body: String| {
+        let request = nobody
+            .request(Method::POST, "/api/v1/auth/login")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body);
+        nobody.send(request)
+    };
+    let password = PASSWORD.replace(' ', "+");
+    form(format!("grant_type=password&username={}&password={password}", tenant.staff.email))
+        .await
+        .expect(200);
+    form(format!("username={}", tenant.staff.email)).await.invalid("password", "required");
+}
+
+#[tokio::test]
+async fn log_in_tells_nobody_who_has_an_account() {
+    let tenant = Tenant::new().await;
+    let login = |email: String, password: &str| {
+        let body = json!({ "email": email, "password": password });
+        async move { Actor::nobody().post("/api/v1/auth/login", body).await }
+    };
+    let wrong = login(tenant.staff.email.clone(), "another password").await;
+    let unknown = login("nobody@nowhere.example".into(), PASSWORD).await;
+    assert_eq!(wrong.header("www-authenticate"), unknown.header("www-authenticate"));
+    let mut wrong = wrong.refused(401, "credentials_invalid");
+    let mut unknown = unknown.refused(401, "credentials_invalid");
+    wrong["request_id"].take();
+    unknown["request_id"].take();
+    assert_eq!(wrong, unknown);
+}
+
+#[tokio::test]
+async fn a_member_who_is_gone_is_out_at_once() {
+    let tenant = Tenant::new().await;
+    tenant.staff.get("/api/v1/auth/me").await.expect(200);
+    let superuser = system().superuser().await;
+    superuser
+        .execute("update tenancy.members set role = 'viewer' where account_id = $1", &[&tenant.staff.account])
+        .await
+        .expect("a change of role");
+    let contact = json!({ "first_name": "Grace", "last_name": "Hopper" });
+    tenant.staff.post("/api/v1/contacts", contact).await.refused(403, "role_too_low");
+    superuser
+        .execute("delete from tenancy.members where account_id = $1", &[&tenant.staff.account])
+        .await
+        .expect("a removal");
+    let answer = tenant.staff.get("/api/v1/auth/me").await;
+    assert_eq!(answer.header("www-authenticate"), r#"Bearer realm="appointd", error="invalid_token""#);
+    answer.refused(401, "session_ended");
+}
+
+#[tokio::test]
+async fn a_suspended_organization_lets_nobody_in() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    system()
+        .superuser()
+        .await
+        .execute("update tenancy.organizations set status = 'suspended' where id = $1", &[&tenant.id])
+        .await
+        .expect("a suspension");
+    for (_, actor) in tenant.members() {
+        actor.get("/api/v1/organizations/me").await.refused(401, "session_ended");
+    }
+    other.viewer.get("/api/v1/organizations/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn signing_in_in_crowds_is_slowed_down_and_never_fails() {
+    let tenant = Tenant::new().await;
+    let body = json!({ "email": tenant.owner.email, "password": PASSWORD });
+    let attempts = (0..40).map(|_| {
+        let body = body.clone();
+        async move { Actor::nobody().post("/api/v1/auth/login", body).await.status }
+    });
+    let statuses = futures_util::future::join_all(attempts).await;
+    assert!(statuses.contains(&200));
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 429)), "{statuses:?}");
+}

@@ -1,0 +1,328 @@
+//! What holds for every table, read from the catalog: a table is covered the day it exists.
+
+use tokio_postgres::{Client, error::SqlState};
+
+use crate::harness::{Tenant, system};
+
+/// Tables that belong to no tenant. A new one belongs here only if it is about all of them.
+const GLOBAL: [&str; 3] = ["app.migrations", "identity.accounts", "tenancy.organizations"];
+
+const SCHEMAS: &str = "('app', 'identity', 'tenancy', 'crm', 'scheduling')";
+
+async fn names(client: &Client, sql: &str) -> Vec<String> {
+    let rows = client.query(sql, &[]).await.expect("a look into the catalog");
+    rows.into_iter().map(|row| row.get(0)).collect()
+}
+
+async fn tenant_tables(client: &Client) -> Vec<String> {
+    names(
+        client,
+        &format!(
+            "select format('%s.%s', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname in {SCHEMAS} and c.relkind in ('r', 'p') order by 1"
+        ),
+    )
+    .await
+    .into_iter()
+    .filter(|table| !GLOBAL.contains(&table.as_str()))
+    .collect()
+}
+
+#[tokio::test]
+async fn every_table_is_forced_behind_policies() {
+    let auditor = system().connect("appointd_auditor").await;
+    let open = names(
+        &auditor,
+        &format!(
+            "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname in {SCHEMAS} and c.relkind in ('r', 'p') and c.relname <> 'migrations'
+               and not (c.relrowsecurity and c.relforcerowsecurity)"
+        ),
+    )
+    .await;
+    assert_eq!(open, Vec::<String>::new());
+    let tables = tenant_tables(&auditor).await;
+    assert!(tables.len() >= 9, "{tables:?}");
+    for table in tables {
+        let columns = names(
+            &auditor,
+            &format!(
+                "select attname::text from pg_attribute
+                 where attrelid = '{table}'::regclass and attname = 'tenant_id' and attnotnull and atthasdef"
+            ),
+        )
+        .await;
+        assert_eq!(columns, ["tenant_id"], "{table} belongs to a tenant, filled from the context");
+    }
+}
+
+#[tokio::test]
+async fn every_policy_begins_with_the_tenant() {
+    let auditor = system().connect("appointd_auditor").await;
+    let policies = auditor
+        .query(
+            "select format('%s.%s %s', schemaname, tablename, policyname), permissive,
+                    coalesce(qual, with_check), coalesce(with_check, qual)
+             from pg_policies where schemaname = any (array['tenancy', 'crm', 'scheduling'])",
+            &[],
+        )
+        .await
+        .expect("policies");
+    let tenant =
+        "= ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS \"nullif\")";
+    // The two doors through which an account finds its own memberships.
+    let exceptions = ["tenancy.members tenant_floor_select", "tenancy.members gate_select"];
+    assert!(policies.len() > 30);
+    for policy in policies {
+        let name: String = policy.get(0);
+        if exceptions.contains(&name.as_str()) {
+            continue;
+        }
+        for expression in [policy.get::<_, String>(2), policy.get::<_, String>(3)] {
+            let expression = expression.trim_start_matches('(');
+            let rest = expression.strip_prefix("tenant_id ").or_else(|| expression.strip_prefix("id "));
+            assert!(rest.is_some_and(|rest| rest.starts_with(tenant)), "{name}: {expression}");
+            assert!(!expression.contains(" OR "), "{name}: {expression}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_table_has_a_restrictive_floor_for_every_command() {
+    let auditor = system().connect("appointd_auditor").await;
+    for table in tenant_tables(&auditor).await {
+        let commands = names(
+            &auditor,
+            &format!(
+                "select distinct polcmd::text from pg_policy
+                 where polrelid = '{table}'::regclass and not polpermissive and polroles = '{{0}}' order by 1"
+            ),
+        )
+        .await;
+        assert!(commands == ["*"] || commands == ["a", "d", "r", "w"], "{table}: {commands:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_key_and_foreign_key_begins_with_the_tenant() {
+    let auditor = system().connect("appointd_auditor").await;
+    let keys = auditor
+        .query(
+            &format!(
+                "select con.conrelid::regclass::text, con.conname::text, con.contype::text,
+                        first_column.attname::text, con.confrelid::regclass::text
+                 from pg_constraint con
+                 join pg_namespace n on n.oid = con.connamespace
+                 join pg_attribute first_column on first_column.attrelid = con.conrelid and first_column.attnum = con.conkey[1]
+                 where n.nspname in {SCHEMAS} and con.contype in ('p', 'u', 'x', 'f')"
+            ),
+            &[],
+        )
+        .await
+        .expect("keys");
+    let tables = tenant_tables(&auditor).await;
+    let mut seen = 0;
+    for key in keys {
+        let (table, name, kind, first, target): (String, String, String, String, String) =
+            (key.get(0), key.get(1), key.get(2), key.get(3), key.get(4));
+        if !tables.contains(&table) {
+            continue;
+        }
+        seen += 1;
+        // Global rows have no tenant to begin with.
+        let to_global = kind == "f" && GLOBAL.contains(&target.as_str());
+        assert!(first == "tenant_id" || to_global, "{table} {name}");
+    }
+    assert!(seen > 20);
+}
+
+#[tokio::test]
+async fn the_servers_role_has_the_rights_it_needs_and_no_more() {
+    let auditor = system().connect("appointd_auditor").await;
+    let none = Vec::<String>::new();
+    let role = names(
+        &auditor,
+        "select rolname::text from pg_roles
+         where rolname like 'appointd%' and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)",
+    )
+    .await;
+    assert_eq!(role, none, "roles above the policies");
+    let member = names(
+        &auditor,
+        "select rolname::text from pg_roles
+         where rolname not in ('appointd_api') and pg_has_role('appointd_api', oid, 'member')",
+    )
+    .await;
+    assert_eq!(member, none, "roles the server could become");
+    let tables = names(
+        &auditor,
+        &format!(
+            "select c.oid::regclass || ' ' || right_name
+             from pg_class c join pg_namespace n on n.oid = c.relnamespace,
+                  unnest(array['truncate', 'references', 'trigger', 'insert', 'update']) as right_name
+             where n.nspname in {SCHEMAS} and c.relkind in ('r', 'p', 'v', 'm')
+               and has_table_privilege('appointd_api', c.oid, right_name)"
+        ),
+    )
+    .await;
+    assert_eq!(tables, none, "rights on whole tables; writing is granted by column");
+    let tenant_columns = names(
+        &auditor,
+        &format!(
+            "select a.attrelid::regclass || '.' || a.attname || ' ' || right_name
+             from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace,
+                  unnest(array['insert', 'update']) as right_name
+             where n.nspname in {SCHEMAS} and c.relkind = 'r' and a.attnum > 0
+               and a.attname in ('tenant_id', 'created_by', 'created_at', 'password_hash')
+               and has_column_privilege('appointd_api', a.attrelid, a.attnum, right_name)"
+        ),
+    )
+    .await;
+    assert_eq!(tenant_columns, none, "columns that only the context may fill");
+    let passwords = names(
+        &auditor,
+        "select rolname::text from pg_roles
+         where rolname in ('appointd_api', 'appointd_auditor')
+           and has_column_privilege(oid, 'identity.accounts', 'password_hash', 'select')",
+    )
+    .await;
+    assert_eq!(passwords, none, "who reads passwords");
+    let auditing = names(
+        &auditor,
+        &format!(
+            "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname in {SCHEMAS} and has_table_privilege('appointd_auditor', c.oid, 'select, insert, update, delete')"
+        ),
+    )
+    .await;
+    assert_eq!(auditing, none, "the auditor reads catalogs");
+    let creating = names(
+        &auditor,
+        "select nspname::text from pg_namespace where has_schema_privilege('appointd_api', oid, 'create')
+         union all
+         select 'temporary tables' where has_database_privilege('appointd_api', current_database(), 'temporary, create')",
+    )
+    .await;
+    assert_eq!(creating, none, "where the server could make something");
+}
+
+#[tokio::test]
+async fn the_functions_the_server_may_call_are_these() {
+    let auditor = system().connect("appointd_auditor").await;
+    let callable = names(
+        &auditor,
+        &format!(
+            "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+             where n.nspname in {SCHEMAS} and has_function_privilege('appointd_api', p.oid, 'execute') order by 1"
+        ),
+    )
+    .await;
+    assert_eq!(
+        callable,
+        [
+            "app.enter(uuid,uuid,text)",
+            "app.roles_from(text)",
+            "identity.register(uuid,text,text,text,uuid,text,text)",
+            "identity.sign_in(text)",
+        ]
+    );
+    let definers = auditor
+        .query(
+            &format!(
+                "select p.oid::regprocedure::text, p.proowner::regrole::text, array_to_string(p.proconfig, ' ')
+                 from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+                 where n.nspname in {SCHEMAS} and p.prosecdef"
+            ),
+            &[],
+        )
+        .await
+        .expect("functions");
+    assert_eq!(definers.len(), 2);
+    for definer in definers {
+        assert_eq!(definer.get::<_, String>(1), "appointd_gate");
+        assert_eq!(definer.get::<_, String>(2), "search_path=pg_catalog, pg_temp");
+    }
+}
+
+#[tokio::test]
+async fn writing_rows_of_another_tenant_is_impossible() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    tenant.furnished().await;
+    let theirs = other.furnished().await;
+    let api = system().connect("appointd_api").await;
+    let attempt = async |sql: &str| {
+        api.batch_execute("begin").await.expect("a transaction");
+        api.execute("select app.enter($1, $2, 'owner')", &[&tenant.id, &tenant.owner.account])
+            .await
+            .expect("the owner may enter");
+        let result = api.execute(sql, &[]).await.map_err(|error| error.code().expect("a refusal").clone());
+        api.batch_execute("rollback").await.expect("a rollback");
+        result
+    };
+    let there = other.id;
+    for sql in [
+        format!(
+            "insert into crm.contacts (tenant_id, id, first_name, last_name) values ('{there}', gen_random_uuid(), 'a', 'b')"
+        ),
+        format!("update crm.contacts set tenant_id = '{there}'"),
+        format!(
+            "insert into tenancy.members (tenant_id, account_id, role) values ('{there}', '{}', 'owner')",
+            tenant.owner.account
+        ),
+        "update tenancy.members set role = 'owner'".to_owned(),
+        "truncate crm.contacts".to_owned(),
+        "update tenancy.organizations set status = 'active'".to_owned(),
+        "select password_hash from identity.accounts".to_owned(),
+        "create temporary table contacts (id uuid)".to_owned(),
+        "create table crm.mine (id uuid)".to_owned(),
+        "alter table crm.contacts disable row level security".to_owned(),
+        "set role appointd_owner".to_owned(),
+        "set role appointd_gate".to_owned(),
+        "call app.build_wall('crm.contacts', 'viewer')".to_owned(),
+    ] {
+        assert_eq!(attempt(&sql).await, Err(SqlState::INSUFFICIENT_PRIVILEGE), "{sql}");
+    }
+    for sql in [
+        format!("update crm.contacts set first_name = 'x' where id = '{}'", theirs.contact),
+        format!("delete from crm.contacts where tenant_id = '{there}'"),
+        format!("delete from scheduling.claims where tenant_id = '{there}'"),
+        format!("update tenancy.organizations set name = 'x' where id = '{there}'"),
+    ] {
+        assert_eq!(attempt(&sql).await, Ok(0), "{sql}");
+    }
+    // A key of theirs is like a key of nobody: a foreign key fails, the same id can be used.
+    let appointment = |contact: &str| {
+        format!(
+            "insert into scheduling.appointments (id, service_id, provider_id, contact_id, starts_at, ends_at)
+             select gen_random_uuid(), service_id, provider_id, '{contact}', starts_at, ends_at from scheduling.appointments"
+        )
+    };
+    assert_eq!(attempt(&appointment(&theirs.contact)).await, Err(SqlState::FOREIGN_KEY_VIOLATION));
+    assert_eq!(
+        attempt(&appointment(&uuid::Uuid::now_v7().to_string())).await,
+        Err(SqlState::FOREIGN_KEY_VIOLATION)
+    );
+    let same_id = format!(
+        "insert into crm.contacts (id, first_name, last_name) values ('{}', 'a', 'b')",
+        theirs.contact
+    );
+    assert_eq!(attempt(&same_id).await, Ok(1));
+    // With row_security off a query fails rather than shows.
+    assert_eq!(attempt("set local row_security = off").await, Ok(0));
+    api.batch_execute("begin; set local row_security = off").await.expect("a setting");
+    let error =
+        api.query("select from crm.contacts", &[]).await.expect_err("policies are not to be switched off");
+    assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
+}
+
+#[tokio::test]
+async fn the_owner_of_the_tables_is_held_by_the_policies_too() {
+    Tenant::new().await.furnished().await;
+    let owner = system().connect("appointd_owner").await;
+    let error =
+        owner.query("select from crm.contacts", &[]).await.expect_err("row_security is off for the owner");
+    assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
+    owner.batch_execute("set row_security = on").await.expect("a setting");
+    let rows = owner.query("select from crm.contacts", &[]).await.expect("a query");
+    assert!(rows.is_empty());
+}

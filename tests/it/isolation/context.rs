@@ -1,0 +1,159 @@
+//! No context, a forged one, one left behind.
+
+use tokio_postgres::{Client, error::SqlState};
+use uuid::Uuid;
+
+use crate::harness::{Tenant, system};
+
+/// Every table with the name of its tenant column.
+const TENANT_TABLES: [(&str, &str); 9] = [
+    ("tenancy.organizations", "id"),
+    ("tenancy.members", "tenant_id"),
+    ("crm.contacts", "tenant_id"),
+    ("scheduling.services", "tenant_id"),
+    ("scheduling.resources", "tenant_id"),
+    ("scheduling.providers", "tenant_id"),
+    ("scheduling.schedules", "tenant_id"),
+    ("scheduling.appointments", "tenant_id"),
+    ("scheduling.claims", "tenant_id"),
+];
+
+async fn count(client: &Client, table: &str, filter: &str) -> i64 {
+    client
+        .query_one(&format!("select count(*) from {table} where {filter}"), &[])
+        .await
+        .expect("a count")
+        .get(0)
+}
+
+async fn enter(client: &Client, tenant: Uuid, account: Uuid) {
+    client.batch_execute("begin").await.expect("a transaction");
+    client
+        .execute("select app.enter($1, $2, 'viewer')", &[&tenant, &account])
+        .await
+        .expect("a member may enter");
+}
+
+#[tokio::test]
+async fn without_a_context_there_is_nothing() {
+    Tenant::new().await.furnished().await;
+    let api = system().connect("appointd_api").await;
+    for (table, _) in TENANT_TABLES {
+        assert_eq!(count(&api, table, "true").await, 0, "{table} on a new connection");
+    }
+    assert_eq!(count(&api, "identity.accounts", "id is not null").await, 0);
+}
+
+#[tokio::test]
+async fn within_a_context_there_is_the_own_tenant_and_no_other() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    tenant.furnished().await;
+    other.furnished().await;
+    let api = system().connect("appointd_api").await;
+    enter(&api, tenant.id, tenant.owner.account).await;
+    for (table, column) in TENANT_TABLES {
+        assert!(
+            count(&api, table, &format!("{column} = '{}'", tenant.id)).await > 0,
+            "{table}: the own rows"
+        );
+        assert_eq!(count(&api, table, &format!("{column} <> '{}'", tenant.id)).await, 0, "{table}: others");
+    }
+    assert_eq!(count(&api, "identity.accounts", "true and id is not null").await, 1, "the own account alone");
+}
+
+#[tokio::test]
+async fn after_a_commit_a_rollback_or_a_failure_the_context_is_gone() {
+    let tenant = Tenant::new().await;
+    tenant.furnished().await;
+    let api = system().connect("appointd_api").await;
+    for ending in ["commit", "rollback", "select 1/0"] {
+        enter(&api, tenant.id, tenant.owner.account).await;
+        assert!(count(&api, "crm.contacts", "true").await > 0);
+        if api.batch_execute(ending).await.is_err() {
+            api.batch_execute("rollback").await.expect("a rollback");
+        }
+        for (table, _) in TENANT_TABLES {
+            assert_eq!(count(&api, table, "true").await, 0, "{table} after {ending}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_enters_a_tenant_they_are_no_member_of() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    other.furnished().await;
+    let api = system().connect("appointd_api").await;
+    let attempts = [
+        (Some(other.id), Some(tenant.owner.account), "viewer", "AP401"),
+        (Some(Uuid::now_v7()), Some(tenant.owner.account), "viewer", "AP401"),
+        (Some(tenant.id), Some(Uuid::now_v7()), "viewer", "AP401"),
+        (None, Some(tenant.owner.account), "viewer", "AP401"),
+        (Some(tenant.id), None, "viewer", "AP401"),
+        (Some(tenant.id), Some(tenant.owner.account), "god", "AP401"),
+        (Some(tenant.id), Some(tenant.staff.account), "manager", "AP403"),
+    ];
+    for (tenant, account, role, sqlstate) in attempts {
+        api.batch_execute("begin").await.expect("a transaction");
+        let error = api
+            .execute("select app.enter($1, $2, $3)", &[&tenant, &account, &role])
+            .await
+            .expect_err("nobody may enter like that");
+        assert_eq!(error.code().map(SqlState::code), Some(sqlstate));
+        // What travels behind it in the same train fails as well.
+        let behind =
+            api.query("select from scheduling.services", &[]).await.expect_err("the transaction is over");
+        assert_eq!(behind.code(), Some(&SqlState::IN_FAILED_SQL_TRANSACTION));
+        api.batch_execute("rollback").await.expect("a rollback");
+    }
+}
+
+#[tokio::test]
+async fn a_forged_setting_shows_nothing_without_a_role_and_never_two_tenants() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    tenant.furnished().await;
+    other.furnished().await;
+    let api = system().connect("appointd_api").await;
+    api.batch_execute(&format!("begin; set local app.tenant_id = '{}'", tenant.id)).await.expect("a setting");
+    for table in ["crm.contacts", "scheduling.appointments", "scheduling.claims", "tenancy.members"] {
+        assert_eq!(count(&api, table, "true").await, 0, "{table}: no role");
+    }
+    for forged in ["", "not a uuid", "' or true --"] {
+        api.batch_execute(&format!(
+            "rollback; begin; set local app.tenant_id = '{}'",
+            forged.replace('\'', "''")
+        ))
+        .await
+        .expect("a setting");
+        match api.query_one("select count(*) from crm.contacts", &[]).await {
+            Ok(row) => assert_eq!(row.get::<_, i64>(0), 0),
+            Err(error) => assert_eq!(error.code(), Some(&SqlState::INVALID_TEXT_REPRESENTATION)),
+        }
+    }
+    api.batch_execute("rollback; begin").await.expect("a transaction");
+    for id in [tenant.id, other.id] {
+        api.batch_execute(&format!("set local app.tenant_id = '{id}'; set local app.role = 'owner'"))
+            .await
+            .expect("a setting");
+        let mine = count(&api, "crm.contacts", &format!("tenant_id = '{id}'")).await;
+        assert_eq!(count(&api, "crm.contacts", "true").await, mine, "one at a time, whatever is forged");
+    }
+}
+
+#[tokio::test]
+async fn a_statement_prepared_for_one_tenant_serves_the_next() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    tenant.furnished().await;
+    other.furnished().await;
+    let api = system().connect("appointd_api").await;
+    api.batch_execute("set plan_cache_mode = force_generic_plan").await.expect("a setting");
+    let statement = api.prepare("select tenant_id from crm.contacts").await.expect("a statement");
+    for _ in 0..4 {
+        for tenant in [&tenant, &other] {
+            enter(&api, tenant.id, tenant.owner.account).await;
+            let rows = api.query(&statement, &[]).await.expect("rows");
+            assert!(!rows.is_empty());
+            assert!(rows.iter().all(|row| row.get::<_, Uuid>(0) == tenant.id));
+            api.batch_execute("commit").await.expect("a commit");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Two organizations never see each other: directly in SQL, as the role the server has, without the server. That the
+//! HTTP door does not open either is tested for every operation in `coverage`.
+
+mod catalog;
+mod context;
+mod statements;

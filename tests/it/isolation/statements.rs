@@ -1,0 +1,80 @@
+//! The second wall: with the policies taken away, the statements' own `tenant_id = $1` still separates tenants. And the
+//! mutations: with a part of the first wall taken away, somebody notices.
+
+use appointd::{db::cluster::Cluster, db::migrate, dev};
+use tokio_postgres::Client;
+
+use crate::statements::files;
+
+/// A migrated database of the test's own, to take apart.
+async fn database() -> (Cluster, Client) {
+    let cluster = tokio::task::spawn_blocking(|| Cluster::temporary(&[]).expect("PostgreSQL starts"))
+        .await
+        .expect("no panic");
+    dev::set_up(&cluster).await.expect("the database is set up");
+    let url = cluster.url("postgres", "appointd").parse().expect("a URL of ours");
+    let superuser = migrate::connect(&url).await.expect("the database answers");
+    (cluster, superuser)
+}
+
+#[test]
+fn every_statement_that_reads_or_changes_rows_of_a_tenant_binds_the_tenant() {
+    for (name, text) in files() {
+        let words = text.to_lowercase();
+        let code: String =
+            words.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
+        for schema in ["tenancy", "crm", "scheduling"] {
+            for verb in ["from", "join", "update", "delete from"] {
+                // As many times the tenant as tables are read or changed.
+                let tables = code.matches(&format!("{verb} {schema}.")).count();
+                let binds = code.matches("tenant_id = $1").count() + code.matches("where id = $1").count();
+                assert!(binds >= tables, "{name}: {tables} times {verb} {schema}, {binds} times the tenant");
+                assert!(tables == 0 || text.starts_with("-- $1 tenant_id"), "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_does_not_start_with_a_hole_in_the_wall() {
+    let (cluster, superuser) = database().await;
+    let serve = |role: &str| {
+        let url = cluster.url(role, "appointd");
+        tokio::task::spawn_blocking(move || {
+            std::process::Command::new(env!("CARGO_BIN_EXE_appointd"))
+                .args(["serve", "--listen", "127.0.0.1:0"])
+                .env("APPOINTD_DATABASE_URL", url)
+                .env("APPOINTD_TOKEN_SECRET", "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYe")
+                .output()
+                .expect("the program runs")
+        })
+    };
+    let refused = async |role: &str, reason: &str| {
+        let output = serve(role).await.expect("no panic");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success());
+        assert!(said.contains(reason), "{said}");
+    };
+    refused("postgres", "superuser").await;
+    refused("appointd_owner", "member of other roles").await;
+    for (hole, mend, reason) in [
+        (
+            "alter table crm.contacts no force row level security",
+            "alter table crm.contacts force row level security",
+            "crm.contacts",
+        ),
+        (
+            "alter table scheduling.claims disable row level security",
+            "alter table scheduling.claims enable row level security",
+            "scheduling.claims",
+        ),
+        ("alter role appointd_api bypassrls", "alter role appointd_api nobypassrls", "BYPASSRLS"),
+        ("update app.migrations set version = version - 1000", "select 1", "lacks migrations"),
+    ] {
+        superuser.batch_execute(hole).await.expect("a hole");
+        refused("appointd_api", reason).await;
+        superuser.batch_execute(mend).await.expect("a repair");
+    }
+    superuser.batch_execute("drop table app.migrations").await.expect("a hole");
+    refused("appointd_api", "never migrated").await;
+}

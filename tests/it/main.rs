@@ -1,0 +1,18 @@
+//! The tests, one binary: a tree like the one of `src`, on one private PostgreSQL and one real server, with organizations
+//! of its own for each test. That they can share a database is itself what is tested.
+
+mod coverage;
+mod crm;
+mod dev;
+mod edge;
+mod harness;
+mod house;
+mod identity;
+mod isolation;
+mod openapi;
+mod operations;
+mod scheduling;
+mod statements;
+mod tenancy;
+mod tx;
+mod wall;

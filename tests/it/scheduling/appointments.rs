@@ -1,0 +1,181 @@
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::Tenant;
+
+const PATH: &str = "/api/v1/appointments";
+
+#[tokio::test]
+async fn an_appointment_from_booking_to_cancelling() {
+    let tenant = Tenant::new().await;
+    let (service, provider) = (tenant.service().await, tenant.provider().await);
+    let body = json!({
+        "service_id": service,
+        "starts_at": "2031-05-05T11:00:00+02:00",
+        "contact": { "first_name": "Grace", "last_name": "Hopper", "email": "grace@example.com" },
+        "note": "First visit.",
+    });
+    let id = tenant.staff.post(PATH, body.clone()).await.created();
+    let path = format!("{PATH}/{id}");
+    let appointment = tenant.viewer.get(&path).await.expect(200);
+    assert_eq!(appointment["provider_id"], provider, "whoever is free");
+    assert_eq!(appointment["starts_at"], "2031-05-05T09:00:00Z");
+    assert_eq!(appointment["ends_at"], "2031-05-05T09:30:00Z");
+    assert_eq!(appointment["status"], "confirmed");
+    assert_eq!(appointment["created_by"], json!(tenant.staff.account));
+    let contact = appointment["contact_id"].as_str().expect("an id");
+    let contact = tenant.viewer.get(&format!("/api/v1/contacts/{contact}")).await.expect(200);
+    assert_eq!(contact["last_name"], "Hopper");
+
+    tenant.staff.post(PATH, body.clone()).await.refused(409, "slot_unavailable");
+    let contacts = tenant.viewer.get("/api/v1/contacts").await.expect(200);
+    assert_eq!(
+        contacts["items"].as_array().map(Vec::len),
+        Some(1),
+        "a refused booking leaves no contact behind"
+    );
+
+    let cancelled =
+        tenant.staff.post(&format!("{path}/cancel"), json!({ "reason": "Ill." })).await.expect(200);
+    assert_eq!(
+        (&cancelled["status"], &cancelled["cancellation_reason"]),
+        (&json!("cancelled"), &json!("Ill."))
+    );
+    assert_eq!(cancelled["cancelled_by"], json!(tenant.staff.account));
+    assert_eq!(tenant.viewer.get(&path).await.expect(200), cancelled);
+    tenant.staff.post(&format!("{path}/cancel"), json!({})).await.refused(409, "not_confirmed");
+    tenant.staff.post(PATH, body).await.expect(201);
+}
+
+#[tokio::test]
+async fn create_appointment_names_the_field_that_is_wrong() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    let furnished = tenant.furnished().await;
+    let theirs = other.furnished().await;
+    let valid = json!({
+        "service_id": furnished.service,
+        "provider_id": furnished.provider,
+        "contact_id": furnished.contact,
+        "starts_at": "2031-05-06T09:00:00Z",
+    });
+    for (field, value, wrong_field, code) in [
+        ("service_id", json!(Uuid::now_v7()), "service_id", "not_found"),
+        ("service_id", json!(theirs.service), "service_id", "not_found"),
+        ("service_id", json!("x"), "service_id", "invalid_value"),
+        ("provider_id", json!(Uuid::now_v7()), "provider_id", "not_found"),
+        ("provider_id", json!(theirs.provider), "provider_id", "not_found"),
+        ("contact_id", json!(Uuid::now_v7()), "contact_id", "not_found"),
+        ("contact_id", json!(theirs.contact), "contact_id", "not_found"),
+        ("contact_id", Value::Null, "contact_id", "required"),
+        ("contact", json!({ "first_name": "A", "last_name": "B" }), "contact_id", "required"),
+        ("contact", json!({ "first_name": "A" }), "contact.last_name", "required"),
+        ("starts_at", json!("2031-05-06T09:00:00"), "starts_at", "invalid_value"),
+        ("starts_at", json!("2031-02-30T09:00:00Z"), "starts_at", "invalid_value"),
+        ("starts_at", json!(1), "starts_at", "invalid_type"),
+        ("starts_at", json!("2020-05-06T09:00:00Z"), "starts_at", "past"),
+        ("starts_at", json!("2031-05-06T08:45:00Z"), "starts_at", "outside_hours"),
+        ("starts_at", json!("2031-05-06T16:45:00Z"), "starts_at", "outside_hours"),
+        ("starts_at", json!("2031-05-06T09:10:00Z"), "starts_at", "off_grid"),
+        ("starts_at", json!("2031-05-06T09:00:00.000001Z"), "starts_at", "off_grid"),
+        ("starts_at", json!("9999-12-31T23:59:59Z"), "starts_at", "outside_hours"),
+        ("note", json!("\u{0}"), "note", "invalid_value"),
+        ("ends_at", json!("2031-05-06T10:00:00Z"), "ends_at", "unknown_field"),
+    ] {
+        let mut body = valid.clone();
+        body[field] = value.clone();
+        let answer = tenant.staff.post(PATH, body).await;
+        assert_eq!(answer.status, 422, "{field} {value}: {}", answer.text);
+        answer.invalid(wrong_field, code);
+    }
+    let listed = tenant.viewer.get(&format!("{PATH}?starts_from=2031-05-06T00:00:00Z")).await.expect(200);
+    assert_eq!(listed["items"], json!([]), "nothing was half-written");
+    tenant.staff.post(PATH, valid).await.expect(201);
+}
+
+#[tokio::test]
+async fn without_a_provider_whoever_is_left_is_booked() {
+    let tenant = Tenant::new().await;
+    let service = tenant.service().await;
+    let mut providers = [tenant.provider().await, tenant.provider().await, tenant.provider().await];
+    let contact = tenant.contact().await;
+    let body = json!({ "service_id": service, "contact_id": contact, "starts_at": "2031-05-05T09:00:00Z" });
+    let mut booked = Vec::new();
+    for _ in 0..3 {
+        let appointment = tenant.staff.post(PATH, body.clone()).await.expect(201);
+        booked.push(appointment["provider_id"].as_str().expect("an id").to_owned());
+    }
+    tenant.staff.post(PATH, body).await.refused(409, "slot_unavailable");
+    booked.sort();
+    providers.sort();
+    assert_eq!(booked, providers);
+}
+
+#[tokio::test]
+async fn list_appointments_filters_and_pages() {
+    let tenant = Tenant::new().await;
+    let service = tenant.service().await;
+    let (ada, bea) = (tenant.provider().await, tenant.provider().await);
+    let (grace, alan) = (tenant.contact().await, tenant.contact().await);
+    let mut ids = Vec::new();
+    // Not in the order of their starts.
+    for (day, provider, contact) in
+        [(7, &ada, &grace), (5, &ada, &alan), (6, &bea, &grace), (5, &bea, &alan), (8, &ada, &grace)]
+    {
+        let body = json!({
+            "service_id": service,
+            "provider_id": provider,
+            "contact_id": contact,
+            "starts_at": format!("2031-05-{day:02}T09:00:00Z"),
+        });
+        ids.push((day, tenant.staff.post(PATH, body).await.created()));
+    }
+    tenant.staff.post(&format!("{PATH}/{}/cancel", ids[4].1), json!({})).await.expect(200);
+    ids.sort();
+    let all: Vec<_> = ids.iter().map(|(_, id)| id.as_str()).collect();
+
+    let listed = async |query: String| {
+        let page = tenant.viewer.get(&format!("{PATH}?{query}")).await.expect(200);
+        let items = page["items"].as_array().expect("items").clone();
+        let ids = items.iter().map(|item| item["id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>();
+        (ids, page["next_cursor"].as_str().map(ToOwned::to_owned))
+    };
+    assert_eq!(listed(String::new()).await.0, all);
+    assert_eq!(listed("starts_from=2031-05-06T09:00:00Z".into()).await.0, all[2..]);
+    assert_eq!(listed("starts_to=2031-05-06T09:00:00Z".into()).await.0, all[..2]);
+    assert_eq!(listed("status=cancelled".into()).await.0, all[4..]);
+    assert_eq!(listed(format!("provider_id={bea}")).await.0.len(), 2);
+    assert_eq!(listed(format!("contact_id={grace}")).await.0, all[2..]);
+    assert_eq!(listed(format!("contact_id={grace}&provider_id={bea}")).await.0, all[2..3]);
+    assert_eq!(listed(format!("contact_id={grace}&status=confirmed")).await.0, all[2..4]);
+    assert_eq!(listed(format!("provider_id={}", Uuid::now_v7())).await.0.len(), 0);
+
+    for filter in ["", "&status=confirmed", &format!("&provider_id={ada}"), &format!("&contact_id={grace}")] {
+        let (whole, _) = listed(format!("limit=100{filter}")).await;
+        let (mut pieces, mut cursor) = listed(format!("limit=1{filter}")).await;
+        while let Some(next) = cursor {
+            let (piece, then) = listed(format!("limit=1{filter}&cursor={next}")).await;
+            assert_eq!(piece.len(), 1);
+            pieces.extend(piece);
+            cursor = then;
+        }
+        assert_eq!(pieces, whole, "{filter}");
+    }
+    tenant.viewer.get(&format!("{PATH}?status=held")).await.invalid("status", "invalid_value");
+    tenant.viewer.get(&format!("{PATH}?starts_from=2031")).await.invalid("starts_from", "invalid_value");
+}
+
+#[tokio::test]
+async fn cancel_appointment_refuses_what_is_wrong() {
+    let tenant = Tenant::new().await;
+    let path = format!("{PATH}/{}/cancel", tenant.furnished().await.appointment);
+    tenant.staff.post(&path, json!({ "reason": "" })).await.invalid("reason", "too_short");
+    tenant.staff.post(&path, json!({ "reason": "x".repeat(501) })).await.invalid("reason", "too_long");
+    tenant.staff.send(tenant.staff.request(Method::POST, &path)).await.refused(415, "unsupported_media_type");
+    tenant
+        .staff
+        .post(&format!("{PATH}/{}/cancel", Uuid::now_v7()), json!({}))
+        .await
+        .refused(404, "not_found");
+    tenant.staff.post(&path, json!({})).await.expect(200);
+}
