@@ -1,5 +1,5 @@
-//! The only code that speaks to PostgreSQL. Reading order: [`sql`] (what may be sent), [`tx`] (the wall's door),
-//! [`error`] (what comes back), then running it: [`migrate`], [`cluster`]. Imports nothing else of ours.
+//! The only code that speaks to PostgreSQL. Reading order: `sql` (what may be sent), `tx` (the wall's door),
+//! `error` (what comes back), then running it: [`migrate`], [`cluster`]. Imports nothing else of ours.
 
 pub mod cluster;
 mod error;

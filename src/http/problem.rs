@@ -270,7 +270,7 @@ where
     }
 }
 
-/// The refusals an operation can answer with, beside those any operation can (see [`EVERYWHERE`]).
+/// The refusals an operation can answer with, beside those any operation can (`EVERYWHERE`).
 pub trait Refusals: Send + Sync + 'static {
     const STATUSES: &'static [u16];
 }

@@ -12,6 +12,7 @@ mod isolation;
 mod openapi;
 mod operations;
 mod scheduling;
+mod serve;
 mod statements;
 mod tenancy;
 mod tx;

@@ -1,0 +1,179 @@
+//! `appointd serve`, the program: its log, its end, and what it does while the database is away.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use appointd::db::cluster::Cluster;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+
+use crate::harness::{PASSWORD, Tenant, system};
+
+/// A running server, and the lines it has logged.
+struct Serve {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    address: String,
+}
+
+impl Serve {
+    fn start(database: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_appointd"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
+            .env("APPOINTD_DATABASE_URL", database)
+            .env("APPOINTD_TOKEN_SECRET", "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYe")
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        std::thread::spawn({
+            let log = log.clone();
+            move || {
+                for line in lines.map_while(Result::ok) {
+                    log.lock().expect("no panic").push(line);
+                }
+            }
+        });
+        let started = Instant::now();
+        let address = loop {
+            let first = log.lock().expect("no panic").first().cloned();
+            if let Some(line) = first {
+                let line: Value = serde_json::from_str(&line).expect("a log of JSON");
+                break line["address"].as_str().expect("an address").to_owned();
+            }
+            assert!(started.elapsed() < Duration::from_secs(10), "{:?}", child.try_wait());
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        Self { child, log, address }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn terminate(&self) {
+        kill(Pid::from_raw(self.child.id().try_into().expect("an id")), Signal::SIGTERM).expect("it runs");
+    }
+
+    async fn log_in(&self, tenant: &Tenant) -> String {
+        let body = json!({ "email": tenant.owner.email, "password": PASSWORD }).to_string();
+        let answer = reqwest::Client::new()
+            .post(self.url("/api/v1/auth/login"))
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await
+            .expect("an answer");
+        let body: Value = serde_json::from_str(&answer.text().await.expect("text")).expect("JSON");
+        body["access_token"].as_str().expect("a token").to_owned()
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn status(url: String) -> (u16, Value) {
+    let answer = reqwest::get(url).await.expect("an answer");
+    let status = answer.status().as_u16();
+    (status, serde_json::from_str(&answer.text().await.expect("text")).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn the_log_has_a_line_for_each_request_and_no_secret() {
+    let tenant = Tenant::new().await;
+    let serve = Serve::start(&system().cluster.url("appointd_api", "appointd"));
+    let token = serve.log_in(&tenant).await;
+    let client = reqwest::Client::new();
+    let request = client.post(serve.url("/api/v1/contacts?limit=secret-query")).bearer_auth(&token);
+    let request = request.header("x-request-id", "find-me").header("content-type", "application/json");
+    request.body(r#"{"first_name":"secret-body"}"#).send().await.expect("an answer");
+    client
+        .get(serve.url("/api/v1/contacts/secret-path"))
+        .bearer_auth(&token)
+        .send()
+        .await
+        .expect("an answer");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+
+    let log = serve.log.lock().expect("no panic").join("\n");
+    for secret in
+        [PASSWORD, token.as_str(), "secret-query", "secret-body", "secret-path", &tenant.owner.email]
+    {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+    let line = log.lines().find(|line| line.contains("find-me")).expect("a line for the request");
+    let line: Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!((&line["route"], &line["status"]), (&json!("/api/v1/contacts"), &json!(400)), "{line}");
+    assert!(line["duration_us"].is_u64() && line["timestamp"].is_string());
+    let get = log.lines().rfind(|line| line.contains("contact_id")).expect("a line for the other");
+    let get: Value = serde_json::from_str(get).expect("JSON");
+    assert_eq!(get["span"]["tenant_id"], json!(tenant.id), "{get}");
+}
+
+#[tokio::test]
+async fn requests_under_way_end_before_the_server_does() {
+    let tenant = Tenant::new().await;
+    let mut serve = Serve::start(&system().cluster.url("appointd_api", "appointd"));
+    let token = serve.log_in(&tenant).await;
+    let superuser = system().superuser().await;
+    let lock = format!("begin; select from tenancy.organizations where id = '{}' for update", tenant.id);
+    superuser.batch_execute(&lock).await.expect("a lock");
+    let request = reqwest::Client::new()
+        .patch(serve.url("/api/v1/organizations/me"))
+        .bearer_auth(&token)
+        .header("content-type", "application/json")
+        .body(r#"{"name":"renamed at the last moment"}"#);
+    let under_way = tokio::spawn(async move { request.send().await.expect("an answer").status().as_u16() });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    serve.terminate();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(reqwest::get(serve.url("/health/live")).await.is_err(), "nothing new is accepted");
+    superuser.batch_execute("rollback").await.expect("a rollback");
+    assert_eq!(under_way.await.expect("no panic"), 200);
+    let ended = spawn_blocking(move || serve.child.wait().expect("an end")).await.expect("no panic");
+    assert!(ended.success());
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_the_server_says_so_and_recovers() {
+    let folder = std::env::temp_dir().join(format!("appointd-test-{}", uuid::Uuid::new_v4().simple()));
+    let start = {
+        let folder = folder.clone();
+        move || Cluster::start(&folder, &[], &|_| ()).expect("PostgreSQL starts")
+    };
+    let cluster = spawn_blocking(start.clone()).await.expect("no panic");
+    appointd::dev::set_up(&cluster).await.expect("the database is set up");
+    let serve = Serve::start(&cluster.url("appointd_api", "appointd"));
+    let ready = || status(serve.url("/health/ready"));
+    assert_eq!(ready().await.0, 200);
+
+    spawn_blocking(move || drop(cluster)).await.expect("no panic");
+    let (away, problem) = ready().await;
+    assert_eq!((away, &problem["code"]), (503, &json!("database_unavailable")), "{problem}");
+    assert_eq!(status(serve.url("/health/live")).await.0, 200, "alive all the same");
+    let body = json!({ "email": "nobody@example.com", "password": PASSWORD }).to_string();
+    let request = reqwest::Client::new().post(serve.url("/api/v1/auth/login"));
+    let answer =
+        request.header("content-type", "application/json").body(body).send().await.expect("an answer");
+    assert_eq!(answer.status().as_u16(), 503);
+    assert_eq!(answer.headers()["retry-after"], "1");
+
+    let cluster = spawn_blocking(start).await.expect("no panic");
+    assert_eq!(ready().await.0, 200, "connections are made anew");
+    drop(serve);
+    spawn_blocking(move || drop(cluster)).await.expect("no panic");
+    std::fs::remove_dir_all(folder).expect("the folder goes");
+}
