@@ -124,6 +124,7 @@ pub fn run() -> ExitCode {
 
 fn start_dev(args: DevArgs) -> Result<(), Box<dyn Error>> {
     log_to_stderr(Level::INFO, LogFormat::Text);
+    raise_open_files();
     block_on(dev::run(dev::Options { data_dir: args.data_dir, listen: args.listen, reset: args.reset }))
 }
 
@@ -139,7 +140,12 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     })
     .map_err(list)?;
     log_to_stderr(settings.log_level, settings.log_format);
+    raise_open_files();
     block_on(async {
+        // For the reason, should there be one; a pool tells none.
+        migrate::connect(&settings.database)
+            .await
+            .map_err(|error| format!("cannot connect to the database: {error}"))?;
         check(&Db::new(&settings.database, 1)).await?;
         let listener = TcpListener::bind(settings.listen)
             .map_err(|error| format!("cannot listen on {}: {error}", settings.listen))?;
@@ -189,7 +195,7 @@ async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
     }
     if !unprotected.is_empty() {
         mistakes.push(format!(
-            "tables without forced row-level security or without a policy: {}",
+            "not wholly behind the wall (no forced row-level security, no floor, a policy that does not ask for the context, or a view): {}",
             unprotected.join(", ")
         ));
     }
@@ -217,6 +223,15 @@ fn list(mistakes: Mistakes) -> String {
     match mistakes.0.as_slice() {
         [one] => one.clone(),
         several => format!("several things are wrong:\n  - {}", several.join("\n  - ")),
+    }
+}
+
+/// Every connection takes a file descriptor, and the usual soft limit is for interactive programs.
+fn raise_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Some systems have a lower bound than they say; then it stays as it is.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }
 

@@ -9,4 +9,4 @@ mod tx;
 
 pub use error::Error;
 pub use sql::Sql;
-pub use tx::{Context, Db, Tx};
+pub use tx::{Context, Db, Params, Tx};

@@ -200,8 +200,8 @@ async fn book(db: &Db, context: Context, services: &[Uuid], now: DateTime<Utc>) 
                 continue;
             };
             tx.commit().await?;
-            for (provider, calendar) in &availability.providers {
-                let starts = calendar.starts(from, to);
+            for provider in &availability.providers {
+                let starts = availability.calendar(provider).starts(from, to);
                 for _ in 0..starts.len().min(6) {
                     let starts_at = starts[pick(starts.len())];
                     let (first_name, last_name) = CUSTOMERS[pick(CUSTOMERS.len())];
@@ -213,7 +213,7 @@ async fn book(db: &Db, context: Context, services: &[Uuid], now: DateTime<Utc>) 
                     let known = contact_ids.iter().find(|(name, _)| *name == last_name).map(|(_, id)| *id);
                     let new = NewAppointment {
                         service_id: *service,
-                        provider_id: Some(*provider),
+                        provider_id: Some(provider.id),
                         starts_at: Instant(starts_at),
                         contact_id: known,
                         contact: known.is_none().then_some(contact),

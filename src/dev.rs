@@ -73,6 +73,12 @@ pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
 
     stop_signal().await?;
     say("stopping");
+    // Who asks twice does not want to wait.
+    tokio::spawn(async {
+        if stop_signal().await.is_ok() {
+            std::process::exit(130);
+        }
+    });
     // Off this thread, which serves the connections of our own.
     tokio::task::spawn_blocking(move || server.stop()).await?;
     tokio::task::spawn_blocking(move || drop(cluster)).await?;
@@ -189,7 +195,10 @@ async fn welcome(
             )?;
         }
     }
-    writeln!(text)?;
+    writeln!(
+        text,
+        "               A password needs 8 characters here, and nothing else; `serve` wants it hard to guess.\n"
+    )?;
     let roles = [
         ("superuser", "postgres"),
         ("owner", "appointd_owner"),
@@ -239,11 +248,11 @@ async fn free_slot(database: &DatabaseUrl) -> Result<Option<(Uuid, (String, Uuid
         .await
         .map_err(|failure| format!("{failure:?}"))?;
     tx.commit().await?;
-    let slot = availability.iter().flat_map(|availability| &availability.providers).find_map(
-        |(provider, calendar)| {
-            let start = calendar.starts(from, to).into_iter().next()?;
-            Some((service, (start.to_rfc3339_opts(chrono::SecondsFormat::Secs, true), *provider)))
-        },
-    );
+    let slot = availability.iter().find_map(|availability| {
+        availability.providers.iter().find_map(|provider| {
+            let start = availability.calendar(provider).starts(from, to).into_iter().next()?;
+            Some((service, (start.to_rfc3339_opts(chrono::SecondsFormat::Secs, true), provider.id)))
+        })
+    });
     Ok(slot)
 }

@@ -13,7 +13,11 @@ use std::{
     time::Duration,
 };
 
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -21,14 +25,16 @@ use hyper_util::{
 use poem::{
     Endpoint, EndpointExt as _, Response, Route,
     endpoint::{BoxEndpoint, make_sync},
+    get,
     http::{Request, header, uri::Scheme},
-    web::{Html, LocalAddr, RemoteAddr},
+    web::{LocalAddr, RemoteAddr},
 };
 use tokio::{
     runtime,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     time::{sleep, timeout},
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_postgres::Config as DatabaseUrl;
 
 use crate::{
@@ -40,7 +46,9 @@ use crate::{
 
 /// How long a connection may take to send the header of a request, and how long it may be idle between two.
 const HEADER_DEADLINE: Duration = Duration::from_secs(30);
-/// A header is rarely a tenth of this; hyper answers a longer one with 431.
+/// How long a client may take no byte of its response.
+const WRITE_DEADLINE: Duration = Duration::from_secs(30);
+/// A header is rarely a tenth of this. hyper answers one that is longer by more than it happened to read at once with 431.
 const LARGEST_HEADER: usize = 64 * 1024;
 /// Connections at once; more wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 10_000;
@@ -48,6 +56,9 @@ const MOST_CONNECTIONS: usize = 10_000;
 const DRAIN: Duration = Duration::from_secs(10);
 /// Where the process has no file descriptor left, accepting fails at once; asking again at once would burn a core.
 const BREATH: Duration = Duration::from_millis(50);
+
+/// What redoc's page would fetch from somewhere else.
+const FONTS: &str = r#"<link href="https://fonts.googleapis.com/css?family=Montserrat:300,400,700|Roboto:300,400,700" rel="stylesheet">"#;
 
 /// What a server is made of.
 #[derive(Clone)]
@@ -67,22 +78,25 @@ pub fn build(app: &App) -> BoxEndpoint<'static, Response> {
     let raw = service.spec();
     // The pages carry the document in themselves: ours, not the raw one.
     let page = |html: String| {
-        let html = html.replace(&raw, description::COMMITTED);
-        make_sync(move |_| Html(html.clone()))
+        let html = Bytes::from(html.replace(&raw, description::COMMITTED));
+        get(make_sync(move |_| {
+            Response::builder().content_type("text/html; charset=utf-8").body(html.clone())
+        }))
     };
     let routes = serde_json::from_str(description::COMMITTED)
         .map(|document| Routes::new(&document))
         .unwrap_or_default();
     Route::new()
         .at("/docs", page(service.swagger_ui_html()))
-        .at("/redoc", page(service.redoc_html()))
+        // Nobody else need know who reads it.
+        .at("/redoc", page(service.redoc_html().replace(FONTS, "")))
         .at(
             "/openapi.json",
-            make_sync(|_| {
+            get(make_sync(|_| {
                 Response::builder()
                     .header(header::CONTENT_TYPE, "application/json")
                     .body(description::COMMITTED)
-            }),
+            })),
         )
         .nest("/", service)
         .data(app.tokens.clone())
@@ -102,16 +116,19 @@ type Job = (TcpStream, SocketAddr, OwnedSemaphorePermit);
 impl Server {
     /// Serves what comes in at `listener`.
     pub fn start(parts: Parts, listener: TcpListener) -> io::Result<Self> {
+        // A thread without a connection to the database could serve nothing.
+        let count = parts.threads.min(parts.connections).max(1);
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (stop, stopping) = watch::channel(false);
-        let mut threads = Vec::with_capacity(parts.threads + 1);
-        let mut workers = Vec::with_capacity(parts.threads);
-        for index in 0..parts.threads {
+        let mut threads = Vec::with_capacity(count + 1);
+        let mut workers = Vec::with_capacity(count);
+        for index in 0..count {
             let (sender, jobs) = mpsc::unbounded_channel();
             workers.push(sender);
             let runtime = single_threaded()?;
-            let parts = parts.clone();
+            let connections = parts.connections / count + usize::from(index < parts.connections % count);
+            let parts = Parts { connections, ..parts.clone() };
             threads.push(
                 thread::Builder::new()
                     .name(format!("http-{index}"))
@@ -166,11 +183,15 @@ async fn accept(
             let Ok(place) = places.clone().acquire_owned().await else {
                 return;
             };
+            let mut failed_before = false;
             let (stream, peer) = loop {
                 match listener.accept().await {
                     Ok(accepted) => break accepted,
                     Err(error) => {
-                        tracing::warn!(%error, "cannot accept a connection");
+                        if !failed_before {
+                            tracing::warn!(%error, "cannot accept connections");
+                        }
+                        failed_before = true;
                         sleep(BREATH).await;
                     }
                 }
@@ -192,7 +213,7 @@ async fn accept(
 
 async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiver<Job>) {
     let app = App {
-        db: Db::new(&parts.database, (parts.connections / parts.threads).max(1)),
+        db: Db::new(&parts.database, parts.connections),
         tokens: parts.tokens,
         passwords: parts.passwords,
     };
@@ -200,6 +221,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE).max_buf_size(LARGEST_HEADER);
     let graceful = GracefulShutdown::new();
+    let (drain, draining) = watch::channel(false);
 
     while let Some((stream, peer, place)) = jobs.recv().await {
         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
@@ -214,16 +236,25 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
             }
         });
         let http = http.clone();
-        let watcher = graceful.watcher();
+        let (watcher, mut draining) = (graceful.watcher(), draining.clone());
         tokio::spawn(async move {
             let _place = place;
-            if let Ok(Ok(())) = timeout(HEADER_DEADLINE, stream.readable()).await {
-                // An error here is the client's: it went away, or spoke no HTTP, and was told if it could be.
-                let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
+            // One that has not said a word need not be waited for.
+            let spoken = tokio::select! {
+                readable = timeout(HEADER_DEADLINE, stream.readable()) => matches!(readable, Ok(Ok(()))),
+                _ = draining.wait_for(|draining| *draining) => false,
+            };
+            if !spoken {
+                return;
             }
+            let mut stream = TimeoutStream::new(stream);
+            stream.set_write_timeout(Some(WRITE_DEADLINE));
+            // An error here is the client's: it went away, or spoke no HTTP, and was told if it could be.
+            let _ = watcher.watch(http.serve_connection(TokioIo::new(Box::pin(stream)), service)).await;
         });
     }
+    drain.send_replace(true);
     if timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests were still under way after {DRAIN:?}, and were given up");
+        tracing::warn!("connections were still in use after {DRAIN:?}, and were given up");
     }
 }

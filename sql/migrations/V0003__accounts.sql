@@ -1,5 +1,6 @@
 -- Accounts: people, once each, whichever organizations they work for. One of the few tables without a tenant, and
--- forced behind policies all the same: the server sees the signed-in account alone, and of that never the password.
+-- forced behind policies all the same: the server sees the signed-in account alone, and no password hash but through
+-- identity.sign_in.
 
 create table identity.accounts (
     id uuid not null,

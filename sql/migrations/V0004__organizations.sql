@@ -34,7 +34,10 @@ create policy entering_select on tenancy.organizations as permissive for select 
     using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 
 grant select, update (name, slug, time_zone, updated_at) on tenancy.organizations to appointd_api;
-grant insert on tenancy.organizations to appointd_gate;
+-- Sign-in passes over suspended organizations.
+create policy gate_select on tenancy.organizations as permissive for select to appointd_gate
+    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+grant select (id, status), insert on tenancy.organizations to appointd_gate;
 
 
 create table tenancy.members (

@@ -10,6 +10,10 @@ begin
         raise exception 'a tenant, an account and a known role are required' using errcode = 'AP401';
     end if;
 
+    if nullif(current_setting('app.role', true), '') is not null then
+        raise exception 'this transaction has entered a tenant already' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+
     -- SET LOCAL ends with the transaction, so a pooled connection forgets. Written this way (and not with set_config)
     -- the setting also reaches the nodes of a Citus cluster.
     execute format('set local app.tenant_id = %L', tenant);

@@ -39,6 +39,8 @@ create function identity.sign_in(
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    membership record;
 begin
     select a.id, a.password_hash
     into account_id, password_hash
@@ -47,20 +49,26 @@ begin
 
     if account_id is not null then
         execute format('set local app.account_id = %L', account_id);
-        -- The organization joined first; registering makes exactly one.
-        select m.tenant_id
-        into tenant_id
-        from tenancy.members as m
-        where m.account_id = sign_in.account_id
-        order by m.created_at, m.tenant_id
-        limit 1;
+        -- The active organization joined first; registering makes exactly one.
+        for membership in
+            select m.tenant_id
+            from tenancy.members as m
+            where m.account_id = sign_in.account_id
+            order by m.created_at, m.tenant_id
+        loop
+            execute format('set local app.tenant_id = %L', membership.tenant_id);
+            if exists (select from tenancy.organizations as o where o.id = membership.tenant_id and o.status = 'active') then
+                tenant_id := membership.tenant_id;
+                exit;
+            end if;
+        end loop;
     end if;
 end
 $$;
 
 comment on function identity.sign_in(text) is
     'What the server needs to check a password: always one row, all null where nobody has that e-mail address, '
-    'tenant_id null where the account belongs to no organization.';
+    'tenant_id null where the account belongs to no active organization.';
 
 -- A function's new owner must be able to create in its schema, for as long as that takes.
 grant create on schema identity to appointd_gate;

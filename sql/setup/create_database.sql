@@ -1,3 +1,3 @@
--- What `createdb --owner appointd_owner appointd` does.
+-- What `createdb --owner appointd_owner --encoding UTF8 --template template0 appointd` does.
 
-create database appointd owner appointd_owner;
+create database appointd owner appointd_owner encoding 'UTF8' template template0;

@@ -1,7 +1,8 @@
--- Prepares one database for appointd. Run once, as a superuser, inside a database owned by appointd_owner:
+-- Prepares one database for appointd. Run once, as a superuser or as its owner, inside a database owned by
+-- appointd_owner:
 --
---   createdb --owner appointd_owner appointd
---   psql --dbname appointd -f sql/setup/database.sql
+--   createdb --owner appointd_owner --encoding UTF8 --template template0 appointd
+--   psql -v ON_ERROR_STOP=1 --dbname appointd -f sql/setup/database.sql
 --
 -- Afterwards `appointd migrate`, connected as appointd_owner, does the rest. Running this file again changes nothing.
 
@@ -14,6 +15,17 @@ end
 $$;
 
 revoke all on schema public from public;
+
+-- Large objects belong to no table, so no policy holds them.
+do $$
+begin
+    if (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+        revoke execute on function
+            lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_put(oid, bigint, bytea), lowrite(integer, bytea)
+        from public;
+    end if;
+end
+$$;
 
 -- Holds the migration history, the tenant context and the helper that builds the policies.
 create schema if not exists app authorization appointd_owner;

@@ -1,13 +1,16 @@
--- The roles of appointd. Run once per PostgreSQL cluster, as a superuser:
+-- The roles of appointd. Run once per PostgreSQL cluster, as a superuser or as a role with CREATEROLE:
 --
---   psql -f sql/setup/roles.sql
+--   psql -v ON_ERROR_STOP=1 -f sql/setup/roles.sql
 --
--- Running it again changes nothing. Passwords are yours to set (alter role … password …); none is set here.
+-- Running it again restores what is said here and changes nothing else. Passwords are yours to set
+-- (alter role … password …); none is set here.
 --
 --   appointd_owner    owns every object and runs the migrations; the server never connects as this role
 --   appointd_api      the server; a member of nothing, no DDL, subject to every policy
---   appointd_gate     owns the few functions that must look before a tenant is known (sign-in, registration);
---                     nobody connects as this role, and it has policies of its own instead of BYPASSRLS
+--   appointd_gate     owns the few functions that must look before a tenant is known (sign-in, registration); it has
+--                     policies of its own instead of BYPASSRLS. It has LOGIN only because the nodes of a Citus cluster
+--                     connect to each other as the role they work for: give it no password. It may not connect to the
+--                     database (sql/setup/database.sql)
 --   appointd_auditor  reads the catalogs to check the policies; has no right on any table of appointd
 
 do $$
@@ -16,12 +19,21 @@ declare
 begin
     foreach role_name in array array['appointd_owner', 'appointd_api', 'appointd_gate', 'appointd_auditor'] loop
         if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
-            execute format('create role %I login', role_name);
+            execute format('create role %I login noinherit', role_name);
         end if;
-        execute format(
-            'alter role %I with login nosuperuser nocreatedb nocreaterole noreplication nobypassrls noinherit',
-            role_name
-        );
+        -- Only what is wrong is altered: taking away what only a superuser can give takes a superuser.
+        if exists (
+            select
+            from pg_catalog.pg_roles
+            where
+                rolname = role_name
+                and (rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls or rolinherit or not rolcanlogin)
+        ) then
+            execute format(
+                'alter role %I with login nosuperuser nocreatedb nocreaterole noreplication nobypassrls noinherit',
+                role_name
+            );
+        end if;
     end loop;
 end
 $$;

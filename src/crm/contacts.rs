@@ -62,9 +62,11 @@ pub struct NewContact {
     pub first_name: Text<1, 100>,
     pub last_name: Text<1, 100>,
     #[serde(default)]
+    #[oai(nullable)]
     pub email: Option<EmailAddress>,
     /// As the person writes it.
     #[serde(default)]
+    #[oai(nullable)]
     pub phone: Option<Text<1, 50>>,
 }
 

@@ -8,7 +8,8 @@ use std::{
     fs,
     io::{self, ErrorKind, Write as _},
     os::unix::{
-        fs::{DirBuilderExt as _, PermissionsExt as _, symlink},
+        fs::{DirBuilderExt as _, MetadataExt as _, lchown, symlink},
+        net::UnixStream,
         process::CommandExt as _,
     },
     path::{Path, PathBuf},
@@ -56,25 +57,34 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// The first PostgreSQL new enough, in the order of the error message that says there is none.
-    pub fn find() -> Result<Self, Error> {
-        let named = std::env::var_os("APPOINTD_POSTGRES_BIN").map(PathBuf::from);
+    /// The one `APPOINTD_POSTGRES_BIN` names; else one of the wanted major version; else the first that is new enough,
+    /// in the order of the error message that says there is none.
+    pub fn find(wanted: Option<u32>) -> Result<Self, Error> {
+        if let Some(named) = std::env::var_os("APPOINTD_POSTGRES_BIN").map(PathBuf::from) {
+            return Self::in_folder(&named).ok_or_else(|| Error::Failed {
+                what: format!("APPOINTD_POSTGRES_BIN is {}", named.display()),
+                why: format!("where there is no PostgreSQL {OLDEST} or newer"),
+            });
+        }
         let path = std::env::var_os("PATH").unwrap_or_default();
         let pg_config = Command::new("pg_config")
             .arg("--bindir")
             .output()
             .ok()
             .map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-        named
-            .into_iter()
-            .chain(std::env::split_paths(&path))
+        // A relative entry would be looked up in another folder by the user the programs run as.
+        let found: Vec<_> = std::env::split_paths(&path)
             .chain(pg_config)
             .chain(usual_folders())
-            .find_map(|folder| Self::in_folder(&folder))
-            .ok_or(Error::NotFound)
+            .filter(|folder| folder.is_absolute())
+            .filter_map(|folder| Self::in_folder(&folder))
+            .collect();
+        let same = found.iter().find(|binaries| Some(binaries.version) == wanted);
+        same.or(found.first()).cloned().ok_or(Error::NotFound)
     }
 
     fn in_folder(folder: &Path) -> Option<Self> {
+        let folder = &folder.canonicalize().ok()?;
         let postgres = folder.join("postgres");
         if !folder.join("initdb").is_file() || !postgres.is_file() {
             return None;
@@ -145,7 +155,8 @@ impl Cluster {
     /// Starts the cluster kept in `folder`, made first where there is none. `progress` is told about steps that take
     /// longer than a moment.
     pub fn start(folder: &Path, settings: &[&str], progress: &dyn Fn(&str)) -> Result<Self, Error> {
-        let binaries = Binaries::find()?;
+        let made_by = fs::read_to_string(folder.join("cluster/data/PG_VERSION")).ok();
+        let binaries = Binaries::find(made_by.and_then(|version| version.trim().parse().ok()))?;
         let user = ordinary_user()?;
         let home = settle(folder, user.as_ref())?;
         Self::start_in(home, Runner { binaries, user, purpose: Purpose::Keep }, settings, progress)
@@ -154,7 +165,7 @@ impl Cluster {
     /// Starts a new cluster that is as fast as it is forgetful, in a temporary folder. It is gone when this process is,
     /// even when that is killed.
     pub fn temporary(settings: &[&str]) -> Result<Self, Error> {
-        let binaries = Binaries::find()?;
+        let binaries = Binaries::find(None)?;
         let user = ordinary_user()?;
         let parent = match &user {
             Some(user) if !can_enter(user, &std::env::temp_dir()) => PathBuf::from("/tmp"),
@@ -174,8 +185,11 @@ impl Cluster {
         let data = home.join("data");
         let log = home.join("postgres.log");
         runner.initialize(&home, &data, progress)?;
-        runner.stop_leftover(&data, progress);
         let sockets = runner.socket_folder(&home)?;
+        if answers(&sockets) {
+            progress("recovering: PostgreSQL was not stopped the last time");
+            runner.stop_leftover(&data);
+        }
         progress("starting PostgreSQL");
         let mut keeper = runner.spawn(&home, &data, &sockets, &log, settings)?;
         let lifeline = keeper.stdin.take();
@@ -198,7 +212,8 @@ impl Cluster {
         loop {
             // The eighth line of the lock file is the server's state; pg_ctl looks there too.
             let status = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-            if status.lines().nth(7).is_some_and(|line| line.trim() == "ready") {
+            // One left from a crash says so too, and nobody answers.
+            if status.lines().nth(7).is_some_and(|line| line.trim() == "ready") && answers(&self.sockets) {
                 return Ok(());
             }
             let ended = self.keeper.try_wait().ok().flatten().is_some();
@@ -222,17 +237,31 @@ impl Drop for Cluster {
 
 /// Removes a stopped cluster and everything in it.
 pub fn remove(folder: &Path) -> Result<(), Error> {
-    let link = folder.join("cluster");
-    let home = fs::read_link(&link).unwrap_or_else(|_| link.clone());
-    for path in [&home, &link] {
-        match fs::symlink_metadata(path) {
-            Ok(found) if found.is_symlink() => fs::remove_file(path),
-            Ok(_) => fs::remove_dir_all(path),
-            Err(_) => Ok(()),
+    let path = folder.join("cluster");
+    let removing = |path: &Path| failed(format!("cannot remove {}", path.display()));
+    match fs::symlink_metadata(&path) {
+        Ok(found) if found.is_symlink() => {
+            if let Some(home) = elsewhere(&path).filter(|home| home.exists()) {
+                fs::remove_dir_all(&home).map_err(removing(&home))?;
+            }
+            fs::remove_file(&path).map_err(removing(&path))
         }
-        .map_err(failed(format!("cannot remove {}", path.display())))?;
+        Ok(_) => fs::remove_dir_all(&path).map_err(removing(&path)),
+        Err(_) => Ok(()),
     }
-    Ok(())
+}
+
+/// Where a link leads, if it is one that [`settle`] could have made. Others are not followed: who brings a folder with a
+/// link in it must not choose what is written to, or removed.
+fn elsewhere(link: &Path) -> Option<PathBuf> {
+    let target = fs::read_link(link).ok()?;
+    let name = target.file_name()?.to_str()?;
+    (target.parent()? == Path::new(ELSEWHERE) && uuid::Uuid::try_parse(name).is_ok()).then_some(target)
+}
+
+/// Whether a server listens in this folder.
+fn answers(sockets: &Path) -> bool {
+    UnixStream::connect(sockets.join(SOCKET)).is_ok()
 }
 
 /// The user PostgreSQL runs as in place of root; none where we are not root.
@@ -255,9 +284,9 @@ fn settle(folder: &Path, user: Option<&User>) -> Result<PathBuf, Error> {
     fs::create_dir_all(folder).map_err(making(folder))?;
     let folder = folder.canonicalize().map_err(making(folder))?;
     let link = folder.join("cluster");
-    if let Ok(elsewhere) = fs::read_link(&link) {
-        if elsewhere.is_dir() {
-            return Ok(elsewhere);
+    if fs::symlink_metadata(&link).is_ok_and(|found| found.is_symlink()) {
+        if let Some(home) = elsewhere(&link).filter(|home| home.is_dir()) {
+            return Ok(home);
         }
         fs::remove_file(&link).map_err(failed(format!("cannot remove {}", link.display())))?;
     }
@@ -282,17 +311,35 @@ fn can_enter(user: &User, folder: &Path) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// Makes a folder that only `user` can enter, in one that nobody else can write to or by a name nobody could guess. One
+/// that is there already must be theirs: it may have been put there for us to hand over or write into.
 fn private_folder(path: &Path, user: Option<&User>) -> Result<(), Error> {
     let making = || failed(format!("cannot make {}", path.display()));
     match fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        result => result.map_err(making())?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => expect_own(path, user),
+        result => {
+            result.map_err(making())?;
+            match user {
+                Some(user) => {
+                    lchown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).map_err(making())
+                }
+                None => Ok(()),
+            }
+        }
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(making())?;
-    if let Some(user) = user {
-        std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).map_err(making())?;
+}
+
+fn expect_own(path: &Path, user: Option<&User>) -> Result<(), Error> {
+    let owner = user.map_or_else(Uid::effective, |user| user.uid);
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() && found.uid() == owner.as_raw() => Ok(()),
+        _ => Err(Error::Failed {
+            what: format!("{} is in the way", path.display()),
+            why: format!(
+                "it is no folder, or not one of user {owner}; remove it, or choose another --data-dir"
+            ),
+        }),
     }
-    Ok(())
 }
 
 fn as_user(mut command: Command, user: Option<&User>) -> Command {
@@ -342,7 +389,6 @@ impl Runner {
             fs::remove_dir_all(&unfinished)
                 .map_err(failed(format!("cannot remove {}", unfinished.display())))?;
         }
-        private_folder(&unfinished, self.user.as_ref())?;
         let mut initdb = self.command(&self.binaries.folder.join("initdb"));
         initdb
             .args([
@@ -365,12 +411,9 @@ impl Runner {
         fs::rename(&unfinished, data).map_err(failed("cannot finish the cluster"))
     }
 
-    /// A server that outlived its keeper still holds the data; pg_ctl ends it, and does nothing about a stale lock file.
-    fn stop_leftover(&self, data: &Path, progress: &dyn Fn(&str)) {
-        if !data.join("postmaster.pid").exists() {
-            return;
-        }
-        progress("recovering: PostgreSQL was not stopped the last time");
+    /// A server that outlived its keeper still holds the data.
+    fn stop_leftover(&self, data: &Path) {
+        // Where that does not work, starting another says why.
         let _ = self
             .command(&self.binaries.folder.join("pg_ctl"))
             .args(["stop", "--mode=fast", "--wait", "--silent", "--pgdata"])
@@ -389,7 +432,15 @@ impl Runner {
             let name = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, near.as_os_str().as_encoded_bytes());
             Path::new("/tmp").join(format!("appointd-{}", name.simple()))
         };
-        private_folder(&folder, self.user.as_ref())?;
+        // As the user: what is below their folder is theirs to change, and root would follow a link of theirs.
+        let mkdir = self
+            .command(Path::new("/bin/mkdir"))
+            .args(["-m", "700"])
+            .arg(&folder)
+            .stderr(Stdio::null())
+            .status();
+        mkdir.map_err(failed(format!("cannot make {}", folder.display())))?;
+        expect_own(&folder, self.user.as_ref())?;
         Ok(folder)
     }
 
@@ -403,18 +454,20 @@ impl Runner {
         log: &Path,
         settings: &[&str],
     ) -> Result<Child, Error> {
+        // The shell opens the log, as the user it runs as. It ends when the server does, and the server when our end of
+        // the pipe closes.
         const KEEP: &str = r#"
-            home=$1; shift
-            "$@" </dev/null & server=$!
-            cat >/dev/null
-            kill -INT "$server" 2>/dev/null
+            log=$1 home=$2; shift 2
+            exec 3<&0 >>"$log" 2>&1
+            "$@" </dev/null 3<&- & server=$!
+            (cat <&3 >/dev/null; kill -INT "$server" 2>/dev/null) & watcher=$!
+            exec 3<&-
             wait "$server"
+            kill "$watcher" 2>/dev/null
             test -z "$home" || rm -rf "$home"
         "#;
-        let writing = || failed(format!("cannot write {}", log.display()));
-        let log = fs::File::options().create(true).append(true).open(log).map_err(writing())?;
         let mut keeper = self.command(Path::new("/bin/sh"));
-        keeper.args(["-c", KEEP, "appointd-postgres"]);
+        keeper.args(["-c", KEEP, "appointd-postgres"]).arg(log);
         match self.purpose {
             Purpose::Keep => keeper.arg(""),
             Purpose::Discard => keeper.arg(home),
@@ -435,8 +488,8 @@ impl Runner {
         }
         keeper
             .stdin(Stdio::piped())
-            .stdout(log.try_clone().map_err(writing())?)
-            .stderr(log)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
             // Ctrl-C is for us; we then stop the server in order.
             .process_group(0)
             .spawn()

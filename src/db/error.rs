@@ -17,6 +17,10 @@ pub enum Error {
     Timeout,
     #[error("the database cannot be reached")]
     Unavailable,
+    #[error("all connections are in use")]
+    Busy,
+    #[error("the connection broke while a commit was under way")]
+    InDoubt,
     #[error("the transaction failed earlier and cannot be committed")]
     Failed,
     #[error("a prepared statement is out of date")]
@@ -34,7 +38,8 @@ impl Error {
     /// Reads SQLSTATE and constraint name, and forgets the rest.
     pub(super) fn from_postgres(statement: &'static str, error: &tokio_postgres::Error) -> Self {
         let Some(refusal) = error.as_db_error() else {
-            return if error.is_closed() || error.to_string().contains("connect") {
+            let io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
+            return if io || error.is_closed() {
                 Self::Unavailable
             } else {
                 Self::Other { statement, sqlstate: format!("none ({error})") }

@@ -5,13 +5,17 @@
 //!   operation of one statement sends its `COMMIT` in the same train.
 //! * The order on the wire is the order in which the futures are first polled; [`join4`] polls its arguments in order.
 //! * If entering fails the statement behind it fails too, and the policies would have shown it nothing anyway.
-//! * Whoever drops a transaction (an error, a panic, a client that went away) has it cancelled and rolled back before
-//!   the connection goes back to the pool.
+//! * Whoever drops a transaction (an error, a panic, a client that went away) has it rolled back before the connection
+//!   goes back to the pool; where a statement was still running it is cancelled, and the connection closed.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    Timeouts,
 };
 use futures_util::future::{OptionFuture, join4};
 use tokio_postgres::{
@@ -182,6 +186,8 @@ impl Tx {
             None => self.guard.insert(Guard::check_out(&self.pool).await?),
         };
         let enter = begin.then_some(&self.context);
+        // Should this be dropped half-way, nothing more may be done in the transaction.
+        self.failed = true;
         let result = guard.train(begin, enter, sql, Some(&self.context), params, commit).await;
         self.failed = result.is_err();
         result
@@ -200,11 +206,17 @@ struct Guard {
 impl Guard {
     async fn check_out(pool: &Pool) -> Result<Self, Error> {
         let client = pool.get().await.map_err(|error| match error {
-            deadpool_postgres::PoolError::Backend(error)
-            | deadpool_postgres::PoolError::PostCreateHook(HookError::Backend(error)) => {
-                Error::from_postgres("connecting", &error)
+            PoolError::Timeout(TimeoutType::Wait) => Error::Busy,
+            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+                // Connecting touches no rows, so what is said about it quotes none.
+                let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                tracing::warn!(%error, reason, "cannot connect to the database");
+                Error::Unavailable
             }
-            _ => Error::Unavailable,
+            error => {
+                tracing::warn!(%error, "cannot connect to the database");
+                Error::Unavailable
+            }
         })?;
         Ok(Self { client: Some(client), open: false, running: false })
     }
@@ -247,28 +259,47 @@ impl Guard {
 
         self.open = true;
         self.running = true;
+        // A statement that cannot even be sent, because a parameter is not of its type, must not be followed by a
+        // commit of those before it. It is polled first, so that is known when the commit's turn comes.
+        let unsent = AtomicBool::new(false);
+        let running = async {
+            let rows = client.query(&statement, params).await;
+            unsent.store(rows.as_ref().is_err_and(|error| error.as_db_error().is_none()), Ordering::Relaxed);
+            rows
+        };
+        let ending = async {
+            let unsent = unsent.load(Ordering::Relaxed);
+            client.batch_execute(if unsent { "rollback" } else { "commit" }).await
+        };
         let (begun, entered, rows, committed) = join4(
             OptionFuture::from(begin.then(|| client.batch_execute("begin"))),
             OptionFuture::from(entering),
-            client.query(&statement, params),
-            OptionFuture::from(commit.then(|| client.batch_execute("commit"))),
+            running,
+            OptionFuture::from(commit.then_some(ending)),
         )
         .await;
         self.running = false;
 
         let ended = committed.is_some();
+        // A commit behind a failed statement has rolled back. One that failed itself may have done neither.
+        self.open = !matches!(committed, Some(Ok(())));
         let outcome = begun.unwrap_or(Ok(())).and(entered.unwrap_or(Ok(()))).and(rows);
         let outcome = match committed {
             Some(Err(error)) if outcome.is_ok() => Err(error),
             _ => outcome,
         };
-        // A commit behind a failed statement has rolled back. Only one that itself failed leaves a doubt.
-        self.open = !ended || client.is_closed();
-        let outcome = outcome.map_err(|error| Error::from_postgres(sql.name, &error));
-        if let Err(Error::OutOfDate) = outcome {
-            client.statement_cache.clear();
+        match outcome.map_err(|error| Error::from_postgres(sql.name, &error)) {
+            // It was sent, and nobody said what became of it.
+            Err(Error::Unavailable) if ended => Err(Error::InDoubt),
+            Err(Error::OutOfDate) => {
+                // Every connection has prepared for the schema as it was.
+                if let Some(pool) = Object::pool(client) {
+                    pool.manager().statement_caches.clear();
+                }
+                Err(Error::OutOfDate)
+            }
+            outcome => outcome,
         }
-        outcome
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
@@ -277,7 +308,10 @@ impl Guard {
         let result = client.batch_execute("commit").await;
         self.running = false;
         self.open = result.is_err();
-        result.map_err(|error| Error::from_postgres("commit", &error))
+        result.map_err(|error| match Error::from_postgres("commit", &error) {
+            Error::Unavailable => Error::InDoubt,
+            error => error,
+        })
     }
 }
 
@@ -307,20 +341,17 @@ impl Drop for Guard {
     }
 }
 
-/// Ends what a dropped transaction left behind. A connection that cannot be cleaned in time is closed.
+/// Ends what a dropped transaction left behind. A connection on which a statement had to be cancelled is closed: nobody
+/// says when a cancellation has arrived, and it must not hit the statement of the next request.
 async fn clean_up(client: Object, running: bool) {
     let clean = async {
-        if running {
-            client.cancel_token().cancel_query(NoTls).await?;
+        match running {
+            true => client.cancel_token().cancel_query(NoTls).await,
+            false => client.batch_execute("rollback").await,
         }
-        client.batch_execute("rollback").await?;
-        if running {
-            // A cancellation that arrives late hits this, and not the statement of the next request.
-            client.batch_execute("").await?;
-        }
-        Ok::<_, tokio_postgres::Error>(())
     };
-    if !matches!(tokio::time::timeout(CLEAN_UP, clean).await, Ok(Ok(()))) {
+    let cleaned = tokio::time::timeout(CLEAN_UP, clean).await;
+    if running || !matches!(cleaned, Ok(Ok(()))) {
         drop(Object::take(client));
     }
 }

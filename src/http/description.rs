@@ -12,6 +12,8 @@ pub const COMMITTED: &str = include_str!("../../openapi/openapi.json");
 pub fn complete(raw: &str) -> String {
     let mut document: Value = serde_json::from_str(raw).unwrap_or_default();
     document["openapi"] = "3.0.3".into();
+    // Relative to where the description is served from.
+    document["servers"] = json!([{ "url": "/" }]);
     one_security_scheme(&mut document);
     for operation in operations(&mut document) {
         security_and_role(operation);
@@ -135,8 +137,18 @@ fn schema_details(schema: &mut Map<String, Value>) {
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         for property in properties.values_mut().filter_map(Value::as_object_mut) {
             integer_bounds(property);
+            description_beside_reference(property);
         }
     }
+}
+
+/// poem-openapi writes the description of a field of a type of ours as another schema that the value has to fit, which
+/// some generators cannot merge.
+fn description_beside_reference(property: &mut Map<String, Value>) {
+    let Some(parts) = property.get_mut("allOf").and_then(Value::as_array_mut) else {
+        return;
+    };
+    parts.retain(|part| part.get("$ref").is_some());
 }
 
 /// poem-openapi writes the bounds of whole numbers as `1.0`.

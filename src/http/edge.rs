@@ -11,15 +11,14 @@ use futures_util::FutureExt as _;
 use poem::{
     Endpoint, IntoResponse as _, Middleware, Request, Response, Result,
     error::{MethodNotAllowedError, NotFoundError},
-    http::{HeaderValue, StatusCode, Uri, header},
+    http::{HeaderValue, StatusCode, Uri, Version, header},
 };
 use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{
-    json,
-    problem::{FieldError, Problem},
+    problem::{FieldError, LONGEST_NAME, MOST_ERRORS, Problem},
     routes::{Route, Routes},
     schema::split_refusal,
 };
@@ -54,7 +53,8 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         trim_trailing_slash(&mut request);
         let route = self.routes.find(request.uri().path());
         let method = request.method().clone();
-        let span = tracing::info_span!(
+        // Of the highest level, so that an error logged below it carries the id whatever the level of the log.
+        let span = tracing::error_span!(
             "request",
             %request_id,
             tenant_id = tracing::field::Empty,
@@ -87,7 +87,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
 
 impl<E: Endpoint> EdgeEndpoint<E> {
     async fn answer(&self, route: Option<&Route>, request: Request) -> Result<Response, Problem> {
-        if let Some(problem) = unknown_query(route, &request) {
+        if let Some(problem) = without_host(&request).or_else(|| unknown_query(route, &request)) {
             return Err(problem);
         }
         let handled = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
@@ -101,9 +101,11 @@ impl<E: Endpoint> EdgeEndpoint<E> {
                 tracing::error!("a handler panicked");
                 Err(Problem::internal())
             }
-            Err(_elapsed) => {
-                Err(Problem::unavailable("timeout", "This took longer than 10 seconds and was given up."))
-            }
+            Err(_elapsed) => Err(Problem::unavailable(
+                "timeout",
+                "This took longer than 10 seconds and was given up. Whether anything was changed is not known: look \
+                     before you try again.",
+            )),
         }
     }
 }
@@ -140,6 +142,13 @@ fn trim_trailing_slash(request: &mut Request) {
     }
 }
 
+/// RFC 9112 section 3.2: a request of HTTP/1.1 names its host, once.
+fn without_host(request: &Request) -> Option<Problem> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    (request.version() == Version::HTTP_11 && hosts != 1)
+        .then(|| Problem::bad_request("host_missing", "A request of HTTP/1.1 has one Host header."))
+}
+
 /// A misspelt filter must not pass for no filter, nor the first of two for both.
 fn unknown_query(route: Option<&Route>, request: &Request) -> Option<Problem> {
     let query = request.uri().query().filter(|query| !query.is_empty())?;
@@ -147,13 +156,19 @@ fn unknown_query(route: Option<&Route>, request: &Request) -> Option<Problem> {
     let mut seen: Vec<String> = Vec::new();
     let mut errors = Vec::new();
     for (name, _) in form_urlencoded::parse(query.as_bytes()) {
-        if !known.iter().any(|known| *known == name) {
+        if errors.len() == MOST_ERRORS {
+            break;
+        }
+        if !known.iter().any(|known| known.name == name) {
             let detail = match known {
                 [] => "This operation has no query parameters.".to_owned(),
-                known => format!("expected one of {}", known.join(", ")),
+                known => {
+                    let names: Vec<_> = known.iter().map(|known| known.name.as_str()).collect();
+                    format!("expected one of {}", names.join(", "))
+                }
             };
             errors.push(FieldError::new(
-                name.chars().take(64).collect::<String>(),
+                name.chars().take(LONGEST_NAME).collect::<String>(),
                 "unknown_parameter",
                 detail,
             ));
@@ -163,14 +178,15 @@ fn unknown_query(route: Option<&Route>, request: &Request) -> Option<Problem> {
                 "duplicate_parameter",
                 "This parameter may be given once.",
             ));
+        } else {
+            seen.push(name.into_owned());
         }
-        seen.push(name.into_owned());
     }
     (!errors.is_empty()).then(|| invalid_parameter(errors))
 }
 
 fn invalid_parameter(errors: Vec<FieldError>) -> Problem {
-    Problem::bad_request("invalid_parameter", "Some parameters are not as they must be; see errors.")
+    Problem::bad_request("invalid_parameter", "The parameters are not as they must be; see errors.")
         .with_errors(errors)
 }
 
@@ -179,7 +195,8 @@ fn framework_problem(route: Option<&Route>, error: &poem::Error) -> Problem {
     if error.is::<NotFoundError>() {
         Problem::not_found()
     } else if error.is::<MethodNotAllowedError>() {
-        let allow = route.map(Route::allow).unwrap_or_default();
+        // The pages are no operations.
+        let allow = route.map_or_else(|| "GET, HEAD".to_owned(), Route::allow);
         let problem = Problem::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
@@ -195,17 +212,15 @@ fn framework_problem(route: Option<&Route>, error: &poem::Error) -> Problem {
             .strip_prefix("param")
             .and_then(|index| route?.path_parameter(index.parse().ok()?))
             .unwrap_or(error.name);
-        invalid_parameter(vec![parameter_error(name, &error.reason)])
+        invalid_parameter(vec![parameter_error(route, name, &error.reason)])
     } else if let Some(error) = error.downcast_ref::<ParseParamError>() {
-        invalid_parameter(vec![parameter_error(error.name, &error.reason)])
+        invalid_parameter(vec![parameter_error(route, error.name, &error.reason)])
     } else if error.is::<ContentTypeError>() {
         Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
             "The Content-Type header must name a media type the operation takes, such as application/json.",
         )
-    } else if json::is_too_large(error) {
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large.")
     } else if error.status().is_client_error() {
         Problem::new(error.status(), "bad_request", "The request cannot be understood.")
     } else {
@@ -214,17 +229,21 @@ fn framework_problem(route: Option<&Route>, error: &poem::Error) -> Problem {
     }
 }
 
-/// poem-openapi says `failed to parse "string(uuid)": …`; what follows may quote the value.
-fn parameter_error(name: &str, reason: &str) -> FieldError {
-    match split_refusal(reason) {
-        Some((code, detail)) => FieldError::new(name, code, detail),
-        None => {
-            let expected = match reason.split('"').nth(1) {
-                Some("string_uuid") => "a UUID, such as 019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10",
-                Some(other) => other,
-                None => "another form",
-            };
-            FieldError::new(name, "invalid_value", format!("expected {expected}"))
-        }
+/// poem-openapi says `failed to parse "string_uuid": … (occurred while parsing "…")`, and may quote the value.
+fn parameter_error(route: Option<&Route>, name: &str, reason: &str) -> FieldError {
+    let reason = reason.split(" (occurred while parsing").next().unwrap_or_default();
+    if let Some((code, detail)) = split_refusal(reason) {
+        return FieldError::new(name, code, detail);
     }
+    if reason.ends_with("expects an input value.") {
+        return FieldError::new(name, "required", "This parameter is required.");
+    }
+    let expected = match route.map(|route| route.values_of(name)).unwrap_or_default() {
+        [] if reason.contains("\"string_uuid\"") => {
+            "a UUID, such as 019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10".to_owned()
+        }
+        [] => "a value of the described form".to_owned(),
+        values => format!("one of {}", values.join(", ")),
+    };
+    FieldError::new(name, "invalid_value", format!("expected {expected}"))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use poem::{
     Body, FromRequest as _, IntoResponse, Request, RequestBody, Response, Result,
-    error::{ReadBodyError, SizedLimitError},
+    error::ReadBodyError,
     http::{StatusCode, header},
 };
 use poem_openapi::{
@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    problem::{FieldError, Problem},
+    problem::{FieldError, LONGEST_NAME, Problem},
     schema::split_refusal,
 };
 
@@ -28,6 +28,9 @@ pub const LARGEST_BODY: usize = 256 * 1024;
 const BODY_DEADLINE: Duration = Duration::from_secs(5);
 
 const JSON: &str = "application/json";
+/// The name of the whole body, where no field of it is at fault.
+const BODY: &str = "body";
+
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A JSON body, coming in or going out.
@@ -49,15 +52,23 @@ impl<T: Type> Payload for Json<T> {
     }
 }
 
-impl<T: DeserializeOwned + Type> ParsePayload for Json<T> {
+impl<T: DeserializeOwned + Type + ParseFromJSON> ParsePayload for Json<T> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
         let bytes = read(request, body).await?;
+        if bytes.is_empty() {
+            Err(Problem::bad_request("malformed_json", "The body is empty; it has to be JSON, such as {}."))?;
+        }
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer)
             .map_err(|error| explain(&bytes, error.path().to_string(), error.inner()))?;
         deserializer.end().map_err(|error| malformed(&error))?;
+        if bytes.contains(&b'[') && T::parse_from_json(serde_json::from_slice(&bytes).ok()).is_err() {
+            // serde takes a list of values for an object, in the order of its fields. poem-openapi does not.
+            let detail = "an object wherever the description has one, not a list of its values";
+            Err(Problem::invalid_field(BODY, "invalid_type", detail))?;
+        }
         Ok(Self(value))
     }
 }
@@ -144,37 +155,43 @@ fn malformed(error: &serde_json::Error) -> Problem {
 
 fn invalid(path: String, message: &str) -> Problem {
     let path = if path == "." { String::new() } else { path };
+    let whole = || if path.is_empty() { BODY.to_owned() } else { path.clone() };
     // serde_json ends its messages with a position in a text the client may not have in front of them.
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
-    let quoted = |message: &str| message.split('`').nth(1).unwrap_or_default().to_owned();
-    let expected = |message: &str| match message.split_once("expected ") {
-        Some((_, expected)) if expected != "value" => format!("expected {expected}"),
-        _ => "not of the form the description says".to_owned(),
+    let quoted = |message: &str| -> String {
+        message.split('`').nth(1).unwrap_or_default().chars().take(LONGEST_NAME).collect()
+    };
+    // What was found stands in front of it, and may say anything.
+    let expected = |message: &str| match message.rsplit_once(", expected ") {
+        Some((_, expected)) if expected.starts_with("struct ") => "expected an object".to_owned(),
+        Some((_, "a sequence")) => "expected a list".to_owned(),
+        Some((_, expected)) => format!("expected {expected}"),
+        None => "not of the form the description says".to_owned(),
     };
     let child = |name: String| match path.is_empty() {
         true => name,
         false => format!("{path}.{name}"),
     };
-    let error = if let Some((code, detail)) = split_refusal(message) {
-        FieldError::new(path, code, detail)
-    } else if message.starts_with("missing field") {
-        FieldError::new(child(quoted(message)), "required", "This field is required.")
-    } else if message.starts_with("unknown field") {
+    let error = if message.starts_with("unknown field") {
         let name = quoted(message);
         // The path may or may not end in the field already.
         let field = match path.rsplit('.').next() {
-            Some(last) if last == name => path,
+            Some(last) if last.starts_with(&name) => path.chars().take(4 * LONGEST_NAME).collect(),
             _ => child(name),
         };
         FieldError::new(field, "unknown_field", expected(message))
+    } else if let Some((code, detail)) = split_refusal(message) {
+        FieldError::new(whole(), code, detail)
+    } else if message.starts_with("missing field") {
+        FieldError::new(child(quoted(message)), "required", "This field is required.")
     } else if message.starts_with("duplicate field") {
         FieldError::new(child(quoted(message)), "duplicate_field", "This field may be given once.")
     } else if message.starts_with("unknown variant") {
-        FieldError::new(path, "invalid_value", expected(message))
+        FieldError::new(whole(), "invalid_value", expected(message))
     } else if message.starts_with("invalid type") {
-        FieldError::new(path, "invalid_type", expected(message))
+        FieldError::new(whole(), "invalid_type", expected(message))
     } else {
-        FieldError::new(path, "invalid_value", expected(message))
+        FieldError::new(whole(), "invalid_value", expected(message))
     };
     Problem::invalid(vec![error])
 }
@@ -275,9 +292,4 @@ impl ApiResponse for NoContent {
     }
 
     fn register(_registry: &mut Registry) {}
-}
-
-/// poem's own limit errors, should one of its layers ever raise one.
-pub fn is_too_large(error: &poem::Error) -> bool {
-    matches!(error.downcast_ref(), Some(SizedLimitError::PayloadTooLarge))
 }

@@ -71,9 +71,9 @@ impl Cursor {
     fn decode(text: &str) -> Option<Self> {
         let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (time, id) = bytes.split_at(8);
-        // Years 1970 to 9999, as everywhere; others PostgreSQL might not know.
+        // Years 1970 to 2999, as everywhere; others PostgreSQL might not know.
         let micros = i64::from_be_bytes(time.try_into().ok()?);
-        (0..253_402_300_800_000_000).contains(&micros).then_some(Self {
+        (0..32_503_680_000_000_000).contains(&micros).then_some(Self {
             time: DateTime::from_timestamp_micros(micros)?,
             id: Uuid::from_slice(id).ok()?,
         })

@@ -43,6 +43,12 @@ pub struct ProblemDetails {
     pub request_id: String,
 }
 
+/// A refusal lists this many mistakes at most, so that it is never much longer than what it refuses.
+pub const MOST_ERRORS: usize = 20;
+
+/// How much of a name that somebody made up is repeated to them.
+pub const LONGEST_NAME: usize = 64;
+
 /// What is wrong with one field.
 #[derive(Clone, Debug, PartialEq, Eq, Object, Serialize)]
 pub struct FieldError {
@@ -83,7 +89,9 @@ impl Problem {
     /// 401, with the challenge of RFC 6750.
     pub fn unauthorized(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let challenge = match code {
-            "credentials_missing" | "credentials_invalid" => r#"Bearer realm="appointd""#,
+            "credentials_missing" | "credentials_invalid" | "no_active_organization" => {
+                r#"Bearer realm="appointd""#
+            }
             _ => r#"Bearer realm="appointd", error="invalid_token""#,
         };
         Self::new(StatusCode::UNAUTHORIZED, code, detail)
@@ -107,7 +115,7 @@ impl Problem {
             ..Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid",
-                "Some fields are not as they must be; see errors.",
+                "The request is not as it must be; see errors.",
             )
         }
     }
@@ -154,7 +162,8 @@ impl Problem {
             status: self.status.as_u16(),
             code: self.code.to_owned(),
             detail: self.detail.clone().into_owned(),
-            errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
+            errors: (!self.errors.is_empty())
+                .then(|| self.errors.iter().take(MOST_ERRORS).cloned().collect()),
             request_id: request_id.to_owned(),
         };
         let mut response = Response::builder()
@@ -185,7 +194,7 @@ impl From<db::Error> for Problem {
         match error {
             db::Error::NotAMember => Self::unauthorized(
                 "session_ended",
-                "The account is no longer an active member of the organization the token is for. Sign in again.",
+                "The account is not an active member of the organization the token is for, or the organization is suspended.",
             ),
             db::Error::RoleTooLow => Self::new(
                 StatusCode::FORBIDDEN,
@@ -196,20 +205,26 @@ impl From<db::Error> for Problem {
                 "invalid_text",
                 "Some text contains a character that cannot be stored, such as NUL.",
             ),
-            db::Error::Conflict => {
+            db::Error::Conflict | db::Error::OutOfDate => {
                 Self::unavailable("try_again", "Other requests got in the way. Nothing was done; try again.")
             }
-            db::Error::Timeout => {
-                Self::unavailable("timeout", "The database took too long. Nothing was done; try again.")
+            db::Error::Busy => {
+                Self::unavailable("busy", "All connections to the database are in use; try again.")
             }
+            db::Error::Timeout => Self::unavailable(
+                "timeout",
+                "The database took too long, and was told to undo what it had begun.",
+            ),
+            db::Error::InDoubt => Self::unavailable(
+                "outcome_unknown",
+                "The connection to the database broke before it had answered. Whether anything was changed is not known: \
+                 look before you try again.",
+            ),
             db::Error::Unavailable => Self::unavailable(
                 "database_unavailable",
                 "The database cannot be reached at the moment; try again.",
             ),
-            error @ (db::Error::Constraint(_)
-            | db::Error::Failed
-            | db::Error::OutOfDate
-            | db::Error::Other { .. }) => {
+            error @ (db::Error::Constraint(_) | db::Error::Failed | db::Error::Other { .. }) => {
                 tracing::error!(error = %error, "database error");
                 Self::internal()
             }
@@ -360,7 +375,7 @@ fn describe(status: u16) -> &'static str {
             "The request cannot be understood: malformed JSON, a parameter that is not of its type or not known."
         }
         401 => {
-            "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, or `session_ended` where the membership or the organization is not active any more."
+            "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, `session_ended` where the membership or the organization is not active any more, or `no_active_organization`."
         }
         403 => "The caller's role in the organization is too low: `role_too_low`.",
         404 => "There is no such resource, or none the caller may know of: `not_found`.",
@@ -372,7 +387,7 @@ fn describe(status: u16) -> &'static str {
         429 => "Too many sign-ins at once: `too_many_requests`. Try again after `Retry-After` seconds.",
         500 => "A mistake of ours: `internal`.",
         503 => {
-            "Not at the moment: `database_unavailable`, `timeout`, `try_again`. Nothing was done; try again after `Retry-After` seconds."
+            "Not at the moment. `database_unavailable`, `busy`, `try_again`: nothing was done; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: look what was done before you try again."
         }
         _ => "",
     }

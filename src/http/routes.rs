@@ -27,7 +27,15 @@ enum Segment {
 
 #[derive(Debug)]
 struct Operation {
-    query: Vec<String>,
+    query: Vec<QueryParameter>,
+}
+
+/// A parameter of the query.
+#[derive(Debug)]
+pub struct QueryParameter {
+    pub name: String,
+    /// The values it may have, where they are few.
+    values: Vec<String>,
 }
 
 impl Routes {
@@ -40,7 +48,7 @@ impl Routes {
                 .as_object()
                 .into_iter()
                 .flatten()
-                .map(|(method, operation)| (method.to_uppercase(), Operation::new(operation)))
+                .map(|(method, operation)| (method.to_uppercase(), Operation::new(operation, description)))
                 .collect();
             if routes.0.len() <= segments.len() {
                 routes.0.resize_with(segments.len() + 1, Vec::new);
@@ -82,9 +90,19 @@ impl Route {
     }
 
     /// The query parameters of an operation of this route.
-    pub fn query_parameters(&self, method: &Method) -> Option<&[String]> {
+    pub fn query_parameters(&self, method: &Method) -> Option<&[QueryParameter]> {
         let method = if method == Method::HEAD { "GET" } else { method.as_str() };
         self.operations.get(method).map(|operation| operation.query.as_slice())
+    }
+
+    /// The values a query parameter of any operation of this route may have, where they are few.
+    pub fn values_of(&self, name: &str) -> &[String] {
+        self.operations
+            .values()
+            .flat_map(|operation| &operation.query)
+            .find(|parameter| parameter.name == name)
+            .map(|parameter| parameter.values.as_slice())
+            .unwrap_or_default()
     }
 
     fn matches(&self, path: &str) -> bool {
@@ -109,16 +127,28 @@ impl Segment {
 }
 
 impl Operation {
-    fn new(operation: &Value) -> Self {
+    fn new(operation: &Value, description: &Value) -> Self {
         let query = operation["parameters"]
             .as_array()
             .into_iter()
             .flatten()
             .filter(|parameter| parameter["in"] == "query")
-            .filter_map(|parameter| parameter["name"].as_str().map(ToOwned::to_owned))
+            .map(|parameter| QueryParameter {
+                name: parameter["name"].as_str().unwrap_or_default().to_owned(),
+                values: values(&parameter["schema"], description),
+            })
             .collect();
         Self { query }
     }
+}
+
+fn values(schema: &Value, description: &Value) -> Vec<String> {
+    let schema = match schema["$ref"].as_str() {
+        Some(reference) => description.pointer(reference.trim_start_matches('#')).unwrap_or(schema),
+        None => schema,
+    };
+    let values = schema["enum"].as_array().into_iter().flatten();
+    values.filter_map(|value| value.as_str().map(ToOwned::to_owned)).collect()
 }
 
 fn split(path: &str) -> impl Iterator<Item = &str> {

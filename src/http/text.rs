@@ -1,6 +1,6 @@
 //! Values with rules: parsed once, where they come in, and right from then on. Each says its rule in the description.
 
-use std::ops::Deref;
+use std::ops::{Deref, RangeInclusive};
 
 use chrono::{DateTime, Datelike as _, NaiveDate, SecondsFormat, Utc};
 use chrono_tz::Tz;
@@ -23,21 +23,26 @@ macro_rules! from_string {
     ($ty:ty) => { from_string!([] $ty); };
 }
 
-/// Text of `MIN` to `MAX` characters, without control characters but for line breaks and tabs. Blanks at both ends are
-/// dropped.
+/// Text of `MIN` to `MAX` characters, without control characters; in text that may be long, line breaks and tabs are
+/// none. Blanks at both ends are dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Text<const MIN: usize, const MAX: usize>(String);
+
+/// From here on text is more than a line.
+const LONG: usize = 500;
 
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let length = text.chars().count();
+        let bounds = format_args!("{MIN} to {MAX} characters");
+        let layout = |c: char| MAX >= LONG && "\n\r\t".contains(c);
         if length < MIN {
-            Err(refusal("too_short", format_args!("at least {MIN} characters")))
+            Err(refusal("too_short", bounds))
         } else if length > MAX {
-            Err(refusal("too_long", format_args!("at most {MAX} characters")))
-        } else if text.chars().any(|c| c.is_control() && !"\n\r\t".contains(c)) {
+            Err(refusal("too_long", bounds))
+        } else if text.chars().any(|c| c.is_control() && !layout(c)) {
             Err(refusal("invalid_value", "no control characters"))
         } else {
             Ok(Self(text.to_owned()))
@@ -218,22 +223,32 @@ schema_type!(
     }
 );
 
-/// An instant: RFC 3339 with an offset. Between 1970 and 9999, whole microseconds, which is what PostgreSQL keeps.
+/// The years of instants and dates. Whatever lies beyond is a slip of the finger.
+const YEARS: RangeInclusive<i32> = 1970..=2999;
+
+/// An instant: RFC 3339 with an offset. Between 1970 and 2999, whole microseconds, which is what PostgreSQL keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub DateTime<Utc>);
 
 impl Instant {
     pub fn parse(text: &str) -> Result<Self, String> {
-        DateTime::parse_from_rfc3339(text)
+        // In a query a plus that is not encoded is a blank. It can only have been that of an offset.
+        let text = match text.split_once('T') {
+            Some((date, time)) => format!("{date}T{}", time.replace(' ', "+")),
+            None => text.to_owned(),
+        };
+        DateTime::parse_from_rfc3339(&text)
+            // ISO 8601 also has offsets without a colon, and some clients write them.
+            .or_else(|_| DateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f%z"))
             .ok()
             .map(|instant| instant.to_utc())
-            .filter(|instant| (1970..=9999).contains(&instant.year()))
+            .filter(|instant| YEARS.contains(&instant.year()))
             .and_then(|instant| DateTime::from_timestamp_micros(instant.timestamp_micros()))
             .map(Self)
             .ok_or_else(|| {
                 refusal(
                     "invalid_value",
-                    "an RFC 3339 date-time with an offset, such as 2026-11-20T09:00:00+01:00 (in a URL, + is %2B)",
+                    "an RFC 3339 date-time with an offset, such as 2026-11-20T09:00:00+01:00, between 1970 and 2999",
                 )
             })
     }
@@ -264,17 +279,15 @@ pub enum InstantOrDate {
 
 impl InstantOrDate {
     pub fn parse(text: &str) -> Result<Self, String> {
-        let date = text
-            .parse::<NaiveDate>()
-            .ok()
-            .filter(|date| text.len() == 10 && (1970..=9999).contains(&date.year()));
+        let date =
+            text.parse::<NaiveDate>().ok().filter(|date| text.len() == 10 && YEARS.contains(&date.year()));
         match date {
             Some(date) => Ok(Self::Date(date)),
             None => Instant::parse(text).map(|instant| Self::Instant(instant.0)).map_err(|_| {
                 refusal(
                     "invalid_value",
                     "a date, such as 2026-11-20, or an RFC 3339 date-time with an offset, such as \
-                     2026-11-20T09:00:00+01:00 (in a URL, + is %2B)",
+                     2026-11-20T09:00:00+01:00, between 1970 and 2999",
                 )
             }),
         }
@@ -318,14 +331,14 @@ schema_type!(
     MetaSchema { example: Some(json!("2026-12-24")), ..MetaSchema::new_with_format("string", "date") }
 );
 
-/// A time of day to the minute, `00:00` to `24:00`.
+/// A time of day to the minute, `00:00` to `23:59`, and to `24:00` where it is an `END`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeOfDay {
+pub struct TimeOfDay<const END: bool> {
     /// Minutes after midnight, 0 to 1440.
     pub minute: i16,
 }
 
-impl TimeOfDay {
+impl<const END: bool> TimeOfDay<END> {
     pub fn parse(text: &str) -> Result<Self, String> {
         let digits = |part: &str| {
             (part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()))
@@ -334,26 +347,33 @@ impl TimeOfDay {
         };
         text.split_once(':')
             .and_then(|(hour, minute)| Some((digits(hour)?, digits(minute)?)))
-            .filter(|&(hour, minute)| (hour < 24 && minute < 60) || (hour, minute) == (24, 0))
+            .filter(|&(hour, minute)| (hour < 24 && minute < 60) || (END && (hour, minute) == (24, 0)))
             .map(|(hour, minute)| Self { minute: hour * 60 + minute })
             .ok_or_else(|| {
-                refusal("invalid_value", "a time of day to the minute, 00:00 to 24:00, such as 09:30")
+                let latest = if END { "24:00" } else { "23:59" };
+                refusal(
+                    "invalid_value",
+                    format_args!("a time of day to the minute, 00:00 to {latest}, such as 09:30"),
+                )
             })
     }
 }
 
-impl Serialize for TimeOfDay {
+impl<const END: bool> Serialize for TimeOfDay<END> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{:02}:{:02}", self.minute / 60, self.minute % 60))
     }
 }
 
-from_string!(TimeOfDay);
+from_string!([const END: bool] TimeOfDay<END>);
 schema_type!(
-    TimeOfDay,
+    [const END: bool] TimeOfDay<END>,
     "time-of-day",
     MetaSchema {
-        pattern: Some("^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$".into()),
+        pattern: Some(match END {
+            true => "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$".into(),
+            false => "^([01][0-9]|2[0-3]):[0-5][0-9]$".into(),
+        }),
         example: Some(json!("09:30")),
         ..MetaSchema::new("string")
     }
@@ -366,14 +386,15 @@ pub struct Number<const MIN: i32, const MAX: i32>(pub i32);
 
 impl<'de, const MIN: i32, const MAX: i32> Deserialize<'de> for Number<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match i64::deserialize(deserializer) {
-            Ok(number) if (i64::from(MIN)..=i64::from(MAX)).contains(&number) => {
-                Ok(Self(i32::try_from(number).unwrap_or(MAX)))
-            }
-            _ => Err(D::Error::custom(refusal(
-                "out_of_range",
-                format_args!("a whole number from {MIN} to {MAX}"),
-            ))),
+        let expected = format_args!("a whole number from {MIN} to {MAX}");
+        // JSON knows one kind of number: 30.0 is as whole as 30.
+        let number = serde_json::Value::deserialize(deserializer)?
+            .as_f64()
+            .ok_or_else(|| D::Error::custom(refusal("invalid_type", expected)))?;
+        if number.fract() == 0.0 && (f64::from(MIN)..=f64::from(MAX)).contains(&number) {
+            Ok(Self(number as i32))
+        } else {
+            Err(D::Error::custom(refusal("out_of_range", expected)))
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use poem_openapi::{ApiRequest, Object, OpenApi, types::Example};
+use poem_openapi::{ApiRequest, Enum, Object, OpenApi, types::Example};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -32,6 +32,7 @@ pub struct Registration {
     pub password: Password,
     /// How you are called.
     #[serde(default)]
+    #[oai(nullable)]
     pub full_name: Option<Text<1, 200>>,
     /// The name of the organization, shown to people.
     pub organization_name: Text<1, 200>,
@@ -78,9 +79,8 @@ pub struct PasswordGrant {
     pub username: Text<1, 254>,
     /// Its password.
     pub password: Password,
-    /// `password`, where given.
     #[serde(default)]
-    pub grant_type: Option<String>,
+    pub grant_type: Option<GrantType>,
     /// Not used.
     #[serde(default)]
     pub scope: Option<String>,
@@ -90,6 +90,14 @@ pub struct PasswordGrant {
     /// Not used.
     #[serde(default)]
     pub client_secret: Option<String>,
+}
+
+/// The one grant there is.
+#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum GrantType {
+    Password,
 }
 
 /// The two forms of signing in.
@@ -144,10 +152,7 @@ impl AccountsApi {
         let registration = body.0;
         let names =
             [&*registration.email, &*registration.organization_name, &*registration.organization_slug];
-        if let Some(error) = self.passwords.refusal(&registration.password, &names) {
-            Err(Problem::invalid(vec![error]))?;
-        }
-        let hash = self.passwords.hash(&registration.password).await?;
+        let hash = self.passwords.hash_new(&registration.password, &names).await?;
         let (account, organization) = register(&self.db, &registration, &hash)
             .await
             .on_constraint("accounts_email_key", || {
@@ -168,7 +173,8 @@ impl AccountsApi {
     /// Log in
     ///
     /// With JSON, or with the form of the OAuth 2.0 password grant. The answer to an unknown e-mail address and to a
-    /// wrong password is the same, and takes the same time: 401 `credentials_invalid`.
+    /// wrong password is the same, and takes the same time: 401 `credentials_invalid`. 401 `no_active_organization` where
+    /// there is nothing to sign in to.
     #[oai(path = "/login", method = "post", operation_id = "log_in")]
     async fn log_in(&self, body: SignIn) -> Result<Json<AccessToken>, Refused<SigningIn>> {
         let (email, password) = match body {
@@ -181,6 +187,10 @@ impl AccountsApi {
         let matches = self.passwords.verify(&password, hash).await?;
         match (matches, account, organization) {
             (true, Some(account), Some(organization)) => Ok(Json(self.access_token(account, organization)?)),
+            (true, Some(_), None) => Err(Problem::unauthorized(
+                "no_active_organization",
+                "The account is a member of no active organization.",
+            ))?,
             _ => Err(Problem::unauthorized(
                 "credentials_invalid",
                 "The e-mail address or the password is wrong.",

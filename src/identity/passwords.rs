@@ -46,40 +46,18 @@ impl Passwords {
         }
     }
 
-    /// What is wrong with a new password of somebody with these names; none where it will do.
-    pub fn refusal(&self, password: &Password, names: &[&str]) -> Option<FieldError> {
-        let password = password.reveal();
-        let refuse = |code: &str, detail: String| Some(FieldError::new("password", code, detail));
-        if password.chars().count() < SHORTEST {
-            return refuse("too_short", format!("at least {SHORTEST} characters"));
-        }
-        if self.policy == Policy::Development {
-            return None;
-        }
-        // Beyond some length guessing is hopeless, and estimating it slow.
-        let start: String = password.chars().take(100).collect();
-        let estimate = zxcvbn(&start, names);
-        if estimate.score() >= Score::Two {
-            return None;
-        }
-        let warning = estimate
-            .feedback()
-            .and_then(|feedback| feedback.warning())
-            .map(|warning| format!(" {warning}"))
-            .unwrap_or_default();
-        refuse(
-            "too_guessable",
-            format!("Too easily guessed.{warning} Three or four unrelated words make a good one."),
-        )
-    }
-
-    /// The Argon2id hash in PHC string format.
-    pub async fn hash(&self, password: &Password) -> Result<String, Problem> {
-        let password = password.clone();
-        self.work(move || hash(password.reveal())).await?.ok_or_else(|| {
-            tracing::error!("a password could not be hashed");
-            Problem::internal()
+    /// The hash of a new password of somebody with these names, or what is wrong with it.
+    pub async fn hash_new(&self, password: &Password, names: &[&str]) -> Result<String, Problem> {
+        let (policy, password) = (self.policy, password.clone());
+        let names: Vec<String> = names.iter().map(|name| start_of(name)).collect();
+        self.work(move || match refusal(policy, password.reveal(), &names) {
+            Some(error) => Err(Problem::invalid(vec![error])),
+            None => hash(password.reveal()).ok_or_else(|| {
+                tracing::error!("a password could not be hashed");
+                Problem::internal()
+            }),
         })
+        .await?
     }
 
     /// Whether the password is the one that was hashed. Takes as long where there is no hash.
@@ -122,6 +100,37 @@ impl Passwords {
             .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))),
         }
     }
+}
+
+/// What is wrong with a new password; none where it will do.
+fn refusal(policy: Policy, password: &str, names: &[String]) -> Option<FieldError> {
+    let refuse = |code: &str, detail: String| Some(FieldError::new("password", code, detail));
+    if password.chars().count() < SHORTEST {
+        return refuse("too_short", format!("at least {SHORTEST} characters"));
+    }
+    if policy == Policy::Development {
+        return None;
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let estimate = zxcvbn(&start_of(password), &names);
+    if estimate.score() >= Score::Two {
+        return None;
+    }
+    let warning = estimate
+        .feedback()
+        .and_then(|feedback| feedback.warning())
+        .map(|warning| format!(" {warning}"))
+        .unwrap_or_default();
+    refuse(
+        "too_guessable",
+        format!("Too easily guessed.{warning} Three or four unrelated words make a good one."),
+    )
+}
+
+/// As much as is looked at to estimate how long guessing takes: estimating takes ever longer with the length, and if
+/// this much is hard to guess, so is the whole.
+fn start_of(text: &str) -> String {
+    text.chars().take(32).collect()
 }
 
 /// The hash of a password, with a salt of its own.

@@ -16,11 +16,11 @@ use super::{
 };
 use crate::{
     crm::contacts::{self, NewContact},
-    db::{Context, Db},
+    db::{Context, Db, Params},
     http::{
         Tag,
         caller::{Member, Staff, Viewer},
-        json::{Created, Json},
+        json::{Created, Json, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
             Changing, Creating, Failure, Listing, OnConstraint as _, Problem, Reading, Refused, retry_once,
@@ -115,17 +115,20 @@ pub struct NewAppointment {
     pub service_id: Uuid,
     /// Whoever is free, where not given.
     #[serde(default)]
+    #[oai(nullable)]
     pub provider_id: Option<Uuid>,
     /// One of the starts that `GET /api/v1/services/{service_id}/slots` lists.
     pub starts_at: Instant,
     /// Who comes: either a contact there is, or with `contact` a new one.
     #[serde(default)]
+    #[oai(nullable)]
     pub contact_id: Option<Uuid>,
     /// Who comes: a contact to create with the appointment. Give either this or `contact_id`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     pub contact: Option<NewContact>,
     /// Free text of the organization.
     #[serde(default)]
+    #[oai(nullable)]
     pub note: Option<Text<1, 2000>>,
 }
 
@@ -148,6 +151,7 @@ impl Example for NewAppointment {
 pub struct Cancellation {
     /// Why.
     #[serde(default)]
+    #[oai(nullable)]
     pub reason: Option<Text<1, 500>>,
 }
 
@@ -273,10 +277,8 @@ impl AppointmentsApi {
     }
 }
 
-type Params<'a> = &'a [&'a (dyn tokio_postgres::types::ToSql + Sync)];
-
-/// 10000-01-01, after everything an [`Instant`] can be.
-const END_OF_TIME: DateTime<Utc> = match DateTime::from_timestamp(253_402_300_800, 0) {
+/// 3000-01-01, after everything an [`Instant`] can be.
+const END_OF_TIME: DateTime<Utc> = match DateTime::from_timestamp(32_503_680_000, 0) {
     Some(instant) => instant,
     None => DateTime::<Utc>::MAX_UTC,
 };
@@ -290,21 +292,31 @@ pub async fn book(
 ) -> Result<Appointment, Failure> {
     let start = new.starts_at.0;
     let mut tx = db.begin(context);
-    if new.contact_id.is_some() == new.contact.is_some() {
+    if new.contact_id.is_some() && new.contact.is_some() {
+        Err(Problem::invalid_field(
+            "contact_id",
+            "conflicting",
+            "either contact_id or contact, and not both",
+        ))?;
+    }
+    if new.contact_id.is_none() && new.contact.is_none() {
         Err(Problem::invalid_field("contact_id", "required", "either contact_id or contact, and not both"))?;
     }
     let one_moment = start + TimeDelta::microseconds(1);
     let availability = availability::load(&mut tx, new.service_id, new.provider_id, start, one_moment, now)
         .await?
         .ok_or_else(unknown_service)?;
+    if new.provider_id.is_some() && availability.providers.iter().any(|provider| !provider.active) {
+        Err(Problem::invalid_field("provider_id", "inactive", "the id of an active provider"))?;
+    }
     if !availability.active {
         Err(Problem::invalid_field("service_id", "inactive", "the id of an active service"))?;
     }
     let mut refusals = Vec::new();
     let mut free = Vec::new();
-    for (provider, calendar) in &availability.providers {
-        match calendar.refusal(start) {
-            None => free.push(*provider),
+    for provider in &availability.providers {
+        match availability.calendar(provider).refusal(start) {
+            None => free.push(provider.id),
             Some(refusal) => refusals.push(refusal),
         }
     }
@@ -322,7 +334,7 @@ pub async fn book(
         (None, Some(contact)) => contacts::create(&mut tx, contact).await?.id,
         (None, None) => return Err(Problem::internal())?,
     };
-    let end = start + availability.duration;
+    let end = start + availability.grid.duration;
     for provider in free {
         let row = tx
             .optional(

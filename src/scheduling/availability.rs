@@ -12,7 +12,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    hours::Interval,
+    hours::{Hours, Interval},
     schedules,
     slots::{Calendar, Grid},
     wall_time,
@@ -32,6 +32,9 @@ use crate::{
 
 /// The longest period that slots are listed for.
 const LONGEST_PERIOD: TimeDelta = TimeDelta::days(62);
+
+/// The most pairs of start and provider that are listed: some megabytes.
+const MOST_SLOTS: usize = 50_000;
 
 /// A start at which a service can be booked.
 #[derive(Debug, Object, Serialize)]
@@ -59,8 +62,8 @@ pub struct SlotsApi(pub Db);
 impl SlotsApi {
     /// List free slots
     ///
-    /// Every start at which the service can be booked, by the rules and the rows by which booking decides. An inactive
-    /// service has none, and nothing starts in the past.
+    /// Every start at which the service can be booked, by the rules and the rows by which booking decides. Every active
+    /// provider gives every active service. An inactive one has no slots, and nothing starts in the past.
     #[oai(path = "/services/:service_id/slots", method = "get", operation_id = "list_slots")]
     async fn list(
         &self,
@@ -97,10 +100,16 @@ impl SlotsApi {
             Err(unknown_provider())?;
         }
         // Milliseconds for many providers and a long period: not on the threads that serve requests.
-        let items =
-            tokio::task::spawn_blocking(move || availability.slots(from, to)).await.map_err(|error| {
+        let items = tokio::task::spawn_blocking(move || availability.slots(from, to))
+            .await
+            .map_err(|error| {
                 tracing::error!(%error, "computing slots panicked");
                 Problem::internal()
+            })?
+            .ok_or_else(|| {
+                let detail =
+                    "a period with fewer slots: more than 50,000, of all providers together, are free";
+                Problem::invalid_field("to", "period_too_long", detail)
             })?;
         Ok(Json(Slots { time_zone: zone.name().to_owned(), items }))
     }
@@ -108,7 +117,7 @@ impl SlotsApi {
 
 /// 422 for a provider who does not exist or cannot be booked.
 pub fn unknown_provider() -> Problem {
-    Problem::invalid_field("provider_id", "not_found", "the id of an active provider of the organization")
+    Problem::invalid_field("provider_id", "not_found", "the id of a provider of the organization")
 }
 
 /// A date begins when its midnight does, or when clocks have jumped over that.
@@ -123,9 +132,21 @@ fn instant(given: InstantOrDate, zone: Tz) -> DateTime<Utc> {
 pub struct Availability {
     /// Whether the service can be booked at all.
     pub active: bool,
-    pub duration: TimeDelta,
+    pub grid: Grid,
     /// Everybody who can be booked, in a stable order.
-    pub providers: Vec<(Uuid, Calendar)>,
+    pub providers: Vec<ProviderTime>,
+    now: DateTime<Utc>,
+    from: DateTime<Utc>,
+    reach: DateTime<Utc>,
+}
+
+/// A provider's hours and what is taken of them.
+pub struct ProviderTime {
+    pub id: Uuid,
+    /// Whether the provider can be booked. Others are there only if asked for by id.
+    pub active: bool,
+    hours: Option<Hours>,
+    busy: Vec<Interval>,
 }
 
 /// Loads it; none where there is no such service. Good for starts in `from` to `to`.
@@ -152,38 +173,53 @@ pub async fn load(
     let grid = Grid { duration: minutes(1), step: minutes(2) };
     let mut providers = Vec::with_capacity(rows.len());
     for row in &rows {
-        let Some(provider) = row.get::<_, Option<Uuid>>(3) else {
+        let Some(id) = row.get::<_, Option<Uuid>>(3) else {
             continue;
         };
-        let intervals = schedules::hours(row, 4)?.map_or_else(Vec::new, |hours| hours.intervals(from, reach));
-        let (starts, ends): (Vec<DateTime<Utc>>, Vec<DateTime<Utc>>) = (row.get(10), row.get(11));
+        let (starts, ends): (Vec<DateTime<Utc>>, Vec<DateTime<Utc>>) = (row.get(11), row.get(12));
         let busy = starts
             .into_iter()
             .zip(ends)
             .map(|(starts_at, ends_at)| Interval { starts_at, ends_at })
             .collect();
-        providers.push((provider, Calendar::new(grid, now, intervals, busy)));
+        providers.push(ProviderTime { id, active: row.get(4), hours: schedules::hours(row, 5)?, busy });
     }
-    Ok(Some(Availability { active: service.get(0), duration: grid.duration, providers }))
+    Ok(Some(Availability { active: service.get(0), grid, providers, now, from, reach }))
 }
 
 impl Availability {
-    fn slots(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Slot> {
+    /// The calendar of one of the providers.
+    pub fn calendar(&self, provider: &ProviderTime) -> Calendar {
+        let intervals =
+            provider.hours.as_ref().map_or_else(Vec::new, |hours| hours.intervals(self.from, self.reach));
+        Calendar::new(self.grid, self.now, intervals, provider.busy.clone())
+    }
+
+    /// The free slots in a period; none where they are too many to list.
+    fn slots(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Option<Vec<Slot>> {
+        let mut count = 0;
         let mut free: BTreeMap<DateTime<Utc>, Vec<Uuid>> = BTreeMap::new();
         if self.active {
-            for (provider, calendar) in &self.providers {
-                for start in calendar.starts(from, to) {
-                    free.entry(start).or_default().push(*provider);
+            for provider in self.providers.iter().filter(|provider| provider.active) {
+                let starts = self.calendar(provider).starts(from, to);
+                count += starts.len();
+                if count > MOST_SLOTS {
+                    return None;
+                }
+                for start in starts {
+                    free.entry(start).or_default().push(provider.id);
                 }
             }
         }
-        free.into_iter()
+        let slots = free
+            .into_iter()
             .map(|(starts_at, provider_ids)| Slot {
                 starts_at,
-                ends_at: starts_at + self.duration,
+                ends_at: starts_at + self.grid.duration,
                 remaining: provider_ids.len(),
                 provider_ids,
             })
-            .collect()
+            .collect();
+        Some(slots)
     }
 }

@@ -106,7 +106,7 @@ impl ProvidersApi {
 
     /// Create a provider
     ///
-    /// Who is offered once they have a schedule: `PUT /api/v1/providers/{provider_id}/schedule`.
+    /// Who gives every service, as soon as they have a schedule: `PUT /api/v1/providers/{provider_id}/schedule`.
     #[oai(path = "/providers", method = "post", operation_id = "create_provider")]
     async fn create(
         &self,

@@ -63,9 +63,9 @@ pub struct ScheduleRule {
     /// The day on which they begin.
     pub weekday: Weekday,
     /// When they begin, `00:00` to `23:59`.
-    pub from: TimeOfDay,
+    pub from: TimeOfDay<false>,
     /// When they end; `24:00` is the end of the day. Not later than `from`: on the next day.
-    pub to: TimeOfDay,
+    pub to: TimeOfDay<true>,
 }
 
 /// Hours of one date.
@@ -73,9 +73,9 @@ pub struct ScheduleRule {
 #[serde(deny_unknown_fields)]
 pub struct ScheduleInterval {
     /// When they begin, `00:00` to `23:59`.
-    pub from: TimeOfDay,
+    pub from: TimeOfDay<false>,
     /// When they end; `24:00` is the end of the day. Not later than `from`: on the next day.
-    pub to: TimeOfDay,
+    pub to: TimeOfDay<true>,
 }
 
 /// A date with other hours than its weekday has.
@@ -97,8 +97,9 @@ pub struct Schedule {
     pub time_zone: TimeZone,
     /// The hours of every week; several on one day for breaks between them.
     pub rules: Vec<ScheduleRule>,
-    /// Dates with other hours.
+    /// Dates with other hours; none where not given.
     #[serde(default)]
+    #[oai(default)]
     pub overrides: Vec<ScheduleOverride>,
 }
 
@@ -169,18 +170,12 @@ impl Schedule {
 fn check_span(
     errors: &mut Vec<FieldError>,
     field: &str,
-    from: TimeOfDay,
-    to: TimeOfDay,
+    from: TimeOfDay<false>,
+    to: TimeOfDay<true>,
     others: &mut Vec<Span>,
 ) {
     let span = Span { from: from.minute, to: to.minute };
-    if from.minute == 1440 {
-        errors.push(FieldError::new(
-            format!("{field}.from"),
-            "invalid_value",
-            "hours begin at 23:59 at the latest; 24:00 is 00:00 of the next day",
-        ));
-    } else if others.iter().any(|other| other.overlaps(span)) {
+    if others.iter().any(|other| other.overlaps(span)) {
         errors.push(FieldError::new(field, "overlapping", "hours of one day must not overlap"));
     }
     others.push(span);
@@ -283,7 +278,7 @@ fn spans(from: Vec<i16>, to: Vec<i16>) -> impl Iterator<Item = Span> {
 impl Schedule {
     /// The same in the form that everything is computed from.
     fn hours(&self) -> Hours {
-        let span = |from: TimeOfDay, to: TimeOfDay| Span { from: from.minute, to: to.minute };
+        let span = |from: TimeOfDay<false>, to: TimeOfDay<true>| Span { from: from.minute, to: to.minute };
         let mut rules: Vec<_> =
             self.rules.iter().map(|rule| (rule.weekday as i16, span(rule.from, rule.to))).collect();
         rules.sort_by_key(|(weekday, span)| (*weekday, span.from));
@@ -306,7 +301,6 @@ impl Schedule {
 
 impl From<Hours> for Schedule {
     fn from(hours: Hours) -> Self {
-        let time = |minute| TimeOfDay { minute };
         Self {
             time_zone: TimeZone(hours.zone),
             rules: hours
@@ -314,8 +308,8 @@ impl From<Hours> for Schedule {
                 .into_iter()
                 .map(|(weekday, span)| ScheduleRule {
                     weekday: Weekday::from_iso(weekday),
-                    from: time(span.from),
-                    to: time(span.to),
+                    from: TimeOfDay { minute: span.from },
+                    to: TimeOfDay { minute: span.to },
                 })
                 .collect(),
             overrides: hours
@@ -325,7 +319,10 @@ impl From<Hours> for Schedule {
                     date: Date(date),
                     intervals: spans
                         .into_iter()
-                        .map(|span| ScheduleInterval { from: time(span.from), to: time(span.to) })
+                        .map(|span| ScheduleInterval {
+                            from: TimeOfDay { minute: span.from },
+                            to: TimeOfDay { minute: span.to },
+                        })
                         .collect(),
                 })
                 .collect(),

@@ -71,12 +71,14 @@ pub struct NewService {
     pub name: Text<1, 200>,
     /// What the customer should know.
     #[serde(default)]
+    #[oai(nullable)]
     pub description: Option<Text<1, 2000>>,
     /// Elapsed minutes an appointment takes.
     pub duration_minutes: Minutes,
     /// Minutes from one offered start to the next, counted from the beginning of each interval of working hours; 15
     /// where not given.
     #[serde(default)]
+    #[oai(nullable)]
     pub slot_step_minutes: Option<Minutes>,
 }
 
@@ -154,6 +156,8 @@ impl ServicesApi {
     }
 
     /// Create a service
+    ///
+    /// Every active provider gives it.
     #[oai(path = "/services", method = "post", operation_id = "create_service")]
     async fn create(
         &self,

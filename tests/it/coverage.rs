@@ -168,6 +168,50 @@ async fn every_example_of_a_body_follows_the_rules_of_its_type() {
 }
 
 #[tokio::test]
+async fn every_body_is_an_object_and_not_a_list_of_its_values() {
+    fn lists(value: &Value) -> Vec<Value> {
+        // The value with one of its objects, or that of a list in it, as a list.
+        let mut variants = Vec::new();
+        match value {
+            Value::Object(fields) => {
+                variants.push(fields.values().cloned().collect());
+                for (name, field) in fields {
+                    for variant in lists(field) {
+                        let mut value = value.clone();
+                        value[name] = variant;
+                        variants.push(value);
+                    }
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    for variant in lists(item) {
+                        let mut value = value.clone();
+                        value[index] = variant;
+                        variants.push(value);
+                    }
+                }
+            }
+            _ => {}
+        }
+        variants
+    }
+    let tenant = Tenant::new().await;
+    let furnished = tenant.furnished().await;
+    for operation in operations() {
+        let Some(example) = operation.example() else {
+            continue;
+        };
+        for body in lists(&example) {
+            let path = filled(&operation.path, id_of(&furnished));
+            let method: Method = operation.method.parse().expect("a method");
+            let answer = tenant.owner.with_body(method, &path, body.clone()).await;
+            assert_eq!(answer.status, 422, "{} {body}: {}", operation.id(), answer.text);
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_body_refuses_a_field_it_does_not_know() {
     let tenant = Tenant::new().await;
     let furnished = tenant.furnished().await;

@@ -14,15 +14,9 @@ use crate::harness::{Actor, Tenant, system};
 
 #[tokio::test]
 async fn an_unknown_path_is_a_problem() {
-    for path in [
-        "/",
-        "/api",
-        "/api/v1/nothing",
-        "/api/v1/contacts/a/b",
-        "/api/v2/contacts",
-        "/%00",
-        "/api/v1/%2e%2e/x",
-    ] {
+    for path in
+        ["/api", "/api/v1/nothing", "/api/v1/contacts/a/b", "/api/v2/contacts", "/%00", "/api/v1/%2e%2e/x"]
+    {
         Actor::nobody().get(path).await.refused(404, "not_found");
     }
 }
@@ -95,6 +89,21 @@ async fn a_body_that_is_too_large_is_refused_announced_or_not() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_never_much_longer_than_what_it_refuses() {
+    let tenant = Tenant::new().await;
+    for query in ["a&".repeat(20_000), "limit&".repeat(9_000), format!("{}=1", "b".repeat(50_000))] {
+        let answer = tenant.viewer.get(&format!("/api/v1/contacts?{query}")).await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.text.len() < 4000, "{}", answer.text.len());
+    }
+    let mut body = json!({});
+    body["c".repeat(200_000)] = json!(1);
+    let answer = tenant.staff.post("/api/v1/contacts", body).await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.text.len() < 2000, "{}", answer.text.len());
+}
+
+#[tokio::test]
 async fn no_refusal_repeats_what_was_sent() {
     let tenant = Tenant::new().await;
     let marker = "q7x9marker";
@@ -102,6 +111,7 @@ async fn no_refusal_repeats_what_was_sent() {
         json!({ "first_name": { "secret": marker }, "last_name": "b" }),
         json!({ "first_name": [marker], "last_name": "b" }),
         json!({ "first_name": "a", "last_name": "b", "email": marker }),
+        json!({ "first_name": { "expected": format!(", expected {marker}") }, "last_name": "b" }),
     ] {
         let answer = tenant.staff.post("/api/v1/contacts", body).await;
         assert_eq!(answer.status, 422);
@@ -166,6 +176,8 @@ async fn malformed_http_never_gets_through_and_never_hangs() {
             "one answer at most: {answer}"
         );
     }
+    let hostless = "GET /health/live HTTP/1.1\r\n\r\n";
+    assert!(raw(&tenant, hostless).await.starts_with("HTTP/1.1 400"));
     let two = "GET /api/v1/auth/me HTTP/1.1\r\nhost: x\r\nauthorization: Bearer TOKEN\r\nauthorization: Bearer TOKEN\r\n\r\n";
     assert!(raw(&tenant, two).await.starts_with("HTTP/1.1 401"), "two credentials are none");
 }

@@ -73,10 +73,14 @@ async fn the_description_and_its_pages_are_served() {
     assert_eq!(document.status, 200);
     assert_eq!(document.header("content-type"), "application/json");
     assert_eq!(document.text, description::COMMITTED, "byte for byte");
+    let post = nobody.post("/docs", serde_json::json!({})).await;
+    assert_eq!(post.header("allow"), "GET, HEAD");
+    post.refused(405, "method_not_allowed");
     for page in ["/docs", "/redoc", "/docs/"] {
         let answer = nobody.get(page).await;
         assert_eq!(answer.status, 200, "{page}");
         assert!(answer.header("content-type").starts_with("text/html"), "{page}");
+        assert!(!answer.text.contains("googleapis"), "{page} asks nobody else for anything");
         assert!(answer.text.contains("x-required-role"), "{page} shows our description, not the raw one");
     }
 }

@@ -1,12 +1,12 @@
 -- $1 tenant_id, $2 service id, $3 provider id or null for any, $4 from, $5 to (instants, half-open), $6 first date, $7 last date
 --
--- All that decides which starts are free, for listing slots and for booking alike: one row per provider who can be
--- booked (or one without a provider), with the hours that can reach into the period and the claims that do.
+-- All that decides which starts are free, for listing slots and for booking alike: one row per active
+-- provider, or for the one asked for (or one without a provider), with the hours that can reach into the period and the claims that do.
 select
     s.active, s.duration_minutes, s.slot_step_minutes,
-    p.id, h.time_zone, r.weekdays, r.from_minutes, r.to_minutes, o.dates, o.intervals, c.starts, c.ends
+    p.id, p.active, h.time_zone, r.weekdays, r.from_minutes, r.to_minutes, o.dates, o.intervals, c.starts, c.ends
 from scheduling.services as s
-left join scheduling.providers as p on p.tenant_id = $1 and p.active and (p.id = $3 or $3 is null)
+left join scheduling.providers as p on p.tenant_id = $1 and (p.id = $3 or ($3 is null and p.active))
 left join scheduling.schedules as h on h.tenant_id = $1 and h.provider_id = p.id
 cross join lateral (
     select

@@ -33,6 +33,7 @@ async fn create_contact_names_the_field_that_is_wrong() {
         ("first_name", json!(""), "too_short"),
         ("first_name", json!("x".repeat(101)), "too_long"),
         ("last_name", json!("a\u{0}"), "invalid_value"),
+        ("last_name", json!("a\nb"), "invalid_value"),
         ("last_name", json!(true), "invalid_type"),
         ("email", json!("grace"), "invalid_value"),
         ("phone", json!("5".repeat(51)), "too_long"),
@@ -78,8 +79,8 @@ async fn list_contacts_refuses_what_is_no_page() {
     for (query, field, code) in [
         ("limit=0", "limit", "out_of_range"),
         ("limit=101", "limit", "out_of_range"),
-        ("limit=many", "limit", "out_of_range"),
-        ("limit=99999999999999999999", "limit", "out_of_range"),
+        ("limit=many", "limit", "invalid_type"),
+        ("limit=9223372036854775807", "limit", "out_of_range"),
         ("cursor=x", "cursor", "invalid_value"),
         ("cursor=%00", "cursor", "invalid_value"),
         ("cursor=__________________________________", "cursor", "invalid_value"),

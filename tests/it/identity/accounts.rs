@@ -184,6 +184,30 @@ async fn a_suspended_organization_lets_nobody_in() {
         actor.get("/api/v1/organizations/me").await.refused(401, "session_ended");
     }
     other.viewer.get("/api/v1/organizations/me").await.expect(200);
+    let body = json!({ "email": tenant.owner.email, "password": PASSWORD });
+    Actor::nobody().post("/api/v1/auth/login", body).await.refused(401, "no_active_organization");
+}
+
+#[tokio::test]
+async fn estimating_a_password_holds_nobody_up() {
+    // Of the kind that takes longest.
+    let password: String = "4@8({[<36!1|0$5+7%2'*6)".repeat(5).chars().take(100).collect();
+    let register = async {
+        let (mut body, _) = registration();
+        body["password"] = json!(password);
+        Actor::nobody().post("/api/v1/auth/register", body).await.status
+    };
+    let others = async {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        let started = std::time::Instant::now();
+        for _ in 0..4 {
+            Actor::nobody().get("/health/live").await.expect(200);
+        }
+        started.elapsed()
+    };
+    let (status, waited) = futures_util::future::join(register, others).await;
+    assert!(matches!(status, 201 | 429), "{status}");
+    assert!(waited < std::time::Duration::from_secs(2), "{waited:?}");
 }
 
 #[tokio::test]

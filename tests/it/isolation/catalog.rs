@@ -226,6 +226,17 @@ async fn the_functions_the_server_may_call_are_these() {
             "identity.sign_in(text)",
         ]
     );
+    let public = names(
+        &auditor,
+        &format!(
+            "select p.oid::regprocedure::text
+             from pg_proc p join pg_namespace n on n.oid = p.pronamespace,
+                  aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as right_of
+             where n.nspname in {SCHEMAS} and right_of.grantee = 0"
+        ),
+    )
+    .await;
+    assert_eq!(public, Vec::<String>::new(), "functions for everybody");
     let definers = auditor
         .query(
             &format!(

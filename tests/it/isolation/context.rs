@@ -108,6 +108,18 @@ async fn nobody_enters_a_tenant_they_are_no_member_of() {
 }
 
 #[tokio::test]
+async fn a_transaction_enters_one_tenant_once() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    let api = system().connect("appointd_api").await;
+    enter(&api, tenant.id, tenant.owner.account).await;
+    let again = api
+        .execute("select app.enter($1, $2, 'viewer')", &[&other.id, &other.owner.account])
+        .await
+        .expect_err("a second time");
+    assert_eq!(again.code(), Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE));
+}
+
+#[tokio::test]
 async fn a_forged_setting_shows_nothing_without_a_role_and_never_two_tenants() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     tenant.furnished().await;

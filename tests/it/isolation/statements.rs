@@ -68,6 +68,21 @@ async fn a_server_does_not_start_with_a_hole_in_the_wall() {
             "alter table scheduling.claims enable row level security",
             "scheduling.claims",
         ),
+        (
+            "drop policy tenant_floor on crm.contacts",
+            "create policy tenant_floor on crm.contacts as restrictive for all to public using (false)",
+            "crm.contacts",
+        ),
+        (
+            "create policy oops on crm.contacts for select to public using (true)",
+            "drop policy oops on crm.contacts",
+            "crm.contacts",
+        ),
+        (
+            "create view crm.everybody as select * from crm.contacts; grant select on crm.everybody to appointd_api",
+            "drop view crm.everybody",
+            "crm.everybody",
+        ),
         ("alter role appointd_api bypassrls", "alter role appointd_api nobypassrls", "BYPASSRLS"),
         ("update app.migrations set version = version - 1000", "select 1", "lacks migrations"),
     ] {

@@ -39,7 +39,7 @@ async fn a_provider_who_was_booked_stays_and_can_be_made_inactive() {
         "contact_id": furnished.contact,
         "starts_at": "2031-05-06T09:00:00Z",
     });
-    tenant.staff.post("/api/v1/appointments", body).await.invalid("provider_id", "not_found");
+    tenant.staff.post("/api/v1/appointments", body).await.invalid("provider_id", "inactive");
     let appointment = format!("/api/v1/appointments/{}", furnished.appointment);
     assert_eq!(tenant.viewer.get(&appointment).await.expect(200)["status"], "confirmed");
 }

@@ -32,7 +32,7 @@ async fn create_service_names_the_field_that_is_wrong() {
         ("duration_minutes", json!(0), "out_of_range"),
         ("duration_minutes", json!(1441), "out_of_range"),
         ("duration_minutes", json!(30.5), "out_of_range"),
-        ("duration_minutes", json!("30"), "out_of_range"),
+        ("duration_minutes", json!("30"), "invalid_type"),
         ("duration_minutes", json!(1e300), "out_of_range"),
         ("slot_step_minutes", json!(-15), "out_of_range"),
         ("active", json!(false), "unknown_field"),

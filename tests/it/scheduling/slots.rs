@@ -119,14 +119,14 @@ async fn list_slots_refuses_what_is_no_period() {
     let tenant = Tenant::new().await;
     let furnished = tenant.furnished().await;
     for (query, field, code) in [
-        ("to=2031-05-06", "from", "invalid_value"),
-        ("from=2031-05-05", "to", "invalid_value"),
+        ("to=2031-05-06", "from", "required"),
+        ("from=2031-05-05", "to", "required"),
         ("from=yesterday&to=2031-05-06", "from", "invalid_value"),
         ("from=2031-05-05T09:00:00&to=2031-05-06", "from", "invalid_value"),
         ("from=2031-05-06&to=2031-05-06", "to", "invalid_value"),
         ("from=2031-05-06&to=2031-05-05", "to", "invalid_value"),
         ("from=2031-05-05&to=2031-07-07", "to", "period_too_long"),
-        ("from=2031-05-05&to=9999-12-31", "to", "period_too_long"),
+        ("from=2031-05-05&to=2999-12-31", "to", "period_too_long"),
         ("from=2031-05-05&to=2031-05-06&time_zone=Mars", "time_zone", "unknown_time_zone"),
         ("from=2031-05-05&to=2031-05-06&provider_id=x", "provider_id", "invalid_value"),
         (
@@ -140,7 +140,43 @@ async fn list_slots_refuses_what_is_no_period() {
     }
     let longest = "from=2031-05-05&to=2031-07-06";
     list(&tenant, &furnished.service, longest).await;
-    assert_eq!(list(&tenant, &furnished.service, "from=9999-12-30&to=9999-12-31").await["time_zone"], "UTC");
+    assert_eq!(list(&tenant, &furnished.service, "from=2999-12-30&to=2999-12-31").await["time_zone"], "UTC");
+}
+
+#[tokio::test]
+async fn instants_come_as_clients_write_them() {
+    let tenant = Tenant::new().await;
+    let furnished = tenant.furnished().await;
+    let expected =
+        list(&tenant, &furnished.service, "from=2031-05-05T10:00:00Z&to=2031-05-05T11:00:00Z").await;
+    assert_eq!(starts(&expected).len(), 4);
+    for offset in ["%2B02:00", "+02:00", "%2B0200", "+0200"] {
+        let query = format!("from=2031-05-05T12:00:00{offset}&to=2031-05-05T13:00:00.000{offset}");
+        assert_eq!(list(&tenant, &furnished.service, &query).await, expected, "{offset}");
+    }
+}
+
+#[tokio::test]
+async fn more_slots_than_anybody_reads_are_not_listed() {
+    let tenant = Tenant::new().await;
+    let service =
+        tenant.service_with(json!({ "name": "Blink", "duration_minutes": 1, "slot_step_minutes": 1 })).await;
+    let provider = tenant.provider().await;
+    let path =
+        |days: u32| format!("/api/v1/services/{service}/slots?from=2031-05-01&to=2031-05-{:02}", 1 + days);
+    assert_eq!(starts(&tenant.viewer.get(&path(2)).await.expect(200)).len(), 2 * 480);
+    let all_day = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+        .map(|weekday| json!({ "weekday": weekday, "from": "00:00", "to": "24:00" }));
+    tenant
+        .manager
+        .put(
+            &format!("/api/v1/providers/{provider}/schedule"),
+            json!({ "time_zone": "UTC", "rules": all_day }),
+        )
+        .await
+        .expect(200);
+    let long = format!("/api/v1/services/{service}/slots?from=2031-05-01&to=2031-06-20");
+    tenant.viewer.get(&long).await.invalid("to", "period_too_long");
 }
 
 #[tokio::test]
