@@ -232,6 +232,8 @@ impl Drop for Cluster {
         while Instant::now() < deadline && matches!(self.keeper.try_wait(), Ok(None)) {
             thread::sleep(Duration::from_millis(5));
         }
+        // Where it is not in the folder of the cluster nobody else would. One that is in use stays.
+        let _ = fs::remove_dir(&self.sockets);
     }
 }
 

@@ -1,0 +1,87 @@
+-- What the benchmark measures on: 100 organizations of 10 providers each, every provider with bench.appointments
+-- appointments, one an hour from bench.first (seconds since 1970). Sent by benches/load.rs as a superuser, one statement
+-- at a time; the line above a statement is what is printed when it is done.
+--
+-- Ids begin with a decimal number, so that pgbench can make them up, where those of the server have the time: the GiST
+-- index looks at the first 53 bits when it decides where a row goes, and is no good when those are the same in all.
+-- Organization, owner and service n have one id; provider p is of organization p / 10, contact c of c / 100.
+
+-- ids
+create function pg_temp.id(number bigint) returns uuid
+language sql immutable
+return ((100000000000 + number)::text || '70008000000000000000')::uuid;
+
+-- accounts
+insert into identity.accounts (id, email, password_hash)
+select pg_temp.id(n), 'owner' || n || '@bench.test', 'no password opens this'
+from generate_series(0, 99) as n;
+
+-- organizations
+insert into tenancy.organizations (id, name, slug)
+select pg_temp.id(n), 'Organization ' || n, 'organization-' || n
+from generate_series(0, 99) as n;
+
+-- members
+insert into tenancy.members (tenant_id, account_id, role)
+select id, id, 'owner'
+from tenancy.organizations;
+
+-- services
+insert into scheduling.services (tenant_id, id, name, duration_minutes, slot_step_minutes)
+select id, id, 'Half an hour', 30, 30
+from tenancy.organizations;
+
+-- contacts
+insert into crm.contacts (tenant_id, id, first_name, last_name, email)
+select pg_temp.id(c / 100), pg_temp.id(c), 'First ' || c, 'Last ' || c, 'contact' || c || '@bench.test'
+from generate_series(0, 9999) as c;
+
+-- resources
+insert into scheduling.resources (tenant_id, id, kind)
+select pg_temp.id(p / 10), pg_temp.id(p), 'provider'
+from generate_series(0, 999) as p;
+
+-- providers
+insert into scheduling.providers (tenant_id, id, name)
+select pg_temp.id(p / 10), pg_temp.id(p), 'Provider ' || p
+from generate_series(0, 999) as p;
+
+-- schedules
+insert into scheduling.schedules (tenant_id, provider_id, time_zone)
+select tenant_id, id, 'UTC'
+from scheduling.providers;
+
+-- schedule rules: open day and night
+insert into scheduling.schedule_rules (tenant_id, provider_id, weekday, from_minute, to_minute)
+select tenant_id, id, weekday, 0, 1440
+from scheduling.providers
+cross join generate_series(1, 7) as weekday;
+
+-- appointments, in the order of time, as in a system that has grown
+insert into scheduling.appointments (
+    tenant_id, id, service_id, provider_id, contact_id, starts_at, ends_at, created_by
+)
+select
+    pg_temp.id(p / 10),
+    pg_temp.id(hour * 1000 + p),
+    pg_temp.id(p / 10),
+    pg_temp.id(p),
+    pg_temp.id(p / 10 * 100 + (hour + p) % 100),
+    to_timestamp(current_setting('bench.first')::bigint + hour * 3600),
+    to_timestamp(current_setting('bench.first')::bigint + hour * 3600 + 1800),
+    pg_temp.id(p / 10)
+from generate_series(0, current_setting('bench.appointments')::bigint - 1) as hour
+cross join generate_series(0, 999) as p
+order by hour, p;
+
+-- claims
+insert into scheduling.claims (tenant_id, id, resource_id, appointment_id, starts_at, ends_at)
+select tenant_id, id, provider_id, id, starts_at, ends_at
+from scheduling.appointments
+order by id;
+
+-- statistics
+vacuum (analyze);
+
+-- checkpoint
+checkpoint;
