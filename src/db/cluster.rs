@@ -4,6 +4,8 @@
 //! PostgreSQL refuses to run as root; started by root, it runs as an ordinary user. It ends with this process, however
 //! that ends: a shell between the two holds a pipe from us and stops the server when the pipe closes.
 
+mod binaries;
+
 use std::{
     fs,
     io::{self, ErrorKind, Write as _},
@@ -20,8 +22,8 @@ use std::{
 
 use nix::unistd::{Gid, Uid, User};
 
-/// The oldest PostgreSQL that has what the migrations use.
-const OLDEST: u32 = 15;
+use binaries::{Binaries, OLDEST};
+
 /// The longest path of a Unix socket, one terminating byte included, is 108 bytes on Linux and 104 on macOS.
 const LONGEST_SOCKET: usize = 103;
 const SOCKET: &str = ".s.PGSQL.5432";
@@ -46,92 +48,6 @@ pub enum Error {
 fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
     let what = what.into();
     move |error| Error::Failed { what, why: error.to_string() }
-}
-
-/// The programs of one PostgreSQL installation.
-#[derive(Clone, Debug)]
-pub struct Binaries {
-    folder: PathBuf,
-    /// The major version.
-    pub version: u32,
-}
-
-impl Binaries {
-    /// The one `APPOINTD_POSTGRES_BIN` names; else one of the wanted major version; else the first that is new enough,
-    /// in the order of the error message that says there is none.
-    pub fn find(wanted: Option<u32>) -> Result<Self, Error> {
-        if let Some(named) = std::env::var_os("APPOINTD_POSTGRES_BIN").map(PathBuf::from) {
-            return Self::in_folder(&named).ok_or_else(|| Error::Failed {
-                what: format!("APPOINTD_POSTGRES_BIN is {}", named.display()),
-                why: format!("where there is no PostgreSQL {OLDEST} or newer"),
-            });
-        }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let pg_config = Command::new("pg_config")
-            .arg("--bindir")
-            .output()
-            .ok()
-            .map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-        // A relative entry would be looked up in another folder by the user the programs run as.
-        let found: Vec<_> = std::env::split_paths(&path)
-            .chain(pg_config)
-            .chain(usual_folders())
-            .filter(|folder| folder.is_absolute())
-            .filter_map(|folder| Self::in_folder(&folder))
-            .collect();
-        let same = found.iter().find(|binaries| Some(binaries.version) == wanted);
-        same.or(found.first()).cloned().ok_or(Error::NotFound)
-    }
-
-    fn in_folder(folder: &Path) -> Option<Self> {
-        let folder = &folder.canonicalize().ok()?;
-        let postgres = folder.join("postgres");
-        if !folder.join("initdb").is_file() || !postgres.is_file() {
-            return None;
-        }
-        let output = Command::new(postgres).arg("--version").output().ok()?;
-        // postgres (PostgreSQL) 15.18 (Debian …)
-        let version = String::from_utf8_lossy(&output.stdout)
-            .split_whitespace()
-            .nth(2)?
-            .split(|c: char| !c.is_ascii_digit())
-            .next()?
-            .parse()
-            .ok()?;
-        (version >= OLDEST).then(|| Self { folder: folder.to_owned(), version })
-    }
-}
-
-/// Where distributions put the programs, newest version first.
-fn usual_folders() -> Vec<PathBuf> {
-    let versioned = [
-        ("/usr/lib/postgresql", "bin"),
-        ("/usr", "bin"),
-        ("/opt/homebrew/opt", "bin"),
-        ("/usr/local/opt", "bin"),
-        ("/Applications/Postgres.app/Contents/Versions", "bin"),
-        ("/Library/PostgreSQL", "bin"),
-    ];
-    let mut folders: Vec<PathBuf> = versioned
-        .iter()
-        .flat_map(|(parent, bin)| {
-            let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-            let mut found: Vec<_> = entries
-                .filter(|entry| {
-                    let name = entry.file_name();
-                    let name = name.to_string_lossy();
-                    name.starts_with("pgsql-")
-                        || name.starts_with("postgresql")
-                        || name.parse::<f32>().is_ok()
-                })
-                .map(|entry| entry.path().join(bin))
-                .collect();
-            found.sort();
-            found.into_iter().rev()
-        })
-        .collect();
-    folders.push("/usr/local/pgsql/bin".into());
-    folders
 }
 
 /// What the cluster is for.

@@ -6,7 +6,9 @@ use std::{
 };
 
 use appointd::{
-    db::{Context, Db, Error, Sql},
+    db::{Context, Db, Error, Sql, cluster::Cluster, migrate},
+    dev,
+    identity::accounts,
     sql,
 };
 use futures_util::FutureExt as _;
@@ -178,6 +180,39 @@ async fn connections_the_database_ended_are_replaced() {
     assert_eq!(ended, 4);
     tokio::time::sleep(Duration::from_millis(100)).await;
     read_all().await.expect("new connections");
+}
+
+#[tokio::test]
+async fn a_migration_that_changes_a_type_under_running_servers_fails_no_request() {
+    let cluster = tokio::task::spawn_blocking(|| Cluster::temporary(&[]).expect("PostgreSQL starts"))
+        .await
+        .expect("no panic");
+    dev::set_up(&cluster).await.expect("the database is set up");
+    let superuser = migrate::connect(&cluster.url("postgres", "appointd").parse().expect("a URL of ours"))
+        .await
+        .expect("the database answers");
+    let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 4);
+    let registration = serde_json::from_value(json!({
+        "email": "ada@example.com",
+        "password": "of no use",
+        "organization_name": "Ada",
+        "organization_slug": "ada",
+    }));
+    let (account, tenant) = accounts::register(&db, &registration.expect("a registration"), "no hash")
+        .await
+        .expect("an organization");
+    let context = Context { tenant, account, needs: "viewer" };
+    let read_all = || async {
+        let reads =
+            (0..4).map(|_| async { db.all(context, CONTACTS, &[&Uuid::nil(), &9i64]).await.map(drop) });
+        futures_util::future::try_join_all(reads).await
+    };
+    read_all().await.expect("four connections, each with the statement prepared");
+    superuser
+        .batch_execute("alter table crm.contacts alter column phone type varchar(50)")
+        .await
+        .expect("a change of type");
+    read_all().await.expect("the statement is prepared anew");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
