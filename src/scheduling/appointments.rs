@@ -7,7 +7,7 @@ use poem_openapi::{
     types::Example,
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     crm::contacts::{self, NewContact},
-    db::{Context, Db, Params},
+    db::{self, Context, Db, Params, Sql},
     http::{
         Tag,
         caller::{Member, Staff, Viewer},
@@ -335,35 +335,72 @@ pub async fn book(
         (None, None) => return Err(Problem::internal())?,
     };
     let end = start + availability.grid.duration;
+    let booking = |provider| Booking {
+        id: Uuid::now_v7(),
+        claim: Uuid::now_v7(),
+        service: new.service_id,
+        provider,
+        contact,
+        start,
+        end,
+        note: new.note.as_deref(),
+    };
+    // Where the last of them is taken there is nothing to undo, unless a contact was made: the commit need not wait for
+    // the answer.
+    let last = if new.contact.is_none() { free.pop() } else { None };
     for provider in free {
-        let row = tx
-            .optional(
-                sql!("scheduling/appointments_create.sql"),
-                &[
-                    &Uuid::now_v7(),
-                    &new.service_id,
-                    &provider,
-                    &contact,
-                    &start,
-                    &end,
-                    &new.note.as_deref(),
-                    &Uuid::now_v7(),
-                ],
-            )
-            .await
-            .on_constraint("appointments_contact_fkey", || {
-                Problem::invalid_field("contact_id", "not_found", "the id of a contact of the organization")
-            })
-            // Somebody deleted it since it was loaded.
-            .on_constraint("appointments_service_fkey", unknown_service)
-            .on_constraint("appointments_provider_fkey", unknown_provider)
-            .on_constraint("claims_resource_fkey", unknown_provider)?;
-        if let Some(row) = row {
+        if let Some(row) = refused(tx.optional(CREATE, &booking(provider).params()).await)? {
             tx.commit().await?;
             return Ok(row.into());
         }
     }
+    if let Some(provider) = last
+        && let Some(row) = refused(tx.commit_with(CREATE, &booking(provider).params()).await)?
+    {
+        return Ok(row.into());
+    }
     Err(refuse(Refusal::Busy))?
+}
+
+const CREATE: Sql = sql!("scheduling/appointments_create.sql");
+
+/// The parameters of [`CREATE`].
+struct Booking<'a> {
+    id: Uuid,
+    claim: Uuid,
+    service: Uuid,
+    provider: Uuid,
+    contact: Uuid,
+    start: DateTime<Utc>,
+    end: DateTime<Utc>,
+    note: Option<&'a str>,
+}
+
+impl Booking<'_> {
+    fn params(&self) -> [&(dyn ToSql + Sync); 8] {
+        [
+            &self.id,
+            &self.service,
+            &self.provider,
+            &self.contact,
+            &self.start,
+            &self.end,
+            &self.note,
+            &self.claim,
+        ]
+    }
+}
+
+/// What it means where a key of a booking leads nowhere.
+fn refused(booked: Result<Option<Row>, db::Error>) -> Result<Option<Row>, Failure> {
+    booked
+        .on_constraint("appointments_contact_fkey", || {
+            Problem::invalid_field("contact_id", "not_found", "the id of a contact of the organization")
+        })
+        // Somebody deleted it since it was loaded.
+        .on_constraint("appointments_service_fkey", unknown_service)
+        .on_constraint("appointments_provider_fkey", unknown_provider)
+        .on_constraint("claims_resource_fkey", unknown_provider)
 }
 
 fn unknown_service() -> Problem {
