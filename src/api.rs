@@ -46,7 +46,9 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
     OpenApiService::new(apis, "appointd", "1")
         .description(
             "Appointments for many organizations. A token is for one organization; nothing of any other exists for it. \
-             Times are RFC 3339 instants, ids are UUIDs, every refusal is problem+json (RFC 9457) with a stable `code`.",
+             Times are RFC 3339 instants, ids are UUIDs, every refusal is problem+json (RFC 9457) with a stable `code`.\n\n\
+             To begin: log in, authorize with the `access_token`, list the services, list the slots of one, and book one of \
+             those.",
         )
         .contact(ContactObject::new().name("appointd"))
         .license(LicenseObject::new("MIT OR Apache-2.0"))

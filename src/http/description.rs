@@ -14,9 +14,11 @@ pub fn complete(raw: &str) -> String {
     document["openapi"] = "3.0.3".into();
     // Relative to where the description is served from.
     document["servers"] = json!([{ "url": "/" }]);
+    in_reading_order(&mut document);
     one_security_scheme(&mut document);
     for operation in operations(&mut document) {
         security_and_role(operation);
+        parameters_without_examples(operation);
         request_id_header(operation);
     }
     for schema in schemas(&mut document) {
@@ -43,6 +45,23 @@ fn schemas(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>
         .into_iter()
         .flat_map(|schemas| schemas.values_mut())
         .filter_map(Value::as_object_mut)
+}
+
+/// Tags in the order in which somebody new meets them; poem-openapi has them in that of the alphabet.
+fn in_reading_order(document: &mut Value) {
+    const ORDER: [&str; 5] = ["identity", "tenancy", "scheduling", "crm", "operations"];
+    if let Some(tags) = document["tags"].as_array_mut() {
+        tags.sort_by_key(|tag| ORDER.iter().position(|name| tag["name"] == **name));
+    }
+}
+
+/// One example for a type is the same for the beginning and the end of a period.
+fn parameters_without_examples(operation: &mut Map<String, Value>) {
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(schema) = parameter["schema"].as_object_mut() {
+            schema.remove("example");
+        }
+    }
 }
 
 /// One bearer token, whatever the role of its bearer.

@@ -4,14 +4,17 @@
 use std::time::Duration;
 
 use poem::{
-    Body, FromRequest as _, IntoResponse, Request, RequestBody, Response, Result,
+    Body, FromRequest, IntoResponse, Request, RequestBody, Response, Result,
     error::ReadBodyError,
     http::{StatusCode, header},
 };
 use poem_openapi::{
-    ApiResponse, impl_apirequest_for_payload,
+    ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, impl_apirequest_for_payload,
     payload::{ParsePayload, Payload},
-    registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    registry::{
+        MetaHeader, MetaMediaType, MetaRequest, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef,
+        Registry,
+    },
     types::{ParseFromJSON, ToJSON, Type},
 };
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
@@ -75,6 +78,40 @@ impl<T: DeserializeOwned + Type + ParseFromJSON> ParsePayload for Json<T> {
 
 impl_apirequest_for_payload!(Json<T>, T: DeserializeOwned + Type + ParseFromJSON);
 
+/// A JSON body in which everything is optional, so that it may as well be left out.
+pub struct OptionalJson<T>(pub T);
+
+impl<'a, T: DeserializeOwned + Type + ParseFromJSON + Default> ApiExtractor<'a> for OptionalJson<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        let meta = <Json<T> as ApiExtractor<'a>>::request_meta()?;
+        Some(MetaRequest { required: false, ..meta })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let empty = match request.headers().get(header::CONTENT_LENGTH) {
+            Some(length) => length == "0",
+            None => !request.headers().contains_key(header::TRANSFER_ENCODING),
+        };
+        if empty {
+            return Ok(Self(T::default()));
+        }
+        let Json(value) = <Json<T> as ApiExtractor<'a>>::from_request(request, body, options).await?;
+        Ok(Self(value))
+    }
+}
+
 /// A form body (WHATWG URL, application/x-www-form-urlencoded), coming in.
 pub struct Form<T>(pub T);
 
@@ -124,7 +161,7 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Prob
         return Err(too_large());
     }
     let unreadable = |_| Problem::bad_request("body_unreadable", "The body could not be read to its end.");
-    let body = Body::from_request(request, body).await.map_err(unreadable)?;
+    let body = <Body as FromRequest>::from_request(request, body).await.map_err(unreadable)?;
     match tokio::time::timeout(BODY_DEADLINE, body.into_bytes_limit(LARGEST_BODY)).await {
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,

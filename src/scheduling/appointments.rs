@@ -20,7 +20,7 @@ use crate::{
     http::{
         Tag,
         caller::{Member, Staff, Viewer},
-        json::{Created, Json, present},
+        json::{Created, Json, OptionalJson, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
             Changing, Creating, Failure, Listing, OnConstraint as _, Problem, Reading, Refused, retry_once,
@@ -145,7 +145,7 @@ impl Example for NewAppointment {
 }
 
 /// Calling an appointment off.
-#[derive(Debug, Deserialize, Object, Serialize)]
+#[derive(Debug, Default, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct Cancellation {
@@ -247,7 +247,7 @@ impl AppointmentsApi {
 
     /// Cancel an appointment
     ///
-    /// Its time is free at once. 409 `not_confirmed` where it was cancelled before.
+    /// Its time is free at once. The body may be left out. 409 `not_confirmed` where it was cancelled before.
     #[oai(
         path = "/appointments/:appointment_id/cancel",
         method = "post",
@@ -257,7 +257,7 @@ impl AppointmentsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
-        body: Json<Cancellation>,
+        body: OptionalJson<Cancellation>,
     ) -> Result<Json<Appointment>, Refused<Changing>> {
         let now = Utc::now();
         let cancelled =
