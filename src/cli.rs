@@ -16,7 +16,7 @@ use crate::{
     api,
     config::{self, DEFAULT_LISTEN, Given, LogFormat, Mistakes, Settings},
     db::{Db, migrate},
-    dev,
+    dev::{self, StopSignal},
     http::token::Tokens,
     identity::passwords::{Passwords, Policy},
     server::{Parts, Server},
@@ -142,6 +142,7 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     log_to_stderr(settings.log_level, settings.log_format);
     raise_open_files();
     block_on(async {
+        let mut stop = StopSignal::listen()?;
         // For the reason, should there be one; a pool tells none.
         migrate::connect(&settings.database)
             .await
@@ -160,7 +161,7 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
             listener,
         )?;
         tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
-        dev::stop_signal().await?;
+        stop.received().await;
         tracing::info!("stopping");
         tokio::task::spawn_blocking(move || server.stop()).await?;
         Ok(())

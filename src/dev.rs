@@ -11,6 +11,7 @@ use std::{
 };
 
 use chrono::{Days, Utc};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_postgres::{Config as DatabaseUrl, error::SqlState};
 use uuid::Uuid;
 
@@ -38,6 +39,7 @@ pub struct Options {
 
 /// Brings everything up, says how to use it, and waits until told to stop.
 pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    let mut stop = StopSignal::listen()?;
     let folder = &options.data_dir;
     // Before anything slow: who mistypes the address, or runs two, should know at once.
     let listener = TcpListener::bind(options.listen).map_err(|error| {
@@ -48,8 +50,34 @@ pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     })?;
     fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     let _lock = lock(folder)?;
+    let (cluster, server, welcome) = tokio::select! {
+        biased;
+        () = stop.received() => return Ok(()),
+        up = bring_up(folder, options.reset, listener) => up?,
+    };
+    // Whoever has closed our output has no need to read it.
+    let _ = io::stdout().write_all(welcome.as_bytes());
+
+    stop.received().await;
+    say("stopping");
+    // Who asks twice does not want to wait.
+    tokio::spawn(async move {
+        stop.received().await;
+        std::process::exit(130);
+    });
+    // Off this thread, which serves the connections of our own.
+    tokio::task::spawn_blocking(move || server.stop()).await?;
+    tokio::task::spawn_blocking(move || drop(cluster)).await?;
+    Ok(())
+}
+
+async fn bring_up(
+    folder: &Path,
+    reset: bool,
+    listener: TcpListener,
+) -> Result<(Cluster, Server, String), Box<dyn Error>> {
     let prepared = folder.join("prepared");
-    if options.reset || !prepared.exists() {
+    if reset || !prepared.exists() {
         // Not prepared to the end: nothing in it was ever served.
         forget(&prepared)?;
         cluster::remove(folder)?;
@@ -68,32 +96,26 @@ pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     };
     let server = Server::start(parts, listener)?;
     let welcome = welcome(&cluster, server.address(), &database).await?;
-    // Whoever has closed our output has no need to read it.
-    let _ = io::stdout().write_all(welcome.as_bytes());
-
-    stop_signal().await?;
-    say("stopping");
-    // Who asks twice does not want to wait.
-    tokio::spawn(async {
-        if stop_signal().await.is_ok() {
-            std::process::exit(130);
-        }
-    });
-    // Off this thread, which serves the connections of our own.
-    tokio::task::spawn_blocking(move || server.stop()).await?;
-    tokio::task::spawn_blocking(move || drop(cluster)).await?;
-    Ok(())
+    Ok((cluster, server, welcome))
 }
 
-/// Resolves at Ctrl-C or SIGTERM.
-pub async fn stop_signal() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// Ctrl-C and SIGTERM. From the moment somebody listens they end nothing by themselves.
+pub struct StopSignal {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignal {
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
-    Ok(())
+
+    pub async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 fn say(step: &str) {

@@ -172,6 +172,11 @@ fn what_it_prints_works_as_pasted_and_outlives_restarts() {
     anew.stop(Signal::SIGTERM);
 }
 
+fn parent(process: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+}
+
 #[test]
 fn a_server_that_outlived_everybody_is_taken_over() {
     let folder = Folder::new();
@@ -185,17 +190,24 @@ fn a_server_that_outlived_everybody_is_taken_over() {
         .expect("a line")
         .parse()
         .expect("an id");
-    // The shell between us and PostgreSQL, so that nobody is left to stop it.
-    let keeper = fs::read_to_string(format!("/proc/{postmaster}/stat"))
-        .ok()
-        .and_then(|stat| stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok());
-    let Some(keeper) = keeper else {
+    // The shells between us and PostgreSQL, so that nobody is left to stop it.
+    let Some(keeper) = parent(postmaster) else {
         return; // Not a system that tells.
     };
-    kill(Pid::from_raw(keeper), Signal::SIGKILL).expect("the shell runs");
+    let processes = fs::read_dir("/proc").expect("a system that tells");
+    let others = processes
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|process| *process != postmaster && parent(*process) == Some(keeper));
+    for process in others.chain([keeper]).collect::<Vec<_>>() {
+        kill(Pid::from_raw(process), Signal::SIGKILL).expect("the shell runs");
+    }
     drop(first);
+    std::thread::sleep(Duration::from_millis(500));
     assert!(kill(Pid::from_raw(postmaster), None).is_ok(), "PostgreSQL runs on");
     Dev::start(&data, &[]).stop(Signal::SIGTERM);
+    // Nobody may be there to collect it; then it is a name without a program.
+    let program = fs::read(format!("/proc/{postmaster}/cmdline")).unwrap_or_default();
+    assert!(program.is_empty(), "it was stopped for another");
 }
 
 #[test]
@@ -221,6 +233,22 @@ fn a_folder_with_a_long_and_odd_name_will_do() {
     let dev = Dev::start(&data, &[]);
     assert_eq!(ask(&dev.urls()[2], "select 1"), "1");
     dev.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn told_to_stop_while_it_starts_it_stops_in_order() {
+    let folder = Folder::new();
+    let data = folder.0.join("data");
+    for millis in [50, 700, 1500, 2500] {
+        let mut child = command(&data, &["--reset"]).spawn().expect("the program runs");
+        std::thread::sleep(Duration::from_millis(millis));
+        kill(Pid::from_raw(child.id().try_into().expect("an id")), Signal::SIGTERM).expect("it runs");
+        let status = child.wait().expect("an end");
+        // So early that nobody listens yet, it is ended by the signal itself.
+        assert!(status.success() || millis == 50, "{millis}: {status}");
+        assert!(!data.join("cluster/data/postmaster.pid").exists(), "{millis}: PostgreSQL has stopped, too");
+    }
+    Dev::start(&data, &[]).stop(Signal::SIGTERM);
 }
 
 #[test]
