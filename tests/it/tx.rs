@@ -212,7 +212,10 @@ async fn a_migration_that_changes_a_type_under_running_servers_fails_no_request(
         .batch_execute("alter table crm.contacts alter column phone type varchar(50)")
         .await
         .expect("a change of type");
-    read_all().await.expect("the statement is prepared anew");
+    // One after the other: each meets another connection, and its second attempt yet another.
+    for _ in 0..4 {
+        db.all(context, CONTACTS, &[&Uuid::nil(), &9i64]).await.expect("the statement is prepared anew");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
