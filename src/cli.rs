@@ -16,10 +16,10 @@ use crate::{
     api,
     config::{self, DEFAULT_LISTEN, Given, LogFormat, Mistakes, Settings},
     db::{Db, migrate},
-    dev::{self, StopSignal},
+    dev,
     http::token::Tokens,
     identity::passwords::{Passwords, Policy},
-    server::{Parts, Server},
+    server::{Parts, Server, StopSignal},
     sql,
 };
 

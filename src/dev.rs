@@ -11,7 +11,6 @@ use std::{
 };
 
 use chrono::{Days, Utc};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_postgres::{Config as DatabaseUrl, error::SqlState};
 use uuid::Uuid;
 
@@ -26,7 +25,7 @@ use crate::{
     http::token::Tokens,
     identity::passwords::{Passwords, Policy},
     scheduling::availability,
-    server::{Parts, Server},
+    server::{Parts, Server, StopSignal},
     sql,
 };
 
@@ -97,25 +96,6 @@ async fn bring_up(
     let server = Server::start(parts, listener)?;
     let welcome = welcome(&cluster, server.address(), &database).await?;
     Ok((cluster, server, welcome))
-}
-
-/// Ctrl-C and SIGTERM. From the moment somebody listens they end nothing by themselves.
-pub struct StopSignal {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl StopSignal {
-    pub fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    pub async fn received(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }
 
 fn say(step: &str) {

@@ -8,7 +8,7 @@ use std::{
     convert::Infallible,
     io,
     net::{SocketAddr, TcpListener, TcpStream},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -29,8 +29,10 @@ use poem::{
     http::{Request, header, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
+use poem_openapi::{OpenApi, OpenApiService};
 use tokio::{
     runtime,
+    signal::unix::{Signal, SignalKind, signal},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     time::{sleep, timeout},
 };
@@ -75,21 +77,18 @@ pub struct Parts {
 /// The endpoint tree. Tests and all threads of a server call the same.
 pub fn build(app: &App) -> BoxEndpoint<'static, Response> {
     let service = api::service(app);
-    let raw = service.spec();
-    // The pages carry the document in themselves: ours, not the raw one.
-    let page = |html: String| {
-        let html = Bytes::from(html.replace(&raw, description::COMMITTED));
+    let page = |html: &'static Bytes| {
         get(make_sync(move |_| {
             Response::builder().content_type("text/html; charset=utf-8").body(html.clone())
         }))
     };
+    let [swagger_ui, redoc] = pages(&service);
     let routes = serde_json::from_str(description::COMMITTED)
         .map(|document| Routes::new(&document))
         .unwrap_or_default();
     Route::new()
-        .at("/docs", page(service.swagger_ui_html()))
-        // Nobody else need know who reads it.
-        .at("/redoc", page(service.redoc_html().replace(FONTS, "")))
+        .at("/docs", page(swagger_ui))
+        .at("/redoc", page(redoc))
         .at(
             "/openapi.json",
             get(make_sync(|_| {
@@ -104,11 +103,42 @@ pub fn build(app: &App) -> BoxEndpoint<'static, Response> {
         .boxed()
 }
 
+/// The pages that show the description. Megabytes, and the same for every thread: made once.
+fn pages(service: &OpenApiService<impl OpenApi, ()>) -> &'static [Bytes; 2] {
+    static PAGES: OnceLock<[Bytes; 2]> = OnceLock::new();
+    PAGES.get_or_init(|| {
+        // They carry the document in themselves: ours, not the raw one.
+        let raw = service.spec();
+        let ours = |html: String| Bytes::from(html.replace(&raw, description::COMMITTED));
+        // Nobody else need know who reads it.
+        [ours(service.swagger_ui_html()), ours(service.redoc_html().replace(FONTS, ""))]
+    })
+}
+
 /// A running server.
 pub struct Server {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// Ctrl-C and SIGTERM. From the moment somebody listens they end nothing by themselves.
+pub struct StopSignal {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignal {
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    pub async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 type Job = (TcpStream, SocketAddr, OwnedSemaphorePermit);

@@ -1,21 +1,6 @@
 //! Rules of the house that no compiler knows.
 
-use std::{fs, path::Path};
-
-fn sources(folder: &Path) -> Vec<(String, String)> {
-    fs::read_dir(folder)
-        .expect("a folder")
-        .flat_map(|entry| {
-            let path = entry.expect("an entry").path();
-            match path.is_dir() {
-                true => sources(&path),
-                false => {
-                    vec![(path.to_string_lossy().into_owned(), fs::read_to_string(&path).expect("a file"))]
-                }
-            }
-        })
-        .collect()
-}
+use crate::statements::sources;
 
 #[test]
 fn arrows_between_modules_point_one_way() {
@@ -39,8 +24,7 @@ fn arrows_between_modules_point_one_way() {
         ("src/operations", &["crate::scheduling", "crate::crm", "crate::identity", "crate::tenancy"]),
     ];
     for (folder, words) in forbidden {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-        for (name, text) in sources(&folder) {
+        for (name, text) in sources(folder) {
             for word in words {
                 assert!(!text.contains(word), "{name} knows {word}");
             }
@@ -50,7 +34,7 @@ fn arrows_between_modules_point_one_way() {
 
 #[test]
 fn only_the_door_knows_the_pool() {
-    for (name, text) in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+    for (name, text) in sources("src") {
         if !name.ends_with("src/db/tx.rs") {
             assert!(!text.contains("deadpool"), "{name}");
         }

@@ -6,8 +6,7 @@ use std::{
 };
 
 use appointd::{
-    db::{Context, Db, Error, Sql, cluster::Cluster, migrate},
-    dev,
+    db::{Context, Db, Error, Sql},
     identity::accounts,
     sql,
 };
@@ -16,7 +15,7 @@ use serde_json::json;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use uuid::Uuid;
 
-use crate::harness::{Actor, Tenant, system};
+use crate::harness::{Actor, Tenant, private_database, system};
 
 const CONTACTS: Sql = sql!("crm/contacts_list.sql");
 
@@ -184,13 +183,7 @@ async fn connections_the_database_ended_are_replaced() {
 
 #[tokio::test]
 async fn a_migration_that_changes_a_type_under_running_servers_fails_no_request() {
-    let cluster = tokio::task::spawn_blocking(|| Cluster::temporary(&[]).expect("PostgreSQL starts"))
-        .await
-        .expect("no panic");
-    dev::set_up(&cluster).await.expect("the database is set up");
-    let superuser = migrate::connect(&cluster.url("postgres", "appointd").parse().expect("a URL of ours"))
-        .await
-        .expect("the database answers");
+    let (cluster, superuser) = private_database().await;
     let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 4);
     let registration = serde_json::from_value(json!({
         "email": "ada@example.com",

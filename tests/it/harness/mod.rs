@@ -10,7 +10,7 @@ mod tenant;
 pub use actor::Actor;
 pub use answer::Answer;
 pub use description::{Operation, operations};
-pub use system::system;
+pub use system::{private_database, system};
 pub use tenant::{Furnished, PASSWORD, Tenant};
 
 use std::path::PathBuf;

@@ -10,6 +10,7 @@ use appointd::{
     identity::passwords::{Passwords, Policy},
     server::{Parts, Server},
 };
+use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
 
 /// A PostgreSQL and a server on it, shared by all tests of the process.
@@ -65,4 +66,14 @@ impl System {
     pub fn db(&self, connections: usize) -> Db {
         Db::new(&self.cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), connections)
     }
+}
+
+/// A migrated database of a test's own, to take apart, and a connection to it that no policy holds.
+pub async fn private_database() -> (Cluster, Client) {
+    let cluster =
+        spawn_blocking(|| Cluster::temporary(&[]).expect("PostgreSQL starts")).await.expect("no panic");
+    dev::set_up(&cluster).await.expect("the database is set up");
+    let url = cluster.url("postgres", "appointd").parse().expect("a URL of ours");
+    let superuser = migrate::connect(&url).await.expect("the database answers");
+    (cluster, superuser)
 }

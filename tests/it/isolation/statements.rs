@@ -1,21 +1,7 @@
 //! The second wall: with the policies taken away, the statements' own `tenant_id = $1` still separates tenants. And the
 //! mutations: with a part of the first wall taken away, somebody notices.
 
-use appointd::{db::cluster::Cluster, db::migrate, dev};
-use tokio_postgres::Client;
-
-use crate::statements::files;
-
-/// A migrated database of the test's own, to take apart.
-async fn database() -> (Cluster, Client) {
-    let cluster = tokio::task::spawn_blocking(|| Cluster::temporary(&[]).expect("PostgreSQL starts"))
-        .await
-        .expect("no panic");
-    dev::set_up(&cluster).await.expect("the database is set up");
-    let url = cluster.url("postgres", "appointd").parse().expect("a URL of ours");
-    let superuser = migrate::connect(&url).await.expect("the database answers");
-    (cluster, superuser)
-}
+use crate::{harness::private_database, statements::files};
 
 #[test]
 fn every_statement_that_reads_or_changes_rows_of_a_tenant_binds_the_tenant() {
@@ -37,7 +23,7 @@ fn every_statement_that_reads_or_changes_rows_of_a_tenant_binds_the_tenant() {
 
 #[tokio::test]
 async fn a_server_does_not_start_with_a_hole_in_the_wall() {
-    let (cluster, superuser) = database().await;
+    let (cluster, superuser) = private_database().await;
     let serve = |role: &str| {
         let url = cluster.url(role, "appointd");
         tokio::task::spawn_blocking(move || {
