@@ -14,8 +14,7 @@ use std::{
 };
 
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
-    Timeouts,
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
 };
 use futures_util::future::{OptionFuture, join4};
 use tokio_postgres::{
@@ -65,15 +64,6 @@ impl Db {
             .max_size(connections)
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts { wait: Some(CHECKOUT), create: Some(CHECKOUT), recycle: Some(CHECKOUT) })
-            .post_create(Hook::async_fn(|client, _| {
-                Box::pin(async move {
-                    client
-                        .prepare_typed_cached(ENTER.text, &[Type::UUID, Type::UUID, Type::TEXT])
-                        .await
-                        .map(drop)
-                        .map_err(HookError::Backend)
-                })
-            }))
             .build()
             .expect("a runtime is given, which is all a pool with timeouts needs");
         Self { pool }
@@ -207,7 +197,7 @@ impl Guard {
     async fn check_out(pool: &Pool) -> Result<Self, Error> {
         let client = pool.get().await.map_err(|error| match error {
             PoolError::Timeout(TimeoutType::Wait) => Error::Busy,
-            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+            PoolError::Backend(error) => {
                 // Connecting touches no rows, so what is said about it quotes none.
                 let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                 tracing::warn!(%error, reason, "cannot connect to the database");

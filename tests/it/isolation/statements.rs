@@ -78,4 +78,7 @@ async fn a_server_does_not_start_with_a_hole_in_the_wall() {
     }
     superuser.batch_execute("drop table app.migrations").await.expect("a hole");
     refused("appointd_api", "never migrated").await;
+    // As a database is before anybody has migrated it.
+    superuser.batch_execute("drop schema app cascade").await.expect("a hole");
+    refused("appointd_api", "never migrated").await;
 }
