@@ -4,7 +4,7 @@
 --
 -- Ids begin with a decimal number, so that pgbench can make them up, where those of the server have the time: the GiST
 -- index looks at the first 53 bits when it decides where a row goes, and is no good when those are the same in all.
--- Organization, owner and service n have one id; provider p is of organization p / 10, contact c of c / 100.
+-- Organization, owner, session and service n have one id; provider p is of organization p / 10, contact c of c / 100.
 
 -- ids
 create function pg_temp.id(number bigint) returns uuid
@@ -24,6 +24,16 @@ from generate_series(0, 99) as n;
 -- members
 insert into tenancy.members (tenant_id, account_id, role)
 select id, id, 'owner'
+from tenancy.organizations;
+
+-- sessions
+insert into identity.sessions (account_id, id, organization_id, kind, expires_at)
+select id, id, id, 'token', 'infinity'
+from tenancy.organizations;
+
+-- subscriptions
+insert into tenancy.subscriptions (tenant_id, plan_type)
+select id, 'enterprise'
 from tenancy.organizations;
 
 -- services

@@ -20,13 +20,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use appointd::{
     db::{
         cluster::{self, Cluster},
         migrate,
     },
     dev,
-    http::token::Tokens,
+    http::{
+        secret,
+        token::{SigningKey, Subject, Tokens},
+    },
 };
 use chrono::{DateTime, Days, SecondsFormat, Utc};
 use futures_util::{TryStreamExt as _, stream::FuturesUnordered};
@@ -38,7 +42,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-use uuid::Uuid;
+
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -72,7 +76,7 @@ const CASES: [Case; 3] = [
 \set tenant 100000000000 + :number % 1000 / 10
 \set appointment 100000000000 + :number
 begin;
-@app/enter.sql tenant.id tenant.id viewer
+@app/enter.sql tenant.id tenant.id tenant.id viewer null null null
 @scheduling/appointments_get.sql tenant.id appointment.id
 commit;
 ",
@@ -90,7 +94,7 @@ commit;
 \set tenant random(100000000000, 100000000099)
 \set from :first + 3600 * random(0, greatest(:hours - 7, 0))
 begin;
-@app/enter.sql tenant.id tenant.id viewer
+@app/enter.sql tenant.id tenant.id tenant.id viewer null null null
 @scheduling/appointments_list.sql tenant.id null end_of_time.at from.at nil_id limit
 commit;
 ",
@@ -126,7 +130,7 @@ commit;
 \set first_day :start / 86400 - 2
 \set last_day :reach / 86400 + 1
 begin;
-@app/enter.sql tenant.id tenant.id staff
+@app/enter.sql tenant.id tenant.id tenant.id staff null null null
 @scheduling/availability_get.sql tenant.id tenant.id provider.id start.at reach.at first_day.date last_day.date
 @scheduling/appointments_create.sql booked.id tenant.id provider.id contact.id start.at end.at null booked.id
 commit;
@@ -347,15 +351,17 @@ impl Bench {
         let pgbench = pgbench_beside(&fs::read_to_string(home.join("postmaster.opts"))?);
         let url = cluster.url("appointd_api", "appointd");
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let key = secret::random();
         let server = Command::new(env!("CARGO_BIN_EXE_appointd"))
             .arg("serve")
             .env("APPOINTD_DATABASE_URL", &url)
-            .env("APPOINTD_TOKEN_SECRET", &secret)
+            .env("APPOINTD_TOKEN_KEYS", STANDARD.encode(key))
+            .env("APPOINTD_RATE_LIMITS", "address=0,anonymous=0,account=0,key=0")
             .env("APPOINTD_LISTEN", address.to_string())
             .env("APPOINTD_LOG", "warn")
             .spawn()?;
-        let (tokens, script) = (Tokens::new(secret.as_bytes()), folder.0.join("script.sql"));
+        let tokens = Tokens::new(&[SigningKey::from_bytes(key)]).ok_or("no key")?;
+        let script = folder.0.join("script.sql");
         let mut bench = Self { data, server, address, tokens, postmaster, pgbench, url, script };
         let deadline = Instant::now() + Duration::from_secs(30);
         while !bench.is_ready().await.unwrap_or_default() {
@@ -415,7 +421,11 @@ impl Bench {
         let now = Utc::now();
         let mut tokens = Vec::new();
         for id in (0..100).map(id) {
-            let token = self.tokens.issue(id.parse()?, id.parse()?, now);
+            // Organization, owner and session have one id.
+            let id = id.parse()?;
+            let subject =
+                Subject { account: id, session: id, organization: Some(id), requests_per_minute: None };
+            let token = self.tokens.issue(&subject, now);
             tokens.push(token.map_err(|problem| problem.code)?);
         }
         let before = self.cpu([0.0; 3]);

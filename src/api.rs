@@ -8,17 +8,35 @@ use tokio_postgres::Config;
 use crate::{
     crm::contacts::ContactsApi,
     db::Db,
-    http::{description, token::Tokens},
+    http::{
+        client::Network,
+        description,
+        limit::{Limits, Rates},
+        token::{SigningKey, Tokens},
+    },
     identity::{
         accounts::AccountsApi,
         passwords::{Passwords, Policy},
+        recovery::RecoveryApi,
+        second_factors::SecondFactorsApi,
+        sessions::{Door, SessionsApi},
     },
-    operations::health::HealthApi,
+    messaging::mail::Mailer,
+    operations::{audit::AuditApi, health::HealthApi},
     scheduling::{
         appointments::AppointmentsApi, availability::SlotsApi, providers::ProvidersApi,
         schedules::SchedulesApi, services::ServicesApi,
     },
-    tenancy::organizations::OrganizationsApi,
+    tenancy::{
+        api_keys::ApiKeysApi,
+        branding::BrandingApi,
+        domains::{Dns, DomainsApi},
+        invitations::InvitationsApi,
+        members::MembersApi,
+        organizations::OrganizationsApi,
+        settings::SettingsApi,
+        subscriptions::SubscriptionsApi,
+    },
 };
 
 /// What the operations work with. Cheap to clone.
@@ -27,22 +45,48 @@ pub struct App {
     pub db: Db,
     pub tokens: Arc<Tokens>,
     pub passwords: Arc<Passwords>,
+    pub mailer: Mailer,
+    pub dns: Dns,
+    pub network: Arc<Network>,
+    pub limits: Arc<Limits>,
 }
 
 /// Every operation, with its description.
 pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
-    let App { db, tokens, passwords } = app.clone();
-    let apis = (
-        AccountsApi { db: db.clone(), passwords, tokens },
+    let App { db, tokens, passwords, mailer, dns, network, limits: _ } = app.clone();
+    let door = Door { db: db.clone(), tokens };
+    let identity = (
+        AccountsApi {
+            db: db.clone(),
+            passwords: passwords.clone(),
+            door: door.clone(),
+            mailer: mailer.clone(),
+        },
+        SessionsApi { db: db.clone(), passwords: passwords.clone(), door: door.clone() },
+        RecoveryApi { db: db.clone(), passwords: passwords.clone(), mailer: mailer.clone() },
+        SecondFactorsApi { db: db.clone(), passwords: passwords.clone() },
+    );
+    let tenancy = (
         OrganizationsApi(db.clone()),
+        SubscriptionsApi(db.clone()),
+        SettingsApi(db.clone()),
+        BrandingApi(db.clone()),
+        MembersApi(db.clone()),
+        InvitationsApi { db: db.clone(), passwords, door, mailer },
+        ApiKeysApi(db.clone()),
+        DomainsApi { db: db.clone(), dns, network },
+    );
+    let others = (
         ContactsApi(db.clone()),
         ServicesApi(db.clone()),
         SlotsApi(db.clone()),
         ProvidersApi(db.clone()),
         SchedulesApi(db.clone()),
         AppointmentsApi(db.clone()),
+        AuditApi(db.clone()),
         HealthApi(db),
     );
+    let apis = (identity, tenancy, others);
     OpenApiService::new(apis, "appointd", "1")
         .description(
             "Appointments for many organizations. A token is for one organization; nothing of any other exists for it. \
@@ -56,10 +100,15 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
 
 /// The description as poem-openapi writes it. A function of the code alone: it needs no database and no settings.
 pub fn raw_description() -> String {
+    let nobodys_key = SigningKey::from_bytes([0; 32]);
     let app = App {
         db: Db::new(&Config::new(), 1),
-        tokens: Arc::new(Tokens::new(&[])),
+        tokens: Arc::new(Tokens::new(&[nobodys_key]).expect("a key is a key")),
         passwords: Arc::new(Passwords::new(Policy::Strict)),
+        mailer: Mailer::nowhere(),
+        dns: Dns::nowhere(),
+        network: Arc::default(),
+        limits: Arc::new(Limits::new(&Rates::default())),
     };
     service(&app).spec()
 }

@@ -17,7 +17,7 @@ use crate::{
     config::{self, DEFAULT_LISTEN, Given, LogFormat, Mistakes, Settings},
     db::{Db, migrate},
     dev,
-    http::token::Tokens,
+    http::{limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
     server::{Parts, Server, StopSignal},
     sql,
@@ -74,10 +74,10 @@ struct ServeArgs {
     /// URL of the database, as the role appointd_api. Required
     #[arg(long, env = "APPOINTD_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
-    /// What access tokens are signed with: at least 32 random bytes. Required; better in the environment than as a flag,
-    /// where everybody on the machine can read it
-    #[arg(long, env = "APPOINTD_TOKEN_SECRET", hide_env_values = true, value_name = "SECRET")]
-    token_secret: Option<String>,
+    /// What access tokens are signed with: an Ed25519 key, 32 random bytes in base64; or several with commas between, of
+    /// which the first signs. Required; better in the environment than as a flag, where everybody on the machine can read it
+    #[arg(long, env = "APPOINTD_TOKEN_KEYS", hide_env_values = true, value_name = "KEYS")]
+    token_keys: Option<String>,
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "APPOINTD_LISTEN", value_name = "ADDRESS")]
     listen: Option<String>,
@@ -87,6 +87,27 @@ struct ServeArgs {
     /// Connections to the database, shared out among the threads [default: 16]
     #[arg(long, env = "APPOINTD_CONNECTIONS", value_name = "NUMBER")]
     connections: Option<String>,
+    /// The domain whose subdomains are those of organizations. Without it hosts mean nothing
+    #[arg(long, env = "APPOINTD_BASE_DOMAIN", value_name = "DOMAIN")]
+    base_domain: Option<String>,
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Host are believed: addresses or networks, commas between
+    #[arg(long, env = "APPOINTD_TRUSTED_PROXIES", value_name = "NETWORKS")]
+    trusted_proxies: Option<String>,
+    /// Requests a minute, 0 for any [default: address=3000,anonymous=60,account=600,key=1200]
+    #[arg(long, env = "APPOINTD_RATE_LIMITS", value_name = "LIMITS")]
+    rate_limits: Option<String>,
+    /// How to send e-mail: smtp:// or smtps:// with user, password, host and port; or file:/// and a folder to write it into
+    #[arg(long, env = "APPOINTD_MAIL_URL", hide_env_values = true, value_name = "URL")]
+    mail_url: Option<String>,
+    /// Who e-mails come from
+    #[arg(long, env = "APPOINTD_MAIL_FROM", value_name = "ADDRESS")]
+    mail_from: Option<String>,
+    /// Where the pages are that links in e-mails lead to [default: http://localhost:8080]
+    #[arg(long, env = "APPOINTD_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// The DNS server to ask about domains [default: those of the system]
+    #[arg(long, env = "APPOINTD_DNS", value_name = "ADDRESS")]
+    dns: Option<String>,
     /// The least important messages to log: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "APPOINTD_LOG", value_name = "LEVEL")]
     log: Option<String>,
@@ -131,10 +152,17 @@ fn start_dev(args: DevArgs) -> Result<(), Box<dyn Error>> {
 fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     let settings = Settings::new(Given {
         database_url: args.database_url,
-        token_secret: args.token_secret,
+        token_keys: args.token_keys,
         listen: args.listen,
         threads: args.threads,
         connections: args.connections,
+        base_domain: args.base_domain,
+        trusted_proxies: args.trusted_proxies,
+        rate_limits: args.rate_limits,
+        mail_url: args.mail_url,
+        mail_from: args.mail_from,
+        public_url: args.public_url,
+        dns: args.dns,
         log_level: args.log,
         log_format: args.log_format,
     })
@@ -153,8 +181,12 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
         let server = Server::start(
             Parts {
                 database: settings.database,
-                tokens: Arc::new(Tokens::new(&settings.token_secret)),
+                tokens: Arc::new(Tokens::new(&settings.token_keys).ok_or("the token keys cannot be used")?),
                 passwords: Arc::new(Passwords::new(Policy::Strict)),
+                mailer: settings.mailer,
+                dns: settings.dns,
+                network: Arc::new(settings.network),
+                limits: Arc::new(Limits::new(&settings.rates)),
                 threads: settings.threads,
                 connections: settings.connections,
             },

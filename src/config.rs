@@ -1,18 +1,39 @@
 //! Settings: read once, checked together, so that every mistake is reported at once. Secrets have no defaults and are
 //! never shown.
 
-use std::{net::SocketAddr, thread};
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    thread,
+};
 
+use ipnet::IpNet;
+use lettre::message::Mailbox;
+use poem::http::Uri;
 use tokio_postgres::Config as DatabaseUrl;
 use tracing::Level;
+
+use crate::{
+    http::{
+        client::{self, Network},
+        limit::Rates,
+        token::SigningKey,
+    },
+    messaging::mail::Mailer,
+};
 
 /// What `appointd serve` needs.
 pub struct Settings {
     pub database: DatabaseUrl,
-    pub token_secret: Vec<u8>,
+    pub token_keys: Vec<SigningKey>,
     pub listen: SocketAddr,
     pub threads: usize,
     pub connections: usize,
+    pub network: Network,
+    pub rates: Rates,
+    pub mailer: Mailer,
+    /// The server that is asked about domains; none: those of the system.
+    pub dns: Option<SocketAddr>,
     pub log_level: Level,
     pub log_format: LogFormat,
 }
@@ -30,10 +51,17 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Default)]
 pub struct Given {
     pub database_url: Option<String>,
-    pub token_secret: Option<String>,
+    pub token_keys: Option<String>,
     pub listen: Option<String>,
     pub threads: Option<String>,
     pub connections: Option<String>,
+    pub base_domain: Option<String>,
+    pub trusted_proxies: Option<String>,
+    pub rate_limits: Option<String>,
+    pub mail_url: Option<String>,
+    pub mail_from: Option<String>,
+    pub public_url: Option<String>,
+    pub dns: Option<String>,
     pub log_level: Option<String>,
     pub log_format: Option<String>,
 }
@@ -42,9 +70,6 @@ pub struct Given {
 #[derive(Debug)]
 pub struct Mistakes(pub Vec<String>);
 
-const SHORTEST_SECRET: usize = 32;
-/// Fewer different bytes than this were typed, not drawn.
-const FEWEST_BYTES: usize = 10;
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 pub const DEFAULT_CONNECTIONS: usize = 16;
 
@@ -52,7 +77,7 @@ impl Settings {
     pub fn new(given: Given) -> Result<Self, Mistakes> {
         let mut mistakes = Vec::new();
         let database = database_url("APPOINTD_DATABASE_URL", given.database_url.as_deref(), &mut mistakes);
-        let token_secret = token_secret(given.token_secret.as_deref(), &mut mistakes);
+        let token_keys = token_keys(given.token_keys.as_deref(), &mut mistakes);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let listen = parsed(
             "APPOINTD_LISTEN",
@@ -64,6 +89,57 @@ impl Settings {
         let threads = counted("APPOINTD_THREADS", given.threads, cores, 1..=256, &mut mistakes);
         let connections =
             counted("APPOINTD_CONNECTIONS", given.connections, DEFAULT_CONNECTIONS, 1..=1000, &mut mistakes);
+        let base_domain = optional(
+            "APPOINTD_BASE_DOMAIN",
+            given.base_domain.as_deref(),
+            "a domain name, such as appointd.example",
+            client::canonical,
+            &mut mistakes,
+        );
+        let trusted_proxies = parsed(
+            "APPOINTD_TRUSTED_PROXIES",
+            given.trusted_proxies.as_deref().unwrap_or_default(),
+            "addresses or networks with commas between, such as 127.0.0.1,10.0.0.0/8",
+            networks,
+            &mut mistakes,
+        );
+        let rates = parsed(
+            "APPOINTD_RATE_LIMITS",
+            given.rate_limits.as_deref().unwrap_or_default(),
+            "pairs with commas between, such as address=3000,anonymous=60,account=600,key=1200 (requests a minute, 0: any)",
+            rates,
+            &mut mistakes,
+        );
+        let dns = optional(
+            "APPOINTD_DNS",
+            given.dns.as_deref(),
+            "an IP address and a port, such as 127.0.0.1:53",
+            |text| text.parse().ok(),
+            &mut mistakes,
+        );
+        let public_url = parsed(
+            "APPOINTD_PUBLIC_URL",
+            given.public_url.as_deref().unwrap_or("http://localhost:8080"),
+            "an http or https URL",
+            |text| text.parse::<Uri>().ok().filter(|url| url.authority().is_some()).map(|_| text.to_owned()),
+            &mut mistakes,
+        );
+        let mail_from = parsed(
+            "APPOINTD_MAIL_FROM",
+            given.mail_from.as_deref().unwrap_or("appointd <appointd@localhost>"),
+            "an e-mail address, with or without a name: appointd <noreply@example.com>",
+            |text| text.parse::<Mailbox>().ok(),
+            &mut mistakes,
+        );
+        let mailer = public_url.zip(mail_from).and_then(|(public_url, from)| {
+            let url = given.mail_url.as_deref().filter(|url| !url.is_empty());
+            Mailer::new(url, from, public_url)
+                .map_err(|error| {
+                    // The text may hold a password, so it is not repeated.
+                    mistakes.push(format!("APPOINTD_MAIL_URL is no smtp, smtps or file URL: {error}"));
+                })
+                .ok()
+        });
         let log_level = parsed(
             "APPOINTD_LOG",
             given.log_level.as_deref().unwrap_or("info"),
@@ -82,18 +158,23 @@ impl Settings {
             },
             &mut mistakes,
         );
-        match (database, token_secret, listen, threads, connections, log_level, log_format) {
-            (
-                Some(database),
-                Some(token_secret),
-                Some(listen),
-                Some(threads),
-                Some(connections),
-                Some(log_level),
-                Some(log_format),
-            ) if mistakes.is_empty() => {
-                Ok(Self { database, token_secret, listen, threads, connections, log_level, log_format })
-            }
+        let settings = || {
+            Some(Self {
+                database: database?,
+                token_keys: token_keys?,
+                listen: listen?,
+                threads: threads?,
+                connections: connections?,
+                network: Network { trusted_proxies: trusted_proxies?, base_domain },
+                rates: rates?,
+                mailer: mailer?,
+                dns,
+                log_level: log_level?,
+                log_format: log_format?,
+            })
+        };
+        match settings() {
+            Some(settings) if mistakes.is_empty() => Ok(settings),
             _ => Err(Mistakes(mistakes)),
         }
     }
@@ -120,24 +201,53 @@ pub fn database_url(name: &str, given: Option<&str>, mistakes: &mut Vec<String>)
     }
 }
 
-fn token_secret(given: Option<&str>, mistakes: &mut Vec<String>) -> Option<Vec<u8>> {
-    let make_one = "make one with: openssl rand -base64 48";
-    let Some(secret) = given.filter(|secret| !secret.is_empty()) else {
-        mistakes.push(format!("APPOINTD_TOKEN_SECRET is not set; {make_one}"));
+fn token_keys(given: Option<&str>, mistakes: &mut Vec<String>) -> Option<Vec<SigningKey>> {
+    let make_one = "make one with: openssl rand -base64 32";
+    let Some(text) = given.filter(|text| !text.is_empty()) else {
+        mistakes.push(format!("APPOINTD_TOKEN_KEYS is not set; {make_one}"));
         return None;
     };
-    let mut different: Vec<u8> = secret.bytes().collect();
-    different.sort_unstable();
-    different.dedup();
-    if secret.len() < SHORTEST_SECRET {
-        mistakes.push(format!("APPOINTD_TOKEN_SECRET is shorter than {SHORTEST_SECRET} bytes; {make_one}"));
-        None
-    } else if different.len() < FEWEST_BYTES || secret.to_lowercase().contains("change") {
-        mistakes.push(format!("APPOINTD_TOKEN_SECRET is not random; {make_one}"));
-        None
-    } else {
-        Some(secret.as_bytes().to_owned())
+    // A secret is not repeated.
+    let keys: Option<Vec<_>> = text.split(',').map(SigningKey::parse).collect();
+    if keys.is_none() {
+        mistakes.push(format!(
+            "APPOINTD_TOKEN_KEYS has to be 32 random bytes in base64, or several of those with commas between; {make_one}"
+        ));
     }
+    keys
+}
+
+fn networks(text: &str) -> Option<Vec<IpNet>> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| part.parse().ok().or_else(|| part.parse::<IpAddr>().ok().map(IpNet::from))).collect()
+}
+
+fn rates(text: &str) -> Option<Rates> {
+    let mut rates = Rates::DEFAULT;
+    for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+        let (name, rate) = pair.split_once('=')?;
+        let rate = NonZeroU32::new(rate.trim().parse().ok()?);
+        match name.trim() {
+            "address" => rates.address = rate,
+            "anonymous" => rates.anonymous = rate,
+            "account" => rates.account = rate,
+            "key" => rates.key = rate,
+            _ => return None,
+        }
+    }
+    Some(rates)
+}
+
+/// A setting that may be left out, or left empty.
+fn optional<T>(
+    name: &str,
+    text: Option<&str>,
+    expected: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+    mistakes: &mut Vec<String>,
+) -> Option<T> {
+    let text = text.filter(|text| !text.is_empty())?;
+    parsed(name, text, expected, parse, mistakes)
 }
 
 fn parsed<T>(

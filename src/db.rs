@@ -8,5 +8,5 @@ mod sql;
 mod tx;
 
 pub use error::Error;
-pub use sql::Sql;
-pub use tx::{Context, Db, Params, Tx};
+pub use sql::{Binds, Sql};
+pub use tx::{Context, Db, Entry, Params, Person, REQUEST, Request, Tx, Who};

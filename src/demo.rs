@@ -1,14 +1,15 @@
 //! The data `appointd dev` starts with: three organizations of different trades in different time zones. Made by the
 //! functions that serve requests, so whatever a request could not do is not in it.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use serde_json::json;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::{
     crm::contacts::NewContact,
-    db::{Context, Db},
+    db::{Context, Db, Who},
     http::{problem::Failure, problem::Problem, text::Instant},
     identity::{
         accounts::{self, Registration},
@@ -22,6 +23,7 @@ use crate::{
         services::{self, NewService},
     },
     sql,
+    tenancy::invitations::{self, NewInvitation},
 };
 
 /// An organization and how to get into it.
@@ -30,6 +32,7 @@ pub struct Demo {
     slug: &'static str,
     pub trade: &'static str,
     pub time_zone: &'static str,
+    pub plan_type: &'static str,
     /// E-mail address, password, name, role. The first is the owner.
     pub sign_ins: &'static [(&'static str, &'static str, &'static str, &'static str)],
     providers: &'static [&'static str],
@@ -47,6 +50,7 @@ pub const DEMOS: [Demo; 3] = [
         slug: "acme",
         trade: "salon",
         time_zone: "America/New_York",
+        plan_type: "enterprise",
         sign_ins: &[
             ("admin@acme.com", "admin123", "Alice Acme", "owner"),
             ("member@acme.com", "member123", "Mel Member", "staff"),
@@ -61,6 +65,7 @@ pub const DEMOS: [Demo; 3] = [
         slug: "techstart",
         trade: "clinic",
         time_zone: "Europe/Berlin",
+        plan_type: "pro",
         sign_ins: &[
             ("admin@techstart.com", "admin123", "Theo Start", "owner"),
             ("dev@techstart.com", "dev123", "Devi Start", "staff"),
@@ -75,6 +80,7 @@ pub const DEMOS: [Demo; 3] = [
         slug: "harbour",
         trade: "estate agency",
         time_zone: "Asia/Singapore",
+        plan_type: "basic",
         sign_ins: &[("admin@harbour.com", "admin123", "Hana Harbour", "owner")],
         providers: &["Wei Ling Tan", "Arjun Rao", "Mei Chen"],
         services: &[("Viewing", 30, 30), ("Valuation", 60, 30)],
@@ -119,10 +125,10 @@ impl From<crate::db::Error> for Error {
     }
 }
 
-/// Loads all of it. `superuser` is for the members that no request can add yet.
-pub async fn load(db: &Db, superuser: &Client, now: DateTime<Utc>) -> Result<(), Error> {
+/// Loads all of it.
+pub async fn load(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
     for demo in &DEMOS {
-        let context = organization(demo, db, superuser).await?;
+        let context = organization(demo, db).await?;
         let mut service_ids = Vec::new();
         for (name, minutes, step) in demo.services {
             let new: NewService = example(json!({
@@ -150,7 +156,7 @@ pub async fn load(db: &Db, superuser: &Client, now: DateTime<Utc>) -> Result<(),
     Ok(())
 }
 
-async fn organization(demo: &Demo, db: &Db, superuser: &Client) -> Result<Context, Error> {
+async fn organization(demo: &Demo, db: &Db) -> Result<Context, Error> {
     let hash = |password| passwords::hash(password).ok_or_else(|| Error("hashing failed".to_owned()));
     let mut people = demo.sign_ins.iter();
     let Some((email, password, name, _)) = people.next() else {
@@ -162,25 +168,61 @@ async fn organization(demo: &Demo, db: &Db, superuser: &Client) -> Result<Contex
         "full_name": name,
         "organization_name": demo.organization,
         "organization_slug": demo.slug,
+        "time_zone": demo.time_zone,
     }))?;
     let (account, tenant) = accounts::register(db, &registration, &hash(password)?).await?;
-    for (email, password, name, role) in people {
-        superuser
-            .execute(
-                include_str!("../sql/demo/members_add.sql"),
-                &[&Uuid::now_v7(), email, name, &hash(password)?, &tenant, role],
-            )
-            .await
-            .map_err(|error| Error(error.to_string()))?;
-    }
-    let context = Context { tenant, account, needs: "owner" };
+    let context = enter(db, account, tenant).await?;
     db.one(
         context,
         sql!("tenancy/organizations_update.sql"),
-        &[&None::<&str>, &None::<&str>, &Some(demo.time_zone)],
+        &[&None::<&str>, &None::<&str>, &None::<&str>, &true, &Some(demo.slug)],
     )
     .await?;
+    db.all(context, sql!("tenancy/subscriptions_update.sql"), &[&demo.plan_type, &Vec::<String>::new()]).await?;
+    for (email, password, name, role) in people {
+        let invitation: NewInvitation = example(json!({ "email": email, "role": role }))?;
+        let (_, _, token) = invitations::invite(db, context, &invitation).await?;
+        let hash = hash(password)?;
+        invitations::accept(db, &token, Uuid::now_v7(), Some(name), Some(&hash)).await?;
+    }
     Ok(context)
+}
+
+/// A session of an owner, for an hour.
+async fn enter(db: &Db, account: Uuid, tenant: Uuid) -> Result<Context, Error> {
+    let session = Uuid::now_v7();
+    let address = IpAddr::from([127, 0, 0, 1]);
+    db.gate(
+        sql!("identity/sessions_start.sql"),
+        &[
+            &account,
+            &session,
+            &Some(tenant),
+            &"cookie",
+            &None::<&[u8]>,
+            &3600f64,
+            &Some("appointd dev"),
+            &address,
+            &None::<&str>,
+            &None::<i64>,
+            &None::<&[u8]>,
+        ],
+    )
+    .await?;
+    Ok(Context { tenant, who: Who::Session { account, session }, needs: "owner", feature: None })
+}
+
+/// A way into the first organization, where it is as it was loaded.
+pub async fn enter_first(db: &Db) -> Result<Option<Context>, Error> {
+    let address = IpAddr::from([127, 0, 0, 1]);
+    let row =
+        db.gate(sql!("identity/accounts_sign_in.sql"), &[&DEMOS[0].sign_ins[0].0, &address]).await?;
+    let (account, memberships): (Option<Uuid>, Option<serde_json::Value>) = (row.get(1), row.get(5));
+    let tenant = memberships.and_then(|memberships| memberships[0]["organization_id"].as_str()?.parse().ok());
+    match account.zip(tenant) {
+        Some((account, tenant)) => Ok(Some(enter(db, account, tenant).await?)),
+        None => Ok(None),
+    }
 }
 
 /// Some weeks of appointments: the past ones were booked in the past, which is why the clock is passed in everywhere.

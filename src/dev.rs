@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{Days, Utc};
 use tokio_postgres::{Config as DatabaseUrl, error::SqlState};
 use uuid::Uuid;
@@ -17,13 +18,19 @@ use uuid::Uuid;
 use crate::{
     config::DEFAULT_CONNECTIONS,
     db::{
-        Context, Db,
+        Db,
         cluster::{self, Cluster},
         migrate,
     },
     demo::{self, DEMOS},
-    http::token::Tokens,
+    http::{
+        client::Network,
+        limit::{Limits, Rates},
+        secret,
+        token::{SigningKey, Tokens},
+    },
     identity::passwords::{Passwords, Policy},
+    messaging::mail::Mailer,
     scheduling::availability,
     server::{Parts, Server, StopSignal},
     sql,
@@ -86,15 +93,24 @@ async fn bring_up(
     if !prepared.exists() {
         fs::write(&prepared, "The cluster is migrated and holds the demo data.\n")?;
     }
+    let mails = folder.join("mail");
+    fs::create_dir_all(&mails)?;
+    let mail_url = format!("file://{}", fs::canonicalize(&mails)?.display());
+    let host = listener.local_addr()?;
     let parts = Parts {
         database: database.clone(),
-        tokens: Arc::new(Tokens::new(secret(folder)?.as_bytes())),
+        tokens: Arc::new(Tokens::new(&[key(folder)?]).ok_or("the token key cannot be used")?),
         passwords: Arc::new(Passwords::new(Policy::Development)),
+        mailer: Mailer::new(Some(&mail_url), "appointd <appointd@localhost>".parse()?, format!("http://{host}"))?,
+        dns: None,
+        // Browsers and curl find every name below localhost on this machine.
+        network: Arc::new(Network { base_domain: Some("localhost".to_owned()), ..Network::default() }),
+        limits: Arc::new(Limits::new(&Rates::DEFAULT)),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         connections: DEFAULT_CONNECTIONS,
     };
     let server = Server::start(parts, listener)?;
-    let welcome = welcome(&cluster, server.address(), &database).await?;
+    let welcome = welcome(&cluster, server.address(), &database, &mails).await?;
     Ok((cluster, server, welcome))
 }
 
@@ -124,22 +140,20 @@ fn forget(path: &Path) -> io::Result<()> {
 }
 
 /// The key that tokens are signed with: kept, so that a sign-in outlives a restart.
-fn secret(folder: &Path) -> io::Result<String> {
-    let path = folder.join("token_secret");
-    if let Ok(secret) = fs::read_to_string(&path)
-        && secret.len() >= 64
-    {
-        return Ok(secret);
+fn key(folder: &Path) -> io::Result<SigningKey> {
+    let path = folder.join("token_key");
+    if let Some(key) = fs::read_to_string(&path).ok().and_then(|text| SigningKey::parse(&text)) {
+        return Ok(key);
     }
-    let secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    let bytes = secret::random();
     fs::File::options()
         .create(true)
         .truncate(true)
         .write(true)
         .mode(0o600)
         .open(path)?
-        .write_all(secret.as_bytes())?;
-    Ok(secret)
+        .write_all(STANDARD.encode(bytes).as_bytes())?;
+    Ok(SigningKey::from_bytes(bytes))
 }
 
 /// Roles, database, migrations and, where asked for, the demo data. The URL the server is to use.
@@ -148,8 +162,7 @@ async fn prepare(cluster: &Cluster, load_demo: bool) -> Result<DatabaseUrl, Box<
     let database: DatabaseUrl = cluster.url("appointd_api", "appointd").parse()?;
     if load_demo {
         say("loading the demo data");
-        let superuser = migrate::connect(&cluster.url("postgres", "appointd").parse()?).await?;
-        demo::load(&Db::new(&database, 4), &superuser, Utc::now()).await?;
+        demo::load(&Db::new(&database, 4), Utc::now()).await?;
     }
     Ok(database)
 }
@@ -177,6 +190,7 @@ async fn welcome(
     cluster: &Cluster,
     address: SocketAddr,
     database: &DatabaseUrl,
+    mails: &Path,
 ) -> Result<String, Box<dyn Error>> {
     use std::fmt::Write as _;
 
@@ -186,7 +200,8 @@ async fn welcome(
     };
     let mut text = String::new();
     writeln!(text, "\nappointd is running at http://{host}. Ctrl-C stops it; its data is kept.\n")?;
-    writeln!(text, "API docs       http://{host}/docs\n")?;
+    writeln!(text, "API docs       http://{host}/docs")?;
+    writeln!(text, "E-mails        {}\n", mails.display())?;
     writeln!(text, "Sign-ins       {:<22} {:<12} role   organization", "e-mail", "password")?;
     for demo in &DEMOS {
         for (email, password, _, role) in demo.sign_ins {
@@ -234,11 +249,9 @@ async fn welcome(
 /// A slot of the first demo organization that the printed line can book: service, start and provider.
 async fn free_slot(database: &DatabaseUrl) -> Result<Option<(Uuid, (String, Uuid))>, Box<dyn Error>> {
     let db = Db::new(database, 1);
-    let signed_in = db.gate(sql!("identity/accounts_sign_in.sql"), &[&DEMOS[0].sign_ins[0].0]).await?;
-    let (Some(account), Some(tenant)) = (signed_in.get(0), signed_in.get(2)) else {
+    let Some(context) = demo::enter_first(&db).await? else {
         return Ok(None);
     };
-    let context = Context { tenant, account, needs: "viewer" };
     let services = db.all(context, sql!("scheduling/services_list.sql"), &[&Uuid::nil(), &1i64]).await?;
     let Some(service) = services.first().map(|row| row.get::<_, Uuid>(0)) else {
         return Ok(None);

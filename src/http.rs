@@ -1,15 +1,20 @@
 //! The edge: HTTP in, HTTP out. Beside the `#[OpenApi]` impls of the modules the only code that knows poem. Reading
-//! order: [`edge`] (what every request passes), [`caller`] (who asks), [`json`] and [`text`] (what comes in),
-//! [`problem`] (every refusal), [`page`] (lists), [`routes`] and [`description`] (what the description is used for).
+//! order: [`edge`] (what every request passes), [`client`] (from where), [`caller`] (who asks), [`limit`] (how often),
+//! [`json`], [`text`] and [`secret`] (what comes in), [`problem`] (every refusal), [`page`] (lists), [`routes`] and
+//! [`description`] (what the description is used for).
 
 pub mod caller;
+pub mod client;
+mod cors;
 pub mod description;
 pub mod edge;
 pub mod json;
+pub mod limit;
 pub mod page;
 pub mod problem;
 pub mod routes;
 mod schema;
+pub mod secret;
 pub mod text;
 pub mod token;
 
@@ -17,14 +22,14 @@ pub mod token;
 #[derive(poem_openapi::Tags)]
 #[oai(rename_all = "lowercase")]
 pub enum Tag {
-    /// Accounts: registering, signing in, who am I.
+    /// Accounts: registering, signing in and out, passwords, second factors, who am I.
     Identity,
-    /// The organization a token is for: the tenant everything else belongs to.
+    /// Organizations, the tenants everything else belongs to: members, invitations, plans, settings, domains, API keys.
     Tenancy,
     /// Contacts: the people an organization deals with.
     Crm,
     /// Services, providers and their hours, free slots, appointments.
     Scheduling,
-    /// Health of this server.
+    /// Health of this server, and the audit log.
     Operations,
 }

@@ -8,6 +8,7 @@
 //! * [`api`]: the list of everything the API can do
 //! * [`http`]: the edge
 //! * [`db`]: the wall's door
+//! * [`messaging`]: e-mail
 //! * [`identity`], [`tenancy`], [`crm`], [`scheduling`], [`operations`]: the modules, each the same inside: one file a
 //!   resource, holding its types, its operations and its statements
 //! * [`demo`]: the data `appointd dev` starts with
@@ -21,6 +22,7 @@ pub mod demo;
 pub mod dev;
 pub mod http;
 pub mod identity;
+pub mod messaging;
 pub mod operations;
 pub mod scheduling;
 pub mod server;

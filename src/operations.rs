@@ -1,3 +1,4 @@
-//! Running the server: health.
+//! Running the system: health, and the audit log.
 
+pub mod audit;
 pub mod health;

@@ -42,8 +42,17 @@ use tokio_postgres::Config as DatabaseUrl;
 use crate::{
     api::{self, App},
     db::Db,
-    http::{description, edge::Edge, routes::Routes, token::Tokens},
+    http::{
+        client::Network,
+        description,
+        edge::{Counts, Edge, Surroundings},
+        limit::Limits,
+        routes::Routes,
+        token::Tokens,
+    },
     identity::passwords::Passwords,
+    messaging::mail::Mailer,
+    tenancy::{domains::Dns, subscriptions},
 };
 
 /// How long a connection may take to send the header of a request, and how long it may be idle between two.
@@ -59,6 +68,9 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Where the process has no file descriptor left, accepting fails at once; asking again at once would burn a core.
 const BREATH: Duration = Duration::from_millis(50);
 
+/// How often what was counted is written down.
+const COUNTING: Duration = Duration::from_secs(5);
+
 /// What redoc's page would fetch from somewhere else.
 const FONTS: &str = r#"<link href="https://fonts.googleapis.com/css?family=Montserrat:300,400,700|Roboto:300,400,700" rel="stylesheet">"#;
 
@@ -68,6 +80,11 @@ pub struct Parts {
     pub database: DatabaseUrl,
     pub tokens: Arc<Tokens>,
     pub passwords: Arc<Passwords>,
+    pub mailer: Mailer,
+    /// The server to ask about domains; none: those of the system.
+    pub dns: Option<SocketAddr>,
+    pub network: Arc<Network>,
+    pub limits: Arc<Limits>,
     /// Threads that serve requests.
     pub threads: usize,
     /// Connections to the database, shared out among the threads.
@@ -75,7 +92,7 @@ pub struct Parts {
 }
 
 /// The endpoint tree. Tests and all threads of a server call the same.
-pub fn build(app: &App) -> BoxEndpoint<'static, Response> {
+pub fn build(app: &App, counts: &Arc<Counts>) -> BoxEndpoint<'static, Response> {
     let service = api::service(app);
     let page = |html: &'static Bytes| {
         get(make_sync(move |_| {
@@ -98,8 +115,14 @@ pub fn build(app: &App) -> BoxEndpoint<'static, Response> {
             })),
         )
         .nest("/", service)
-        .data(app.tokens.clone())
-        .with(Edge(Arc::new(routes)))
+        .with(Edge(Arc::new(Surroundings {
+            routes,
+            tokens: app.tokens.clone(),
+            network: app.network.clone(),
+            limits: app.limits.clone(),
+            counts: counts.clone(),
+            db: app.db.clone(),
+        })))
         .boxed()
 }
 
@@ -246,8 +269,14 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
         db: Db::new(&parts.database, parts.connections),
         tokens: parts.tokens,
         passwords: parts.passwords,
+        mailer: parts.mailer,
+        dns: Dns::new(parts.dns),
+        network: parts.network,
+        limits: parts.limits,
     };
-    let endpoint = Arc::new(build(&app));
+    let counts = Arc::new(Counts::default());
+    let endpoint = Arc::new(build(&app, &counts));
+    let counting = tokio::spawn(write_counts(app.db.clone(), counts.clone()));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE).max_buf_size(LARGEST_HEADER);
     let graceful = GracefulShutdown::new();
@@ -286,5 +315,25 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
     drain.send_replace(true);
     if timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still in use after {DRAIN:?}, and were given up");
+    }
+    counting.abort();
+    write_down(&app.db, &counts).await;
+}
+
+/// Writes down now and then how much each organization has asked.
+async fn write_counts(db: Db, counts: Arc<Counts>) {
+    loop {
+        sleep(COUNTING).await;
+        write_down(&db, &counts).await;
+    }
+}
+
+async fn write_down(db: &Db, counts: &Counts) {
+    let (organizations, requests): (Vec<_>, Vec<_>) = counts.take().into_iter().unzip();
+    if organizations.is_empty() {
+        return;
+    }
+    if let Err(error) = subscriptions::add_requests(db, &organizations, &requests).await {
+        tracing::warn!(%error, "requests could not be counted");
     }
 }

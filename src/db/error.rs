@@ -7,6 +7,14 @@ pub enum Error {
     NotAMember,
     #[error("the member's role is too low")]
     RoleTooLow,
+    #[error("the plan of the organization lacks the feature")]
+    FeatureNotInPlan,
+    #[error("the host of the request leads to another organization")]
+    WrongHost,
+    #[error("the API key lacks the scope")]
+    ScopeMissing,
+    #[error("the organization has as many requests under way as it may")]
+    Crowded,
     #[error("constraint {0} refused")]
     Constraint(String),
     #[error("text PostgreSQL cannot store")]
@@ -47,7 +55,10 @@ impl Error {
         };
         match refusal.code() {
             code if code.code() == "AP401" => Self::NotAMember,
+            code if code.code() == "AP402" => Self::FeatureNotInPlan,
             code if code.code() == "AP403" => Self::RoleTooLow,
+            code if code.code() == "AP404" => Self::WrongHost,
+            code if code.code() == "AP405" => Self::ScopeMissing,
             &SqlState::FOREIGN_KEY_VIOLATION
             | &SqlState::UNIQUE_VIOLATION
             | &SqlState::EXCLUSION_VIOLATION

@@ -4,23 +4,35 @@
 pub struct Sql {
     pub(super) name: &'static str,
     pub(super) text: &'static str,
-    pub(super) binds_tenant: bool,
+    pub(super) binds: Binds,
+}
+
+/// What the door binds as `$1`, as the file's first line says. A handler never does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binds {
+    /// `-- $1 tenant_id`: the tenant that was entered.
+    Tenant,
+    /// `-- $1 account_id`: the account that has signed in.
+    Account,
+    Nothing,
 }
 
 impl Sql {
     #[doc(hidden)]
     pub const fn from_file(name: &'static str, text: &'static str) -> Self {
-        Self { name, text, binds_tenant: starts_with(text, "-- $1 tenant_id") }
+        let binds = if starts_with(text, "-- $1 tenant_id") {
+            Binds::Tenant
+        } else if starts_with(text, "-- $1 account_id") {
+            Binds::Account
+        } else {
+            Binds::Nothing
+        };
+        Self { name, text, binds }
     }
 
     /// The file, relative to `sql/queries`.
     pub const fn name(&self) -> &'static str {
         self.name
-    }
-
-    /// Whether the file's first line says that `$1` is the tenant. [`Tx`](super::Tx) binds it; a handler never does.
-    pub const fn binds_tenant(&self) -> bool {
-        self.binds_tenant
     }
 }
 

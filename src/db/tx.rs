@@ -9,7 +9,11 @@
 //!   goes back to the pool; where a statement was still running it is cancelled, and the connection closed.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,29 +21,133 @@ use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
 };
 use futures_util::future::{OptionFuture, join4};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{
     Config, NoTls, Row, Statement,
     types::{ToSql, Type},
 };
 use uuid::Uuid;
 
-use super::{Error, Sql};
+use super::{Error, Sql, sql::Binds};
 
 /// Parameters of a statement.
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// Who asks, for which tenant, and the lowest role the operation asks of them: the arguments of `app.enter`.
+/// Who asks, for which tenant, and what the operation asks of them: the arguments of `app.enter`.
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
     pub tenant: Uuid,
-    pub account: Uuid,
+    pub who: Who,
+    /// The lowest role that may.
     pub needs: &'static str,
+    /// The feature the plan has to include.
+    pub feature: Option<&'static str>,
+}
+
+impl Context {
+    /// The account or API key that acts.
+    pub fn actor(&self) -> Uuid {
+        match self.who {
+            Who::Session { account, .. } => account,
+            Who::Key { id, .. } => id,
+        }
+    }
+}
+
+/// Who enters a tenant.
+#[derive(Clone, Copy)]
+pub enum Who {
+    /// A person who has signed in.
+    Session { account: Uuid, session: Uuid },
+    /// A program with an API key, and the SHA-256 of the secret it sent.
+    Key { id: Uuid, secret_hash: [u8; 32] },
+}
+
+impl std::fmt::Debug for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Session { account, session } => write!(f, "Session({account}, {session})"),
+            Self::Key { id, .. } => write!(f, "Key({id})"),
+        }
+    }
+}
+
+/// A person who has signed in, without any tenant: what `app.enter_account` takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Person {
+    pub account: Uuid,
+    pub session: Uuid,
+}
+
+/// How a transaction begins: in a tenant, or as a person. There is no third way, but for [`Db::gate`].
+#[derive(Clone, Copy, Debug)]
+pub enum Entry {
+    Tenant(Context),
+    Person(Person),
+}
+
+impl From<Context> for Entry {
+    fn from(context: Context) -> Self {
+        Self::Tenant(context)
+    }
+}
+
+impl From<Person> for Entry {
+    fn from(person: Person) -> Self {
+        Self::Person(person)
+    }
+}
+
+/// What the database is told about the request a transaction is part of. Set by the edge around a handler.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Goes into the audit log.
+    pub id: String,
+    /// The tenant's host that was asked; it has to lead to the tenant that is entered. None: a host of our own.
+    pub host: Option<String>,
+    /// What an API key has to be good for.
+    pub scope: Option<String>,
+}
+
+tokio::task_local! {
+    /// The request that is being served.
+    pub static REQUEST: Request;
 }
 
 /// Access to the database as `appointd_api`.
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
+    shares: Arc<Shares>,
+}
+
+/// No tenant takes all connections: each may use a share of the pool, and waits for its own while others go on.
+struct Shares {
+    each: usize,
+    in_use: Mutex<HashMap<Uuid, Weak<Semaphore>>>,
+}
+
+impl Shares {
+    fn of(&self, tenant: Uuid) -> Arc<Semaphore> {
+        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = in_use.get(&tenant).and_then(Weak::upgrade) {
+            return share;
+        }
+        // Now and then, forget those nobody uses.
+        if in_use.len() >= 1024 {
+            in_use.retain(|_, share| share.strong_count() > 0);
+        }
+        let share = Arc::new(Semaphore::new(self.each));
+        in_use.insert(tenant, Arc::downgrade(&share));
+        share
+    }
+
+    async fn permit(&self, tenant: Uuid) -> Result<OwnedSemaphorePermit, Error> {
+        match tokio::time::timeout(CHECKOUT, self.of(tenant).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Error::Crowded),
+        }
+    }
 }
 
 /// How long a request waits for a free connection before it is told to come back.
@@ -48,6 +156,8 @@ const CHECKOUT: Duration = Duration::from_secs(3);
 const CLEAN_UP: Duration = Duration::from_secs(2);
 
 const ENTER: Sql = crate::sql!("app/enter.sql");
+const ENTER_BY_KEY: Sql = crate::sql!("app/enter_by_key.sql");
+const ENTER_ACCOUNT: Sql = crate::sql!("app/enter_account.sql");
 
 impl Db {
     /// A pool of at most `connections`, opened when needed. Connections belong to the runtime that opened them.
@@ -66,38 +176,39 @@ impl Db {
             .timeouts(Timeouts { wait: Some(CHECKOUT), create: Some(CHECKOUT), recycle: Some(CHECKOUT) })
             .build()
             .expect("a runtime is given, which is all a pool with timeouts needs");
-        Self { pool }
+        // Half, so that one that floods leaves as much to the others.
+        let shares = Shares { each: connections.div_ceil(2), in_use: Mutex::default() };
+        Self { pool, shares: Arc::new(shares) }
     }
 
     /// A transaction of several statements. Sends nothing yet.
-    pub fn begin(&self, context: impl Into<Context>) -> Tx {
-        Tx { pool: self.pool.clone(), context: context.into(), guard: None, failed: false }
+    pub fn begin(&self, entry: impl Into<Entry>) -> Tx {
+        Tx { db: self.clone(), entry: entry.into(), guard: None, failed: false }
     }
 
     /// One statement and its commit, in one train. All rows.
     pub async fn all(
         &self,
-        context: impl Into<Context>,
+        entry: impl Into<Entry>,
         sql: Sql,
         params: Params<'_>,
     ) -> Result<Vec<Row>, Error> {
-        let context = context.into();
-        self.alone(Some(&context), sql, params).await
+        self.alone(Some(entry.into()), sql, params).await
     }
 
     /// Like [`all`](Self::all), where there is one row or none.
     pub async fn optional(
         &self,
-        context: impl Into<Context>,
+        entry: impl Into<Entry>,
         sql: Sql,
         params: Params<'_>,
     ) -> Result<Option<Row>, Error> {
-        Ok(self.all(context, sql, params).await?.pop())
+        Ok(self.all(entry, sql, params).await?.pop())
     }
 
     /// Like [`all`](Self::all), where there is one row.
-    pub async fn one(&self, context: impl Into<Context>, sql: Sql, params: Params<'_>) -> Result<Row, Error> {
-        expect_row(sql, self.optional(context, sql, params).await?)
+    pub async fn one(&self, entry: impl Into<Entry>, sql: Sql, params: Params<'_>) -> Result<Row, Error> {
+        expect_row(sql, self.optional(entry, sql, params).await?)
     }
 
     /// One statement without a tenant: the calls of functions that look before a tenant is known, and health checks.
@@ -109,14 +220,14 @@ impl Db {
     /// Runs a statement alone; a second time where another transaction got in the way of the first.
     async fn alone(
         &self,
-        context: Option<&Context>,
+        entry: Option<Entry>,
         sql: Sql,
         params: Params<'_>,
     ) -> Result<Vec<Row>, Error> {
         let mut retried = false;
         loop {
-            let mut guard = Guard::check_out(&self.pool).await?;
-            let result = guard.train(true, context, sql, context, params, true).await;
+            let mut guard = Guard::check_out(self, entry).await?;
+            let result = guard.train(true, entry, sql, params, true).await;
             match result {
                 Err(error) if error.is_transient() && !retried => retried = true,
                 result => return result,
@@ -127,8 +238,8 @@ impl Db {
 
 /// A transaction that has entered, or is about to enter, a tenant.
 pub struct Tx {
-    pool: Pool,
-    context: Context,
+    db: Db,
+    entry: Entry,
     guard: Option<Guard>,
     failed: bool,
 }
@@ -173,12 +284,11 @@ impl Tx {
         let begin = self.guard.is_none();
         let guard = match &mut self.guard {
             Some(guard) => guard,
-            None => self.guard.insert(Guard::check_out(&self.pool).await?),
+            None => self.guard.insert(Guard::check_out(&self.db, Some(self.entry)).await?),
         };
-        let enter = begin.then_some(&self.context);
         // Should this be dropped half-way, nothing more may be done in the transaction.
         self.failed = true;
-        let result = guard.train(begin, enter, sql, Some(&self.context), params, commit).await;
+        let result = guard.train(begin, Some(self.entry), sql, params, commit).await;
         self.failed = result.is_err();
         result
     }
@@ -187,6 +297,8 @@ impl Tx {
 /// A connection, and what has to happen to it before somebody else may have it.
 struct Guard {
     client: Option<Object>,
+    /// The tenant's share of the pool; given back with the connection.
+    share: Option<OwnedSemaphorePermit>,
     /// A transaction is open, or may be.
     open: bool,
     /// A statement is running, or may be.
@@ -194,8 +306,12 @@ struct Guard {
 }
 
 impl Guard {
-    async fn check_out(pool: &Pool) -> Result<Self, Error> {
-        let client = pool.get().await.map_err(|error| match error {
+    async fn check_out(db: &Db, entry: Option<Entry>) -> Result<Self, Error> {
+        let share = match entry {
+            Some(Entry::Tenant(context)) => Some(db.shares.permit(context.tenant).await?),
+            _ => None,
+        };
+        let client = db.pool.get().await.map_err(|error| match error {
             PoolError::Timeout(TimeoutType::Wait) => Error::Busy,
             PoolError::Backend(error) => {
                 // Connecting touches no rows, so what is said about it quotes none.
@@ -208,44 +324,43 @@ impl Guard {
                 Error::Unavailable
             }
         })?;
-        Ok(Self { client: Some(client), open: false, running: false })
+        Ok(Self { client: Some(client), share, open: false, running: false })
     }
 
-    /// `BEGIN`, `app.enter`, the statement and `COMMIT`, as far as asked for, in one flight.
+    /// `BEGIN`, entering, the statement and `COMMIT`, as far as asked for, in one flight.
     async fn train(
         &mut self,
         begin: bool,
-        enter: Option<&Context>,
+        entry: Option<Entry>,
         sql: Sql,
-        context: Option<&Context>,
         params: Params<'_>,
         commit: bool,
     ) -> Result<Vec<Row>, Error> {
         let client = self.client.as_ref().expect("a guard holds its connection until it is dropped");
         let failed = |error| Error::from_postgres(sql.name, &error);
         let statement = client.prepare_cached(sql.text).await.map_err(failed)?;
-        let enter_statement = match enter {
-            Some(_) => Some(
-                client
-                    .prepare_typed_cached(ENTER.text, &[Type::UUID, Type::UUID, Type::TEXT])
-                    .await
-                    .map_err(failed)?,
-            ),
+        let door = match entry.filter(|_| begin) {
+            Some(entry) => Some((entry, entry.prepare(client).await.map_err(failed)?)),
             None => None,
         };
+        let first = match (sql.binds, entry) {
+            (Binds::Tenant, Some(Entry::Tenant(context))) => Some(context.tenant),
+            (Binds::Account, Some(Entry::Person(person))) => Some(person.account),
+            (Binds::Account, Some(Entry::Tenant(Context { who: Who::Session { account, .. }, .. }))) => {
+                Some(account)
+            }
+            _ => None,
+        };
         let bound: Vec<&(dyn ToSql + Sync)>;
-        let params = match context {
-            Some(context) if sql.binds_tenant => {
-                bound = std::iter::once(&context.tenant as &(dyn ToSql + Sync))
-                    .chain(params.iter().copied())
-                    .collect();
+        let params = match &first {
+            Some(first) => {
+                bound =
+                    std::iter::once(first as &(dyn ToSql + Sync)).chain(params.iter().copied()).collect();
                 &bound[..]
             }
-            _ => params,
+            None => params,
         };
-        let entering = enter
-            .zip(enter_statement.as_ref())
-            .map(|(context, statement)| enter_tenant(client, statement, context));
+        let entering = door.as_ref().map(|(entry, statement)| entry.enter(client, statement));
 
         self.open = true;
         self.running = true;
@@ -305,12 +420,48 @@ impl Guard {
     }
 }
 
-async fn enter_tenant(
-    client: &Object,
-    statement: &Statement,
-    context: &Context,
-) -> Result<(), tokio_postgres::Error> {
-    client.query(statement, &[&context.tenant, &context.account, &context.needs]).await.map(drop)
+impl Entry {
+    async fn prepare(&self, client: &Object) -> Result<Statement, tokio_postgres::Error> {
+        let (sql, types): (Sql, &[Type]) = match self {
+            Self::Tenant(Context { who: Who::Session { .. }, .. }) => (
+                ENTER,
+                &[Type::UUID, Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT],
+            ),
+            Self::Tenant(Context { who: Who::Key { .. }, .. }) => (
+                ENTER_BY_KEY,
+                &[
+                    Type::UUID,
+                    Type::UUID,
+                    Type::BYTEA,
+                    Type::TEXT,
+                    Type::TEXT,
+                    Type::TEXT,
+                    Type::TEXT,
+                    Type::TEXT,
+                ],
+            ),
+            Self::Person(_) => (ENTER_ACCOUNT, &[Type::UUID, Type::UUID, Type::TEXT]),
+        };
+        client.prepare_typed_cached(sql.text, types).await
+    }
+
+    async fn enter(&self, client: &Object, statement: &Statement) -> Result<(), tokio_postgres::Error> {
+        // Outside a request there is none: `dev` loading its data, tests.
+        let Request { id, host, scope } = REQUEST.try_with(Request::clone).unwrap_or_default();
+        let entered = match self {
+            Self::Tenant(Context { tenant, who: Who::Session { account, session }, needs, feature }) => {
+                client.query(statement, &[tenant, account, session, needs, feature, &host, &id]).await
+            }
+            Self::Tenant(Context { tenant, who: Who::Key { id: key, secret_hash }, needs, feature }) => {
+                let hash = &secret_hash[..];
+                client.query(statement, &[tenant, key, &hash, needs, &scope, feature, &host, &id]).await
+            }
+            Self::Person(Person { account, session }) => {
+                client.query(statement, &[account, session, &id]).await
+            }
+        };
+        entered.map(drop)
+    }
 }
 
 impl Drop for Guard {
@@ -323,7 +474,7 @@ impl Drop for Guard {
         }
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => {
-                runtime.spawn(clean_up(client, self.running));
+                runtime.spawn(clean_up(client, self.running, self.share.take()));
             }
             // The process ends; closing the connection ends the transaction.
             Err(_) => drop(Object::take(client)),
@@ -333,7 +484,7 @@ impl Drop for Guard {
 
 /// Ends what a dropped transaction left behind. A connection on which a statement had to be cancelled is closed: nobody
 /// says when a cancellation has arrived, and it must not hit the statement of the next request.
-async fn clean_up(client: Object, running: bool) {
+async fn clean_up(client: Object, running: bool, _share: Option<OwnedSemaphorePermit>) {
     let clean = async {
         match running {
             true => client.cancel_token().cancel_query(NoTls).await,

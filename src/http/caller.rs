@@ -1,22 +1,37 @@
-//! Who asks. The first argument of a handler is its credentials, and their type says what the operation needs: the
-//! description is generated from it, and the database checks it when the tenant is entered.
+//! Who asks. The edge reads the credentials of a request once; a handler's first argument is what it needs of them, and
+//! its type says so: the description is generated from it, and the database checks it when the tenant is entered.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::marker::PhantomData;
 
-use poem::{Request, RequestBody, Result, http::header};
+use poem::{
+    Request, RequestBody, Result,
+    http::{Method, header},
+};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaSecurityScheme, Registry},
 };
 use uuid::Uuid;
 
-use super::{problem::Problem, token::Tokens};
-use crate::db::Context;
+use super::{
+    problem::Problem,
+    secret::{ApiKey, Purpose as _, Secret},
+    token::{Claims, Kind, Tokens},
+};
+use crate::db::{Context, Entry, Person, Who};
 
-/// The security schemes are named after the role; [`super::description`] turns them into one scheme and a role.
-pub const SCHEME_PREFIX: &str = "member:";
+/// The security schemes are named after what they ask; [`super::description`] turns them into those there are.
+pub const ROLE_PREFIX: &str = "role:";
+pub const FEATURE_PREFIX: &str = "feature:";
+/// Of operations for whoever has signed in, whatever they are in whichever organization.
+pub const ACCOUNT: &str = "account";
 
-/// A member's role as a type: owner > admin > manager > staff > viewer.
+/// The cookie of a browser's session. The prefix has browsers keep it to this host, over TLS (RFC 6265bis).
+pub const COOKIE: &str = "__Host-appointd";
+/// What a request with that cookie has to repeat, unless it only reads.
+pub const CSRF_HEADER: &str = "x-csrf-token";
+
+/// A member's role as a type: owner > admin > manager > staff > viewer; and customer.
 pub trait Role: Send + Sync + 'static {
     /// As `app.enter` takes it.
     const NAME: &'static str;
@@ -30,72 +45,100 @@ macro_rules! roles {
 
         impl Role for $role {
             const NAME: &'static str = $name;
-            const SCHEME: &'static str = concat!("member:", $name);
+            const SCHEME: &'static str = concat!("role:", $name);
         }
     )*};
 }
 
 roles! {
+    /// Sees what is theirs: appointments they have as a customer.
+    Customer = "customer",
     /// Reads.
     Viewer = "viewer",
     /// Works: contacts and appointments.
     Staff = "staff",
     /// Manages: services and hours.
     Manager = "manager",
-    /// Administers: providers and the organization.
+    /// Administers: providers, members and the organization.
     Admin = "admin",
+    /// Owns: plan, domains, keys, the end of it.
+    Owner = "owner",
 }
 
-/// A member of the organization the token names, with the role `R` or a higher one.
-pub struct Member<R> {
-    pub account: Uuid,
-    pub tenant: Uuid,
-    role: PhantomData<R>,
+/// A feature of a plan as a type.
+pub trait Feature: Send + Sync + 'static {
+    /// As `app.enter` takes it.
+    const NAME: Option<&'static str>;
+    const SCHEME: Option<&'static str>;
 }
 
-impl<R: Role> From<&Member<R>> for Context {
-    fn from(member: &Member<R>) -> Self {
-        Self { tenant: member.tenant, account: member.account, needs: R::NAME }
-    }
+/// Whatever the plan.
+pub enum AnyPlan {}
+
+impl Feature for AnyPlan {
+    const NAME: Option<&'static str> = None;
+    const SCHEME: Option<&'static str> = None;
 }
 
-impl<'a, R: Role> ApiExtractor<'a> for Member<R> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
-    type ParamType = ();
-    type ParamRawType = ();
+macro_rules! features {
+    ($($(#[$doc:meta])* $feature:ident = $name:literal,)*) => {$(
+        $(#[$doc])*
+        pub enum $feature {}
 
-    fn register(registry: &mut Registry) {
-        registry.create_security_scheme(
-            R::SCHEME,
-            MetaSecurityScheme {
-                ty: "http",
-                description: None,
-                name: None,
-                key_in: None,
-                scheme: Some("bearer"),
-                bearer_format: Some("JWT"),
-                flows: None,
-                openid_connect_url: None,
-            },
-        );
-    }
+        impl Feature for $feature {
+            const NAME: Option<&'static str> = Some($name);
+            const SCHEME: Option<&'static str> = Some(concat!("feature:", $name));
+        }
+    )*};
+}
 
-    fn security_schemes() -> Vec<&'static str> {
-        vec![R::SCHEME]
-    }
+features! {
+    /// Keys for programs.
+    ApiAccess = "api_access",
+    /// Own domains.
+    CustomBranding = "custom_branding",
+}
 
-    async fn from_request(
-        request: &'a Request,
-        _body: &mut RequestBody,
-        _options: ExtractParamOptions<()>,
-    ) -> Result<Self> {
-        let claims =
-            request.data::<Arc<Tokens>>().ok_or_else(Problem::internal)?.verify(bearer_token(request)?)?;
-        let span = tracing::Span::current();
-        span.record("tenant_id", tracing::field::display(claims.tenant_id));
-        span.record("account_id", tracing::field::display(claims.sub));
-        Ok(Self { account: claims.sub, tenant: claims.tenant_id, role: PhantomData })
+/// What a request brought.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    Person(Claims),
+    Program(Secret<ApiKey>),
+}
+
+/// The credentials of a request, or what is wrong with them, put into the request by the edge.
+#[derive(Clone)]
+pub struct Presented(pub Result<Credentials, Problem>);
+
+/// Reads the credentials of a request.
+pub fn present(request: &Request, tokens: &Tokens) -> Presented {
+    Presented(read(request, tokens))
+}
+
+fn read(request: &Request, tokens: &Tokens) -> Result<Credentials, Problem> {
+    if !request.headers().contains_key(header::AUTHORIZATION)
+        && let Some(token) = cookie(request)
+    {
+        let claims = tokens.verify(token, Kind::Cookie)?;
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        let repeated = request.headers().get(CSRF_HEADER).and_then(|value| value.to_str().ok());
+        let matches = claims.csrf.as_deref().zip(repeated).is_some_and(|(a, b)| same(a, b));
+        return if reads || matches {
+            Ok(Credentials::Person(claims))
+        } else {
+            Err(Problem::forbidden(
+                "csrf_token_invalid",
+                "A request with a session cookie that changes something repeats the csrf_token of the session in the header X-CSRF-Token.",
+            ))
+        };
     }
+    let token = bearer_token(request)?;
+    if token.starts_with(ApiKey::PREFIX) {
+        return Secret::parse(token).map(Credentials::Program).map_err(|_| {
+            Problem::unauthorized("token_invalid", "The API key is not whole, or not of the form keys have.")
+        });
+    }
+    tokens.verify(token, Kind::Access).map(Credentials::Person)
 }
 
 /// RFC 6750 section 2.1. The name of the scheme is case-insensitive.
@@ -112,4 +155,151 @@ fn bearer_token(request: &Request) -> Result<&str, Problem> {
     };
     let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(missing)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
+}
+
+fn cookie(request: &Request) -> Option<&str> {
+    request
+        .headers()
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+}
+
+/// Whether two texts are the same, in a time that tells nothing of where they differ.
+fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
+}
+
+fn presented(request: &Request) -> Result<Credentials, Problem> {
+    request.extensions().get::<Presented>().cloned().ok_or_else(Problem::internal)?.0
+}
+
+/// Somebody who works for the organization the token names, with the role `R` or a higher one, or a program of it; and a
+/// plan that includes `F`.
+pub struct Member<R, F = AnyPlan> {
+    context: Context,
+    asks: PhantomData<(R, F)>,
+}
+
+impl<R, F> Member<R, F> {
+    pub fn tenant(&self) -> Uuid {
+        self.context.tenant
+    }
+
+    /// The account, where a person acts.
+    pub fn account(&self) -> Result<Uuid, Problem> {
+        match self.context.who {
+            Who::Session { account, .. } => Ok(account),
+            Who::Key { .. } => Err(Problem::person_required()),
+        }
+    }
+}
+
+impl<R, F> From<&Member<R, F>> for Context {
+    fn from(member: &Member<R, F>) -> Self {
+        member.context
+    }
+}
+
+impl<R, F> From<&Member<R, F>> for Entry {
+    fn from(member: &Member<R, F>) -> Self {
+        member.context.into()
+    }
+}
+
+fn scheme(name: &'static str, registry: &mut Registry) {
+    registry.create_security_scheme(
+        name,
+        MetaSecurityScheme {
+            ty: "http",
+            description: None,
+            name: None,
+            key_in: None,
+            scheme: Some("bearer"),
+            bearer_format: Some("JWT"),
+            flows: None,
+            openid_connect_url: None,
+        },
+    );
+}
+
+impl<'a, R: Role, F: Feature> ApiExtractor<'a> for Member<R, F> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        for name in std::iter::once(R::SCHEME).chain(F::SCHEME) {
+            scheme(name, registry);
+        }
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        std::iter::once(R::SCHEME).chain(F::SCHEME).collect()
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let (tenant, who) = match presented(request)? {
+            Credentials::Person(claims) => (
+                claims.tenant_id.ok_or_else(|| {
+                    Problem::forbidden(
+                        "organization_required",
+                        "The token is for no organization. Create one, accept an invitation, or POST /api/v1/auth/switch to one you belong to.",
+                    )
+                })?,
+                Who::Session { account: claims.sub, session: claims.sid },
+            ),
+            Credentials::Program(key) => (key.first, Who::Key { id: key.second, secret_hash: key.hash() }),
+        };
+        let context = Context { tenant, who, needs: R::NAME, feature: F::NAME };
+        Ok(Self { context, asks: PhantomData })
+    }
+}
+
+/// Somebody who has signed in, whatever they are in whichever organization. Never a program.
+pub struct SignedIn {
+    pub claims: Claims,
+}
+
+impl SignedIn {
+    pub fn person(&self) -> Person {
+        Person { account: self.claims.sub, session: self.claims.sid }
+    }
+}
+
+impl From<&SignedIn> for Entry {
+    fn from(signed_in: &SignedIn) -> Self {
+        signed_in.person().into()
+    }
+}
+
+impl<'a> ApiExtractor<'a> for SignedIn {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        scheme(ACCOUNT, registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![ACCOUNT]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        match presented(request)? {
+            Credentials::Person(claims) => Ok(Self { claims }),
+            Credentials::Program(_) => Err(Problem::person_required())?,
+        }
+    }
 }

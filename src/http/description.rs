@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::caller::SCHEME_PREFIX;
+use super::caller::{ACCOUNT, COOKIE, FEATURE_PREFIX, ROLE_PREFIX};
 
 /// The document this program was built with.
 pub const COMMITTED: &str = include_str!("../../openapi/openapi.json");
@@ -15,11 +15,11 @@ pub fn complete(raw: &str) -> String {
     // Relative to where the description is served from.
     document["servers"] = json!([{ "url": "/" }]);
     in_reading_order(&mut document);
-    one_security_scheme(&mut document);
-    for operation in operations(&mut document) {
-        security_and_role(operation);
+    security_schemes(&mut document);
+    for (method, operation) in operations(&mut document) {
+        security_and_role(method, operation);
         parameters_without_examples(operation);
-        request_id_header(operation);
+        headers(operation);
     }
     for schema in schemas(&mut document) {
         schema_details(schema);
@@ -29,14 +29,14 @@ pub fn complete(raw: &str) -> String {
     text
 }
 
-fn operations(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+fn operations(document: &mut Value) -> impl Iterator<Item = (&String, &mut Map<String, Value>)> {
     document["paths"]
         .as_object_mut()
         .into_iter()
         .flat_map(|paths| paths.values_mut())
         .filter_map(Value::as_object_mut)
-        .flat_map(|item| item.values_mut())
-        .filter_map(Value::as_object_mut)
+        .flat_map(|item| item.iter_mut())
+        .filter_map(|(method, operation)| Some((method, operation.as_object_mut()?)))
 }
 
 fn schemas(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
@@ -64,34 +64,64 @@ fn parameters_without_examples(operation: &mut Map<String, Value>) {
     }
 }
 
-/// One bearer token, whatever the role of its bearer.
-fn one_security_scheme(document: &mut Value) {
+/// How to say who one is, whatever one is.
+fn security_schemes(document: &mut Value) {
     document["components"]["securitySchemes"] = json!({
         "bearer": {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "The access_token of `POST /api/v1/auth/login` or `POST /api/v1/auth/register`. It is for one organization.",
-        }
+            "description": "The `access_token` of `POST /api/v1/auth/login`, good for 15 minutes and for one organization; or an API key of `POST /api/v1/api-keys`.",
+        },
+        "cookie": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": COOKIE,
+            "description": "The session of a browser, set by `POST /api/v1/auth/web-session`. A request that changes something repeats the `csrf_token` in the header `X-CSRF-Token`.",
+        },
     });
 }
 
-/// `member:staff` becomes `bearer`, the extension `x-required-role` and a sentence. An open operation says so.
-fn security_and_role(operation: &mut Map<String, Value>) {
-    let role = operation.get("security").and_then(|security| {
-        security[0].as_object()?.keys().next()?.strip_prefix(SCHEME_PREFIX).map(ToOwned::to_owned)
-    });
-    let sentence = match &role {
-        Some(role) => {
-            operation.insert("security".into(), json!([{ "bearer": [] }]));
-            operation.insert("x-required-role".into(), role.as_str().into());
-            format!("Role: `{role}` or higher.")
+/// `role:staff` becomes the schemes there are, the extensions `x-required-…` and a sentence. An open operation says so.
+fn security_and_role(method: &str, operation: &mut Map<String, Value>) {
+    let asked: Vec<String> = operation
+        .get("security")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|scheme| scheme.as_object()?.keys().next().cloned())
+        .collect();
+    let with = |prefix: &str| asked.iter().find_map(|scheme| scheme.strip_prefix(prefix).map(ToOwned::to_owned));
+    let schemes = json!([{ "bearer": [] }, { "cookie": [] }]);
+    let mut sentences = Vec::new();
+    if let Some(role) = with(ROLE_PREFIX) {
+        operation.insert("security".into(), schemes);
+        operation.insert("x-required-role".into(), role.as_str().into());
+        sentences.push(match role.as_str() {
+            "customer" => "For customers with an account.".to_owned(),
+            "owner" => "Role: `owner`.".to_owned(),
+            role => format!("Role: `{role}` or higher."),
+        });
+        // Keys come as admin at most, and never as a customer.
+        if !matches!(role.as_str(), "owner" | "customer") {
+            let verb = if method == "get" { "read" } else { "write" };
+            let scope = format!("{}:{verb}", operation["tags"][0].as_str().unwrap_or_default());
+            sentences.push(format!("Scope of API keys: `{scope}`."));
+            operation.insert("x-required-scope".into(), scope.into());
         }
-        None => {
-            operation.insert("security".into(), json!([]));
-            "Open to everybody.".to_owned()
+        if let Some(feature) = with(FEATURE_PREFIX) {
+            sentences.push(format!("Feature of the plan: `{feature}`."));
+            operation.insert("x-required-feature".into(), feature.into());
         }
-    };
+    } else if asked.iter().any(|scheme| scheme == ACCOUNT) {
+        operation.insert("security".into(), schemes);
+        operation.insert("x-required-role".into(), "account".into());
+        sentences.push("For everybody who has signed in.".to_owned());
+    } else {
+        operation.insert("security".into(), json!([]));
+        sentences.push("Open to everybody.".to_owned());
+    }
+    let sentence = sentences.join(" ");
     let description = match operation.get("description").and_then(Value::as_str) {
         Some(description) => format!("{description}\n\n{sentence}"),
         None => sentence,
@@ -100,7 +130,7 @@ fn security_and_role(operation: &mut Map<String, Value>) {
 }
 
 /// Headers that come with every response, or with every response of a status.
-fn request_id_header(operation: &mut Map<String, Value>) {
+fn headers(operation: &mut Map<String, Value>) {
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
     };
@@ -112,6 +142,16 @@ fn request_id_header(operation: &mut Map<String, Value>) {
             response["headers"].as_object_mut().and_then(|headers| headers.remove("LOCATION"))
         {
             response["headers"]["Location"] = location;
+        }
+        for (name, description) in [
+            ("RateLimit-Policy", "The limits this request counted towards: requests (`q`) in so many seconds (`w`)."),
+            ("RateLimit", "What is left of them (`r`), and after how many seconds there is more (`t`)."),
+        ] {
+            response["headers"][name] = json!({
+                "description": format!("{description} See draft-ietf-httpapi-ratelimit-headers."),
+                "required": false,
+                "schema": { "type": "string" },
+            });
         }
         response["headers"]["X-Request-Id"] = json!({
             "description": "Names this request in the server's log. The client's own, where it sent one of at most 64 letters, digits, `-`, `_` and `.`.",

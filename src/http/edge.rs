@@ -1,9 +1,11 @@
-//! What every request passes, from the outside in: an id and a span, a net under panics, a deadline, the query's names;
-//! and on the way out every refusal, the framework's included, becomes a problem.
+//! What every request passes, from the outside in: an id and a span, its credentials, rate limits, the query's names, a
+//! deadline, a net under panics; and on the way out every refusal, the framework's included, becomes a problem.
 
 use std::{
+    collections::HashMap,
+    num::NonZeroU32,
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -11,36 +13,70 @@ use futures_util::FutureExt as _;
 use poem::{
     Endpoint, IntoResponse as _, Middleware, Request, Response, Result,
     error::{MethodNotAllowedError, NotFoundError},
-    http::{HeaderValue, StatusCode, Uri, Version, header},
+    http::{HeaderValue, Method, StatusCode, Uri, Version, header},
 };
 use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{
+    caller::{self, Credentials, Presented},
+    client::{Client, Host, Network},
+    cors,
+    limit::{Limits, Told},
     problem::{FieldError, LONGEST_NAME, MOST_ERRORS, Problem},
     routes::{Route, Routes},
     schema::split_refusal,
+    token::Tokens,
+};
+use crate::{
+    db::{self, Db, REQUEST},
+    sql,
 };
 
 const REQUEST_ID: &str = "x-request-id";
 /// A little more than PostgreSQL gives a statement.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// What the edge works with.
+pub struct Surroundings {
+    pub routes: Routes,
+    pub tokens: Arc<Tokens>,
+    pub network: Arc<Network>,
+    pub limits: Arc<Limits>,
+    pub counts: Arc<Counts>,
+    pub db: Db,
+}
+
+/// How many requests each organization has sent since somebody last asked.
+#[derive(Default)]
+pub struct Counts(Mutex<HashMap<Uuid, i64>>);
+
+impl Counts {
+    fn add(&self, organization: Uuid) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(organization).or_default() += 1;
+    }
+
+    /// All of it, to be written down elsewhere.
+    pub fn take(&self) -> HashMap<Uuid, i64> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// The middleware around everything.
 #[derive(Clone)]
-pub struct Edge(pub Arc<Routes>);
+pub struct Edge(pub Arc<Surroundings>);
 
 impl<E: Endpoint> Middleware<E> for Edge {
     type Output = EdgeEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        EdgeEndpoint { routes: self.0.clone(), inner }
+        EdgeEndpoint { around: self.0.clone(), inner }
     }
 }
 
 pub struct EdgeEndpoint<E> {
-    routes: Arc<Routes>,
+    around: Arc<Surroundings>,
     inner: E,
 }
 
@@ -51,7 +87,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         let started = Instant::now();
         let request_id = request_id(&request);
         trim_trailing_slash(&mut request);
-        let route = self.routes.find(request.uri().path());
+        let route = self.around.routes.find(request.uri().path());
         let method = request.method().clone();
         // Of the highest level, so that an error logged below it carries the id whatever the level of the log.
         let span = tracing::error_span!(
@@ -59,9 +95,17 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
             %request_id,
             tenant_id = tracing::field::Empty,
             account_id = tracing::field::Empty,
+            key_id = tracing::field::Empty,
         );
 
-        let mut response = match self.answer(route, request).instrument(span.clone()).await {
+        let mut told = Told::default();
+        let (client, presented) =
+            (self.around.network.client(&request), caller::present(&request, &self.around.tokens));
+        record(&span, &presented);
+        let organization = organization(&presented);
+        let origin = self.allowed_origin(&request, &client, organization).instrument(span.clone()).await;
+        let answering = self.answer(route, request, &request_id, client, presented, &mut told);
+        let mut response = match answering.instrument(span.clone()).await {
             Ok(response) => response,
             Err(problem) => problem.render(&request_id),
         };
@@ -71,6 +115,13 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        told.write(headers);
+        if let Some(origin) = origin {
+            cors::allow(headers, origin);
+        }
+        if let Some(organization) = organization {
+            self.around.counts.add(organization);
+        }
 
         // The path as it was sent may carry anything; the template cannot.
         tracing::info!(
@@ -85,12 +136,62 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
     }
 }
 
+fn record(span: &tracing::Span, presented: &Presented) {
+    match &presented.0 {
+        Ok(Credentials::Person(claims)) => {
+            span.record("account_id", tracing::field::display(claims.sub));
+            if let Some(tenant) = claims.tenant_id {
+                span.record("tenant_id", tracing::field::display(tenant));
+            }
+        }
+        Ok(Credentials::Program(key)) => {
+            span.record("key_id", tracing::field::display(key.second));
+            span.record("tenant_id", tracing::field::display(key.first));
+        }
+        Err(_) => {}
+    }
+}
+
+/// The organization a request says it is for. Of a person that is signed; of a program it is not known yet whether its key
+/// is one.
+fn organization(presented: &Presented) -> Option<Uuid> {
+    match &presented.0 {
+        Ok(Credentials::Person(claims)) => claims.tenant_id,
+        Ok(Credentials::Program(_)) | Err(_) => None,
+    }
+}
+
 impl<E: Endpoint> EdgeEndpoint<E> {
-    async fn answer(&self, route: Option<&Route>, request: Request) -> Result<Response, Problem> {
-        if let Some(problem) = without_host(&request).or_else(|| unknown_query(route, &request)) {
+    async fn answer(
+        &self,
+        route: Option<&Route>,
+        mut request: Request,
+        request_id: &str,
+        client: Client,
+        presented: Presented,
+        told: &mut Told,
+    ) -> Result<Response, Problem> {
+        if let Some(problem) = without_host(&request) {
             return Err(problem);
         }
-        let handled = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        self.limit(route, &request, &client, &presented, told)?;
+        if let Some(problem) = unknown_query(route, &request) {
+            return Err(problem);
+        }
+        if let Some(preflight) = cors::preflight(&request) {
+            return Ok(preflight);
+        }
+        let known = db::Request {
+            id: request_id.to_owned(),
+            host: match &client.host {
+                Host::Ours => None,
+                Host::Tenant(name) => Some(name.clone()),
+            },
+            scope: route.and_then(|route| route.scope(request.method())).map(ToOwned::to_owned),
+        };
+        request.extensions_mut().insert(presented);
+        request.extensions_mut().insert(client);
+        let handled = AssertUnwindSafe(REQUEST.scope(known, self.inner.call(request))).catch_unwind();
         match tokio::time::timeout(DEADLINE, handled).await {
             Ok(Ok(Ok(output))) => Ok(output.into_response()),
             Ok(Ok(Err(error))) => {
@@ -107,6 +208,57 @@ impl<E: Endpoint> EdgeEndpoint<E> {
                      before you try again.",
             )),
         }
+    }
+
+    /// Counts a request towards every limit it is subject to, the widest first.
+    fn limit(
+        &self,
+        route: Option<&Route>,
+        request: &Request,
+        client: &Client,
+        presented: &Presented,
+        told: &mut Told,
+    ) -> Result<(), Problem> {
+        // Whoever watches over the server must not be told that it is busy.
+        if route.is_some_and(|route| route.template.starts_with("/health/")) {
+            return Ok(());
+        }
+        let limits = &self.around.limits;
+        limits.address(client.address, told)?;
+        match &presented.0 {
+            Ok(Credentials::Person(claims)) => {
+                limits.account(claims.sub, told)?;
+                if let Some((tenant, rpm)) = claims.tenant_id.zip(claims.rpm.and_then(NonZeroU32::new)) {
+                    limits.organization(tenant, rpm, told)?;
+                }
+                Ok(())
+            }
+            Ok(Credentials::Program(key)) => limits.key(key.second, told),
+            Err(_) if *request.method() == Method::POST => limits.anonymous(client.address, told),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// The origin of a page that may read the answer: one of an organization's own hosts, asking for that organization.
+    async fn allowed_origin(
+        &self,
+        request: &Request,
+        client: &Client,
+        organization: Option<Uuid>,
+    ) -> Option<HeaderValue> {
+        let origin = request.headers().get(header::ORIGIN)?;
+        let name = self.around.network.origin(origin.to_str().ok()?)?;
+        let at = async |name: &str| -> Option<Uuid> {
+            let row = self.around.db.gate(sql!("tenancy/organizations_at.sql"), &[&name]).await.ok()?;
+            row.get(0)
+        };
+        let owner = at(&name).await?;
+        let host = match &client.host {
+            Host::Ours => None,
+            Host::Tenant(name) => Some(at(name).await?),
+        };
+        let agree = organization.is_none_or(|asked| asked == owner) && host.is_none_or(|asked| asked == owner);
+        agree.then(|| origin.clone())
     }
 }
 

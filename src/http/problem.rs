@@ -14,6 +14,7 @@ use poem_openapi::{
     types::Type as _,
 };
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::db;
 
@@ -39,6 +40,9 @@ pub struct ProblemDetails {
     /// The fields at fault; absent where the problem is not about fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldError>>,
+    /// Of `organization_ambiguous`: the organizations to choose from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organizations: Option<Vec<OrganizationChoice>>,
     /// The id of this request, as in the header `X-Request-Id`: quote it when you ask for help.
     pub request_id: String,
 }
@@ -60,6 +64,14 @@ pub struct FieldError {
     pub detail: String,
 }
 
+/// An organization to sign in to.
+#[derive(Clone, Debug, PartialEq, Eq, Object, Serialize)]
+pub struct OrganizationChoice {
+    pub organization_id: Uuid,
+    pub name: String,
+    pub slug: String,
+}
+
 impl FieldError {
     pub fn new(field: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { field: field.into(), code: code.into(), detail: detail.into() }
@@ -73,12 +85,20 @@ pub struct Problem {
     pub code: &'static str,
     pub detail: Cow<'static, str>,
     pub errors: Vec<FieldError>,
+    pub organizations: Vec<OrganizationChoice>,
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), headers: Vec::new() }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            organizations: Vec::new(),
+            headers: Vec::new(),
+        }
     }
 
     /// 400: the request cannot be understood.
@@ -89,13 +109,23 @@ impl Problem {
     /// 401, with the challenge of RFC 6750.
     pub fn unauthorized(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let challenge = match code {
-            "credentials_missing" | "credentials_invalid" | "no_active_organization" => {
+            "credentials_missing" | "credentials_invalid" | "second_factor_required" | "second_factor_invalid" => {
                 r#"Bearer realm="appointd""#
             }
             _ => r#"Bearer realm="appointd", error="invalid_token""#,
         };
         Self::new(StatusCode::UNAUTHORIZED, code, detail)
             .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+    }
+
+    /// 403: known, and not allowed.
+    pub fn forbidden(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, detail)
+    }
+
+    /// 403: a program may not do what is about a person.
+    pub fn person_required() -> Self {
+        Self::forbidden("person_required", "This is for people who have signed in, not for API keys.")
     }
 
     /// 404: there is no such thing, or none that this caller may know of. One body for both.
@@ -149,6 +179,11 @@ impl Problem {
         self
     }
 
+    pub fn with_organizations(mut self, organizations: Vec<OrganizationChoice>) -> Self {
+        self.organizations = organizations;
+        self
+    }
+
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
@@ -164,6 +199,7 @@ impl Problem {
             detail: self.detail.clone().into_owned(),
             errors: (!self.errors.is_empty())
                 .then(|| self.errors.iter().take(MOST_ERRORS).cloned().collect()),
+            organizations: (!self.organizations.is_empty()).then(|| self.organizations.clone()),
             request_id: request_id.to_owned(),
         };
         let mut response = Response::builder()
@@ -194,12 +230,32 @@ impl From<db::Error> for Problem {
         match error {
             db::Error::NotAMember => Self::unauthorized(
                 "session_ended",
-                "The account is not an active member of the organization the token is for, or the organization is suspended.",
+                "The session or API key is over, the account is no active member of the organization it is for, or the organization is not active.",
             ),
-            db::Error::RoleTooLow => Self::new(
-                StatusCode::FORBIDDEN,
-                "role_too_low",
-                "The operation needs a higher role in the organization.",
+            db::Error::RoleTooLow => {
+                Self::forbidden("role_too_low", "The operation needs a higher role in the organization.")
+            }
+            db::Error::FeatureNotInPlan => Self::forbidden(
+                "feature_not_in_plan",
+                "The plan of the organization does not include this feature, or it was switched off.",
+            ),
+            db::Error::ScopeMissing => Self::forbidden(
+                "scope_missing",
+                "The API key lacks the scope of this operation: the description names it (x-required-scope).",
+            ),
+            // Like any other thing that is not there.
+            db::Error::WrongHost => Self::not_found(),
+            db::Error::Constraint(name) if name.starts_with("plan_limit_") => Self::forbidden(
+                "plan_limit",
+                match name.as_str() {
+                    "plan_limit_providers" => "The plan of the organization allows no more active providers.",
+                    "plan_limit_members" => "The plan of the organization allows no more members and invitations.",
+                    _ => "The plan of the organization allows no more of these.",
+                },
+            ),
+            db::Error::Crowded => Self::unavailable(
+                "organization_busy",
+                "The organization has as many requests under way as it may at once; try again.",
             ),
             db::Error::Unstorable => Self::bad_request(
                 "invalid_text",
@@ -291,7 +347,7 @@ pub trait Refusals: Send + Sync + 'static {
 }
 
 /// The refusals of every operation.
-const EVERYWHERE: &[u16] = &[500, 503];
+const EVERYWHERE: &[u16] = &[429, 500, 503];
 
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident = [$($status:literal),*];)*) => {
@@ -310,26 +366,30 @@ macro_rules! refusals {
 refusals! {
     /// Open to everybody, nothing to get wrong.
     Open = [400];
-    /// Reading something of the caller's own organization that is always there.
-    ReadingOwn = [400, 401, 403];
+    /// Open to everybody, and may not be there.
+    OpenReading = [400, 404];
+    /// Open to everybody, with a body that may be wrong.
+    OpenWriting = [400, 408, 413, 415, 422];
+    /// Reading something of the caller's own organization that is always there, but for a host that leads elsewhere.
+    ReadingOwn = [400, 401, 403, 404];
     /// Reading one thing by its id.
     Reading = [400, 401, 403, 404];
     /// Reading a list.
-    Listing = [400, 401, 403, 422];
+    Listing = [400, 401, 403, 404, 422];
     /// Creating something.
-    Creating = [400, 401, 403, 408, 409, 413, 415, 422];
+    Creating = [400, 401, 403, 404, 408, 409, 413, 415, 422];
     /// Changing, replacing or moving on one thing by its id, with a body.
     Changing = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Changing something of the caller's own organization that is always there, with a body.
-    ChangingOwn = [400, 401, 403, 408, 409, 413, 415, 422];
+    /// Changing something of the caller's own that is always there, with a body.
+    ChangingOwn = [400, 401, 403, 404, 408, 409, 413, 415, 422];
     /// Reading what follows from one thing and some parameters.
     Computing = [400, 401, 403, 404, 422];
-    /// Deleting one thing by its id.
+    /// Deleting one thing by its id, or moving it on without a body.
     Deleting = [400, 401, 403, 404, 409];
     /// Registering.
-    Registering = [400, 408, 409, 413, 415, 422, 429];
+    Registering = [400, 401, 403, 404, 408, 409, 413, 415, 422];
     /// Signing in.
-    SigningIn = [400, 401, 408, 413, 415, 422, 429];
+    SigningIn = [400, 401, 403, 408, 409, 413, 415, 422];
 }
 
 /// The failure of an operation that can refuse with the statuses of `K`.
@@ -375,19 +435,21 @@ fn describe(status: u16) -> &'static str {
             "The request cannot be understood: malformed JSON, a parameter that is not of its type or not known."
         }
         401 => {
-            "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, `session_ended` where the membership or the organization is not active any more, or `no_active_organization`."
+            "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, or `session_ended` where session, API key, membership or organization is not active any more."
         }
-        403 => "The caller's role in the organization is too low: `role_too_low`.",
+        403 => {
+            "Not allowed: `role_too_low`, `feature_not_in_plan`, `plan_limit`, `scope_missing` (API keys), `person_required`, `organization_required`, or `csrf_token_invalid` (cookies)."
+        }
         404 => "There is no such resource, or none the caller may know of: `not_found`.",
         408 => "The body did not arrive in time: `body_timeout`.",
         409 => "Cannot be done in the present state; `code` says why.",
         413 => "The body is larger than 256 KiB: `body_too_large`.",
         415 => "The body is of another media type than the description says: `unsupported_media_type`.",
         422 => "Understood, but wrong in the fields listed in `errors`.",
-        429 => "Too many sign-ins at once: `too_many_requests`. Try again after `Retry-After` seconds.",
+        429 => "Too many requests, or too many attempts to sign in: `rate_limited`, `too_many_attempts`, `too_many_requests`. Try again after `Retry-After` seconds.",
         500 => "A mistake of ours: `internal`.",
         503 => {
-            "Not at the moment. `database_unavailable`, `busy`, `try_again`: nothing was done; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: look what was done before you try again."
+            "Not at the moment. `database_unavailable`, `busy`, `organization_busy`, `try_again`: nothing was done; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: look what was done before you try again."
         }
         _ => "",
     }

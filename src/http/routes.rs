@@ -28,6 +28,7 @@ enum Segment {
 #[derive(Debug)]
 struct Operation {
     query: Vec<QueryParameter>,
+    scope: Option<String>,
 }
 
 /// A parameter of the query.
@@ -95,6 +96,12 @@ impl Route {
         self.operations.get(method).map(|operation| operation.query.as_slice())
     }
 
+    /// What an API key has to be good for.
+    pub fn scope(&self, method: &Method) -> Option<&str> {
+        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+        self.operations.get(method)?.scope.as_deref()
+    }
+
     /// The values a query parameter of any operation of this route may have, where they are few.
     pub fn values_of(&self, name: &str) -> &[String] {
         self.operations
@@ -138,7 +145,8 @@ impl Operation {
                 values: values(&parameter["schema"], description),
             })
             .collect();
-        Self { query }
+        let scope = operation["x-required-scope"].as_str().map(ToOwned::to_owned);
+        Self { query, scope }
     }
 }
 

@@ -404,3 +404,114 @@ schema_type!([const MIN: i32, const MAX: i32] Number<MIN, MAX>, "number", MetaSc
     maximum: Some(f64::from(MAX)),
     ..MetaSchema::new_with_format("integer", "int32")
 });
+
+/// A type that is text on the wire, checked by one function.
+macro_rules! checked_text {
+    ($(#[$doc:meta])* $name:ident, $format:literal, $longest:literal, $example:literal, $rule:literal, $read:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            pub fn parse(text: &str) -> Result<Self, String> {
+                let read: fn(&str) -> Option<String> = $read;
+                read(text.trim()).map(Self).ok_or_else(|| refusal("invalid_value", $rule))
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        from_string!($name);
+        schema_type!($name, $format, MetaSchema {
+            max_length: Some($longest),
+            example: Some(json!($example)),
+            ..MetaSchema::new_with_format("string", $format)
+        });
+    };
+}
+
+checked_text!(
+    /// A URL whose scheme is https.
+    HttpsUrl,
+    "uri",
+    2000,
+    "https://cdn.example.com/logo.svg",
+    "an https URL of at most 2,000 characters",
+    |text| {
+        let rest = text.strip_prefix("https://")?;
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let fits = text.len() <= 2000
+            && text.is_ascii()
+            && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"\\^`{|}".contains(c))
+            && !host.contains('@')
+            && super::client::canonical(host).is_some();
+        fits.then(|| text.to_owned())
+    }
+);
+
+checked_text!(
+    /// A colour, sRGB: `#rrggbb`.
+    Color,
+    "color",
+    7,
+    "#1f6feb",
+    "a colour as # and six hexadecimal digits, such as #1f6feb",
+    |text| {
+        let digits = text.strip_prefix('#')?;
+        (digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| text.to_lowercase())
+    }
+);
+
+checked_text!(
+    /// A language as BCP 47 has it: language, optionally script and region.
+    LanguageTag,
+    "language-tag",
+    11,
+    "de-CH",
+    "a language tag (BCP 47) such as en, de-CH or zh-Hant-TW",
+    |text| {
+        let mut parts = text.split('-');
+        let letters = |part: &str| part.bytes().all(|b| b.is_ascii_alphabetic());
+        let language = parts.next().filter(|part| (2..=3).contains(&part.len()) && letters(part))?;
+        let mut tag = language.to_lowercase();
+        let mut part = parts.next();
+        if let Some(script) = part.filter(|part| part.len() == 4 && letters(part)) {
+            let (first, rest) = script.split_at(1);
+            tag = format!("{tag}-{}{}", first.to_uppercase(), rest.to_lowercase());
+            part = parts.next();
+        }
+        if let Some(region) = part {
+            let is_region = (region.len() == 2 && letters(region))
+                || (region.len() == 3 && region.bytes().all(|b| b.is_ascii_digit()));
+            tag = is_region.then(|| format!("{tag}-{}", region.to_uppercase()))?;
+        }
+        parts.next().is_none().then_some(tag)
+    }
+);
+
+checked_text!(
+    /// A domain name with at least one dot. International ones are kept in their ASCII form (IDNA).
+    DomainName,
+    "hostname",
+    253,
+    "appointments.example.com",
+    "a domain name with a dot, without port or path, such as appointments.example.com",
+    |text| {
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        let name = super::client::canonical(text).filter(|_| !text.contains([':', '/', '@']))?;
+        let number = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+        (name.contains('.') && !number && name.split('.').all(label)).then_some(name)
+    }
+);

@@ -1,78 +1,202 @@
-//! Access tokens: JSON Web Tokens (RFC 7519), signed with HMAC-SHA-256 and nothing else.
+//! Tokens that say who asks: JSON Web Tokens (RFC 7519) signed with Ed25519 (RFC 8037) and nothing else.
+//!
+//! Verifying a signature takes some fifty microseconds, so what was verified is remembered until it expires. That the
+//! session behind a token still stands is asked of the database on every request and never remembered.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{
-    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, errors::ErrorKind,
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+    errors::ErrorKind,
+    jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash},
 };
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::problem::Problem;
 
-/// How long a token is good for. Whether its bearer is still a member is asked on every request.
-pub const LIFETIME: Duration = Duration::from_secs(3600);
+/// How long an access token is good for.
+pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// How long a browser's session lasts, used or not.
+pub const COOKIE_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 const ISSUER: &str = "appointd";
 const AUDIENCE: &str = "appointd-api";
 /// How far the clocks of two servers may differ, in seconds.
 const LEEWAY: u64 = 5;
 /// No token of ours is as long; a longer one is not looked at.
 const LONGEST: usize = 2048;
+/// How many verified tokens are remembered.
+const REMEMBERED: usize = 10_000;
+
+/// The private half of an Ed25519 key: 32 random bytes.
+#[derive(Clone)]
+pub struct SigningKey([u8; 32]);
+
+impl SigningKey {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// As settings have it: 32 bytes in base64. None where it is not that, or was typed rather than drawn.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes: [u8; 32] = STANDARD.decode(text.trim()).ok()?.try_into().ok()?;
+        let mut different = bytes.to_vec();
+        different.sort_unstable();
+        different.dedup();
+        (different.len() >= FEWEST_BYTES).then_some(Self(bytes))
+    }
+
+    /// PKCS #8 (RFC 8410 section 7), which is how the library takes it.
+    fn pkcs8(&self) -> Vec<u8> {
+        const PREFIX: [u8; 16] =
+            [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+        [&PREFIX[..], &self.0].concat()
+    }
+}
+
+/// Of 32 random bytes, fewer different ones than this are not to be expected in the life of the universe.
+const FEWEST_BYTES: usize = 16;
 
 /// What a token says.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Claims {
     /// The account.
     pub sub: Uuid,
-    /// The one organization the token is for.
-    pub tenant_id: Uuid,
+    /// Its session.
+    pub sid: Uuid,
+    /// The one organization the token is for; none where the account belongs to none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<Uuid>,
+    /// How many requests a minute the organization may send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpm: Option<u32>,
+    /// Of a cookie: what a form of ours has to send along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csrf: Option<String>,
+    pub r#type: Kind,
     iss: String,
     aud: String,
     iat: i64,
     nbf: i64,
     exp: i64,
-    r#type: String,
 }
 
-/// Issues and verifies tokens with one key.
+/// What a token is for. One kind is never taken for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Sent in the header `Authorization`.
+    Access,
+    /// Kept by a browser.
+    Cookie,
+}
+
+/// Who a token is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject {
+    pub account: Uuid,
+    pub session: Uuid,
+    pub organization: Option<Uuid>,
+    pub requests_per_minute: Option<u32>,
+}
+
+struct Key {
+    decoding: DecodingKey,
+    jwk: Jwk,
+}
+
+/// Issues tokens with the first of some keys and verifies those of all of them, so that keys can be changed without
+/// anybody noticing: add the next at the end, restart every server; move it to the front, restart; drop the old one
+/// when the last token made with it has expired.
 pub struct Tokens {
     encoding: EncodingKey,
-    decoding: DecodingKey,
     header: Header,
+    keys: HashMap<String, Key>,
+    /// In the order of the settings.
+    key_ids: Vec<String>,
     validation: Validation,
+    verified: Cache<[u8; 32], Claims>,
 }
 
 impl Tokens {
-    pub fn new(secret: &[u8]) -> Self {
-        let mut header = Header::new(Algorithm::HS256);
-        // Tells keys apart, and tells no more about this one than any signature made with it.
-        header.kid = Some(Uuid::new_v5(&Uuid::NAMESPACE_OID, secret).simple().to_string());
-        let mut validation = Validation::new(Algorithm::HS256);
+    /// None where there is no key.
+    pub fn new(signing_keys: &[SigningKey]) -> Option<Self> {
+        let mut keys = HashMap::new();
+        let mut key_ids = Vec::new();
+        for signing_key in signing_keys {
+            let encoding = EncodingKey::from_ed_der(&signing_key.pkcs8());
+            let mut jwk = Jwk::from_encoding_key(&encoding, Algorithm::EdDSA).ok()?;
+            let id = jwk.thumbprint(ThumbprintHash::SHA256).ok()?;
+            jwk.common.key_id = Some(id.clone());
+            jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+            jwk.common.key_algorithm = Some(KeyAlgorithm::EdDSA);
+            let decoding = DecodingKey::from_jwk(&jwk).ok()?;
+            keys.insert(id.clone(), Key { decoding, jwk });
+            key_ids.push(id);
+        }
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(key_ids.first()?.clone());
+        let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_required_spec_claims(&["sub", "iss", "aud", "nbf", "exp"]);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         validation.validate_nbf = true;
         validation.leeway = LEEWAY;
-        Self {
-            encoding: EncodingKey::from_secret(secret),
-            decoding: DecodingKey::from_secret(secret),
+        Some(Self {
+            encoding: EncodingKey::from_ed_der(&signing_keys.first()?.pkcs8()),
             header,
+            keys,
+            key_ids,
             validation,
-        }
+            verified: Cache::new(REMEMBERED),
+        })
     }
 
-    pub fn issue(&self, account: Uuid, tenant: Uuid, now: DateTime<Utc>) -> Result<String, Problem> {
+    /// The public keys (RFC 7517): who holds a token can verify it with these.
+    pub fn key_set(&self) -> JwkSet {
+        JwkSet { keys: self.key_ids.iter().map(|id| self.keys[id].jwk.clone()).collect() }
+    }
+
+    /// An access token.
+    pub fn issue(&self, subject: &Subject, now: DateTime<Utc>) -> Result<String, Problem> {
+        self.sign(subject, Kind::Access, None, LIFETIME, now)
+    }
+
+    /// What a browser keeps in a cookie.
+    pub fn issue_cookie(
+        &self,
+        subject: &Subject,
+        csrf: String,
+        now: DateTime<Utc>,
+    ) -> Result<String, Problem> {
+        self.sign(subject, Kind::Cookie, Some(csrf), COOKIE_LIFETIME, now)
+    }
+
+    fn sign(
+        &self,
+        subject: &Subject,
+        kind: Kind,
+        csrf: Option<String>,
+        lifetime: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<String, Problem> {
         let now = now.timestamp();
         let claims = Claims {
-            sub: account,
-            tenant_id: tenant,
+            sub: subject.account,
+            sid: subject.session,
+            tenant_id: subject.organization,
+            rpm: subject.requests_per_minute,
+            csrf,
+            r#type: kind,
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
             iat: now,
             nbf: now,
-            exp: now + LIFETIME.as_secs() as i64,
-            r#type: "access".to_owned(),
+            exp: now + lifetime.as_secs().cast_signed(),
         };
         encode(&self.header, &claims, &self.encoding).map_err(|error| {
             tracing::error!(%error, "a token could not be signed");
@@ -80,21 +204,43 @@ impl Tokens {
         })
     }
 
-    pub fn verify(&self, token: &str) -> Result<Claims, Problem> {
+    /// What a token of this kind says, where it is one of ours and has not expired.
+    pub fn verify(&self, token: &str, kind: Kind) -> Result<Claims, Problem> {
         let invalid = || {
             Problem::unauthorized("token_invalid", "The access token is not valid. Sign in for a new one.")
+        };
+        let expired = || {
+            Problem::unauthorized(
+                "token_expired",
+                "The access token has expired. Get a new one with the refresh token, or sign in.",
+            )
         };
         if token.len() > LONGEST {
             return Err(invalid());
         }
-        match decode::<Claims>(token, &self.decoding, &self.validation) {
-            Ok(token) if token.header.kid == self.header.kid && token.claims.r#type == "access" => {
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        if let Some(claims) = self.verified.get(&digest) {
+            return if claims.exp + LEEWAY.cast_signed() < Utc::now().timestamp() {
+                self.verified.remove(&digest);
+                Err(expired())
+            } else if claims.r#type == kind {
+                Ok(claims)
+            } else {
+                Err(invalid())
+            };
+        }
+        // Which key is said in front; that it is one of ours, and the algorithm, is checked before anything is computed.
+        let key = decode_header(token)
+            .ok()
+            .filter(|header| header.alg == Algorithm::EdDSA)
+            .and_then(|header| self.keys.get(&header.kid?))
+            .ok_or_else(invalid)?;
+        match decode::<Claims>(token, &key.decoding, &self.validation) {
+            Ok(token) if token.claims.r#type == kind => {
+                self.verified.insert(digest, token.claims.clone());
                 Ok(token.claims)
             }
-            Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Err(Problem::unauthorized(
-                "token_expired",
-                "The access token has expired. Sign in for a new one.",
-            )),
+            Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Err(expired()),
             _ => Err(invalid()),
         }
     }

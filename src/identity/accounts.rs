@@ -1,23 +1,30 @@
-//! Registering, signing in, and who am I.
+//! Registering, and who am I.
 
 use std::sync::Arc;
 
-use chrono::Utc;
-use poem_openapi::{ApiRequest, Enum, Object, OpenApi, types::Example};
+use poem_openapi::{
+    Object, OpenApi,
+    types::{Example, MaybeUndefined},
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::passwords::Passwords;
+use super::{
+    passwords::Passwords,
+    recovery,
+    sessions::{Door, SessionTokens},
+};
 use crate::{
     db::{self, Db},
     http::{
         Tag,
-        caller::{Member, Viewer},
-        json::{Created, Form, Json},
-        problem::{OnConstraint as _, Problem, ReadingOwn, Refused, Registering, SigningIn},
-        text::{EmailAddress, Password, Slug, Text},
-        token::{LIFETIME, Tokens},
+        caller::SignedIn,
+        client::Client,
+        json::{Created, Json},
+        problem::{ChangingOwn, OnConstraint as _, Problem, ReadingOwn, Refused, Registering},
+        text::{EmailAddress, Password, Slug, Text, TimeZone},
     },
+    messaging::mail::Mailer,
     sql,
 };
 
@@ -38,6 +45,10 @@ pub struct Registration {
     pub organization_name: Text<1, 200>,
     /// The name of the organization in addresses. Unique in the whole system.
     pub organization_slug: Slug,
+    /// The IANA time zone in which times are shown where nobody asks for another; UTC where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub time_zone: Option<TimeZone>,
 }
 
 impl Example for Registration {
@@ -48,74 +59,10 @@ impl Example for Registration {
             "full_name": "Ada Lovelace",
             "organization_name": "Lovelace Consulting",
             "organization_slug": "lovelace",
+            "time_zone": "Europe/London",
         }))
         .expect("the example follows the rules it is an example of")
     }
-}
-
-/// Who signs in.
-#[derive(Debug, Deserialize, Object, Serialize)]
-#[serde(deny_unknown_fields)]
-#[oai(example)]
-pub struct Credentials {
-    /// The e-mail address of the account.
-    pub email: Text<1, 254>,
-    /// Its password.
-    pub password: Password,
-}
-
-impl Example for Credentials {
-    fn example() -> Self {
-        let Registration { email, password, .. } = Registration::example();
-        Self { email: Text::parse(&email).expect("an address is text of that length"), password }
-    }
-}
-
-/// Who signs in, as the OAuth 2.0 password grant has it (RFC 6749 section 4.3.2).
-#[derive(Debug, Deserialize, Object, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct PasswordGrant {
-    /// The e-mail address of the account.
-    pub username: Text<1, 254>,
-    /// Its password.
-    pub password: Password,
-    #[serde(default)]
-    pub grant_type: Option<GrantType>,
-    /// Not used.
-    #[serde(default)]
-    pub scope: Option<String>,
-    /// Not used.
-    #[serde(default)]
-    pub client_id: Option<String>,
-    /// Not used.
-    #[serde(default)]
-    pub client_secret: Option<String>,
-}
-
-/// The one grant there is.
-#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
-pub enum GrantType {
-    Password,
-}
-
-/// The two forms of signing in.
-#[derive(ApiRequest)]
-pub enum SignIn {
-    Json(Json<Credentials>),
-    Form(Form<PasswordGrant>),
-}
-
-/// An access token (RFC 6749 section 5.1).
-#[derive(Debug, Object, Serialize)]
-pub struct AccessToken {
-    /// Send it as `Authorization: Bearer …`.
-    pub access_token: String,
-    /// Always `bearer`.
-    pub token_type: String,
-    /// Seconds until it expires.
-    pub expires_in: u64,
 }
 
 /// The account behind a token, and what it is in the organization the token is for.
@@ -126,33 +73,61 @@ pub struct Me {
     pub id: Uuid,
     /// Its e-mail address.
     pub email: String,
+    /// Whether the person has shown to receive mail there.
+    pub email_verified: bool,
     /// How the person is called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub full_name: Option<String>,
-    /// owner, admin, manager, staff or viewer.
-    pub role: String,
-    /// The organization.
-    pub organization_id: Uuid,
+    /// owner, admin, manager, staff, viewer or customer; absent where the token is for no organization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The organization; absent where the token is for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<Uuid>,
+    /// Whether signing in needs a code of an authenticator.
+    pub second_factor: bool,
+}
+
+/// What is to change about the account. What is left out stays; null takes the name away.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct MeChanges {
+    /// How you are called.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub full_name: MaybeUndefined<Text<1, 200>>,
+}
+
+impl Example for MeChanges {
+    fn example() -> Self {
+        Self { full_name: Text::parse("Ada King").map_or(MaybeUndefined::Undefined, MaybeUndefined::Value) }
+    }
 }
 
 pub struct AccountsApi {
     pub db: Db,
     pub passwords: Arc<Passwords>,
-    pub tokens: Arc<Tokens>,
+    pub door: Door,
+    pub mailer: Mailer,
 }
 
 #[OpenApi(prefix_path = "/api/v1/auth", tag = "Tag::Identity")]
 impl AccountsApi {
     /// Register an account and its organization
     ///
-    /// Creates both, and makes the account the owner of the organization: all of it or nothing. 409 `email_taken` or
-    /// `slug_taken` where somebody has that e-mail address or slug.
+    /// Creates both, and makes the account the owner of the organization: all of it or nothing. The plan is the smallest.
+    /// 409 `email_taken` or `slug_taken` where somebody has that e-mail address or slug. A mail asks to verify the address.
     #[oai(path = "/register", method = "post", operation_id = "register_account")]
-    async fn register(&self, body: Json<Registration>) -> Result<Created<AccessToken>, Refused<Registering>> {
+    async fn register(
+        &self,
+        client: Client,
+        body: Json<Registration>,
+    ) -> Result<Created<SessionTokens>, Refused<Registering>> {
         let registration = body.0;
         let names =
             [&*registration.email, &*registration.organization_name, &*registration.organization_slug];
-        let hash = self.passwords.hash_new(&registration.password, &names).await?;
+        let hash = self.passwords.hash_new("password", &registration.password, &names).await?;
         let (account, organization) = register(&self.db, &registration, &hash)
             .await
             .on_constraint("accounts_email_key", || {
@@ -164,62 +139,51 @@ impl AccountsApi {
             .on_constraint("organizations_slug_key", || {
                 Problem::conflict("slug_taken", "Another organization has this slug. Choose another.")
             })?;
-        Ok(Created {
-            location: "/api/v1/auth/me".to_owned(),
-            body: self.access_token(account, organization)?,
-        })
-    }
-
-    /// Log in
-    ///
-    /// With JSON, or with the form of the OAuth 2.0 password grant. The answer to an unknown e-mail address and to a
-    /// wrong password is the same, and takes the same time: 401 `credentials_invalid`. 401 `no_active_organization` where
-    /// there is nothing to sign in to.
-    #[oai(path = "/login", method = "post", operation_id = "log_in")]
-    async fn log_in(&self, body: SignIn) -> Result<Json<AccessToken>, Refused<SigningIn>> {
-        let (email, password) = match body {
-            SignIn::Json(Json(body)) => (body.email, body.password),
-            SignIn::Form(Form(body)) => (body.username, body.password),
-        };
-        let row = self.db.gate(sql!("identity/accounts_sign_in.sql"), &[&email.to_lowercase()]).await?;
-        let (account, hash, organization): (Option<Uuid>, Option<String>, Option<Uuid>) =
-            (row.get(0), row.get(1), row.get(2));
-        let matches = self.passwords.verify(&password, hash).await?;
-        match (matches, account, organization) {
-            (true, Some(account), Some(organization)) => Ok(Json(self.access_token(account, organization)?)),
-            (true, Some(_), None) => Err(Problem::unauthorized(
-                "no_active_organization",
-                "The account is a member of no active organization.",
-            ))?,
-            _ => Err(Problem::unauthorized(
-                "credentials_invalid",
-                "The e-mail address or the password is wrong.",
-            ))?,
-        }
+        let (tokens, person) = self.door.start(&client, account, Some(organization)).await?;
+        recovery::ask_to_verify(&self.db, &self.mailer, &person, &registration.email).await?;
+        Ok(Created { location: "/api/v1/auth/me".to_owned(), body: tokens })
     }
 
     /// Who am I?
     ///
     /// The account behind the token, and its role in the organization the token is for.
     #[oai(path = "/me", method = "get", operation_id = "get_me")]
-    async fn get_me(&self, caller: Member<Viewer>) -> Result<Json<Me>, Refused<ReadingOwn>> {
-        let row = self.db.one(&caller, sql!("identity/accounts_get_me.sql"), &[&caller.account]).await?;
-        Ok(Json(Me {
-            id: row.get(0),
-            email: row.get(1),
-            full_name: row.get(2),
-            role: row.get(3),
-            organization_id: row.get(4),
-        }))
+    async fn get_me(&self, caller: SignedIn) -> Result<Json<Me>, Refused<ReadingOwn>> {
+        Ok(Json(self.me(&caller).await?))
+    }
+
+    /// Change my account
+    #[oai(path = "/me", method = "patch", operation_id = "update_me")]
+    async fn update_me(
+        &self,
+        caller: SignedIn,
+        body: Json<MeChanges>,
+    ) -> Result<Json<Me>, Refused<ChangingOwn>> {
+        let name = body.0.full_name;
+        self.db
+            .one(
+                &caller,
+                sql!("identity/accounts_update_me.sql"),
+                &[&!name.is_undefined(), &name.value().map(|name| &**name)],
+            )
+            .await?;
+        Ok(Json(self.me(&caller).await?))
     }
 }
 
 impl AccountsApi {
-    fn access_token(&self, account: Uuid, organization: Uuid) -> Result<AccessToken, Problem> {
-        Ok(AccessToken {
-            access_token: self.tokens.issue(account, organization, Utc::now())?,
-            token_type: "bearer".to_owned(),
-            expires_in: LIFETIME.as_secs(),
+    async fn me(&self, caller: &SignedIn) -> Result<Me, db::Error> {
+        let organization = caller.claims.tenant_id;
+        let row =
+            self.db.one(caller, sql!("identity/accounts_get_me.sql"), &[&organization]).await?;
+        Ok(Me {
+            id: row.get(0),
+            email: row.get(1),
+            email_verified: row.get(2),
+            full_name: row.get(3),
+            role: row.get(4),
+            organization_id: organization,
+            second_factor: row.get(5),
         })
     }
 }
@@ -241,6 +205,7 @@ pub async fn register(
             &organization,
             &&*registration.organization_name,
             &&*registration.organization_slug,
+            &registration.time_zone.map_or("UTC", TimeZone::name),
         ],
     )
     .await?;

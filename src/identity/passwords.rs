@@ -3,7 +3,7 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use argon2::{
-    Argon2,
+    Argon2, Params,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
 use poem::http::{HeaderValue, StatusCode, header};
@@ -46,11 +46,16 @@ impl Passwords {
         }
     }
 
-    /// The hash of a new password of somebody with these names, or what is wrong with it.
-    pub async fn hash_new(&self, password: &Password, names: &[&str]) -> Result<String, Problem> {
+    /// The hash of a new password of somebody with these names, or what is wrong with the field it came in.
+    pub async fn hash_new(
+        &self,
+        field: &'static str,
+        password: &Password,
+        names: &[&str],
+    ) -> Result<String, Problem> {
         let (policy, password) = (self.policy, password.clone());
         let names: Vec<String> = names.iter().map(|name| start_of(name)).collect();
-        self.work(move || match refusal(policy, password.reveal(), &names) {
+        self.work(move || match refusal(field, policy, password.reveal(), &names) {
             Some(error) => Err(Problem::invalid(vec![error])),
             None => hash(password.reveal()).ok_or_else(|| {
                 tracing::error!("a password could not be hashed");
@@ -61,18 +66,12 @@ impl Passwords {
     }
 
     /// Whether the password is the one that was hashed. Takes as long where there is no hash.
-    pub async fn verify(&self, password: &Password, hash: Option<String>) -> Result<bool, Problem> {
+    pub async fn verify(&self, password: &Password, hash: Option<String>) -> Result<Option<Verified>, Problem> {
         let password = password.clone();
         let exists = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.clone());
-        let matches = self
-            .work(move || {
-                PasswordHash::new(&hash).is_ok_and(|hash| {
-                    Argon2::default().verify_password(password.reveal().as_bytes(), &hash).is_ok()
-                })
-            })
-            .await?;
-        Ok(matches && exists)
+        let verified = self.work(move || verify(password.reveal(), &hash)).await?;
+        Ok(verified.filter(|_| exists))
     }
 
     async fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
@@ -103,8 +102,8 @@ impl Passwords {
 }
 
 /// What is wrong with a new password; none where it will do.
-fn refusal(policy: Policy, password: &str, names: &[String]) -> Option<FieldError> {
-    let refuse = |code: &str, detail: String| Some(FieldError::new("password", code, detail));
+fn refusal(field: &str, policy: Policy, password: &str, names: &[String]) -> Option<FieldError> {
+    let refuse = |code: &str, detail: String| Some(FieldError::new(field, code, detail));
     if password.chars().count() < SHORTEST {
         return refuse("too_short", format!("at least {SHORTEST} characters"));
     }
@@ -131,6 +130,30 @@ fn refusal(policy: Policy, password: &str, names: &[String]) -> Option<FieldErro
 /// this much is hard to guess, so is the whole.
 fn start_of(text: &str) -> String {
     text.chars().take(32).collect()
+}
+
+/// A password that was right.
+#[derive(Debug)]
+pub struct Verified {
+    /// Its hash as it is made today, where the one there is was made otherwise: with other parameters, or by bcrypt, which
+    /// imported accounts bring.
+    pub rehashed: Option<String>,
+}
+
+fn verify(password: &str, stored: &str) -> Option<Verified> {
+    if stored.starts_with("$2") {
+        let matches = bcrypt::verify(password, stored).unwrap_or(false);
+        return matches.then(|| Verified { rehashed: hash(password) });
+    }
+    let parsed = PasswordHash::new(stored).ok()?;
+    Argon2::default().verify_password(password.as_bytes(), &parsed).ok()?;
+    let today = Argon2::default();
+    let current = parsed.algorithm.as_str() == "argon2id"
+        && Params::try_from(&parsed).is_ok_and(|params| {
+            (params.m_cost(), params.t_cost(), params.p_cost())
+                == (today.params().m_cost(), today.params().t_cost(), today.params().p_cost())
+        });
+    Some(Verified { rehashed: if current { None } else { hash(password) } })
 }
 
 /// The hash of a password, with a salt of its own.

@@ -433,7 +433,7 @@ pub async fn cancel(
         .optional(
             context,
             sql!("scheduling/appointments_cancel.sql"),
-            &[&appointment, &reason, &context.account, &now],
+            &[&appointment, &reason, &context.actor(), &now],
         )
         .await?;
     Ok(row.map(Appointment::from))

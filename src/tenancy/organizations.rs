@@ -1,33 +1,53 @@
-//! The organization a token is for.
+//! Organizations, from their founding to their end.
 
-use chrono::{DateTime, Utc};
-use poem_openapi::{Object, OpenApi, types::Example};
+use chrono::{DateTime, TimeDelta, Utc};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Path, Query},
+    types::{Example, MaybeUndefined},
+};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::subscriptions::{self, Features, Wishes};
 use crate::{
     db::{self, Db, Tx},
     http::{
         Tag,
-        caller::{Admin, Member, Viewer},
-        json::{Json, present},
-        problem::{ChangingOwn, OnConstraint as _, Problem, ReadingOwn, Refused},
+        caller::{Admin, Member, Owner, SignedIn, Viewer},
+        client::{Client, Host},
+        json::{Created, Json, NoContent, present},
+        problem::{
+            ChangingOwn, Creating, Deleting, Failure, OnConstraint as _, OpenReading, Problem, ReadingOwn,
+            Refused,
+        },
         text::{Slug, Text, TimeZone},
     },
     sql,
 };
 
+/// How long a deleted organization can be restored.
+const GRACE: TimeDelta = TimeDelta::days(30);
+
 /// A business that gives appointments.
 #[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Organization {
     pub id: Uuid,
     /// Its name, shown to people.
     pub name: String,
     /// Its name in addresses. Unique in the whole system.
     pub slug: String,
+    /// The label in front of the base domain of the server; absent where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subdomain: Option<String>,
     /// The IANA time zone in which times are shown where nobody asks for another.
     pub time_zone: String,
+    /// Its plan: see `GET /api/v1/plans`.
+    pub plan_type: String,
+    /// What it may use: what its plan includes and it has not switched off.
+    pub features: Features,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -38,15 +58,59 @@ impl From<Row> for Organization {
             id: row.get(0),
             name: row.get(1),
             slug: row.get(2),
-            time_zone: row.get(3),
-            created_at: row.get(4),
-            updated_at: row.get(5),
+            subdomain: row.get(3),
+            time_zone: row.get(4),
+            plan_type: row.get(5),
+            features: Features::of(row.get(6)),
+            created_at: row.get(7),
+            updated_at: row.get(8),
         }
     }
 }
 
-/// What is to change about an organization. What is left out stays.
-#[derive(Debug, Default, Deserialize, Object, Serialize)]
+/// An organization to create.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewOrganization {
+    /// Its name, shown to people.
+    pub name: Text<1, 200>,
+    /// Its name in addresses. Unique in the whole system.
+    pub slug: Slug,
+    /// A label in front of the base domain of the server. Some names are reserved.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub subdomain: Option<Slug>,
+    /// The IANA time zone in which times are shown where nobody asks for another; UTC where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub time_zone: Option<TimeZone>,
+    /// One of `GET /api/v1/plans`; the smallest where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub plan_type: Option<Text<1, 50>>,
+    /// What it is to use. What is left out is as the plan has it; what the plan lacks cannot be asked for.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub features: Option<Wishes>,
+}
+
+impl Example for NewOrganization {
+    fn example() -> Self {
+        serde_json::from_value(serde_json::json!({
+            "name": "Acme Dental",
+            "slug": "acme-dental",
+            "subdomain": "acme-dental",
+            "time_zone": "Europe/London",
+            "plan_type": "pro",
+            "features": { "appointments": true, "queues": false, "analytics": true },
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+/// What is to change about an organization. What is left out stays; null takes the subdomain away.
+#[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct OrganizationChanges {
@@ -56,6 +120,10 @@ pub struct OrganizationChanges {
     /// Its name in addresses. Unique in the whole system.
     #[serde(default, deserialize_with = "present")]
     pub slug: Option<Slug>,
+    /// A label in front of the base domain of the server. Some names are reserved.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub subdomain: MaybeUndefined<Slug>,
     /// The IANA time zone in which times are shown where nobody asks for another.
     #[serde(default, deserialize_with = "present")]
     pub time_zone: Option<TimeZone>,
@@ -66,19 +134,114 @@ impl Example for OrganizationChanges {
         Self {
             name: Text::parse("Lovelace & Daughters").ok(),
             slug: None,
+            subdomain: MaybeUndefined::Undefined,
             time_zone: TimeZone::parse("Europe/London").ok(),
         }
     }
 }
 
+/// An organization that has been deleted.
+#[derive(Debug, Object, Serialize)]
+pub struct DeletedOrganization {
+    pub id: Uuid,
+    /// Until when an owner can restore it: `POST /api/v1/organizations/{organization_id}/restore`.
+    pub purge_after: DateTime<Utc>,
+}
+
+/// What anybody may know of an organization.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct PublicOrganization {
+    pub id: Uuid,
+    /// The name its customers read.
+    pub name: String,
+    pub slug: String,
+    /// The IANA time zone it shows times in.
+    pub time_zone: String,
+    /// The language (BCP 47) it speaks to its customers.
+    pub language: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub favicon_url: Option<String>,
+    /// `#rrggbb`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary_color: Option<String>,
+    /// `#rrggbb`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secondary_color: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub style_sheet_url: Option<String>,
+}
+
 pub struct OrganizationsApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1/organizations", tag = "Tag::Tenancy")]
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
 impl OrganizationsApi {
+    /// Create an organization
+    ///
+    /// Its owner is the account that asks. The token stays with the organization it is for: `POST /api/v1/auth/switch`
+    /// leads to the new one. 409 `slug_taken`, `subdomain_taken`; `exclusive_membership` where an organization the account works
+    /// for keeps its members to itself. 422 on `plan_type` and `features` where there is no such plan or it lacks a feature.
+    #[oai(path = "/organizations", method = "post", operation_id = "create_organization")]
+    async fn create(
+        &self,
+        caller: SignedIn,
+        body: Json<NewOrganization>,
+    ) -> Result<Created<Organization>, Refused<Creating>> {
+        let new = body.0;
+        let plan_type = new.plan_type.as_deref().unwrap_or("basic").to_owned();
+        let mut tx = self.0.begin(&caller);
+        let included = subscriptions::features_of_plan(&mut tx, &plan_type).await?;
+        let disabled = new.features.unwrap_or_default().disabled(&included, "features.")?;
+        let id = Uuid::now_v7();
+        let time_zone = new.time_zone.map_or("UTC", TimeZone::name);
+        let outcome: String = taken(
+            tx.one(
+                sql!("tenancy/organizations_create.sql"),
+                &[
+                    &id,
+                    &&*new.name,
+                    &&*new.slug,
+                    &new.subdomain.as_deref(),
+                    &time_zone,
+                    &plan_type,
+                    &disabled,
+                ],
+            )
+            .await,
+        )?
+        .get(0);
+        if outcome != "created" {
+            Err(Problem::conflict(
+                "exclusive_membership",
+                "An organization the account works for keeps its members to itself (exclusive_members).",
+            ))?;
+        }
+        tx.commit().await?;
+        let now = Utc::now();
+        let features =
+            Features::of(included.into_iter().filter(|feature| !disabled.contains(feature)).collect());
+        Ok(Created {
+            location: format!("/api/v1/organizations/{id}"),
+            body: Organization {
+                id,
+                name: new.name.to_string(),
+                slug: new.slug.to_string(),
+                subdomain: new.subdomain.map(|subdomain| subdomain.to_string()),
+                time_zone: time_zone.to_owned(),
+                plan_type,
+                features,
+                created_at: now,
+                updated_at: now,
+            },
+        })
+    }
+
     /// Get the organization
     ///
     /// The one the token is for.
-    #[oai(path = "/me", method = "get", operation_id = "get_organization")]
+    #[oai(path = "/organizations/me", method = "get", operation_id = "get_organization")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Organization>, Refused<ReadingOwn>> {
         let row = self.0.one(&caller, sql!("tenancy/organizations_get.sql"), &[]).await?;
         Ok(Json(row.into()))
@@ -86,32 +249,116 @@ impl OrganizationsApi {
 
     /// Change the organization
     ///
-    /// The one the token is for. 409 `slug_taken` where another organization has the slug.
-    #[oai(path = "/me", method = "patch", operation_id = "update_organization")]
+    /// The one the token is for. 409 `slug_taken` or `subdomain_taken` where another organization has it.
+    #[oai(path = "/organizations/me", method = "patch", operation_id = "update_organization")]
     async fn update(
         &self,
         caller: Member<Admin>,
         body: Json<OrganizationChanges>,
     ) -> Result<Json<Organization>, Refused<ChangingOwn>> {
         let changes = body.0;
-        let row = self
-            .0
-            .one(
-                &caller,
-                sql!("tenancy/organizations_update.sql"),
-                &[&changes.name.as_deref(), &changes.slug.as_deref(), &changes.time_zone.map(TimeZone::name)],
-            )
-            .await
-            .on_constraint("organizations_slug_key", || {
-                Problem::conflict("slug_taken", "Another organization has this slug. Choose another.")
-            })?;
+        let row = taken(
+            self.0
+                .one(
+                    &caller,
+                    sql!("tenancy/organizations_update.sql"),
+                    &[
+                        &changes.name.as_deref(),
+                        &changes.slug.as_deref(),
+                        &changes.time_zone.map(TimeZone::name),
+                        &!changes.subdomain.is_undefined(),
+                        &changes.subdomain.value().map(|subdomain| &**subdomain),
+                    ],
+                )
+                .await,
+        )?;
         Ok(Json(row.into()))
     }
+
+    /// Delete the organization
+    ///
+    /// The one the token is for: from now on nobody gets in. For 30 days an owner can restore it; then everything it has is
+    /// deleted for good.
+    #[oai(path = "/organizations/me", method = "delete", operation_id = "delete_organization")]
+    async fn delete(
+        &self,
+        caller: Member<Owner>,
+    ) -> Result<Json<DeletedOrganization>, Refused<ReadingOwn>> {
+        let seconds = GRACE.num_seconds() as f64;
+        let row = self.0.one(&caller, sql!("tenancy/organizations_delete.sql"), &[&seconds]).await?;
+        Ok(Json(DeletedOrganization { id: caller.tenant(), purge_after: row.get(0) }))
+    }
+
+    /// Restore a deleted organization
+    ///
+    /// By an owner, with any token of theirs (sign in anew for one). 404 where there is no deleted organization of theirs
+    /// with this id.
+    #[oai(
+        path = "/organizations/:organization_id/restore",
+        method = "post",
+        operation_id = "restore_organization"
+    )]
+    async fn restore(
+        &self,
+        caller: SignedIn,
+        organization_id: Path<Uuid>,
+    ) -> Result<NoContent, Refused<Deleting>> {
+        let row =
+            self.0.one(&caller, sql!("tenancy/organizations_restore.sql"), &[&organization_id.0]).await?;
+        match row.get(0) {
+            true => Ok(NoContent),
+            false => Err(Problem::not_found())?,
+        }
+    }
+
+    /// Get what is public of an organization
+    ///
+    /// The one whose host was asked, by subdomain or own domain; on a host of ours the one with this `slug`.
+    #[oai(path = "/public/organization", method = "get", operation_id = "get_public_organization")]
+    async fn public(
+        &self,
+        client: Client,
+        /// The slug of the organization, where the host does not say which.
+        slug: Query<Option<Slug>>,
+    ) -> Result<Json<PublicOrganization>, Refused<OpenReading>> {
+        let host = match &client.host {
+            Host::Ours => None,
+            Host::Tenant(name) => Some(name.as_str()),
+        };
+        let slug = slug.0.as_deref();
+        let row = self.0.gate(sql!("tenancy/organizations_get_public.sql"), &[&host, &slug]).await?;
+        Ok(Json(PublicOrganization {
+            id: row.get::<_, Option<Uuid>>(0).ok_or_else(Problem::not_found)?,
+            name: row.get(1),
+            slug: row.get(2),
+            time_zone: row.get(3),
+            language: row.get(4),
+            logo_url: row.get(5),
+            favicon_url: row.get(6),
+            primary_color: row.get(7),
+            secondary_color: row.get(8),
+            style_sheet_url: row.get(9),
+        }))
+    }
+}
+
+/// Names that another organization has, or nobody may have.
+fn taken<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
+    result
+        .on_constraint("organizations_slug_key", || {
+            Problem::conflict("slug_taken", "Another organization has this slug. Choose another.")
+        })
+        .on_constraint("organizations_subdomain_key", || {
+            Problem::conflict("subdomain_taken", "Another organization has this subdomain. Choose another.")
+        })
+        .on_constraint("organizations_subdomain_reserved", || {
+            Problem::invalid_field("subdomain", "reserved", "This name is reserved. Choose another.")
+        })
 }
 
 /// The zone in which the organization of a transaction shows times.
 pub async fn time_zone(tx: &mut Tx) -> Result<TimeZone, db::Error> {
-    let organization: Organization = tx.one(sql!("tenancy/organizations_get.sql"), &[]).await?.into();
+    let row = tx.one(sql!("tenancy/organizations_get_time_zone.sql"), &[]).await?;
     // Only names that parsed are stored; should a later time zone database drop one, times show in UTC.
-    Ok(TimeZone::parse(&organization.time_zone).unwrap_or(TimeZone(chrono_tz::UTC)))
+    Ok(TimeZone::parse(row.get(0)).unwrap_or(TimeZone(chrono_tz::UTC)))
 }

@@ -23,6 +23,12 @@ fn id_of(furnished: &Furnished) -> impl Fn(&str) -> String + '_ {
         "provider_id" => furnished.provider.clone(),
         "contact_id" => furnished.contact.clone(),
         "appointment_id" => furnished.appointment.clone(),
+        "invitation_id" => furnished.invitation.clone(),
+        "api_key_id" => furnished.api_key.clone(),
+        "domain_id" => furnished.domain.clone(),
+        "session_id" => furnished.session.clone(),
+        "account_id" => furnished.member.clone(),
+        "organization_id" => furnished.organization.clone(),
         other => panic!("a new kind of id: teach this test where {other} comes from"),
     }
 }
@@ -31,6 +37,8 @@ fn id_of(furnished: &Furnished) -> impl Fn(&str) -> String + '_ {
 fn query(operation: &Operation) -> &'static str {
     match operation.id() {
         "list_slots" => "?from=2031-05-05&to=2031-05-06",
+        "allow_certificate" => "?domain=nobody.example.com",
+        "get_public_organization" => "?slug=nobody",
         _ => "",
     }
 }

@@ -281,27 +281,34 @@ fn serve_and_migrate_report_every_mistake_at_once_and_no_secret() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let said = run(&["serve"], &[]);
-    assert!(said.contains("APPOINTD_DATABASE_URL") && said.contains("APPOINTD_TOKEN_SECRET"), "{said}");
+    assert!(said.contains("APPOINTD_DATABASE_URL") && said.contains("APPOINTD_TOKEN_KEYS"), "{said}");
     let said = run(
         &["serve"],
         &[
             ("APPOINTD_DATABASE_URL", "postgresql://me:hunter2@host:port/db"),
-            ("APPOINTD_TOKEN_SECRET", "hunter2"),
+            ("APPOINTD_TOKEN_KEYS", "hunter2"),
             ("APPOINTD_LISTEN", "localhost"),
             ("APPOINTD_THREADS", "0"),
             ("APPOINTD_CONNECTIONS", "many"),
+            ("APPOINTD_BASE_DOMAIN", "a b"),
+            ("APPOINTD_TRUSTED_PROXIES", "proxy"),
+            ("APPOINTD_RATE_LIMITS", "everybody=1"),
+            ("APPOINTD_MAIL_URL", "pigeon://me:hunter2@host"),
+            ("APPOINTD_MAIL_FROM", "nobody"),
+            ("APPOINTD_PUBLIC_URL", "here"),
+            ("APPOINTD_DNS", "dns"),
             ("APPOINTD_LOG", "loud"),
             ("APPOINTD_LOG_FORMAT", "xml"),
         ],
     );
-    for name in ["DATABASE_URL", "TOKEN_SECRET", "LISTEN", "THREADS", "CONNECTIONS", "LOG ", "LOG_FORMAT"] {
+    for name in ["DATABASE_URL", "TOKEN_KEYS", "LISTEN", "THREADS", "CONNECTIONS", "LOG ", "LOG_FORMAT"] {
         assert!(said.contains(&format!("APPOINTD_{name}")), "{name}: {said}");
     }
     assert!(!said.contains("hunter2"), "{said}");
-    for weak in ["change-me-change-me-change-me-change-me", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
-        let environment = [("APPOINTD_DATABASE_URL", "postgresql:///x"), ("APPOINTD_TOKEN_SECRET", weak)];
+    for weak in ["change-me-change-me-change-me-change-me", "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE="] {
+        let environment = [("APPOINTD_DATABASE_URL", "postgresql:///x"), ("APPOINTD_TOKEN_KEYS", weak)];
         let said = run(&["serve"], &environment);
-        assert!(said.contains("not random") && !said.contains(weak), "{said}");
+        assert!(said.contains("32 random bytes") && !said.contains(weak), "{said}");
     }
     assert!(run(&["migrate"], &[]).contains("APPOINTD_OWNER_DATABASE_URL"));
     let nowhere = [("APPOINTD_OWNER_DATABASE_URL", "postgresql://me:hunter2@127.0.0.1:1/db")];

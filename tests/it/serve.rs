@@ -29,7 +29,7 @@ impl Serve {
         let mut child = Command::new(env!("CARGO_BIN_EXE_appointd"))
             .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
             .env("APPOINTD_DATABASE_URL", database)
-            .env("APPOINTD_TOKEN_SECRET", "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYe")
+            .env("APPOINTD_TOKEN_KEYS", "dGhlIGtleSBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzLi4=")
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program runs");

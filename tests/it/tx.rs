@@ -6,7 +6,7 @@ use std::{
 };
 
 use appointd::{
-    db::{Context, Db, Error, Sql},
+    db::{Context, Db, Error, Sql, Who},
     identity::accounts,
     sql,
 };
@@ -52,7 +52,7 @@ async fn a_failed_transaction_is_not_committed() {
 #[tokio::test]
 async fn whoever_may_not_enter_gets_nothing_and_spoils_nothing() {
     let (tenant, db) = (Tenant::new().await, system().db(1));
-    let stranger = Context { account: Uuid::now_v7(), ..tenant.context() };
+    let stranger = Context { who: Who::Session { account: Uuid::now_v7(), session: tenant.owner.session }, ..tenant.context() };
     for _ in 0..3 {
         let refused = db.all(stranger, CONTACTS, &[&Uuid::nil(), &9i64]).await;
         assert!(matches!(refused, Err(Error::NotAMember)));
@@ -62,7 +62,7 @@ async fn whoever_may_not_enter_gets_nothing_and_spoils_nothing() {
         drop(tx);
         db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64]).await.expect("a clean connection");
     }
-    let viewer = Context { account: tenant.viewer.account, needs: "staff", ..tenant.context() };
+    let viewer = Context { who: tenant.viewer.who(), needs: "staff", ..tenant.context() };
     assert!(matches!(db.all(viewer, CONTACTS, &[&Uuid::nil(), &9i64]).await, Err(Error::RoleTooLow)));
 }
 
@@ -99,14 +99,14 @@ async fn a_transaction_dropped_at_any_moment_leaves_nothing_behind() {
     for millis in [0, 1, 2, 3, 5, 10, 20, 50, 100, 200] {
         // In one train, and in a transaction of several statements.
         let alone = async {
-            db.one(admin, update, &[&Some("taken over"), &None::<&str>, &None::<&str>]).await.map(drop)
+            db.one(admin, update, &[&Some("taken over"), &None::<&str>, &None::<&str>, &false, &None::<&str>]).await.map(drop)
         };
         assert!(timeout(Duration::from_millis(millis), alone).await.is_err(), "the row is locked");
         expect_clean(&db, "a train").await;
         let several = async {
             let mut tx = db.begin(admin);
             tx.one(sql!("tenancy/organizations_get.sql"), &[]).await?;
-            tx.one(update, &[&Some("taken over"), &None::<&str>, &None::<&str>]).await?;
+            tx.one(update, &[&Some("taken over"), &None::<&str>, &None::<&str>, &false, &None::<&str>]).await?;
             tx.commit().await
         };
         assert!(timeout(Duration::from_millis(millis), several).await.is_err(), "the row is locked");
@@ -194,7 +194,17 @@ async fn a_migration_that_changes_a_type_under_running_servers_fails_no_request(
     let (account, tenant) = accounts::register(&db, &registration.expect("a registration"), "no hash")
         .await
         .expect("an organization");
-    let context = Context { tenant, account, needs: "viewer" };
+    let session = Uuid::now_v7();
+    superuser
+        .execute(
+            "insert into identity.sessions (account_id, id, organization_id, kind, expires_at)
+             values ($1, $2, $3, 'token', 'infinity')",
+            &[&account, &session, &tenant],
+        )
+        .await
+        .expect("a session");
+    let who = Who::Session { account, session };
+    let context = Context { tenant, who, needs: "viewer", feature: None };
     let read_all = || async {
         let reads =
             (0..4).map(|_| async { db.all(context, CONTACTS, &[&Uuid::nil(), &9i64]).await.map(drop) });

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::harness::{Tenant, snapshot, system};
 
-const ROLES: [&str; 5] = ["viewer", "staff", "manager", "admin", "owner"];
+const ROLES: [&str; 6] = ["customer", "viewer", "staff", "manager", "admin", "owner"];
 
 #[tokio::test]
 async fn the_permission_table_is_current_and_true() {
@@ -12,7 +12,7 @@ async fn the_permission_table_is_current_and_true() {
     let tables = auditor
         .query(
             "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-             where n.nspname = any (array['identity', 'tenancy', 'crm', 'scheduling']) and c.relkind in ('r', 'p') order by 1",
+             where n.nspname = any (array['identity', 'tenancy', 'crm', 'scheduling', 'operations']) and c.relkind in ('r', 'p') order by 1",
             &[],
         )
         .await
@@ -53,8 +53,10 @@ async fn may(
     table: &str,
     command: &str,
 ) -> bool {
-    let (_, actor) =
-        tenant.members().into_iter().find(|(name, _)| *name == role).expect("a member of the role");
+    let actor = match role {
+        "customer" => &tenant.customer,
+        role => tenant.members().into_iter().find(|(name, _)| *name == role).expect("a member of the role").1,
+    };
     let columns: Option<String> = superuser
         .query_one(
             "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
@@ -66,8 +68,12 @@ async fn may(
         .map(|row| row.get(0))
         .unwrap_or_default();
     superuser.batch_execute("begin; set local role appointd_api").await.expect("a transaction");
+    let lowest = if role == "customer" { "customer" } else { "viewer" };
     superuser
-        .execute("select app.enter($1, $2, 'viewer')", &[&tenant.id, &actor.account])
+        .execute(
+            "select app.enter($1, $2, $3, $4, null, null, null)",
+            &[&tenant.id, &actor.account, &actor.session, &lowest],
+        )
         .await
         .expect("a member may enter");
     // A row that violates a constraint has passed the policies; one that violates a policy has not.

@@ -1,5 +1,13 @@
--- $1 tenant_id, $2 account id
-select a.id, a.email, a.full_name, m.role, m.tenant_id
+-- $1 account_id, $2 organization the session is for, or null
+select
+    a.id, a.email, a.email_verified_at is not null as email_verified, a.full_name,
+    (
+        select m.role
+        from tenancy.members as m
+        where m.tenant_id = $2 and m.account_id = a.id and m.status = 'active'
+    ) as role,
+    exists (
+        select from identity.second_factors as f where f.account_id = a.id and f.confirmed_at is not null
+    ) as second_factor
 from identity.accounts as a
-join tenancy.members as m on m.tenant_id = $1 and m.account_id = a.id
-where a.id = $2
+where a.id = $1

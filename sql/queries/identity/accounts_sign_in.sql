@@ -1,3 +1,3 @@
--- $1 email, lower case
-select account_id, password_hash, tenant_id
-from identity.sign_in($1)
+-- $1 email, lower case, $2 address of the client
+select retry_after, account_id, password_hash, totp_secret, totp_last_step, memberships
+from identity.sign_in($1, $2)

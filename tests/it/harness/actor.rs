@@ -1,3 +1,4 @@
+use appointd::{db::Who, http::token::Subject};
 use chrono::Utc;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
@@ -9,21 +10,28 @@ use super::{Answer, system};
 #[derive(Clone)]
 pub struct Actor {
     pub account: Uuid,
+    pub session: Uuid,
     pub email: String,
     pub token: Option<String>,
     client: reqwest::Client,
 }
 
 impl Actor {
-    /// A member with a valid token.
-    pub fn new(tenant: Uuid, account: Uuid, email: String) -> Self {
-        let token = system().tokens.issue(account, tenant, Utc::now()).expect("a token");
-        Self { account, email, token: Some(token), client: client() }
+    /// Somebody with a session and a valid token, for an organization or for none.
+    pub fn new(organization: Option<Uuid>, account: Uuid, session: Uuid, email: String) -> Self {
+        let subject = Subject { account, session, organization, requests_per_minute: None };
+        let token = system().tokens.issue(&subject, Utc::now()).expect("a token");
+        Self { account, session, email, token: Some(token), client: client() }
+    }
+
+    /// As which the door takes this person.
+    pub fn who(&self) -> Who {
+        Who::Session { account: self.account, session: self.session }
     }
 
     /// Somebody without credentials.
     pub fn nobody() -> Self {
-        Self { account: Uuid::nil(), email: String::new(), token: None, client: client() }
+        Self { account: Uuid::nil(), session: Uuid::nil(), email: String::new(), token: None, client: client() }
     }
 
     /// Somebody who sends this token, whatever it is.

@@ -10,8 +10,8 @@ mod tenant;
 pub use actor::Actor;
 pub use answer::Answer;
 pub use description::{Operation, operations};
-pub use system::{private_database, system};
-pub use tenant::{Furnished, PASSWORD, Tenant};
+pub use system::{KEY, private_database, system};
+pub use tenant::{Furnished, PASSWORD, Tenant, enter, person};
 
 use std::path::PathBuf;
 

@@ -1,23 +1,33 @@
 use std::{
     net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
 use appointd::{
     db::{Db, cluster::Cluster, migrate},
     dev,
-    http::token::Tokens,
+    http::{
+        limit::{Limits, Rates},
+        token::{SigningKey, Tokens},
+    },
     identity::passwords::{Passwords, Policy},
+    messaging::mail::Mailer,
     server::{Parts, Server},
 };
 use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
+use uuid::Uuid;
 
 /// A PostgreSQL and a server on it, shared by all tests of the process.
 pub struct System {
     pub cluster: Cluster,
     pub address: SocketAddr,
     pub tokens: Arc<Tokens>,
+    /// Where its e-mails go.
+    pub mails: PathBuf,
+    /// What its server was made of, to make others of.
+    pub parts: Parts,
     /// Serves until the process ends.
     _server: Server,
 }
@@ -37,17 +47,33 @@ fn start() -> System {
         .expect("a runtime starts")
         .block_on(dev::set_up(&cluster))
         .expect("the database is set up");
-    let tokens = Arc::new(Tokens::new(b"the key of the tests, forty bytes of it.."));
+    let tokens = Arc::new(Tokens::new(&[SigningKey::from_bytes(KEY)]).expect("a key"));
+    let mails = std::env::temp_dir().join(format!("appointd-mail-{}", Uuid::new_v4()));
+    std::fs::create_dir_all(&mails).expect("a folder");
     let parts = Parts {
         database: cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"),
         tokens: tokens.clone(),
         passwords: Arc::new(Passwords::new(Policy::Strict)),
+        mailer: mailer(&mails),
+        dns: None,
+        network: Arc::default(),
+        limits: Arc::new(Limits::new(&Rates::default())),
         threads: 2,
         connections: 32,
     };
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let server_parts = parts.clone();
     let server = Server::start(parts, listener).expect("the server starts");
-    System { address: server.address(), cluster, tokens, _server: server }
+    System { address: server.address(), cluster, tokens, mails, parts: server_parts, _server: server }
+}
+
+/// What the server of the tests signs with.
+pub const KEY: [u8; 32] = *b"the key of the tests, 32 bytes..";
+
+fn mailer(folder: &Path) -> Mailer {
+    let from = "appointd <appointd@example.com>".parse().expect("an address");
+    let url = format!("file://{}", folder.display());
+    Mailer::new(Some(&url), from, "https://pages.example.com".into()).expect("a folder")
 }
 
 impl System {
@@ -60,6 +86,39 @@ impl System {
     /// A connection that no policy holds.
     pub async fn superuser(&self) -> Client {
         self.connect("postgres").await
+    }
+
+    /// The latest e-mail to somebody, once there is one.
+    pub async fn mail_to(&self, address: &str) -> String {
+        self.mails_to(address, 1).await.pop().expect("a mail")
+    }
+
+    /// All e-mails to somebody, the oldest first, once there are so many.
+    pub async fn mails_to(&self, address: &str, at_least: usize) -> Vec<String> {
+        for _ in 0..200 {
+            let mut mails: Vec<_> = std::fs::read_dir(&self.mails)
+                .expect("a folder")
+                .filter_map(|entry| {
+                    let path = entry.expect("an entry").path();
+                    let text = std::fs::read_to_string(&path).ok()?;
+                    let written = std::fs::metadata(&path).ok()?.modified().ok()?;
+                    text.contains(&format!("To: {address}")).then_some((written, text))
+                })
+                .collect();
+            if mails.len() >= at_least {
+                mails.sort();
+                return mails.into_iter().map(|(_, text)| text.replace("=\r\n", "").replace("=3D", "=")).collect();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("no e-mail to {address}");
+    }
+
+    /// The token of the latest e-mail to somebody.
+    pub async fn token_mailed_to(&self, address: &str) -> String {
+        let mail = self.mail_to(address).await;
+        let (_, rest) = mail.rsplit_once("token: ").expect("a token");
+        rest.lines().next().expect("a line").trim().to_owned()
     }
 
     /// The wall's door, with a pool of the test's own.

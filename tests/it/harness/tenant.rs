@@ -5,6 +5,7 @@ use appointd::{
     identity::{accounts, passwords},
 };
 use serde_json::{Value, json};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{Actor, system};
@@ -20,6 +21,8 @@ pub struct Tenant {
     pub manager: Actor,
     pub staff: Actor,
     pub viewer: Actor,
+    /// A customer with an account, who is a contact as well.
+    pub customer: Actor,
 }
 
 impl Tenant {
@@ -34,14 +37,35 @@ impl Tenant {
         .expect("a registration");
         let (owner, id) =
             accounts::register(&system().db(1), &registration, hash()).await.expect("a new organization");
+        let superuser = system().superuser().await;
+        let email = format!("owner@{name}.example");
+        let owner = Actor::new(Some(id), owner, session(&superuser, owner, Some(id)).await, email);
+        // As large as there is, so that no test but those about it meets a limit.
+        superuser
+            .execute("update tenancy.subscriptions set plan_type = 'enterprise' where tenant_id = $1", &[&id])
+            .await
+            .expect("a plan");
         Self {
             id,
-            owner: Actor::new(id, owner, format!("owner@{name}.example")),
-            admin: member(id, &name, "admin").await,
-            manager: member(id, &name, "manager").await,
-            staff: member(id, &name, "staff").await,
-            viewer: member(id, &name, "viewer").await,
+            owner,
+            admin: member(&superuser, id, &name, "admin").await,
+            manager: member(&superuser, id, &name, "manager").await,
+            staff: member(&superuser, id, &name, "staff").await,
+            viewer: member(&superuser, id, &name, "viewer").await,
+            customer: member(&superuser, id, &name, "customer").await,
         }
+    }
+
+    /// With a plan as registering gives it, or another.
+    pub async fn on_plan(plan: &str) -> Self {
+        let tenant = Self::new().await;
+        system()
+            .superuser()
+            .await
+            .execute("update tenancy.subscriptions set plan_type = $2 where tenant_id = $1", &[&tenant.id, &plan])
+            .await
+            .expect("a plan");
+        tenant
     }
 
     /// Everybody with their role, lowest first.
@@ -57,7 +81,7 @@ impl Tenant {
 
     /// What the database is entered with by the owner.
     pub fn context(&self) -> Context {
-        Context { tenant: self.id, account: self.owner.account, needs: "viewer" }
+        Context { tenant: self.id, who: self.owner.who(), needs: "viewer", feature: None }
     }
 
     /// A service of 30 minutes, offered every 15.
@@ -103,7 +127,25 @@ impl Tenant {
             )
             .await
             .created();
-        Furnished { service, provider, contact, appointment }
+        let invitation = self
+            .admin
+            .post("/api/v1/invitations", json!({ "email": format!("i{}@example.com", Uuid::new_v4().simple()), "role": "staff" }))
+            .await
+            .created();
+        let api_key = self
+            .owner
+            .post("/api/v1/api-keys", json!({ "name": "Key", "role": "viewer", "scopes": ["crm:read"] }))
+            .await
+            .created();
+        let domain = self
+            .owner
+            .post("/api/v1/domains", json!({ "domain": format!("d{}.example.com", Uuid::new_v4().simple()) }))
+            .await
+            .created();
+        let session = self.owner.session.to_string();
+        let member = person(self.id, "staff").await.account.to_string();
+        let organization = self.id.to_string();
+        Furnished { service, provider, contact, appointment, invitation, api_key, domain, session, member, organization }
     }
 }
 
@@ -113,21 +155,72 @@ pub struct Furnished {
     pub provider: String,
     pub contact: String,
     pub appointment: String,
+    pub invitation: String,
+    pub api_key: String,
+    pub domain: String,
+    /// Of the owner.
+    pub session: String,
+    /// The account of one more member.
+    pub member: String,
+    pub organization: String,
 }
 
-async fn member(tenant: Uuid, name: &str, role: &str) -> Actor {
+/// One more member of an organization.
+pub async fn person(tenant: Uuid, role: &str) -> Actor {
+    let superuser = system().superuser().await;
+    member(&superuser, tenant, &Uuid::new_v4().simple().to_string(), role).await
+}
+
+async fn member(superuser: &Client, tenant: Uuid, name: &str, role: &str) -> Actor {
     let account = Uuid::now_v7();
     let email = format!("{role}@{name}.example");
-    system()
-        .superuser()
-        .await
+    superuser
         .execute(
-            include_str!("../../../sql/demo/members_add.sql"),
+            "with account as (
+                 insert into identity.accounts (id, email, full_name, password_hash) values ($1, $2, $3, $4)
+             )
+             insert into tenancy.members (tenant_id, account_id, role) values ($5, $1, $6)",
             &[&account, &email, &role, &hash(), &tenant, &role],
         )
         .await
         .expect("a new member");
-    Actor::new(tenant, account, email)
+    if role == "customer" {
+        superuser
+            .execute(
+                "insert into crm.contacts (tenant_id, id, first_name, last_name, account_id)
+                 values ($1, gen_random_uuid(), 'Cora', 'Customer', $2)",
+                &[&tenant, &account],
+            )
+            .await
+            .expect("a contact");
+    }
+    Actor::new(Some(tenant), account, session(superuser, account, Some(tenant)).await, email)
+}
+
+/// A session of somebody.
+async fn session(superuser: &Client, account: Uuid, organization: Option<Uuid>) -> Uuid {
+    let session = Uuid::now_v7();
+    superuser
+        .execute(
+            "insert into identity.sessions (account_id, id, organization_id, kind, expires_at)
+             values ($1, $2, $3, 'token', now() + interval '1 day')",
+            &[&account, &session, &organization],
+        )
+        .await
+        .expect("a session");
+    session
+}
+
+/// Enters a tenant in SQL, in a transaction that is left open.
+pub async fn enter(client: &Client, tenant: Uuid, actor: &Actor) {
+    client.batch_execute("begin").await.expect("a transaction");
+    client
+        .execute(
+            "select app.enter($1, $2, $3, 'viewer', null, null, 'a request')",
+            &[&tenant, &actor.account, &actor.session],
+        )
+        .await
+        .expect("a member may enter");
 }
 
 fn hash() -> &'static str {

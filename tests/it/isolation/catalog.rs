@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Client, error::SqlState};
 
-use crate::harness::{Tenant, system};
+use crate::harness::{Tenant, enter, system};
 
 /// Tables that belong to no tenant. A new one belongs here only if it is about all of them.
 const GLOBAL: [&str; 3] = ["app.migrations", "identity.accounts", "tenancy.organizations"];
@@ -262,10 +262,7 @@ async fn writing_rows_of_another_tenant_is_impossible() {
     let theirs = other.furnished().await;
     let api = system().connect("appointd_api").await;
     let attempt = async |sql: &str| {
-        api.batch_execute("begin").await.expect("a transaction");
-        api.execute("select app.enter($1, $2, 'owner')", &[&tenant.id, &tenant.owner.account])
-            .await
-            .expect("the owner may enter");
+        enter(&api, tenant.id, &tenant.owner).await;
         let result = api.execute(sql, &[]).await.map_err(|error| error.code().expect("a refusal").clone());
         api.batch_execute("rollback").await.expect("a rollback");
         result

@@ -3,7 +3,7 @@
 use tokio_postgres::{Client, error::SqlState};
 use uuid::Uuid;
 
-use crate::harness::{Tenant, system};
+use crate::harness::{Tenant, enter, system};
 
 /// Every table with the name of its tenant column.
 const TENANT_TABLES: [(&str, &str); 9] = [
@@ -26,14 +26,6 @@ async fn count(client: &Client, table: &str, filter: &str) -> i64 {
         .get(0)
 }
 
-async fn enter(client: &Client, tenant: Uuid, account: Uuid) {
-    client.batch_execute("begin").await.expect("a transaction");
-    client
-        .execute("select app.enter($1, $2, 'viewer')", &[&tenant, &account])
-        .await
-        .expect("a member may enter");
-}
-
 #[tokio::test]
 async fn without_a_context_there_is_nothing() {
     Tenant::new().await.furnished().await;
@@ -50,7 +42,7 @@ async fn within_a_context_there_is_the_own_tenant_and_no_other() {
     tenant.furnished().await;
     other.furnished().await;
     let api = system().connect("appointd_api").await;
-    enter(&api, tenant.id, tenant.owner.account).await;
+    enter(&api, tenant.id, &tenant.owner).await;
     for (table, column) in TENANT_TABLES {
         assert!(
             count(&api, table, &format!("{column} = '{}'", tenant.id)).await > 0,
@@ -67,7 +59,7 @@ async fn after_a_commit_a_rollback_or_a_failure_the_context_is_gone() {
     tenant.furnished().await;
     let api = system().connect("appointd_api").await;
     for ending in ["commit", "rollback", "select 1/0"] {
-        enter(&api, tenant.id, tenant.owner.account).await;
+        enter(&api, tenant.id, &tenant.owner).await;
         assert!(count(&api, "crm.contacts", "true").await > 0);
         if api.batch_execute(ending).await.is_err() {
             api.batch_execute("rollback").await.expect("a rollback");
@@ -83,19 +75,30 @@ async fn nobody_enters_a_tenant_they_are_no_member_of() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     other.furnished().await;
     let api = system().connect("appointd_api").await;
+    let (owner, staff, theirs) = (&tenant.owner, &tenant.staff, &other.owner);
+    let (account, session) = (Some(owner.account), Some(owner.session));
     let attempts = [
-        (Some(other.id), Some(tenant.owner.account), "viewer", "AP401"),
-        (Some(Uuid::now_v7()), Some(tenant.owner.account), "viewer", "AP401"),
-        (Some(tenant.id), Some(Uuid::now_v7()), "viewer", "AP401"),
-        (None, Some(tenant.owner.account), "viewer", "AP401"),
-        (Some(tenant.id), None, "viewer", "AP401"),
-        (Some(tenant.id), Some(tenant.owner.account), "god", "AP401"),
-        (Some(tenant.id), Some(tenant.staff.account), "manager", "AP403"),
+        (Some(other.id), account, session, "viewer", "AP401"),
+        (Some(Uuid::now_v7()), account, session, "viewer", "AP401"),
+        (Some(tenant.id), Some(Uuid::now_v7()), session, "viewer", "AP401"),
+        (Some(tenant.id), account, Some(Uuid::now_v7()), "viewer", "AP401"),
+        (Some(tenant.id), account, Some(staff.session), "viewer", "AP401"),
+        (Some(tenant.id), Some(theirs.account), Some(theirs.session), "viewer", "AP401"),
+        (None, account, session, "viewer", "AP401"),
+        (Some(tenant.id), None, session, "viewer", "AP401"),
+        (Some(tenant.id), account, None, "viewer", "AP401"),
+        (Some(tenant.id), account, session, "god", "AP401"),
+        (Some(tenant.id), Some(staff.account), Some(staff.session), "manager", "AP403"),
+        (Some(tenant.id), account, session, "customer", "AP403"),
+        (Some(tenant.id), Some(tenant.customer.account), Some(tenant.customer.session), "viewer", "AP403"),
     ];
-    for (tenant, account, role, sqlstate) in attempts {
+    for (tenant, account, session, role, sqlstate) in attempts {
         api.batch_execute("begin").await.expect("a transaction");
         let error = api
-            .execute("select app.enter($1, $2, $3)", &[&tenant, &account, &role])
+            .execute(
+                "select app.enter($1, $2, $3, $4, null, null, null)",
+                &[&tenant, &account, &session, &role],
+            )
             .await
             .expect_err("nobody may enter like that");
         assert_eq!(error.code().map(SqlState::code), Some(sqlstate));
@@ -111,9 +114,12 @@ async fn nobody_enters_a_tenant_they_are_no_member_of() {
 async fn a_transaction_enters_one_tenant_once() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let api = system().connect("appointd_api").await;
-    enter(&api, tenant.id, tenant.owner.account).await;
+    enter(&api, tenant.id, &tenant.owner).await;
     let again = api
-        .execute("select app.enter($1, $2, 'viewer')", &[&other.id, &other.owner.account])
+        .execute(
+            "select app.enter($1, $2, $3, 'viewer', null, null, null)",
+            &[&other.id, &other.owner.account, &other.owner.session],
+        )
         .await
         .expect_err("a second time");
     assert_eq!(again.code(), Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE));
@@ -161,7 +167,7 @@ async fn a_statement_prepared_for_one_tenant_serves_the_next() {
     let statement = api.prepare("select tenant_id from crm.contacts").await.expect("a statement");
     for _ in 0..4 {
         for tenant in [&tenant, &other] {
-            enter(&api, tenant.id, tenant.owner.account).await;
+            enter(&api, tenant.id, &tenant.owner).await;
             let rows = api.query(&statement, &[]).await.expect("rows");
             assert!(!rows.is_empty());
             assert!(rows.iter().all(|row| row.get::<_, Uuid>(0) == tenant.id));

@@ -30,7 +30,7 @@ async fn a_server_does_not_start_with_a_hole_in_the_wall() {
             std::process::Command::new(env!("CARGO_BIN_EXE_appointd"))
                 .args(["serve", "--listen", "127.0.0.1:0"])
                 .env("APPOINTD_DATABASE_URL", url)
-                .env("APPOINTD_TOKEN_SECRET", "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYe")
+                .env("APPOINTD_TOKEN_KEYS", "dGhlIGtleSBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzLi4=")
                 .output()
                 .expect("the program runs")
         })

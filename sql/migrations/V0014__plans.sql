@@ -1,0 +1,160 @@
+-- Plans and features are data. A plan limits how many of some things an organization may have and says which features
+-- it may use; an organization may switch features of its plan off. Null is: as many as you like.
+
+create table tenancy.features (
+    feature text not null,
+    description text not null,
+    constraint features_pkey primary key (feature),
+    constraint features_form check (feature ~ '^[a-z][a-z_]{0,49}$')
+);
+
+comment on table tenancy.features is 'What a plan may or may not include.';
+comment on column tenancy.features.feature is 'Its name in the API.';
+comment on column tenancy.features.description is 'What it is, for people.';
+
+create table tenancy.plans (
+    plan_type text not null,
+    position integer not null,
+    max_providers integer,
+    max_members integer,
+    max_storage_gb integer,
+    requests_per_minute integer not null,
+    constraint plans_pkey primary key (plan_type),
+    constraint plans_position_key unique (position),
+    constraint plans_form check (plan_type ~ '^[a-z][a-z_]{0,49}$'),
+    constraint plans_limits check (max_providers >= 0 and max_members >= 1 and max_storage_gb >= 0 and requests_per_minute >= 1)
+);
+
+comment on table tenancy.plans is 'What an organization can subscribe to. Changing a row changes it for every organization with that plan.';
+comment on column tenancy.plans.plan_type is 'Its name in the API.';
+comment on column tenancy.plans.position is 'From the smallest to the largest.';
+comment on column tenancy.plans.max_providers is 'How many active providers; null: as many as you like.';
+comment on column tenancy.plans.max_members is 'How many active members and open invitations together; null: as many as you like. Customers do not count.';
+comment on column tenancy.plans.max_storage_gb is 'How many gigabytes (10^9 bytes) of files; null: as many as you like.';
+comment on column tenancy.plans.requests_per_minute is 'How many requests a minute all of an organization may send to one server.';
+
+create table tenancy.plan_features (
+    plan_type text not null,
+    feature text not null,
+    constraint plan_features_pkey primary key (plan_type, feature),
+    constraint plan_features_plan_fkey foreign key (plan_type) references tenancy.plans (plan_type),
+    constraint plan_features_feature_fkey foreign key (feature) references tenancy.features (feature)
+);
+
+comment on table tenancy.plan_features is 'Which plan includes which feature.';
+comment on column tenancy.plan_features.plan_type is 'The plan.';
+comment on column tenancy.plan_features.feature is 'The feature it includes.';
+
+insert into tenancy.features (feature, description)
+values
+    ('appointments', 'Services, providers, schedules, appointments'),
+    ('queues', 'Queues and tickets of people who walk in'),
+    ('pwa', 'A web app of the organization''s own to install'),
+    ('analytics', 'Figures about what happens in the organization'),
+    ('integrations', 'Webhooks to other systems'),
+    ('api_access', 'API keys for programs'),
+    ('custom_branding', 'Own colours, style sheet and domains');
+
+insert into tenancy.plans (plan_type, position, max_providers, max_members, max_storage_gb, requests_per_minute)
+values
+    ('basic', 1, 5, 20, 10, 600),
+    ('pro', 2, 25, 100, 50, 3000),
+    ('enterprise', 3, null, null, 500, 12000);
+
+insert into tenancy.plan_features (plan_type, feature)
+select p.plan_type, f.feature
+from tenancy.plans as p
+join tenancy.features as f
+    on case p.plan_type
+        when 'basic' then f.feature in ('appointments', 'queues', 'pwa')
+        when 'pro' then f.feature in ('appointments', 'queues', 'pwa', 'analytics', 'integrations')
+        else true
+    end;
+
+-- Global, the same for everybody, and read by whoever has entered.
+do $$
+declare
+    relation text;
+begin
+    foreach relation in array array['features', 'plans', 'plan_features'] loop
+        execute format('alter table tenancy.%I enable row level security', relation);
+        execute format('alter table tenancy.%I force row level security', relation);
+        execute format(
+            'create policy entered_select on tenancy.%I as permissive for select to appointd_api using ('
+            '(select nullif(current_setting(''app.tenant_id'', true), '''')) is not null '
+            'or (select nullif(current_setting(''app.account_id'', true), '''')) is not null)',
+            relation
+        );
+        execute format('create policy gate_select on tenancy.%I as permissive for select to appointd_gate using (true)', relation);
+        execute format('grant select on tenancy.%I to appointd_api, appointd_gate', relation);
+    end loop;
+end
+$$;
+
+
+create table tenancy.subscriptions (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    plan_type text not null default 'basic',
+    disabled_features text[] not null default '{}',
+    updated_at timestamptz not null default now(),
+    constraint subscriptions_pkey primary key (tenant_id),
+    constraint subscriptions_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint subscriptions_plan_fkey foreign key (plan_type) references tenancy.plans (plan_type)
+);
+
+comment on table tenancy.subscriptions is
+    'The plan of an organization, one row each. Locked (for no key update) by whatever counts towards a limit, so that limits hold under races.';
+comment on column tenancy.subscriptions.tenant_id is 'The organization.';
+comment on column tenancy.subscriptions.plan_type is 'Its plan.';
+comment on column tenancy.subscriptions.disabled_features is 'Features of the plan that the organization does not want. What it has is the plan''s, without these.';
+comment on column tenancy.subscriptions.updated_at is 'When plan or features last changed.';
+
+call app.build_wall('tenancy.subscriptions', reads => 'viewer', updates => 'owner');
+call app.admit('tenancy.subscriptions', 'appointd_gate', array['select', 'insert', 'update']);
+grant select, update (plan_type, disabled_features, updated_at) on tenancy.subscriptions to appointd_api;
+grant select, insert (plan_type, disabled_features), update (updated_at) on tenancy.subscriptions to appointd_gate;
+
+
+-- A limit refuses with SQLSTATE 23514 and the name plan_limit_providers or plan_limit_members, as a constraint would.
+create function tenancy.keep_within_plan() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    counted constant text := tg_argv[0];
+    allowed integer;
+    present bigint;
+begin
+    -- Whoever counts waits for whoever counted before.
+    perform from tenancy.subscriptions as s where s.tenant_id = new.tenant_id for no key update;
+    select case counted when 'providers' then p.max_providers when 'members' then p.max_members end
+    into allowed
+    from tenancy.subscriptions as s
+    join tenancy.plans as p on p.plan_type = s.plan_type
+    where s.tenant_id = new.tenant_id;
+
+    if allowed is null then
+        return null;
+    end if;
+    if counted = 'providers' then
+        select count(*) into present from scheduling.providers as p where p.tenant_id = new.tenant_id and p.active;
+    else
+        select
+            (select count(*) from tenancy.members as m where m.tenant_id = new.tenant_id and m.status = 'active' and m.role <> 'customer')
+            + (
+                select count(*)
+                from tenancy.invitations as i
+                where i.tenant_id = new.tenant_id and i.role <> 'customer' and i.expires_at > now()
+            )
+        into present;
+    end if;
+    if present > allowed then
+        raise exception 'the plan allows % %', allowed, counted
+            using errcode = 'check_violation', constraint = 'plan_limit_' || counted;
+    end if;
+    return null;
+end
+$$;
+
+comment on function tenancy.keep_within_plan() is
+    'Trigger, after a row that counts towards a limit of the plan came in: refuses where there are now too many.';

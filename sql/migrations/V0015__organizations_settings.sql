@@ -1,0 +1,225 @@
+-- What an organization says about itself: settings, branding, its addresses in the network; and how it ends.
+
+alter table tenancy.organizations
+    add column subdomain text,
+    add column deleted_at timestamptz,
+    add column purge_after timestamptz,
+    add constraint organizations_subdomain_key unique (subdomain),
+    add constraint organizations_subdomain_form check (subdomain ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    -- Names a visitor would take for ours.
+    add constraint organizations_subdomain_reserved check (
+        subdomain not in (
+            'www', 'api', 'admin', 'app', 'dashboard', 'auth', 'login', 'account', 'accounts', 'billing', 'blog', 'cdn',
+            'docs', 'ftp', 'help', 'internal', 'mail', 'ns1', 'ns2', 'smtp', 'static', 'status', 'support', 'test'
+        )
+        and subdomain not like 'xn--%'
+    ),
+    drop constraint organizations_status,
+    add constraint organizations_status check (status in ('active', 'suspended', 'deleted')),
+    add constraint organizations_deletion check ((status = 'deleted') = (deleted_at is not null and purge_after is not null));
+
+comment on column tenancy.organizations.subdomain is 'One DNS label in front of the base domain of the server; null where it has none. Unique in the whole system.';
+comment on column tenancy.organizations.status is
+    'active; suspended (by the operator) or deleted (by an owner, who may restore it until purge_after): both let nobody in, see app.enter.';
+comment on column tenancy.organizations.deleted_at is 'When an owner deleted it.';
+comment on column tenancy.organizations.purge_after is 'From when on `appointd tenant purge` takes its rows away.';
+
+grant update (subdomain) on tenancy.organizations to appointd_api;
+
+-- Organizations are found by name before anybody has entered one: by host, by slug, by membership. That is the gate's
+-- work, so its door in the floor is written out; for everybody else, and for writing, the floor is as it was.
+drop policy tenant_floor on tenancy.organizations;
+drop policy gate_select on tenancy.organizations;
+create policy tenant_floor_select on tenancy.organizations as restrictive for select to public
+    using (
+        id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        or (select current_user) = 'appointd_gate'
+    );
+create policy tenant_floor_insert on tenancy.organizations as restrictive for insert to public
+    with check (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy tenant_floor_update on tenancy.organizations as restrictive for update to public
+    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy tenant_floor_delete on tenancy.organizations as restrictive for delete to public
+    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy gate_select on tenancy.organizations as permissive for select to appointd_gate using (true);
+grant select, update (status, deleted_at, purge_after) on tenancy.organizations to appointd_gate;
+create policy gate_update on tenancy.organizations as permissive for update to appointd_gate
+    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+
+
+create table tenancy.settings (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    language text not null default 'en',
+    date_format text not null default 'YYYY-MM-DD',
+    time_format text not null default '24h',
+    notify_by_email boolean not null default true,
+    notify_by_sms boolean not null default false,
+    notify_by_push boolean not null default false,
+    data_retention_days integer not null default 730,
+    gdpr_compliant boolean not null default true,
+    exclusive_members boolean not null default true,
+    updated_at timestamptz not null default now(),
+    constraint settings_pkey primary key (tenant_id),
+    constraint settings_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint settings_language_form check (language ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$'),
+    constraint settings_date_format check (date_format in ('YYYY-MM-DD', 'DD.MM.YYYY', 'DD/MM/YYYY', 'MM/DD/YYYY')),
+    constraint settings_time_format check (time_format in ('24h', '12h')),
+    constraint settings_data_retention check (data_retention_days between 30 and 36500)
+);
+
+comment on table tenancy.settings is 'How an organization wants things, one row each. The time zone is in tenancy.organizations.';
+comment on column tenancy.settings.tenant_id is 'The organization.';
+comment on column tenancy.settings.language is 'BCP 47 language tag: language, optionally script and region.';
+comment on column tenancy.settings.date_format is 'How dates are shown to people.';
+comment on column tenancy.settings.time_format is 'How times of day are shown to people: 24h or 12h.';
+comment on column tenancy.settings.notify_by_email is 'Whether customers are notified by e-mail.';
+comment on column tenancy.settings.notify_by_sms is 'Whether customers are notified by text message.';
+comment on column tenancy.settings.notify_by_push is 'Whether customers are notified by push message.';
+comment on column tenancy.settings.data_retention_days is 'How many days data about people are kept after they were last needed.';
+comment on column tenancy.settings.gdpr_compliant is 'Whether the organization is bound by the GDPR (Regulation (EU) 2016/679).';
+comment on column tenancy.settings.exclusive_members is
+    'Whether members of this organization may belong to no other. Does not bind its owners, nor customers.';
+comment on column tenancy.settings.updated_at is 'When a setting last changed.';
+
+call app.build_wall('tenancy.settings', reads => 'viewer', updates => 'admin');
+call app.admit('tenancy.settings', 'appointd_gate', array['select', 'insert']);
+grant
+    select,
+    update (
+        language, date_format, time_format, notify_by_email, notify_by_sms, notify_by_push, data_retention_days, gdpr_compliant,
+        exclusive_members, updated_at
+    )
+on tenancy.settings to appointd_api;
+grant select, insert (exclusive_members) on tenancy.settings to appointd_gate;
+
+
+create table tenancy.branding (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    display_name text,
+    logo_url text,
+    favicon_url text,
+    primary_color text,
+    secondary_color text,
+    style_sheet_url text,
+    updated_at timestamptz not null default now(),
+    constraint branding_pkey primary key (tenant_id),
+    constraint branding_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint branding_display_name_length check (length(display_name) between 1 and 200),
+    constraint branding_logo_url check (logo_url ~ '^https://[^[:space:]]{1,2000}$'),
+    constraint branding_favicon_url check (favicon_url ~ '^https://[^[:space:]]{1,2000}$'),
+    constraint branding_style_sheet_url check (style_sheet_url ~ '^https://[^[:space:]]{1,2000}$'),
+    constraint branding_primary_color check (primary_color ~ '^#[0-9a-f]{6}$'),
+    constraint branding_secondary_color check (secondary_color ~ '^#[0-9a-f]{6}$')
+);
+
+comment on table tenancy.branding is 'How an organization shows itself to its customers, one row each. Public.';
+comment on column tenancy.branding.tenant_id is 'The organization.';
+comment on column tenancy.branding.display_name is 'The name customers read, 1 to 200 characters; null: that of the organization.';
+comment on column tenancy.branding.logo_url is 'https URL of a picture.';
+comment on column tenancy.branding.favicon_url is 'https URL of a small picture. Feature custom_branding.';
+comment on column tenancy.branding.primary_color is 'sRGB as #rrggbb, lower case. Feature custom_branding.';
+comment on column tenancy.branding.secondary_color is 'sRGB as #rrggbb, lower case. Feature custom_branding.';
+comment on column tenancy.branding.style_sheet_url is 'https URL of a style sheet. Feature custom_branding.';
+comment on column tenancy.branding.updated_at is 'When it last changed.';
+
+call app.build_wall('tenancy.branding', reads => 'viewer', updates => 'admin');
+call app.admit('tenancy.branding', 'appointd_gate', array['select', 'insert']);
+grant
+    select,
+    update (display_name, logo_url, favicon_url, primary_color, secondary_color, style_sheet_url, updated_at)
+on tenancy.branding to appointd_api;
+grant select, insert (display_name) on tenancy.branding to appointd_gate;
+
+
+create table tenancy.domains (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    id uuid not null,
+    domain text not null,
+    challenge text not null,
+    verified_at timestamptz,
+    created_at timestamptz not null default now(),
+    constraint domains_pkey primary key (tenant_id, id),
+    constraint domains_domain_key unique (tenant_id, domain),
+    constraint domains_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint domains_domain_form check (domain ~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' and length(domain) <= 253)
+);
+
+comment on table tenancy.domains is 'Domains an organization says are its own. One that is verified is in tenancy.verified_domains as well.';
+comment on column tenancy.domains.tenant_id is 'The organization.';
+comment on column tenancy.domains.id is 'UUIDv7.';
+comment on column tenancy.domains.domain is 'A domain name in its ASCII form (IDNA 2008, RFC 5891), lower case, without a dot at the end.';
+comment on column tenancy.domains.challenge is 'What the TXT record _appointd-challenge.<domain> has to say.';
+comment on column tenancy.domains.verified_at is 'When that was last seen; null: not yet.';
+comment on column tenancy.domains.created_at is 'When it was added.';
+
+call app.build_wall('tenancy.domains', reads => 'admin', inserts => 'owner', updates => 'owner', deletes => 'owner');
+grant select, insert (id, domain, challenge), update (verified_at), delete on tenancy.domains to appointd_api;
+
+
+-- Global, because a domain leads to one organization: the key has no tenant in it on purpose.
+create table tenancy.verified_domains (
+    domain text not null,
+    organization_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    constraint verified_domains_pkey primary key (domain),
+    constraint verified_domains_organization_fkey foreign key (organization_id) references tenancy.organizations (id)
+);
+
+comment on table tenancy.verified_domains is
+    'Which organization a host name leads to. Public knowledge, like the DNS it was proved by. An organization sees and changes its own rows.';
+comment on column tenancy.verified_domains.domain is 'The domain name, as in tenancy.domains.';
+comment on column tenancy.verified_domains.organization_id is 'The organization that proved it.';
+create index verified_domains_organization_idx on tenancy.verified_domains (organization_id);
+
+alter table tenancy.verified_domains enable row level security;
+alter table tenancy.verified_domains force row level security;
+create policy own_select on tenancy.verified_domains as permissive for select to appointd_api
+    using (organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy owner_insert on tenancy.verified_domains as permissive for insert to appointd_api
+    with check (
+        organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true)) = any ('{owner}')
+    );
+create policy owner_delete on tenancy.verified_domains as permissive for delete to appointd_api
+    using (
+        organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true)) = any ('{owner}')
+    );
+create policy gate_select on tenancy.verified_domains as permissive for select to appointd_gate using (true);
+grant select, insert (domain), delete on tenancy.verified_domains to appointd_api;
+grant select on tenancy.verified_domains to appointd_gate;
+
+
+create table tenancy.usage_days (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    day date not null,
+    requests bigint not null,
+    constraint usage_days_pkey primary key (tenant_id, day),
+    constraint usage_days_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint usage_days_requests check (requests >= 0)
+);
+
+comment on table tenancy.usage_days is 'How much an organization used the server, by day.';
+comment on column tenancy.usage_days.tenant_id is 'The organization.';
+comment on column tenancy.usage_days.day is 'The day, in UTC.';
+comment on column tenancy.usage_days.requests is 'Requests answered. Counted by each server and added up every few seconds.';
+
+call app.build_wall('tenancy.usage_days', reads => 'viewer');
+call app.admit('tenancy.usage_days', 'appointd_gate', array['select', 'insert', 'update']);
+grant select on tenancy.usage_days to appointd_api;
+grant select, insert, update (requests) on tenancy.usage_days to appointd_gate;
+
+
+-- Organizations of before.
+alter table tenancy.organizations no force row level security;
+alter table tenancy.settings no force row level security;
+alter table tenancy.branding no force row level security;
+alter table tenancy.subscriptions no force row level security;
+insert into tenancy.settings (tenant_id) select id from tenancy.organizations;
+insert into tenancy.branding (tenant_id) select id from tenancy.organizations;
+insert into tenancy.subscriptions (tenant_id) select id from tenancy.organizations;
+alter table tenancy.subscriptions force row level security;
+alter table tenancy.branding force row level security;
+alter table tenancy.settings force row level security;
+alter table tenancy.organizations force row level security;

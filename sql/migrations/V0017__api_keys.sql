@@ -1,0 +1,60 @@
+-- API keys: how programs get in without a person. Of one organization, with a role, with scopes.
+
+create table tenancy.api_keys (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    id uuid not null,
+    name text not null,
+    secret_hash bytea not null,
+    role text not null,
+    scopes text[] not null,
+    expires_at timestamptz,
+    last_used_at timestamptz,
+    revoked_at timestamptz,
+    created_at timestamptz not null default now(),
+    created_by uuid not null default nullif(current_setting('app.actor_id', true), '')::uuid,
+    constraint api_keys_pkey primary key (tenant_id, id),
+    constraint api_keys_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint api_keys_name_length check (length(name) between 1 and 100),
+    constraint api_keys_secret_hash_length check (length(secret_hash) = 32),
+    constraint api_keys_role check (role in ('admin', 'manager', 'staff', 'viewer')),
+    constraint api_keys_scopes check (cardinality(scopes) between 1 and 50 and array_position(scopes, null) is null)
+);
+
+comment on table tenancy.api_keys is 'Keys of programs. What a key may do is what its role may, within its scopes, while it is not revoked and not expired.';
+comment on column tenancy.api_keys.tenant_id is 'The organization.';
+comment on column tenancy.api_keys.id is 'UUIDv7. Part of the key, which also names the organization; neither is secret.';
+comment on column tenancy.api_keys.name is 'What it is for, 1 to 100 characters.';
+comment on column tenancy.api_keys.secret_hash is 'SHA-256 of the secret part: 256 random bits, so a fast hash will do.';
+comment on column tenancy.api_keys.role is 'As what it comes: at most admin.';
+comment on column tenancy.api_keys.scopes is '<module>:read or <module>:write, write including read; as the description says for each operation.';
+comment on column tenancy.api_keys.expires_at is 'Until when it opens anything; null: until it is revoked.';
+comment on column tenancy.api_keys.last_used_at is 'When it last opened something, to the minute.';
+comment on column tenancy.api_keys.revoked_at is 'When it was revoked.';
+comment on column tenancy.api_keys.created_at is 'When it was made.';
+comment on column tenancy.api_keys.created_by is 'The account that made it.';
+
+call app.build_wall('tenancy.api_keys', reads => 'admin', inserts => 'owner', updates => 'owner');
+-- app.enter_by_key looks at the key in the context, and at no other, before its role is known.
+create policy entering_select on tenancy.api_keys as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and id = (select nullif(current_setting('app.key_id', true), '')::uuid)
+    );
+create policy entering_update on tenancy.api_keys as permissive for update to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and id = (select nullif(current_setting('app.key_id', true), '')::uuid)
+    )
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and id = (select nullif(current_setting('app.key_id', true), '')::uuid)
+    );
+
+grant select, insert (id, name, secret_hash, role, scopes, expires_at), update (last_used_at, revoked_at) on tenancy.api_keys to appointd_api;
+
+-- Whoever did it: an account or a key.
+alter table scheduling.appointments
+    alter column created_by set default nullif(current_setting('app.actor_id', true), '')::uuid;
+comment on column scheduling.appointments.created_by is
+    'The account or API key that booked it. No foreign key: neither is ever deleted, and each booking would lock its row.';
+comment on column scheduling.appointments.cancelled_by is 'The account or API key that cancelled it.';

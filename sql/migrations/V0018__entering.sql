@@ -1,0 +1,183 @@
+-- Entering, with all that may stand in the way: the session has ended, the membership or the organization is not active,
+-- the role is too low, the plan lacks the feature, the host is another organization's, the key lacks the scope.
+
+drop function app.enter(uuid, uuid, text);
+
+create function app.enter(tenant uuid, account uuid, session uuid, needs text, feature text, host text, request text) returns void
+language plpgsql volatile
+as $$
+declare
+    held text;
+begin
+    if tenant is null or account is null or session is null or app.roles_from(needs) is null then
+        raise exception 'a tenant, an account, a session and a known role are required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.role', true), '') is not null then
+        raise exception 'this transaction has entered a tenant already' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+
+    -- SET LOCAL ends with the transaction, so a pooled connection forgets. Written this way (and not with set_config)
+    -- the setting also reaches the nodes of a Citus cluster.
+    execute format('set local app.tenant_id = %L', tenant);
+    execute format('set local app.account_id = %L', account);
+    execute format('set local app.actor_id = %L', account);
+    perform set_config('app.request_id', request, true);
+
+    -- The rows decide, not the token: whoever signed out, was removed or suspended, or whose organization was, is out
+    -- at once.
+    select m.role
+    into held
+    from tenancy.members as m
+    join tenancy.organizations as o on o.id = m.tenant_id
+    join identity.sessions as s on s.account_id = m.account_id
+    where
+        m.tenant_id = tenant
+        and m.account_id = account
+        and m.status = 'active'
+        and o.status = 'active'
+        and s.account_id = account
+        and s.id = session
+        and s.organization_id = tenant
+        and s.expires_at > now();
+
+    if held is null then
+        raise exception 'no active membership or session' using errcode = 'AP401';
+    end if;
+    perform app.check_way_in(tenant, held, needs, feature, host);
+    execute format('set local app.role = %L', held);
+end
+$$;
+
+comment on function app.enter(uuid, uuid, uuid, text, text, text, text) is
+    'Enters a tenant for the rest of the transaction, as the member who has signed in. First statement of an explicit '
+    'transaction, once, never in a savepoint. Fails with AP401 (not, or no longer, an active member with a session), AP403 '
+    '(the member''s role ranks below `needs`), AP402 (the plan lacks `feature`) or AP404 (`host` leads to another '
+    'organization); a transaction that failed to enter sees no rows.';
+
+create function app.check_way_in(tenant uuid, held text, needs text, feature text, host text) returns void
+language plpgsql stable
+as $$
+begin
+    if host is not null
+    and not exists (select from tenancy.organizations as o where o.id = tenant and o.subdomain = host)
+    and not exists (select from tenancy.verified_domains as d where d.domain = host and d.organization_id = tenant) then
+        raise exception 'the host leads elsewhere' using errcode = 'AP404';
+    end if;
+    if not held = any (app.roles_from(needs)) then
+        raise exception 'role too low' using errcode = 'AP403';
+    end if;
+    if feature is not null and not app.has_feature(tenant, feature) then
+        raise exception 'feature not in plan' using errcode = 'AP402';
+    end if;
+end
+$$;
+
+comment on function app.check_way_in(uuid, text, text, text, text) is 'What app.enter and app.enter_by_key ask in common, once the tenant is in the context.';
+
+-- The rows behind these policies are asked before the role is known.
+create policy entering_select on tenancy.subscriptions as permissive for select to appointd_api
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+
+create function app.has_feature(tenant uuid, feature text) returns boolean
+language plpgsql stable
+as $$
+begin
+    return exists (
+        select
+        from tenancy.subscriptions as s
+        join tenancy.plan_features as f on f.plan_type = s.plan_type
+        where s.tenant_id = tenant and f.feature = has_feature.feature and not has_feature.feature = any (s.disabled_features)
+    );
+end
+$$;
+
+comment on function app.has_feature(uuid, text) is 'Whether the organization in the context has a feature: its plan includes it, and it was not switched off.';
+
+create function app.enter_by_key(
+    tenant uuid, key uuid, secret_hash bytea, needs text, scope text, feature text, host text, request text
+) returns void
+language plpgsql volatile
+as $$
+declare
+    found record;
+begin
+    if tenant is null or key is null or app.roles_from(needs) is null then
+        raise exception 'a tenant, a key and a known role are required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.role', true), '') is not null then
+        raise exception 'this transaction has entered a tenant already' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    execute format('set local app.tenant_id = %L', tenant);
+    execute format('set local app.key_id = %L', key);
+    execute format('set local app.actor_id = %L', key);
+    perform set_config('app.request_id', request, true);
+
+    select k.role, k.scopes, k.last_used_at
+    into found
+    from tenancy.api_keys as k
+    join tenancy.organizations as o on o.id = k.tenant_id
+    where
+        k.tenant_id = tenant
+        and k.id = key
+        and k.secret_hash = enter_by_key.secret_hash
+        and k.revoked_at is null
+        and (k.expires_at is null or k.expires_at > now())
+        and o.status = 'active';
+
+    if found.role is null then
+        raise exception 'no such key' using errcode = 'AP401';
+    end if;
+    if not app.has_feature(tenant, 'api_access') then
+        raise exception 'feature not in plan' using errcode = 'AP402';
+    end if;
+    perform app.check_way_in(tenant, found.role, needs, feature, host);
+    if not coalesce(
+        scope = any (found.scopes) or replace(scope, ':read', ':write') = any (found.scopes), false
+    ) then
+        raise exception 'scope missing' using errcode = 'AP405';
+    end if;
+    execute format('set local app.role = %L', found.role);
+    -- To the minute, so that a busy key does not write with every request.
+    if found.last_used_at is null or found.last_used_at < now() - interval '1 minute' then
+        update tenancy.api_keys as k set last_used_at = now() where k.tenant_id = tenant and k.id = key;
+    end if;
+end
+$$;
+
+comment on function app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text) is
+    'Enters a tenant as app.enter does, for a program that sent an API key. Fails as that does, and with AP405 where the key '
+    'lacks the scope. A scope to write includes that to read.';
+
+create function app.enter_account(account uuid, session uuid, request text) returns void
+language plpgsql volatile
+as $$
+begin
+    if account is null or session is null then
+        raise exception 'an account and a session are required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.account_id', true), '') is not null then
+        raise exception 'this transaction has entered already' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    execute format('set local app.account_id = %L', account);
+    execute format('set local app.actor_id = %L', account);
+    perform set_config('app.request_id', request, true);
+    if not exists (
+        select
+        from identity.sessions as s
+        where s.account_id = account and s.id = session and s.expires_at > now()
+    ) then
+        raise exception 'no active session' using errcode = 'AP401';
+    end if;
+end
+$$;
+
+comment on function app.enter_account(uuid, uuid, text) is
+    'Enters as a signed-in person, without a tenant: shows the rows of the account, and of no organization. Fails with AP401.';
+
+grant execute on function
+    app.enter(uuid, uuid, uuid, text, text, text, text),
+    app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text),
+    app.enter_account(uuid, uuid, text),
+    app.check_way_in(uuid, text, text, text, text),
+    app.has_feature(uuid, text)
+to appointd_api;

@@ -1,0 +1,799 @@
+-- What has to happen before, or across, tenants: functions that run as appointd_gate, which bypasses nothing and has
+-- policies of its own. Where one works inside an organization it enters that organization first, like everybody.
+
+drop function identity.register(uuid, text, text, text, uuid, text, text);
+drop function identity.sign_in(text);
+
+grant create on schema identity, tenancy to appointd_gate;
+set local role appointd_gate;
+-- As for the owner's: callable by nobody until a migration says by whom.
+alter default privileges revoke execute on functions from public;
+
+-- Organizations -------------------------------------------------------------------------------------------------------
+
+create function tenancy.found_organization(
+    organization_id uuid, founder uuid, name text, slug text, subdomain text, time_zone text, plan_type text,
+    disabled_features text[], exclusive_members boolean
+) returns void
+language plpgsql volatile
+as $$
+begin
+    execute format('set local app.tenant_id = %L', organization_id);
+    insert into tenancy.organizations (id, name, slug, subdomain, time_zone)
+    values (organization_id, name, slug, subdomain, time_zone);
+    insert into tenancy.subscriptions (plan_type, disabled_features) values (plan_type, disabled_features);
+    insert into tenancy.settings (exclusive_members) values (exclusive_members);
+    insert into tenancy.branding (display_name) values (null);
+    insert into tenancy.members (account_id, role) values (founder, 'owner');
+end
+$$;
+
+comment on function tenancy.found_organization(uuid, uuid, text, text, text, text, text, text[], boolean) is
+    'An organization with all that every organization has, and its first owner. Part of registering and of creating one.';
+
+create function tenancy.bound_elsewhere(account_id uuid, joining uuid, role text) returns boolean
+language plpgsql volatile
+as $$
+declare
+    kept constant text := nullif(current_setting('app.tenant_id', true), '');
+    membership record;
+    bound boolean := false;
+    exclusive boolean;
+begin
+    if role = 'customer' then
+        return false;
+    end if;
+    -- Whoever joins two organizations at once is counted by the second.
+    perform from identity.accounts as a where a.id = account_id for no key update;
+    execute format('set local app.account_id = %L', account_id);
+    for membership in
+        select m.tenant_id, m.role
+        from tenancy.members as m
+        where m.account_id = bound_elsewhere.account_id and m.tenant_id <> joining and m.role <> 'customer'
+    loop
+        execute format('set local app.tenant_id = %L', membership.tenant_id);
+        select s.exclusive_members into exclusive from tenancy.settings as s where s.tenant_id = membership.tenant_id;
+        bound := bound or (exclusive and membership.role <> 'owner');
+        execute format('set local app.tenant_id = %L', joining);
+        select s.exclusive_members into exclusive from tenancy.settings as s where s.tenant_id = joining;
+        bound := bound or (coalesce(exclusive, false) and role <> 'owner');
+    end loop;
+    execute format('set local app.tenant_id = %L', coalesce(kept, ''));
+    return bound;
+end
+$$;
+
+comment on function tenancy.bound_elsewhere(uuid, uuid, text) is
+    'Whether exclusive_members of an organization the account belongs to, or of the one it is about to join, forbids joining.';
+
+create function identity.register(
+    account_id uuid, email text, password_hash text, full_name text, organization_id uuid, organization_name text,
+    organization_slug text, time_zone text
+) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into identity.accounts (id, email, password_hash, full_name)
+    values (account_id, email, password_hash, full_name);
+    perform tenancy.found_organization(
+        organization_id, account_id, organization_name, organization_slug, null, time_zone, 'basic', '{}', true
+    );
+end
+$$;
+
+comment on function identity.register(uuid, text, text, text, uuid, text, text, text) is
+    'Creates an account, an organization with the smallest plan and the membership that makes the account its owner, all or '
+    'nothing. A taken e-mail address or slug fails with 23505 on accounts_email_key or organizations_slug_key.';
+
+create function tenancy.create_organization(
+    organization_id uuid, name text, slug text, subdomain text, time_zone text, plan_type text, disabled_features text[]
+) returns text
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    founder constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+begin
+    if founder is null then
+        raise exception 'nobody has signed in' using errcode = 'AP401';
+    end if;
+    if tenancy.bound_elsewhere(founder, organization_id, 'owner') then
+        return 'bound_elsewhere';
+    end if;
+    perform tenancy.found_organization(
+        organization_id, founder, name, slug, subdomain, time_zone, plan_type, disabled_features, false
+    );
+    return 'created';
+end
+$$;
+
+comment on function tenancy.create_organization(uuid, text, text, text, text, text, text[]) is
+    'A new organization of the account in the context (see app.enter_account): `created`, or `bound_elsewhere` where an '
+    'organization it works for keeps its members to itself. Fails with 23505 on organizations_slug_key or organizations_subdomain_key.';
+
+create function tenancy.delete_organization(grace interval) returns timestamptz
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    until timestamptz;
+begin
+    if current_setting('app.role', true) is distinct from 'owner' then
+        raise exception 'role too low' using errcode = 'AP403';
+    end if;
+    update tenancy.organizations as o
+    set status = 'deleted', deleted_at = now(), purge_after = now() + grace
+    where o.id = current_setting('app.tenant_id')::uuid
+    returning o.purge_after into until;
+    return until;
+end
+$$;
+
+comment on function tenancy.delete_organization(interval) is
+    'Deletes the organization in the context, whose owner must be the one in the context: nobody gets in any more, and after the grace its rows may be purged.';
+
+create function tenancy.restore_organization(organization_id uuid) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not exists (
+        select
+        from tenancy.members as m
+        where
+            m.tenant_id = organization_id
+            and m.account_id = nullif(current_setting('app.account_id', true), '')::uuid
+            and m.role = 'owner'
+            and m.status = 'active'
+    ) then
+        return false;
+    end if;
+    execute format('set local app.tenant_id = %L', organization_id);
+    update tenancy.organizations as o
+    set status = 'active', deleted_at = null, purge_after = null
+    where o.id = organization_id and o.status = 'deleted';
+    return found;
+end
+$$;
+
+comment on function tenancy.restore_organization(uuid) is
+    'Takes back the deletion of an organization of which the account in the context is an owner; false where there is none to take back.';
+
+create function tenancy.organization_at(host text) returns uuid
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    found_id uuid;
+begin
+    if position('.' in host) > 0 then
+        select d.organization_id into found_id from tenancy.verified_domains as d where d.domain = host;
+    else
+        select o.id into found_id from tenancy.organizations as o where o.subdomain = host;
+    end if;
+    return found_id;
+end
+$$;
+
+comment on function tenancy.organization_at(text) is
+    'The organization a host name leads to: a verified domain, or where there is no dot in it a subdomain of ours. Null: none.';
+
+
+create function tenancy.public_face(
+    in host text,
+    in slug text,
+    out id uuid,
+    out name text,
+    out organization_slug text,
+    out time_zone text,
+    out language text,
+    out logo_url text,
+    out favicon_url text,
+    out primary_color text,
+    out secondary_color text,
+    out style_sheet_url text
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    wanted constant uuid := case
+        when host is not null then tenancy.organization_at(host)
+        else (select o.id from tenancy.organizations as o where o.slug = public_face.slug)
+    end;
+begin
+    execute format('set local app.tenant_id = %L', coalesce(wanted::text, ''));
+    select o.id, coalesce(b.display_name, o.name), o.slug, o.time_zone, s.language
+    into id, name, organization_slug, time_zone, language
+    from tenancy.organizations as o
+    join tenancy.settings as s on s.tenant_id = o.id
+    join tenancy.branding as b on b.tenant_id = o.id
+    where o.id = wanted and o.status = 'active' and (public_face.slug is null or o.slug = public_face.slug);
+    if id is not null then
+        select b.logo_url, b.favicon_url, b.primary_color, b.secondary_color, b.style_sheet_url
+        into logo_url, favicon_url, primary_color, secondary_color, style_sheet_url
+        from tenancy.branding as b
+        where b.tenant_id = wanted;
+    end if;
+end
+$$;
+
+comment on function tenancy.public_face(text, text) is
+    'What anybody may know of an active organization, found by host or else by slug (where both are given they have to agree): one row, all null where there is none.';
+
+create function tenancy.add_requests(organizations uuid[], requests bigint[]) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    counted record;
+begin
+    for counted in
+        -- In order, so that two servers that add at once wait and do not deadlock.
+        select u.organization_id, u.amount
+        from unnest(organizations, requests) as u (organization_id, amount)
+        where exists (select from tenancy.organizations as o where o.id = u.organization_id)
+        order by u.organization_id
+    loop
+        execute format('set local app.tenant_id = %L', counted.organization_id);
+        insert into tenancy.usage_days as d (day, requests)
+        values ((now() at time zone 'UTC')::date, counted.amount)
+        on conflict (tenant_id, day) do update set requests = d.requests + excluded.requests;
+    end loop;
+end
+$$;
+
+comment on function tenancy.add_requests(uuid[], bigint[]) is 'Adds what a server has counted to today''s requests of each organization.';
+
+
+-- Signing in ----------------------------------------------------------------------------------------------------------
+
+create function identity.memberships_of(account_id uuid) returns jsonb
+language plpgsql volatile
+as $$
+begin
+    execute format('set local app.account_id = %L', account_id);
+    return (
+        select
+            coalesce(
+                jsonb_agg(
+                    jsonb_build_object(
+                        'organization_id', o.id, 'name', o.name, 'slug', o.slug, 'subdomain', o.subdomain,
+                        'role', m.role, 'status', case when m.status = 'active' then o.status else m.status end,
+                        'purge_after', o.purge_after
+                    )
+                    order by m.created_at, o.id
+                ),
+                '[]'
+            )
+        from tenancy.members as m
+        join tenancy.organizations as o on o.id = m.tenant_id
+        where m.account_id = memberships_of.account_id
+    );
+end
+$$;
+
+comment on function identity.memberships_of(uuid) is 'The organizations an account belongs to, the one joined first in front, as JSON.';
+
+create function identity.my_memberships() returns jsonb
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+begin
+    if account is null then
+        raise exception 'nobody has signed in' using errcode = 'AP401';
+    end if;
+    return identity.memberships_of(account);
+end
+$$;
+
+comment on function identity.my_memberships() is 'identity.memberships_of for the account in the context.';
+
+create function identity.count_attempt(bucket text, subject bytea, free_attempts integer, longest interval) returns integer
+language plpgsql volatile
+as $$
+declare
+    counted identity.sign_in_failures;
+begin
+    insert into identity.sign_in_failures as f (bucket, subject, failures)
+    values (bucket, subject, 0)
+    on conflict on constraint sign_in_failures_pkey do nothing;
+    select f.* into counted
+    from identity.sign_in_failures as f
+    where f.bucket = count_attempt.bucket and f.subject = count_attempt.subject
+    for update;
+
+    -- While blocked nothing is counted, so that nobody can keep somebody else out by trying on and on.
+    if counted.blocked_until > now() then
+        return ceil(extract(epoch from counted.blocked_until - now()));
+    end if;
+    if counted.last_attempt_at < now() - interval '15 minutes' then
+        counted.failures := 0;
+    end if;
+    counted.failures := counted.failures + 1;
+    if counted.failures > free_attempts then
+        -- This one may still be tried; the next has to wait, twice as long each time.
+        counted.blocked_until := now() + least(longest, interval '1 second' * power(2, least(counted.failures - free_attempts, 20)));
+    end if;
+    update identity.sign_in_failures as f
+    set failures = counted.failures, blocked_until = counted.blocked_until, last_attempt_at = now()
+    where f.bucket = counted.bucket and f.subject = counted.subject;
+    return 0;
+end
+$$;
+
+comment on function identity.count_attempt(text, bytea, integer, interval) is
+    'Counts an attempt to sign in as failed until identity.start_session takes that back. 0: it may be tried; else after how '
+    'many seconds. After free_attempts in a row each further one doubles the wait, up to `longest`; a quarter of an hour '
+    'without attempts forgets all. Counting before the password is looked at leaves no gap for many attempts at once.';
+
+create function identity.sign_in(
+    in email text,
+    in address inet,
+    out retry_after integer,
+    out account_id uuid,
+    out password_hash text,
+    out totp_secret bytea,
+    out totp_last_step bigint,
+    out memberships jsonb
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    by_email constant bytea := sha256(convert_to(email, 'UTF8'));
+    by_address constant bytea := sha256(convert_to(host(address), 'UTF8'));
+begin
+    delete from identity.sign_in_failures as f
+    where f.last_attempt_at < now() - interval '1 day' and f.blocked_until < now();
+
+    -- Guessing one account's password from one place is slowed down most; trying an account from everywhere at once is
+    -- slowed down by a minute at most, since that hits its owner too.
+    retry_after := greatest(
+        identity.count_attempt('account_and_address', sha256(by_email || by_address), 10, interval '15 minutes'),
+        identity.count_attempt('address', by_address, 300, interval '15 minutes'),
+        identity.count_attempt('account', by_email, 100, interval '1 minute')
+    );
+    if retry_after > 0 then
+        return;
+    end if;
+
+    select a.id, a.password_hash
+    into account_id, password_hash
+    from identity.accounts as a
+    where a.email = sign_in.email;
+
+    if account_id is not null then
+        select f.secret, f.last_step
+        into totp_secret, totp_last_step
+        from identity.second_factors as f
+        where f.account_id = sign_in.account_id and f.confirmed_at is not null;
+        memberships := identity.memberships_of(account_id);
+    end if;
+end
+$$;
+
+comment on function identity.sign_in(text, inet) is
+    'What the server needs to check a password: always one row, account_id null where nobody has that e-mail address. '
+    'retry_after > 0: too many attempts, try again after so many seconds. See identity.count_attempt.';
+
+create function identity.start_session(
+    account_id uuid, session_id uuid, organization_id uuid, kind text, refresh_hash bytea, lifetime interval, user_agent text,
+    address inet, new_password_hash text, totp_step bigint, recovery_hash bytea
+) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    by_email bytea;
+    by_address constant bytea := sha256(convert_to(host(address), 'UTF8'));
+begin
+    -- A code is good once, also for two who send it at the same time.
+    if totp_step is not null then
+        update identity.second_factors as f
+        set last_step = totp_step
+        where f.account_id = start_session.account_id and f.last_step < totp_step;
+        if not found then
+            return false;
+        end if;
+    end if;
+    if recovery_hash is not null then
+        delete from identity.recovery_codes as c
+        where c.account_id = start_session.account_id and c.hash = recovery_hash;
+        if not found then
+            return false;
+        end if;
+    end if;
+
+    delete from identity.sessions as s where s.account_id = start_session.account_id and s.expires_at < now();
+    insert into identity.sessions (account_id, id, organization_id, kind, user_agent, address, expires_at)
+    values (account_id, session_id, organization_id, kind, left(user_agent, 300), address, now() + lifetime);
+    if refresh_hash is not null then
+        insert into identity.refresh_tokens (account_id, session_id, hash, expires_at)
+        values (account_id, session_id, refresh_hash, now() + interval '30 days');
+    end if;
+
+    if new_password_hash is not null then
+        update identity.accounts as a set password_hash = new_password_hash where a.id = start_session.account_id;
+    end if;
+    select sha256(convert_to(a.email, 'UTF8')) into by_email from identity.accounts as a where a.id = start_session.account_id;
+    delete from identity.sign_in_failures as f
+    where
+        (f.bucket = 'account_and_address' and f.subject = sha256(by_email || by_address))
+        or (f.bucket = 'account' and f.subject = by_email);
+    update identity.sign_in_failures as f
+    set failures = greatest(f.failures - 1, 0)
+    where f.bucket = 'address' and f.subject = by_address;
+    return true;
+end
+$$;
+
+comment on function identity.start_session(uuid, uuid, uuid, text, bytea, interval, text, inet, text, bigint, bytea) is
+    'Starts a session of an account whose password was right; false where the code of its second factor was used before. Takes '
+    'back what identity.sign_in counted. new_password_hash: the same password, hashed as it is hashed today.';
+
+create function identity.refresh_session(
+    in account_id uuid,
+    in session_id uuid,
+    in old_hash bytea,
+    in new_hash bytea,
+    out outcome text,
+    out organization_id uuid,
+    out requests_per_minute integer
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    token identity.refresh_tokens;
+begin
+    select t.* into token
+    from identity.refresh_tokens as t
+    where t.account_id = refresh_session.account_id and t.session_id = refresh_session.session_id and t.hash = old_hash
+    for update;
+    if token.hash is null or token.expires_at < now() then
+        outcome := 'unknown';
+        return;
+    end if;
+    if token.used_at is not null then
+        delete from identity.sessions as s
+        where s.account_id = refresh_session.account_id and s.id = refresh_session.session_id;
+        outcome := 'reused';
+        return;
+    end if;
+    update identity.sessions as s
+    set last_used_at = now()
+    where s.account_id = refresh_session.account_id and s.id = refresh_session.session_id and s.expires_at > now()
+    returning s.organization_id into organization_id;
+    if not found then
+        outcome := 'unknown';
+        return;
+    end if;
+    update identity.refresh_tokens as t
+    set used_at = now()
+    where t.account_id = refresh_session.account_id and t.session_id = refresh_session.session_id and t.hash = old_hash;
+    insert into identity.refresh_tokens (account_id, session_id, hash, expires_at)
+    values (account_id, session_id, new_hash, now() + interval '30 days');
+    requests_per_minute := tenancy.allowed_requests(organization_id);
+    outcome := 'refreshed';
+end
+$$;
+
+comment on function identity.refresh_session(uuid, uuid, bytea, bytea) is
+    'Exchanges a refresh token for the next: `refreshed`; `unknown` where there is no such token (any more); `reused` where it '
+    'was used before: somebody has a copy, and the session is over for both (RFC 9700 section 4.14.2).';
+
+create function tenancy.allowed_requests(organization_id uuid) returns integer
+language plpgsql volatile
+as $$
+begin
+    if organization_id is null then
+        return null;
+    end if;
+    execute format('set local app.tenant_id = %L', organization_id);
+    return (
+        select p.requests_per_minute
+        from tenancy.subscriptions as s
+        join tenancy.plans as p on p.plan_type = s.plan_type
+        where s.tenant_id = organization_id
+    );
+end
+$$;
+
+comment on function tenancy.allowed_requests(uuid) is 'requests_per_minute of the plan of an organization.';
+
+create function identity.move_session(
+    in session_id uuid,
+    in to_organization uuid,
+    in refresh_hash bytea,
+    out moved boolean,
+    out requests_per_minute integer
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+begin
+    moved := exists (
+        select
+        from tenancy.members as m
+        join tenancy.organizations as o on o.id = m.tenant_id
+        where m.tenant_id = to_organization and m.account_id = account and m.status = 'active' and o.status = 'active'
+    );
+    if not moved then
+        return;
+    end if;
+    update identity.sessions as s
+    set organization_id = to_organization, last_used_at = now()
+    where s.account_id = account and s.id = session_id;
+    if refresh_hash is not null then
+        update identity.refresh_tokens as t
+        set used_at = now()
+        where t.account_id = account and t.session_id = move_session.session_id and t.used_at is null;
+        insert into identity.refresh_tokens (account_id, session_id, hash, expires_at)
+        values (account, session_id, refresh_hash, now() + interval '30 days');
+    end if;
+    requests_per_minute := tenancy.allowed_requests(to_organization);
+end
+$$;
+
+comment on function identity.move_session(uuid, uuid, bytea) is
+    'Moves the session of the account in the context to another organization it is an active member of, with a new refresh token; the tokens of before are over.';
+
+create function identity.password_of_account() returns text
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select a.password_hash
+        from identity.accounts as a
+        where a.id = nullif(current_setting('app.account_id', true), '')::uuid
+    );
+end
+$$;
+
+comment on function identity.password_of_account() is 'The hash of the password of the account in the context, which has to be given again before it is changed.';
+
+create function identity.change_password(kept_session uuid, new_password_hash text) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+begin
+    update identity.accounts as a set password_hash = new_password_hash, updated_at = now() where a.id = account;
+    delete from identity.sessions as s where s.account_id = account and s.id <> kept_session;
+    delete from identity.one_time_tokens as t where t.account_id = account and t.purpose = 'reset_password';
+end
+$$;
+
+comment on function identity.change_password(uuid, text) is 'A new password for the account in the context. All its sessions but one end.';
+
+create function identity.request_password_reset(in email text, in token_hash bytea, in lifetime interval, out token_account uuid)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    select a.id into token_account from identity.accounts as a where a.email = request_password_reset.email;
+    if token_account is null then
+        return;
+    end if;
+    delete from identity.one_time_tokens as t where t.account_id = token_account and t.expires_at < now();
+    -- Nobody's mailbox is filled by somebody who knows the address.
+    if (
+        select count(*)
+        from identity.one_time_tokens as t
+        where t.account_id = token_account and t.purpose = 'reset_password' and t.created_at > now() - interval '1 hour'
+    ) >= 3 then
+        token_account := null;
+        return;
+    end if;
+    insert into identity.one_time_tokens (account_id, hash, purpose, email, expires_at)
+    values (token_account, token_hash, 'reset_password', email, now() + lifetime);
+end
+$$;
+
+comment on function identity.request_password_reset(text, bytea, interval) is
+    'A token to set a new password, for the account with this e-mail address; null where there is none, or where three were sent within the hour.';
+
+create function identity.token_email(account_id uuid, token_hash bytea) returns text
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select t.email
+        from identity.one_time_tokens as t
+        where t.account_id = token_email.account_id and t.hash = token_hash and t.expires_at > now()
+    );
+end
+$$;
+
+comment on function identity.token_email(uuid, bytea) is 'The address a one-time token was sent to; null where it is not good (any more).';
+
+create function identity.reset_password(account_id uuid, token_hash bytea, new_password_hash text) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    sent_to text;
+begin
+    delete from identity.one_time_tokens as t
+    where
+        t.account_id = reset_password.account_id
+        and t.hash = token_hash
+        and t.purpose = 'reset_password'
+        and t.expires_at > now()
+    returning t.email into sent_to;
+    if sent_to is null then
+        return false;
+    end if;
+    update identity.accounts as a
+    set
+        password_hash = new_password_hash,
+        updated_at = now(),
+        email_verified_at = case when a.email = sent_to then coalesce(a.email_verified_at, now()) else a.email_verified_at end
+    where a.id = reset_password.account_id;
+    delete from identity.sessions as s where s.account_id = reset_password.account_id;
+    delete from identity.one_time_tokens as t where t.account_id = reset_password.account_id and t.purpose = 'reset_password';
+    -- Whoever was locked out because others tried is not any more.
+    delete from identity.sign_in_failures as f where f.bucket = 'account' and f.subject = sha256(convert_to(sent_to, 'UTF8'));
+    return true;
+end
+$$;
+
+comment on function identity.reset_password(uuid, bytea, text) is
+    'Sets a new password by a token sent by e-mail, which is used up; ends every session of the account. False where the token is not good (any more).';
+
+create function identity.verify_email(account_id uuid, token_hash bytea) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    sent_to text;
+begin
+    delete from identity.one_time_tokens as t
+    where
+        t.account_id = verify_email.account_id and t.hash = token_hash and t.purpose = 'verify_email' and t.expires_at > now()
+    returning t.email into sent_to;
+    update identity.accounts as a
+    set email_verified_at = coalesce(a.email_verified_at, now())
+    where a.id = verify_email.account_id and a.email = sent_to;
+    return found;
+end
+$$;
+
+comment on function identity.verify_email(uuid, bytea) is 'Takes the address of an account for verified, by a token sent to it, which is used up. False where the token is not good (any more).';
+
+
+-- Invitations ---------------------------------------------------------------------------------------------------------
+
+create function tenancy.invitation_for(
+    in organization_id uuid,
+    in invitation_id uuid,
+    in token_hash bytea,
+    out email text,
+    out role text,
+    out organization_name text,
+    out account_id uuid
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format('set local app.tenant_id = %L', organization_id);
+    select i.email, i.role, o.name, a.id
+    into email, role, organization_name, account_id
+    from tenancy.invitations as i
+    join tenancy.organizations as o on o.id = i.tenant_id
+    left join identity.accounts as a on a.email = i.email
+    where
+        i.tenant_id = organization_id
+        and i.id = invitation_id
+        and i.token_hash = invitation_for.token_hash
+        and i.expires_at > now()
+        and o.status = 'active';
+end
+$$;
+
+comment on function tenancy.invitation_for(uuid, uuid, bytea) is
+    'What an invitation offers, to whoever holds its token: one row, all null where it is not good (any more). account_id: that of the invited address, where there is one.';
+
+create function tenancy.accept_invitation(
+    organization_id uuid, invitation_id uuid, token_hash bytea, joining_account uuid, full_name text, password_hash text
+) returns text
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    invitation tenancy.invitations;
+begin
+    execute format('set local app.tenant_id = %L', organization_id);
+    -- Taken out first: of two who accept at once, one finds it.
+    delete from tenancy.invitations as i
+    where
+        i.tenant_id = organization_id
+        and i.id = invitation_id
+        and i.token_hash = accept_invitation.token_hash
+        and i.expires_at > now()
+        and exists (select from tenancy.organizations as o where o.id = i.tenant_id and o.status = 'active')
+    returning i.* into invitation;
+    if invitation.id is null then
+        return 'unknown';
+    end if;
+    if password_hash is not null then
+        -- The mail arrived, or there would be no token.
+        insert into identity.accounts (id, email, password_hash, full_name, email_verified_at)
+        values (joining_account, invitation.email, password_hash, full_name, now());
+    elsif not exists (
+        select from identity.accounts as a where a.id = joining_account and a.email = invitation.email
+    ) then
+        raise exception 'for somebody else' using errcode = 'check_violation', constraint = 'invitation_address';
+    end if;
+    execute format('set local app.actor_id = %L', joining_account);
+    if tenancy.bound_elsewhere(joining_account, organization_id, invitation.role) then
+        raise exception 'bound elsewhere' using errcode = 'check_violation', constraint = 'exclusive_members';
+    end if;
+    if invitation.contact_id is not null then
+        update crm.contacts as c
+        set account_id = joining_account
+        where c.tenant_id = organization_id and c.id = invitation.contact_id;
+    end if;
+    -- Who works there already and is invited as a customer stays what they are.
+    insert into tenancy.members (account_id, role)
+    values (joining_account, invitation.role)
+    on conflict (tenant_id, account_id) do update
+    set role = excluded.role, status = 'active', updated_at = now()
+    where members.role = 'customer' and excluded.role <> 'customer';
+    return 'joined';
+end
+$$;
+
+comment on function tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, text) is
+    'Makes an account a member, by the token of an invitation, which is used up: `joined`, or `unknown` where it is not good (any '
+    'more). With a password hash the account is created. Fails with 23514 on invitation_address (the account has another e-mail '
+    'address), exclusive_members or plan_limit_members, with 23505 on accounts_email_key.';
+
+grant execute on function
+    identity.register(uuid, text, text, text, uuid, text, text, text),
+    identity.my_memberships(),
+    identity.sign_in(text, inet),
+    identity.start_session(uuid, uuid, uuid, text, bytea, interval, text, inet, text, bigint, bytea),
+    identity.refresh_session(uuid, uuid, bytea, bytea),
+    identity.move_session(uuid, uuid, bytea),
+    identity.password_of_account(),
+    identity.change_password(uuid, text),
+    identity.request_password_reset(text, bytea, interval),
+    identity.token_email(uuid, bytea),
+    identity.reset_password(uuid, bytea, text),
+    identity.verify_email(uuid, bytea),
+    tenancy.create_organization(uuid, text, text, text, text, text, text[]),
+    tenancy.delete_organization(interval),
+    tenancy.restore_organization(uuid),
+    tenancy.organization_at(text),
+    tenancy.public_face(text, text),
+    tenancy.add_requests(uuid[], bigint[]),
+    tenancy.allowed_requests(uuid),
+    tenancy.invitation_for(uuid, uuid, bytea),
+    tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, text)
+to appointd_api;
+reset role;
+
+-- The triggers look across what their caller may see.
+alter function tenancy.keep_within_plan() owner to appointd_gate;
+alter function tenancy.keep_within_new_plan() owner to appointd_gate;
+alter function tenancy.keep_an_owner() owner to appointd_gate;
+revoke create on schema identity, tenancy from appointd_gate;
+
+-- A member who comes back, or a customer who now works there.
+create policy gate_tenant_update on tenancy.members as permissive for update to appointd_gate
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+grant update (role, status, updated_at) on tenancy.members to appointd_gate;
+grant execute on function app.roles_from(text), app.has_feature(uuid, text) to appointd_gate;
+grant usage on schema app to appointd_gate;

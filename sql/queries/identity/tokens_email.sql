@@ -1,0 +1,2 @@
+-- $1 account, $2 SHA-256 of the token
+select identity.token_email($1, $2) as email

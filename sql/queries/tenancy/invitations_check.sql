@@ -1,0 +1,13 @@
+-- $1 tenant_id, $2 email, $3 role to be given
+select
+    $3 = any (app.roles_up_to(current_setting('app.role')))
+    and ($3 = 'customer' or current_setting('app.role') = any ('{admin,owner}')) as may_give,
+    exists (
+        select
+        from tenancy.members as m
+        join identity.accounts as a on a.id = m.account_id
+        where m.tenant_id = $1 and a.email = $2 and (m.role <> 'customer' or $3 = 'customer')
+    ) as already_member,
+    o.name as organization_name
+from tenancy.organizations as o
+where o.id = $1

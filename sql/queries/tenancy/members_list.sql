@@ -1,0 +1,7 @@
+-- $1 tenant_id, $2 after this account id, $3 how many
+select m.account_id, a.email, a.full_name, m.role, m.status, m.created_at, m.updated_at
+from tenancy.members as m
+join identity.accounts as a on a.id = m.account_id
+where m.tenant_id = $1 and m.role <> 'customer' and m.account_id > $2
+order by m.account_id
+limit $3

@@ -1,0 +1,2 @@
+-- $1 organization or null
+select tenancy.allowed_requests($1) as requests_per_minute

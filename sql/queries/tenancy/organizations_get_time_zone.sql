@@ -1,0 +1,4 @@
+-- $1 tenant_id
+select time_zone
+from tenancy.organizations
+where id = $1

@@ -1,0 +1,2 @@
+-- $1 organization id
+select tenancy.restore_organization($1) as restored

@@ -1,0 +1,39 @@
+-- $1 tenant_id
+select
+    p.max_providers,
+    p.max_members,
+    p.max_storage_gb,
+    (select count(*) from scheduling.providers as x where x.tenant_id = $1 and x.active) as providers,
+    (
+        select count(*)
+        from tenancy.members as m
+        where m.tenant_id = $1 and m.status = 'active' and m.role <> 'customer'
+    ) as members,
+    (
+        select coalesce(sum(d.requests), 0)::bigint
+        from tenancy.usage_days as d
+        where d.tenant_id = $1 and d.day = (now() at time zone 'UTC')::date
+    ) as requests_today,
+    (
+        select coalesce(sum(d.requests), 0)::bigint
+        from tenancy.usage_days as d
+        where d.tenant_id = $1 and d.day > (now() at time zone 'UTC')::date - 30
+    ) as requests_last_30_days,
+    (
+        select count(*)
+        from scheduling.appointments as a
+        where
+            a.tenant_id = $1
+            and a.starts_at >= date_trunc('month', now() at time zone o.time_zone) at time zone o.time_zone
+            and a.starts_at < (date_trunc('month', now() at time zone o.time_zone) + interval '1 month') at time zone o.time_zone
+            and a.status <> 'cancelled'
+    ) as appointments_this_month,
+    (
+        select count(*)
+        from scheduling.appointments as a
+        where a.tenant_id = $1 and a.starts_at >= now() and a.status <> 'cancelled'
+    ) as appointments_upcoming
+from tenancy.subscriptions as s
+join tenancy.plans as p on p.plan_type = s.plan_type
+join tenancy.organizations as o on o.id = s.tenant_id
+where s.tenant_id = $1

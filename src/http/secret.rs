@@ -1,0 +1,128 @@
+//! Secrets we hand out and get back: refresh tokens, API keys, what is in a link of an e-mail. Each says what it is and
+//! where to look, and carries 256 random bits of which only the SHA-256 is kept.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use poem_openapi::registry::MetaSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::schema::{refusal, schema_type};
+
+/// What a secret is for: the beginning of its text, so that whoever finds one knows what it opens (and secret scanners
+/// do too).
+pub trait Purpose: Send + Sync + 'static {
+    const PREFIX: &'static str;
+}
+
+macro_rules! purposes {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub enum $name {}
+
+        impl Purpose for $name {
+            const PREFIX: &'static str = $prefix;
+        }
+    )*};
+}
+
+purposes! {
+    /// Of a session: account and session.
+    Refresh = "appointd_refresh_";
+    /// Of a program: organization and key.
+    ApiKey = "appointd_key_";
+    /// In an e-mail about an account: account, twice.
+    OneTime = "appointd_once_";
+    /// In an e-mail that invites: organization and invitation.
+    Invitation = "appointd_invite_";
+}
+
+/// A secret, with the two ids that say where to look.
+#[derive(Clone)]
+pub struct Secret<P> {
+    pub first: Uuid,
+    pub second: Uuid,
+    random: [u8; 32],
+    purpose: std::marker::PhantomData<P>,
+}
+
+impl<P: Purpose> Secret<P> {
+    /// A new one.
+    pub fn draw(first: Uuid, second: Uuid) -> Self {
+        Self { first, second, random: random(), purpose: std::marker::PhantomData }
+    }
+
+    /// The same secret, about something that was not known when it was drawn.
+    pub fn about(self, first: Uuid, second: Uuid) -> Self {
+        Self { first, second, ..self }
+    }
+
+    /// What is kept of it.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.random).into()
+    }
+
+    /// The text that is handed out.
+    pub fn reveal(&self) -> String {
+        let bytes = [self.first.as_bytes(), self.second.as_bytes(), &self.random[..]].concat();
+        format!("{}{}", P::PREFIX, URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Self::read(text).ok_or_else(|| {
+            refusal("invalid_value", format_args!("the whole text that begins with {}", P::PREFIX))
+        })
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let bytes: [u8; 64] =
+            URL_SAFE_NO_PAD.decode(text.strip_prefix(P::PREFIX)?).ok()?.try_into().ok()?;
+        Some(Self {
+            first: Uuid::from_slice(&bytes[..16]).ok()?,
+            second: Uuid::from_slice(&bytes[16..32]).ok()?,
+            random: bytes[32..].try_into().ok()?,
+            purpose: std::marker::PhantomData,
+        })
+    }
+}
+
+/// 256 random bits.
+pub fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the system has random numbers");
+    bytes
+}
+
+impl<P: Purpose> std::fmt::Debug for Secret<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}…", P::PREFIX)
+    }
+}
+
+/// In examples alone; what is handed out is text.
+impl<P: Purpose> Serialize for Secret<P> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.reveal())
+    }
+}
+
+impl<'de, P: Purpose> Deserialize<'de> for Secret<P> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(D::Error::custom)
+    }
+}
+
+impl<P: Purpose> Secret<P> {
+    /// The same for everybody, to show how one looks. Opens nothing.
+    pub fn example() -> Self {
+        Self { first: Uuid::nil(), second: Uuid::nil(), random: [0; 32], purpose: std::marker::PhantomData }
+    }
+}
+
+schema_type!([P: Purpose] Secret<P>, "secret", MetaSchema {
+    example: Some(Self::example().reveal().into()),
+    max_length: Some(P::PREFIX.len() + 86),
+    ..MetaSchema::new("string")
+});

@@ -1,0 +1,263 @@
+//! Passwords changed, and set anew by whoever has forgotten theirs; e-mail addresses verified.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use futures_util::future::join;
+use poem_openapi::{Object, OpenApi, types::Example};
+use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::passwords::Passwords;
+use crate::{
+    db::{self, Db, Person},
+    http::{
+        Tag,
+        caller::SignedIn,
+        json::{Json, NoContent},
+        problem::{ChangingOwn, Deleting, Failure, OpenWriting, Problem, Refused},
+        secret::{OneTime, Secret},
+        text::{EmailAddress, Password},
+    },
+    messaging::mail::{Mail, Mailer},
+    sql,
+};
+
+/// How long asking for a new password takes at least.
+const LEAST: Duration = Duration::from_millis(100);
+const RESET_LIFETIME: TimeDelta = TimeDelta::hours(1);
+const VERIFY_LIFETIME: TimeDelta = TimeDelta::days(7);
+
+/// A change of password.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct PasswordChange {
+    /// The password as it is.
+    pub current_password: Password,
+    /// At least 8 characters, and not easily guessed.
+    pub new_password: Password,
+}
+
+impl Example for PasswordChange {
+    fn example() -> Self {
+        Self {
+            current_password: Password::parse("three small brass kettles").expect("a password"),
+            new_password: Password::parse("one large copper teapot").expect("a password"),
+        }
+    }
+}
+
+/// Whose password is forgotten.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct ForgottenPassword {
+    /// The e-mail address of the account.
+    pub email: EmailAddress,
+}
+
+impl Example for ForgottenPassword {
+    fn example() -> Self {
+        Self { email: EmailAddress::parse("ada@example.com").expect("an address") }
+    }
+}
+
+/// A new password.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct PasswordReset {
+    /// The token of the e-mail.
+    pub token: Secret<OneTime>,
+    /// At least 8 characters, and not easily guessed.
+    pub new_password: Password,
+}
+
+impl Example for PasswordReset {
+    fn example() -> Self {
+        Self {
+            token: Secret::example(),
+            new_password: Password::parse("one large copper teapot").expect("a password"),
+        }
+    }
+}
+
+/// The token of an e-mail.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct EmailVerification {
+    /// The token of the e-mail.
+    pub token: Secret<OneTime>,
+}
+
+impl Example for EmailVerification {
+    fn example() -> Self {
+        Self { token: Secret::example() }
+    }
+}
+
+pub struct RecoveryApi {
+    pub db: Db,
+    pub passwords: Arc<Passwords>,
+    pub mailer: Mailer,
+}
+
+#[OpenApi(prefix_path = "/api/v1/auth", tag = "Tag::Identity")]
+impl RecoveryApi {
+    /// Change my password
+    ///
+    /// Ends all my other sessions. 422 on `current_password` where it is wrong.
+    #[oai(path = "/password/change", method = "post", operation_id = "change_password")]
+    async fn change(
+        &self,
+        caller: SignedIn,
+        body: Json<PasswordChange>,
+    ) -> Result<NoContent, Refused<ChangingOwn>> {
+        let change = body.0;
+        check_password(&self.db, &self.passwords, &caller, "current_password", &change.current_password)
+            .await?;
+        let hash = self.passwords.hash_new("new_password", &change.new_password, &[]).await?;
+        self.db.one(&caller, sql!("identity/passwords_change.sql"), &[&caller.claims.sid, &hash]).await?;
+        Ok(NoContent)
+    }
+
+    /// Ask for a new password
+    ///
+    /// Sends a mail with a token that is good once, within the hour, at most three times an hour. The answer is the same
+    /// whether or not there is such an account.
+    #[oai(path = "/password/forgot", method = "post", operation_id = "request_password_reset")]
+    async fn forgot(&self, body: Json<ForgottenPassword>) -> Result<NoContent, Refused<OpenWriting>> {
+        let email = body.0.email;
+        // The account is known only afterwards, and not part of what is kept; so is the place for it in the token.
+        let draft = Secret::<OneTime>::draw(Uuid::nil(), Uuid::nil());
+        let hash = draft.hash();
+        let seconds = RESET_LIFETIME.num_seconds() as f64;
+        let params: [&(dyn ToSql + Sync); 3] = [&&*email, &&hash[..], &seconds];
+        let asking = self.db.gate(sql!("identity/passwords_request_reset.sql"), &params);
+        // Writing something takes longer than writing nothing; nobody is to see which it was.
+        let (row, ()) = join(asking, sleep(LEAST)).await;
+        let row = row?;
+        if let Some(account) = row.get::<_, Option<Uuid>>(0) {
+            let token = draft.about(account, account).reveal();
+            self.mailer.send(Mail {
+                to: email.to_string(),
+                subject: "Set a new password".to_owned(),
+                body: format!(
+                    "Somebody, you we hope, has asked to set a new password for your account.\n\n\
+                     Within the hour you can do that here:\n\n{}\n\n\
+                     or with this token: {token}\n\n\
+                     If it was not you, there is nothing to do: your password stays as it is.\n",
+                    self.mailer.link("reset-password", &token)
+                ),
+            });
+        }
+        Ok(NoContent)
+    }
+
+    /// Set a new password
+    ///
+    /// With the token of the e-mail, which is used up. Ends every session of the account. 422 on `token` where it is not
+    /// good, or not any more.
+    #[oai(path = "/password/reset", method = "post", operation_id = "reset_password")]
+    async fn reset(&self, body: Json<PasswordReset>) -> Result<NoContent, Refused<OpenWriting>> {
+        let PasswordReset { token, new_password } = body.0;
+        let (account, hash) = (token.first, token.hash());
+        // Before the costly hashing, and for what a password must not be made of.
+        let row = self.db.gate(sql!("identity/tokens_email.sql"), &[&account, &&hash[..]]).await?;
+        let email: String = row.get::<_, Option<String>>(0).ok_or_else(used_up)?;
+        let password = self.passwords.hash_new("new_password", &new_password, &[&email]).await?;
+        let row =
+            self.db.gate(sql!("identity/passwords_reset.sql"), &[&account, &&hash[..], &password]).await?;
+        match row.get(0) {
+            true => Ok(NoContent),
+            false => Err(used_up())?,
+        }
+    }
+
+    /// Ask to verify my e-mail address
+    ///
+    /// Sends a mail with a token that is good once, within a week. 409 `email_verified` where it is verified;
+    /// `email_requested` where a mail was sent within the last minute.
+    #[oai(path = "/email/request-verification", method = "post", operation_id = "request_email_verification")]
+    async fn request_verification(
+        &self,
+        caller: SignedIn,
+    ) -> Result<NoContent, Refused<Deleting>> {
+        let row = self.db.one(&caller, sql!("identity/accounts_get_email.sql"), &[]).await?;
+        let (email, verified, recently): (String, bool, bool) = (row.get(0), row.get(1), row.get(2));
+        if verified {
+            Err(Problem::conflict("email_verified", "The address is verified."))?;
+        }
+        if recently {
+            Err(Problem::conflict("email_requested", "A mail was sent a moment ago; look there first."))?;
+        }
+        ask_to_verify(&self.db, &self.mailer, &caller.person(), &email).await?;
+        Ok(NoContent)
+    }
+
+    /// Verify an e-mail address
+    ///
+    /// With the token of the e-mail, which is used up. 422 on `token` where it is not good, or not any more.
+    #[oai(path = "/email/verify", method = "post", operation_id = "verify_email")]
+    async fn verify_email(&self, body: Json<EmailVerification>) -> Result<NoContent, Refused<OpenWriting>> {
+        let token = body.0.token;
+        let row = self
+            .db
+            .gate(sql!("identity/accounts_verify_email.sql"), &[&token.first, &&token.hash()[..]])
+            .await?;
+        match row.get(0) {
+            true => Ok(NoContent),
+            false => Err(used_up())?,
+        }
+    }
+}
+
+
+fn used_up() -> Problem {
+    Problem::invalid_field("token", "not_found", "The token was used, has expired, or is none of ours.")
+}
+
+/// Sends the mail that asks to verify an address.
+pub async fn ask_to_verify(
+    db: &Db,
+    mailer: &Mailer,
+    person: &Person,
+    email: &str,
+) -> Result<(), db::Error> {
+    let token = Secret::<OneTime>::draw(person.account, person.account);
+    db.one(
+        *person,
+        sql!("identity/tokens_add.sql"),
+        &[&&token.hash()[..], &email, &(VERIFY_LIFETIME.num_seconds() as f64)],
+    )
+    .await?;
+    let token = token.reveal();
+    mailer.send(Mail {
+        to: email.to_owned(),
+        subject: "Verify your e-mail address".to_owned(),
+        body: format!(
+            "Please confirm that this is your address, within a week:\n\n{}\n\nor with this token: {token}\n",
+            mailer.link("verify-email", &token)
+        ),
+    });
+    Ok(())
+}
+
+/// Whether it is the person itself who sits there.
+pub async fn check_password(
+    db: &Db,
+    passwords: &Passwords,
+    caller: &SignedIn,
+    field: &'static str,
+    password: &Password,
+) -> Result<(), Failure> {
+    let row = db.one(caller, sql!("identity/passwords_get.sql"), &[]).await?;
+    match passwords.verify(password, row.get(0)).await? {
+        Some(_) => Ok(()),
+        None => Err(Problem::invalid_field(field, "wrong_password", "the password of the account").into()),
+    }
+}

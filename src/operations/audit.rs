@@ -1,0 +1,147 @@
+//! The audit log: who changed what, when. Written by the database itself; see `sql/migrations/V0020__audit.sql`.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{
+    Enum, Object, OpenApi,
+    param::Query,
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{
+    db::Db,
+    http::{
+        Tag,
+        caller::{Admin, Member},
+        json::{AnyObject, Json},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Listing, Refused},
+        text::{Instant, Text},
+    },
+    sql,
+};
+
+/// Who acted.
+#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum ActorKind {
+    Account,
+    ApiKey,
+    /// Nobody in particular: the operator, or the system by itself.
+    System,
+}
+
+/// What was done to a row.
+#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum AuditAction {
+    Insert,
+    Update,
+    Delete,
+}
+
+/// A change.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct AuditEvent {
+    pub id: Uuid,
+    pub occurred_at: DateTime<Utc>,
+    pub actor_kind: ActorKind,
+    /// The account or API key that acted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<Uuid>,
+    /// The `X-Request-Id` of the request it was part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    pub action: AuditAction,
+    /// The table, with its module: `crm.contacts`.
+    pub relation: String,
+    /// The id of the row, or of what it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row_id: Option<Uuid>,
+    /// The row before; of an update what changed alone. Without secrets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<AnyObject>,
+    /// The row after; of an update what changed alone. Without secrets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<AnyObject>,
+}
+
+impl From<Row> for AuditEvent {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.get(0),
+            occurred_at: row.get(1),
+            actor_kind: match row.get(2) {
+                "account" => ActorKind::Account,
+                "api_key" => ActorKind::ApiKey,
+                _ => ActorKind::System,
+            },
+            actor_id: row.get(3),
+            request_id: row.get(4),
+            action: match row.get(5) {
+                "insert" => AuditAction::Insert,
+                "update" => AuditAction::Update,
+                _ => AuditAction::Delete,
+            },
+            relation: row.get(6),
+            row_id: row.get(7),
+            before: row.get::<_, Option<serde_json::Value>>(8).map(AnyObject),
+            after: row.get::<_, Option<serde_json::Value>>(9).map(AnyObject),
+        }
+    }
+}
+
+pub struct AuditApi(pub Db);
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Operations")]
+impl AuditApi {
+    /// List the audit log
+    ///
+    /// Every change of the organization's rows, the latest in front: who, what, when, in which request, before and after.
+    #[expect(clippy::too_many_arguments, reason = "the filters of a list are the arguments of its operation")]
+    #[oai(path = "/audit-events", method = "get", operation_id = "list_audit_events")]
+    async fn list(
+        &self,
+        caller: Member<Admin>,
+        /// Of this row alone.
+        row_id: Query<Option<Uuid>>,
+        /// By this account or API key alone.
+        actor_id: Query<Option<Uuid>>,
+        /// Of this table alone, with its module: `crm.contacts`.
+        relation: Query<Option<Text<1, 100>>>,
+        /// From this instant on.
+        from: Query<Option<Instant>>,
+        /// Before this instant.
+        to: Query<Option<Instant>>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<AuditEvent>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let (before, before_id) = cursor.0.map(|cursor| (cursor.time, cursor.id)).unzip();
+        let rows = self
+            .0
+            .all(
+                &caller,
+                sql!("operations/audit_events_list.sql"),
+                &[
+                    &row_id.0,
+                    &actor_id.0,
+                    &relation.0.as_deref(),
+                    &from.0.map(|from| from.0),
+                    &to.0.map(|to| to.0),
+                    &before,
+                    &before_id,
+                    &i64::from(size + 1),
+                ],
+            )
+            .await?;
+        let events = rows.into_iter().map(AuditEvent::from).collect();
+        Ok(Json(Page::new(events, size, |last| Cursor::new(last.occurred_at, last.id))))
+    }
+}

@@ -1,0 +1,256 @@
+//! API keys: how programs get in.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{
+    Enum, Object, OpenApi,
+    param::{Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{
+    db::Db,
+    http::{
+        Tag,
+        caller::{Admin, ApiAccess, Member, Owner},
+        json::{Created, Json},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Creating, Deleting, Listing, Problem, Reading, Refused},
+        secret::{self, Secret},
+        text::{Instant, Text},
+    },
+    sql,
+};
+
+/// As what a key comes. Never as an owner.
+#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum KeyRole {
+    Admin,
+    Manager,
+    Staff,
+    Viewer,
+}
+
+impl KeyRole {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Manager => "manager",
+            Self::Staff => "staff",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    /// A check constraint holds the names.
+    fn from_name(name: &str) -> Self {
+        match name {
+            "admin" => Self::Admin,
+            "manager" => Self::Manager,
+            "staff" => Self::Staff,
+            _ => Self::Viewer,
+        }
+    }
+}
+
+macro_rules! scopes {
+    ($($variant:ident = $name:literal,)*) => {
+        /// What a key is good for: reading or writing what one tag of the description has. Writing includes reading.
+        #[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
+        pub enum Scope {
+            $(#[serde(rename = $name)] #[oai(rename = $name)] $variant,)*
+        }
+
+        impl Scope {
+            fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            fn from_name(name: &str) -> Option<Self> {
+                [$(Self::$variant,)*].into_iter().find(|scope| scope.name() == name)
+            }
+        }
+    };
+}
+
+scopes! {
+    TenancyRead = "tenancy:read",
+    TenancyWrite = "tenancy:write",
+    CrmRead = "crm:read",
+    CrmWrite = "crm:write",
+    SchedulingRead = "scheduling:read",
+    SchedulingWrite = "scheduling:write",
+    OperationsRead = "operations:read",
+}
+
+/// A key, without its secret.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ApiKey {
+    pub id: Uuid,
+    /// What it is for.
+    pub name: String,
+    pub role: KeyRole,
+    pub scopes: Vec<Scope>,
+    /// Until when it opens anything; absent where that is until it is revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it last opened something, to the minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    /// The account that made it.
+    pub created_by: Uuid,
+}
+
+impl From<Row> for ApiKey {
+    fn from(row: Row) -> Self {
+        let scopes: Vec<String> = row.get(3);
+        Self {
+            id: row.get(0),
+            name: row.get(1),
+            role: KeyRole::from_name(row.get(2)),
+            scopes: scopes.iter().filter_map(|scope| Scope::from_name(scope)).collect(),
+            expires_at: row.get(4),
+            last_used_at: row.get(5),
+            revoked_at: row.get(6),
+            created_at: row.get(7),
+            created_by: row.get(8),
+        }
+    }
+}
+
+/// A key just made.
+#[derive(Debug, Object, Serialize)]
+pub struct NewApiKeySecret {
+    pub id: Uuid,
+    /// The key itself: send it as `Authorization: Bearer …`. Shown this one time.
+    pub key: String,
+    /// What is known of it from now on.
+    pub api_key: ApiKey,
+}
+
+/// A key to make.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewApiKey {
+    /// What it is for.
+    pub name: Text<1, 100>,
+    pub role: KeyRole,
+    /// What it is good for; at least one.
+    #[oai(validator(min_items = 1, max_items = 20))]
+    pub scopes: Vec<Scope>,
+    /// Until when; without it until the key is revoked.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub expires_at: Option<Instant>,
+}
+
+impl Example for NewApiKey {
+    fn example() -> Self {
+        serde_json::from_value(serde_json::json!({
+            "name": "Website",
+            "role": "staff",
+            "scopes": ["scheduling:write", "crm:read"],
+            "expires_at": "2031-01-01T00:00:00Z",
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+pub struct ApiKeysApi(pub Db);
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
+impl ApiKeysApi {
+    /// List the API keys
+    ///
+    /// Revoked and expired ones too, in the order in which they were made. Never their secrets.
+    #[oai(path = "/api-keys", method = "get", operation_id = "list_api_keys")]
+    async fn list(
+        &self,
+        caller: Member<Admin>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<ApiKey>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let rows =
+            self.0.all(&caller, sql!("tenancy/api_keys_list.sql"), &[&after, &i64::from(size + 1)]).await?;
+        let keys = rows.into_iter().map(ApiKey::from).collect();
+        Ok(Json(Page::new(keys, size, |last| Cursor::id(last.id))))
+    }
+
+    /// Make an API key
+    ///
+    /// The answer has the key itself, this one time. What it may do is what its role may, within its scopes.
+    #[oai(path = "/api-keys", method = "post", operation_id = "create_api_key")]
+    async fn create(
+        &self,
+        caller: Member<Owner, ApiAccess>,
+        body: Json<NewApiKey>,
+    ) -> Result<Created<NewApiKeySecret>, Refused<Creating>> {
+        let new = body.0;
+        if !(1..=20).contains(&new.scopes.len()) {
+            Err(Problem::invalid_field("scopes", "invalid_value", "1 to 20 scopes"))?;
+        }
+        if new.expires_at.is_some_and(|at| at.0 <= Utc::now()) {
+            Err(Problem::invalid_field("expires_at", "in_the_past", "an instant that is still to come"))?;
+        }
+        let mut scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.name()).collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        let key = Secret::<secret::ApiKey>::draw(caller.tenant(), Uuid::now_v7());
+        let row = self
+            .0
+            .one(
+                &caller,
+                sql!("tenancy/api_keys_create.sql"),
+                &[
+                    &key.second,
+                    &&*new.name,
+                    &&key.hash()[..],
+                    &new.role.name(),
+                    &scopes,
+                    &new.expires_at.map(|at| at.0),
+                ],
+            )
+            .await?;
+        let api_key = ApiKey::from(row);
+        Ok(Created {
+            location: format!("/api/v1/api-keys/{}", api_key.id),
+            body: NewApiKeySecret { id: api_key.id, key: key.reveal(), api_key },
+        })
+    }
+
+    /// Get an API key
+    #[oai(path = "/api-keys/:api_key_id", method = "get", operation_id = "get_api_key")]
+    async fn get(
+        &self,
+        caller: Member<Admin>,
+        api_key_id: Path<Uuid>,
+    ) -> Result<Json<ApiKey>, Refused<Reading>> {
+        let row = self.0.optional(&caller, sql!("tenancy/api_keys_get.sql"), &[&api_key_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Revoke an API key
+    ///
+    /// From the next request on it opens nothing. Revoking again changes nothing.
+    #[oai(path = "/api-keys/:api_key_id/revoke", method = "post", operation_id = "revoke_api_key")]
+    async fn revoke(
+        &self,
+        caller: Member<Owner>,
+        api_key_id: Path<Uuid>,
+    ) -> Result<Json<ApiKey>, Refused<Deleting>> {
+        let row = self.0.optional(&caller, sql!("tenancy/api_keys_revoke.sql"), &[&api_key_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+}

@@ -1,0 +1,152 @@
+//! How an organization shows itself to its customers.
+
+use poem_openapi::{
+    Object, OpenApi,
+    types::{Example, MaybeUndefined},
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+
+use crate::{
+    db::{Context, Db},
+    http::{
+        Tag,
+        caller::{Admin, Feature as _, CustomBranding, Member, Viewer},
+        json::Json,
+        problem::{ChangingOwn, ReadingOwn, Refused},
+        text::{Color, HttpsUrl, Text},
+    },
+    sql,
+};
+
+/// The branding of an organization. What is absent is as the pages have it by themselves.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Branding {
+    /// The name customers read; absent where it is that of the organization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub favicon_url: Option<String>,
+    /// `#rrggbb`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary_color: Option<String>,
+    /// `#rrggbb`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secondary_color: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub style_sheet_url: Option<String>,
+}
+
+impl From<Row> for Branding {
+    fn from(row: Row) -> Self {
+        Self {
+            display_name: row.get(0),
+            logo_url: row.get(1),
+            favicon_url: row.get(2),
+            primary_color: row.get(3),
+            secondary_color: row.get(4),
+            style_sheet_url: row.get(5),
+        }
+    }
+}
+
+/// What is to change about the branding. What is left out stays; null takes it away.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct BrandingChanges {
+    /// The name customers read.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub display_name: MaybeUndefined<Text<1, 200>>,
+    #[serde(default)]
+    #[oai(nullable)]
+    pub logo_url: MaybeUndefined<HttpsUrl>,
+    /// Feature `custom_branding`.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub favicon_url: MaybeUndefined<HttpsUrl>,
+    /// Feature `custom_branding`.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub primary_color: MaybeUndefined<Color>,
+    /// Feature `custom_branding`.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub secondary_color: MaybeUndefined<Color>,
+    /// Feature `custom_branding`.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub style_sheet_url: MaybeUndefined<HttpsUrl>,
+}
+
+impl BrandingChanges {
+    /// Whether it sets what only some plans include. Taking away is free.
+    fn needs_feature(&self) -> bool {
+        self.favicon_url.is_value()
+            || self.primary_color.is_value()
+            || self.secondary_color.is_value()
+            || self.style_sheet_url.is_value()
+    }
+}
+
+impl Example for BrandingChanges {
+    fn example() -> Self {
+        serde_json::from_value(serde_json::json!({
+            "display_name": "Acme: hair & more",
+            "logo_url": "https://cdn.example.com/logo.svg",
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+pub struct BrandingApi(pub Db);
+
+#[OpenApi(prefix_path = "/api/v1/organizations/me", tag = "Tag::Tenancy")]
+impl BrandingApi {
+    /// Get the branding
+    #[oai(path = "/branding", method = "get", operation_id = "get_branding")]
+    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Branding>, Refused<ReadingOwn>> {
+        let row = self.0.one(&caller, sql!("tenancy/branding_get.sql"), &[]).await?;
+        Ok(Json(row.into()))
+    }
+
+    /// Change the branding
+    ///
+    /// Name and logo with every plan; 403 `feature_not_in_plan` where more is set and the plan lacks `custom_branding`.
+    #[oai(path = "/branding", method = "patch", operation_id = "update_branding")]
+    async fn update(
+        &self,
+        caller: Member<Admin>,
+        body: Json<BrandingChanges>,
+    ) -> Result<Json<Branding>, Refused<ChangingOwn>> {
+        let changes = body.0;
+        let feature = changes.needs_feature().then_some(CustomBranding::NAME).flatten();
+        let context = Context { feature, ..Context::from(&caller) };
+        let row = self
+            .0
+            .one(
+                context,
+                sql!("tenancy/branding_update.sql"),
+                &[
+                    &!changes.display_name.is_undefined(),
+                    &changes.display_name.value().map(|value| &**value),
+                    &!changes.logo_url.is_undefined(),
+                    &changes.logo_url.value().map(|value| &**value),
+                    &!changes.favicon_url.is_undefined(),
+                    &changes.favicon_url.value().map(|value| &**value),
+                    &!changes.primary_color.is_undefined(),
+                    &changes.primary_color.value().map(|value| &**value),
+                    &!changes.secondary_color.is_undefined(),
+                    &changes.secondary_color.value().map(|value| &**value),
+                    &!changes.style_sheet_url.is_undefined(),
+                    &changes.style_sheet_url.value().map(|value| &**value),
+                ],
+            )
+            .await?;
+        Ok(Json(row.into()))
+    }
+}

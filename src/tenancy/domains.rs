@@ -1,0 +1,303 @@
+//! Domains of an organization's own: proved by a DNS record, then a host that leads to it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use hickory_resolver::{
+    Resolver, TokioResolver,
+    config::{ConnectionConfig, NameServerConfig, ResolverConfig},
+    net::runtime::TokioRuntimeProvider,
+    proto::rr::RData,
+};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{
+    db::Db,
+    http::{
+        Tag,
+        caller::{Admin, CustomBranding, Member, Owner},
+        client::{Client, Host, Network},
+        json::{Created, Json, NoContent},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Creating, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading, Refused},
+        secret,
+        text::{DomainName, Text},
+    },
+    sql,
+};
+
+/// How long the domain name system may take to answer.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// A domain of the organization's own.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Domain {
+    pub id: Uuid,
+    /// In its ASCII form (IDNA).
+    pub domain: String,
+    /// When its record was last seen; absent where it was not yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<DateTime<Utc>>,
+    /// The record that proves it.
+    pub record: DnsRecord,
+    pub created_at: DateTime<Utc>,
+}
+
+/// A record to put into the domain name system.
+#[derive(Debug, Object, Serialize)]
+pub struct DnsRecord {
+    /// Always `TXT`.
+    #[serde(rename = "type")]
+    #[oai(rename = "type")]
+    pub kind: String,
+    pub name: String,
+    pub value: String,
+}
+
+impl From<Row> for Domain {
+    fn from(row: Row) -> Self {
+        let domain: String = row.get(1);
+        Self {
+            id: row.get(0),
+            record: DnsRecord {
+                kind: "TXT".to_owned(),
+                name: challenge_name(&domain),
+                value: row.get(2),
+            },
+            domain,
+            verified_at: row.get(3),
+            created_at: row.get(4),
+        }
+    }
+}
+
+fn challenge_name(domain: &str) -> String {
+    format!("_appointd-challenge.{domain}")
+}
+
+/// A domain to add.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewDomain {
+    /// Without port and path. International ones may be written as they are read.
+    pub domain: DomainName,
+}
+
+impl Example for NewDomain {
+    fn example() -> Self {
+        Self { domain: DomainName::parse("appointments.example.com").expect("a domain") }
+    }
+}
+
+/// Asks the domain name system.
+#[derive(Clone)]
+pub struct Dns(Option<TokioResolver>);
+
+impl Dns {
+    /// The servers of the system, or this one.
+    pub fn new(server: Option<SocketAddr>) -> Self {
+        let built = match server {
+            Some(server) => {
+                let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
+                for connection in &mut connections {
+                    connection.port = server.port();
+                }
+                let server = NameServerConfig::new(server.ip(), true, connections);
+                let config = ResolverConfig::from_name_servers(vec![server]);
+                Some(Resolver::builder_with_config(config, TokioRuntimeProvider::default()))
+            }
+            None => Resolver::builder_tokio().ok(),
+        };
+        Self(built.and_then(|mut builder| {
+            // A record that was not there a minute ago may be there now.
+            builder.options_mut().cache_size = 0;
+            builder.build().ok()
+        }))
+    }
+
+    /// Asks nobody, for programs that serve nobody.
+    pub fn nowhere() -> Self {
+        Self(None)
+    }
+
+    /// The texts of the TXT records of a name.
+    async fn texts(&self, name: &str) -> Result<Vec<String>, Problem> {
+        let unanswered = || {
+            Problem::unavailable("dns_unavailable", "The domain name system does not answer; try again.")
+        };
+        let resolver = self.0.as_ref().ok_or_else(unanswered)?;
+        // With a dot at the end: not below any domain of ours.
+        let looking = resolver.txt_lookup(format!("{name}."));
+        match tokio::time::timeout(PATIENCE, looking).await {
+            Err(_) => Err(unanswered()),
+            Ok(Err(error)) if error.is_no_records_found() || error.is_nx_domain() => Ok(Vec::new()),
+            Ok(Err(_)) => Err(unanswered()),
+            Ok(Ok(found)) => Ok(found
+                .answers()
+                .iter()
+                .filter_map(|record| match &record.data {
+                    RData::TXT(text) => Some(
+                        text.txt_data.iter().map(|part| String::from_utf8_lossy(part)).collect::<String>(),
+                    ),
+                    _ => None,
+                })
+                .collect()),
+        }
+    }
+}
+
+pub struct DomainsApi {
+    pub db: Db,
+    pub dns: Dns,
+    pub network: std::sync::Arc<Network>,
+}
+
+#[OpenApi(tag = "Tag::Tenancy")]
+impl DomainsApi {
+    /// List the domains
+    ///
+    /// In the order in which they were added.
+    #[oai(path = "/api/v1/domains", method = "get", operation_id = "list_domains")]
+    async fn list(
+        &self,
+        caller: Member<Admin>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<Domain>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let rows = self
+            .db
+            .all(&caller, sql!("tenancy/domains_list.sql"), &[&after, &i64::from(size + 1)])
+            .await?;
+        let domains = rows.into_iter().map(Domain::from).collect();
+        Ok(Json(Page::new(domains, size, |last| Cursor::id(last.id))))
+    }
+
+    /// Add a domain
+    ///
+    /// The answer says which TXT record proves it; put that there and `POST …/verify`. 409 `domain_exists` where the
+    /// organization has added it before.
+    #[oai(path = "/api/v1/domains", method = "post", operation_id = "create_domain")]
+    async fn create(
+        &self,
+        caller: Member<Owner, CustomBranding>,
+        body: Json<NewDomain>,
+    ) -> Result<Created<Domain>, Refused<Creating>> {
+        let domain = body.0.domain;
+        if let Some(base) = &self.network.base_domain
+            && (*domain == **base || domain.ends_with(&format!(".{base}")))
+        {
+            Err(Problem::invalid_field(
+                "domain",
+                "reserved",
+                "a domain of your own; one below ours is the subdomain of the organization",
+            ))?;
+        }
+        let challenge =
+            format!("appointd-verification={}", URL_SAFE_NO_PAD.encode(&secret::random()[..24]));
+        let row = self
+            .db
+            .one(&caller, sql!("tenancy/domains_create.sql"), &[&Uuid::now_v7(), &&*domain, &challenge])
+            .await
+            .on_constraint("domains_domain_key", || {
+                Problem::conflict("domain_exists", "The organization has added this domain before.")
+            })?;
+        let domain = Domain::from(row);
+        Ok(Created { location: format!("/api/v1/domains/{}", domain.id), body: domain })
+    }
+
+    /// Get a domain
+    #[oai(path = "/api/v1/domains/:domain_id", method = "get", operation_id = "get_domain")]
+    async fn get(
+        &self,
+        caller: Member<Admin>,
+        domain_id: Path<Uuid>,
+    ) -> Result<Json<Domain>, Refused<Reading>> {
+        let row = self.db.optional(&caller, sql!("tenancy/domains_get.sql"), &[&domain_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Verify a domain
+    ///
+    /// Looks for the record. From then on the domain leads to the organization. 409 `domain_not_verified` where the record
+    /// is not there (yet: it may take a while until everybody sees it); `domain_taken` where the domain leads to another
+    /// organization, which has to remove it first. 503 `dns_unavailable`.
+    #[oai(path = "/api/v1/domains/:domain_id/verify", method = "post", operation_id = "verify_domain")]
+    async fn verify(
+        &self,
+        caller: Member<Owner, CustomBranding>,
+        domain_id: Path<Uuid>,
+    ) -> Result<Json<Domain>, Refused<Deleting>> {
+        let row = self.db.optional(&caller, sql!("tenancy/domains_get.sql"), &[&domain_id.0]).await?;
+        let domain = Domain::from(row.ok_or_else(Problem::not_found)?);
+        let texts = self.dns.texts(&domain.record.name).await?;
+        if !texts.contains(&domain.record.value) {
+            Err(Problem::conflict(
+                "domain_not_verified",
+                "There is no TXT record with this value at that name.",
+            ))?;
+        }
+        let row = self
+            .db
+            .optional(&caller, sql!("tenancy/domains_verify.sql"), &[&domain_id.0])
+            .await?
+            .ok_or_else(|| {
+                Problem::conflict("domain_taken", "The domain leads to another organization.")
+            })?;
+        Ok(Json(row.into()))
+    }
+
+    /// Remove a domain
+    ///
+    /// It leads nowhere from the next request on.
+    #[oai(path = "/api/v1/domains/:domain_id", method = "delete", operation_id = "delete_domain")]
+    async fn delete(
+        &self,
+        caller: Member<Owner>,
+        domain_id: Path<Uuid>,
+    ) -> Result<NoContent, Refused<Deleting>> {
+        self.db
+            .optional(&caller, sql!("tenancy/domains_delete.sql"), &[&domain_id.0])
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        Ok(NoContent)
+    }
+
+    /// May a certificate be made for this host?
+    ///
+    /// For a proxy that gets certificates on demand: 204 where the host leads to an organization or is ours, 404 where not.
+    /// Answers requests from this machine and from trusted proxies alone; for everybody else there is no such resource.
+    #[oai(path = "/internal/tls/allow", method = "get", operation_id = "allow_certificate")]
+    async fn allow_certificate(
+        &self,
+        client: Client,
+        /// The host name.
+        domain: Query<Text<1, 253>>,
+    ) -> Result<NoContent, Refused<OpenReading>> {
+        if !client.from_inside {
+            Err(Problem::not_found())?;
+        }
+        match self.network.classify(&domain.0) {
+            Host::Ours if self.network.base_domain.is_some() => Ok(NoContent),
+            Host::Ours => Err(Problem::not_found())?,
+            Host::Tenant(name) => {
+                let row = self.db.gate(sql!("tenancy/organizations_at.sql"), &[&name]).await?;
+                row.get::<_, Option<Uuid>>(0).ok_or_else(Problem::not_found)?;
+                Ok(NoContent)
+            }
+        }
+    }
+}

@@ -1,0 +1,465 @@
+//! Invitations: sent by e-mail, good once, for some days. Whoever accepts one becomes a member, or a customer with an
+//! account, and has shown to receive mail at the address.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem_openapi::{
+    Enum, Object, OpenApi,
+    param::{Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{
+    db::{self, Context, Db},
+    http::{
+        Tag,
+        caller::{Member, SignedIn, Staff},
+        client::Client,
+        json::{Created, Json, NoContent},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{
+            ChangingOwn, Creating, Deleting, Failure, Listing, OnConstraint as _, OpenWriting,
+            Problem, Reading, Refused, Registering,
+        },
+        secret::{self, Secret},
+        text::{EmailAddress, Password, Text},
+    },
+    identity::{
+        passwords::Passwords,
+        sessions::{Door, SessionTokens},
+    },
+    messaging::mail::{Mail, Mailer},
+    sql,
+};
+
+const LIFETIME: TimeDelta = TimeDelta::days(7);
+
+/// What somebody is invited as.
+#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum InvitedRole {
+    Admin,
+    Manager,
+    /// Also accepted as `member`.
+    #[serde(alias = "member")]
+    Staff,
+    Viewer,
+    /// With `contact_id`: a customer who is to have an account.
+    Customer,
+}
+
+impl InvitedRole {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Manager => "manager",
+            Self::Staff => "staff",
+            Self::Viewer => "viewer",
+            Self::Customer => "customer",
+        }
+    }
+
+    /// A check constraint holds the names.
+    fn from_name(name: &str) -> Self {
+        match name {
+            "admin" => Self::Admin,
+            "manager" => Self::Manager,
+            "staff" => Self::Staff,
+            "customer" => Self::Customer,
+            _ => Self::Viewer,
+        }
+    }
+}
+
+/// Somebody who was invited and has not accepted yet.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Invitation {
+    pub id: Uuid,
+    pub email: String,
+    pub role: InvitedRole,
+    /// Of a customer: the contact they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact_id: Option<Uuid>,
+    pub created_at: DateTime<Utc>,
+    /// The account or API key that invited.
+    pub created_by: Uuid,
+    /// When the mail was last sent.
+    pub sent_at: DateTime<Utc>,
+    /// Until when it can be accepted.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl From<&Row> for Invitation {
+    fn from(row: &Row) -> Self {
+        Self {
+            id: row.get(0),
+            email: row.get(1),
+            role: InvitedRole::from_name(row.get(2)),
+            contact_id: row.get(3),
+            created_at: row.get(4),
+            created_by: row.get(5),
+            sent_at: row.get(6),
+            expires_at: row.get(7),
+        }
+    }
+}
+
+/// Somebody to invite.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewInvitation {
+    pub email: EmailAddress,
+    /// At most the caller's own. Staff invite customers; who works there is invited by admins.
+    pub role: InvitedRole,
+    /// Of a customer: the contact they are.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub contact_id: Option<Uuid>,
+}
+
+impl Example for NewInvitation {
+    fn example() -> Self {
+        Self {
+            email: EmailAddress::parse("grace@example.com").expect("an address"),
+            role: InvitedRole::Manager,
+            contact_id: None,
+        }
+    }
+}
+
+/// The token of an invitation.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct InvitationToken {
+    /// The token of the e-mail.
+    pub token: Secret<secret::Invitation>,
+}
+
+impl Example for InvitationToken {
+    fn example() -> Self {
+        Self { token: Secret::example() }
+    }
+}
+
+/// What an invitation offers.
+#[derive(Debug, Object, Serialize)]
+pub struct InvitationOffer {
+    pub organization_id: Uuid,
+    pub organization_name: String,
+    /// Who is invited.
+    pub email: String,
+    pub role: InvitedRole,
+    /// Whether there is an account with that address: then sign in and `POST /api/v1/invitations/accept`; else
+    /// `POST /api/v1/invitations/register`.
+    pub account_exists: bool,
+}
+
+/// An account for whoever was invited.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct InvitedRegistration {
+    /// The token of the e-mail.
+    pub token: Secret<secret::Invitation>,
+    /// At least 8 characters, and not easily guessed.
+    pub password: Password,
+    /// How you are called.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub full_name: Option<Text<1, 200>>,
+}
+
+impl Example for InvitedRegistration {
+    fn example() -> Self {
+        Self {
+            token: Secret::example(),
+            password: Password::parse("three small brass kettles").expect("a password"),
+            full_name: Text::parse("Grace Hopper").ok(),
+        }
+    }
+}
+
+pub struct InvitationsApi {
+    pub db: Db,
+    pub passwords: Arc<Passwords>,
+    pub door: Door,
+    pub mailer: Mailer,
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
+impl InvitationsApi {
+    /// List the open invitations
+    ///
+    /// In the order in which they were made.
+    #[oai(path = "/invitations", method = "get", operation_id = "list_invitations")]
+    async fn list(
+        &self,
+        caller: Member<Staff>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<Invitation>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let rows = self
+            .db
+            .all(&caller, sql!("tenancy/invitations_list.sql"), &[&after, &i64::from(size + 1)])
+            .await?;
+        let invitations = rows.iter().map(Invitation::from).collect();
+        Ok(Json(Page::new(invitations, size, |last| Cursor::id(last.id))))
+    }
+
+    /// Invite somebody
+    ///
+    /// Sends them a mail with a token that is good once, for seven days. 403 `role_above_own` where the role is higher than
+    /// the caller's, or is one that only admins give; `plan_limit` where the plan allows no more members. 409
+    /// `already_member`, `already_invited`. 422 on `contact_id` where a customer has none, or somebody else has one.
+    #[oai(path = "/invitations", method = "post", operation_id = "create_invitation")]
+    async fn create(
+        &self,
+        caller: Member<Staff>,
+        body: Json<NewInvitation>,
+    ) -> Result<Created<Invitation>, Refused<Creating>> {
+        let (invitation, organization, token) = invite(&self.db, (&caller).into(), &body.0).await?;
+        self.send(&invitation.email, &organization, &token);
+        Ok(Created { location: format!("/api/v1/invitations/{}", invitation.id), body: invitation })
+    }
+
+    /// Get an invitation
+    #[oai(path = "/invitations/:invitation_id", method = "get", operation_id = "get_invitation")]
+    async fn get(
+        &self,
+        caller: Member<Staff>,
+        invitation_id: Path<Uuid>,
+    ) -> Result<Json<Invitation>, Refused<Reading>> {
+        let row =
+            self.db.optional(&caller, sql!("tenancy/invitations_get.sql"), &[&invitation_id.0]).await?;
+        Ok(Json(Invitation::from(&row.ok_or_else(Problem::not_found)?)))
+    }
+
+    /// Send an invitation again
+    ///
+    /// With a new token, for another seven days; the old one is over. 404 also where it is not the caller's to send.
+    #[oai(path = "/invitations/:invitation_id/resend", method = "post", operation_id = "resend_invitation")]
+    async fn resend(
+        &self,
+        caller: Member<Staff>,
+        invitation_id: Path<Uuid>,
+    ) -> Result<Json<Invitation>, Refused<Deleting>> {
+        let token = Secret::<secret::Invitation>::draw(caller.tenant(), invitation_id.0);
+        let row = self
+            .db
+            .optional(
+                &caller,
+                sql!("tenancy/invitations_resend.sql"),
+                &[&invitation_id.0, &&token.hash()[..], &(LIFETIME.num_seconds() as f64)],
+            )
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        let invitation = Invitation::from(&row);
+        self.send(&invitation.email, row.get(8), &token);
+        Ok(Json(invitation))
+    }
+
+    /// Take an invitation back
+    ///
+    /// Its token is over. 404 also where it is not the caller's to take back.
+    #[oai(path = "/invitations/:invitation_id", method = "delete", operation_id = "delete_invitation")]
+    async fn delete(
+        &self,
+        caller: Member<Staff>,
+        invitation_id: Path<Uuid>,
+    ) -> Result<NoContent, Refused<Deleting>> {
+        self.db
+            .optional(&caller, sql!("tenancy/invitations_delete.sql"), &[&invitation_id.0])
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        Ok(NoContent)
+    }
+
+    /// What does an invitation offer?
+    ///
+    /// For whoever holds the token. 422 on `token` where it is not good, or not any more.
+    #[oai(path = "/invitations/look", method = "post", operation_id = "look_at_invitation")]
+    async fn look(&self, body: Json<InvitationToken>) -> Result<Json<InvitationOffer>, Refused<OpenWriting>> {
+        let token = body.0.token;
+        let offer = offered(&self.db, &token).await?;
+        Ok(Json(InvitationOffer {
+            organization_id: token.first,
+            organization_name: offer.organization,
+            email: offer.email,
+            role: InvitedRole::from_name(&offer.role),
+            account_exists: offer.account.is_some(),
+        }))
+    }
+
+    /// Accept an invitation
+    ///
+    /// As the account that asks, whose address has to be the one invited (409 `invitation_for_another`).
+    /// `POST /api/v1/auth/switch` then leads to the organization. 409 `exclusive_membership` where this or another
+    /// organization of the account keeps its members to itself. 422 on `token` where it is not good, or not any more.
+    #[oai(path = "/invitations/accept", method = "post", operation_id = "accept_invitation")]
+    async fn accept(
+        &self,
+        caller: SignedIn,
+        body: Json<InvitationToken>,
+    ) -> Result<NoContent, Refused<ChangingOwn>> {
+        accept(&self.db, &body.0.token, caller.claims.sub, None, None).await?;
+        Ok(NoContent)
+    }
+
+    /// Accept an invitation with a new account
+    ///
+    /// Creates the account, with the address that was invited, and signs it in. 409 `email_taken` where there is one: sign
+    /// in and accept with that. Refuses else as accepting does.
+    #[oai(path = "/invitations/register", method = "post", operation_id = "register_invited")]
+    async fn register(
+        &self,
+        client: Client,
+        body: Json<InvitedRegistration>,
+    ) -> Result<Created<SessionTokens>, Refused<Registering>> {
+        let InvitedRegistration { token, password, full_name } = body.0;
+        let offer = offered(&self.db, &token).await?;
+        if offer.account.is_some() {
+            Err(email_taken())?;
+        }
+        let hash =
+            self.passwords.hash_new("password", &password, &[&offer.email, &offer.organization]).await?;
+        let account = Uuid::now_v7();
+        accept(&self.db, &token, account, full_name.as_deref(), Some(&hash)).await?;
+        let (tokens, _) = self.door.start(&client, account, Some(token.first)).await?;
+        Ok(Created { location: "/api/v1/auth/me".to_owned(), body: tokens })
+    }
+}
+
+impl InvitationsApi {
+    fn send(&self, email: &str, organization: &str, token: &Secret<secret::Invitation>) {
+        let token = token.reveal();
+        self.mailer.send(Mail {
+            to: email.to_owned(),
+            // Of one line, whatever the organization calls itself.
+            subject: format!("An invitation from {organization}"),
+            body: format!(
+                "{organization} invites you.\n\nAccept within seven days here:\n\n{}\n\nor with this token: {token}\n\n\
+                 If you do not know why, there is nothing to do.\n",
+                self.mailer.link("accept-invitation", &token)
+            ),
+        });
+    }
+}
+
+/// Makes an invitation; with it the name of the organization, and the token to send.
+pub async fn invite(
+    db: &Db,
+    context: Context,
+    new: &NewInvitation,
+) -> Result<(Invitation, String, Secret<secret::Invitation>), Failure> {
+    if (new.role == InvitedRole::Customer) != new.contact_id.is_some() {
+        let detail = "for the role customer, and for no other";
+        return Err(Problem::invalid_field("contact_id", "required", detail).into());
+    }
+    let token = Secret::draw(context.tenant, Uuid::now_v7());
+    let mut tx = db.begin(context);
+    let check = tx.one(sql!("tenancy/invitations_check.sql"), &[&&*new.email, &new.role.name()]).await?;
+    if !check.get::<_, bool>(0) {
+        return Err(Problem::forbidden(
+            "role_above_own",
+            "You cannot give this role: it is higher than yours, or for admins to give.",
+        )
+        .into());
+    }
+    if check.get(1) {
+        return Err(Problem::conflict("already_member", "Somebody with this address is a member.").into());
+    }
+    let row = tx
+        .one(
+            sql!("tenancy/invitations_create.sql"),
+            &[
+                &token.second,
+                &&*new.email,
+                &new.role.name(),
+                &new.contact_id,
+                &&token.hash()[..],
+                &(LIFETIME.num_seconds() as f64),
+            ],
+        )
+        .await
+        .on_constraint("invitations_email_key", || {
+            Problem::conflict("already_invited", "This address is invited. Send the mail again, or take it back.")
+        })
+        .on_constraint("invitations_contact_fkey", || {
+            Problem::invalid_field("contact_id", "not_found", "There is no such contact.")
+        })?;
+    tx.commit().await?;
+    Ok((Invitation::from(&row), check.get(2), token))
+}
+
+struct Offer {
+    email: String,
+    role: String,
+    organization: String,
+    account: Option<Uuid>,
+}
+
+async fn offered(db: &Db, token: &Secret<secret::Invitation>) -> Result<Offer, Failure> {
+    let row = db
+        .gate(
+            sql!("tenancy/invitations_get_by_token.sql"),
+            &[&token.first, &token.second, &&token.hash()[..]],
+        )
+        .await?;
+    Ok(Offer {
+        email: row.get::<_, Option<String>>(0).ok_or_else(used_up)?,
+        role: row.get(1),
+        organization: row.get(2),
+        account: row.get(3),
+    })
+}
+
+/// Accepts an invitation: with a password hash for a new account.
+pub async fn accept(
+    db: &Db,
+    token: &Secret<secret::Invitation>,
+    account: Uuid,
+    full_name: Option<&str>,
+    password_hash: Option<&str>,
+) -> Result<(), Failure> {
+    let outcome: Result<Row, db::Error> = db
+        .gate(
+            sql!("tenancy/invitations_accept.sql"),
+            &[&token.first, &token.second, &&token.hash()[..], &account, &full_name, &password_hash],
+        )
+        .await;
+    let row = outcome
+        .on_constraint("invitation_address", || {
+            Problem::conflict("invitation_for_another", "The invitation is for another e-mail address.")
+        })
+        .on_constraint("exclusive_members", || {
+            Problem::conflict(
+                "exclusive_membership",
+                "This organization, or another the account works for, keeps its members to itself (exclusive_members).",
+            )
+        })
+        .on_constraint("accounts_email_key", email_taken)?;
+    match row.get(0) {
+        "joined" => Ok(()),
+        _ => Err(used_up().into()),
+    }
+}
+
+fn email_taken() -> Problem {
+    Problem::conflict("email_taken", "There is an account with this e-mail address. Sign in and accept with that.")
+}
+
+fn used_up() -> Problem {
+    Problem::invalid_field("token", "not_found", "The invitation was accepted, taken back, has expired, or is none of ours.")
+}

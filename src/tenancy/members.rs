@@ -1,0 +1,325 @@
+//! Members: who works for an organization, and as what. They come by invitation: see `invitations`.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{
+    Enum, Object, OpenApi,
+    param::{Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{
+    db::{Db, Error, Tx},
+    http::{
+        Tag,
+        caller::{Admin, Customer, Member, Owner, Viewer},
+        json::{Json, NoContent},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Changing, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused},
+    },
+    sql,
+};
+
+/// What somebody may do in an organization: owner > admin > manager > staff > viewer.
+#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum MemberRole {
+    Owner,
+    Admin,
+    Manager,
+    /// Also accepted as `member`.
+    #[serde(alias = "member")]
+    Staff,
+    Viewer,
+}
+
+impl MemberRole {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Manager => "manager",
+            Self::Staff => "staff",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    /// A check constraint holds the names.
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "owner" => Self::Owner,
+            "admin" => Self::Admin,
+            "manager" => Self::Manager,
+            "staff" => Self::Staff,
+            _ => Self::Viewer,
+        }
+    }
+}
+
+/// Whether a member is let in.
+#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum MemberStatus {
+    Active,
+    Suspended,
+}
+
+/// Somebody who works for the organization.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct OrganizationMember {
+    /// The account.
+    pub account_id: Uuid,
+    pub email: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<String>,
+    pub role: MemberRole,
+    pub status: MemberStatus,
+    /// When they joined.
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<Row> for OrganizationMember {
+    fn from(row: Row) -> Self {
+        Self {
+            account_id: row.get(0),
+            email: row.get(1),
+            full_name: row.get(2),
+            role: MemberRole::from_name(row.get(3)),
+            status: if row.get::<_, &str>(4) == "active" { MemberStatus::Active } else { MemberStatus::Suspended },
+            created_at: row.get(5),
+            updated_at: row.get(6),
+        }
+    }
+}
+
+/// Another role for a member.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct MemberChanges {
+    /// At most the caller's own.
+    pub role: MemberRole,
+}
+
+impl Example for MemberChanges {
+    fn example() -> Self {
+        Self { role: MemberRole::Manager }
+    }
+}
+
+/// Who is to own the organization.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct OwnershipTransfer {
+    /// The account of an active member.
+    pub account_id: Uuid,
+}
+
+impl Example for OwnershipTransfer {
+    fn example() -> Self {
+        Self { account_id: Uuid::nil() }
+    }
+}
+
+pub struct MembersApi(pub Db);
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
+impl MembersApi {
+    /// List the members
+    ///
+    /// Who works for the organization, in the order of their accounts. Customers are not among them.
+    #[oai(path = "/members", method = "get", operation_id = "list_members")]
+    async fn list(
+        &self,
+        caller: Member<Viewer>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<OrganizationMember>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let rows =
+            self.0.all(&caller, sql!("tenancy/members_list.sql"), &[&after, &i64::from(size + 1)]).await?;
+        let members = rows.into_iter().map(OrganizationMember::from).collect();
+        Ok(Json(Page::new(members, size, |last| Cursor::id(last.account_id))))
+    }
+
+    /// Get a member
+    #[oai(path = "/members/:account_id", method = "get", operation_id = "get_member")]
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        account_id: Path<Uuid>,
+    ) -> Result<Json<OrganizationMember>, Refused<Reading>> {
+        let row = self.0.optional(&caller, sql!("tenancy/members_get.sql"), &[&account_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Change the role of a member
+    ///
+    /// Holds from their next request on. 403 `role_above_own` where the member has, or is to have, a higher role than the
+    /// caller. 409 `last_owner` where nobody would own the organization.
+    #[oai(path = "/members/:account_id", method = "patch", operation_id = "update_member")]
+    async fn update(
+        &self,
+        caller: Member<Admin>,
+        account_id: Path<Uuid>,
+        body: Json<MemberChanges>,
+    ) -> Result<Json<OrganizationMember>, Refused<Changing>> {
+        let role = body.0.role.name();
+        let mut tx = self.0.begin(&caller);
+        below(&mut tx, account_id.0, Some(role)).await?;
+        let row = last_owner(
+            tx.commit_with(sql!("tenancy/members_update.sql"), &[&account_id.0, &Some(role), &None::<&str>])
+                .await,
+        )?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Remove a member
+    ///
+    /// Their tokens for the organization open nothing from the next request on. What they did stays. 403 `role_above_own`,
+    /// 409 `last_owner` as for changing the role.
+    #[oai(path = "/members/:account_id", method = "delete", operation_id = "remove_member")]
+    async fn remove(
+        &self,
+        caller: Member<Admin>,
+        account_id: Path<Uuid>,
+    ) -> Result<NoContent, Refused<Deleting>> {
+        let mut tx = self.0.begin(&caller);
+        below(&mut tx, account_id.0, None).await?;
+        last_owner(tx.commit_with(sql!("tenancy/members_remove.sql"), &[&account_id.0]).await)?
+            .ok_or_else(Problem::not_found)?;
+        Ok(NoContent)
+    }
+
+    /// Suspend a member
+    ///
+    /// Still a member, and not let in from the next request on. Refuses as removing does.
+    #[oai(path = "/members/:account_id/suspend", method = "post", operation_id = "suspend_member")]
+    async fn suspend(
+        &self,
+        caller: Member<Admin>,
+        account_id: Path<Uuid>,
+    ) -> Result<Json<OrganizationMember>, Refused<Deleting>> {
+        self.set_status(&caller, account_id.0, "suspended").await.map(Json).map_err(Into::into)
+    }
+
+    /// Let a suspended member in again
+    ///
+    /// 403 `plan_limit` where the plan allows no more members.
+    #[oai(path = "/members/:account_id/reactivate", method = "post", operation_id = "reactivate_member")]
+    async fn reactivate(
+        &self,
+        caller: Member<Admin>,
+        account_id: Path<Uuid>,
+    ) -> Result<Json<OrganizationMember>, Refused<Deleting>> {
+        self.set_status(&caller, account_id.0, "active").await.map(Json).map_err(Into::into)
+    }
+
+    /// Leave the organization
+    ///
+    /// 409 `last_owner` where nobody would own it: hand it over first.
+    #[oai(path = "/organizations/me/leave", method = "post", operation_id = "leave_organization")]
+    async fn leave(&self, caller: Member<Viewer>) -> Result<NoContent, Refused<Deleting>> {
+        leave(&self.0, &caller).await?;
+        Ok(NoContent)
+    }
+
+    /// Stop being a customer
+    ///
+    /// For customers: the account and the organization part. What the organization knows of the person stays with it.
+    #[oai(path = "/organizations/me/leave-as-customer", method = "post", operation_id = "leave_as_customer")]
+    async fn leave_as_customer(&self, caller: Member<Customer>) -> Result<NoContent, Refused<Deleting>> {
+        leave(&self.0, &caller).await?;
+        Ok(NoContent)
+    }
+
+    /// Hand the organization over
+    ///
+    /// Makes another active member an owner and the caller an admin, both or neither. 409 `member_suspended` where the
+    /// member is not active.
+    #[oai(
+        path = "/organizations/me/transfer-ownership",
+        method = "post",
+        operation_id = "transfer_ownership"
+    )]
+    async fn transfer(
+        &self,
+        caller: Member<Owner>,
+        body: Json<OwnershipTransfer>,
+    ) -> Result<Json<OrganizationMember>, Refused<Changing>> {
+        let (from, to) = (caller.account()?, body.0.account_id);
+        if from == to {
+            Err(Problem::invalid_field("account_id", "invalid_value", "the account of somebody else"))?;
+        }
+        let mut tx = self.0.begin(&caller);
+        let member = tx.optional(sql!("tenancy/members_get.sql"), &[&to]).await?;
+        let member = OrganizationMember::from(
+            member.ok_or_else(|| Problem::invalid_field("account_id", "not_found", "an active member"))?,
+        );
+        if member.status == MemberStatus::Suspended {
+            Err(Problem::conflict("member_suspended", "The member is suspended; reactivate them first."))?;
+        }
+        // The new one first, so that there is an owner at every moment.
+        let row = tx
+            .one(sql!("tenancy/members_update.sql"), &[&to, &Some("owner"), &None::<&str>])
+            .await?;
+        tx.one(sql!("tenancy/members_update.sql"), &[&from, &Some("admin"), &None::<&str>]).await?;
+        tx.commit().await?;
+        Ok(Json(row.into()))
+    }
+}
+
+impl MembersApi {
+    async fn set_status(
+        &self,
+        caller: &Member<Admin>,
+        account: Uuid,
+        status: &str,
+    ) -> Result<OrganizationMember, Failure> {
+        let mut tx = self.0.begin(caller);
+        below(&mut tx, account, None).await?;
+        let row = last_owner(
+            tx.commit_with(sql!("tenancy/members_update.sql"), &[&account, &None::<&str>, &Some(status)])
+                .await,
+        )?;
+        Ok(row.ok_or_else(Problem::not_found)?.into())
+    }
+}
+
+async fn leave<R>(db: &Db, caller: &Member<R>) -> Result<(), Failure> {
+    let account = caller.account()?;
+    last_owner(db.optional(caller, sql!("tenancy/members_remove.sql"), &[&account]).await)?;
+    Ok(())
+}
+
+/// Nobody changes, or makes, somebody above themselves. The policies say so too; here it gets its own words.
+async fn below(tx: &mut Tx, account: Uuid, new_role: Option<&str>) -> Result<(), Failure> {
+    let row = tx
+        .optional(sql!("tenancy/members_compare.sql"), &[&account, &new_role])
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    match row.get(0) {
+        true => Ok(()),
+        false => Err(Problem::forbidden(
+            "role_above_own",
+            "The member has, or is to have, a higher role than you.",
+        )
+        .into()),
+    }
+}
+
+fn last_owner<T>(result: Result<T, Error>) -> Result<T, Failure> {
+    result.on_constraint("members_last_owner", || {
+        Problem::conflict("last_owner", "The organization needs an active owner: make somebody else one first.")
+    })
+}

@@ -1,0 +1,201 @@
+//! How an organization wants things.
+
+use poem_openapi::{Enum, Object, OpenApi, types::Example};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+
+use crate::{
+    db::Db,
+    http::{
+        Tag,
+        caller::{Admin, Member, Viewer},
+        json::{Json, present},
+        problem::{ChangingOwn, ReadingOwn, Refused},
+        text::{LanguageTag, Number},
+    },
+    sql,
+};
+
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
+        pub enum $name {
+            $(#[serde(rename = $text)] #[oai(rename = $text)] $variant,)*
+        }
+
+        impl $name {
+            fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+
+            /// A check constraint holds the names; one of a later version shows as the first.
+            fn from_name(name: &str) -> Self {
+                [$(Self::$variant,)*].into_iter().find(|value| value.name() == name).unwrap_or([$(Self::$variant,)*][0])
+            }
+        }
+    };
+}
+
+named! {
+    /// How dates are shown to people.
+    DateFormat {
+        YearMonthDay = "YYYY-MM-DD",
+        DayDotMonth = "DD.MM.YYYY",
+        DaySlashMonth = "DD/MM/YYYY",
+        MonthSlashDay = "MM/DD/YYYY",
+    }
+}
+
+named! {
+    /// How times of day are shown to people.
+    TimeFormat {
+        Hours24 = "24h",
+        Hours12 = "12h",
+    }
+}
+
+/// The settings of an organization. Its time zone is with the organization itself.
+#[derive(Debug, Object, Serialize)]
+pub struct Settings {
+    /// The language (BCP 47) it speaks to its customers.
+    pub language: String,
+    pub date_format: DateFormat,
+    pub time_format: TimeFormat,
+    pub notifications: Notifications,
+    pub privacy: Privacy,
+    /// Whether members of this organization may belong to no other. Does not bind its owners, nor customers.
+    pub exclusive_members: bool,
+}
+
+/// By which ways customers are notified.
+#[derive(Debug, Object, Serialize)]
+pub struct Notifications {
+    pub email: bool,
+    pub sms: bool,
+    pub push: bool,
+}
+
+/// What is kept of people, and for how long.
+#[derive(Debug, Object, Serialize)]
+pub struct Privacy {
+    /// Days for which data about people are kept after they were last needed.
+    pub data_retention_days: i32,
+    /// Whether the organization is bound by the GDPR.
+    pub gdpr_compliant: bool,
+}
+
+impl From<Row> for Settings {
+    fn from(row: Row) -> Self {
+        Self {
+            language: row.get(0),
+            date_format: DateFormat::from_name(row.get(1)),
+            time_format: TimeFormat::from_name(row.get(2)),
+            notifications: Notifications { email: row.get(3), sms: row.get(4), push: row.get(5) },
+            privacy: Privacy { data_retention_days: row.get(6), gdpr_compliant: row.get(7) },
+            exclusive_members: row.get(8),
+        }
+    }
+}
+
+/// What is to change about the settings. What is left out stays.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct SettingsChanges {
+    /// The language (BCP 47) it speaks to its customers.
+    #[serde(default, deserialize_with = "present")]
+    pub language: Option<LanguageTag>,
+    #[serde(default, deserialize_with = "present")]
+    pub date_format: Option<DateFormat>,
+    #[serde(default, deserialize_with = "present")]
+    pub time_format: Option<TimeFormat>,
+    #[serde(default, deserialize_with = "present")]
+    pub notifications: Option<NotificationsChanges>,
+    #[serde(default, deserialize_with = "present")]
+    pub privacy: Option<PrivacyChanges>,
+    /// Whether members of this organization may belong to no other. Who belongs to another already may stay.
+    #[serde(default, deserialize_with = "present")]
+    pub exclusive_members: Option<bool>,
+}
+
+/// What is to change about notifications.
+#[derive(Debug, Default, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotificationsChanges {
+    #[serde(default, deserialize_with = "present")]
+    pub email: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
+    pub sms: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
+    pub push: Option<bool>,
+}
+
+/// What is to change about privacy.
+#[derive(Debug, Default, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrivacyChanges {
+    /// Days, 30 to 36,500.
+    #[serde(default, deserialize_with = "present")]
+    pub data_retention_days: Option<Number<30, 36500>>,
+    #[serde(default, deserialize_with = "present")]
+    pub gdpr_compliant: Option<bool>,
+}
+
+impl Example for SettingsChanges {
+    fn example() -> Self {
+        serde_json::from_value(serde_json::json!({
+            "language": "de-CH",
+            "date_format": "DD.MM.YYYY",
+            "time_format": "24h",
+            "notifications": { "email": true, "sms": false },
+            "privacy": { "data_retention_days": 365 },
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+pub struct SettingsApi(pub Db);
+
+#[OpenApi(prefix_path = "/api/v1/organizations/me", tag = "Tag::Tenancy")]
+impl SettingsApi {
+    /// Get the settings
+    #[oai(path = "/settings", method = "get", operation_id = "get_settings")]
+    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Settings>, Refused<ReadingOwn>> {
+        let row = self.0.one(&caller, sql!("tenancy/settings_get.sql"), &[]).await?;
+        Ok(Json(row.into()))
+    }
+
+    /// Change the settings
+    #[oai(path = "/settings", method = "patch", operation_id = "update_settings")]
+    async fn update(
+        &self,
+        caller: Member<Admin>,
+        body: Json<SettingsChanges>,
+    ) -> Result<Json<Settings>, Refused<ChangingOwn>> {
+        let changes = body.0;
+        let notifications = changes.notifications.unwrap_or_default();
+        let privacy = changes.privacy.unwrap_or_default();
+        let row = self
+            .0
+            .one(
+                &caller,
+                sql!("tenancy/settings_update.sql"),
+                &[
+                    &changes.language.as_deref(),
+                    &changes.date_format.map(DateFormat::name),
+                    &changes.time_format.map(TimeFormat::name),
+                    &notifications.email,
+                    &notifications.sms,
+                    &notifications.push,
+                    &privacy.data_retention_days.map(|days| days.0),
+                    &privacy.gdpr_compliant,
+                    &changes.exclusive_members,
+                ],
+            )
+            .await?;
+        Ok(Json(row.into()))
+    }
+}

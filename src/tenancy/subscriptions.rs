@@ -1,0 +1,310 @@
+//! Plans: what an organization may have and use, and how much of it is used.
+
+use poem_openapi::{Object, OpenApi, types::Example};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+
+use crate::{
+    db::{self, Db, Tx},
+    http::{
+        Tag,
+        caller::{Admin, Member, Owner, SignedIn, Viewer},
+        json::{Json, present},
+        problem::{ChangingOwn, Failure, FieldError, Problem, ReadingOwn, Refused},
+        text::Text,
+    },
+    sql,
+};
+
+macro_rules! features {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What an organization may use.
+        #[derive(Clone, Debug, Object, Serialize)]
+        pub struct Features {
+            $($(#[$doc])* pub $name: bool,)*
+        }
+
+        impl Features {
+            /// From the names of those there are.
+            pub fn of(names: Vec<String>) -> Self {
+                Self { $($name: names.iter().any(|name| name == stringify!($name)),)* }
+            }
+        }
+
+        /// Which features are wanted, and which not. What is left out is as the plan has it.
+        #[derive(Clone, Debug, Default, Deserialize, Object, Serialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Wishes {
+            $($(#[$doc])* #[serde(default)] #[oai(nullable)] pub $name: Option<bool>,)*
+        }
+
+        impl Wishes {
+            fn named(&self) -> Vec<(&'static str, Option<bool>)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
+        }
+    };
+}
+
+features! {
+    /// Services, providers, schedules, appointments.
+    appointments,
+    /// Queues and tickets of people who walk in.
+    queues,
+    /// A web app of the organization's own to install.
+    pwa,
+    /// Figures about what happens.
+    analytics,
+    /// Webhooks to other systems.
+    integrations,
+    /// API keys for programs.
+    api_access,
+    /// Own colours, style sheet and domains.
+    custom_branding,
+}
+
+impl Wishes {
+    /// What of a plan is not wanted; or which wishes it cannot fulfil.
+    pub fn disabled(&self, included: &[String], path: &str) -> Result<Vec<String>, Problem> {
+        let has = |feature: &str| included.iter().any(|included| included == feature);
+        let beyond: Vec<FieldError> = self
+            .named()
+            .into_iter()
+            .filter(|(feature, wanted)| *wanted == Some(true) && !has(feature))
+            .map(|(feature, _)| {
+                FieldError::new(
+                    format!("{path}{feature}"),
+                    "feature_not_in_plan",
+                    "The plan does not include it; choose another plan or leave it out.",
+                )
+            })
+            .collect();
+        if beyond.is_empty() { Ok(self.switched_off()) } else { Err(Problem::invalid(beyond)) }
+    }
+
+    fn switched_off(&self) -> Vec<String> {
+        self.named()
+            .into_iter()
+            .filter(|(_, wanted)| *wanted == Some(false))
+            .map(|(feature, _)| feature.to_owned())
+            .collect()
+    }
+
+    /// As it is now, with these wishes on top.
+    fn over(&self, disabled: &[String]) -> Self {
+        let mut wishes = self.clone();
+        let off = |feature: &str| disabled.iter().any(|disabled| disabled == feature).then_some(false);
+        wishes.appointments = wishes.appointments.or(off("appointments"));
+        wishes.queues = wishes.queues.or(off("queues"));
+        wishes.pwa = wishes.pwa.or(off("pwa"));
+        wishes.analytics = wishes.analytics.or(off("analytics"));
+        wishes.integrations = wishes.integrations.or(off("integrations"));
+        wishes.api_access = wishes.api_access.or(off("api_access"));
+        wishes.custom_branding = wishes.custom_branding.or(off("custom_branding"));
+        wishes
+    }
+}
+
+/// Something an organization can subscribe to.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Plan {
+    pub plan_type: String,
+    pub limits: Limits,
+    pub features: Features,
+}
+
+/// How much of some things an organization may have. What is absent has no limit.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Limits {
+    /// Active providers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_providers: Option<i32>,
+    /// Active members and open invitations together. Customers do not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_members: Option<i32>,
+    /// Gigabytes (10^9 bytes) of files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_storage_gb: Option<i32>,
+    /// Requests a minute, of all of the organization to one server.
+    pub requests_per_minute: i32,
+}
+
+impl From<&Row> for Limits {
+    fn from(row: &Row) -> Self {
+        Self {
+            max_providers: row.get("max_providers"),
+            max_members: row.get("max_members"),
+            max_storage_gb: row.get("max_storage_gb"),
+            requests_per_minute: row.get("requests_per_minute"),
+        }
+    }
+}
+
+impl From<Row> for Plan {
+    fn from(row: Row) -> Self {
+        Self {
+            plan_type: row.get("plan_type"),
+            limits: Limits::from(&row),
+            features: Features::of(row.get("features")),
+        }
+    }
+}
+
+/// All plans.
+#[derive(Debug, Object, Serialize)]
+pub struct Plans {
+    /// From the smallest to the largest.
+    pub items: Vec<Plan>,
+}
+
+/// What is to change about the plan. What is left out stays.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct SubscriptionChanges {
+    /// One of `GET /api/v1/plans`.
+    #[serde(default, deserialize_with = "present")]
+    pub plan_type: Option<Text<1, 50>>,
+    /// What is to be used of it.
+    #[serde(default, deserialize_with = "present")]
+    pub features: Option<Wishes>,
+}
+
+impl Example for SubscriptionChanges {
+    fn example() -> Self {
+        Self {
+            plan_type: Text::parse("enterprise").ok(),
+            features: Some(Wishes { queues: Some(false), ..Wishes::default() }),
+        }
+    }
+}
+
+/// How much an organization has and does.
+#[derive(Debug, Object, Serialize)]
+pub struct Usage {
+    pub providers: Counted,
+    pub members: Counted,
+    pub storage: Storage,
+    pub requests: Requests,
+    pub appointments: Appointments,
+}
+
+/// So many of so many.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Counted {
+    pub used: i64,
+    /// What the plan allows; absent where that is as many as you like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+}
+
+/// Files.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Storage {
+    /// Bytes of all files the organization keeps here.
+    pub used_bytes: i64,
+    /// What the plan allows, in gigabytes (10^9 bytes); absent where that is as much as you like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_gb: Option<i32>,
+}
+
+/// Requests answered. Written down every few seconds, so the latest may be missing. Days are those of UTC.
+#[derive(Debug, Object, Serialize)]
+pub struct Requests {
+    pub today: i64,
+    /// Today and the 29 days before.
+    pub last_30_days: i64,
+}
+
+/// Appointments that stand, by when they start. The month is that of the organization's time zone.
+#[derive(Debug, Object, Serialize)]
+pub struct Appointments {
+    pub this_month: i64,
+    /// From now on.
+    pub upcoming: i64,
+}
+
+pub struct SubscriptionsApi(pub Db);
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
+impl SubscriptionsApi {
+    /// List the plans
+    ///
+    /// From the smallest to the largest. Few, so there are no pages.
+    #[oai(path = "/plans", method = "get", operation_id = "list_plans")]
+    async fn plans(&self, caller: SignedIn) -> Result<Json<Plans>, Refused<ReadingOwn>> {
+        let rows = self.0.all(&caller, sql!("tenancy/plans_list.sql"), &[]).await?;
+        Ok(Json(Plans { items: rows.into_iter().map(Plan::from).collect() }))
+    }
+
+    /// Get the plan of the organization
+    ///
+    /// With the features it has not switched off.
+    #[oai(path = "/organizations/me/subscription", method = "get", operation_id = "get_subscription")]
+    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Plan>, Refused<ReadingOwn>> {
+        let row = self.0.one(&caller, sql!("tenancy/subscriptions_get.sql"), &[]).await?;
+        Ok(Json(row.into()))
+    }
+
+    /// Change the plan of the organization
+    ///
+    /// Holds from the next request on. 403 `plan_limit` where there is more than the plan allows: that has to go first. What
+    /// was made with features the plan lacks is kept and not used. 422 where there is no such plan, or it lacks a feature.
+    #[oai(path = "/organizations/me/subscription", method = "patch", operation_id = "update_subscription")]
+    async fn update(
+        &self,
+        caller: Member<Owner>,
+        body: Json<SubscriptionChanges>,
+    ) -> Result<Json<Plan>, Refused<ChangingOwn>> {
+        let changes = body.0;
+        let mut tx = self.0.begin(&caller);
+        let row = tx.one(sql!("tenancy/subscriptions_lock.sql"), &[]).await?;
+        let (current, off): (String, Vec<String>) = (row.get(0), row.get(1));
+        let plan_type = changes.plan_type.as_deref().unwrap_or(&current).to_owned();
+        let included = features_of_plan(&mut tx, &plan_type).await?;
+        let disabled =
+            changes.features.unwrap_or_default().over(&off).disabled(&included, "features.")?;
+        tx.all(sql!("tenancy/subscriptions_update.sql"), &[&plan_type, &disabled]).await?;
+        let row = tx.one(sql!("tenancy/subscriptions_get.sql"), &[]).await?;
+        tx.commit().await?;
+        Ok(Json(row.into()))
+    }
+
+    /// Get how much the organization has and does
+    #[oai(path = "/organizations/me/usage", method = "get", operation_id = "get_usage")]
+    async fn usage(&self, caller: Member<Admin>) -> Result<Json<Usage>, Refused<ReadingOwn>> {
+        let row = self.0.one(&caller, sql!("tenancy/usage_get.sql"), &[]).await?;
+        Ok(Json(Usage {
+            providers: Counted { used: row.get("providers"), limit: row.get("max_providers") },
+            members: Counted { used: row.get("members"), limit: row.get("max_members") },
+            // There is nothing yet that keeps files.
+            storage: Storage { used_bytes: 0, limit_gb: row.get("max_storage_gb") },
+            requests: Requests {
+                today: row.get("requests_today"),
+                last_30_days: row.get("requests_last_30_days"),
+            },
+            appointments: Appointments {
+                this_month: row.get("appointments_this_month"),
+                upcoming: row.get("appointments_upcoming"),
+            },
+        }))
+    }
+}
+
+/// The features a plan includes.
+pub async fn features_of_plan(tx: &mut Tx, plan_type: &str) -> Result<Vec<String>, Failure> {
+    let row = tx.optional(sql!("tenancy/plans_get.sql"), &[&plan_type]).await?;
+    match row {
+        Some(row) => Ok(row.get(0)),
+        None => Err(Problem::invalid_field("plan_type", "not_found", "one of GET /api/v1/plans").into()),
+    }
+}
+
+/// Adds requests that were counted to those of today.
+pub async fn add_requests(db: &Db, organizations: &[uuid::Uuid], requests: &[i64]) -> Result<(), db::Error> {
+    db.gate(sql!("tenancy/usage_add_requests.sql"), &[&organizations, &requests]).await.map(drop)
+}
