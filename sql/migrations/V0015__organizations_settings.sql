@@ -107,9 +107,9 @@ create table tenancy.branding (
     constraint branding_pkey primary key (tenant_id),
     constraint branding_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
     constraint branding_display_name_length check (length(display_name) between 1 and 200),
-    constraint branding_logo_url check (logo_url ~ '^https://[^[:space:]]{1,2000}$'),
-    constraint branding_favicon_url check (favicon_url ~ '^https://[^[:space:]]{1,2000}$'),
-    constraint branding_style_sheet_url check (style_sheet_url ~ '^https://[^[:space:]]{1,2000}$'),
+    constraint branding_logo_url check (logo_url ~ '^https://[^[:space:]]+$' and length(logo_url) <= 2000),
+    constraint branding_favicon_url check (favicon_url ~ '^https://[^[:space:]]+$' and length(favicon_url) <= 2000),
+    constraint branding_style_sheet_url check (style_sheet_url ~ '^https://[^[:space:]]+$' and length(style_sheet_url) <= 2000),
     constraint branding_primary_color check (primary_color ~ '^#[0-9a-f]{6}$'),
     constraint branding_secondary_color check (secondary_color ~ '^#[0-9a-f]{6}$')
 );

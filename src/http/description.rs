@@ -192,12 +192,24 @@ fn schema_details(schema: &mut Map<String, Value>) {
         .collect();
     if let Some(example) = schema.get_mut("example").and_then(Value::as_object_mut) {
         example.retain(|name, value| !value.is_null() || nullable.contains(name));
+        example.values_mut().for_each(without_nulls);
     }
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         for property in properties.values_mut().filter_map(Value::as_object_mut) {
             integer_bounds(property);
             description_beside_reference(property);
         }
+    }
+}
+
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
     }
 }
 

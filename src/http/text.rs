@@ -144,8 +144,9 @@ schema_type!(
     }
 );
 
-/// A password somebody types. Never shown: neither `Serialize` nor `Debug` tells.
-#[derive(Clone)]
+/// A password somebody types. No answer has one; `Serialize` is for examples, and `Debug` does not tell.
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
 pub struct Password(String);
 
 impl Password {
@@ -167,12 +168,6 @@ impl Password {
 impl std::fmt::Debug for Password {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Password(…)")
-    }
-}
-
-impl Serialize for Password {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("********")
     }
 }
 

@@ -28,7 +28,7 @@ async fn a_method_that_is_not_allowed_is_told_which_are() {
     assert_eq!(answer.header("allow"), "GET, POST, HEAD");
     answer.refused(405, "method_not_allowed");
     let answer = tenant.owner.send(tenant.owner.request(Method::OPTIONS, "/api/v1/organizations/me")).await;
-    assert_eq!(answer.header("allow"), "GET, PATCH, HEAD");
+    assert_eq!(answer.header("allow"), "DELETE, GET, PATCH, HEAD");
     answer.refused(405, "method_not_allowed");
     let answer = tenant.owner.send(tenant.owner.request(Method::HEAD, "/api/v1/contacts")).await;
     assert_eq!((answer.status, answer.text.as_str()), (200, ""));

@@ -29,7 +29,7 @@ impl Serve {
         let mut child = Command::new(env!("CARGO_BIN_EXE_appointd"))
             .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
             .env("APPOINTD_DATABASE_URL", database)
-            .env("APPOINTD_TOKEN_KEYS", "dGhlIGtleSBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzLi4=")
+            .env("APPOINTD_TOKEN_KEYS", "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=")
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program runs");

@@ -147,7 +147,7 @@ async fn a_statement_that_takes_too_long_is_given_up() {
     let admin = Context { needs: "admin", ..tenant.context() };
     let update = sql!("tenancy/organizations_update.sql");
     let started = Instant::now();
-    let refused = db.one(admin, update, &[&Some("x"), &None::<&str>, &None::<&str>]).await;
+    let refused = db.one(admin, update, &[&Some("x"), &None::<&str>, &None::<&str>, &false, &None::<&str>]).await;
     assert!(matches!(refused, Err(Error::Timeout)), "the lock timeout of the role");
     assert!(started.elapsed() < Duration::from_secs(6));
     expect_clean(&db, "a timeout").await;
@@ -160,7 +160,8 @@ async fn connections_the_database_ended_are_replaced() {
     // Ours are told from those of other tests by their name.
     let mut url: tokio_postgres::Config =
         system().cluster.url("appointd_api", "appointd").parse().expect("a URL of ours");
-    let db = Db::new(url.application_name("to be ended"), 4);
+    // One tenant has half of them.
+    let db = Db::new(url.application_name("to be ended"), 8);
     let read_all = || async {
         let reads = (0..4)
             .map(|_| async { db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64]).await.map(drop) });

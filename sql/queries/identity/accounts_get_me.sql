@@ -4,10 +4,10 @@ select
     (
         select m.role
         from tenancy.members as m
-        where m.tenant_id = $2 and m.account_id = a.id and m.status = 'active'
+        where m.account_id = $1 and m.tenant_id = $2 and m.status = 'active'
     ) as role,
     exists (
-        select from identity.second_factors as f where f.account_id = a.id and f.confirmed_at is not null
+        select from identity.second_factors as f where f.account_id = $1 and f.confirmed_at is not null
     ) as second_factor
 from identity.accounts as a
 where a.id = $1

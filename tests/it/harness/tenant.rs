@@ -21,7 +21,7 @@ pub struct Tenant {
     pub manager: Actor,
     pub staff: Actor,
     pub viewer: Actor,
-    /// A customer with an account, who is a contact as well.
+    /// A customer with an account.
     pub customer: Actor,
 }
 
@@ -115,6 +115,22 @@ impl Tenant {
             .created()
     }
 
+    /// The contact the customer is.
+    pub async fn customers_contact(&self) -> String {
+        let contact = self.contact().await;
+        let id: Uuid = contact.parse().expect("an id");
+        system()
+            .superuser()
+            .await
+            .execute(
+                "update crm.contacts set account_id = $3 where tenant_id = $1 and id = $2",
+                &[&self.id, &id, &self.customer.account],
+            )
+            .await
+            .expect("a contact");
+        contact
+    }
+
     /// Something of everything, and the ids of it.
     pub async fn furnished(&self) -> Furnished {
         let (service, provider, contact) =
@@ -184,16 +200,6 @@ async fn member(superuser: &Client, tenant: Uuid, name: &str, role: &str) -> Act
         )
         .await
         .expect("a new member");
-    if role == "customer" {
-        superuser
-            .execute(
-                "insert into crm.contacts (tenant_id, id, first_name, last_name, account_id)
-                 values ($1, gen_random_uuid(), 'Cora', 'Customer', $2)",
-                &[&tenant, &account],
-            )
-            .await
-            .expect("a contact");
-    }
     Actor::new(Some(tenant), account, session(superuser, account, Some(tenant)).await, email)
 }
 

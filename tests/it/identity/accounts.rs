@@ -23,7 +23,7 @@ async fn register_account_makes_an_owner_of_an_organization() {
     let answer = Actor::nobody().post("/api/v1/auth/register", body.clone()).await;
     assert_eq!(answer.header("location"), "/api/v1/auth/me");
     let session = answer.expect(201);
-    assert_eq!((&session["token_type"], &session["expires_in"]), (&json!("bearer"), &json!(3600)));
+    assert_eq!((&session["token_type"], &session["expires_in"]), (&json!("bearer"), &json!(900)));
 
     let actor = Actor::with_token(session["access_token"].as_str().expect("a token"));
     let me = actor.get("/api/v1/auth/me").await.expect(200);
@@ -166,7 +166,9 @@ async fn a_member_who_is_gone_is_out_at_once() {
         .execute("delete from tenancy.members where account_id = $1", &[&tenant.staff.account])
         .await
         .expect("a removal");
-    let answer = tenant.staff.get("/api/v1/auth/me").await;
+    let me = tenant.staff.get("/api/v1/auth/me").await.expect(200);
+    assert_eq!(me.get("role"), None, "still a person, and nothing there");
+    let answer = tenant.staff.get("/api/v1/organizations/me").await;
     assert_eq!(answer.header("www-authenticate"), r#"Bearer realm="appointd", error="invalid_token""#);
     answer.refused(401, "session_ended");
 }
@@ -185,7 +187,10 @@ async fn a_suspended_organization_lets_nobody_in() {
     }
     other.viewer.get("/api/v1/organizations/me").await.expect(200);
     let body = json!({ "email": tenant.owner.email, "password": PASSWORD });
-    Actor::nobody().post("/api/v1/auth/login", body).await.refused(401, "no_active_organization");
+    let session = Actor::nobody().post("/api/v1/auth/login", body).await.expect(200);
+    assert_eq!(session.get("organization_id"), None, "signed in, to nothing");
+    let nowhere = Actor::with_token(session["access_token"].as_str().expect("a token"));
+    nowhere.get("/api/v1/organizations/me").await.refused(403, "organization_required");
 }
 
 #[tokio::test]

@@ -6,9 +6,16 @@ use uuid::Uuid;
 use crate::harness::{Tenant, enter, system};
 
 /// Every table with the name of its tenant column.
-const TENANT_TABLES: [(&str, &str); 9] = [
+const TENANT_TABLES: [(&str, &str); 16] = [
     ("tenancy.organizations", "id"),
     ("tenancy.members", "tenant_id"),
+    ("tenancy.subscriptions", "tenant_id"),
+    ("tenancy.settings", "tenant_id"),
+    ("tenancy.branding", "tenant_id"),
+    ("tenancy.domains", "tenant_id"),
+    ("tenancy.invitations", "tenant_id"),
+    ("tenancy.api_keys", "tenant_id"),
+    ("operations.audit_events", "tenant_id"),
     ("crm.contacts", "tenant_id"),
     ("scheduling.services", "tenant_id"),
     ("scheduling.resources", "tenant_id"),
@@ -50,7 +57,8 @@ async fn within_a_context_there_is_the_own_tenant_and_no_other() {
         );
         assert_eq!(count(&api, table, &format!("{column} <> '{}'", tenant.id)).await, 0, "{table}: others");
     }
-    assert_eq!(count(&api, "identity.accounts", "true and id is not null").await, 1, "the own account alone");
+    assert_eq!(count(&api, "identity.accounts", "true and id is not null").await, 7, "colleagues and no others");
+    assert_eq!(count(&api, "identity.sessions", "true").await, 1, "the own session alone");
 }
 
 #[tokio::test]
