@@ -63,12 +63,6 @@ create policy admin_delete on tenancy.members as permissive for delete to appoin
         and (select current_setting('app.role', true)) = any ('{admin,owner}')
         and role = any (app.roles_up_to((select current_setting('app.role', true))))
     );
--- Anybody may leave.
-create policy own_delete on tenancy.members as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-    );
 -- An account sees its own memberships, before it has entered any tenant too.
 drop policy entering_select on tenancy.members;
 create policy own_select on tenancy.members as permissive for select to appointd_api

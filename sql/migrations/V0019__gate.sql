@@ -160,6 +160,21 @@ $$;
 comment on function tenancy.restore_organization(uuid) is
     'Takes back the deletion of an organization of which the account in the context is an owner; false where there is none to take back.';
 
+create function tenancy.leave_organization(organization_id uuid) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format('set local app.tenant_id = %L', organization_id);
+    delete from tenancy.members as m
+    where m.tenant_id = organization_id and m.account_id = nullif(current_setting('app.account_id', true), '')::uuid;
+    return found;
+end
+$$;
+
+comment on function tenancy.leave_organization(uuid) is
+    'Ends the membership of the account in the context, whatever its role; false where there is none. Fails with 23514 on members_last_owner.';
+
 create function tenancy.organization_at(host text) returns uuid
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -775,6 +790,7 @@ grant execute on function
     tenancy.create_organization(uuid, text, text, text, text, text, text[]),
     tenancy.delete_organization(interval),
     tenancy.restore_organization(uuid),
+    tenancy.leave_organization(uuid),
     tenancy.organization_at(text),
     tenancy.public_face(text, text),
     tenancy.add_requests(uuid[], bigint[]),
@@ -794,6 +810,9 @@ revoke create on schema identity, tenancy from appointd_gate;
 create policy gate_tenant_update on tenancy.members as permissive for update to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
-grant update (role, status, updated_at) on tenancy.members to appointd_gate;
+grant update (role, status, updated_at), delete on tenancy.members to appointd_gate;
+-- One who leaves.
+create policy gate_tenant_delete on tenancy.members as permissive for delete to appointd_gate
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 grant execute on function app.roles_from(text), app.has_feature(uuid, text) to appointd_gate;
 grant usage on schema app to appointd_gate;

@@ -247,12 +247,7 @@ impl<'a, R: Role, F: Feature> ApiExtractor<'a> for Member<R, F> {
     ) -> Result<Self> {
         let (tenant, who) = match presented(request)? {
             Credentials::Person(claims) => (
-                claims.tenant_id.ok_or_else(|| {
-                    Problem::forbidden(
-                        "organization_required",
-                        "The token is for no organization. Create one, accept an invitation, or POST /api/v1/auth/switch to one you belong to.",
-                    )
-                })?,
+                claims.tenant_id.ok_or_else(Problem::organization_required)?,
                 Who::Session { account: claims.sub, session: claims.sid },
             ),
             Credentials::Program(key) => (key.first, Who::Key { id: key.second, secret_hash: key.hash() }),

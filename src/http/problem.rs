@@ -128,6 +128,14 @@ impl Problem {
         Self::forbidden("person_required", "This is for people who have signed in, not for API keys.")
     }
 
+    /// 403: the token names no organization.
+    pub fn organization_required() -> Self {
+        Self::forbidden(
+            "organization_required",
+            "The token is for no organization. Create one, accept an invitation, or POST /api/v1/auth/switch to one you belong to.",
+        )
+    }
+
     /// 404: there is no such thing, or none that this caller may know of. One body for both.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such resource.")

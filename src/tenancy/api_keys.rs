@@ -143,8 +143,7 @@ pub struct NewApiKey {
     /// What it is for.
     pub name: Text<1, 100>,
     pub role: KeyRole,
-    /// What it is good for; at least one.
-    #[oai(validator(min_items = 1, max_items = 20))]
+    /// What it is good for: 1 to 20.
     pub scopes: Vec<Scope>,
     /// Until when; without it until the key is revoked.
     #[serde(default)]

@@ -14,7 +14,7 @@ use crate::{
     db::{Db, Error, Tx},
     http::{
         Tag,
-        caller::{Admin, Customer, Member, Owner, Viewer},
+        caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Changing, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused},
@@ -227,20 +227,16 @@ impl MembersApi {
 
     /// Leave the organization
     ///
-    /// 409 `last_owner` where nobody would own it: hand it over first.
+    /// The one the token is for: as a member, or as a customer. What the organization knows of the person stays with it. 409
+    /// `last_owner` where nobody would own it: hand it over first.
     #[oai(path = "/organizations/me/leave", method = "post", operation_id = "leave_organization")]
-    async fn leave(&self, caller: Member<Viewer>) -> Result<NoContent, Refused<Deleting>> {
-        leave(&self.0, &caller).await?;
-        Ok(NoContent)
-    }
-
-    /// Stop being a customer
-    ///
-    /// For customers: the account and the organization part. What the organization knows of the person stays with it.
-    #[oai(path = "/organizations/me/leave-as-customer", method = "post", operation_id = "leave_as_customer")]
-    async fn leave_as_customer(&self, caller: Member<Customer>) -> Result<NoContent, Refused<Deleting>> {
-        leave(&self.0, &caller).await?;
-        Ok(NoContent)
+    async fn leave(&self, caller: SignedIn) -> Result<NoContent, Refused<Deleting>> {
+        let organization = caller.claims.tenant_id.ok_or_else(Problem::organization_required)?;
+        let left = self.0.one(&caller, sql!("tenancy/members_leave.sql"), &[&organization]).await;
+        match last_owner(left)?.get(0) {
+            true => Ok(NoContent),
+            false => Err(Problem::not_found())?,
+        }
     }
 
     /// Hand the organization over
@@ -294,12 +290,6 @@ impl MembersApi {
         )?;
         Ok(row.ok_or_else(Problem::not_found)?.into())
     }
-}
-
-async fn leave<R>(db: &Db, caller: &Member<R>) -> Result<(), Failure> {
-    let account = caller.account()?;
-    last_owner(db.optional(caller, sql!("tenancy/members_remove.sql"), &[&account]).await)?;
-    Ok(())
 }
 
 /// Nobody changes, or makes, somebody above themselves. The policies say so too; here it gets its own words.

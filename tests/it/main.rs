@@ -9,6 +9,7 @@ mod harness;
 mod house;
 mod identity;
 mod isolation;
+mod limits;
 mod openapi;
 mod operations;
 mod scheduling;

@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use appointd::{db::Who, http::token::Subject};
 use chrono::Utc;
 use reqwest::{Method, RequestBuilder};
@@ -13,6 +15,7 @@ pub struct Actor {
     pub session: Uuid,
     pub email: String,
     pub token: Option<String>,
+    server: SocketAddr,
     client: reqwest::Client,
 }
 
@@ -21,7 +24,7 @@ impl Actor {
     pub fn new(organization: Option<Uuid>, account: Uuid, session: Uuid, email: String) -> Self {
         let subject = Subject { account, session, organization, requests_per_minute: None };
         let token = system().tokens.issue(&subject, Utc::now()).expect("a token");
-        Self { account, session, email, token: Some(token), client: client() }
+        Self { account, session, email, token: Some(token), server: system().address, client: client() }
     }
 
     /// As which the door takes this person.
@@ -31,7 +34,14 @@ impl Actor {
 
     /// Somebody without credentials.
     pub fn nobody() -> Self {
-        Self { account: Uuid::nil(), session: Uuid::nil(), email: String::new(), token: None, client: client() }
+        Self {
+            account: Uuid::nil(),
+            session: Uuid::nil(),
+            email: String::new(),
+            token: None,
+            server: system().address,
+            client: client(),
+        }
     }
 
     /// Somebody who sends this token, whatever it is.
@@ -39,9 +49,14 @@ impl Actor {
         Self { token: Some(token.into()), ..Self::nobody() }
     }
 
+    /// The same person, at another server.
+    pub fn at(&self, server: SocketAddr) -> Self {
+        Self { server, ..self.clone() }
+    }
+
     /// A request of this person, for what the short forms cannot say.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.client.request(method, format!("http://{}{path}", system().address));
+        let request = self.client.request(method, format!("http://{}{path}", self.server));
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,

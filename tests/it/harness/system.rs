@@ -88,6 +88,15 @@ impl System {
         self.connect("postgres").await
     }
 
+    /// Another server on the same database, made of somewhat different parts. Serves until it is dropped or the process ends.
+    pub fn another(&self, change: impl FnOnce(&mut Parts)) -> Server {
+        let mut parts = self.parts.clone();
+        parts.threads = 1;
+        parts.connections = 8;
+        change(&mut parts);
+        Server::start(parts, TcpListener::bind("127.0.0.1:0").expect("a port is free")).expect("the server starts")
+    }
+
     /// The latest e-mail to somebody, once there is one.
     pub async fn mail_to(&self, address: &str) -> String {
         self.mails_to(address, 1).await.pop().expect("a mail")

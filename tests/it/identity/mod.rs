@@ -1,2 +1,5 @@
 mod accounts;
+mod recovery;
+mod second_factors;
+mod sessions;
 mod tokens;

@@ -268,6 +268,7 @@ async fn the_functions_the_server_may_call_are_these() {
             "tenancy.create_organization(uuid,text,text,text,text,text,text[])",
             "tenancy.delete_organization(interval)",
             "tenancy.invitation_for(uuid,uuid,bytea)",
+            "tenancy.leave_organization(uuid)",
             "tenancy.organization_at(text)",
             "tenancy.public_face(text,text)",
             "tenancy.restore_organization(uuid)",

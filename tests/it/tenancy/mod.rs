@@ -1,1 +1,7 @@
+mod api_keys;
+mod domains;
+mod invitations;
+mod members;
 mod organizations;
+mod plans;
+mod settings;

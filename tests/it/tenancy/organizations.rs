@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::harness::Tenant;
+use crate::harness::{Actor, Tenant, system};
 
 const PATH: &str = "/api/v1/organizations/me";
 
@@ -42,4 +42,86 @@ async fn update_organization_is_for_admins() {
     for actor in [&tenant.viewer, &tenant.staff, &tenant.manager] {
         actor.patch(PATH, json!({ "name": "Mine" })).await.refused(403, "role_too_low");
     }
+}
+
+fn name() -> String {
+    format!("o{}", uuid::Uuid::new_v4().simple())
+}
+
+#[tokio::test]
+async fn create_organization_takes_plan_and_features() {
+    let tenant = Tenant::new().await;
+    let name = name();
+    let body = json!({
+        "name": "Second", "slug": name, "subdomain": name, "plan_type": "pro",
+        "features": { "appointments": true, "queues": false, "pwa": true, "analytics": true },
+    });
+    let new = tenant.owner.post("/api/v1/organizations", body.clone()).await.expect(201);
+    assert_eq!((&new["plan_type"], &new["subdomain"]), (&json!("pro"), &json!(name)));
+    assert_eq!((&new["features"]["queues"], &new["features"]["integrations"]), (&json!(false), &json!(true)));
+    // The token stays with the organization it is for.
+    assert_eq!(tenant.owner.get(PATH).await.expect(200)["id"], json!(tenant.id));
+    let session =
+        tenant.owner.post("/api/v1/auth/switch", json!({ "organization_id": new["id"] })).await.expect(200);
+    let there = Actor::with_token(session["access_token"].as_str().expect("a token"));
+    let read = there.get(PATH).await.expect(200);
+    for field in ["id", "name", "slug", "subdomain", "plan_type", "features"] {
+        assert_eq!(read[field], new[field], "{field}");
+    }
+    there.post("/api/v1/organizations", body.clone()).await.refused(409, "slug_taken");
+    let with = |field: &str, value: serde_json::Value| {
+        let mut body = body.clone();
+        body["slug"] = json!(self::name());
+        body["subdomain"] = json!(null);
+        body[field] = value;
+        body
+    };
+    there.post("/api/v1/organizations", with("subdomain", json!(name))).await.refused(409, "subdomain_taken");
+    for (field, value, at, code) in [
+        ("subdomain", json!("www"), "subdomain", "reserved"),
+        ("subdomain", json!("xn--acme-123"), "subdomain", "reserved"),
+        ("subdomain", json!("Acme"), "subdomain", "invalid_value"),
+        ("plan_type", json!("gold"), "plan_type", "not_found"),
+        ("features", json!({ "api_access": true }), "features.api_access", "feature_not_in_plan"),
+        ("features", json!({ "teleport": true }), "features.teleport", "unknown_field"),
+        ("owner", json!("me"), "owner", "unknown_field"),
+    ] {
+        there.post("/api/v1/organizations", with(field, value)).await.invalid(at, code);
+    }
+    Actor::nobody().post("/api/v1/organizations", body).await.refused(401, "credentials_missing");
+}
+
+#[tokio::test]
+async fn a_deleted_organization_lets_nobody_in_until_its_owner_restores_it() {
+    let tenant = Tenant::new().await;
+    tenant.admin.delete(PATH).await.refused(403, "role_too_low");
+    let deleted = tenant.owner.delete(PATH).await.expect(200);
+    assert_eq!(deleted["id"], json!(tenant.id));
+    for (_, actor) in tenant.members() {
+        actor.get(PATH).await.refused(401, "session_ended");
+    }
+    let listed = tenant.owner.get("/api/v1/auth/organizations").await.expect(200);
+    assert_eq!(listed["items"][0]["status"], "deleted");
+    assert_eq!(listed["items"][0]["purge_after"], deleted["purge_after"]);
+    let restore = format!("/api/v1/organizations/{}/restore", tenant.id);
+    for actor in [&tenant.admin, &tenant.customer, &Tenant::new().await.owner] {
+        actor.post(&restore, json!({})).await.refused(404, "not_found");
+    }
+    tenant.owner.post(&restore, json!({})).await.expect(204);
+    tenant.viewer.get(PATH).await.expect(200);
+    tenant.owner.post(&restore, json!({})).await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn what_the_operator_suspended_no_owner_restores() {
+    let tenant = Tenant::new().await;
+    system()
+        .superuser()
+        .await
+        .execute("update tenancy.organizations set status = 'suspended' where id = $1", &[&tenant.id])
+        .await
+        .expect("a suspension");
+    let restore = format!("/api/v1/organizations/{}/restore", tenant.id);
+    tenant.owner.post(&restore, json!({})).await.refused(404, "not_found");
+    tenant.owner.get(PATH).await.refused(401, "session_ended");
 }

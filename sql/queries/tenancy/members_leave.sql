@@ -1,0 +1,2 @@
+-- $1 organization
+select tenancy.leave_organization($1) as left_it

@@ -1,0 +1,195 @@
+use argon2::{Algorithm, Argon2, Params, Version, password_hash::PasswordHasher as _};
+use serde_json::json;
+
+use crate::harness::{Actor, PASSWORD, Tenant, system};
+
+const NEW: &str = "one large copper teapot";
+const LOGIN: &str = "/api/v1/auth/login";
+
+async fn logs_in(email: &str, password: &str) -> bool {
+    let answer = Actor::nobody().post(LOGIN, json!({ "email": email, "password": password })).await;
+    assert!(matches!(answer.status, 200 | 401), "{}", answer.text);
+    answer.status == 200
+}
+
+#[tokio::test]
+async fn changing_the_password_ends_all_other_sessions() {
+    let tenant = Tenant::new().await;
+    let email = &tenant.staff.email;
+    let body = json!({ "email": email, "password": PASSWORD });
+    let here = Actor::nobody().post(LOGIN, body).await.expect(200);
+    let here = Actor::with_token(here["access_token"].as_str().expect("a token"));
+    let change = |current: &str, new: &str| json!({ "current_password": current, "new_password": new });
+    let path = "/api/v1/auth/password/change";
+    here.post(path, change("wrong", NEW)).await.invalid("current_password", "wrong_password");
+    here.post(path, change(PASSWORD, "short")).await.invalid("new_password", "too_short");
+    here.post(path, change(PASSWORD, "password123")).await.invalid("new_password", "too_guessable");
+    tenant.staff.get("/api/v1/contacts").await.expect(200);
+    here.post(path, change(PASSWORD, NEW)).await.expect(204);
+    tenant.staff.get("/api/v1/contacts").await.refused(401, "session_ended");
+    here.get("/api/v1/contacts").await.expect(200);
+    assert!(!logs_in(email, PASSWORD).await && logs_in(email, NEW).await);
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_set_anew_by_mail() {
+    let tenant = Tenant::new().await;
+    let email = tenant.staff.email.clone();
+    let forgot = "/api/v1/auth/password/forgot";
+    Actor::nobody().post(forgot, json!({ "email": email.to_uppercase() })).await.expect(204);
+    let token = system().token_mailed_to(&email).await;
+    let mail = system().mail_to(&email).await;
+    assert!(mail.contains(&format!("https://pages.example.com/reset-password#token={token}")), "{mail}");
+
+    let reset = "/api/v1/auth/password/reset";
+    let body = |token: &str, password: &str| json!({ "token": token, "new_password": password });
+    let nobody = Actor::nobody();
+    nobody.post(reset, body(&token, "short")).await.invalid("new_password", "too_short");
+    nobody.post(reset, body(&token.replace("appointd_once_", ""), NEW)).await.invalid("token", "invalid_value");
+    nobody.post(reset, body(&token, NEW)).await.expect(204);
+    nobody.post(reset, body(&token, "yet another one of these")).await.invalid("token", "not_found");
+    tenant.staff.get("/api/v1/contacts").await.refused(401, "session_ended");
+    assert!(!logs_in(&email, PASSWORD).await && logs_in(&email, NEW).await);
+    let session = nobody.post(LOGIN, json!({ "email": email, "password": NEW })).await.expect(200);
+    let me = Actor::with_token(session["access_token"].as_str().expect("a token")).get("/api/v1/auth/me").await;
+    assert_eq!(me.expect(200)["email_verified"], true, "the mail arrived");
+}
+
+#[tokio::test]
+async fn nobody_learns_who_has_an_account_and_no_mailbox_is_filled() {
+    let tenant = Tenant::new().await;
+    let forgot = "/api/v1/auth/password/forgot";
+    let unknown = Actor::nobody().post(forgot, json!({ "email": "nobody@nowhere.example" })).await;
+    for _ in 0..5 {
+        let known = Actor::nobody().post(forgot, json!({ "email": tenant.viewer.email })).await;
+        assert_eq!((known.status, &known.text), (unknown.status, &unknown.text));
+    }
+    assert_eq!(system().mails_to(&tenant.viewer.email, 3).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_token_of_a_mail_is_over_in_time_and_good_for_one_thing() {
+    let tenant = Tenant::new().await;
+    let email = &tenant.manager.email;
+    Actor::nobody().post("/api/v1/auth/password/forgot", json!({ "email": email })).await.expect(204);
+    let token = system().token_mailed_to(email).await;
+    Actor::nobody().post("/api/v1/auth/email/verify", json!({ "token": token })).await.invalid("token", "not_found");
+    system()
+        .superuser()
+        .await
+        .execute(
+            "update identity.one_time_tokens set expires_at = now() where account_id = $1",
+            &[&tenant.manager.account],
+        )
+        .await
+        .expect("an end");
+    let body = json!({ "token": token, "new_password": NEW });
+    Actor::nobody().post("/api/v1/auth/password/reset", body).await.invalid("token", "not_found");
+    assert!(logs_in(email, PASSWORD).await);
+}
+
+#[tokio::test]
+async fn an_address_is_verified_by_mail() {
+    let tenant = Tenant::new().await;
+    let request = "/api/v1/auth/email/request-verification";
+    tenant.admin.post(request, json!({})).await.expect(204);
+    tenant.admin.post(request, json!({})).await.refused(409, "email_requested");
+    let token = system().token_mailed_to(&tenant.admin.email).await;
+    assert_eq!(tenant.admin.get("/api/v1/auth/me").await.expect(200)["email_verified"], false);
+    let verify = "/api/v1/auth/email/verify";
+    Actor::nobody().post(verify, json!({ "token": token })).await.expect(204);
+    Actor::nobody().post(verify, json!({ "token": token })).await.invalid("token", "not_found");
+    assert_eq!(tenant.admin.get("/api/v1/auth/me").await.expect(200)["email_verified"], true);
+    tenant.admin.post(request, json!({})).await.refused(409, "email_verified");
+}
+
+#[tokio::test]
+async fn an_imported_bcrypt_hash_is_taken_once_and_made_anew() {
+    let tenant = Tenant::new().await;
+    let superuser = system().superuser().await;
+    let stored = async || -> String {
+        superuser
+            .query_one("select password_hash from identity.accounts where id = $1", &[&tenant.staff.account])
+            .await
+            .expect("an account")
+            .get(0)
+    };
+    let set = async |hash: &str| {
+        superuser
+            .execute("update identity.accounts set password_hash = $2 where id = $1", &[&tenant.staff.account, &hash])
+            .await
+            .expect("a hash")
+    };
+    set(&bcrypt::hash("an old password", 4).expect("a hash")).await;
+    assert!(!logs_in(&tenant.staff.email, "another password").await);
+    assert!(stored().await.starts_with("$2b$"));
+    assert!(logs_in(&tenant.staff.email, "an old password").await);
+    assert!(stored().await.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    assert!(logs_in(&tenant.staff.email, "an old password").await);
+    // And one of ours, of weaker parameters.
+    let params = Params::new(64, 1, 1, None).expect("parameters");
+    let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    set(&weak.hash_password(PASSWORD.as_bytes()).expect("a hash").to_string()).await;
+    assert!(stored().await.contains("m=64,t=1,p=1"));
+    assert!(logs_in(&tenant.staff.email, PASSWORD).await);
+    assert!(stored().await.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_down_and_nobody_is_locked_out_for_long() {
+    let tenant = Tenant::new().await;
+    let guess = |password: &str| json!({ "email": tenant.staff.email, "password": password });
+    let nobody = Actor::nobody();
+    for _ in 0..11 {
+        nobody.post(LOGIN, guess("wrong")).await.refused(401, "credentials_invalid");
+    }
+    let answer = nobody.post(LOGIN, guess(PASSWORD)).await;
+    let wait: i64 = answer.header("retry-after").parse().expect("seconds");
+    answer.refused(429, "too_many_attempts");
+    assert!((1..=900).contains(&wait), "{wait}");
+    // Others are not concerned, nor is the rest of the person's life.
+    nobody.post(LOGIN, json!({ "email": tenant.viewer.email, "password": PASSWORD })).await.expect(200);
+    tenant.staff.get("/api/v1/contacts").await.expect(200);
+    tokio::time::sleep(std::time::Duration::from_secs(wait.unsigned_abs() + 1)).await;
+    nobody.post(LOGIN, guess(PASSWORD)).await.expect(200);
+    nobody.post(LOGIN, guess("wrong")).await.refused(401, "credentials_invalid");
+
+    // However long it goes on, a wait is never longer than a quarter of an hour.
+    let superuser = system().superuser().await;
+    let mut longest = 0;
+    for _ in 0..40 {
+        let count = "select identity.count_attempt('account_and_address', sha256('somebody'), 10, '15 minutes')";
+        superuser.query_one(count, &[]).await.expect("a count");
+        let wait: f64 = superuser
+            .query_one(
+                "select extract(epoch from greatest(blocked_until, now()) - now())::float8
+                 from identity.sign_in_failures
+                 where bucket = 'account_and_address' and subject = sha256('somebody')",
+                &[],
+            )
+            .await
+            .expect("a wait")
+            .get(0);
+        longest = longest.max(wait as i64);
+        // As if it had passed.
+        superuser
+            .batch_execute(
+                "update identity.sign_in_failures set blocked_until = now() where subject = sha256('somebody')",
+            )
+            .await
+            .expect("an end");
+    }
+    assert!((890..=900).contains(&longest), "{longest}");
+}
+
+#[tokio::test]
+async fn many_guesses_at_once_are_counted_too() {
+    let tenant = Tenant::new().await;
+    let guesses = (0..60).map(|n| {
+        let body = json!({ "email": tenant.manager.email, "password": format!("guess {n}") });
+        async move { Actor::nobody().post(LOGIN, body).await }
+    });
+    let answers = futures_util::future::join_all(guesses).await;
+    let tried = answers.iter().filter(|answer| answer.body["code"] == "credentials_invalid").count();
+    assert!(tried <= 11, "{tried} were looked at");
+}

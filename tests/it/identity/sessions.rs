@@ -1,0 +1,271 @@
+use futures_util::future::join_all;
+use reqwest::{Method, header};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{Actor, Answer, PASSWORD, Tenant, person, system};
+
+const LOGIN: &str = "/api/v1/auth/login";
+const REFRESH: &str = "/api/v1/auth/refresh";
+
+async fn log_in(email: &str) -> Value {
+    Actor::nobody().post(LOGIN, json!({ "email": email, "password": PASSWORD })).await.expect(200)
+}
+
+fn bearer(session: &Value) -> Actor {
+    Actor::with_token(session["access_token"].as_str().expect("a token"))
+}
+
+async fn refresh(session: &Value) -> Answer {
+    Actor::nobody().post(REFRESH, json!({ "refresh_token": session["refresh_token"] })).await
+}
+
+/// Makes somebody a member of one more organization.
+async fn joins(actor: &Actor, tenant: &Tenant, role: &str) {
+    system()
+        .superuser()
+        .await
+        .execute(
+            "insert into tenancy.members (tenant_id, account_id, role) values ($1, $2, $3)",
+            &[&tenant.id, &actor.account, &role],
+        )
+        .await
+        .expect("a membership");
+}
+
+#[tokio::test]
+async fn tokens_are_refreshed_again_and_again() {
+    let tenant = Tenant::new().await;
+    let mut session = log_in(&tenant.staff.email).await;
+    for _ in 0..3 {
+        bearer(&session).get("/api/v1/contacts").await.expect(200);
+        let next = refresh(&session).await.expect(200);
+        assert_eq!(next["organization_id"], json!(tenant.id));
+        assert_ne!(next["refresh_token"], session["refresh_token"]);
+        session = next;
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_used_twice_ends_the_session_for_both() {
+    let tenant = Tenant::new().await;
+    let stolen = log_in(&tenant.staff.email).await;
+    let other = log_in(&tenant.staff.email).await;
+    let next = refresh(&stolen).await.expect(200);
+    refresh(&stolen).await.refused(401, "refresh_token_reused");
+    refresh(&next).await.refused(401, "refresh_token_invalid");
+    bearer(&next).get("/api/v1/contacts").await.refused(401, "session_ended");
+    bearer(&other).get("/api/v1/contacts").await.expect(200);
+}
+
+#[tokio::test]
+async fn of_many_uses_of_one_refresh_token_one_succeeds_at_most() {
+    let tenant = Tenant::new().await;
+    let session = log_in(&tenant.staff.email).await;
+    let statuses: Vec<_> =
+        join_all((0..10).map(|_| refresh(&session))).await.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 401)), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_refresh_token_is_refused() {
+    let tenant = Tenant::new().await;
+    let session = log_in(&tenant.staff.email).await;
+    let mut text = session["refresh_token"].as_str().expect("a token").to_owned();
+    for token in ["", "appointd_refresh_", "appointd_refresh_AAAA", tenant.staff.token.as_deref().expect("a token")] {
+        Actor::nobody()
+            .post(REFRESH, json!({ "refresh_token": token }))
+            .await
+            .invalid("refresh_token", "invalid_value");
+    }
+    // Of the right form, with another secret: knowing a session is not enough to end it.
+    let last = if text.ends_with('A') { 'Q' } else { 'A' };
+    text.pop();
+    text.push(last);
+    Actor::nobody().post(REFRESH, json!({ "refresh_token": text })).await.refused(401, "refresh_token_invalid");
+    refresh(&session).await.expect(200);
+}
+
+#[tokio::test]
+async fn logging_out_ends_the_session_at_once() {
+    let tenant = Tenant::new().await;
+    let (session, other) = (log_in(&tenant.staff.email).await, log_in(&tenant.staff.email).await);
+    bearer(&session).post("/api/v1/auth/logout", json!({})).await.expect(204);
+    bearer(&session).get("/api/v1/contacts").await.refused(401, "session_ended");
+    bearer(&session).get("/api/v1/auth/me").await.refused(401, "session_ended");
+    refresh(&session).await.refused(401, "refresh_token_invalid");
+    bearer(&other).get("/api/v1/contacts").await.expect(200);
+}
+
+#[tokio::test]
+async fn everybody_sees_and_ends_their_own_sessions() {
+    let tenant = Tenant::new().await;
+    let (first, second) = (log_in(&tenant.staff.email).await, log_in(&tenant.staff.email).await);
+    let listed = bearer(&first).get("/api/v1/auth/sessions").await.expect(200);
+    // That of the harness, and two.
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(3));
+    let current: Vec<_> = listed["items"].as_array().expect("a list").iter().map(|s| &s["current"]).collect();
+    assert_eq!(current, [false, true, false]);
+    assert_eq!(listed["items"][1]["address"], "127.0.0.1");
+    let page = bearer(&first).get("/api/v1/auth/sessions?limit=2").await.expect(200);
+    let rest = bearer(&first)
+        .get(&format!("/api/v1/auth/sessions?cursor={}", page["next_cursor"].as_str().expect("a cursor")))
+        .await
+        .expect(200);
+    assert_eq!(rest["items"].as_array().map(Vec::len), Some(1));
+
+    let id = listed["items"][2]["id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/v1/auth/sessions/{id}");
+    tenant.viewer.delete(&path).await.refused(404, "not_found");
+    bearer(&first).delete(&path).await.expect(204);
+    bearer(&second).get("/api/v1/contacts").await.refused(401, "session_ended");
+    bearer(&first).delete("/api/v1/auth/sessions").await.expect(204);
+    tenant.staff.get("/api/v1/contacts").await.refused(401, "session_ended");
+    bearer(&first).get("/api/v1/contacts").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_session_that_has_expired_opens_nothing() {
+    let tenant = Tenant::new().await;
+    system()
+        .superuser()
+        .await
+        .execute(
+            "update identity.sessions set expires_at = now() where account_id = $1",
+            &[&tenant.staff.account],
+        )
+        .await
+        .expect("an end");
+    tenant.staff.get("/api/v1/contacts").await.refused(401, "session_ended");
+    tenant.staff.get("/api/v1/auth/me").await.refused(401, "session_ended");
+}
+
+#[tokio::test]
+async fn somebody_with_several_organizations_says_which() {
+    let (tenant, other, third) = (Tenant::new().await, Tenant::new().await, Tenant::new().await);
+    let both = person(tenant.id, "staff").await;
+    joins(&both, &other, "viewer").await;
+    joins(&both, &third, "customer").await;
+    let body = json!({ "email": both.email, "password": PASSWORD });
+    let refused = Actor::nobody().post(LOGIN, body.clone()).await.refused(409, "organization_ambiguous");
+    let choices = refused["organizations"].as_array().expect("a list");
+    assert_eq!(choices.len(), 3);
+    for (tenant, role) in [(&tenant, "staff"), (&other, "viewer"), (&third, "customer")] {
+        let choice = choices.iter().find(|choice| choice["organization_id"] == json!(tenant.id));
+        let mut body = body.clone();
+        body["organization_slug"] = choice.expect("the organization")["slug"].clone();
+        let session = Actor::nobody().post(LOGIN, body).await.expect(200);
+        assert_eq!(session["organization_id"], json!(tenant.id));
+        assert_eq!(bearer(&session).get("/api/v1/auth/me").await.expect(200)["role"], role);
+    }
+    let mut elsewhere = body.clone();
+    elsewhere["organization_slug"] = json!("nobodys");
+    Actor::nobody().post(LOGIN, elsewhere).await.refused(403, "not_a_member");
+    // With a wrong password nobody learns where somebody belongs.
+    let wrong = json!({ "email": both.email, "password": "wrong", "organization_slug": "nobodys" });
+    Actor::nobody().post(LOGIN, wrong).await.refused(401, "credentials_invalid");
+}
+
+#[tokio::test]
+async fn switching_moves_the_session() {
+    let (tenant, other, foreign) = (Tenant::new().await, Tenant::new().await, Tenant::new().await);
+    let both = person(tenant.id, "staff").await;
+    let before = log_in(&both.email).await;
+    joins(&both, &other, "viewer").await;
+    let actor = bearer(&before);
+    let listed = actor.get("/api/v1/auth/organizations").await.expect(200);
+    let ids: Vec<_> = listed["items"].as_array().expect("a list").iter().map(|m| &m["organization_id"]).collect();
+    assert_eq!(ids, [&json!(tenant.id), &json!(other.id)]);
+
+    let switch = "/api/v1/auth/switch";
+    for nowhere in [foreign.id, Uuid::now_v7()] {
+        actor.post(switch, json!({ "organization_id": nowhere })).await.refused(404, "not_found");
+    }
+    let after = actor.post(switch, json!({ "organization_id": other.id })).await.expect(200);
+    let me = bearer(&after).get("/api/v1/auth/me").await.expect(200);
+    assert_eq!((&me["organization_id"], &me["role"]), (&json!(other.id), &json!("viewer")));
+    actor.get("/api/v1/contacts").await.refused(401, "session_ended");
+    refresh(&before).await.refused(401, "refresh_token_reused");
+    // Which was the first sign of a thief, and ended the session.
+    bearer(&after).get("/api/v1/contacts").await.refused(401, "session_ended");
+}
+
+#[tokio::test]
+async fn a_browser_has_a_cookie_and_repeats_the_token() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    let both = person(tenant.id, "staff").await;
+    let body = json!({ "email": both.email, "password": PASSWORD });
+    let answer = Actor::nobody().post("/api/v1/auth/web-session", body).await;
+    let set = answer.header("set-cookie").to_owned();
+    for attribute in ["__Host-appointd=", "; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
+        assert!(set.contains(attribute), "{set}");
+    }
+    let cookie = set.split(';').next().expect("a pair").to_owned();
+    let session = answer.expect(200);
+    let csrf = session["csrf_token"].as_str().expect("a token").to_owned();
+    let nobody = Actor::nobody();
+    let send = async |method: Method, path: &str, cookie: &str, csrf: Option<&str>, body: Value| {
+        let mut request = nobody
+            .request(method, path)
+            .header(header::COOKIE, format!("theme=dark; {cookie}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.to_string());
+        if let Some(csrf) = csrf {
+            request = request.header("x-csrf-token", csrf);
+        }
+        nobody.send(request).await
+    };
+    let contact = json!({ "first_name": "Grace", "last_name": "Hopper" });
+    send(Method::GET, "/api/v1/contacts", &cookie, None, Value::Null).await.expect(200);
+    for wrong in [None, Some(""), Some("x"), Some(&csrf[1..])] {
+        send(Method::POST, "/api/v1/contacts", &cookie, wrong, contact.clone())
+            .await
+            .refused(403, "csrf_token_invalid");
+    }
+    send(Method::POST, "/api/v1/contacts", &cookie, Some(&csrf), contact.clone()).await.expect(201);
+    let again = send(Method::GET, "/api/v1/auth/web-session", &cookie, None, Value::Null).await.expect(200);
+    assert_eq!(again["csrf_token"], json!(csrf));
+    // A cookie is no bearer token, and a bearer token no cookie.
+    let value = cookie.split_once('=').expect("a pair").1;
+    Actor::with_token(value).get("/api/v1/contacts").await.refused(401, "token_invalid");
+    let forged = format!("__Host-appointd={}", both.token.as_deref().expect("a token"));
+    send(Method::GET, "/api/v1/contacts", &forged, None, Value::Null).await.refused(401, "token_invalid");
+
+    joins(&both, &other, "viewer").await;
+    let to = json!({ "organization_id": other.id });
+    send(Method::POST, "/api/v1/auth/switch", &cookie, Some(&csrf), to.clone()).await.refused(409, "cookie_session");
+    let switched =
+        send(Method::POST, "/api/v1/auth/web-session/switch", &cookie, Some(&csrf), to.clone()).await;
+    let new_cookie = switched.header("set-cookie").split(';').next().expect("a pair").to_owned();
+    let new_csrf = switched.expect(200)["csrf_token"].as_str().expect("a token").to_owned();
+    send(Method::GET, "/api/v1/contacts", &cookie, None, Value::Null).await.refused(401, "session_ended");
+    send(Method::GET, "/api/v1/contacts", &new_cookie, None, Value::Null).await.expect(200);
+    let out = send(Method::POST, "/api/v1/auth/logout", &new_cookie, Some(&new_csrf), json!({})).await;
+    assert!(out.header("set-cookie").contains("Max-Age=0"), "{out:?}");
+    out.expect(204);
+    send(Method::GET, "/api/v1/contacts", &new_cookie, None, Value::Null).await.refused(401, "session_ended");
+}
+
+#[tokio::test]
+async fn whoever_belongs_nowhere_can_still_begin() {
+    let tenant = Tenant::new().await;
+    system()
+        .superuser()
+        .await
+        .execute("delete from tenancy.members where account_id = $1", &[&tenant.staff.account])
+        .await
+        .expect("a removal");
+    let session = log_in(&tenant.staff.email).await;
+    assert_eq!(session.get("organization_id"), None);
+    let actor = bearer(&session);
+    actor.get("/api/v1/contacts").await.refused(403, "organization_required");
+    let me = actor.get("/api/v1/auth/me").await.expect(200);
+    assert_eq!((me.get("organization_id"), me.get("role")), (None, None));
+    assert_eq!(refresh(&session).await.expect(200).get("organization_id"), None);
+    let name = format!("n{}", Uuid::new_v4().simple());
+    let id = actor.post("/api/v1/organizations", json!({ "name": name, "slug": name })).await.created();
+    let session = log_in(&tenant.staff.email).await;
+    assert_eq!(session["organization_id"], json!(id));
+    assert_eq!(bearer(&session).get("/api/v1/auth/me").await.expect(200)["role"], "owner");
+}

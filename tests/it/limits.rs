@@ -1,0 +1,197 @@
+//! Rate limits, whom they count, and that no organization starves another.
+
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use appointd::{
+    http::{
+        client::Network,
+        limit::{Limits, Rates},
+        token::Subject,
+    },
+    server::Server,
+};
+use chrono::Utc;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::harness::{Actor, Answer, Tenant, system};
+
+async fn server(rates: Rates, network: Network) -> Server {
+    tokio::task::spawn_blocking(move || {
+        system().another(|parts| {
+            parts.limits = Arc::new(Limits::new(&rates));
+            parts.network = Arc::new(network);
+        })
+    })
+    .await
+    .expect("no panic")
+}
+
+fn rate(n: u32) -> Option<NonZeroU32> {
+    NonZeroU32::new(n)
+}
+
+/// How many of so many requests are let through; the first that is not is a whole refusal.
+async fn let_through(actor: &Actor, attempts: usize) -> usize {
+    let mut passed = 0;
+    for _ in 0..attempts {
+        let answer = actor.get("/api/v1/contacts").await;
+        if answer.status != 429 {
+            passed += 1;
+            continue;
+        }
+        let wait: u64 = answer.header("retry-after").parse().expect("seconds");
+        assert!((1..=60).contains(&wait), "{wait}");
+        assert!(answer.header("ratelimit").contains("r=0;t="), "{answer:?}");
+        answer.refused(429, "rate_limited");
+    }
+    passed
+}
+
+#[tokio::test]
+async fn an_address_an_account_and_a_key_have_limits_of_their_own() {
+    let tenant = Tenant::new().await;
+    let accounts = server(Rates { account: rate(5), ..Rates::default() }, Network::default()).await;
+    let (staff, viewer) = (tenant.staff.at(accounts.address()), tenant.viewer.at(accounts.address()));
+    let answer: Answer = staff.get("/api/v1/contacts").await;
+    assert_eq!(answer.header("ratelimit-policy"), r#""account";q=5;w=60"#);
+    assert_eq!(answer.header("ratelimit"), r#""account";r=4;t=0"#);
+    assert_eq!(let_through(&staff, 8).await, 4);
+    assert_eq!(let_through(&viewer, 8).await, 5, "others are not concerned");
+
+    let keys = server(Rates { key: rate(3), ..Rates::default() }, Network::default()).await;
+    let made = tenant
+        .owner
+        .post("/api/v1/api-keys", json!({ "name": "Key", "role": "viewer", "scopes": ["crm:read"] }))
+        .await
+        .expect(201);
+    let key = Actor::with_token(made["key"].as_str().expect("a key")).at(keys.address());
+    assert_eq!(let_through(&key, 6).await, 3);
+    assert_eq!(let_through(&tenant.staff.at(keys.address()), 6).await, 6);
+
+    let addresses = server(Rates { address: rate(4), ..Rates::default() }, Network::default()).await;
+    assert_eq!(let_through(&tenant.staff.at(addresses.address()), 3).await, 3);
+    let nobody = Actor::nobody().at(addresses.address());
+    assert_eq!(let_through(&nobody, 3).await, 1, "whoever it is");
+    nobody.get("/health/live").await.expect(200);
+}
+
+#[tokio::test]
+async fn writing_without_credentials_is_limited_by_itself() {
+    let server = server(Rates { anonymous: rate(3), ..Rates::default() }, Network::default()).await;
+    let nobody = Actor::nobody().at(server.address());
+    let body = json!({ "email": "nobody@nowhere.example" });
+    for _ in 0..3 {
+        nobody.post("/api/v1/auth/password/forgot", body.clone()).await.expect(204);
+    }
+    nobody.post("/api/v1/auth/password/forgot", body).await.refused(429, "rate_limited");
+    nobody.post("/api/v1/auth/login", json!({ "email": "x", "password": "y" })).await.refused(429, "rate_limited");
+    nobody.get("/api/v1/contacts").await.refused(401, "credentials_missing");
+    let tenant = Tenant::new().await;
+    tenant.staff.at(server.address()).post("/api/v1/contacts", json!({ "first_name": "A", "last_name": "B" })).await.expect(201);
+}
+
+#[tokio::test]
+async fn an_organization_has_what_its_plan_allows() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    let limited = |actor: &Actor, organization| {
+        let subject = Subject {
+            account: actor.account,
+            session: actor.session,
+            organization: Some(organization),
+            requests_per_minute: Some(4),
+        };
+        Actor::with_token(system().tokens.issue(&subject, Utc::now()).expect("a token"))
+    };
+    let server = server(Rates::default(), Network::default()).await;
+    assert_eq!(let_through(&limited(&tenant.staff, tenant.id).at(server.address()), 3).await, 3);
+    assert_eq!(let_through(&limited(&tenant.viewer, tenant.id).at(server.address()), 3).await, 1, "together");
+    assert_eq!(let_through(&limited(&other.staff, other.id).at(server.address()), 3).await, 3);
+    // What a token carries is what the plan says.
+    let basic = Tenant::on_plan("basic").await;
+    let session = Actor::nobody()
+        .post(
+            "/api/v1/auth/login",
+            json!({ "email": basic.staff.email, "password": crate::harness::PASSWORD }),
+        )
+        .await
+        .expect(200);
+    let answer = Actor::with_token(session["access_token"].as_str().expect("a token")).get("/api/v1/contacts").await;
+    assert_eq!(answer.header("ratelimit-policy"), r#""organization";q=600;w=60"#);
+}
+
+#[tokio::test]
+async fn a_proxy_is_believed_where_it_is_trusted() {
+    let forwarded = async |server: &Server, header: &str| {
+        let nobody = Actor::nobody().at(server.address());
+        nobody.send(nobody.request(Method::GET, "/openapi.json").header("x-forwarded-for", header)).await.status
+    };
+    let rates = Rates { address: rate(2), ..Rates::default() };
+    // Not trusted: everybody is the peer.
+    let direct = server(rates, Network::default()).await;
+    for (header, status) in [("192.0.2.1", 200), ("192.0.2.2", 200), ("192.0.2.3", 429)] {
+        assert_eq!(forwarded(&direct, header).await, status, "{header}");
+    }
+    let trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network"), "10.0.0.0/8".parse().expect("a network")];
+    let behind = server(rates, Network { trusted_proxies, ..Network::default() }).await;
+    for (header, status) in [
+        ("192.0.2.1", 200),
+        ("192.0.2.2", 200),
+        // What the client wrote in front is not looked at; proxies of ours behind are passed over.
+        ("198.51.100.9, 192.0.2.1", 200),
+        ("203.0.113.7, 192.0.2.1, 10.1.2.3", 429),
+        ("203.0.113.8,192.0.2.2", 200),
+        ("nonsense, 192.0.2.2", 429),
+        // One subscriber has a whole /64.
+        ("2001:db8::1", 200),
+        ("2001:db8::2", 200),
+        ("2001:db8::3", 429),
+        ("2001:db8:0:1::3", 200),
+    ] {
+        assert_eq!(forwarded(&behind, header).await, status, "{header}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_organization_that_floods_leaves_room_for_others() {
+    let (flooding, other) = (Tenant::new().await, Tenant::new().await);
+    let db = system().db(4);
+    let slow = appointd::sql!("crm/contacts_list.sql");
+    // Its statements wait for a lock, as many as it can have under way.
+    let superuser = system().superuser().await;
+    superuser
+        .batch_execute("begin; lock table crm.contacts in access exclusive mode")
+        .await
+        .expect("a lock");
+    let over = Arc::new(AtomicBool::new(false));
+    let floods: Vec<_> = (0..12)
+        .map(|_| {
+            let (db, context, over) = (db.clone(), flooding.context(), over.clone());
+            tokio::spawn(async move {
+                while !over.load(Ordering::Relaxed) {
+                    let _ = db.all(context, slow, &[&uuid::Uuid::nil(), &9i64]).await;
+                }
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let started = Instant::now();
+    for _ in 0..20 {
+        db.one(other.context(), appointd::sql!("tenancy/organizations_get.sql"), &[]).await.expect("a connection");
+    }
+    let took = started.elapsed();
+    // Of four connections two are waiting for the lock; without shares it would be all, for seconds.
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    over.store(true, Ordering::Relaxed);
+    superuser.batch_execute("rollback").await.expect("the lock is let go");
+    for flood in floods {
+        flood.await.expect("no panic");
+    }
+}

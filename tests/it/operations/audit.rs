@@ -1,0 +1,200 @@
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio_postgres::error::SqlState;
+use uuid::Uuid;
+
+use crate::harness::{Actor, Tenant, enter, system};
+
+const PATH: &str = "/api/v1/audit-events";
+
+async fn events(actor: &Actor, query: &str) -> Vec<Value> {
+    let page = actor.get(&format!("{PATH}?limit=100{query}")).await.expect(200);
+    page["items"].as_array().expect("a list").clone()
+}
+
+#[tokio::test]
+async fn a_change_says_who_what_and_in_which_request() {
+    let tenant = Tenant::new().await;
+    let contact = tenant.contact().await;
+    let path = format!("/api/v1/contacts/{contact}");
+    let request = tenant
+        .manager
+        .request(Method::PATCH, &path)
+        .header("content-type", "application/json")
+        .header("x-request-id", "a-request-of-mine")
+        .body(json!({ "phone": "+1 555 0100" }).to_string());
+    tenant.manager.send(request).await.expect(200);
+    tenant.manager.patch(&path, json!({ "phone": "+1 555 0100" })).await.expect(200);
+    tenant.manager.delete(&path).await.expect(204);
+    let log = events(&tenant.admin, &format!("&row_id={contact}")).await;
+    let told: Vec<_> = log.iter().map(|event| event["action"].as_str().expect("an action")).collect();
+    // The latest first; a change that changes nothing is none.
+    assert_eq!(told, ["delete", "update", "insert"]);
+    let update = &log[1];
+    assert_eq!(update["actor_kind"], "account");
+    assert_eq!(update["actor_id"], json!(tenant.manager.account));
+    assert_eq!(update["request_id"], "a-request-of-mine");
+    assert_eq!(update["relation"], "crm.contacts");
+    assert_eq!((&update["before"], &update["after"]), (&json!({ "phone": null }), &json!({ "phone": "+1 555 0100" })));
+    assert_eq!(log[2]["actor_id"], json!(tenant.staff.account));
+    assert_eq!(log[2]["after"]["last_name"], "Hopper");
+    assert_eq!(log[0]["before"]["phone"], "+1 555 0100");
+}
+
+#[tokio::test]
+async fn the_log_is_filtered_paged_and_for_admins() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    for _ in 0..5 {
+        tenant.contact().await;
+    }
+    other.contact().await;
+    let by = format!("&actor_id={}&relation=crm.contacts", tenant.staff.account);
+    assert_eq!(events(&tenant.admin, &by).await.len(), 5);
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = tenant.admin.get(&format!("{PATH}?limit=2{by}{cursor}")).await.expect(200);
+        seen.extend(page["items"].as_array().expect("a list").iter().map(|event| event["id"].to_string()));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let all: Vec<_> = events(&tenant.admin, &by).await.iter().map(|event| event["id"].to_string()).collect();
+    assert_eq!(seen, all);
+    assert!(events(&tenant.admin, "&to=2020-01-01T00:00:00Z").await.is_empty());
+    assert!(!events(&tenant.admin, "&from=2020-01-01T00:00:00Z").await.is_empty());
+    tenant.admin.get(&format!("{PATH}?from=yesterday")).await.invalid("from", "invalid_value");
+    tenant.manager.get(PATH).await.refused(403, "role_too_low");
+    let theirs = events(&tenant.admin, &format!("&actor_id={}", other.staff.account)).await;
+    assert!(theirs.is_empty());
+}
+
+#[tokio::test]
+async fn programs_people_and_the_operator_are_told_apart_and_secrets_kept() {
+    let tenant = Tenant::new().await;
+    tenant.furnished().await;
+    let made = tenant
+        .owner
+        .post("/api/v1/api-keys", json!({ "name": "Key", "role": "staff", "scopes": ["crm:write"] }))
+        .await
+        .expect(201);
+    let (key, secret) = (made["id"].clone(), made["key"].as_str().expect("a key").to_owned());
+    let body = json!({ "first_name": "Made", "last_name": "By a program" });
+    let contact = Actor::with_token(&secret).post("/api/v1/contacts", body).await.created();
+    let log = events(&tenant.admin, &format!("&row_id={contact}")).await;
+    assert_eq!((&log[0]["actor_kind"], &log[0]["actor_id"]), (&json!("api_key"), &key));
+    let id: Uuid = contact.parse().expect("an id");
+    system()
+        .superuser()
+        .await
+        .execute("update crm.contacts set last_name = 'Operated' where id = $1", &[&id])
+        .await
+        .expect("a change behind the server's back");
+    let log = events(&tenant.admin, &format!("&row_id={contact}")).await;
+    assert_eq!((&log[0]["actor_kind"], log[0].get("actor_id")), (&json!("system"), None));
+
+    let everything = tenant.admin.get(&format!("{PATH}?limit=100")).await.expect(200).to_string();
+    for word in ["hash", "secret", "challenge", "appointd-verification", &secret[30..]] {
+        assert!(!everything.contains(word), "{word}");
+    }
+    // Using a key is no change.
+    let of_key = events(&tenant.admin, &format!("&row_id={}", key.as_str().expect("an id"))).await;
+    assert_eq!(of_key.len(), 1);
+}
+
+#[tokio::test]
+async fn every_tenant_table_is_logged() {
+    let auditor = system().connect("appointd_auditor").await;
+    let unlogged = auditor
+        .query(
+            "select c.oid::regclass::text
+             from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where c.relkind in ('r', 'p') and not c.relispartition and n.nspname not like 'pg_%'
+               and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id')
+               and not exists (
+                   -- After each row, of insert, delete and update.
+                   select from pg_trigger t
+                   where t.tgrelid = c.oid and t.tgname = 'record_change' and t.tgenabled = 'O' and t.tgtype = 29
+               )
+             order by 1",
+            &[],
+        )
+        .await
+        .expect("tables");
+    let unlogged: Vec<String> = unlogged.iter().map(|row| row.get(0)).collect();
+    // The log itself, and what servers count.
+    assert_eq!(unlogged, ["operations.audit_events", "tenancy.usage_days"]);
+}
+
+#[tokio::test]
+async fn the_log_is_written_by_the_database_alone() {
+    let tenant = Tenant::new().await;
+    let contact = tenant.contact().await;
+    let api = system().connect("appointd_api").await;
+    for sql in [
+        "insert into operations.audit_events (action, relation, actor_kind) values ('insert', 'x', 'system')",
+        "update operations.audit_events set relation = 'x'",
+        "delete from operations.audit_events",
+        "truncate operations.audit_events",
+        "alter table crm.contacts disable trigger record_change",
+        "set session_replication_role = replica",
+        "select operations.drop_audit_before('2100-01-01')",
+    ] {
+        enter(&api, tenant.id, &tenant.owner).await;
+        let refused = api.batch_execute(sql).await.expect_err("nobody writes the log");
+        assert_eq!(refused.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql}");
+        api.batch_execute("rollback").await.expect("a rollback");
+    }
+    // The word of the owner's restoring means nothing in another's mouth.
+    enter(&api, tenant.id, &tenant.owner).await;
+    api.batch_execute(&format!(
+        "set local app.restoring = 'on'; update crm.contacts set last_name = 'Quietly' where id = '{contact}'; commit"
+    ))
+    .await
+    .expect("a change");
+    assert_eq!(events(&tenant.admin, &format!("&row_id={contact}")).await.len(), 2);
+    // A rolled back change was none.
+    enter(&api, tenant.id, &tenant.owner).await;
+    api.batch_execute(&format!("delete from crm.contacts where id = '{contact}'; rollback")).await.expect("no change");
+    assert_eq!(events(&tenant.admin, &format!("&row_id={contact}")).await.len(), 2);
+}
+
+#[tokio::test]
+async fn months_have_partitions_that_go_as_a_whole() {
+    let (cluster, superuser) = crate::harness::private_database().await;
+    let partitions = async || -> Vec<String> {
+        let rows = superuser
+            .query(
+                "select inhrelid::regclass::text from pg_inherits
+                 where inhparent = 'operations.audit_events'::regclass order by 1",
+                &[],
+            )
+            .await
+            .expect("partitions");
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    let before = partitions().await;
+    assert_eq!(before.len(), 5, "this month, three more, and the rest: {before:?}");
+    let owner_url = cluster.url("appointd_owner", "appointd").parse().expect("a URL of ours");
+    let owner = appointd::db::migrate::connect(&owner_url).await.expect("the database answers");
+    let made: i32 = owner.query_one("select operations.make_audit_partitions(4)", &[]).await.expect("a month").get(0);
+    assert_eq!(made, 1);
+    for partition in partitions().await {
+        let row = superuser
+            .query_one(
+                "select relrowsecurity and relforcerowsecurity, has_table_privilege('appointd_api', oid, 'select')
+                 from pg_class where oid = $1::text::regclass",
+                &[&partition],
+            )
+            .await
+            .expect("a partition");
+        assert_eq!((row.get(0), row.get(1)), (true, false), "{partition}");
+    }
+    let dropped: i32 = owner
+        .query_one("select operations.drop_audit_before((now() + interval '2 months')::date)", &[])
+        .await
+        .expect("an end")
+        .get(0);
+    assert_eq!(dropped, 2);
+}

@@ -1,0 +1,250 @@
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{Actor, PASSWORD, Tenant, person, system};
+
+const PATH: &str = "/api/v1/invitations";
+
+fn address() -> String {
+    format!("i{}@example.com", Uuid::new_v4().simple())
+}
+
+async fn invited(actor: &Actor, email: &str, role: &str) -> String {
+    actor.post(PATH, json!({ "email": email, "role": role })).await.created();
+    system().token_mailed_to(email).await
+}
+
+fn bearer(session: &Value) -> Actor {
+    Actor::with_token(session["access_token"].as_str().expect("a token"))
+}
+
+#[tokio::test]
+async fn somebody_new_is_invited_and_joins() {
+    let tenant = Tenant::new().await;
+    let email = address();
+    let token = invited(&tenant.admin, &email, "manager").await;
+    let mail = system().mail_to(&email).await;
+    assert!(mail.contains("https://pages.example.com/accept-invitation#token="), "{mail}");
+    let listed = tenant.staff.get(PATH).await.expect(200);
+    assert_eq!(listed["items"][0]["email"], json!(email));
+    assert!(!listed.to_string().contains(&token));
+
+    let nobody = Actor::nobody();
+    let offer = nobody.post(&format!("{PATH}/look"), json!({ "token": token })).await.expect(200);
+    assert_eq!((&offer["email"], &offer["account_exists"]), (&json!(email), &json!(false)));
+    let register = format!("{PATH}/register");
+    let body = |password: &str| json!({ "token": token, "password": password, "full_name": "Grace Hopper" });
+    nobody.post(&register, body("password123")).await.invalid("password", "too_guessable");
+    let session = nobody.post(&register, body(PASSWORD)).await.expect(201);
+    let me = bearer(&session).get("/api/v1/auth/me").await.expect(200);
+    assert_eq!(
+        (&me["role"], &me["email"], &me["email_verified"], &me["organization_id"]),
+        (&json!("manager"), &json!(email), &json!(true), &json!(tenant.id))
+    );
+    nobody.post(&register, body(PASSWORD)).await.invalid("token", "not_found");
+    nobody.post(&format!("{PATH}/look"), json!({ "token": token })).await.invalid("token", "not_found");
+    assert_eq!(tenant.staff.get(PATH).await.expect(200)["items"], json!([]));
+    tenant
+        .admin
+        .post(PATH, json!({ "email": email, "role": "viewer" }))
+        .await
+        .refused(409, "already_member");
+}
+
+#[tokio::test]
+async fn somebody_with_an_account_accepts_as_themselves_alone() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    // Neither keeps its members to itself.
+    for tenant in [&tenant, &other] {
+        tenant
+            .admin
+            .patch("/api/v1/organizations/me/settings", json!({ "exclusive_members": false }))
+            .await
+            .expect(200);
+    }
+    let guest = &other.staff;
+    let token = invited(&tenant.admin, &guest.email, "viewer").await;
+    let body = json!({ "token": token });
+    let offer = Actor::nobody().post(&format!("{PATH}/look"), body.clone()).await.expect(200);
+    assert_eq!(offer["account_exists"], true);
+    let register = json!({ "token": token, "password": PASSWORD });
+    Actor::nobody().post(&format!("{PATH}/register"), register).await.refused(409, "email_taken");
+    let accept = format!("{PATH}/accept");
+    other.viewer.post(&accept, body.clone()).await.refused(409, "invitation_for_another");
+    guest.post(&accept, body.clone()).await.expect(204);
+    guest.post(&accept, body).await.invalid("token", "not_found");
+    let session = guest
+        .post("/api/v1/auth/switch", json!({ "organization_id": tenant.id }))
+        .await
+        .expect(200);
+    assert_eq!(bearer(&session).get("/api/v1/auth/me").await.expect(200)["role"], "viewer");
+}
+
+#[tokio::test]
+async fn an_organization_that_keeps_its_members_to_itself_does() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    let accept = format!("{PATH}/accept");
+    let token = invited(&tenant.admin, &other.staff.email, "viewer").await;
+    let body = json!({ "token": token });
+    other.staff.post(&accept, body.clone()).await.refused(409, "exclusive_membership");
+    let free = async |tenant: &Tenant| {
+        tenant
+            .admin
+            .patch("/api/v1/organizations/me/settings", json!({ "exclusive_members": false }))
+            .await
+            .expect(200);
+    };
+    free(&tenant).await;
+    other.staff.post(&accept, body.clone()).await.refused(409, "exclusive_membership");
+    free(&other).await;
+    other.staff.post(&accept, body).await.expect(204);
+    // Owners may have several of their own; customers may be customers of many.
+    let name = format!("n{}", Uuid::new_v4().simple());
+    let new = json!({ "name": name, "slug": name });
+    Tenant::new().await.owner.post("/api/v1/organizations", new.clone()).await.expect(201);
+    let third = Tenant::new().await;
+    third.staff.post("/api/v1/organizations", new).await.refused(409, "exclusive_membership");
+    let contact = tenant.contact().await;
+    let customer = json!({ "email": third.staff.email, "role": "customer", "contact_id": contact });
+    tenant.staff.post(PATH, customer).await.expect(201);
+    let token = system().token_mailed_to(&third.staff.email).await;
+    third.staff.post(&accept, json!({ "token": token })).await.expect(204);
+}
+
+#[tokio::test]
+async fn nobody_invites_above_themselves() {
+    let tenant = Tenant::new().await;
+    for (actor, role, status) in [
+        (&tenant.staff, "viewer", 403),
+        (&tenant.manager, "staff", 403),
+        (&tenant.admin, "admin", 201),
+        (&tenant.admin, "member", 201),
+        (&tenant.owner, "admin", 201),
+    ] {
+        let answer = actor.post(PATH, json!({ "email": address(), "role": role })).await;
+        assert_eq!(answer.status, status, "{role}: {}", answer.text);
+    }
+    tenant.owner.post(PATH, json!({ "email": address(), "role": "owner" })).await.invalid("role", "invalid_value");
+    tenant.viewer.post(PATH, json!({ "email": address(), "role": "viewer" })).await.refused(403, "role_too_low");
+    let body = json!({ "email": address(), "role": "viewer" });
+    let id = tenant.admin.post(PATH, body.clone()).await.created();
+    tenant.admin.post(PATH, body).await.refused(409, "already_invited");
+    // What is for admins to make is for admins to take back and to send again.
+    let path = format!("{PATH}/{id}");
+    tenant.staff.delete(&path).await.refused(404, "not_found");
+    tenant.staff.post(&format!("{path}/resend"), json!({})).await.refused(404, "not_found");
+    tenant.admin.delete(&path).await.expect(204);
+    tenant.admin.get(&path).await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn an_invitation_sent_again_has_another_token_and_one_taken_back_has_none() {
+    let tenant = Tenant::new().await;
+    let email = address();
+    let id = tenant.admin.post(PATH, json!({ "email": email, "role": "viewer" })).await.created();
+    let first = system().token_mailed_to(&email).await;
+    tenant.admin.post(&format!("{PATH}/{id}/resend"), json!({})).await.expect(200);
+    system().mails_to(&email, 2).await;
+    let second = system().token_mailed_to(&email).await;
+    let look = async |token: &str| {
+        Actor::nobody().post(&format!("{PATH}/look"), json!({ "token": token })).await
+    };
+    look(&first).await.invalid("token", "not_found");
+    look(&second).await.expect(200);
+    system()
+        .superuser()
+        .await
+        .execute("update tenancy.invitations set expires_at = now() where tenant_id = $1", &[&tenant.id])
+        .await
+        .expect("an end");
+    look(&second).await.invalid("token", "not_found");
+    tenant.admin.delete(&format!("{PATH}/{id}")).await.expect(204);
+}
+
+#[tokio::test]
+async fn of_many_who_accept_one_invitation_one_joins() {
+    let tenant = Tenant::new().await;
+    let email = address();
+    let token = invited(&tenant.admin, &email, "viewer").await;
+    let attempts = (0..6).map(|_| {
+        let body = json!({ "token": token, "password": PASSWORD });
+        async move { Actor::nobody().post(&format!("{PATH}/register"), body).await.status }
+    });
+    let statuses = futures_util::future::join_all(attempts).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 201 | 409 | 422 | 429)), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_customer_sees_what_is_theirs_and_nothing_else() {
+    let tenant = Tenant::new().await;
+    let theirs = tenant.furnished().await;
+    let email = address();
+    let contact = tenant.contact().await;
+    for (body, code) in [
+        (json!({ "email": email, "role": "customer" }), "required"),
+        (json!({ "email": email, "role": "viewer", "contact_id": contact }), "required"),
+        (json!({ "email": email, "role": "customer", "contact_id": Uuid::now_v7() }), "not_found"),
+    ] {
+        tenant.admin.post(PATH, body).await.invalid("contact_id", code);
+    }
+    let body = json!({ "email": email, "role": "customer", "contact_id": contact });
+    tenant.staff.post(PATH, body).await.expect(201);
+    let token = system().token_mailed_to(&email).await;
+    let session = Actor::nobody()
+        .post(&format!("{PATH}/register"), json!({ "token": token, "password": PASSWORD }))
+        .await
+        .expect(201);
+    let customer = bearer(&session);
+    assert_eq!(customer.get("/api/v1/auth/me").await.expect(200)["role"], "customer");
+    for path in ["/api/v1/contacts", "/api/v1/appointments", "/api/v1/members", "/api/v1/organizations/me"] {
+        customer.get(path).await.refused(403, "role_too_low");
+    }
+    let booking = json!({
+        "service_id": theirs.service, "contact_id": contact, "starts_at": "2031-05-06T09:00:00Z",
+    });
+    let appointment = tenant.staff.post("/api/v1/appointments", booking).await.created();
+    // By SQL, as the server's role, with what the customer's token opens.
+    let superuser = system().superuser().await;
+    let row = superuser
+        .query_one(
+            "select s.account_id, s.id from identity.sessions s join identity.accounts a on a.id = s.account_id
+             where a.email = $1",
+            &[&email],
+        )
+        .await
+        .expect("a session");
+    let api = system().connect("appointd_api").await;
+    api.batch_execute("begin").await.expect("a transaction");
+    api.execute(
+        "select app.enter($1, $2, $3, 'customer', null, null, null)",
+        &[&tenant.id, &row.get::<_, Uuid>(0), &row.get::<_, Uuid>(1)],
+    )
+    .await
+    .expect("a customer may enter");
+    let ids = async |table: &str| -> Vec<String> {
+        let rows = api.query(&format!("select id::text from {table}"), &[]).await.expect("rows");
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    assert_eq!(ids("scheduling.appointments").await, [appointment]);
+    assert_eq!(ids("crm.contacts").await, [contact]);
+    for table in ["scheduling.services", "scheduling.providers", "tenancy.invitations", "tenancy.api_keys"] {
+        assert_eq!(ids(table).await, Vec::<String>::new(), "{table}");
+    }
+    let accounts = api.query("select email from identity.accounts", &[]).await.expect("rows");
+    assert_eq!(accounts.len(), 1, "no colleagues");
+}
+
+#[tokio::test]
+async fn a_customer_who_comes_to_work_there_becomes_a_member() {
+    let tenant = Tenant::new().await;
+    let customer = &tenant.customer;
+    let token = invited(&tenant.admin, &customer.email, "staff").await;
+    customer.post(&format!("{PATH}/accept"), json!({ "token": token })).await.expect(204);
+    assert_eq!(customer.get("/api/v1/auth/me").await.expect(200)["role"], "staff");
+    // And not the other way round: who works there and is a customer as well keeps their role.
+    let staff = person(tenant.id, "staff").await;
+    let contact = tenant.contact().await;
+    let body = json!({ "email": staff.email, "role": "customer", "contact_id": contact });
+    tenant.admin.post(PATH, body).await.refused(409, "already_member");
+}
