@@ -20,7 +20,7 @@ use crate::{
     http::{limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
     server::{Parts, Server, StopSignal},
-    sql,
+    sql, tenant,
 };
 
 /// Appointments for many businesses in one PostgreSQL, each behind a wall the database keeps.
@@ -50,6 +50,10 @@ enum Command {
     ///
     /// Applies the migrations it lacks, each in a transaction. Running it again changes nothing.
     Migrate(MigrateArgs),
+    /// Export, import, suspend or delete one organization, as the owner of the database
+    ///
+    /// Held by the policies like everybody: what it does to one organization it does to no other.
+    Tenant(TenantArgs),
     /// Print the OpenAPI description of the API
     ///
     /// The same text as openapi/openapi.json. Needs no database.
@@ -123,12 +127,22 @@ struct MigrateArgs {
     database_url: Option<String>,
 }
 
+#[derive(Args)]
+struct TenantArgs {
+    /// URL of the database, as the role appointd_owner. Required
+    #[arg(long, env = "APPOINTD_OWNER_DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
+    database_url: Option<String>,
+    #[command(subcommand)]
+    command: tenant::Command,
+}
+
 /// Runs the command of this process.
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Dev(args) => start_dev(args),
         Command::Serve(args) => serve(args),
         Command::Migrate(args) => run_migrations(args),
+        Command::Tenant(args) => run_tenant(args),
         Command::Openapi => {
             print!("{}", api::description());
             Ok(())
@@ -250,6 +264,16 @@ fn run_migrations(args: MigrateArgs) -> Result<(), Box<dyn Error>> {
         println!("the database is up to date ({} applied)", applied.len());
         Ok(())
     })
+}
+
+fn run_tenant(args: TenantArgs) -> Result<(), Box<dyn Error>> {
+    let mut mistakes = Vec::new();
+    let url =
+        config::database_url("APPOINTD_OWNER_DATABASE_URL", args.database_url.as_deref(), &mut mistakes);
+    match url {
+        Some(url) => block_on(tenant::run(&url, args.command)),
+        None => Err(list(Mistakes(mistakes)))?,
+    }
 }
 
 fn list(mistakes: Mistakes) -> String {

@@ -3,7 +3,8 @@
 //!
 //! The map of the house, in reading order. Arrows point one way: modules → [`http`], [`db`].
 //!
-//! * [`cli`], [`config`], [`dev`]: the program: commands, settings, a system to try things on
+//! * [`cli`], [`config`], [`dev`], [`tenant`]: the program: commands, settings, a system to try things on, one
+//!   organization moved or removed as a whole
 //! * [`server`]: the endpoint tree, listener, threads, shutdown
 //! * [`api`]: the list of everything the API can do
 //! * [`http`]: the edge
@@ -27,3 +28,4 @@ pub mod operations;
 pub mod scheduling;
 pub mod server;
 pub mod tenancy;
+pub mod tenant;

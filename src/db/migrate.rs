@@ -32,6 +32,10 @@ pub async fn run(url: &Config) -> Result<Vec<String>, Error> {
         .run_async(&mut client)
         .await
         .map_err(|error| Error::Migration(error_chain(&error)))?;
+    client
+        .batch_execute(include_str!("../../sql/setup/after_migrating.sql"))
+        .await
+        .map_err(|error| Error::Migration(explain(&error)))?;
     Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
 }
 

@@ -19,7 +19,7 @@ use crate::{
     db::{self, Context, Db, Params, Sql},
     http::{
         Tag,
-        caller::{Member, Staff, Viewer},
+        caller::{Customer, Member, Staff, Viewer},
         json::{Created, Json, OptionalJson, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
@@ -77,11 +77,11 @@ pub struct Appointment {
     pub cancellation_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancelled_at: Option<DateTime<Utc>>,
-    /// The account that cancelled it.
+    /// The account or API key that cancelled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<Uuid>,
     pub created_at: DateTime<Utc>,
-    /// The account that booked it.
+    /// The account or API key that booked it.
     pub created_by: Uuid,
     pub updated_at: DateTime<Utc>,
 }
@@ -161,6 +161,30 @@ impl Example for Cancellation {
     }
 }
 
+/// An appointment as the customer sees it.
+#[derive(Debug, Object, Serialize)]
+pub struct MyAppointment {
+    pub id: Uuid,
+    pub service_id: Uuid,
+    pub provider_id: Uuid,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub status: AppointmentStatus,
+}
+
+impl From<Row> for MyAppointment {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.get(0),
+            service_id: row.get(1),
+            provider_id: row.get(2),
+            starts_at: row.get(3),
+            ends_at: row.get(4),
+            status: AppointmentStatus::from_name(row.get(5)),
+        }
+    }
+}
+
 pub struct AppointmentsApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
@@ -215,6 +239,35 @@ impl AppointmentsApi {
             }
         };
         let appointments = rows.into_iter().map(Appointment::from).collect();
+        Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
+    }
+
+    /// List my appointments
+    ///
+    /// For customers with an account: those they have with the organization the token is for, in the order of their starts.
+    #[oai(path = "/my/appointments", method = "get", operation_id = "list_my_appointments")]
+    async fn list_mine(
+        &self,
+        caller: Member<Customer>,
+        /// Only those that start at this instant or later.
+        starts_from: Query<Option<Instant>>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<MyAppointment>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
+        let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
+        let rows = self
+            .0
+            .all(
+                &caller,
+                sql!("scheduling/appointments_list_mine.sql"),
+                &[&caller.account()?, &after.time, &after.id, &i64::from(size + 1)],
+            )
+            .await?;
+        let appointments = rows.into_iter().map(MyAppointment::from).collect();
         Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
     }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 use appointd::{
+    db::Context,
     http::{
         client::Network,
         limit::{Limits, Rates},
@@ -163,20 +164,24 @@ async fn a_proxy_is_believed_where_it_is_trusted() {
 async fn an_organization_that_floods_leaves_room_for_others() {
     let (flooding, other) = (Tenant::new().await, Tenant::new().await);
     let db = system().db(4);
-    let slow = appointd::sql!("crm/contacts_list.sql");
+    let slow = appointd::sql!("tenancy/subscriptions_lock.sql");
     // Its statements wait for a lock, as many as it can have under way.
     let superuser = system().superuser().await;
     superuser
-        .batch_execute("begin; lock table crm.contacts in access exclusive mode")
+        .batch_execute(&format!(
+            "begin; select from tenancy.subscriptions where tenant_id = '{}' for update",
+            flooding.id
+        ))
         .await
         .expect("a lock");
     let over = Arc::new(AtomicBool::new(false));
     let floods: Vec<_> = (0..12)
         .map(|_| {
-            let (db, context, over) = (db.clone(), flooding.context(), over.clone());
+            let context = Context { needs: "owner", ..flooding.context() };
+            let (db, over) = (db.clone(), over.clone());
             tokio::spawn(async move {
                 while !over.load(Ordering::Relaxed) {
-                    let _ = db.all(context, slow, &[&uuid::Uuid::nil(), &9i64]).await;
+                    let _ = db.all(context, slow, &[]).await;
                 }
             })
         })

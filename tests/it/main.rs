@@ -16,5 +16,6 @@ mod scheduling;
 mod serve;
 mod statements;
 mod tenancy;
+mod tenant;
 mod tx;
 mod wall;

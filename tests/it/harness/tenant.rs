@@ -115,22 +115,6 @@ impl Tenant {
             .created()
     }
 
-    /// The contact the customer is.
-    pub async fn customers_contact(&self) -> String {
-        let contact = self.contact().await;
-        let id: Uuid = contact.parse().expect("an id");
-        system()
-            .superuser()
-            .await
-            .execute(
-                "update crm.contacts set account_id = $3 where tenant_id = $1 and id = $2",
-                &[&self.id, &id, &self.customer.account],
-            )
-            .await
-            .expect("a contact");
-        contact
-    }
-
     /// Something of everything, and the ids of it.
     pub async fn furnished(&self) -> Furnished {
         let (service, provider, contact) =

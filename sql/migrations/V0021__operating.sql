@@ -1,0 +1,246 @@
+-- Operating one tenant: exporting, importing, deleting it, by `appointd tenant` as appointd_owner. The owner enters the
+-- tenant like everybody (set local app.tenant_id) and passes the same floor, so that what it does to one it does to no
+-- other. Which tables there are is read from the catalog: a new one is exported, imported and deleted the day it exists.
+
+create function app.tenant_tables() returns table (relation regclass, tenant_column name)
+language plpgsql stable
+as $$
+begin
+    return query
+    with recursive tables as (
+        select
+            c.oid,
+            coalesce(
+                (select a.attname from pg_catalog.pg_attribute as a where a.attrelid = c.oid and a.attname = 'tenant_id'),
+                -- Global tables with rows of an organization, and the organizations themselves.
+                (
+                    select a.attname
+                    from pg_catalog.pg_constraint as f
+                    join pg_catalog.pg_attribute as a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
+                    where f.conrelid = c.oid and f.contype = 'f' and f.confrelid = 'tenancy.organizations'::regclass
+                ),
+                case when c.oid = 'tenancy.organizations'::regclass then 'id' end
+            ) as tenant_column
+        from pg_catalog.pg_class as c
+        join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+        where c.relkind in ('r', 'p') and not c.relispartition and n.nspname !~ '^(pg_|information_schema)'
+    ),
+    depths as (
+        select t.oid, 0 as depth
+        from tables as t
+        where t.tenant_column is not null
+        union all
+        select f.conrelid, d.depth + 1
+        from depths as d
+        join pg_catalog.pg_constraint as f on f.confrelid = d.oid and f.contype = 'f' and f.conrelid <> f.confrelid
+    )
+    select t.oid::regclass, t.tenant_column
+    from tables as t
+    join depths as d on d.oid = t.oid
+    where t.tenant_column is not null
+    group by t.oid, t.tenant_column
+    order by max(d.depth), t.oid::regclass::text;
+end
+$$;
+
+comment on function app.tenant_tables() is
+    'Every table with rows of tenants and the column that says whose, what is referred to before what refers to it.';
+
+-- The owner admitted to the tenant in the context.
+do $$
+declare
+    tenant_table record;
+begin
+    for tenant_table in select * from app.tenant_tables() loop
+        call app.admit(tenant_table.relation, 'appointd_owner', array['all'], tenant_table.tenant_column);
+    end loop;
+end
+$$;
+
+-- People belong to no tenant: with one in the context the owner may export those who belong to it, and import them.
+create policy owner_select on identity.accounts as permissive for select to appointd_owner
+    using ((select nullif(current_setting('app.tenant_id', true), '')) is not null);
+create policy owner_insert on identity.accounts as permissive for insert to appointd_owner
+    with check ((select nullif(current_setting('app.tenant_id', true), '')) is not null);
+-- Plans are referred to by what is imported.
+create policy owner_select on tenancy.plans as permissive for select to appointd_owner using (true);
+create policy owner_select on tenancy.features as permissive for select to appointd_owner using (true);
+create policy owner_select on tenancy.plan_features as permissive for select to appointd_owner using (true);
+
+create function app.export_tenant(tenant uuid) returns setof jsonb
+language plpgsql volatile
+as $$
+declare
+    tenant_table record;
+    reference record;
+    people uuid[] := '{}';
+    found_people uuid[];
+begin
+    execute format('set local app.tenant_id = %L', tenant);
+    for reference in
+        select f.conrelid::regclass as relation, t.tenant_column, a.attname
+        from pg_catalog.pg_constraint as f
+        join app.tenant_tables() as t on t.relation = f.conrelid
+        join pg_catalog.pg_attribute as a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
+        where f.contype = 'f' and f.confrelid = 'identity.accounts'::regclass
+    loop
+        execute format(
+            'select array_agg(distinct %I) from %s where %I = $1 and %I is not null',
+            reference.attname, reference.relation, reference.tenant_column, reference.attname
+        )
+        into found_people
+        using tenant;
+        people := people || coalesce(found_people, '{}');
+    end loop;
+    return query
+    select jsonb_build_object('relation', 'identity.accounts', 'row', to_jsonb(a))
+    from identity.accounts as a
+    where a.id = any (people)
+    order by a.id;
+
+    for tenant_table in select * from app.tenant_tables() loop
+        return query execute format(
+            'select jsonb_build_object(''relation'', %L, ''row'', to_jsonb(t)) from %s as t where t.%I = $1',
+            tenant_table.relation, tenant_table.relation, tenant_table.tenant_column
+        )
+        using tenant;
+    end loop;
+end
+$$;
+
+comment on function app.export_tenant(uuid) is
+    'Every row of a tenant and the accounts of its people, with their password hashes, as {relation, row}, in an order in which they can be imported.';
+
+create function app.import_row(tenant uuid, line jsonb) returns void
+language plpgsql volatile
+as $$
+declare
+    target constant regclass := to_regclass(line ->> 'relation');
+    columns text;
+begin
+    if target is null
+    or (target <> 'identity.accounts'::regclass and not exists (select from app.tenant_tables() as t where t.relation = target)) then
+        raise exception 'there is no table % to import into', line ->> 'relation';
+    end if;
+    execute format('set local app.tenant_id = %L', tenant);
+    -- A tenant that is imported brings its own log; see operations.record_change.
+    set local app.restoring = 'on';
+    select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+    into columns
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = target and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and (line -> 'row') ? a.attname;
+    if columns is null then
+        raise exception 'a row of % without any column of it', target;
+    end if;
+    execute format(
+        'insert into %s (%s) select %s from jsonb_populate_record(null::%s, $1) %s',
+        target, columns, columns, target,
+        -- People may be here already, for another organization.
+        case when target = 'identity.accounts'::regclass then 'on conflict (id) do nothing' end
+    )
+    using line -> 'row';
+end
+$$;
+
+comment on function app.import_row(uuid, jsonb) is 'One line of app.export_tenant, imported. The floor refuses a row of any other tenant.';
+
+create function app.delete_tenant(tenant uuid) returns bigint
+language plpgsql volatile
+as $$
+declare
+    tenant_table record;
+    deleted bigint := 0;
+    here bigint;
+begin
+    execute format('set local app.tenant_id = %L', tenant);
+    set local app.restoring = 'on';
+    -- So that the last owner may go.
+    update tenancy.organizations set status = 'deleted', deleted_at = now(), purge_after = now() where id = tenant;
+    for tenant_table in
+        select t.relation, t.tenant_column
+        from app.tenant_tables() with ordinality as t (relation, tenant_column, position)
+        order by t.position desc
+    loop
+        execute format('delete from %s where %I = $1', tenant_table.relation, tenant_table.tenant_column) using tenant;
+        get diagnostics here = row_count;
+        deleted := deleted + here;
+    end loop;
+    return deleted;
+end
+$$;
+
+comment on function app.delete_tenant(uuid) is 'Deletes every row of a tenant, its audit log too, for good; how many. The accounts of its people stay.';
+
+create function app.set_tenant_status(tenant uuid, wanted text) returns boolean
+language plpgsql volatile
+as $$
+begin
+    execute format('set local app.tenant_id = %L', tenant);
+    update tenancy.organizations set status = wanted, updated_at = now() where id = tenant and status <> 'deleted';
+    return found;
+end
+$$;
+
+comment on function app.set_tenant_status(uuid, text) is
+    'Suspends a tenant or lets it in again; false where there is none, or where its owner has deleted it.';
+
+grant create on schema tenancy to appointd_gate;
+set local role appointd_gate;
+create function tenancy.list_organizations()
+returns table (id uuid, slug text, name text, status text, created_at timestamptz, purge_after timestamptz)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select o.id, o.slug, o.name, o.status, o.created_at, o.purge_after
+    from tenancy.organizations as o
+    order by o.slug;
+end
+$$;
+
+comment on function tenancy.list_organizations() is 'All organizations, for the operator.';
+grant execute on function tenancy.list_organizations() to appointd_owner;
+reset role;
+revoke create on schema tenancy from appointd_gate;
+
+create function app.adopt_row(tenant uuid, line jsonb) returns boolean
+language plpgsql volatile
+as $$
+declare
+    target constant regclass := to_regclass(line ->> 'relation');
+    data jsonb := line -> 'row';
+    columns text;
+    added bigint;
+begin
+    if target is null
+    or (target <> 'identity.accounts'::regclass and not exists (select from app.tenant_tables() as t where t.relation = target)) then
+        raise exception 'there is no table % to adopt into', line ->> 'relation';
+    end if;
+    execute format('set local app.tenant_id = %L', tenant);
+    -- A member is named by address: the account may have been here before, with another id.
+    if target = 'tenancy.members'::regclass then
+        data := (data - 'email') || jsonb_build_object(
+            'account_id', (select a.id from identity.accounts as a where a.email = data ->> 'email')
+        );
+    end if;
+    select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+    into columns
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = target and a.attnum > 0 and not a.attisdropped and data ? a.attname;
+    if columns is null then
+        execute format('insert into %s default values on conflict do nothing', target);
+    else
+        execute format(
+            'insert into %s (%s) select %s from jsonb_populate_record(null::%s, $1) on conflict do nothing',
+            target, columns, columns, target
+        )
+        using data;
+    end if;
+    get diagnostics added = row_count;
+    return added > 0;
+end
+$$;
+
+comment on function app.adopt_row(uuid, jsonb) is
+    'A row of another system, added to the tenant where it is not there yet; whether it was. tenant_id is filled from the context.';

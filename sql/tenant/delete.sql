@@ -1,0 +1,2 @@
+-- $1 organization
+select app.delete_tenant($1) as deleted

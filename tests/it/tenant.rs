@@ -1,0 +1,252 @@
+//! `appointd tenant`: one organization moved, removed and adopted as a whole, and no other touched.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use appointd::{
+    db::{Db, cluster::Cluster},
+    demo,
+};
+use chrono::Utc;
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::harness::private_database;
+
+async fn appointd(cluster: &Cluster, arguments: &[&str]) -> Output {
+    let url = cluster.url("appointd_owner", "appointd");
+    let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    spawn_blocking(move || {
+        Command::new(env!("CARGO_BIN_EXE_appointd"))
+            .arg("tenant")
+            .args(arguments)
+            .env("APPOINTD_OWNER_DATABASE_URL", url)
+            .output()
+            .expect("the program runs")
+    })
+    .await
+    .expect("no panic")
+}
+
+async fn succeeds(cluster: &Cluster, arguments: &[&str]) -> String {
+    let output = appointd(cluster, arguments).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+async fn fails(cluster: &Cluster, arguments: &[&str], reason: &str) {
+    let output = appointd(cluster, arguments).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains(reason), "{said}");
+}
+
+fn file(content: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("appointd-{}", Uuid::new_v4()));
+    fs::write(&path, content).expect("a file");
+    path
+}
+
+/// Rows of every kind that the demo has none of.
+async fn furnish(superuser: &Client) {
+    superuser
+        .batch_execute(
+            "insert into tenancy.invitations (tenant_id, id, email, role, token_hash, expires_at, created_by)
+             select id, gen_random_uuid(), 'i@example.com', 'viewer', sha256('x'), 'infinity', id from tenancy.organizations;
+             insert into tenancy.api_keys (tenant_id, id, name, secret_hash, role, scopes, created_by)
+             select id, gen_random_uuid(), 'Key', sha256('x'), 'viewer', '{crm:read}', id from tenancy.organizations;
+             insert into tenancy.domains (tenant_id, id, domain, challenge, verified_at)
+             select id, gen_random_uuid(), slug || '.example', 'x', now() from tenancy.organizations;
+             insert into tenancy.verified_domains (domain, organization_id) select slug || '.example', id from tenancy.organizations;
+             insert into tenancy.usage_days (tenant_id, day, requests) select id, '2026-01-01', 7 from tenancy.organizations;
+             insert into scheduling.schedule_overrides (tenant_id, provider_id, date, from_minutes, to_minutes)
+             select tenant_id, provider_id, '2031-12-24', '{600}', '{720}' from scheduling.schedules",
+        )
+        .await
+        .expect("rows");
+}
+
+/// Everything in the database, by table: every row as text.
+async fn everything(superuser: &Client) -> BTreeMap<String, BTreeSet<String>> {
+    let tables = superuser
+        .query(
+            "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where c.relkind in ('r', 'p') and not c.relispartition
+               and n.nspname in ('app', 'identity', 'tenancy', 'crm', 'scheduling', 'operations')",
+            &[],
+        )
+        .await
+        .expect("tables");
+    let mut all = BTreeMap::new();
+    for table in tables {
+        let table: String = table.get(0);
+        let rows = superuser.query(&format!("select t::text from {table} t"), &[]).await.expect("rows");
+        all.insert(table, rows.iter().map(|row| row.get(0)).collect());
+    }
+    all
+}
+
+#[tokio::test]
+async fn an_organization_exported_deleted_and_imported_is_as_it_was_and_no_other_is_touched() {
+    let (cluster, superuser) = private_database().await;
+    let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 4);
+    demo::load(&db, Utc::now()).await.expect("the demo data");
+    furnish(&superuser).await;
+    // Its members are in no other organization, and their sessions do not move.
+    superuser.batch_execute("delete from identity.sessions").await.expect("no sessions");
+    let before = everything(&superuser).await;
+    assert!(succeeds(&cluster, &["list"]).await.contains("acme"));
+
+    let export = std::env::temp_dir().join(format!("appointd-{}", Uuid::new_v4()));
+    let path = export.to_str().expect("text");
+    succeeds(&cluster, &["export", "acme", "--output", path]).await;
+    let text = fs::read_to_string(&export).expect("an export");
+    let id: Uuid = superuser
+        .query_one("select id from tenancy.organizations where slug = 'acme'", &[])
+        .await
+        .expect("an organization")
+        .get(0);
+    let others: Vec<Uuid> = superuser
+        .query("select id from tenancy.organizations where slug <> 'acme'", &[])
+        .await
+        .expect("organizations")
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert!(!others.iter().any(|other| text.contains(&other.to_string())), "nothing of any other");
+    // Every table with rows of tenants is in it, also one that is made tomorrow.
+    let tables = superuser.query("select relation::text from app.tenant_tables()", &[]).await.expect("tables");
+    for table in tables {
+        let table: String = table.get(0);
+        assert!(text.contains(&format!(r#""relation": "{table}""#)), "{table} is exported");
+    }
+
+    fails(&cluster, &["import", path], "delete it first").await;
+    fails(&cluster, &["delete", "acme"], "--yes").await;
+    fails(&cluster, &["delete", "nobody", "--yes"], "there is no organization").await;
+    succeeds(&cluster, &["delete", "acme", "--yes"]).await;
+    let after = everything(&superuser).await;
+    for (table, rows) in &before {
+        let left: BTreeSet<_> = if table == "identity.accounts" || table == "app.migrations" {
+            rows.clone()
+        } else {
+            rows.iter().filter(|row| !row.contains(&id.to_string())).cloned().collect()
+        };
+        assert_eq!(after[table], left, "{table} after deleting");
+    }
+    // Half an import is none.
+    let torn = file(&format!("{text}{{\"relation\": \"crm.contacts\", \"row\": {{\"first_name\": \"x\"}}}}\n"));
+    fails(&cluster, &["import", torn.to_str().expect("text")], "null value").await;
+    let smuggled = text.replace(&id.to_string(), &others[0].to_string());
+    let smuggled = smuggled.replacen(&others[0].to_string(), &id.to_string(), 1);
+    let smuggled = file(&smuggled);
+    fails(&cluster, &["import", smuggled.to_str().expect("text")], "row-level security").await;
+    assert_eq!(everything(&superuser).await, after);
+
+    succeeds(&cluster, &["import", path]).await;
+    let restored = everything(&superuser).await;
+    for (table, rows) in &before {
+        assert_eq!(&restored[table], rows, "{table} after importing");
+    }
+    let again = std::env::temp_dir().join(format!("appointd-{}", Uuid::new_v4()));
+    succeeds(&cluster, &["export", &id.to_string(), "--output", again.to_str().expect("text")]).await;
+    let lines = |text: &str| text.lines().map(ToOwned::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(lines(&fs::read_to_string(&again).expect("an export")), lines(&text));
+    // Into a system that has never seen it or its people.
+    let (elsewhere, _superuser) = private_database().await;
+    succeeds(&elsewhere, &["import", path]).await;
+    let there = succeeds(&elsewhere, &["export", "acme"]).await;
+    assert_eq!(lines(&there), lines(&text));
+}
+
+#[tokio::test]
+async fn organizations_are_suspended_reactivated_and_purged() {
+    let (cluster, superuser) = private_database().await;
+    let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 4);
+    demo::load(&db, Utc::now()).await.expect("the demo data");
+    let status = async |slug: &str| -> Option<String> {
+        let row = superuser
+            .query_opt("select status from tenancy.organizations where slug = $1", &[&slug])
+            .await
+            .expect("a look");
+        row.map(|row| row.get(0))
+    };
+    succeeds(&cluster, &["suspend", "acme"]).await;
+    assert_eq!(status("acme").await.as_deref(), Some("suspended"));
+    succeeds(&cluster, &["reactivate", "acme"]).await;
+    assert_eq!(status("acme").await.as_deref(), Some("active"));
+    for (slug, when) in [("acme", "now() - interval '1 minute'"), ("harbour", "now() + interval '1 day'")] {
+        superuser
+            .batch_execute(&format!(
+                "update tenancy.organizations set status = 'deleted', deleted_at = now(), purge_after = {when} where slug = '{slug}'"
+            ))
+            .await
+            .expect("a deletion");
+    }
+    fails(&cluster, &["reactivate", "harbour"], "deleted by its owner").await;
+    assert!(succeeds(&cluster, &["purge"]).await.contains("purged acme"));
+    assert_eq!(status("acme").await, None);
+    assert_eq!(status("harbour").await.as_deref(), Some("deleted"));
+    assert_eq!(succeeds(&cluster, &["purge"]).await, "");
+}
+
+#[tokio::test]
+async fn data_of_another_system_is_adopted_once_and_what_is_new_later() {
+    let (cluster, superuser) = private_database().await;
+    let mut data = json!({
+        "organization": { "name": "Default", "slug": "default", "time_zone": "Europe/Berlin" },
+        "members": [
+            { "email": "Owner@old.example", "role": "owner", "password_hash": bcrypt::hash("an old password", 4).expect("a hash") },
+            { "email": "m@old.example", "full_name": "Mel", "role": "member" },
+        ],
+        "contacts": [{ "id": "17", "first_name": "Grace", "last_name": "Hopper", "email": "grace@example.com" }],
+        "providers": [{ "id": "dr-1", "name": "Dr. One" }, { "id": "dr-2", "name": "Dr. Two" }],
+        "services": [{ "id": "cut", "name": "Haircut", "duration_minutes": 30, "slot_step_minutes": 15 }],
+    });
+    let adopt = async |data: &Value| {
+        let path = file(&data.to_string());
+        succeeds(&cluster, &["adopt", path.to_str().expect("text")]).await
+    };
+    assert!(adopt(&data).await.contains("14 rows added"));
+    let before = everything(&superuser).await;
+    assert!(adopt(&data).await.contains(" 0 rows added"));
+    assert_eq!(everything(&superuser).await, before, "a second time changes nothing");
+    data["contacts"]
+        .as_array_mut()
+        .expect("a list")
+        .push(json!({ "id": "18", "first_name": "Ada", "last_name": "Lovelace" }));
+    assert!(adopt(&data).await.contains(" 1 rows added"));
+    let hash: String = superuser
+        .query_one("select password_hash from identity.accounts where email = 'owner@old.example'", &[])
+        .await
+        .expect("an account")
+        .get(0);
+    assert!(hash.starts_with("$2b$"));
+
+    for (change, reason) in [
+        (json!({ "members": [] }), "needs an owner"),
+        (json!({ "members": [{ "email": "x@y.example", "role": "owner", "password_hash": "plain" }] }), "neither Argon2 nor bcrypt"),
+        (json!({ "contacts": [{ "id": "1", "first_name": "", "last_name": "x" }] }), "contacts[0].first_name: 1 to 100"),
+        (json!({ "services": [{ "id": "1", "name": "x", "duration_minutes": 0, "slot_step_minutes": 5 }] }), "services[0].duration_minutes"),
+        (json!({ "rooms": [] }), "unknown field"),
+        // More than the plan allows: all of it or nothing.
+        (
+            json!({ "providers": (0..9).map(|n| json!({ "id": n.to_string(), "name": "P" })).collect::<Vec<_>>() }),
+            "plan_limit_providers",
+        ),
+    ] {
+        let mut wrong = data.clone();
+        for (field, value) in change.as_object().expect("an object") {
+            wrong[field] = value.clone();
+        }
+        let before = everything(&superuser).await;
+        let path = file(&wrong.to_string());
+        fails(&cluster, &["adopt", path.to_str().expect("text")], reason).await;
+        assert_eq!(everything(&superuser).await, before);
+    }
+}
