@@ -20,7 +20,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use appointd::{
     db::{
         cluster::{self, Cluster},
@@ -32,6 +31,7 @@ use appointd::{
         token::{SigningKey, Subject, Tokens},
     },
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Days, SecondsFormat, Utc};
 use futures_util::{TryStreamExt as _, stream::FuturesUnordered};
 use nix::{
@@ -42,7 +42,6 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 

@@ -45,7 +45,7 @@ enum Command {
     ///
     /// Refuses to start with a weak secret, as a superuser, or on a database that is not migrated or not protected.
     /// Stops at Ctrl-C or SIGTERM, when the requests under way have ended.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Bring a database up to date
     ///
     /// Applies the migrations it lacks, each in a transaction. Running it again changes nothing.
@@ -130,7 +130,13 @@ struct MigrateArgs {
 #[derive(Args)]
 struct TenantArgs {
     /// URL of the database, as the role appointd_owner. Required
-    #[arg(long, env = "APPOINTD_OWNER_DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
+    #[arg(
+        long,
+        env = "APPOINTD_OWNER_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        global = true
+    )]
     database_url: Option<String>,
     #[command(subcommand)]
     command: tenant::Command,
@@ -140,7 +146,7 @@ struct TenantArgs {
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Dev(args) => start_dev(args),
-        Command::Serve(args) => serve(args),
+        Command::Serve(args) => serve(*args),
         Command::Migrate(args) => run_migrations(args),
         Command::Tenant(args) => run_tenant(args),
         Command::Openapi => {

@@ -178,7 +178,8 @@ async fn organization(demo: &Demo, db: &Db) -> Result<Context, Error> {
         &[&None::<&str>, &None::<&str>, &None::<&str>, &true, &Some(demo.slug)],
     )
     .await?;
-    db.all(context, sql!("tenancy/subscriptions_update.sql"), &[&demo.plan_type, &Vec::<String>::new()]).await?;
+    db.all(context, sql!("tenancy/subscriptions_update.sql"), &[&demo.plan_type, &Vec::<String>::new()])
+        .await?;
     for (email, password, name, role) in people {
         let invitation: NewInvitation = example(json!({ "email": email, "role": role }))?;
         let (_, _, token) = invitations::invite(db, context, &invitation).await?;
@@ -204,6 +205,7 @@ async fn enter(db: &Db, account: Uuid, tenant: Uuid) -> Result<Context, Error> {
             &Some("appointd dev"),
             &address,
             &None::<&str>,
+            &None::<&str>,
             &None::<i64>,
             &None::<&[u8]>,
         ],
@@ -215,8 +217,7 @@ async fn enter(db: &Db, account: Uuid, tenant: Uuid) -> Result<Context, Error> {
 /// A way into the first organization, where it is as it was loaded.
 pub async fn enter_first(db: &Db) -> Result<Option<Context>, Error> {
     let address = IpAddr::from([127, 0, 0, 1]);
-    let row =
-        db.gate(sql!("identity/accounts_sign_in.sql"), &[&DEMOS[0].sign_ins[0].0, &address]).await?;
+    let row = db.gate(sql!("identity/accounts_sign_in.sql"), &[&DEMOS[0].sign_ins[0].0, &address]).await?;
     let (account, memberships): (Option<Uuid>, Option<serde_json::Value>) = (row.get(1), row.get(5));
     let tenant = memberships.and_then(|memberships| memberships[0]["organization_id"].as_str()?.parse().ok());
     match account.zip(tenant) {

@@ -101,7 +101,11 @@ async fn bring_up(
         database: database.clone(),
         tokens: Arc::new(Tokens::new(&[key(folder)?]).ok_or("the token key cannot be used")?),
         passwords: Arc::new(Passwords::new(Policy::Development)),
-        mailer: Mailer::new(Some(&mail_url), "appointd <appointd@localhost>".parse()?, format!("http://{host}"))?,
+        mailer: Mailer::new(
+            Some(&mail_url),
+            "appointd <appointd@localhost>".parse()?,
+            format!("http://{host}"),
+        )?,
         dns: None,
         // Browsers and curl find every name below localhost on this machine.
         network: Arc::new(Network { base_domain: Some("localhost".to_owned()), ..Network::default() }),

@@ -9,7 +9,7 @@
 //! * [`api`]: the list of everything the API can do
 //! * [`http`]: the edge
 //! * [`db`]: the wall's door
-//! * [`messaging`]: e-mail
+//! * [`messaging`], which sends e-mail
 //! * [`identity`], [`tenancy`], [`crm`], [`scheduling`], [`operations`]: the modules, each the same inside: one file a
 //!   resource, holding its types, its operations and its statements
 //! * [`demo`]: the data `appointd dev` starts with

@@ -72,7 +72,7 @@ pub enum Command {
     },
     /// Delete everything of the organizations whose owners deleted them and can restore them no more
     ///
-    /// For a timer, once a day.
+    /// And sessions and tokens that have expired. For a timer, once a day.
     Purge,
 }
 
@@ -118,10 +118,9 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
             Ok(())
         }
         Command::Adopt { file } => {
-            let adopted: Adopted = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_reader(
-                open(file)?,
-            ))
-            .map_err(|error| explain(&error))?;
+            let adopted: Adopted =
+                serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_reader(open(file)?))
+                    .map_err(|error| explain(&error))?;
             let added = adopt(&mut client, &adopted).await?;
             println!("adopted {}: {added} rows added", &*adopted.organization.slug);
             Ok(())
@@ -142,11 +141,13 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
         }
         Command::Purge => {
             let now = Utc::now();
-            let due = |organization: &Organization| organization.purge_after.is_some_and(|until| until <= now);
+            let due =
+                |organization: &Organization| organization.purge_after.is_some_and(|until| until <= now);
             for organization in organizations(&client).await?.into_iter().filter(due) {
                 let rows = delete(&mut client, organization.id).await?;
                 println!("purged {}: {rows} rows", organization.slug);
             }
+            client.query_one(include_str!("../sql/tenant/purge_expired.sql"), &[]).await.map_err(said)?;
             Ok(())
         }
     }
@@ -220,8 +221,7 @@ async fn import(client: &mut Client, input: impl BufRead) -> Outcome<(String, u6
         return Err(format!("{} is here; delete it first, or leave it as it is", header.slug))?;
     }
     let transaction = begin(client).await?;
-    let statement =
-        transaction.prepare(include_str!("../sql/tenant/import.sql")).await.map_err(said)?;
+    let statement = transaction.prepare(include_str!("../sql/tenant/import.sql")).await.map_err(said)?;
     let mut rows = 0;
     for (number, line) in (2..).zip(lines) {
         let line = line?;
@@ -336,7 +336,8 @@ async fn adopt(client: &mut Client, adopted: &Adopted) -> Outcome<u64> {
     }
     for member in &adopted.members {
         let known = ["$argon2", "$2a$", "$2b$", "$2y$"];
-        if member.password_hash.as_ref().is_some_and(|hash| !known.iter().any(|kind| hash.starts_with(kind))) {
+        if member.password_hash.as_ref().is_some_and(|hash| !known.iter().any(|kind| hash.starts_with(kind)))
+        {
             return Err(format!("the password_hash of {} is neither Argon2 nor bcrypt", &*member.email))?;
         }
     }
@@ -383,7 +384,8 @@ async fn adopt(client: &mut Client, adopted: &Adopted) -> Outcome<u64> {
             }),
         ))
         .await?;
-        add(row("tenancy.members", serde_json::json!({ "email": email, "role": member.role.name() }))).await?;
+        add(row("tenancy.members", serde_json::json!({ "email": email, "role": member.role.name() })))
+            .await?;
     }
     for contact in &adopted.contacts {
         add(row(

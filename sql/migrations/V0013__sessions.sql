@@ -33,6 +33,8 @@ create table identity.sessions (
     constraint sessions_user_agent_length check (length(user_agent) <= 300)
 );
 
+create index sessions_expires_idx on identity.sessions (expires_at);
+
 comment on table identity.sessions is 'Who is signed in where. Access tokens name their session; without its row they open nothing (see app.enter).';
 comment on column identity.sessions.account_id is 'The person.';
 comment on column identity.sessions.id is 'UUIDv7, the claim `sid` of the tokens of the session.';
@@ -59,6 +61,8 @@ create table identity.refresh_tokens (
     constraint refresh_tokens_hash_length check (length(hash) = 32)
 );
 
+create index refresh_tokens_expires_idx on identity.refresh_tokens (expires_at);
+
 comment on table identity.refresh_tokens is
     'The refresh tokens a session ever had. Each is good for one use; a second use of one shows that it was copied, and ends the session (RFC 9700 section 4.14.2).';
 comment on column identity.refresh_tokens.account_id is 'The person.';
@@ -81,6 +85,8 @@ create table identity.one_time_tokens (
     constraint one_time_tokens_purpose check (purpose in ('reset_password', 'verify_email')),
     constraint one_time_tokens_hash_length check (length(hash) = 32)
 );
+
+create index one_time_tokens_expires_idx on identity.one_time_tokens (expires_at);
 
 comment on table identity.one_time_tokens is 'Tokens sent by e-mail, each good once: to set a new password, to verify the address.';
 comment on column identity.one_time_tokens.account_id is 'The person.';

@@ -31,7 +31,7 @@ comment on column tenancy.plans.position is 'From the smallest to the largest.';
 comment on column tenancy.plans.max_providers is 'How many active providers; null: as many as you like.';
 comment on column tenancy.plans.max_members is 'How many active members and open invitations together; null: as many as you like. Customers do not count.';
 comment on column tenancy.plans.max_storage_gb is 'How many gigabytes (10^9 bytes) of files; null: as many as you like.';
-comment on column tenancy.plans.requests_per_minute is 'How many requests a minute all of an organization may send to one server.';
+comment on column tenancy.plans.requests_per_minute is 'How many requests a minute the people of an organization may send to one server, together. API keys have a limit each.';
 
 create table tenancy.plan_features (
     plan_type text not null,
@@ -115,6 +115,25 @@ grant select, update (plan_type, disabled_features, updated_at) on tenancy.subsc
 grant select, insert (plan_type, disabled_features), update (updated_at) on tenancy.subscriptions to appointd_gate;
 
 
+create function tenancy.counted(tenant uuid, what text) returns bigint
+language plpgsql stable
+as $$
+begin
+    return case what
+        when 'providers' then (select count(*) from scheduling.providers as p where p.tenant_id = tenant and p.active)
+        when 'members' then
+            (select count(*) from tenancy.members as m where m.tenant_id = tenant and m.status = 'active' and m.role <> 'customer')
+            + (
+                select count(*)
+                from tenancy.invitations as i
+                where i.tenant_id = tenant and i.role <> 'customer' and i.expires_at > now()
+            )
+    end;
+end
+$$;
+
+comment on function tenancy.counted(uuid, text) is 'How much there is of what a plan limits: providers or members, in the tenant in the context.';
+
 -- A limit refuses with SQLSTATE 23514 and the name plan_limit_providers or plan_limit_members, as a constraint would.
 create function tenancy.keep_within_plan() returns trigger
 language plpgsql security definer
@@ -136,18 +155,7 @@ begin
     if allowed is null then
         return null;
     end if;
-    if counted = 'providers' then
-        select count(*) into present from scheduling.providers as p where p.tenant_id = new.tenant_id and p.active;
-    else
-        select
-            (select count(*) from tenancy.members as m where m.tenant_id = new.tenant_id and m.status = 'active' and m.role <> 'customer')
-            + (
-                select count(*)
-                from tenancy.invitations as i
-                where i.tenant_id = new.tenant_id and i.role <> 'customer' and i.expires_at > now()
-            )
-        into present;
-    end if;
+    present := tenancy.counted(new.tenant_id, counted);
     if present > allowed then
         raise exception 'the plan allows % %', allowed, counted
             using errcode = 'check_violation', constraint = 'plan_limit_' || counted;

@@ -127,6 +127,8 @@ create index contacts_account_idx on crm.contacts (tenant_id, account_id) where 
 -- Removing a customer's account, should that ever be, asks from the other end.
 create index contacts_account_fkey_idx on crm.contacts (account_id) where account_id is not null;
 
+grant update (account_id) on crm.contacts to appointd_api;
+
 create policy customer_select on crm.contacts as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
@@ -210,6 +212,7 @@ grant select, delete on tenancy.invitations to appointd_gate;
 -- The gate may look at what counts towards a plan.
 call app.admit('scheduling.providers', 'appointd_gate', array['select']);
 grant select (tenant_id, active) on scheduling.providers to appointd_gate;
+grant execute on function tenancy.counted(uuid, text) to appointd_gate, appointd_api;
 
 create trigger keep_within_plan_insert after insert on scheduling.providers
 for each row when (new.active) execute function tenancy.keep_within_plan('providers');
@@ -222,6 +225,9 @@ for each row when (new.role <> 'customer' and new.status = 'active' and (old.rol
 execute function tenancy.keep_within_plan('members');
 create trigger keep_within_plan_insert after insert on tenancy.invitations
 for each row when (new.role <> 'customer') execute function tenancy.keep_within_plan('members');
+-- One that had expired, sent again.
+create trigger keep_within_plan_update after update of expires_at on tenancy.invitations
+for each row when (new.role <> 'customer') execute function tenancy.keep_within_plan('members');
 
 -- A smaller plan must hold what is there.
 create function tenancy.keep_within_new_plan() returns trigger
@@ -232,14 +238,8 @@ declare
     too_many text;
 begin
     select case
-        when p.max_providers < (select count(*) from scheduling.providers as x where x.tenant_id = new.tenant_id and x.active)
-            then 'providers'
-        when p.max_members < (
-            select count(*)
-            from tenancy.members as m
-            where m.tenant_id = new.tenant_id and m.status = 'active' and m.role <> 'customer'
-        )
-            then 'members'
+        when p.max_providers < tenancy.counted(new.tenant_id, 'providers') then 'providers'
+        when p.max_members < tenancy.counted(new.tenant_id, 'members') then 'members'
     end
     into too_many
     from tenancy.plans as p

@@ -38,7 +38,9 @@ begin
         and s.account_id = account
         and s.id = session
         and s.organization_id = tenant
-        and s.expires_at > now();
+        and s.expires_at > now()
+        -- Who left and came back signs in anew.
+        and s.last_used_at >= m.created_at;
 
     if held is null then
         raise exception 'no active membership or session' using errcode = 'AP401';
@@ -60,7 +62,10 @@ as $$
 begin
     if host is not null
     and not exists (select from tenancy.organizations as o where o.id = tenant and o.subdomain = host)
-    and not exists (select from tenancy.verified_domains as d where d.domain = host and d.organization_id = tenant) then
+    and not (
+        exists (select from tenancy.verified_domains as d where d.domain = host and d.organization_id = tenant)
+        and app.has_feature(tenant, 'custom_branding')
+    ) then
         raise exception 'the host leads elsewhere' using errcode = 'AP404';
     end if;
     if not held = any (app.roles_from(needs)) then

@@ -1,8 +1,22 @@
 -- What has to happen before, or across, tenants: functions that run as appointd_gate, which bypasses nothing and has
--- policies of its own. Where one works inside an organization it enters that organization first, like everybody.
+-- policies of its own. Where one works inside an organization it enters that organization first, like everybody, and
+-- refuses to be called where one was entered before: nobody is moved from one tenant into another.
 
 drop function identity.register(uuid, text, text, text, uuid, text, text);
 drop function identity.sign_in(text);
+
+create function app.stay_outside() returns void
+language plpgsql stable
+as $$
+begin
+    if nullif(current_setting('app.role', true), '') is not null then
+        raise exception 'this transaction has entered a tenant' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+end
+$$;
+
+comment on function app.stay_outside() is 'Fails where a tenant was entered. What a function of the gate begins with that enters one itself.';
+grant execute on function app.stay_outside() to appointd_gate;
 
 grant create on schema identity, tenancy to appointd_gate;
 set local role appointd_gate;
@@ -49,7 +63,14 @@ begin
     for membership in
         select m.tenant_id, m.role
         from tenancy.members as m
-        where m.account_id = bound_elsewhere.account_id and m.tenant_id <> joining and m.role <> 'customer'
+        join tenancy.organizations as o on o.id = m.tenant_id
+        where
+            m.account_id = bound_elsewhere.account_id
+            and m.tenant_id <> joining
+            and m.role <> 'customer'
+            -- Who cannot get in is not bound either.
+            and m.status = 'active'
+            and o.status = 'active'
     loop
         execute format('set local app.tenant_id = %L', membership.tenant_id);
         select s.exclusive_members into exclusive from tenancy.settings as s where s.tenant_id = membership.tenant_id;
@@ -74,6 +95,8 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform app.stay_outside();
+    execute format('set local app.actor_id = %L', account_id);
     insert into identity.accounts (id, email, password_hash, full_name)
     values (account_id, email, password_hash, full_name);
     perform tenancy.found_organization(
@@ -95,6 +118,7 @@ as $$
 declare
     founder constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
 begin
+    perform app.stay_outside();
     if founder is null then
         raise exception 'nobody has signed in' using errcode = 'AP401';
     end if;
@@ -138,6 +162,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform app.stay_outside();
     if not exists (
         select
         from tenancy.members as m
@@ -152,7 +177,7 @@ begin
     execute format('set local app.tenant_id = %L', organization_id);
     update tenancy.organizations as o
     set status = 'active', deleted_at = null, purge_after = null
-    where o.id = organization_id and o.status = 'deleted';
+    where o.id = organization_id and o.status = 'deleted' and o.purge_after > now();
     return found;
 end
 $$;
@@ -165,6 +190,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform app.stay_outside();
     execute format('set local app.tenant_id = %L', organization_id);
     delete from tenancy.members as m
     where m.tenant_id = organization_id and m.account_id = nullif(current_setting('app.account_id', true), '')::uuid;
@@ -176,18 +202,23 @@ comment on function tenancy.leave_organization(uuid) is
     'Ends the membership of the account in the context, whatever its role; false where there is none. Fails with 23514 on members_last_owner.';
 
 create function tenancy.organization_at(host text) returns uuid
-language plpgsql stable security definer
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     found_id uuid;
 begin
-    if position('.' in host) > 0 then
-        select d.organization_id into found_id from tenancy.verified_domains as d where d.domain = host;
-    else
-        select o.id into found_id from tenancy.organizations as o where o.subdomain = host;
+    perform app.stay_outside();
+    if position('.' in host) = 0 then
+        return (select o.id from tenancy.organizations as o where o.subdomain = host);
     end if;
-    return found_id;
+    select d.organization_id into found_id from tenancy.verified_domains as d where d.domain = host;
+    if found_id is null then
+        return null;
+    end if;
+    -- A domain of its own is something only some plans have.
+    execute format('set local app.tenant_id = %L', found_id);
+    return case when app.has_feature(found_id, 'custom_branding') then found_id end;
 end
 $$;
 
@@ -218,6 +249,7 @@ declare
         else (select o.id from tenancy.organizations as o where o.slug = public_face.slug)
     end;
 begin
+    perform app.stay_outside();
     execute format('set local app.tenant_id = %L', coalesce(wanted::text, ''));
     select o.id, coalesce(b.display_name, o.name), o.slug, o.time_zone, s.language
     into id, name, organization_slug, time_zone, language
@@ -226,8 +258,11 @@ begin
     join tenancy.branding as b on b.tenant_id = o.id
     where o.id = wanted and o.status = 'active' and (public_face.slug is null or o.slug = public_face.slug);
     if id is not null then
-        select b.logo_url, b.favicon_url, b.primary_color, b.secondary_color, b.style_sheet_url
-        into logo_url, favicon_url, primary_color, secondary_color, style_sheet_url
+        select b.logo_url into logo_url from tenancy.branding as b where b.tenant_id = wanted;
+    end if;
+    if id is not null and app.has_feature(wanted, 'custom_branding') then
+        select b.favicon_url, b.primary_color, b.secondary_color, b.style_sheet_url
+        into favicon_url, primary_color, secondary_color, style_sheet_url
         from tenancy.branding as b
         where b.tenant_id = wanted;
     end if;
@@ -244,6 +279,7 @@ as $$
 declare
     counted record;
 begin
+    perform app.stay_outside();
     for counted in
         -- In order, so that two servers that add at once wait and do not deadlock.
         select u.organization_id, u.amount
@@ -307,43 +343,60 @@ $$;
 
 comment on function identity.my_memberships() is 'identity.memberships_of for the account in the context.';
 
-create function identity.count_attempt(bucket text, subject bytea, free_attempts integer, longest interval) returns integer
+create function identity.subscriber(address inet) returns bytea
+language sql immutable parallel safe
+-- Who has one address of IPv6 has a whole /64.
+return sha256(convert_to(text(case when family(address) = 6 then network(set_masklen(address, 64)) else address end), 'UTF8'));
+
+comment on function identity.subscriber(inet) is 'What attempts from an address are counted by.';
+
+create function identity.wait_for(bucket text, subject bytea) returns integer
 language plpgsql volatile
 as $$
 declare
-    counted identity.sign_in_failures;
+    until timestamptz;
 begin
-    insert into identity.sign_in_failures as f (bucket, subject, failures)
+    insert into identity.sign_in_failures (bucket, subject, failures)
     values (bucket, subject, 0)
     on conflict on constraint sign_in_failures_pkey do nothing;
-    select f.* into counted
+    select f.blocked_until into until
     from identity.sign_in_failures as f
-    where f.bucket = count_attempt.bucket and f.subject = count_attempt.subject
+    where f.bucket = wait_for.bucket and f.subject = wait_for.subject
     for update;
+    return case when until > now() then ceil(extract(epoch from until - now())) else 0 end;
+end
+$$;
 
-    -- While blocked nothing is counted, so that nobody can keep somebody else out by trying on and on.
-    if counted.blocked_until > now() then
-        return ceil(extract(epoch from counted.blocked_until - now()));
-    end if;
-    if counted.last_attempt_at < now() - interval '15 minutes' then
-        counted.failures := 0;
-    end if;
-    counted.failures := counted.failures + 1;
-    if counted.failures > free_attempts then
-        -- This one may still be tried; the next has to wait, twice as long each time.
-        counted.blocked_until := now() + least(longest, interval '1 second' * power(2, least(counted.failures - free_attempts, 20)));
-    end if;
+comment on function identity.wait_for(text, bytea) is
+    'After how many seconds an attempt may be made; 0: now. Holds the row, so that of many attempts at once each is counted.';
+
+create function identity.count_attempt(bucket text, subject bytea, free_attempts integer, longest interval) returns void
+language plpgsql volatile
+as $$
+begin
     update identity.sign_in_failures as f
-    set failures = counted.failures, blocked_until = counted.blocked_until, last_attempt_at = now()
-    where f.bucket = counted.bucket and f.subject = counted.subject;
-    return 0;
+    set
+        failures = n.failures,
+        last_attempt_at = now(),
+        -- This one may still be tried; the next has to wait, twice as long each time.
+        blocked_until = case
+            when n.failures > free_attempts
+                then now() + least(longest, interval '1 second' * power(2, least(n.failures - free_attempts, 20)))
+            else f.blocked_until
+        end
+    from (
+        select case when c.last_attempt_at < now() - interval '15 minutes' then 1 else c.failures + 1 end as failures
+        from identity.sign_in_failures as c
+        where c.bucket = count_attempt.bucket and c.subject = count_attempt.subject
+    ) as n
+    where f.bucket = count_attempt.bucket and f.subject = count_attempt.subject;
 end
 $$;
 
 comment on function identity.count_attempt(text, bytea, integer, interval) is
-    'Counts an attempt to sign in as failed until identity.start_session takes that back. 0: it may be tried; else after how '
-    'many seconds. After free_attempts in a row each further one doubles the wait, up to `longest`; a quarter of an hour '
-    'without attempts forgets all. Counting before the password is looked at leaves no gap for many attempts at once.';
+    'Counts an attempt as failed until it is taken back (identity.start_session). After free_attempts in a row each further '
+    'one doubles the wait, up to `longest`; a quarter of an hour without attempts forgets all. Counting before the password '
+    'is looked at leaves no gap for many attempts at once. Follows identity.wait_for.';
 
 create function identity.sign_in(
     in email text,
@@ -360,21 +413,26 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_email constant bytea := sha256(convert_to(email, 'UTF8'));
-    by_address constant bytea := sha256(convert_to(host(address), 'UTF8'));
+    by_address constant bytea := identity.subscriber(address);
 begin
+    perform app.stay_outside();
     delete from identity.sign_in_failures as f
     where f.last_attempt_at < now() - interval '1 day' and f.blocked_until < now();
 
     -- Guessing one account's password from one place is slowed down most; trying an account from everywhere at once is
     -- slowed down by a minute at most, since that hits its owner too.
+    -- Where one says to wait nothing is counted, so that nobody keeps somebody else out by trying on and on.
     retry_after := greatest(
-        identity.count_attempt('account_and_address', sha256(by_email || by_address), 10, interval '15 minutes'),
-        identity.count_attempt('address', by_address, 300, interval '15 minutes'),
-        identity.count_attempt('account', by_email, 100, interval '1 minute')
+        identity.wait_for('account_and_address', sha256(by_email || by_address)),
+        identity.wait_for('address', by_address),
+        identity.wait_for('account', by_email)
     );
     if retry_after > 0 then
         return;
     end if;
+    perform identity.count_attempt('account_and_address', sha256(by_email || by_address), 10, interval '15 minutes');
+    perform identity.count_attempt('address', by_address, 300, interval '15 minutes');
+    perform identity.count_attempt('account', by_email, 100, interval '1 minute');
 
     select a.id, a.password_hash
     into account_id, password_hash
@@ -397,29 +455,43 @@ comment on function identity.sign_in(text, inet) is
 
 create function identity.start_session(
     account_id uuid, session_id uuid, organization_id uuid, kind text, refresh_hash bytea, lifetime interval, user_agent text,
-    address inet, new_password_hash text, totp_step bigint, recovery_hash bytea
-) returns boolean
+    address inet, verified_hash text, new_password_hash text, totp_step bigint, recovery_hash bytea
+) returns text
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_email bytea;
-    by_address constant bytea := sha256(convert_to(host(address), 'UTF8'));
+    by_address constant bytea := identity.subscriber(address);
 begin
+    -- Looking at a password takes a while. Whoever changed it meanwhile waits here for this session and ends it, or this
+    -- finds another password and begins none.
+    select sha256(convert_to(a.email, 'UTF8')) into by_email
+    from identity.accounts as a
+    where a.id = start_session.account_id and (verified_hash is null or a.password_hash = verified_hash)
+    for no key update;
+    if by_email is null then
+        return 'password_changed';
+    end if;
+    if verified_hash is not null and totp_step is null and recovery_hash is null and exists (
+        select from identity.second_factors as f where f.account_id = start_session.account_id and f.confirmed_at is not null
+    ) then
+        return 'code_invalid';
+    end if;
     -- A code is good once, also for two who send it at the same time.
     if totp_step is not null then
         update identity.second_factors as f
         set last_step = totp_step
         where f.account_id = start_session.account_id and f.last_step < totp_step;
         if not found then
-            return false;
+            return 'code_invalid';
         end if;
     end if;
     if recovery_hash is not null then
         delete from identity.recovery_codes as c
         where c.account_id = start_session.account_id and c.hash = recovery_hash;
         if not found then
-            return false;
+            return 'code_invalid';
         end if;
     end if;
 
@@ -434,21 +506,22 @@ begin
     if new_password_hash is not null then
         update identity.accounts as a set password_hash = new_password_hash where a.id = start_session.account_id;
     end if;
-    select sha256(convert_to(a.email, 'UTF8')) into by_email from identity.accounts as a where a.id = start_session.account_id;
+    -- In the order in which identity.sign_in takes them.
     delete from identity.sign_in_failures as f
-    where
-        (f.bucket = 'account_and_address' and f.subject = sha256(by_email || by_address))
-        or (f.bucket = 'account' and f.subject = by_email);
+    where f.bucket = 'account_and_address' and f.subject = sha256(by_email || by_address);
     update identity.sign_in_failures as f
     set failures = greatest(f.failures - 1, 0)
     where f.bucket = 'address' and f.subject = by_address;
-    return true;
+    delete from identity.sign_in_failures as f
+    where f.bucket = 'account' and f.subject = by_email;
+    return 'started';
 end
 $$;
 
-comment on function identity.start_session(uuid, uuid, uuid, text, bytea, interval, text, inet, text, bigint, bytea) is
-    'Starts a session of an account whose password was right; false where the code of its second factor was used before. Takes '
-    'back what identity.sign_in counted. new_password_hash: the same password, hashed as it is hashed today.';
+comment on function identity.start_session(uuid, uuid, uuid, text, bytea, interval, text, inet, text, text, bigint, bytea) is
+    'Starts a session of an account that has shown who it is: `started`; `password_changed` where verified_hash, the one the '
+    'password was compared with, is not that of the account any more; `code_invalid` where a code is due or was used before. '
+    'Takes back what identity.sign_in counted. new_password_hash: the same password, hashed as it is hashed today.';
 
 create function identity.refresh_session(
     in account_id uuid,
@@ -465,6 +538,8 @@ as $$
 declare
     token identity.refresh_tokens;
 begin
+    perform app.stay_outside();
+    execute format('set local app.account_id = %L', account_id);
     select t.* into token
     from identity.refresh_tokens as t
     where t.account_id = refresh_session.account_id and t.session_id = refresh_session.session_id and t.hash = old_hash
@@ -492,6 +567,19 @@ begin
     where t.account_id = refresh_session.account_id and t.session_id = refresh_session.session_id and t.hash = old_hash;
     insert into identity.refresh_tokens (account_id, session_id, hash, expires_at)
     values (account_id, session_id, new_hash, now() + interval '30 days');
+    -- For an organization that does not let them in any more the tokens are for none.
+    if not exists (
+        select
+        from tenancy.members as m
+        join tenancy.organizations as o on o.id = m.tenant_id
+        where
+            m.tenant_id = refresh_session.organization_id
+            and m.account_id = refresh_session.account_id
+            and m.status = 'active'
+            and o.status = 'active'
+    ) then
+        organization_id := null;
+    end if;
     requests_per_minute := tenancy.allowed_requests(organization_id);
     outcome := 'refreshed';
 end
@@ -502,9 +590,11 @@ comment on function identity.refresh_session(uuid, uuid, bytea, bytea) is
     'was used before: somebody has a copy, and the session is over for both (RFC 9700 section 4.14.2).';
 
 create function tenancy.allowed_requests(organization_id uuid) returns integer
-language plpgsql volatile
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform app.stay_outside();
     if organization_id is null then
         return null;
     end if;
@@ -525,7 +615,8 @@ create function identity.move_session(
     in to_organization uuid,
     in refresh_hash bytea,
     out moved boolean,
-    out requests_per_minute integer
+    out requests_per_minute integer,
+    out expires_at timestamptz
 )
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -533,6 +624,7 @@ as $$
 declare
     account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
 begin
+    perform app.stay_outside();
     moved := exists (
         select
         from tenancy.members as m
@@ -544,7 +636,8 @@ begin
     end if;
     update identity.sessions as s
     set organization_id = to_organization, last_used_at = now()
-    where s.account_id = account and s.id = session_id;
+    where s.account_id = account and s.id = session_id
+    returning s.expires_at into expires_at;
     if refresh_hash is not null then
         update identity.refresh_tokens as t
         set used_at = now()
@@ -559,20 +652,39 @@ $$;
 comment on function identity.move_session(uuid, uuid, bytea) is
     'Moves the session of the account in the context to another organization it is an active member of, with a new refresh token; the tokens of before are over.';
 
-create function identity.password_of_account() returns text
-language plpgsql stable security definer
+create function identity.password_of_account(out retry_after integer, out password_hash text)
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    subject constant bytea := sha256(convert_to('again ' || account, 'UTF8'));
 begin
-    return (
-        select a.password_hash
-        from identity.accounts as a
-        where a.id = nullif(current_setting('app.account_id', true), '')::uuid
-    );
+    -- Who has a token and no password must not be able to guess it here.
+    retry_after := identity.wait_for('account', subject);
+    if retry_after > 0 then
+        return;
+    end if;
+    perform identity.count_attempt('account', subject, 10, interval '15 minutes');
+    select a.password_hash into password_hash from identity.accounts as a where a.id = account;
 end
 $$;
 
-comment on function identity.password_of_account() is 'The hash of the password of the account in the context, which has to be given again before it is changed.';
+comment on function identity.password_of_account() is
+    'The hash of the password of the account in the context, which has to be given again before it is changed. Attempts are '
+    'counted: retry_after > 0: too many, try again after so many seconds. identity.password_given takes that back.';
+
+create function identity.password_given() returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from identity.sign_in_failures as f
+    where f.bucket = 'account' and f.subject = sha256(convert_to('again ' || current_setting('app.account_id'), 'UTF8'));
+end
+$$;
+
+comment on function identity.password_given() is 'Takes back what identity.password_of_account counted: the password was right.';
 
 create function identity.change_password(kept_session uuid, new_password_hash text) returns void
 language plpgsql volatile security definer
@@ -631,7 +743,7 @@ $$;
 
 comment on function identity.token_email(uuid, bytea) is 'The address a one-time token was sent to; null where it is not good (any more).';
 
-create function identity.reset_password(account_id uuid, token_hash bytea, new_password_hash text) returns boolean
+create function identity.reset_password(account_id uuid, token_hash bytea, new_password_hash text, address inet) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -657,12 +769,16 @@ begin
     delete from identity.sessions as s where s.account_id = reset_password.account_id;
     delete from identity.one_time_tokens as t where t.account_id = reset_password.account_id and t.purpose = 'reset_password';
     -- Whoever was locked out because others tried is not any more.
+    delete from identity.sign_in_failures as f
+    where
+        f.bucket = 'account_and_address'
+        and f.subject = sha256(sha256(convert_to(sent_to, 'UTF8')) || identity.subscriber(address));
     delete from identity.sign_in_failures as f where f.bucket = 'account' and f.subject = sha256(convert_to(sent_to, 'UTF8'));
     return true;
 end
 $$;
 
-comment on function identity.reset_password(uuid, bytea, text) is
+comment on function identity.reset_password(uuid, bytea, text, inet) is
     'Sets a new password by a token sent by e-mail, which is used up; ends every session of the account. False where the token is not good (any more).';
 
 create function identity.verify_email(account_id uuid, token_hash bytea) returns boolean
@@ -686,6 +802,33 @@ $$;
 comment on function identity.verify_email(uuid, bytea) is 'Takes the address of an account for verified, by a token sent to it, which is used up. False where the token is not good (any more).';
 
 
+create function identity.purge_expired() returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    purged bigint;
+    here bigint;
+begin
+    delete from identity.sessions as s where s.expires_at < now();
+    get diagnostics purged = row_count;
+    delete from identity.one_time_tokens as t where t.expires_at < now();
+    get diagnostics here = row_count;
+    purged := purged + here;
+    -- One used that long ago is found by nobody any more; whoever still has it is told that it is not known.
+    delete from identity.refresh_tokens as t where t.expires_at < now();
+    get diagnostics here = row_count;
+    purged := purged + here;
+    delete from identity.sign_in_failures as f where f.last_attempt_at < now() - interval '1 day' and f.blocked_until < now();
+    get diagnostics here = row_count;
+    return purged + here;
+end
+$$;
+
+comment on function identity.purge_expired() is 'Deletes sessions, tokens and counts of attempts that are over; how many. Called by `appointd tenant purge`.';
+grant execute on function identity.purge_expired() to appointd_owner;
+
+
 -- Invitations ---------------------------------------------------------------------------------------------------------
 
 create function tenancy.invitation_for(
@@ -701,6 +844,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform app.stay_outside();
     execute format('set local app.tenant_id = %L', organization_id);
     select i.email, i.role, o.name, a.id
     into email, role, organization_name, account_id
@@ -728,7 +872,9 @@ as $$
 declare
     invitation tenancy.invitations;
 begin
+    perform app.stay_outside();
     execute format('set local app.tenant_id = %L', organization_id);
+    execute format('set local app.actor_id = %L', joining_account);
     -- Taken out first: of two who accept at once, one finds it.
     delete from tenancy.invitations as i
     where
@@ -750,14 +896,19 @@ begin
     ) then
         raise exception 'for somebody else' using errcode = 'check_violation', constraint = 'invitation_address';
     end if;
-    execute format('set local app.actor_id = %L', joining_account);
     if tenancy.bound_elsewhere(joining_account, organization_id, invitation.role) then
         raise exception 'bound elsewhere' using errcode = 'check_violation', constraint = 'exclusive_members';
     end if;
     if invitation.contact_id is not null then
         update crm.contacts as c
         set account_id = joining_account
-        where c.tenant_id = organization_id and c.id = invitation.contact_id;
+        where
+            c.tenant_id = organization_id
+            and c.id = invitation.contact_id
+            and (c.account_id is null or c.account_id = joining_account);
+        if not found then
+            raise exception 'the contact is somebody else' using errcode = 'check_violation', constraint = 'contact_account';
+        end if;
     end if;
     -- Who works there already and is invited as a customer stays what they are.
     insert into tenancy.members (account_id, role)
@@ -772,20 +923,21 @@ $$;
 comment on function tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, text) is
     'Makes an account a member, by the token of an invitation, which is used up: `joined`, or `unknown` where it is not good (any '
     'more). With a password hash the account is created. Fails with 23514 on invitation_address (the account has another e-mail '
-    'address), exclusive_members or plan_limit_members, with 23505 on accounts_email_key.';
+    'address), exclusive_members, contact_account (the contact is somebody else''s) or plan_limit_members, with 23505 on accounts_email_key.';
 
 grant execute on function
     identity.register(uuid, text, text, text, uuid, text, text, text),
     identity.my_memberships(),
     identity.sign_in(text, inet),
-    identity.start_session(uuid, uuid, uuid, text, bytea, interval, text, inet, text, bigint, bytea),
+    identity.start_session(uuid, uuid, uuid, text, bytea, interval, text, inet, text, text, bigint, bytea),
     identity.refresh_session(uuid, uuid, bytea, bytea),
     identity.move_session(uuid, uuid, bytea),
     identity.password_of_account(),
+    identity.password_given(),
     identity.change_password(uuid, text),
     identity.request_password_reset(text, bytea, interval),
     identity.token_email(uuid, bytea),
-    identity.reset_password(uuid, bytea, text),
+    identity.reset_password(uuid, bytea, text, inet),
     identity.verify_email(uuid, bytea),
     tenancy.create_organization(uuid, text, text, text, text, text, text[]),
     tenancy.delete_organization(interval),

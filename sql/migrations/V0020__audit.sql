@@ -36,10 +36,11 @@ comment on column operations.audit_events.database_role is 'The role that had co
 comment on column operations.audit_events.request_id is 'The X-Request-Id of the request it was part of.';
 comment on column operations.audit_events.action is 'insert, update or delete.';
 comment on column operations.audit_events.relation is 'The table, with its schema.';
-comment on column operations.audit_events.row_id is 'The id of the row: of a member the account''s, of a row that has no id of its own that of what it belongs to.';
+comment on column operations.audit_events.row_id is 'The id of the row: of a member the account''s, of a row that has no id of its own that of what it belongs to, the organization at last.';
 comment on column operations.audit_events.before is 'The row before, of an update the columns that changed alone. Without secrets.';
 comment on column operations.audit_events.after is 'The row after, of an update the columns that changed alone. Without secrets.';
 
+create index audit_events_actor_idx on operations.audit_events (tenant_id, actor_id, occurred_at desc, id desc);
 create index audit_events_row_idx on operations.audit_events (tenant_id, row_id, occurred_at desc, id desc);
 
 -- Catches what no month takes: nothing is lost where nobody made the next.
@@ -81,6 +82,7 @@ begin
             end;
             execute format('alter table operations.%I enable row level security', name);
             execute format('alter table operations.%I force row level security', name);
+            execute format('comment on table operations.%I is %L', name, 'Events of ' || to_char(month, 'YYYY-MM') || ' (UTC).');
             made := made + 1;
         end if;
     end loop;
@@ -98,6 +100,13 @@ declare
     partition record;
     dropped integer := 0;
 begin
+    if month > (now() at time zone 'UTC')::date then
+        raise exception 'that would drop what is still written to';
+    end if;
+    -- What no month took. The owner is subject to the wall as well.
+    alter table operations.audit_events_default no force row level security;
+    delete from operations.audit_events_default where occurred_at < date_trunc('month', month::timestamp) at time zone 'UTC';
+    alter table operations.audit_events_default force row level security;
     for partition in
         select c.relname
         from pg_catalog.pg_inherits as i
@@ -151,6 +160,10 @@ begin
         from jsonb_each(new_row) as n
         join jsonb_each(old_row) as o on o.key = n.key
         where n.value is distinct from o.value;
+        -- That there is another secret is worth saying; the secret is not.
+        if to_jsonb(old) ->> 'token_hash' is distinct from to_jsonb(new) ->> 'token_hash' then
+            changed_after := coalesce(changed_after, '{}') || '{"token": "replaced"}';
+        end if;
         if changed_after is null then
             return null;
         end if;
@@ -172,7 +185,7 @@ begin
         lower(tg_op),
         format('%s.%s', tg_table_schema, tg_table_name),
         coalesce(
-            whole ->> 'id', whole ->> 'appointment_id', whole ->> 'account_id', whole ->> 'provider_id', whole ->> 'schedule_id'
+            whole ->> 'id', whole ->> 'appointment_id', whole ->> 'account_id', whole ->> 'provider_id', owning
         )::uuid,
         changed_before,
         changed_after
@@ -206,7 +219,7 @@ begin
 end
 $$;
 
-comment on procedure operations.audit(regclass) is 'Has every change of a tenant table written to the audit log. For every table behind the wall but the log itself.';
+comment on procedure operations.audit(regclass) is 'Has every change of a tenant table written to the audit log. For every table behind the wall but the log itself and what servers count.';
 revoke execute on procedure operations.audit(regclass) from public;
 
 call operations.audit('tenancy.members');

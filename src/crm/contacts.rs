@@ -36,6 +36,9 @@ pub struct Contact {
     /// As the person writes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
+    /// Their account, where they have accepted to have one here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<Uuid>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -48,8 +51,9 @@ impl From<Row> for Contact {
             last_name: row.get(2),
             email: row.get(3),
             phone: row.get(4),
-            created_at: row.get(5),
-            updated_at: row.get(6),
+            account_id: row.get(5),
+            created_at: row.get(6),
+            updated_at: row.get(7),
         }
     }
 }

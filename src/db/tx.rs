@@ -79,11 +79,13 @@ pub struct Person {
     pub session: Uuid,
 }
 
-/// How a transaction begins: in a tenant, or as a person. There is no third way, but for [`Db::gate`].
+/// How a transaction begins: in a tenant, as a person, or as a stranger, who sees no row of any tenant.
 #[derive(Clone, Copy, Debug)]
 pub enum Entry {
     Tenant(Context),
     Person(Person),
+    /// Nobody in particular: sees nothing, and calls the functions of the gate.
+    Stranger,
 }
 
 impl From<Context> for Entry {
@@ -157,6 +159,7 @@ const CLEAN_UP: Duration = Duration::from_secs(2);
 
 const ENTER: Sql = crate::sql!("app/enter.sql");
 const ENTER_BY_KEY: Sql = crate::sql!("app/enter_by_key.sql");
+const BEGIN_REQUEST: Sql = crate::sql!("app/begin_request.sql");
 const ENTER_ACCOUNT: Sql = crate::sql!("app/enter_account.sql");
 
 impl Db {
@@ -193,7 +196,7 @@ impl Db {
         sql: Sql,
         params: Params<'_>,
     ) -> Result<Vec<Row>, Error> {
-        self.alone(Some(entry.into()), sql, params).await
+        self.alone(entry.into(), sql, params).await
     }
 
     /// Like [`all`](Self::all), where there is one row or none.
@@ -214,16 +217,11 @@ impl Db {
     /// One statement without a tenant: the calls of functions that look before a tenant is known, and health checks.
     /// No policy lets such a transaction see a row of any tenant.
     pub async fn gate(&self, sql: Sql, params: Params<'_>) -> Result<Row, Error> {
-        expect_row(sql, self.alone(None, sql, params).await?.pop())
+        expect_row(sql, self.alone(Entry::Stranger, sql, params).await?.pop())
     }
 
     /// Runs a statement alone; a second time where another transaction got in the way of the first.
-    async fn alone(
-        &self,
-        entry: Option<Entry>,
-        sql: Sql,
-        params: Params<'_>,
-    ) -> Result<Vec<Row>, Error> {
+    async fn alone(&self, entry: Entry, sql: Sql, params: Params<'_>) -> Result<Vec<Row>, Error> {
         let mut retried = false;
         loop {
             let mut guard = Guard::check_out(self, entry).await?;
@@ -284,11 +282,11 @@ impl Tx {
         let begin = self.guard.is_none();
         let guard = match &mut self.guard {
             Some(guard) => guard,
-            None => self.guard.insert(Guard::check_out(&self.db, Some(self.entry)).await?),
+            None => self.guard.insert(Guard::check_out(&self.db, self.entry).await?),
         };
         // Should this be dropped half-way, nothing more may be done in the transaction.
         self.failed = true;
-        let result = guard.train(begin, Some(self.entry), sql, params, commit).await;
+        let result = guard.train(begin, self.entry, sql, params, commit).await;
         self.failed = result.is_err();
         result
     }
@@ -306,9 +304,9 @@ struct Guard {
 }
 
 impl Guard {
-    async fn check_out(db: &Db, entry: Option<Entry>) -> Result<Self, Error> {
+    async fn check_out(db: &Db, entry: Entry) -> Result<Self, Error> {
         let share = match entry {
-            Some(Entry::Tenant(context)) => Some(db.shares.permit(context.tenant).await?),
+            Entry::Tenant(context) => Some(db.shares.permit(context.tenant).await?),
             _ => None,
         };
         let client = db.pool.get().await.map_err(|error| match error {
@@ -331,7 +329,7 @@ impl Guard {
     async fn train(
         &mut self,
         begin: bool,
-        entry: Option<Entry>,
+        entry: Entry,
         sql: Sql,
         params: Params<'_>,
         commit: bool,
@@ -339,14 +337,14 @@ impl Guard {
         let client = self.client.as_ref().expect("a guard holds its connection until it is dropped");
         let failed = |error| Error::from_postgres(sql.name, &error);
         let statement = client.prepare_cached(sql.text).await.map_err(failed)?;
-        let door = match entry.filter(|_| begin) {
-            Some(entry) => Some((entry, entry.prepare(client).await.map_err(failed)?)),
-            None => None,
+        let door = match begin {
+            true => Some(entry.prepare(client).await.map_err(failed)?),
+            false => None,
         };
         let first = match (sql.binds, entry) {
-            (Binds::Tenant, Some(Entry::Tenant(context))) => Some(context.tenant),
-            (Binds::Account, Some(Entry::Person(person))) => Some(person.account),
-            (Binds::Account, Some(Entry::Tenant(Context { who: Who::Session { account, .. }, .. }))) => {
+            (Binds::Tenant, Entry::Tenant(context)) => Some(context.tenant),
+            (Binds::Account, Entry::Person(person)) => Some(person.account),
+            (Binds::Account, Entry::Tenant(Context { who: Who::Session { account, .. }, .. })) => {
                 Some(account)
             }
             _ => None,
@@ -354,13 +352,12 @@ impl Guard {
         let bound: Vec<&(dyn ToSql + Sync)>;
         let params = match &first {
             Some(first) => {
-                bound =
-                    std::iter::once(first as &(dyn ToSql + Sync)).chain(params.iter().copied()).collect();
+                bound = std::iter::once(first as &(dyn ToSql + Sync)).chain(params.iter().copied()).collect();
                 &bound[..]
             }
             None => params,
         };
-        let entering = door.as_ref().map(|(entry, statement)| entry.enter(client, statement));
+        let entering = door.as_ref().map(|statement| entry.enter(client, statement));
 
         self.open = true;
         self.running = true;
@@ -423,10 +420,9 @@ impl Guard {
 impl Entry {
     async fn prepare(&self, client: &Object) -> Result<Statement, tokio_postgres::Error> {
         let (sql, types): (Sql, &[Type]) = match self {
-            Self::Tenant(Context { who: Who::Session { .. }, .. }) => (
-                ENTER,
-                &[Type::UUID, Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT],
-            ),
+            Self::Tenant(Context { who: Who::Session { .. }, .. }) => {
+                (ENTER, &[Type::UUID, Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT])
+            }
             Self::Tenant(Context { who: Who::Key { .. }, .. }) => (
                 ENTER_BY_KEY,
                 &[
@@ -441,6 +437,7 @@ impl Entry {
                 ],
             ),
             Self::Person(_) => (ENTER_ACCOUNT, &[Type::UUID, Type::UUID, Type::TEXT]),
+            Self::Stranger => (BEGIN_REQUEST, &[Type::TEXT]),
         };
         client.prepare_typed_cached(sql.text, types).await
     }
@@ -459,6 +456,7 @@ impl Entry {
             Self::Person(Person { account, session }) => {
                 client.query(statement, &[account, session, &id]).await
             }
+            Self::Stranger => client.query(statement, &[&id]).await,
         };
         entered.map(drop)
     }

@@ -93,6 +93,8 @@ macro_rules! features {
 }
 
 features! {
+    /// Services, providers, appointments.
+    Appointments = "appointments",
     /// Keys for programs.
     ApiAccess = "api_access",
     /// Own domains.

@@ -31,7 +31,7 @@ pub struct Client {
     pub address: IpAddr,
     pub user_agent: Option<String>,
     pub host: Host,
-    /// Through a proxy we trust, or from this very machine.
+    /// A proxy we trust, or somebody on this very machine, asks for itself.
     pub from_inside: bool,
 }
 
@@ -49,7 +49,8 @@ impl Network {
             address,
             user_agent,
             host: self.host(request, trusted),
-            from_inside: trusted || peer.is_some_and(|peer| peer.to_canonical().is_loopback()),
+            from_inside: !request.headers().contains_key("x-forwarded-for")
+                && (trusted || peer.is_some_and(|peer| peer.to_canonical().is_loopback())),
         }
     }
 
@@ -96,8 +97,7 @@ impl Network {
         if scheme != "https" && name != "localhost" && !name.ends_with(".localhost") {
             return None;
         }
-        let under_base = |base: &String| name.strip_suffix(base.as_str()).map(|label| label.trim_end_matches('.'));
-        match self.base_domain.as_ref().and_then(under_base) {
+        match self.base_domain.as_ref().and_then(|base| below(&name, base)) {
             Some("" | "api") => None,
             Some(label) => (!label.contains('.')).then(|| label.to_owned()),
             None => name.contains('.').then_some(name),
@@ -111,16 +111,24 @@ impl Network {
         };
         // Of no form a host has: nobody's.
         let name = canonical(host).unwrap_or_else(|| "?".to_owned());
-        if is_address(&name) || name == "localhost" || name == *base {
+        if is_address(&name) || name == "localhost" {
             return Host::Ours;
         }
-        match name.strip_suffix(base.as_str()).and_then(|label| label.strip_suffix('.')) {
-            Some("api") => Host::Ours,
+        match below(&name, base) {
+            Some("" | "api") => Host::Ours,
             // Deeper ones are nobody's either; a label never has a dot.
             Some(label) if label.contains('.') => Host::Tenant("?".to_owned()),
             Some(label) => Host::Tenant(label.to_owned()),
             None => Host::Tenant(name),
         }
+    }
+}
+
+/// What stands in front of the base domain, where a name is below it or it itself.
+fn below<'a>(name: &'a str, base: &str) -> Option<&'a str> {
+    match name.strip_suffix(base)? {
+        "" => Some(""),
+        label => label.strip_suffix('.'),
     }
 }
 
@@ -145,4 +153,3 @@ impl<'a> FromRequest<'a> for Client {
         Ok(request.extensions().get::<Self>().cloned().ok_or_else(Problem::internal)?)
     }
 }
-

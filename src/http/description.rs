@@ -91,7 +91,8 @@ fn security_and_role(method: &str, operation: &mut Map<String, Value>) {
         .flatten()
         .filter_map(|scheme| scheme.as_object()?.keys().next().cloned())
         .collect();
-    let with = |prefix: &str| asked.iter().find_map(|scheme| scheme.strip_prefix(prefix).map(ToOwned::to_owned));
+    let with =
+        |prefix: &str| asked.iter().find_map(|scheme| scheme.strip_prefix(prefix).map(ToOwned::to_owned));
     let schemes = json!([{ "bearer": [] }, { "cookie": [] }]);
     let mut sentences = Vec::new();
     if let Some(role) = with(ROLE_PREFIX) {
@@ -144,7 +145,10 @@ fn headers(operation: &mut Map<String, Value>) {
             response["headers"]["Location"] = location;
         }
         for (name, description) in [
-            ("RateLimit-Policy", "The limits this request counted towards: requests (`q`) in so many seconds (`w`)."),
+            (
+                "RateLimit-Policy",
+                "The limits this request counted towards: requests (`q`) in so many seconds (`w`).",
+            ),
             ("RateLimit", "What is left of them (`r`), and after how many seconds there is more (`t`)."),
         ] {
             response["headers"][name] = json!({

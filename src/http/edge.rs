@@ -103,11 +103,16 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
             (self.around.network.client(&request), caller::present(&request, &self.around.tokens));
         record(&span, &presented);
         let organization = organization(&presented);
-        let origin = self.allowed_origin(&request, &client, organization).instrument(span.clone()).await;
+        let (origin, host) = (request.headers().get(header::ORIGIN).cloned(), client.host.clone());
         let answering = self.answer(route, request, &request_id, client, presented, &mut told);
         let mut response = match answering.instrument(span.clone()).await {
             Ok(response) => response,
             Err(problem) => problem.render(&request_id),
+        };
+        // Not for those who were to wait: looking takes a query.
+        let origin = match origin.filter(|_| response.status() != StatusCode::TOO_MANY_REQUESTS) {
+            Some(origin) => self.allowed_origin(origin, &host, organization).instrument(span.clone()).await,
+            None => None,
         };
         let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(&request_id) {
@@ -119,7 +124,10 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         if let Some(origin) = origin {
             cors::allow(headers, origin);
         }
-        if let Some(organization) = organization {
+        // Whoever was not let in has not used anything of the organization's.
+        if let Some(organization) = organization
+            && response.status() != StatusCode::UNAUTHORIZED
+        {
             self.around.counts.add(organization);
         }
 
@@ -152,12 +160,12 @@ fn record(span: &tracing::Span, presented: &Presented) {
     }
 }
 
-/// The organization a request says it is for. Of a person that is signed; of a program it is not known yet whether its key
-/// is one.
+/// The organization a request says it is for.
 fn organization(presented: &Presented) -> Option<Uuid> {
     match &presented.0 {
         Ok(Credentials::Person(claims)) => claims.tenant_id,
-        Ok(Credentials::Program(_)) | Err(_) => None,
+        Ok(Credentials::Program(key)) => Some(key.first),
+        Err(_) => None,
     }
 }
 
@@ -233,7 +241,14 @@ impl<E: Endpoint> EdgeEndpoint<E> {
                 }
                 Ok(())
             }
-            Ok(Credentials::Program(key)) => limits.key(key.second, told),
+            Ok(Credentials::Program(key)) => {
+                // Where keys open nothing, what looks like one is nobody's.
+                let scope = route.and_then(|route| route.scope(request.method()));
+                if scope.is_none() && *request.method() == Method::POST {
+                    limits.anonymous(client.address, told)?;
+                }
+                limits.key(key.second, told)
+            }
             Err(_) if *request.method() == Method::POST => limits.anonymous(client.address, told),
             Err(_) => Ok(()),
         }
@@ -242,23 +257,23 @@ impl<E: Endpoint> EdgeEndpoint<E> {
     /// The origin of a page that may read the answer: one of an organization's own hosts, asking for that organization.
     async fn allowed_origin(
         &self,
-        request: &Request,
-        client: &Client,
+        origin: HeaderValue,
+        host: &Host,
         organization: Option<Uuid>,
     ) -> Option<HeaderValue> {
-        let origin = request.headers().get(header::ORIGIN)?;
         let name = self.around.network.origin(origin.to_str().ok()?)?;
         let at = async |name: &str| -> Option<Uuid> {
             let row = self.around.db.gate(sql!("tenancy/organizations_at.sql"), &[&name]).await.ok()?;
             row.get(0)
         };
         let owner = at(&name).await?;
-        let host = match &client.host {
+        let host = match host {
             Host::Ours => None,
             Host::Tenant(name) => Some(at(name).await?),
         };
-        let agree = organization.is_none_or(|asked| asked == owner) && host.is_none_or(|asked| asked == owner);
-        agree.then(|| origin.clone())
+        let agree =
+            organization.is_none_or(|asked| asked == owner) && host.is_none_or(|asked| asked == owner);
+        agree.then_some(origin)
     }
 }
 

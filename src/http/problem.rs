@@ -109,9 +109,10 @@ impl Problem {
     /// 401, with the challenge of RFC 6750.
     pub fn unauthorized(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let challenge = match code {
-            "credentials_missing" | "credentials_invalid" | "second_factor_required" | "second_factor_invalid" => {
-                r#"Bearer realm="appointd""#
-            }
+            "credentials_missing"
+            | "credentials_invalid"
+            | "second_factor_required"
+            | "second_factor_invalid" => r#"Bearer realm="appointd""#,
             _ => r#"Bearer realm="appointd", error="invalid_token""#,
         };
         Self::new(StatusCode::UNAUTHORIZED, code, detail)
@@ -165,6 +166,16 @@ impl Problem {
         detail: impl Into<String>,
     ) -> Self {
         Self::invalid(vec![FieldError::new(field, code, detail)])
+    }
+
+    /// 429: passwords are not to be guessed.
+    pub fn too_many_attempts(retry_after: i32) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_attempts",
+            format!("Too many attempts. Try again after {retry_after} s, or set a new password."),
+        )
+        .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after))
     }
 
     /// 503: not now, but soon.
@@ -257,7 +268,9 @@ impl From<db::Error> for Problem {
                 "plan_limit",
                 match name.as_str() {
                     "plan_limit_providers" => "The plan of the organization allows no more active providers.",
-                    "plan_limit_members" => "The plan of the organization allows no more members and invitations.",
+                    "plan_limit_members" => {
+                        "The plan of the organization allows no more members and invitations."
+                    }
                     _ => "The plan of the organization allows no more of these.",
                 },
             ),
@@ -454,7 +467,9 @@ fn describe(status: u16) -> &'static str {
         413 => "The body is larger than 256 KiB: `body_too_large`.",
         415 => "The body is of another media type than the description says: `unsupported_media_type`.",
         422 => "Understood, but wrong in the fields listed in `errors`.",
-        429 => "Too many requests, or too many attempts to sign in: `rate_limited`, `too_many_attempts`, `too_many_requests`. Try again after `Retry-After` seconds.",
+        429 => {
+            "Too many requests, or too many attempts to sign in: `rate_limited`, `too_many_attempts`, `too_many_requests`. Try again after `Retry-After` seconds."
+        }
         500 => "A mistake of ours: `internal`.",
         503 => {
             "Not at the moment. `database_unavailable`, `busy`, `organization_busy`, `try_again`: nothing was done; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: look what was done before you try again."

@@ -76,8 +76,7 @@ impl<P: Purpose> Secret<P> {
     }
 
     fn read(text: &str) -> Option<Self> {
-        let bytes: [u8; 64] =
-            URL_SAFE_NO_PAD.decode(text.strip_prefix(P::PREFIX)?).ok()?.try_into().ok()?;
+        let bytes: [u8; 64] = URL_SAFE_NO_PAD.decode(text.strip_prefix(P::PREFIX)?).ok()?.try_into().ok()?;
         Some(Self {
             first: Uuid::from_slice(&bytes[..16]).ok()?,
             second: Uuid::from_slice(&bytes[16..32]).ok()?,

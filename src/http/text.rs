@@ -73,7 +73,11 @@ pub struct EmailAddress(String);
 impl EmailAddress {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim().to_lowercase();
-        if text.len() <= 254 && email_address::EmailAddress::is_valid(&text) && !text.contains(['<', '"']) {
+        if text.len() <= 254
+            && email_address::EmailAddress::is_valid(&text)
+            && text.parse::<lettre::Address>().is_ok()
+            && !text.contains(['<', '"', '['])
+        {
             Ok(Self(text))
         } else {
             Err(refusal("invalid_value", "an e-mail address, such as ada@example.com, of at most 254 bytes"))

@@ -174,8 +174,7 @@ impl AccountsApi {
 impl AccountsApi {
     async fn me(&self, caller: &SignedIn) -> Result<Me, db::Error> {
         let organization = caller.claims.tenant_id;
-        let row =
-            self.db.one(caller, sql!("identity/accounts_get_me.sql"), &[&organization]).await?;
+        let row = self.db.one(caller, sql!("identity/accounts_get_me.sql"), &[&organization]).await?;
         Ok(Me {
             id: row.get(0),
             email: row.get(1),

@@ -66,7 +66,11 @@ impl Passwords {
     }
 
     /// Whether the password is the one that was hashed. Takes as long where there is no hash.
-    pub async fn verify(&self, password: &Password, hash: Option<String>) -> Result<Option<Verified>, Problem> {
+    pub async fn verify(
+        &self,
+        password: &Password,
+        hash: Option<String>,
+    ) -> Result<Option<Verified>, Problem> {
         let password = password.clone();
         let exists = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.clone());

@@ -16,6 +16,7 @@ use crate::{
     http::{
         Tag,
         caller::SignedIn,
+        client::Client,
         json::{Json, NoContent},
         problem::{ChangingOwn, Deleting, Failure, OpenWriting, Problem, Refused},
         secret::{OneTime, Secret},
@@ -163,15 +164,21 @@ impl RecoveryApi {
     /// With the token of the e-mail, which is used up. Ends every session of the account. 422 on `token` where it is not
     /// good, or not any more.
     #[oai(path = "/password/reset", method = "post", operation_id = "reset_password")]
-    async fn reset(&self, body: Json<PasswordReset>) -> Result<NoContent, Refused<OpenWriting>> {
+    async fn reset(
+        &self,
+        client: Client,
+        body: Json<PasswordReset>,
+    ) -> Result<NoContent, Refused<OpenWriting>> {
         let PasswordReset { token, new_password } = body.0;
         let (account, hash) = (token.first, token.hash());
         // Before the costly hashing, and for what a password must not be made of.
         let row = self.db.gate(sql!("identity/tokens_email.sql"), &[&account, &&hash[..]]).await?;
         let email: String = row.get::<_, Option<String>>(0).ok_or_else(used_up)?;
         let password = self.passwords.hash_new("new_password", &new_password, &[&email]).await?;
-        let row =
-            self.db.gate(sql!("identity/passwords_reset.sql"), &[&account, &&hash[..], &password]).await?;
+        let row = self
+            .db
+            .gate(sql!("identity/passwords_reset.sql"), &[&account, &&hash[..], &password, &client.address])
+            .await?;
         match row.get(0) {
             true => Ok(NoContent),
             false => Err(used_up())?,
@@ -183,19 +190,21 @@ impl RecoveryApi {
     /// Sends a mail with a token that is good once, within a week. 409 `email_verified` where it is verified;
     /// `email_requested` where a mail was sent within the last minute.
     #[oai(path = "/email/request-verification", method = "post", operation_id = "request_email_verification")]
-    async fn request_verification(
-        &self,
-        caller: SignedIn,
-    ) -> Result<NoContent, Refused<Deleting>> {
-        let row = self.db.one(&caller, sql!("identity/accounts_get_email.sql"), &[]).await?;
-        let (email, verified, recently): (String, bool, bool) = (row.get(0), row.get(1), row.get(2));
+    async fn request_verification(&self, caller: SignedIn) -> Result<NoContent, Refused<Deleting>> {
+        // Holds the account, so that of two who ask at once the second sees what the first has sent.
+        let mut tx = self.db.begin(&caller);
+        let row = tx.one(sql!("identity/accounts_get_email.sql"), &[]).await?;
+        let (email, verified): (String, bool) = (row.get(0), row.get(1));
         if verified {
             Err(Problem::conflict("email_verified", "The address is verified."))?;
         }
-        if recently {
+        if tx.one(sql!("identity/tokens_sent_recently.sql"), &[]).await?.get(0) {
             Err(Problem::conflict("email_requested", "A mail was sent a moment ago; look there first."))?;
         }
-        ask_to_verify(&self.db, &self.mailer, &caller.person(), &email).await?;
+        let token = Secret::draw(caller.claims.sub, caller.claims.sub);
+        let seconds = VERIFY_LIFETIME.num_seconds() as f64;
+        tx.commit_with(sql!("identity/tokens_add.sql"), &[&&token.hash()[..], &email, &seconds]).await?;
+        send_verification(&self.mailer, &email, &token);
         Ok(NoContent)
     }
 
@@ -216,18 +225,12 @@ impl RecoveryApi {
     }
 }
 
-
 fn used_up() -> Problem {
     Problem::invalid_field("token", "not_found", "The token was used, has expired, or is none of ours.")
 }
 
 /// Sends the mail that asks to verify an address.
-pub async fn ask_to_verify(
-    db: &Db,
-    mailer: &Mailer,
-    person: &Person,
-    email: &str,
-) -> Result<(), db::Error> {
+pub async fn ask_to_verify(db: &Db, mailer: &Mailer, person: &Person, email: &str) -> Result<(), db::Error> {
     let token = Secret::<OneTime>::draw(person.account, person.account);
     db.one(
         *person,
@@ -235,6 +238,11 @@ pub async fn ask_to_verify(
         &[&&token.hash()[..], &email, &(VERIFY_LIFETIME.num_seconds() as f64)],
     )
     .await?;
+    send_verification(mailer, email, &token);
+    Ok(())
+}
+
+fn send_verification(mailer: &Mailer, email: &str, token: &Secret<OneTime>) {
     let token = token.reveal();
     mailer.send(Mail {
         to: email.to_owned(),
@@ -244,7 +252,6 @@ pub async fn ask_to_verify(
             mailer.link("verify-email", &token)
         ),
     });
-    Ok(())
 }
 
 /// Whether it is the person itself who sits there.
@@ -256,8 +263,15 @@ pub async fn check_password(
     password: &Password,
 ) -> Result<(), Failure> {
     let row = db.one(caller, sql!("identity/passwords_get.sql"), &[]).await?;
-    match passwords.verify(password, row.get(0)).await? {
-        Some(_) => Ok(()),
+    let retry_after: i32 = row.get(0);
+    if retry_after > 0 {
+        return Err(Problem::too_many_attempts(retry_after).into());
+    }
+    match passwords.verify(password, row.get(1)).await? {
+        Some(_) => {
+            db.one(caller, sql!("identity/passwords_given.sql"), &[]).await?;
+            Ok(())
+        }
         None => Err(Problem::invalid_field(field, "wrong_password", "the password of the account").into()),
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         Tag,
         caller::SignedIn,
         json::{Json, NoContent},
-        problem::{ChangingOwn, Failure, Problem, Refused},
+        problem::{ChangingOwn, Problem, Refused},
         secret,
         text::{Password, Text},
     },
@@ -87,6 +87,26 @@ pub struct PasswordAgain {
 impl Example for PasswordAgain {
     fn example() -> Self {
         Self { password: Password::parse("three small brass kettles").expect("a password") }
+    }
+}
+
+/// The password again, and a code.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct Removal {
+    /// The password of the account.
+    pub password: Password,
+    /// The six digits of the authenticator, or a recovery code.
+    pub code: Text<6, 40>,
+}
+
+impl Example for Removal {
+    fn example() -> Self {
+        Self {
+            password: Password::parse("three small brass kettles").expect("a password"),
+            code: Text::parse("123456").expect("six digits"),
+        }
     }
 }
 
@@ -187,19 +207,29 @@ impl SecondFactorsApi {
 
     /// Take the second factor away
     ///
-    /// And the recovery codes. 409 `second_factor_absent` where there is none; 422 on `password` where it is wrong.
+    /// And the recovery codes. 409 `second_factor_absent` where there is none; 422 on `password` or `code` where that is wrong.
     #[oai(path = "/remove", method = "post", operation_id = "remove_second_factor")]
-    async fn remove(
-        &self,
-        caller: SignedIn,
-        body: Json<PasswordAgain>,
-    ) -> Result<NoContent, Refused<ChangingOwn>> {
-        recovery::check_password(&self.db, &self.passwords, &caller, "password", &body.0.password).await?;
-        self.db
-            .optional(&caller, sql!("identity/second_factors_remove.sql"), &[])
+    async fn remove(&self, caller: SignedIn, body: Json<Removal>) -> Result<NoContent, Refused<ChangingOwn>> {
+        let Removal { password, code } = body.0;
+        recovery::check_password(&self.db, &self.passwords, &caller, "password", &password).await?;
+        let mut tx = self.db.begin(&caller);
+        let secret: Vec<u8> = tx
+            .optional(sql!("identity/second_factors_get_confirmed.sql"), &[])
             .await?
-            .ok_or_else(|| Problem::conflict("second_factor_absent", "There is no second factor."))
-            .map_err(Failure::from)?;
+            .ok_or_else(|| Problem::conflict("second_factor_absent", "There is no second factor."))?
+            .get(0);
+        let wrong =
+            || Problem::invalid_field("code", "invalid_value", "a code that is good now and was not used");
+        let (step, recovery) = match read(&code, &secret, Utc::now()).ok_or_else(wrong)? {
+            Code::Step(step) => (Some(step), None),
+            Code::Recovery(hash) => (None, Some(hash)),
+        };
+        tx.commit_with(
+            sql!("identity/second_factors_remove.sql"),
+            &[&step, &recovery.as_ref().map(|hash| &hash[..])],
+        )
+        .await?
+        .ok_or_else(wrong)?;
         Ok(NoContent)
     }
 }

@@ -8,7 +8,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use poem::{
     IntoResponse, Response,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, header},
 };
 use poem_openapi::{
     ApiRequest, ApiResponse, Enum, Object, OpenApi,
@@ -29,8 +29,8 @@ use crate::{
         json::{Form, Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
-            Changing, Deleting, Failure, Listing, Open, OrganizationChoice, Problem, ReadingOwn,
-            Refused, SigningIn,
+            Changing, Deleting, Failure, Listing, Open, OrganizationChoice, Problem, ReadingOwn, Refused,
+            SigningIn,
         },
         secret::{self, Refresh, Secret},
         text::{Password, Slug, Text},
@@ -267,6 +267,8 @@ pub struct Door {
 /// What was proved beside the password.
 #[derive(Default)]
 struct Proof {
+    /// The hash the password was compared with.
+    verified: Option<String>,
     rehashed: Option<String>,
     totp_step: Option<i64>,
     recovery_hash: Option<[u8; 32]>,
@@ -309,7 +311,7 @@ impl Door {
         let lifetime = TimeDelta::seconds(COOKIE_LIFETIME.as_secs().cast_signed());
         self.insert(client, account, session, organization, None, lifetime, proof).await?;
         let subject = self.subject(account, session, organization).await?;
-        self.cookie_for(&subject)
+        self.cookie_for(&subject, Utc::now() + lifetime)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the columns of a session, said once, here")]
@@ -337,6 +339,7 @@ impl Door {
                     &(lifetime.num_seconds() as f64),
                     &client.user_agent,
                     &client.address,
+                    &proof.verified,
                     &proof.rehashed,
                     &proof.totp_step,
                     &proof.recovery_hash.as_ref().map(|hash| &hash[..]),
@@ -344,8 +347,9 @@ impl Door {
             )
             .await?;
         match row.get(0) {
-            true => Ok(()),
-            false => Err(second_factor_invalid().into()),
+            "started" => Ok(()),
+            "password_changed" => Err(credentials_invalid().into()),
+            _ => Err(second_factor_invalid().into()),
         }
     }
 
@@ -355,8 +359,7 @@ impl Door {
         session: Uuid,
         organization: Option<Uuid>,
     ) -> Result<Subject, Failure> {
-        let row =
-            self.db.gate(sql!("tenancy/organizations_allowed_requests.sql"), &[&organization]).await?;
+        let row = self.db.gate(sql!("tenancy/organizations_allowed_requests.sql"), &[&organization]).await?;
         Ok(Subject { account, session, organization, requests_per_minute: rate(row.get(0)) })
     }
 
@@ -370,25 +373,28 @@ impl Door {
         })
     }
 
-    fn cookie_for(&self, subject: &Subject) -> Result<WithCookie<Json<WebSession>>, Failure> {
-        let (csrf, now) = (URL_SAFE_NO_PAD.encode(secret::random()), Utc::now());
+    fn cookie_for(
+        &self,
+        subject: &Subject,
+        expires_at: DateTime<Utc>,
+    ) -> Result<WithCookie<Json<WebSession>>, Failure> {
+        let csrf = URL_SAFE_NO_PAD.encode(secret::random());
+        let now = Utc::now();
         let token = self.tokens.issue_cookie(subject, csrf.clone(), now)?;
+        let seconds = (expires_at - now).num_seconds().max(0);
         Ok(WithCookie {
-            cookie: format!(
-                "{COOKIE}={token}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite=Lax",
-                COOKIE_LIFETIME.as_secs()
-            ),
-            body: Json(WebSession {
-                csrf_token: csrf,
-                organization_id: subject.organization,
-                expires_at: now + COOKIE_LIFETIME,
-            }),
+            cookie: format!("{COOKIE}={token}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax"),
+            body: Json(WebSession { csrf_token: csrf, organization_id: subject.organization, expires_at }),
         })
     }
 }
 
 fn rate(requests_per_minute: Option<i32>) -> Option<u32> {
     requests_per_minute.and_then(|rate| u32::try_from(rate).ok())
+}
+
+fn credentials_invalid() -> Problem {
+    Problem::unauthorized("credentials_invalid", "The e-mail address or the password is wrong.")
 }
 
 fn second_factor_invalid() -> Problem {
@@ -414,7 +420,8 @@ impl SessionsApi {
     /// wrong password is the same, and takes the same time: 401 `credentials_invalid`. 401 `second_factor_required` where the
     /// password is right and a `code` is needed, `second_factor_invalid` where that is wrong. 409 `organization_ambiguous`,
     /// with the list, where the account belongs to several organizations and neither `organization_slug` nor the host says
-    /// which. The tokens of an account that belongs to none are for none. 429 `too_many_attempts` after ten wrong passwords.
+    /// which. The tokens of an account that belongs to none are for none. 429 `too_many_attempts` after
+    /// ten wrong passwords.
     #[oai(path = "/api/v1/auth/login", method = "post", operation_id = "log_in")]
     async fn log_in(&self, client: Client, body: SignIn) -> Result<Json<SessionTokens>, Refused<SigningIn>> {
         let credentials = match body {
@@ -469,10 +476,7 @@ impl SessionsApi {
     ///
     /// Ends the session: its access token opens nothing from the next request on, its refresh token neither.
     #[oai(path = "/api/v1/auth/logout", method = "post", operation_id = "log_out")]
-    async fn log_out(
-        &self,
-        caller: SignedIn,
-    ) -> Result<WithCookie<NoContent>, Refused<ReadingOwn>> {
+    async fn log_out(&self, caller: SignedIn) -> Result<WithCookie<NoContent>, Refused<ReadingOwn>> {
         self.db.optional(&caller, sql!("identity/sessions_end.sql"), &[&caller.claims.sid]).await?;
         Ok(WithCookie { cookie: no_cookie(), body: NoContent })
     }
@@ -497,10 +501,13 @@ impl SessionsApi {
         body: Json<Switch>,
     ) -> Result<Json<SessionTokens>, Refused<Changing>> {
         if caller.claims.r#type == Kind::Cookie {
-            Err(Problem::conflict("cookie_session", "A browser switches at /api/v1/auth/web-session/switch."))?;
+            Err(Problem::conflict(
+                "cookie_session",
+                "A browser switches at /api/v1/auth/web-session/switch.",
+            ))?;
         }
         let refresh = Secret::<Refresh>::draw(caller.claims.sub, caller.claims.sid);
-        let subject = self.move_session(&caller, body.0.organization_id, Some(&refresh)).await?;
+        let (subject, _) = self.move_session(&caller, body.0.organization_id, Some(&refresh)).await?;
         Ok(Json(self.door.tokens_for(&subject, &refresh)?))
     }
 
@@ -518,16 +525,18 @@ impl SessionsApi {
     ) -> Result<Json<Page<Session>>, Refused<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
-        let rows = self
-            .db
-            .all(&caller, sql!("identity/sessions_list.sql"), &[&after, &i64::from(size + 1)])
-            .await?;
+        let rows =
+            self.db.all(&caller, sql!("identity/sessions_list.sql"), &[&after, &i64::from(size + 1)]).await?;
         let sessions = rows
             .into_iter()
             .map(|row| Session {
                 id: row.get(0),
                 organization_id: row.get(1),
-                kind: if row.get::<_, &str>(2) == "cookie" { SessionKind::Cookie } else { SessionKind::Token },
+                kind: if row.get::<_, &str>(2) == "cookie" {
+                    SessionKind::Cookie
+                } else {
+                    SessionKind::Token
+                },
                 user_agent: row.get(3),
                 address: row.get(4),
                 current: row.get::<_, Uuid>(0) == caller.claims.sid,
@@ -550,11 +559,7 @@ impl SessionsApi {
 
     /// End a session of mine
     #[oai(path = "/api/v1/auth/sessions/:session_id", method = "delete", operation_id = "end_session")]
-    async fn end(
-        &self,
-        caller: SignedIn,
-        session_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    async fn end(&self, caller: SignedIn, session_id: Path<Uuid>) -> Result<NoContent, Refused<Deleting>> {
         self.db
             .optional(&caller, sql!("identity/sessions_end.sql"), &[&session_id.0])
             .await?
@@ -581,8 +586,7 @@ impl SessionsApi {
     /// With its `csrf_token`, for a page that was loaded anew. 404 where there is no cookie but a token.
     #[oai(path = "/api/v1/auth/web-session", method = "get", operation_id = "get_web_session")]
     async fn get_web_session(&self, caller: SignedIn) -> Result<Json<WebSession>, Refused<ReadingOwn>> {
-        let row =
-            self.db.one(&caller, sql!("identity/sessions_get.sql"), &[&caller.claims.sid]).await?;
+        let row = self.db.one(&caller, sql!("identity/sessions_get.sql"), &[&caller.claims.sid]).await?;
         let csrf_token = caller.claims.csrf.clone().ok_or_else(Problem::not_found)?;
         Ok(Json(WebSession { csrf_token, organization_id: caller.claims.tenant_id, expires_at: row.get(0) }))
     }
@@ -599,8 +603,8 @@ impl SessionsApi {
         if caller.claims.r#type != Kind::Cookie {
             Err(Problem::conflict("token_session", "Tokens are switched at /api/v1/auth/switch."))?;
         }
-        let subject = self.move_session(&caller, body.0.organization_id, None).await?;
-        Ok(self.door.cookie_for(&subject)?)
+        let (subject, expires_at) = self.move_session(&caller, body.0.organization_id, None).await?;
+        Ok(self.door.cookie_for(&subject, expires_at)?)
     }
 
     /// The keys access tokens are signed with
@@ -652,23 +656,14 @@ impl SessionsApi {
         let row = self.db.gate(sql!("identity/accounts_sign_in.sql"), &[&email, &client.address]).await?;
         let retry_after: i32 = row.get(0);
         if retry_after > 0 {
-            Err(Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too_many_attempts",
-                format!("Too many attempts to sign in. Try again after {retry_after} s, or set a new password."),
-            )
-            .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after)))?;
+            Err(Problem::too_many_attempts(retry_after))?;
         }
         let (account, hash): (Option<Uuid>, Option<String>) = (row.get(1), row.get(2));
-        let verified = self.passwords.verify(&credentials.password, hash).await?;
+        let verified = self.passwords.verify(&credentials.password, hash.clone()).await?;
         let (Some(account), Some(verified)) = (account, verified) else {
-            return Err(Problem::unauthorized(
-                "credentials_invalid",
-                "The e-mail address or the password is wrong.",
-            )
-            .into());
+            return Err(credentials_invalid().into());
         };
-        let mut proof = Proof { rehashed: verified.rehashed, ..Proof::default() };
+        let mut proof = Proof { verified: hash, rehashed: verified.rehashed, ..Proof::default() };
         if let Some(secret) = row.get::<_, Option<Vec<u8>>>(3) {
             let Some(code) = &credentials.code else {
                 return Err(Problem::unauthorized(
@@ -741,7 +736,7 @@ impl SessionsApi {
         caller: &SignedIn,
         organization: Uuid,
         refresh: Option<&Secret<Refresh>>,
-    ) -> Result<Subject, Failure> {
+    ) -> Result<(Subject, DateTime<Utc>), Failure> {
         let hash = refresh.map(Secret::hash);
         let row = self
             .db
@@ -754,12 +749,13 @@ impl SessionsApi {
         if !row.get::<_, bool>(0) {
             return Err(Problem::not_found().into());
         }
-        Ok(Subject {
+        let subject = Subject {
             account: caller.claims.sub,
             session: caller.claims.sid,
             organization: Some(organization),
             requests_per_minute: rate(row.get(1)),
-        })
+        };
+        Ok((subject, row.get(2)))
     }
 }
 

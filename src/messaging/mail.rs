@@ -73,7 +73,10 @@ impl Mailer {
     pub fn send(&self, mail: Mail) {
         let inner = self.0.clone();
         if matches!(inner.transport, Transport::Nowhere) {
-            tracing::warn!(subject = mail.subject, "no way to send e-mail is set (APPOINTD_MAIL_URL); not sent");
+            tracing::warn!(
+                subject = mail.subject,
+                "no way to send e-mail is set (APPOINTD_MAIL_URL); not sent"
+            );
             return;
         }
         let Ok(place) = inner.places.clone().try_acquire_owned() else {

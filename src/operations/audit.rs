@@ -1,10 +1,7 @@
 //! The audit log: who changed what, when. Written by the database itself; see `sql/migrations/V0020__audit.sql`.
 
 use chrono::{DateTime, Utc};
-use poem_openapi::{
-    Enum, Object, OpenApi,
-    param::Query,
-};
+use poem_openapi::{Enum, Object, OpenApi, param::Query};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;

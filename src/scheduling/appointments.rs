@@ -19,7 +19,7 @@ use crate::{
     db::{self, Context, Db, Params, Sql},
     http::{
         Tag,
-        caller::{Customer, Member, Staff, Viewer},
+        caller::{Appointments, Customer, Member, Staff, Viewer},
         json::{Created, Json, OptionalJson, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
@@ -278,7 +278,7 @@ impl AppointmentsApi {
     #[oai(path = "/appointments", method = "post", operation_id = "create_appointment")]
     async fn create(
         &self,
-        caller: Member<Staff>,
+        caller: Member<Staff, Appointments>,
         body: Json<NewAppointment>,
     ) -> Result<Created<Appointment>, Refused<Creating>> {
         let now = Utc::now();

@@ -14,7 +14,7 @@ use crate::{
     db::{self, Context, Db},
     http::{
         Tag,
-        caller::{Admin, Member, Viewer},
+        caller::{Admin, Appointments, Member, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
@@ -110,7 +110,7 @@ impl ProvidersApi {
     #[oai(path = "/providers", method = "post", operation_id = "create_provider")]
     async fn create(
         &self,
-        caller: Member<Admin>,
+        caller: Member<Admin, Appointments>,
         body: Json<NewProvider>,
     ) -> Result<Created<Provider>, Refused<Creating>> {
         let provider = create(&self.0, (&caller).into(), &body.0).await?;

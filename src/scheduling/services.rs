@@ -14,7 +14,7 @@ use crate::{
     db::{self, Context, Db},
     http::{
         Tag,
-        caller::{Manager, Member, Viewer},
+        caller::{Appointments, Manager, Member, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
@@ -161,7 +161,7 @@ impl ServicesApi {
     #[oai(path = "/services", method = "post", operation_id = "create_service")]
     async fn create(
         &self,
-        caller: Member<Manager>,
+        caller: Member<Manager, Appointments>,
         body: Json<NewService>,
     ) -> Result<Created<Service>, Refused<Creating>> {
         let service = create(&self.0, (&caller).into(), &body.0).await?;

@@ -11,7 +11,7 @@ use crate::{
     db::{Context, Db},
     http::{
         Tag,
-        caller::{Admin, Feature as _, CustomBranding, Member, Viewer},
+        caller::{Admin, CustomBranding, Feature as _, Member, Viewer},
         json::Json,
         problem::{ChangingOwn, ReadingOwn, Refused},
         text::{Color, HttpsUrl, Text},

@@ -68,11 +68,7 @@ impl From<Row> for Domain {
         let domain: String = row.get(1);
         Self {
             id: row.get(0),
-            record: DnsRecord {
-                kind: "TXT".to_owned(),
-                name: challenge_name(&domain),
-                value: row.get(2),
-            },
+            record: DnsRecord { kind: "TXT".to_owned(), name: challenge_name(&domain), value: row.get(2) },
             domain,
             verified_at: row.get(3),
             created_at: row.get(4),
@@ -132,9 +128,8 @@ impl Dns {
 
     /// The texts of the TXT records of a name.
     async fn texts(&self, name: &str) -> Result<Vec<String>, Problem> {
-        let unanswered = || {
-            Problem::unavailable("dns_unavailable", "The domain name system does not answer; try again.")
-        };
+        let unanswered =
+            || Problem::unavailable("dns_unavailable", "The domain name system does not answer; try again.");
         let resolver = self.0.as_ref().ok_or_else(unanswered)?;
         // With a dot at the end: not below any domain of ours.
         let looking = resolver.txt_lookup(format!("{name}."));
@@ -178,10 +173,8 @@ impl DomainsApi {
     ) -> Result<Json<Page<Domain>>, Refused<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
-        let rows = self
-            .db
-            .all(&caller, sql!("tenancy/domains_list.sql"), &[&after, &i64::from(size + 1)])
-            .await?;
+        let rows =
+            self.db.all(&caller, sql!("tenancy/domains_list.sql"), &[&after, &i64::from(size + 1)]).await?;
         let domains = rows.into_iter().map(Domain::from).collect();
         Ok(Json(Page::new(domains, size, |last| Cursor::id(last.id))))
     }
@@ -206,8 +199,7 @@ impl DomainsApi {
                 "a domain of your own; one below ours is the subdomain of the organization",
             ))?;
         }
-        let challenge =
-            format!("appointd-verification={}", URL_SAFE_NO_PAD.encode(&secret::random()[..24]));
+        let challenge = format!("appointd-verification={}", URL_SAFE_NO_PAD.encode(&secret::random()[..24]));
         let row = self
             .db
             .one(&caller, sql!("tenancy/domains_create.sql"), &[&Uuid::now_v7(), &&*domain, &challenge])
@@ -254,9 +246,7 @@ impl DomainsApi {
             .db
             .optional(&caller, sql!("tenancy/domains_verify.sql"), &[&domain_id.0])
             .await?
-            .ok_or_else(|| {
-                Problem::conflict("domain_taken", "The domain leads to another organization.")
-            })?;
+            .ok_or_else(|| Problem::conflict("domain_taken", "The domain leads to another organization."))?;
         Ok(Json(row.into()))
     }
 

@@ -22,8 +22,8 @@ use crate::{
         json::{Created, Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
-            ChangingOwn, Creating, Deleting, Failure, Listing, OnConstraint as _, OpenWriting,
-            Problem, Reading, Refused, Registering,
+            ChangingOwn, Creating, Deleting, Failure, Listing, OnConstraint as _, OpenWriting, Problem,
+            Reading, Refused, Registering,
         },
         secret::{self, Secret},
         text::{EmailAddress, Password, Text},
@@ -241,14 +241,14 @@ impl InvitationsApi {
         caller: Member<Staff>,
         invitation_id: Path<Uuid>,
     ) -> Result<Json<Invitation>, Refused<Reading>> {
-        let row =
-            self.db.optional(&caller, sql!("tenancy/invitations_get.sql"), &[&invitation_id.0]).await?;
+        let row = self.db.optional(&caller, sql!("tenancy/invitations_get.sql"), &[&invitation_id.0]).await?;
         Ok(Json(Invitation::from(&row.ok_or_else(Problem::not_found)?)))
     }
 
     /// Send an invitation again
     ///
-    /// With a new token, for another seven days; the old one is over. 404 also where it is not the caller's to send.
+    /// With a new token, for another seven days; the old one is over. Once a minute: 409 `invitation_sent`. 404 also where it
+    /// is not the caller's to send.
     #[oai(path = "/invitations/:invitation_id/resend", method = "post", operation_id = "resend_invitation")]
     async fn resend(
         &self,
@@ -256,15 +256,23 @@ impl InvitationsApi {
         invitation_id: Path<Uuid>,
     ) -> Result<Json<Invitation>, Refused<Deleting>> {
         let token = Secret::<secret::Invitation>::draw(caller.tenant(), invitation_id.0);
-        let row = self
+        let sent = self
             .db
             .optional(
                 &caller,
                 sql!("tenancy/invitations_resend.sql"),
                 &[&invitation_id.0, &&token.hash()[..], &(LIFETIME.num_seconds() as f64)],
             )
-            .await?
-            .ok_or_else(Problem::not_found)?;
+            .await?;
+        let Some(row) = sent else {
+            let row =
+                self.db.optional(&caller, sql!("tenancy/invitations_get.sql"), &[&invitation_id.0]).await?;
+            let invitation = Invitation::from(&row.ok_or_else(Problem::not_found)?);
+            Err(match invitation.sent_at > Utc::now() - TimeDelta::minutes(1) {
+                true => Problem::conflict("invitation_sent", "It was sent a moment ago; wait a minute."),
+                false => Problem::not_found(),
+            })?
+        };
         let invitation = Invitation::from(&row);
         self.send(&invitation.email, row.get(8), &token);
         Ok(Json(invitation))
@@ -394,7 +402,10 @@ pub async fn invite(
         )
         .await
         .on_constraint("invitations_email_key", || {
-            Problem::conflict("already_invited", "This address is invited. Send the mail again, or take it back.")
+            Problem::conflict(
+                "already_invited",
+                "This address is invited. Send the mail again, or take it back.",
+            )
         })
         .on_constraint("invitations_contact_fkey", || {
             Problem::invalid_field("contact_id", "not_found", "There is no such contact.")
@@ -449,6 +460,9 @@ pub async fn accept(
                 "This organization, or another the account works for, keeps its members to itself (exclusive_members).",
             )
         })
+        .on_constraint("contact_account", || {
+            Problem::conflict("contact_has_account", "The contact has another account already.")
+        })
         .on_constraint("accounts_email_key", email_taken)?;
     match row.get(0) {
         "joined" => Ok(()),
@@ -457,9 +471,16 @@ pub async fn accept(
 }
 
 fn email_taken() -> Problem {
-    Problem::conflict("email_taken", "There is an account with this e-mail address. Sign in and accept with that.")
+    Problem::conflict(
+        "email_taken",
+        "There is an account with this e-mail address. Sign in and accept with that.",
+    )
 }
 
 fn used_up() -> Problem {
-    Problem::invalid_field("token", "not_found", "The invitation was accepted, taken back, has expired, or is none of ours.")
+    Problem::invalid_field(
+        "token",
+        "not_found",
+        "The invitation was accepted, taken back, has expired, or is none of ours.",
+    )
 }

@@ -11,13 +11,15 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{Db, Error, Tx},
+    db::{Context, Db, Error, Tx},
     http::{
         Tag,
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Changing, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused},
+        problem::{
+            Changing, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused, retry_once,
+        },
     },
     sql,
 };
@@ -91,7 +93,11 @@ impl From<Row> for OrganizationMember {
             email: row.get(1),
             full_name: row.get(2),
             role: MemberRole::from_name(row.get(3)),
-            status: if row.get::<_, &str>(4) == "active" { MemberStatus::Active } else { MemberStatus::Suspended },
+            status: if row.get::<_, &str>(4) == "active" {
+                MemberStatus::Active
+            } else {
+                MemberStatus::Suspended
+            },
             created_at: row.get(5),
             updated_at: row.get(6),
         }
@@ -186,7 +192,7 @@ impl MembersApi {
 
     /// Remove a member
     ///
-    /// Their tokens for the organization open nothing from the next request on. What they did stays. 403 `role_above_own`,
+    /// Or a customer, who stays a contact without an account. Their tokens for the organization open nothing from the next request on. What they did stays. 403 `role_above_own`,
     /// 409 `last_owner` as for changing the role.
     #[oai(path = "/members/:account_id", method = "delete", operation_id = "remove_member")]
     async fn remove(
@@ -225,14 +231,21 @@ impl MembersApi {
         self.set_status(&caller, account_id.0, "active").await.map(Json).map_err(Into::into)
     }
 
-    /// Leave the organization
+    /// Leave an organization
     ///
-    /// The one the token is for: as a member, or as a customer. What the organization knows of the person stays with it. 409
-    /// `last_owner` where nobody would own it: hand it over first.
-    #[oai(path = "/organizations/me/leave", method = "post", operation_id = "leave_organization")]
-    async fn leave(&self, caller: SignedIn) -> Result<NoContent, Refused<Deleting>> {
-        let organization = caller.claims.tenant_id.ok_or_else(Problem::organization_required)?;
-        let left = self.0.one(&caller, sql!("tenancy/members_leave.sql"), &[&organization]).await;
+    /// As a member, suspended or not, or as a customer. What the organization knows of the person stays with it. 409
+    /// `last_owner` where nobody would own it: hand it over first. 404 where the account does not belong to it.
+    #[oai(
+        path = "/organizations/:organization_id/leave",
+        method = "post",
+        operation_id = "leave_organization"
+    )]
+    async fn leave(
+        &self,
+        caller: SignedIn,
+        organization_id: Path<Uuid>,
+    ) -> Result<NoContent, Refused<Deleting>> {
+        let left = self.0.one(&caller, sql!("tenancy/members_leave.sql"), &[&organization_id.0]).await;
         match last_owner(left)?.get(0) {
             true => Ok(NoContent),
             false => Err(Problem::not_found())?,
@@ -257,22 +270,30 @@ impl MembersApi {
         if from == to {
             Err(Problem::invalid_field("account_id", "invalid_value", "the account of somebody else"))?;
         }
-        let mut tx = self.0.begin(&caller);
-        let member = tx.optional(sql!("tenancy/members_get.sql"), &[&to]).await?;
-        let member = OrganizationMember::from(
-            member.ok_or_else(|| Problem::invalid_field("account_id", "not_found", "an active member"))?,
-        );
-        if member.status == MemberStatus::Suspended {
-            Err(Problem::conflict("member_suspended", "The member is suspended; reactivate them first."))?;
-        }
-        // The new one first, so that there is an owner at every moment.
-        let row = tx
-            .one(sql!("tenancy/members_update.sql"), &[&to, &Some("owner"), &None::<&str>])
-            .await?;
-        tx.one(sql!("tenancy/members_update.sql"), &[&from, &Some("admin"), &None::<&str>]).await?;
-        tx.commit().await?;
+        let row = retry_once(|| hand_over(&self.0, (&caller).into(), from, to)).await?;
         Ok(Json(row.into()))
     }
+}
+
+/// Both or neither.
+async fn hand_over(db: &Db, context: Context, from: Uuid, to: Uuid) -> Result<Row, Failure> {
+    let nobody = || Problem::invalid_field("account_id", "not_found", "the account of an active member");
+    let mut tx = db.begin(context);
+    // Whatever else changes who owns the organization waits here.
+    tx.one(sql!("tenancy/subscriptions_lock.sql"), &[]).await?;
+    let member = tx.optional(sql!("tenancy/members_get.sql"), &[&to]).await?;
+    if OrganizationMember::from(member.ok_or_else(nobody)?).status == MemberStatus::Suspended {
+        let suspended = "The member is suspended; reactivate them first.";
+        return Err(Problem::conflict("member_suspended", suspended).into());
+    }
+    // The new one first, so that there is an owner at every moment.
+    let row = tx
+        .optional(sql!("tenancy/members_update.sql"), &[&to, &Some("owner"), &None::<&str>])
+        .await?
+        .ok_or_else(nobody)?;
+    last_owner(tx.all(sql!("tenancy/members_update.sql"), &[&from, &Some("admin"), &None::<&str>]).await)?;
+    tx.commit().await?;
+    Ok(row)
 }
 
 impl MembersApi {
@@ -310,6 +331,9 @@ async fn below(tx: &mut Tx, account: Uuid, new_role: Option<&str>) -> Result<(),
 
 fn last_owner<T>(result: Result<T, Error>) -> Result<T, Failure> {
     result.on_constraint("members_last_owner", || {
-        Problem::conflict("last_owner", "The organization needs an active owner: make somebody else one first.")
+        Problem::conflict(
+            "last_owner",
+            "The organization needs an active owner: make somebody else one first.",
+        )
     })
 }

@@ -280,10 +280,7 @@ impl OrganizationsApi {
     /// The one the token is for: from now on nobody gets in. For 30 days an owner can restore it; then everything it has is
     /// deleted for good.
     #[oai(path = "/organizations/me", method = "delete", operation_id = "delete_organization")]
-    async fn delete(
-        &self,
-        caller: Member<Owner>,
-    ) -> Result<Json<DeletedOrganization>, Refused<ReadingOwn>> {
+    async fn delete(&self, caller: Member<Owner>) -> Result<Json<DeletedOrganization>, Refused<ReadingOwn>> {
         let seconds = GRACE.num_seconds() as f64;
         let row = self.0.one(&caller, sql!("tenancy/organizations_delete.sql"), &[&seconds]).await?;
         Ok(Json(DeletedOrganization { id: caller.tenant(), purge_after: row.get(0) }))

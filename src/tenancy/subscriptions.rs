@@ -127,7 +127,7 @@ pub struct Limits {
     /// Gigabytes (10^9 bytes) of files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_storage_gb: Option<i32>,
-    /// Requests a minute, of all of the organization to one server.
+    /// Requests a minute, of the people of the organization together, to one server. API keys have a limit each.
     pub requests_per_minute: i32,
 }
 
@@ -184,7 +184,9 @@ impl Example for SubscriptionChanges {
 /// How much an organization has and does.
 #[derive(Debug, Object, Serialize)]
 pub struct Usage {
+    /// Active providers.
     pub providers: Counted,
+    /// Active members and open invitations. Customers do not count.
     pub members: Counted,
     pub storage: Storage,
     pub requests: Requests,
@@ -252,7 +254,7 @@ impl SubscriptionsApi {
 
     /// Change the plan of the organization
     ///
-    /// Holds from the next request on. 403 `plan_limit` where there is more than the plan allows: that has to go first. What
+    /// Holds from the next request on; requests a minute from the next tokens on. 403 `plan_limit` where there is more than the plan allows: that has to go first. What
     /// was made with features the plan lacks is kept and not used. 422 where there is no such plan, or it lacks a feature.
     #[oai(path = "/organizations/me/subscription", method = "patch", operation_id = "update_subscription")]
     async fn update(
@@ -266,8 +268,7 @@ impl SubscriptionsApi {
         let (current, off): (String, Vec<String>) = (row.get(0), row.get(1));
         let plan_type = changes.plan_type.as_deref().unwrap_or(&current).to_owned();
         let included = features_of_plan(&mut tx, &plan_type).await?;
-        let disabled =
-            changes.features.unwrap_or_default().over(&off).disabled(&included, "features.")?;
+        let disabled = changes.features.unwrap_or_default().over(&off).disabled(&included, "features.")?;
         tx.all(sql!("tenancy/subscriptions_update.sql"), &[&plan_type, &disabled]).await?;
         let row = tx.one(sql!("tenancy/subscriptions_get.sql"), &[]).await?;
         tx.commit().await?;

@@ -93,10 +93,25 @@ async fn writing_without_credentials_is_limited_by_itself() {
         nobody.post("/api/v1/auth/password/forgot", body.clone()).await.expect(204);
     }
     nobody.post("/api/v1/auth/password/forgot", body).await.refused(429, "rate_limited");
-    nobody.post("/api/v1/auth/login", json!({ "email": "x", "password": "y" })).await.refused(429, "rate_limited");
+    nobody
+        .post("/api/v1/auth/login", json!({ "email": "x", "password": "y" }))
+        .await
+        .refused(429, "rate_limited");
     nobody.get("/api/v1/contacts").await.refused(401, "credentials_missing");
+    // What only looks like a key is no way around.
+    let likeness = format!("appointd_key_{}", "A".repeat(86));
+    let pretender = Actor::with_token(likeness).at(server.address());
+    pretender
+        .post("/api/v1/auth/login", json!({ "email": "x", "password": "y" }))
+        .await
+        .refused(429, "rate_limited");
     let tenant = Tenant::new().await;
-    tenant.staff.at(server.address()).post("/api/v1/contacts", json!({ "first_name": "A", "last_name": "B" })).await.expect(201);
+    tenant
+        .staff
+        .at(server.address())
+        .post("/api/v1/contacts", json!({ "first_name": "A", "last_name": "B" }))
+        .await
+        .expect(201);
 }
 
 #[tokio::test]
@@ -124,7 +139,8 @@ async fn an_organization_has_what_its_plan_allows() {
         )
         .await
         .expect(200);
-    let answer = Actor::with_token(session["access_token"].as_str().expect("a token")).get("/api/v1/contacts").await;
+    let answer =
+        Actor::with_token(session["access_token"].as_str().expect("a token")).get("/api/v1/contacts").await;
     assert_eq!(answer.header("ratelimit-policy"), r#""organization";q=600;w=60"#);
 }
 
@@ -132,7 +148,10 @@ async fn an_organization_has_what_its_plan_allows() {
 async fn a_proxy_is_believed_where_it_is_trusted() {
     let forwarded = async |server: &Server, header: &str| {
         let nobody = Actor::nobody().at(server.address());
-        nobody.send(nobody.request(Method::GET, "/openapi.json").header("x-forwarded-for", header)).await.status
+        nobody
+            .send(nobody.request(Method::GET, "/openapi.json").header("x-forwarded-for", header))
+            .await
+            .status
     };
     let rates = Rates { address: rate(2), ..Rates::default() };
     // Not trusted: everybody is the peer.
@@ -140,7 +159,8 @@ async fn a_proxy_is_believed_where_it_is_trusted() {
     for (header, status) in [("192.0.2.1", 200), ("192.0.2.2", 200), ("192.0.2.3", 429)] {
         assert_eq!(forwarded(&direct, header).await, status, "{header}");
     }
-    let trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network"), "10.0.0.0/8".parse().expect("a network")];
+    let trusted_proxies =
+        vec!["127.0.0.0/8".parse().expect("a network"), "10.0.0.0/8".parse().expect("a network")];
     let behind = server(rates, Network { trusted_proxies, ..Network::default() }).await;
     for (header, status) in [
         ("192.0.2.1", 200),
@@ -189,7 +209,9 @@ async fn an_organization_that_floods_leaves_room_for_others() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     let started = Instant::now();
     for _ in 0..20 {
-        db.one(other.context(), appointd::sql!("tenancy/organizations_get.sql"), &[]).await.expect("a connection");
+        db.one(other.context(), appointd::sql!("tenancy/organizations_get.sql"), &[])
+            .await
+            .expect("a connection");
     }
     let took = started.elapsed();
     // Of four connections two are waiting for the lock; without shares it would be all, for seconds.

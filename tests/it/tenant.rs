@@ -120,7 +120,8 @@ async fn an_organization_exported_deleted_and_imported_is_as_it_was_and_no_other
         .collect();
     assert!(!others.iter().any(|other| text.contains(&other.to_string())), "nothing of any other");
     // Every table with rows of tenants is in it, also one that is made tomorrow.
-    let tables = superuser.query("select relation::text from app.tenant_tables()", &[]).await.expect("tables");
+    let tables =
+        superuser.query("select relation::text from app.tenant_tables()", &[]).await.expect("tables");
     for table in tables {
         let table: String = table.get(0);
         assert!(text.contains(&format!(r#""relation": "{table}""#)), "{table} is exported");
@@ -140,7 +141,8 @@ async fn an_organization_exported_deleted_and_imported_is_as_it_was_and_no_other
         assert_eq!(after[table], left, "{table} after deleting");
     }
     // Half an import is none.
-    let torn = file(&format!("{text}{{\"relation\": \"crm.contacts\", \"row\": {{\"first_name\": \"x\"}}}}\n"));
+    let torn =
+        file(&format!("{text}{{\"relation\": \"crm.contacts\", \"row\": {{\"first_name\": \"x\"}}}}\n"));
     fails(&cluster, &["import", torn.to_str().expect("text")], "null value").await;
     let smuggled = text.replace(&id.to_string(), &others[0].to_string());
     let smuggled = smuggled.replacen(&others[0].to_string(), &id.to_string(), 1);
@@ -230,9 +232,18 @@ async fn data_of_another_system_is_adopted_once_and_what_is_new_later() {
 
     for (change, reason) in [
         (json!({ "members": [] }), "needs an owner"),
-        (json!({ "members": [{ "email": "x@y.example", "role": "owner", "password_hash": "plain" }] }), "neither Argon2 nor bcrypt"),
-        (json!({ "contacts": [{ "id": "1", "first_name": "", "last_name": "x" }] }), "contacts[0].first_name: 1 to 100"),
-        (json!({ "services": [{ "id": "1", "name": "x", "duration_minutes": 0, "slot_step_minutes": 5 }] }), "services[0].duration_minutes"),
+        (
+            json!({ "members": [{ "email": "x@y.example", "role": "owner", "password_hash": "plain" }] }),
+            "neither Argon2 nor bcrypt",
+        ),
+        (
+            json!({ "contacts": [{ "id": "1", "first_name": "", "last_name": "x" }] }),
+            "contacts[0].first_name: 1 to 100",
+        ),
+        (
+            json!({ "services": [{ "id": "1", "name": "x", "duration_minutes": 0, "slot_step_minutes": 5 }] }),
+            "services[0].duration_minutes",
+        ),
         (json!({ "rooms": [] }), "unknown field"),
         // More than the plan allows: all of it or nothing.
         (

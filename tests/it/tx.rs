@@ -52,7 +52,10 @@ async fn a_failed_transaction_is_not_committed() {
 #[tokio::test]
 async fn whoever_may_not_enter_gets_nothing_and_spoils_nothing() {
     let (tenant, db) = (Tenant::new().await, system().db(1));
-    let stranger = Context { who: Who::Session { account: Uuid::now_v7(), session: tenant.owner.session }, ..tenant.context() };
+    let stranger = Context {
+        who: Who::Session { account: Uuid::now_v7(), session: tenant.owner.session },
+        ..tenant.context()
+    };
     for _ in 0..3 {
         let refused = db.all(stranger, CONTACTS, &[&Uuid::nil(), &9i64]).await;
         assert!(matches!(refused, Err(Error::NotAMember)));
@@ -99,14 +102,17 @@ async fn a_transaction_dropped_at_any_moment_leaves_nothing_behind() {
     for millis in [0, 1, 2, 3, 5, 10, 20, 50, 100, 200] {
         // In one train, and in a transaction of several statements.
         let alone = async {
-            db.one(admin, update, &[&Some("taken over"), &None::<&str>, &None::<&str>, &false, &None::<&str>]).await.map(drop)
+            db.one(admin, update, &[&Some("taken over"), &None::<&str>, &None::<&str>, &false, &None::<&str>])
+                .await
+                .map(drop)
         };
         assert!(timeout(Duration::from_millis(millis), alone).await.is_err(), "the row is locked");
         expect_clean(&db, "a train").await;
         let several = async {
             let mut tx = db.begin(admin);
             tx.one(sql!("tenancy/organizations_get.sql"), &[]).await?;
-            tx.one(update, &[&Some("taken over"), &None::<&str>, &None::<&str>, &false, &None::<&str>]).await?;
+            tx.one(update, &[&Some("taken over"), &None::<&str>, &None::<&str>, &false, &None::<&str>])
+                .await?;
             tx.commit().await
         };
         assert!(timeout(Duration::from_millis(millis), several).await.is_err(), "the row is locked");
@@ -147,7 +153,8 @@ async fn a_statement_that_takes_too_long_is_given_up() {
     let admin = Context { needs: "admin", ..tenant.context() };
     let update = sql!("tenancy/organizations_update.sql");
     let started = Instant::now();
-    let refused = db.one(admin, update, &[&Some("x"), &None::<&str>, &None::<&str>, &false, &None::<&str>]).await;
+    let refused =
+        db.one(admin, update, &[&Some("x"), &None::<&str>, &None::<&str>, &false, &None::<&str>]).await;
     assert!(matches!(refused, Err(Error::Timeout)), "the lock timeout of the role");
     assert!(started.elapsed() < Duration::from_secs(6));
     expect_clean(&db, "a timeout").await;

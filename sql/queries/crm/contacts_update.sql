@@ -7,4 +7,4 @@ set
     phone = case when $7 then $8 else phone end,
     updated_at = now()
 where tenant_id = $1 and id = $2
-returning id, first_name, last_name, email, phone, created_at, updated_at
+returning id, first_name, last_name, email, phone, account_id, created_at, updated_at

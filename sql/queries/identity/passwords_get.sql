@@ -1,2 +1,3 @@
 -- no parameters; the hash of the signed-in account's password
-select identity.password_of_account() as password_hash
+select retry_after, password_hash
+from identity.password_of_account()

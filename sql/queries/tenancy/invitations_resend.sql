@@ -2,7 +2,7 @@
 with sent as (
     update tenancy.invitations
     set token_hash = $3, sent_at = now(), expires_at = now() + make_interval(secs => $4)
-    where tenant_id = $1 and id = $2
+    where tenant_id = $1 and id = $2 and sent_at < now() - interval '1 minute'
     returning id, email, role, contact_id, created_at, created_by, sent_at, expires_at
 )
 select

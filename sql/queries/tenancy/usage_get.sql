@@ -3,12 +3,8 @@ select
     p.max_providers,
     p.max_members,
     p.max_storage_gb,
-    (select count(*) from scheduling.providers as x where x.tenant_id = $1 and x.active) as providers,
-    (
-        select count(*)
-        from tenancy.members as m
-        where m.tenant_id = $1 and m.status = 'active' and m.role <> 'customer'
-    ) as members,
+    tenancy.counted($1, 'providers') as providers,
+    tenancy.counted($1, 'members') as members,
     (
         select coalesce(sum(d.requests), 0)::bigint
         from tenancy.usage_days as d

@@ -94,7 +94,8 @@ impl System {
         parts.threads = 1;
         parts.connections = 8;
         change(&mut parts);
-        Server::start(parts, TcpListener::bind("127.0.0.1:0").expect("a port is free")).expect("the server starts")
+        Server::start(parts, TcpListener::bind("127.0.0.1:0").expect("a port is free"))
+            .expect("the server starts")
     }
 
     /// The latest e-mail to somebody, once there is one.
@@ -116,7 +117,10 @@ impl System {
                 .collect();
             if mails.len() >= at_least {
                 mails.sort();
-                return mails.into_iter().map(|(_, text)| text.replace("=\r\n", "").replace("=3D", "=")).collect();
+                return mails
+                    .into_iter()
+                    .map(|(_, text)| text.replace("=\r\n", "").replace("=3D", "="))
+                    .collect();
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }

@@ -62,7 +62,10 @@ impl Tenant {
         system()
             .superuser()
             .await
-            .execute("update tenancy.subscriptions set plan_type = $2 where tenant_id = $1", &[&tenant.id, &plan])
+            .execute(
+                "update tenancy.subscriptions set plan_type = $2 where tenant_id = $1",
+                &[&tenant.id, &plan],
+            )
             .await
             .expect("a plan");
         tenant
@@ -129,7 +132,10 @@ impl Tenant {
             .created();
         let invitation = self
             .admin
-            .post("/api/v1/invitations", json!({ "email": format!("i{}@example.com", Uuid::new_v4().simple()), "role": "staff" }))
+            .post(
+                "/api/v1/invitations",
+                json!({ "email": format!("i{}@example.com", Uuid::new_v4().simple()), "role": "staff" }),
+            )
             .await
             .created();
         let api_key = self
@@ -145,7 +151,18 @@ impl Tenant {
         let session = self.owner.session.to_string();
         let member = person(self.id, "staff").await.account.to_string();
         let organization = self.id.to_string();
-        Furnished { service, provider, contact, appointment, invitation, api_key, domain, session, member, organization }
+        Furnished {
+            service,
+            provider,
+            contact,
+            appointment,
+            invitation,
+            api_key,
+            domain,
+            session,
+            member,
+            organization,
+        }
     }
 }
 

@@ -45,13 +45,17 @@ async fn a_forgotten_password_is_set_anew_by_mail() {
     let body = |token: &str, password: &str| json!({ "token": token, "new_password": password });
     let nobody = Actor::nobody();
     nobody.post(reset, body(&token, "short")).await.invalid("new_password", "too_short");
-    nobody.post(reset, body(&token.replace("appointd_once_", ""), NEW)).await.invalid("token", "invalid_value");
+    nobody
+        .post(reset, body(&token.replace("appointd_once_", ""), NEW))
+        .await
+        .invalid("token", "invalid_value");
     nobody.post(reset, body(&token, NEW)).await.expect(204);
     nobody.post(reset, body(&token, "yet another one of these")).await.invalid("token", "not_found");
     tenant.staff.get("/api/v1/contacts").await.refused(401, "session_ended");
     assert!(!logs_in(&email, PASSWORD).await && logs_in(&email, NEW).await);
     let session = nobody.post(LOGIN, json!({ "email": email, "password": NEW })).await.expect(200);
-    let me = Actor::with_token(session["access_token"].as_str().expect("a token")).get("/api/v1/auth/me").await;
+    let me =
+        Actor::with_token(session["access_token"].as_str().expect("a token")).get("/api/v1/auth/me").await;
     assert_eq!(me.expect(200)["email_verified"], true, "the mail arrived");
 }
 
@@ -73,7 +77,10 @@ async fn a_token_of_a_mail_is_over_in_time_and_good_for_one_thing() {
     let email = &tenant.manager.email;
     Actor::nobody().post("/api/v1/auth/password/forgot", json!({ "email": email })).await.expect(204);
     let token = system().token_mailed_to(email).await;
-    Actor::nobody().post("/api/v1/auth/email/verify", json!({ "token": token })).await.invalid("token", "not_found");
+    Actor::nobody()
+        .post("/api/v1/auth/email/verify", json!({ "token": token }))
+        .await
+        .invalid("token", "not_found");
     system()
         .superuser()
         .await
@@ -116,7 +123,10 @@ async fn an_imported_bcrypt_hash_is_taken_once_and_made_anew() {
     };
     let set = async |hash: &str| {
         superuser
-            .execute("update identity.accounts set password_hash = $2 where id = $1", &[&tenant.staff.account, &hash])
+            .execute(
+                "update identity.accounts set password_hash = $2 where id = $1",
+                &[&tenant.staff.account, &hash],
+            )
             .await
             .expect("a hash")
     };
@@ -158,7 +168,10 @@ async fn guessing_is_slowed_down_and_nobody_is_locked_out_for_long() {
     let superuser = system().superuser().await;
     let mut longest = 0;
     for _ in 0..40 {
-        let count = "select identity.count_attempt('account_and_address', sha256('somebody'), 10, '15 minutes')";
+        let wait = "select identity.wait_for('account_and_address', sha256('somebody'))";
+        superuser.query_one(wait, &[]).await.expect("a wait");
+        let count =
+            "select identity.count_attempt('account_and_address', sha256('somebody'), 10, '15 minutes')";
         superuser.query_one(count, &[]).await.expect("a count");
         let wait: f64 = superuser
             .query_one(
@@ -180,6 +193,89 @@ async fn guessing_is_slowed_down_and_nobody_is_locked_out_for_long() {
             .expect("an end");
     }
     assert!((890..=900).contains(&longest), "{longest}");
+}
+
+#[tokio::test]
+async fn nobody_keeps_somebody_out_from_one_address() {
+    let tenant = Tenant::new().await;
+    let gate = system().superuser().await;
+    let sign_in = async |address: &str| -> i32 {
+        gate.query_one(
+            "select retry_after from identity.sign_in($1, $2::text::inet)",
+            &[&tenant.staff.email, &address],
+        )
+        .await
+        .expect("an attempt")
+        .get(0)
+    };
+    let mut let_through = 0;
+    for _ in 0..150 {
+        let_through += i32::from(sign_in("203.0.113.7").await == 0);
+    }
+    assert_eq!(let_through, 11);
+    assert_eq!(sign_in("198.51.100.1").await, 0, "from elsewhere the person gets in");
+    // One subscriber has a whole /64.
+    for n in 0..11 {
+        assert_eq!(sign_in(&format!("2001:db8::{n:x}")).await, 0);
+    }
+    assert_ne!(sign_in("2001:db8::ffff").await, 0);
+    assert_eq!(sign_in("2001:db8:0:1::1").await, 0);
+}
+
+#[tokio::test]
+async fn with_a_token_the_password_is_not_to_be_guessed_either() {
+    let tenant = Tenant::new().await;
+    let path = "/api/v1/auth/password/change";
+    let change = |current: &str| json!({ "current_password": current, "new_password": NEW });
+    for _ in 0..11 {
+        tenant.staff.post(path, change("wrong")).await.invalid("current_password", "wrong_password");
+    }
+    tenant.staff.post(path, change(PASSWORD)).await.refused(429, "too_many_attempts");
+    tenant.viewer.post(path, change(PASSWORD)).await.expect(204);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_takes_its_time_does_not_outlive_the_password() {
+    let tenant = Tenant::new().await;
+    let superuser = system().superuser().await;
+    let hash: String = superuser
+        .query_one("select password_hash from identity.accounts where id = $1", &[&tenant.staff.account])
+        .await
+        .expect("an account")
+        .get(0);
+    let change = json!({ "current_password": PASSWORD, "new_password": NEW });
+    tenant.staff.post("/api/v1/auth/password/change", change.clone()).await.expect(204);
+    // As the server does once the password was compared with that hash.
+    let outcome: String = superuser
+        .query_one(
+            "select identity.start_session(
+                 $1, gen_random_uuid(), null, 'token', null, '1 day', null, '127.0.0.1', $2, 'rehashed', null, null
+             )",
+            &[&tenant.staff.account, &hash],
+        )
+        .await
+        .expect("an answer")
+        .get(0);
+    assert_eq!(outcome, "password_changed");
+    assert!(logs_in(&tenant.staff.email, NEW).await, "and it has not brought the old one back");
+    // Many at once, while it is changed: what began with the old password is over.
+    let email = tenant.viewer.email.clone();
+    let log_ins = (0..8).map(|_| {
+        let body = json!({ "email": email, "password": PASSWORD });
+        async move { Actor::nobody().post(LOGIN, body).await }
+    });
+    let changing = tenant.viewer.post("/api/v1/auth/password/change", change);
+    let (answers, changed) =
+        futures_util::future::join(futures_util::future::join_all(log_ins), changing).await;
+    // Hashing lets a few wait; it sends away those who wait too long.
+    if changed.status == 204 {
+        for answer in answers.into_iter().filter(|answer| answer.status == 200) {
+            let token = answer.body["access_token"].as_str().expect("a token").to_owned();
+            Actor::with_token(token).get("/api/v1/auth/me").await.refused(401, "session_ended");
+        }
+    } else {
+        changed.refused(429, "too_many_requests");
+    }
 }
 
 #[tokio::test]

@@ -27,7 +27,10 @@ async fn a_second_factor_from_beginning_to_end() {
     let actor = &tenant.staff;
     let password = json!({ "password": PASSWORD });
     actor.post(FACTOR, json!({ "password": "wrong" })).await.invalid("password", "wrong_password");
-    actor.post(&format!("{FACTOR}/confirm"), json!({ "code": "000000" })).await.refused(409, "second_factor_absent");
+    actor
+        .post(&format!("{FACTOR}/confirm"), json!({ "code": "000000" }))
+        .await
+        .refused(409, "second_factor_absent");
     let factor = actor.post(FACTOR, password.clone()).await.expect(200);
     assert!(factor["otpauth_url"].as_str().is_some_and(|url| url.starts_with("otpauth://totp/")), "{factor}");
     sign_in(actor, None).await.expect(200);
@@ -62,8 +65,13 @@ async fn a_second_factor_from_beginning_to_end() {
     let body = json!({ "email": actor.email, "password": PASSWORD });
     Actor::nobody().post("/api/v1/auth/web-session", body).await.refused(401, "second_factor_required");
 
-    actor.post(&format!("{FACTOR}/remove"), json!({ "password": "wrong" })).await.invalid("password", "wrong_password");
-    actor.post(&format!("{FACTOR}/remove"), password.clone()).await.expect(204);
-    actor.post(&format!("{FACTOR}/remove"), password).await.refused(409, "second_factor_absent");
+    let remove = format!("{FACTOR}/remove");
+    let both = |password: &str, code: &str| json!({ "password": password, "code": code });
+    actor.post(&remove, both("wrong", &recovery[3])).await.invalid("password", "wrong_password");
+    for used in [&recovery[0], &now, &wrong.to_owned()] {
+        actor.post(&remove, both(PASSWORD, used)).await.invalid("code", "invalid_value");
+    }
+    actor.post(&remove, both(PASSWORD, &recovery[3])).await.expect(204);
+    actor.post(&remove, both(PASSWORD, &recovery[4])).await.refused(409, "second_factor_absent");
     sign_in(actor, None).await.expect(200);
 }

@@ -47,6 +47,20 @@ async fn tokens_are_refreshed_again_and_again() {
 }
 
 #[tokio::test]
+async fn refreshing_leads_nowhere_one_is_not_let_in() {
+    let tenant = Tenant::new().await;
+    let session = log_in(&tenant.staff.email).await;
+    let member = format!("/api/v1/members/{}", tenant.staff.account);
+    tenant.admin.post(&format!("{member}/suspend"), json!({})).await.expect(200);
+    let suspended = refresh(&session).await.expect(200);
+    assert_eq!(suspended.get("organization_id"), None);
+    tenant.admin.post(&format!("{member}/reactivate"), json!({})).await.expect(200);
+    let back = refresh(&suspended).await.expect(200);
+    assert_eq!(back["organization_id"], json!(tenant.id));
+    bearer(&back).get("/api/v1/contacts").await.expect(200);
+}
+
+#[tokio::test]
 async fn a_refresh_token_used_twice_ends_the_session_for_both() {
     let tenant = Tenant::new().await;
     let stolen = log_in(&tenant.staff.email).await;
@@ -73,7 +87,9 @@ async fn what_is_no_refresh_token_is_refused() {
     let tenant = Tenant::new().await;
     let session = log_in(&tenant.staff.email).await;
     let mut text = session["refresh_token"].as_str().expect("a token").to_owned();
-    for token in ["", "appointd_refresh_", "appointd_refresh_AAAA", tenant.staff.token.as_deref().expect("a token")] {
+    for token in
+        ["", "appointd_refresh_", "appointd_refresh_AAAA", tenant.staff.token.as_deref().expect("a token")]
+    {
         Actor::nobody()
             .post(REFRESH, json!({ "refresh_token": token }))
             .await
@@ -83,7 +99,10 @@ async fn what_is_no_refresh_token_is_refused() {
     let last = if text.ends_with('A') { 'Q' } else { 'A' };
     text.pop();
     text.push(last);
-    Actor::nobody().post(REFRESH, json!({ "refresh_token": text })).await.refused(401, "refresh_token_invalid");
+    Actor::nobody()
+        .post(REFRESH, json!({ "refresh_token": text }))
+        .await
+        .refused(401, "refresh_token_invalid");
     refresh(&session).await.expect(200);
 }
 
@@ -175,7 +194,8 @@ async fn switching_moves_the_session() {
     joins(&both, &other, "viewer").await;
     let actor = bearer(&before);
     let listed = actor.get("/api/v1/auth/organizations").await.expect(200);
-    let ids: Vec<_> = listed["items"].as_array().expect("a list").iter().map(|m| &m["organization_id"]).collect();
+    let ids: Vec<_> =
+        listed["items"].as_array().expect("a list").iter().map(|m| &m["organization_id"]).collect();
     assert_eq!(ids, [&json!(tenant.id), &json!(other.id)]);
 
     let switch = "/api/v1/auth/switch";
@@ -234,7 +254,9 @@ async fn a_browser_has_a_cookie_and_repeats_the_token() {
 
     joins(&both, &other, "viewer").await;
     let to = json!({ "organization_id": other.id });
-    send(Method::POST, "/api/v1/auth/switch", &cookie, Some(&csrf), to.clone()).await.refused(409, "cookie_session");
+    send(Method::POST, "/api/v1/auth/switch", &cookie, Some(&csrf), to.clone())
+        .await
+        .refused(409, "cookie_session");
     let switched =
         send(Method::POST, "/api/v1/auth/web-session/switch", &cookie, Some(&csrf), to.clone()).await;
     let new_cookie = switched.header("set-cookie").split(';').next().expect("a pair").to_owned();

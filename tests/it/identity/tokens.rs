@@ -116,7 +116,8 @@ async fn a_token_of_another_key_or_algorithm_is_not_taken() {
     };
     refused(sign(&header(&tenant), &claims, &key([9; 32]))).await;
     refused(sign(&Header { kid: None, ..header(&tenant) }, &claims, &key(KEY))).await;
-    refused(sign(&Header { kid: Some("../../dev/null".into()), ..header(&tenant) }, &claims, &key(KEY))).await;
+    refused(sign(&Header { kid: Some("../../dev/null".into()), ..header(&tenant) }, &claims, &key(KEY)))
+        .await;
     // The public key, which everybody has, is no secret to sign with.
     let keys = Actor::nobody().get("/.well-known/jwks.json").await.expect(200);
     let public = keys["keys"][0]["x"].as_str().expect("a key").to_owned();
@@ -163,8 +164,9 @@ async fn what_is_no_token_is_refused() {
 #[tokio::test]
 async fn the_published_keys_verify_a_token() {
     let tenant = Tenant::new().await;
-    let keys: JwkSet = serde_json::from_value(Actor::nobody().get("/.well-known/jwks.json").await.expect(200))
-        .expect("a JSON Web Key Set");
+    let keys: JwkSet =
+        serde_json::from_value(Actor::nobody().get("/.well-known/jwks.json").await.expect(200))
+            .expect("a JSON Web Key Set");
     let token = tenant.owner.token.clone().expect("a token");
     let kid = header(&tenant).kid.expect("a key id");
     let key = DecodingKey::from_jwk(keys.find(&kid).expect("the key of the token")).expect("a key");

@@ -95,7 +95,8 @@ async fn every_policy_begins_with_the_tenant() {
     assert!(policies.len() > 30);
     for policy in policies {
         let name: String = policy.get(0);
-        let global = |table: &&str| *table != "tenancy.organizations" && name.starts_with(&format!("{table} "));
+        let global =
+            |table: &&str| *table != "tenancy.organizations" && name.starts_with(&format!("{table} "));
         if exceptions.contains(&name.as_str()) || GLOBAL.iter().any(global) {
             continue;
         }
@@ -253,18 +254,20 @@ async fn the_functions_the_server_may_call_are_these() {
             "identity.change_password(uuid,text)",
             "identity.move_session(uuid,uuid,bytea)",
             "identity.my_memberships()",
+            "identity.password_given()",
             "identity.password_of_account()",
             "identity.refresh_session(uuid,uuid,bytea,bytea)",
             "identity.register(uuid,text,text,text,uuid,text,text,text)",
             "identity.request_password_reset(text,bytea,interval)",
-            "identity.reset_password(uuid,bytea,text)",
+            "identity.reset_password(uuid,bytea,text,inet)",
             "identity.sign_in(text,inet)",
-            "identity.start_session(uuid,uuid,uuid,text,bytea,interval,text,inet,text,bigint,bytea)",
+            "identity.start_session(uuid,uuid,uuid,text,bytea,interval,text,inet,text,text,bigint,bytea)",
             "identity.token_email(uuid,bytea)",
             "identity.verify_email(uuid,bytea)",
             "tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text)",
             "tenancy.add_requests(uuid[],bigint[])",
             "tenancy.allowed_requests(uuid)",
+            "tenancy.counted(uuid,text)",
             "tenancy.create_organization(uuid,text,text,text,text,text,text[])",
             "tenancy.delete_organization(interval)",
             "tenancy.invitation_for(uuid,uuid,bytea)",

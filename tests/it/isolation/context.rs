@@ -57,7 +57,11 @@ async fn within_a_context_there_is_the_own_tenant_and_no_other() {
         );
         assert_eq!(count(&api, table, &format!("{column} <> '{}'", tenant.id)).await, 0, "{table}: others");
     }
-    assert_eq!(count(&api, "identity.accounts", "true and id is not null").await, 7, "colleagues and no others");
+    assert_eq!(
+        count(&api, "identity.accounts", "true and id is not null").await,
+        7,
+        "colleagues and no others"
+    );
     assert_eq!(count(&api, "identity.sessions", "true").await, 1, "the own session alone");
 }
 
@@ -162,6 +166,76 @@ async fn a_forged_setting_shows_nothing_without_a_role_and_never_two_tenants() {
             .expect("a setting");
         let mine = count(&api, "crm.contacts", &format!("tenant_id = '{id}'")).await;
         assert_eq!(count(&api, "crm.contacts", "true").await, mine, "one at a time, whatever is forged");
+    }
+}
+
+#[tokio::test]
+async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    tenant.furnished().await;
+    other.furnished().await;
+    let api = system().connect("appointd_api").await;
+    let slug: String = system()
+        .superuser()
+        .await
+        .query_one("select slug from tenancy.organizations where id = $1", &[&other.id])
+        .await
+        .expect("an organization")
+        .get(0);
+    let (there, account, session) = (other.id, other.owner.account, other.owner.session);
+    let calls = [
+        format!("tenancy.public_face(null, '{slug}')"),
+        format!("tenancy.allowed_requests('{there}')"),
+        "tenancy.organization_at('nobodys.example')".to_owned(),
+        format!("tenancy.add_requests('{{{there}}}', '{{1}}')"),
+        format!("tenancy.invitation_for('{there}', '{there}', sha256('x'))"),
+        format!("tenancy.accept_invitation('{there}', '{there}', sha256('x'), '{account}', null, null)"),
+        format!("tenancy.restore_organization('{there}')"),
+        format!("tenancy.leave_organization('{there}')"),
+        format!(
+            "tenancy.create_organization('{0}', 'x', 'x{0}', null, 'UTC', 'basic', '{{}}')",
+            Uuid::new_v4()
+        ),
+        format!(
+            "identity.register('{0}', '{0}@x.example', 'x', null, '{0}', 'x', 'x{0}', 'UTC')",
+            Uuid::new_v4()
+        ),
+        format!("identity.sign_in('{}', '127.0.0.1')", other.owner.email),
+        format!("identity.refresh_session('{account}', '{session}', sha256('x'), sha256('y'))"),
+        format!("identity.move_session('{}', '{there}', null)", tenant.owner.session),
+        "identity.my_memberships()".to_owned(),
+        "identity.password_of_account()".to_owned(),
+        "identity.password_given()".to_owned(),
+        format!("identity.request_password_reset('{}', sha256('x'), '1 hour')", other.owner.email),
+        format!("identity.token_email('{account}', sha256('x'))"),
+        format!("identity.reset_password('{account}', sha256('x'), 'x', '127.0.0.1')"),
+        format!("identity.verify_email('{account}', sha256('x'))"),
+        "tenancy.delete_organization('30 days')".to_owned(),
+    ];
+    for call in calls {
+        enter(&api, tenant.id, &tenant.owner).await;
+        // It refuses, or leaves everything as it was.
+        if let Err(error) = api.batch_execute(&format!("select {call}")).await {
+            assert_eq!(error.code(), Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE), "{call}: {error:?}");
+        } else {
+            let settings = "select current_setting('app.tenant_id'), current_setting('app.account_id'), current_setting('app.actor_id')";
+            let row = api.query_one(settings, &[]).await.expect("settings");
+            let (own, owner) = (tenant.id.to_string(), tenant.owner.account.to_string());
+            assert_eq!((row.get(0), row.get(1), row.get(2)), (own, owner.clone(), owner), "{call}");
+        }
+        api.batch_execute("rollback").await.expect("a rollback");
+    }
+    // As a stranger, who has no role: what they leave behind shows nothing.
+    for call in
+        [format!("tenancy.public_face(null, '{slug}')"), format!("tenancy.allowed_requests('{there}')")]
+    {
+        api.batch_execute(&format!("begin; select {call}")).await.expect("an answer");
+        for (table, _) in TENANT_TABLES {
+            let mine =
+                if table == "tenancy.organizations" || table == "tenancy.subscriptions" { 1 } else { 0 };
+            assert!(count(&api, table, "true").await <= mine, "{table} after {call}");
+        }
+        api.batch_execute("rollback").await.expect("a rollback");
     }
 }
 

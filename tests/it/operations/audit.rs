@@ -35,7 +35,10 @@ async fn a_change_says_who_what_and_in_which_request() {
     assert_eq!(update["actor_id"], json!(tenant.manager.account));
     assert_eq!(update["request_id"], "a-request-of-mine");
     assert_eq!(update["relation"], "crm.contacts");
-    assert_eq!((&update["before"], &update["after"]), (&json!({ "phone": null }), &json!({ "phone": "+1 555 0100" })));
+    assert_eq!(
+        (&update["before"], &update["after"]),
+        (&json!({ "phone": null }), &json!({ "phone": "+1 555 0100" }))
+    );
     assert_eq!(log[2]["actor_id"], json!(tenant.staff.account));
     assert_eq!(log[2]["after"]["last_name"], "Hopper");
     assert_eq!(log[0]["before"]["phone"], "+1 555 0100");
@@ -95,12 +98,42 @@ async fn programs_people_and_the_operator_are_told_apart_and_secrets_kept() {
     assert_eq!((&log[0]["actor_kind"], log[0].get("actor_id")), (&json!("system"), None));
 
     let everything = tenant.admin.get(&format!("{PATH}?limit=100")).await.expect(200).to_string();
-    for word in ["hash", "secret", "challenge", "appointd-verification", &secret[30..]] {
+    for word in ["_hash", "secret", "challenge", "appointd-verification", &secret[30..]] {
         assert!(!everything.contains(word), "{word}");
     }
     // Using a key is no change.
     let of_key = events(&tenant.admin, &format!("&row_id={}", key.as_str().expect("an id"))).await;
     assert_eq!(of_key.len(), 1);
+}
+
+#[tokio::test]
+async fn who_registers_and_who_accepts_are_told() {
+    let name = format!("a{}", Uuid::new_v4().simple());
+    let body = json!({
+        "email": format!("{name}@example.com"), "password": crate::harness::PASSWORD,
+        "organization_name": name, "organization_slug": name,
+    });
+    let answer = Actor::nobody().post("/api/v1/auth/register", body).await;
+    let request_id = answer.header("x-request-id").to_owned();
+    let owner = Actor::with_token(answer.expect(201)["access_token"].as_str().expect("a token"));
+    let me = owner.get("/api/v1/auth/me").await.expect(200);
+    let log = events(&owner, "").await;
+    assert_eq!(log.len(), 5, "organization, subscription, settings, branding, owner");
+    for event in &log {
+        assert_eq!((&event["actor_id"], &event["request_id"]), (&me["id"], &json!(request_id)));
+        assert!(event["row_id"].is_string());
+    }
+    let email = format!("i{name}@example.com");
+    owner.post("/api/v1/invitations", json!({ "email": email, "role": "viewer" })).await.expect(201);
+    let token = system().token_mailed_to(&email).await;
+    let body = json!({ "token": token, "password": crate::harness::PASSWORD });
+    let joined = Actor::nobody().post("/api/v1/invitations/register", body).await.expect(201);
+    let joined = Actor::with_token(joined["access_token"].as_str().expect("a token"));
+    let their = joined.get("/api/v1/auth/me").await.expect(200)["id"].clone();
+    let log = events(&owner, "").await;
+    for (event, action) in log.iter().zip(["insert", "delete"]) {
+        assert_eq!((&event["actor_id"], &event["action"]), (&their, &json!(action)), "{event}");
+    }
 }
 
 #[tokio::test]
@@ -156,7 +189,9 @@ async fn the_log_is_written_by_the_database_alone() {
     assert_eq!(events(&tenant.admin, &format!("&row_id={contact}")).await.len(), 2);
     // A rolled back change was none.
     enter(&api, tenant.id, &tenant.owner).await;
-    api.batch_execute(&format!("delete from crm.contacts where id = '{contact}'; rollback")).await.expect("no change");
+    api.batch_execute(&format!("delete from crm.contacts where id = '{contact}'; rollback"))
+        .await
+        .expect("no change");
     assert_eq!(events(&tenant.admin, &format!("&row_id={contact}")).await.len(), 2);
 }
 
@@ -178,7 +213,8 @@ async fn months_have_partitions_that_go_as_a_whole() {
     assert_eq!(before.len(), 5, "this month, three more, and the rest: {before:?}");
     let owner_url = cluster.url("appointd_owner", "appointd").parse().expect("a URL of ours");
     let owner = appointd::db::migrate::connect(&owner_url).await.expect("the database answers");
-    let made: i32 = owner.query_one("select operations.make_audit_partitions(4)", &[]).await.expect("a month").get(0);
+    let made: i32 =
+        owner.query_one("select operations.make_audit_partitions(4)", &[]).await.expect("a month").get(0);
     assert_eq!(made, 1);
     for partition in partitions().await {
         let row = superuser
@@ -191,10 +227,31 @@ async fn months_have_partitions_that_go_as_a_whole() {
             .expect("a partition");
         assert_eq!((row.get(0), row.get(1)), (true, false), "{partition}");
     }
-    let dropped: i32 = owner
+    let ahead = owner
         .query_one("select operations.drop_audit_before((now() + interval '2 months')::date)", &[])
+        .await;
+    assert!(ahead.is_err(), "what is still written to stays");
+    // A month of long ago, and an event that no month took.
+    superuser
+        .batch_execute(
+            "create table operations.audit_events_2020_01 partition of operations.audit_events
+             for values from ('2020-01-01Z') to ('2020-02-01Z');
+             insert into operations.audit_events (tenant_id, occurred_at, actor_kind, action, relation)
+             values (gen_random_uuid(), '2020-01-07Z', 'system', 'insert', 'x'), (gen_random_uuid(), '2020-03-07Z', 'system', 'insert', 'x'),
+                    (gen_random_uuid(), now(), 'system', 'insert', 'x')",
+        )
+        .await
+        .expect("events of long ago");
+    let dropped: i32 = owner
+        .query_one("select operations.drop_audit_before(now()::date)", &[])
         .await
         .expect("an end")
         .get(0);
-    assert_eq!(dropped, 2);
+    let left: i64 = superuser
+        .query_one("select count(*) from operations.audit_events", &[])
+        .await
+        .expect("a count")
+        .get(0);
+    assert_eq!(left, 1);
+    assert_eq!(dropped, 1);
 }

@@ -5,11 +5,8 @@ use crate::harness::{Actor, Tenant, operations, person, system};
 const PATH: &str = "/api/v1/api-keys";
 
 async fn key(tenant: &Tenant, role: &str, scopes: &[&str]) -> (String, Actor) {
-    let made = tenant
-        .owner
-        .post(PATH, json!({ "name": "Key", "role": role, "scopes": scopes }))
-        .await
-        .expect(201);
+    let made =
+        tenant.owner.post(PATH, json!({ "name": "Key", "role": role, "scopes": scopes })).await.expect(201);
     let key = made["key"].as_str().expect("a key");
     assert!(key.starts_with("appointd_key_"), "recognisable");
     (made["id"].as_str().expect("an id").to_owned(), Actor::with_token(key))
@@ -55,7 +52,11 @@ async fn a_key_opens_what_it_has_the_scope_for_and_nothing_else() {
             .map(|part| if part.starts_with('{') { "01a1fb01-7fd9-733f-a41e-c785446589c2" } else { part })
             .collect::<Vec<_>>()
             .join("/");
-        let path = if operation.id() == "list_slots" { format!("{path}?from=2031-05-05&to=2031-05-06") } else { path };
+        let path = if operation.id() == "list_slots" {
+            format!("{path}?from=2031-05-05&to=2031-05-06")
+        } else {
+            path
+        };
         let method: reqwest::Method = operation.method.parse().expect("a method");
         let body = operation.example().unwrap_or(Value::Null);
         let send = async |actor: &Actor| actor.with_body(method.clone(), &path, body.clone()).await;
@@ -64,11 +65,19 @@ async fn a_key_opens_what_it_has_the_scope_for_and_nothing_else() {
             None => {
                 let answer = send(&everything).await;
                 let code = answer.body["code"].as_str().unwrap_or_default();
-                assert!(matches!(code, "person_required" | "role_too_low"), "{}: {}", operation.id(), answer.text);
+                assert!(
+                    matches!(code, "person_required" | "role_too_low"),
+                    "{}: {}",
+                    operation.id(),
+                    answer.text
+                );
             }
             Some(scope) => {
-                let others: Vec<_> =
-                    all.iter().filter(|other| !other.starts_with(scope.split(':').next().expect("a tag"))).copied().collect();
+                let others: Vec<_> = all
+                    .iter()
+                    .filter(|other| !other.starts_with(scope.split(':').next().expect("a tag")))
+                    .copied()
+                    .collect();
                 let (_, without) = key(&tenant, "admin", &others).await;
                 send(&without).await.refused(403, "scope_missing");
                 // What is not there has at least been looked for.

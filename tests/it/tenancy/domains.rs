@@ -79,11 +79,7 @@ async fn asked(actor: &Actor, host: &str, path: &str) -> Answer {
 async fn with_subdomain() -> (Tenant, String) {
     let tenant = Tenant::new().await;
     let subdomain = format!("s{}", Uuid::new_v4().simple());
-    tenant
-        .admin
-        .patch("/api/v1/organizations/me", json!({ "subdomain": subdomain }))
-        .await
-        .expect(200);
+    tenant.admin.patch("/api/v1/organizations/me", json!({ "subdomain": subdomain })).await.expect(200);
     (tenant, subdomain)
 }
 
@@ -195,6 +191,14 @@ async fn a_domain_is_proved_by_a_record_and_leads_to_one_organization() {
     asked(&owner, &format!("{}.:443", ascii.to_uppercase()), "/api/v1/contacts").await.expect(200);
     asked(&rival, &ascii, "/api/v1/contacts").await.refused(404, "not_found");
 
+    // It leads there as long as the plan includes domains.
+    let plan = |plan: &str| json!({ "plan_type": plan });
+    let subscription = "/api/v1/organizations/me/subscription";
+    owner.patch(subscription, plan("pro")).await.expect(200);
+    asked(&owner, &ascii, "/api/v1/contacts").await.refused(404, "not_found");
+    owner.patch(subscription, plan("enterprise")).await.expect(200);
+    asked(&owner, &ascii, "/api/v1/contacts").await.expect(200);
+
     // Another may add it, and even prove it, and has to wait until the first lets go.
     let theirs = rival.post("/api/v1/domains", json!({ "domain": ascii })).await.expect(201);
     names.set(name, theirs["record"]["value"].as_str().expect("a value"));
@@ -205,11 +209,25 @@ async fn a_domain_is_proved_by_a_record_and_leads_to_one_organization() {
     rival.post(&their_verify, json!({})).await.expect(200);
     asked(&rival, &ascii, "/api/v1/contacts").await.expect(200);
 
-    for wrong in ["localhost", "a b.example", "https://x.example", "x.example:80", "10.0.0.1", "-x.example", "", "x..example"] {
+    for wrong in [
+        "localhost",
+        "a b.example",
+        "https://x.example",
+        "x.example:80",
+        "10.0.0.1",
+        "-x.example",
+        "",
+        "x..example",
+    ] {
         owner.post("/api/v1/domains", json!({ "domain": wrong })).await.invalid("domain", "invalid_value");
     }
     owner.post("/api/v1/domains", json!({ "domain": "acme.book.test" })).await.invalid("domain", "reserved");
-    tenant.admin.at(server.address()).post("/api/v1/domains", json!({ "domain": "x.example" })).await.refused(403, "role_too_low");
+    tenant
+        .admin
+        .at(server.address())
+        .post("/api/v1/domains", json!({ "domain": "x.example" }))
+        .await
+        .refused(403, "role_too_low");
 }
 
 #[tokio::test]
@@ -224,6 +242,10 @@ async fn a_proxy_may_have_certificates_for_hosts_that_lead_somewhere() {
         assert_ne!(ask(domain).await, 204, "{domain}");
     }
     nobody.get("/internal/tls/allow").await.invalid("domain", "required");
+    let passed_on = nobody
+        .request(Method::GET, "/internal/tls/allow?domain=api.book.test")
+        .header("x-forwarded-for", "192.0.2.1");
+    nobody.send(passed_on).await.refused(404, "not_found");
 }
 
 #[tokio::test]
@@ -233,9 +255,13 @@ async fn pages_of_an_organizations_own_hosts_may_read_its_answers() {
     let (_, others) = with_subdomain().await;
     let viewer = tenant.viewer.at(server.address());
     let allowed = async |origin: &str, host: &str| {
-        let request = viewer.request(Method::GET, "/api/v1/contacts").header("origin", origin).header("host", host);
+        let request =
+            viewer.request(Method::GET, "/api/v1/contacts").header("origin", origin).header("host", host);
         let answer = viewer.send(request).await;
-        answer.headers.get("access-control-allow-origin").map(|value| value.to_str().expect("text").to_owned())
+        answer
+            .headers
+            .get("access-control-allow-origin")
+            .map(|value| value.to_str().expect("text").to_owned())
     };
     let own = format!("https://{subdomain}.book.test");
     assert_eq!(allowed(&own, "api.book.test").await, Some(own.clone()));
@@ -248,6 +274,8 @@ async fn pages_of_an_organizations_own_hosts_may_read_its_answers() {
         "https://book.test".to_owned(),
         "null".to_owned(),
         format!("https://{subdomain}.book.test.evil.example"),
+        format!("https://{subdomain}book.test"),
+        format!("https://deeper.{subdomain}.book.test"),
     ] {
         assert_eq!(allowed(&origin, "api.book.test").await, None, "{origin}");
     }

@@ -18,6 +18,19 @@ fn bearer(session: &Value) -> Actor {
     Actor::with_token(session["access_token"].as_str().expect("a token"))
 }
 
+/// As if a while had passed since mails were sent.
+async fn sent_long_ago(tenant: &Tenant) {
+    system()
+        .superuser()
+        .await
+        .execute(
+            "update tenancy.invitations set sent_at = now() - interval '2 minutes' where tenant_id = $1",
+            &[&tenant.id],
+        )
+        .await
+        .expect("a while");
+}
+
 #[tokio::test]
 async fn somebody_new_is_invited_and_joins() {
     let tenant = Tenant::new().await;
@@ -44,11 +57,7 @@ async fn somebody_new_is_invited_and_joins() {
     nobody.post(&register, body(PASSWORD)).await.invalid("token", "not_found");
     nobody.post(&format!("{PATH}/look"), json!({ "token": token })).await.invalid("token", "not_found");
     assert_eq!(tenant.staff.get(PATH).await.expect(200)["items"], json!([]));
-    tenant
-        .admin
-        .post(PATH, json!({ "email": email, "role": "viewer" }))
-        .await
-        .refused(409, "already_member");
+    tenant.admin.post(PATH, json!({ "email": email, "role": "viewer" })).await.refused(409, "already_member");
 }
 
 #[tokio::test]
@@ -73,10 +82,8 @@ async fn somebody_with_an_account_accepts_as_themselves_alone() {
     other.viewer.post(&accept, body.clone()).await.refused(409, "invitation_for_another");
     guest.post(&accept, body.clone()).await.expect(204);
     guest.post(&accept, body).await.invalid("token", "not_found");
-    let session = guest
-        .post("/api/v1/auth/switch", json!({ "organization_id": tenant.id }))
-        .await
-        .expect(200);
+    let session =
+        guest.post("/api/v1/auth/switch", json!({ "organization_id": tenant.id })).await.expect(200);
     assert_eq!(bearer(&session).get("/api/v1/auth/me").await.expect(200)["role"], "viewer");
 }
 
@@ -124,14 +131,23 @@ async fn nobody_invites_above_themselves() {
         let answer = actor.post(PATH, json!({ "email": address(), "role": role })).await;
         assert_eq!(answer.status, status, "{role}: {}", answer.text);
     }
-    tenant.owner.post(PATH, json!({ "email": address(), "role": "owner" })).await.invalid("role", "invalid_value");
-    tenant.viewer.post(PATH, json!({ "email": address(), "role": "viewer" })).await.refused(403, "role_too_low");
+    tenant
+        .owner
+        .post(PATH, json!({ "email": address(), "role": "owner" }))
+        .await
+        .invalid("role", "invalid_value");
+    tenant
+        .viewer
+        .post(PATH, json!({ "email": address(), "role": "viewer" }))
+        .await
+        .refused(403, "role_too_low");
     let body = json!({ "email": address(), "role": "viewer" });
     let id = tenant.admin.post(PATH, body.clone()).await.created();
     tenant.admin.post(PATH, body).await.refused(409, "already_invited");
     // What is for admins to make is for admins to take back and to send again.
     let path = format!("{PATH}/{id}");
     tenant.staff.delete(&path).await.refused(404, "not_found");
+    sent_long_ago(&tenant).await;
     tenant.staff.post(&format!("{path}/resend"), json!({})).await.refused(404, "not_found");
     tenant.admin.delete(&path).await.expect(204);
     tenant.admin.get(&path).await.refused(404, "not_found");
@@ -143,12 +159,13 @@ async fn an_invitation_sent_again_has_another_token_and_one_taken_back_has_none(
     let email = address();
     let id = tenant.admin.post(PATH, json!({ "email": email, "role": "viewer" })).await.created();
     let first = system().token_mailed_to(&email).await;
+    tenant.admin.post(&format!("{PATH}/{id}/resend"), json!({})).await.refused(409, "invitation_sent");
+    sent_long_ago(&tenant).await;
     tenant.admin.post(&format!("{PATH}/{id}/resend"), json!({})).await.expect(200);
     system().mails_to(&email, 2).await;
     let second = system().token_mailed_to(&email).await;
-    let look = async |token: &str| {
-        Actor::nobody().post(&format!("{PATH}/look"), json!({ "token": token })).await
-    };
+    let look =
+        async |token: &str| Actor::nobody().post(&format!("{PATH}/look"), json!({ "token": token })).await;
     look(&first).await.invalid("token", "not_found");
     look(&second).await.expect(200);
     system()
@@ -239,6 +256,30 @@ async fn a_customer_sees_what_is_theirs_and_nothing_else() {
     }
     let accounts = api.query("select email from identity.accounts", &[]).await.expect("rows");
     assert_eq!(accounts.len(), 1, "no colleagues");
+}
+
+#[tokio::test]
+async fn a_contact_has_one_account() {
+    let tenant = Tenant::new().await;
+    let contact = tenant.contact().await;
+    let (first, second) =
+        (person(Tenant::new().await.id, "customer").await, person(Tenant::new().await.id, "customer").await);
+    for (customer, outcome) in [(&first, 204), (&second, 409), (&first, 422)] {
+        let body = json!({ "email": customer.email, "role": "customer", "contact_id": contact });
+        let invited = tenant.staff.post(PATH, body).await;
+        if outcome == 422 {
+            invited.refused(409, "already_member");
+            continue;
+        }
+        invited.expect(201);
+        let token = system().token_mailed_to(&customer.email).await;
+        let answer = customer.post(&format!("{PATH}/accept"), json!({ "token": token })).await;
+        assert_eq!(answer.status, outcome, "{}", answer.text);
+    }
+    let path = format!("/api/v1/contacts/{contact}");
+    assert_eq!(tenant.staff.get(&path).await.expect(200)["account_id"], json!(first.account));
+    tenant.admin.delete(&format!("/api/v1/members/{}", first.account)).await.expect(204);
+    assert_eq!(tenant.staff.get(&path).await.expect(200).get("account_id"), None);
 }
 
 #[tokio::test]

@@ -53,7 +53,11 @@ async fn nobody_gives_more_than_they_have_or_touches_who_is_above() {
     for actor in [&second, &tenant.owner] {
         tenant.admin.patch(&path(actor), json!({ "role": "viewer" })).await.refused(403, "role_above_own");
         tenant.admin.delete(&path(actor)).await.refused(403, "role_above_own");
-        tenant.admin.post(&format!("{}/suspend", path(actor)), json!({})).await.refused(403, "role_above_own");
+        tenant
+            .admin
+            .post(&format!("{}/suspend", path(actor)), json!({}))
+            .await
+            .refused(403, "role_above_own");
     }
     tenant.admin.patch(&path(&tenant.admin), json!({ "role": "owner" })).await.refused(403, "role_above_own");
     tenant.admin.patch(&path(&tenant.staff), json!({ "role": "owner" })).await.refused(403, "role_above_own");
@@ -67,7 +71,9 @@ async fn nobody_gives_more_than_they_have_or_touches_who_is_above() {
         .await
         .expect("an attempt");
     assert_eq!(updated, 0);
-    let up = api.execute("update tenancy.members set role = 'owner' where role = 'staff' or role = 'admin'", &[]).await;
+    let up = api
+        .execute("update tenancy.members set role = 'owner' where role = 'staff' or role = 'admin'", &[])
+        .await;
     assert!(up.is_err_and(|error| error.code().is_some_and(|code| code.code() == "42501")));
 }
 
@@ -84,11 +90,20 @@ async fn suspended_and_removed_members_are_out_at_once() {
     tenant.admin.delete(&path(viewer)).await.expect(204);
     viewer.get("/api/v1/contacts").await.refused(401, "session_ended");
     tenant.admin.delete(&path(viewer)).await.refused(404, "not_found");
-    staff.post("/api/v1/organizations/me/leave", json!({})).await.expect(204);
+    let leave = format!("/api/v1/organizations/{}/leave", tenant.id);
+    staff.post(&leave, json!({})).await.expect(204);
     staff.get("/api/v1/contacts").await.refused(401, "session_ended");
-    tenant.customer.post("/api/v1/organizations/me/leave", json!({})).await.expect(204);
+    tenant.customer.post(&leave, json!({})).await.expect(204);
     assert_eq!(tenant.customer.get("/api/v1/auth/me").await.expect(200).get("role"), None);
-    tenant.customer.post("/api/v1/organizations/me/leave", json!({})).await.refused(404, "not_found");
+    tenant.customer.post(&leave, json!({})).await.refused(404, "not_found");
+    // Whoever is suspended may leave as well.
+    let manager = &tenant.manager;
+    tenant.admin.post(&format!("{}/suspend", path(manager)), json!({})).await.expect(200);
+    manager.post(&leave, json!({})).await.expect(204);
+    // And a customer can be parted from.
+    let customer = person(tenant.id, "customer").await;
+    tenant.admin.delete(&path(&customer)).await.expect(204);
+    assert_eq!(customer.get("/api/v1/auth/me").await.expect(200).get("role"), None);
 }
 
 #[tokio::test]
@@ -98,15 +113,56 @@ async fn the_last_owner_stays() {
     owner.patch(&path(owner), json!({ "role": "admin" })).await.refused(409, "last_owner");
     owner.delete(&path(owner)).await.refused(409, "last_owner");
     owner.post(&format!("{}/suspend", path(owner)), json!({})).await.refused(409, "last_owner");
-    owner.post("/api/v1/organizations/me/leave", json!({})).await.refused(409, "last_owner");
+    let leave = format!("/api/v1/organizations/{}/leave", tenant.id);
+    owner.post(&leave, json!({})).await.refused(409, "last_owner");
 
     let transfer = "/api/v1/organizations/me/transfer-ownership";
     owner.post(transfer, json!({ "account_id": owner.account })).await.invalid("account_id", "invalid_value");
-    owner.post(transfer, json!({ "account_id": tenant.customer.account })).await.invalid("account_id", "not_found");
+    owner
+        .post(transfer, json!({ "account_id": tenant.customer.account }))
+        .await
+        .invalid("account_id", "not_found");
     owner.post(transfer, json!({ "account_id": tenant.staff.account })).await.expect(200);
     assert_eq!(owner.get("/api/v1/auth/me").await.expect(200)["role"], "admin");
     assert_eq!(tenant.staff.get("/api/v1/auth/me").await.expect(200)["role"], "owner");
-    owner.post("/api/v1/organizations/me/leave", json!({})).await.expect(204);
+    owner.post(&leave, json!({})).await.expect(204);
+}
+
+#[tokio::test]
+async fn whoever_comes_back_signs_in_anew() {
+    let tenant = Tenant::new().await;
+    let staff = &tenant.staff;
+    tenant.admin.delete(&path(staff)).await.expect(204);
+    let invitation = json!({ "email": staff.email, "role": "viewer" });
+    tenant.admin.post("/api/v1/invitations", invitation).await.expect(201);
+    let token = system().token_mailed_to(&staff.email).await;
+    staff.post("/api/v1/invitations/accept", json!({ "token": token })).await.expect(204);
+    staff.get("/api/v1/contacts").await.refused(401, "session_ended");
+    let switched =
+        staff.post("/api/v1/auth/switch", json!({ "organization_id": tenant.id })).await.expect(200);
+    let again = Actor::with_token(switched["access_token"].as_str().expect("a token"));
+    again.get("/api/v1/contacts").await.expect(200);
+}
+
+#[tokio::test]
+async fn handing_over_while_something_else_changes_is_done_or_refused() {
+    for _ in 0..6 {
+        let tenant = Tenant::new().await;
+        let second = person(tenant.id, "owner").await;
+        let transfer = "/api/v1/organizations/me/transfer-ownership";
+        let leave = format!("/api/v1/organizations/{}/leave", tenant.id);
+        let to = |actor: &Actor| json!({ "account_id": actor.account });
+        let answers = futures_util::future::join4(
+            tenant.owner.post(transfer, to(&second)),
+            second.post(transfer, to(&tenant.owner)),
+            tenant.owner.post(transfer, to(&tenant.staff)),
+            tenant.staff.post(&leave, json!({})),
+        )
+        .await;
+        for answer in [answers.0, answers.1, answers.2, answers.3] {
+            assert!(matches!(answer.status, 200 | 204 | 403 | 409 | 422), "{}", answer.text);
+        }
+    }
 }
 
 #[tokio::test]
@@ -119,13 +175,19 @@ async fn of_owners_who_all_leave_at_once_one_stays() {
         }
         // Each in another way.
         let ways: Vec<(&str, &str, Value)> = vec![
-            ("POST", "/api/v1/organizations/me/leave", json!({})),
+            ("POST", "/api/v1/organizations/{}/leave", json!({})),
             ("PATCH", "", json!({ "role": "viewer" })),
             ("POST", "/suspend", json!({})),
             ("DELETE", "", json!({})),
         ];
-        let attempts = owners.iter().zip(ways).map(|(owner, (method, way, body))| async move {
-            let path = if way.starts_with("/api") { way.to_owned() } else { format!("{}{way}", path(owner)) };
+        let id = tenant.id.to_string();
+        let attempts =
+            owners.iter().zip(ways).map(|(owner, (method, way, body))| (owner, method, way, body, &id));
+        let attempts = attempts.map(|(owner, method, way, body, id)| async move {
+            let path = match way.starts_with("/api") {
+                true => way.replace("{}", id),
+                false => format!("{}{way}", path(owner)),
+            };
             let status = owner.with_body(method.parse().expect("a method"), &path, body).await.status;
             assert!(matches!(status, 200 | 204 | 409), "{status}");
             status

@@ -58,6 +58,13 @@ async fn plans_are_what_they_are_said_to_be() {
         )
         .await
         .expect("a plan");
+    superuser
+        .execute(
+            "insert into tenancy.plan_features (plan_type, feature) values ($1, 'appointments')",
+            &[&plan],
+        )
+        .await
+        .expect("a feature");
     let answer = tenant.owner.patch(SUBSCRIPTION, json!({ "plan_type": plan })).await.expect(200);
     assert_eq!(answer["limits"]["max_providers"], 1);
     providers(&tenant, 1).await;
@@ -68,6 +75,10 @@ async fn plans_are_what_they_are_said_to_be() {
         .expect("a change");
     providers(&tenant, 1).await;
     tenant.owner.patch(SUBSCRIPTION, json!({ "plan_type": "basic" })).await.expect(200);
+    superuser
+        .execute("delete from tenancy.plan_features where plan_type = $1", &[&plan])
+        .await
+        .expect("an end");
     superuser.execute("delete from tenancy.plans where plan_type = $1", &[&plan]).await.expect("an end");
 }
 
@@ -119,6 +130,29 @@ async fn members_and_invitations_share_a_limit_that_holds_under_a_race() {
 }
 
 #[tokio::test]
+async fn an_invitation_that_had_expired_counts_again_when_it_is_sent_again() {
+    let tenant = Tenant::on_plan("basic").await;
+    let superuser = system().superuser().await;
+    let expire = "update tenancy.invitations set expires_at = now(), sent_at = now() - interval '1 hour' where tenant_id = $1";
+    let invite = |n: usize| {
+        let body = json!({ "email": format!("{n}-{}@example.com", tenant.id.simple()), "role": "viewer" });
+        let admin = tenant.admin.clone();
+        async move { admin.post("/api/v1/invitations", body).await }
+    };
+    let first = invite(0).await.created();
+    superuser.execute(expire, &[&tenant.id]).await.expect("an end");
+    for n in 1..=15 {
+        invite(n).await.expect(201);
+    }
+    let resend = format!("/api/v1/invitations/{first}/resend");
+    tenant.admin.post(&resend, json!({})).await.refused(403, "plan_limit");
+    // And they count for a smaller plan.
+    tenant.owner.patch(SUBSCRIPTION, json!({ "plan_type": "enterprise" })).await.expect(200);
+    tenant.admin.post(&resend, json!({})).await.expect(200);
+    tenant.owner.patch(SUBSCRIPTION, json!({ "plan_type": "basic" })).await.refused(403, "plan_limit");
+}
+
+#[tokio::test]
 async fn a_plan_too_small_for_what_is_there_is_refused() {
     let tenant = Tenant::on_plan("pro").await;
     let ids = providers(&tenant, 6).await;
@@ -151,8 +185,16 @@ async fn features_are_those_of_the_plan_less_what_was_switched_off() {
     tenant.owner.post("/api/v1/api-keys", key.clone()).await.expect(201);
     tenant.owner.patch(SUBSCRIPTION, wish("api_access", false)).await.expect(200);
     tenant.owner.post("/api/v1/api-keys", key.clone()).await.refused(403, "feature_not_in_plan");
-    tenant.owner.patch(SUBSCRIPTION, json!({ "plan_type": "pro", "features": { "api_access": null } })).await.expect(200);
+    tenant
+        .owner
+        .patch(SUBSCRIPTION, json!({ "plan_type": "pro", "features": { "api_access": null } }))
+        .await
+        .expect(200);
     tenant.owner.post("/api/v1/api-keys", key).await.refused(403, "feature_not_in_plan");
+    // What was switched off makes nothing new, and what there is stays.
+    tenant.owner.patch(SUBSCRIPTION, wish("appointments", false)).await.expect(200);
+    tenant.admin.post("/api/v1/providers", json!({ "name": "P" })).await.refused(403, "feature_not_in_plan");
+    tenant.viewer.get("/api/v1/providers").await.expect(200);
     let domain = json!({ "domain": "feature.example.com" });
     tenant.owner.post("/api/v1/domains", domain).await.refused(403, "feature_not_in_plan");
 }
@@ -163,7 +205,8 @@ async fn usage_counts_what_there_is() {
     tenant.furnished().await;
     let usage = tenant.admin.get("/api/v1/organizations/me/usage").await.expect(200);
     assert_eq!(usage["providers"], json!({ "used": 1 }));
-    assert_eq!(usage["members"], json!({ "used": 6 }));
+    // Six, and one who is invited.
+    assert_eq!(usage["members"], json!({ "used": 7 }));
     assert_eq!(usage["storage"], json!({ "used_bytes": 0, "limit_gb": 500 }));
     assert_eq!(usage["appointments"], json!({ "this_month": 0, "upcoming": 1 }));
     tenant.manager.get("/api/v1/organizations/me/usage").await.refused(403, "role_too_low");

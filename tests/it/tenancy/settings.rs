@@ -37,7 +37,8 @@ async fn settings_change_where_they_are_given() {
 #[tokio::test]
 async fn name_and_logo_are_for_all_and_colours_for_some() {
     let tenant = Tenant::on_plan("basic").await;
-    let logo = json!({ "display_name": "Acme: hair & more", "logo_url": "https://cdn.example.com/logo.svg?v=2" });
+    let logo =
+        json!({ "display_name": "Acme: hair & more", "logo_url": "https://cdn.example.com/logo.svg?v=2" });
     tenant.admin.patch(BRANDING, logo).await.expect(200);
     let colour = json!({ "primary_color": "#1F6FEB" });
     tenant.admin.patch(BRANDING, colour.clone()).await.refused(403, "feature_not_in_plan");
@@ -61,13 +62,16 @@ async fn name_and_logo_are_for_all_and_colours_for_some() {
     // Everybody sees it.
     let organization = tenant.viewer.get("/api/v1/organizations/me").await.expect(200);
     let slug = organization["slug"].as_str().expect("a slug");
-    let public =
-        Actor::nobody().get(&format!("/api/v1/public/organization?slug={slug}")).await.expect(200);
+    let public = Actor::nobody().get(&format!("/api/v1/public/organization?slug={slug}")).await.expect(200);
     assert_eq!(public["name"], "Acme: hair & more");
     assert_eq!(public["primary_color"], "#1f6feb");
+    // With a smaller plan what is left of it is name and logo.
+    let smaller = json!({ "plan_type": "pro" });
+    tenant.owner.patch("/api/v1/organizations/me/subscription", smaller).await.expect(200);
+    let public = Actor::nobody().get(&format!("/api/v1/public/organization?slug={slug}")).await.expect(200);
+    assert_eq!((public.get("primary_color"), public["logo_url"].is_string()), (None, true));
     tenant.admin.patch(BRANDING, json!({ "display_name": null, "logo_url": null })).await.expect(200);
-    let public =
-        Actor::nobody().get(&format!("/api/v1/public/organization?slug={slug}")).await.expect(200);
+    let public = Actor::nobody().get(&format!("/api/v1/public/organization?slug={slug}")).await.expect(200);
     assert_eq!((&public["name"], public.get("logo_url")), (&organization["name"], None));
     Actor::nobody().get("/api/v1/public/organization").await.refused(404, "not_found");
 }

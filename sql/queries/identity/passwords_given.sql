@@ -1,0 +1,2 @@
+-- no parameters; the password of the signed-in account was right
+select identity.password_given()

@@ -1,0 +1,2 @@
+-- no parameters; sessions and tokens that are over, for everybody
+select identity.purge_expired() as purged
