@@ -155,7 +155,7 @@ create table tenancy.invitations (
     contact_id uuid,
     token_hash bytea not null,
     created_at timestamptz not null default now(),
-    created_by uuid not null default nullif(current_setting('app.actor_id', true), '')::uuid,
+    created_by uuid not null default coalesce(nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), ''))::uuid,
     sent_at timestamptz not null default now(),
     expires_at timestamptz not null,
     constraint invitations_pkey primary key (tenant_id, id),

@@ -11,7 +11,7 @@ create table tenancy.api_keys (
     last_used_at timestamptz,
     revoked_at timestamptz,
     created_at timestamptz not null default now(),
-    created_by uuid not null default nullif(current_setting('app.actor_id', true), '')::uuid,
+    created_by uuid not null default coalesce(nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), ''))::uuid,
     constraint api_keys_pkey primary key (tenant_id, id),
     constraint api_keys_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
     constraint api_keys_name_length check (length(name) between 1 and 100),
@@ -54,7 +54,7 @@ grant select, insert (id, name, secret_hash, role, scopes, expires_at), update (
 
 -- Whoever did it: an account or a key.
 alter table scheduling.appointments
-    alter column created_by set default nullif(current_setting('app.actor_id', true), '')::uuid;
+    alter column created_by set default coalesce(nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), ''))::uuid;
 comment on column scheduling.appointments.created_by is
     'The account or API key that booked it. No foreign key: neither is ever deleted, and each booking would lock its row.';
 comment on column scheduling.appointments.cancelled_by is 'The account or API key that cancelled it.';

@@ -20,7 +20,6 @@ begin
     -- the setting also reaches the nodes of a Citus cluster.
     execute format('set local app.tenant_id = %L', tenant);
     execute format('set local app.account_id = %L', account);
-    execute format('set local app.actor_id = %L', account);
     perform set_config('app.request_id', request, true);
 
     -- The rows decide, not the token: whoever signed out, was removed or suspended, or whose organization was, is out
@@ -45,7 +44,13 @@ begin
     if held is null then
         raise exception 'no active membership or session' using errcode = 'AP401';
     end if;
-    perform app.check_way_in(tenant, held, needs, feature, host);
+    if not held = any (app.roles_from(needs)) then
+        raise exception 'role too low' using errcode = 'AP403';
+    end if;
+    -- Seldom: most operations ask for no feature, and most requests come to a host of ours.
+    if host is not null or feature is not null then
+        perform app.check_way_in(tenant, feature, host);
+    end if;
     execute format('set local app.role = %L', held);
 end
 $$;
@@ -56,7 +61,7 @@ comment on function app.enter(uuid, uuid, uuid, text, text, text, text) is
     '(the member''s role ranks below `needs`), AP402 (the plan lacks `feature`) or AP404 (`host` leads to another '
     'organization); a transaction that failed to enter sees no rows.';
 
-create function app.check_way_in(tenant uuid, held text, needs text, feature text, host text) returns void
+create function app.check_way_in(tenant uuid, feature text, host text) returns void
 language plpgsql stable
 as $$
 begin
@@ -68,16 +73,13 @@ begin
     ) then
         raise exception 'the host leads elsewhere' using errcode = 'AP404';
     end if;
-    if not held = any (app.roles_from(needs)) then
-        raise exception 'role too low' using errcode = 'AP403';
-    end if;
     if feature is not null and not app.has_feature(tenant, feature) then
         raise exception 'feature not in plan' using errcode = 'AP402';
     end if;
 end
 $$;
 
-comment on function app.check_way_in(uuid, text, text, text, text) is 'What app.enter and app.enter_by_key ask in common, once the tenant is in the context.';
+comment on function app.check_way_in(uuid, text, text) is 'What app.enter and app.enter_by_key ask in common, once the tenant is in the context.';
 
 -- The rows behind these policies are asked before the role is known.
 create policy entering_select on tenancy.subscriptions as permissive for select to appointd_api
@@ -114,7 +116,6 @@ begin
     end if;
     execute format('set local app.tenant_id = %L', tenant);
     execute format('set local app.key_id = %L', key);
-    execute format('set local app.actor_id = %L', key);
     perform set_config('app.request_id', request, true);
 
     select k.role, k.scopes, k.last_used_at
@@ -135,7 +136,10 @@ begin
     if not app.has_feature(tenant, 'api_access') then
         raise exception 'feature not in plan' using errcode = 'AP402';
     end if;
-    perform app.check_way_in(tenant, found.role, needs, feature, host);
+    if not found.role = any (app.roles_from(needs)) then
+        raise exception 'role too low' using errcode = 'AP403';
+    end if;
+    perform app.check_way_in(tenant, feature, host);
     if not coalesce(
         scope = any (found.scopes) or replace(scope, ':read', ':write') = any (found.scopes), false
     ) then
@@ -164,7 +168,6 @@ begin
         raise exception 'this transaction has entered already' using errcode = 'object_not_in_prerequisite_state';
     end if;
     execute format('set local app.account_id = %L', account);
-    execute format('set local app.actor_id = %L', account);
     perform set_config('app.request_id', request, true);
     if not exists (
         select
@@ -183,6 +186,6 @@ grant execute on function
     app.enter(uuid, uuid, uuid, text, text, text, text),
     app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text),
     app.enter_account(uuid, uuid, text),
-    app.check_way_in(uuid, text, text, text, text),
+    app.check_way_in(uuid, text, text),
     app.has_feature(uuid, text)
 to appointd_api;

@@ -96,7 +96,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform app.stay_outside();
-    execute format('set local app.actor_id = %L', account_id);
+    execute format('set local app.account_id = %L', account_id);
     insert into identity.accounts (id, email, password_hash, full_name)
     values (account_id, email, password_hash, full_name);
     perform tenancy.found_organization(
@@ -874,7 +874,7 @@ declare
 begin
     perform app.stay_outside();
     execute format('set local app.tenant_id = %L', organization_id);
-    execute format('set local app.actor_id = %L', joining_account);
+    execute format('set local app.account_id = %L', joining_account);
     -- Taken out first: of two who accept at once, one finds it.
     delete from tenancy.invitations as i
     where

@@ -11,7 +11,7 @@ create table operations.audit_events (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     occurred_at timestamptz not null default clock_timestamp(),
     id uuid not null default gen_random_uuid(),
-    actor_id uuid default nullif(current_setting('app.actor_id', true), '')::uuid,
+    actor_id uuid default coalesce(nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), ''))::uuid,
     actor_kind text not null,
     database_role text not null default session_user,
     request_id text default nullif(current_setting('app.request_id', true), ''),
@@ -178,9 +178,9 @@ begin
     insert into operations.audit_events (actor_kind, action, relation, row_id, before, after)
     values (
         case
-            when nullif(current_setting('app.actor_id', true), '') is null then 'system'
+            when nullif(current_setting('app.account_id', true), '') is not null then 'account'
             when nullif(current_setting('app.key_id', true), '') is not null then 'api_key'
-            else 'account'
+            else 'system'
         end,
         lower(tg_op),
         format('%s.%s', tg_table_schema, tg_table_name),

@@ -244,7 +244,7 @@ async fn the_functions_the_server_may_call_are_these() {
     assert_eq!(
         callable,
         [
-            "app.check_way_in(uuid,text,text,text,text)",
+            "app.check_way_in(uuid,text,text)",
             "app.enter(uuid,uuid,uuid,text,text,text,text)",
             "app.enter_account(uuid,uuid,text)",
             "app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text)",
