@@ -42,6 +42,12 @@ macro_rules! features {
             fn named(&self) -> Vec<(&'static str, Option<bool>)> {
                 vec![$((stringify!($name), self.$name),)*]
             }
+
+            /// What is switched off now, with these wishes on top.
+            fn over(&self, disabled: &[String]) -> Self {
+                let off = |feature: &str| disabled.iter().any(|disabled| disabled == feature).then_some(false);
+                Self { $($name: self.$name.or(off(stringify!($name))),)* }
+            }
         }
     };
 }
@@ -88,20 +94,6 @@ impl Wishes {
             .filter(|(_, wanted)| *wanted == Some(false))
             .map(|(feature, _)| feature.to_owned())
             .collect()
-    }
-
-    /// As it is now, with these wishes on top.
-    fn over(&self, disabled: &[String]) -> Self {
-        let mut wishes = self.clone();
-        let off = |feature: &str| disabled.iter().any(|disabled| disabled == feature).then_some(false);
-        wishes.appointments = wishes.appointments.or(off("appointments"));
-        wishes.queues = wishes.queues.or(off("queues"));
-        wishes.pwa = wishes.pwa.or(off("pwa"));
-        wishes.analytics = wishes.analytics.or(off("analytics"));
-        wishes.integrations = wishes.integrations.or(off("integrations"));
-        wishes.api_access = wishes.api_access.or(off("api_access"));
-        wishes.custom_branding = wishes.custom_branding.or(off("custom_branding"));
-        wishes
     }
 }
 

@@ -47,7 +47,7 @@ async fn fails(cluster: &Cluster, arguments: &[&str], reason: &str) {
 }
 
 fn file(content: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("appointd-{}", Uuid::new_v4()));
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("appointd-{}", Uuid::new_v4()));
     fs::write(&path, content).expect("a file");
     path
 }
@@ -102,7 +102,7 @@ async fn an_organization_exported_deleted_and_imported_is_as_it_was_and_no_other
     let before = everything(&superuser).await;
     assert!(succeeds(&cluster, &["list"]).await.contains("acme"));
 
-    let export = std::env::temp_dir().join(format!("appointd-{}", Uuid::new_v4()));
+    let export = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("appointd-{}", Uuid::new_v4()));
     let path = export.to_str().expect("text");
     succeeds(&cluster, &["export", "acme", "--output", path]).await;
     let text = fs::read_to_string(&export).expect("an export");
@@ -155,7 +155,7 @@ async fn an_organization_exported_deleted_and_imported_is_as_it_was_and_no_other
     for (table, rows) in &before {
         assert_eq!(&restored[table], rows, "{table} after importing");
     }
-    let again = std::env::temp_dir().join(format!("appointd-{}", Uuid::new_v4()));
+    let again = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("appointd-{}", Uuid::new_v4()));
     succeeds(&cluster, &["export", &id.to_string(), "--output", again.to_str().expect("text")]).await;
     let lines = |text: &str| text.lines().map(ToOwned::to_owned).collect::<BTreeSet<_>>();
     assert_eq!(lines(&fs::read_to_string(&again).expect("an export")), lines(&text));

@@ -48,7 +48,7 @@ fn start() -> System {
         .block_on(dev::set_up(&cluster))
         .expect("the database is set up");
     let tokens = Arc::new(Tokens::new(&[SigningKey::from_bytes(KEY)]).expect("a key"));
-    let mails = std::env::temp_dir().join(format!("appointd-mail-{}", Uuid::new_v4()));
+    let mails = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("appointd-mail-{}", Uuid::new_v4()));
     std::fs::create_dir_all(&mails).expect("a folder");
     let parts = Parts {
         database: cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"),
