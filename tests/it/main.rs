@@ -10,6 +10,7 @@ mod house;
 mod identity;
 mod isolation;
 mod limits;
+mod messaging;
 mod migrations;
 mod openapi;
 mod operations;
