@@ -514,3 +514,31 @@ checked_text!(
         (name.contains('.') && !number && name.split('.').all(label)).then_some(name)
     }
 );
+
+/// An enumeration whose values have the same names in JSON, in the description and in the database, where a check
+/// constraint holds them. A name that only a later version knows reads as the last.
+macro_rules! named_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, serde::Deserialize, poem_openapi::Enum, Eq, PartialEq, serde::Serialize)]
+        pub enum $name {
+            $($(#[$about])* #[serde(rename = $text)] #[oai(rename = $text)] $variant,)*
+        }
+
+        impl $name {
+            const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+
+            pub fn from_name(name: &str) -> Self {
+                let known = Self::ALL.iter().find(|value| value.name() == name).or(Self::ALL.last());
+                *known.expect("an enumeration has values")
+            }
+        }
+    };
+}
+pub(crate) use named_enum;

@@ -33,7 +33,7 @@ use crate::{
             SigningIn,
         },
         secret::{self, Refresh, Secret},
-        text::{Password, Slug, Text},
+        text::{Password, Slug, Text, named_enum},
         token::{COOKIE_LIFETIME, Kind, LIFETIME, Subject, Tokens},
     },
     sql,
@@ -197,13 +197,12 @@ pub struct Session {
     pub expires_at: DateTime<Utc>,
 }
 
-/// How a session is kept: by tokens, or by a browser's cookie.
-#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
-pub enum SessionKind {
-    Token,
-    Cookie,
+named_enum! {
+    /// How a session is kept: by tokens, or by a browser's cookie.
+    SessionKind {
+        Token = "token",
+        Cookie = "cookie",
+    }
 }
 
 /// An organization the account belongs to.
@@ -532,11 +531,7 @@ impl SessionsApi {
             .map(|row| Session {
                 id: row.get(0),
                 organization_id: row.get(1),
-                kind: if row.get::<_, &str>(2) == "cookie" {
-                    SessionKind::Cookie
-                } else {
-                    SessionKind::Token
-                },
+                kind: SessionKind::from_name(row.get(2)),
                 user_agent: row.get(3),
                 address: row.get(4),
                 current: row.get::<_, Uuid>(0) == caller.claims.sid,

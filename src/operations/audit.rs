@@ -1,8 +1,8 @@
 //! The audit log: who changed what, when. Written by the database itself; see `sql/migrations/V0020__audit.sql`.
 
 use chrono::{DateTime, Utc};
-use poem_openapi::{Enum, Object, OpenApi, param::Query};
-use serde::{Deserialize, Serialize};
+use poem_openapi::{Object, OpenApi, param::Query};
+use serde::Serialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -14,30 +14,28 @@ use crate::{
         json::{AnyObject, Json},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Listing, Refused},
-        text::{Instant, Text},
+        text::{Instant, Text, named_enum},
     },
     sql,
 };
 
-/// Who acted.
-#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
-pub enum ActorKind {
-    Account,
-    ApiKey,
-    /// Nobody in particular: the operator, or the system by itself.
-    System,
+named_enum! {
+    /// Who acted.
+    ActorKind {
+        Account = "account",
+        ApiKey = "api_key",
+        /// Nobody in particular: the operator, or the system by itself.
+        System = "system",
+    }
 }
 
-/// What was done to a row.
-#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
-pub enum AuditAction {
-    Insert,
-    Update,
-    Delete,
+named_enum! {
+    /// What was done to a row.
+    AuditAction {
+        Insert = "insert",
+        Update = "update",
+        Delete = "delete",
+    }
 }
 
 /// A change.
@@ -72,18 +70,10 @@ impl From<Row> for AuditEvent {
         Self {
             id: row.get(0),
             occurred_at: row.get(1),
-            actor_kind: match row.get(2) {
-                "account" => ActorKind::Account,
-                "api_key" => ActorKind::ApiKey,
-                _ => ActorKind::System,
-            },
+            actor_kind: ActorKind::from_name(row.get(2)),
             actor_id: row.get(3),
             request_id: row.get(4),
-            action: match row.get(5) {
-                "insert" => AuditAction::Insert,
-                "update" => AuditAction::Update,
-                _ => AuditAction::Delete,
-            },
+            action: AuditAction::from_name(row.get(5)),
             relation: row.get(6),
             row_id: row.get(7),
             before: row.get::<_, Option<serde_json::Value>>(8).map(AnyObject),

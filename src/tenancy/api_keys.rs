@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
-    Enum, Object, OpenApi,
+    Object, OpenApi,
     param::{Path, Query},
     types::Example,
 };
@@ -19,71 +19,32 @@ use crate::{
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Creating, Deleting, Listing, Problem, Reading, Refused},
         secret::{self, Secret},
-        text::{Instant, Text},
+        text::{Instant, Text, named_enum},
     },
     sql,
 };
 
-/// As what a key comes. Never as an owner.
-#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
-pub enum KeyRole {
-    Admin,
-    Manager,
-    Staff,
-    Viewer,
-}
-
-impl KeyRole {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Manager => "manager",
-            Self::Staff => "staff",
-            Self::Viewer => "viewer",
-        }
-    }
-
-    /// A check constraint holds the names.
-    fn from_name(name: &str) -> Self {
-        match name {
-            "admin" => Self::Admin,
-            "manager" => Self::Manager,
-            "staff" => Self::Staff,
-            _ => Self::Viewer,
-        }
+named_enum! {
+    /// As what a key comes. Never as an owner.
+    KeyRole {
+        Admin = "admin",
+        Manager = "manager",
+        Staff = "staff",
+        Viewer = "viewer",
     }
 }
 
-macro_rules! scopes {
-    ($($variant:ident = $name:literal,)*) => {
-        /// What a key is good for: reading or writing what one tag of the description has. Writing includes reading.
-        #[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
-        pub enum Scope {
-            $(#[serde(rename = $name)] #[oai(rename = $name)] $variant,)*
-        }
-
-        impl Scope {
-            fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            fn from_name(name: &str) -> Option<Self> {
-                [$(Self::$variant,)*].into_iter().find(|scope| scope.name() == name)
-            }
-        }
-    };
-}
-
-scopes! {
-    TenancyRead = "tenancy:read",
-    TenancyWrite = "tenancy:write",
-    CrmRead = "crm:read",
-    CrmWrite = "crm:write",
-    SchedulingRead = "scheduling:read",
-    SchedulingWrite = "scheduling:write",
-    OperationsRead = "operations:read",
+named_enum! {
+    /// What a key is good for: reading or writing what one tag of the description has. Writing includes reading.
+    Scope {
+        TenancyWrite = "tenancy:write",
+        TenancyRead = "tenancy:read",
+        CrmWrite = "crm:write",
+        CrmRead = "crm:read",
+        SchedulingWrite = "scheduling:write",
+        SchedulingRead = "scheduling:read",
+        OperationsRead = "operations:read",
+    }
 }
 
 /// A key, without its secret.
@@ -115,7 +76,7 @@ impl From<Row> for ApiKey {
             id: row.get(0),
             name: row.get(1),
             role: KeyRole::from_name(row.get(2)),
-            scopes: scopes.iter().filter_map(|scope| Scope::from_name(scope)).collect(),
+            scopes: scopes.iter().map(|scope| Scope::from_name(scope)).collect(),
             expires_at: row.get(4),
             last_used_at: row.get(5),
             revoked_at: row.get(6),

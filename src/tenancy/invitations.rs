@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
-    Enum, Object, OpenApi,
+    Object, OpenApi,
     param::{Path, Query},
     types::Example,
 };
@@ -26,7 +26,7 @@ use crate::{
             Reading, Refused, Registering,
         },
         secret::{self, Secret},
-        text::{EmailAddress, Password, Text},
+        text::{EmailAddress, Password, Text, named_enum},
     },
     identity::{
         passwords::Passwords,
@@ -38,41 +38,17 @@ use crate::{
 
 const LIFETIME: TimeDelta = TimeDelta::days(7);
 
-/// What somebody is invited as.
-#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
-pub enum InvitedRole {
-    Admin,
-    Manager,
-    /// Also accepted as `member`.
-    #[serde(alias = "member")]
-    Staff,
-    Viewer,
-    /// With `contact_id`: a customer who is to have an account.
-    Customer,
-}
-
-impl InvitedRole {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Manager => "manager",
-            Self::Staff => "staff",
-            Self::Viewer => "viewer",
-            Self::Customer => "customer",
-        }
-    }
-
-    /// A check constraint holds the names.
-    fn from_name(name: &str) -> Self {
-        match name {
-            "admin" => Self::Admin,
-            "manager" => Self::Manager,
-            "staff" => Self::Staff,
-            "customer" => Self::Customer,
-            _ => Self::Viewer,
-        }
+named_enum! {
+    /// What somebody is invited as.
+    InvitedRole {
+        Admin = "admin",
+        Manager = "manager",
+        /// Also accepted as `member`.
+        #[serde(alias = "member")]
+        Staff = "staff",
+        Viewer = "viewer",
+        /// With `contact_id`: a customer who is to have an account.
+        Customer = "customer",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
-    Enum, Object, OpenApi,
+    Object, OpenApi,
     param::{Path, Query},
     types::Example,
 };
@@ -20,54 +20,30 @@ use crate::{
         problem::{
             Changing, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused, retry_once,
         },
+        text::named_enum,
     },
     sql,
 };
 
-/// What somebody may do in an organization: owner > admin > manager > staff > viewer.
-#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
-pub enum MemberRole {
-    Owner,
-    Admin,
-    Manager,
-    /// Also accepted as `member`.
-    #[serde(alias = "member")]
-    Staff,
-    Viewer,
-}
-
-impl MemberRole {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Admin => "admin",
-            Self::Manager => "manager",
-            Self::Staff => "staff",
-            Self::Viewer => "viewer",
-        }
-    }
-
-    /// A check constraint holds the names.
-    pub fn from_name(name: &str) -> Self {
-        match name {
-            "owner" => Self::Owner,
-            "admin" => Self::Admin,
-            "manager" => Self::Manager,
-            "staff" => Self::Staff,
-            _ => Self::Viewer,
-        }
+named_enum! {
+    /// What somebody may do in an organization: owner > admin > manager > staff > viewer.
+    MemberRole {
+        Owner = "owner",
+        Admin = "admin",
+        Manager = "manager",
+        /// Also accepted as `member`.
+        #[serde(alias = "member")]
+        Staff = "staff",
+        Viewer = "viewer",
     }
 }
 
-/// Whether a member is let in.
-#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
-pub enum MemberStatus {
-    Active,
-    Suspended,
+named_enum! {
+    /// Whether a member is let in.
+    MemberStatus {
+        Active = "active",
+        Suspended = "suspended",
+    }
 }
 
 /// Somebody who works for the organization.
@@ -93,11 +69,7 @@ impl From<Row> for OrganizationMember {
             email: row.get(1),
             full_name: row.get(2),
             role: MemberRole::from_name(row.get(3)),
-            status: if row.get::<_, &str>(4) == "active" {
-                MemberStatus::Active
-            } else {
-                MemberStatus::Suspended
-            },
+            status: MemberStatus::from_name(row.get(4)),
             created_at: row.get(5),
             updated_at: row.get(6),
         }

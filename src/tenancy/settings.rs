@@ -1,6 +1,6 @@
 //! How an organization wants things.
 
-use poem_openapi::{Enum, Object, OpenApi, types::Example};
+use poem_openapi::{Object, OpenApi, types::Example};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 
@@ -11,35 +11,12 @@ use crate::{
         caller::{Admin, Member, Viewer},
         json::{Json, present},
         problem::{ChangingOwn, ReadingOwn, Refused},
-        text::{LanguageTag, Number},
+        text::{LanguageTag, Number, named_enum},
     },
     sql,
 };
 
-macro_rules! named {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
-        pub enum $name {
-            $(#[serde(rename = $text)] #[oai(rename = $text)] $variant,)*
-        }
-
-        impl $name {
-            fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)*
-                }
-            }
-
-            /// A check constraint holds the names; one of a later version shows as the first.
-            fn from_name(name: &str) -> Self {
-                [$(Self::$variant,)*].into_iter().find(|value| value.name() == name).unwrap_or([$(Self::$variant,)*][0])
-            }
-        }
-    };
-}
-
-named! {
+named_enum! {
     /// How dates are shown to people.
     DateFormat {
         YearMonthDay = "YYYY-MM-DD",
@@ -49,7 +26,7 @@ named! {
     }
 }
 
-named! {
+named_enum! {
     /// How times of day are shown to people.
     TimeFormat {
         Hours24 = "24h",
