@@ -29,6 +29,15 @@ async fn the_permission_table_is_current_and_true() {
     let tenant = Tenant::new().await;
     tenant.furnished().await;
     let superuser = system().superuser().await;
+    // What requests make none of, or some time later.
+    superuser
+        .batch_execute(&format!(
+            "insert into tenancy.usage_days (tenant_id, day, requests) values ('{0}', '2026-01-01', 1);
+             insert into tenancy.verified_domains (domain, organization_id) values ('{0}.example', '{0}')",
+            tenant.id
+        ))
+        .await
+        .expect("rows");
     for table in tables {
         let table: String = table.get(0);
         write!(text, "{table:<32}").expect("text");
