@@ -106,7 +106,7 @@ struct ServeArgs {
     /// Who e-mails come from
     #[arg(long, env = "APPOINTD_MAIL_FROM", value_name = "ADDRESS")]
     mail_from: Option<String>,
-    /// Where the pages are that links in e-mails lead to [default: http://localhost:8080]
+    /// Where the pages are that links in e-mails lead to. Required where e-mail is sent
     #[arg(long, env = "APPOINTD_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
     /// The DNS server to ask about domains [default: those of the system]
@@ -196,6 +196,7 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
             .await
             .map_err(|error| format!("cannot connect to the database: {error}"))?;
         check(&Db::new(&settings.database, 1)).await?;
+        let sends_mail = settings.mailer.sends();
         let listener = TcpListener::bind(settings.listen)
             .map_err(|error| format!("cannot listen on {}: {error}", settings.listen))?;
         let server = Server::start(
@@ -213,6 +214,11 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
             listener,
         )?;
         tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
+        if !sends_mail {
+            tracing::warn!(
+                "APPOINTD_MAIL_URL is not set: no e-mail is sent, so nobody can be invited or set a new password"
+            );
+        }
         stop.received().await;
         tracing::info!("stopping");
         tokio::task::spawn_blocking(move || server.stop()).await?;

@@ -14,11 +14,7 @@ use tokio_postgres::Config as DatabaseUrl;
 use tracing::Level;
 
 use crate::{
-    http::{
-        client::{self, Network},
-        limit::Rates,
-        token::SigningKey,
-    },
+    http::{client::Network, limit::Rates, text::DomainName, token::SigningKey},
     messaging::mail::Mailer,
 };
 
@@ -93,7 +89,10 @@ impl Settings {
             "APPOINTD_BASE_DOMAIN",
             given.base_domain.as_deref(),
             "a domain name, such as appointd.example",
-            client::canonical,
+            |text| match text {
+                "localhost" => Some(text.to_owned()),
+                text => DomainName::parse(text).ok().map(|name| name.to_string()),
+            },
             &mut mistakes,
         );
         let trusted_proxies = parsed(
@@ -121,7 +120,10 @@ impl Settings {
             "APPOINTD_PUBLIC_URL",
             given.public_url.as_deref().unwrap_or("http://localhost:8080"),
             "an http or https URL",
-            |text| text.parse::<Uri>().ok().filter(|url| url.authority().is_some()).map(|_| text.to_owned()),
+            |text| {
+                let url = text.parse::<Uri>().ok().filter(|url| url.authority().is_some())?;
+                matches!(url.scheme_str()?, "http" | "https").then(|| text.to_owned())
+            },
             &mut mistakes,
         );
         let mail_from = parsed(
@@ -133,6 +135,10 @@ impl Settings {
         );
         let mailer = public_url.zip(mail_from).and_then(|(public_url, from)| {
             let url = given.mail_url.as_deref().filter(|url| !url.is_empty());
+            if url.is_some() && given.public_url.is_none() {
+                mistakes
+                    .push("APPOINTD_PUBLIC_URL is not set; links in e-mails lead to pages there".to_owned());
+            }
             Mailer::new(url, from, public_url)
                 .map_err(|error| {
                     // The text may hold a password, so it is not repeated.
@@ -209,6 +215,11 @@ fn token_keys(given: Option<&str>, mistakes: &mut Vec<String>) -> Option<Vec<Sig
     };
     // A secret is not repeated.
     let keys: Option<Vec<_>> = text.split(',').map(SigningKey::parse).collect();
+    let mut texts: Vec<&str> = text.split(',').map(str::trim).collect();
+    texts.sort_unstable();
+    if texts.windows(2).any(|pair| pair[0] == pair[1]) {
+        mistakes.push("APPOINTD_TOKEN_KEYS has one key twice".to_owned());
+    }
     if keys.is_none() {
         mistakes.push(format!(
             "APPOINTD_TOKEN_KEYS has to be 32 random bytes in base64, or several of those with commas between; {make_one}"

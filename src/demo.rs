@@ -29,7 +29,7 @@ use crate::{
 /// An organization and how to get into it.
 pub struct Demo {
     pub organization: &'static str,
-    slug: &'static str,
+    pub slug: &'static str,
     pub trade: &'static str,
     pub time_zone: &'static str,
     pub plan_type: &'static str,

@@ -233,10 +233,11 @@ async fn welcome(
     match free_slot(database).await? {
         Some((service, starts_at)) => {
             let (email, password, ..) = DEMOS[0].sign_ins[0];
+            let slug = DEMOS[0].slug;
             writeln!(text, "\nBook an appointment (a second time, the slot is taken):\n")?;
             writeln!(
                 text,
-                r#"curl -i http://{host}/api/v1/appointments -H "authorization: Bearer $(curl -s http://{host}/api/v1/auth/login -H 'content-type: application/json' -d '{{"email":"{email}","password":"{password}"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')" -H 'content-type: application/json' -d '{{"service_id":"{service}","provider_id":"{}","starts_at":"{starts_at}","contact":{{"first_name":"Ada","last_name":"Lovelace"}}}}'"#,
+                r#"curl -i http://{host}/api/v1/appointments -H "authorization: Bearer $(curl -s http://{host}/api/v1/auth/login -H 'content-type: application/json' -d '{{"email":"{email}","password":"{password}","organization_slug":"{slug}"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')" -H 'content-type: application/json' -d '{{"service_id":"{service}","provider_id":"{}","starts_at":"{starts_at}","contact":{{"first_name":"Ada","last_name":"Lovelace"}}}}'"#,
                 starts_at.1,
                 starts_at = starts_at.0,
             )?;

@@ -6,6 +6,7 @@ use std::{
     error::Error,
     fs::File,
     io::{self, BufRead, BufReader, BufWriter},
+    os::unix::fs::OpenOptionsExt as _,
     path::PathBuf,
     pin::pin,
 };
@@ -87,6 +88,13 @@ struct Header {
     migration: i32,
 }
 
+/// The last line of an export: how many rows came before it.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Footer {
+    appointd_export_end: u64,
+}
+
 const FORMAT: u32 = 1;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -95,6 +103,10 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
     let mut client =
         migrate::connect(url).await.map_err(|error| format!("cannot connect to the database: {error}"))?;
+    let role = client.query_one(include_str!("../sql/tenant/role.sql"), &[]).await.map_err(said)?;
+    if !row_is_true(&role) {
+        return Err("connect as appointd_owner: APPOINTD_OWNER_DATABASE_URL is another role's")?;
+    }
     client.batch_execute(include_str!("../sql/tenant/enter.sql")).await.map_err(said)?;
     match command {
         Command::List => {
@@ -108,7 +120,16 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
         Command::Export { organization, output } => {
             let organization = find(&client, &organization).await?;
             match output {
-                Some(path) => export(&mut client, &organization, BufWriter::new(File::create(path)?)).await,
+                Some(path) => {
+                    // Holds password hashes; and no backup is overwritten by mistake.
+                    let file = File::options()
+                        .write(true)
+                        .create_new(true)
+                        .mode(0o600)
+                        .open(&path)
+                        .map_err(|error| format!("cannot make {}: {error}", path.display()))?;
+                    export(&mut client, &organization, BufWriter::new(file)).await
+                }
                 None => export(&mut client, &organization, io::stdout().lock()).await,
             }
         }
@@ -128,7 +149,11 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
         Command::Suspend { organization } => set_status(&mut client, &organization, "suspended").await,
         Command::Reactivate { organization } => set_status(&mut client, &organization, "active").await,
         Command::Delete { organization, yes } => {
-            let organization = find(&client, &organization).await?;
+            // What an organization has may be left where it itself is not.
+            let organization = match (find(&client, &organization).await, organization.parse()) {
+                (Err(_), Ok(id)) => Organization::nameless(id),
+                (found, _) => found?,
+            };
             if !yes {
                 return Err(format!(
                     "this deletes everything {} ({}) has, for good; say --yes if you mean it",
@@ -159,6 +184,13 @@ struct Organization {
     name: String,
     status: String,
     purge_after: Option<DateTime<Utc>>,
+}
+
+impl Organization {
+    fn nameless(id: Uuid) -> Self {
+        let name = id.to_string();
+        Self { id, slug: name.clone(), name, status: String::new(), purge_after: None }
+    }
 }
 
 async fn organizations(client: &Client) -> Outcome<Vec<Organization>> {
@@ -202,9 +234,12 @@ async fn export(client: &mut Client, organization: &Organization, mut out: impl 
     let lines =
         transaction.query_raw(include_str!("../sql/tenant/export.sql"), params).await.map_err(said)?;
     let mut lines = pin!(lines);
+    let mut rows = 0;
     while let Some(line) = lines.try_next().await.map_err(said)? {
         writeln!(out, "{}", line.get::<_, &str>(0))?;
+        rows += 1;
     }
+    writeln!(out, "{}", serde_json::to_string(&Footer { appointd_export_end: rows })?)?;
     out.flush()?;
     Ok(())
 }
@@ -223,13 +258,23 @@ async fn import(client: &mut Client, input: impl BufRead) -> Outcome<(String, u6
     let transaction = begin(client).await?;
     let statement = transaction.prepare(include_str!("../sql/tenant/import.sql")).await.map_err(said)?;
     let mut rows = 0;
+    let mut end = None;
     for (number, line) in (2..).zip(lines) {
         let line = line?;
+        if let Ok(Footer { appointd_export_end }) = serde_json::from_str(&line) {
+            end = Some(appointd_export_end);
+            break;
+        }
         transaction
             .execute(&statement, &[&header.organization_id, &line])
             .await
             .map_err(|error| format!("line {number}: {}", said(error)))?;
         rows += 1;
+    }
+    if end != Some(rows) {
+        return Err(
+            "the file is not whole: its last line is missing, or speaks of more rows than there are",
+        )?;
     }
     transaction.commit().await.map_err(said)?;
     Ok((header.slug, rows))
@@ -435,7 +480,14 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let message = error.inner().to_string();
     // Types of ours put a code in front, for programs.
     let message = message.split_once('\u{1f}').map_or(message.as_str(), |(_, detail)| detail);
-    format!("{}: {message}", error.path())
+    match error.path().to_string().as_str() {
+        "." => message.to_owned(),
+        path => format!("{path}: {message}"),
+    }
+}
+
+fn row_is_true(row: &tokio_postgres::Row) -> bool {
+    row.get(0)
 }
 
 /// What PostgreSQL said, for the operator, who may read it all.

@@ -1,5 +1,6 @@
 -- Sessions, and what surrounds signing in. All of it belongs to an account and to no tenant: keyed by account, forced
--- behind policies that show the signed-in account its own rows. Secrets are stored as SHA-256 of what the client holds.
+-- behind policies that show the signed-in account its own rows. Secrets are stored as SHA-256 of what the
+-- client holds, but for those of second factors, which have to be computed with.
 
 alter table identity.accounts
     add column email_verified_at timestamptz,
@@ -144,7 +145,7 @@ create table identity.sign_in_failures (
 comment on table identity.sign_in_failures is
     'Attempts to sign in that have not succeeded, counted here because several servers have to agree. See identity.count_attempt for the rules.';
 comment on column identity.sign_in_failures.bucket is 'What is counted: an account from one address, an address, or an account from anywhere.';
-comment on column identity.sign_in_failures.subject is 'SHA-256 of the e-mail address, of the network address, or of both.';
+comment on column identity.sign_in_failures.subject is 'SHA-256 of the e-mail address, of the network address, of both, or of an account that is asked for its password again.';
 comment on column identity.sign_in_failures.failures is 'How many.';
 comment on column identity.sign_in_failures.last_attempt_at is 'When the last was. A quarter of an hour later counting begins anew.';
 comment on column identity.sign_in_failures.blocked_until is 'Until when nobody is let try.';
@@ -162,7 +163,7 @@ begin
         execute format('alter table identity.%I force row level security', relation);
         execute format('create policy gate_all on identity.%I as permissive for all to appointd_gate using (true) with check (true)', relation);
         execute format('grant select, insert, update, delete on identity.%I to appointd_gate', relation);
-        if relation <> 'sign_in_failures' then
+        if relation not in ('sign_in_failures', 'refresh_tokens') then
             execute format(
                 'create policy own_all on identity.%I as permissive for all to appointd_api '
                 'using (account_id = (select nullif(current_setting(''app.account_id'', true), '''')::uuid)) '

@@ -69,7 +69,7 @@ create table tenancy.settings (
     constraint settings_data_retention check (data_retention_days between 30 and 36500)
 );
 
-comment on table tenancy.settings is 'How an organization wants things, one row each. The time zone is in tenancy.organizations.';
+comment on table tenancy.settings is 'How an organization wants things, one row each. The time zone is in tenancy.organizations. Language, formats, notifications and privacy are kept for clients; nothing acts on them yet.';
 comment on column tenancy.settings.tenant_id is 'The organization.';
 comment on column tenancy.settings.language is 'BCP 47 language tag: language, optionally script and region.';
 comment on column tenancy.settings.date_format is 'How dates are shown to people.';

@@ -131,7 +131,7 @@ begin
         and o.status = 'active';
 
     if found.role is null then
-        raise exception 'no such key' using errcode = 'AP401';
+        raise exception 'no such key' using errcode = 'AP406';
     end if;
     if not app.has_feature(tenant, 'api_access') then
         raise exception 'feature not in plan' using errcode = 'AP402';
@@ -154,8 +154,8 @@ end
 $$;
 
 comment on function app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text) is
-    'Enters a tenant as app.enter does, for a program that sent an API key. Fails as that does, and with AP405 where the key '
-    'lacks the scope. A scope to write includes that to read.';
+    'Enters a tenant as app.enter does, for a program that sent an API key. Fails as that does, with AP406 where there is no '
+    'such key (any more) or the organization is not active, and with AP405 where the key lacks the scope. A scope to write includes that to read.';
 
 create function app.enter_account(account uuid, session uuid, request text) returns void
 language plpgsql volatile

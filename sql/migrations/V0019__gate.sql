@@ -85,7 +85,7 @@ end
 $$;
 
 comment on function tenancy.bound_elsewhere(uuid, uuid, text) is
-    'Whether exclusive_members of an organization the account belongs to, or of the one it is about to join, forbids joining.';
+    'Whether exclusive_members of an organization the account belongs to, or of the one it is about to join, forbids joining. Leaves the account in the context.';
 
 create function identity.register(
     account_id uuid, email text, password_hash text, full_name text, organization_id uuid, organization_name text,
@@ -921,7 +921,7 @@ end
 $$;
 
 comment on function tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, text) is
-    'Makes an account a member, by the token of an invitation, which is used up: `joined`, or `unknown` where it is not good (any '
+    'Makes an account a member, by the token of an invitation, which is used up: `joined` (or was a member already, who stays what they are), or `unknown` where it is not good (any '
     'more). With a password hash the account is created. Fails with 23514 on invitation_address (the account has another e-mail '
     'address), exclusive_members, contact_account (the contact is somebody else''s) or plan_limit_members, with 23505 on accounts_email_key.';
 
@@ -958,7 +958,7 @@ alter function tenancy.keep_within_new_plan() owner to appointd_gate;
 alter function tenancy.keep_an_owner() owner to appointd_gate;
 revoke create on schema identity, tenancy from appointd_gate;
 
--- A member who comes back, or a customer who now works there.
+-- A customer who now works there.
 create policy gate_tenant_update on tenancy.members as permissive for update to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));

@@ -26,13 +26,13 @@ create table operations.audit_events (
 ) partition by range (occurred_at);
 
 comment on table operations.audit_events is
-    'Who changed what, when. Append-only: no role but the owner can change or delete events, and that by dropping a month. No foreign key: the log outlives what it is about.';
+    'Who changed what, when. Append-only for every role but the owner of the database, which drops months (operations.drop_audit_before) and deletes, exports and imports tenants as a whole. No foreign key: the log outlives what it is about.';
 comment on column operations.audit_events.tenant_id is 'The organization.';
 comment on column operations.audit_events.occurred_at is 'When.';
 comment on column operations.audit_events.id is 'Makes the order total.';
 comment on column operations.audit_events.actor_id is 'The account or API key that did it; null: the system.';
 comment on column operations.audit_events.actor_kind is 'account, api_key or system.';
-comment on column operations.audit_events.database_role is 'The role that had connected to PostgreSQL. Not appointd_api: somebody worked past the server.';
+comment on column operations.audit_events.database_role is 'The role that had connected to PostgreSQL. Not appointd_api: the operator, or somebody who worked past the server.';
 comment on column operations.audit_events.request_id is 'The X-Request-Id of the request it was part of.';
 comment on column operations.audit_events.action is 'insert, update or delete.';
 comment on column operations.audit_events.relation is 'The table, with its schema.';
@@ -71,7 +71,7 @@ begin
     loop
         name := format('audit_events_%s', to_char(month, 'YYYY_MM'));
         if to_regclass('operations.' || name) is null then
-            -- A month that events of which are in the default partition already has to stay there.
+            -- A month with events in the default partition already stays there.
             begin
                 execute format(
                     'create table operations.%I partition of operations.audit_events for values from (%L) to (%L)',
@@ -100,7 +100,7 @@ declare
     partition record;
     dropped integer := 0;
 begin
-    if month > (now() at time zone 'UTC')::date then
+    if date_trunc('month', month) > date_trunc('month', now() at time zone 'UTC') then
         raise exception 'that would drop what is still written to';
     end if;
     -- What no month took. The owner is subject to the wall as well.
@@ -124,14 +124,15 @@ end
 $$;
 
 comment on function operations.drop_audit_before(date) is
-    'Retention: drops the partitions of all months before that of the date; how many it dropped. For the owner of the database alone.';
+    'Retention: drops the partitions of all months before that of the date, and what is as old in the default partition; how many partitions it dropped. For the owner of the database alone.';
 
 create function operations.record_change() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- Hashes of secrets are worth nothing to a reader and something to a guesser; two columns say only that it was used.
+    -- Hashes of secrets and challenges are worth nothing to a reader and something to a guesser; the rest says only that
+    -- something was used or changed, which the event says, or follows from other columns.
     unsaid constant text[] := array['tenant_id', 'secret_hash', 'token_hash', 'challenge', 'last_used_at', 'updated_at', 'during'];
     entered constant text := coalesce(current_setting('app.tenant_id', true), '');
     owning text;

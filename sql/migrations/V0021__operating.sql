@@ -39,14 +39,14 @@ begin
     join depths as d on d.oid = t.oid
     where t.tenant_column is not null
     group by t.oid, t.tenant_column
-    order by max(d.depth), t.oid::regclass::text;
+    order by t.oid <> 'tenancy.organizations'::regclass, max(d.depth), t.oid::regclass::text;
 end
 $$;
 
 comment on function app.tenant_tables() is
     'Every table with rows of tenants and the column that says whose, what is referred to before what refers to it.';
 
--- The owner admitted to the tenant in the context.
+-- The owner admitted to the tenant in the context. (Its log the owner could change as well: it owns the table. It does not.)
 do $$
 declare
     tenant_table record;
@@ -132,6 +132,13 @@ begin
     if columns is null then
         raise exception 'a row of % without any column of it', target;
     end if;
+    if target = 'identity.accounts'::regclass and exists (
+        select
+        from identity.accounts as a
+        where a.email = line -> 'row' ->> 'email' and a.id <> (line -> 'row' ->> 'id')::uuid
+    ) then
+        raise exception '% has another account here', line -> 'row' ->> 'email';
+    end if;
     execute format(
         'insert into %s (%s) select %s from jsonb_populate_record(null::%s, $1) %s',
         target, columns, columns, target,
@@ -169,7 +176,7 @@ begin
 end
 $$;
 
-comment on function app.delete_tenant(uuid) is 'Deletes every row of a tenant, its audit log too, for good; how many. The accounts of its people stay.';
+comment on function app.delete_tenant(uuid) is 'Deletes every row of a tenant, its audit log too, for good; how many. The accounts of its people stay, and their sessions, which open nothing of it any more.';
 
 create function app.set_tenant_status(tenant uuid, wanted text) returns boolean
 language plpgsql volatile

@@ -11,6 +11,8 @@ pub enum Error {
     FeatureNotInPlan,
     #[error("the host of the request leads to another organization")]
     WrongHost,
+    #[error("there is no such API key, or not any more")]
+    KeyInvalid,
     #[error("the API key lacks the scope")]
     ScopeMissing,
     #[error("the organization has as many requests under way as it may")]
@@ -59,6 +61,7 @@ impl Error {
             code if code.code() == "AP403" => Self::RoleTooLow,
             code if code.code() == "AP404" => Self::WrongHost,
             code if code.code() == "AP405" => Self::ScopeMissing,
+            code if code.code() == "AP406" => Self::KeyInvalid,
             &SqlState::FOREIGN_KEY_VIOLATION
             | &SqlState::UNIQUE_VIOLATION
             | &SqlState::EXCLUSION_VIOLATION

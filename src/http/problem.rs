@@ -249,7 +249,11 @@ impl From<db::Error> for Problem {
         match error {
             db::Error::NotAMember => Self::unauthorized(
                 "session_ended",
-                "The session or API key is over, the account is no active member of the organization it is for, or the organization is not active.",
+                "The session is over, the account is no active member of the organization it is for, or the organization is not active.",
+            ),
+            db::Error::KeyInvalid => Self::unauthorized(
+                "api_key_invalid",
+                "There is no such API key, it was revoked or has expired, or the organization is not active.",
             ),
             db::Error::RoleTooLow => {
                 Self::forbidden("role_too_low", "The operation needs a higher role in the organization.")
@@ -456,7 +460,7 @@ fn describe(status: u16) -> &'static str {
             "The request cannot be understood: malformed JSON, a parameter that is not of its type or not known."
         }
         401 => {
-            "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, or `session_ended` where session, API key, membership or organization is not active any more."
+            "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, `api_key_invalid`, or `session_ended` where session, membership or organization is not active any more."
         }
         403 => {
             "Not allowed: `role_too_low`, `feature_not_in_plan`, `plan_limit`, `scope_missing` (API keys), `person_required`, `organization_required`, or `csrf_token_invalid` (cookies)."

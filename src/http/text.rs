@@ -29,6 +29,12 @@ macro_rules! from_string {
 #[serde(transparent)]
 pub struct Text<const MIN: usize, const MAX: usize>(String);
 
+/// Characters that show as nothing and make text read as something else (Unicode TR 36). Joiners stay: some scripts are
+/// written with them.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 /// From here on text is more than a line.
 const LONG: usize = 500;
 
@@ -42,8 +48,8 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
             Err(refusal("too_short", bounds))
         } else if length > MAX {
             Err(refusal("too_long", bounds))
-        } else if text.chars().any(|c| c.is_control() && !layout(c)) {
-            Err(refusal("invalid_value", "no control characters"))
+        } else if text.chars().any(|c| (c.is_control() && !layout(c)) || is_invisible(c)) {
+            Err(refusal("invalid_value", "no control characters, and none that turn text around"))
         } else {
             Ok(Self(text.to_owned()))
         }

@@ -5,7 +5,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use lettre::{
     AsyncFileTransport, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
-    message::{Mailbox, header::ContentType},
+    message::{
+        Body, Mailbox,
+        header::{ContentTransferEncoding, ContentType},
+    },
 };
 use tokio::sync::Semaphore;
 
@@ -46,10 +49,13 @@ impl Mailer {
         let transport = match url {
             None => Transport::Nowhere,
             Some(url) => match url.strip_prefix("file://") {
-                Some(folder) => Transport::Folder(AsyncFileTransport::new(Path::new(folder))),
+                Some(folder) if Path::new(folder).is_absolute() && Path::new(folder).is_dir() => {
+                    Transport::Folder(AsyncFileTransport::new(Path::new(folder)))
+                }
+                Some(_) => return Err("there is no such folder".to_owned()),
                 None => Transport::Smtp(
                     AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-                        .map_err(|error| error.to_string())?
+                        .map_err(|_| "expected smtp://, smtps:// or file:/// and a folder".to_owned())?
                         .timeout(Some(Duration::from_secs(30)))
                         .build(),
                 ),
@@ -62,6 +68,11 @@ impl Mailer {
     pub fn nowhere() -> Self {
         let from = "appointd@localhost".parse().expect("an address");
         Self::new(None, from, String::new()).expect("nothing to get wrong")
+    }
+
+    /// Whether it sends anything at all.
+    pub fn sends(&self) -> bool {
+        !matches!(self.0.transport, Transport::Nowhere)
     }
 
     /// A link to a page, with a secret behind the `#`: that part is sent to no server and stands in no log.
@@ -91,6 +102,17 @@ impl Mailer {
 }
 
 impl Inner {
+    /// As it can be read and copied: plain ASCII, and whatever stays on this machine. Our lines are shorter than the 998
+    /// characters RFC 5322 allows.
+    fn encoded(&self, body: &str) -> Body {
+        let encoding = match (&self.transport, body.is_ascii()) {
+            (_, true) => ContentTransferEncoding::SevenBit,
+            (Transport::Folder(_), false) => ContentTransferEncoding::EightBit,
+            (_, false) => return Body::new(body.to_owned()),
+        };
+        Body::dangerous_pre_encoded(body.replace('\n', "\r\n").into_bytes(), encoding)
+    }
+
     async fn deliver(&self, mail: &Mail) {
         let message = mail.to.parse::<Mailbox>().map_err(|error| error.to_string()).and_then(|to| {
             Message::builder()
@@ -98,7 +120,7 @@ impl Inner {
                 .to(to)
                 .subject(&mail.subject)
                 .header(ContentType::TEXT_PLAIN)
-                .body(mail.body.clone())
+                .body(self.encoded(&mail.body))
                 .map_err(|error| error.to_string())
         });
         let message = match message {

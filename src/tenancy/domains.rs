@@ -237,9 +237,10 @@ impl DomainsApi {
         let domain = Domain::from(row.ok_or_else(Problem::not_found)?);
         let texts = self.dns.texts(&domain.record.name).await?;
         if !texts.contains(&domain.record.value) {
+            let DnsRecord { name, value, .. } = &domain.record;
             Err(Problem::conflict(
                 "domain_not_verified",
-                "There is no TXT record with this value at that name.",
+                format!("There is no TXT record {name} with the value {value} (yet: it may take hours)."),
             ))?;
         }
         let row = self

@@ -196,7 +196,7 @@ impl OrganizationsApi {
         let disabled = new.features.unwrap_or_default().disabled(&included, "features.")?;
         let id = Uuid::now_v7();
         let time_zone = new.time_zone.map_or("UTC", TimeZone::name);
-        let outcome: String = taken(
+        let row = taken(
             tx.one(
                 sql!("tenancy/organizations_create.sql"),
                 &[
@@ -210,16 +210,15 @@ impl OrganizationsApi {
                 ],
             )
             .await,
-        )?
-        .get(0);
-        if outcome != "created" {
+        )?;
+        if row.get::<_, &str>(0) != "created" {
             Err(Problem::conflict(
                 "exclusive_membership",
                 "An organization the account works for keeps its members to itself (exclusive_members).",
             ))?;
         }
         tx.commit().await?;
-        let now = Utc::now();
+        let created_at = row.get(1);
         let features =
             Features::of(included.into_iter().filter(|feature| !disabled.contains(feature)).collect());
         Ok(Created {
@@ -232,8 +231,8 @@ impl OrganizationsApi {
                 time_zone: time_zone.to_owned(),
                 plan_type,
                 features,
-                created_at: now,
-                updated_at: now,
+                created_at,
+                updated_at: created_at,
             },
         })
     }

@@ -139,6 +139,8 @@ pub struct SettingsApi(pub Db);
 #[OpenApi(prefix_path = "/api/v1/organizations/me", tag = "Tag::Tenancy")]
 impl SettingsApi {
     /// Get the settings
+    ///
+    /// Language, formats, notifications and privacy are kept for clients; nothing acts on them yet.
     #[oai(path = "/settings", method = "get", operation_id = "get_settings")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Settings>, Refused<ReadingOwn>> {
         let row = self.0.one(&caller, sql!("tenancy/settings_get.sql"), &[]).await?;

@@ -128,6 +128,7 @@ async fn an_organization_exported_deleted_and_imported_is_as_it_was_and_no_other
     }
 
     fails(&cluster, &["import", path], "delete it first").await;
+    fails(&cluster, &["export", "harbour", "--output", path], "File exists").await;
     fails(&cluster, &["delete", "acme"], "--yes").await;
     fails(&cluster, &["delete", "nobody", "--yes"], "there is no organization").await;
     succeeds(&cluster, &["delete", "acme", "--yes"]).await;
@@ -141,8 +142,14 @@ async fn an_organization_exported_deleted_and_imported_is_as_it_was_and_no_other
         assert_eq!(after[table], left, "{table} after deleting");
     }
     // Half an import is none.
-    let torn =
-        file(&format!("{text}{{\"relation\": \"crm.contacts\", \"row\": {{\"first_name\": \"x\"}}}}\n"));
+    let whole: Vec<_> = text.lines().collect();
+    let (rows, _end) = whole.split_at(whole.len() - 1);
+    for lines in [&whole[..20], rows] {
+        let torn = file(&lines.join("\n"));
+        fails(&cluster, &["import", torn.to_str().expect("text")], "not whole").await;
+    }
+    let wrong = r#"{"relation": "crm.contacts", "row": {"first_name": "x"}}"#;
+    let torn = file(&[rows, &[wrong]].concat().join("\n"));
     fails(&cluster, &["import", torn.to_str().expect("text")], "null value").await;
     let smuggled = text.replace(&id.to_string(), &others[0].to_string());
     let smuggled = smuggled.replacen(&others[0].to_string(), &id.to_string(), 1);

@@ -100,7 +100,7 @@ async fn a_key_that_was_revoked_or_has_expired_opens_nothing_from_the_next_reque
     assert!(shown["last_used_at"].is_string() && shown.get("revoked_at").is_none(), "{shown}");
     tenant.admin.post(&format!("{path}/revoke"), json!({})).await.refused(403, "role_too_low");
     let revoked = tenant.owner.post(&format!("{path}/revoke"), json!({})).await.expect(200);
-    actor.get("/api/v1/contacts").await.refused(401, "session_ended");
+    actor.get("/api/v1/contacts").await.refused(401, "api_key_invalid");
     let again = tenant.owner.post(&format!("{path}/revoke"), json!({})).await.expect(200);
     assert_eq!(again["revoked_at"], revoked["revoked_at"]);
 
@@ -111,7 +111,7 @@ async fn a_key_that_was_revoked_or_has_expired_opens_nothing_from_the_next_reque
         .execute("update tenancy.api_keys set expires_at = now() where id = $1", &[&id])
         .await
         .expect("an end");
-    actor.get("/api/v1/contacts").await.refused(401, "session_ended");
+    actor.get("/api/v1/contacts").await.refused(401, "api_key_invalid");
     superuser
         .execute("update tenancy.api_keys set expires_at = null where id = $1", &[&id])
         .await
@@ -146,7 +146,7 @@ async fn a_key_is_shown_once_and_kept_as_a_hash() {
         text.into_iter().collect::<String>()
     };
     for wrong in [flipped(secret.len() - 3), flipped(20)] {
-        Actor::with_token(wrong).get("/api/v1/contacts").await.refused(401, "session_ended");
+        Actor::with_token(wrong).get("/api/v1/contacts").await.refused(401, "api_key_invalid");
     }
     for wrong in ["appointd_key_", &secret[..40]] {
         Actor::with_token(wrong).get("/api/v1/contacts").await.refused(401, "token_invalid");

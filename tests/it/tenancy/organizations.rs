@@ -65,7 +65,7 @@ async fn create_organization_takes_plan_and_features() {
         tenant.owner.post("/api/v1/auth/switch", json!({ "organization_id": new["id"] })).await.expect(200);
     let there = Actor::with_token(session["access_token"].as_str().expect("a token"));
     let read = there.get(PATH).await.expect(200);
-    for field in ["id", "name", "slug", "subdomain", "plan_type", "features"] {
+    for field in ["id", "name", "slug", "subdomain", "plan_type", "features", "created_at"] {
         assert_eq!(read[field], new[field], "{field}");
     }
     there.post("/api/v1/organizations", body.clone()).await.refused(409, "slug_taken");
