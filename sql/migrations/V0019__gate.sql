@@ -52,6 +52,7 @@ declare
     kept constant text := nullif(current_setting('app.tenant_id', true), '');
     membership record;
     bound boolean := false;
+    joining_is_exclusive boolean;
     exclusive boolean;
 begin
     if role = 'customer' then
@@ -60,6 +61,8 @@ begin
     -- Whoever joins two organizations at once is counted by the second.
     perform from identity.accounts as a where a.id = account_id for no key update;
     execute format('set local app.account_id = %L', account_id);
+    execute format('set local app.tenant_id = %L', joining);
+    select s.exclusive_members into joining_is_exclusive from tenancy.settings as s where s.tenant_id = joining;
     for membership in
         select m.tenant_id, m.role
         from tenancy.members as m
@@ -74,10 +77,11 @@ begin
     loop
         execute format('set local app.tenant_id = %L', membership.tenant_id);
         select s.exclusive_members into exclusive from tenancy.settings as s where s.tenant_id = membership.tenant_id;
-        bound := bound or (exclusive and membership.role <> 'owner');
-        execute format('set local app.tenant_id = %L', joining);
-        select s.exclusive_members into exclusive from tenancy.settings as s where s.tenant_id = joining;
-        bound := bound or (coalesce(exclusive, false) and role <> 'owner');
+        bound :=
+            bound
+            or (exclusive and membership.role <> 'owner')
+            -- One that is being founded has no settings yet.
+            or (coalesce(joining_is_exclusive, false) and role <> 'owner');
     end loop;
     execute format('set local app.tenant_id = %L', coalesce(kept, ''));
     return bound;

@@ -135,10 +135,12 @@ declare
     -- something was used or changed, which the event says, or follows from other columns.
     unsaid constant text[] := array['tenant_id', 'secret_hash', 'token_hash', 'challenge', 'last_used_at', 'updated_at', 'during'];
     entered constant text := coalesce(current_setting('app.tenant_id', true), '');
-    owning text;
-    old_row jsonb;
-    new_row jsonb;
-    whole jsonb;
+    -- Null where there is none: before an insert, after a delete.
+    old_whole constant jsonb := to_jsonb(old);
+    new_whole constant jsonb := to_jsonb(new);
+    whole constant jsonb := coalesce(new_whole, old_whole);
+    -- Of the organization itself its id.
+    owning constant text := coalesce(whole ->> 'tenant_id', whole ->> 'id');
     changed_before jsonb;
     changed_after jsonb;
 begin
@@ -146,31 +148,22 @@ begin
     if session_user = 'appointd_owner' and current_setting('app.restoring', true) = 'on' then
         return null;
     end if;
-    if tg_op <> 'INSERT' then
-        old_row := to_jsonb(old) - unsaid;
-        owning := coalesce(to_jsonb(old) ->> 'tenant_id', to_jsonb(old) ->> 'id');
-    end if;
-    if tg_op <> 'DELETE' then
-        new_row := to_jsonb(new) - unsaid;
-        owning := coalesce(to_jsonb(new) ->> 'tenant_id', to_jsonb(new) ->> 'id');
-    end if;
-    whole := coalesce(new_row, old_row);
     if tg_op = 'UPDATE' then
         select jsonb_object_agg(n.key, o.value), jsonb_object_agg(n.key, n.value)
         into changed_before, changed_after
-        from jsonb_each(new_row) as n
-        join jsonb_each(old_row) as o on o.key = n.key
+        from jsonb_each(new_whole - unsaid) as n
+        join jsonb_each(old_whole - unsaid) as o on o.key = n.key
         where n.value is distinct from o.value;
         -- That there is another secret is worth saying; the secret is not.
-        if to_jsonb(old) ->> 'token_hash' is distinct from to_jsonb(new) ->> 'token_hash' then
+        if old_whole ->> 'token_hash' is distinct from new_whole ->> 'token_hash' then
             changed_after := coalesce(changed_after, '{}') || '{"token": "replaced"}';
         end if;
         if changed_after is null then
             return null;
         end if;
     else
-        changed_before := old_row;
-        changed_after := new_row;
+        changed_before := old_whole - unsaid;
+        changed_after := new_whole - unsaid;
     end if;
     -- A superuser changes rows without having entered; that is worth an event more than anything.
     if owning is distinct from entered then

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::passwords::Passwords;
 use crate::{
-    db::{self, Db, Person},
+    db::{self, Db, Person, Tx},
     http::{
         Tag,
         caller::SignedIn,
@@ -201,10 +201,7 @@ impl RecoveryApi {
         if tx.one(sql!("identity/tokens_sent_recently.sql"), &[]).await?.get(0) {
             Err(Problem::conflict("email_requested", "A mail was sent a moment ago; look there first."))?;
         }
-        let token = Secret::draw(caller.claims.sub, caller.claims.sub);
-        let seconds = VERIFY_LIFETIME.num_seconds() as f64;
-        tx.commit_with(sql!("identity/tokens_add.sql"), &[&&token.hash()[..], &email, &seconds]).await?;
-        send_verification(&self.mailer, &email, &token);
+        send_verification(tx, &self.mailer, caller.claims.sub, &email).await?;
         Ok(NoContent)
     }
 
@@ -231,18 +228,14 @@ fn used_up() -> Problem {
 
 /// Sends the mail that asks to verify an address.
 pub async fn ask_to_verify(db: &Db, mailer: &Mailer, person: &Person, email: &str) -> Result<(), db::Error> {
-    let token = Secret::<OneTime>::draw(person.account, person.account);
-    db.one(
-        *person,
-        sql!("identity/tokens_add.sql"),
-        &[&&token.hash()[..], &email, &(VERIFY_LIFETIME.num_seconds() as f64)],
-    )
-    .await?;
-    send_verification(mailer, email, &token);
-    Ok(())
+    send_verification(db.begin(*person), mailer, person.account, email).await
 }
 
-fn send_verification(mailer: &Mailer, email: &str, token: &Secret<OneTime>) {
+/// The last thing in a transaction of the person: keeps the token, then mails it.
+async fn send_verification(tx: Tx, mailer: &Mailer, account: Uuid, email: &str) -> Result<(), db::Error> {
+    let token = Secret::<OneTime>::draw(account, account);
+    let seconds = VERIFY_LIFETIME.num_seconds() as f64;
+    tx.commit_with(sql!("identity/tokens_add.sql"), &[&&token.hash()[..], &email, &seconds]).await?;
     let token = token.reveal();
     mailer.send(Mail {
         to: email.to_owned(),
@@ -252,6 +245,7 @@ fn send_verification(mailer: &Mailer, email: &str, token: &Secret<OneTime>) {
             mailer.link("verify-email", &token)
         ),
     });
+    Ok(())
 }
 
 /// Whether it is the person itself who sits there.
