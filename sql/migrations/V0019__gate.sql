@@ -458,9 +458,21 @@ comment on function identity.sign_in(text, inet) is
     'retry_after > 0: too many attempts, try again after so many seconds. See identity.count_attempt.';
 
 create function identity.start_session(
-    account_id uuid, session_id uuid, organization_id uuid, kind text, refresh_hash bytea, lifetime interval, user_agent text,
-    address inet, verified_hash text, new_password_hash text, totp_step bigint, recovery_hash bytea
-) returns text
+    in account_id uuid,
+    in session_id uuid,
+    in organization_id uuid,
+    in kind text,
+    in refresh_hash bytea,
+    in lifetime interval,
+    in user_agent text,
+    in address inet,
+    in verified_hash text,
+    in new_password_hash text,
+    in totp_step bigint,
+    in recovery_hash bytea,
+    out outcome text,
+    out requests_per_minute integer
+)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -468,6 +480,7 @@ declare
     by_email bytea;
     by_address constant bytea := identity.subscriber(address);
 begin
+    perform app.stay_outside();
     -- Looking at a password takes a while. Whoever changed it meanwhile waits here for this session and ends it, or this
     -- finds another password and begins none.
     select sha256(convert_to(a.email, 'UTF8')) into by_email
@@ -475,12 +488,14 @@ begin
     where a.id = start_session.account_id and (verified_hash is null or a.password_hash = verified_hash)
     for no key update;
     if by_email is null then
-        return 'password_changed';
+        outcome := 'password_changed';
+        return;
     end if;
     if verified_hash is not null and totp_step is null and recovery_hash is null and exists (
         select from identity.second_factors as f where f.account_id = start_session.account_id and f.confirmed_at is not null
     ) then
-        return 'code_invalid';
+        outcome := 'code_invalid';
+        return;
     end if;
     -- A code is good once, also for two who send it at the same time.
     if totp_step is not null then
@@ -488,14 +503,16 @@ begin
         set last_step = totp_step
         where f.account_id = start_session.account_id and f.last_step < totp_step;
         if not found then
-            return 'code_invalid';
+            outcome := 'code_invalid';
+            return;
         end if;
     end if;
     if recovery_hash is not null then
         delete from identity.recovery_codes as c
         where c.account_id = start_session.account_id and c.hash = recovery_hash;
         if not found then
-            return 'code_invalid';
+            outcome := 'code_invalid';
+            return;
         end if;
     end if;
 
@@ -518,7 +535,8 @@ begin
     where f.bucket = 'address' and f.subject = by_address;
     delete from identity.sign_in_failures as f
     where f.bucket = 'account' and f.subject = by_email;
-    return 'started';
+    requests_per_minute := tenancy.allowed_requests(organization_id);
+    outcome := 'started';
 end
 $$;
 
@@ -594,11 +612,9 @@ comment on function identity.refresh_session(uuid, uuid, bytea, bytea) is
     'was used before: somebody has a copy, and the session is over for both (RFC 9700 section 4.14.2).';
 
 create function tenancy.allowed_requests(organization_id uuid) returns integer
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
+language plpgsql volatile
 as $$
 begin
-    perform app.stay_outside();
     if organization_id is null then
         return null;
     end if;
@@ -950,7 +966,6 @@ grant execute on function
     tenancy.organization_at(text),
     tenancy.public_face(text, text),
     tenancy.add_requests(uuid[], bigint[]),
-    tenancy.allowed_requests(uuid),
     tenancy.invitation_for(uuid, uuid, bytea),
     tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, text)
 to appointd_api;

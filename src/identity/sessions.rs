@@ -294,8 +294,8 @@ impl Door {
         let session = Uuid::now_v7();
         let refresh = Secret::<Refresh>::draw(account, session);
         let hash = refresh.hash();
-        self.insert(client, account, session, organization, Some(&hash), SESSION_LIFETIME, proof).await?;
-        let subject = self.subject(account, session, organization).await?;
+        let subject =
+            self.insert(client, account, session, organization, Some(&hash), SESSION_LIFETIME, proof).await?;
         Ok((self.tokens_for(&subject, &refresh)?, Person { account, session }))
     }
 
@@ -308,8 +308,7 @@ impl Door {
     ) -> Result<WithCookie<Json<WebSession>>, Failure> {
         let session = Uuid::now_v7();
         let lifetime = TimeDelta::seconds(COOKIE_LIFETIME.as_secs().cast_signed());
-        self.insert(client, account, session, organization, None, lifetime, proof).await?;
-        let subject = self.subject(account, session, organization).await?;
+        let subject = self.insert(client, account, session, organization, None, lifetime, proof).await?;
         self.cookie_for(&subject, Utc::now() + lifetime)
     }
 
@@ -323,7 +322,7 @@ impl Door {
         refresh_hash: Option<&[u8; 32]>,
         lifetime: TimeDelta,
         proof: &Proof,
-    ) -> Result<(), Failure> {
+    ) -> Result<Subject, Failure> {
         let kind = if refresh_hash.is_some() { "token" } else { "cookie" };
         let row = self
             .db
@@ -346,20 +345,12 @@ impl Door {
             )
             .await?;
         match row.get(0) {
-            "started" => Ok(()),
+            "started" => {
+                Ok(Subject { account, session, organization, requests_per_minute: rate(row.get(1)) })
+            }
             "password_changed" => Err(credentials_invalid().into()),
             _ => Err(second_factor_invalid().into()),
         }
-    }
-
-    async fn subject(
-        &self,
-        account: Uuid,
-        session: Uuid,
-        organization: Option<Uuid>,
-    ) -> Result<Subject, Failure> {
-        let row = self.db.gate(sql!("tenancy/organizations_allowed_requests.sql"), &[&organization]).await?;
-        Ok(Subject { account, session, organization, requests_per_minute: rate(row.get(0)) })
     }
 
     fn tokens_for(&self, subject: &Subject, refresh: &Secret<Refresh>) -> Result<SessionTokens, Failure> {

@@ -248,7 +248,7 @@ async fn a_sign_in_that_takes_its_time_does_not_outlive_the_password() {
     // As the server does once the password was compared with that hash.
     let outcome: String = superuser
         .query_one(
-            "select identity.start_session(
+            "select outcome from identity.start_session(
                  $1, gen_random_uuid(), null, 'token', null, '1 day', null, '127.0.0.1', $2, 'rehashed', null, null
              )",
             &[&tenant.staff.account, &hash],

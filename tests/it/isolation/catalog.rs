@@ -266,7 +266,6 @@ async fn the_functions_the_server_may_call_are_these() {
             "identity.verify_email(uuid,bytea)",
             "tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text)",
             "tenancy.add_requests(uuid[],bigint[])",
-            "tenancy.allowed_requests(uuid)",
             "tenancy.counted(uuid,text)",
             "tenancy.create_organization(uuid,text,text,text,text,text,text[])",
             "tenancy.delete_organization(interval)",

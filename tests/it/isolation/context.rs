@@ -185,7 +185,10 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
     let (there, account, session) = (other.id, other.owner.account, other.owner.session);
     let calls = [
         format!("tenancy.public_face(null, '{slug}')"),
-        format!("tenancy.allowed_requests('{there}')"),
+        format!(
+            "identity.start_session('{account}', '{0}', '{there}', 'token', null, '1 day', null, '127.0.0.1', null, null, null, null)",
+            Uuid::new_v4()
+        ),
         "tenancy.organization_at('nobodys.example')".to_owned(),
         format!("tenancy.add_requests('{{{there}}}', '{{1}}')"),
         format!("tenancy.invitation_for('{there}', '{there}', sha256('x'))"),
@@ -226,9 +229,13 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
         api.batch_execute("rollback").await.expect("a rollback");
     }
     // As a stranger, who has no role: what they leave behind shows nothing.
-    for call in
-        [format!("tenancy.public_face(null, '{slug}')"), format!("tenancy.allowed_requests('{there}')")]
-    {
+    for call in [
+        format!("tenancy.public_face(null, '{slug}')"),
+        format!(
+            "identity.start_session('{account}', '{0}', '{there}', 'token', null, '1 day', null, '127.0.0.1', null, null, null, null)",
+            Uuid::new_v4()
+        ),
+    ] {
         api.batch_execute(&format!("begin; select {call}")).await.expect("an answer");
         for (table, _) in TENANT_TABLES {
             let mine =
