@@ -17,7 +17,7 @@ use crate::http::{
 
 const SHORTEST: usize = 8;
 /// How long a sign-in waits for its turn before it is told to come back.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Which passwords are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,31 +65,14 @@ impl Passwords {
         .await?
     }
 
-    /// Whether the password is the one that was hashed. Takes as long where there is no hash.
-    pub async fn verify(
-        &self,
-        password: &Password,
-        hash: Option<String>,
-    ) -> Result<Option<Verified>, Problem> {
-        let password = password.clone();
-        let exists = hash.is_some();
-        let hash = hash.unwrap_or_else(|| self.decoy.clone());
-        let verified = self.work(move || verify(password.reveal(), &hash)).await?;
-        Ok(verified.filter(|_| exists))
+    /// A turn at comparing a password. Taken before an attempt is counted: whoever is sent away because many sign in at
+    /// once has not guessed anything.
+    pub async fn turn(&self) -> Result<Turn, Problem> {
+        Ok(Turn { permit: self.permit().await?, decoy: self.decoy.clone() })
     }
 
     async fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-        let permit = self.permit().await?;
-        tokio::task::spawn_blocking(move || {
-            // Kept until the work is done, even where the client does not wait for it.
-            let _permit = permit;
-            job()
-        })
-        .await
-        .map_err(|error| {
-            tracing::error!(%error, "hashing panicked");
-            Problem::internal()
-        })
+        work(self.permit().await?, job).await
     }
 
     async fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
@@ -103,6 +86,43 @@ impl Passwords {
             .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))),
         }
     }
+}
+
+/// Leave to compare one password.
+pub struct Turn {
+    permit: OwnedSemaphorePermit,
+    decoy: String,
+}
+
+impl Turn {
+    /// Whether the password is the one that was hashed. Takes as long where there is no hash.
+    pub async fn verify(
+        self,
+        password: &Password,
+        hash: Option<String>,
+    ) -> Result<Option<Verified>, Problem> {
+        let password = password.clone();
+        let exists = hash.is_some();
+        let hash = hash.unwrap_or(self.decoy);
+        let verified = work(self.permit, move || verify(password.reveal(), &hash)).await?;
+        Ok(verified.filter(|_| exists))
+    }
+}
+
+async fn work<T: Send + 'static>(
+    permit: OwnedSemaphorePermit,
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(move || {
+        // Kept until the work is done, even where the client does not wait for it.
+        let _permit = permit;
+        job()
+    })
+    .await
+    .map_err(|error| {
+        tracing::error!(%error, "hashing panicked");
+        Problem::internal()
+    })
 }
 
 /// What is wrong with a new password; none where it will do.

@@ -256,12 +256,13 @@ pub async fn check_password(
     field: &'static str,
     password: &Password,
 ) -> Result<(), Failure> {
+    let turn = passwords.turn().await?;
     let row = db.one(caller, sql!("identity/passwords_get.sql"), &[]).await?;
     let retry_after: i32 = row.get(0);
     if retry_after > 0 {
         return Err(Problem::too_many_attempts(retry_after).into());
     }
-    match passwords.verify(password, row.get(1)).await? {
+    match turn.verify(password, row.get(1)).await? {
         Some(_) => {
             db.one(caller, sql!("identity/passwords_given.sql"), &[]).await?;
             Ok(())

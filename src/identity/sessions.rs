@@ -639,13 +639,14 @@ impl SessionsApi {
         credentials: &Credentials,
     ) -> Result<(Uuid, Option<Uuid>, Proof), Failure> {
         let email = credentials.email.to_lowercase();
+        let turn = self.passwords.turn().await?;
         let row = self.db.gate(sql!("identity/accounts_sign_in.sql"), &[&email, &client.address]).await?;
         let retry_after: i32 = row.get(0);
         if retry_after > 0 {
             Err(Problem::too_many_attempts(retry_after))?;
         }
         let (account, hash): (Option<Uuid>, Option<String>) = (row.get(1), row.get(2));
-        let verified = self.passwords.verify(&credentials.password, hash.clone()).await?;
+        let verified = turn.verify(&credentials.password, hash.clone()).await?;
         let (Some(account), Some(verified)) = (account, verified) else {
             return Err(credentials_invalid().into());
         };

@@ -224,6 +224,14 @@ async fn signing_in_in_crowds_is_slowed_down_and_never_fails() {
         async move { Actor::nobody().post("/api/v1/auth/login", body).await.status }
     });
     let statuses = futures_util::future::join_all(attempts).await;
-    assert!(statuses.contains(&200));
     assert!(statuses.iter().all(|status| matches!(status, 200 | 429)), "{statuses:?}");
+    // Nobody guessed: whoever was sent away for the crowd's sake is not kept out when it is gone.
+    let mut status = 429;
+    for _ in 0..10 {
+        status = Actor::nobody().post("/api/v1/auth/login", body.clone()).await.status;
+        if status != 429 {
+            break;
+        }
+    }
+    assert_eq!(status, 200);
 }
