@@ -24,8 +24,10 @@ use crate::{
     messaging::mail::Mailer,
     operations::{audit::AuditApi, health::HealthApi},
     scheduling::{
-        appointments::AppointmentsApi, availability::SlotsApi, providers::ProvidersApi,
-        schedules::SchedulesApi, services::ServicesApi,
+        appointments::AppointmentsApi, availability::SlotsApi, calendar::CalendarApi, closures::ClosuresApi,
+        guests::GuestsApi, holds::HoldsApi, providers::ProvidersApi, resources::ResourcesApi,
+        schedules::SchedulesApi, series::SeriesApi, services::ServicesApi, time_off::TimeOffApi,
+        waitlist::WaitlistApi,
     },
     tenancy::{
         api_keys::ApiKeysApi,
@@ -54,7 +56,7 @@ pub struct App {
 /// Every operation, with its description.
 pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
     let App { db, tokens, passwords, mailer, dns, network, limits: _ } = app.clone();
-    let door = Door { db: db.clone(), tokens };
+    let door = Door { db: db.clone(), tokens: tokens.clone() };
     let identity = (
         AccountsApi {
             db: db.clone(),
@@ -72,21 +74,27 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
         SettingsApi(db.clone()),
         BrandingApi(db.clone()),
         MembersApi(db.clone()),
-        InvitationsApi { db: db.clone(), passwords, door, mailer },
+        InvitationsApi { db: db.clone(), passwords, door, mailer: mailer.clone() },
         ApiKeysApi(db.clone()),
         DomainsApi { db: db.clone(), dns, network },
     );
-    let others = (
-        ContactsApi(db.clone()),
+    let scheduling = (
         ServicesApi(db.clone()),
-        SlotsApi(db.clone()),
         ProvidersApi(db.clone()),
+        ResourcesApi(db.clone()),
         SchedulesApi(db.clone()),
-        AppointmentsApi(db.clone()),
-        AuditApi(db.clone()),
-        HealthApi(db),
+        ClosuresApi(db.clone()),
+        TimeOffApi(db.clone()),
+        SlotsApi(db.clone()),
+        AppointmentsApi { db: db.clone(), mailer: mailer.clone() },
+        SeriesApi(db.clone()),
+        HoldsApi { db: db.clone(), mailer: mailer.clone() },
+        WaitlistApi { db: db.clone(), mailer: mailer.clone() },
+        CalendarApi(db.clone()),
+        GuestsApi { db: db.clone(), tokens, mailer },
     );
-    let apis = (identity, tenancy, others);
+    let others = (ContactsApi(db.clone()), AuditApi(db.clone()), HealthApi(db));
+    let apis = (identity, tenancy, scheduling, others);
     OpenApiService::new(apis, "appointd", "1")
         .description(
             "Appointments for many organizations. A token is for one organization; nothing of any other exists for it. \

@@ -16,8 +16,9 @@ use crate::{
         passwords,
     },
     scheduling::{
-        appointments::{self, NewAppointment},
+        appointments::NewAppointment,
         availability,
+        booking::{self, Order},
         providers::{self, NewProvider},
         schedules::{self, Schedule},
         services::{self, NewService},
@@ -238,13 +239,13 @@ async fn book(db: &Db, context: Context, services: &[Uuid], now: DateTime<Utc>) 
         let (from, to) = (start + Days::new(7 * week), start + Days::new(7 * (week + 1)));
         for service in services {
             let mut tx = db.begin(context);
-            let Some(availability) = availability::load(&mut tx, *service, None, from, to, from).await?
-            else {
-                continue;
-            };
+            let availability =
+                availability::load(&mut tx, &[*service], None, from, to, &[], from).await?.availability;
             tx.commit().await?;
+            let slots = availability.slots(from, to, None, availability.zone, false).unwrap_or_default();
             for provider in &availability.providers {
-                let starts = availability.calendar(provider).starts(from, to);
+                let free = slots.iter().filter(|slot| slot.provider_ids.contains(&provider.id));
+                let starts: Vec<_> = free.map(|slot| slot.starts_at).collect();
                 for _ in 0..starts.len().min(6) {
                     let starts_at = starts[pick(starts.len())];
                     let (first_name, last_name) = CUSTOMERS[pick(CUSTOMERS.len())];
@@ -260,16 +261,21 @@ async fn book(db: &Db, context: Context, services: &[Uuid], now: DateTime<Utc>) 
                         starts_at: Instant(starts_at),
                         contact_id: known,
                         contact: known.is_none().then_some(contact),
+                        and_then: None,
                         note: None,
+                        override_rules: false,
                     };
+                    let order = Order::new(&new).map_err(Failure::from)?;
                     // Booked a day before it starts.
-                    match appointments::book(db, context, &new, starts_at - TimeDelta::days(1)).await {
+                    let booked_at = starts_at - TimeDelta::days(1);
+                    match booking::book(db, context, &order, None, booked_at).await {
                         Ok(appointment) if known.is_none() => {
                             contact_ids.push((last_name, appointment.contact_id));
                         }
                         Ok(_) => {}
-                        // The same start drawn twice.
-                        Err(Failure::Refusal(problem)) if problem.code == "slot_unavailable" => {}
+                        // The same start drawn twice, or the same customer for two at once.
+                        Err(Failure::Refusal(problem))
+                            if ["slot_unavailable", "contact_busy"].contains(&problem.code) => {}
                         Err(failure) => return Err(failure.into()),
                     }
                 }

@@ -264,15 +264,15 @@ async fn free_slot(database: &DatabaseUrl) -> Result<Option<(Uuid, (String, Uuid
     let now = Utc::now();
     let (from, to) = (now + Days::new(1), now + Days::new(15));
     let mut tx = db.begin(context);
-    let availability = availability::load(&mut tx, service, None, from, to, now)
+    let availability = availability::load(&mut tx, &[service], None, from, to, &[], now)
         .await
-        .map_err(|failure| format!("{failure:?}"))?;
+        .map_err(|failure| format!("{failure:?}"))?
+        .availability;
     tx.commit().await?;
-    let slot = availability.iter().find_map(|availability| {
-        availability.providers.iter().find_map(|provider| {
-            let start = availability.calendar(provider).starts(from, to).into_iter().next()?;
-            Some((service, (start.to_rfc3339_opts(chrono::SecondsFormat::Secs, true), provider.id)))
-        })
+    let slots = availability.slots(from, to, None, availability.zone, false).unwrap_or_default();
+    let slot = slots.first().and_then(|slot| {
+        let start = slot.starts_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        Some((service, (start, *slot.provider_ids.first()?)))
     });
     Ok(slot)
 }

@@ -1,12 +1,24 @@
-//! What is offered, by whom, when, and who has it. Reading order: [`services`], [`providers`], [`schedules`] (wall
-//! time), [`wall_time`] and [`hours`] (wall time to instants), [`slots`] (which starts are free: pure),
-//! [`availability`] (the rows behind that, and the listing), [`appointments`] (booking).
+//! What is offered, by whom, when, and who has it. Reading order: [`services`], [`providers`], [`resources`]; when they
+//! work: [`schedules`], [`closures`], [`time_off`] (wall time), [`wall_time`] and [`hours`] (wall time to instants);
+//! [`slots`] (which starts can be booked, and what that takes: pure), [`availability`] (the rows behind that, and the
+//! listing); [`booking`], [`appointments`], [`moving`], [`series`], [`holds`], [`waitlist`]; and the outside: [`guests`],
+//! [`calendar`].
 
 pub mod appointments;
 pub mod availability;
+pub mod booking;
+pub mod calendar;
+pub mod closures;
+pub mod guests;
+pub mod holds;
 pub mod hours;
+pub mod moving;
 pub mod providers;
+pub mod resources;
 pub mod schedules;
+pub mod series;
 pub mod services;
 pub mod slots;
+pub mod time_off;
+pub mod waitlist;
 pub mod wall_time;

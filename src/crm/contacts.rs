@@ -212,8 +212,10 @@ impl ContactsApi {
 }
 
 /// Creates a contact in a transaction of somebody else's.
-pub async fn create(tx: &mut Tx, new: &NewContact) -> Result<Contact, db::Error> {
-    Ok(tx.one(INSERT, &Insert::new(new).params()).await?.into())
+pub async fn create(tx: &mut Tx, new: &NewContact) -> Result<Uuid, db::Error> {
+    let insert = Insert::new(new);
+    tx.all(sql!("crm/contacts_add.sql"), &insert.params()).await?;
+    Ok(insert.id)
 }
 
 const INSERT: Sql = sql!("crm/contacts_create.sql");

@@ -45,11 +45,12 @@ pub struct Context {
 }
 
 impl Context {
-    /// The account or API key that acts.
-    pub fn actor(&self) -> Uuid {
+    /// The account or API key that acts; none where a guest does.
+    pub fn actor(&self) -> Option<Uuid> {
         match self.who {
-            Who::Session { account, .. } => account,
-            Who::Key { id, .. } => id,
+            Who::Session { account, .. } => Some(account),
+            Who::Key { id, .. } => Some(id),
+            Who::Guest { .. } => None,
         }
     }
 }
@@ -61,6 +62,8 @@ pub enum Who {
     Session { account: Uuid, session: Uuid },
     /// A program with an API key, and the SHA-256 of the secret it sent.
     Key { id: Uuid, secret_hash: [u8; 32] },
+    /// A customer without an account, and the appointment they book or have the link of.
+    Guest { appointment: Uuid },
 }
 
 impl std::fmt::Debug for Who {
@@ -68,6 +71,7 @@ impl std::fmt::Debug for Who {
         match self {
             Self::Session { account, session } => write!(f, "Session({account}, {session})"),
             Self::Key { id, .. } => write!(f, "Key({id})"),
+            Self::Guest { appointment } => write!(f, "Guest({appointment})"),
         }
     }
 }
@@ -159,6 +163,7 @@ const CLEAN_UP: Duration = Duration::from_secs(2);
 
 const ENTER: Sql = crate::sql!("app/enter.sql");
 const ENTER_BY_KEY: Sql = crate::sql!("app/enter_by_key.sql");
+const ENTER_GUEST: Sql = crate::sql!("app/enter_guest.sql");
 const BEGIN_REQUEST: Sql = crate::sql!("app/begin_request.sql");
 const ENTER_ACCOUNT: Sql = crate::sql!("app/enter_account.sql");
 
@@ -218,6 +223,11 @@ impl Db {
     /// No policy lets such a transaction see a row of any tenant.
     pub async fn gate(&self, sql: Sql, params: Params<'_>) -> Result<Row, Error> {
         expect_row(sql, self.alone(Entry::Stranger, sql, params).await?.pop())
+    }
+
+    /// Like [`gate`](Self::gate), with all rows.
+    pub async fn gate_all(&self, sql: Sql, params: Params<'_>) -> Result<Vec<Row>, Error> {
+        self.alone(Entry::Stranger, sql, params).await
     }
 
     /// Runs a statement alone; a second time where another transaction got in the way of the first.
@@ -436,6 +446,9 @@ impl Entry {
                     Type::TEXT,
                 ],
             ),
+            Self::Tenant(Context { who: Who::Guest { .. }, .. }) => {
+                (ENTER_GUEST, &[Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT])
+            }
             Self::Person(_) => (ENTER_ACCOUNT, &[Type::UUID, Type::UUID, Type::TEXT]),
             Self::Stranger => (BEGIN_REQUEST, &[Type::TEXT]),
         };
@@ -452,6 +465,9 @@ impl Entry {
             Self::Tenant(Context { tenant, who: Who::Key { id: key, secret_hash }, needs, feature }) => {
                 let hash = &secret_hash[..];
                 client.query(statement, &[tenant, key, &hash, needs, &scope, feature, &host, &id]).await
+            }
+            Self::Tenant(Context { tenant, who: Who::Guest { appointment }, feature, .. }) => {
+                client.query(statement, &[tenant, appointment, feature, &host, &id]).await
             }
             Self::Person(Person { account, session }) => {
                 client.query(statement, &[account, session, &id]).await

@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, marker::PhantomData};
 
+use chrono::{DateTime, Utc};
 use poem::{
     Response,
     error::ResponseError,
@@ -43,6 +44,12 @@ pub struct ProblemDetails {
     /// Of `organization_ambiguous`: the organizations to choose from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organizations: Option<Vec<OrganizationChoice>>,
+    /// Of `slot_unavailable`: up to three starts near it that can be booked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alternatives: Option<Vec<Alternative>>,
+    /// Of `transition_not_allowed`: what can be done with it in its present status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Vec<String>>,
     /// The id of this request, as in the header `X-Request-Id`: quote it when you ask for help.
     pub request_id: String,
 }
@@ -72,6 +79,15 @@ pub struct OrganizationChoice {
     pub slug: String,
 }
 
+/// A start that can be booked instead.
+#[derive(Clone, Debug, PartialEq, Eq, Object, Serialize)]
+pub struct Alternative {
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    /// Who is free.
+    pub provider_ids: Vec<Uuid>,
+}
+
 impl FieldError {
     pub fn new(field: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { field: field.into(), code: code.into(), detail: detail.into() }
@@ -86,6 +102,8 @@ pub struct Problem {
     pub detail: Cow<'static, str>,
     pub errors: Vec<FieldError>,
     pub organizations: Vec<OrganizationChoice>,
+    pub alternatives: Vec<Alternative>,
+    pub allowed: Vec<&'static str>,
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -97,6 +115,8 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             organizations: Vec::new(),
+            alternatives: Vec::new(),
+            allowed: Vec::new(),
             headers: Vec::new(),
         }
     }
@@ -203,6 +223,16 @@ impl Problem {
         self
     }
 
+    pub fn with_alternatives(mut self, alternatives: Vec<Alternative>) -> Self {
+        self.alternatives = alternatives;
+        self
+    }
+
+    pub fn with_allowed(mut self, allowed: Vec<&'static str>) -> Self {
+        self.allowed = allowed;
+        self
+    }
+
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
@@ -219,6 +249,10 @@ impl Problem {
             errors: (!self.errors.is_empty())
                 .then(|| self.errors.iter().take(MOST_ERRORS).cloned().collect()),
             organizations: (!self.organizations.is_empty()).then(|| self.organizations.clone()),
+            alternatives: (!self.alternatives.is_empty()).then(|| self.alternatives.clone()),
+            // Nothing is allowed any more: that is worth saying too.
+            allowed: (self.code == "transition_not_allowed")
+                .then(|| self.allowed.iter().map(|action| (*action).to_owned()).collect()),
             request_id: request_id.to_owned(),
         };
         let mut response = Response::builder()
@@ -411,6 +445,10 @@ refusals! {
     Computing = [400, 401, 403, 404, 422];
     /// Deleting one thing by its id, or moving it on without a body.
     Deleting = [400, 401, 403, 404, 409];
+    /// What a guest reads.
+    GuestReading = [400, 403, 404, 422];
+    /// What a guest does.
+    Guesting = [400, 401, 403, 404, 408, 409, 413, 415, 422];
     /// Registering.
     Registering = [400, 401, 403, 404, 408, 409, 413, 415, 422];
     /// Signing in.

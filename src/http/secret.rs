@@ -36,6 +36,8 @@ purposes! {
     OneTime = "appointd_once_";
     /// In an e-mail that invites: organization and invitation.
     Invitation = "appointd_invite_";
+    /// In the URL of a calendar: organization and feed.
+    CalendarFeed = "appointd_calendar_";
 }
 
 /// A secret, with the two ids that say where to look.

@@ -475,6 +475,29 @@ checked_text!(
 );
 
 checked_text!(
+    /// Names a request, so that it is carried out once however often it is sent (draft-ietf-httpapi-idempotency-key-header).
+    IdempotencyKey,
+    "idempotency-key",
+    255,
+    "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    "1 to 255 visible ASCII characters, such as a UUID",
+    |text| {
+        let fits = (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        fits.then(|| text.to_owned())
+    }
+);
+
+checked_text!(
+    /// A currency by its ISO 4217 code.
+    Currency,
+    "currency",
+    3,
+    "EUR",
+    "an ISO 4217 code of three capital letters, such as EUR",
+    |text| (text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())).then(|| text.to_owned())
+);
+
+checked_text!(
     /// A language as BCP 47 has it: language, optionally script and region.
     LanguageTag,
     "language-tag",

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
     errors::ErrorKind,
@@ -93,6 +93,8 @@ pub enum Kind {
     Access,
     /// Kept by a browser.
     Cookie,
+    /// In the link of a guest: `sub` is the one appointment it opens.
+    Managing,
 }
 
 /// Who a token is for.
@@ -174,6 +176,29 @@ impl Tokens {
         now: DateTime<Utc>,
     ) -> Result<String, Problem> {
         self.sign(subject, Kind::Cookie, Some(csrf), COOKIE_LIFETIME, now)
+    }
+
+    /// What a guest manages one appointment with.
+    pub fn issue_managing(
+        &self,
+        organization: Uuid,
+        appointment: Uuid,
+        lifetime: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<String, Problem> {
+        let subject = Subject {
+            account: appointment,
+            session: Uuid::nil(),
+            organization: Some(organization),
+            requests_per_minute: None,
+        };
+        self.sign(&subject, Kind::Managing, None, lifetime.to_std().unwrap_or_default(), now)
+    }
+
+    /// The organization and the appointment of a guest's link.
+    pub fn managed(&self, token: &str) -> Result<(Uuid, Uuid), Problem> {
+        let claims = self.verify(token, Kind::Managing)?;
+        claims.tenant_id.map(|organization| (organization, claims.sub)).ok_or_else(Problem::not_found)
     }
 
     fn sign(

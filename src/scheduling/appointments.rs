@@ -1,88 +1,186 @@
-//! Appointments: booking, reading, cancelling. Who gets a time is decided by `claims_no_overlap` and by nothing here.
+//! Appointments: reading them, and moving them through their life. Booking is in [`super::booking`], moving to another time
+//! in [`super::moving`].
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use poem_openapi::{
-    Enum, Object, OpenApi,
-    param::{Path, Query},
+    Object, OpenApi,
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    availability::{self, unknown_provider},
-    slots::Refusal,
+    booking::{self, Order},
+    moving::{self, Reschedule, Swap},
+    waitlist::{self, Freed},
 };
 use crate::{
-    crm::contacts::{self, NewContact},
-    db::{self, Context, Db, Params, Sql},
+    crm::contacts::NewContact,
+    db::{Context, Db, Params},
     http::{
         Tag,
-        caller::{Appointments, Customer, Member, Staff, Viewer},
+        caller::{Appointments, Customer, Member, SignedIn, Staff, Viewer},
         json::{Created, Json, OptionalJson, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{
-            Changing, Creating, Failure, Listing, OnConstraint as _, Problem, Reading, Refused, retry_once,
-        },
-        text::{Instant, Text},
+        problem::{Changing, Creating, Failure, Listing, Problem, Reading, Refused},
+        text::{IdempotencyKey, Instant, Text, named_enum},
     },
+    messaging::mail::Mailer,
+    operations::idempotency::Once,
     sql,
 };
 
-/// Where an appointment is in its life.
-#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
-pub enum AppointmentStatus {
-    /// It stands, and its time is taken.
-    Confirmed,
-    /// It was called off, and its time is free again.
-    Cancelled,
+named_enum! {
+    /// Where an appointment is in its life.
+    AppointmentStatus {
+        /// To be confirmed or declined; its time is taken.
+        Pending = "pending",
+        /// It stands, and its time is taken.
+        Confirmed = "confirmed",
+        /// The customer is there.
+        CheckedIn = "checked_in",
+        /// It has begun.
+        InProgress = "in_progress",
+        /// It was given.
+        Completed = "completed",
+        /// It was called off, and its time is free again.
+        Cancelled = "cancelled",
+        /// It was not confirmed, and its time is free again.
+        Declined = "declined",
+        /// The customer did not come.
+        NoShow = "no_show",
+    }
 }
 
-impl AppointmentStatus {
-    const fn name(self) -> &'static str {
+named_enum! {
+    /// What can be done to an appointment.
+    AppointmentAction {
+        Confirm = "confirm",
+        Decline = "decline",
+        Cancel = "cancel",
+        Reschedule = "reschedule",
+        Swap = "swap",
+        CheckIn = "check_in",
+        Start = "start",
+        Complete = "complete",
+        NoShow = "no_show",
+    }
+}
+
+impl AppointmentAction {
+    /// The states in which it can be done.
+    pub const fn from(self) -> &'static [AppointmentStatus] {
+        use AppointmentStatus::{CheckedIn, Confirmed, InProgress, Pending};
         match self {
-            Self::Confirmed => "confirmed",
-            Self::Cancelled => "cancelled",
+            Self::Confirm | Self::Decline => &[Pending],
+            Self::Cancel => &[Pending, Confirmed, CheckedIn],
+            Self::Reschedule | Self::Swap => &[Pending, Confirmed],
+            Self::CheckIn | Self::NoShow => &[Confirmed],
+            Self::Start => &[Confirmed, CheckedIn],
+            Self::Complete => &[CheckedIn, InProgress],
         }
     }
 
-    fn from_name(name: &str) -> Self {
-        match name {
-            "cancelled" => Self::Cancelled,
-            _ => Self::Confirmed,
+    /// The state it leads to; none where it leaves that as it is.
+    const fn to(self) -> Option<AppointmentStatus> {
+        match self {
+            Self::Confirm => Some(AppointmentStatus::Confirmed),
+            Self::Decline => Some(AppointmentStatus::Declined),
+            Self::Cancel => Some(AppointmentStatus::Cancelled),
+            Self::Reschedule | Self::Swap => None,
+            Self::CheckIn => Some(AppointmentStatus::CheckedIn),
+            Self::Start => Some(AppointmentStatus::InProgress),
+            Self::Complete => Some(AppointmentStatus::Completed),
+            Self::NoShow => Some(AppointmentStatus::NoShow),
         }
+    }
+
+    /// Why it cannot be done now, and what can.
+    pub fn not_allowed(self, status: AppointmentStatus) -> Problem {
+        let allowed: Vec<_> = Self::ALL
+            .iter()
+            .filter(|action| action.from().contains(&status))
+            .map(|action| action.name())
+            .collect();
+        Problem::conflict(
+            "transition_not_allowed",
+            format!("The appointment is {}; that does not allow: {}.", status.name(), self.name()),
+        )
+        .with_allowed(allowed)
     }
 }
 
-/// A service that a provider gives to a contact at a time.
-#[derive(Debug, Object, Serialize)]
+named_enum! {
+    /// Who called an appointment off.
+    CancelledBy {
+        /// Somebody who works there, or a program of theirs.
+        Member = "member",
+        /// A customer with an account.
+        Customer = "customer",
+        /// A customer with a link.
+        Guest = "guest",
+    }
+}
+
+/// One service of a visit of several.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+pub struct Segment {
+    pub service_id: Uuid,
+    pub provider_id: Uuid,
+    pub starts_at: DateTime<Utc>,
+    /// The first instant after it, at which the next one starts.
+    pub ends_at: DateTime<Utc>,
+}
+
+/// A service that a provider gives to a contact at a time; or a visit of several services, one after the other.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Appointment {
     pub id: Uuid,
+    /// Of a visit the first service.
     pub service_id: Uuid,
+    /// Of a visit the provider of the first service.
     pub provider_id: Uuid,
     pub contact_id: Uuid,
     pub starts_at: DateTime<Utc>,
     /// The first instant after it.
     pub ends_at: DateTime<Utc>,
     pub status: AppointmentStatus,
+    /// Of a visit of several services: all of them, in their order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segments: Option<Vec<Segment>>,
+    /// Of a group session: the number of the seat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<i16>,
+    /// The series it is part of: `GET /api/v1/appointment-series/{series_id}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series_id: Option<Uuid>,
+    /// Which of the series it is, from 1 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurrence: Option<i16>,
     /// Free text of the organization.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Why it was cancelled, where somebody said.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Whether it was booked or moved against the rules of the service.
+    pub overridden: bool,
+    /// How often it was moved or ended: SEQUENCE of its calendar entry (RFC 5545).
+    pub sequence: i32,
+    /// Why it was cancelled or declined, where somebody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation_reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_at: Option<DateTime<Utc>>,
-    /// The account or API key that cancelled it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The account or API key that cancelled it; absent where a guest did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_by_kind: Option<CancelledBy>,
     pub created_at: DateTime<Utc>,
-    /// The account or API key that booked it.
-    pub created_by: Uuid,
+    /// The account or API key that booked it; absent where a guest did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<Uuid>,
     pub updated_at: DateTime<Utc>,
 }
 
@@ -100,9 +198,31 @@ impl From<Row> for Appointment {
             cancellation_reason: row.get(8),
             cancelled_at: row.get(9),
             cancelled_by: row.get(10),
-            created_at: row.get(11),
-            created_by: row.get(12),
-            updated_at: row.get(13),
+            cancelled_by_kind: row.get::<_, Option<&str>>(11).map(CancelledBy::from_name),
+            created_at: row.get(12),
+            created_by: row.get(13),
+            updated_at: row.get(14),
+            sequence: row.get(15),
+            overridden: row.get(16),
+            series_id: row.get(17),
+            occurrence: row.get(18),
+            seat: row.get(19),
+            // Column 20 says whether there are any; what was just made brings them itself.
+            segments: row
+                .try_get::<_, Option<serde_json::Value>>(21)
+                .ok()
+                .flatten()
+                .and_then(|segments| serde_json::from_value(segments).ok()),
+        }
+    }
+}
+
+impl Appointment {
+    /// What is given, in order.
+    pub fn services(&self) -> Vec<Uuid> {
+        match &self.segments {
+            Some(segments) => segments.iter().map(|segment| segment.service_id).collect(),
+            None => vec![self.service_id],
         }
     }
 }
@@ -113,7 +233,11 @@ impl From<Row> for Appointment {
 #[oai(example)]
 pub struct NewAppointment {
     pub service_id: Uuid,
-    /// Whoever is free, where not given.
+    /// Services that follow in the same visit, up to four.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub and_then: Option<Vec<Uuid>>,
+    /// Who gives it, and all that follows; whoever is free and has least that day, where not given.
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
@@ -130,6 +254,10 @@ pub struct NewAppointment {
     #[serde(default)]
     #[oai(nullable)]
     pub note: Option<Text<1, 2000>>,
+    /// Book against the rules: notice, horizon, hours, grid, limits, approval. Time that is taken stays taken.
+    #[serde(default)]
+    #[oai(default)]
+    pub override_rules: bool,
 }
 
 impl Example for NewAppointment {
@@ -153,11 +281,75 @@ pub struct Cancellation {
     #[serde(default)]
     #[oai(nullable)]
     pub reason: Option<Text<1, 500>>,
+    /// Of one in a series: this and all that follow.
+    #[serde(default)]
+    #[oai(default)]
+    pub following: bool,
 }
 
 impl Example for Cancellation {
     fn example() -> Self {
-        Self { reason: Text::parse("The customer is ill.").ok() }
+        Self { reason: Text::parse("The customer is ill.").ok(), following: false }
+    }
+}
+
+/// Why something was done.
+#[derive(Debug, Default, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct Why {
+    /// Why.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub reason: Option<Text<1, 500>>,
+}
+
+impl Example for Why {
+    fn example() -> Self {
+        Self { reason: Text::parse("As agreed on the telephone.").ok() }
+    }
+}
+
+/// What was done to an appointment.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Transition {
+    pub id: Uuid,
+    pub action: AppointmentAction,
+    pub from_status: AppointmentStatus,
+    pub to_status: AppointmentStatus,
+    /// Of a move: when it would have started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_starts_at: Option<DateTime<Utc>>,
+    /// Of a move: who would have given it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_provider_id: Option<Uuid>,
+    pub occurred_at: DateTime<Utc>,
+    /// The account or API key that did it; absent where a guest did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<Uuid>,
+    /// The role they had: owner to viewer, customer or guest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_role: Option<String>,
+    /// Why, where somebody said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl From<Row> for Transition {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.get(0),
+            action: AppointmentAction::from_name(row.get(1)),
+            from_status: AppointmentStatus::from_name(row.get(2)),
+            to_status: AppointmentStatus::from_name(row.get(3)),
+            from_starts_at: row.get(4),
+            from_provider_id: row.get(5),
+            occurred_at: row.get(6),
+            actor_id: row.get(7),
+            actor_role: row.get(8),
+            reason: row.get(9),
+        }
     }
 }
 
@@ -185,7 +377,42 @@ impl From<Row> for MyAppointment {
     }
 }
 
-pub struct AppointmentsApi(pub Db);
+/// An appointment as the customer of several organizations sees it.
+#[derive(Debug, Object, Serialize)]
+pub struct AppointmentSomewhere {
+    pub organization_id: Uuid,
+    pub organization_name: String,
+    pub id: Uuid,
+    pub service_name: String,
+    pub provider_name: String,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub status: AppointmentStatus,
+    /// The IANA time zone of the organization.
+    pub time_zone: String,
+}
+
+impl From<Row> for AppointmentSomewhere {
+    fn from(row: Row) -> Self {
+        Self {
+            organization_id: row.get(0),
+            organization_name: row.get(1),
+            id: row.get(2),
+            service_name: row.get(3),
+            provider_name: row.get(4),
+            starts_at: row.get(5),
+            ends_at: row.get(6),
+            status: AppointmentStatus::from_name(row.get(7)),
+            time_zone: row.get(8),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct AppointmentsApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
 impl AppointmentsApi {
@@ -207,6 +434,8 @@ impl AppointmentsApi {
         contact_id: Query<Option<Uuid>>,
         /// Only those in this state.
         status: Query<Option<AppointmentStatus>>,
+        /// Only those that changed at this instant or later.
+        updated_since: Query<Option<Instant>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
@@ -215,6 +444,7 @@ impl AppointmentsApi {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let rows_wanted = i64::from(size + 1);
         let status = status.0.map(AppointmentStatus::name);
+        let updated = updated_since.0.map(|instant| instant.0);
         let before = starts_to.0.map_or(END_OF_TIME, |instant| instant.0);
         // Behind the nil UUID is every appointment that starts at the instant.
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
@@ -224,18 +454,19 @@ impl AppointmentsApi {
             (provider, Some(contact)) => {
                 let sql = sql!("scheduling/appointments_list_by_contact.sql");
                 let params: Params =
-                    &[&status, &before, &after.time, &after.id, &rows_wanted, &contact, &provider];
-                self.0.all(&caller, sql, params).await?
+                    &[&status, &before, &after.time, &after.id, &rows_wanted, &updated, &contact, &provider];
+                self.db.all(&caller, sql, params).await?
             }
             (Some(provider), None) => {
                 let sql = sql!("scheduling/appointments_list_by_provider.sql");
-                let params: Params = &[&status, &before, &after.time, &after.id, &rows_wanted, &provider];
-                self.0.all(&caller, sql, params).await?
+                let params: Params =
+                    &[&status, &before, &after.time, &after.id, &rows_wanted, &updated, &provider];
+                self.db.all(&caller, sql, params).await?
             }
             (None, None) => {
                 let sql = sql!("scheduling/appointments_list.sql");
-                let params: Params = &[&status, &before, &after.time, &after.id, &rows_wanted];
-                self.0.all(&caller, sql, params).await?
+                let params: Params = &[&status, &before, &after.time, &after.id, &rows_wanted, &updated];
+                self.db.all(&caller, sql, params).await?
             }
         };
         let appointments = rows.into_iter().map(Appointment::from).collect();
@@ -260,7 +491,7 @@ impl AppointmentsApi {
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
         let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
         let rows = self
-            .0
+            .db
             .all(
                 &caller,
                 sql!("scheduling/appointments_list_mine.sql"),
@@ -271,18 +502,60 @@ impl AppointmentsApi {
         Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
     }
 
+    /// List my appointments everywhere
+    ///
+    /// For customers with an account: those they have with all organizations, in the order of their starts.
+    #[oai(
+        path = "/my/appointments/everywhere",
+        method = "get",
+        operation_id = "list_my_appointments_everywhere"
+    )]
+    async fn list_everywhere(
+        &self,
+        caller: SignedIn,
+        /// Only those that start at this instant or later.
+        starts_from: Query<Option<Instant>>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<AppointmentSomewhere>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
+        let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
+        let rows = self
+            .db
+            .all(
+                &caller,
+                sql!("scheduling/appointments_list_everywhere.sql"),
+                &[&after.time, &after.id, &i64::from(size + 1)],
+            )
+            .await?;
+        let appointments = rows.into_iter().map(AppointmentSomewhere::from).collect();
+        Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
+    }
+
     /// Book an appointment
     ///
-    /// Books a free slot, or nothing. 409 `slot_unavailable` where the time is taken, by whoever came first; 422 with
-    /// `starts_at` at fault where it is `past`, `outside_hours` or `off_grid`.
+    /// Books a free slot, or nothing. 409 `slot_unavailable`, with up to three `alternatives`, where the time is taken (`busy`,
+    /// `buffer`, `capacity`, `resource` in `errors`), by whoever came first; `contact_busy` where the contact has something else
+    /// then. 422 with `starts_at` at fault where it is `too_soon`, `too_far`, `outside_hours`, `off_grid` or `limit_reached`;
+    /// `override_rules` books those all the same. Where the service wants approval it is `pending`, and its time taken.
     #[oai(path = "/appointments", method = "post", operation_id = "create_appointment")]
     async fn create(
         &self,
         caller: Member<Staff, Appointments>,
+        /// A name for this request: sent again with the same, it is answered as the first time and books nothing more. Kept for
+        /// 24 hours; a refused request keeps none.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewAppointment>,
     ) -> Result<Created<Appointment>, Refused<Creating>> {
         let now = Utc::now();
-        let appointment = retry_once(|| book(&self.0, (&caller).into(), &body.0, now)).await?;
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_appointment", idempotency_key.0, &body.0)?;
+        let order = Order::new(&body.0)?;
+        let appointment = booking::book(&self.db, context, &order, once.as_ref(), now).await?;
         Ok(Created { location: format!("/api/v1/appointments/{}", appointment.id), body: appointment })
     }
 
@@ -294,13 +567,49 @@ impl AppointmentsApi {
         appointment_id: Path<Uuid>,
     ) -> Result<Json<Appointment>, Refused<Reading>> {
         let row =
-            self.0.optional(&caller, sql!("scheduling/appointments_get.sql"), &[&appointment_id.0]).await?;
+            self.db.optional(&caller, sql!("scheduling/appointments_get.sql"), &[&appointment_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// List what was done to an appointment
+    ///
+    /// By whom and when, in the order in which it was. Booking it is not listed: the appointment itself says that.
+    #[oai(
+        path = "/appointments/:appointment_id/transitions",
+        method = "get",
+        operation_id = "list_appointment_transitions"
+    )]
+    async fn list_transitions(
+        &self,
+        caller: Member<Viewer>,
+        appointment_id: Path<Uuid>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<Transition>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let mut tx = self.db.begin(&caller);
+        tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment_id.0])
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        let rows = tx
+            .all(
+                sql!("scheduling/appointment_transitions_list.sql"),
+                &[&appointment_id.0, &after, &i64::from(size + 1)],
+            )
+            .await?;
+        tx.commit().await?;
+        let transitions = rows.into_iter().map(Transition::from).collect();
+        Ok(Json(Page::new(transitions, size, |last| Cursor::id(last.id))))
     }
 
     /// Cancel an appointment
     ///
-    /// Its time is free at once. The body may be left out. 409 `not_confirmed` where it was cancelled before.
+    /// Its time is free at once, or offered to the first on the waitlist. The body may be left out; with `following`, one of a
+    /// series and all that follow are cancelled, and this one is answered. 409 `transition_not_allowed` where it cannot be
+    /// cancelled any more, with what can be done.
     #[oai(
         path = "/appointments/:appointment_id/cancel",
         method = "post",
@@ -312,21 +621,167 @@ impl AppointmentsApi {
         appointment_id: Path<Uuid>,
         body: OptionalJson<Cancellation>,
     ) -> Result<Json<Appointment>, Refused<Changing>> {
-        let now = Utc::now();
-        let cancelled =
-            cancel(&self.0, (&caller).into(), appointment_id.0, body.0.reason.as_deref(), now).await?;
-        if let Some(appointment) = cancelled {
-            return Ok(Json(appointment));
-        }
-        // Nothing was done. Say why.
-        self.0
-            .optional(&caller, sql!("scheduling/appointments_get.sql"), &[&appointment_id.0])
-            .await?
-            .ok_or_else(Problem::not_found)?;
-        Err(Problem::conflict(
-            "not_confirmed",
-            "The appointment is cancelled already; only a confirmed one can be cancelled.",
-        ))?
+        let Cancellation { reason, following } = body.0;
+        let action = AppointmentAction::Cancel;
+        let request = Done { action, reason: reason.as_deref(), following, by: CancelledBy::Member };
+        let (appointment, freed) =
+            transition(&self.db, (&caller).into(), appointment_id.0, request, Utc::now()).await?;
+        waitlist::tell(&self.mailer, &freed);
+        Ok(Json(appointment))
+    }
+
+    /// Confirm an appointment
+    ///
+    /// One that is pending. 409 `transition_not_allowed` otherwise, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/confirm",
+        method = "post",
+        operation_id = "confirm_appointment"
+    )]
+    async fn confirm(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let action = AppointmentAction::Confirm;
+        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+    }
+
+    /// Decline an appointment
+    ///
+    /// One that is pending; its time is free at once. 409 `transition_not_allowed` otherwise, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/decline",
+        method = "post",
+        operation_id = "decline_appointment"
+    )]
+    async fn decline(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let action = AppointmentAction::Decline;
+        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+    }
+
+    /// Check in for an appointment
+    ///
+    /// The customer is there. 409 `transition_not_allowed` where it is not confirmed, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/check-in",
+        method = "post",
+        operation_id = "check_in_appointment"
+    )]
+    async fn check_in(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let action = AppointmentAction::CheckIn;
+        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+    }
+
+    /// Start an appointment
+    ///
+    /// It begins. 409 `transition_not_allowed` where it is neither confirmed nor checked in, with what can be done.
+    #[oai(path = "/appointments/:appointment_id/start", method = "post", operation_id = "start_appointment")]
+    async fn start(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let action = AppointmentAction::Start;
+        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+    }
+
+    /// Complete an appointment
+    ///
+    /// It was given. 409 `transition_not_allowed` where it is neither checked in nor in progress, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/complete",
+        method = "post",
+        operation_id = "complete_appointment"
+    )]
+    async fn complete(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let action = AppointmentAction::Complete;
+        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+    }
+
+    /// Mark an appointment as a no-show
+    ///
+    /// The customer did not come. 409 `transition_not_allowed` where it is not confirmed, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/no-show",
+        method = "post",
+        operation_id = "mark_appointment_no_show"
+    )]
+    async fn no_show(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let action = AppointmentAction::NoShow;
+        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+    }
+
+    /// Reschedule an appointment
+    ///
+    /// Moves it in place, with the id it has, or leaves it as it is. Refused as booking is; its own time counts as free. With
+    /// `following`, one of a series and all that follow are moved by the same days, to the same time of day, all or none; an
+    /// error then names the occurrence. 409 `transition_not_allowed` where it has begun or ended, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/reschedule",
+        method = "post",
+        operation_id = "reschedule_appointment"
+    )]
+    async fn reschedule(
+        &self,
+        caller: Member<Staff, Appointments>,
+        appointment_id: Path<Uuid>,
+        body: Json<Reschedule>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let (appointment, freed) =
+            moving::reschedule(&self.db, (&caller).into(), appointment_id.0, &body.0, Utc::now()).await?;
+        waitlist::tell(&self.mailer, &freed);
+        Ok(Json(appointment))
+    }
+
+    /// Swap two appointments
+    ///
+    /// Each gets the start and the provider of the other, or both stay as they are. Answered is the first.
+    #[oai(path = "/appointments/:appointment_id/swap", method = "post", operation_id = "swap_appointments")]
+    async fn swap(
+        &self,
+        caller: Member<Staff, Appointments>,
+        appointment_id: Path<Uuid>,
+        body: Json<Swap>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        Ok(Json(moving::swap(&self.db, (&caller).into(), appointment_id.0, &body.0, Utc::now()).await?))
+    }
+}
+
+impl AppointmentsApi {
+    async fn transition(
+        &self,
+        context: Context,
+        appointment: Uuid,
+        action: AppointmentAction,
+        reason: Option<&str>,
+    ) -> Result<Appointment, Failure> {
+        let request = Done { action, reason, following: false, by: CancelledBy::Member };
+        let (appointment, freed) = transition(&self.db, context, appointment, request, Utc::now()).await?;
+        waitlist::tell(&self.mailer, &freed);
+        Ok(appointment)
     }
 }
 
@@ -336,158 +791,74 @@ const END_OF_TIME: DateTime<Utc> = match DateTime::from_timestamp(32_503_680_000
     None => DateTime::<Utc>::MAX_UTC,
 };
 
-/// Books, in one transaction: the service, the provider and the hours are checked, then the claim decides.
-pub async fn book(
-    db: &Db,
-    context: Context,
-    new: &NewAppointment,
-    now: DateTime<Utc>,
-) -> Result<Appointment, Failure> {
-    let start = new.starts_at.0;
-    let mut tx = db.begin(context);
-    if new.contact_id.is_some() && new.contact.is_some() {
-        Err(Problem::invalid_field(
-            "contact_id",
-            "conflicting",
-            "either contact_id or contact, and not both",
-        ))?;
-    }
-    if new.contact_id.is_none() && new.contact.is_none() {
-        Err(Problem::invalid_field("contact_id", "required", "either contact_id or contact, and not both"))?;
-    }
-    let one_moment = start + TimeDelta::microseconds(1);
-    let availability = availability::load(&mut tx, new.service_id, new.provider_id, start, one_moment, now)
-        .await?
-        .ok_or_else(unknown_service)?;
-    if new.provider_id.is_some() && availability.providers.iter().any(|provider| !provider.active) {
-        Err(Problem::invalid_field("provider_id", "inactive", "the id of an active provider"))?;
-    }
-    if !availability.active {
-        Err(Problem::invalid_field("service_id", "inactive", "the id of an active service"))?;
-    }
-    let mut refusals = Vec::new();
-    let mut free = Vec::new();
-    for provider in &availability.providers {
-        match availability.calendar(provider).refusal(start) {
-            None => free.push(provider.id),
-            Some(refusal) => refusals.push(refusal),
-        }
-    }
-    if free.is_empty() {
-        // The one that comes nearest to being bookable.
-        return Err(match refusals.into_iter().min() {
-            Some(refusal) => refuse(refusal),
-            None if new.provider_id.is_some() => unknown_provider(),
-            None => refuse(Refusal::OutsideHours),
-        })?;
-    }
-
-    let contact = match (new.contact_id, &new.contact) {
-        (Some(contact), _) => contact,
-        (None, Some(contact)) => contacts::create(&mut tx, contact).await?.id,
-        (None, None) => return Err(Problem::internal())?,
-    };
-    let end = start + availability.grid.duration;
-    let booking = |provider| Booking {
-        id: Uuid::now_v7(),
-        claim: Uuid::now_v7(),
-        service: new.service_id,
-        provider,
-        contact,
-        start,
-        end,
-        note: new.note.as_deref(),
-    };
-    // Where the last of them is taken there is nothing to undo, unless a contact was made: the commit need not wait for
-    // the answer.
-    let last = if new.contact.is_none() { free.pop() } else { None };
-    for provider in free {
-        if let Some(row) = refused(tx.optional(CREATE, &booking(provider).params()).await)? {
-            tx.commit().await?;
-            return Ok(row.into());
-        }
-    }
-    if let Some(provider) = last
-        && let Some(row) = refused(tx.commit_with(CREATE, &booking(provider).params()).await)?
-    {
-        return Ok(row.into());
-    }
-    Err(refuse(Refusal::Busy))?
+/// What is done to an appointment.
+#[derive(Clone, Copy)]
+pub struct Done<'a> {
+    pub action: AppointmentAction,
+    pub reason: Option<&'a str>,
+    /// Of one in a series: with all that follow.
+    pub following: bool,
+    pub by: CancelledBy,
 }
 
-const CREATE: Sql = sql!("scheduling/appointments_create.sql");
-
-/// The parameters of [`CREATE`].
-struct Booking<'a> {
-    id: Uuid,
-    claim: Uuid,
-    service: Uuid,
-    provider: Uuid,
-    contact: Uuid,
-    start: DateTime<Utc>,
-    end: DateTime<Utc>,
-    note: Option<&'a str>,
-}
-
-impl Booking<'_> {
-    fn params(&self) -> [&(dyn ToSql + Sync); 8] {
-        [
-            &self.id,
-            &self.service,
-            &self.provider,
-            &self.contact,
-            &self.start,
-            &self.end,
-            &self.note,
-            &self.claim,
-        ]
-    }
-}
-
-/// What it means where a key of a booking leads nowhere.
-fn refused(booked: Result<Option<Row>, db::Error>) -> Result<Option<Row>, Failure> {
-    booked
-        .on_constraint("appointments_contact_fkey", || {
-            Problem::invalid_field("contact_id", "not_found", "the id of a contact of the organization")
-        })
-        // Somebody deleted it since it was loaded.
-        .on_constraint("appointments_service_fkey", unknown_service)
-        .on_constraint("appointments_provider_fkey", unknown_provider)
-        .on_constraint("claims_resource_fkey", unknown_provider)
-}
-
-fn unknown_service() -> Problem {
-    Problem::invalid_field("service_id", "not_found", "the id of a service of the organization")
-}
-
-fn refuse(refusal: Refusal) -> Problem {
-    let starts_at = |code, detail| Problem::invalid_field("starts_at", code, detail);
-    match refusal {
-        Refusal::Busy => Problem::conflict("slot_unavailable", "The time is taken. Choose another slot."),
-        Refusal::OffGrid => {
-            starts_at("off_grid", "one of the starts that GET /services/{service_id}/slots lists")
-        }
-        Refusal::OutsideHours => {
-            starts_at("outside_hours", "a start from which the service fits into working hours")
-        }
-        Refusal::Past => starts_at("past", "a start that is not in the past"),
-    }
-}
-
-/// Cancels; none where there is no such appointment, or it is not confirmed.
-pub async fn cancel(
+/// Moves an appointment on in its life. What that frees is offered to the waitlist, in the same transaction.
+pub async fn transition(
     db: &Db,
     context: Context,
     appointment: Uuid,
-    reason: Option<&str>,
+    done: Done<'_>,
     now: DateTime<Utc>,
-) -> Result<Option<Appointment>, Failure> {
-    let row = db
-        .optional(
-            context,
-            sql!("scheduling/appointments_cancel.sql"),
-            &[&appointment, &reason, &context.actor(), &now],
+) -> Result<(Appointment, Vec<Freed>), Failure> {
+    let action = done.action;
+    let to = action.to().ok_or_else(Problem::internal)?;
+    let mut tx = db.begin(context);
+    let mut ids = vec![appointment];
+    if done.following {
+        let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
+        let first = Appointment::from(row.ok_or_else(Problem::not_found)?);
+        let (Some(series), Some(occurrence)) = (first.series_id, first.occurrence) else {
+            return Err(moving::no_series().into());
+        };
+        let rows =
+            tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
+        ids.extend(rows.iter().map(|row| row.get::<_, Uuid>(0)).filter(|id| *id != appointment));
+    }
+    let from: Vec<&str> = action.from().iter().map(|status| status.name()).collect();
+    let transitions: Vec<Uuid> = ids.iter().map(|_| Uuid::now_v7()).collect();
+    let rows = tx
+        .all(
+            sql!("scheduling/appointments_transition.sql"),
+            &[
+                &ids,
+                &action.name(),
+                &to.name(),
+                &from,
+                &done.reason,
+                &transitions,
+                &now,
+                &context.actor(),
+                &done.by.name(),
+            ],
         )
         .await?;
-    Ok(row.map(Appointment::from))
+    let mut answer = None;
+    let mut offers = Vec::new();
+    for row in rows {
+        let freed: Option<serde_json::Value> = row.get("freed");
+        let changed = Appointment::from(row);
+        if let Some(freed) = freed {
+            offers.extend(waitlist::offer(&mut tx, &changed, &freed).await?);
+        }
+        if changed.id == appointment {
+            answer = Some(changed);
+        }
+    }
+    let Some(changed) = answer else {
+        // Nothing was done. Say why.
+        let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
+        let as_it_is = Appointment::from(row.ok_or_else(Problem::not_found)?);
+        return Err(action.not_allowed(as_it_is.status).into());
+    };
+    tx.commit().await?;
+    Ok((changed, offers))
 }

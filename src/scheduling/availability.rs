@@ -1,20 +1,21 @@
-//! The rows that decide which starts are free, loaded by one statement for listing and for booking, and the listing.
+//! The rows that decide which starts can be booked, loaded by one statement for listing and for booking, and the listing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Days, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
 use poem_openapi::{
-    Object, OpenApi,
+    Enum, Object, OpenApi,
     param::{Path, Query},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    hours::{Hours, Interval},
+    hours::{Interval, Open},
     schedules,
-    slots::{Calendar, Grid},
+    slots::{Availability, Diary, Policy, Provider, Refusal, Taken},
     wall_time,
 };
 use crate::{
@@ -36,15 +37,85 @@ const LONGEST_PERIOD: TimeDelta = TimeDelta::days(62);
 /// The most pairs of start and provider that are listed: some megabytes.
 const MOST_SLOTS: usize = 50_000;
 
-/// A start at which a service can be booked.
+/// How many services a visit may have.
+pub const MOST_SERVICES: usize = 5;
+
+/// Why a start cannot be booked.
+#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum Reason {
+    /// Less notice than the service wants, or past.
+    TooSoon,
+    /// Later than it may be booked today, or on a date on which it is not given.
+    TooFar,
+    /// It does not fit into working hours.
+    OutsideHours,
+    /// Not a multiple of the step after the beginning of working hours. Never listed.
+    OffGrid,
+    /// The time is taken.
+    Busy,
+    /// The time of the buffers around it is taken.
+    Buffer,
+    /// There are as many that day or week as there may be.
+    LimitReached,
+    /// All seats are taken.
+    Capacity,
+    /// No room or piece of equipment that it needs is free.
+    Resource,
+}
+
+impl Reason {
+    /// As a program reads it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TooSoon => "too_soon",
+            Self::TooFar => "too_far",
+            Self::OutsideHours => "outside_hours",
+            Self::OffGrid => "off_grid",
+            Self::Busy => "busy",
+            Self::Buffer => "buffer",
+            Self::LimitReached => "limit_reached",
+            Self::Capacity => "capacity",
+            Self::Resource => "resource",
+        }
+    }
+}
+
+impl From<Refusal> for Reason {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooSoon => Self::TooSoon,
+            Refusal::TooFar => Self::TooFar,
+            Refusal::OutsideHours => Self::OutsideHours,
+            Refusal::OffGrid => Self::OffGrid,
+            Refusal::Busy => Self::Busy,
+            Refusal::Buffer => Self::Buffer,
+            Refusal::LimitReached => Self::LimitReached,
+            Refusal::Capacity => Self::Capacity,
+            Refusal::Resource => Self::Resource,
+        }
+    }
+}
+
+/// A start of a service.
 #[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Slot {
     pub starts_at: DateTime<Utc>,
+    /// The first instant after it; of a visit of several services after the last.
     pub ends_at: DateTime<Utc>,
-    /// Who is free.
+    /// `starts_at` as clocks of the time zone show it, with their offset.
+    pub local_starts_at: String,
+    /// Whether it can be booked. Others are listed only where asked for with `include=unavailable`.
+    pub bookable: bool,
+    /// Who is free; of a visit who can begin it.
     pub provider_ids: Vec<Uuid>,
     /// How many can still be booked at this start.
     pub remaining: usize,
+    /// Of a start that cannot be booked: why, for any of the providers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasons: Option<Vec<Reason>>,
 }
 
 /// The starts in a period at which a service can be booked.
@@ -56,15 +127,25 @@ pub struct Slots {
     pub items: Vec<Slot>,
 }
 
+/// What may be listed beside what can be booked.
+#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum Include {
+    /// Starts that cannot be booked, with the reasons.
+    Unavailable,
+}
+
 pub struct SlotsApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
 impl SlotsApi {
     /// List free slots
     ///
-    /// Every start at which the service can be booked, by the rules and the rows by which booking decides. Every active
-    /// provider gives every active service. An inactive one has no slots, and nothing starts in the past.
+    /// Every start at which the service can be booked, by the rules and the rows by which booking decides. An inactive
+    /// service has no slots. With `and_then`, the starts at which a visit of several services can be booked.
     #[oai(path = "/services/:service_id/slots", method = "get", operation_id = "list_slots")]
+    #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn list(
         &self,
         caller: Member<Viewer>,
@@ -78,41 +159,90 @@ impl SlotsApi {
         provider_id: Query<Option<Uuid>>,
         /// The IANA time zone that dates are in; the organization's where not given.
         time_zone: Query<Option<TimeZone>>,
+        /// A service that follows in the same visit. May be repeated, up to four times.
+        and_then: Query<Vec<Uuid>>,
+        /// An appointment that is to be moved: its own time counts as free, and it does not count towards limits.
+        reschedule_of: Query<Option<Uuid>>,
+        /// `unavailable` lists starts that cannot be booked as well, with the reasons.
+        include: Query<Option<Include>>,
     ) -> Result<Json<Slots>, Refused<Computing>> {
         let now = Utc::now();
-        let mut tx = self.0.begin(&caller);
-        let zone = match time_zone.0 {
-            Some(zone) => zone.0,
-            None => organizations::time_zone(&mut tx).await?.0,
+        let wanted = Wanted {
+            services: std::iter::once(service_id.0).chain(and_then.0).collect(),
+            provider: provider_id.0,
+            from: from.0,
+            to: to.0,
+            time_zone: time_zone.0,
+            reschedule_of: reschedule_of.0,
+            unavailable: include.0.is_some(),
+            online: false,
         };
-        let (from, to) = (instant(from.0, zone), instant(to.0, zone));
-        if to <= from {
-            Err(Problem::invalid_field("to", "invalid_value", "an instant or a date after from"))?;
-        }
-        if to - from > LONGEST_PERIOD {
-            Err(Problem::invalid_field("to", "period_too_long", "at most 62 days after from"))?;
-        }
-        let availability = load(&mut tx, service_id.0, provider_id.0, from, to, now)
-            .await?
-            .ok_or_else(Problem::not_found)?;
-        tx.commit().await?;
-        if provider_id.0.is_some() && availability.providers.is_empty() {
-            Err(unknown_provider())?;
-        }
-        // Milliseconds for many providers and a long period: not on the threads that serve requests.
-        let items = tokio::task::spawn_blocking(move || availability.slots(from, to))
-            .await
-            .map_err(|error| {
-                tracing::error!(%error, "computing slots panicked");
-                Problem::internal()
-            })?
-            .ok_or_else(|| {
-                let detail =
-                    "a period with fewer slots: more than 50,000, of all providers together, are free";
-                Problem::invalid_field("to", "period_too_long", detail)
-            })?;
-        Ok(Json(Slots { time_zone: zone.name().to_owned(), items }))
+        Ok(Json(list(self.0.begin(&caller), wanted, now).await?))
     }
+}
+
+/// What slots are listed for.
+pub struct Wanted {
+    pub services: Vec<Uuid>,
+    pub provider: Option<Uuid>,
+    pub from: InstantOrDate,
+    pub to: InstantOrDate,
+    pub time_zone: Option<TimeZone>,
+    pub reschedule_of: Option<Uuid>,
+    pub unavailable: bool,
+    /// Whether only what customers may book themselves is listed.
+    pub online: bool,
+}
+
+/// Lists the slots, in a transaction of whoever may see them.
+pub async fn list(mut tx: Tx, wanted: Wanted, now: DateTime<Utc>) -> Result<Slots, Failure> {
+    if wanted.services.len() > MOST_SERVICES {
+        Err(Problem::invalid_field("and_then", "too_many", "at most four services that follow"))?;
+    }
+    let zone = match wanted.time_zone {
+        Some(zone) => zone.0,
+        None => organizations::time_zone(&mut tx).await?.0,
+    };
+    let (from, to) = (instant(wanted.from, zone), instant(wanted.to, zone));
+    if to <= from {
+        Err(Problem::invalid_field("to", "invalid_value", "an instant or a date after from"))?;
+    }
+    if to - from > LONGEST_PERIOD {
+        Err(Problem::invalid_field("to", "period_too_long", "at most 62 days after from"))?;
+    }
+    let ignored: Vec<Uuid> = wanted.reschedule_of.into_iter().collect();
+    let loaded = load(&mut tx, &wanted.services, wanted.provider, from, to, &ignored, now).await?;
+    tx.commit().await?;
+    let availability = loaded.availability;
+    // The service of the path first: it is the resource.
+    match wanted.services.iter().position(|id| !availability.services.iter().any(|rules| rules.id == *id)) {
+        Some(0) => Err(Problem::not_found())?,
+        Some(_) => {
+            Err(Problem::invalid_field("and_then", "not_found", "ids of services of the organization"))?;
+        }
+        None => {}
+    }
+    if wanted.online && availability.services.iter().any(|rules| !rules.bookable_online) {
+        Err(Problem::not_found())?;
+    }
+    if wanted.provider.is_some() && availability.providers.is_empty() {
+        Err(unknown_provider())?;
+    }
+    // Milliseconds for many providers and a long period: not on the threads that serve requests.
+    let items = tokio::task::spawn_blocking(move || {
+        availability.slots(from, to, wanted.provider, zone, wanted.unavailable)
+    })
+    .await
+    .map_err(|error| {
+        tracing::error!(%error, "computing slots panicked");
+        Problem::internal()
+    })?
+    .ok_or_else(|| {
+        let detail =
+            "a period with fewer slots: more than 50,000, of all providers together, are in this one";
+        Problem::invalid_field("to", "period_too_long", detail)
+    })?;
+    Ok(Slots { time_zone: zone.name().to_owned(), items })
 }
 
 /// 422 for a provider who does not exist or cannot be booked.
@@ -128,98 +258,168 @@ fn instant(given: InstantOrDate, zone: Tz) -> DateTime<Utc> {
     }
 }
 
-/// What decides which starts of a service are free in a period.
-pub struct Availability {
-    /// Whether the service can be booked at all.
-    pub active: bool,
-    pub grid: Grid,
-    /// Everybody who can be booked, in a stable order.
-    pub providers: Vec<ProviderTime>,
-    now: DateTime<Utc>,
-    from: DateTime<Utc>,
-    reach: DateTime<Utc>,
+/// What was loaded, and what is to be done before anything is booked.
+pub struct Loaded {
+    pub availability: Availability,
+    /// Whether there are holds that nobody confirmed in time and nobody has removed.
+    pub holds_expired: bool,
 }
 
-/// A provider's hours and what is taken of them.
-pub struct ProviderTime {
-    pub id: Uuid,
-    /// Whether the provider can be booked. Others are there only if asked for by id.
-    pub active: bool,
-    hours: Option<Hours>,
-    busy: Vec<Interval>,
-}
-
-/// Loads it; none where there is no such service. Good for starts in `from` to `to`.
+/// Loads what decides about starts in `from` to `to`. Services that do not exist are missing.
 pub async fn load(
     tx: &mut Tx,
-    service: Uuid,
+    services: &[Uuid],
     provider: Option<Uuid>,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
+    ignored: &[Uuid],
     now: DateTime<Utc>,
-) -> Result<Option<Availability>, Failure> {
-    // An appointment that starts just before the end of the period may reach a day beyond it.
-    let reach = to + TimeDelta::hours(24);
+) -> Result<Loaded, Failure> {
+    // An appointment that starts just before the end of the period may reach a day beyond it, a visit more; and half a
+    // day of buffer may lie before the first.
+    let since = from - TimeDelta::hours(12);
+    let services_count = i32::try_from(services.len()).unwrap_or(1);
+    let reach = to + TimeDelta::hours(24) * services_count;
     // Dates of whatever zone a schedule is in, the day before included, whose hours may reach over midnight.
-    let first = from.date_naive() - Days::new(2);
+    let first = since.date_naive() - Days::new(2);
     let last = reach.date_naive() + Days::new(1);
     let rows = tx
-        .all(sql!("scheduling/availability_get.sql"), &[&service, &provider, &from, &reach, &first, &last])
+        .all(
+            sql!("scheduling/availability_get.sql"),
+            &[&services, &provider, &since, &reach, &first, &last, &ignored],
+        )
         .await?;
-    let Some(service) = rows.first() else {
-        return Ok(None);
-    };
-    let minutes = |column| TimeDelta::minutes(service.get::<_, i32>(column).into());
-    let grid = Grid { duration: minutes(1), step: minutes(2) };
+    let about = rows.first().ok_or_else(Problem::internal)?;
+    let zone: Tz = about.get::<_, &str>("organization_time_zone").parse().unwrap_or(Tz::UTC);
+    let asked: Option<serde_json::Value> = about.get("services");
+    let services = asked
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|error| {
+            tracing::error!(%error, "the rules of a service cannot be read");
+            Problem::internal()
+        })?
+        .unwrap_or_default();
+    let closed: Vec<Interval> = about
+        .get::<_, Vec<NaiveDate>>("closed_from")
+        .into_iter()
+        .zip(about.get::<_, Vec<NaiveDate>>("closed_to"))
+        .map(|(first, last)| Interval {
+            starts_at: wall_time::instant(zone, first, 0),
+            ends_at: wall_time::instant(zone, last, 1440),
+        })
+        .collect();
     let mut providers = Vec::with_capacity(rows.len());
+    let mut resources = BTreeMap::new();
     for row in &rows {
-        let Some(id) = row.get::<_, Option<Uuid>>(3) else {
+        let Some(id) = row.get::<_, Option<Uuid>>("id") else {
             continue;
         };
-        let (starts, ends): (Vec<DateTime<Utc>>, Vec<DateTime<Utc>>) = (row.get(11), row.get(12));
-        let busy = starts
-            .into_iter()
-            .zip(ends)
-            .map(|(starts_at, ends_at)| Interval { starts_at, ends_at })
-            .collect();
-        providers.push(ProviderTime { id, active: row.get(4), hours: schedules::hours(row, 5)?, busy });
+        let diary = diary(row);
+        if row.get::<_, &str>("kind") != "provider" {
+            resources.insert(id, diary);
+            continue;
+        }
+        let intervals =
+            schedules::hours(row, 10)?.map_or_else(Vec::new, |hours| hours.intervals(since, reach));
+        let away = closed.iter().copied().chain(intervals_of(row, "off_starts", "off_ends")).collect();
+        let limit = |name| row.get::<_, Option<i32>>(name).and_then(|limit| usize::try_from(limit).ok());
+        providers.push(Provider {
+            id,
+            active: row.get("active"),
+            open: Open::new(intervals, away),
+            diary,
+            max_per_day: limit("max_per_day"),
+            max_per_week: limit("max_per_week"),
+        });
     }
-    Ok(Some(Availability { active: service.get(0), grid, providers, now, from, reach }))
+    Ok(Loaded {
+        holds_expired: about.get("holds_expired"),
+        availability: Availability { services, providers, resources, zone, now },
+    })
+}
+
+fn intervals_of(row: &Row, starts: &str, ends: &str) -> Vec<Interval> {
+    let starts: Option<Vec<DateTime<Utc>>> = row.get(starts);
+    let ends: Option<Vec<DateTime<Utc>>> = row.get(ends);
+    starts
+        .into_iter()
+        .flatten()
+        .zip(ends.into_iter().flatten())
+        .map(|(starts_at, ends_at)| Interval { starts_at, ends_at })
+        .collect()
+}
+
+fn diary(row: &Row) -> Diary {
+    let serves: Vec<Option<DateTime<Utc>>> = row.get("serves");
+    let keys: Vec<Option<Uuid>> = row.get("group_keys");
+    let seats: Vec<i16> = row.get("seats");
+    let own = intervals_of(row, "starts", "ends")
+        .into_iter()
+        .zip(serves)
+        .zip(keys)
+        .zip(seats)
+        .map(|(((during, serves_at), group_key), seat)| Taken { during, serves_at, group_key, seat });
+    let elsewhere = intervals_of(row, "elsewhere_starts", "elsewhere_ends").into_iter().map(|during| Taken {
+        during,
+        serves_at: None,
+        group_key: None,
+        seat: 1,
+    });
+    Diary::new(own.chain(elsewhere).collect())
 }
 
 impl Availability {
-    /// The calendar of one of the providers.
-    pub fn calendar(&self, provider: &ProviderTime) -> Calendar {
-        let intervals =
-            provider.hours.as_ref().map_or_else(Vec::new, |hours| hours.intervals(self.from, self.reach));
-        Calendar::new(self.grid, self.now, intervals, provider.busy.clone())
-    }
-
-    /// The free slots in a period; none where they are too many to list.
-    fn slots(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Option<Vec<Slot>> {
+    /// The slots in a period; none where they are too many to list.
+    pub fn slots(
+        &self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        with: Option<Uuid>,
+        zone: Tz,
+        unavailable: bool,
+    ) -> Option<Vec<Slot>> {
+        #[derive(Default)]
+        struct Found {
+            ends_at: Option<DateTime<Utc>>,
+            providers: Vec<Uuid>,
+            remaining: usize,
+            reasons: BTreeSet<Reason>,
+        }
         let mut count = 0;
-        let mut free: BTreeMap<DateTime<Utc>, Vec<Uuid>> = BTreeMap::new();
-        if self.active {
-            for provider in self.providers.iter().filter(|provider| provider.active) {
-                let starts = self.calendar(provider).starts(from, to);
-                count += starts.len();
-                if count > MOST_SLOTS {
-                    return None;
-                }
-                for start in starts {
-                    free.entry(start).or_default().push(provider.id);
+        let mut found: BTreeMap<DateTime<Utc>, Found> = BTreeMap::new();
+        if self.services.iter().all(|rules| rules.active) {
+            for provider in self.candidates() {
+                for start in self.grid(provider, from, to) {
+                    match self.plan(provider, start, with, Policy::Kept, 0) {
+                        Ok(plan) => {
+                            let slot = found.entry(start).or_default();
+                            slot.ends_at = Some(plan.ends_at());
+                            slot.providers.push(provider.id);
+                            slot.remaining += plan.remaining;
+                        }
+                        Err(_) if !unavailable => continue,
+                        Err(refusal) => {
+                            found.entry(start).or_default().reasons.insert(refusal.into());
+                        }
+                    }
+                    count += 1;
+                    if count > MOST_SLOTS {
+                        return None;
+                    }
                 }
             }
         }
-        let slots = free
-            .into_iter()
-            .map(|(starts_at, provider_ids)| Slot {
-                starts_at,
-                ends_at: starts_at + self.grid.duration,
-                remaining: provider_ids.len(),
-                provider_ids,
-            })
-            .collect();
-        Some(slots)
+        let duration: TimeDelta = self.services.iter().map(super::slots::Rules::duration).sum();
+        let slots = found.into_iter().map(|(starts_at, slot)| Slot {
+            starts_at,
+            ends_at: slot.ends_at.unwrap_or(starts_at + duration),
+            local_starts_at: starts_at.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::AutoSi, true),
+            bookable: !slot.providers.is_empty(),
+            reasons: slot.providers.is_empty().then(|| slot.reasons.into_iter().collect()),
+            provider_ids: slot.providers,
+            remaining: slot.remaining,
+        });
+        Some(slots.collect())
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
     param::{Path, Query},
-    types::Example,
+    types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
@@ -17,19 +17,31 @@ use crate::{
         caller::{Admin, Appointments, Member, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
-        text::Text,
+        problem::{
+            Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused,
+        },
+        text::{Number, Text},
     },
     sql,
 };
 
 /// A person who gives appointments.
 #[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Provider {
     pub id: Uuid,
     pub name: String,
     /// Whether the provider can be booked.
     pub active: bool,
+    /// How many appointments a day at most, in the zone of the organization; absent: any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_per_day: Option<i32>,
+    /// How many appointments a week from Monday to Sunday at most; absent: any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_per_week: Option<i32>,
+    /// The account of the person, where it is known. Nobody with an account is booked by two organizations at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<Uuid>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -40,8 +52,11 @@ impl From<Row> for Provider {
             id: row.get(0),
             name: row.get(1),
             active: row.get(2),
-            created_at: row.get(3),
-            updated_at: row.get(4),
+            max_per_day: row.get(3),
+            max_per_week: row.get(4),
+            account_id: row.get(5),
+            created_at: row.get(6),
+            updated_at: row.get(7),
         }
     }
 }
@@ -52,30 +67,76 @@ impl From<Row> for Provider {
 #[oai(example)]
 pub struct NewProvider {
     pub name: Text<1, 200>,
+    /// How many appointments a day at most; any number where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub max_per_day: Option<Number<1, 10_000>>,
+    /// How many appointments a week from Monday to Sunday at most; any number where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub max_per_week: Option<Number<1, 10_000>>,
+    /// The account of the person, who has accepted an invitation and is a member.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub account_id: Option<Uuid>,
 }
 
 impl Example for NewProvider {
     fn example() -> Self {
-        Self { name: Text::parse("Katherine Johnson").expect("a name is text") }
+        Self {
+            name: Text::parse("Katherine Johnson").expect("a name is text"),
+            max_per_day: Some(Number(12)),
+            max_per_week: None,
+            account_id: None,
+        }
     }
 }
 
-/// What is to change about a provider. What is left out stays.
+/// What is to change about a provider. What is left out stays; null takes a limit or the account away.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct ProviderChanges {
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub name: Option<Text<1, 200>>,
     /// Whether the provider can be booked. Appointments that stand are kept.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
+    /// How many appointments a day at most.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub max_per_day: MaybeUndefined<Number<1, 10_000>>,
+    /// How many appointments a week from Monday to Sunday at most.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub max_per_week: MaybeUndefined<Number<1, 10_000>>,
+    /// The account of the person, who has accepted an invitation and is a member.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub account_id: MaybeUndefined<Uuid>,
 }
 
 impl Example for ProviderChanges {
     fn example() -> Self {
-        Self { name: None, active: Some(false) }
+        Self {
+            name: None,
+            active: Some(true),
+            max_per_day: MaybeUndefined::Value(Number(10)),
+            max_per_week: MaybeUndefined::Null,
+            account_id: MaybeUndefined::Undefined,
+        }
     }
+}
+
+/// What it means where the account leads nowhere, or is somebody already.
+fn refused<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
+    result
+        .on_constraint("providers_account_fkey", || {
+            Problem::invalid_field("account_id", "not_found", "the account of a member of the organization")
+        })
+        .on_constraint("providers_account_key", || {
+            Problem::conflict("account_taken", "Another provider of the organization has this account.")
+        })
 }
 
 pub struct ProvidersApi(pub Db);
@@ -106,7 +167,7 @@ impl ProvidersApi {
 
     /// Create a provider
     ///
-    /// Who gives every service, as soon as they have a schedule: `PUT /api/v1/providers/{provider_id}/schedule`.
+    /// Who gives every service that does not name others, as soon as they have a schedule: `PUT /api/v1/providers/{provider_id}/schedule`.
     #[oai(path = "/providers", method = "post", operation_id = "create_provider")]
     async fn create(
         &self,
@@ -129,6 +190,9 @@ impl ProvidersApi {
     }
 
     /// Change a provider
+    ///
+    /// 409 `account_taken` where another provider has the account, `person_busy` where the person of the account is booked by
+    /// another organization at a time of an appointment of this provider.
     #[oai(path = "/providers/:provider_id", method = "patch", operation_id = "update_provider")]
     async fn update(
         &self,
@@ -137,15 +201,25 @@ impl ProvidersApi {
         body: Json<ProviderChanges>,
     ) -> Result<Json<Provider>, Refused<Changing>> {
         let changes = body.0;
-        let row = self
-            .0
-            .optional(
-                &caller,
-                sql!("scheduling/providers_update.sql"),
-                &[&provider_id.0, &changes.name.as_deref(), &changes.active],
-            )
-            .await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let mut tx = self.0.begin(&caller);
+        let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
+        let row =
+            refused(tx.optional(sql!("scheduling/providers_update.sql"), &[&provider_id.0, &columns]).await)?
+                .ok_or_else(Problem::not_found)?;
+        if !changes.account_id.is_undefined() {
+            // What the person has is now taken everywhere.
+            tx.all(sql!("scheduling/shared_claims_fill.sql"), &[&provider_id.0]).await.on_constraint(
+                "shared_claims_no_overlap",
+                || {
+                    Problem::conflict(
+                        "person_busy",
+                        "The person is booked elsewhere at a time of an appointment of this provider. Move it first.",
+                    )
+                },
+            )?;
+        }
+        tx.commit().await?;
+        Ok(Json(row.into()))
     }
 
     /// Delete a provider
@@ -165,6 +239,7 @@ impl ProvidersApi {
             .optional(&caller, sql!("scheduling/providers_delete.sql"), &[&provider_id.0])
             .await
             .on_constraint("appointments_provider_fkey", in_use)
+            .on_constraint("appointment_segments_provider_fkey", in_use)
             .on_constraint("claims_resource_fkey", in_use)?
             .ok_or_else(Problem::not_found)?;
         Ok(NoContent)
@@ -172,8 +247,21 @@ impl ProvidersApi {
 }
 
 /// Creates a provider.
-pub async fn create(db: &Db, context: Context, new: &NewProvider) -> Result<Provider, db::Error> {
-    let row =
-        db.one(context, sql!("scheduling/providers_create.sql"), &[&Uuid::now_v7(), &&*new.name]).await?;
+pub async fn create(db: &Db, context: Context, new: &NewProvider) -> Result<Provider, Failure> {
+    let limit = |limit: Option<Number<1, 10_000>>| limit.map(|limit| limit.0);
+    let row = refused(
+        db.one(
+            context,
+            sql!("scheduling/providers_create.sql"),
+            &[
+                &Uuid::now_v7(),
+                &&*new.name,
+                &limit(new.max_per_day),
+                &limit(new.max_per_week),
+                &new.account_id,
+            ],
+        )
+        .await,
+    )?;
     Ok(row.into())
 }

@@ -1,14 +1,15 @@
 //! Schedules: when a provider works, in wall time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use poem_openapi::{Enum, Object, OpenApi, param::Path, types::Example};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::hours::{Hours, Span};
+use super::hours::{Hours, Rule, Span, Travel};
 use crate::{
     db::{Context, Db},
     http::{
@@ -24,6 +25,17 @@ use crate::{
 /// More than anybody needs, and few enough to look through for each request.
 const MOST_RULES: usize = 100;
 const MOST_OVERRIDES: usize = 1000;
+const MOST_TRAVELS: usize = 100;
+
+/// What stands for "from ever" and "for ever".
+const FIRST_DATE: NaiveDate = match NaiveDate::from_ymd_opt(1, 1, 1) {
+    Some(date) => date,
+    None => NaiveDate::MIN,
+};
+const LAST_DATE: NaiveDate = match NaiveDate::from_ymd_opt(9999, 12, 31) {
+    Some(date) => date,
+    None => NaiveDate::MAX,
+};
 
 /// A day of the week.
 #[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
@@ -66,6 +78,26 @@ pub struct ScheduleRule {
     pub from: TimeOfDay<false>,
     /// When they end; `24:00` is the end of the day. Not later than `from`: on the next day.
     pub to: TimeOfDay<true>,
+    /// The first date on which they may begin; any where not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[oai(nullable, skip_serializing_if_is_none)]
+    pub valid_from: Option<Date>,
+    /// The last date on which they may begin; any where not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[oai(nullable, skip_serializing_if_is_none)]
+    pub valid_until: Option<Date>,
+}
+
+/// Dates on which the provider is in another time zone.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleTravel {
+    /// The first date.
+    pub starts_on: Date,
+    /// The last date.
+    pub ends_on: Date,
+    /// The IANA time zone that hours which begin on these dates are in.
+    pub time_zone: TimeZone,
 }
 
 /// Hours of one date.
@@ -101,6 +133,10 @@ pub struct Schedule {
     #[serde(default)]
     #[oai(default)]
     pub overrides: Vec<ScheduleOverride>,
+    /// Dates on which the hours are in another time zone; none where not given.
+    #[serde(default)]
+    #[oai(default)]
+    pub travels: Vec<ScheduleTravel>,
 }
 
 impl Example for Schedule {
@@ -111,11 +147,13 @@ impl Example for Schedule {
                 { "weekday": "monday", "from": "09:00", "to": "12:30" },
                 { "weekday": "monday", "from": "13:30", "to": "18:00" },
                 { "weekday": "friday", "from": "20:00", "to": "02:00" },
+                { "weekday": "saturday", "from": "10:00", "to": "14:00", "valid_from": "2026-12-01", "valid_until": "2026-12-31" },
             ],
             "overrides": [
                 { "date": "2026-12-24", "intervals": [{ "from": "09:00", "to": "12:00" }] },
                 { "date": "2026-12-25", "intervals": [] },
             ],
+            "travels": [{ "starts_on": "2027-02-01", "ends_on": "2027-02-12", "time_zone": "Asia/Tokyo" }],
         }))
         .expect("the example follows the rules it is an example of")
     }
@@ -131,13 +169,36 @@ impl Schedule {
         if self.overrides.len() > MOST_OVERRIDES {
             errors.push(FieldError::new("overrides", "too_many", format!("at most {MOST_OVERRIDES}")));
         }
+        if self.travels.len() > MOST_TRAVELS {
+            errors.push(FieldError::new("travels", "too_many", format!("at most {MOST_TRAVELS}")));
+        }
         if !errors.is_empty() {
             return errors;
         }
-        let mut days: BTreeMap<i16, Vec<Span>> = BTreeMap::new();
-        for (index, rule) in self.rules.iter().enumerate() {
-            let others = days.entry(rule.weekday as i16).or_default();
-            check_span(&mut errors, &format!("rules[{index}]"), rule.from, rule.to, others);
+        let mut others: Vec<Rule> = Vec::new();
+        for (index, rule) in self.rules.iter().map(ScheduleRule::rule).enumerate() {
+            if rule.valid_from > rule.valid_until {
+                let field = format!("rules[{index}].valid_until");
+                errors.push(FieldError::new(field, "invalid_value", "a date that is not before valid_from"));
+            }
+            if others.iter().any(|other| other.overlaps(&rule)) {
+                let detail = "hours of one day must not overlap";
+                errors.push(FieldError::new(format!("rules[{index}]"), "overlapping", detail));
+            }
+            others.push(rule);
+        }
+        for (index, travel) in self.travels.iter().enumerate() {
+            if travel.starts_on.0 > travel.ends_on.0 {
+                let field = format!("travels[{index}].ends_on");
+                errors.push(FieldError::new(field, "invalid_value", "a date that is not before starts_on"));
+            }
+            let overlaps = |other: &ScheduleTravel| {
+                other.starts_on.0 <= travel.ends_on.0 && travel.starts_on.0 <= other.ends_on.0
+            };
+            if self.travels[..index].iter().any(overlaps) {
+                let detail = "nobody is in two time zones on one date";
+                errors.push(FieldError::new(format!("travels[{index}]"), "overlapping", detail));
+            }
         }
         let mut dates = BTreeSet::new();
         for (index, date) in self.overrides.iter().enumerate() {
@@ -235,10 +296,22 @@ pub async fn set(db: &Db, context: Context, provider: Uuid, schedule: &Schedule)
         .on_constraint("schedules_provider_fkey", Problem::not_found)?;
     tx.all(sql!("scheduling/schedule_rules_clear.sql"), &[&provider]).await?;
     tx.all(sql!("scheduling/schedule_overrides_clear.sql"), &[&provider]).await?;
+    tx.all(sql!("scheduling/schedule_travels_clear.sql"), &[&provider]).await?;
     let hours = schedule.hours();
-    let (weekdays, spans): (Vec<i16>, Vec<Span>) = hours.rules.into_iter().unzip();
+    let weekdays: Vec<i16> = hours.rules.iter().map(|rule| rule.weekday).collect();
+    let spans: Vec<Span> = hours.rules.iter().map(|rule| rule.span).collect();
+    let valid_from: Vec<NaiveDate> = hours.rules.iter().map(|rule| rule.valid_from).collect();
+    let valid_until: Vec<NaiveDate> = hours.rules.iter().map(|rule| rule.valid_until).collect();
     let (from, to) = columns(&spans);
-    tx.all(sql!("scheduling/schedule_rules_add.sql"), &[&provider, &weekdays, &from, &to]).await?;
+    tx.all(
+        sql!("scheduling/schedule_rules_add.sql"),
+        &[&provider, &weekdays, &from, &to, &valid_from, &valid_until],
+    )
+    .await?;
+    let starts_on: Vec<NaiveDate> = hours.travels.iter().map(|travel| travel.starts_on).collect();
+    let ends_on: Vec<NaiveDate> = hours.travels.iter().map(|travel| travel.ends_on).collect();
+    let zones: Vec<&str> = hours.travels.iter().map(|travel| travel.zone.name()).collect();
+    tx.all(sql!("scheduling/schedule_travels_add.sql"), &[&provider, &starts_on, &ends_on, &zones]).await?;
     let (dates, intervals): (Vec<NaiveDate>, Vec<_>) =
         hours.overrides.iter().map(|(date, spans)| (*date, serde_json::json!(columns(spans)))).unzip();
     tx.commit_with(sql!("scheduling/schedule_overrides_add.sql"), &[&provider, &dates, &intervals]).await?;
@@ -249,39 +322,67 @@ fn columns(spans: &[Span]) -> (Vec<i16>, Vec<i16>) {
     spans.iter().map(|span| (span.from, span.to)).unzip()
 }
 
-/// The hours in a row that has, from column `at` on: time zone, weekdays, first minutes, end minutes, override dates,
-/// override intervals. None where there is no schedule.
+/// The hours in a row that has, from column `at` on: time zone; weekdays, first and end minutes, first and last dates of
+/// rules; dates and intervals of overrides; first and last dates and time zones of travels. None where there is no schedule.
 pub fn hours(row: &Row, at: usize) -> Result<Option<Hours>, Failure> {
     let Some(zone) = row.get::<_, Option<&str>>(at) else {
         return Ok(None);
     };
-    let zone = zone.parse().map_err(|_| {
-        // Only names that parsed are stored: the time zone database this was built with lacks one it had.
-        tracing::error!(time_zone = zone, "a schedule is in an unknown time zone");
-        Problem::internal()
-    })?;
+    let zone = known_zone(zone)?;
     let weekdays: Vec<i16> = row.get(at + 1);
-    let rules = weekdays.into_iter().zip(spans(row.get(at + 2), row.get(at + 3)));
-    let dates: Vec<NaiveDate> = row.get(at + 4);
-    let intervals: Vec<serde_json::Value> = row.get(at + 5);
+    let valid_from: Vec<NaiveDate> = row.get(at + 4);
+    let valid_until: Vec<NaiveDate> = row.get(at + 5);
+    let rules = weekdays
+        .into_iter()
+        .zip(spans(row.get(at + 2), row.get(at + 3)))
+        .zip(valid_from.into_iter().zip(valid_until))
+        .map(|((weekday, span), (valid_from, valid_until))| Rule { weekday, span, valid_from, valid_until });
+    let dates: Vec<NaiveDate> = row.get(at + 6);
+    let intervals: Vec<serde_json::Value> = row.get(at + 7);
     let overrides = dates.into_iter().zip(intervals).map(|(date, columns)| {
         let [from, to]: [Vec<i16>; 2] = serde_json::from_value(columns).unwrap_or_default();
         (date, spans(from, to).collect())
     });
-    Ok(Some(Hours { zone, rules: rules.collect(), overrides: overrides.collect() }))
+    let starts_on: Vec<NaiveDate> = row.get(at + 8);
+    let ends_on: Vec<NaiveDate> = row.get(at + 9);
+    let zones: Vec<&str> = row.get(at + 10);
+    let travels: Result<Vec<_>, Problem> = starts_on
+        .into_iter()
+        .zip(ends_on)
+        .zip(zones)
+        .map(|((starts_on, ends_on), zone)| Ok(Travel { starts_on, ends_on, zone: known_zone(zone)? }))
+        .collect();
+    Ok(Some(Hours { zone, rules: rules.collect(), overrides: overrides.collect(), travels: travels? }))
+}
+
+fn known_zone(name: &str) -> Result<Tz, Problem> {
+    name.parse().map_err(|_| {
+        // Only names that parsed are stored: the time zone database this was built with lacks one it had.
+        tracing::error!(time_zone = name, "a schedule is in an unknown time zone");
+        Problem::internal()
+    })
 }
 
 fn spans(from: Vec<i16>, to: Vec<i16>) -> impl Iterator<Item = Span> {
     from.into_iter().zip(to).map(|(from, to)| Span { from, to })
 }
 
+impl ScheduleRule {
+    fn rule(&self) -> Rule {
+        Rule {
+            weekday: self.weekday as i16,
+            span: Span { from: self.from.minute, to: self.to.minute },
+            valid_from: self.valid_from.map_or(FIRST_DATE, |date| date.0),
+            valid_until: self.valid_until.map_or(LAST_DATE, |date| date.0),
+        }
+    }
+}
+
 impl Schedule {
     /// The same in the form that everything is computed from.
     fn hours(&self) -> Hours {
-        let span = |from: TimeOfDay<false>, to: TimeOfDay<true>| Span { from: from.minute, to: to.minute };
-        let mut rules: Vec<_> =
-            self.rules.iter().map(|rule| (rule.weekday as i16, span(rule.from, rule.to))).collect();
-        rules.sort_by_key(|(weekday, span)| (*weekday, span.from));
+        let mut rules: Vec<_> = self.rules.iter().map(ScheduleRule::rule).collect();
+        rules.sort_by_key(|rule| (rule.weekday, rule.span.from));
         Hours {
             zone: self.time_zone.0,
             rules,
@@ -289,10 +390,22 @@ impl Schedule {
                 .overrides
                 .iter()
                 .map(|date| {
-                    let mut spans: Vec<_> =
-                        date.intervals.iter().map(|interval| span(interval.from, interval.to)).collect();
+                    let mut spans: Vec<_> = date
+                        .intervals
+                        .iter()
+                        .map(|interval| Span { from: interval.from.minute, to: interval.to.minute })
+                        .collect();
                     spans.sort_by_key(|span| span.from);
                     (date.date.0, spans)
+                })
+                .collect(),
+            travels: self
+                .travels
+                .iter()
+                .map(|travel| Travel {
+                    starts_on: travel.starts_on.0,
+                    ends_on: travel.ends_on.0,
+                    zone: travel.time_zone.0,
                 })
                 .collect(),
         }
@@ -306,10 +419,12 @@ impl From<Hours> for Schedule {
             rules: hours
                 .rules
                 .into_iter()
-                .map(|(weekday, span)| ScheduleRule {
-                    weekday: Weekday::from_iso(weekday),
-                    from: TimeOfDay { minute: span.from },
-                    to: TimeOfDay { minute: span.to },
+                .map(|rule| ScheduleRule {
+                    weekday: Weekday::from_iso(rule.weekday),
+                    from: TimeOfDay { minute: rule.span.from },
+                    to: TimeOfDay { minute: rule.span.to },
+                    valid_from: (rule.valid_from != FIRST_DATE).then_some(Date(rule.valid_from)),
+                    valid_until: (rule.valid_until != LAST_DATE).then_some(Date(rule.valid_until)),
                 })
                 .collect(),
             overrides: hours
@@ -324,6 +439,15 @@ impl From<Hours> for Schedule {
                             to: TimeOfDay { minute: span.to },
                         })
                         .collect(),
+                })
+                .collect(),
+            travels: hours
+                .travels
+                .into_iter()
+                .map(|travel| ScheduleTravel {
+                    starts_on: Date(travel.starts_on),
+                    ends_on: Date(travel.ends_on),
+                    time_zone: TimeZone(travel.zone),
                 })
                 .collect(),
         }

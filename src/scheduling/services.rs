@@ -1,24 +1,28 @@
 //! Services: what can be booked.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use poem_openapi::{
     Object, OpenApi,
     param::{Path, Query},
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Context, Db},
+    db::{self, Context, Db, Tx},
     http::{
         Tag,
         caller::{Appointments, Manager, Member, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
-        text::{Number, Text},
+        problem::{
+            Changing, Creating, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem, Reading,
+            Refused,
+        },
+        text::{Currency, Date, Number, Text},
     },
     sql,
 };
@@ -26,40 +30,91 @@ use crate::{
 /// Minutes, up to a day.
 pub type Minutes = Number<1, 1440>;
 
-/// Minutes from one offered start to the next where nobody says.
-const DEFAULT_SLOT_STEP: i32 = 15;
+/// The rooms and pieces of equipment of which any one would do.
+pub type Pool = Vec<Uuid>;
+
+const MOST_REQUIREMENTS: usize = 5;
+const MOST_IN_LIST: usize = 200;
 
 /// Something the organization offers by appointment.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Deserialize, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Service {
     pub id: Uuid,
     pub name: String,
     /// What the customer should know.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Elapsed minutes an appointment takes.
     pub duration_minutes: i32,
     /// Minutes from one offered start to the next, counted from the beginning of each interval of working hours.
     pub slot_step_minutes: i32,
+    /// Minutes from the beginning of each interval of working hours to the first offered start.
+    pub slot_offset_minutes: i32,
+    /// Minutes before it in which the provider is not free for others; customers never see them.
+    pub buffer_before_minutes: i32,
+    /// Minutes after it in which the provider is not free for others. Buffers of neighbours add up and may stick out of working hours.
+    pub buffer_after_minutes: i32,
+    /// Elapsed minutes that have to lie between booking and start at least.
+    pub min_notice_minutes: i32,
+    /// How many days ahead of today, in the zone of the organization, it can be booked; absent where there is no such rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub horizon_days: Option<i32>,
+    /// The first date on which it is given; absent where there is no such rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bookable_from: Option<NaiveDate>,
+    /// The last date on which it is given; absent where there is no such rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bookable_until: Option<NaiveDate>,
+    /// How many a day at most, in the zone of the organization, by all providers together; absent where there is no such rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_per_day: Option<i32>,
+    /// How many a week from Monday to Sunday at most; absent where there is no such rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_per_week: Option<i32>,
+    /// Whether what is booked is pending, with its time taken, until somebody confirms it.
+    pub requires_approval: bool,
+    /// How many may be booked into one start of one provider, each in a numbered seat.
+    pub capacity: i32,
+    /// Price in the minor unit of the currency (cents); absent where there is no such rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_amount: Option<i32>,
+    /// ISO 4217 code of the currency of the price; absent where there is no such rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_currency: Option<String>,
+    /// Elapsed minutes before the start until which customers may cancel or reschedule themselves.
+    pub cancellation_notice_minutes: i32,
+    /// Whether a contact may have it while having something else.
+    pub contact_may_overlap: bool,
+    /// Whether customers and guests see it and may book it themselves.
+    pub bookable_online: bool,
+    /// Who gives it; empty: everybody.
+    #[serde(default)]
+    pub provider_ids: Vec<Uuid>,
+    /// What it needs: of each list one room or piece of equipment.
+    #[serde(default)]
+    pub required_resources: Vec<Pool>,
     /// Whether it can be booked.
     pub active: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
 
-impl From<Row> for Service {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            name: row.get(1),
-            description: row.get(2),
-            duration_minutes: row.get(3),
-            slot_step_minutes: row.get(4),
-            active: row.get(5),
-            created_at: row.get(6),
-            updated_at: row.get(7),
-        }
+impl TryFrom<Row> for Service {
+    type Error = Problem;
+
+    fn try_from(row: Row) -> Result<Self, Problem> {
+        let mut service: Self = serde_json::from_value(row.get("rules")).map_err(|error| {
+            tracing::error!(%error, "the rules of a service cannot be read");
+            Problem::internal()
+        })?;
+        service.created_at = row.get("created_at");
+        service.updated_at = row.get("updated_at");
+        service.provider_ids = row.get("provider_ids");
+        let pools: Option<serde_json::Value> = row.get("required_resources");
+        service.required_resources =
+            pools.and_then(|pools| serde_json::from_value(pools).ok()).unwrap_or_default();
+        Ok(service)
     }
 }
 
@@ -75,58 +130,267 @@ pub struct NewService {
     pub description: Option<Text<1, 2000>>,
     /// Elapsed minutes an appointment takes.
     pub duration_minutes: Minutes,
-    /// Minutes from one offered start to the next, counted from the beginning of each interval of working hours; 15
-    /// where not given.
+    /// Minutes from one offered start to the next, counted from the beginning of each interval of working hours; 15 where not given.
     #[serde(default)]
     #[oai(nullable)]
     pub slot_step_minutes: Option<Minutes>,
+    /// Minutes from the beginning of each interval of working hours to the first offered start; 0 where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub slot_offset_minutes: Option<Number<0, 1439>>,
+    /// Minutes before it in which the provider is not free for others; customers never see them; 0 where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub buffer_before_minutes: Option<Number<0, 720>>,
+    /// Minutes after it in which the provider is not free for others. Buffers of neighbours add up and may stick out of working hours; 0 where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub buffer_after_minutes: Option<Number<0, 720>>,
+    /// Elapsed minutes that have to lie between booking and start at least; 0 where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub min_notice_minutes: Option<Number<0, 525_600>>,
+    /// How many days ahead of today, in the zone of the organization, it can be booked.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub horizon_days: Option<Number<0, 3660>>,
+    /// The first date on which it is given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub bookable_from: Option<Date>,
+    /// The last date on which it is given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub bookable_until: Option<Date>,
+    /// How many a day at most, in the zone of the organization, by all providers together.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub max_per_day: Option<Number<1, 10_000>>,
+    /// How many a week from Monday to Sunday at most.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub max_per_week: Option<Number<1, 10_000>>,
+    /// Whether what is booked is pending, with its time taken, until somebody confirms it; false where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub requires_approval: Option<bool>,
+    /// How many may be booked into one start of one provider, each in a numbered seat; 1 where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub capacity: Option<Number<1, 1000>>,
+    /// Price in the minor unit of the currency (cents).
+    #[serde(default)]
+    #[oai(nullable)]
+    pub price_amount: Option<Number<0, 2_000_000_000>>,
+    /// ISO 4217 code of the currency of the price.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub price_currency: Option<Currency>,
+    /// Elapsed minutes before the start until which customers may cancel or reschedule themselves; 0 where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub cancellation_notice_minutes: Option<Number<0, 525_600>>,
+    /// Whether a contact may have it while having something else; false where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub contact_may_overlap: Option<bool>,
+    /// Whether customers and guests see it and may book it themselves; true where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub bookable_online: Option<bool>,
+    /// Who gives it; everybody where not given, or empty.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_ids: Option<Vec<Uuid>>,
+    /// What it needs: up to five lists, of each of which one room or piece of equipment is taken along with the provider.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub required_resources: Option<Vec<Pool>>,
 }
 
 impl Example for NewService {
     fn example() -> Self {
-        serde_json::from_value(serde_json::json!({
+        serde_json::from_value(json!({
             "name": "Haircut",
             "description": "Wash, cut and dry.",
             "duration_minutes": 45,
             "slot_step_minutes": 15,
+            "buffer_after_minutes": 10,
+            "min_notice_minutes": 120,
+            "horizon_days": 90,
+            "price_amount": 4500,
+            "price_currency": "EUR",
+            "cancellation_notice_minutes": 1440,
         }))
         .expect("the example follows the rules it is an example of")
     }
 }
 
-/// What is to change about a service. What is left out stays; null takes the description away. Appointments that stand
-/// keep their times.
+impl NewService {
+    /// The columns, with what nobody said.
+    fn columns(&self) -> serde_json::Value {
+        let mut columns = serde_json::to_value(self).unwrap_or_default();
+        if let Some(columns) = columns.as_object_mut() {
+            let mut set = |name: &str, default: serde_json::Value| {
+                let column = columns.entry(name).or_insert(serde_json::Value::Null);
+                if column.is_null() {
+                    *column = default;
+                }
+            };
+            set("slot_step_minutes", json!(15));
+            set("slot_offset_minutes", json!(0));
+            set("buffer_before_minutes", json!(0));
+            set("buffer_after_minutes", json!(0));
+            set("min_notice_minutes", json!(0));
+            set("requires_approval", json!(false));
+            set("capacity", json!(1));
+            set("cancellation_notice_minutes", json!(0));
+            set("contact_may_overlap", json!(false));
+            set("bookable_online", json!(true));
+            set("active", json!(true));
+        }
+        columns
+    }
+}
+
+/// What is to change about a service. What is left out stays; null takes a rule away. Appointments that stand keep their
+/// times.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct ServiceChanges {
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub name: Option<Text<1, 200>>,
     /// What the customer should know.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub description: MaybeUndefined<Text<1, 2000>>,
     /// Elapsed minutes an appointment takes.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub duration_minutes: Option<Minutes>,
     /// Minutes from one offered start to the next, counted from the beginning of each interval of working hours.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub slot_step_minutes: Option<Minutes>,
+    /// Minutes from the beginning of each interval of working hours to the first offered start.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub slot_offset_minutes: Option<Number<0, 1439>>,
+    /// Minutes before it in which the provider is not free for others; customers never see them.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub buffer_before_minutes: Option<Number<0, 720>>,
+    /// Minutes after it in which the provider is not free for others. Buffers of neighbours add up and may stick out of working hours.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub buffer_after_minutes: Option<Number<0, 720>>,
+    /// Elapsed minutes that have to lie between booking and start at least.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub min_notice_minutes: Option<Number<0, 525_600>>,
+    /// How many days ahead of today, in the zone of the organization, it can be booked.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub horizon_days: MaybeUndefined<Number<0, 3660>>,
+    /// The first date on which it is given.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub bookable_from: MaybeUndefined<Date>,
+    /// The last date on which it is given.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub bookable_until: MaybeUndefined<Date>,
+    /// How many a day at most, in the zone of the organization, by all providers together.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub max_per_day: MaybeUndefined<Number<1, 10_000>>,
+    /// How many a week from Monday to Sunday at most.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub max_per_week: MaybeUndefined<Number<1, 10_000>>,
+    /// Whether what is booked is pending, with its time taken, until somebody confirms it.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub requires_approval: Option<bool>,
+    /// How many may be booked into one start of one provider, each in a numbered seat.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Number<1, 1000>>,
+    /// Price in the minor unit of the currency (cents).
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub price_amount: MaybeUndefined<Number<0, 2_000_000_000>>,
+    /// ISO 4217 code of the currency of the price.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub price_currency: MaybeUndefined<Currency>,
+    /// Elapsed minutes before the start until which customers may cancel or reschedule themselves.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub cancellation_notice_minutes: Option<Number<0, 525_600>>,
+    /// Whether a contact may have it while having something else.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub contact_may_overlap: Option<bool>,
+    /// Whether customers and guests see it and may book it themselves.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub bookable_online: Option<bool>,
+    /// Who gives it, in place of those there are; empty: everybody.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub provider_ids: Option<Vec<Uuid>>,
+    /// What it needs, in place of what it did.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub required_resources: Option<Vec<Pool>>,
     /// Whether it can be booked.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
 }
 
 impl Example for ServiceChanges {
     fn example() -> Self {
-        Self {
-            name: None,
-            description: MaybeUndefined::Null,
-            duration_minutes: Some(Number(60)),
-            slot_step_minutes: None,
-            active: Some(true),
+        serde_json::from_value(
+            json!({ "description": null, "duration_minutes": 60, "max_per_day": 12, "active": true }),
+        )
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+/// What is wrong with the lists of a service. Its values are right by their types.
+fn mistakes(providers: Option<&Vec<Uuid>>, pools: Option<&Vec<Pool>>) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    if providers.is_some_and(|providers| providers.len() > MOST_IN_LIST) {
+        errors.push(FieldError::new("provider_ids", "too_many", format!("at most {MOST_IN_LIST}")));
+    }
+    let pools = pools.map(Vec::as_slice).unwrap_or_default();
+    if pools.len() > MOST_REQUIREMENTS {
+        errors.push(FieldError::new(
+            "required_resources",
+            "too_many",
+            format!("at most {MOST_REQUIREMENTS}"),
+        ));
+    }
+    for (index, pool) in pools.iter().enumerate() {
+        let field = format!("required_resources[{index}]");
+        if pool.is_empty() {
+            errors.push(FieldError::new(field, "too_short", "at least one room or piece of equipment"));
+        } else if pool.len() > MOST_IN_LIST {
+            errors.push(FieldError::new(field, "too_many", format!("at most {MOST_IN_LIST}")));
         }
     }
+    if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
+}
+
+/// What the constraints say about rules that do not go together.
+fn refused<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
+    result
+        .on_constraint("services_length", || {
+            Problem::invalid_field("duration_minutes", "out_of_range", "with its buffers a day at most")
+        })
+        .on_constraint("services_bookable_dates", || {
+            Problem::invalid_field(
+                "bookable_until",
+                "invalid_value",
+                "a date that is not before bookable_from",
+            )
+        })
+        .on_constraint("services_price", || {
+            Problem::invalid_field(
+                "price_currency",
+                "required",
+                "a price has an amount and a currency, or neither",
+            )
+        })
 }
 
 pub struct ServicesApi(pub Db);
@@ -151,13 +415,13 @@ impl ServicesApi {
             .0
             .all(&caller, sql!("scheduling/services_list.sql"), &[&after, &i64::from(size + 1)])
             .await?;
-        let services = rows.into_iter().map(Service::from).collect();
+        let services = rows.into_iter().map(Service::try_from).collect::<Result<Vec<_>, _>>()?;
         Ok(Json(Page::new(services, size, |last| Cursor::id(last.id))))
     }
 
     /// Create a service
     ///
-    /// Every active provider gives it.
+    /// Every active provider gives it, unless `provider_ids` says who.
     #[oai(path = "/services", method = "post", operation_id = "create_service")]
     async fn create(
         &self,
@@ -176,7 +440,7 @@ impl ServicesApi {
         service_id: Path<Uuid>,
     ) -> Result<Json<Service>, Refused<Reading>> {
         let row = self.0.optional(&caller, sql!("scheduling/services_get.sql"), &[&service_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        Ok(Json(row.ok_or_else(Problem::not_found)?.try_into()?))
     }
 
     /// Change a service
@@ -188,23 +452,15 @@ impl ServicesApi {
         body: Json<ServiceChanges>,
     ) -> Result<Json<Service>, Refused<Changing>> {
         let changes = body.0;
-        let row = self
-            .0
-            .optional(
-                &caller,
-                sql!("scheduling/services_update.sql"),
-                &[
-                    &service_id.0,
-                    &changes.name.as_deref(),
-                    &!changes.description.is_undefined(),
-                    &changes.description.value().map(|text| &**text),
-                    &changes.duration_minutes.map(|minutes| minutes.0),
-                    &changes.slot_step_minutes.map(|minutes| minutes.0),
-                    &changes.active,
-                ],
-            )
-            .await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        mistakes(changes.provider_ids.as_ref(), changes.required_resources.as_ref())?;
+        let mut tx = self.0.begin(&caller);
+        let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
+        refused(tx.optional(sql!("scheduling/services_update.sql"), &[&service_id.0, &columns]).await)?
+            .ok_or_else(Problem::not_found)?;
+        let (providers, pools) = (changes.provider_ids, changes.required_resources);
+        set_lists(&mut tx, service_id.0, providers.as_deref(), pools.as_deref()).await?;
+        let row = tx.commit_with(sql!("scheduling/services_get.sql"), &[&service_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.try_into()?))
     }
 
     /// Delete a service
@@ -216,31 +472,61 @@ impl ServicesApi {
         caller: Member<Manager>,
         service_id: Path<Uuid>,
     ) -> Result<NoContent, Refused<Deleting>> {
+        let in_use =
+            || Problem::conflict("service_in_use", "The service has appointments. Make it inactive instead.");
         self.0
             .optional(&caller, sql!("scheduling/services_delete.sql"), &[&service_id.0])
             .await
-            .on_constraint("appointments_service_fkey", || {
-                Problem::conflict("service_in_use", "The service has appointments. Make it inactive instead.")
-            })?
+            .on_constraint("appointments_service_fkey", in_use)
+            .on_constraint("appointment_segments_service_fkey", in_use)
+            .on_constraint("claims_service_fkey", in_use)?
             .ok_or_else(Problem::not_found)?;
         Ok(NoContent)
     }
 }
 
 /// Creates a service.
-pub async fn create(db: &Db, context: Context, new: &NewService) -> Result<Service, db::Error> {
-    let row = db
-        .one(
-            context,
-            sql!("scheduling/services_create.sql"),
-            &[
-                &Uuid::now_v7(),
-                &&*new.name,
-                &new.description.as_deref(),
-                &new.duration_minutes.0,
-                &new.slot_step_minutes.map_or(DEFAULT_SLOT_STEP, |step| step.0),
-            ],
-        )
-        .await?;
-    Ok(row.into())
+pub async fn create(db: &Db, context: Context, new: &NewService) -> Result<Service, Failure> {
+    mistakes(new.provider_ids.as_ref(), new.required_resources.as_ref())?;
+    let id = Uuid::now_v7();
+    let mut tx = db.begin(context);
+    refused(tx.all(sql!("scheduling/services_create.sql"), &[&id, &new.columns()]).await)?;
+    set_lists(&mut tx, id, new.provider_ids.as_deref(), new.required_resources.as_deref()).await?;
+    let row = tx.commit_with(sql!("scheduling/services_get.sql"), &[&id]).await?;
+    Ok(row.ok_or_else(Problem::internal)?.try_into()?)
+}
+
+async fn set_lists(
+    tx: &mut Tx,
+    service: Uuid,
+    providers: Option<&[Uuid]>,
+    pools: Option<&[Pool]>,
+) -> Result<(), Failure> {
+    if let Some(providers) = providers {
+        tx.all(sql!("scheduling/service_providers_set.sql"), &[&service, &providers])
+            .await
+            .on_constraint("service_providers_provider_fkey", || {
+                Problem::invalid_field("provider_ids", "not_found", "ids of providers of the organization")
+            })?;
+    }
+    if let Some(pools) = pools {
+        let mut requirements: Vec<i16> = Vec::new();
+        let mut resources: Vec<Uuid> = Vec::new();
+        for (requirement, pool) in (1..).zip(pools) {
+            requirements.extend(pool.iter().map(|_| requirement));
+            resources.extend(pool);
+        }
+        let known = tx
+            .one(sql!("scheduling/service_resources_set.sql"), &[&service, &requirements, &resources])
+            .await?
+            .get::<_, bool>(0);
+        if !known {
+            Err(Problem::invalid_field(
+                "required_resources",
+                "not_found",
+                "ids of rooms and equipment of the organization",
+            ))?;
+        }
+    }
+    Ok(())
 }

@@ -1,89 +1,339 @@
-//! Which starts are free. Pure: rows and clock are passed in. Listing and booking ask the same [`Calendar`], so what is
-//! listed can be booked, and what cannot be booked is not listed.
+//! Which starts can be booked, and what booking one takes. Pure: rows and clock are passed in. Listing and booking ask
+//! [`Availability::plan`] alike, so what is listed can be booked, and what cannot be booked is not listed.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::hours::Interval;
+use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    hours::{Interval, Open},
+    wall_time,
+};
 
 /// No interval of working hours is longer: a day, and what clocks that are put back add to it.
 const LONGEST_INTERVAL: TimeDelta = TimeDelta::hours(48);
+/// No claim lasts longer.
+const LONGEST_CLAIM: TimeDelta = TimeDelta::hours(24);
+/// How many combinations of providers of a visit are looked at for one start.
+const MOST_STEPS: usize = 500;
 
-/// How long an appointment takes, and how far apart the offered starts are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grid {
-    pub duration: TimeDelta,
-    pub step: TimeDelta,
+/// The rules of a service, as `availability_get.sql` has them.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Rules {
+    pub id: Uuid,
+    pub active: bool,
+    pub bookable_online: bool,
+    pub duration_minutes: u32,
+    pub slot_step_minutes: u32,
+    pub slot_offset_minutes: u32,
+    pub buffer_before_minutes: u32,
+    pub buffer_after_minutes: u32,
+    pub min_notice_minutes: u32,
+    pub horizon_days: Option<u32>,
+    pub bookable_from: Option<NaiveDate>,
+    pub bookable_until: Option<NaiveDate>,
+    pub max_per_day: Option<usize>,
+    pub max_per_week: Option<usize>,
+    pub requires_approval: bool,
+    pub capacity: i16,
+    pub contact_may_overlap: bool,
+    pub cancellation_notice_minutes: u32,
+    /// Who gives it; everybody where there is nobody.
+    pub provider_ids: Vec<Uuid>,
+    /// Of each requirement the rooms and pieces of equipment that would do.
+    pub required_resources: Vec<Vec<Uuid>>,
+    /// The starts its limits count, where it has limits.
+    pub given_at: Option<Vec<DateTime<Utc>>>,
 }
 
-/// Why a start cannot be booked.
+fn minutes(minutes: u32) -> TimeDelta {
+    TimeDelta::minutes(minutes.into())
+}
+
+impl Rules {
+    pub fn duration(&self) -> TimeDelta {
+        minutes(self.duration_minutes)
+    }
+
+    pub fn is_given_by(&self, provider: Uuid) -> bool {
+        self.provider_ids.is_empty() || self.provider_ids.contains(&provider)
+    }
+
+    /// What tells the claims of a group session from others.
+    fn group_key(&self, provider: Uuid) -> Option<Uuid> {
+        (self.capacity > 1).then(|| Uuid::new_v5(&self.id, provider.as_bytes()))
+    }
+}
+
+/// Why a start cannot be booked, the one that comes nearest to being bookable first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
+    /// All seats of the group session are taken.
+    Capacity,
+    /// Its own time is free, but not that of the buffers around it.
+    Buffer,
     /// The time, or a part of it, is taken.
     Busy,
+    /// No room or no piece of equipment that it needs is free.
+    Resource,
+    /// The provider or the service has as many that day or week as there may be.
+    LimitReached,
     /// Within working hours, but not a multiple of the step after their beginning.
     OffGrid,
     /// Not within working hours from beginning to end.
     OutsideHours,
-    /// It lies behind the clock.
-    Past,
+    /// Later than it may be booked today, or not a date on which it is given.
+    TooFar,
+    /// Earlier than the notice the service wants, or past.
+    TooSoon,
 }
 
-/// A provider's time, as far as loaded.
-#[derive(Clone, Debug)]
-pub struct Calendar {
-    grid: Grid,
-    now: DateTime<Utc>,
-    /// Each the beginning of a grid, in the order of their beginnings.
-    intervals: Vec<Interval>,
-    /// The same time without overlaps and seams.
-    open: Vec<Interval>,
-    /// Without overlaps, in order.
-    busy: Vec<Interval>,
+/// Time of a resource that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    pub during: Interval,
+    /// The start the customer sees, where it is the time of a provider.
+    pub serves_at: Option<DateTime<Utc>>,
+    pub group_key: Option<Uuid>,
+    pub seat: i16,
 }
 
-impl Calendar {
-    /// Of working hours and claims, both in the order of their beginnings.
-    pub fn new(grid: Grid, now: DateTime<Utc>, intervals: Vec<Interval>, busy: Vec<Interval>) -> Self {
-        let mut open: Vec<Interval> = Vec::with_capacity(intervals.len());
-        for interval in &intervals {
-            match open.last_mut() {
-                Some(last) if interval.starts_at <= last.ends_at => {
-                    last.ends_at = last.ends_at.max(interval.ends_at);
-                }
-                _ => open.push(*interval),
+/// What is taken of a resource, in the order of the beginnings.
+#[derive(Clone, Debug, Default)]
+pub struct Diary(Vec<Taken>);
+
+impl Diary {
+    pub fn new(mut taken: Vec<Taken>) -> Self {
+        taken.sort_by_key(|taken| taken.during);
+        Self(taken)
+    }
+
+    fn overlapping(&self, during: Interval) -> impl Iterator<Item = &Taken> {
+        let after = self.0.partition_point(|taken| taken.during.starts_at < during.ends_at);
+        self.0[..after]
+            .iter()
+            .rev()
+            .take_while(move |taken| taken.during.starts_at + LONGEST_CLAIM > during.starts_at)
+            .filter(move |taken| taken.during.ends_at > during.starts_at)
+    }
+
+    /// The seats of the session that are taken, where nothing else takes the time; otherwise what does.
+    fn seats(&self, during: Interval, group_key: Option<Uuid>) -> Result<Vec<i16>, &Taken> {
+        let mut seats = Vec::new();
+        for taken in self.overlapping(during) {
+            if group_key.is_some() && taken.group_key == group_key && taken.during == during {
+                seats.push(taken.seat);
+            } else {
+                return Err(taken);
             }
         }
-        Self { grid, now, intervals, open, busy }
+        Ok(seats)
     }
 
-    /// Why this start cannot be booked; none where it can.
-    pub fn refusal(&self, start: DateTime<Utc>) -> Option<Refusal> {
-        if start < self.now {
-            Some(Refusal::Past)
-        } else if !self.is_open(start) {
-            Some(Refusal::OutsideHours)
-        } else if !self.is_on_grid(start) {
-            Some(Refusal::OffGrid)
-        } else if self.is_busy(start) {
-            Some(Refusal::Busy)
-        } else {
-            None
+    /// How many begin on days of which the given is true. Those of one session count once.
+    fn count(&self, zone: Tz, counts: impl Fn(NaiveDate) -> bool) -> usize {
+        let starts: BTreeSet<_> =
+            self.0.iter().filter_map(|taken| Some((taken.serves_at?, taken.during.starts_at))).collect();
+        starts.into_iter().filter(|(serves_at, _)| counts(wall_time::date(zone, *serves_at))).count()
+    }
+}
+
+/// Somebody who can be booked.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    pub id: Uuid,
+    pub active: bool,
+    pub open: Open,
+    pub diary: Diary,
+    pub max_per_day: Option<usize>,
+    pub max_per_week: Option<usize>,
+}
+
+impl Provider {
+    /// How many the provider has on a date.
+    pub fn booked_on(&self, zone: Tz, date: NaiveDate) -> usize {
+        self.diary.count(zone, |booked| booked == date)
+    }
+}
+
+/// A claim to be made: time of a resource, for an appointment or a hold.
+#[derive(Clone, Debug, Serialize)]
+pub struct Claim {
+    pub id: Uuid,
+    /// The appointment or the hold.
+    pub owner_id: Uuid,
+    pub resource_id: Uuid,
+    pub service_id: Option<Uuid>,
+    pub serves_at: Option<DateTime<Utc>>,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub group_key: Option<Uuid>,
+    pub seat: i16,
+    pub capacity: i16,
+}
+
+/// One service of what is booked.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece {
+    pub service: Uuid,
+    pub provider: Uuid,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+}
+
+/// What booking a start would take.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// One, or several in their order.
+    pub pieces: Vec<Piece>,
+    pub claims: Vec<Claim>,
+    /// Of a group session: the seat.
+    pub seat: Option<i16>,
+    /// How many more could be booked at this start with this provider, this one included.
+    pub remaining: usize,
+}
+
+impl Plan {
+    pub fn starts_at(&self) -> DateTime<Utc> {
+        self.pieces[0].starts_at
+    }
+
+    pub fn ends_at(&self) -> DateTime<Utc> {
+        self.pieces[self.pieces.len() - 1].ends_at
+    }
+
+    /// The claims, as those of an appointment or a hold.
+    pub fn claims_of(&self, owner: Uuid) -> Vec<Claim> {
+        self.claims
+            .iter()
+            .map(|claim| Claim { id: Uuid::now_v7(), owner_id: owner, ..claim.clone() })
+            .collect()
+    }
+}
+
+/// Whether the rules of services and hours count. Claims always do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    Kept,
+    Overridden,
+}
+
+/// Everything that decides which starts can be booked, as far as loaded.
+#[derive(Clone, Debug)]
+pub struct Availability {
+    /// What is booked, one after the other.
+    pub services: Vec<Rules>,
+    /// In a stable order.
+    pub providers: Vec<Provider>,
+    /// Rooms and equipment.
+    pub resources: BTreeMap<Uuid, Diary>,
+    /// In which days and weeks are counted.
+    pub zone: Tz,
+    pub now: DateTime<Utc>,
+}
+
+impl Availability {
+    /// What booking this start, with this provider first, would take; or why it cannot be booked.
+    ///
+    /// `with` is who gives the other services of a visit, too; anybody where nobody is named. `luck` chooses among free seats.
+    pub fn plan(
+        &self,
+        provider: &Provider,
+        start: DateTime<Utc>,
+        with: Option<Uuid>,
+        policy: Policy,
+        luck: usize,
+    ) -> Result<Plan, Refusal> {
+        if policy == Policy::Kept {
+            self.check_time(start)?;
+            if !provider.open.fits(start, start + self.services[0].duration()) {
+                return Err(Refusal::OutsideHours);
+            }
+            if !self.is_on_grid(provider, start) {
+                return Err(Refusal::OffGrid);
+            }
+        }
+        let mut search = Search { with, policy, luck, steps: 0, plan: Vec::new() };
+        self.extend(&mut search, provider, start)?;
+        let mut claims = Vec::new();
+        let mut pieces = Vec::new();
+        for part in &search.plan {
+            pieces.push(part.piece);
+            claims.extend(part.claims.iter().cloned());
+        }
+        let single = &search.plan[0];
+        let seat = (self.services.len() == 1 && self.services[0].capacity > 1).then_some(single.seat);
+        let remaining = if self.services.len() == 1 { single.remaining } else { 1 };
+        Ok(Plan { pieces, claims, seat, remaining })
+    }
+
+    /// Takes what a plan takes, so that the next is planned around it.
+    pub fn take(&mut self, plan: &Plan) {
+        for claim in &plan.claims {
+            let taken = Taken {
+                during: Interval { starts_at: claim.starts_at, ends_at: claim.ends_at },
+                serves_at: claim.serves_at,
+                group_key: claim.group_key,
+                seat: claim.seat,
+            };
+            let provider = self.providers.iter_mut().find(|provider| provider.id == claim.resource_id);
+            let diary = match provider {
+                Some(provider) => Some(&mut provider.diary),
+                None => self.resources.get_mut(&claim.resource_id),
+            };
+            if let Some(diary) = diary {
+                let after = diary.0.partition_point(|other| other.during <= taken.during);
+                diary.0.insert(after, taken);
+            }
+            let rules = self.services.iter_mut().find(|rules| Some(rules.id) == claim.service_id);
+            if let (Some(rules), Some(serves_at)) = (rules, claim.serves_at)
+                && let Some(given_at) = &mut rules.given_at
+            {
+                given_at.push(serves_at);
+            }
         }
     }
 
-    /// The starts in a period that can be booked, in order.
-    pub fn starts(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<DateTime<Utc>> {
-        let from = from.max(self.now);
-        let mut starts: Vec<_> = self
-            .intervals
-            .iter()
-            .flat_map(|interval| self.grid_of(*interval, from, to))
-            .filter(|start| self.is_open(*start) && !self.is_busy(*start))
-            .collect();
+    /// The starts of the grid of a provider in a period, whether or not they can be booked, in order.
+    pub fn grid(&self, provider: &Provider, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+        let mut starts: Vec<_> =
+            provider.open.intervals.iter().flat_map(|interval| self.grid_of(*interval, from, to)).collect();
         // Intervals that overlap may share starts.
         starts.sort_unstable();
         starts.dedup();
         starts
+    }
+
+    /// Who gives the first of the services and can be booked.
+    pub fn candidates(&self) -> impl Iterator<Item = &Provider> {
+        self.providers.iter().filter(|provider| provider.active && self.services[0].is_given_by(provider.id))
+    }
+
+    /// Notice and horizon of every service: what holds whoever gives them.
+    fn check_time(&self, start: DateTime<Utc>) -> Result<(), Refusal> {
+        let today = wall_time::date(self.zone, self.now);
+        let mut starts_at = start;
+        for rules in &self.services {
+            if starts_at < self.now + minutes(rules.min_notice_minutes) {
+                return Err(Refusal::TooSoon);
+            }
+            let date = wall_time::date(self.zone, starts_at);
+            let beyond = rules
+                .horizon_days
+                .and_then(|days| today.checked_add_days(Days::new(days.into())))
+                .is_some_and(|last| date > last);
+            if beyond
+                || rules.bookable_from.is_some_and(|first| date < first)
+                || rules.bookable_until.is_some_and(|last| date > last)
+            {
+                return Err(Refusal::TooFar);
+            }
+            starts_at += rules.duration();
+        }
+        Ok(())
     }
 
     /// The starts of an interval's grid that lie in the period.
@@ -93,42 +343,235 @@ impl Calendar {
         from: DateTime<Utc>,
         to: DateTime<Utc>,
     ) -> impl Iterator<Item = DateTime<Utc>> {
-        let step = self.grid.step;
-        let ahead = (from - interval.starts_at).max(TimeDelta::zero()).num_microseconds();
+        let rules = &self.services[0];
+        let step = minutes(rules.slot_step_minutes);
+        let first = interval.starts_at + minutes(rules.slot_offset_minutes);
+        let ahead = (from - first).max(TimeDelta::zero()).num_microseconds();
         let width = step.num_microseconds();
         let skipped = match (ahead, width) {
             (Some(ahead), Some(width)) if width > 0 => (ahead + width - 1) / width,
             _ => 0,
         };
-        let first = interval.starts_at + step * i32::try_from(skipped).unwrap_or(i32::MAX);
+        let first = first + step * i32::try_from(skipped).unwrap_or(i32::MAX);
+        // A step is a minute at least, so this ends.
         std::iter::successors(Some(first), move |start| Some(*start + step))
             .take_while(move |start| *start < to && *start < interval.ends_at)
     }
 
-    fn is_open(&self, start: DateTime<Utc>) -> bool {
-        let after = self.open.partition_point(|open| open.starts_at <= start);
-        self.open[..after].last().is_some_and(|open| start + self.grid.duration <= open.ends_at)
-    }
-
-    fn is_on_grid(&self, start: DateTime<Utc>) -> bool {
-        let after = self.intervals.partition_point(|interval| interval.starts_at <= start);
-        self.intervals[..after]
+    fn is_on_grid(&self, provider: &Provider, start: DateTime<Utc>) -> bool {
+        let rules = &self.services[0];
+        let (step, offset) = (minutes(rules.slot_step_minutes), minutes(rules.slot_offset_minutes));
+        let intervals = &provider.open.intervals;
+        let after = intervals.partition_point(|interval| interval.starts_at <= start);
+        intervals[..after]
             .iter()
             .rev()
             .take_while(|interval| start - interval.starts_at <= LONGEST_INTERVAL)
             .filter(|interval| start < interval.ends_at)
-            .any(|interval| is_multiple(start - interval.starts_at, self.grid.step))
+            .any(|interval| is_multiple(start - interval.starts_at - offset, step))
     }
 
-    fn is_busy(&self, start: DateTime<Utc>) -> bool {
-        let before_end = self.busy.partition_point(|busy| busy.starts_at < start + self.grid.duration);
-        self.busy[..before_end].last().is_some_and(|busy| busy.ends_at > start)
+    /// Plans the next service with this provider, and all that follow.
+    fn extend(&self, search: &mut Search, provider: &Provider, start: DateTime<Utc>) -> Result<(), Refusal> {
+        search.steps += 1;
+        let index = search.plan.len();
+        let part = self.part(search, provider, start)?;
+        let end = part.piece.ends_at;
+        search.plan.push(part);
+        if index + 1 == self.services.len() {
+            return Ok(());
+        }
+        // The same person goes on, if they can.
+        let next = &self.services[index + 1];
+        let others = self.providers.iter().filter(|other| other.id != provider.id);
+        let mut nearest = Refusal::OutsideHours;
+        for other in std::iter::once(provider).chain(others) {
+            if !other.active
+                || !next.is_given_by(other.id)
+                || search.with.is_some_and(|with| with != other.id)
+            {
+                continue;
+            }
+            if search.steps >= MOST_STEPS {
+                break;
+            }
+            // Whoever does not go on has their buffer now.
+            if other.id != provider.id && !self.close(search, provider) {
+                nearest = nearest.min(Refusal::Buffer);
+                break;
+            }
+            match self.extend(search, other, end) {
+                Ok(()) => return Ok(()),
+                Err(refusal) => nearest = nearest.min(refusal),
+            }
+        }
+        search.plan.truncate(index);
+        Err(nearest)
     }
+
+    /// Gives the last part its buffer behind, which it was planned without; whether that is free.
+    fn close(&self, search: &mut Search, provider: &Provider) -> bool {
+        let Some(part) = search.plan.last_mut() else {
+            return true;
+        };
+        let rules = &self.services[part.index];
+        let after = Interval {
+            starts_at: part.piece.ends_at,
+            ends_at: part.piece.ends_at + minutes(rules.buffer_after_minutes),
+        };
+        if part.claims[0].ends_at == after.ends_at {
+            return true;
+        }
+        let free = |diary: &Diary| diary.overlapping(after).next().is_none();
+        let all_free = free(&provider.diary)
+            && part.claims[1..].iter().all(|claim| self.resources.get(&claim.resource_id).is_none_or(free));
+        if all_free {
+            for claim in &mut part.claims {
+                claim.ends_at = after.ends_at;
+            }
+        }
+        all_free
+    }
+
+    fn part(&self, search: &Search, provider: &Provider, start: DateTime<Utc>) -> Result<Part, Refusal> {
+        let index = search.plan.len();
+        let rules = &self.services[index];
+        let end = start + rules.duration();
+        let own = Interval { starts_at: start, ends_at: end };
+        if index > 0 && search.policy == Policy::Kept && !provider.open.fits(start, end) {
+            return Err(Refusal::OutsideHours);
+        }
+        // Between services of one person in one visit there is nothing to prepare.
+        let goes_on = search.plan.last().is_some_and(|before| before.piece.provider == provider.id);
+        let last = index + 1 == self.services.len();
+        let during = Interval {
+            starts_at: if goes_on { start } else { start - minutes(rules.buffer_before_minutes) },
+            ends_at: if last { end + minutes(rules.buffer_after_minutes) } else { end },
+        };
+        // Somebody who comes back in the same visit.
+        let earlier = |resource: Uuid| {
+            search.plan.iter().flat_map(|part| &part.claims).any(|claim| {
+                claim.resource_id == resource
+                    && claim.starts_at < during.ends_at
+                    && claim.ends_at > during.starts_at
+            })
+        };
+        if earlier(provider.id) {
+            return Err(Refusal::Busy);
+        }
+        let key = if self.services.len() == 1 { rules.group_key(provider.id) } else { None };
+        let taken_seats = match provider.diary.seats(during, key) {
+            Ok(seats) => seats,
+            // Limits first, where nothing would be gained by another time of that day.
+            Err(_) if search.policy == Policy::Kept && self.limit_reached(rules, provider, start) => {
+                return Err(Refusal::LimitReached);
+            }
+            Err(_) if provider.diary.overlapping(own).next().is_some() => return Err(Refusal::Busy),
+            Err(_) => return Err(Refusal::Buffer),
+        };
+        let capacity = if key.is_some() { rules.capacity } else { 1 };
+        // Whoever joins a session adds none.
+        if taken_seats.is_empty()
+            && search.policy == Policy::Kept
+            && self.limit_reached(rules, provider, start)
+        {
+            return Err(Refusal::LimitReached);
+        }
+        let free: Vec<i16> = (1..=capacity).filter(|seat| !taken_seats.contains(seat)).collect();
+        if free.is_empty() {
+            return Err(Refusal::Capacity);
+        }
+        let seat = free[search.luck % free.len()];
+        let resources = self
+            .choose(&rules.required_resources, during, key, &earlier, &mut Vec::new())
+            .ok_or(Refusal::Resource)?;
+        let claim = |resource_id| Claim {
+            id: Uuid::nil(),
+            owner_id: Uuid::nil(),
+            resource_id,
+            service_id: None,
+            serves_at: None,
+            starts_at: during.starts_at,
+            ends_at: during.ends_at,
+            group_key: key,
+            seat,
+            capacity,
+        };
+        let mut claims =
+            vec![Claim { service_id: Some(rules.id), serves_at: Some(start), ..claim(provider.id) }];
+        claims.extend(resources.into_iter().map(claim));
+        let piece = Piece { service: rules.id, provider: provider.id, starts_at: start, ends_at: end };
+        Ok(Part { index, piece, claims, seat, remaining: free.len() })
+    }
+
+    /// One of each, none twice.
+    fn choose(
+        &self,
+        requirements: &[Vec<Uuid>],
+        during: Interval,
+        key: Option<Uuid>,
+        earlier: &impl Fn(Uuid) -> bool,
+        chosen: &mut Vec<Uuid>,
+    ) -> Option<Vec<Uuid>> {
+        let Some((first, rest)) = requirements.split_first() else {
+            return Some(chosen.clone());
+        };
+        // The one the session is in already comes first.
+        let mut free: Vec<(bool, Uuid)> = first
+            .iter()
+            .filter(|resource| !chosen.contains(resource) && !earlier(**resource))
+            .filter_map(|resource| {
+                let seats = self.resources.get(resource)?.seats(during, key).ok()?;
+                Some((seats.is_empty(), *resource))
+            })
+            .collect();
+        free.sort_unstable();
+        for (_, resource) in free {
+            chosen.push(resource);
+            if let Some(all) = self.choose(rest, during, key, earlier, chosen) {
+                return Some(all);
+            }
+            chosen.pop();
+        }
+        None
+    }
+
+    fn limit_reached(&self, rules: &Rules, provider: &Provider, start: DateTime<Utc>) -> bool {
+        let date = wall_time::date(self.zone, start);
+        let week = date.iso_week();
+        let given = |counts: &dyn Fn(NaiveDate) -> bool| {
+            let given_at = rules.given_at.as_deref().unwrap_or_default();
+            given_at.iter().filter(|given| counts(wall_time::date(self.zone, **given))).count()
+        };
+        let on_date = |other: NaiveDate| other == date;
+        let in_week = |other: NaiveDate| other.iso_week() == week;
+        rules.max_per_day.is_some_and(|most| given(&on_date) >= most)
+            || rules.max_per_week.is_some_and(|most| given(&in_week) >= most)
+            || provider.max_per_day.is_some_and(|most| provider.diary.count(self.zone, on_date) >= most)
+            || provider.max_per_week.is_some_and(|most| provider.diary.count(self.zone, in_week) >= most)
+    }
+}
+
+/// A search for who gives the services of a visit.
+struct Search {
+    with: Option<Uuid>,
+    policy: Policy,
+    luck: usize,
+    steps: usize,
+    plan: Vec<Part>,
+}
+
+struct Part {
+    index: usize,
+    piece: Piece,
+    claims: Vec<Claim>,
+    seat: i16,
+    remaining: usize,
 }
 
 fn is_multiple(elapsed: TimeDelta, step: TimeDelta) -> bool {
     match (elapsed.num_microseconds(), step.num_microseconds()) {
-        (Some(elapsed), Some(step)) if step > 0 => elapsed % step == 0,
+        (Some(elapsed), Some(step)) if step > 0 => elapsed >= 0 && elapsed % step == 0,
         _ => false,
     }
 }

@@ -1,7 +1,10 @@
 //! Wall time to instants: the one place where it happens. chrono-tz knows the zones; this says what is meant on the
 //! days clocks are put forward or back.
 
-use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Utc};
+use chrono::{
+    DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Timelike as _,
+    Utc,
+};
 use chrono_tz::Tz;
 
 /// The first instant at which the clocks of a zone show this minute of this date, or a later time.
@@ -20,6 +23,12 @@ pub fn instant(zone: Tz, date: NaiveDate, minute: i16) -> DateTime<Utc> {
 /// The date the clocks of a zone show.
 pub fn date(zone: Tz, instant: DateTime<Utc>) -> NaiveDate {
     instant.with_timezone(&zone).date_naive()
+}
+
+/// The minutes since midnight the clocks of a zone show.
+pub fn minute_of_day(zone: Tz, instant: DateTime<Utc>) -> i16 {
+    let time = instant.with_timezone(&zone).time();
+    i16::try_from(time.hour() * 60 + time.minute()).unwrap_or_default()
 }
 
 /// The instant at which clocks jump over `wall`. Before it they show less, from it on they show more.

@@ -1,37 +1,148 @@
--- $1 tenant_id, $2 service id, $3 provider id or null for any, $4 from, $5 to (instants, half-open), $6 first date, $7 last date
+-- $1 tenant_id, $2 service ids in their order, $3 provider id or null for any, $4 from, $5 to (instants, half-open), $6 first date, $7 last date, $8 appointments to leave out of account
 --
--- All that decides which starts are free, for listing slots and for booking alike: one row per active
--- provider, or for the one asked for (or one without a provider), with the hours that can reach into the period and the claims that do.
+-- All that decides which starts are free, for listing slots and for booking alike. A row for each provider, and for each
+-- room and piece of equipment that would do, with the claims that reach into the period; on the first of them what is
+-- about the services and the organization. One row without an id where there is nobody.
+with asked as (
+    select s.*, w.position
+    from unnest($2::uuid[]) with ordinality as w (id, position)
+    join scheduling.services as s on s.tenant_id = $1 and s.id = w.id
+),
+rules as (
+    select
+        (
+            select
+                jsonb_agg(
+                    to_jsonb(a) - 'description'
+                    || jsonb_build_object(
+                        'provider_ids',
+                        array(select p.provider_id from scheduling.service_providers as p where p.tenant_id = $1 and p.service_id = a.id),
+                        'required_resources',
+                        (
+                            select coalesce(jsonb_agg(q.resource_ids order by q.requirement), '[]')
+                            from (
+                                select r.requirement, jsonb_agg(r.resource_id order by r.resource_id) as resource_ids
+                                from scheduling.service_resources as r
+                                where r.tenant_id = $1 and r.service_id = a.id
+                                group by r.requirement
+                            ) as q
+                        ),
+                        'given_at',
+                        -- What its limits count: starts, those of one group session once.
+                        case
+                            when coalesce(a.max_per_day, a.max_per_week) is not null then array(
+                                select min(c.serves_at)
+                                from scheduling.claims as c
+                                where
+                                    c.tenant_id = $1 and c.service_id = a.id
+                                    and c.serves_at > $4::timestamptz - interval '8 days' and c.serves_at < $5::timestamptz + interval '8 days'
+                                    and (c.expires_at is null or c.expires_at > statement_timestamp())
+                                    and (c.appointment_id is null or c.appointment_id <> all ($8::uuid[]))
+                                group by c.resource_id, c.session_id
+                            )
+                        end
+                    )
+                    order by a.position
+                )
+            from asked as a
+        ) as services,
+        (select o.time_zone from tenancy.organizations as o where o.id = $1) as organization_time_zone,
+        array(
+            select c.starts_on
+            from scheduling.closures as c
+            where c.tenant_id = $1 and c.ends_on >= $6 and c.starts_on <= $7
+            order by c.starts_on, c.id
+        ) as closed_from,
+        array(
+            select c.ends_on
+            from scheduling.closures as c
+            where c.tenant_id = $1 and c.ends_on >= $6 and c.starts_on <= $7
+            order by c.starts_on, c.id
+        ) as closed_to,
+        exists (
+            select
+            from scheduling.holds as h
+            where h.tenant_id = $1 and h.expires_at <= statement_timestamp() and h.waitlist_entry_id is null
+        ) as holds_expired
+),
+wanted as (
+    select p.id, 'provider' as kind, p.active, p.max_per_day, p.max_per_week, p.account_id is not null as shared
+    from scheduling.providers as p
+    where p.tenant_id = $1 and (p.id = $3 or ($3 is null and p.active))
+    union all
+    select r.id, r.kind, r.active, null, null, false
+    from scheduling.resources as r
+    where
+        r.tenant_id = $1 and r.active
+        and r.id in (select n.resource_id from scheduling.service_resources as n where n.tenant_id = $1 and n.service_id = any ($2))
+),
+who as (
+    select
+        w.*,
+        -- Limits count whole weeks.
+        case when coalesce(w.max_per_day, w.max_per_week) is null then $4::timestamptz else $4::timestamptz - interval '8 days' end as since,
+        case when coalesce(w.max_per_day, w.max_per_week) is null then $5::timestamptz else $5::timestamptz + interval '8 days' end as until,
+        row_number() over (order by w.kind <> 'provider', w.id) as position
+    from wanted as w
+)
 select
-    s.active, s.duration_minutes, s.slot_step_minutes,
-    p.id, p.active, h.time_zone, r.weekdays, r.from_minutes, r.to_minutes, o.dates, o.intervals, c.starts, c.ends
-from scheduling.services as s
-left join scheduling.providers as p on p.tenant_id = $1 and (p.id = $3 or ($3 is null and p.active))
-left join scheduling.schedules as h on h.tenant_id = $1 and h.provider_id = p.id
+    case when w.position is null or w.position = 1 then g.services end as services,
+    g.organization_time_zone, g.closed_from, g.closed_to, g.holds_expired,
+    w.id, w.kind, w.active, w.max_per_day, w.max_per_week,
+    h.time_zone, r.weekdays, r.from_minutes, r.to_minutes, r.valid_from, r.valid_until, o.dates, o.intervals,
+    t.starts_on, t.ends_on, t.time_zones,
+    f.starts as off_starts, f.ends as off_ends,
+    c.starts, c.ends, c.serves, c.group_keys, c.seats,
+    e.starts as elsewhere_starts, e.ends as elsewhere_ends
+from rules as g
+left join who as w on true
+left join scheduling.schedules as h on h.tenant_id = $1 and h.provider_id = w.id
 cross join lateral (
     select
         coalesce(array_agg(weekday order by weekday, from_minute), '{}') as weekdays,
         coalesce(array_agg(from_minute order by weekday, from_minute), '{}') as from_minutes,
-        coalesce(array_agg(to_minute order by weekday, from_minute), '{}') as to_minutes
+        coalesce(array_agg(to_minute order by weekday, from_minute), '{}') as to_minutes,
+        coalesce(array_agg(valid_from order by weekday, from_minute), '{}') as valid_from,
+        coalesce(array_agg(valid_until order by weekday, from_minute), '{}') as valid_until
     from scheduling.schedule_rules
-    where tenant_id = $1 and provider_id = p.id
+    where tenant_id = $1 and provider_id = w.id
 ) as r
 cross join lateral (
     select
         coalesce(array_agg(date order by date), '{}') as dates,
         coalesce(array_agg(jsonb_build_array(from_minutes, to_minutes) order by date), '{}') as intervals
     from scheduling.schedule_overrides
-    where tenant_id = $1 and provider_id = p.id and date between $6 and $7
+    where tenant_id = $1 and provider_id = w.id and date between $6 and $7
 ) as o
+cross join lateral (
+    select
+        coalesce(array_agg(starts_on order by starts_on), '{}') as starts_on,
+        coalesce(array_agg(ends_on order by starts_on), '{}') as ends_on,
+        coalesce(array_agg(time_zone order by starts_on), '{}') as time_zones
+    from scheduling.schedule_travels
+    where tenant_id = $1 and provider_id = w.id and ends_on >= $6 and starts_on <= $7
+) as t
+cross join lateral (
+    select
+        coalesce(array_agg(starts_at order by starts_at), '{}') as starts,
+        coalesce(array_agg(ends_at order by starts_at), '{}') as ends
+    from scheduling.time_off
+    where tenant_id = $1 and provider_id = w.id and ends_at > $4 and starts_at < $5
+) as f
 cross join lateral (
     -- A claim lasts 24 hours at most, so none that began earlier reaches into the period.
     select
         coalesce(array_agg(starts_at order by starts_at), '{}') as starts,
-        coalesce(array_agg(ends_at order by starts_at), '{}') as ends
+        coalesce(array_agg(ends_at order by starts_at), '{}') as ends,
+        coalesce(array_agg(serves_at order by starts_at), '{}') as serves,
+        coalesce(array_agg(group_key order by starts_at), '{}') as group_keys,
+        coalesce(array_agg(seat order by starts_at), '{}') as seats
     from scheduling.claims
     where
-        tenant_id = $1 and resource_id = p.id
-        and starts_at > $4::timestamptz - interval '24 hours' and starts_at < $5 and ends_at > $4
+        tenant_id = $1 and resource_id = w.id
+        and starts_at > w.since - interval '24 hours' and starts_at < w.until and ends_at > w.since
+        and (expires_at is null or expires_at > statement_timestamp())
+        and (appointment_id is null or appointment_id <> all ($8))
 ) as c
-where s.tenant_id = $1 and s.id = $2
-order by p.id
+left join lateral scheduling.busy_elsewhere(w.id, $4, $5) as e on w.shared
+order by w.position

@@ -1,8 +1,10 @@
--- $1 tenant_id, $2 id, $3 name, $4 active; null leaves a value
-update scheduling.providers
+-- $1 tenant_id, $2 id, $3 what changes (an object)
+update scheduling.providers as p
 set
-    name = coalesce($3, name),
-    active = coalesce($4, active),
+    (name, active, max_per_day, max_per_week, account_id) = (
+        select r.name, r.active, r.max_per_day, r.max_per_week, r.account_id
+        from jsonb_populate_record(p, $3) as r
+    ),
     updated_at = now()
-where tenant_id = $1 and id = $2
-returning id, name, active, created_at, updated_at
+where p.tenant_id = $1 and p.id = $2
+returning p.id, p.name, p.active, p.max_per_day, p.max_per_week, p.account_id, p.created_at, p.updated_at

@@ -1,4 +1,6 @@
--- $1 provider id, $2 weekdays, $3 first minutes, $4 end minutes: one rule each, side by side
-insert into scheduling.schedule_rules (provider_id, weekday, from_minute, to_minute)
-select $1, rule.weekday, rule.from_minute, rule.to_minute
-from unnest($2::smallint[], $3::smallint[], $4::smallint[]) as rule (weekday, from_minute, to_minute)
+-- $1 provider id, $2 weekdays, $3 first minutes, $4 end minutes, $5 first dates, $6 last dates: one rule each, side by side
+insert into scheduling.schedule_rules (provider_id, weekday, from_minute, to_minute, valid_from, valid_until)
+select $1, rule.weekday, rule.from_minute, rule.to_minute, rule.valid_from, rule.valid_until
+from
+    unnest($2::smallint[], $3::smallint[], $4::smallint[], $5::date[], $6::date[])
+    as rule (weekday, from_minute, to_minute, valid_from, valid_until)

@@ -1,12 +1,16 @@
 -- $1 tenant_id, $2 provider id; one row where the provider exists, with a null time zone where it has no schedule
-select s.time_zone, r.weekdays, r.from_minutes, r.to_minutes, o.dates, o.intervals
+select
+    s.time_zone, r.weekdays, r.from_minutes, r.to_minutes, r.valid_from, r.valid_until, o.dates, o.intervals,
+    t.starts_on, t.ends_on, t.time_zones
 from scheduling.providers as p
 left join scheduling.schedules as s on s.tenant_id = $1 and s.provider_id = p.id
 cross join lateral (
     select
         coalesce(array_agg(weekday order by weekday, from_minute), '{}') as weekdays,
         coalesce(array_agg(from_minute order by weekday, from_minute), '{}') as from_minutes,
-        coalesce(array_agg(to_minute order by weekday, from_minute), '{}') as to_minutes
+        coalesce(array_agg(to_minute order by weekday, from_minute), '{}') as to_minutes,
+        coalesce(array_agg(valid_from order by weekday, from_minute), '{}') as valid_from,
+        coalesce(array_agg(valid_until order by weekday, from_minute), '{}') as valid_until
     from scheduling.schedule_rules
     where tenant_id = $1 and provider_id = p.id
 ) as r
@@ -17,4 +21,12 @@ cross join lateral (
     from scheduling.schedule_overrides
     where tenant_id = $1 and provider_id = p.id
 ) as o
+cross join lateral (
+    select
+        coalesce(array_agg(starts_on order by starts_on), '{}') as starts_on,
+        coalesce(array_agg(ends_on order by starts_on), '{}') as ends_on,
+        coalesce(array_agg(time_zone order by starts_on), '{}') as time_zones
+    from scheduling.schedule_travels
+    where tenant_id = $1 and provider_id = p.id
+) as t
 where p.tenant_id = $1 and p.id = $2

@@ -1,6 +1,17 @@
 -- $1 tenant_id, $2 last id of the page before, or the nil UUID, $3 row limit
-select id, name, description, duration_minutes, slot_step_minutes, active, created_at, updated_at
-from scheduling.services
-where tenant_id = $1 and id > $2
-order by id
+select
+    s.id, s.created_at, s.updated_at, to_jsonb(s) as rules,
+    array(select p.provider_id from scheduling.service_providers as p where p.tenant_id = $1 and p.service_id = s.id order by 1) as provider_ids,
+    (
+        select jsonb_agg(q.resource_ids order by q.requirement)
+        from (
+            select r.requirement, jsonb_agg(r.resource_id order by r.resource_id) as resource_ids
+            from scheduling.service_resources as r
+            where r.tenant_id = $1 and r.service_id = s.id
+            group by r.requirement
+        ) as q
+    ) as required_resources
+from scheduling.services as s
+where s.tenant_id = $1 and s.id > $2
+order by s.id
 limit $3

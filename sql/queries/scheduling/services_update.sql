@@ -1,11 +1,19 @@
--- $1 tenant_id, $2 id, $3 name, $4 whether to set $5 description, $6 duration in minutes, $7 slot step in minutes, $8 active; null leaves a value
-update scheduling.services
+-- $1 tenant_id, $2 id, $3 what changes (an object)
+update scheduling.services as s
 set
-    name = coalesce($3, name),
-    description = case when $4 then $5 else description end,
-    duration_minutes = coalesce($6, duration_minutes),
-    slot_step_minutes = coalesce($7, slot_step_minutes),
-    active = coalesce($8, active),
+    (
+        name, description, duration_minutes, slot_step_minutes, slot_offset_minutes, buffer_before_minutes,
+        buffer_after_minutes, min_notice_minutes, horizon_days, bookable_from, bookable_until, max_per_day, max_per_week,
+        requires_approval, capacity, price_amount, price_currency, cancellation_notice_minutes, contact_may_overlap,
+        bookable_online, active
+    ) = (
+        select
+            r.name, r.description, r.duration_minutes, r.slot_step_minutes, r.slot_offset_minutes, r.buffer_before_minutes,
+            r.buffer_after_minutes, r.min_notice_minutes, r.horizon_days, r.bookable_from, r.bookable_until, r.max_per_day, r.max_per_week,
+            r.requires_approval, r.capacity, r.price_amount, r.price_currency, r.cancellation_notice_minutes, r.contact_may_overlap,
+            r.bookable_online, r.active
+        from jsonb_populate_record(s, $3) as r
+    ),
     updated_at = now()
-where tenant_id = $1 and id = $2
-returning id, name, description, duration_minutes, slot_step_minutes, active, created_at, updated_at
+where s.tenant_id = $1 and s.id = $2
+returning s.id

@@ -87,9 +87,12 @@ impl Tenant {
         Context { tenant: self.id, who: self.owner.who(), needs: "viewer", feature: None }
     }
 
-    /// A service of 30 minutes, offered every 15.
+    /// A service of 30 minutes, offered every 15, that one contact may have several of at once.
     pub async fn service(&self) -> String {
-        self.service_with(json!({ "name": "Haircut", "duration_minutes": 30, "slot_step_minutes": 15 })).await
+        self.service_with(json!({
+            "name": "Haircut", "duration_minutes": 30, "slot_step_minutes": 15, "contact_may_overlap": true,
+        }))
+        .await
     }
 
     pub async fn service_with(&self, body: Value) -> String {

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use appointd::scheduling::{
-    hours::{Hours, Interval, Span},
-    slots::{Calendar, Grid, Refusal},
+    hours::{Hours, Interval, Open, Rule, Span, Travel},
+    slots::{Availability, Diary, Policy, Provider, Refusal, Rules, Taken},
 };
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
+use serde_json::json;
+use uuid::Uuid;
 
 const ZONES: [Tz; 7] = [
     Tz::UTC,
@@ -40,8 +42,18 @@ struct Case {
     hours: Hours,
     /// Minutes after the beginning of the period: from, to.
     busy: Vec<(i64, i64)>,
+    away: Vec<(i64, i64)>,
     duration: i64,
     step: i64,
+    offset: i64,
+    before: i64,
+    after: i64,
+    notice: i64,
+    horizon: Option<i64>,
+    max_per_day: Option<usize>,
+    max_per_week: Option<usize>,
+    /// In which days are counted.
+    counted_in: Tz,
     day: NaiveDate,
     /// Minutes after the beginning of the period.
     now: i64,
@@ -56,65 +68,126 @@ impl Case {
         self.beginning() + TimeDelta::minutes(minute)
     }
 
-    fn calendar(&self) -> Calendar {
-        let (from, to) = (self.minute(0), self.minute(DAYS_WALKED * 1440 + 1440));
-        let busy = self
-            .busy
-            .iter()
-            .map(|(from, to)| Interval { starts_at: self.minute(*from), ends_at: self.minute(*to) })
-            .collect();
-        let grid = Grid { duration: TimeDelta::minutes(self.duration), step: TimeDelta::minutes(self.step) };
-        Calendar::new(grid, self.minute(self.now), self.hours.intervals(from, to), busy)
+    fn interval(&self, (from, to): (i64, i64)) -> Interval {
+        Interval { starts_at: self.minute(from), ends_at: self.minute(to) }
+    }
+
+    fn availability(&self) -> Availability {
+        let (from, to) = (self.minute(-1440), self.minute(DAYS_WALKED * 1440 + 1440));
+        let taken = self.busy.iter().map(|busy| Taken {
+            during: self.interval(*busy),
+            serves_at: Some(self.minute(busy.0)),
+            group_key: None,
+            seat: 1,
+        });
+        let away = self.away.iter().map(|away| self.interval(*away)).collect();
+        Availability {
+            services: vec![rules(&json!({
+                "duration_minutes": self.duration,
+                "slot_step_minutes": self.step,
+                "slot_offset_minutes": self.offset,
+                "buffer_before_minutes": self.before,
+                "buffer_after_minutes": self.after,
+                "min_notice_minutes": self.notice,
+                "horizon_days": self.horizon,
+            }))],
+            providers: vec![Provider {
+                id: Uuid::nil(),
+                active: true,
+                open: Open::new(self.hours.intervals(from, to), away),
+                diary: Diary::new(taken.collect()),
+                max_per_day: self.max_per_day,
+                max_per_week: self.max_per_week,
+            }],
+            resources: BTreeMap::new(),
+            zone: self.counted_in,
+            now: self.minute(self.now),
+        }
     }
 
     /// What the oracle says of every minute of the period: none where it can be booked.
     fn oracle(&self) -> BTreeMap<i64, Option<Refusal>> {
-        // Two days around the period: hours may begin before it, and appointments end after it.
-        let walked: Vec<(i64, NaiveDateTime)> = (-2 * 1440..(DAYS_WALKED + 2) * 1440)
-            .map(|minute| (minute, self.minute(minute).with_timezone(&self.hours.zone).naive_local()))
-            .collect();
-        let mut days: BTreeSet<NaiveDate> = walked.iter().map(|(_, wall)| wall.date()).collect();
-        // A date the zone skips is a date all the same.
-        days.extend(days.clone().into_iter().filter_map(|day| day.succ_opt()));
-        let first_at_or_after = |wall: NaiveDateTime| {
-            walked.iter().find(|(_, shown)| *shown >= wall).map_or(i64::MAX, |(minute, _)| *minute)
+        // Three days around the period: hours may begin before it, and appointments end after it.
+        let walk = |zone: Tz| -> Vec<(i64, NaiveDateTime)> {
+            (-3 * 1440..(DAYS_WALKED + 3) * 1440)
+                .map(|minute| (minute, self.minute(minute).with_timezone(&zone).naive_local()))
+                .collect()
         };
+        let mut zones: Vec<Tz> = self.hours.travels.iter().map(|travel| travel.zone).collect();
+        zones.push(self.hours.zone);
+        let first = self.minute(-3 * 1440).date_naive();
         let mut open: BTreeSet<i64> = BTreeSet::new();
         let mut on_grid: BTreeSet<i64> = BTreeSet::new();
-        for day in days {
-            let weekday = i16::from(day.weekday().number_from_monday() as u8);
-            let spans: Vec<Span> = match self.hours.overrides.get(&day) {
-                Some(spans) => spans.clone(),
-                None => {
-                    self.hours.rules.iter().filter(|(on, _)| *on == weekday).map(|(_, span)| *span).collect()
-                }
+        for zone in zones {
+            let walked = walk(zone);
+            let first_at_or_after = |wall: NaiveDateTime| {
+                walked.iter().find(|(_, shown)| *shown >= wall).map_or(i64::MAX, |(minute, _)| *minute)
             };
-            for span in spans {
-                let midnight = day.and_time(chrono::NaiveTime::MIN);
-                let end = if span.to <= span.from { i64::from(span.to) + 1440 } else { span.to.into() };
-                let from = first_at_or_after(midnight + TimeDelta::minutes(span.from.into()));
-                let to = first_at_or_after(midnight + TimeDelta::minutes(end));
-                // An end beyond what was walked belongs to hours that are not looked at either.
-                for minute in from..to.min((DAYS_WALKED + 2) * 1440) {
-                    open.insert(minute);
-                    if (minute - from) % self.step == 0 {
-                        on_grid.insert(minute);
+            for day in first.iter_days().take(14) {
+                let travels =
+                    self.hours.travels.iter().find(|travel| travel.starts_on <= day && day <= travel.ends_on);
+                if travels.map_or(self.hours.zone, |travel| travel.zone) != zone {
+                    continue;
+                }
+                let weekday = i16::from(day.weekday().number_from_monday() as u8);
+                let spans: Vec<Span> = match self.hours.overrides.get(&day) {
+                    Some(spans) => spans.clone(),
+                    None => {
+                        let of_day = |rule: &&Rule| {
+                            rule.weekday == weekday && rule.valid_from <= day && day <= rule.valid_until
+                        };
+                        self.hours.rules.iter().filter(of_day).map(|rule| rule.span).collect()
+                    }
+                };
+                for span in spans {
+                    let midnight = day.and_time(chrono::NaiveTime::MIN);
+                    let end = if span.to <= span.from { i64::from(span.to) + 1440 } else { span.to.into() };
+                    let from = first_at_or_after(midnight + TimeDelta::minutes(span.from.into()));
+                    let to = first_at_or_after(midnight + TimeDelta::minutes(end));
+                    // An end beyond what was walked belongs to hours that are not looked at either.
+                    for minute in from..to.min((DAYS_WALKED + 2) * 1440) {
+                        open.insert(minute);
+                        if minute >= from + self.offset && (minute - from - self.offset) % self.step == 0 {
+                            on_grid.insert(minute);
+                        }
                     }
                 }
             }
         }
+        for (from, to) in &self.away {
+            open.retain(|minute| !(*from..*to).contains(minute));
+        }
+        let counted: BTreeMap<i64, NaiveDate> =
+            walk(self.counted_in).into_iter().map(|(minute, wall)| (minute, wall.date())).collect();
+        let monday = |date: NaiveDate| date.week(chrono::Weekday::Mon).first_day();
         let taken: BTreeSet<i64> = self.busy.iter().flat_map(|(from, to)| *from..*to).collect();
         (0..DAYS_WALKED * 1440)
             .map(|minute| {
                 let mut needed = minute..minute + self.duration;
-                let verdict = if minute < self.now {
-                    Some(Refusal::Past)
+                let mut blocked = minute - self.before..minute + self.duration + self.after;
+                let that_day = self.busy.iter().filter(|(from, _)| counted[from] == counted[&minute]).count();
+                let that_week = self
+                    .busy
+                    .iter()
+                    .filter(|(from, _)| monday(counted[from]) == monday(counted[&minute]))
+                    .count();
+                let full = self.max_per_day.is_some_and(|most| that_day >= most)
+                    || self.max_per_week.is_some_and(|most| that_week >= most);
+                let days_ahead = (counted[&minute] - counted[&self.now]).num_days();
+                let verdict = if minute < self.now + self.notice {
+                    Some(Refusal::TooSoon)
+                } else if self.horizon.is_some_and(|horizon| days_ahead > horizon) {
+                    Some(Refusal::TooFar)
                 } else if !needed.clone().all(|minute| open.contains(&minute)) {
                     Some(Refusal::OutsideHours)
                 } else if !on_grid.contains(&minute) {
                     Some(Refusal::OffGrid)
+                } else if full {
+                    Some(Refusal::LimitReached)
                 } else if needed.any(|minute| taken.contains(&minute)) {
                     Some(Refusal::Busy)
+                } else if blocked.any(|minute| taken.contains(&minute)) {
+                    Some(Refusal::Buffer)
                 } else {
                     None
                 };
@@ -122,6 +195,30 @@ impl Case {
             })
             .collect()
     }
+}
+
+/// The rules of a service, with what nobody said.
+fn rules(said: &serde_json::Value) -> Rules {
+    let mut rules = json!({
+        "id": Uuid::nil(), "active": true, "bookable_online": true, "duration_minutes": 30, "slot_step_minutes": 15,
+        "slot_offset_minutes": 0, "buffer_before_minutes": 0, "buffer_after_minutes": 0, "min_notice_minutes": 0,
+        "requires_approval": false, "capacity": 1, "contact_may_overlap": false, "cancellation_notice_minutes": 0,
+        "provider_ids": [], "required_resources": [],
+    });
+    for (name, value) in said.as_object().expect("an object") {
+        rules[name] = value.clone();
+    }
+    serde_json::from_value(rules).expect("rules")
+}
+
+/// What can be booked in a period.
+fn starts(availability: &Availability, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+    let slots = availability.slots(from, to, None, Tz::UTC, false).expect("few enough");
+    slots.into_iter().map(|slot| slot.starts_at).collect()
+}
+
+fn refusal(availability: &Availability, start: DateTime<Utc>) -> Option<Refusal> {
+    availability.plan(&availability.providers[0], start, None, Policy::Kept, 0).err()
 }
 
 fn spans() -> impl Strategy<Value = Vec<Span>> {
@@ -136,30 +233,51 @@ fn round_spans() -> impl Strategy<Value = Vec<Span>> {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let rules = prop::collection::vec((1i16..=7, round_spans()), 0..8);
+    let season = prop_oneof![2 => Just((-30i64, 30i64)), 1 => (-3i64..4, 0i64..5).prop_map(|(from, days)| (from, from + days))];
+    let rules = prop::collection::vec((1i16..=7, round_spans(), season), 0..8);
     let overrides = prop::collection::vec((-3i64..4, round_spans()), 0..3);
+    let travel = prop::option::weighted(0.3, (-3i64..3, 0i64..3, prop::sample::select(&ZONES[..])));
+    let hours = (prop::sample::select(&ZONES[..]), prop::sample::select(&DAYS[..]), rules, overrides, travel);
     let busy = prop::collection::btree_map(0i64..DAYS_WALKED * 144, 1i64..40, 0..10);
-    (
+    let away = prop::collection::vec((0i64..DAYS_WALKED * 24, 1i64..40), 0..3);
+    let grid = (1i64..=240, 1i64..=90, prop_oneof![2 => Just(0i64), 1 => 0i64..=60]);
+    let buffers = (prop_oneof![Just(0i64), 0i64..=45], prop_oneof![Just(0i64), 0i64..=45]);
+    let clock = (prop_oneof![Just(0), 0..DAYS_WALKED * 1440], prop_oneof![2 => Just(0i64), 1 => 0i64..=4000]);
+    let limits = (
+        prop::option::weighted(0.3, 0i64..5),
+        prop::option::weighted(0.3, 1usize..4),
+        prop::option::weighted(0.2, 1usize..8),
         prop::sample::select(&ZONES[..]),
-        prop::sample::select(&DAYS[..]),
-        rules,
-        overrides,
-        busy,
-        1i64..=240,
-        1i64..=90,
-        prop_oneof![Just(0), 0..DAYS_WALKED * 1440],
-    )
-        .prop_map(|(zone, day, rules, overrides, busy, duration, step, now)| {
+    );
+    (hours, busy, away, grid, buffers, clock, limits).prop_map(
+        |(hours, busy, away, (duration, step, offset), (before, after), (now, notice), limits)| {
+            let (zone, day, rules, overrides, travel) = hours;
+            let (horizon, max_per_day, max_per_week, counted_in) = limits;
             let day: NaiveDate = day.parse().expect("a date");
             let hours = Hours {
                 zone,
                 rules: rules
                     .into_iter()
-                    .flat_map(|(weekday, spans)| spans.into_iter().map(move |span| (weekday, span)))
+                    .flat_map(|(weekday, spans, (from, until))| {
+                        spans.into_iter().map(move |span| Rule {
+                            weekday,
+                            span,
+                            valid_from: day + TimeDelta::days(from),
+                            valid_until: day + TimeDelta::days(until),
+                        })
+                    })
                     .collect(),
                 overrides: overrides
                     .into_iter()
                     .map(|(offset, spans)| (day + TimeDelta::days(offset), spans))
+                    .collect(),
+                travels: travel
+                    .into_iter()
+                    .map(|(from, days, zone)| Travel {
+                        starts_on: day + TimeDelta::days(from),
+                        ends_on: day + TimeDelta::days(from + days),
+                        zone,
+                    })
                     .collect(),
             };
             // Claims of one resource never overlap.
@@ -175,8 +293,26 @@ fn cases() -> impl Strategy<Value = Case> {
                     free
                 })
                 .collect();
-            Case { hours, busy, duration, step, day, now }
-        })
+            let away = away.into_iter().map(|(from, length)| (from * 60, from * 60 + length * 30)).collect();
+            Case {
+                hours,
+                busy,
+                away,
+                duration,
+                step,
+                offset,
+                before,
+                after,
+                notice,
+                horizon,
+                max_per_day,
+                max_per_week,
+                counted_in,
+                day,
+                now,
+            }
+        },
+    )
 }
 
 proptest! {
@@ -184,8 +320,8 @@ proptest! {
 
     #[test]
     fn listed_are_the_starts_that_can_be_booked_and_no_others(case in cases()) {
-        let (calendar, oracle) = (case.calendar(), case.oracle());
-        let listed = calendar.starts(case.minute(0), case.minute(DAYS_WALKED * 1440));
+        let (availability, oracle) = (case.availability(), case.oracle());
+        let listed = starts(&availability, case.minute(0), case.minute(DAYS_WALKED * 1440));
         let expected: Vec<_> = oracle
             .iter()
             .filter(|(_, refusal)| refusal.is_none())
@@ -196,33 +332,40 @@ proptest! {
 
     #[test]
     fn every_minute_is_refused_for_the_reason_the_oracle_gives(case in cases()) {
-        let calendar = case.calendar();
-        for (minute, refusal) in case.oracle() {
-            prop_assert_eq!(calendar.refusal(case.minute(minute)), refusal, "minute {}", minute);
+        let availability = case.availability();
+        for (minute, reason) in case.oracle() {
+            prop_assert_eq!(refusal(&availability, case.minute(minute)), reason, "minute {}", minute);
         }
     }
 
     #[test]
     fn what_is_listed_depends_on_the_period_only_by_lying_in_it(case in cases(), cut in 0..DAYS_WALKED * 1440) {
-        let calendar = case.calendar();
+        let availability = case.availability();
         let (beginning, middle, end) = (case.minute(0), case.minute(cut), case.minute(DAYS_WALKED * 1440));
-        let mut halves = calendar.starts(beginning, middle);
-        halves.extend(calendar.starts(middle, end));
-        prop_assert_eq!(halves, calendar.starts(beginning, end));
+        let mut halves = starts(&availability, beginning, middle);
+        halves.extend(starts(&availability, middle, end));
+        prop_assert_eq!(halves, starts(&availability, beginning, end));
     }
 }
 
 #[test]
 fn a_start_between_two_minutes_is_off_the_grid() {
-    let hours = Hours {
-        zone: Tz::UTC,
-        rules: (1..=7).map(|weekday| (weekday, Span { from: 540, to: 1020 })).collect(),
-        overrides: BTreeMap::new(),
-    };
     let nine: DateTime<Utc> = "2026-06-10T09:00:00Z".parse().expect("an instant");
-    let grid = Grid { duration: TimeDelta::minutes(30), step: TimeDelta::minutes(15) };
-    let intervals = hours.intervals(nine, nine + TimeDelta::days(1));
-    let calendar = Calendar::new(grid, nine, intervals, Vec::new());
-    assert_eq!(calendar.refusal(nine), None);
-    assert_eq!(calendar.refusal(nine + TimeDelta::microseconds(1)), Some(Refusal::OffGrid));
+    let open = Interval { starts_at: nine, ends_at: nine + TimeDelta::hours(8) };
+    let availability = Availability {
+        services: vec![rules(&json!({}))],
+        providers: vec![Provider {
+            id: Uuid::nil(),
+            active: true,
+            open: Open::new(vec![open], Vec::new()),
+            diary: Diary::default(),
+            max_per_day: None,
+            max_per_week: None,
+        }],
+        resources: BTreeMap::new(),
+        zone: Tz::UTC,
+        now: nine,
+    };
+    assert_eq!(refusal(&availability, nine), None);
+    assert_eq!(refusal(&availability, nine + TimeDelta::microseconds(1)), Some(Refusal::OffGrid));
 }

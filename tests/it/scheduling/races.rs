@@ -62,7 +62,7 @@ async fn of_fifty_bookings_of_one_slot_on_an_empty_day_one_succeeds_again_and_ag
 async fn of_bookings_that_overlap_without_being_equal_no_two_succeed() {
     let tenant = Tenant::new().await;
     let long =
-        tenant.service_with(json!({ "name": "Long", "duration_minutes": 120, "slot_step_minutes": 5 })).await;
+        tenant.service_with(json!({ "name": "Long", "duration_minutes": 120, "slot_step_minutes": 5, "contact_may_overlap": true })).await;
     let (provider, contact) = (tenant.provider().await, tenant.contact().await);
     for day in 1..=10 {
         let bodies = (0..24).map(|n| {

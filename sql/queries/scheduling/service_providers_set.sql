@@ -1,0 +1,9 @@
+-- $1 tenant_id, $2 service id, $3 provider ids: those and no others
+with gone as (
+    delete from scheduling.service_providers
+    where tenant_id = $1 and service_id = $2 and provider_id <> all ($3)
+)
+insert into scheduling.service_providers (service_id, provider_id)
+select $2, p.id
+from unnest($3::uuid[]) as p (id)
+on conflict do nothing

@@ -1,0 +1,362 @@
+//! Holds: time kept for somebody for some minutes. Confirmed in time a hold becomes an appointment, whatever else happens;
+//! expired it counts for nothing, without anybody having to do anything. The clock is the database's.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    appointments::{Appointment, AppointmentStatus},
+    booking::{self, Order, Who, contact_busy, lost},
+    slots::Policy,
+    waitlist,
+};
+use crate::{
+    crm::contacts::{self, NewContact},
+    db::{self, Context, Db, Tx},
+    http::{
+        Tag,
+        caller::{Appointments, Member, Staff, Viewer},
+        json::{Created, Json, NoContent, present},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Creating, Deleting, Failure, Listing, Problem, Reading, Refused},
+        text::{IdempotencyKey, Instant, Number, Text},
+    },
+    messaging::mail::Mailer,
+    operations::idempotency::Once,
+    sql,
+};
+
+/// How many minutes a hold lasts where nobody says.
+const DEFAULT_MINUTES: i32 = 10;
+const MOST_ATTEMPTS: usize = 20;
+
+/// Time that is kept for somebody.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Hold {
+    pub id: Uuid,
+    pub service_id: Uuid,
+    pub provider_id: Uuid,
+    pub starts_at: DateTime<Utc>,
+    /// The first instant after it.
+    pub ends_at: DateTime<Utc>,
+    /// Until when it can be confirmed.
+    pub expires_at: DateTime<Utc>,
+    /// Of an offer to somebody on the waitlist: to whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waitlist_entry_id: Option<Uuid>,
+    pub created_at: DateTime<Utc>,
+    /// The account or API key that made it; absent where the waitlist did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<Uuid>,
+}
+
+impl From<Row> for Hold {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.get(0),
+            service_id: row.get(1),
+            provider_id: row.get(2),
+            starts_at: row.get(3),
+            ends_at: row.get(4),
+            expires_at: row.get(5),
+            waitlist_entry_id: row.get(6),
+            created_at: row.get(7),
+            created_by: row.get(8),
+        }
+    }
+}
+
+/// A hold to make.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewHold {
+    pub service_id: Uuid,
+    /// Who gives it; whoever is free and has least that day, where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+    /// One of the starts that `GET /api/v1/services/{service_id}/slots` lists.
+    pub starts_at: Instant,
+    /// How many minutes it lasts, 1 to 60; 10 where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub minutes: Option<Number<1, 60>>,
+    /// Hold against the rules: notice, horizon, hours, grid, limits. Time that is taken stays taken.
+    #[serde(default)]
+    #[oai(default)]
+    pub override_rules: bool,
+}
+
+impl Example for NewHold {
+    fn example() -> Self {
+        serde_json::from_value(json!({
+            "service_id": "019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10",
+            "starts_at": "2026-12-01T09:00:00+01:00",
+            "minutes": 5,
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+/// For whom a hold becomes an appointment.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct HoldConfirmation {
+    /// Who comes: either a contact there is, or with `contact` a new one.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub contact_id: Option<Uuid>,
+    /// Who comes: a contact to create. Give either this or `contact_id`.
+    #[serde(default, deserialize_with = "present")]
+    pub contact: Option<NewContact>,
+    /// Free text of the organization.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub note: Option<Text<1, 2000>>,
+}
+
+impl Example for HoldConfirmation {
+    fn example() -> Self {
+        Self { contact_id: None, contact: Some(NewContact::example()), note: None }
+    }
+}
+
+pub struct HoldsApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+impl HoldsApi {
+    /// List holds
+    ///
+    /// Those that have not expired, in the order in which they were made.
+    #[oai(path = "/holds", method = "get", operation_id = "list_holds")]
+    async fn list(
+        &self,
+        caller: Member<Viewer>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<Hold>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let rows =
+            self.db.all(&caller, sql!("scheduling/holds_list.sql"), &[&after, &i64::from(size + 1)]).await?;
+        let holds = rows.into_iter().map(Hold::from).collect();
+        Ok(Json(Page::new(holds, size, |last| Cursor::id(last.id))))
+    }
+
+    /// Hold a slot
+    ///
+    /// Keeps a free slot for some minutes: nobody else gets it, and confirming it before it expires always works. Refused as
+    /// booking is.
+    #[oai(path = "/holds", method = "post", operation_id = "create_hold")]
+    async fn create(
+        &self,
+        caller: Member<Staff, Appointments>,
+        /// A name for this request: sent again with the same, it is answered as the first time and holds nothing more. Kept for
+        /// 24 hours; a refused request keeps none.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<IdempotencyKey>>,
+        body: Json<NewHold>,
+    ) -> Result<Created<Hold>, Refused<Creating>> {
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_hold", idempotency_key.0, &body.0)?;
+        let hold = hold(&self.db, context, &body.0, once.as_ref(), Utc::now()).await?;
+        Ok(Created { location: format!("/api/v1/holds/{}", hold.id), body: hold })
+    }
+
+    /// Get a hold
+    ///
+    /// 404 once it has expired.
+    #[oai(path = "/holds/:hold_id", method = "get", operation_id = "get_hold")]
+    async fn get(&self, caller: Member<Viewer>, hold_id: Path<Uuid>) -> Result<Json<Hold>, Refused<Reading>> {
+        let row = self.db.optional(&caller, sql!("scheduling/holds_get.sql"), &[&hold_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Release a hold
+    ///
+    /// Its time is free at once, or offered to the first on the waitlist. An offer to the waitlist is declined at
+    /// `/api/v1/waitlist` instead: 404 here.
+    #[oai(path = "/holds/:hold_id", method = "delete", operation_id = "release_hold")]
+    async fn release(
+        &self,
+        caller: Member<Staff>,
+        hold_id: Path<Uuid>,
+    ) -> Result<NoContent, Refused<Deleting>> {
+        let mut tx = self.db.begin(&caller);
+        let row = tx
+            .optional(sql!("scheduling/holds_delete.sql"), &[&hold_id.0])
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        let freed: Option<Value> = row.get("freed");
+        let time = waitlist::Time {
+            service: row.get("service_id"),
+            provider: row.get("provider_id"),
+            starts_at: row.get("starts_at"),
+            ends_at: row.get("ends_at"),
+        };
+        let freed = waitlist::offer_time(&mut tx, &time, &freed.unwrap_or_default()).await?;
+        tx.commit().await?;
+        waitlist::tell(&self.mailer, freed.as_slice());
+        Ok(NoContent)
+    }
+
+    /// Confirm a hold
+    ///
+    /// Makes it an appointment, `pending` where the service wants approval. 409 `hold_expired` where it was confirmed too late,
+    /// `contact_busy` where the contact has something else then.
+    #[oai(path = "/holds/:hold_id/confirm", method = "post", operation_id = "confirm_hold")]
+    async fn confirm(
+        &self,
+        caller: Member<Staff, Appointments>,
+        hold_id: Path<Uuid>,
+        body: Json<HoldConfirmation>,
+    ) -> Result<Created<Appointment>, Refused<Creating>> {
+        let mut tx = self.db.begin(&caller);
+        let who = booking::who(body.0.contact_id, body.0.contact.as_ref())?;
+        let hold = Held::By(hold_id.0);
+        let appointment = confirm(&mut tx, hold, Some(who), body.0.note.as_deref()).await?;
+        tx.commit().await?;
+        Ok(Created { location: format!("/api/v1/appointments/{}", appointment.id), body: appointment })
+    }
+}
+
+/// Holds a slot, in one transaction.
+async fn hold(
+    db: &Db,
+    context: Context,
+    new: &NewHold,
+    once: Option<&Once>,
+    now: DateTime<Utc>,
+) -> Result<Hold, Failure> {
+    let order = Order {
+        id: None,
+        services: vec![new.service_id],
+        provider: new.provider_id,
+        start: new.starts_at.0,
+        who: Who::Known(Uuid::nil()),
+        note: None,
+        policy: booking::policy(new.override_rules),
+        online: false,
+    };
+    let lifetime = f64::from(new.minutes.map_or(DEFAULT_MINUTES, |minutes| minutes.0) * 60);
+    for attempt in 0..MOST_ATTEMPTS {
+        let mut tx = db.begin(context);
+        if let Some(once) = once
+            && let Some(answer) = once.answered(&mut tx).await?
+        {
+            tx.commit().await?;
+            return Ok(answer);
+        }
+        let availability = booking::load(&mut tx, &order, now).await?;
+        let luck = booking::luck(attempt);
+        let plan = match booking::choose(&availability, order.provider, order.start, order.policy, luck)? {
+            Ok(plan) => plan,
+            Err(refusal) => return Err(booking::refuse(db, context, &order, refusal, now).await),
+        };
+        let id = Uuid::now_v7();
+        let piece = plan.pieces[0];
+        let created = tx
+            .all(
+                sql!("scheduling/holds_create.sql"),
+                &[
+                    &id,
+                    &json!(plan.claims_of(id)),
+                    &piece.service,
+                    &piece.provider,
+                    &piece.starts_at,
+                    &piece.ends_at,
+                    &lifetime,
+                    &(order.policy == Policy::Overridden),
+                ],
+            )
+            .await;
+        if let Some(row) = lost(created)?.pop() {
+            let hold = Hold::from(row);
+            if let Some(once) = once {
+                once.keep(&mut tx, &hold).await?;
+            }
+            tx.commit().await?;
+            return Ok(hold);
+        }
+    }
+    Err(db::Error::Conflict.into())
+}
+
+/// Which hold is to be confirmed.
+pub enum Held {
+    By(Uuid),
+    /// The one that stands for somebody on the waitlist.
+    For(Uuid),
+}
+
+/// Makes a hold an appointment. Who comes is known where it was offered to somebody on the waitlist.
+pub async fn confirm(
+    tx: &mut Tx,
+    held: Held,
+    who: Option<Who<'_>>,
+    note: Option<&str>,
+) -> Result<Appointment, Failure> {
+    let (by_id, by_entry) = match held {
+        Held::By(id) => (Some(id), None),
+        Held::For(entry) => (None, Some(entry)),
+    };
+    let row = tx
+        .optional(sql!("scheduling/holds_lock.sql"), &[&by_id, &by_entry])
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    let entry: Option<Uuid> = row.get("waitlist_entry_id");
+    if by_entry.is_none() && entry.is_some() {
+        // An offer is accepted by whom it was made to.
+        Err(Problem::not_found())?;
+    }
+    if !row.get::<_, bool>("stands") {
+        Err(Problem::conflict("hold_expired", "The hold has expired. Look for another slot."))?;
+    }
+    let hold: Uuid = row.get("id");
+    let contact = match who {
+        Some(Who::Known(contact)) => contact,
+        Some(Who::New(contact)) => contacts::create(tx, contact).await?,
+        None => Err(Problem::internal())?,
+    };
+    let pending = row.get::<_, bool>("requires_approval") && !row.get::<_, bool>("overridden");
+    let status = if pending { AppointmentStatus::Pending } else { AppointmentStatus::Confirmed };
+    let contact_claim = (!row.get::<_, bool>("contact_may_overlap")).then(Uuid::now_v7);
+    let seat: Option<i16> = row.get("seat");
+    let confirmed = tx
+        .all(
+            sql!("scheduling/holds_confirm.sql"),
+            &[&hold, &Uuid::now_v7(), &contact, &contact_claim, &status.name(), &note, &seat],
+        )
+        .await;
+    let appointment = lost(confirmed)?.pop().map(Appointment::from).ok_or_else(contact_busy)?;
+    if let Some(entry) = entry {
+        tx.all(
+            sql!("scheduling/waitlist_update.sql"),
+            &[&entry, &"booked", &Some(appointment.id), &vec!["offered"]],
+        )
+        .await?;
+    }
+    tx.all(sql!("scheduling/holds_forget.sql"), &[&hold]).await?;
+    Ok(appointment)
+}
+
+/// How long an offer stands: an hour, or until shortly before the start.
+pub fn offer_seconds(starts_at: DateTime<Utc>, now: DateTime<Utc>) -> f64 {
+    (starts_at - now).clamp(TimeDelta::minutes(1), TimeDelta::hours(1)).num_seconds() as f64
+}

@@ -1,0 +1,298 @@
+//! Moving appointments to another time, in place: the same id, one transaction, and the original intact where that is
+//! refused. Whoever moves claims locks the resources first, in one order, so that two who move wait for each other.
+
+use chrono::{DateTime, Days, TimeDelta, Utc};
+use poem_openapi::{Object, types::Example};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    appointments::{Appointment, AppointmentAction},
+    booking::{self, contact_claim, named_provider, refused_start, segments, with_segments},
+    slots::{Claim, Plan},
+    waitlist::{self, Freed},
+    wall_time,
+};
+use crate::{
+    db::{Context, Db, Tx},
+    http::{
+        problem::{Failure, Problem, retry_once},
+        text::{Instant, Text},
+    },
+    sql,
+};
+
+/// Where an appointment is to be moved.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct Reschedule {
+    /// The new start: one that `GET /api/v1/services/{service_id}/slots?reschedule_of=…` lists.
+    pub starts_at: Instant,
+    /// Who is to give it; as before where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+    /// Why.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub reason: Option<Text<1, 500>>,
+    /// Of one in a series: this and all that follow, by as many days, to the same time of day.
+    #[serde(default)]
+    #[oai(default)]
+    pub following: bool,
+    /// Move against the rules: notice, horizon, hours, grid, limits. Time that is taken stays taken.
+    #[serde(default)]
+    #[oai(default)]
+    pub override_rules: bool,
+}
+
+impl Example for Reschedule {
+    fn example() -> Self {
+        serde_json::from_value(
+            json!({ "starts_at": "2031-05-06T10:00:00Z", "reason": "The customer asked." }),
+        )
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+/// What an appointment is to be swapped with.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct Swap {
+    /// The other one.
+    pub appointment_id: Uuid,
+    /// Swap against the rules: notice, horizon, hours, grid, limits. Time that is taken stays taken.
+    #[serde(default)]
+    #[oai(default)]
+    pub override_rules: bool,
+}
+
+impl Example for Swap {
+    fn example() -> Self {
+        Self { appointment_id: Uuid::nil(), override_rules: false }
+    }
+}
+
+/// 409: it stands for itself.
+pub fn no_series() -> Problem {
+    Problem::conflict("no_series", "The appointment is not part of a series; nothing follows it.")
+}
+
+/// An appointment, and where it goes.
+struct Move {
+    appointment: Appointment,
+    provider: Option<Uuid>,
+    start: DateTime<Utc>,
+    /// What an error names.
+    field: String,
+}
+
+/// Moves one appointment, or one of a series and all that follow.
+pub async fn reschedule(
+    db: &Db,
+    context: Context,
+    id: Uuid,
+    request: &Reschedule,
+    now: DateTime<Utc>,
+) -> Result<(Appointment, Vec<Freed>), Failure> {
+    retry_once(async || {
+        let mut tx = db.begin(context);
+        let appointment = locked(&mut tx, &[id]).await?.pop().ok_or_else(Problem::not_found)?;
+        allow(&appointment, AppointmentAction::Reschedule)?;
+        let start = request.starts_at.0;
+        let mut moves = Vec::new();
+        if request.following {
+            let (Some(series), Some(occurrence)) = (appointment.series_id, appointment.occurrence) else {
+                return Err(no_series().into());
+            };
+            let row = tx.one(sql!("scheduling/series_get.sql"), &[&series]).await?;
+            let zone = row.get::<_, &str>(4).parse().unwrap_or(chrono_tz::Tz::UTC);
+            let days = wall_time::date(zone, start) - wall_time::date(zone, appointment.starts_at);
+            let minute = wall_time::minute_of_day(zone, start);
+            let rows =
+                tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
+            for following in rows.into_iter().map(Appointment::from) {
+                let date = wall_time::date(zone, following.starts_at);
+                let date = if days < TimeDelta::zero() {
+                    date - Days::new(days.num_days().unsigned_abs())
+                } else {
+                    date + Days::new(days.num_days().unsigned_abs())
+                };
+                let start = if following.id == id { start } else { wall_time::instant(zone, date, minute) };
+                let field = format!("occurrences[{}]", following.occurrence.unwrap_or_default());
+                moves.push(Move { provider: request.provider_id, appointment: following, start, field });
+            }
+        } else {
+            let provider = request.provider_id;
+            moves.push(Move { appointment, provider, start, field: "starts_at".to_owned() });
+        }
+        let reason = request.reason.as_deref();
+        let action = AppointmentAction::Reschedule;
+        let policy = booking::policy(request.override_rules);
+        let (moved, freed) = carry_out(tx, moves, action, reason, policy, now).await?;
+        let answer =
+            moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?;
+        Ok((answer, freed))
+    })
+    .await
+}
+
+/// Gives each of two appointments the start and the provider of the other.
+pub async fn swap(
+    db: &Db,
+    context: Context,
+    id: Uuid,
+    request: &Swap,
+    now: DateTime<Utc>,
+) -> Result<Appointment, Failure> {
+    if id == request.appointment_id {
+        Err(Problem::invalid_field("appointment_id", "invalid_value", "another appointment than this one"))?;
+    }
+    retry_once(async || {
+        let mut tx = db.begin(context);
+        let both = locked(&mut tx, &[id, request.appointment_id]).await?;
+        let find = |wanted: Uuid| both.iter().find(|appointment| appointment.id == wanted).cloned();
+        let one = find(id).ok_or_else(Problem::not_found)?;
+        let other = find(request.appointment_id).ok_or_else(|| {
+            let detail = "the id of an appointment of the organization";
+            Problem::invalid_field("appointment_id", "not_found", detail)
+        })?;
+        for appointment in &both {
+            allow(appointment, AppointmentAction::Swap)?;
+        }
+        let moves = vec![
+            Move {
+                provider: Some(other.provider_id),
+                start: other.starts_at,
+                appointment: one.clone(),
+                field: "appointment_id".to_owned(),
+            },
+            Move {
+                provider: Some(one.provider_id),
+                start: one.starts_at,
+                appointment: other,
+                field: "appointment_id".to_owned(),
+            },
+        ];
+        let policy = booking::policy(request.override_rules);
+        let (moved, _) = carry_out(tx, moves, AppointmentAction::Swap, None, policy, now).await?;
+        Ok(moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?)
+    })
+    .await
+}
+
+async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Appointment>, Failure> {
+    let rows = tx.all(sql!("scheduling/appointments_lock.sql"), &[&ids]).await?;
+    Ok(rows.into_iter().map(Appointment::from).collect())
+}
+
+fn allow(appointment: &Appointment, action: AppointmentAction) -> Result<(), Problem> {
+    if action.from().contains(&appointment.status) {
+        Ok(())
+    } else {
+        Err(action.not_allowed(appointment.status))
+    }
+}
+
+async fn carry_out(
+    mut tx: Tx,
+    moves: Vec<Move>,
+    action: AppointmentAction,
+    reason: Option<&str>,
+    policy: super::slots::Policy,
+    now: DateTime<Utc>,
+) -> Result<(Vec<Appointment>, Vec<Freed>), Failure> {
+    let ids: Vec<Uuid> = moves.iter().map(|one| one.appointment.id).collect();
+    let providers = moves.iter().flat_map(|one| {
+        let segments = one.appointment.segments.iter().flatten().map(|segment| segment.provider_id);
+        segments.chain(one.provider).chain([one.appointment.provider_id, one.appointment.contact_id])
+    });
+    booking::lock(&mut tx, providers.collect()).await?;
+    let old = tx.one(sql!("scheduling/claims_release.sql"), &[&ids]).await?.get::<_, serde_json::Value>(0);
+    let mut plans: Vec<Plan> = Vec::with_capacity(moves.len());
+    let mut claims: Vec<Claim> = Vec::new();
+    let mut rows = Vec::new();
+    let mut segment_rows = Vec::new();
+    // Those of one series are of one service: what decides about all of them is loaded at once.
+    let services = moves[0].appointment.services();
+    let alike = moves.iter().all(|one| one.appointment.services() == services);
+    let mut loaded = None;
+    for one in &moves {
+        let appointment = &one.appointment;
+        if !alike || loaded.is_none() {
+            let all: &[Move] = if alike { &moves } else { std::slice::from_ref(one) };
+            let from = all.iter().map(|one| one.start).min().unwrap_or(one.start);
+            let to = all.iter().map(|one| one.start).max().unwrap_or(one.start);
+            let to = to + TimeDelta::microseconds(1);
+            let services = appointment.services();
+            loaded = Some(booking::load_fresh(&mut tx, &services, None, from, to, now).await?);
+        }
+        let availability = loaded.as_mut().ok_or_else(Problem::internal)?;
+        let named = one.provider.unwrap_or(appointment.provider_id);
+        // Of a visit the first: who gives the others may change.
+        let with = if appointment.segments.is_some() { one.provider } else { Some(named) };
+        let provider = named_provider(availability, named)?;
+        let plan = availability
+            .plan(provider, one.start, with, policy, 0)
+            .map_err(|refusal| refused_start(&one.field, refusal))?;
+        availability.take(&plan);
+        claims.extend(plan.claims_of(appointment.id));
+        if availability.services.iter().any(|rules| !rules.contact_may_overlap) {
+            claims.push(contact_claim(appointment.contact_id, appointment.id, &plan));
+        }
+        segment_rows.extend(segments(appointment.id, &plan));
+        rows.push(json!({
+            "id": appointment.id,
+            "provider_id": plan.pieces[0].provider,
+            "starts_at": plan.starts_at(),
+            "ends_at": plan.ends_at(),
+            "overridden": policy == super::slots::Policy::Overridden,
+            "seat": plan.seat,
+        }));
+        plans.push(plan);
+    }
+    let transitions: Vec<Uuid> = moves.iter().map(|_| Uuid::now_v7()).collect();
+    let moved = tx
+        .all(
+            sql!("scheduling/appointments_move.sql"),
+            &[
+                &json!(rows),
+                &json!(claims),
+                &json!(segment_rows),
+                &transitions,
+                &action.name(),
+                &now,
+                &reason,
+            ],
+        )
+        .await;
+    let moved = booking::lost(moved)?;
+    if moved.is_empty() {
+        // Somebody else's time: a provider's elsewhere, a room's, or the contact's own.
+        drop(tx);
+        return Err(Problem::conflict(
+            "slot_unavailable",
+            "The time is taken: that of the provider, the contact, or what the service needs. Choose another slot.",
+        )
+        .into());
+    }
+    let appointments: Vec<_> = moved
+        .into_iter()
+        .map(|row| {
+            let appointment = Appointment::from(row);
+            match ids.iter().position(|id| *id == appointment.id) {
+                Some(index) => with_segments(appointment, &plans[index]),
+                None => appointment,
+            }
+        })
+        .collect();
+    let mut freed = Vec::new();
+    if action == AppointmentAction::Reschedule && moves.len() == 1 {
+        freed.extend(waitlist::offer(&mut tx, &moves[0].appointment, &old).await?);
+    }
+    tx.commit().await?;
+    Ok((appointments, freed))
+}

@@ -1,0 +1,365 @@
+//! Series: appointments that recur, booked together. They keep the time of day in one time zone, whatever clocks do; all of
+//! them are booked or none.
+
+use chrono::{DateTime, Datelike as _, Days, Months, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    appointments::Appointment,
+    booking::{self, Booking, Who, contact_busy, named_provider, refused_start, unknown_service},
+    slots::{Availability, Plan, Policy, Refusal},
+    wall_time,
+};
+use crate::{
+    crm::contacts::{self, NewContact},
+    db::{self, Context, Db, Tx},
+    http::{
+        Tag,
+        caller::{Appointments, Member, Staff, Viewer},
+        json::{Created, Json, present},
+        problem::{Creating, Failure, FieldError, Problem, Reading, Refused, retry_once},
+        text::{IdempotencyKey, Instant, Number, Text, TimeZone, named_enum},
+    },
+    operations::idempotency::Once,
+    sql,
+    tenancy::organizations,
+};
+
+/// From the first to the last.
+const LONGEST: TimeDelta = TimeDelta::days(3 * 366);
+/// The last day that every month has.
+const LAST_DAY: u32 = 28;
+/// How many providers are tried where nobody is named.
+const MOST_PROVIDERS: usize = 10;
+
+named_enum! {
+    /// How often a series recurs.
+    Frequency {
+        Daily = "daily",
+        Weekly = "weekly",
+        Monthly = "monthly",
+    }
+}
+
+/// Appointments that were booked together because they recur.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+pub struct Series {
+    pub id: Uuid,
+    pub frequency: Frequency,
+    /// Every how many days, weeks or months.
+    pub every: i16,
+    /// How many were booked.
+    pub count: i16,
+    /// The IANA time zone in which all were booked for the same time of day.
+    pub time_zone: String,
+    /// In the order of their occurrences, whatever became of them.
+    pub appointments: Vec<Appointment>,
+}
+
+/// A series to book.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewSeries {
+    pub service_id: Uuid,
+    /// Who gives all of them; somebody who can, where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+    /// The first start.
+    pub starts_at: Instant,
+    pub frequency: Frequency,
+    /// Every how many days, weeks or months, 1 to 52; 1 where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub every: Option<Number<1, 52>>,
+    /// How many, the first included: 2 to 104, within three years.
+    pub count: Number<2, 104>,
+    /// The IANA time zone in which all begin at the same time of day; the organization's where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub time_zone: Option<TimeZone>,
+    /// Who comes: either a contact there is, or with `contact` a new one.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub contact_id: Option<Uuid>,
+    /// Who comes: a contact to create. Give either this or `contact_id`.
+    #[serde(default, deserialize_with = "present")]
+    pub contact: Option<NewContact>,
+    /// Free text of the organization, on each.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub note: Option<Text<1, 2000>>,
+    /// Book against the rules: notice, horizon, hours, grid, limits, approval. Time that is taken stays taken.
+    #[serde(default)]
+    #[oai(default)]
+    pub override_rules: bool,
+}
+
+impl Example for NewSeries {
+    fn example() -> Self {
+        serde_json::from_value(json!({
+            "service_id": "019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10",
+            "starts_at": "2026-12-01T09:00:00+01:00",
+            "frequency": "weekly",
+            "count": 6,
+            "contact": NewContact::example(),
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+impl NewSeries {
+    /// The starts, in the zone they keep their time of day in.
+    fn starts(&self, zone: Tz) -> Result<Vec<DateTime<Utc>>, Problem> {
+        let first = self.starts_at.0;
+        let date = wall_time::date(zone, first);
+        if self.frequency == Frequency::Monthly && date.day() > LAST_DAY {
+            let detail = "a day that every month has: the 28th at the latest";
+            return Err(Problem::invalid_field("starts_at", "invalid_value", detail));
+        }
+        let minute = wall_time::minute_of_day(zone, first);
+        let every = self.every.map_or(1, |every| every.0.unsigned_abs());
+        let mut starts = vec![first];
+        for occurrence in 1..self.count.0.unsigned_abs() {
+            let start = self
+                .nth(date, occurrence * every)
+                .map(|date| wall_time::instant(zone, date, minute))
+                .filter(|start| *start - first <= LONGEST)
+                .ok_or_else(|| {
+                    let detail = "fewer: the last within three years of the first";
+                    Problem::invalid_field("count", "period_too_long", detail)
+                })?;
+            starts.push(start);
+        }
+        Ok(starts)
+    }
+
+    fn nth(&self, date: NaiveDate, steps: u32) -> Option<NaiveDate> {
+        match self.frequency {
+            Frequency::Daily => date.checked_add_days(Days::new(steps.into())),
+            Frequency::Weekly => date.checked_add_days(Days::new(u64::from(steps) * 7)),
+            Frequency::Monthly => date.checked_add_months(Months::new(steps)),
+        }
+    }
+}
+
+pub struct SeriesApi(pub Db);
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+impl SeriesApi {
+    /// Book a series
+    ///
+    /// Appointments that recur at the same time of day, all of them or none. Refused as booking one is; `errors` then names
+    /// every occurrence that cannot be booked, counted from 1: `occurrences[3]`. One of them is moved and cancelled like any
+    /// appointment, and with `following` together with all behind it.
+    #[oai(path = "/appointment-series", method = "post", operation_id = "create_appointment_series")]
+    async fn create(
+        &self,
+        caller: Member<Staff, Appointments>,
+        /// A name for this request: sent again with the same, it is answered as the first time and books nothing more. Kept for
+        /// 24 hours; a refused request keeps none.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<IdempotencyKey>>,
+        body: Json<NewSeries>,
+    ) -> Result<Created<Series>, Refused<Creating>> {
+        let now = Utc::now();
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_appointment_series", idempotency_key.0, &body.0)?;
+        let series = retry_once(|| book(&self.0, context, &body.0, once.as_ref(), now)).await?;
+        Ok(Created { location: format!("/api/v1/appointment-series/{}", series.id), body: series })
+    }
+
+    /// Get a series
+    #[oai(path = "/appointment-series/:series_id", method = "get", operation_id = "get_appointment_series")]
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        series_id: Path<Uuid>,
+    ) -> Result<Json<Series>, Refused<Reading>> {
+        let mut tx = self.0.begin(&caller);
+        let row = tx
+            .optional(sql!("scheduling/series_get.sql"), &[&series_id.0])
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        let appointments = tx.all(sql!("scheduling/series_appointments.sql"), &[&series_id.0]).await?;
+        tx.commit().await?;
+        Ok(Json(Series {
+            id: row.get(0),
+            frequency: Frequency::from_name(row.get(1)),
+            every: row.get(2),
+            count: row.get(3),
+            time_zone: row.get(4),
+            appointments: appointments.into_iter().map(Appointment::from).collect(),
+        }))
+    }
+}
+
+async fn book(
+    db: &Db,
+    context: Context,
+    new: &NewSeries,
+    once: Option<&Once>,
+    now: DateTime<Utc>,
+) -> Result<Series, Failure> {
+    let mut tx = db.begin(context);
+    if let Some(once) = once
+        && let Some(answer) = once.answered(&mut tx).await?
+    {
+        tx.commit().await?;
+        return Ok(answer);
+    }
+    let zone = match new.time_zone {
+        Some(zone) => zone.0,
+        None => organizations::time_zone(&mut tx).await?.0,
+    };
+    let starts = new.starts(zone)?;
+    let policy = booking::policy(new.override_rules);
+    let (availability, plans) = plan(&mut tx, new, &starts, policy, now).await?;
+    let who = booking::who(new.contact_id, new.contact.as_ref())?;
+    let (contact, known) = match who {
+        Who::Known(contact) => (contact, Some(contact)),
+        Who::New(contact) => (contacts::create(&mut tx, contact).await?, None),
+    };
+    let id = Uuid::now_v7();
+    let every = i16::try_from(new.every.map_or(1, |every| every.0)).unwrap_or(1);
+    let count = i16::try_from(plans.len()).unwrap_or(i16::MAX);
+    tx.all(sql!("scheduling/series_create.sql"), &[&id, &new.frequency.name(), &every, &count, &zone.name()])
+        .await?;
+    let bookings: Vec<_> = (1..)
+        .zip(&plans)
+        .map(|(occurrence, plan)| Booking {
+            id: Uuid::now_v7(),
+            contact,
+            status: booking::status(&availability, policy),
+            note: new.note.as_deref(),
+            overridden: policy == Policy::Overridden,
+            occurrence: Some((id, occurrence)),
+            plan,
+        })
+        .collect();
+    let claims_contact = availability.services.iter().any(|rules| !rules.contact_may_overlap);
+    let appointments = booking::create(&mut tx, &bookings, contact, claims_contact).await?;
+    if appointments.is_empty() {
+        drop(tx);
+        // Of the contact's time we know only now.
+        let times: Vec<_> = plans.iter().map(|plan| (plan.starts_at(), plan.ends_at())).collect();
+        let known = known.filter(|_| claims_contact);
+        let busy = booking::contact_is_busy(db, context, known, &times).await?;
+        return Err(match busy {
+            Some(index) => contact_busy()
+                .with_errors(vec![FieldError::new(
+                    format!("occurrences[{}]", index + 1),
+                    "contact_busy",
+                    format!("the contact has something else at {}", times[index].0.to_rfc3339()),
+                )])
+                .into(),
+            // Somebody was faster; whoever looks again sees where.
+            None => db::Error::Conflict.into(),
+        });
+    }
+    let series = Series {
+        id,
+        frequency: new.frequency,
+        every,
+        count,
+        time_zone: zone.name().to_owned(),
+        appointments,
+    };
+    if let Some(once) = once {
+        once.keep(&mut tx, &series).await?;
+    }
+    tx.commit().await?;
+    Ok(series)
+}
+
+/// Who gives it, and what each occurrence takes.
+async fn plan(
+    tx: &mut Tx,
+    new: &NewSeries,
+    starts: &[DateTime<Utc>],
+    policy: Policy,
+    now: DateTime<Utc>,
+) -> Result<(Availability, Vec<Plan>), Failure> {
+    let first = starts[0];
+    let end = starts[starts.len() - 1] + TimeDelta::microseconds(1);
+    let candidates: Vec<Uuid> = match new.provider_id {
+        Some(provider) => vec![provider],
+        None => {
+            // Those who can give the first, who has least that day in front.
+            let (from, to) = (first - TimeDelta::hours(24), first + TimeDelta::hours(24));
+            let availability = booking::load_fresh(tx, &[new.service_id], None, from, to, now).await?;
+            known(&availability)?;
+            let date = wall_time::date(availability.zone, first);
+            let mut free: Vec<_> = availability
+                .candidates()
+                .map(|provider| {
+                    let fails = availability.plan(provider, first, None, policy, 0).is_err();
+                    (fails, provider.booked_on(availability.zone, date), provider.id)
+                })
+                .collect();
+            free.sort_unstable();
+            free.into_iter().map(|(_, _, id)| id).take(MOST_PROVIDERS).collect()
+        }
+    };
+    let mut nearest: Option<Vec<(usize, Refusal)>> = None;
+    for candidate in candidates {
+        let mut availability =
+            booking::load_fresh(tx, &[new.service_id], Some(candidate), first, end, now).await?;
+        known(&availability)?;
+        named_provider(&availability, candidate)?;
+        let mut plans = Vec::with_capacity(starts.len());
+        let mut refusals = Vec::new();
+        for (index, start) in starts.iter().enumerate() {
+            let provider = named_provider(&availability, candidate)?;
+            match availability.plan(provider, *start, Some(candidate), policy, 0) {
+                Ok(plan) => {
+                    availability.take(&plan);
+                    plans.push(plan);
+                }
+                Err(refusal) => refusals.push((index, refusal)),
+            }
+        }
+        if refusals.is_empty() {
+            return Ok((availability, plans));
+        }
+        if nearest.as_ref().is_none_or(|nearest| refusals.len() < nearest.len()) {
+            nearest = Some(refusals);
+        }
+    }
+    let refusals = nearest.unwrap_or_else(|| vec![(0, Refusal::OutsideHours)]);
+    let mut problem = refused_start(
+        "starts_at",
+        refusals.iter().map(|(_, refusal)| *refusal).min().unwrap_or(Refusal::Busy),
+    );
+    problem.errors = refusals
+        .into_iter()
+        .flat_map(|(index, refusal)| {
+            let field = format!("occurrences[{}]", index + 1);
+            let at = starts[index].to_rfc3339();
+            refused_start(&field, refusal)
+                .errors
+                .into_iter()
+                .map(move |error| FieldError { detail: format!("{at}: {}", error.detail), ..error })
+        })
+        .collect();
+    Err(problem.into())
+}
+
+fn known(availability: &Availability) -> Result<(), Problem> {
+    match availability.services.first() {
+        None => Err(unknown_service()),
+        Some(rules) if !rules.active => {
+            Err(Problem::invalid_field("service_id", "inactive", "the id of an active service"))
+        }
+        Some(_) => Ok(()),
+    }
+}

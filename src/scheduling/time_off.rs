@@ -1,0 +1,157 @@
+//! Time off: when a provider is away.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{
+    db::Db,
+    http::{
+        Tag,
+        caller::{Appointments, Member, Staff, Viewer},
+        json::{Created, Json, NoContent},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Creating, Deleting, Listing, OnConstraint as _, Problem, Refused},
+        text::Instant,
+    },
+    sql,
+};
+
+/// Time a provider is away.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct TimeOff {
+    pub id: Uuid,
+    pub provider_id: Uuid,
+    pub starts_at: DateTime<Utc>,
+    /// The first instant after it.
+    pub ends_at: DateTime<Utc>,
+    pub created_at: DateTime<Utc>,
+    /// When it is entered: appointments that stand in that time, up to 100. They are kept; move or cancel them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub appointment_ids: Option<Vec<Uuid>>,
+}
+
+impl From<Row> for TimeOff {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.get(0),
+            provider_id: row.get(1),
+            starts_at: row.get(2),
+            ends_at: row.get(3),
+            created_at: row.get(4),
+            appointment_ids: None,
+        }
+    }
+}
+
+/// Time off to enter. Why is nobody's business, and not kept.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewTimeOff {
+    pub starts_at: Instant,
+    /// The first instant after it, at most 366 days later.
+    pub ends_at: Instant,
+}
+
+impl Example for NewTimeOff {
+    fn example() -> Self {
+        serde_json::from_value(serde_json::json!({
+            "starts_at": "2026-12-01T00:00:00+01:00",
+            "ends_at": "2026-12-08T00:00:00+01:00",
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+pub struct TimeOffApi(pub Db);
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+impl TimeOffApi {
+    /// List a provider's time off
+    ///
+    /// In the order in which it was entered.
+    #[oai(path = "/providers/:provider_id/time-off", method = "get", operation_id = "list_time_off")]
+    async fn list(
+        &self,
+        caller: Member<Viewer>,
+        provider_id: Path<Uuid>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<TimeOff>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let rows = self
+            .0
+            .all(
+                &caller,
+                sql!("scheduling/time_off_list.sql"),
+                &[&provider_id.0, &after, &i64::from(size + 1)],
+            )
+            .await?;
+        if rows.is_empty() {
+            Err(Problem::not_found())?;
+        }
+        let all = rows
+            .into_iter()
+            .filter(|row| row.get::<_, Option<Uuid>>(0).is_some())
+            .map(TimeOff::from)
+            .collect();
+        Ok(Json(Page::new(all, size, |last: &TimeOff| Cursor::id(last.id))))
+    }
+
+    /// Enter time off
+    ///
+    /// The provider cannot be booked in that time. Appointments that stand are kept, and listed in the answer.
+    #[oai(path = "/providers/:provider_id/time-off", method = "post", operation_id = "create_time_off")]
+    async fn create(
+        &self,
+        caller: Member<Staff, Appointments>,
+        provider_id: Path<Uuid>,
+        body: Json<NewTimeOff>,
+    ) -> Result<Created<TimeOff>, Refused<Creating>> {
+        let (starts_at, ends_at) = (body.0.starts_at.0, body.0.ends_at.0);
+        if ends_at <= starts_at || ends_at - starts_at > TimeDelta::days(366) {
+            let detail = "an instant after starts_at, at most 366 days";
+            Err(Problem::invalid_field("ends_at", "invalid_value", detail))?;
+        }
+        let mut tx = self.0.begin(&caller);
+        let row = tx
+            .one(
+                sql!("scheduling/time_off_create.sql"),
+                &[&Uuid::now_v7(), &provider_id.0, &starts_at, &ends_at],
+            )
+            .await
+            .on_constraint("time_off_provider_fkey", Problem::not_found)?;
+        let standing = tx
+            .all(sql!("scheduling/time_off_appointments.sql"), &[&provider_id.0, &starts_at, &ends_at])
+            .await?;
+        tx.commit().await?;
+        let mut time_off = TimeOff::from(row);
+        time_off.appointment_ids = Some(standing.iter().map(|row| row.get(0)).collect());
+        Ok(Created { location: format!("/api/v1/time-off/{}", time_off.id), body: time_off })
+    }
+
+    /// Delete time off
+    #[oai(path = "/time-off/:time_off_id", method = "delete", operation_id = "delete_time_off")]
+    async fn delete(
+        &self,
+        caller: Member<Staff>,
+        time_off_id: Path<Uuid>,
+    ) -> Result<NoContent, Refused<Deleting>> {
+        self.0
+            .optional(&caller, sql!("scheduling/time_off_delete.sql"), &[&time_off_id.0])
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        Ok(NoContent)
+    }
+}
