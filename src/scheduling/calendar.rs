@@ -104,7 +104,7 @@ impl ApiResponse for Ics {
                 status: Some(200),
                 status_range: None,
                 content: vec![MetaMediaType {
-                    content_type: "text/calendar",
+                    content_type: MEDIA_TYPE,
                     schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
                 }],
                 headers: vec![],

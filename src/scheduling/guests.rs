@@ -37,6 +37,7 @@ use crate::{
     },
     messaging::mail::{Mail, Mailer},
     sql,
+    tenancy::organizations,
 };
 
 /// How long after an appointment its link still shows it.
@@ -407,15 +408,7 @@ impl GuestsApi {
             Host::Ours => None,
             Host::Tenant(name) => Some(name.as_str()),
         };
-        let row = match (host, slug) {
-            // A host that leads nowhere leads nowhere, whatever is named beside it.
-            (None, None) => return Err(Problem::not_found().into()),
-            _ => self.db.gate(sql!("tenancy/organizations_get_public.sql"), &[&host, &slug]).await,
-        };
-        let organization: Option<Uuid> = match row {
-            Ok(row) => row.get(0),
-            Err(error) => return Err(error.into()),
-        };
+        let organization = organizations::public(&self.db, host, slug).await?;
         Ok(context(organization.ok_or_else(Problem::not_found)?, appointment))
     }
 

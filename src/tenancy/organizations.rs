@@ -352,6 +352,14 @@ fn taken<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
         })
 }
 
+/// The active organization a host leads to, or where there is no such host the one with a slug.
+pub async fn public(db: &Db, host: Option<&str>, slug: Option<&str>) -> Result<Option<Uuid>, db::Error> {
+    if host.is_none() && slug.is_none() {
+        return Ok(None);
+    }
+    Ok(db.gate(sql!("tenancy/organizations_get_public.sql"), &[&host, &slug]).await?.get(0))
+}
+
 /// The zone in which the organization of a transaction shows times.
 pub async fn time_zone(tx: &mut Tx) -> Result<TimeZone, db::Error> {
     let row = tx.one(sql!("tenancy/organizations_get_time_zone.sql"), &[]).await?;

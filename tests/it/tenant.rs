@@ -65,7 +65,42 @@ async fn furnish(superuser: &Client) {
              insert into tenancy.verified_domains (domain, organization_id) select slug || '.example', id from tenancy.organizations;
              insert into tenancy.usage_days (tenant_id, day, requests) select id, '2026-01-01', 7 from tenancy.organizations;
              insert into scheduling.schedule_overrides (tenant_id, provider_id, date, from_minutes, to_minutes)
-             select tenant_id, provider_id, '2031-12-24', '{600}', '{720}' from scheduling.schedules",
+             select tenant_id, provider_id, '2031-12-24', '{600}', '{720}' from scheduling.schedules;
+             insert into operations.idempotency_keys (tenant_id, actor_id, operation, key, request_hash)
+             select id, id, 'create_appointment', 'x', sha256('x') from tenancy.organizations;
+             insert into scheduling.schedule_travels (tenant_id, provider_id, starts_on, ends_on, time_zone)
+             select tenant_id, provider_id, '2031-12-24', '2031-12-25', 'UTC' from scheduling.schedules;
+             insert into scheduling.closures (tenant_id, id, starts_on, ends_on, name)
+             select id, gen_random_uuid(), '2031-12-24', '2031-12-25', 'Closed' from tenancy.organizations;
+             insert into scheduling.time_off (tenant_id, id, provider_id, starts_at, ends_at)
+             select tenant_id, gen_random_uuid(), id, '2031-12-24', '2031-12-25' from scheduling.providers;
+             insert into scheduling.service_providers (tenant_id, service_id, provider_id)
+             select s.tenant_id, s.id, p.id from scheduling.services s join scheduling.providers p using (tenant_id);
+             insert into scheduling.resources (tenant_id, id, kind, name)
+             select id, id, 'room', 'Room' from tenancy.organizations;
+             insert into scheduling.service_resources (tenant_id, service_id, requirement, resource_id)
+             select tenant_id, id, 1, tenant_id from scheduling.services;
+             insert into scheduling.series (tenant_id, id, frequency, every, occurrences, time_zone)
+             select id, id, 'weekly', 1, 2, 'UTC' from tenancy.organizations;
+             insert into scheduling.appointment_segments (tenant_id, appointment_id, position, service_id, provider_id, starts_at, ends_at)
+             select distinct on (tenant_id) tenant_id, id, 1, service_id, provider_id, starts_at, ends_at from scheduling.appointments;
+             insert into scheduling.appointment_transitions (tenant_id, appointment_id, id, action, from_status, to_status)
+             select distinct on (tenant_id) tenant_id, id, id, 'confirm', 'pending', 'confirmed' from scheduling.appointments;
+             insert into scheduling.waitlist_entries (tenant_id, id, service_id, contact_id, from_instant, to_instant, status)
+             select distinct on (tenant_id) tenant_id, id, service_id, contact_id, '2031-12-24', '2031-12-25', 'offered' from scheduling.appointments;
+             insert into scheduling.holds (tenant_id, id, service_id, provider_id, starts_at, ends_at, expires_at, waitlist_entry_id)
+             select distinct on (tenant_id) tenant_id, id, service_id, provider_id, '2031-12-24', '2031-12-25', 'infinity', id from scheduling.appointments;
+             insert into scheduling.claims (tenant_id, id, resource_id, hold_id, starts_at, ends_at)
+             select tenant_id, id, provider_id, id, starts_at, ends_at from scheduling.holds;
+             insert into scheduling.calendar_feeds (tenant_id, id, name, token_hash, created_by)
+             select id, id, 'Feed', sha256('x'), id from tenancy.organizations;
+             update scheduling.providers p set account_id = m.account_id
+             from tenancy.members m
+             where m.tenant_id = p.tenant_id and m.role = 'owner' and p.id = (select min(q.id::text)::uuid from scheduling.providers q where q.tenant_id = p.tenant_id);
+             insert into scheduling.shared_claims (tenant_id, claim_id, provider_id, account_id, session_id, starts_at, ends_at)
+             select distinct on (c.tenant_id) c.tenant_id, c.id, p.id, p.account_id, c.session_id, c.starts_at, c.ends_at
+             from scheduling.claims c join scheduling.providers p on p.tenant_id = c.tenant_id and p.id = c.resource_id
+             where p.account_id is not null",
         )
         .await
         .expect("rows");

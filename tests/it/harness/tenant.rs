@@ -151,6 +151,61 @@ impl Tenant {
             .post("/api/v1/domains", json!({ "domain": format!("d{}.example.com", Uuid::new_v4().simple()) }))
             .await
             .created();
+        let resource =
+            self.admin.post("/api/v1/resources", json!({ "kind": "room", "name": "Room" })).await.created();
+        let closure = self
+            .manager
+            .post(
+                "/api/v1/closures",
+                json!({ "starts_on": "2030-12-24", "ends_on": "2030-12-24", "name": "Closed" }),
+            )
+            .await
+            .created();
+        let time_off = self
+            .staff
+            .post(
+                &format!("/api/v1/providers/{provider}/time-off"),
+                json!({ "starts_at": "2030-12-01T00:00:00Z", "ends_at": "2030-12-02T00:00:00Z" }),
+            )
+            .await
+            .created();
+        let hold = self
+            .staff
+            .post(
+                "/api/v1/holds",
+                json!({ "service_id": service, "starts_at": "2031-05-05T12:00:00Z", "minutes": 60 }),
+            )
+            .await
+            .created();
+        let waitlist_entry = self
+            .staff
+            .post(
+                "/api/v1/waitlist",
+                json!({
+                    "service_id": service,
+                    "contact_id": contact,
+                    "from": "2032-05-05T00:00:00Z",
+                    "to": "2032-05-06T00:00:00Z",
+                }),
+            )
+            .await
+            .created();
+        let series = self
+            .staff
+            .post(
+                "/api/v1/appointment-series",
+                json!({
+                    "service_id": service,
+                    "contact_id": contact,
+                    "starts_at": "2032-06-05T12:00:00Z",
+                    "frequency": "weekly",
+                    "count": 2,
+                }),
+            )
+            .await
+            .created();
+        let calendar_feed =
+            self.staff.post("/api/v1/calendar-feeds", json!({ "name": "Feed" })).await.created();
         let session = self.owner.session.to_string();
         let member = person(self.id, "staff").await.account.to_string();
         let organization = self.id.to_string();
@@ -165,6 +220,13 @@ impl Tenant {
             session,
             member,
             organization,
+            resource,
+            closure,
+            time_off,
+            hold,
+            waitlist_entry,
+            series,
+            calendar_feed,
         }
     }
 }
@@ -183,6 +245,13 @@ pub struct Furnished {
     /// The account of one more member.
     pub member: String,
     pub organization: String,
+    pub resource: String,
+    pub closure: String,
+    pub time_off: String,
+    pub hold: String,
+    pub waitlist_entry: String,
+    pub series: String,
+    pub calendar_feed: String,
 }
 
 /// One more member of an organization.

@@ -91,6 +91,11 @@ async fn every_policy_begins_with_the_tenant() {
         "tenancy.members own_select",
         "tenancy.organizations tenant_floor_select",
         "tenancy.organizations gate_select",
+        // Through which the gate says when a person is busy elsewhere, and passes on offers that are over.
+        "scheduling.shared_claims tenant_floor_select",
+        "scheduling.shared_claims gate_select",
+        "scheduling.holds tenant_floor_select",
+        "scheduling.holds gate_select",
     ];
     assert!(policies.len() > 30);
     for policy in policies {
@@ -155,7 +160,9 @@ async fn every_key_and_foreign_key_begins_with_the_tenant() {
         seen += 1;
         // Global rows have no tenant to begin with.
         let to_global = kind == "f" && GLOBAL.contains(&target.as_str());
-        assert!(first == "tenant_id" || to_global, "{table} {name}");
+        // The one thing tenants share: nobody is in two organizations at once.
+        let shared = name == "shared_claims_no_overlap";
+        assert!(first == "tenant_id" || to_global || shared, "{table} {name}");
     }
     assert!(seen > 20);
 }
@@ -248,6 +255,7 @@ async fn the_functions_the_server_may_call_are_these() {
             "app.enter(uuid,uuid,uuid,text,text,text,text)",
             "app.enter_account(uuid,uuid,text)",
             "app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text)",
+            "app.enter_guest(uuid,uuid,text,text,text)",
             "app.has_feature(uuid,text)",
             "app.roles_from(text)",
             "app.roles_up_to(text)",
@@ -264,6 +272,12 @@ async fn the_functions_the_server_may_call_are_these() {
             "identity.start_session(uuid,uuid,uuid,text,bytea,interval,text,inet,text,text,bigint,bytea)",
             "identity.token_email(uuid,bytea)",
             "identity.verify_email(uuid,bytea)",
+            "scheduling.busy_elsewhere(uuid,timestamp with time zone,timestamp with time zone)",
+            "scheduling.calendar_feed(uuid,uuid,bytea)",
+            "scheduling.decline_offer(uuid,text,interval)",
+            "scheduling.my_appointments_everywhere(timestamp with time zone,uuid,bigint)",
+            "scheduling.offer_freed(uuid,uuid,uuid,timestamp with time zone,timestamp with time zone,jsonb,interval)",
+            "scheduling.pass_on_expired(interval)",
             "tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text)",
             "tenancy.add_requests(uuid[],bigint[])",
             "tenancy.counted(uuid,text)",

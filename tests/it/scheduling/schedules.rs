@@ -38,11 +38,12 @@ async fn set_schedule_replaces_the_whole_of_it() {
             { "date": "2026-12-25", "intervals": [] },
             { "date": "2026-12-31", "intervals": [{ "from": "09:00", "to": "11:00" }, { "from": "12:00", "to": "13:00" }] },
         ],
+        "travels": [],
     });
     assert_eq!(stored, expected);
     assert_eq!(tenant.viewer.get(&path).await.expect(200), expected);
 
-    let second = json!({ "time_zone": "UTC", "rules": [], "overrides": [] });
+    let second = json!({ "time_zone": "UTC", "rules": [], "overrides": [], "travels": [] });
     assert_eq!(tenant.manager.put(&path, second.clone()).await.expect(200), second);
     assert_eq!(tenant.viewer.get(&path).await.expect(200), second);
 }
@@ -100,7 +101,7 @@ async fn of_two_schedules_set_at_once_one_is_kept_whole() {
             .iter()
             .map(|weekday| json!({ "weekday": weekday, "from": format!("{hour:02}:00"), "to": format!("{hour:02}:30") }))
             .collect();
-        json!({ "time_zone": "UTC", "rules": rules, "overrides": [] })
+        json!({ "time_zone": "UTC", "rules": rules, "overrides": [], "travels": [] })
     };
     for round in 0..10 {
         let both = futures_util::future::join_all(
