@@ -52,6 +52,7 @@ use crate::{
     },
     identity::passwords::Passwords,
     messaging::mail::Mailer,
+    scheduling::waitlist,
     tenancy::{domains::Dns, subscriptions},
 };
 
@@ -70,6 +71,9 @@ const BREATH: Duration = Duration::from_millis(50);
 
 /// How often what was counted is written down.
 const COUNTING: Duration = Duration::from_secs(5);
+
+/// How often offers that are over are looked for.
+const PASSING_ON: Duration = Duration::from_secs(5);
 
 /// What redoc's page would fetch from somewhere else.
 const FONTS: &str = r#"<link href="https://fonts.googleapis.com/css?family=Montserrat:300,400,700|Roboto:300,400,700" rel="stylesheet">"#;
@@ -185,7 +189,7 @@ impl Server {
             threads.push(
                 thread::Builder::new()
                     .name(format!("http-{index}"))
-                    .spawn(move || runtime.block_on(work(parts, address, jobs)))?,
+                    .spawn(move || runtime.block_on(work(parts, address, jobs, index == 0)))?,
             );
         }
         let runtime = single_threaded()?;
@@ -264,7 +268,7 @@ async fn accept(
     // Dropping the channels tells the threads to drain.
 }
 
-async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiver<Job>) {
+async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiver<Job>, passes_on: bool) {
     let app = App {
         db: Db::new(&parts.database, parts.connections),
         tokens: parts.tokens,
@@ -277,6 +281,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
     let counts = Arc::new(Counts::default());
     let endpoint = Arc::new(build(&app, &counts));
     let counting = tokio::spawn(write_counts(app.db.clone(), counts.clone()));
+    let passing_on = passes_on.then(|| tokio::spawn(pass_on_offers(app.db.clone(), app.mailer.clone())));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE).max_buf_size(LARGEST_HEADER);
     let graceful = GracefulShutdown::new();
@@ -317,7 +322,20 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
         tracing::warn!("connections were still in use after {DRAIN:?}, and were given up");
     }
     counting.abort();
+    if let Some(passing_on) = passing_on {
+        passing_on.abort();
+    }
     write_down(&app.db, &counts).await;
+}
+
+/// Passes on offers to the waitlist that nobody took in time. Several servers do not get in each other's way.
+async fn pass_on_offers(db: Db, mailer: Mailer) {
+    loop {
+        sleep(PASSING_ON).await;
+        if let Err(error) = waitlist::pass_on(&db, &mailer).await {
+            tracing::warn!(%error, "offers to the waitlist could not be passed on");
+        }
+    }
 }
 
 /// Writes down now and then how much each organization has asked.

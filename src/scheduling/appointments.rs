@@ -823,6 +823,8 @@ pub async fn transition(
             tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
         ids.extend(rows.iter().map(|row| row.get::<_, Uuid>(0)).filter(|id| *id != appointment));
     }
+    // In a statement of its own, so that the next sees what those have done whom this one waited for.
+    tx.all(sql!("scheduling/appointments_lock.sql"), &[&ids]).await?;
     let from: Vec<&str> = action.from().iter().map(|status| status.name()).collect();
     let transitions: Vec<Uuid> = ids.iter().map(|_| Uuid::now_v7()).collect();
     let rows = tx

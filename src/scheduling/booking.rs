@@ -310,14 +310,19 @@ pub fn choose(
     })
 }
 
-/// The provider who was asked for, where that is somebody who can be booked for it.
+/// The provider who was asked for, where that is somebody who can be booked for all of it.
 pub fn named_provider(availability: &Availability, named: Uuid) -> Result<&Provider, Problem> {
+    provider_of(availability, named, availability.services.len())
+}
+
+/// The provider who was asked for, where that is somebody who can be booked for the first so many services.
+pub fn provider_of(availability: &Availability, named: Uuid, services: usize) -> Result<&Provider, Problem> {
     let provider =
         availability.providers.iter().find(|provider| provider.id == named).ok_or_else(unknown_provider)?;
     if !provider.active {
         return Err(Problem::invalid_field("provider_id", "inactive", "the id of an active provider"));
     }
-    if !availability.services.iter().all(|rules| rules.is_given_by(named)) {
+    if !availability.services.iter().take(services).all(|rules| rules.is_given_by(named)) {
         return Err(Problem::invalid_field(
             "provider_id",
             "not_eligible",

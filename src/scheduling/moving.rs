@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     appointments::{Appointment, AppointmentAction},
-    booking::{self, contact_claim, named_provider, refused_start, segments, with_segments},
+    booking::{self, contact_claim, provider_of, refused_start, segments, with_segments},
     slots::{Claim, Plan},
     waitlist::{self, Freed},
     wall_time,
@@ -234,7 +234,8 @@ async fn carry_out(
         let named = one.provider.unwrap_or(appointment.provider_id);
         // Of a visit the first: who gives the others may change.
         let with = if appointment.segments.is_some() { one.provider } else { Some(named) };
-        let provider = named_provider(availability, named)?;
+        let services = if with.is_some() { availability.services.len() } else { 1 };
+        let provider = provider_of(availability, named, services)?;
         let plan = availability
             .plan(provider, one.start, with, policy, 0)
             .map_err(|refusal| refused_start(&one.field, refusal))?;

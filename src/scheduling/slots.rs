@@ -75,10 +75,10 @@ pub enum Refusal {
     Capacity,
     /// Its own time is free, but not that of the buffers around it.
     Buffer,
+    /// The provider is free, but no room or no piece of equipment that it needs.
+    Resource,
     /// The time, or a part of it, is taken.
     Busy,
-    /// No room or no piece of equipment that it needs is free.
-    Resource,
     /// The provider or the service has as many that day or week as there may be.
     LimitReached,
     /// Within working hours, but not a multiple of the step after their beginning.

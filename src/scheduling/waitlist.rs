@@ -285,6 +285,10 @@ impl WaitlistApi {
         }
         let freed = end(&mut tx, &before, "declined").await?;
         let after = entry(&mut tx, waitlist_entry_id.0).await?;
+        if after.status != WaitlistStatus::Declined {
+            // Accepted, or passed on, since it was looked at.
+            Err(nothing_offered())?;
+        }
         tx.commit().await?;
         tell(&self.mailer, freed.as_slice());
         Ok(Json(after))
@@ -314,13 +318,20 @@ impl WaitlistApi {
                 &[&before.id, &"withdrawn", &None::<Uuid>, &vec!["waiting"]],
             )
             .await?
-            .ok_or_else(|| Problem::conflict("not_waiting", "They do not wait any more: see status."))?;
+            .ok_or_else(not_waiting)?;
         }
         let after = entry(&mut tx, waitlist_entry_id.0).await?;
+        if after.status != WaitlistStatus::Withdrawn {
+            Err(not_waiting())?;
+        }
         tx.commit().await?;
         tell(&self.mailer, freed.as_slice());
         Ok(Json(after))
     }
+}
+
+fn not_waiting() -> Problem {
+    Problem::conflict("not_waiting", "They do not wait any more: see status.")
 }
 
 fn nothing_offered() -> Problem {

@@ -18,14 +18,14 @@ use tokio::task::spawn_blocking;
 use crate::harness::{PASSWORD, Tenant, system};
 
 /// A running server, and the lines it has logged.
-struct Serve {
-    child: Child,
+pub struct Serve {
+    pub child: Child,
     log: Arc<Mutex<Vec<String>>>,
-    address: String,
+    pub address: String,
 }
 
 impl Serve {
-    fn start(database: &str) -> Self {
+    pub fn start(database: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_appointd"))
             .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
             .env("APPOINTD_DATABASE_URL", database)

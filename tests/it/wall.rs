@@ -23,7 +23,7 @@ async fn the_permission_table_is_current_and_true() {
         "Members of an organization, by role: what the policies and grants let the server do to its rows for them.\n\
          s select, i insert, u update, d delete. Made by trying; see tests/it/wall.rs.\n\n",
     );
-    write!(text, "{:<32}", "").expect("text");
+    write!(text, "{:<36}", "").expect("text");
     for role in ROLES {
         write!(text, "{role:<9}").expect("text");
     }
@@ -63,7 +63,7 @@ async fn the_permission_table_is_current_and_true() {
         .expect("rows");
     for table in tables {
         let table: String = table.get(0);
-        write!(text, "{table:<32}").expect("text");
+        write!(text, "{table:<36}").expect("text");
         for role in ROLES {
             let mut cell = String::new();
             for (letter, command) in [('s', "select"), ('i', "insert"), ('u', "update"), ('d', "delete")] {

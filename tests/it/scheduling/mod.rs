@@ -1,8 +1,17 @@
 mod appointments;
+mod calendar;
 mod claims;
+mod groups;
+mod guests;
+mod lifecycle;
 mod oracle;
 mod providers;
 mod races;
+mod rules;
 mod schedules;
+mod series;
 mod services;
+mod shared_people;
 mod slots;
+mod soak;
+mod waitlist;

@@ -1,0 +1,91 @@
+-- What must never be, however many book at once, and whatever breaks in between. No row: all is well. Each row names what
+-- is wrong and the row of the table it was found in.
+--
+-- The constraints make these impossible; this looks whether they did. It reads the rows of all tenants, so it is for a
+-- superuser (psql -f sql/audit/bookings.sql); appointd_auditor sees catalogs only.
+
+-- Two claims of one resource at once, other than seats of one session.
+select 'overlapping claims' as finding, a.tenant_id, a.id
+from scheduling.claims as a
+join scheduling.claims as b
+    on b.tenant_id = a.tenant_id and b.resource_id = a.resource_id and b.id > a.id and b.during && a.during
+where a.session_id <> b.session_id
+union all
+-- One seat of a session taken twice, or more seats than there are.
+select 'seat taken twice', a.tenant_id, a.id
+from scheduling.claims as a
+join scheduling.claims as b
+    on b.tenant_id = a.tenant_id and b.resource_id = a.resource_id and b.session_id = a.session_id and b.seat = a.seat and b.id > a.id
+union all
+select 'seat beyond the capacity', tenant_id, id
+from scheduling.claims
+where seat > capacity
+union all
+-- One person in two places at once, in whichever organizations.
+select 'person booked twice', a.tenant_id, a.claim_id
+from scheduling.shared_claims as a
+join scheduling.shared_claims as b
+    on b.account_id = a.account_id and b.claim_id > a.claim_id and b.during && a.during
+where a.session_id <> b.session_id
+union all
+-- Time that is taken by what is over.
+select 'claim of an appointment that is over', c.tenant_id, c.id
+from scheduling.claims as c
+join scheduling.appointments as a on a.tenant_id = c.tenant_id and a.id = c.appointment_id
+where a.status in ('cancelled', 'declined')
+union all
+select 'claim of nothing', tenant_id, id
+from scheduling.claims
+where appointment_id is null and hold_id is null
+union all
+-- An appointment that stands and takes no time of its provider.
+select 'appointment without its time', a.tenant_id, a.id
+from scheduling.appointments as a
+where
+    a.status not in ('cancelled', 'declined')
+    and not exists (
+        select
+        from scheduling.claims as c
+        where
+            c.tenant_id = a.tenant_id and c.appointment_id = a.id and c.resource_id = a.provider_id
+            and c.starts_at <= a.starts_at and (a.visit or c.ends_at >= a.ends_at)
+    )
+union all
+select 'hold without its time', h.tenant_id, h.id
+from scheduling.holds as h
+where not exists (select from scheduling.claims as c where c.tenant_id = h.tenant_id and c.hold_id = h.id)
+union all
+-- Somebody with an account whose time is not taken everywhere.
+select 'claim that is not shared', c.tenant_id, c.id
+from scheduling.claims as c
+join scheduling.providers as p on p.tenant_id = c.tenant_id and p.id = c.resource_id
+where
+    p.account_id is not null
+    and c.ends_at > now()
+    and not exists (
+        select
+        from scheduling.shared_claims as s
+        where s.tenant_id = c.tenant_id and s.claim_id = c.id and s.account_id = p.account_id
+    )
+union all
+-- Offered to somebody without a hold, or held for somebody who was offered nothing.
+select 'offer without a hold', w.tenant_id, w.id
+from scheduling.waitlist_entries as w
+where
+    w.status = 'offered'
+    and not exists (select from scheduling.holds as h where h.tenant_id = w.tenant_id and h.waitlist_entry_id = w.id)
+union all
+select 'hold for somebody who was offered nothing', h.tenant_id, h.id
+from scheduling.holds as h
+join scheduling.waitlist_entries as w on w.tenant_id = h.tenant_id and w.id = h.waitlist_entry_id
+where w.status <> 'offered'
+union all
+-- A series of which some are missing.
+select 'series that is not whole', s.tenant_id, s.id
+from scheduling.series as s
+where
+    s.occurrences <> (
+        select count(*)
+        from scheduling.appointments as a
+        where a.tenant_id = s.tenant_id and a.series_id = s.id
+    )
