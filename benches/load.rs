@@ -62,7 +62,7 @@ struct Case {
     script: &'static str,
 }
 
-const CASES: [Case; 3] = [
+const CASES: [Case; 4] = [
     Case {
         title: "get an appointment",
         expected: "HTTP/1.1 200 ",
@@ -94,7 +94,7 @@ commit;
 \set from :first + 3600 * random(0, greatest(:hours - 7, 0))
 begin;
 @app/enter.sql tenant.id tenant.id tenant.id viewer null null null
-@scheduling/appointments_list.sql tenant.id null end_of_time.at from.at nil_id limit
+@scheduling/appointments_list.sql tenant.id null end_of_time.at from.at nil_id limit null.at
 commit;
 ",
     },
@@ -109,7 +109,7 @@ commit;
                 r#"{{"service_id":"{}","provider_id":"{}","contact_id":"{}","starts_at":"{}"}}"#,
                 id(tenant),
                 id(provider),
-                id(tenant * 100 + (slot + provider) % 100),
+                id(50_000_000 + tenant * 100 + (slot + provider) % 100),
                 instant(period + slot.cast_signed() * 1800)
             );
             (tenant, "POST /api/v1/appointments".to_owned(), body)
@@ -121,17 +121,40 @@ commit;
 \set p :number * 617 % 1000
 \set tenant 100000000000 + :p / 10
 \set provider 100000000000 + :p
-\set contact 100000000000 + :p / 10 * 100 + (:slot + :p) % 100
+\set contact 100050000000 + :p / 10 * 100 + (:slot + :p) % 100
 \set booked 200000000000 + :period + :number
 \set start :period + :slot * 1800
 \set end :start + 1800
+\set claim 300000000000 + :period + :number
+\set since :start - 43200
 \set reach :start + 86400
-\set first_day :start / 86400 - 2
+\set first_day :since / 86400 - 2
 \set last_day :reach / 86400 + 1
 begin;
 @app/enter.sql tenant.id tenant.id tenant.id staff null null null
-@scheduling/availability_get.sql tenant.id tenant.id provider.id start.at reach.at first_day.date last_day.date
-@scheduling/appointments_create.sql booked.id tenant.id provider.id contact.id start.at end.at null booked.id
+@scheduling/availability_get.sql tenant.id tenant.ids provider.id since.at reach.at first_day.date last_day.date no.ids
+@scheduling/appointments_create.sql tenant.id the.appointments the.claims no.segments contact.id
+commit;
+",
+    },
+    Case {
+        title: "list the slots of a month",
+        expected: "HTTP/1.1 200 ",
+        // Of one organization with 20 providers and 5,000 appointments in that month.
+        request: |data, _, _| {
+            let (from, to) = (instant(data.first), instant(data.first + 31 * 86_400));
+            (BUSY, format!("GET /api/v1/services/{}/slots?from={from}&to={to}", id(BUSY)), String::new())
+        },
+        script: r"
+\set tenant 100000000000 + 100
+\set since :first - 43200
+\set reach :first + 32 * 86400
+\set first_day :since / 86400 - 2
+\set last_day :reach / 86400 + 1
+begin;
+@app/enter.sql tenant.id tenant.id tenant.id viewer null null null
+@tenancy/organizations_get_time_zone.sql tenant.id
+@scheduling/availability_get.sql tenant.id tenant.ids null.id since.at reach.at first_day.date last_day.date no.ids
 commit;
 ",
     },
@@ -153,6 +176,13 @@ impl Case {
             let mut statement = code.collect::<Vec<_>>().join("\n");
             for (number, parameter) in (1..).zip(words) {
                 let expression = match parameter.split_once('.') {
+                    Some(("null", "id")) => "nullif(:none, 'none')::uuid".to_owned(),
+                    Some(("null", "at")) => "nullif(:none, 'none')::timestamptz".to_owned(),
+                    Some(("no", "ids")) => "'{}'::uuid[]".to_owned(),
+                    Some(("no", "segments")) => "'[]'::jsonb".to_owned(),
+                    Some(("the", "appointments")) => appointments(),
+                    Some(("the", "claims")) => claims(),
+                    Some((name, "ids")) => format!("array[(:{name} || '70008000000000000000')::uuid]"),
                     Some((name, "id")) => format!("(:{name} || '70008000000000000000')::uuid"),
                     Some((name, "at")) => format!("to_timestamp(:{name})"),
                     Some((name, _)) => format!("(date '1970-01-01' + :{name}::integer)"),
@@ -167,6 +197,43 @@ impl Case {
         Ok(script)
     }
 }
+
+/// The appointment a run of pgbench books, as the server hands it over.
+fn appointments() -> String {
+    let id = |name| format!("(:{name} || '70008000000000000000')::uuid");
+    format!(
+        "jsonb_build_array(jsonb_build_object('id', {}, 'service_id', {}, 'provider_id', {}, 'contact_id', {}, \
+         'starts_at', to_timestamp(:start), 'ends_at', to_timestamp(:end), 'status', 'confirmed', 'overridden', false, \
+         'visit', false))",
+        id("booked"),
+        id("tenant"),
+        id("provider"),
+        id("contact")
+    )
+}
+
+/// Its claims: the provider's time and the contact's.
+fn claims() -> String {
+    let id = |name| format!("(:{name} || '70008000000000000000')::uuid");
+    let claim = |claim, resource, more: String| {
+        format!(
+            "jsonb_build_object('id', {}, 'owner_id', {}, 'resource_id', {}, 'starts_at', to_timestamp(:start), \
+             'ends_at', to_timestamp(:end), 'seat', 1, 'capacity', 1{more})",
+            id(claim),
+            id("booked"),
+            id(resource)
+        )
+    };
+    let served = format!(", 'service_id', {}, 'serves_at', to_timestamp(:start)", id("tenant"));
+    format!(
+        "jsonb_build_array({}, {})",
+        claim("booked", "provider", served),
+        claim("claim", "contact", String::new())
+    )
+}
+
+/// The number of the organization whose month is listed.
+const BUSY: u64 = 100;
 
 fn id(number: u64) -> String {
     let digits = (100_000_000_000 + number).to_string();
@@ -419,7 +486,7 @@ impl Bench {
     async fn ask_server(&self, case: &Case, period: i64, seconds: u64) -> Outcome<Run> {
         let now = Utc::now();
         let mut tokens = Vec::new();
-        for id in (0..100).map(id) {
+        for id in (0..=BUSY).map(id) {
             // Organization, owner and session have one id.
             let id = id.parse()?;
             let subject =

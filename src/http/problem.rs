@@ -88,6 +88,15 @@ pub struct Alternative {
     pub provider_ids: Vec<Uuid>,
 }
 
+/// What can be done instead.
+#[derive(Clone, Debug)]
+pub enum Choices {
+    Organizations(Vec<OrganizationChoice>),
+    Starts(Vec<Alternative>),
+    /// None where nothing can be done any more.
+    Actions(Vec<&'static str>),
+}
+
 impl FieldError {
     pub fn new(field: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { field: field.into(), code: code.into(), detail: detail.into() }
@@ -101,24 +110,14 @@ pub struct Problem {
     pub code: &'static str,
     pub detail: Cow<'static, str>,
     pub errors: Vec<FieldError>,
-    pub organizations: Vec<OrganizationChoice>,
-    pub alternatives: Vec<Alternative>,
-    pub allowed: Vec<&'static str>,
+    /// Seldom there are any.
+    pub choices: Option<Box<Choices>>,
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status,
-            code,
-            detail: detail.into(),
-            errors: Vec::new(),
-            organizations: Vec::new(),
-            alternatives: Vec::new(),
-            allowed: Vec::new(),
-            headers: Vec::new(),
-        }
+        Self { status, code, detail: detail.into(), errors: Vec::new(), choices: None, headers: Vec::new() }
     }
 
     /// 400: the request cannot be understood.
@@ -219,17 +218,19 @@ impl Problem {
     }
 
     pub fn with_organizations(mut self, organizations: Vec<OrganizationChoice>) -> Self {
-        self.organizations = organizations;
+        self.choices = Some(Box::new(Choices::Organizations(organizations)));
         self
     }
 
     pub fn with_alternatives(mut self, alternatives: Vec<Alternative>) -> Self {
-        self.alternatives = alternatives;
+        if !alternatives.is_empty() {
+            self.choices = Some(Box::new(Choices::Starts(alternatives)));
+        }
         self
     }
 
     pub fn with_allowed(mut self, allowed: Vec<&'static str>) -> Self {
-        self.allowed = allowed;
+        self.choices = Some(Box::new(Choices::Actions(allowed)));
         self
     }
 
@@ -240,6 +241,15 @@ impl Problem {
 
     /// The response as the client gets it.
     pub fn render(&self, request_id: &str) -> Response {
+        let (mut organizations, mut alternatives, mut allowed) = (None, None, None);
+        match self.choices.as_deref() {
+            None => {}
+            Some(Choices::Organizations(choices)) => organizations = Some(choices.clone()),
+            Some(Choices::Starts(choices)) => alternatives = Some(choices.clone()),
+            Some(Choices::Actions(choices)) => {
+                allowed = Some(choices.iter().map(|action| (*action).to_owned()).collect());
+            }
+        }
         let details = ProblemDetails {
             kind: "about:blank".to_owned(),
             title: self.status.canonical_reason().unwrap_or_default().to_owned(),
@@ -248,11 +258,9 @@ impl Problem {
             detail: self.detail.clone().into_owned(),
             errors: (!self.errors.is_empty())
                 .then(|| self.errors.iter().take(MOST_ERRORS).cloned().collect()),
-            organizations: (!self.organizations.is_empty()).then(|| self.organizations.clone()),
-            alternatives: (!self.alternatives.is_empty()).then(|| self.alternatives.clone()),
-            // Nothing is allowed any more: that is worth saying too.
-            allowed: (self.code == "transition_not_allowed")
-                .then(|| self.allowed.iter().map(|action| (*action).to_owned()).collect()),
+            organizations,
+            alternatives,
+            allowed,
             request_id: request_id.to_owned(),
         };
         let mut response = Response::builder()
