@@ -499,7 +499,7 @@ impl Bench {
         let client = async |number: u64| -> Outcome<Vec<f64>> {
             let mut stream = TcpStream::connect(self.address).await?;
             stream.set_nodelay(true)?;
-            let (mut request, mut buffer) = (String::new(), vec![0; 64 * 1024]);
+            let (mut request, mut buffer) = (String::new(), vec![0; 2 * 1024 * 1024]);
             let mut latencies = Vec::new();
             for n in (number..).step_by(CLIENTS as usize) {
                 let (tenant, line, body) = (case.request)(&self.data, period, n);

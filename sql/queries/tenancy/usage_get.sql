@@ -22,12 +22,12 @@ select
             a.tenant_id = $1
             and a.starts_at >= date_trunc('month', now() at time zone o.time_zone) at time zone o.time_zone
             and a.starts_at < (date_trunc('month', now() at time zone o.time_zone) + interval '1 month') at time zone o.time_zone
-            and a.status <> 'cancelled'
+            and a.status not in ('cancelled', 'declined')
     ) as appointments_this_month,
     (
         select count(*)
         from scheduling.appointments as a
-        where a.tenant_id = $1 and a.starts_at >= now() and a.status <> 'cancelled'
+        where a.tenant_id = $1 and a.starts_at >= now() and a.status not in ('cancelled', 'declined')
     ) as appointments_upcoming
 from tenancy.subscriptions as s
 join tenancy.plans as p on p.plan_type = s.plan_type

@@ -208,7 +208,7 @@ async fn usage_counts_what_there_is() {
     // Six, and one who is invited.
     assert_eq!(usage["members"], json!({ "used": 7 }));
     assert_eq!(usage["storage"], json!({ "used_bytes": 0, "limit_gb": 500 }));
-    assert_eq!(usage["appointments"], json!({ "this_month": 0, "upcoming": 1 }));
+    assert_eq!(usage["appointments"], json!({ "this_month": 0, "upcoming": 3 }));
     tenant.manager.get("/api/v1/organizations/me/usage").await.refused(403, "role_too_low");
     // Requests are written down every few seconds.
     for _ in 0..100 {
