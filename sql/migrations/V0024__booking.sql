@@ -144,7 +144,7 @@ comment on column scheduling.appointment_segments.provider_id is 'By whom.';
 comment on column scheduling.appointment_segments.starts_at is 'First instant.';
 comment on column scheduling.appointment_segments.ends_at is 'First instant after it, at which the next one starts.';
 create index appointment_segments_service_idx on scheduling.appointment_segments (tenant_id, service_id);
-create index appointment_segments_provider_idx on scheduling.appointment_segments (tenant_id, provider_id);
+create index appointment_segments_provider_idx on scheduling.appointment_segments (tenant_id, provider_id, starts_at);
 
 call app.build_wall('scheduling.appointment_segments', reads => 'viewer', inserts => 'staff', deletes => 'staff');
 call app.admit('scheduling.appointment_segments', 'appointd_owner', array['all']);
@@ -216,7 +216,7 @@ create table scheduling.holds (
 );
 
 comment on table scheduling.holds is
-    'Time that is kept for somebody for some minutes. Confirmed in time it becomes an appointment; expired it is as if it were not there, and whoever books next removes it.';
+    'Time that is kept for somebody for some minutes. Confirmed in time it becomes an appointment; expired it is as if it were not there, and whoever books next removes it, or a server after some seconds.';
 comment on column scheduling.holds.tenant_id is 'The organization. Filled from the context; the server has no right to write it.';
 comment on column scheduling.holds.id is 'UUIDv7, made by the server.';
 comment on column scheduling.holds.service_id is 'What is to be booked.';

@@ -16,7 +16,9 @@ create table scheduling.shared_claims (
     -- The account is the provider's and nobody else's; one that is taken away is null here, and null overlaps nothing.
     constraint shared_claims_person_fkey foreign key (tenant_id, provider_id, account_id)
         references scheduling.providers (tenant_id, id, account_id) on update cascade,
-    constraint shared_claims_time check (isfinite(starts_at) and isfinite(ends_at) and starts_at < ends_at),
+    constraint shared_claims_time check (
+        isfinite(starts_at) and isfinite(ends_at) and starts_at < ends_at and ends_at - starts_at <= interval '24 hours'
+    ),
     constraint shared_claims_no_overlap exclude using gist (account_id with =, during with &&, session_id with <>)
 );
 

@@ -75,7 +75,7 @@ create policy tenant_floor_update on scheduling.holds as restrictive for update 
 create policy tenant_floor_delete on scheduling.holds as restrictive for delete to public
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 create policy gate_select on scheduling.holds as permissive for select to appointd_gate using (true);
-create index holds_offers_idx on scheduling.holds (expires_at) where waitlist_entry_id is not null;
+create index holds_due_idx on scheduling.holds (expires_at);
 
 call app.admit('scheduling.holds', 'appointd_gate', array['insert', 'update', 'delete']);
 call app.admit('scheduling.claims', 'appointd_gate', array['select', 'insert', 'delete']);
@@ -135,6 +135,12 @@ begin
     if nullif(current_setting('app.role', true), '') is null then
         raise exception 'no tenant was entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
+    if lifetime > interval '2 hours' or ends_at - starts_at > interval '24 hours'
+    or not exists (select from jsonb_array_elements(freed) as f where (f ->> 'resource_id')::uuid = provider) then
+        raise exception 'not what an offer is' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    -- As whoever books does: until the transaction ends nobody makes the provider another person.
+    perform pg_advisory_xact_lock_shared(hashtextextended(provider::text, 0));
     entry := scheduling.next_in_line(service, provider, starts_at);
     if entry is null then
         return;
@@ -188,7 +194,7 @@ end
 $$;
 
 comment on function scheduling.offer_freed(uuid, uuid, uuid, timestamptz, timestamptz, jsonb, interval) is
-    'Offers time that was just freed to the first on the waitlist it suits: makes a hold with the freed claims for them. Within the organization that was entered, whoever frees it. Null: nobody waits for it.';
+    'Offers time that was just freed to the first on the waitlist it suits: makes a hold with these claims for them. Within the organization that was entered, whoever frees it. Null: nobody waits for it.';
 
 create function scheduling.pass_on(hold uuid, outcome text, lifetime interval) returns uuid
 language plpgsql volatile
@@ -212,7 +218,10 @@ begin
         delete from scheduling.holds as h where h.tenant_id = offer.tenant_id and h.id = offer.id;
     else
         update scheduling.holds as h
-        set waitlist_entry_id = next_entry, expires_at = clock_timestamp() + lifetime
+        set
+            waitlist_entry_id = next_entry,
+            -- Nobody accepts what has begun.
+            expires_at = least(clock_timestamp() + lifetime, greatest(h.starts_at, clock_timestamp() + interval '1 second'))
         where h.tenant_id = offer.tenant_id and h.id = offer.id;
         update scheduling.waitlist_entries as w
         set status = 'offered', updated_at = clock_timestamp()
@@ -234,8 +243,9 @@ as $$
 declare
     offer scheduling.holds;
 begin
-    if nullif(current_setting('app.role', true), '') is null or outcome not in ('declined', 'withdrawn') then
-        raise exception 'no tenant was entered' using errcode = 'object_not_in_prerequisite_state';
+    if not coalesce(current_setting('app.role', true) = any ('{staff,manager,admin,owner}'), false)
+    or outcome not in ('declined', 'withdrawn') or lifetime > interval '2 hours' then
+        raise exception 'nobody who may has entered a tenant' using errcode = 'object_not_in_prerequisite_state';
     end if;
     select * into offer
     from scheduling.holds as h
@@ -265,9 +275,9 @@ declare
 begin
     perform app.stay_outside();
     for due in
-        select h.tenant_id, h.id
+        select h.tenant_id, h.id, h.waitlist_entry_id
         from scheduling.holds as h
-        where h.waitlist_entry_id is not null and h.expires_at <= clock_timestamp()
+        where h.expires_at <= clock_timestamp()
         order by h.expires_at, h.tenant_id, h.id
         limit 100
     loop
@@ -276,7 +286,10 @@ begin
         perform from scheduling.holds as h
         where h.tenant_id = due.tenant_id and h.id = due.id and h.expires_at <= clock_timestamp()
         for update skip locked;
-        if found then
+        if found and due.waitlist_entry_id is null then
+            -- In its own organization it counts for nothing any more; for a person who works for others it would.
+            delete from scheduling.holds as h where h.tenant_id = due.tenant_id and h.id = due.id;
+        elsif found then
             next_entry := scheduling.pass_on(due.id, 'expired', lifetime);
             return query
             select c.email, s.name, o.name, h.starts_at, o.time_zone
@@ -293,7 +306,7 @@ end
 $$;
 
 comment on function scheduling.pass_on_expired(interval) is
-    'Passes on offers of all organizations that nobody took in time, at most 100 a call; the mails to send. Servers call it every few seconds.';
+    'Removes holds of all organizations that are over, and passes on offers that nobody took in time, at most 100 a call; the mails to send. Servers call it every few seconds.';
 
 grant execute on function
     scheduling.offer_freed(uuid, uuid, uuid, timestamptz, timestamptz, jsonb, interval),

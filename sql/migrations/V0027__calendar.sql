@@ -16,14 +16,14 @@ create table scheduling.calendar_feeds (
     constraint calendar_feeds_token_hash_length check (length(token_hash) = 32)
 );
 
-comment on table scheduling.calendar_feeds is 'Calendars that can be read by whoever has their URL. Deleting a row revokes it.';
+comment on table scheduling.calendar_feeds is 'Calendars that can be read by whoever has their URL. Deleting a row revokes it, and so does whoever made it by leaving.';
 comment on column scheduling.calendar_feeds.tenant_id is 'The organization. Filled from the context; the server has no right to write it.';
 comment on column scheduling.calendar_feeds.id is 'UUIDv7, made by the server.';
 comment on column scheduling.calendar_feeds.provider_id is 'Whose appointments it shows; null: everybody''s.';
 comment on column scheduling.calendar_feeds.name is 'Says what the feed is for, 1 to 200 characters.';
 comment on column scheduling.calendar_feeds.token_hash is 'SHA-256 of the secret in the URL.';
 comment on column scheduling.calendar_feeds.created_at is 'When it was made.';
-comment on column scheduling.calendar_feeds.created_by is 'The account or API key that made it.';
+comment on column scheduling.calendar_feeds.created_by is 'The account that made it.';
 create index calendar_feeds_provider_idx on scheduling.calendar_feeds (tenant_id, provider_id);
 
 call app.build_wall('scheduling.calendar_feeds', reads => 'staff', inserts => 'staff', deletes => 'staff');
@@ -34,8 +34,10 @@ grant select (tenant_id, id, provider_id, name, created_at, created_by), delete 
 grant insert (id, provider_id, name, token_hash) on scheduling.calendar_feeds to appointd_api;
 
 call app.admit('scheduling.appointments', 'appointd_gate', array['select']);
-grant select (tenant_id, id, provider_id, name, token_hash) on scheduling.calendar_feeds to appointd_gate;
-grant select (tenant_id, id, service_id, provider_id, contact_id, starts_at, ends_at, status, sequence, created_at, updated_at)
+grant select (tenant_id, id, provider_id, name, token_hash, created_by) on scheduling.calendar_feeds to appointd_gate;
+call app.admit('scheduling.appointment_segments', 'appointd_gate', array['select']);
+grant select (tenant_id, appointment_id, provider_id) on scheduling.appointment_segments to appointd_gate;
+grant select (tenant_id, id, service_id, provider_id, contact_id, starts_at, ends_at, status, sequence, visit, created_at, updated_at)
 on scheduling.appointments to appointd_gate;
 grant select (name) on scheduling.providers to appointd_gate;
 
@@ -61,7 +63,16 @@ begin
     into feed
     from scheduling.calendar_feeds as f
     join tenancy.organizations as o on o.id = f.tenant_id and o.status = 'active'
-    where f.tenant_id = organization_id and f.id = feed_id and f.token_hash = calendar_feed.token_hash;
+    where
+        f.tenant_id = organization_id
+        and f.id = feed_id
+        and f.token_hash = calendar_feed.token_hash
+        -- Who made it works there still: what they may not read any more their calendar does not show.
+        and exists (
+            select
+            from tenancy.members as m
+            where m.tenant_id = f.tenant_id and m.account_id = f.created_by and m.status = 'active' and m.role <> 'customer'
+        );
     if feed.name is null then
         return;
     end if;
@@ -77,7 +88,17 @@ begin
     join crm.contacts as c on c.tenant_id = a.tenant_id and c.id = a.contact_id
     where
         a.tenant_id = organization_id
-        and (feed.provider_id is null or a.provider_id = feed.provider_id)
+        and (
+            feed.provider_id is null
+            or a.provider_id = feed.provider_id
+            or (
+                a.visit and exists (
+                    select
+                    from scheduling.appointment_segments as g
+                    where g.tenant_id = a.tenant_id and g.appointment_id = a.id and g.provider_id = feed.provider_id
+                )
+            )
+        )
         and a.starts_at between now() - interval '60 days' and now() + interval '400 days'
     order by a.starts_at, a.id
     limit 10000;

@@ -339,7 +339,9 @@ fn unknown_query(route: Option<&Route>, request: &Request) -> Option<Problem> {
                 "unknown_parameter",
                 detail,
             ));
-        } else if seen.iter().any(|seen| *seen == name) {
+        } else if seen.iter().any(|seen| *seen == name)
+            && !known.iter().any(|known| known.name == name && known.is_list)
+        {
             errors.push(FieldError::new(
                 name.as_ref(),
                 "duplicate_parameter",

@@ -408,6 +408,22 @@ where
     }
 }
 
+/// Runs a transaction, and some times more where others got in the way: for those that touch much at once. Which attempt
+/// it is is passed in.
+pub async fn retry<T, F>(attempt: impl Fn(usize) -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    const MOST: usize = 8;
+    for number in 0..MOST {
+        match attempt(number).await {
+            Err(Failure::Database(error)) if error.is_transient() => {}
+            result => return result,
+        }
+    }
+    Err(db::Error::Conflict.into())
+}
+
 /// The refusals an operation can answer with, beside those any operation can (`EVERYWHERE`).
 pub trait Refusals: Send + Sync + 'static {
     const STATUSES: &'static [u16];

@@ -37,6 +37,8 @@ pub struct QueryParameter {
     pub name: String,
     /// The values it may have, where they are few.
     values: Vec<String>,
+    /// Whether it may be given more than once.
+    pub is_list: bool,
 }
 
 impl Routes {
@@ -143,6 +145,7 @@ impl Operation {
             .map(|parameter| QueryParameter {
                 name: parameter["name"].as_str().unwrap_or_default().to_owned(),
                 values: values(&parameter["schema"], description),
+                is_list: parameter["schema"]["type"] == "array",
             })
             .collect();
         let scope = operation["x-required-scope"].as_str().map(ToOwned::to_owned);

@@ -846,10 +846,9 @@ pub async fn transition(
     let mut answer = None;
     let mut offers = Vec::new();
     for row in rows {
-        let freed: Option<serde_json::Value> = row.get("freed");
         let changed = Appointment::from(row);
-        if let Some(freed) = freed {
-            offers.extend(waitlist::offer(&mut tx, &changed, &freed).await?);
+        if matches!(to, AppointmentStatus::Cancelled | AppointmentStatus::Declined) {
+            offers.extend(waitlist::offer(&mut tx, &changed, now).await?);
         }
         if changed.id == appointment {
             answer = Some(changed);

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     hours::{Interval, Open},
     schedules,
-    slots::{Availability, Diary, Policy, Provider, Refusal, Taken},
+    slots::{Availability, Diary, LONGEST_CLAIM, Policy, Provider, Refusal, Taken},
     wall_time,
 };
 use crate::{
@@ -36,6 +36,9 @@ const LONGEST_PERIOD: TimeDelta = TimeDelta::days(62);
 
 /// The most pairs of start and provider that are listed: some megabytes.
 const MOST_SLOTS: usize = 50_000;
+
+/// The most that are looked at for that: some seconds of a core at worst.
+const MOST_TRIES: usize = 500_000;
 
 /// How many services a visit may have.
 pub const MOST_SERVICES: usize = 5;
@@ -225,6 +228,7 @@ pub async fn list(mut tx: Tx, wanted: Wanted, now: DateTime<Utc>) -> Result<Slot
     if wanted.online && availability.services.iter().any(|rules| !rules.bookable_online) {
         Err(Problem::not_found())?;
     }
+    check_length(&availability)?;
     if wanted.provider.is_some() && availability.providers.is_empty() {
         Err(unknown_provider())?;
     }
@@ -243,6 +247,14 @@ pub async fn list(mut tx: Tx, wanted: Wanted, now: DateTime<Utc>) -> Result<Slot
         Problem::invalid_field("to", "period_too_long", detail)
     })?;
     Ok(Slots { time_zone: zone.name().to_owned(), items })
+}
+
+/// A visit lasts a day at most.
+pub fn check_length(availability: &Availability) -> Result<(), Problem> {
+    if availability.duration() > LONGEST_CLAIM {
+        return Err(Problem::invalid_field("and_then", "too_long", "a visit of 24 hours at most"));
+    }
+    Ok(())
 }
 
 /// 422 for a provider who does not exist or cannot be booked.
@@ -275,6 +287,21 @@ pub async fn load(
     ignored: &[Uuid],
     now: DateTime<Utc>,
 ) -> Result<Loaded, Failure> {
+    load_for(tx, services, provider, from, to, ignored, now, false).await
+}
+
+/// The same; where it is to be booked, nobody becomes somebody else meanwhile (`providers_lock.sql`).
+#[expect(clippy::too_many_arguments, reason = "the parameters of the statement")]
+pub async fn load_for(
+    tx: &mut Tx,
+    services: &[Uuid],
+    provider: Option<Uuid>,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    ignored: &[Uuid],
+    now: DateTime<Utc>,
+    booking: bool,
+) -> Result<Loaded, Failure> {
     // An appointment that starts just before the end of the period may reach a day beyond it, a visit more; and half a
     // day of buffer may lie before the first.
     let since = from - TimeDelta::hours(12);
@@ -286,7 +313,7 @@ pub async fn load(
     let rows = tx
         .all(
             sql!("scheduling/availability_get.sql"),
-            &[&services, &provider, &since, &reach, &first, &last, &ignored],
+            &[&services, &provider, &since, &reach, &first, &last, &ignored, &booking],
         )
         .await?;
     let about = rows.first().ok_or_else(Problem::internal)?;
@@ -386,11 +413,15 @@ impl Availability {
             remaining: usize,
             reasons: BTreeSet<Reason>,
         }
-        let mut count = 0;
+        let (mut count, mut tries) = (0, 0);
         let mut found: BTreeMap<DateTime<Utc>, Found> = BTreeMap::new();
         if self.services.iter().all(|rules| rules.active) {
             for provider in self.candidates() {
                 for start in self.grid(provider, from, to) {
+                    tries += 1;
+                    if tries > MOST_TRIES {
+                        return None;
+                    }
                     match self.plan(provider, start, with, Policy::Kept, 0) {
                         Ok(plan) => {
                             let slot = found.entry(start).or_default();
@@ -410,7 +441,7 @@ impl Availability {
                 }
             }
         }
-        let duration: TimeDelta = self.services.iter().map(super::slots::Rules::duration).sum();
+        let duration = self.duration();
         let slots = found.into_iter().map(|(starts_at, slot)| Slot {
             starts_at,
             ends_at: slot.ends_at.unwrap_or(starts_at + duration),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     appointments::{Appointment, AppointmentStatus, NewAppointment, Segment},
-    availability::{self, Loaded, MOST_SERVICES, Reason, unknown_provider},
+    availability::{self, Loaded, MOST_SERVICES, Reason, check_length, unknown_provider},
     slots::{Availability, Claim, Plan, Policy, Provider, Refusal},
     wall_time,
 };
@@ -232,6 +232,7 @@ pub async fn load(tx: &mut Tx, order: &Order<'_>, now: DateTime<Utc>) -> Result<
     if availability.services.iter().any(|rules| !rules.active) {
         Err(Problem::invalid_field("service_id", "inactive", "the id of an active service"))?;
     }
+    check_length(&availability)?;
     Ok(availability)
 }
 
@@ -246,7 +247,7 @@ pub async fn load_fresh(
     now: DateTime<Utc>,
 ) -> Result<Availability, Failure> {
     let Loaded { availability, holds_expired } =
-        availability::load(tx, services, provider, from, to, &[], now).await?;
+        availability::load_for(tx, services, provider, from, to, &[], now, true).await?;
     let mut limited: Vec<Uuid> = availability
         .providers
         .iter()
@@ -488,7 +489,10 @@ pub fn lost(
     let booked = match booked {
         // Some of the claims were made, and not all: what they refer to was not.
         Err(db::Error::Constraint(name))
-            if name == "claims_appointment_fkey" || name == "claims_hold_fkey" =>
+            if name == "claims_appointment_fkey"
+                || name == "claims_hold_fkey"
+                // The provider is somebody else since, or nobody.
+                || name == "shared_claims_person_fkey" =>
         {
             return Ok(Vec::new());
         }

@@ -420,7 +420,7 @@ impl GuestsApi {
 
     fn show(&self, organization: Uuid, appointment: Appointment) -> Result<GuestAppointment, Problem> {
         let now = Utc::now();
-        let lifetime = (appointment.ends_at - now).max(TimeDelta::zero()) + LINK_OUTLIVES;
+        let lifetime = (appointment.ends_at + LINK_OUTLIVES - now).max(TimeDelta::zero());
         let manage_token = self.tokens.issue_managing(organization, appointment.id, lifetime, now)?;
         Ok(GuestAppointment {
             id: appointment.id,
@@ -453,12 +453,18 @@ async fn appointment(db: &Db, guest: Context) -> Result<Appointment, Failure> {
 /// Whether the service still lets its customers move or cancel.
 async fn in_time(db: &Db, guest: Context, now: DateTime<Utc>) -> Result<(), Failure> {
     let appointment = appointment(db, guest).await?;
-    let row = db.optional(guest, sql!("scheduling/services_get.sql"), &[&appointment.service_id]).await?;
-    // What is not offered any more wants no notice.
-    let notice = match row {
-        Some(row) => Service::try_from(row)?.cancellation_notice_minutes,
-        None => 0,
-    };
+    let mut notice = 0;
+    for service in appointment.services() {
+        let row = db.optional(guest, sql!("scheduling/services_get.sql"), &[&service]).await?;
+        // What is not offered online any more is a matter for those who work there.
+        let service = row.ok_or_else(|| {
+            Problem::conflict(
+                "service_unavailable",
+                "The service is not offered online any more. Tell the organization.",
+            )
+        })?;
+        notice = notice.max(Service::try_from(service)?.cancellation_notice_minutes);
+    }
     if appointment.starts_at < now + TimeDelta::minutes(notice.into()) {
         return Err(Problem::conflict(
             "too_late",

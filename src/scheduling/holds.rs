@@ -8,7 +8,7 @@ use poem_openapi::{
     types::Example,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -203,14 +203,12 @@ impl HoldsApi {
             .optional(sql!("scheduling/holds_delete.sql"), &[&hold_id.0])
             .await?
             .ok_or_else(Problem::not_found)?;
-        let freed: Option<Value> = row.get("freed");
         let time = waitlist::Time {
             service: row.get("service_id"),
             provider: row.get("provider_id"),
             starts_at: row.get("starts_at"),
-            ends_at: row.get("ends_at"),
         };
-        let freed = waitlist::offer_time(&mut tx, &time, &freed.unwrap_or_default()).await?;
+        let freed = waitlist::offer_time(&mut tx, &time, Utc::now()).await?;
         tx.commit().await?;
         waitlist::tell(&self.mailer, freed.as_slice());
         Ok(NoContent)
@@ -256,46 +254,65 @@ async fn hold(
     };
     let lifetime = f64::from(new.minutes.map_or(DEFAULT_MINUTES, |minutes| minutes.0) * 60);
     for attempt in 0..MOST_ATTEMPTS {
-        let mut tx = db.begin(context);
-        if let Some(once) = once
-            && let Some(answer) = once.answered(&mut tx).await?
-        {
-            tx.commit().await?;
-            return Ok(answer);
-        }
-        let availability = booking::load(&mut tx, &order, now).await?;
-        let luck = booking::luck(attempt);
-        let plan = match booking::choose(&availability, order.provider, order.start, order.policy, luck)? {
-            Ok(plan) => plan,
-            Err(refusal) => return Err(booking::refuse(db, context, &order, refusal, now).await),
-        };
-        let id = Uuid::now_v7();
-        let piece = plan.pieces[0];
-        let created = tx
-            .all(
-                sql!("scheduling/holds_create.sql"),
-                &[
-                    &id,
-                    &json!(plan.claims_of(id)),
-                    &piece.service,
-                    &piece.provider,
-                    &piece.starts_at,
-                    &piece.ends_at,
-                    &lifetime,
-                    &(order.policy == Policy::Overridden),
-                ],
-            )
-            .await;
-        if let Some(row) = lost(created)?.pop() {
-            let hold = Hold::from(row);
-            if let Some(once) = once {
-                once.keep(&mut tx, &hold).await?;
-            }
-            tx.commit().await?;
-            return Ok(hold);
+        match hold_now(db, context, &order, lifetime, once, attempt, now).await {
+            Ok(Some(hold)) => return Ok(hold),
+            // Somebody was faster, or got in the way: look again.
+            Ok(None) => {}
+            Err(Failure::Database(error)) if error.is_transient() => {}
+            Err(failure) => return Err(failure),
         }
     }
     Err(db::Error::Conflict.into())
+}
+
+async fn hold_now(
+    db: &Db,
+    context: Context,
+    order: &Order<'_>,
+    lifetime: f64,
+    once: Option<&Once>,
+    attempt: usize,
+    now: DateTime<Utc>,
+) -> Result<Option<Hold>, Failure> {
+    let mut tx = db.begin(context);
+    if let Some(once) = once
+        && let Some(answer) = once.answered(&mut tx).await?
+    {
+        tx.commit().await?;
+        return Ok(Some(answer));
+    }
+    let availability = booking::load(&mut tx, order, now).await?;
+    let luck = booking::luck(attempt);
+    let plan = match booking::choose(&availability, order.provider, order.start, order.policy, luck)? {
+        Ok(plan) => plan,
+        Err(refusal) => return Err(booking::refuse(db, context, order, refusal, now).await),
+    };
+    let id = Uuid::now_v7();
+    let piece = plan.pieces[0];
+    let created = tx
+        .all(
+            sql!("scheduling/holds_create.sql"),
+            &[
+                &id,
+                &json!(plan.claims_of(id)),
+                &piece.service,
+                &piece.provider,
+                &piece.starts_at,
+                &piece.ends_at,
+                &lifetime,
+                &(order.policy == Policy::Overridden),
+            ],
+        )
+        .await;
+    if let Some(row) = lost(created)?.pop() {
+        let hold = Hold::from(row);
+        if let Some(once) = once {
+            once.keep(&mut tx, &hold).await?;
+        }
+        tx.commit().await?;
+        return Ok(Some(hold));
+    }
+    Ok(None)
 }
 
 /// Which hold is to be confirmed.

@@ -1,23 +1,24 @@
 //! Moving appointments to another time, in place: the same id, one transaction, and the original intact where that is
 //! refused. Whoever moves claims locks the resources first, in one order, so that two who move wait for each other.
 
-use chrono::{DateTime, Days, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, Days, TimeDelta, Utc};
 use poem_openapi::{Object, types::Example};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    appointments::{Appointment, AppointmentAction},
+    appointments::{Appointment, AppointmentAction, AppointmentStatus},
+    availability::check_length,
     booking::{self, contact_claim, provider_of, refused_start, segments, with_segments},
-    slots::{Claim, Plan},
+    slots::{Availability, Claim, Plan},
     waitlist::{self, Freed},
     wall_time,
 };
 use crate::{
-    db::{Context, Db, Tx},
+    db::{Context, Db, Tx, Who},
     http::{
-        problem::{Failure, Problem, retry_once},
+        problem::{Failure, Problem, retry},
         text::{Instant, Text},
     },
     sql,
@@ -76,6 +77,9 @@ impl Example for Swap {
     }
 }
 
+/// From the first to the last of a series, however its parts were moved.
+const LONGEST_SERIES: TimeDelta = TimeDelta::days(4 * 366);
+
 /// 409: it stands for itself.
 pub fn no_series() -> Problem {
     Problem::conflict("no_series", "The appointment is not part of a series; nothing follows it.")
@@ -98,7 +102,7 @@ pub async fn reschedule(
     request: &Reschedule,
     now: DateTime<Utc>,
 ) -> Result<(Appointment, Vec<Freed>), Failure> {
-    retry_once(async || {
+    retry(async |attempt| {
         let mut tx = db.begin(context);
         let appointment = locked(&mut tx, &[id]).await?.pop().ok_or_else(Problem::not_found)?;
         allow(&appointment, AppointmentAction::Reschedule)?;
@@ -111,7 +115,6 @@ pub async fn reschedule(
             let row = tx.one(sql!("scheduling/series_get.sql"), &[&series]).await?;
             let zone = row.get::<_, &str>(4).parse().unwrap_or(chrono_tz::Tz::UTC);
             let days = wall_time::date(zone, start) - wall_time::date(zone, appointment.starts_at);
-            let minute = wall_time::minute_of_day(zone, start);
             let rows =
                 tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
             for following in rows.into_iter().map(Appointment::from) {
@@ -121,7 +124,8 @@ pub async fn reschedule(
                 } else {
                     date + Days::new(days.num_days().unsigned_abs())
                 };
-                let start = if following.id == id { start } else { wall_time::instant(zone, date, minute) };
+                let start =
+                    if following.id == id { start } else { wall_time::same_time_on(zone, date, start) };
                 let field = format!("occurrences[{}]", following.occurrence.unwrap_or_default());
                 moves.push(Move { provider: request.provider_id, appointment: following, start, field });
             }
@@ -132,7 +136,8 @@ pub async fn reschedule(
         let reason = request.reason.as_deref();
         let action = AppointmentAction::Reschedule;
         let policy = booking::policy(request.override_rules);
-        let (moved, freed) = carry_out(tx, moves, action, reason, policy, now).await?;
+        let (moved, freed) =
+            carry_out(tx, context, moves, action, reason, policy, now, booking::luck(attempt)).await?;
         let answer =
             moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?;
         Ok((answer, freed))
@@ -151,7 +156,7 @@ pub async fn swap(
     if id == request.appointment_id {
         Err(Problem::invalid_field("appointment_id", "invalid_value", "another appointment than this one"))?;
     }
-    retry_once(async || {
+    retry(async |attempt| {
         let mut tx = db.begin(context);
         let both = locked(&mut tx, &[id, request.appointment_id]).await?;
         let find = |wanted: Uuid| both.iter().find(|appointment| appointment.id == wanted).cloned();
@@ -178,10 +183,31 @@ pub async fn swap(
             },
         ];
         let policy = booking::policy(request.override_rules);
-        let (moved, _) = carry_out(tx, moves, AppointmentAction::Swap, None, policy, now).await?;
+        let (moved, _) =
+            carry_out(tx, context, moves, AppointmentAction::Swap, None, policy, now, booking::luck(attempt))
+                .await?;
         Ok(moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?)
     })
     .await
+}
+
+/// Whether what a customer moves has to be confirmed anew.
+fn asks_again(context: Context, availability: &Availability, appointment: &Appointment) -> bool {
+    matches!(context.who, Who::Guest { .. })
+        && appointment.status == AppointmentStatus::Confirmed
+        && availability.services.iter().any(|rules| rules.requires_approval)
+}
+
+/// Those of a series stay within some years of each other, and all within those there are.
+fn check_reach(moves: &[Move]) -> Result<(), Problem> {
+    let first = moves.iter().map(|one| one.start).min().unwrap_or_default();
+    let last = moves.iter().map(|one| one.start).max().unwrap_or_default();
+    let years = 1970..=2999;
+    if !years.contains(&first.year()) || !years.contains(&last.year()) || last - first > LONGEST_SERIES {
+        let detail = "a start from which all that follow lie within four years, between 1970 and 2999";
+        return Err(Problem::invalid_field("starts_at", "out_of_range", detail));
+    }
+    Ok(())
 }
 
 async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Appointment>, Failure> {
@@ -197,21 +223,25 @@ fn allow(appointment: &Appointment, action: AppointmentAction) -> Result<(), Pro
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "what both ways of moving have in common")]
 async fn carry_out(
     mut tx: Tx,
+    context: Context,
     moves: Vec<Move>,
     action: AppointmentAction,
     reason: Option<&str>,
     policy: super::slots::Policy,
     now: DateTime<Utc>,
+    luck: usize,
 ) -> Result<(Vec<Appointment>, Vec<Freed>), Failure> {
+    check_reach(&moves)?;
     let ids: Vec<Uuid> = moves.iter().map(|one| one.appointment.id).collect();
     let providers = moves.iter().flat_map(|one| {
         let segments = one.appointment.segments.iter().flatten().map(|segment| segment.provider_id);
         segments.chain(one.provider).chain([one.appointment.provider_id, one.appointment.contact_id])
     });
     booking::lock(&mut tx, providers.collect()).await?;
-    let old = tx.one(sql!("scheduling/claims_release.sql"), &[&ids]).await?.get::<_, serde_json::Value>(0);
+    tx.all(sql!("scheduling/claims_release.sql"), &[&ids]).await?;
     let mut plans: Vec<Plan> = Vec::with_capacity(moves.len());
     let mut claims: Vec<Claim> = Vec::new();
     let mut rows = Vec::new();
@@ -231,13 +261,21 @@ async fn carry_out(
             loaded = Some(booking::load_fresh(&mut tx, &services, None, from, to, now).await?);
         }
         let availability = loaded.as_mut().ok_or_else(Problem::internal)?;
+        if availability.services.len() != appointment.services().len() {
+            // A guest does not see what is not offered online any more.
+            Err(Problem::conflict(
+                "service_unavailable",
+                "The service is not offered online any more. Tell the organization.",
+            ))?;
+        }
+        check_length(availability)?;
         let named = one.provider.unwrap_or(appointment.provider_id);
         // Of a visit the first: who gives the others may change.
         let with = if appointment.segments.is_some() { one.provider } else { Some(named) };
         let services = if with.is_some() { availability.services.len() } else { 1 };
         let provider = provider_of(availability, named, services)?;
         let plan = availability
-            .plan(provider, one.start, with, policy, 0)
+            .plan(provider, one.start, with, policy, luck)
             .map_err(|refusal| refused_start(&one.field, refusal))?;
         availability.take(&plan);
         claims.extend(plan.claims_of(appointment.id));
@@ -252,6 +290,7 @@ async fn carry_out(
             "ends_at": plan.ends_at(),
             "overridden": policy == super::slots::Policy::Overridden,
             "seat": plan.seat,
+            "status": asks_again(context, availability, appointment).then_some("pending"),
         }));
         plans.push(plan);
     }
@@ -291,8 +330,10 @@ async fn carry_out(
         })
         .collect();
     let mut freed = Vec::new();
-    if action == AppointmentAction::Reschedule && moves.len() == 1 {
-        freed.extend(waitlist::offer(&mut tx, &moves[0].appointment, &old).await?);
+    if action == AppointmentAction::Reschedule {
+        for one in &moves {
+            freed.extend(waitlist::offer(&mut tx, &one.appointment, now).await?);
+        }
     }
     tx.commit().await?;
     Ok((appointments, freed))

@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Context, Db},
+    db::{self, Context, Db, Tx},
     http::{
         Tag,
         caller::{Admin, Appointments, Member, Viewer},
@@ -23,6 +23,7 @@ use crate::{
         text::{Number, Text},
     },
     sql,
+    tenancy::members,
 };
 
 /// A person who gives appointments.
@@ -128,6 +129,19 @@ impl Example for ProviderChanges {
     }
 }
 
+/// Only who works here can be somebody who is booked here: they accepted an invitation.
+async fn check_person(tx: &mut Tx, account: Uuid) -> Result<(), Failure> {
+    if members::works_here(tx, account).await? {
+        return Ok(());
+    }
+    Err(Problem::invalid_field(
+        "account_id",
+        "not_found",
+        "the account of an active member of the organization who is no customer",
+    )
+    .into())
+}
+
 /// What it means where the account leads nowhere, or is somebody already.
 fn refused<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
     result
@@ -203,10 +217,18 @@ impl ProvidersApi {
         let changes = body.0;
         let mut tx = self.0.begin(&caller);
         let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
+        let becomes_somebody = !changes.account_id.is_undefined();
+        if let Some(account) = changes.account_id.value() {
+            check_person(&mut tx, *account).await?;
+        }
+        if becomes_somebody {
+            tx.all(sql!("scheduling/providers_lock.sql"), &[&provider_id.0]).await?;
+            tx.all(sql!("scheduling/shared_claims_clear.sql"), &[&provider_id.0]).await?;
+        }
         let row =
             refused(tx.optional(sql!("scheduling/providers_update.sql"), &[&provider_id.0, &columns]).await)?
                 .ok_or_else(Problem::not_found)?;
-        if !changes.account_id.is_undefined() {
+        if becomes_somebody {
             // What the person has is now taken everywhere.
             tx.all(sql!("scheduling/shared_claims_fill.sql"), &[&provider_id.0]).await.on_constraint(
                 "shared_claims_no_overlap",
@@ -233,10 +255,14 @@ impl ProvidersApi {
         provider_id: Path<Uuid>,
     ) -> Result<NoContent, Refused<Deleting>> {
         let in_use = || {
-            Problem::conflict("provider_in_use", "The provider has appointments. Make them inactive instead.")
+            Problem::conflict(
+                "provider_in_use",
+                "The provider has appointments or holds. Make them inactive instead.",
+            )
         };
-        self.0
-            .optional(&caller, sql!("scheduling/providers_delete.sql"), &[&provider_id.0])
+        let mut tx = self.0.begin(&caller);
+        tx.all(sql!("scheduling/holds_expire.sql"), &[]).await?;
+        tx.commit_with(sql!("scheduling/providers_delete.sql"), &[&provider_id.0])
             .await
             .on_constraint("appointments_provider_fkey", in_use)
             .on_constraint("appointment_segments_provider_fkey", in_use)
@@ -249,9 +275,12 @@ impl ProvidersApi {
 /// Creates a provider.
 pub async fn create(db: &Db, context: Context, new: &NewProvider) -> Result<Provider, Failure> {
     let limit = |limit: Option<Number<1, 10_000>>| limit.map(|limit| limit.0);
+    let mut tx = db.begin(context);
+    if let Some(account) = new.account_id {
+        check_person(&mut tx, account).await?;
+    }
     let row = refused(
-        db.one(
-            context,
+        tx.one(
             sql!("scheduling/providers_create.sql"),
             &[
                 &Uuid::now_v7(),
@@ -263,5 +292,6 @@ pub async fn create(db: &Db, context: Context, new: &NewProvider) -> Result<Prov
         )
         .await,
     )?;
+    tx.commit().await?;
     Ok(row.into())
 }

@@ -179,8 +179,9 @@ impl ResourcesApi {
                 "A service needs it, or its time is taken. Make it inactive instead.",
             )
         };
-        self.0
-            .optional(&caller, sql!("scheduling/resources_delete.sql"), &[&resource_id.0])
+        let mut tx = self.0.begin(&caller);
+        tx.all(sql!("scheduling/holds_expire.sql"), &[]).await?;
+        tx.commit_with(sql!("scheduling/resources_delete.sql"), &[&resource_id.0])
             .await
             .on_constraint("service_resources_resource_fkey", in_use)
             .on_constraint("claims_resource_fkey", in_use)?

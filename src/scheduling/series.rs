@@ -25,7 +25,7 @@ use crate::{
         Tag,
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, present},
-        problem::{Creating, Failure, FieldError, Problem, Reading, Refused, retry_once},
+        problem::{Creating, Failure, FieldError, Problem, Reading, Refused, retry},
         text::{IdempotencyKey, Instant, Number, Text, TimeZone, named_enum},
     },
     operations::idempotency::Once,
@@ -126,13 +126,12 @@ impl NewSeries {
             let detail = "a day that every month has: the 28th at the latest";
             return Err(Problem::invalid_field("starts_at", "invalid_value", detail));
         }
-        let minute = wall_time::minute_of_day(zone, first);
         let every = self.every.map_or(1, |every| every.0.unsigned_abs());
         let mut starts = vec![first];
         for occurrence in 1..self.count.0.unsigned_abs() {
             let start = self
                 .nth(date, occurrence * every)
-                .map(|date| wall_time::instant(zone, date, minute))
+                .map(|date| wall_time::same_time_on(zone, date, first))
                 .filter(|start| *start - first <= LONGEST)
                 .ok_or_else(|| {
                     let detail = "fewer: the last within three years of the first";
@@ -174,7 +173,7 @@ impl SeriesApi {
         let now = Utc::now();
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_appointment_series", idempotency_key.0, &body.0)?;
-        let series = retry_once(|| book(&self.0, context, &body.0, once.as_ref(), now)).await?;
+        let series = retry(|attempt| book(&self.0, context, &body.0, once.as_ref(), now, attempt)).await?;
         Ok(Created { location: format!("/api/v1/appointment-series/{}", series.id), body: series })
     }
 
@@ -209,6 +208,7 @@ async fn book(
     new: &NewSeries,
     once: Option<&Once>,
     now: DateTime<Utc>,
+    attempt: usize,
 ) -> Result<Series, Failure> {
     let mut tx = db.begin(context);
     if let Some(once) = once
@@ -223,7 +223,7 @@ async fn book(
     };
     let starts = new.starts(zone)?;
     let policy = booking::policy(new.override_rules);
-    let (availability, plans) = plan(&mut tx, new, &starts, policy, now).await?;
+    let (availability, plans) = plan(&mut tx, new, &starts, policy, now, booking::luck(attempt)).await?;
     let who = booking::who(new.contact_id, new.contact.as_ref())?;
     let (contact, known) = match who {
         Who::Known(contact) => (contact, Some(contact)),
@@ -288,6 +288,7 @@ async fn plan(
     starts: &[DateTime<Utc>],
     policy: Policy,
     now: DateTime<Utc>,
+    luck: usize,
 ) -> Result<(Availability, Vec<Plan>), Failure> {
     let first = starts[0];
     let end = starts[starts.len() - 1] + TimeDelta::microseconds(1);
@@ -320,7 +321,7 @@ async fn plan(
         let mut refusals = Vec::new();
         for (index, start) in starts.iter().enumerate() {
             let provider = named_provider(&availability, candidate)?;
-            match availability.plan(provider, *start, Some(candidate), policy, 0) {
+            match availability.plan(provider, *start, Some(candidate), policy, luck) {
                 Ok(plan) => {
                     availability.take(&plan);
                     plans.push(plan);

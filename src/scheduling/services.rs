@@ -472,10 +472,15 @@ impl ServicesApi {
         caller: Member<Manager>,
         service_id: Path<Uuid>,
     ) -> Result<NoContent, Refused<Deleting>> {
-        let in_use =
-            || Problem::conflict("service_in_use", "The service has appointments. Make it inactive instead.");
-        self.0
-            .optional(&caller, sql!("scheduling/services_delete.sql"), &[&service_id.0])
+        let in_use = || {
+            Problem::conflict(
+                "service_in_use",
+                "The service has appointments or holds. Make it inactive instead.",
+            )
+        };
+        let mut tx = self.0.begin(&caller);
+        tx.all(sql!("scheduling/holds_expire.sql"), &[]).await?;
+        tx.commit_with(sql!("scheduling/services_delete.sql"), &[&service_id.0])
             .await
             .on_constraint("appointments_service_fkey", in_use)
             .on_constraint("appointment_segments_service_fkey", in_use)

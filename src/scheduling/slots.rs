@@ -15,8 +15,8 @@ use super::{
 
 /// No interval of working hours is longer: a day, and what clocks that are put back add to it.
 const LONGEST_INTERVAL: TimeDelta = TimeDelta::hours(48);
-/// No claim lasts longer.
-const LONGEST_CLAIM: TimeDelta = TimeDelta::hours(24);
+/// No claim lasts longer, and so no visit.
+pub const LONGEST_CLAIM: TimeDelta = TimeDelta::hours(24);
 /// How many combinations of providers of a visit are looked at for one start.
 const MOST_STEPS: usize = 500;
 
@@ -307,6 +307,11 @@ impl Availability {
         starts
     }
 
+    /// How long it takes, without buffers.
+    pub fn duration(&self) -> TimeDelta {
+        self.services.iter().map(Rules::duration).sum()
+    }
+
     /// Who gives the first of the services and can be booked.
     pub fn candidates(&self) -> impl Iterator<Item = &Provider> {
         self.providers.iter().filter(|provider| provider.active && self.services[0].is_given_by(provider.id))
@@ -463,7 +468,7 @@ impl Availability {
         let taken_seats = match provider.diary.seats(during, key) {
             Ok(seats) => seats,
             // Limits first, where nothing would be gained by another time of that day.
-            Err(_) if search.policy == Policy::Kept && self.limit_reached(rules, provider, start) => {
+            Err(_) if search.policy == Policy::Kept && self.limit_reached(search, rules, provider, start) => {
                 return Err(Refusal::LimitReached);
             }
             Err(_) if provider.diary.overlapping(own).next().is_some() => return Err(Refusal::Busy),
@@ -473,7 +478,7 @@ impl Availability {
         // Whoever joins a session adds none.
         if taken_seats.is_empty()
             && search.policy == Policy::Kept
-            && self.limit_reached(rules, provider, start)
+            && self.limit_reached(search, rules, provider, start)
         {
             return Err(Refusal::LimitReached);
         }
@@ -482,9 +487,8 @@ impl Availability {
             return Err(Refusal::Capacity);
         }
         let seat = free[search.luck % free.len()];
-        let resources = self
-            .choose(&rules.required_resources, during, key, &earlier, &mut Vec::new())
-            .ok_or(Refusal::Resource)?;
+        let resources =
+            self.choose(&rules.required_resources, during, key, &earlier).ok_or(Refusal::Resource)?;
         let claim = |resource_id| Claim {
             id: Uuid::nil(),
             owner_id: Uuid::nil(),
@@ -504,52 +508,93 @@ impl Availability {
         Ok(Part { index, piece, claims, seat, remaining: free.len() })
     }
 
-    /// One of each, none twice.
+    /// One of each, none twice: a matching by augmenting paths (Kuhn 1955), which takes no longer than requirements times
+    /// resources times requirements, whatever they are.
     fn choose(
         &self,
         requirements: &[Vec<Uuid>],
         during: Interval,
         key: Option<Uuid>,
         earlier: &impl Fn(Uuid) -> bool,
-        chosen: &mut Vec<Uuid>,
     ) -> Option<Vec<Uuid>> {
-        let Some((first, rest)) = requirements.split_first() else {
-            return Some(chosen.clone());
-        };
-        // The one the session is in already comes first.
-        let mut free: Vec<(bool, Uuid)> = first
+        let free: Vec<Vec<Uuid>> = requirements
             .iter()
-            .filter(|resource| !chosen.contains(resource) && !earlier(**resource))
-            .filter_map(|resource| {
-                let seats = self.resources.get(resource)?.seats(during, key).ok()?;
-                Some((seats.is_empty(), *resource))
+            .map(|pool| {
+                // The one the session is in already comes first.
+                let mut free: Vec<(bool, Uuid)> = pool
+                    .iter()
+                    .filter(|resource| !earlier(**resource))
+                    .filter_map(|resource| {
+                        let seats = self.resources.get(resource)?.seats(during, key).ok()?;
+                        Some((seats.is_empty(), *resource))
+                    })
+                    .collect();
+                free.sort_unstable();
+                free.into_iter().map(|(_, resource)| resource).collect()
             })
             .collect();
-        free.sort_unstable();
-        for (_, resource) in free {
-            chosen.push(resource);
-            if let Some(all) = self.choose(rest, during, key, earlier, chosen) {
-                return Some(all);
+        let mut taken: BTreeMap<Uuid, usize> = BTreeMap::new();
+        for requirement in 0..free.len() {
+            if !augment(requirement, &free, &mut taken, &mut BTreeSet::new()) {
+                return None;
             }
-            chosen.pop();
         }
-        None
+        let mut chosen: Vec<(usize, Uuid)> =
+            taken.into_iter().map(|(resource, requirement)| (requirement, resource)).collect();
+        chosen.sort_unstable();
+        Some(chosen.into_iter().map(|(_, resource)| resource).collect())
     }
 
-    fn limit_reached(&self, rules: &Rules, provider: &Provider, start: DateTime<Utc>) -> bool {
+    fn limit_reached(
+        &self,
+        search: &Search,
+        rules: &Rules,
+        provider: &Provider,
+        start: DateTime<Utc>,
+    ) -> bool {
         let date = wall_time::date(self.zone, start);
         let week = date.iso_week();
-        let given = |counts: &dyn Fn(NaiveDate) -> bool| {
+        let planned = |matches: &dyn Fn(&Piece) -> bool, counts: &dyn Fn(NaiveDate) -> bool| {
+            let pieces = search.plan.iter().map(|part| part.piece);
+            pieces
+                .filter(|piece| matches(piece) && counts(wall_time::date(self.zone, piece.starts_at)))
+                .count()
+        };
+        let of_service = |counts: &dyn Fn(NaiveDate) -> bool| {
             let given_at = rules.given_at.as_deref().unwrap_or_default();
             given_at.iter().filter(|given| counts(wall_time::date(self.zone, **given))).count()
+                + planned(&|piece| piece.service == rules.id, counts)
+        };
+        let of_provider = |counts: &dyn Fn(NaiveDate) -> bool| {
+            provider.diary.count(self.zone, counts) + planned(&|piece| piece.provider == provider.id, counts)
         };
         let on_date = |other: NaiveDate| other == date;
         let in_week = |other: NaiveDate| other.iso_week() == week;
-        rules.max_per_day.is_some_and(|most| given(&on_date) >= most)
-            || rules.max_per_week.is_some_and(|most| given(&in_week) >= most)
-            || provider.max_per_day.is_some_and(|most| provider.diary.count(self.zone, on_date) >= most)
-            || provider.max_per_week.is_some_and(|most| provider.diary.count(self.zone, in_week) >= most)
+        rules.max_per_day.is_some_and(|most| of_service(&on_date) >= most)
+            || rules.max_per_week.is_some_and(|most| of_service(&in_week) >= most)
+            || provider.max_per_day.is_some_and(|most| of_provider(&on_date) >= most)
+            || provider.max_per_week.is_some_and(|most| of_provider(&in_week) >= most)
     }
+}
+
+/// Finds a resource for a requirement, where others may have to take another for it.
+fn augment(
+    requirement: usize,
+    free: &[Vec<Uuid>],
+    taken: &mut BTreeMap<Uuid, usize>,
+    seen: &mut BTreeSet<Uuid>,
+) -> bool {
+    for resource in &free[requirement] {
+        if !seen.insert(*resource) {
+            continue;
+        }
+        let holder = taken.get(resource).copied();
+        if holder.is_none_or(|holder| augment(holder, free, taken, seen)) {
+            taken.insert(*resource, requirement);
+            return true;
+        }
+    }
+    false
 }
 
 /// A search for who gives the services of a visit.

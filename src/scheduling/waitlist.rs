@@ -9,7 +9,7 @@ use poem_openapi::{
     types::Example,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use super::{
     availability::unknown_provider,
     booking::{self, Who, unknown_service},
     holds::{self, Held, offer_seconds},
+    slots::Policy,
 };
 use crate::{
     crm::contacts::{self, NewContact},
@@ -357,7 +358,6 @@ pub struct Time {
     pub service: Uuid,
     pub provider: Uuid,
     pub starts_at: DateTime<Utc>,
-    pub ends_at: DateTime<Utc>,
 }
 
 /// Somebody to whom freed time was offered.
@@ -370,7 +370,11 @@ pub struct Freed {
 
 /// Offers what an appointment took to the first on the waitlist, in the transaction that frees it. Visits of several
 /// services are not waited for.
-pub async fn offer(tx: &mut Tx, appointment: &Appointment, freed: &Value) -> Result<Option<Freed>, Failure> {
+pub async fn offer(
+    tx: &mut Tx,
+    appointment: &Appointment,
+    now: DateTime<Utc>,
+) -> Result<Option<Freed>, Failure> {
     if appointment.segments.is_some() {
         return Ok(None);
     }
@@ -378,27 +382,36 @@ pub async fn offer(tx: &mut Tx, appointment: &Appointment, freed: &Value) -> Res
         service: appointment.service_id,
         provider: appointment.provider_id,
         starts_at: appointment.starts_at,
-        ends_at: appointment.ends_at,
     };
-    offer_time(tx, &time, freed).await
+    offer_time(tx, &time, now).await
 }
 
-/// Offers freed time, given as the claims it was taken by.
-pub async fn offer_time(tx: &mut Tx, time: &Time, freed: &Value) -> Result<Option<Freed>, Failure> {
-    let now = Utc::now();
-    if freed.as_array().is_none_or(Vec::is_empty) || time.starts_at <= now {
+/// Offers freed time, where it could be booked: by the rules, and by what is taken.
+pub async fn offer_time(tx: &mut Tx, time: &Time, now: DateTime<Utc>) -> Result<Option<Freed>, Failure> {
+    let end = time.starts_at + TimeDelta::microseconds(1);
+    let (services, provider) = ([time.service], Some(time.provider));
+    let availability = booking::load_fresh(tx, &services, provider, time.starts_at, end, now).await?;
+    // A guest who gives back what is not offered online any more does not see the service.
+    if !availability.services.iter().any(|rules| rules.active) {
         return Ok(None);
     }
+    let Ok(provider) = booking::named_provider(&availability, time.provider) else {
+        return Ok(None);
+    };
+    let Ok(plan) = availability.plan(provider, time.starts_at, Some(time.provider), Policy::Kept, 0) else {
+        return Ok(None);
+    };
+    let hold = Uuid::now_v7();
     let row = tx
         .one(
             sql!("scheduling/waitlist_offer.sql"),
             &[
-                &Uuid::now_v7(),
+                &hold,
                 &time.service,
                 &time.provider,
-                &time.starts_at,
-                &time.ends_at,
-                freed,
+                &plan.starts_at(),
+                &plan.ends_at(),
+                &json!(plan.claims_of(hold)),
                 &offer_seconds(time.starts_at, now),
             ],
         )

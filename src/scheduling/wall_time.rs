@@ -25,10 +25,12 @@ pub fn date(zone: Tz, instant: DateTime<Utc>) -> NaiveDate {
     instant.with_timezone(&zone).date_naive()
 }
 
-/// The minutes since midnight the clocks of a zone show.
-pub fn minute_of_day(zone: Tz, instant: DateTime<Utc>) -> i16 {
-    let time = instant.with_timezone(&zone).time();
-    i16::try_from(time.hour() * 60 + time.minute()).unwrap_or_default()
+/// The instant on another date at which the clocks of a zone show the same time of day.
+pub fn same_time_on(zone: Tz, date: NaiveDate, like: DateTime<Utc>) -> DateTime<Utc> {
+    let time = like.with_timezone(&zone).time();
+    let minute = i16::try_from(time.hour() * 60 + time.minute()).unwrap_or_default();
+    let beyond = time.signed_duration_since(NaiveTime::MIN) - TimeDelta::minutes(minute.into());
+    instant(zone, date, minute) + beyond
 }
 
 /// The instant at which clocks jump over `wall`. Before it they show less, from it on they show more.

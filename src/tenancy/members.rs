@@ -309,3 +309,8 @@ fn last_owner<T>(result: Result<T, Error>) -> Result<T, Failure> {
         )
     })
 }
+
+/// Whether somebody works here: an active member who is no customer.
+pub async fn works_here(tx: &mut Tx, account: Uuid) -> Result<bool, Error> {
+    Ok(tx.one(sql!("tenancy/members_work_here.sql"), &[&account]).await?.get(0))
+}

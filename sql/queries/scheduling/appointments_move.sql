@@ -44,19 +44,18 @@ segment as (
         )
 ),
 move as (
-    select m.id, m.provider_id, m.starts_at, m.ends_at, m.overridden, m.seat, t.id as transition_id
+    select m.id, m.provider_id, m.starts_at, m.ends_at, m.overridden, m.seat, m.status, m.transition_id
     from
         rows from (
-            jsonb_to_recordset($2) as (id uuid, provider_id uuid, starts_at timestamptz, ends_at timestamptz, overridden boolean, seat smallint),
+            jsonb_to_recordset($2) as (id uuid, provider_id uuid, starts_at timestamptz, ends_at timestamptz, overridden boolean, seat smallint, status text),
             unnest($5::uuid[])
-        ) as m (id, provider_id, starts_at, ends_at, overridden, seat, transition_id)
-    cross join lateral (select m.transition_id as id) as t
+        ) as m (id, provider_id, starts_at, ends_at, overridden, seat, status, transition_id)
 ),
 noted as (
     insert into scheduling.appointment_transitions (
         appointment_id, id, action, from_status, to_status, from_starts_at, from_provider_id, reason
     )
-    select a.id, m.transition_id, $6, a.status, a.status, a.starts_at, a.provider_id, $8
+    select a.id, m.transition_id, $6, a.status, coalesce(m.status, a.status), a.starts_at, a.provider_id, $8
     from move as m
     join scheduling.appointments as a on a.tenant_id = $1 and a.id = m.id
 )
@@ -67,6 +66,7 @@ set
     ends_at = m.ends_at,
     overridden = a.overridden or m.overridden,
     seat = m.seat,
+    status = coalesce(m.status, a.status),
     sequence = a.sequence + 1,
     updated_at = $7
 from move as m

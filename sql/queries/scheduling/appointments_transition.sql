@@ -37,8 +37,6 @@ changed as (
 freed as (
     delete from scheduling.claims as c
     where c.tenant_id = $1 and $4 in ('cancelled', 'declined') and c.appointment_id in (select id from changed)
-    returning
-        c.appointment_id, c.resource_id, c.service_id, c.serves_at, c.starts_at, c.ends_at, c.group_key, c.seat, c.capacity
 )
 select
     c.*,
@@ -54,12 +52,6 @@ select
             from scheduling.appointment_segments as g
             where g.tenant_id = $1 and g.appointment_id = c.id
         )
-    end as segments,
-    (
-        select jsonb_agg(to_jsonb(f) - 'appointment_id')
-        from freed as f
-        join scheduling.resources as r on r.tenant_id = $1 and r.id = f.resource_id
-        where f.appointment_id = c.id and r.kind <> 'contact'
-    ) as freed
+    end as segments
 from changed as c
 order by c.starts_at

@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 service ids in their order, $3 provider id or null for any, $4 from, $5 to (instants, half-open), $6 first date, $7 last date, $8 appointments to leave out of account
+-- $1 tenant_id, $2 service ids in their order, $3 provider id or null for any, $4 from, $5 to (instants, half-open), $6 first date, $7 last date, $8 appointments to leave out of account, $9 whether it is to be booked
 --
 -- All that decides which starts are free, for listing slots and for booking alike. A row for each provider, and for each
 -- room and piece of equipment that would do, with the claims that reach into the period; on the first of them what is
@@ -93,7 +93,7 @@ select
     t.starts_on, t.ends_on, t.time_zones,
     f.starts as off_starts, f.ends as off_ends,
     c.starts, c.ends, c.serves, c.group_keys, c.seats,
-    e.starts as elsewhere_starts, e.ends as elsewhere_ends
+    e.starts as elsewhere_starts, e.ends as elsewhere_ends, l.locks
 from rules as g
 left join who as w on true
 left join scheduling.schedules as h on h.tenant_id = $1 and h.provider_id = w.id
@@ -145,4 +145,9 @@ cross join lateral (
         and (appointment_id is null or appointment_id <> all ($8))
 ) as c
 left join lateral scheduling.busy_elsewhere(w.id, $4, $5) as e on w.shared
+-- Until the transaction ends nobody makes the provider another person: their claims would not be shared.
+left join lateral (
+    select pg_advisory_xact_lock_shared(hashtextextended(w.id::text, 0)) is null as locks
+    where $9 and w.kind = 'provider'
+) as l on true
 order by w.position

@@ -1,9 +1,11 @@
--- $1 tenant_id, $2 provider id, $3 starts at, $4 ends at: what stands in that time, at most 100
+-- $1 tenant_id, $2 provider id, $3 starts at, $4 ends at: what stands in that time, with its buffers, at most 100
 select a.id
-from scheduling.appointments as a
+from scheduling.claims as c
+join scheduling.appointments as a on a.tenant_id = $1 and a.id = c.appointment_id
 where
-    a.tenant_id = $1 and a.provider_id = $2
-    and a.starts_at > $3::timestamptz - interval '24 hours' and a.starts_at < $4 and a.ends_at > $3
+    c.tenant_id = $1 and c.resource_id = $2
+    and c.starts_at > $3::timestamptz - interval '24 hours' and c.starts_at < $4 and c.ends_at > $3
     and a.status in ('pending', 'confirmed', 'checked_in', 'in_progress')
+group by a.id, a.starts_at
 order by a.starts_at, a.id
 limit 100

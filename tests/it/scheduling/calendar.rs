@@ -106,3 +106,14 @@ async fn a_feed_shows_what_is_booked_until_it_is_revoked() {
     let foreign = json!({ "name": "X", "provider_id": shop.contact });
     shop.tenant.staff.post("/api/v1/calendar-feeds", foreign).await.invalid("provider_id", "not_found");
 }
+
+#[tokio::test]
+async fn a_feed_ends_with_whoever_made_it() {
+    let shop = Shop::new().await;
+    let made = shop.tenant.staff.post("/api/v1/calendar-feeds", json!({ "name": "Mine" })).await.expect(201);
+    let path = made["path"].as_str().expect("a path");
+    assert_eq!(Actor::nobody().get(path).await.status, 200);
+    let member = format!("/api/v1/members/{}", shop.tenant.staff.account);
+    shop.tenant.owner.patch(&member, json!({ "status": "suspended" })).await.expect(200);
+    Actor::nobody().get(path).await.refused(404, "not_found");
+}

@@ -164,3 +164,91 @@ async fn a_visit_of_several_services_is_one_booking() {
     tenant.staff.post(PATH, body).await.invalid("and_then[0]", "not_found");
     nothing_is_wrong(tenant).await;
 }
+
+#[tokio::test]
+async fn a_visit_keeps_limits_and_lasts_a_day_at_most() {
+    let shop = Shop::with(json!({ "max_per_day": 2 })).await;
+    let mut body = shop.body("2031-05-05T09:00:00Z");
+    body["and_then"] = json!([shop.service, shop.service]);
+    shop.tenant.staff.post(PATH, body.clone()).await.invalid("starts_at", "limit_reached");
+    body["and_then"] = json!([shop.service]);
+    shop.tenant.staff.post(PATH, body).await.expect(201);
+    let path = format!("/api/v1/providers/{}", shop.provider);
+    shop.tenant.admin.patch(&path, json!({ "max_per_week": 3 })).await.expect(200);
+    let mut body = shop.body("2031-05-06T09:00:00Z");
+    body["and_then"] = json!([shop.service]);
+    shop.tenant.staff.post(PATH, body).await.invalid("starts_at", "limit_reached");
+    let long = shop.tenant.service_with(json!({ "name": "Long", "duration_minutes": 1000 })).await;
+    let body = json!({
+        "service_id": long, "and_then": [long], "contact_id": shop.contact, "starts_at": "2031-05-06T09:00:00Z", "override_rules": true,
+    });
+    shop.tenant.staff.post(PATH, body).await.invalid("and_then", "too_long");
+    let slots = format!("/api/v1/services/{long}/slots?from=2031-05-06&to=2031-05-07&and_then={long}");
+    shop.tenant.viewer.get(&slots).await.invalid("and_then", "too_long");
+}
+
+#[tokio::test]
+async fn everybody_in_a_visit_finds_it() {
+    let shop = Shop::new().await;
+    let tenant = &shop.tenant;
+    let second = tenant.provider().await;
+    let hers = tenant
+        .service_with(json!({ "name": "Hers", "duration_minutes": 30, "provider_ids": [second] }))
+        .await;
+    let path = format!("/api/v1/services/{}", shop.service);
+    tenant.manager.patch(&path, json!({ "provider_ids": [shop.provider] })).await.expect(200);
+    // Three in a row; the list of slots takes a list as well.
+    let slots =
+        format!("{path}/slots?from=2031-05-05&to=2031-05-06&and_then={hers}&and_then={}", shop.service);
+    assert_eq!(tenant.viewer.get(&slots).await.expect(200)["items"][0]["ends_at"], "2031-05-05T10:30:00Z");
+    let mut body = shop.body("2031-05-05T09:00:00Z");
+    body["and_then"] = json!([hers, shop.service]);
+    let id = tenant.staff.post(PATH, body).await.created();
+    let alone =
+        json!({ "service_id": hers, "contact_id": shop.contact, "starts_at": "2031-05-05T12:00:00Z" });
+    let alone = tenant.staff.post(PATH, alone).await.created();
+    let listed = tenant.viewer.get(&format!("{PATH}?provider_id={second}")).await.expect(200);
+    let ids: Vec<_> =
+        listed["items"].as_array().expect("items").iter().map(|item| item["id"].clone()).collect();
+    assert_eq!(ids, [json!(id), json!(alone)]);
+    let first = tenant.viewer.get(&format!("{PATH}?provider_id={second}&limit=1")).await.expect(200);
+    let cursor = first["next_cursor"].as_str().expect("more");
+    let next =
+        tenant.viewer.get(&format!("{PATH}?provider_id={second}&limit=1&cursor={cursor}")).await.expect(200);
+    assert_eq!(next["items"][0]["id"], json!(alone));
+    let away = json!({ "starts_at": "2031-05-05T09:00:00Z", "ends_at": "2031-05-05T11:00:00Z" });
+    let away = tenant.staff.post(&format!("/api/v1/providers/{second}/time-off"), away).await.expect(201);
+    assert_eq!(away["appointment_ids"], json!([id]));
+}
+
+#[tokio::test]
+async fn many_rooms_that_do_not_suffice_are_seen_through_at_once() {
+    let shop = Shop::new().await;
+    let mut rooms = Vec::new();
+    for n in 0..30 {
+        let body = json!({ "kind": "room", "name": format!("Room {n}") });
+        rooms.push(shop.tenant.admin.post("/api/v1/resources", body).await.created());
+    }
+    let last = rooms.pop().expect("a room");
+    let path = format!("/api/v1/services/{}", shop.service);
+    let needs = json!({ "required_resources": [rooms, rooms, rooms, rooms, [last]] });
+    shop.tenant.manager.patch(&path, needs).await.expect(200);
+    shop.book("2031-05-05T09:00:00Z").await;
+    shop.tenant
+        .admin
+        .patch(&format!("/api/v1/resources/{last}"), json!({ "active": false }))
+        .await
+        .expect(200);
+    let started = std::time::Instant::now();
+    let refused = shop.tenant.staff.post(PATH, shop.body("2031-05-05T10:00:00Z")).await;
+    assert_eq!(refused.body["errors"][0]["code"], "resource", "{}", refused.text);
+    // It would take years.
+    assert!(started.elapsed() < std::time::Duration::from_secs(8), "{:?}", started.elapsed());
+    // One room for two of the requirements is none for one of them.
+    let needs = json!({ "required_resources": [[rooms[0], rooms[1]], [rooms[0]]] });
+    shop.tenant.manager.patch(&path, needs).await.expect(200);
+    shop.book("2031-05-05T11:00:00Z").await;
+    let needs = json!({ "required_resources": [[rooms[0]], [rooms[0]]] });
+    shop.tenant.manager.patch(&path, needs).await.expect(200);
+    shop.tenant.staff.post(PATH, shop.body("2031-05-05T12:00:00Z")).await.refused(409, "slot_unavailable");
+}

@@ -220,3 +220,37 @@ async fn a_customer_sees_what_they_have_with_all_organizations() {
     assert_eq!((&first["items"][0]["id"], &second["items"][0]["id"]), (&json!(ids[0]), &json!(ids[1])));
     assert_eq!(one.tenant.staff.get(path).await.expect(200)["items"], json!([]));
 }
+
+#[tokio::test]
+async fn a_guest_changes_nothing_that_is_not_offered_any_more_and_asks_again_where_they_had_to() {
+    let shop = Shop::with(json!({ "requires_approval": true })).await;
+    let second = shop.tenant.service_with(json!({ "name": "Second", "duration_minutes": 30 })).await;
+    let slug = slug(&shop).await;
+    let guest = Actor::nobody();
+    let mut body = booking(&shop, "2031-05-05T09:00:00Z", None);
+    body["and_then"] = json!([second]);
+    let booked =
+        guest.post(&format!("/api/v1/guest/appointments?organization_slug={slug}"), body).await.expect(201);
+    let id = booked["id"].as_str().expect("an id").to_owned();
+    shop.act(&id, "confirm", json!({})).await.expect(200);
+    let reschedule = |start: &str| json!({ "token": booked["manage_token"], "starts_at": start });
+    let path = "/api/v1/guest/appointment/reschedule";
+    let moved = guest.post(path, reschedule("2031-05-05T10:00:00Z")).await.expect(200);
+    assert_eq!(moved["status"], "pending", "what was confirmed was another time");
+    let before = shop.get(&id).await;
+    let offered = format!("/api/v1/services/{second}");
+    shop.tenant.manager.patch(&offered, json!({ "bookable_online": false })).await.expect(200);
+    guest.post(path, reschedule("2031-05-05T11:00:00Z")).await.refused(409, "service_unavailable");
+    let cancel = json!({ "token": booked["manage_token"] });
+    guest.post("/api/v1/guest/appointment/cancel", cancel.clone()).await.refused(409, "service_unavailable");
+    assert_eq!(shop.get(&id).await, before);
+    guest.post("/api/v1/guest/appointment/calendar", cancel.clone()).await;
+    // The longest notice of all services counts.
+    let notice = json!({ "bookable_online": true, "cancellation_notice_minutes": 525_600 });
+    shop.tenant.manager.patch(&offered, notice).await.expect(200);
+    let soon = (chrono::Utc::now() + chrono::TimeDelta::days(20)).date_naive();
+    let staff = json!({ "starts_at": format!("{soon}T09:00:00Z") });
+    shop.act(&id, "reschedule", staff).await.expect(200);
+    guest.post("/api/v1/guest/appointment/cancel", cancel).await.refused(409, "too_late");
+    nothing_is_wrong(&shop.tenant).await;
+}

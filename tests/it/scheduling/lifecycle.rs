@@ -352,6 +352,15 @@ async fn a_hold_keeps_the_time_until_it_is_confirmed_or_expires() {
     shop.book("2031-05-05T10:00:00Z").await;
     shop.tenant.staff.post(&format!("{path}/confirm"), contact).await.refused(404, "not_found");
 
+    // One that is over keeps nothing from being deleted.
+    let other = shop.tenant.service().await;
+    let body = json!({ "service_id": other, "starts_at": "2031-05-05T15:00:00Z" });
+    let held = shop.tenant.staff.post("/api/v1/holds", body).await.created();
+    let other = format!("/api/v1/services/{other}");
+    shop.tenant.manager.delete(&other).await.refused(409, "service_in_use");
+    shop.expire(&held).await;
+    shop.tenant.manager.delete(&other).await.expect(204);
+
     let hold = shop.hold("2031-05-05T11:00:00Z").await.created();
     shop.tenant.staff.delete(&format!("/api/v1/holds/{hold}")).await.expect(204);
     shop.book("2031-05-05T11:00:00Z").await;

@@ -144,3 +144,18 @@ async fn one_of_a_series_is_changed_or_this_and_all_that_follow() {
     shop.act(&alone, "cancel", json!({ "following": true })).await.refused(409, "no_series");
     nothing_is_wrong(&shop.tenant).await;
 }
+
+#[tokio::test]
+async fn a_series_stays_within_the_years_there_are_and_keeps_its_seconds() {
+    let shop = shop_in_new_york().await;
+    let odd = json!({ "override_rules": true, "count": 2 });
+    let series = shop.tenant.staff.post(PATH, body(&shop, "2031-05-05T13:00:30Z", &odd)).await.expect(201);
+    assert_eq!(starts(&series), ["2031-05-05T13:00:30Z", "2031-05-12T13:00:30Z"]);
+    let first = series["appointments"][0]["id"].as_str().expect("an id");
+    let far = json!({ "starts_at": "2999-12-31T13:00:00Z", "following": true, "override_rules": true });
+    shop.act(first, "reschedule", far).await.invalid("starts_at", "out_of_range");
+    let back = json!({ "starts_at": "1970-01-02T13:00:00Z", "override_rules": true });
+    shop.act(first, "reschedule", back).await.expect(200);
+    let far = json!({ "starts_at": "2031-05-05T13:00:00Z", "following": true, "override_rules": true });
+    shop.act(first, "reschedule", far).await.invalid("starts_at", "out_of_range");
+}

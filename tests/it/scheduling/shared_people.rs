@@ -174,3 +174,90 @@ async fn becoming_somebody_takes_what_is_booked_along_and_leaving_gives_it_back(
     nothing_is_wrong(&one.tenant).await;
     nothing_is_wrong(&two.tenant).await;
 }
+
+#[tokio::test]
+async fn whoever_is_booked_while_becoming_somebody_is_taken_everywhere() {
+    let (one, two, person) = shared().await;
+    let path = format!("/api/v1/providers/{}", two.provider);
+    two.tenant.admin.patch(&path, json!({ "account_id": null })).await.expect(200);
+    // A booking that has begun, and takes its time.
+    let superuser = system().superuser().await;
+    superuser
+        .batch_execute(&format!(
+            "begin; select pg_advisory_xact_lock_shared(hashtextextended('{}', 0))",
+            two.provider
+        ))
+        .await
+        .expect("a lock");
+    let becoming = two.tenant.admin.patch(&path, json!({ "account_id": person }));
+    let booking = async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        let claim = format!(
+            "with appointment as (
+                 insert into scheduling.appointments (tenant_id, id, service_id, provider_id, contact_id, starts_at, ends_at)
+                 values ('{0}', gen_random_uuid(), '{1}', '{2}', '{3}', '2031-05-05T09:00Z', '2031-05-05T09:30Z') returning id
+             )
+             insert into scheduling.claims (tenant_id, id, resource_id, appointment_id, starts_at, ends_at)
+             select '{0}', gen_random_uuid(), '{2}', id, '2031-05-05T09:00Z', '2031-05-05T09:30Z' from appointment;
+             commit",
+            two.tenant.id, two.service, two.provider, two.contact
+        );
+        superuser.batch_execute(&claim).await.expect("a booking");
+    };
+    let (became, ()) = futures_util::future::join(becoming, booking).await;
+    became.expect(200);
+    one.tenant
+        .staff
+        .post("/api/v1/appointments", one.body("2031-05-05T09:00:00Z"))
+        .await
+        .refused(409, "slot_unavailable");
+    nothing_is_wrong(&two.tenant).await;
+}
+
+#[tokio::test]
+async fn who_is_somebody_works_here_and_holds_that_are_over_bind_nobody() {
+    let (one, two, _) = shared().await;
+    let path = format!("/api/v1/providers/{}", two.provider);
+    for nobody in [two.tenant.customer.account, one.tenant.owner.account] {
+        two.tenant
+            .admin
+            .patch(&path, json!({ "account_id": nobody }))
+            .await
+            .invalid("account_id", "not_found");
+    }
+    let hold = one.hold("2031-05-05T09:00:00Z").await.created();
+    two.tenant
+        .staff
+        .post("/api/v1/appointments", two.body("2031-05-05T09:00:00Z"))
+        .await
+        .refused(409, "slot_unavailable");
+    one.expire(&hold).await;
+    // A server removes it within some seconds, for others cannot see that it is over.
+    let mut status = 409;
+    for _ in 0..100 {
+        status = two.tenant.staff.post("/api/v1/appointments", two.body("2031-05-05T09:00:00Z")).await.status;
+        if status == 201 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    assert_eq!(status, 201);
+    // From one account to another who is busy.
+    let (busy, third) = (one.tenant.manager.account, Shop::new().await);
+    for tenant in [&two.tenant, &third.tenant] {
+        system()
+            .superuser()
+            .await
+            .execute(
+                "insert into tenancy.members (tenant_id, account_id, role) values ($1, $2, 'staff')",
+                &[&tenant.id, &busy],
+            )
+            .await
+            .expect("a membership");
+    }
+    let there = format!("/api/v1/providers/{}", third.provider);
+    third.tenant.admin.patch(&there, json!({ "account_id": busy })).await.expect(200);
+    third.book("2031-05-05T09:00:00Z").await;
+    two.tenant.admin.patch(&path, json!({ "account_id": busy })).await.refused(409, "person_busy");
+    nothing_is_wrong(&two.tenant).await;
+}

@@ -160,3 +160,23 @@ async fn two_cancellations_at_once_are_offered_to_two() {
     }
     nothing_is_wrong(&shop.tenant).await;
 }
+
+#[tokio::test]
+async fn what_could_not_be_booked_is_offered_to_nobody() {
+    let shop = Shop::with(json!({ "max_per_day": 1 })).await;
+    let id = shop.book("2031-05-05T09:00:00Z").await;
+    let waiting = join_list(&shop, &json!({})).await;
+    // One a day: moved within the day it is that one.
+    shop.act(&id, "reschedule", json!({ "starts_at": "2031-05-05T13:00:00Z" })).await.expect(200);
+    assert_eq!(entry(&shop, &waiting).await["status"], "waiting");
+    shop.act(&id, "reschedule", json!({ "starts_at": "2031-05-06T13:00:00Z" })).await.expect(200);
+    assert_eq!(entry(&shop, &waiting).await["offer"]["starts_at"], "2031-05-05T13:00:00Z");
+    // At night, of somebody who is not booked any more.
+    let body = json!({ "service_id": shop.service, "contact_id": shop.contact, "starts_at": "2031-05-07T03:00:00Z", "override_rules": true });
+    let night = shop.tenant.staff.post("/api/v1/appointments", body).await.created();
+    let period = json!({ "from": "2031-05-07T00:00:00Z", "to": "2031-05-08T00:00:00Z" });
+    let other = join_list(&shop, &period).await;
+    shop.act(&night, "cancel", json!({})).await.expect(200);
+    assert_eq!(entry(&shop, &other).await["status"], "waiting");
+    nothing_is_wrong(&shop.tenant).await;
+}
