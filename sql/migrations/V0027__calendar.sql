@@ -23,7 +23,7 @@ comment on column scheduling.calendar_feeds.provider_id is 'Whose appointments i
 comment on column scheduling.calendar_feeds.name is 'Says what the feed is for, 1 to 200 characters.';
 comment on column scheduling.calendar_feeds.token_hash is 'SHA-256 of the secret in the URL.';
 comment on column scheduling.calendar_feeds.created_at is 'When it was made.';
-comment on column scheduling.calendar_feeds.created_by is 'The account that made it.';
+comment on column scheduling.calendar_feeds.created_by is 'The account or API key that made it.';
 create index calendar_feeds_provider_idx on scheduling.calendar_feeds (tenant_id, provider_id);
 
 call app.build_wall('scheduling.calendar_feeds', reads => 'staff', inserts => 'staff', deletes => 'staff');
@@ -35,6 +35,8 @@ grant insert (id, provider_id, name, token_hash) on scheduling.calendar_feeds to
 
 call app.admit('scheduling.appointments', 'appointd_gate', array['select']);
 grant select (tenant_id, id, provider_id, name, token_hash, created_by) on scheduling.calendar_feeds to appointd_gate;
+call app.admit('tenancy.api_keys', 'appointd_gate', array['select']);
+grant select (tenant_id, id, revoked_at, expires_at) on tenancy.api_keys to appointd_gate;
 call app.admit('scheduling.appointment_segments', 'appointd_gate', array['select']);
 grant select (tenant_id, appointment_id, provider_id) on scheduling.appointment_segments to appointd_gate;
 grant select (tenant_id, id, service_id, provider_id, contact_id, starts_at, ends_at, status, sequence, visit, created_at, updated_at)
@@ -68,10 +70,19 @@ begin
         and f.id = feed_id
         and f.token_hash = calendar_feed.token_hash
         -- Who made it works there still: what they may not read any more their calendar does not show.
-        and exists (
-            select
-            from tenancy.members as m
-            where m.tenant_id = f.tenant_id and m.account_id = f.created_by and m.status = 'active' and m.role <> 'customer'
+        and (
+            exists (
+                select
+                from tenancy.members as m
+                where m.tenant_id = f.tenant_id and m.account_id = f.created_by and m.status = 'active' and m.role <> 'customer'
+            )
+            or exists (
+                select
+                from tenancy.api_keys as k
+                where
+                    k.tenant_id = f.tenant_id and k.id = f.created_by and k.revoked_at is null
+                    and (k.expires_at is null or k.expires_at > now())
+            )
         );
     if feed.name is null then
         return;

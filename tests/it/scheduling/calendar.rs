@@ -113,7 +113,7 @@ async fn a_feed_ends_with_whoever_made_it() {
     let made = shop.tenant.staff.post("/api/v1/calendar-feeds", json!({ "name": "Mine" })).await.expect(201);
     let path = made["path"].as_str().expect("a path");
     assert_eq!(Actor::nobody().get(path).await.status, 200);
-    let member = format!("/api/v1/members/{}", shop.tenant.staff.account);
-    shop.tenant.owner.patch(&member, json!({ "status": "suspended" })).await.expect(200);
+    let suspend = format!("/api/v1/members/{}/suspend", shop.tenant.staff.account);
+    shop.tenant.owner.post(&suspend, json!({})).await.expect(200);
     Actor::nobody().get(path).await.refused(404, "not_found");
 }
