@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::harness::{Tenant, enter, system};
 
 /// Every table with the name of its tenant column.
-const TENANT_TABLES: [(&str, &str); 16] = [
+const TENANT_TABLES: [(&str, &str); 22] = [
     ("tenancy.organizations", "id"),
     ("tenancy.members", "tenant_id"),
     ("tenancy.subscriptions", "tenant_id"),
@@ -23,6 +23,12 @@ const TENANT_TABLES: [(&str, &str); 16] = [
     ("scheduling.schedules", "tenant_id"),
     ("scheduling.appointments", "tenant_id"),
     ("scheduling.claims", "tenant_id"),
+    ("scheduling.closures", "tenant_id"),
+    ("scheduling.time_off", "tenant_id"),
+    ("scheduling.holds", "tenant_id"),
+    ("scheduling.series", "tenant_id"),
+    ("scheduling.waitlist_entries", "tenant_id"),
+    ("scheduling.calendar_feeds", "tenant_id"),
 ];
 
 async fn count(client: &Client, table: &str, filter: &str) -> i64 {
@@ -214,6 +220,14 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
         format!("identity.reset_password('{account}', sha256('x'), 'x', '127.0.0.1')"),
         format!("identity.verify_email('{account}', sha256('x'))"),
         "tenancy.delete_organization('30 days')".to_owned(),
+        format!("scheduling.calendar_feed('{there}', '{there}', sha256('x'))"),
+        "scheduling.my_appointments_everywhere('1970-01-01', null, 10)".to_owned(),
+        "scheduling.pass_on_expired('1 hour')".to_owned(),
+        format!("scheduling.busy_elsewhere('{there}', '2031-01-01', '2032-01-01')"),
+        format!("scheduling.decline_offer('{there}', 'declined', '1 hour')"),
+        format!(
+            "scheduling.offer_freed('{there}', '{there}', '{there}', '2031-01-01', '2031-01-01', '[]', '1 hour')"
+        ),
     ];
     for call in calls {
         enter(&api, tenant.id, &tenant.owner).await;
