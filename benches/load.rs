@@ -132,7 +132,7 @@ commit;
 \set last_day :reach / 86400 + 1
 begin;
 @app/enter.sql tenant.id tenant.id tenant.id staff null null null
-@scheduling/availability_get.sql tenant.id tenant.ids provider.id since.at reach.at first_day.date last_day.date no.ids
+@scheduling/availability_get.sql tenant.id tenant.ids provider.id since.at reach.at first_day.date last_day.date no.ids true
 @scheduling/appointments_create.sql tenant.id the.appointments the.claims no.segments contact.id
 commit;
 ",
@@ -154,7 +154,7 @@ commit;
 begin;
 @app/enter.sql tenant.id tenant.id tenant.id viewer null null null
 @tenancy/organizations_get_time_zone.sql tenant.id
-@scheduling/availability_get.sql tenant.id tenant.ids null.id since.at reach.at first_day.date last_day.date no.ids
+@scheduling/availability_get.sql tenant.id tenant.ids null.id since.at reach.at first_day.date last_day.date no.ids false
 commit;
 ",
     },
@@ -187,6 +187,7 @@ impl Case {
                     Some((name, "at")) => format!("to_timestamp(:{name})"),
                     Some((name, _)) => format!("(date '1970-01-01' + :{name}::integer)"),
                     // Like the server's, a parameter that happens to be null.
+                    None if matches!(parameter, "true" | "false") => parameter.to_owned(),
                     None if parameter == "null" => "nullif(:none, 'none')".to_owned(),
                     None => format!(":{parameter}"),
                 };
