@@ -105,7 +105,7 @@ comment on column scheduling.appointments.cancelled_by is 'The account or API ke
 comment on column scheduling.appointments.cancelled_by_kind is 'member (who works there, or a program of theirs), customer or guest.';
 comment on column scheduling.appointments.created_by is
     'The account or API key that booked it; null where a guest did. No foreign key: accounts are never deleted, and each booking would lock the row of the account.';
-comment on column scheduling.appointments.sequence is 'How often it was moved or ended: SEQUENCE of its calendar entry (RFC 5545 section 3.8.7.4).';
+comment on column scheduling.appointments.sequence is 'Rises when it is moved, confirmed, cancelled or declined: SEQUENCE of its calendar entry (RFC 5545 section 3.8.7.4).';
 comment on column scheduling.appointments.overridden is 'Whether staff booked or moved it against the rules of the service. Never against a claim.';
 comment on column scheduling.appointments.series_id is 'The series it is part of.';
 comment on column scheduling.appointments.occurrence is 'Which of the series it is, from 1 on.';

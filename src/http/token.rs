@@ -197,7 +197,9 @@ impl Tokens {
 
     /// The organization and the appointment of a guest's link.
     pub fn managed(&self, token: &str) -> Result<(Uuid, Uuid), Problem> {
-        let claims = self.verify(token, Kind::Managing)?;
+        let claims = self.verify(token, Kind::Managing).map_err(|_| {
+            Problem::unauthorized("token_invalid", "The link is not whole, or not good any more.")
+        })?;
         claims.tenant_id.map(|organization| (organization, claims.sub)).ok_or_else(Problem::not_found)
     }
 

@@ -165,7 +165,7 @@ pub struct Appointment {
     pub note: Option<String>,
     /// Whether it was booked or moved against the rules of the service.
     pub overridden: bool,
-    /// How often it was moved or ended: SEQUENCE of its calendar entry (RFC 5545).
+    /// Rises when it is moved, confirmed, cancelled or declined: SEQUENCE of its calendar entry (RFC 5545).
     pub sequence: i32,
     /// Why it was cancelled or declined, where somebody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,6 +13,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
+    appointments::Appointment,
     hours::{Interval, Open},
     schedules,
     slots::{Availability, Diary, LONGEST_CLAIM, Policy, Provider, Refusal, Taken},
@@ -114,7 +115,7 @@ pub struct Slot {
     pub bookable: bool,
     /// Who is free; of a visit who can begin it.
     pub provider_ids: Vec<Uuid>,
-    /// How many can still be booked at this start.
+    /// How many seats of all providers together are free at this start. Rooms they share and limits may allow fewer.
     pub remaining: usize,
     /// Of a start that cannot be booked: why, for any of the providers.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,7 +165,8 @@ impl SlotsApi {
         time_zone: Query<Option<TimeZone>>,
         /// A service that follows in the same visit. May be repeated, up to four times.
         and_then: Query<Vec<Uuid>>,
-        /// An appointment that is to be moved: its own time counts as free, and it does not count towards limits.
+        /// An appointment of this service that is to be moved: its own time counts as free, and it does not count towards
+        /// limits. Of a visit, the services that follow are its own.
         reschedule_of: Query<Option<Uuid>>,
         /// `unavailable` lists starts that cannot be booked as well, with the reasons.
         include: Query<Option<Include>>,
@@ -212,6 +214,16 @@ pub async fn list(mut tx: Tx, wanted: Wanted, now: DateTime<Utc>) -> Result<Slot
     }
     if to - from > LONGEST_PERIOD {
         Err(Problem::invalid_field("to", "period_too_long", "at most 62 days after from"))?;
+    }
+    let mut wanted = wanted;
+    if let Some(moved) = wanted.reschedule_of {
+        let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&moved]).await?;
+        let services = row.map(|row| Appointment::from(row).services()).unwrap_or_default();
+        if services.first() != wanted.services.first() {
+            let detail = "the id of an appointment of this service";
+            Err(Problem::invalid_field("reschedule_of", "not_found", detail))?;
+        }
+        wanted.services = services;
     }
     let ignored: Vec<Uuid> = wanted.reschedule_of.into_iter().collect();
     let loaded = load(&mut tx, &wanted.services, wanted.provider, from, to, &ignored, now).await?;

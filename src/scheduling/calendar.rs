@@ -229,7 +229,8 @@ pub async fn one(db: &Db, context: Context, appointment: Uuid) -> Result<Ics, Fa
 }
 
 fn calendar(name: &str, rows: &[Row]) -> String {
-    let mut calendar = Calendar::new();
+    let mut calendar = Calendar::empty();
+    calendar.append_property(("VERSION", "2.0")).append_property(("PRODID", "-//appointd//appointd//EN"));
     calendar.name(name);
     for row in rows {
         calendar.push(event(row));

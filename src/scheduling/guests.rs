@@ -321,12 +321,17 @@ impl GuestsApi {
         let appointment = booking::book(&self.db, guest, &order, None, Utc::now()).await?;
         let booked = self.show(guest.tenant, appointment)?;
         if let Some(email) = &new.contact.email {
+            let row = self.db.one(guest, sql!("scheduling/calendar_appointment.sql"), &[&id]).await?;
+            let (organization, zone): (&str, &str) = (row.get("feed_name"), row.get("time_zone"));
+            let local = booked.starts_at.with_timezone(&zone.parse().unwrap_or(chrono_tz::Tz::UTC));
             self.mailer.send(Mail {
                 to: email.to_string(),
-                subject: "Your appointment".to_owned(),
+                subject: format!("Your appointment with {organization}"),
                 body: format!(
-                    "Booked for {} (UTC){}.\n\nSee, move or cancel it here:\n\n{}\n",
-                    booked.starts_at.format("%Y-%m-%d %H:%M"),
+                    "{} with {}, {} ({zone}){}.\n\nSee, move or cancel it here:\n\n{}\n",
+                    row.get::<_, &str>("service_name"),
+                    row.get::<_, &str>("provider_name"),
+                    local.format("%Y-%m-%d %H:%M"),
                     if booked.status == AppointmentStatus::Pending { ", to be confirmed" } else { "" },
                     self.mailer.link("manage-appointment", &booked.manage_token),
                 ),
@@ -408,6 +413,10 @@ impl GuestsApi {
             Host::Ours => None,
             Host::Tenant(name) => Some(name.as_str()),
         };
+        if host.is_none() && slug.is_none() {
+            let detail = "the slug of the organization, where it is not its own host that is asked";
+            Err(Problem::invalid_field("organization_slug", "required", detail))?;
+        }
         let organization = organizations::public(&self.db, host, slug).await?;
         Ok(context(organization.ok_or_else(Problem::not_found)?, appointment))
     }

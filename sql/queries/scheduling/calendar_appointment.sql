@@ -3,7 +3,8 @@
 -- A guest does not see a service or a provider that is not offered online any more; the appointment stands all the same.
 select
     o.name as feed_name, a.id, a.starts_at, a.ends_at, a.status, a.sequence, a.created_at, a.updated_at,
-    coalesce(s.name, o.name) as service_name, coalesce(p.name, o.name) as provider_name, null::text as contact_name
+    coalesce(s.name, o.name) as service_name, coalesce(p.name, o.name) as provider_name, null::text as contact_name,
+    o.time_zone
 from scheduling.appointments as a
 join tenancy.organizations as o on o.id = $1
 left join scheduling.services as s on s.tenant_id = $1 and s.id = a.service_id

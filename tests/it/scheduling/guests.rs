@@ -41,7 +41,7 @@ async fn a_guest_books_and_manages_with_the_link() {
     let slots = guest.get(&at(&format!("services/{}/slots", shop.service), period)).await.expect(200);
     assert_eq!(slots["items"][0]["starts_at"], "2031-05-05T09:00:00Z");
     guest.get(&at(&format!("services/{hidden}/slots"), period)).await.refused(404, "not_found");
-    guest.get("/api/v1/guest/services").await.refused(404, "not_found");
+    guest.get("/api/v1/guest/services").await.invalid("organization_slug", "required");
     guest.get("/api/v1/guest/services?organization_slug=nobody-at-all").await.refused(404, "not_found");
 
     let email = format!("g{}@example.com", Uuid::new_v4().simple());
@@ -51,6 +51,8 @@ async fn a_guest_books_and_manages_with_the_link() {
         .expect(201);
     assert_eq!(booked["status"], "confirmed");
     let token = booked["manage_token"].as_str().expect("a token").to_owned();
+    let mail = system().mail_to(&email).await;
+    assert!(mail.contains("Service with Ada, 2031-05-05 09:00 (UTC)"), "{mail}");
     assert!(
         system()
             .mail_to(&email)

@@ -220,6 +220,11 @@ async fn an_appointment_is_moved_in_place_or_stays() {
     let free: Vec<_> =
         listed["items"].as_array().expect("items").iter().map(|slot| slot["starts_at"].clone()).collect();
     assert!(free.contains(&json!("2031-05-05T09:15:00Z")) && !free.contains(&json!("2031-05-05T11:00:00Z")));
+    let nothing = format!(
+        "/api/v1/services/{}/slots?from=2031-05-05&to=2031-05-06&reschedule_of={}",
+        shop.service, shop.contact
+    );
+    shop.tenant.viewer.get(&nothing).await.invalid("reschedule_of", "not_found");
     let moved = shop.act(&id, "reschedule", json!({ "starts_at": "2031-05-05T09:15:00Z" })).await.expect(200);
     assert_eq!((&moved["id"], &moved["starts_at"]), (&json!(id), &json!("2031-05-05T09:15:00Z")));
     assert_eq!((&moved["sequence"], &moved["status"]), (&json!(1), &json!("confirmed")));
