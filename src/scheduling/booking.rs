@@ -546,7 +546,7 @@ pub async fn refuse(
     if problem.status != poem::http::StatusCode::CONFLICT {
         return problem.into();
     }
-    match alternatives(db, context, &order.services, order.provider, order.start, now).await {
+    match alternatives(db, context, &order.services, order.provider, order.start, &[], now).await {
         Ok(alternatives) => problem.with_alternatives(alternatives).into(),
         Err(failure) => failure,
     }
@@ -575,17 +575,19 @@ pub fn refused_start(field: &str, refusal: Refusal) -> Problem {
     }
 }
 
-async fn alternatives(
+/// Starts near one that is taken; what is about to be moved does not stand in its own way.
+pub async fn alternatives(
     db: &Db,
     context: Context,
     services: &[Uuid],
     provider: Option<Uuid>,
     start: DateTime<Utc>,
+    moved: &[Uuid],
     now: DateTime<Utc>,
 ) -> Result<Vec<Alternative>, Failure> {
     let (from, to) = (start - TimeDelta::hours(12), start + ALTERNATIVES_WITHIN);
     let mut tx = db.begin(context);
-    let loaded = availability::load(&mut tx, services, provider, from, to, &[], now).await?;
+    let loaded = availability::load(&mut tx, services, provider, from, to, moved, now).await?;
     tx.commit().await?;
     let zone = loaded.availability.zone;
     let slots = tokio::task::spawn_blocking(move || {

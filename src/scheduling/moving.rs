@@ -102,7 +102,7 @@ pub async fn reschedule(
     request: &Reschedule,
     now: DateTime<Utc>,
 ) -> Result<(Appointment, Vec<Freed>), Failure> {
-    retry(async |attempt| {
+    let moved = retry(async |attempt| {
         let mut tx = db.begin(context);
         let appointment = locked(&mut tx, &[id]).await?.pop().ok_or_else(Problem::not_found)?;
         allow(&appointment, AppointmentAction::Reschedule)?;
@@ -142,7 +142,22 @@ pub async fn reschedule(
             moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?;
         Ok((answer, freed))
     })
-    .await
+    .await;
+    match moved {
+        Err(Failure::Refusal(problem)) if problem.code == "slot_unavailable" && !request.following => {
+            let row = db.optional(context, sql!("scheduling/appointments_get.sql"), &[&id]).await?;
+            let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
+            // Of a visit only the one who was asked for gives all of it.
+            let provider = match appointment.segments {
+                Some(_) => request.provider_id,
+                None => request.provider_id.or(Some(appointment.provider_id)),
+            };
+            let (services, start) = (appointment.services(), request.starts_at.0);
+            let others = booking::alternatives(db, context, &services, provider, start, &[id], now).await?;
+            Err(problem.with_alternatives(others).into())
+        }
+        moved => moved,
+    }
 }
 
 /// Gives each of two appointments the start and the provider of the other.

@@ -234,6 +234,11 @@ async fn an_appointment_is_moved_in_place_or_stays() {
     {
         let refused = shop.act(&id, "reschedule", json!({ "starts_at": start })).await;
         assert_eq!(refused.status, status, "{}", refused.text);
+        // With others where it is taken, its own time among them.
+        if status == 409 {
+            let others = refused.body["alternatives"].as_array().expect("others").clone();
+            assert!(others.len() == 3 && others[0]["starts_at"] != "2031-05-05T11:15:00Z", "{others:?}");
+        }
         assert_eq!(shop.get(&id).await, moved);
     }
     shop.tenant
