@@ -216,7 +216,8 @@ impl HoldsApi {
 
     /// Confirm a hold
     ///
-    /// Makes it an appointment, `pending` where the service wants approval. 409 `hold_expired` where it was confirmed too late,
+    /// Makes it an appointment, `pending` where the service wants approval. 409 `hold_expired` where it was confirmed too late (404 some
+    /// seconds later),
     /// `contact_busy` where the contact has something else then.
     #[oai(path = "/holds/:hold_id/confirm", method = "post", operation_id = "confirm_hold")]
     async fn confirm(
