@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How often a booking that lost a race is tried again: other providers, other seats.
-const MOST_ATTEMPTS: usize = 20;
+pub const MOST_ATTEMPTS: usize = 20;
 /// How far ahead alternatives are looked for.
 const ALTERNATIVES_WITHIN: TimeDelta = TimeDelta::days(7);
 const MOST_ALTERNATIVES: usize = 3;
@@ -173,7 +173,7 @@ async fn book_now(
         occurrence: None,
         plan: &plan,
     };
-    let claims_contact = availability.services.iter().any(|rules| !rules.contact_may_overlap);
+    let claims_contact = availability.claims_contact();
     // Where the time is taken there is nothing to undo, unless there is: the commit need not wait for the answer.
     let row = if is_new || once.is_some() {
         let row = create(&mut tx, &[booking], contact, claims_contact).await?;

@@ -36,7 +36,6 @@ use crate::{
 
 /// How many minutes a hold lasts where nobody says.
 const DEFAULT_MINUTES: i32 = 10;
-const MOST_ATTEMPTS: usize = 20;
 
 /// Time that is kept for somebody.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
@@ -254,7 +253,7 @@ async fn hold(
         online: false,
     };
     let lifetime = f64::from(new.minutes.map_or(DEFAULT_MINUTES, |minutes| minutes.0) * 60);
-    for attempt in 0..MOST_ATTEMPTS {
+    for attempt in 0..booking::MOST_ATTEMPTS {
         match hold_now(db, context, &order, lifetime, once, attempt, now).await {
             Ok(Some(hold)) => return Ok(hold),
             // Somebody was faster, or got in the way: look again.

@@ -294,7 +294,7 @@ async fn carry_out(
             .map_err(|refusal| refused_start(&one.field, refusal))?;
         availability.take(&plan);
         claims.extend(plan.claims_of(appointment.id));
-        if availability.services.iter().any(|rules| !rules.contact_may_overlap) {
+        if availability.claims_contact() {
             claims.push(contact_claim(appointment.contact_id, appointment.id, &plan));
         }
         segment_rows.extend(segments(appointment.id, &plan));

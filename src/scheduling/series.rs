@@ -246,7 +246,7 @@ async fn book(
             plan,
         })
         .collect();
-    let claims_contact = availability.services.iter().any(|rules| !rules.contact_may_overlap);
+    let claims_contact = availability.claims_contact();
     let appointments = booking::create(&mut tx, &bookings, contact, claims_contact).await?;
     if appointments.is_empty() {
         drop(tx);

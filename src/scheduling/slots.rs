@@ -312,6 +312,11 @@ impl Availability {
         self.services.iter().map(Rules::duration).sum()
     }
 
+    /// Whether the contact's own time is claimed as well.
+    pub fn claims_contact(&self) -> bool {
+        self.services.iter().any(|rules| !rules.contact_may_overlap)
+    }
+
     /// Who gives the first of the services and can be booked.
     pub fn candidates(&self) -> impl Iterator<Item = &Provider> {
         self.providers.iter().filter(|provider| provider.active && self.services[0].is_given_by(provider.id))
