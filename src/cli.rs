@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing::Level;
 
 use crate::{
-    api,
+    api, audit,
     config::{self, DEFAULT_LISTEN, Given, LogFormat, Mistakes, Settings},
     db::{Db, migrate},
     dev,
@@ -54,6 +54,12 @@ enum Command {
     ///
     /// Held by the policies like everybody: what it does to one organization it does to no other.
     Tenant(TenantArgs),
+    /// Look for holes in the wall of a live database
+    ///
+    /// Reads the catalogs, as a role that has a right on nothing else, and changes nothing. Ends with 0 where nothing was
+    /// found (or notes alone), 1 where something was, 2 where it could not look. The rules are the files in sql/audit; each
+    /// runs in psql as well.
+    Audit(audit::AuditArgs),
     /// Print the OpenAPI description of the API
     ///
     /// The same text as openapi/openapi.json. Needs no database.
@@ -149,6 +155,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve(*args),
         Command::Migrate(args) => run_migrations(args),
         Command::Tenant(args) => run_tenant(args),
+        Command::Audit(args) => return run_audit(args),
         Command::Openapi => {
             print!("{}", api::description());
             Ok(())
@@ -285,6 +292,21 @@ fn run_tenant(args: TenantArgs) -> Result<(), Box<dyn Error>> {
     match url {
         Some(url) => block_on(tenant::run(&url, args.command)),
         None => Err(list(Mistakes(mistakes)))?,
+    }
+}
+
+fn run_audit(args: audit::AuditArgs) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    let result = block_on(async {
+        code = audit::run(args).await?;
+        Ok(())
+    });
+    match result {
+        Ok(()) => code,
+        Err(error) => {
+            eprintln!("appointd: {error}");
+            ExitCode::from(2)
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 //!
 //! The map of the house, in reading order. Arrows point one way: modules → [`http`], [`db`].
 //!
-//! * [`cli`], [`config`], [`dev`], [`tenant`]: the program: commands, settings, a system to try things on, one
-//!   organization moved or removed as a whole
+//! * [`cli`], [`config`], [`dev`], [`tenant`], [`audit`]: the program: commands, settings, a system to try things on, one
+//!   organization moved or removed as a whole, the wall looked at for holes
 //! * [`server`]: the endpoint tree, listener, threads, shutdown
 //! * [`api`]: the list of everything the API can do
 //! * [`http`]: the edge
@@ -15,6 +15,7 @@
 //! * [`demo`]: the data `appointd dev` starts with
 
 pub mod api;
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod crm;

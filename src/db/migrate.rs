@@ -61,7 +61,8 @@ pub async fn connect(url: &Config) -> Result<Client, String> {
     Ok(client)
 }
 
-fn explain(error: &tokio_postgres::Error) -> String {
+/// What PostgreSQL said, for the person at the terminal.
+pub fn explain(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(refusal) => refusal.message().to_owned(),
         None => error_chain(error),

@@ -1,150 +1,149 @@
-//! Who may do what to which table, read from the live catalog and checked in as a table for people.
+//! Who may do what to the rows of which table: what `appointd audit --matrix` reads from grants and policies, checked in
+//! as a table for people, and every cell of it tried.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 
+use appointd::audit;
+use serde_json::Value;
+use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::harness::{Tenant, snapshot, system};
-
-const ROLES: [&str; 7] = ["guest", "customer", "viewer", "staff", "manager", "admin", "owner"];
+use crate::{
+    harness::{Tenant, snapshot, system},
+    isolation::attack::{Outcome, outcomes, record},
+};
 
 #[tokio::test]
 async fn the_permission_table_is_current_and_true() {
     let auditor = system().connect("appointd_auditor").await;
-    let tables = auditor
-        .query(
-            "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-             where n.nspname = any (array['identity', 'tenancy', 'crm', 'scheduling', 'operations']) and c.relkind in ('r', 'p') and not c.relispartition order by 1",
-            &[],
-        )
-        .await
-        .expect("tables");
-    let mut text = String::from(
-        "Members of an organization, by role: what the policies and grants let the server do to its rows for them.\n\
-         s select, i insert, u update, d delete. Made by trying; see tests/it/wall.rs.\n\n",
-    );
-    write!(text, "{:<36}", "").expect("text");
-    for role in ROLES {
-        write!(text, "{role:<9}").expect("text");
-    }
-    text.push('\n');
-    let tenant = Tenant::new().await;
-    let furnished = tenant.furnished().await;
-    let appointment: Uuid = furnished.appointment.parse().expect("an id");
-    let superuser = system().superuser().await;
-    // What requests make none of, or some time later.
-    superuser
-        .batch_execute(&format!(
-            "insert into tenancy.usage_days (tenant_id, day, requests) values ('{0}', '2026-01-01', 1);
-             insert into tenancy.verified_domains (domain, organization_id) values ('{0}.example', '{0}');
-             insert into operations.idempotency_keys (tenant_id, actor_id, operation, key, request_hash)
-             values ('{0}', '{0}', 'x', 'x', sha256('x'));
-             insert into scheduling.schedule_travels (tenant_id, provider_id, starts_on, ends_on, time_zone)
-             values ('{0}', '{1}', '2031-01-01', '2031-01-02', 'UTC');
-             insert into scheduling.service_providers (tenant_id, service_id, provider_id) values ('{0}', '{2}', '{1}');
-             insert into scheduling.service_resources (tenant_id, service_id, requirement, resource_id)
-             values ('{0}', '{2}', 1, '{3}');
-             insert into scheduling.appointment_segments (tenant_id, appointment_id, position, service_id, provider_id, starts_at, ends_at)
-             values ('{0}', '{4}', 1, '{2}', '{1}', '2031-01-01', '2031-01-02');
-             insert into scheduling.appointment_transitions (tenant_id, appointment_id, id, action, from_status, to_status)
-             values ('{0}', '{4}', '{4}', 'confirm', 'pending', 'confirmed');
-             update scheduling.providers set account_id = '{5}' where tenant_id = '{0}' and id = '{1}';
-             insert into scheduling.shared_claims (tenant_id, claim_id, provider_id, account_id, session_id, starts_at, ends_at)
-             select tenant_id, id, '{1}', '{5}', session_id, starts_at, ends_at from scheduling.claims
-             where tenant_id = '{0}' and appointment_id = '{4}' limit 1",
-            tenant.id,
-            furnished.provider,
-            furnished.service,
-            furnished.resource,
-            furnished.appointment,
-            tenant.staff.account
-        ))
-        .await
-        .expect("rows");
-    for table in tables {
-        let table: String = table.get(0);
-        write!(text, "{table:<36}").expect("text");
-        for role in ROLES {
-            let mut cell = String::new();
-            for (letter, command) in [('s', "select"), ('i', "insert"), ('u', "update"), ('d', "delete")] {
-                cell.push(if may(&superuser, &tenant, role, &table, command, appointment).await {
-                    letter
-                } else {
-                    '-'
-                });
-            }
-            write!(text, "{cell:<9}").expect("text");
-        }
-        text.push('\n');
-    }
-    let text: String = text.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    auditor.batch_execute("set search_path = pg_catalog, pg_temp").await.expect("a setting");
+    let text = audit::matrix(&auditor).await.expect("a matrix");
     snapshot("tests/it/permissions.txt", &text);
+
+    // Two organizations: what the gate may see of a person is what it has elsewhere, too.
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    let furnished = tenant.complete().await;
+    other.complete().await;
+    let (superuser, api) = (system().superuser().await, system().connect("appointd_api").await);
+    let owner = system().connect("appointd_owner").await;
+    owner.batch_execute("set row_security = on").await.expect("a setting");
+    let mut lines = text.lines().skip_while(|line| !line.is_empty()).skip(1);
+    let audiences: Vec<_> = lines.next().expect("a head").split_whitespace().collect();
+    let mut matrix: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for line in lines {
+        let (table, rights) = line.split_once(char::is_whitespace).expect("a table");
+        matrix.extend(
+            audiences
+                .iter()
+                .zip(rights.split_whitespace())
+                .map(|(audience, rights)| ((table, *audience), rights)),
+        );
+    }
+    assert!(matrix.len() > 400, "{}", matrix.len());
+
+    let settings = format!(
+        "set local app.tenant_id = '{}'; set local app.account_id = '{}'",
+        tenant.id, tenant.owner.account
+    );
+    let mut wrong = Vec::new();
+    for audience in audiences {
+        let (client, role, enter) = match audience {
+            "gate" => (&superuser, "appointd_gate", format!("{settings}; set local role appointd_gate")),
+            "migrator" => (&owner, "appointd_owner", settings.clone()),
+            "auditor" => (&auditor, "appointd_auditor", settings.clone()),
+            "guest" => {
+                let enter = format!(
+                    "select app.enter_guest('{}', '{}', null, null, null)",
+                    tenant.id, furnished.appointment
+                );
+                (&api, "appointd_api", enter)
+            }
+            person => {
+                let actor = match person {
+                    "customer" => &tenant.customer,
+                    person => {
+                        tenant.members().into_iter().find(|(name, _)| *name == person).expect("a member").1
+                    }
+                };
+                let needs = if person == "customer" { "customer" } else { "viewer" };
+                let (account, session) = (actor.account, actor.session);
+                let enter = format!(
+                    "select app.enter('{}', '{account}', '{session}', '{needs}', null, null, null)",
+                    tenant.id
+                );
+                (&api, "appointd_api", enter)
+            }
+        };
+        for ((table, _), rights) in matrix.iter().filter(|((_, name), _)| *name == audience) {
+            let tried = tried(&superuser, client, role, &enter, table, tenant.id).await;
+            if tried != **rights {
+                wrong.push(format!("{table} as {audience}: read {rights}, tried {tried}"));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// Tries it, as the server's role with a member of this role in the context, and takes it back.
-async fn may(
-    superuser: &tokio_postgres::Client,
-    tenant: &Tenant,
+/// What a role may do to a table, by trying each with what is there.
+async fn tried(
+    superuser: &Client,
+    client: &Client,
     role: &str,
+    enter: &str,
     table: &str,
-    command: &str,
-    appointment: Uuid,
-) -> bool {
-    let actor = match role {
-        "customer" | "guest" => &tenant.customer,
-        role => tenant.members().into_iter().find(|(name, _)| *name == role).expect("a member of the role").1,
-    };
-    let columns: Option<String> = superuser
-        .query_one(
-            "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
-             where attrelid = $1::text::regclass and attnum > 0 and not attisdropped
-               and has_column_privilege('appointd_api', attrelid, attnum, $2)",
-            &[&table, &command],
-        )
-        .await
-        .map(|row| row.get(0))
-        .unwrap_or_default();
-    superuser.batch_execute("begin; set local role appointd_api").await.expect("a transaction");
-    let lowest = if role == "customer" { "customer" } else { "viewer" };
-    if role == "guest" {
-        // With the link of one of the appointments.
+    tenant: Uuid,
+) -> String {
+    let columns = async |right: &str| -> Vec<String> {
         superuser
-            .execute("select app.enter_guest($1, $2, null, null, null)", &[&tenant.id, &appointment])
-            .await
-            .expect("a guest may enter");
-    } else {
-        superuser
-            .execute(
-                "select app.enter($1, $2, $3, $4, null, null, null)",
-                &[&tenant.id, &actor.account, &actor.session, &lowest],
+            .query_one(
+                "select coalesce(array_agg(quote_ident(attname) order by attnum), '{}') from pg_attribute
+                 where attrelid = $1::text::regclass and attnum > 0 and not attisdropped and attgenerated = ''
+                   and has_column_privilege($2::text, attrelid, attnum, $3)",
+                &[&table, &role, &right],
             )
             .await
-            .expect("a member may enter");
-    }
-    // A row that violates a constraint has passed the policies; one that violates a policy has not.
-    let attempt = match (command, columns) {
-        ("select", Some(columns)) => format!("select {columns} from {table}"),
-        ("insert", Some(columns)) => {
-            let nulls = columns.split(", ").map(|_| "null").collect::<Vec<_>>().join(", ");
-            format!("insert into {table} ({columns}) values ({nulls})")
-        }
-        ("update", Some(columns)) => {
-            let first = columns.split(", ").next().unwrap_or_default().to_owned();
-            format!("update {table} set {first} = {first}")
-        }
-        ("delete", _) => format!("delete from {table}"),
-        _ => {
-            superuser.batch_execute("rollback").await.expect("a rollback");
-            return false;
-        }
+            .expect("columns")
+            .get(0)
     };
-    let result = superuser.execute(&attempt, &[]).await;
-    superuser.batch_execute("rollback").await.expect("a rollback");
-    match result {
-        Ok(rows) => rows > 0,
-        Err(error) => {
-            // A constraint: the row got that far. Anything else: it did not.
-            error.code().is_some_and(|code| code.code().starts_with("23"))
+    let selects =
+        columns("select").await.into_iter().take(1).map(|column| format!("select {column} from {table}"));
+    let updates =
+        columns("update").await.into_iter().map(|column| format!("update {table} set {column} = {column}"));
+    let inserted = columns("insert").await;
+    // With rows that are there: one that violates a key has passed the policies, one that violates a policy has not.
+    let own = match table {
+        "tenancy.organizations" => format!("id = '{tenant}'"),
+        "tenancy.verified_domains" => format!("organization_id = '{tenant}'"),
+        "identity.accounts" => {
+            format!("id in (select account_id from tenancy.members where tenant_id = '{tenant}')")
         }
+        "identity.sign_in_failures" | "app.migrations" => "true".to_owned(),
+        table if table.starts_with("identity.") => {
+            format!("account_id in (select account_id from tenancy.members where tenant_id = '{tenant}')")
+        }
+        "tenancy.plans" | "tenancy.features" | "tenancy.plan_features" => "true".to_owned(),
+        _ => format!("tenant_id = '{tenant}'"),
+    };
+    let rows = format!("select to_json(r) from {table} as r where {own} limit 50");
+    let rows: Vec<Value> =
+        superuser.query(&rows, &[]).await.expect("rows").into_iter().map(|row| row.get(0)).collect();
+    let inserts = rows.iter().filter(|_| !inserted.is_empty()).map(|row| record(table, row, &inserted, &[]));
+    let attempts: [(char, Vec<String>); 5] = [
+        ('s', selects.collect()),
+        ('i', inserts.collect()),
+        ('u', updates.collect()),
+        ('d', vec![format!("delete from {table}")]),
+        ('t', vec![format!("truncate {table}")]),
+    ];
+    let mut cell = String::new();
+    for (letter, statements) in attempts {
+        let outcomes = outcomes(client, Some(enter), &statements).await;
+        let passed = outcomes.iter().any(|outcome| match outcome {
+            Outcome::Rows(rows) => *rows > 0 || letter == 't',
+            // A constraint, or (truncate) that others lead to it: it got that far.
+            Outcome::Refused { sqlstate, .. } => sqlstate.starts_with("23") || sqlstate == "0A000",
+        });
+        cell.push(if passed { letter } else { '-' });
     }
+    cell
 }

@@ -10,7 +10,7 @@ mod tenant;
 pub use actor::Actor;
 pub use answer::Answer;
 pub use description::{Operation, operations};
-pub use system::{KEY, private_database, system};
+pub use system::{KEY, private_database, private_system, system, within};
 pub use tenant::{Furnished, PASSWORD, Tenant, enter, person};
 
 use std::path::PathBuf;

@@ -32,17 +32,34 @@ pub struct System {
     _server: Server,
 }
 
-/// The system. The first test that asks starts it.
+tokio::task_local! {
+    static OWN: &'static System;
+}
+
+/// The system: the one the task is [`within`], or the one all share. The first test that asks starts that.
 pub fn system() -> &'static System {
-    static SYSTEM: OnceLock<System> = OnceLock::new();
-    SYSTEM.get_or_init(|| {
-        // Of its own: the thread that asks may be in a runtime already.
-        std::thread::spawn(start).join().expect("the system starts")
+    static SHARED: OnceLock<System> = OnceLock::new();
+    OWN.try_with(|own| *own).unwrap_or_else(|_| {
+        SHARED.get_or_init(|| {
+            // Of its own: the thread that asks may be in a runtime already.
+            std::thread::spawn(|| start(&["max_connections=300"])).join().expect("the system starts")
+        })
     })
 }
 
-fn start() -> System {
-    let cluster = Cluster::temporary(&["max_connections=300"]).expect("PostgreSQL starts");
+/// A whole system of a test's own, to take apart. Lives until the process ends.
+pub async fn private_system(settings: &'static [&'static str]) -> &'static System {
+    let system = spawn_blocking(|| std::thread::spawn(|| start(settings)).join().expect("the system starts"));
+    Box::leak(Box::new(system.await.expect("no panic")))
+}
+
+/// Everything in `task` that asks for the system gets this one.
+pub async fn within<T>(system: &'static System, task: impl Future<Output = T>) -> T {
+    OWN.scope(system, task).await
+}
+
+fn start(settings: &[&str]) -> System {
+    let cluster = Cluster::temporary(settings).expect("PostgreSQL starts");
     tokio::runtime::Runtime::new()
         .expect("a runtime starts")
         .block_on(dev::set_up(&cluster))

@@ -231,6 +231,60 @@ impl Tenant {
     }
 }
 
+impl Tenant {
+    /// Something of everything, with rows that no request makes, or not at once: a row in every table, and for everybody
+    /// in the tables about people.
+    pub async fn complete(&self) -> Furnished {
+        let furnished = self.furnished().await;
+        let Furnished { service, provider, contact, appointment, resource, waitlist_entry, .. } = &furnished;
+        let (id, staff, customer) = (self.id, self.staff.account, self.customer.account);
+        system()
+            .superuser()
+            .await
+            .batch_execute(&format!(
+                "insert into tenancy.usage_days (tenant_id, day, requests) values ('{id}', '2026-01-01', 1);
+                 insert into tenancy.verified_domains (domain, organization_id) values ('{id}.example', '{id}');
+                 insert into operations.idempotency_keys (tenant_id, actor_id, operation, key, request_hash)
+                 select '{id}', account_id, 'x', '{id}', sha256('x') from tenancy.members where tenant_id = '{id}';
+                 insert into scheduling.schedule_travels (tenant_id, provider_id, starts_on, ends_on, time_zone)
+                 values ('{id}', '{provider}', '2031-01-01', '2031-01-02', 'UTC');
+                 insert into scheduling.service_providers (tenant_id, service_id, provider_id)
+                 values ('{id}', '{service}', '{provider}');
+                 insert into scheduling.service_resources (tenant_id, service_id, requirement, resource_id)
+                 values ('{id}', '{service}', 1, '{resource}');
+                 insert into scheduling.appointment_segments (tenant_id, appointment_id, position, service_id, provider_id, starts_at, ends_at)
+                 values ('{id}', '{appointment}', 1, '{service}', '{provider}', '2031-01-01', '2031-01-02');
+                 insert into scheduling.appointment_transitions (tenant_id, appointment_id, id, action, from_status, to_status)
+                 values ('{id}', '{appointment}', '{appointment}', 'confirm', 'pending', 'confirmed');
+                 update scheduling.services set bookable_online = true where tenant_id = '{id}' and id = '{service}';
+                 update scheduling.providers set account_id = '{staff}' where tenant_id = '{id}' and id = '{provider}';
+                 insert into crm.contacts (tenant_id, id, first_name, last_name) values ('{id}', '{id}', 'Nobody', 'Yet');
+                 insert into tenancy.invitations (tenant_id, id, email, role, contact_id, token_hash, expires_at, created_by)
+                 values ('{id}', '{id}', '{id}@customer.example', 'customer', '{id}', sha256('{id}'), 'infinity', '{staff}');
+                 update crm.contacts set account_id = '{customer}' where tenant_id = '{id}' and id = '{contact}';
+                 insert into scheduling.resources (tenant_id, id, kind) values ('{id}', '{contact}', 'contact') on conflict do nothing;
+                 insert into identity.sign_in_failures (bucket, subject, failures) values ('email', sha256('{id}'), 1);
+                 insert into scheduling.holds (tenant_id, id, service_id, provider_id, starts_at, ends_at, expires_at)
+                 values ('{id}', '{id}', '{service}', '{provider}', '2031-01-01', '2031-01-02', '2020-01-01');
+                 update scheduling.waitlist_entries set provider_id = '{provider}' where tenant_id = '{id}' and id = '{waitlist_entry}';
+                 insert into scheduling.shared_claims (tenant_id, claim_id, provider_id, account_id, session_id, starts_at, ends_at)
+                 select tenant_id, id, '{provider}', '{staff}', session_id, starts_at, ends_at from scheduling.claims
+                 where tenant_id = '{id}' and appointment_id = '{appointment}' limit 1;
+                 insert into identity.one_time_tokens (account_id, hash, purpose, email, expires_at)
+                 select account_id, sha256(account_id::text::bytea), 'verify_email', account_id || '@x.example', 'infinity' from tenancy.members where tenant_id = '{id}';
+                 insert into identity.second_factors (account_id, secret)
+                 select account_id, '01234567890123456789' from tenancy.members where tenant_id = '{id}';
+                 insert into identity.recovery_codes (account_id, hash)
+                 select account_id, sha256(account_id::text::bytea) from tenancy.members where tenant_id = '{id}';
+                 insert into identity.refresh_tokens (account_id, session_id, hash, expires_at)
+                 select s.account_id, s.id, sha256(s.id::text::bytea), 'infinity' from identity.sessions as s where s.organization_id = '{id}'"
+            ))
+            .await
+            .expect("rows");
+        furnished
+    }
+}
+
 /// Ids of what a tenant has.
 pub struct Furnished {
     pub service: String,

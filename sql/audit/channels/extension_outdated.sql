@@ -1,0 +1,12 @@
+-- warning: An extension is older than the server has it
+--
+-- The newer version may mend what the older one leaks; after an upgrade of the server extensions stay what they were.
+
+select
+    format('extension %I', e.extname) as object,
+    format('version %s, available is %s', e.extversion, a.default_version) as found,
+    format('alter extension %I update;', e.extname) as fix
+from pg_extension as e
+join pg_available_extensions as a on a.name = e.extname
+where a.default_version <> e.extversion
+order by 1

@@ -1,0 +1,58 @@
+-- error: The server may call a function that is not known
+--
+-- Everything the server can do besides reading and writing rows under policies is one of these functions. Those of them
+-- that run as the gate look before a tenant is known, or into more than one; each returns what its caller may know.
+
+select
+    f.oid::regprocedure::text as object,
+    format('appointd_api may execute it, as %s', case when f.prosecdef then f.proowner::regrole::text else 'itself' end) as found,
+    format('revoke execute on routine %s from appointd_api;', f.oid::regprocedure) as fix
+from pg_proc as f
+where
+    f.oid >= 16384
+    and has_function_privilege(coalesce(to_regrole('appointd_api'), 0), f.oid, 'execute')
+    and not exists (select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e')
+    and f.oid::regprocedure::text not in (
+        -- Enter a tenant, or an account: all of them check who asks.
+        'app.enter(uuid,uuid,uuid,text,text,text,text)',
+        'app.enter_account(uuid,uuid,text)',
+        'app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text)',
+        'app.enter_guest(uuid,uuid,text,text,text)',
+        'app.check_way_in(uuid,text,text)',
+        'app.has_feature(uuid,text)',
+        'app.roles_from(text)',
+        'app.roles_up_to(text)',
+        -- Sign in, and what goes with it.
+        'identity.change_password(uuid,text)',
+        'identity.move_session(uuid,uuid,bytea)',
+        'identity.my_memberships()',
+        'identity.password_given()',
+        'identity.password_of_account()',
+        'identity.refresh_session(uuid,uuid,bytea,bytea)',
+        'identity.register(uuid,text,text,text,uuid,text,text,text)',
+        'identity.request_password_reset(text,bytea,interval)',
+        'identity.reset_password(uuid,bytea,text,inet)',
+        'identity.sign_in(text,inet)',
+        'identity.start_session(uuid,uuid,uuid,text,bytea,interval,text,inet,text,text,bigint,bytea)',
+        'identity.token_email(uuid,bytea)',
+        'identity.verify_email(uuid,bytea)',
+        -- Organizations: made, found by name or host, joined, left.
+        'tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text)',
+        'tenancy.add_requests(uuid[],bigint[])',
+        'tenancy.counted(uuid,text)',
+        'tenancy.create_organization(uuid,text,text,text,text,text,text[])',
+        'tenancy.delete_organization(interval)',
+        'tenancy.invitation_for(uuid,uuid,bytea)',
+        'tenancy.leave_organization(uuid)',
+        'tenancy.organization_at(text)',
+        'tenancy.public_face(text,text)',
+        'tenancy.restore_organization(uuid)',
+        -- A person who works for several organizations, one who waits, a calendar program.
+        'scheduling.busy_elsewhere(uuid,timestamp with time zone,timestamp with time zone)',
+        'scheduling.calendar_feed(uuid,uuid,bytea)',
+        'scheduling.decline_offer(uuid,text,interval)',
+        'scheduling.my_appointments_everywhere(timestamp with time zone,uuid,bigint)',
+        'scheduling.offer_freed(uuid,uuid,uuid,timestamp with time zone,timestamp with time zone,jsonb,interval)',
+        'scheduling.pass_on_expired(interval)'
+    )
+order by 1

@@ -1,0 +1,17 @@
+-- error: A function that runs as its owner builds a statement of what it was given
+--
+-- EXECUTE of a concatenated string (`||`), or of one made with format's %s, runs whatever is in it with the rights of the
+-- owner. %L and %I quote; USING passes values.
+
+select
+    f.oid::regprocedure::text as object,
+    'EXECUTE with || or %s in a function that runs as its owner' as found,
+    format('-- rewrite %s with format(… %%L …), or with using', f.oid::regprocedure) as fix
+from pg_proc as f
+join pg_language as l on l.oid = f.prolang
+where
+    f.oid >= 16384
+    and f.prosecdef
+    and l.lanname = 'plpgsql'
+    and f.prosrc ~* '\mexecute\M[^;]*(\|\||%s)'
+order by 1

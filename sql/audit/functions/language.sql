@@ -1,0 +1,21 @@
+-- error: A function can do what PostgreSQL does not check
+--
+-- Functions in C or in an untrusted language (plpython3u, plperlu) run with the rights of the server process: they read
+-- files, and the memory in which every organization's rows are. Extensions bring their own.
+
+select
+    f.oid::regprocedure::text as object,
+    format('written in %s', l.lanname) as found,
+    format('drop routine %s;', f.oid::regprocedure) as fix
+from pg_proc as f
+join pg_language as l on l.oid = f.prolang
+where
+    f.oid >= 16384
+    and not l.lanpltrusted
+    and l.lanname <> 'sql'
+    and not exists (select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e')
+union all
+select format('language %I', l.lanname), 'an untrusted language is installed', format('drop extension %I;', l.lanname)
+from pg_language as l
+where l.oid >= 16384 and not l.lanpltrusted
+order by 1

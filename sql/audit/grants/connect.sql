@@ -1,0 +1,21 @@
+-- error: Somebody may connect who has nothing to do here
+--
+-- The owner, the server and the auditor connect. The gate never does: it is a role its functions run as.
+
+select
+    format('database %I', d.datname) as object,
+    format('%s may connect', case a.grantee when 0 then 'everybody' else a.grantee::regrole::text end) as found,
+    format('revoke connect on database %I from %s;', d.datname, case a.grantee when 0 then 'public' else a.grantee::regrole::text end) as fix
+from pg_database as d
+cross join lateral aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) as a
+where
+    d.datname = current_database()
+    and a.privilege_type = 'CONNECT'
+    and a.grantee not in (
+        d.datdba,
+        10,
+        coalesce(to_regrole('appointd_api'), 0),
+        coalesce(to_regrole('appointd_auditor'), 0)
+    )
+    or (d.datname = current_database() and a.privilege_type = 'CONNECT' and a.grantee = 0)
+order by 1, 2

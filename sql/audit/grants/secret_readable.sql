@@ -1,0 +1,32 @@
+-- error: The server can read a secret
+--
+-- Hashes of passwords and of tokens are compared by functions of the gate; the server gives a secret in and gets an answer
+-- out. Read by the server, they could end up in a response or a log.
+--
+-- The ones below are compared by statements: a key's while it enters (app.enter_by_key), a person's own second factor and
+-- recovery codes, and what a domain has to show in public DNS.
+
+select
+    format('%s.%I', a.attrelid::regclass, a.attname) as object,
+    'appointd_api may select it' as found,
+    format('revoke select on %s from appointd_api; -- and grant it on the other columns', a.attrelid::regclass) as fix
+from pg_attribute as a
+join pg_class as c on c.oid = a.attrelid
+join pg_namespace as n on n.oid = c.relnamespace
+where
+    c.oid >= 16384
+    and c.relkind in ('r', 'p', 'v', 'm')
+    and not c.relispartition
+    and a.attnum > 0
+    and not a.attisdropped
+    and a.attname ~ '(password|passphrase|secret|token|hash|challenge|private|credential|salt|otp|pin_|ssn|card_number|cvv|iban)'
+    and has_column_privilege(coalesce(to_regrole('appointd_api'), 0), a.attrelid, a.attnum, 'select')
+    and format('%s.%s.%s', n.nspname, c.relname, a.attname) not in (
+        'tenancy.api_keys.secret_hash',
+        'identity.second_factors.secret',
+        'identity.recovery_codes.hash',
+        'tenancy.domains.challenge',
+        -- Of a request, so that a repeated one is known: no secret.
+        'operations.idempotency_keys.request_hash'
+    )
+order by 1

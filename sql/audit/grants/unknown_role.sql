@@ -1,0 +1,45 @@
+-- error: A role that is not one of appointd's has a right
+--
+-- What a reporting tool or a colleague was given here is held by no policy that is for them, or by none at all once they
+-- may write. appointd_owner, appointd_api and appointd_gate are the roles that have rights.
+
+select
+    c.oid::regclass::text as object,
+    format('%s may %s', a.grantee::regrole, lower(string_agg(distinct a.privilege_type, ', '))) as found,
+    format('revoke all on %s from %s;', c.oid::regclass, a.grantee::regrole) as fix
+from pg_class as c
+cross join lateral (
+    select * from aclexplode(c.relacl)
+    union all
+    select x.* from pg_attribute as col cross join lateral aclexplode(col.attacl) as x where col.attrelid = c.oid
+) as a
+where
+    c.oid >= 16384
+    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    and a.grantee not in (
+        0,
+        c.relowner,
+        coalesce(to_regrole('appointd_owner'), 0),
+        coalesce(to_regrole('appointd_api'), 0),
+        coalesce(to_regrole('appointd_gate'), 0),
+        coalesce(to_regrole('appointd_auditor'), 0)
+    )
+    and not exists (select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+group by c.oid, a.grantee
+union all
+select format('schema %I', n.nspname), format('%s may %s', a.grantee::regrole, lower(string_agg(distinct a.privilege_type, ', '))), format('revoke all on schema %I from %s;', n.nspname, a.grantee::regrole)
+from pg_namespace as n
+cross join lateral aclexplode(n.nspacl) as a
+where
+    n.oid >= 16384
+    and n.nspname !~ '^pg_'
+    and a.grantee not in (
+        0,
+        n.nspowner,
+        coalesce(to_regrole('appointd_owner'), 0),
+        coalesce(to_regrole('appointd_api'), 0),
+        coalesce(to_regrole('appointd_gate'), 0),
+        coalesce(to_regrole('appointd_auditor'), 0)
+    )
+group by n.nspname, a.grantee
+order by 1, 2

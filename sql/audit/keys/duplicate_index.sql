@@ -1,0 +1,16 @@
+-- warning: Two indexes are the same
+--
+-- Both are kept up to date with every change; one is read.
+
+select
+    min(i.indexrelid::regclass::text) as object,
+    format('the same as %s', max(i.indexrelid::regclass::text)) as found,
+    format('drop index %s;', max(i.indexrelid::regclass::text)) as fix
+from pg_index as i
+join pg_class as c on c.oid = i.indexrelid
+where i.indrelid >= 16384
+group by
+    i.indrelid, i.indkey::text, i.indclass::text, i.indcollation::text, i.indoption::text, c.relam,
+    pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid)
+having count(*) > 1
+order by 1

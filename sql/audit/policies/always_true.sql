@@ -1,0 +1,50 @@
+-- error: A policy asks nothing of the context
+--
+-- A permissive policy whose expression reads no setting of the transaction is the same for everybody: `true`, `1 = 1`,
+-- `id is not null`, `tenant_id = tenant_id` all mean every row.
+--
+-- The gate reads the tables that are about people, and it and the owner the tables that are the same for everybody; these
+-- policies are named below. The gate is no login of the server: it is reached through its functions alone.
+
+select
+    format('%s policy %I', p.polrelid::regclass, p.polname) as object,
+    format('%s: %s', part.name, coalesce(part.expression, 'missing')) as found,
+    format('drop policy %I on %s;', p.polname, p.polrelid::regclass) as fix
+from pg_policy as p
+join pg_class as c on c.oid = p.polrelid
+join pg_namespace as n on n.oid = c.relnamespace
+cross join lateral (
+    values
+        ('USING', p.polcmd <> 'a', pg_get_expr(p.polqual, p.polrelid)),
+        ('WITH CHECK', p.polcmd in ('a', 'w', '*'), coalesce(pg_get_expr(p.polwithcheck, p.polrelid), pg_get_expr(p.polqual, p.polrelid)))
+) as part (name, wanted, expression)
+where
+    p.polpermissive
+    and part.wanted
+    and coalesce(part.expression, 'true') not like '%current_setting(''app.%'
+    and not (
+        p.polroles <@ array[to_regrole('appointd_gate')::oid, to_regrole('appointd_owner')::oid]
+        and (format('%s.%s', n.nspname, c.relname), p.polname) in (
+            ('identity.accounts', 'gate_select'),
+            ('identity.accounts', 'gate_insert'),
+            ('identity.accounts', 'gate_update'),
+            ('identity.one_time_tokens', 'gate_all'),
+            ('identity.recovery_codes', 'gate_all'),
+            ('identity.refresh_tokens', 'gate_all'),
+            ('identity.second_factors', 'gate_all'),
+            ('identity.sessions', 'gate_all'),
+            ('identity.sign_in_failures', 'gate_all'),
+            ('tenancy.organizations', 'gate_select'),
+            ('tenancy.verified_domains', 'gate_select'),
+            ('tenancy.features', 'gate_select'),
+            ('tenancy.features', 'owner_select'),
+            ('tenancy.plan_features', 'gate_select'),
+            ('tenancy.plan_features', 'owner_select'),
+            ('tenancy.plans', 'gate_select'),
+            ('tenancy.plans', 'owner_select'),
+            -- Which offers are over, and when a person is busy: in every organization.
+            ('scheduling.holds', 'gate_select'),
+            ('scheduling.shared_claims', 'gate_select')
+        )
+    )
+order by 1, 2

@@ -1,0 +1,17 @@
+-- warning: A policy is always true or never
+--
+-- A restrictive policy that is true takes nothing away, and looks as if it did; any policy that is false lets nobody in,
+-- and looks as if it were for somebody. (Permissive ones that are true are reported by policies/always_true.)
+
+select
+    format('%s policy %I', p.polrelid::regclass, p.polname) as object,
+    format('%s: %s', part.name, part.expression) as found,
+    format('drop policy %I on %s;', p.polname, p.polrelid::regclass) as fix
+from pg_policy as p
+cross join lateral (
+    values ('USING', pg_get_expr(p.polqual, p.polrelid)), ('WITH CHECK', pg_get_expr(p.polwithcheck, p.polrelid))
+) as part (name, expression)
+where
+    part.expression ~ '^\(*false\)*$'
+    or (not p.polpermissive and (part.expression ~ '^\(*true\)*$' or part.expression ~ '^\(*(\d+ = \d+)\)*$'))
+order by 1, 2

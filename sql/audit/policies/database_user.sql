@@ -1,0 +1,25 @@
+-- error: A policy asks who is connected
+--
+-- The server connects as one role for everybody. A policy that compares with current_user, session_user or their like means
+-- the server, not the person it asks for. One floor does, by name: the gate finds an organization by its host.
+
+select
+    format('%s policy %I', p.polrelid::regclass, p.polname) as object,
+    e.expression as found,
+    format('drop policy %I on %s;', p.polname, p.polrelid::regclass) as fix
+from pg_policy as p
+cross join lateral (
+    select concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) as expression
+) as e
+where
+    e.expression ~ '\m(CURRENT_USER|SESSION_USER|CURRENT_ROLE|pg_has_role|current_query)\M'
+    and not (
+        not p.polpermissive
+        and (p.polrelid::regclass, p.polname) in (
+            (to_regclass('tenancy.organizations'), 'tenant_floor_select'),
+            (to_regclass('tenancy.members'), 'tenant_floor_select'),
+            (to_regclass('scheduling.shared_claims'), 'tenant_floor_select'),
+            (to_regclass('scheduling.holds'), 'tenant_floor_select')
+        )
+    )
+order by 1

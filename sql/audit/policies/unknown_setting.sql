@@ -1,0 +1,19 @@
+-- error: A policy trusts a setting that nobody vouches for
+--
+-- app.enter and its like check who asks and set the settings below. Another one (a claim copied from a token, a header)
+-- is whatever the client said.
+
+select
+    format('%s policy %I', p.polrelid::regclass, p.polname) as object,
+    format('reads the setting %s', setting.name) as found,
+    format('drop policy %I on %s;', p.polname, p.polrelid::regclass) as fix
+from pg_policy as p
+cross join lateral (
+    select (regexp_matches(
+        concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)),
+        'current_setting\(\(?''([^'']*)''', 'g'
+    ))[1] as name
+) as setting
+where setting.name not in ('app.tenant_id', 'app.account_id', 'app.role', 'app.key_id', 'app.appointment_id')
+group by p.polrelid, p.polname, setting.name
+order by 1, 2

@@ -1,0 +1,56 @@
+-- error: A policy of a tenant's table does not begin with the tenant
+--
+-- Every permissive policy begins with the one tenant predicate, to the letter:
+--
+--     tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+--
+-- in its USING and in its WITH CHECK, and has no OR beside it. So the loss of the floor opens nothing, and nobody has to
+-- work out what an expression means. The sub-select keeps a plan cached for one organization from being used for the
+-- next; nullif because a setting is the empty string, not null, after the transaction that made it.
+--
+-- The exceptions are the ways in for those who must look before a tenant is known; they are named below, with who has them.
+
+select
+    format('%s policy %I', p.polrelid::regclass, p.polname) as object,
+    format(
+        '%s of %s: %s',
+        part.name,
+        case when p.polroles = '{0}' then 'everybody' else (select string_agg(r::regrole::text, ', ') from unnest(p.polroles) as r) end,
+        coalesce(part.expression, 'missing')
+    ) as found,
+    format('drop policy %I on %s;', p.polname, p.polrelid::regclass) as fix
+from pg_policy as p
+join pg_class as c on c.oid = p.polrelid
+join pg_namespace as n on n.oid = c.relnamespace
+join pg_attribute as a
+    on a.attrelid = c.oid
+    and (a.attname = 'tenant_id' or (a.attname = 'id' and n.nspname = 'tenancy' and c.relname = 'organizations'))
+cross join lateral (
+    values
+        ('USING', p.polcmd <> 'a', pg_get_expr(p.polqual, p.polrelid)),
+        ('WITH CHECK', p.polcmd in ('a', 'w', '*'), coalesce(pg_get_expr(p.polwithcheck, p.polrelid), pg_get_expr(p.polqual, p.polrelid)))
+) as part (name, wanted, expression)
+cross join lateral (
+    select format(
+        '%I = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")', a.attname
+    ) as predicate
+) as tenant
+where
+    p.polpermissive
+    and part.wanted
+    and (
+        part.expression is null
+        or not starts_with(ltrim(part.expression, '('), tenant.predicate)
+        or part.expression like '% OR %'
+    )
+    and (format('%s.%s', n.nspname, c.relname), p.polname, p.polroles) not in (
+        -- A person finds their own memberships, and so does the gate for them.
+        ('tenancy.members', 'own_select', array[to_regrole('appointd_api')::oid]),
+        ('tenancy.members', 'gate_select', array[to_regrole('appointd_gate')::oid]),
+        -- The gate finds an organization by its name or host.
+        ('tenancy.organizations', 'gate_select', array[to_regrole('appointd_gate')::oid]),
+        -- The gate sees that a person is busy elsewhere, and which offers are over.
+        ('scheduling.shared_claims', 'gate_select', array[to_regrole('appointd_gate')::oid]),
+        ('scheduling.holds', 'gate_select', array[to_regrole('appointd_gate')::oid])
+    )
+order by 1, 2

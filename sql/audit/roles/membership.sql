@@ -1,0 +1,38 @@
+-- error: A role can become another
+--
+-- A member of a role takes its rights and its policies with SET ROLE (and without, if it inherits). The one membership there
+-- is: the owner is a member of the gate, to hand it its functions. The server is a member of nothing. Paths through several
+-- roles count, and so does a role that can read or write everything, or the server's files. (Superusers are members of
+-- everything, and reported by roles/above_policies.)
+
+select
+    format('role %I', r.rolname) as object,
+    format('can become %I', target.rolname) as found,
+    format(
+        'revoke %I from %I; -- or from the role between them: %s',
+        target.rolname, r.rolname,
+        (
+            select string_agg(m.roleid::regrole::text, ', ')
+            from pg_auth_members as m
+            where m.member = r.oid and pg_has_role(m.roleid, target.oid, 'member')
+        )
+    ) as fix
+from pg_roles as r
+join pg_roles as target on target.oid <> r.oid and pg_has_role(r.oid, target.oid, 'member')
+where
+    not r.rolsuper
+    and (
+        r.rolname in ('appointd_owner', 'appointd_api', 'appointd_gate', 'appointd_auditor')
+        or target.rolname in ('appointd_owner', 'appointd_api', 'appointd_gate', 'appointd_auditor')
+        or (
+            target.rolname in (
+                'pg_read_all_data', 'pg_write_all_data', 'pg_execute_server_program', 'pg_read_server_files',
+                'pg_write_server_files', 'pg_maintain', 'pg_create_subscription'
+            )
+            and r.rolname !~ '^pg_'
+        )
+    )
+    and (r.rolname, target.rolname) <> ('appointd_owner', 'appointd_gate')
+    -- Whoever owns the database is, by way of that, a member of this one.
+    and target.rolname <> 'pg_database_owner'
+order by 1, 2

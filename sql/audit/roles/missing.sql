@@ -1,0 +1,11 @@
+-- error: A role of appointd's is missing
+--
+-- Without it grants and policies are not for whom they should be. sql/setup/roles.sql makes all four.
+
+select
+    format('role %s', wanted.name) as object,
+    'missing' as found,
+    'run sql/setup/roles.sql as a superuser' as fix
+from (values ('appointd_owner'), ('appointd_api'), ('appointd_gate'), ('appointd_auditor')) as wanted (name)
+where to_regrole(wanted.name) is null
+order by 1

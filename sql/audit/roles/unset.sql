@@ -1,0 +1,31 @@
+-- warning: A role lacks a setting it should start with
+--
+-- The server looks names up in pg_catalog alone, no statement and no forgotten transaction of its holds a row for long, and
+-- the owner fails where a policy would silently hide rows from a migration.
+
+select
+    format('role %s', wanted.role_name) as object,
+    format('%s is not set%s', wanted.setting, coalesce(' to ' || wanted.value, '')) as found,
+    'run sql/setup/roles.sql as a superuser' as fix
+from (
+    values
+        ('appointd_api', 'search_path', 'pg_catalog, pg_temp'),
+        ('appointd_api', 'statement_timeout', null),
+        ('appointd_api', 'lock_timeout', null),
+        ('appointd_api', 'idle_in_transaction_session_timeout', null),
+        ('appointd_owner', 'row_security', 'off')
+) as wanted (role_name, setting, value)
+where
+    not exists (
+        select
+        from pg_db_role_setting as s
+        cross join lateral unnest(s.setconfig) as setting (value)
+        where
+            s.setrole = to_regrole(wanted.role_name)
+            and s.setdatabase in (0, (select d.oid from pg_database as d where d.datname = current_database()))
+            and split_part(setting.value, '=', 1) = wanted.setting
+            and (wanted.value is null or setting.value = wanted.setting || '=' || wanted.value)
+            -- 0 is none at all.
+            and setting.value !~ '=0(ms|s|min)?$'
+    )
+order by 1, 2

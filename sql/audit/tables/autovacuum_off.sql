@@ -1,0 +1,13 @@
+-- warning: Nobody vacuums a table
+--
+-- Without autovacuum a table grows with every change, its statistics grow old, and in the end transaction ids run out for
+-- the whole cluster.
+
+select
+    c.oid::regclass::text as object,
+    setting.value as found,
+    format('alter table %s reset (autovacuum_enabled);', c.oid::regclass) as fix
+from pg_class as c
+cross join lateral unnest(c.reloptions) as setting (value)
+where c.oid >= 16384 and setting.value ~ '^autovacuum_enabled=(false|off|no|0)$'
+order by 1

@@ -1,0 +1,62 @@
+-- error: A table has no floor for some command
+--
+-- The floor is a restrictive policy for every role that asks for the tenant: with it, a permissive policy somebody adds
+-- later cannot open the table wider, whatever it says. It must begin with the tenant predicate, and for every command
+-- there must be one.
+--
+-- Four floors have one more way in for reading, each for rows that somebody must find before a tenant is known, and each
+-- still closed to the server by its permissive policies; they are named below.
+
+select
+    c.oid::regclass::text as object,
+    format('no restrictive policy for everybody that asks for the tenant, for: %s', string_agg(command.name, ', ' order by command.name)) as found,
+    format(
+        'create policy tenant_floor on %s as restrictive for all to public using (%I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)) with check (%I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid));',
+        c.oid::regclass, a.attname, a.attname
+    ) as fix
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+join pg_attribute as a
+    on a.attrelid = c.oid
+    and (a.attname = 'tenant_id' or (a.attname = 'id' and n.nspname = 'tenancy' and c.relname = 'organizations'))
+cross join (values ('select', 'r'), ('insert', 'a'), ('update', 'w'), ('delete', 'd')) as command (name, letter)
+where
+    c.oid >= 16384
+    and c.relkind in ('r', 'p')
+    and c.relpersistence <> 't'
+    and not c.relispartition
+    and not exists (
+        select
+        from pg_policy as p
+        cross join lateral (
+            values
+                (case when command.letter in ('r', 'w', 'd') then pg_get_expr(p.polqual, p.polrelid) end),
+                (case when command.letter in ('a', 'w') then coalesce(pg_get_expr(p.polwithcheck, p.polrelid), pg_get_expr(p.polqual, p.polrelid)) end)
+        ) as part (expression)
+        where
+            p.polrelid = c.oid
+            and not p.polpermissive
+            and p.polroles = '{0}'
+            and p.polcmd in ('*', command.letter::"char")
+            and (
+                (format('%s.%s', n.nspname, c.relname), command.letter) in (
+                    -- A person finds their own memberships.
+                    ('tenancy.members', 'r'),
+                    -- The gate finds an organization by its name or host.
+                    ('tenancy.organizations', 'r'),
+                    -- The gate sees that a person is busy elsewhere, and which offers are over.
+                    ('scheduling.shared_claims', 'r'),
+                    ('scheduling.holds', 'r')
+                )
+                or part.expression = format(
+                    '(%I = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif"))',
+                    a.attname
+                )
+            )
+            and part.expression is not null
+        group by p.oid
+        -- Both expressions of an update.
+        having count(*) = case command.letter when 'w' then 2 else 1 end
+    )
+group by c.oid, a.attname
+order by 1

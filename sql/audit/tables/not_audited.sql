@@ -1,0 +1,30 @@
+-- warning: Changes of a table are not in the audit log
+--
+-- Every change of a tenant's row is recorded with who made it (operations.record_change), except in the tables named
+-- below.
+
+select
+    c.oid::regclass::text as object,
+    'no trigger record_change' as found,
+    format('call operations.audit(%L);', c.oid::regclass) as fix
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+where
+    c.oid >= 16384
+    and c.relkind in ('r', 'p')
+    and c.relpersistence <> 't'
+    and not c.relispartition
+    and exists (select from pg_attribute as a where a.attrelid = c.oid and a.attname = 'tenant_id')
+    and format('%s.%s', n.nspname, c.relname) not in (
+        -- The log itself.
+        'operations.audit_events',
+        -- Counters, and answers kept for a day: nobody's decisions.
+        'tenancy.usage_days',
+        'operations.idempotency_keys'
+    )
+    and not exists (
+        select
+        from pg_trigger as t
+        where t.tgrelid = c.oid and t.tgfoid = to_regprocedure('operations.record_change()') and t.tgenabled in ('O', 'A')
+    )
+order by 1

@@ -1,0 +1,37 @@
+-- error: tenant_id can be missing or made up
+--
+-- The column is a uuid, never null, and filled from the context of the transaction (app.tenant_id). A row whose tenant is
+-- null is hidden from everybody; one whose tenant a statement has to give can be given another's.
+
+select
+    a.attrelid::regclass || '.tenant_id' as object,
+    concat_ws(
+        ', ',
+        case when a.atttypid <> 'uuid'::regtype then format('of type %s, not uuid', format_type(a.atttypid, a.atttypmod)) end,
+        case when not a.attnotnull then 'may be null' end,
+        case when pg_get_expr(d.adbin, d.adrelid) is distinct from context.expression then
+            format('default is %s, not the context', coalesce(pg_get_expr(d.adbin, d.adrelid), 'missing'))
+        end
+    ) as found,
+    format(
+        'alter table %s alter tenant_id set not null, alter tenant_id set default nullif(current_setting(''app.tenant_id'', true), '''')::uuid;',
+        a.attrelid::regclass
+    ) as fix
+from pg_attribute as a
+join pg_class as c on c.oid = a.attrelid
+left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+cross join (
+    values ('(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid')
+) as context (expression)
+where
+    c.oid >= 16384
+    and c.relkind in ('r', 'p')
+    and c.relpersistence <> 't'
+    and a.attname = 'tenant_id'
+    and not a.attisdropped
+    and (
+        a.atttypid <> 'uuid'::regtype
+        or not a.attnotnull
+        or pg_get_expr(d.adbin, d.adrelid) is distinct from context.expression
+    )
+order by 1

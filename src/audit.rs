@@ -1,0 +1,358 @@
+//! `appointd audit`: looks for holes in the wall of a live database, in its catalogs alone.
+//!
+//! A rule is a file `sql/audit/<theme>/<rule>.sql`: its comment says how bad what it finds is, what that means and why;
+//! its statement returns a row for each finding: the object, what was found, the SQL that mends it. Run by psql it is the
+//! same rule. Two rules need more than their statement: `schema/drift` is compared with the catalog as the migrations make
+//! it, and `statements/scan` plans the server's statements.
+
+mod report;
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::Value;
+use tokio_postgres::{Client, Config as DatabaseUrl};
+
+use crate::db::migrate;
+
+mod files {
+    include!(concat!(env!("OUT_DIR"), "/files.rs"));
+}
+
+/// The catalog as the migrations make it.
+const CATALOG: &str = include_str!("../sql/audit/schema/drift.txt");
+const MATRIX: &str = include_str!("../sql/audit/matrix.sql");
+const DRIFT: &str = "schema/drift";
+const SCAN: &str = "statements/scan";
+
+#[derive(Args)]
+pub struct AuditArgs {
+    /// URL of the database, as the role appointd_auditor. Required, other than for --list and --explain
+    #[arg(long, env = "APPOINTD_AUDITOR_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// URL of the same database, as the role appointd_api: to see how the server's statements are planned
+    #[arg(long, env = "APPOINTD_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    server_database_url: Option<String>,
+    /// How to say what was found
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// A finding that is known and not counted: a rule, or a rule, = and the object it is about. May be given several times
+    #[arg(long, value_name = "RULE[=OBJECT]")]
+    accept: Vec<String>,
+    /// List the rules
+    #[arg(long)]
+    list: bool,
+    /// Say what a rule is about, and print its statement
+    #[arg(long, value_name = "RULE", conflicts_with = "list")]
+    explain: Option<String>,
+    /// Print who may do what to the rows of which table, instead of what is wrong
+    #[arg(long, conflicts_with_all = ["list", "explain"])]
+    matrix: bool,
+}
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+    /// SARIF 2.1.0 (OASIS), for code-scanning tools
+    Sarif,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The wall has a hole, or something it stands on is gone.
+    Error,
+    /// It holds, and would not for long, or not fast.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+/// What is looked for.
+#[derive(Debug)]
+pub struct Rule {
+    /// `<theme>/<rule>`, as its file.
+    pub id: &'static str,
+    pub severity: Severity,
+    pub title: &'static str,
+    /// In paragraphs.
+    pub why: String,
+    pub sql: &'static str,
+}
+
+/// Something that was found.
+#[derive(Debug)]
+pub struct Finding {
+    pub rule: &'static Rule,
+    pub object: String,
+    pub found: String,
+    /// SQL, with a comment where a person has to decide.
+    pub fix: String,
+    /// Known, by `--accept`.
+    pub accepted: bool,
+}
+
+/// What an audit says.
+#[derive(Debug)]
+pub struct Report {
+    pub database: String,
+    /// Of PostgreSQL.
+    pub server_version: String,
+    pub role: String,
+    pub findings: Vec<Finding>,
+    /// Rules that could not be looked at, and why.
+    pub skipped: Vec<(&'static str, &'static str)>,
+}
+
+impl Report {
+    /// Findings that count: errors and warnings that nobody has accepted.
+    fn counts(&self) -> bool {
+        self.findings.iter().any(|finding| !finding.accepted && finding.rule.severity < Severity::Note)
+    }
+}
+
+/// All rules, in the order of their ids.
+pub fn rules() -> &'static [Rule] {
+    static RULES: std::sync::OnceLock<Vec<Rule>> = std::sync::OnceLock::new();
+    RULES.get_or_init(|| files::RULES.iter().filter_map(|(id, sql)| Rule::read(id, sql)).collect())
+}
+
+impl Rule {
+    /// Reads the comment at the head of a file: `-- <severity>: <title>`, an empty line, why.
+    fn read(id: &'static str, sql: &'static str) -> Option<Self> {
+        let mut comment = sql.lines().map_while(|line| line.strip_prefix("--").map(str::trim_start));
+        let (severity, title) = comment.next()?.split_once(": ")?;
+        let severity = match severity {
+            "error" => Severity::Error,
+            "warning" => Severity::Warning,
+            "note" => Severity::Note,
+            _ => return None,
+        };
+        let why = comment.skip(1).collect::<Vec<_>>().join("\n");
+        Some(Self { id, severity, title, why, sql })
+    }
+}
+
+/// Runs the command: 0 nothing that counts, 1 something, 2 it could not be looked at.
+pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
+    if args.list {
+        print!("{}", report::list());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(id) = &args.explain {
+        print!("{}", report::explain(rule(id)?));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let accepted = args.accept.iter().map(|text| Accepted::read(text)).collect::<Result<Vec<_>, _>>()?;
+    let Some(url) = &args.database_url else {
+        return Err("APPOINTD_AUDITOR_DATABASE_URL is not set (nor --database-url)".to_owned());
+    };
+    let auditor = connect(url, "APPOINTD_AUDITOR_DATABASE_URL").await?;
+    if args.matrix {
+        print!("{}", matrix(&auditor).await?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let server = match &args.server_database_url {
+        Some(url) => Some(connect(url, "APPOINTD_DATABASE_URL").await?),
+        None => None,
+    };
+    let mut report = audit(&auditor, server.as_ref()).await?;
+    for finding in &mut report.findings {
+        finding.accepted = accepted.iter().any(|accepted| accepted.covers(finding));
+    }
+    print!("{}", report::write(&report, args.format));
+    Ok(ExitCode::from(u8::from(report.counts())))
+}
+
+fn rule(id: &str) -> Result<&'static Rule, String> {
+    rules()
+        .iter()
+        .find(|rule| rule.id == id)
+        .ok_or_else(|| format!("there is no rule {id}; `appointd audit --list` lists them"))
+}
+
+/// What `--accept` says.
+struct Accepted {
+    rule: &'static str,
+    object: Option<String>,
+}
+
+impl Accepted {
+    fn read(text: &str) -> Result<Self, String> {
+        let (id, object) = match text.split_once('=') {
+            Some((id, object)) => (id, Some(object.to_owned())),
+            None => (text, None),
+        };
+        Ok(Self { rule: rule(id)?.id, object })
+    }
+
+    fn covers(&self, finding: &Finding) -> bool {
+        self.rule == finding.rule.id && self.object.as_ref().is_none_or(|object| *object == finding.object)
+    }
+}
+
+async fn connect(url: &str, name: &str) -> Result<Client, String> {
+    let url: DatabaseUrl = url
+        .parse()
+        .map_err(|_| format!("{name} is no URL of a PostgreSQL: postgresql://user@host/database"))?;
+    let client =
+        migrate::connect(&url).await.map_err(|error| format!("cannot connect as {name} says: {error}"))?;
+    // Nothing is changed, no name is looked up where somebody else can create, and nobody waits for us.
+    client
+        .batch_execute(
+            "set search_path = pg_catalog, pg_temp; set default_transaction_read_only = on; \
+             set statement_timeout = '60s'; set lock_timeout = '2s'",
+        )
+        .await
+        .map_err(|error| migrate::explain(&error))?;
+    Ok(client)
+}
+
+/// Looks at a database with all rules. `server` is a connection as the server has it; without one its plans are not seen.
+pub async fn audit(auditor: &Client, server: Option<&Client>) -> Result<Report, String> {
+    let about = "select current_database()::text, current_setting('server_version'), current_user::text, \
+                 to_regnamespace('app') is not null";
+    let row = auditor.query_one(about, &[]).await.map_err(|error| migrate::explain(&error))?;
+    if !row.get::<_, bool>(3) {
+        return Err(format!("database {} holds no appointd: it has no schema app", row.get::<_, String>(0)));
+    }
+    let mut report = Report {
+        database: row.get(0),
+        server_version: row.get(1),
+        role: row.get(2),
+        findings: Vec::new(),
+        skipped: Vec::new(),
+    };
+    for rule in rules() {
+        // Said with its rule: an audit that saw half is not to be taken for one that found nothing.
+        let blind = |error: tokio_postgres::Error| {
+            format!("rule {} could not be looked at: {}", rule.id, migrate::explain(&error))
+        };
+        let found = match (rule.id, server) {
+            (SCAN, None) => {
+                report
+                    .skipped
+                    .push((rule.id, "APPOINTD_DATABASE_URL is not set (nor --server-database-url)"));
+                Vec::new()
+            }
+            (SCAN, Some(server)) => scans(server, rule).await.map_err(blind)?,
+            (DRIFT, _) => drift(auditor, rule).await.map_err(blind)?,
+            _ => {
+                let rows = auditor.query(rule.sql, &[]).await.map_err(blind)?;
+                rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+            }
+        };
+        report.findings.extend(found.into_iter().map(|(object, found, fix)| Finding {
+            rule,
+            object,
+            found,
+            fix,
+            accepted: false,
+        }));
+    }
+    Ok(report)
+}
+
+/// Object, what was found, what mends it.
+type Found = Vec<(String, String, String)>;
+
+/// What is there and should not be, what is not and should, and what is different.
+async fn drift(auditor: &Client, rule: &Rule) -> Result<Found, tokio_postgres::Error> {
+    // By kind and name, which together name one object.
+    let mut wanted: BTreeMap<String, &str> = CATALOG
+        .lines()
+        .filter_map(|line| {
+            let (kind, rest) = line.split_once(" | ")?;
+            let (name, definition) = rest.split_once(" | ")?;
+            Some((format!("{kind} {name}"), definition))
+        })
+        .collect();
+    let mut found = Vec::new();
+    for row in auditor.query(rule.sql, &[]).await? {
+        let (kind, name, definition): (&str, &str, &str) = (row.get(0), row.get(1), row.get(2));
+        let object = format!("{kind} {name}");
+        match wanted.remove(&object) {
+            Some(wanted) if wanted == definition => {}
+            Some(wanted) => {
+                let fix = format!("-- make it again as it was: {wanted}");
+                found.push((object, format!("is not what the migrations make: {definition}"), fix));
+            }
+            None => {
+                let fix = format!("-- drop it, or make it by a migration: {object}");
+                found.push((object, format!("is in no migration: {definition}"), fix));
+            }
+        }
+    }
+    found.extend(wanted.into_iter().map(|(object, definition)| {
+        (object, "missing".to_owned(), format!("-- make it again: {definition}"))
+    }));
+    Ok(found)
+}
+
+/// Statements whose plans read a tenant's table from one end to the other.
+async fn scans(server: &Client, rule: &Rule) -> Result<Found, tokio_postgres::Error> {
+    let tables: Vec<String> = server.query(rule.sql, &[]).await?.into_iter().map(|row| row.get(0)).collect();
+    server
+        .batch_execute(
+            "begin; set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan",
+        )
+        .await?;
+    let mut found = Vec::new();
+    for (name, text) in files::STATEMENTS {
+        server.batch_execute(&format!("prepare audited as {text}")).await?;
+        let parameters: i32 = server
+            .query_one(
+                "select cardinality(parameter_types) from pg_prepared_statements where name = 'audited'",
+                &[],
+            )
+            .await?
+            .get(0);
+        let nulls = vec!["null"; usize::try_from(parameters).unwrap_or_default()].join(", ");
+        let nulls = if nulls.is_empty() { nulls } else { format!("({nulls})") };
+        let plan: Value = server
+            .query_one(&format!("explain (verbose, format json) execute audited{nulls}"), &[])
+            .await?
+            .get(0);
+        server.batch_execute("deallocate audited").await?;
+        let mut whole = Vec::new();
+        read_whole(&plan[0]["Plan"], &mut whole);
+        whole.retain(|table| tables.contains(table));
+        whole.dedup();
+        found.extend(whole.into_iter().map(|table| {
+            let fix = format!("create index on {table} (tenant_id, …); -- for what the statement asks");
+            (format!("sql/queries/{name}.sql"), format!("reads all of {table}"), fix)
+        }));
+    }
+    server.batch_execute("rollback").await?;
+    Ok(found)
+}
+
+/// The tables that a plan reads without an index, or through one without a condition on it.
+fn read_whole(plan: &Value, tables: &mut Vec<String>) {
+    let children = plan["Plans"].as_array().into_iter().flatten();
+    let by_index = plan["Index Cond"].is_string()
+        || children.clone().any(|child| child["Parent Relationship"] == "Outer" && child["Index Cond"].is_string())
+        // Several indexes put together.
+        || plan["Node Type"] == "Bitmap Heap Scan" && plan["Plans"][0]["Node Type"] != "Bitmap Index Scan";
+    if let (Some(schema), Some(name)) = (plan["Schema"].as_str(), plan["Relation Name"].as_str())
+        && plan["Node Type"].as_str().is_some_and(|kind| kind.ends_with("Scan"))
+        && !by_index
+    {
+        tables.push(format!("{schema}.{name}"));
+    }
+    for child in children {
+        read_whole(child, tables);
+    }
+}
+
+/// Who may do what to the rows of which table, as a table for people.
+pub async fn matrix(auditor: &Client) -> Result<String, String> {
+    let rows = auditor.query(MATRIX, &[]).await.map_err(|error| migrate::explain(&error))?;
+    Ok(report::matrix(&rows))
+}
