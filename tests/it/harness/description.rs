@@ -51,6 +51,28 @@ pub fn operations() -> Vec<Operation> {
         .collect()
 }
 
+/// Where in the body of an operation there are ids: `/contact_id`, `/provider_ids/*`.
+pub fn uuids_of_body(operation: &Operation) -> Vec<String> {
+    fn walk(schema: &Value, at: &str, places: &mut Vec<String>) {
+        let schema = resolve(schema);
+        for part in schema["allOf"].as_array().into_iter().flatten() {
+            walk(part, at, places);
+        }
+        if schema["format"] == "uuid" {
+            places.push(at.to_owned());
+        }
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            walk(property, &format!("{at}/{name}"), places);
+        }
+        if schema["items"].is_object() {
+            walk(&schema["items"], &format!("{at}/*"), places);
+        }
+    }
+    let mut places = Vec::new();
+    walk(&operation.value["requestBody"]["content"]["application/json"]["schema"], "", &mut places);
+    places
+}
+
 fn resolve(schema: &Value) -> &Value {
     match schema["$ref"].as_str() {
         Some(reference) => {

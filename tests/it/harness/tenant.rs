@@ -263,7 +263,7 @@ impl Tenant {
                  values ('{id}', '{id}', '{id}@customer.example', 'customer', '{id}', sha256('{id}'), 'infinity', '{staff}');
                  update crm.contacts set account_id = '{customer}' where tenant_id = '{id}' and id = '{contact}';
                  insert into scheduling.resources (tenant_id, id, kind) values ('{id}', '{contact}', 'contact') on conflict do nothing;
-                 insert into identity.sign_in_failures (bucket, subject, failures) values ('email', sha256('{id}'), 1);
+                 insert into identity.sign_in_failures (bucket, subject, failures) values ('account_and_address', sha256('{id}'), 1);
                  insert into scheduling.holds (tenant_id, id, service_id, provider_id, starts_at, ends_at, expires_at)
                  values ('{id}', '{id}', '{service}', '{provider}', '2031-01-01', '2031-01-02', '2020-01-01');
                  update scheduling.waitlist_entries set provider_id = '{provider}' where tenant_id = '{id}' and id = '{waitlist_entry}';

@@ -4,5 +4,6 @@
 pub mod attack;
 mod catalog;
 mod context;
+mod door;
 mod faults;
 mod statements;
