@@ -110,7 +110,8 @@ schema_type!(
     }
 );
 
-/// One DNS label (RFC 1123 section 2.1), lower case.
+/// One DNS label (RFC 1123 section 2.1), lower case, and none that browsers show as another: those with hyphens in third
+/// and fourth place stand for names in other scripts (RFC 5891 section 4.2.3.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Slug(String);
@@ -121,13 +122,14 @@ impl Slug {
         let fits = (1..=63).contains(&text.len())
             && text.bytes().all(inner)
             && !text.starts_with('-')
-            && !text.ends_with('-');
+            && !text.ends_with('-')
+            && text.as_bytes().get(2..4) != Some(b"--");
         if fits {
             Ok(Self(text.to_owned()))
         } else {
             Err(refusal(
                 "invalid_value",
-                "1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end",
+                "1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end and no two after the first two characters",
             ))
         }
     }

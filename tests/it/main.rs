@@ -14,6 +14,7 @@ mod messaging;
 mod migrations;
 mod openapi;
 mod operations;
+mod parsers;
 mod scheduling;
 mod serve;
 mod statements;

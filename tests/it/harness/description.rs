@@ -38,17 +38,24 @@ impl Operation {
 
 /// All of them.
 pub fn operations() -> Vec<Operation> {
-    let paths = document()["paths"].as_object().expect("paths");
-    paths
-        .iter()
-        .flat_map(|(path, item)| {
-            item.as_object().expect("a path item").iter().map(|(method, value)| Operation {
-                method: method.to_uppercase(),
-                path: path.clone(),
-                value: value.clone(),
+    all().to_vec()
+}
+
+fn all() -> &'static [Operation] {
+    static ALL: OnceLock<Vec<Operation>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let paths = document()["paths"].as_object().expect("paths");
+        paths
+            .iter()
+            .flat_map(|(path, item)| {
+                item.as_object().expect("a path item").iter().map(|(method, value)| Operation {
+                    method: method.to_uppercase(),
+                    path: path.clone(),
+                    value: value.clone(),
+                })
             })
-        })
-        .collect()
+            .collect()
+    })
 }
 
 /// Where in the body of an operation there are ids: `/contact_id`, `/provider_ids/*`.
@@ -85,7 +92,7 @@ fn resolve(schema: &Value) -> &Value {
 /// Checks an answer against the description, where the path and method are described.
 pub fn check(method: &str, path: &str, answer: &Answer) {
     let path = path.trim_end_matches('/');
-    let Some(operation) = operations().into_iter().find(|operation| {
+    let Some(operation) = all().iter().find(|operation| {
         operation.method == method
             && operation.path.split('/').count() == path.split('/').count()
             && operation

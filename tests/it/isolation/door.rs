@@ -133,6 +133,10 @@ async fn every_operation_refuses_the_role_below_its_own_and_no_other() {
 
 #[tokio::test]
 async fn every_operation_answers_the_same_for_what_is_foreign_and_what_is_missing() {
+    foreign_paths().await;
+}
+
+pub async fn foreign_paths() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let theirs = other.furnished().await;
     let everything = async || {
@@ -248,7 +252,15 @@ async fn credentials_that_are_no_longer_good_or_never_were_open_nothing() {
         let path = filled(&operation.path, id_of(&furnished));
         for (what, actor) in &theirs {
             let answer = send(actor, &operation, &path).await;
-            assert_eq!(answer.status, 401, "{} with a token {what}: {}", operation.id(), answer.text);
+            // Some operations are for no key, or for no token, at all, whatever it is.
+            let unasked = (answer.body["code"] == "person_required" && *what == "a revoked key")
+                || answer.body["code"] == "token_session";
+            assert!(
+                answer.status == 401 || unasked,
+                "{} with a token {what}: {}",
+                operation.id(),
+                answer.text
+            );
         }
         if role == "account" {
             continue;
@@ -299,6 +311,10 @@ fn named(furnished: &Furnished, name: &str) -> String {
 
 #[tokio::test]
 async fn a_foreign_id_in_a_query_is_as_a_missing_one() {
+    foreign_queries().await;
+}
+
+pub async fn foreign_queries() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let (ours, theirs) = (tenant.furnished().await, other.furnished().await);
     let words = words(&other).await;
@@ -336,6 +352,10 @@ async fn a_foreign_id_in_a_query_is_as_a_missing_one() {
 
 #[tokio::test]
 async fn a_foreign_id_in_a_body_is_as_a_missing_one() {
+    foreign_bodies().await;
+}
+
+pub async fn foreign_bodies() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let (ours, theirs) = (tenant.furnished().await, other.furnished().await);
     let words = words(&other).await;
@@ -410,6 +430,10 @@ fn put(body: &mut Value, place: &str, value: &str) {
 
 #[tokio::test]
 async fn a_foreign_cursor_leads_nowhere_but_through_the_own() {
+    foreign_cursors().await;
+}
+
+pub async fn foreign_cursors() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let (ours, theirs) = (tenant.furnished().await, other.furnished().await);
     // Two of everything, so that there is a next page.
@@ -462,7 +486,7 @@ async fn an_idempotency_key_is_ones_own() {
             body.as_object_mut()
                 .expect("an object")
                 .retain(|name, _| name != "contact" && name != "and_then");
-            body["starts_at"] = json!("2033-05-05T09:00:00Z");
+            body["starts_at"] = json!(format!("203{}-05-05T09:00:00Z", 3 + tried));
             let request = actor
                 .request(Method::POST, &operation.path)
                 .header("content-type", "application/json")
@@ -542,6 +566,10 @@ async fn no_header_leads_into_another_organization() {
 
 #[tokio::test]
 async fn nobody_reads_a_word_of_another_organization() {
+    foreign_words().await;
+}
+
+pub async fn foreign_words() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let ours = tenant.furnished().await;
     other.furnished().await;

@@ -7,3 +7,4 @@ mod context;
 mod door;
 mod faults;
 mod statements;
+mod transport;

@@ -1,7 +1,11 @@
 //! The second wall: with the policies taken away, the statements' own `tenant_id = $1` still separates tenants. And the
 //! mutations: with a part of the first wall taken away, somebody notices.
 
-use crate::{harness::private_database, statements::files};
+use super::door;
+use crate::{
+    harness::{private_database, private_system, within},
+    statements::files,
+};
 
 #[test]
 fn every_statement_that_reads_or_changes_rows_of_a_tenant_binds_the_tenant() {
@@ -35,6 +39,34 @@ fn every_statement_that_reads_or_changes_rows_of_a_tenant_binds_the_tenant() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn without_the_policies_the_statements_still_keep_organizations_apart() {
+    let system = private_system(&["max_connections=100"]).await;
+    let superuser = system.superuser().await;
+    let open = superuser
+        .query_one(
+            "select string_agg(format('alter table %s disable row level security', c.oid::regclass), '; ')
+             from pg_class c where c.oid >= 16384 and c.relkind in ('r', 'p') and c.relrowsecurity",
+            &[],
+        )
+        .await
+        .expect("tables")
+        .get::<_, String>(0);
+    superuser.batch_execute(&open).await.expect("a database without a policy");
+    within(system, async {
+        door::foreign_paths().await;
+        door::foreign_queries().await;
+        door::foreign_bodies().await;
+        door::foreign_cursors().await;
+        door::foreign_words().await;
+    })
+    .await;
+    // That they were away: as anybody, without having entered, there is everything.
+    let api = system.connect("appointd_api").await;
+    let rows = api.query("select distinct tenant_id from crm.contacts", &[]).await.expect("rows");
+    assert!(rows.len() > 5, "{}", rows.len());
 }
 
 #[tokio::test]

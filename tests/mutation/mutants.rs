@@ -1,0 +1,241 @@
+pub struct Mutant {
+    pub name: &'static str,
+    pub file: &'static str,
+    pub from: &'static str,
+    pub to: &'static str,
+    /// The tests that are run: those whose business it is.
+    pub tests: &'static [&'static str],
+}
+
+const fn mutant(
+    name: &'static str,
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+    tests: &'static [&'static str],
+) -> Mutant {
+    Mutant { name, file, from, to, tests }
+}
+
+const DOOR: &[&str] = &["isolation::door"];
+const ROLES: &[&str] = &["isolation::door::every_operation_refuses", "coverage::every_operation_has_a_rule"];
+const STATEMENTS: &[&str] = &["isolation::statements"];
+const TOKENS: &[&str] = &["identity::tokens", "isolation::door::credentials"];
+
+pub const MUTANTS: &[Mutant] = &[
+    // Who asks.
+    mutant(
+        "the role of an operation is not asked for",
+        "src/http/caller.rs",
+        "needs: R::NAME, feature",
+        "needs: \"viewer\", feature",
+        ROLES,
+    ),
+    mutant(
+        "the feature of a plan is not asked for",
+        "src/http/caller.rs",
+        "feature: F::NAME };",
+        "feature: None };",
+        &["tenancy::plans"],
+    ),
+    mutant(
+        "one operation asks for a lower role",
+        "src/scheduling/services.rs",
+        "caller: Member<Manager, Appointments>,",
+        "caller: Member<Viewer, Appointments>,",
+        ROLES,
+    ),
+    mutant(
+        "an API key is taken for a person",
+        "src/http/caller.rs",
+        "            Credentials::Program(_) => Err(Problem::person_required())?,",
+        "            Credentials::Program(_) => Err(Problem::not_found())?,",
+        &["tenancy::api_keys"],
+    ),
+    mutant(
+        "a cookie is enough to change something",
+        "src/http/caller.rs",
+        "return if reads || matches {",
+        "return if true || reads || matches {",
+        &["identity::sessions"],
+    ),
+    mutant(
+        "of two Authorization headers the first is believed",
+        "src/http/caller.rs",
+        "let (Some(value), None) =",
+        "let (Some(value), _) =",
+        &["isolation::transport"],
+    ),
+    // The door.
+    mutant(
+        "entering is skipped: the context is set and nothing checked",
+        "sql/queries/app/enter.sql",
+        "select app.enter($1, $2, $3, $4, $5, $6, $7)",
+        "select set_config('app.tenant_id', $1::uuid::text, true), set_config('app.account_id', $2::uuid::text, true), set_config('app.role', 'owner', true), $3::uuid, $4::text, $5::text, $6::text, $7::text",
+        DOOR,
+    ),
+    mutant(
+        "a key enters unchecked",
+        "sql/queries/app/enter_by_key.sql",
+        "select app.enter_by_key($1, $2, $3, $4, $5, $6, $7, $8)",
+        "select set_config('app.tenant_id', $1::uuid::text, true), set_config('app.key_id', $2::uuid::text, true), set_config('app.role', 'admin', true), $3::bytea, $4::text, $5::text, $6::text, $7::text, $8::text",
+        &["tenancy::api_keys", "isolation::door"],
+    ),
+    mutant(
+        "an account enters unchecked",
+        "sql/queries/app/enter_account.sql",
+        "select app.enter_account($1, $2, $3)",
+        "select set_config('app.account_id', $1::uuid::text, true), $2::uuid, $3::text",
+        &["isolation::door::credentials", "identity::sessions"],
+    ),
+    mutant(
+        "the host of a request is not compared",
+        "src/db/tx.rs",
+        "let Request { id, host, scope } = REQUEST.try_with(Request::clone).unwrap_or_default();",
+        "let Request { id, scope, .. } = REQUEST.try_with(Request::clone).unwrap_or_default(); let host = None::<String>;",
+        &["tenancy::domains"],
+    ),
+    mutant(
+        "whatever an API key is for is good enough",
+        "src/db/tx.rs",
+        "client.query(statement, &[tenant, key, &hash, needs, &scope, feature, &host, &id]).await",
+        "client.query(statement, &[tenant, key, &hash, needs, &scope.map(|_| \"crm:read\"), feature, &host, &id]).await",
+        &["tenancy::api_keys"],
+    ),
+    mutant(
+        "a transaction that was dropped stays open",
+        "src/db/tx.rs",
+        "if !self.open || client.is_closed() {",
+        "if self.open || client.is_closed() {",
+        &["tx::"],
+    ),
+    mutant(
+        "a statement that was dropped goes on",
+        "src/db/tx.rs",
+        "true => client.cancel_token().cancel_query(NoTls).await,",
+        "true => Ok(()),",
+        &["tx::"],
+    ),
+    mutant(
+        "a failed transaction is committed",
+        "src/db/tx.rs",
+        "    pub async fn commit(mut self) -> Result<(), Error> {\n        if self.failed {",
+        "    pub async fn commit(mut self) -> Result<(), Error> {\n        if false {",
+        &["tx::"],
+    ),
+    mutant(
+        "one organization may take every connection",
+        "src/db/tx.rs",
+        "Shares { each: connections.div_ceil(2),",
+        "Shares { each: 1000,",
+        &["limits::an_organization_that_floods"],
+    ),
+    // Statements without their tenant.
+    mutant(
+        "a contact is read whosever it is",
+        "sql/queries/crm/contacts_get.sql",
+        "where tenant_id = $1 and id = $2",
+        "where $1::uuid is not null and id = $2",
+        STATEMENTS,
+    ),
+    mutant(
+        "contacts of all organizations are listed",
+        "sql/queries/crm/contacts_list.sql",
+        "where tenant_id = $1 and id > $2",
+        "where $1::uuid is not null and id > $2",
+        STATEMENTS,
+    ),
+    mutant(
+        "appointments of all organizations are listed",
+        "sql/queries/scheduling/appointments_list.sql",
+        "    a.tenant_id = $1\n    and",
+        "    $1::uuid is not null\n    and",
+        STATEMENTS,
+    ),
+    mutant(
+        "a contact is deleted whosever it is",
+        "sql/queries/crm/contacts_delete.sql",
+        "tenant_id = $1",
+        "$1::uuid is not null",
+        STATEMENTS,
+    ),
+    mutant(
+        "an idempotency key is everybody's",
+        "sql/queries/operations/idempotency_keys_get.sql",
+        "where tenant_id = $1 and actor_id = $2",
+        "where $1::uuid is not null and $2::uuid is not null",
+        STATEMENTS,
+    ),
+    // Tokens.
+    mutant(
+        "whoever issued a token is believed",
+        "src/http/token.rs",
+        "validation.set_issuer(&[ISSUER]);",
+        "",
+        TOKENS,
+    ),
+    mutant(
+        "whoever a token is for is believed",
+        "src/http/token.rs",
+        "validation.set_audience(&[AUDIENCE]);",
+        "validation.validate_aud = false;",
+        TOKENS,
+    ),
+    mutant(
+        "a token is good before its time",
+        "src/http/token.rs",
+        "validation.validate_nbf = true;",
+        "validation.validate_nbf = false;",
+        TOKENS,
+    ),
+    mutant(
+        "a token is good for an hour more",
+        "src/http/token.rs",
+        "validation.leeway = LEEWAY;",
+        "validation.leeway = 3600;",
+        TOKENS,
+    ),
+    mutant(
+        "a token of one kind is taken for another",
+        "src/http/token.rs",
+        "Ok(token) if token.claims.r#type == kind => {",
+        "Ok(token) if token.claims.r#type == kind || true => {",
+        TOKENS,
+    ),
+    mutant(
+        "a token that is remembered never expires",
+        "src/http/token.rs",
+        "return if claims.exp + LEEWAY.cast_signed() < Utc::now().timestamp() {",
+        "return if claims.exp < 0 {",
+        TOKENS,
+    ),
+    mutant(
+        "a token's signature is not checked",
+        "src/http/token.rs",
+        "validation.leeway = LEEWAY;",
+        "validation.leeway = LEEWAY; validation.insecure_disable_signature_validation();",
+        TOKENS,
+    ),
+    // What comes in.
+    mutant(
+        "fields nobody knows are taken",
+        "src/crm/contacts.rs",
+        "#[serde(deny_unknown_fields)]\n#[oai(example)]\npub struct NewContact {",
+        "#[oai(example)]\npub struct NewContact {",
+        &["isolation::door::every_body"],
+    ),
+    mutant(
+        "control characters are taken",
+        "src/http/text.rs",
+        "(c.is_control() && !layout(c)) || is_invisible(c)",
+        "is_invisible(c)",
+        &["isolation::transport"],
+    ),
+    mutant(
+        "a cursor is any instant",
+        "src/http/page.rs",
+        "(0..32_503_680_000_000_000).contains(&micros).then_some(Self {",
+        "true.then_some(Self {",
+        &["isolation::transport"],
+    ),
+];
