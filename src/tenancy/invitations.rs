@@ -297,6 +297,9 @@ impl InvitationsApi {
         caller: SignedIn,
         body: Json<InvitationToken>,
     ) -> Result<NoContent, Refused<ChangingOwn>> {
+        // What accepts looks before a tenant is known, and at no session: entering as the account does, so that a token
+        // whose session has ended opens nothing here either.
+        self.db.one(&caller, sql!("identity/accounts_get_me.sql"), &[]).await?;
         accept(&self.db, &body.0.token, caller.claims.sub, None, None).await?;
         Ok(NoContent)
     }

@@ -84,7 +84,12 @@ fn plant(copy: &Path, mutant: &Mutant) -> Vec<String> {
 }
 
 fn run(copy: &Path, tests: &[&str]) -> Output {
-    Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    // What cargo says to those it runs is about this package, and would have dependencies built anew.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_") && name != "CARGO_HOME") {
+        cargo.env_remove(name);
+    }
+    cargo
         .args(["test", "--quiet", "--locked", "--test", "it", "--no-fail-fast", "--", "--format=pretty"])
         .args(tests)
         .current_dir(copy)
