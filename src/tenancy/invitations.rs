@@ -299,7 +299,7 @@ impl InvitationsApi {
     ) -> Result<NoContent, Refused<ChangingOwn>> {
         // What accepts looks before a tenant is known, and at no session: entering as the account does, so that a token
         // whose session has ended opens nothing here either.
-        self.db.one(&caller, sql!("identity/accounts_get_me.sql"), &[]).await?;
+        self.db.one(&caller, sql!("identity/accounts_get_me.sql"), &[&caller.claims.tenant_id]).await?;
         accept(&self.db, &body.0.token, caller.claims.sub, None, None).await?;
         Ok(NoContent)
     }

@@ -1,6 +1,7 @@
 //! The tests, one binary: a tree like the one of `src`, on one private PostgreSQL and one real server, with organizations
 //! of its own for each test. That they can share a database is itself what is tested.
 
+mod audit;
 mod coverage;
 mod crm;
 mod dev;

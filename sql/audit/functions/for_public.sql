@@ -1,7 +1,7 @@
 -- error: Everybody may call a function
 --
--- PostgreSQL gives EXECUTE on every new function to PUBLIC; each of ours takes it back. One that runs as its owner does for
--- anybody what its owner may.
+-- PostgreSQL gives EXECUTE on every new function to PUBLIC; each of ours takes it back. One that runs as its owner does
+-- for anybody what its owner may.
 
 select
     f.oid::regprocedure::text as object,

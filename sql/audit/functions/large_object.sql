@@ -1,8 +1,8 @@
 -- warning: Everybody can keep data outside all tables
 --
--- Large objects belong to no table, so no policy holds them, and from one transaction to the next they are a way to hand
--- data from one organization's to another's. The functions that make and write them are for nobody (taking them from PUBLIC
--- takes a superuser; sql/setup/database.sql does, where it can).
+-- Large objects belong to no table, so no policy holds them, and from one transaction to the next they are a way to
+-- hand data from one organization's to another's. The functions that make and write them are for nobody (taking them
+-- from PUBLIC takes a superuser; sql/setup/database.sql does, where it can).
 
 select
     f.oid::regprocedure::text as object,

@@ -1,7 +1,7 @@
 -- error: An operator or a cast was made
 --
--- A better match for the types of an expression than the built-in one, found first, changes what `=` means. appointd makes
--- none; extensions bring their own.
+-- A better match for the types of an expression than the built-in one, found first, changes what `=` means. appointd
+-- makes none; extensions bring their own.
 
 select
     o.oid::regoperator::text as object,

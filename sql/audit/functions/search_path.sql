@@ -1,8 +1,8 @@
 -- warning: A function looks names up where its caller says
 --
 -- A function without a search_path of its own uses its caller's. The server's is set on its role (roles/unset looks at
--- that), and the gate calls from functions that set theirs; for any other role that may call one, whoever can create in a
--- schema of that role's path decides what its operators and functions mean.
+-- that), and the gate calls from functions that set theirs; for any other role that may call one, whoever can create in
+-- a schema of that role's path decides what its operators and functions mean.
 
 select
     f.oid::regprocedure::text as object,

@@ -1,7 +1,7 @@
 -- error: A trigger runs as somebody else
 --
--- What a trigger does as the owner of its function it does for everybody who changes a row, and an error in it may quote
--- rows its author cannot see. Known: the audit log, the limits of a plan, the last owner of an organization.
+-- What a trigger does as the owner of its function it does for everybody who changes a row, and an error in it may
+-- quote rows its author cannot see. Known: the audit log, the limits of a plan, the last owner of an organization.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,

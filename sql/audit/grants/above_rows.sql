@@ -1,8 +1,8 @@
 -- error: Somebody has a right that policies do not hold
 --
--- Policies hold SELECT, INSERT, UPDATE and DELETE. TRUNCATE empties a table for all organizations; REFERENCES makes foreign
--- keys, which are checked below the policies; TRIGGER hangs code on everybody's statements; MAINTAIN (since 17) locks the
--- table.
+-- Policies hold SELECT, INSERT, UPDATE and DELETE. TRUNCATE empties a table for all organizations; REFERENCES makes
+-- foreign keys, which are checked below the policies; TRIGGER hangs code on everybody's statements; MAINTAIN (since 17)
+-- locks the table.
 
 select
     c.oid::regclass::text as object,

@@ -1,6 +1,7 @@
 -- error: The auditor can see more than catalogs
 --
--- Everything the audit needs is in the catalogs. The auditor has no right on any table, sequence or function of appointd.
+-- Everything the audit needs is in the catalogs. The auditor has no right on any table, sequence or function of
+-- appointd.
 
 select
     c.oid::regclass::text as object,

@@ -1,6 +1,7 @@
 -- error: A column that only the context fills can be written
 --
--- The tenant of a row is never anybody's to write. Who made a row and when, and a password's hash, are not the server's.
+-- The tenant of a row is never anybody's to write. Who made a row and when, and a password's hash, are not the
+-- server's.
 
 select
     format('%s.%I', a.attrelid::regclass, a.attname) as object,

@@ -1,7 +1,7 @@
 -- error: What is made later is given away
 --
--- Default privileges give rights on tables, functions and the like the moment they are made, before anybody has written a
--- policy for them.
+-- Default privileges give rights on tables, functions and the like the moment they are made, before anybody has written
+-- a policy for them.
 
 select
     format('default privileges of %s', d.defaclrole::regrole) as object,

@@ -1,10 +1,10 @@
 -- error: The server can read a secret
 --
--- Hashes of passwords and of tokens are compared by functions of the gate; the server gives a secret in and gets an answer
--- out. Read by the server, they could end up in a response or a log.
+-- Hashes of passwords and of tokens are compared by functions of the gate; the server gives a secret in and gets an
+-- answer out. Read by the server, they could end up in a response or a log.
 --
--- The ones below are compared by statements: a key's while it enters (app.enter_by_key), a person's own second factor and
--- recovery codes, and what a domain has to show in public DNS.
+-- The ones below are compared by statements: a key's while it enters (app.enter_by_key), a person's own second factor
+-- and recovery codes, and what a domain has to show in public DNS.
 
 select
     format('%s.%I', a.attrelid::regclass, a.attname) as object,

@@ -1,6 +1,7 @@
 -- error: Everybody has a right
 --
--- A right of PUBLIC is one of every role there is and ever will be, the auditor and somebody's reporting tool among them.
+-- A right of PUBLIC is one of every role there is and ever will be, the auditor and somebody's reporting tool among
+-- them.
 
 select
     format('%s %s', relation.kind, relation.name) as object,

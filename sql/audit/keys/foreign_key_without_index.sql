@@ -1,7 +1,8 @@
 -- warning: A foreign key has no index
 --
--- Deleting a row looks for the rows that lead to it. Where the server may delete, each key that leads there has an index
--- that begins with the tenant and the next column of the key; without one, a delete reads everything the organization has.
+-- Deleting a row looks for the rows that lead to it. Where the server may delete, each key that leads there has an
+-- index that begins with the tenant and the next column of the key; without one, a delete reads everything the
+-- organization has.
 
 select
     k.conrelid::regclass || ' constraint ' || quote_ident(k.conname) as object,

@@ -1,8 +1,8 @@
 -- error: A foreign key leads from one organization to another
 --
--- Foreign keys are checked, and cascade, below the policies. One that does not pair the tenant with the tenant accepts the
--- id of a row its author cannot see, tells by its error whether an id exists, and removes one organization's rows when
--- another deletes its own.
+-- Foreign keys are checked, and cascade, below the policies. One that does not pair the tenant with the tenant accepts
+-- the id of a row its author cannot see, tells by its error whether an id exists, and removes one organization's rows
+-- when another deletes its own.
 
 select
     k.conrelid::regclass || ' constraint ' || quote_ident(k.conname) as object,

@@ -1,8 +1,8 @@
 -- warning: An index cannot be used under the policies
 --
--- A condition is asked before the policies only if its operator is LEAKPROOF. Those of enums, numerics, arrays, ranges and
--- jsonb are not, and neither are expressions with functions that are not: a query with such a condition reads everything
--- the organization has. (Constraints do use such indexes; the ones that keep a key are not reported.)
+-- A condition is asked before the policies only if its operator is LEAKPROOF. Those of enums, numerics, arrays, ranges
+-- and jsonb are not, and neither are expressions with functions that are not: a query with such a condition reads
+-- everything the organization has. (Constraints do use such indexes; the ones that keep a key are not reported.)
 
 select
     i.indexrelid::regclass::text as object,

@@ -1,7 +1,7 @@
 -- error: A constraint or an index is not valid
 --
--- A constraint that was never validated may be broken by rows that were there before it; an index whose building failed is
--- kept up to date and never used, and if it is unique it keeps nothing.
+-- A constraint that was never validated may be broken by rows that were there before it; an index whose building failed
+-- is kept up to date and never used, and if it is unique it keeps nothing.
 
 select
     k.conrelid::regclass || ' constraint ' || quote_ident(k.conname) as object,

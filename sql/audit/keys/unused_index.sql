@@ -1,7 +1,7 @@
 -- note: An index is never read
 --
--- The table was looked up by its indexes more than a hundred thousand times since statistics began, and never by this one.
--- Indexes that keep a key, or that serve a foreign key, are not reported.
+-- The table was looked up by its indexes more than a hundred thousand times since statistics began, and never by this
+-- one. Indexes that keep a key, or that serve a foreign key, are not reported.
 
 select
     s.indexrelid::regclass::text as object,

@@ -3,8 +3,8 @@
 -- A permissive policy whose expression reads no setting of the transaction is the same for everybody: `true`, `1 = 1`,
 -- `id is not null`, `tenant_id = tenant_id` all mean every row.
 --
--- The gate reads the tables that are about people, and it and the owner the tables that are the same for everybody; these
--- policies are named below. The gate is no login of the server: it is reached through its functions alone.
+-- The gate reads the tables that are about people, and it and the owner the tables that are the same for everybody;
+-- these policies are named below. The gate is no login of the server: it is reached through its functions alone.
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,

@@ -1,7 +1,7 @@
 -- warning: A policy is always true or never
 --
--- A restrictive policy that is true takes nothing away, and looks as if it did; any policy that is false lets nobody in,
--- and looks as if it were for somebody. (Permissive ones that are true are reported by policies/always_true.)
+-- A restrictive policy that is true takes nothing away, and looks as if it did; any policy that is false lets nobody
+-- in, and looks as if it were for somebody. (Permissive ones that are true are reported by policies/always_true.)
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,

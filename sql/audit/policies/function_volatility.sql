@@ -1,8 +1,8 @@
 -- error: A policy calls a function that is not STABLE
 --
--- An IMMUTABLE function is evaluated when a statement is planned: with prepared statements, whoever comes next on the same
--- connection sees the rows of the organization the plan was made for. A VOLATILE one is evaluated for every row and keeps
--- every index from being used.
+-- An IMMUTABLE function is evaluated when a statement is planned: with prepared statements, whoever comes next on the
+-- same connection sees the rows of the organization the plan was made for. A VOLATILE one is evaluated for every row
+-- and keeps every index from being used.
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,

@@ -1,7 +1,7 @@
 -- note: Many policies are asked for one command
 --
--- All permissive policies of a role and a command are asked together, for every row. Up to three are usual here: members,
--- guests or customers, and those who are entering.
+-- All permissive policies of a role and a command are asked together, for every row. Up to three are usual here:
+-- members, guests or customers, and those who are entering.
 
 select
     p.polrelid::regclass::text as object,

@@ -1,10 +1,11 @@
 -- error: A policy lets more be written than be seen
 --
--- The WITH CHECK of a policy for UPDATE is not the same as its USING: a row can be changed into one that its author could
--- not have changed, in another organization or for another role. (Written without WITH CHECK, the USING counts for both.)
+-- The WITH CHECK of a policy for UPDATE is not the same as its USING: a row can be changed into one that its author
+-- could not have changed, in another organization or for another role. (Written without WITH CHECK, the USING counts
+-- for both.)
 --
--- The exception is the other way round: those who book lock the resource they book (`select … for no key update` asks the
--- USING alone), and only an admin changes it.
+-- The exception is the other way round: those who book lock the resource they book (`select … for no key update` asks
+-- the USING alone), and only an admin changes it.
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,

@@ -4,11 +4,12 @@
 --
 --     tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
 --
--- in its USING and in its WITH CHECK, and has no OR beside it. So the loss of the floor opens nothing, and nobody has to
--- work out what an expression means. The sub-select keeps a plan cached for one organization from being used for the
+-- in its USING and in its WITH CHECK, and has no OR beside it. So the loss of the floor opens nothing, and nobody has
+-- to work out what an expression means. The sub-select keeps a plan cached for one organization from being used for the
 -- next; nullif because a setting is the empty string, not null, after the transaction that made it.
 --
--- The exceptions are the ways in for those who must look before a tenant is known; they are named below, with who has them.
+-- The exceptions are the ways in for those who must look before a tenant is known; they are named below, with who has
+-- them.
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,

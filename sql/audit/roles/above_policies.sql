@@ -1,7 +1,8 @@
 -- error: A role stands above the policies
 --
--- Superusers and roles with BYPASSRLS are held by no policy. The cluster's first superuser, and a role for backups, are the
--- only ones a production cluster needs: anything else is to be known (`--accept roles/above_policies=role rdsadmin`).
+-- Superusers and roles with BYPASSRLS are held by no policy. The cluster's first superuser, and a role for backups, are
+-- the only ones a production cluster needs: anything else is to be known (`--accept roles/above_policies=role
+-- rdsadmin`).
 
 select
     format('role %I', r.rolname) as object,

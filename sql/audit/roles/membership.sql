@@ -1,9 +1,9 @@
 -- error: A role can become another
 --
--- A member of a role takes its rights and its policies with SET ROLE (and without, if it inherits). The one membership there
--- is: the owner is a member of the gate, to hand it its functions. The server is a member of nothing. Paths through several
--- roles count, and so does a role that can read or write everything, or the server's files. (Superusers are members of
--- everything, and reported by roles/above_policies.)
+-- A member of a role takes its rights and its policies with SET ROLE (and without, if it inherits). The one membership
+-- there is: the owner is a member of the gate, to hand it its functions. The server is a member of nothing. Paths
+-- through several roles count, and so does a role that can read or write everything, or the server's files. (Superusers
+-- are members of everything, and reported by roles/above_policies.)
 
 select
     format('role %I', r.rolname) as object,

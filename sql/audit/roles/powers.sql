@@ -1,7 +1,7 @@
 -- error: A role of appointd's can do more than it has to
 --
--- Who can make roles can join them; who can make databases can copy this one (template); who can replicate reads every row
--- of it; and who inherits has what its roles have without asking.
+-- Who can make roles can join them; who can make databases can copy this one (template); who can replicate reads every
+-- row of it; and who inherits has what its roles have without asking.
 
 select
     format('role %I', r.rolname) as object,

@@ -1,7 +1,7 @@
 -- warning: A role lacks a setting it should start with
 --
--- The server looks names up in pg_catalog alone, no statement and no forgotten transaction of its holds a row for long, and
--- the owner fails where a policy would silently hide rows from a migration.
+-- The server looks names up in pg_catalog alone, no statement and no forgotten transaction of its holds a row for long,
+-- and the owner fails where a policy would silently hide rows from a migration.
 
 select
     format('role %s', wanted.role_name) as object,

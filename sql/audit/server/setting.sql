@@ -1,9 +1,9 @@
 -- error: The server is set not to check
 --
 -- lo_compat_privileges lets everybody read and write large objects; session_replication_role other than origin switches
--- triggers, and with them foreign keys and the audit log, off; zero_damaged_pages and ignore_checksum_failure lose rows in
--- silence; without fsync or full_page_writes a crash may bring two bookings of one slot back (a cluster made for tests,
--- whose data nobody keeps, runs without: it says so in synchronous_commit, too).
+-- triggers, and with them foreign keys and the audit log, off; zero_damaged_pages and ignore_checksum_failure lose rows
+-- in silence; without fsync or full_page_writes a crash may bring two bookings of one slot back (a cluster made for
+-- tests, whose data nobody keeps, runs without: it says so in synchronous_commit, too).
 
 select
     format('setting %s', s.name) as object,

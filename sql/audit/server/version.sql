@@ -1,8 +1,8 @@
 -- error: The server lacks fixes that row-level security depends on
 --
--- 15.14, 16.10 and 17.6 no longer show hidden rows through the planner's statistics (CVE-2025-8713); those before them in
--- each line mended plans cached for another role (CVE-2024-10976). Releases before 15 are not supported: they have no
--- security_invoker.
+-- 15.14, 16.10 and 17.6 no longer show hidden rows through the planner's statistics (CVE-2025-8713); those before them
+-- in each line mended plans cached for another role (CVE-2024-10976). Releases before 15 are not supported: they have
+-- no security_invoker.
 
 select
     'server' as object,

@@ -4,8 +4,8 @@
 -- later cannot open the table wider, whatever it says. It must begin with the tenant predicate, and for every command
 -- there must be one.
 --
--- Four floors have one more way in for reading, each for rows that somebody must find before a tenant is known, and each
--- still closed to the server by its permissive policies; they are named below.
+-- Four floors have one more way in for reading, each for rows that somebody must find before a tenant is known, and
+-- each still closed to the server by its permissive policies; they are named below.
 
 select
     c.oid::regclass::text as object,

@@ -1,7 +1,7 @@
 -- error: A table inherits from another
 --
--- A query of the parent reads the child as well, but the child has its own rights and policies for whoever names it, and
--- the keys of the parent do not reach into it: two rows with one key, and no exclusion constraint between them.
+-- A query of the parent reads the child as well, but the child has its own rights and policies for whoever names it,
+-- and the keys of the parent do not reach into it: two rows with one key, and no exclusion constraint between them.
 
 select
     c.oid::regclass::text as object,

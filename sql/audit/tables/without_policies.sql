@@ -1,8 +1,8 @@
 -- warning: A table has no permissive policy
 --
--- With row-level security on and no permissive policy there are no rows for anybody. That is safe, and hardly meant: the next who
--- wonders why it is empty may open it wider than it should be. (Partitions have none: they are reached through their
--- parent, whose policies hold.)
+-- With row-level security on and no permissive policy there are no rows for anybody. That is safe, and hardly meant:
+-- the next who wonders why it is empty may open it wider than it should be. (Partitions have none: they are reached
+-- through their parent, whose policies hold.)
 
 select
     c.oid::regclass::text as object,

@@ -1,7 +1,7 @@
 -- warning: A table has no primary key
 --
--- Its rows cannot be told apart: no foreign key can lead to them, logical replication cannot update them, and a backup of
--- one organization cannot be merged into it.
+-- Its rows cannot be told apart: no foreign key can lead to them, logical replication cannot update them, and a backup
+-- of one organization cannot be merged into it.
 
 select
     c.oid::regclass::text as object,

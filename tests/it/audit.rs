@@ -1,0 +1,184 @@
+//! `appointd audit`, as a DBA has it. What its rules find is tried in `isolation::faults`.
+
+use std::process::{Command, Output};
+
+use appointd::{audit, db::cluster::Cluster};
+use serde_json::Value;
+
+use crate::harness::{private_database, snapshot, system};
+
+fn audit(cluster: &Cluster, role: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_appointd"))
+        .arg("audit")
+        .args(arguments)
+        .env_remove("APPOINTD_DATABASE_URL")
+        .env("APPOINTD_AUDITOR_DATABASE_URL", cluster.url(role, "appointd"))
+        .output()
+        .expect("the program runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test]
+async fn a_clean_database_is_said_to_be_one_and_what_was_not_looked_at_is_named() {
+    let (cluster, _) = private_database().await;
+    let server = cluster.url("appointd_api", "appointd");
+    let output = audit(&cluster, "appointd_auditor", &["--server-database-url", &server]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).starts_with("0 errors, 0 warnings, 0 notes, 0 accepted; "), "{}", said(&output));
+    let output = audit(&cluster, "appointd_auditor", &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(said(&output).contains("not looked at: statements/scan"), "{}", said(&output));
+    // As others, too.
+    for role in ["postgres", "appointd_owner", "appointd_api"] {
+        assert_eq!(audit(&cluster, role, &[]).status.code(), Some(0), "{role}");
+    }
+}
+
+#[tokio::test]
+async fn a_finding_is_told_in_three_ways_and_can_be_accepted() {
+    let (cluster, superuser) = private_database().await;
+    // Named by somebody who would like to paint the DBA's terminal.
+    superuser
+        .batch_execute("create view crm.\"every\u{1b}[31mbody\" as select * from crm.contacts; create role mighty superuser")
+        .await
+        .expect("faults");
+    let output = audit(&cluster, "appointd_auditor", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = said(&output);
+    for part in [
+        "error roles/above_policies: A role stands above the policies",
+        "role mighty: superuser",
+        "alter role mighty nosuperuser",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains('\u{1b}'));
+
+    let json: Value =
+        serde_json::from_slice(&audit(&cluster, "appointd_auditor", &["--format", "json"]).stdout)
+            .expect("JSON");
+    let finding = |report: &Value| {
+        let findings = report["findings"].as_array().expect("findings").clone();
+        findings.into_iter().find(|finding| finding["rule"] == "roles/above_policies").expect("the role")
+    };
+    let role = finding(&json);
+    assert_eq!(
+        (&role["severity"], &role["object"], &role["accepted"]),
+        (&"error".into(), &"role mighty".into(), &false.into())
+    );
+    for field in ["title", "found", "why", "fix", "fingerprint"] {
+        assert!(role[field].as_str().is_some_and(|text| !text.is_empty()), "{field}");
+    }
+
+    let accept = [
+        "--accept",
+        "roles/above_policies=role mighty",
+        "--accept",
+        "views/definer",
+        "--accept",
+        "schema/drift",
+    ];
+    let more = ["--accept", "roles/ownership", "--accept", "views/barrier", "--format", "json"];
+    let output = audit(&cluster, "appointd_auditor", &[&accept[..], &more[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let accepted: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(finding(&accepted)["accepted"], true);
+    assert_eq!(finding(&accepted)["fingerprint"], role["fingerprint"], "the same from run to run");
+
+    let output = audit(&cluster, "appointd_auditor", &["--format", "sarif", "--accept", "views/definer"]);
+    let sarif: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&sarif["version"], &sarif["runs"].as_array().map(Vec::len)), (&"2.1.0".into(), &Some(1)));
+    let run = &sarif["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
+    assert_eq!(rules.len(), audit::rules().len());
+    assert!(!run["results"].as_array().expect("results").is_empty());
+    for result in run["results"].as_array().expect("results") {
+        let index =
+            result["ruleIndex"].as_u64().and_then(|index| usize::try_from(index).ok()).expect("an index");
+        assert_eq!(rules[index]["id"], result["ruleId"]);
+        assert!(matches!(result["level"].as_str(), Some("error" | "warning" | "note")));
+        assert!(result["message"]["text"].is_string() && result["partialFingerprints"].is_object());
+        assert_eq!(result["suppressions"] != serde_json::json!([]), result["ruleId"] == "views/definer");
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_looked_at_is_never_clean() {
+    let (cluster, superuser) = private_database().await;
+    let fails = |arguments: &[&str], reason: &str| {
+        let output = audit(&cluster, "appointd_auditor", arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(reason), "{said}");
+    };
+    fails(&["--database-url", "nonsense"], "is no URL");
+    fails(&["--database-url", "postgresql://nobody@127.0.0.1:1/nothing"], "cannot connect");
+    fails(&["--database-url", &cluster.url("appointd_auditor", "nothing")], "does not exist");
+    fails(&["--database-url", &cluster.url("postgres", "postgres")], "holds no appointd");
+    fails(&["--accept", "no/rule"], "there is no rule no/rule");
+    fails(&["--explain", "no/rule"], "there is no rule no/rule");
+    fails(&["--format", "xml"], "possible values");
+    superuser.batch_execute("revoke select on pg_policy from public").await.expect("a closed catalog");
+    fails(&[], "could not be looked at: permission denied");
+}
+
+#[tokio::test]
+async fn rules_are_listed_and_explained_and_run_in_psql() {
+    let listed = audit(&system().cluster, "appointd_auditor", &["--list"]);
+    assert_eq!(said(&listed).lines().count(), audit::rules().len());
+    for rule in audit::rules() {
+        assert!(!rule.title.is_empty() && !rule.title.ends_with('.') && rule.why.len() > 30, "{}", rule.id);
+        assert!(
+            rule.why.lines().chain(rule.sql.lines().take(1)).all(|line| line.chars().count() <= 120),
+            "{}",
+            rule.id
+        );
+    }
+    let explained =
+        said(&audit(&system().cluster, "appointd_auditor", &["--explain", "policies/always_true"]));
+    for part in [
+        "error policies/always_true: A policy asks nothing of the context",
+        "is the same for everybody",
+        "from pg_policy as p",
+    ] {
+        assert!(explained.contains(part), "{explained}");
+    }
+    // In the order and form a person at psql has them.
+    for rule in audit::rules() {
+        let output = Command::new("psql")
+            .args(["-X", "-At", "-v", "ON_ERROR_STOP=1"])
+            .arg(system().cluster.url("appointd_auditor", "appointd"))
+            .arg("-f")
+            .arg(format!("{}/sql/audit/{}.sql", env!("CARGO_MANIFEST_DIR"), rule.id))
+            .output()
+            .expect("psql runs");
+        assert!(output.status.success(), "{}: {}", rule.id, String::from_utf8_lossy(&output.stderr));
+        let lists = ["schema/drift", "statements/scan"].contains(&rule.id);
+        assert_eq!(output.stdout.is_empty(), !lists, "{}: {}", rule.id, said(&output));
+    }
+}
+
+#[tokio::test]
+async fn the_catalog_the_audit_compares_with_is_current() {
+    let auditor = system().connect("appointd_auditor").await;
+    auditor.batch_execute("set search_path = pg_catalog, pg_temp").await.expect("a setting");
+    let rule = audit::rules().iter().find(|rule| rule.id == "schema/drift").expect("a rule");
+    let rows = auditor.query(rule.sql, &[]).await.expect("what there is");
+    let text: String = rows
+        .iter()
+        .map(|row| {
+            format!("{} | {} | {}\n", row.get::<_, &str>(0), row.get::<_, &str>(1), row.get::<_, &str>(2))
+        })
+        .collect();
+    snapshot("sql/audit/schema/drift.txt", &text);
+}
+
+#[tokio::test]
+async fn the_matrix_is_printed_as_it_is_checked_in() {
+    let output = audit(&system().cluster, "appointd_auditor", &["--matrix"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(said(&output), include_str!("permissions.txt"));
+}
