@@ -7,7 +7,13 @@
 
 mod report;
 
-use std::{collections::BTreeMap, process::ExitCode};
+pub use report::plain;
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -106,8 +112,10 @@ pub struct Report {
     pub server_version: String,
     pub role: String,
     pub findings: Vec<Finding>,
-    /// Rules that could not be looked at, and why.
+    /// Rules that were not asked for, and how to ask.
     pub skipped: Vec<(&'static str, &'static str)>,
+    /// Rules that could not be looked at, and why. With one, nothing is said to be clean.
+    pub failed: Vec<(&'static str, String)>,
 }
 
 impl Report {
@@ -142,12 +150,10 @@ impl Rule {
 /// Runs the command: 0 nothing that counts, 1 something, 2 it could not be looked at.
 pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
     if args.list {
-        print!("{}", report::list());
-        return Ok(ExitCode::SUCCESS);
+        return print(&report::list()).map(|()| ExitCode::SUCCESS);
     }
     if let Some(id) = &args.explain {
-        print!("{}", report::explain(rule(id)?));
-        return Ok(ExitCode::SUCCESS);
+        return print(&report::explain(rule(id)?)).map(|()| ExitCode::SUCCESS);
     }
     let accepted = args.accept.iter().map(|text| Accepted::read(text)).collect::<Result<Vec<_>, _>>()?;
     let Some(url) = &args.database_url else {
@@ -155,8 +161,7 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
     };
     let auditor = connect(url, "APPOINTD_AUDITOR_DATABASE_URL").await?;
     if args.matrix {
-        print!("{}", matrix(&auditor).await?);
-        return Ok(ExitCode::SUCCESS);
+        return print(&matrix(&auditor).await?).map(|()| ExitCode::SUCCESS);
     }
     let server = match &args.server_database_url {
         Some(url) => Some(connect(url, "APPOINTD_DATABASE_URL").await?),
@@ -166,8 +171,17 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
     for finding in &mut report.findings {
         finding.accepted = accepted.iter().any(|accepted| accepted.covers(finding));
     }
-    print!("{}", report::write(&report, args.format));
-    Ok(ExitCode::from(u8::from(report.counts())))
+    for (accepted, given) in accepted.iter().zip(&args.accept) {
+        if !report.findings.iter().any(|finding| accepted.covers(finding)) {
+            eprintln!("appointd: nothing was found that --accept {} is about", plain(given));
+        }
+    }
+    print(&report::write(&report, args.format))?;
+    Ok(if report.failed.is_empty() { ExitCode::from(u8::from(report.counts())) } else { ExitCode::from(2) })
+}
+
+fn print(text: &str) -> Result<(), String> {
+    io::stdout().write_all(text.as_bytes()).map_err(|error| format!("cannot write: {error}"))
 }
 
 fn rule(id: &str) -> Result<&'static Rule, String> {
@@ -217,7 +231,7 @@ async fn connect(url: &str, name: &str) -> Result<Client, String> {
 /// Looks at a database with all rules. `server` is a connection as the server has it; without one its plans are not seen.
 pub async fn audit(auditor: &Client, server: Option<&Client>) -> Result<Report, String> {
     let about = "select current_database()::text, current_setting('server_version'), current_user::text, \
-                 to_regnamespace('app') is not null";
+                 to_regnamespace('app') is not null, pg_postmaster_start_time()::text";
     let row = auditor.query_one(about, &[]).await.map_err(|error| migrate::explain(&error))?;
     if !row.get::<_, bool>(3) {
         return Err(format!("database {} holds no appointd: it has no schema app", row.get::<_, String>(0)));
@@ -228,33 +242,44 @@ pub async fn audit(auditor: &Client, server: Option<&Client>) -> Result<Report, 
         role: row.get(2),
         findings: Vec::new(),
         skipped: Vec::new(),
+        failed: Vec::new(),
     };
+    if let Some(server) = server {
+        let there = server.query_one(about, &[]).await.map_err(|error| migrate::explain(&error))?;
+        let same = |column: usize| row.get::<_, String>(column) == there.get::<_, String>(column);
+        if !same(0) || !same(4) || there.get::<_, &str>(2) != "appointd_api" {
+            return Err(format!(
+                "APPOINTD_DATABASE_URL leads to database {} as {}, not to the one that is audited as appointd_api",
+                there.get::<_, &str>(0),
+                there.get::<_, &str>(2)
+            ));
+        }
+    }
     for rule in rules() {
-        // Said with its rule: an audit that saw half is not to be taken for one that found nothing.
-        let blind = |error: tokio_postgres::Error| {
-            format!("rule {} could not be looked at: {}", rule.id, migrate::explain(&error))
-        };
         let found = match (rule.id, server) {
             (SCAN, None) => {
                 report
                     .skipped
                     .push((rule.id, "APPOINTD_DATABASE_URL is not set (nor --server-database-url)"));
-                Vec::new()
+                continue;
             }
-            (SCAN, Some(server)) => scans(server, rule).await.map_err(blind)?,
-            (DRIFT, _) => drift(auditor, rule).await.map_err(blind)?,
-            _ => {
-                let rows = auditor.query(rule.sql, &[]).await.map_err(blind)?;
-                rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
-            }
+            (SCAN, Some(server)) => scans(server, rule).await,
+            (DRIFT, _) => drift(auditor, rule).await,
+            _ => auditor
+                .query(rule.sql, &[])
+                .await
+                .map(|rows| rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()),
         };
-        report.findings.extend(found.into_iter().map(|(object, found, fix)| Finding {
-            rule,
-            object,
-            found,
-            fix,
-            accepted: false,
-        }));
+        match found {
+            Ok(found) => report.findings.extend(found.into_iter().map(|(object, found, fix)| Finding {
+                rule,
+                object: plain(&object),
+                found: plain(&found),
+                fix: plain(&fix),
+                accepted: false,
+            })),
+            Err(error) => report.failed.push((rule.id, plain(&migrate::explain(&error)))),
+        }
     }
     Ok(report)
 }
@@ -298,28 +323,20 @@ async fn drift(auditor: &Client, rule: &Rule) -> Result<Found, tokio_postgres::E
 /// Statements whose plans read a tenant's table from one end to the other.
 async fn scans(server: &Client, rule: &Rule) -> Result<Found, tokio_postgres::Error> {
     let tables: Vec<String> = server.query(rule.sql, &[]).await?.into_iter().map(|row| row.get(0)).collect();
-    server
-        .batch_execute(
-            "begin; set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan",
-        )
-        .await?;
+    server.batch_execute("set enable_seqscan = off; set plan_cache_mode = force_generic_plan").await?;
     let mut found = Vec::new();
     for (name, text) in files::STATEMENTS {
-        server.batch_execute(&format!("prepare audited as {text}")).await?;
-        let parameters: i32 = server
-            .query_one(
-                "select cardinality(parameter_types) from pg_prepared_statements where name = 'audited'",
-                &[],
-            )
-            .await?
-            .get(0);
-        let nulls = vec!["null"; usize::try_from(parameters).unwrap_or_default()].join(", ");
-        let nulls = if nulls.is_empty() { nulls } else { format!("({nulls})") };
-        let plan: Value = server
-            .query_one(&format!("explain (verbose, format json) execute audited{nulls}"), &[])
-            .await?
-            .get(0);
-        server.batch_execute("deallocate audited").await?;
+        let plan = match plan(server, text).await {
+            Ok(plan) => plan,
+            // As the server will find out.
+            Err(error) if error.as_db_error().is_some() => {
+                let reason = format!("cannot be planned as appointd_api: {}", migrate::explain(&error));
+                let fix = "-- see the other findings, or run appointd migrate".to_owned();
+                found.push((format!("sql/queries/{name}.sql"), reason, fix));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let mut whole = Vec::new();
         read_whole(&plan[0]["Plan"], &mut whole);
         whole.retain(|table| tables.contains(table));
@@ -329,8 +346,22 @@ async fn scans(server: &Client, rule: &Rule) -> Result<Found, tokio_postgres::Er
             (format!("sql/queries/{name}.sql"), format!("reads all of {table}"), fix)
         }));
     }
-    server.batch_execute("rollback").await?;
     Ok(found)
+}
+
+/// How a statement is planned, whatever its values.
+async fn plan(server: &Client, text: &str) -> Result<Value, tokio_postgres::Error> {
+    server.batch_execute(&format!("deallocate all; prepare audited as {text}")).await?;
+    let parameters: i32 = server
+        .query_one(
+            "select cardinality(parameter_types) from pg_prepared_statements where name = 'audited'",
+            &[],
+        )
+        .await?
+        .get(0);
+    let nulls = vec!["null"; usize::try_from(parameters).unwrap_or_default()].join(", ");
+    let nulls = if nulls.is_empty() { nulls } else { format!("({nulls})") };
+    Ok(server.query_one(&format!("explain (verbose, format json) execute audited{nulls}"), &[]).await?.get(0))
 }
 
 /// The tables that a plan reads without an index, or through one without a condition on it.

@@ -304,7 +304,8 @@ fn run_audit(args: audit::AuditArgs) -> ExitCode {
     match result {
         Ok(()) => code,
         Err(error) => {
-            eprintln!("appointd: {error}");
+            // It may quote names of the database that was asked.
+            eprintln!("appointd: {}", audit::plain(&error.to_string()));
             ExitCode::from(2)
         }
     }

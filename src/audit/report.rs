@@ -8,9 +8,11 @@ use tokio_postgres::Row;
 
 use super::{Finding, Format, Report, Rule, Severity, rules};
 
-/// Names of objects come from the database that is audited: nothing in them is for the terminal to obey.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+/// Names of objects come from the database that is audited: nothing in them is for the terminal to obey, or ends the
+/// comment a fix may be.
+pub fn plain(text: &str) -> String {
+    let obeyed = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if obeyed(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 const fn name(severity: Severity) -> &'static str {
@@ -66,11 +68,14 @@ fn text(report: &Report) -> String {
             let _ = writeln!(text, "{} {}: {}\n  {why}\n", name(rule.severity), rule.id, rule.title);
             last = rule.id;
         }
-        let _ = writeln!(text, "  * {}: {}", plain(&finding.object), plain(&finding.found));
-        let _ = writeln!(text, "    {}\n", plain(&finding.fix));
+        let _ = writeln!(text, "  * {}: {}", finding.object, finding.found);
+        let _ = writeln!(text, "    {}\n", finding.fix);
     }
     for (rule, why) in &report.skipped {
         let _ = writeln!(text, "not looked at: {rule}: {why}");
+    }
+    for (rule, why) in &report.failed {
+        let _ = writeln!(text, "could not be looked at: {rule}: {why}");
     }
     let count = |severity| {
         report
@@ -86,7 +91,7 @@ fn text(report: &Report) -> String {
         count(Severity::Error),
         count(Severity::Warning),
         count(Severity::Note),
-        rules().len() - report.skipped.len(),
+        rules().len() - report.skipped.len() - report.failed.len(),
         plain(&report.database),
         plain(&report.role),
         report.server_version,
@@ -123,15 +128,18 @@ fn as_json(report: &Report) -> Value {
         .collect();
     let skipped: Vec<_> =
         report.skipped.iter().map(|(rule, why)| json!({ "rule": rule, "why": why })).collect();
+    let failed: Vec<_> =
+        report.failed.iter().map(|(rule, why)| json!({ "rule": rule, "why": why })).collect();
     json!({
         "format": 1,
         "appointd": env!("CARGO_PKG_VERSION"),
         "database": report.database,
         "role": report.role,
         "server_version": report.server_version,
-        "rules": rules().len() - report.skipped.len(),
+        "rules": rules().len() - report.skipped.len() - report.failed.len(),
         "findings": findings,
         "skipped": skipped,
+        "failed": failed,
     })
 }
 
@@ -171,19 +179,18 @@ fn sarif(report: &Report) -> Value {
             })
         })
         .collect();
-    let notifications: Vec<_> = report
-        .skipped
-        .iter()
-        .map(|(rule, why)| {
-            json!({ "level": "warning", "message": { "text": why }, "associatedRule": { "id": rule } })
-        })
+    let skipped = report.skipped.iter().map(|(rule, why)| ("warning", rule, (*why).to_owned()));
+    let failed = report.failed.iter().map(|(rule, why)| ("error", rule, why.clone()));
+    let notifications: Vec<_> = skipped
+        .chain(failed)
+        .map(|(level, rule, why)| json!({ "level": level, "message": { "text": why }, "associatedRule": { "id": rule } }))
         .collect();
     json!({
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
             "tool": { "driver": { "name": "appointd audit", "version": env!("CARGO_PKG_VERSION"), "rules": described } },
-            "invocations": [{ "executionSuccessful": true, "toolExecutionNotifications": notifications }],
+            "invocations": [{ "executionSuccessful": report.failed.is_empty(), "toolExecutionNotifications": notifications }],
             "results": results,
         }],
     })

@@ -121,8 +121,22 @@ async fn what_could_not_be_looked_at_is_never_clean() {
     fails(&["--accept", "no/rule"], "there is no rule no/rule");
     fails(&["--explain", "no/rule"], "there is no rule no/rule");
     fails(&["--format", "xml"], "possible values");
-    superuser.batch_execute("revoke select on pg_policy from public").await.expect("a closed catalog");
-    fails(&[], "could not be looked at: permission denied");
+    // What was found is said all the same.
+    superuser
+        .batch_execute("revoke select on pg_policy from public; create role mighty superuser")
+        .await
+        .expect("a closed catalog, and a fault");
+    let output = audit(&cluster, "appointd_auditor", &[]);
+    assert_eq!(output.status.code(), Some(2));
+    for part in ["could not be looked at: policies/always_true: permission denied", "role mighty: superuser"]
+    {
+        assert!(said(&output).contains(part), "{}", said(&output));
+    }
+    let output =
+        audit(&cluster, "appointd_auditor", &["--server-database-url", &cluster.url("postgres", "appointd")]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("as postgres, not to the one that is audited"), "{said}");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod isolation;
 mod limits;
 mod messaging;
 mod migrations;
+mod mutants;
 mod openapi;
 mod operations;
 mod parsers;

@@ -1,4 +1,4 @@
--- warning: An extension is installed that is not needed
+-- error: An extension is installed that is not needed
 --
 -- An extension is code with the rights it asks for, and functions for everybody: dblink and postgres_fdw reach other
 -- databases, file_fdw and adminpack files, pageinspect the pages below all policies. btree_gist is needed; those below

@@ -5,7 +5,7 @@
 
 select
     f.oid::regprocedure::text as object,
-    'EXECUTE with || or %s in a function that runs as its owner' as found,
+    'EXECUTE of something that is neither a literal nor quoted by format' as found,
     format('-- rewrite %s with format(… %%L …), or with using', f.oid::regprocedure) as fix
 from pg_proc as f
 join pg_language as l on l.oid = f.prolang
@@ -13,5 +13,9 @@ where
     f.oid >= 16384
     and f.prosecdef
     and l.lanname = 'plpgsql'
-    and f.prosrc ~* '\mexecute\M[^;]*(\|\||%s)'
+    and (
+        f.prosrc ~* '\mexecute\M[^;]*\|\|'
+        or f.prosrc ~* '\mexecute\M\s+(?!format\s*\(|'')'
+        or f.prosrc ~* '\mexecute\M\s+format\s*\([^;]*%(\d+\$)?-?\d*s'
+    )
 order by 1

@@ -1,22 +1,27 @@
--- error: A trigger runs as somebody else
+-- error: A trigger does something nobody knows of
 --
--- What a trigger does as the owner of its function it does for everybody who changes a row, and an error in it may
--- quote rows its author cannot see. Known: the audit log, the limits of a plan, the last owner of an organization.
+-- A trigger runs with every change of a row, and one whose function is SECURITY DEFINER as somebody else: what it does it
+-- does for everybody, and an error in it may quote rows its author cannot see. Known: the audit log, the limits of a plan,
+-- the last owner of an organization.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,
-    format('calls %s, as %s', f.oid::regprocedure, f.proowner::regrole) as found,
+    format('calls %s%s', f.oid::regprocedure, case when f.prosecdef then format(', as %s', f.proowner::regrole) end) as found,
     format('drop trigger %I on %s;', t.tgname, t.tgrelid::regclass) as fix
 from pg_trigger as t
 join pg_proc as f on f.oid = t.tgfoid
+join pg_class as c on c.oid = t.tgrelid
 where
     not t.tgisinternal
+    and t.tgparentid = 0
     and t.tgrelid >= 16384
-    and f.prosecdef
-    and f.oid::regprocedure::text not in (
-        'operations.record_change()',
-        'tenancy.keep_an_owner()',
-        'tenancy.keep_within_new_plan()',
-        'tenancy.keep_within_plan()'
+    and c.relpersistence <> 't'
+    and (t.tgname, f.oid::regprocedure::text) not in (
+        ('record_change', 'operations.record_change()'),
+        ('keep_an_owner_delete', 'tenancy.keep_an_owner()'),
+        ('keep_an_owner_update', 'tenancy.keep_an_owner()'),
+        ('keep_within_new_plan', 'tenancy.keep_within_new_plan()'),
+        ('keep_within_plan_insert', 'tenancy.keep_within_plan()'),
+        ('keep_within_plan_update', 'tenancy.keep_within_plan()')
     )
 order by 1

@@ -42,4 +42,42 @@ where
         coalesce(to_regrole('appointd_auditor'), 0)
     )
 group by n.nspname, a.grantee
+union all
+select
+    format('%s %s', thing.kind, thing.name),
+    format('%s may %s', thing.grantee::regrole, lower(string_agg(distinct thing.privilege, ', '))),
+    format('revoke all on %s %s from %s;', thing.kind, thing.name, thing.grantee::regrole)
+from (
+    select 'routine', f.oid::regprocedure::text, a.grantee, a.privilege_type
+    from pg_proc as f
+    cross join lateral aclexplode(f.proacl) as a
+    where
+        f.oid >= 16384
+        and a.grantee <> f.proowner
+        and not exists (select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e')
+    union all
+    select 'type', format_type(t.oid, null), a.grantee, a.privilege_type
+    from pg_type as t
+    cross join lateral aclexplode(t.typacl) as a
+    where t.oid >= 16384 and a.grantee <> t.typowner
+    union all
+    select 'foreign data wrapper', quote_ident(w.fdwname), a.grantee, a.privilege_type
+    from pg_foreign_data_wrapper as w
+    cross join lateral aclexplode(w.fdwacl) as a
+    where a.grantee <> w.fdwowner
+    union all
+    select 'foreign server', quote_ident(s.srvname), a.grantee, a.privilege_type
+    from pg_foreign_server as s
+    cross join lateral aclexplode(s.srvacl) as a
+    where a.grantee <> s.srvowner
+) as thing (kind, name, grantee, privilege)
+where
+    thing.grantee not in (
+        0,
+        coalesce(to_regrole('appointd_owner'), 0),
+        coalesce(to_regrole('appointd_api'), 0),
+        coalesce(to_regrole('appointd_gate'), 0),
+        coalesce(to_regrole('appointd_auditor'), 0)
+    )
+group by thing.kind, thing.name, thing.grantee
 order by 1, 2

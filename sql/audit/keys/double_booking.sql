@@ -26,6 +26,11 @@ where
             k.conrelid = to_regclass(wanted.relation)
             and k.conname = wanted.name
             and pg_get_constraintdef(k.oid) = wanted.definition
+            and exists (
+                select
+                from pg_index as i
+                where i.indexrelid = k.conindid and i.indisvalid and i.indisready and i.indislive and i.indimmediate
+            )
     )
 union all
 select
@@ -40,6 +45,8 @@ where
             i.indexrelid = to_regclass('scheduling.claims_seat_key')
             and i.indisunique
             and i.indisvalid
+            and i.indisready
+            and i.indislive
             and pg_get_indexdef(i.indexrelid) like '% USING btree (tenant_id, resource_id, session_id, seat) WHERE (capacity > 1)'
     )
 order by 1

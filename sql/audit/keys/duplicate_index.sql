@@ -5,10 +5,15 @@
 select
     min(i.indexrelid::regclass::text) as object,
     format('the same as %s', max(i.indexrelid::regclass::text)) as found,
-    format('drop index %s;', max(i.indexrelid::regclass::text)) as fix
+    -- Never the one that keeps a constraint.
+    format(
+        'drop index %s;',
+        coalesce(max(i.indexrelid::regclass::text) filter (where k.oid is null), max(i.indexrelid::regclass::text))
+    ) as fix
 from pg_index as i
 join pg_class as c on c.oid = i.indexrelid
-where i.indrelid >= 16384
+left join pg_constraint as k on k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x')
+where i.indrelid >= 16384 and not c.relispartition
 group by
     i.indrelid, i.indkey::text, i.indclass::text, i.indcollation::text, i.indoption::text, c.relam,
     pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid)

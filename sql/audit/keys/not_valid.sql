@@ -12,5 +12,5 @@ where k.conrelid >= 16384 and not k.convalidated
 union all
 select i.indexrelid::regclass::text, 'invalid', format('reindex index concurrently %s;', i.indexrelid::regclass)
 from pg_index as i
-where i.indrelid >= 16384 and not i.indisvalid
+where i.indrelid >= 16384 and not (i.indisvalid and i.indisready and i.indislive)
 order by 1

@@ -7,8 +7,8 @@
 -- these policies are named below. The gate is no login of the server: it is reached through its functions alone.
 
 select
-    format('%s policy %I', p.polrelid::regclass, p.polname) as object,
-    format('%s: %s', part.name, coalesce(part.expression, 'missing')) as found,
+    format('%s policy %I %s', p.polrelid::regclass, p.polname, part.name) as object,
+    coalesce(part.expression, 'missing') as found,
     format('drop policy %I on %s;', p.polname, p.polrelid::regclass) as fix
 from pg_policy as p
 join pg_class as c on c.oid = p.polrelid

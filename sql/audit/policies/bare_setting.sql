@@ -6,9 +6,9 @@
 -- same for all.
 
 select
-    format('%s policy %I', p.polrelid::regclass, p.polname) as object,
-    format('%s: %s', part.name, part.expression) as found,
-    format('alter policy %I on %s %s (… (select current_setting(…)) …);', p.polname, p.polrelid::regclass, lower(part.name)) as fix
+    format('%s policy %I %s', p.polrelid::regclass, p.polname, part.name) as object,
+    part.expression as found,
+    format('-- alter policy %I on %s %s (…), with (select current_setting(…))', p.polname, p.polrelid::regclass, lower(part.name)) as fix
 from pg_policy as p
 cross join lateral (
     values ('USING', pg_get_expr(p.polqual, p.polrelid)), ('WITH CHECK', pg_get_expr(p.polwithcheck, p.polrelid))

@@ -4,8 +4,8 @@
 -- in, and looks as if it were for somebody. (Permissive ones that are true are reported by policies/always_true.)
 
 select
-    format('%s policy %I', p.polrelid::regclass, p.polname) as object,
-    format('%s: %s', part.name, part.expression) as found,
+    format('%s policy %I %s', p.polrelid::regclass, p.polname, part.name) as object,
+    part.expression as found,
     format('drop policy %I on %s;', p.polname, p.polrelid::regclass) as fix
 from pg_policy as p
 cross join lateral (

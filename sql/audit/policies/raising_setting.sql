@@ -6,7 +6,7 @@
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,
     call.name[1] as found,
-    format('alter policy %I on %s …; -- current_setting(name, true)', p.polname, p.polrelid::regclass) as fix
+    format('-- alter policy %I on %s …, with current_setting(name, true)', p.polname, p.polrelid::regclass) as fix
 from pg_policy as p
 cross join lateral regexp_matches(
     concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)),

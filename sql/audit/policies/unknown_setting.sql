@@ -16,4 +16,15 @@ cross join lateral (
 ) as setting
 where setting.name not in ('app.tenant_id', 'app.account_id', 'app.role', 'app.key_id', 'app.appointment_id')
 group by p.polrelid, p.polname, setting.name
+union all
+-- A name that is put together is whatever it is put together to.
+select
+    format('%s policy %I', p.polrelid::regclass, p.polname),
+    format('reads a setting whose name is computed: %s', e.expression),
+    format('drop policy %I on %s;', p.polname, p.polrelid::regclass)
+from pg_policy as p
+cross join lateral (
+    select concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) as expression
+) as e
+where e.expression ~ 'current_setting\((?!''[^'']*''::text[,)])'
 order by 1, 2

@@ -8,14 +8,14 @@
 select
     format('role %I', r.rolname) as object,
     format('can become %I', target.rolname) as found,
-    format(
-        'revoke %I from %I; -- or from the role between them: %s',
-        target.rolname, r.rolname,
+    coalesce(
+        -- At once, or by way of others: then the first step.
         (
-            select string_agg(m.roleid::regrole::text, ', ')
+            select string_agg(format('revoke %s from %I;', m.roleid::regrole, r.rolname), ' ')
             from pg_auth_members as m
-            where m.member = r.oid and pg_has_role(m.roleid, target.oid, 'member')
-        )
+            where m.member = r.oid and (m.roleid = target.oid or pg_has_role(m.roleid, target.oid, 'member'))
+        ),
+        '-- it owns the database'
     ) as fix
 from pg_roles as r
 join pg_roles as target on target.oid <> r.oid and pg_has_role(r.oid, target.oid, 'member')
@@ -24,6 +24,10 @@ where
     and (
         r.rolname in ('appointd_owner', 'appointd_api', 'appointd_gate', 'appointd_auditor')
         or target.rolname in ('appointd_owner', 'appointd_api', 'appointd_gate', 'appointd_auditor')
+        or target.rolsuper
+        or target.rolbypassrls
+        or target.rolcreaterole
+        or target.rolreplication
         or (
             target.rolname in (
                 'pg_read_all_data', 'pg_write_all_data', 'pg_execute_server_program', 'pg_read_server_files',

@@ -7,25 +7,25 @@
 select
     format(
         '%s%s',
-        coalesce(format('role %s', nullif(s.setrole, 0)::regrole), 'every role'),
+        case when s.setrole = 0 then 'every role' else format('role %s', s.setrole::regrole) end,
         coalesce((select format(' in database %I', d.datname) from pg_database as d where d.oid = s.setdatabase), '')
     ) as object,
     setting.value as found,
     format(
-        case when s.setrole = 0 then 'alter database %2$s reset %3$s;' else 'alter role %1$s%4$s reset %3$s;' end,
-        nullif(s.setrole, 0)::regrole,
-        (select quote_ident(d.datname) from pg_database as d where d.oid = s.setdatabase),
-        split_part(setting.value, '=', 1),
-        (select format(' in database %I', d.datname) from pg_database as d where d.oid = s.setdatabase)
+        'alter role %s%s reset %I;',
+        case when s.setrole = 0 then 'all' else s.setrole::regrole::text end,
+        (select format(' in database %I', d.datname) from pg_database as d where d.oid = s.setdatabase),
+        split_part(setting.value, '=', 1)
     ) as fix
 from pg_db_role_setting as s
 cross join lateral unnest(s.setconfig) as setting (value)
 where
     (
-        setting.value ~ '^app\.'
-        or split_part(setting.value, '=', 1) in (
+        setting.value ~* '^app\.'
+        or lower(split_part(setting.value, '=', 1)) in (
             'row_security', 'session_replication_role', 'search_path', 'role', 'session_preload_libraries',
-            'local_preload_libraries', 'lo_compat_privileges', 'default_transaction_isolation', 'check_function_bodies'
+            'local_preload_libraries', 'lo_compat_privileges', 'default_transaction_isolation', 'check_function_bodies', 'standard_conforming_strings',
+            'transform_null_equals', 'backslash_quote', 'zero_damaged_pages', 'ignore_checksum_failure', 'allow_system_table_mods'
         )
     )
     and not (s.setdatabase = 0 and s.setrole = to_regrole('appointd_owner') and setting.value = 'row_security=off')

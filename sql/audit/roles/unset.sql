@@ -16,16 +16,22 @@ from (
         ('appointd_owner', 'row_security', 'off')
 ) as wanted (role_name, setting, value)
 where
-    not exists (
-        select
-        from pg_db_role_setting as s
-        cross join lateral unnest(s.setconfig) as setting (value)
-        where
-            s.setrole = to_regrole(wanted.role_name)
-            and s.setdatabase in (0, (select d.oid from pg_database as d where d.datname = current_database()))
-            and split_part(setting.value, '=', 1) = wanted.setting
-            and (wanted.value is null or setting.value = wanted.setting || '=' || wanted.value)
-            -- 0 is none at all.
-            and setting.value !~ '=0(ms|s|min)?$'
+    not coalesce(
+        (
+            select
+                (wanted.value is null or setting.value = wanted.setting || '=' || wanted.value)
+                -- 0 is none at all.
+                and setting.value !~ '=0+ *(us|ms|s|min|h|d)?$'
+            from pg_db_role_setting as s
+            cross join lateral unnest(s.setconfig) as setting (value)
+            where
+                s.setrole = to_regrole(wanted.role_name)
+                and s.setdatabase in (0, (select d.oid from pg_database as d where d.datname = current_database()))
+                and split_part(setting.value, '=', 1) = wanted.setting
+            -- What is set for this database counts before what is set for all.
+            order by s.setdatabase = 0
+            limit 1
+        ),
+        false
     )
 order by 1, 2

@@ -67,6 +67,7 @@ things (kind, name, definition) as (
             case when c.relkind = 'p' then 'partition by ' || pg_get_partkeydef(c.oid) end,
             case when c.relpersistence = 'u' then 'unlogged' end,
             case when c.relkind in ('r', 'p') then format('row-level security %s, %s', case when c.relrowsecurity then 'enabled' else 'off' end, case when c.relforcerowsecurity then 'forced' else 'not forced' end) end,
+            case c.relreplident when 'f' then 'replica identity full' when 'n' then 'no replica identity' end,
             array_to_string(c.reloptions, ', '),
             case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end,
             r.given
@@ -92,7 +93,7 @@ things (kind, name, definition) as (
     join relations as c on c.oid = a.attrelid
     left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
     left join rights as r on r.catalog = 'pg_class' and r.id = c.oid and r.column_number = a.attnum
-    where a.attnum > 0 and not a.attisdropped
+    where a.attnum > 0 and not a.attisdropped and c.relkind <> 'S'
     union all
     select 'constraint', format('%s %I', c.name, k.conname), concat_ws('; ', pg_get_constraintdef(k.oid), case when not k.convalidated then 'not validated' end)
     from pg_constraint as k
@@ -100,7 +101,7 @@ things (kind, name, definition) as (
     -- Since 18 NOT NULL is a constraint of its own.
     where k.contype in ('c', 'f', 'p', 'u', 'x')
     union all
-    select 'index', i.indexrelid::regclass::text, concat_ws('; ', pg_get_indexdef(i.indexrelid), case when not i.indisvalid then 'invalid' end)
+    select 'index', i.indexrelid::regclass::text, concat_ws('; ', pg_get_indexdef(i.indexrelid), case when not (i.indisvalid and i.indisready and i.indislive) then 'not in use' end)
     from pg_index as i
     join relations as c on c.oid = i.indrelid
     union all
@@ -141,6 +142,9 @@ things (kind, name, definition) as (
             case f.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end,
             case when f.prosecdef then 'security definer' end,
             case when f.proleakproof then 'leakproof' end,
+            case when f.proisstrict then 'strict' end,
+            case f.proparallel when 's' then 'parallel safe' when 'r' then 'parallel restricted' end,
+            nullif(format('takes %s', pg_get_function_arguments(f.oid)), 'takes '),
             array_to_string(f.proconfig, ', '),
             -- The body, shortened to what tells it from any other.
             'body ' || left(encode(sha256(convert_to(case when f.prokind = 'a' then '' else coalesce(pg_get_function_sqlbody(f.oid), f.prosrc) end, 'UTF8')), 'hex'), 16),

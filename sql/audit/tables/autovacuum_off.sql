@@ -9,5 +9,5 @@ select
     format('alter table %s reset (autovacuum_enabled);', c.oid::regclass) as fix
 from pg_class as c
 cross join lateral unnest(c.reloptions) as setting (value)
-where c.oid >= 16384 and setting.value ~ '^autovacuum_enabled=(false|off|no|0)$'
+where c.oid >= 16384 and c.relkind <> 't' and setting.value ~ '^autovacuum_enabled=(f|fa|fal|fals|false|of|off|n|no|0)$'
 order by 1

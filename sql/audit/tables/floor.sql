@@ -11,8 +11,8 @@ select
     c.oid::regclass::text as object,
     format('no restrictive policy for everybody that asks for the tenant, for: %s', string_agg(command.name, ', ' order by command.name)) as found,
     format(
-        'create policy tenant_floor on %s as restrictive for all to public using (%I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)) with check (%I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid));',
-        c.oid::regclass, a.attname, a.attname
+        'drop policy if exists tenant_floor on %1$s; create policy tenant_floor on %1$s as restrictive for all to public using (%2$I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)) with check (%2$I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid));',
+        c.oid::regclass, a.attname
     ) as fix
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
@@ -39,14 +39,14 @@ where
             and p.polroles = '{0}'
             and p.polcmd in ('*', command.letter::"char")
             and (
-                (format('%s.%s', n.nspname, c.relname), command.letter) in (
+                (format('%s.%s', n.nspname, c.relname), command.letter, part.expression) in (
                     -- A person finds their own memberships.
-                    ('tenancy.members', 'r'),
+                    ('tenancy.members', 'r', '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (account_id = ( SELECT (NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif")))'),
                     -- The gate finds an organization by its name or host.
-                    ('tenancy.organizations', 'r'),
+                    ('tenancy.organizations', 'r', '((id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'),
                     -- The gate sees that a person is busy elsewhere, and which offers are over.
-                    ('scheduling.shared_claims', 'r'),
-                    ('scheduling.holds', 'r')
+                    ('scheduling.shared_claims', 'r', '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'),
+                    ('scheduling.holds', 'r', '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))')
                 )
                 or part.expression = format(
                     '(%I = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif"))',

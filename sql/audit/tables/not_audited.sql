@@ -6,7 +6,7 @@
 select
     c.oid::regclass::text as object,
     'no trigger record_change' as found,
-    format('call operations.audit(%L);', c.oid::regclass) as fix
+    format('drop trigger if exists record_change on %1$s; call operations.audit(''%1$s'');', c.oid::regclass) as fix
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
 where
@@ -25,6 +25,13 @@ where
     and not exists (
         select
         from pg_trigger as t
-        where t.tgrelid = c.oid and t.tgfoid = to_regprocedure('operations.record_change()') and t.tgenabled in ('O', 'A')
+        where
+            t.tgrelid = c.oid
+            and t.tgfoid = to_regprocedure('operations.record_change()')
+            and t.tgenabled in ('O', 'A')
+            -- After each row, for insert, update and delete, of all columns, whatever is in them.
+            and t.tgtype & 31 = 29
+            and t.tgqual is null
+            and t.tgattr::text = ''
     )
 order by 1

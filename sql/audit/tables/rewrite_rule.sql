@@ -8,5 +8,5 @@ select
     format('drop rule %I on %s;', r.rulename, r.ev_class::regclass) as fix
 from pg_rewrite as r
 join pg_class as c on c.oid = r.ev_class
-where c.oid >= 16384 and c.relkind in ('r', 'p')
+where c.oid >= 16384 and c.relpersistence <> 't' and r.ev_type <> '1'
 order by 1

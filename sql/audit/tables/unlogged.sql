@@ -1,4 +1,4 @@
--- warning: A table does not survive a crash
+-- error: A table does not survive a crash
 --
 -- An unlogged table is empty after a crash, on replicas, and in a backup made from the write-ahead log.
 

@@ -146,6 +146,51 @@ const FAULTS: &[Fault] = &[
     ),
     // Policies.
     fault(
+        "tables/partition_altered",
+        "a trigger on a partition",
+        "create trigger zz before insert on operations.audit_events_default for each row execute function suppress_redundant_updates_trigger()",
+    ),
+    fault(
+        "tables/partition_altered",
+        "a policy of a partition",
+        "create policy oops on operations.audit_events_default for select to appointd_owner using (tenant_id is not null)",
+    ),
+    fault(
+        "tables/partition_missing",
+        "no partition for what falls between",
+        "drop table operations.audit_events_default",
+    ),
+    fault(
+        "policies/without_person",
+        "accounts whoever asks",
+        "alter policy own_account_select on identity.accounts using (id = coalesce((select nullif(current_setting('app.account_id', true), '')::uuid), id))",
+    ),
+    fault(
+        "policies/without_person",
+        "second factors of everybody, for owners",
+        "alter policy own_all on identity.second_factors using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid) or (select current_setting('app.role', true)) = 'owner')",
+    ),
+    fault(
+        "policies/without_tenant",
+        "the predicate as a part of something else",
+        "create policy oops on crm.contacts for select to appointd_api using ((tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)) is not null)",
+    ),
+    fault(
+        "policies/without_tenant",
+        "an exception that says something else, and its floor",
+        "alter policy own_select on tenancy.members using ((select nullif(current_setting('app.account_id', true), '')) is not null); alter policy tenant_floor_select on tenancy.members using (tenant_id is not null)",
+    ),
+    fault(
+        "tables/floor",
+        "a floor that is an exception and says something else",
+        "alter policy tenant_floor_select on tenancy.members using (tenant_id is not null)",
+    ),
+    fault(
+        "policies/unknown_setting",
+        "a setting whose name is put together",
+        "create policy oops on crm.contacts for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and (select current_setting('app.' || first_name, true)) = 'owner')",
+    ),
+    fault(
         "policies/without_tenant",
         "a policy without the tenant",
         "create policy oops on crm.contacts for select to appointd_api using ((select current_setting('app.role', true)) = 'owner')",
@@ -402,6 +447,11 @@ const FAULTS: &[Fault] = &[
         "no exclusion constraint for people",
         "alter table scheduling.shared_claims drop constraint shared_claims_no_overlap",
     ),
+    fault(
+        "keys/double_booking",
+        "an exclusion constraint whose index is dead",
+        "update pg_index set indisready = false, indislive = false where indexrelid = 'scheduling.claims_no_overlap'::regclass",
+    ),
     fault("keys/double_booking", "seats that can be taken twice", "drop index scheduling.claims_seat_key"),
     fault(
         "",
@@ -489,6 +539,32 @@ const FAULTS: &[Fault] = &[
         "the audit log may be deleted",
         "grant delete on operations.audit_events to appointd_api",
     ),
+    cluster(
+        "grants/parameter",
+        "triggers may be switched off",
+        "grant set on parameter session_replication_role to appointd_api",
+        "revoke set on parameter session_replication_role from appointd_api",
+    ),
+    fault(
+        "grants/system_object",
+        "what the planner knows of everybody's rows",
+        "grant select on pg_statistic to appointd_api",
+    ),
+    fault(
+        "grants/system_object",
+        "the server's files",
+        "grant execute on function pg_read_file(text) to public",
+    ),
+    fault(
+        "grants/unknown_role",
+        "a function for another role",
+        "grant execute on function identity.password_of_account() to pg_monitor",
+    ),
+    fault(
+        "grants/grant_option",
+        "a schema that may be passed on",
+        "grant usage on schema crm to appointd_api with grant option",
+    ),
     fault("", "a grant that no statement needs", "grant delete on scheduling.appointments to appointd_api"),
     // Roles.
     cluster(
@@ -515,6 +591,25 @@ const FAULTS: &[Fault] = &[
         "the owner replicates",
         "alter role appointd_owner replication",
         "alter role appointd_owner noreplication",
+    ),
+    cluster(
+        "roles/membership",
+        "somebody can become the first superuser",
+        "create role reporting login noinherit; grant postgres to reporting",
+        "drop role reporting",
+    ),
+    cluster("roles/powers", "somebody makes roles", "create role helpdesk createrole", "drop role helpdesk"),
+    cluster(
+        "roles/setting",
+        "an account by default, in capitals",
+        "alter role appointd_api set \"APP.ACCOUNT_ID\" = 'x'",
+        "alter role appointd_api reset \"APP.ACCOUNT_ID\"",
+    ),
+    cluster(
+        "roles/unset",
+        "no limit to a statement, in one database",
+        "do $$ begin execute format('alter role appointd_api in database %I set statement_timeout = 0', current_database()); end $$",
+        "select 'it goes with its database'",
     ),
     cluster(
         "roles/missing",
@@ -637,6 +732,41 @@ const FAULTS: &[Fault] = &[
         "create function crm.run(what text) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as 'begin execute ''select '' || what; end'; revoke execute on function crm.run(text) from public; alter function crm.run(text) owner to appointd_gate",
     ),
     fault(
+        "functions/dynamic_sql",
+        "a statement put together before",
+        "create function crm.run(what text) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as 'declare made text; begin made := format(''select %1$s'', what); execute made; end'; revoke execute on function crm.run(text) from public; alter function crm.run(text) owner to appointd_gate",
+    ),
+    fault(
+        "functions/operator",
+        "an operator class",
+        "create operator class app.evil for type uuid using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 uuid_cmp(uuid, uuid)",
+    ),
+    fault(
+        "functions/system_function",
+        "a function of the system that leaks",
+        "alter function int4div(int, int) leakproof",
+    ),
+    fault(
+        "functions/system_function",
+        "a function of the system that is planned once",
+        "alter function current_setting(text, boolean) immutable",
+    ),
+    fault(
+        "schema/drift",
+        "a check that null switches off",
+        "alter function app.check_way_in(uuid, text, text) strict",
+    ),
+    fault(
+        "functions/trigger",
+        "a trigger nobody knows of",
+        "create trigger again before update on crm.contacts for each row execute function suppress_redundant_updates_trigger()",
+    ),
+    fault(
+        "tables/not_audited",
+        "an audit log of some changes",
+        "drop trigger record_change on crm.contacts; create trigger record_change after insert on crm.contacts for each row execute function operations.record_change()",
+    ),
+    fault(
         "functions/large_object",
         "large objects for everybody",
         "grant execute on function lo_from_bytea(oid, bytea) to public",
@@ -726,6 +856,21 @@ const FAULTS: &[Fault] = &[
     ),
     fault("channels/extension", "an extension that reads pages", "create extension pageinspect"),
     fault(
+        "channels/extension_member",
+        "a view that hides in an extension",
+        "create view crm.hidden as select * from crm.contacts; grant select on crm.hidden to appointd_api; alter extension btree_gist add view crm.hidden",
+    ),
+    fault(
+        "channels/extension_member",
+        "a function that hides in an extension",
+        "create function crm.hidden() returns setof crm.contacts language sql security definer as 'select * from crm.contacts'; alter extension btree_gist add function crm.hidden()",
+    ),
+    fault(
+        "channels/extension_member",
+        "an operator that hides in an extension",
+        "create operator crm.= (function = uuid_ne, leftarg = uuid, rightarg = uuid); alter extension btree_gist add operator crm.= (uuid, uuid)",
+    ),
+    fault(
         "channels/extension_outdated",
         "an old extension",
         "update pg_extension set extversion = '1.0' where extname = 'btree_gist'",
@@ -741,6 +886,23 @@ const FAULTS: &[Fault] = &[
         "large objects without rights",
         "alter system set lo_compat_privileges = on; select pg_reload_conf()",
         "alter system reset lo_compat_privileges; select pg_reload_conf()",
+    ),
+    cluster(
+        "server/setting",
+        "a library in every session",
+        "alter system set session_preload_libraries = 'auto_explain'; select pg_reload_conf()",
+        "alter system reset session_preload_libraries; select pg_reload_conf()",
+    ),
+    cluster(
+        "server/context",
+        "a tenant in the configuration",
+        "alter system set \"app.tenant_id\" = '00000000-0000-0000-0000-000000000000'; select pg_reload_conf()",
+        "alter system reset \"app.tenant_id\"; select pg_reload_conf()",
+    ),
+    fault(
+        "server/template",
+        "a database to be copied",
+        "do $$ begin execute format('alter database %I is_template true', current_database()); end $$",
     ),
     cluster(
         "server/passwords",
@@ -865,6 +1027,7 @@ async fn caught(
 ) -> BTreeMap<String, String> {
     let elsewhere = Target { cluster, database: "postgres".to_owned() }.connect("postgres").await;
     for statement in [
+        format!("update pg_database set datistemplate = false where datname = '{name}'"),
         format!("drop database if exists {name} with (force)"),
         format!("create database {name} owner appointd_owner template appointd"),
         // Rights on a database are not copied.
@@ -894,7 +1057,12 @@ async fn caught(
     for (attack, hole) in (Attack { target, ours, theirs }).begin().await.run().await {
         caught.insert(format!("[{attack}]"), hole);
     }
-    elsewhere.batch_execute(&format!("drop database {name} with (force)")).await.expect("no copy");
+    for statement in [
+        format!("update pg_database set datistemplate = false where datname = '{name}'"),
+        format!("drop database {name} with (force)"),
+    ] {
+        elsewhere.batch_execute(&statement).await.expect("no copy");
+    }
     if !fault.undo.is_empty() {
         execute(&elsewhere, fault.undo).await;
     }

@@ -1,8 +1,7 @@
-//! Two organizations never see each other: directly in SQL, as the role the server has, without the server. That the
-//! HTTP door does not open either is tested for every operation in `coverage`.
+//! Two organizations never see each other: `cargo test isolation` attacks the wall from every side it has, and looks whether
+//! the attacks and `appointd audit` find the faults that are planted for them.
 
 pub mod attack;
-mod catalog;
 mod context;
 mod door;
 mod faults;

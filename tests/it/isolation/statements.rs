@@ -3,7 +3,7 @@
 
 use super::door;
 use crate::{
-    harness::{private_database, private_system, within},
+    harness::{private_database, private_system, system, within},
     statements::files,
 };
 
@@ -38,6 +38,65 @@ fn every_statement_that_reads_or_changes_rows_of_a_tenant_binds_the_tenant() {
                 assert!(tables == 0 || own || text.starts_with("-- $1 tenant_id"), "{name}");
             }
         }
+    }
+}
+
+#[test]
+fn no_statement_leaves_anything_behind_on_its_connection() {
+    // Settings outside the transaction, cursors, channels, temporary tables, session locks, plans, whole-table locks.
+    let words = [
+        "set session",
+        "set_config",
+        "declare",
+        "with hold",
+        "listen",
+        "notify",
+        "temp",
+        "temporary",
+        "pg_advisory_lock",
+        "prepare",
+        "discard",
+        "explain",
+        "copy",
+        "lock table",
+        "truncate",
+        "nextval",
+        "lo_create",
+        "dblink",
+        "execute",
+    ];
+    for (name, text) in files() {
+        let code: String =
+            text.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n");
+        for word in words {
+            let found = code.match_indices(word).any(|(at, _)| {
+                let boundary = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+                boundary(code[..at].chars().next_back()) && boundary(code[at + word.len()..].chars().next())
+            });
+            // What precedes the functions of the gate sets one thing, for its transaction.
+            assert!(!found || (name == "app/begin_request.sql" && word == "set_config"), "{name}: {word}");
+        }
+        assert!(!code.contains("', false)"), "{name}: a setting that outlives its transaction");
+    }
+}
+
+#[tokio::test]
+async fn what_others_see_of_a_statement_has_no_value_in_it() {
+    let tenant = crate::harness::Tenant::new().await;
+    let furnished = tenant.furnished().await;
+    tenant.viewer.get(&format!("/api/v1/contacts/{}", furnished.contact)).await.expect(200);
+    let api = system().connect("appointd_api").await;
+    let seen = api
+        .query(
+            "select query from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()",
+            &[],
+        )
+        .await
+        .expect("what the server's connections did last");
+    assert!(!seen.is_empty());
+    for row in seen {
+        let query: String = row.get(0);
+        assert!(!query.contains(&tenant.id.to_string()) && !query.contains(&furnished.contact), "{query}");
     }
 }
 

@@ -1,0 +1,20 @@
+-- error: Somebody may set what only a superuser should
+--
+-- With SET on session_replication_role a role switches triggers off for itself, and with them foreign keys, the audit log
+-- and the limits of a plan; with ALTER SYSTEM it changes the server.
+
+select
+    format('parameter %s', p.parname) as object,
+    format(
+        '%s may %s it',
+        case a.grantee when 0 then 'everybody' else a.grantee::regrole::text end,
+        lower(string_agg(a.privilege_type, ', ' order by a.privilege_type))
+    ) as found,
+    format(
+        'revoke all on parameter %s from %s;', p.parname, case a.grantee when 0 then 'public' else a.grantee::regrole::text end
+    ) as fix
+from pg_parameter_acl as p
+cross join lateral aclexplode(p.paracl) as a
+where a.grantee <> 10
+group by p.parname, a.grantee
+order by 1, 2

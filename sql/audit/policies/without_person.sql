@@ -1,0 +1,55 @@
+-- error: A policy of a table about people does not begin with who asks
+--
+-- In the tables that belong to no organization, a policy of the server begins with the person (or the organization) in the
+-- context, to the letter:
+--
+--     account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+--
+-- and has no OR beside it. The exceptions are what is the same for everybody who has entered, and colleagues, whose names
+-- and addresses the members of an organization see.
+
+select
+    format('%s policy %I %s', p.polrelid::regclass, p.polname, part.name) as object,
+    coalesce(part.expression, 'missing') as found,
+    format('drop policy %I on %s; -- if a migration made it, make it again as sql/audit/schema/drift.txt has it', p.polname, p.polrelid::regclass) as fix
+from pg_policy as p
+join pg_class as c on c.oid = p.polrelid
+join pg_namespace as n on n.oid = c.relnamespace
+cross join lateral (
+    values
+        ('USING', p.polcmd <> 'a', pg_get_expr(p.polqual, p.polrelid)),
+        ('WITH CHECK', p.polcmd in ('a', 'w', '*'), coalesce(pg_get_expr(p.polwithcheck, p.polrelid), pg_get_expr(p.polqual, p.polrelid)))
+) as part (name, wanted, expression)
+cross join (
+    values (
+        '((( SELECT NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text) AS "nullif") IS NOT NULL) '
+        'OR (( SELECT NULLIF(current_setting(''app.account_id''::text, true), ''''::text) AS "nullif") IS NOT NULL))'
+    )
+) as entered (expression)
+where
+    p.polpermissive
+    and part.wanted
+    and p.polroles @> array[to_regrole('appointd_api')::oid]
+    and not c.relispartition
+    and not exists (select from pg_attribute as a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)
+    and format('%s.%s', n.nspname, c.relname) <> 'tenancy.organizations'
+    and (
+        part.expression is null
+        or part.expression like '% OR %'
+        or part.expression !~ (
+            '^\(*(id|account_id) = \( SELECT \(NULLIF\(current_setting\(''app\.account_id''::text, true\), ''''::text\)\)::uuid AS "nullif"\)\)( AND .*)?$'
+            '|^\(*organization_id = \( SELECT \(NULLIF\(current_setting\(''app\.tenant_id''::text, true\), ''''::text\)\)::uuid AS "nullif"\)\)( AND .*)?$'
+        )
+    )
+    and (format('%s.%s', n.nspname, c.relname), p.polname, regexp_replace(part.expression, '\s+', ' ', 'g')) not in (
+        (
+            'identity.accounts', 'colleagues_select',
+            '((( SELECT current_setting(''app.role''::text, true) AS current_setting) = ANY (''{viewer,staff,manager,admin,owner}''::text[])) '
+            'AND (EXISTS ( SELECT FROM tenancy.members m WHERE ((m.tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+            'AND (m.account_id = accounts.id)))))'
+        ),
+        ('tenancy.features', 'entered_select', entered.expression),
+        ('tenancy.plans', 'entered_select', entered.expression),
+        ('tenancy.plan_features', 'entered_select', entered.expression)
+    )
+order by 1
