@@ -7,7 +7,11 @@
 select
     format('extension %I', e.extname) as object,
     format('holds %s', pg_describe_object(d.classid, d.objid, d.objsubid)) as found,
-    format('alter extension %I drop %s; -- and look what it is', e.extname, pg_describe_object(d.classid, d.objid, d.objsubid)) as fix
+    format(
+        'alter extension %I drop %s; -- and look what it is',
+        e.extname,
+        pg_describe_object(d.classid, d.objid, d.objsubid)
+    ) as fix
 from pg_depend as d
 join pg_extension as e on e.oid = d.refobjid
 left join pg_proc as f on d.classid = 'pg_proc'::regclass and f.oid = d.objid
@@ -20,7 +24,10 @@ where
         when d.classid = 'pg_proc'::regclass then
             l.lanname <> 'c' or f.probin <> '$libdir/' || e.extname or f.prosecdef
         when d.classid = 'pg_operator'::regclass then
-            o.oprcode not in (select m.objid from pg_depend as m where m.deptype = 'e' and m.refobjid = e.oid and m.classid = 'pg_proc'::regclass)
+            o.oprcode not in (
+                select m.objid
+                from pg_depend as m where m.deptype = 'e' and m.refobjid = e.oid and m.classid = 'pg_proc'::regclass
+            )
         when d.classid in (
             'pg_type'::regclass, 'pg_opclass'::regclass, 'pg_opfamily'::regclass, 'pg_amop'::regclass, 'pg_amproc'::regclass
         ) then false

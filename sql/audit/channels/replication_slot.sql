@@ -5,7 +5,13 @@
 
 select
     format('replication slot %I', s.slot_name) as object,
-    concat_ws(', ', s.slot_type, 'plugin ' || s.plugin, case when s.active then 'in use' else 'not in use' end, s.wal_status) as found,
+    concat_ws(
+        ', ',
+        s.slot_type,
+        'plugin ' || s.plugin,
+        case when s.active then 'in use' else 'not in use' end,
+        s.wal_status
+    ) as found,
     format('select pg_drop_replication_slot(%L);', s.slot_name) as fix
 from pg_replication_slots as s
 where

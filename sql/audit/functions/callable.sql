@@ -5,13 +5,18 @@
 
 select
     f.oid::regprocedure::text as object,
-    format('appointd_api may execute it, as %s', case when f.prosecdef then f.proowner::regrole::text else 'itself' end) as found,
+    format(
+        'appointd_api may execute it, as %s',
+        case when f.prosecdef then f.proowner::regrole::text else 'itself' end
+    ) as found,
     format('revoke execute on routine %s from appointd_api;', f.oid::regprocedure) as fix
 from pg_proc as f
 where
     f.oid >= 16384
     and has_function_privilege(coalesce(to_regrole('appointd_api'), 0), f.oid, 'execute')
-    and not exists (select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e')
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e'
+    )
     and f.oid::regprocedure::text not in (
         -- Enter a tenant, or an account: all of them check who asks.
         'app.enter(uuid,uuid,uuid,text,text,text,text)',

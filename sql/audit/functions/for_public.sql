@@ -5,12 +5,17 @@
 
 select
     f.oid::regprocedure::text as object,
-    format('everybody may execute it%s', case when f.prosecdef then format(', as %s', f.proowner::regrole) else '' end) as found,
+    format(
+        'everybody may execute it%s',
+        case when f.prosecdef then format(', as %s', f.proowner::regrole) else '' end
+    ) as found,
     format('revoke execute on routine %s from public;', f.oid::regprocedure) as fix
 from pg_proc as f
 cross join lateral aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) as a
 where
     f.oid >= 16384
     and a.grantee = 0
-    and not exists (select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e')
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e'
+    )
 order by 1

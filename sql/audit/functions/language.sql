@@ -15,8 +15,12 @@ where
     and l.lanname <> 'sql'
     -- Aggregates, and the constructors of a range type, are called so; they are not written by anybody.
     and f.prokind <> 'a'
-    and not exists (select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'i')
-    and not exists (select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e')
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'i'
+    )
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e'
+    )
 union all
 select format('language %I', l.lanname), 'a language PostgreSQL did not bring', format('drop language %I;', l.lanname)
 from pg_language as l

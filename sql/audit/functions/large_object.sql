@@ -15,6 +15,9 @@ where
     and f.proname in ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_put', 'lowrite')
     and a.grantee = 0
 union all
-select format('large object %s', m.oid), format('belongs to %s', m.lomowner::regrole), format('select lo_unlink(%s);', m.oid)
+select
+    format('large object %s', m.oid),
+    format('belongs to %s', m.lomowner::regrole),
+    format('select lo_unlink(%s);', m.oid)
 from pg_largeobject_metadata as m
 order by 1

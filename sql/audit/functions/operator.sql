@@ -10,7 +10,9 @@ select
 from pg_operator as o
 where
     o.oid >= 16384
-    and not exists (select from pg_depend as d where d.classid = 'pg_operator'::regclass and d.objid = o.oid and d.deptype = 'e')
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_operator'::regclass and d.objid = o.oid and d.deptype = 'e'
+    )
 union all
 select
     format('cast from %s to %s', format_type(c.castsource, null), format_type(c.casttarget, null)),
@@ -19,12 +21,19 @@ select
 from pg_cast as c
 where
     c.oid >= 16384
-    and not exists (select from pg_depend as d where d.classid = 'pg_cast'::regclass and d.objid = c.oid and d.deptype in ('e', 'i'))
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_cast'::regclass and d.objid = c.oid and d.deptype in ('e', 'i')
+    )
 union all
-select format('operator class %I for %s', o.opcname, format_type(o.opcintype, null)), 'decides what indexes hold to be equal', format('drop operator class %s.%I using %I;', o.opcnamespace::regnamespace, o.opcname, m.amname)
+select
+    format('operator class %I for %s', o.opcname, format_type(o.opcintype, null)),
+    'decides what indexes hold to be equal',
+    format('drop operator class %s.%I using %I;', o.opcnamespace::regnamespace, o.opcname, m.amname)
 from pg_opclass as o
 join pg_am as m on m.oid = o.opcmethod
 where
     o.oid >= 16384
-    and not exists (select from pg_depend as d where d.classid = 'pg_opclass'::regclass and d.objid = o.oid and d.deptype = 'e')
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_opclass'::regclass and d.objid = o.oid and d.deptype = 'e'
+    )
 order by 1

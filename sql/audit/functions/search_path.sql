@@ -12,7 +12,10 @@ from pg_proc as f
 cross join lateral aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) as a
 where
     f.oid >= 16384
-    and not coalesce(exists (select from unnest(f.proconfig) as setting (value) where setting.value like 'search\_path=%'), false)
+    and not coalesce(
+        exists (select from unnest(f.proconfig) as setting (value) where setting.value like 'search\_path=%'),
+        false
+    )
     -- In an SQL-standard body (BEGIN ATOMIC, RETURN) names were looked up when it was made.
     and f.prosqlbody is null
     and a.grantee not in (0, f.proowner, coalesce(to_regrole('appointd_gate'), 0))
@@ -21,5 +24,7 @@ where
         from pg_db_role_setting as s
         where s.setrole = a.grantee and s.setdatabase = 0 and 'search_path=pg_catalog, pg_temp' = any (s.setconfig)
     )
-    and not exists (select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e')
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e'
+    )
 order by 1, 2

@@ -1,9 +1,9 @@
 -- error: A function of the system was changed
 --
--- PostgreSQL's own functions are as initdb made them. One that was changed afterwards (to run as its owner, to be LEAKPROOF
--- and so look at rows before the policies do, to be IMMUTABLE though it reads a setting, to do something else) decides what
--- every policy means. A row of the catalog that is younger than the database template0 was written after initdb; those
--- whose rights sql/setup/database.sql takes from PUBLIC are known.
+-- PostgreSQL's own functions are as initdb made them. One that was changed afterwards (to run as its owner, to be
+-- LEAKPROOF and so look at rows before the policies do, to be IMMUTABLE though it reads a setting, to do something
+-- else) decides what every policy means. A row of the catalog that is younger than the database template0 was written
+-- after initdb; those whose rights sql/setup/database.sql takes from PUBLIC are known.
 
 select
     f.oid::regprocedure::text as object,

@@ -1,12 +1,16 @@
 -- error: A trigger does something nobody knows of
 --
--- A trigger runs with every change of a row, and one whose function is SECURITY DEFINER as somebody else: what it does it
--- does for everybody, and an error in it may quote rows its author cannot see. Known: the audit log, the limits of a plan,
--- the last owner of an organization.
+-- A trigger runs with every change of a row, and one whose function is SECURITY DEFINER as somebody else: what it does
+-- it does for everybody, and an error in it may quote rows its author cannot see. Known: the audit log, the limits of a
+-- plan, the last owner of an organization.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,
-    format('calls %s%s', f.oid::regprocedure, case when f.prosecdef then format(', as %s', f.proowner::regrole) end) as found,
+    format(
+        'calls %s%s',
+        f.oid::regprocedure,
+        case when f.prosecdef then format(', as %s', f.proowner::regrole) end
+    ) as found,
     format('drop trigger %I on %s;', t.tgname, t.tgrelid::regclass) as fix
 from pg_trigger as t
 join pg_proc as f on f.oid = t.tgfoid

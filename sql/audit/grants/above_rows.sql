@@ -6,10 +6,16 @@
 
 select
     c.oid::regclass::text as object,
-    format('%s may %s', case a.grantee when 0 then 'everybody' else a.grantee::regrole::text end, lower(string_agg(distinct a.privilege_type, ', '))) as found,
+    format(
+        '%s may %s',
+        case a.grantee when 0 then 'everybody' else a.grantee::regrole::text end,
+        lower(string_agg(distinct a.privilege_type, ', '))
+    ) as found,
     format(
         'revoke %s on %s from %s;',
-        lower(string_agg(distinct a.privilege_type, ', ')), c.oid::regclass, case a.grantee when 0 then 'public' else a.grantee::regrole::text end
+        lower(
+            string_agg(distinct a.privilege_type, ', ')
+        ), c.oid::regclass, case a.grantee when 0 then 'public' else a.grantee::regrole::text end
     ) as fix
 from pg_class as c
 cross join lateral (

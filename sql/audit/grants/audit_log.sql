@@ -6,7 +6,11 @@
 select
     'operations.audit_events' as object,
     format('%s may %s', a.grantee::regrole, lower(string_agg(distinct a.privilege_type, ', '))) as found,
-    format('revoke %s on operations.audit_events from %s;', lower(string_agg(distinct a.privilege_type, ', ')), a.grantee::regrole) as fix
+    format(
+        'revoke %s on operations.audit_events from %s;',
+        lower(string_agg(distinct a.privilege_type, ', ')),
+        a.grantee::regrole
+    ) as fix
 from pg_class as c
 cross join lateral (
     select * from aclexplode(c.relacl)

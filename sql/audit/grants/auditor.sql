@@ -16,7 +16,10 @@ cross join lateral (
 where c.oid >= 16384 and a.grantee = to_regrole('appointd_auditor')
 group by c.oid
 union all
-select f.oid::regprocedure::text, 'appointd_auditor may execute it', format('revoke execute on routine %s from appointd_auditor;', f.oid::regprocedure)
+select
+    f.oid::regprocedure::text,
+    'appointd_auditor may execute it',
+    format('revoke execute on routine %s from appointd_auditor;', f.oid::regprocedure)
 from pg_proc as f
 cross join lateral aclexplode(f.proacl) as a
 where f.oid >= 16384 and a.grantee = to_regrole('appointd_auditor')

@@ -5,7 +5,11 @@
 select
     format('database %I', d.datname) as object,
     format('%s may connect', case a.grantee when 0 then 'everybody' else a.grantee::regrole::text end) as found,
-    format('revoke connect on database %I from %s;', d.datname, case a.grantee when 0 then 'public' else a.grantee::regrole::text end) as fix
+    format(
+        'revoke connect on database %I from %s;',
+        d.datname,
+        case a.grantee when 0 then 'public' else a.grantee::regrole::text end
+    ) as fix
 from pg_database as d
 cross join lateral aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) as a
 where

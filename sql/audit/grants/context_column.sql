@@ -5,7 +5,11 @@
 
 select
     format('%s.%I', a.attrelid::regclass, a.attname) as object,
-    format('%s may %s it', case g.grantee when 0 then 'everybody' else g.grantee::regrole::text end, lower(string_agg(distinct g.privilege_type, ', '))) as found,
+    format(
+        '%s may %s it',
+        case g.grantee when 0 then 'everybody' else g.grantee::regrole::text end,
+        lower(string_agg(distinct g.privilege_type, ', '))
+    ) as found,
     format(
         'revoke insert (%1$I), update (%1$I) on %2$s from %3$s;',
         a.attname, a.attrelid::regclass, case g.grantee when 0 then 'public' else g.grantee::regrole::text end

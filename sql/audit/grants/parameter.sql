@@ -1,7 +1,7 @@
 -- error: Somebody may set what only a superuser should
 --
--- With SET on session_replication_role a role switches triggers off for itself, and with them foreign keys, the audit log
--- and the limits of a plan; with ALTER SYSTEM it changes the server.
+-- With SET on session_replication_role a role switches triggers off for itself, and with them foreign keys, the audit
+-- log and the limits of a plan; with ALTER SYSTEM it changes the server.
 
 select
     format('parameter %s', p.parname) as object,

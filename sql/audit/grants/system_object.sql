@@ -1,8 +1,8 @@
 -- error: Somebody was given a right on the system's own
 --
--- PostgreSQL keeps from everybody what shows rows past the policies (the values in pg_statistic), passwords (pg_authid) and
--- the server's files (pg_read_file, lo_import). This lists every right on a catalog, a function or a language of the system
--- that was not there when the cluster was made.
+-- PostgreSQL keeps from everybody what shows rows past the policies (the values in pg_statistic), passwords (pg_authid)
+-- and the server's files (pg_read_file, lo_import). This lists every right on a catalog, a function or a language of
+-- the system that was not there when the cluster was made.
 
 select
     thing.name as object,

@@ -14,7 +14,9 @@ from (
     where
         c.oid >= 16384
         and a.grantee = 0
-        and not exists (select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+        and not exists (
+            select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+        )
     union all
     select 'table', c.oid::regclass::text, format('%s (%I)', a.privilege_type, col.attname)
     from pg_class as c

@@ -24,10 +24,15 @@ where
         coalesce(to_regrole('appointd_gate'), 0),
         coalesce(to_regrole('appointd_auditor'), 0)
     )
-    and not exists (select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+    )
 group by c.oid, a.grantee
 union all
-select format('schema %I', n.nspname), format('%s may %s', a.grantee::regrole, lower(string_agg(distinct a.privilege_type, ', '))), format('revoke all on schema %I from %s;', n.nspname, a.grantee::regrole)
+select
+    format('schema %I', n.nspname),
+    format('%s may %s', a.grantee::regrole, lower(string_agg(distinct a.privilege_type, ', '))),
+    format('revoke all on schema %I from %s;', n.nspname, a.grantee::regrole)
 from pg_namespace as n
 cross join lateral aclexplode(n.nspacl) as a
 where
@@ -54,7 +59,9 @@ from (
     where
         f.oid >= 16384
         and a.grantee <> f.proowner
-        and not exists (select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e')
+        and not exists (
+            select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e'
+        )
     union all
     select 'type', format_type(t.oid, null), a.grantee, a.privilege_type
     from pg_type as t

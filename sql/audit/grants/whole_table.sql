@@ -7,7 +7,11 @@
 select
     c.oid::regclass::text as object,
     format('appointd_api may %s all columns', lower(a.privilege_type)) as found,
-    format('revoke %s on %s from appointd_api; -- and grant it on the columns that requests fill', lower(a.privilege_type), c.oid::regclass) as fix
+    format(
+        'revoke %s on %s from appointd_api; -- and grant it on the columns that requests fill',
+        lower(a.privilege_type),
+        c.oid::regclass
+    ) as fix
 from pg_class as c
 cross join lateral aclexplode(c.relacl) as a
 where

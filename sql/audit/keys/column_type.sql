@@ -24,5 +24,7 @@ where
             'regoperator', 'regproc', 'regprocedure', 'regrole', 'regtype'
         )
     )
-    and not exists (select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+    )
 order by 1

@@ -5,7 +5,11 @@
 select
     k.conrelid::regclass || ' constraint ' || quote_ident(k.conname) as object,
     pg_get_constraintdef(k.oid) as found,
-    format('alter table %s drop constraint %I; -- and make it again with tenant_id with =', k.conrelid::regclass, k.conname) as fix
+    format(
+        'alter table %s drop constraint %I; -- and make it again with tenant_id with =',
+        k.conrelid::regclass,
+        k.conname
+    ) as fix
 from pg_constraint as k
 join pg_attribute as a on a.attrelid = k.conrelid and a.attname = 'tenant_id'
 join pg_operator as o on o.oid = k.conexclop[array_position(k.conkey, a.attnum)]

@@ -7,13 +7,21 @@
 select
     k.conrelid::regclass || ' constraint ' || quote_ident(k.conname) as object,
     pg_get_constraintdef(k.oid) as found,
-    format('alter table %s drop constraint %I; -- and make it again from (tenant_id, …) to (tenant_id, …)', k.conrelid::regclass, k.conname) as fix
+    format(
+        'alter table %s drop constraint %I; -- and make it again from (tenant_id, …) to (tenant_id, …)',
+        k.conrelid::regclass,
+        k.conname
+    ) as fix
 from pg_constraint as k
 join pg_class as target on target.oid = k.confrelid
 join pg_namespace as n on n.oid = target.relnamespace
 join pg_attribute as there
     on there.attrelid = k.confrelid
-    and (there.attname = 'tenant_id' or (there.attname = 'id' and n.nspname = 'tenancy' and target.relname = 'organizations'))
+    and (
+        there.attname = 'tenant_id' or (
+            there.attname = 'id' and n.nspname = 'tenancy' and target.relname = 'organizations'
+        )
+    )
 left join pg_attribute as here
     on here.attrelid = k.conrelid
     and here.attname = any (array['tenant_id', 'organization_id'])

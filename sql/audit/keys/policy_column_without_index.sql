@@ -17,7 +17,8 @@ where
     and p.polroles @> array[to_regrole('appointd_api')::oid]
     and not exists (select from pg_attribute as t where t.attrelid = c.oid and t.attname = 'tenant_id')
     and not exists (
-        select from pg_index as i where i.indrelid = c.oid and i.indkey[0] = a.attnum and i.indpred is null and i.indisvalid
+        select
+        from pg_index as i where i.indrelid = c.oid and i.indkey[0] = a.attnum and i.indpred is null and i.indisvalid
     )
 group by c.oid, a.attname
 order by 1

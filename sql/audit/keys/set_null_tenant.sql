@@ -6,7 +6,11 @@
 select
     k.conrelid::regclass || ' constraint ' || quote_ident(k.conname) as object,
     pg_get_constraintdef(k.oid) as found,
-    format('alter table %s drop constraint %I; -- and make it again with set null (column)', k.conrelid::regclass, k.conname) as fix
+    format(
+        'alter table %s drop constraint %I; -- and make it again with set null (column)',
+        k.conrelid::regclass,
+        k.conname
+    ) as fix
 from pg_constraint as k
 join pg_attribute as a on a.attrelid = k.conrelid and a.attname = 'tenant_id'
 where

@@ -16,7 +16,11 @@ join pg_namespace as n on n.oid = c.relnamespace
 cross join lateral (
     values
         ('USING', p.polcmd <> 'a', pg_get_expr(p.polqual, p.polrelid)),
-        ('WITH CHECK', p.polcmd in ('a', 'w', '*'), coalesce(pg_get_expr(p.polwithcheck, p.polrelid), pg_get_expr(p.polqual, p.polrelid)))
+        (
+            'WITH CHECK',
+            p.polcmd in ('a', 'w', '*'),
+            coalesce(pg_get_expr(p.polwithcheck, p.polrelid), pg_get_expr(p.polqual, p.polrelid))
+        )
 ) as part (name, wanted, expression)
 where
     p.polpermissive

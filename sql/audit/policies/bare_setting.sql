@@ -8,7 +8,12 @@
 select
     format('%s policy %I %s', p.polrelid::regclass, p.polname, part.name) as object,
     part.expression as found,
-    format('-- alter policy %I on %s %s (…), with (select current_setting(…))', p.polname, p.polrelid::regclass, lower(part.name)) as fix
+    format(
+        '-- alter policy %I on %s %s (…), with (select current_setting(…))',
+        p.polname,
+        p.polrelid::regclass,
+        lower(part.name)
+    ) as fix
 from pg_policy as p
 cross join lateral (
     values ('USING', pg_get_expr(p.polqual, p.polrelid)), ('WITH CHECK', pg_get_expr(p.polwithcheck, p.polrelid))

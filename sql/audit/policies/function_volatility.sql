@@ -6,8 +6,15 @@
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,
-    format('calls %s, which is %s', f.oid::regprocedure, case f.provolatile when 'i' then 'IMMUTABLE' else 'VOLATILE' end) as found,
-    format('-- alter function %s stable; if it only reads settings: or write it into the policy', f.oid::regprocedure) as fix
+    format(
+        'calls %s, which is %s',
+        f.oid::regprocedure,
+        case f.provolatile when 'i' then 'IMMUTABLE' else 'VOLATILE' end
+    ) as found,
+    format(
+        '-- alter function %s stable; if it only reads settings: or write it into the policy',
+        f.oid::regprocedure
+    ) as fix
 from pg_policy as p
 join pg_depend as d on d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass
 join pg_proc as f on f.oid = d.refobjid

@@ -9,8 +9,17 @@
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,
-    format('USING %s, but WITH CHECK %s', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) as found,
-    format('alter policy %I on %s with check (%s);', p.polname, p.polrelid::regclass, pg_get_expr(p.polqual, p.polrelid)) as fix
+    format(
+        'USING %s, but WITH CHECK %s',
+        pg_get_expr(p.polqual, p.polrelid),
+        pg_get_expr(p.polwithcheck, p.polrelid)
+    ) as found,
+    format(
+        'alter policy %I on %s with check (%s);',
+        p.polname,
+        p.polrelid::regclass,
+        pg_get_expr(p.polqual, p.polrelid)
+    ) as fix
 from pg_policy as p
 where
     p.polpermissive

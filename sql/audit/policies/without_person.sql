@@ -1,24 +1,32 @@
 -- error: A policy of a table about people does not begin with who asks
 --
--- In the tables that belong to no organization, a policy of the server begins with the person (or the organization) in the
--- context, to the letter:
+-- In the tables that belong to no organization, a policy of the server begins with the person (or the organization) in
+-- the context, to the letter:
 --
 --     account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
 --
--- and has no OR beside it. The exceptions are what is the same for everybody who has entered, and colleagues, whose names
--- and addresses the members of an organization see.
+-- and has no OR beside it. The exceptions are what is the same for everybody who has entered, and colleagues, whose
+-- names and addresses the members of an organization see.
 
 select
     format('%s policy %I %s', p.polrelid::regclass, p.polname, part.name) as object,
     coalesce(part.expression, 'missing') as found,
-    format('drop policy %I on %s; -- if a migration made it, make it again as sql/audit/schema/drift.txt has it', p.polname, p.polrelid::regclass) as fix
+    format(
+        'drop policy %I on %s; -- if a migration made it, make it again as sql/audit/schema/drift.txt has it',
+        p.polname,
+        p.polrelid::regclass
+    ) as fix
 from pg_policy as p
 join pg_class as c on c.oid = p.polrelid
 join pg_namespace as n on n.oid = c.relnamespace
 cross join lateral (
     values
         ('USING', p.polcmd <> 'a', pg_get_expr(p.polqual, p.polrelid)),
-        ('WITH CHECK', p.polcmd in ('a', 'w', '*'), coalesce(pg_get_expr(p.polwithcheck, p.polrelid), pg_get_expr(p.polqual, p.polrelid)))
+        (
+            'WITH CHECK',
+            p.polcmd in ('a', 'w', '*'),
+            coalesce(pg_get_expr(p.polwithcheck, p.polrelid), pg_get_expr(p.polqual, p.polrelid))
+        )
 ) as part (name, wanted, expression)
 cross join (
     values (
@@ -31,7 +39,9 @@ where
     and part.wanted
     and p.polroles @> array[to_regrole('appointd_api')::oid]
     and not c.relispartition
-    and not exists (select from pg_attribute as a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)
+    and not exists (
+        select from pg_attribute as a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
+    )
     and format('%s.%s', n.nspname, c.relname) <> 'tenancy.organizations'
     and (
         part.expression is null

@@ -15,10 +15,16 @@ select
     format('%s policy %I %s', p.polrelid::regclass, p.polname, part.name) as object,
     format(
         'for %s: %s',
-        case when p.polroles = '{0}' then 'everybody' else (select string_agg(r::regrole::text, ', ') from unnest(p.polroles) as r) end,
+        case when p.polroles = '{0}' then 'everybody' else (
+            select string_agg(r::regrole::text, ', ') from unnest(p.polroles) as r
+        ) end,
         coalesce(part.expression, 'missing')
     ) as found,
-    format('drop policy %I on %s; -- if a migration made it, make it again as sql/audit/schema/drift.txt has it', p.polname, p.polrelid::regclass) as fix
+    format(
+        'drop policy %I on %s; -- if a migration made it, make it again as sql/audit/schema/drift.txt has it',
+        p.polname,
+        p.polrelid::regclass
+    ) as fix
 from pg_policy as p
 join pg_class as c on c.oid = p.polrelid
 join pg_namespace as n on n.oid = c.relnamespace
@@ -28,7 +34,11 @@ join pg_attribute as a
 cross join lateral (
     values
         ('USING', p.polcmd <> 'a', pg_get_expr(p.polqual, p.polrelid)),
-        ('WITH CHECK', p.polcmd in ('a', 'w', '*'), coalesce(pg_get_expr(p.polwithcheck, p.polrelid), pg_get_expr(p.polqual, p.polrelid)))
+        (
+            'WITH CHECK',
+            p.polcmd in ('a', 'w', '*'),
+            coalesce(pg_get_expr(p.polwithcheck, p.polrelid), pg_get_expr(p.polqual, p.polrelid))
+        )
 ) as part (name, wanted, expression)
 cross join lateral (
     select format(
@@ -40,7 +50,12 @@ where
     and part.wanted
     and (
         part.expression is null
-        or not (part.expression = format('(%s)', tenant.predicate) or starts_with(part.expression, format('((%s) AND ', tenant.predicate)))
+        or not (
+            part.expression = format('(%s)', tenant.predicate) or starts_with(
+                part.expression,
+                format('((%s) AND ', tenant.predicate)
+            )
+        )
         or part.expression like '% OR %'
     )
     and (format('%s.%s', n.nspname, c.relname), p.polname, p.polroles, part.expression) not in (

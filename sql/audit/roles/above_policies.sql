@@ -6,7 +6,11 @@
 
 select
     format('role %I', r.rolname) as object,
-    concat_ws(' and ', case when r.rolsuper then 'superuser' end, case when r.rolbypassrls then 'BYPASSRLS' end) as found,
+    concat_ws(
+        ' and ',
+        case when r.rolsuper then 'superuser' end,
+        case when r.rolbypassrls then 'BYPASSRLS' end
+    ) as found,
     format('alter role %I nosuperuser nobypassrls;', r.rolname) as fix
 from pg_roles as r
 where (r.rolsuper or r.rolbypassrls) and r.oid <> 10

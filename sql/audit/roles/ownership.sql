@@ -10,12 +10,17 @@ select
     format('alter %s owner to appointd_owner;', thing.name) as fix
 from (
     select
-        format('%s %s', case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' when 'f' then 'foreign table' else 'table' end, c.oid::regclass),
+        format(
+            '%s %s',
+            case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' when 'f' then 'foreign table' else 'table' end,
+            c.oid::regclass
+        ),
         c.relowner, false, 'pg_class'::regclass, c.oid
     from pg_class as c
     where c.oid >= 16384 and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and c.relpersistence <> 't'
     union all
-    select format('routine %s', f.oid::regprocedure), f.proowner, true, 'pg_proc'::regclass, f.oid from pg_proc as f where f.oid >= 16384
+    select format('routine %s', f.oid::regprocedure), f.proowner, true, 'pg_proc'::regclass, f.oid
+    from pg_proc as f where f.oid >= 16384
     union all
     select format('type %s', t.oid::regtype), t.typowner, false, 'pg_type'::regclass, t.oid
     from pg_type as t
@@ -27,10 +32,13 @@ from (
     from pg_namespace as n
     where n.oid >= 16384 and n.nspname !~ '^pg_'
     union all
-    select format('database %I', d.datname), d.datdba, false, 'pg_database'::regclass, d.oid from pg_database as d where d.datname = current_database()
+    select format('database %I', d.datname), d.datdba, false, 'pg_database'::regclass, d.oid
+    from pg_database as d where d.datname = current_database()
 ) as thing (name, owner, may_be_gates, catalog, id)
 where
     thing.owner is distinct from to_regrole('appointd_owner')
     and not (thing.may_be_gates and thing.owner is not distinct from to_regrole('appointd_gate'))
-    and not exists (select from pg_depend as d where d.classid = thing.catalog and d.objid = thing.id and d.deptype = 'e')
+    and not exists (
+        select from pg_depend as d where d.classid = thing.catalog and d.objid = thing.id and d.deptype = 'e'
+    )
 order by 1

@@ -29,5 +29,7 @@ where
         )
     )
     and not (s.setdatabase = 0 and s.setrole = to_regrole('appointd_owner') and setting.value = 'row_security=off')
-    and not (s.setdatabase = 0 and s.setrole = to_regrole('appointd_api') and setting.value = 'search_path=pg_catalog, pg_temp')
+    and not (
+        s.setdatabase = 0 and s.setrole = to_regrole('appointd_api') and setting.value = 'search_path=pg_catalog, pg_temp'
+    )
 order by 1, 2

@@ -14,8 +14,18 @@ with rights as (
     -- Who has which rights on what; those of the owner are implied.
     select catalog, id, column_number, string_agg(format('%s=%s', grantee, privileges), ' ' order by grantee) as given
     from (
-        select catalog, id, column_number, case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
-            lower(string_agg(a.privilege_type || case when a.is_grantable then '*' else '' end, ',' order by a.privilege_type)) as privileges
+        select
+            catalog,
+            id,
+            column_number,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
+            
+            lower(
+                string_agg(
+                    a.privilege_type || case when a.is_grantable then '*' else '' end,
+                    ',' order by a.privilege_type
+                )
+            ) as privileges
         from (
             select 'pg_class', c.oid, 0, c.relacl, c.relowner from pg_class as c where c.oid >= 16384
             union all
@@ -24,9 +34,11 @@ with rights as (
             join pg_class as c on c.oid = col.attrelid
             where col.attrelid >= 16384
             union all
-            select 'pg_proc', f.oid, 0, coalesce(f.proacl, acldefault('f', f.proowner)), f.proowner from pg_proc as f where f.oid >= 16384
+            select 'pg_proc', f.oid, 0, coalesce(f.proacl, acldefault('f', f.proowner)), f.proowner
+            from pg_proc as f where f.oid >= 16384
             union all
-            select 'pg_namespace', n.oid, 0, coalesce(n.nspacl, acldefault('n', n.nspowner)), n.nspowner from pg_namespace as n where n.oid >= 16384
+            select 'pg_namespace', n.oid, 0, coalesce(n.nspacl, acldefault('n', n.nspowner)), n.nspowner
+            from pg_namespace as n where n.oid >= 16384
         ) as thing (catalog, id, column_number, acl, owner)
         cross join lateral aclexplode(thing.acl) as a
         where a.grantee <> thing.owner
@@ -43,14 +55,18 @@ relations as (
         and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
         and c.relpersistence <> 't'
         and not c.relispartition
-        and not exists (select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+        and not exists (
+            select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+        )
 ),
 functions as (
     select f.*
     from pg_proc as f
     where
         f.oid >= 16384
-        and not exists (select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e')
+        and not exists (
+            select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e'
+        )
 ),
 things (kind, name, definition) as (
     select 'schema', quote_ident(n.nspname), concat_ws('; ', 'owner ' || n.nspowner::regrole, r.given)
@@ -66,7 +82,11 @@ things (kind, name, definition) as (
             'owner ' || c.relowner::regrole,
             case when c.relkind = 'p' then 'partition by ' || pg_get_partkeydef(c.oid) end,
             case when c.relpersistence = 'u' then 'unlogged' end,
-            case when c.relkind in ('r', 'p') then format('row-level security %s, %s', case when c.relrowsecurity then 'enabled' else 'off' end, case when c.relforcerowsecurity then 'forced' else 'not forced' end) end,
+            case when c.relkind in ('r', 'p') then format(
+                'row-level security %s, %s',
+                case when c.relrowsecurity then 'enabled' else 'off' end,
+                case when c.relforcerowsecurity then 'forced' else 'not forced' end
+            ) end,
             case c.relreplident when 'f' then 'replica identity full' when 'n' then 'no replica identity' end,
             array_to_string(c.reloptions, ', '),
             case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end,
@@ -95,13 +115,23 @@ things (kind, name, definition) as (
     left join rights as r on r.catalog = 'pg_class' and r.id = c.oid and r.column_number = a.attnum
     where a.attnum > 0 and not a.attisdropped and c.relkind <> 'S'
     union all
-    select 'constraint', format('%s %I', c.name, k.conname), concat_ws('; ', pg_get_constraintdef(k.oid), case when not k.convalidated then 'not validated' end)
+    select
+        'constraint',
+        format('%s %I', c.name, k.conname),
+        concat_ws('; ', pg_get_constraintdef(k.oid), case when not k.convalidated then 'not validated' end)
     from pg_constraint as k
     join relations as c on c.oid = k.conrelid
     -- Since 18 NOT NULL is a constraint of its own.
     where k.contype in ('c', 'f', 'p', 'u', 'x')
     union all
-    select 'index', i.indexrelid::regclass::text, concat_ws('; ', pg_get_indexdef(i.indexrelid), case when not (i.indisvalid and i.indisready and i.indislive) then 'not in use' end)
+    select
+        'index',
+        i.indexrelid::regclass::text,
+        concat_ws(
+            '; ',
+            pg_get_indexdef(i.indexrelid),
+            case when not (i.indisvalid and i.indisready and i.indislive) then 'not in use' end
+        )
     from pg_index as i
     join relations as c on c.oid = i.indrelid
     union all
@@ -114,14 +144,19 @@ things (kind, name, definition) as (
             'for',
             case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
             'to',
-            case when p.polroles = '{0}' then 'public' else (select string_agg(r::regrole::text, ', ' order by r::regrole::text) from unnest(p.polroles) as r) end,
+            case when p.polroles = '{0}' then 'public' else (
+                select string_agg(r::regrole::text, ', ' order by r::regrole::text) from unnest(p.polroles) as r
+            ) end,
             'using ' || pg_get_expr(p.polqual, p.polrelid),
             'with check ' || pg_get_expr(p.polwithcheck, p.polrelid)
         )
     from pg_policy as p
     join relations as c on c.oid = p.polrelid
     union all
-    select 'trigger', format('%s %I', c.name, t.tgname), concat_ws('; ', pg_get_triggerdef(t.oid), case when t.tgenabled <> 'O' then 'not enabled as usual' end)
+    select
+        'trigger',
+        format('%s %I', c.name, t.tgname),
+        concat_ws('; ', pg_get_triggerdef(t.oid), case when t.tgenabled <> 'O' then 'not enabled as usual' end)
     from pg_trigger as t
     join relations as c on c.oid = t.tgrelid
     where not t.tgisinternal
@@ -147,20 +182,44 @@ things (kind, name, definition) as (
             nullif(format('takes %s', pg_get_function_arguments(f.oid)), 'takes '),
             array_to_string(f.proconfig, ', '),
             -- The body, shortened to what tells it from any other.
-            'body ' || left(encode(sha256(convert_to(case when f.prokind = 'a' then '' else coalesce(pg_get_function_sqlbody(f.oid), f.prosrc) end, 'UTF8')), 'hex'), 16),
+            'body ' || left(
+                encode(
+                    sha256(
+                        convert_to(
+                            case when f.prokind = 'a' then '' else coalesce(
+                                pg_get_function_sqlbody(f.oid),
+                                f.prosrc
+                            ) end,
+                            'UTF8'
+                        )
+                    ),
+                    'hex'
+                ),
+                16
+            ),
             r.given
         )
     from functions as f
     join pg_language as l on l.oid = f.prolang
     left join rights as r on r.catalog = 'pg_proc' and r.id = f.oid
     union all
-    select 'type', format_type(t.oid, null), concat_ws('; ', 'owner ' || t.typowner::regrole, t.typtype::text, (select string_agg(e.enumlabel, ', ' order by e.enumsortorder) from pg_enum as e where e.enumtypid = t.oid))
+    select
+        'type',
+        format_type(t.oid, null),
+        concat_ws(
+            '; ',
+            'owner ' || t.typowner::regrole,
+            t.typtype::text,
+            (select string_agg(e.enumlabel, ', ' order by e.enumsortorder) from pg_enum as e where e.enumtypid = t.oid)
+        )
     from pg_type as t
     where
         t.oid >= 16384
         and t.typtype in ('e', 'd', 'r', 'b')
         and t.typcategory <> 'A'
-        and not exists (select from pg_depend as d where d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e')
+        and not exists (
+            select from pg_depend as d where d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e'
+        )
     union all
     select 'extension', quote_ident(e.extname), format('in schema %s', e.extnamespace::regnamespace)
     from pg_extension as e

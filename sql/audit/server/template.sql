@@ -1,7 +1,7 @@
 -- error: Anybody who makes databases may copy this one
 --
--- A database that is marked as a template can be copied by every role with CREATEDB, which then owns the copy and all that
--- is in it.
+-- A database that is marked as a template can be copied by every role with CREATEDB, which then owns the copy and all
+-- that is in it.
 
 select
     format('database %I', d.datname) as object,

@@ -9,7 +9,10 @@
 
 select
     c.oid::regclass::text as object,
-    format('no restrictive policy for everybody that asks for the tenant, for: %s', string_agg(command.name, ', ' order by command.name)) as found,
+    format(
+        'no restrictive policy for everybody that asks for the tenant, for: %s',
+        string_agg(command.name, ', ' order by command.name)
+    ) as found,
     format(
         'drop policy if exists tenant_floor on %1$s; create policy tenant_floor on %1$s as restrictive for all to public using (%2$I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)) with check (%2$I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid));',
         c.oid::regclass, a.attname
@@ -31,7 +34,12 @@ where
         cross join lateral (
             values
                 (case when command.letter in ('r', 'w', 'd') then pg_get_expr(p.polqual, p.polrelid) end),
-                (case when command.letter in ('a', 'w') then coalesce(pg_get_expr(p.polwithcheck, p.polrelid), pg_get_expr(p.polqual, p.polrelid)) end)
+                (
+                    case when command.letter in ('a', 'w') then coalesce(
+                        pg_get_expr(p.polwithcheck, p.polrelid),
+                        pg_get_expr(p.polqual, p.polrelid)
+                    ) end
+                )
         ) as part (expression)
         where
             p.polrelid = c.oid
@@ -41,12 +49,28 @@ where
             and (
                 (format('%s.%s', n.nspname, c.relname), command.letter, part.expression) in (
                     -- A person finds their own memberships.
-                    ('tenancy.members', 'r', '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (account_id = ( SELECT (NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif")))'),
+                    (
+                        'tenancy.members',
+                        'r',
+                        '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (account_id = ( SELECT (NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif")))'
+                    ),
                     -- The gate finds an organization by its name or host.
-                    ('tenancy.organizations', 'r', '((id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'),
+                    (
+                        'tenancy.organizations',
+                        'r',
+                        '((id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
+                    ),
                     -- The gate sees that a person is busy elsewhere, and which offers are over.
-                    ('scheduling.shared_claims', 'r', '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'),
-                    ('scheduling.holds', 'r', '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))')
+                    (
+                        'scheduling.shared_claims',
+                        'r',
+                        '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
+                    ),
+                    (
+                        'scheduling.holds',
+                        'r',
+                        '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
+                    )
                 )
                 or part.expression = format(
                     '(%I = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif"))',

@@ -10,6 +10,9 @@ select
 from pg_class as c
 where c.oid >= 16384 and c.relkind = 'f'
 union all
-select format('server %I', s.srvname), 'a foreign server: data leave the database, and come from elsewhere', format('drop server %I;', s.srvname)
+select
+    format('server %I', s.srvname),
+    'a foreign server: data leave the database, and come from elsewhere',
+    format('drop server %I;', s.srvname)
 from pg_foreign_server as s
 order by 1

@@ -14,5 +14,7 @@ where
     and c.relpersistence <> 't'
     and not c.relforcerowsecurity
     and c.oid is distinct from to_regclass('app.migrations')
-    and not exists (select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+    )
 order by 1

@@ -39,5 +39,7 @@ where
         -- Which host leads to which organization: asked before there is a tenant. Its policies compare organization_id.
         'tenancy.verified_domains'
     )
-    and not exists (select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+    )
 order by 1

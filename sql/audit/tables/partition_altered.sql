@@ -1,7 +1,7 @@
 -- error: A partition has something of its own
 --
--- Rules, triggers and policies are its parent's. What was put on a partition holds for the rows of one month only, and is
--- seen by nobody who reads the migrations.
+-- Rules, triggers and policies are its parent's. What was put on a partition holds for the rows of one month only, and
+-- is seen by nobody who reads the migrations.
 
 select
     c.oid::regclass::text as object,
@@ -15,7 +15,9 @@ cross join lateral (
     from pg_policy as p
     where p.polrelid = c.oid
     union all
-    select format('trigger %I, calling %s', t.tgname, t.tgfoid::regproc), format('drop trigger %I on %s;', t.tgname, c.oid::regclass)
+    select
+        format('trigger %I, calling %s', t.tgname, t.tgfoid::regproc),
+        format('drop trigger %I on %s;', t.tgname, c.oid::regclass)
     from pg_trigger as t
     where t.tgrelid = c.oid and not t.tgisinternal and t.tgparentid = 0
     union all

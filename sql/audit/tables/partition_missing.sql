@@ -1,7 +1,8 @@
 -- error: The audit log has nowhere to write to
 --
 -- There is a partition for every month, some months ahead, and one for whatever falls between. Without the one for now
--- rows go to the default partition, which cannot be taken apart by month; without that one, nothing can be changed at all.
+-- rows go to the default partition, which cannot be taken apart by month; without that one, nothing can be changed at
+-- all.
 
 select
     'operations.audit_events' as object,
@@ -10,7 +11,9 @@ select
 from (
     select 'no default partition' as what, 'DEFAULT' as pattern
     union all
-    select 'no partition for this month', format('FOR VALUES FROM (''%s-01 %%', to_char(now() at time zone 'UTC', 'YYYY-MM'))
+    select
+        'no partition for this month',
+        format('FOR VALUES FROM (''%s-01 %%', to_char(now() at time zone 'UTC', 'YYYY-MM'))
 ) as wanted
 where
     not exists (

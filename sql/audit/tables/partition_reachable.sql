@@ -6,7 +6,11 @@
 select
     c.oid::regclass::text as object,
     format('%s may %s it directly', a.grantee::regrole, lower(string_agg(distinct a.privilege_type, ', '))) as found,
-    format('revoke all on %s from %s;', c.oid::regclass, case a.grantee when 0 then 'public' else a.grantee::regrole::text end) as fix
+    format(
+        'revoke all on %s from %s;',
+        c.oid::regclass,
+        case a.grantee when 0 then 'public' else a.grantee::regrole::text end
+    ) as fix
 from pg_class as c
 cross join lateral (
     select * from aclexplode(c.relacl)

@@ -7,7 +7,10 @@ select
     a.attrelid::regclass || '.tenant_id' as object,
     concat_ws(
         ', ',
-        case when a.atttypid <> 'uuid'::regtype then format('of type %s, not uuid', format_type(a.atttypid, a.atttypmod)) end,
+        case when a.atttypid <> 'uuid'::regtype then format(
+            'of type %s, not uuid',
+            format_type(a.atttypid, a.atttypmod)
+        ) end,
         case when not a.attnotnull then 'may be null' end,
         case when pg_get_expr(d.adbin, d.adrelid) is distinct from context.expression then
             format('default is %s, not the context', coalesce(pg_get_expr(d.adbin, d.adrelid), 'missing'))

@@ -13,5 +13,7 @@ where
     and c.relkind in ('r', 'p')
     and c.relpersistence <> 't'
     and not exists (select from pg_constraint as k where k.conrelid = c.oid and k.contype = 'p')
-    and not exists (select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+    )
 order by 1

@@ -12,6 +12,11 @@ where
     c.oid >= 16384
     and c.relkind = 'v'
     and c.relpersistence <> 't'
-    and not coalesce(c.reloptions && array['security_barrier=true', 'security_barrier=on', 'security_barrier=yes', 'security_barrier=1'], false)
-    and not exists (select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+    and not coalesce(
+        c.reloptions && array['security_barrier=true', 'security_barrier=on', 'security_barrier=yes', 'security_barrier=1'],
+        false
+    )
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+    )
 order by 1

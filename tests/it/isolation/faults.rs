@@ -893,11 +893,10 @@ const FAULTS: &[Fault] = &[
         "alter system set session_preload_libraries = 'auto_explain'; select pg_reload_conf()",
         "alter system reset session_preload_libraries; select pg_reload_conf()",
     ),
-    cluster(
+    fault(
         "server/context",
-        "a tenant in the configuration",
-        "alter system set \"app.tenant_id\" = '00000000-0000-0000-0000-000000000000'; select pg_reload_conf()",
-        "alter system reset \"app.tenant_id\"; select pg_reload_conf()",
+        "a tenant before anybody entered",
+        "do $$ begin execute format('alter database %I set app.tenant_id = %L', current_database(), '00000000-0000-0000-0000-000000000000'); end $$",
     ),
     fault(
         "server/template",
