@@ -55,6 +55,10 @@ pub struct AuditArgs {
     /// Print who may do what to the rows of which table, instead of what is wrong
     #[arg(long, conflicts_with_all = ["list", "explain"])]
     matrix: bool,
+    /// Print what there is, one object a line: every table with its row-level security, every policy with its command, roles
+    /// and expressions, every column, key, trigger, function and right
+    #[arg(long, conflicts_with_all = ["list", "explain", "matrix"])]
+    inventory: bool,
 }
 
 /// How findings are written.
@@ -162,6 +166,9 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
     let auditor = connect(url, "APPOINTD_AUDITOR_DATABASE_URL").await?;
     if args.matrix {
         return print(&matrix(&auditor).await?).map(|()| ExitCode::SUCCESS);
+    }
+    if args.inventory {
+        return print(&inventory(&auditor).await?).map(|()| ExitCode::SUCCESS);
     }
     let server = match &args.server_database_url {
         Some(url) => Some(connect(url, "APPOINTD_DATABASE_URL").await?),
@@ -380,6 +387,13 @@ fn read_whole(plan: &Value, tables: &mut Vec<String>) {
     for child in children {
         read_whole(child, tables);
     }
+}
+
+/// What there is, one object a line, in the form of the catalog the audit compares with.
+pub async fn inventory(auditor: &Client) -> Result<String, String> {
+    let rows = auditor.query(rule(DRIFT)?.sql, &[]).await.map_err(|error| migrate::explain(&error))?;
+    let cell = |row: &tokio_postgres::Row, at: usize| plain(row.get(at));
+    Ok(rows.iter().map(|row| format!("{} | {} | {}\n", cell(row, 0), cell(row, 1), cell(row, 2))).collect())
 }
 
 /// Who may do what to the rows of which table, as a table for people.

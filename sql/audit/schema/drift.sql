@@ -1,12 +1,13 @@
 -- error: The database is not what the migrations make of it
 --
 -- Somebody changed something by hand, or a migration was changed after it ran. Whatever it is, nobody reviewed it, and
--- the next migration may fail on it. Every schema, table, column, constraint, index, policy, trigger, function and
--- right is compared with those that the migrations of this version make (sql/audit/schema/drift.txt; partitions, which
--- come and go, are not). A database that lacks migrations of this version, or has those of a newer one, differs as
+-- the next migration may fail on it. Every schema, table, column, constraint, index, policy, trigger and function, with
+-- the rights on it, is compared with those that the migrations of this version make (sql/audit/schema/drift.txt). Not
+-- compared: partitions, which come and go, and the rights on databases, types, parameters and the system's own objects,
+-- which other rules look at. A database that lacks migrations of this version, or has those of a newer one, differs as
 -- well: run `appointd migrate`, or the audit of that version.
 --
--- This statement lists what there is, one object a line. By hand:
+-- This statement lists what there is, one object a line (`appointd audit --inventory`). By hand:
 --
 --     psql -XAt -F ' | ' -f sql/audit/schema/drift.sql | diff sql/audit/schema/drift.txt -
 

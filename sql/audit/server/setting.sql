@@ -21,7 +21,6 @@ where
         ('ignore_system_indexes', 'on'),
         ('transform_null_equals', 'on')
     )
-    or (s.name in ('session_preload_libraries', 'local_preload_libraries') and s.setting <> '')
     or (
         (s.name, s.setting) in (('fsync', 'off'), ('full_page_writes', 'off'))
         and current_setting('synchronous_commit') <> 'off'

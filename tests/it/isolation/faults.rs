@@ -887,12 +887,6 @@ const FAULTS: &[Fault] = &[
         "alter system set lo_compat_privileges = on; select pg_reload_conf()",
         "alter system reset lo_compat_privileges; select pg_reload_conf()",
     ),
-    cluster(
-        "server/setting",
-        "a library in every session",
-        "alter system set session_preload_libraries = 'auto_explain'; select pg_reload_conf()",
-        "alter system reset session_preload_libraries; select pg_reload_conf()",
-    ),
     fault(
         "server/context",
         "a tenant before anybody entered",
