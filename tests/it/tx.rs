@@ -121,6 +121,16 @@ async fn a_transaction_dropped_at_any_moment_leaves_nothing_behind() {
             db.all(other.context(), CONTACTS, &[&Uuid::nil(), &9i64]).await.expect("the next tenant");
         assert_eq!(theirs.len(), 1);
     }
+    // Nobody is still waiting for the row: what was dropped was cancelled, long before its own limit of 4 seconds.
+    let pid: i32 = lock.query_one("select pg_backend_pid()", &[]).await.expect("a pid").get(0);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let waiting = system()
+        .superuser()
+        .await
+        .query("select query from pg_stat_activity where $1 = any (pg_blocking_pids(pid))", &[&pid])
+        .await
+        .expect("who waits");
+    assert!(waiting.is_empty(), "{} statements go on", waiting.len());
     lock.batch_execute("rollback").await.expect("a rollback");
     let name: String =
         db.one(tenant.context(), sql!("tenancy/organizations_get.sql"), &[]).await.expect("a row").get(1);
