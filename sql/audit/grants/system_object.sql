@@ -17,13 +17,21 @@ from (
     select 'table ' || c.oid::regclass, 'pg_class'::regclass, c.oid, 0, a.grantee, a.privilege_type
     from pg_class as c
     cross join lateral aclexplode(c.relacl) as a
-    where c.oid < 16384 and c.relnamespace <> 'information_schema'::regnamespace and a.grantee <> c.relowner
+    where
+        c.oid < 16384
+        and a.grantee <> c.relowner
+        -- What it shows everybody is by the standard.
+        and (c.relnamespace <> 'information_schema'::regnamespace or a.grantee <> 0)
     union all
     select 'table ' || c.oid::regclass, 'pg_class'::regclass, c.oid, col.attnum, a.grantee, a.privilege_type
     from pg_attribute as col
     join pg_class as c on c.oid = col.attrelid
     cross join lateral aclexplode(col.attacl) as a
-    where c.oid < 16384 and c.relnamespace <> 'information_schema'::regnamespace and a.grantee <> c.relowner
+    where
+        c.oid < 16384
+        and a.grantee <> c.relowner
+        -- What it shows everybody is by the standard.
+        and (c.relnamespace <> 'information_schema'::regnamespace or a.grantee <> 0)
     union all
     select 'routine ' || f.oid::regprocedure, 'pg_proc'::regclass, f.oid, 0, a.grantee, a.privilege_type
     from pg_proc as f
@@ -47,8 +55,12 @@ where
             and a.grantee = thing.grantee
             and a.privilege_type = thing.privilege
     )
-    -- A function that was for everybody from the beginning has no record; that it has rights now is because some were taken.
-    and not (thing.catalog = 'pg_proc'::regclass and thing.grantee = 0 and thing.name !~ '^routine (lo_|pg_read|pg_ls|pg_stat_file|pg_write)'
-        and not exists (select from pg_init_privs as i where i.classoid = thing.catalog and i.objoid = thing.id))
+    -- What was for everybody from the beginning has no record; that it is said now is because some were taken.
+    and not (
+        thing.catalog in ('pg_proc'::regclass, 'pg_language'::regclass)
+        and thing.grantee = 0
+        and thing.name !~ '^routine (lo_|pg_read|pg_ls|pg_stat_file|pg_write)'
+        and not exists (select from pg_init_privs as i where i.classoid = thing.catalog and i.objoid = thing.id)
+    )
 group by thing.name, thing.grantee
 order by 1, 2

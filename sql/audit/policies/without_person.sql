@@ -34,6 +34,12 @@ cross join (
         'OR (( SELECT NULLIF(current_setting(''app.account_id''::text, true), ''''::text) AS "nullif") IS NOT NULL))'
     )
 ) as entered (expression)
+cross join (
+    values (
+        '( SELECT (NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif")',
+        '( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")'
+    )
+) as who (account, tenant)
 where
     p.polpermissive
     and part.wanted
@@ -46,9 +52,19 @@ where
     and (
         part.expression is null
         or part.expression like '% OR %'
-        or part.expression !~ (
-            '^\(*(id|account_id) = \( SELECT \(NULLIF\(current_setting\(''app\.account_id''::text, true\), ''''::text\)\)::uuid AS "nullif"\)\)( AND .*)?$'
-            '|^\(*organization_id = \( SELECT \(NULLIF\(current_setting\(''app\.tenant_id''::text, true\), ''''::text\)\)::uuid AS "nullif"\)\)( AND .*)?$'
+        or not exists (
+            select
+            from (
+                values
+                    ('(id = ' || who.account || ')'),
+                    ('(account_id = ' || who.account || ')'),
+                    ('(organization_id = ' || who.tenant || ')')
+            ) as allowed (predicate)
+            where
+                part.expression = allowed.predicate or starts_with(
+                    part.expression,
+                    format('(%s AND ', allowed.predicate)
+                )
         )
     )
     and (format('%s.%s', n.nspname, c.relname), p.polname, regexp_replace(part.expression, '\s+', ' ', 'g')) not in (

@@ -13,9 +13,12 @@ select
         (
             select string_agg(format('revoke %s from %I;', m.roleid::regrole, r.rolname), ' ')
             from pg_auth_members as m
-            where m.member = r.oid and (m.roleid = target.oid or pg_has_role(m.roleid, target.oid, 'member'))
+            where
+                m.member = r.oid
+                and (m.roleid = target.oid or pg_has_role(m.roleid, target.oid, 'member'))
+                and (r.rolname, m.roleid) is distinct from ('appointd_owner', to_regrole('appointd_gate')::oid)
         ),
-        '-- it owns the database'
+        '-- by way of another role, or of owning the database: see its other memberships'
     ) as fix
 from pg_roles as r
 join pg_roles as target on target.oid <> r.oid and pg_has_role(r.oid, target.oid, 'member')

@@ -5,7 +5,7 @@
 select
     format('role %s', wanted.name) as object,
     'missing' as found,
-    'run sql/setup/roles.sql as a superuser' as fix
+    '-- run sql/setup/roles.sql as a superuser, and reset what is set for this database alone' as fix
 from (values ('appointd_owner'), ('appointd_api'), ('appointd_gate'), ('appointd_auditor')) as wanted (name)
 where to_regrole(wanted.name) is null
 order by 1

@@ -6,7 +6,7 @@
 select
     format('role %s', wanted.role_name) as object,
     format('%s is not set%s', wanted.setting, coalesce(' to ' || wanted.value, '')) as found,
-    'run sql/setup/roles.sql as a superuser' as fix
+    '-- run sql/setup/roles.sql as a superuser, and reset what is set for this database alone' as fix
 from (
     values
         ('appointd_api', 'search_path', 'pg_catalog, pg_temp'),

@@ -6,7 +6,7 @@
 select
     format('setting %s', setting.name) as object,
     format('set to %s on a connection that entered nothing', current_setting(setting.name, true)) as found,
-    format('alter system reset %s; -- or take it out of postgresql.conf, and reload', setting.name) as fix
+    format('-- take %s out of postgresql.conf and reload, or see roles/setting', setting.name) as fix
 from (
     values ('app.tenant_id'), ('app.account_id'), ('app.role'), ('app.key_id'), ('app.appointment_id')
 ) as setting (name)

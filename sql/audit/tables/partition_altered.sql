@@ -26,6 +26,12 @@ cross join lateral (
     where r.ev_class = c.oid
     union all
     select
+        format('constraint %I: %s', k.conname, pg_get_constraintdef(k.oid)),
+        format('alter table %s drop constraint %I;', c.oid::regclass, k.conname)
+    from pg_constraint as k
+    where k.conrelid = c.oid and k.contype = 'c' and k.coninhcount = 0
+    union all
+    select
         format('another default of %I: %s', a.attname, coalesce(pg_get_expr(d.adbin, d.adrelid), 'none')),
         format('alter table %s alter %I set default %s;', c.oid::regclass, a.attname, pg_get_expr(pd.adbin, pd.adrelid))
     from pg_inherits as i

@@ -162,6 +162,16 @@ const FAULTS: &[Fault] = &[
     ),
     fault(
         "policies/without_person",
+        "the person as a part of something else",
+        "create policy oops on identity.accounts for select to appointd_api using (((id = (select nullif(current_setting('app.account_id', true), '')::uuid)) and true) is not null)",
+    ),
+    fault(
+        "tables/partition_altered",
+        "a check on a partition",
+        "alter table operations.audit_events_default add constraint c check (actor_kind <> 'member') not valid",
+    ),
+    fault(
+        "policies/without_person",
         "accounts whoever asks",
         "alter policy own_account_select on identity.accounts using (id = coalesce((select nullif(current_setting('app.account_id', true), '')::uuid), id))",
     ),
@@ -743,6 +753,21 @@ const FAULTS: &[Fault] = &[
     ),
     fault(
         "functions/system_function",
+        "an operator of the system that calls another function",
+        "set allow_system_table_mods = on; update pg_operator set oprcode = 'cash_eq'::regproc where oid = '<> (money, money)'::regoperator",
+    ),
+    fault(
+        "functions/system_function",
+        "a view of the system without its barrier",
+        "set allow_system_table_mods = on; alter view pg_stats set (security_barrier = false)",
+    ),
+    fault(
+        "functions/setting",
+        "a function in a context of its own",
+        "alter function app.has_feature(uuid, text) set app.tenant_id = '00000000-0000-0000-0000-000000000000'",
+    ),
+    fault(
+        "functions/system_function",
         "a function of the system that leaks",
         "alter function int4div(int, int) leakproof",
     ),
@@ -881,12 +906,6 @@ const FAULTS: &[Fault] = &[
         "grant usage on schema public to public",
     ),
     // The server.
-    cluster(
-        "server/setting",
-        "large objects without rights",
-        "alter system set lo_compat_privileges = on; select pg_reload_conf()",
-        "alter system reset lo_compat_privileges; select pg_reload_conf()",
-    ),
     fault(
         "server/context",
         "a tenant before anybody entered",
@@ -897,13 +916,16 @@ const FAULTS: &[Fault] = &[
         "a database to be copied",
         "do $$ begin execute format('alter database %I is_template true', current_database()); end $$",
     ),
-    cluster(
+    fault(
+        "server/setting",
+        "large objects without rights",
+        "do $$ begin execute format('alter database %I set lo_compat_privileges = on', current_database()); end $$",
+    ),
+    fault(
         "server/passwords",
         "passwords as md5",
-        "alter system set password_encryption = 'md5'; select pg_reload_conf()",
-        "alter system reset password_encryption; select pg_reload_conf()",
+        "do $$ begin execute format('alter database %I set password_encryption = md5', current_database()); end $$",
     ),
-    // What was changed by hand.
     fault("schema/drift", "a column that no migration made", "alter table crm.contacts add column iban text"),
     fault(
         "schema/drift",
