@@ -236,6 +236,6 @@ pub const MUTANTS: &[Mutant] = &[
         "src/http/page.rs",
         "(0..32_503_680_000_000_000).contains(&micros).then_some(Self {",
         "true.then_some(Self {",
-        &["isolation::transport"],
+        &["parsers::cursors"],
     ),
 ];
