@@ -28,6 +28,8 @@ mod files {
 
 /// The catalog as the migrations make it.
 const CATALOG: &str = include_str!("../sql/audit/schema/drift.txt");
+const ABOUT: &str = include_str!("../sql/audit/about.sql");
+const PARAMETERS: &str = include_str!("../sql/audit/parameters.sql");
 const MATRIX: &str = include_str!("../sql/audit/matrix.sql");
 const DRIFT: &str = "schema/drift";
 const SCAN: &str = "statements/scan";
@@ -237,9 +239,7 @@ async fn connect(url: &str, name: &str) -> Result<Client, String> {
 
 /// Looks at a database with all rules. `server` is a connection as the server has it; without one its plans are not seen.
 pub async fn audit(auditor: &Client, server: Option<&Client>) -> Result<Report, String> {
-    let about = "select current_database()::text, current_setting('server_version'), current_user::text, \
-                 to_regnamespace('app') is not null, pg_postmaster_start_time()::text";
-    let row = auditor.query_one(about, &[]).await.map_err(|error| migrate::explain(&error))?;
+    let row = auditor.query_one(ABOUT, &[]).await.map_err(|error| migrate::explain(&error))?;
     if !row.get::<_, bool>(3) {
         return Err(format!("database {} holds no appointd: it has no schema app", row.get::<_, String>(0)));
     }
@@ -252,7 +252,7 @@ pub async fn audit(auditor: &Client, server: Option<&Client>) -> Result<Report, 
         failed: Vec::new(),
     };
     if let Some(server) = server {
-        let there = server.query_one(about, &[]).await.map_err(|error| migrate::explain(&error))?;
+        let there = server.query_one(ABOUT, &[]).await.map_err(|error| migrate::explain(&error))?;
         let same = |column: usize| row.get::<_, String>(column) == there.get::<_, String>(column);
         if !same(0) || !same(4) || there.get::<_, &str>(2) != "appointd_api" {
             return Err(format!(
@@ -359,13 +359,7 @@ async fn scans(server: &Client, rule: &Rule) -> Result<Found, tokio_postgres::Er
 /// How a statement is planned, whatever its values.
 async fn plan(server: &Client, text: &str) -> Result<Value, tokio_postgres::Error> {
     server.batch_execute(&format!("deallocate all; prepare audited as {text}")).await?;
-    let parameters: i32 = server
-        .query_one(
-            "select cardinality(parameter_types) from pg_prepared_statements where name = 'audited'",
-            &[],
-        )
-        .await?
-        .get(0);
+    let parameters: i32 = server.query_one(PARAMETERS, &[]).await?.get(0);
     let nulls = vec!["null"; usize::try_from(parameters).unwrap_or_default()].join(", ");
     let nulls = if nulls.is_empty() { nulls } else { format!("({nulls})") };
     Ok(server.query_one(&format!("explain (verbose, format json) execute audited{nulls}"), &[]).await?.get(0))

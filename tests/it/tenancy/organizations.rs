@@ -79,7 +79,7 @@ async fn create_organization_takes_plan_and_features() {
     there.post("/api/v1/organizations", with("subdomain", json!(name))).await.refused(409, "subdomain_taken");
     for (field, value, at, code) in [
         ("subdomain", json!("www"), "subdomain", "reserved"),
-        ("subdomain", json!("xn--acme-123"), "subdomain", "reserved"),
+        ("subdomain", json!("xn--acme-123"), "subdomain", "invalid_value"),
         ("subdomain", json!("Acme"), "subdomain", "invalid_value"),
         ("plan_type", json!("gold"), "plan_type", "not_found"),
         ("features", json!({ "api_access": true }), "features.api_access", "feature_not_in_plan"),
