@@ -20,7 +20,9 @@ select
 from pg_db_role_setting as s
 cross join lateral unnest(s.setconfig) as setting (value)
 where
-    (
+    -- Those of another database hold there alone.
+    s.setdatabase in (0, (select d.oid from pg_database as d where d.datname = current_database()))
+    and (
         setting.value ~* '^app\.'
         or lower(split_part(setting.value, '=', 1)) in (
             'row_security', 'session_replication_role', 'search_path', 'role', 'session_preload_libraries',
