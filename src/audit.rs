@@ -243,6 +243,9 @@ pub async fn audit(auditor: &Client, server: Option<&Client>) -> Result<Report, 
     if !row.get::<_, bool>(3) {
         return Err(format!("database {} holds no appointd: it has no schema app", row.get::<_, String>(0)));
     }
+    if !row.get::<_, bool>(5) {
+        return Err(format!("database {} is not migrated; run `appointd migrate`", row.get::<_, String>(0)));
+    }
     let mut report = Report {
         database: row.get(0),
         server_version: row.get(1),

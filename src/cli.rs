@@ -240,6 +240,12 @@ async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
         (row.get(0), row.get(1), row.get(2));
     let unprotected: Vec<String> = row.get(3);
     let mut mistakes = Vec::new();
+    if row.get(4) {
+        mistakes.push(
+            "the database takes no writes: it is a standby, or default_transaction_read_only is on; connect to the primary"
+                .to_owned(),
+        );
+    }
     if above_policies {
         mistakes.push(
             "the role is a superuser or has BYPASSRLS, so no policy would hold it; connect as appointd_api"

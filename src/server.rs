@@ -41,7 +41,7 @@ use tokio_postgres::Config as DatabaseUrl;
 
 use crate::{
     api::{self, App},
-    db::Db,
+    db::{self, Db},
     http::{
         client::Network,
         description,
@@ -351,7 +351,13 @@ async fn write_down(db: &Db, counts: &Counts) {
     if organizations.is_empty() {
         return;
     }
-    if let Err(error) = subscriptions::add_requests(db, &organizations, &requests).await {
-        tracing::warn!(%error, "requests could not be counted");
+    match subscriptions::add_requests(db, &organizations, &requests).await {
+        Ok(()) => {}
+        // Counted or not: better not at all than twice.
+        Err(error @ db::Error::InDoubt) => tracing::warn!(%error, "requests may not have been counted"),
+        Err(error) => {
+            tracing::warn!(%error, "requests could not be counted yet");
+            counts.put_back(organizations.into_iter().zip(requests));
+        }
     }
 }

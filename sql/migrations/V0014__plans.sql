@@ -41,6 +41,9 @@ create table tenancy.plan_features (
     constraint plan_features_feature_fkey foreign key (feature) references tenancy.features (feature)
 );
 
+-- Deleting a feature looks for the plans that include it.
+create index plan_features_feature_idx on tenancy.plan_features (feature);
+
 comment on table tenancy.plan_features is 'Which plan includes which feature.';
 comment on column tenancy.plan_features.plan_type is 'The plan.';
 comment on column tenancy.plan_features.feature is 'The feature it includes.';
@@ -101,6 +104,9 @@ create table tenancy.subscriptions (
     constraint subscriptions_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
     constraint subscriptions_plan_fkey foreign key (plan_type) references tenancy.plans (plan_type)
 );
+
+-- Deleting a plan looks for the organizations that have it.
+create index subscriptions_plan_idx on tenancy.subscriptions (plan_type);
 
 comment on table tenancy.subscriptions is
     'The plan of an organization, one row each. Locked (for no key update) by whatever counts towards a limit, so that limits hold under races.';

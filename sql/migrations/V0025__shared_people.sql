@@ -33,7 +33,8 @@ comment on column scheduling.shared_claims.ends_at is 'First instant not taken a
 comment on column scheduling.shared_claims.during is 'starts_at to ends_at, half-open.';
 comment on constraint shared_claims_no_overlap on scheduling.shared_claims is 'Nobody is in two organizations at once. Without a tenant on purpose: it is the one thing tenants share.';
 create index shared_claims_person_idx on scheduling.shared_claims (account_id, starts_at);
-create index shared_claims_provider_idx on scheduling.shared_claims (tenant_id, provider_id);
+-- With the account: a provider who becomes another person changes the rows that lead to it.
+create index shared_claims_provider_idx on scheduling.shared_claims (tenant_id, provider_id, account_id);
 
 call app.build_wall('scheduling.shared_claims', reads => 'staff', inserts => 'staff', deletes => 'admin');
 call app.admit('scheduling.shared_claims', 'appointd_owner', array['all']);

@@ -39,6 +39,7 @@ comment on column scheduling.waitlist_entries.appointment_id is 'Of a booked one
 comment on column scheduling.waitlist_entries.created_at is 'When they joined.';
 comment on column scheduling.waitlist_entries.updated_at is 'When the row last changed.';
 create index waitlist_entries_queue_idx on scheduling.waitlist_entries (tenant_id, service_id, id) where status = 'waiting';
+create index waitlist_entries_service_idx on scheduling.waitlist_entries (tenant_id, service_id);
 create index waitlist_entries_contact_idx on scheduling.waitlist_entries (tenant_id, contact_id);
 create index waitlist_entries_provider_idx on scheduling.waitlist_entries (tenant_id, provider_id);
 create index waitlist_entries_appointment_idx on scheduling.waitlist_entries (tenant_id, appointment_id);
@@ -140,7 +141,9 @@ begin
         raise exception 'not what an offer is' using errcode = 'object_not_in_prerequisite_state';
     end if;
     -- As whoever books does: until the transaction ends nobody makes the provider another person.
-    perform pg_advisory_xact_lock_shared(hashtextextended(provider::text, 0));
+    perform pg_advisory_xact_lock_shared(hashtextextended(p.tenant_id::text || p.id::text, 0))
+    from scheduling.providers as p
+    where p.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and p.id = provider;
     entry := scheduling.next_in_line(service, provider, starts_at);
     if entry is null then
         return;

@@ -1,3 +1,9 @@
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
 use tokio_postgres::error::SqlState;
 
 /// Why the database did not do it. Carries no value and no text of PostgreSQL's: those may quote rows.
@@ -25,8 +31,10 @@ pub enum Error {
     Conflict,
     #[error("the statement or a lock it needed took too long")]
     Timeout,
-    #[error("the database cannot be reached")]
+    #[error("the database cannot be reached, or has no room")]
     Unavailable,
+    #[error("the database takes no writes")]
+    ReadOnly,
     #[error("all connections are in use")]
     Busy,
     #[error("the connection broke while a commit was under way")]
@@ -50,11 +58,21 @@ impl Error {
         let Some(refusal) = error.as_db_error() else {
             let io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
             return if io || error.is_closed() {
+                log_failure(statement, "none");
                 Self::Unavailable
             } else {
                 Self::Other { statement, sqlstate: format!("none ({error})") }
             };
         };
+        let error = Self::from_refusal(statement, refusal);
+        // What follows from a request is answered and no more; these are for the operator.
+        if matches!(error, Self::Timeout | Self::Unavailable | Self::ReadOnly) {
+            log_failure(statement, refusal.code().code());
+        }
+        error
+    }
+
+    fn from_refusal(statement: &'static str, refusal: &tokio_postgres::error::DbError) -> Self {
         match refusal.code() {
             code if code.code() == "AP401" => Self::NotAMember,
             code if code.code() == "AP402" => Self::FeatureNotInPlan,
@@ -70,6 +88,8 @@ impl Error {
             &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE => Self::Conflict,
             &SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE => Self::Timeout,
             &SqlState::FEATURE_NOT_SUPPORTED => Self::OutOfDate,
+            // A standby, a primary that was demoted, or default_transaction_read_only.
+            &SqlState::READ_ONLY_SQL_TRANSACTION => Self::ReadOnly,
             // Class 08: connection; 57P: the server goes down or comes up; 53: out of connections or memory.
             code if ["08", "57P", "53"].iter().any(|class| code.code().starts_with(class)) => {
                 Self::Unavailable
@@ -87,5 +107,47 @@ fn constraint_name(refusal: &tokio_postgres::error::DbError) -> String {
             name.to_owned()
         }
         _ => reported.to_owned(),
+    }
+}
+
+/// Logs that the database failed at a statement. While it is away every request fails: a line a second for each
+/// statement and SQLSTATE is enough, with the number of those left out since the line before.
+pub(super) fn log_failure(statement: &'static str, sqlstate: &str) {
+    if let Some(left_out) = Folded::once_a_second(statement, sqlstate) {
+        tracing::warn!(statement, sqlstate, left_out, "the database failed");
+    }
+}
+
+/// Logs that no connection could be made, at most a line a second.
+pub(super) fn log_unreachable(error: &str, reason: &str) {
+    if let Some(left_out) = Folded::once_a_second("connect", "") {
+        tracing::warn!(error, reason, left_out, "cannot connect to the database");
+    }
+}
+
+/// When a line was last written, and how many like it were left out since.
+struct Folded {
+    written: Instant,
+    left_out: u64,
+}
+
+impl Folded {
+    /// How many were left out, where it is time for a line; otherwise none, and one more is left out.
+    fn once_a_second(subject: &'static str, cause: &str) -> Option<u64> {
+        // As many as there are statements, each with the few SQLSTATEs that are logged.
+        static LINES: LazyLock<Mutex<HashMap<(&'static str, String), Folded>>> =
+            LazyLock::new(Mutex::default);
+        let now = Instant::now();
+        let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(line) = lines.get_mut(&(subject, cause.to_owned())) else {
+            lines.insert((subject, cause.to_owned()), Self { written: now, left_out: 0 });
+            return Some(0);
+        };
+        if now.duration_since(line.written) < Duration::from_secs(1) {
+            line.left_out += 1;
+            return None;
+        }
+        line.written = now;
+        Some(std::mem::take(&mut line.left_out))
     }
 }

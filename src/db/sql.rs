@@ -20,9 +20,11 @@ pub enum Binds {
 impl Sql {
     #[doc(hidden)]
     pub const fn from_file(name: &'static str, text: &'static str) -> Self {
-        let binds = if starts_with(text, "-- $1 tenant_id") {
+        // Behind the name, which `sql!` puts in front.
+        let at = name.len() + "-- \n".len();
+        let binds = if has_at(text, at, "-- $1 tenant_id") {
             Binds::Tenant
-        } else if starts_with(text, "-- $1 account_id") {
+        } else if has_at(text, at, "-- $1 account_id") {
             Binds::Account
         } else {
             Binds::Nothing
@@ -36,14 +38,14 @@ impl Sql {
     }
 }
 
-const fn starts_with(text: &str, prefix: &str) -> bool {
-    let (text, prefix) = (text.as_bytes(), prefix.as_bytes());
-    if text.len() < prefix.len() {
+const fn has_at(text: &str, start: usize, part: &str) -> bool {
+    let (text, part) = (text.as_bytes(), part.as_bytes());
+    if text.len() < start + part.len() {
         return false;
     }
     let mut at = 0;
-    while at < prefix.len() {
-        if text[at] != prefix[at] {
+    while at < part.len() {
+        if text[start + at] != part[at] {
             return false;
         }
         at += 1;
@@ -51,14 +53,20 @@ const fn starts_with(text: &str, prefix: &str) -> bool {
     true
 }
 
-/// The statement in `sql/queries/<file>`, read at compile time.
+/// The statement in `sql/queries/<file>`, read at compile time. Its name is its first line, for `pg_stat_statements`,
+/// `pg_stat_activity` and the log of PostgreSQL.
 #[macro_export]
 macro_rules! sql {
     ($file:literal) => {
         const {
             $crate::db::Sql::from_file(
                 $file,
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/queries/", $file)),
+                concat!(
+                    "-- ",
+                    $file,
+                    "\n",
+                    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/queries/", $file))
+                ),
             )
         }
     };

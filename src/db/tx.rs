@@ -24,6 +24,7 @@ use futures_util::future::{OptionFuture, join4};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{
     Config, NoTls, Row, Statement,
+    config::TargetSessionAttrs,
     types::{ToSql, Type},
 };
 use uuid::Uuid;
@@ -170,8 +171,13 @@ const ENTER_ACCOUNT: Sql = crate::sql!("app/enter_account.sql");
 impl Db {
     /// A pool of at most `connections`, opened when needed. Connections belong to the runtime that opened them.
     pub fn new(url: &Config, connections: usize) -> Self {
+        let mut url = url.clone();
+        // Of several hosts the primary; one host is asked by the check at the start and by its refusals (25006).
+        if url.get_hosts().len() > 1 && url.get_target_session_attrs() == TargetSessionAttrs::Any {
+            url.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
         let manager = Manager::from_config(
-            url.clone(),
+            url,
             NoTls,
             ManagerConfig {
                 // What is left to clean is cleaned in `Guard`, before a connection comes back here.
@@ -311,6 +317,8 @@ struct Guard {
     open: bool,
     /// A statement is running, or may be.
     running: bool,
+    /// The connection leads to a database that takes no writes: nobody may have it next.
+    unfit: bool,
 }
 
 impl Guard {
@@ -324,15 +332,15 @@ impl Guard {
             PoolError::Backend(error) => {
                 // Connecting touches no rows, so what is said about it quotes none.
                 let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                tracing::warn!(%error, reason, "cannot connect to the database");
+                super::error::log_unreachable(&error.to_string(), &reason);
                 Error::Unavailable
             }
             error => {
-                tracing::warn!(%error, "cannot connect to the database");
+                super::error::log_unreachable(&error.to_string(), "");
                 Error::Unavailable
             }
         })?;
-        Ok(Self { client: Some(client), share, open: false, running: false })
+        Ok(Self { client: Some(client), share, open: false, running: false, unfit: false })
     }
 
     /// `BEGIN`, entering, the statement and `COMMIT`, as far as asked for, in one flight.
@@ -400,9 +408,19 @@ impl Guard {
             Some(Err(error)) if outcome.is_ok() => Err(error),
             _ => outcome,
         };
+        // An error that PostgreSQL reports (no room on the disk, shutting down) says that nothing was kept.
+        let answered = outcome.as_ref().err().is_none_or(|error| error.as_db_error().is_some());
         match outcome.map_err(|error| Error::from_postgres(sql.name, &error)) {
             // It was sent, and nobody said what became of it.
-            Err(Error::Unavailable) if ended => Err(Error::InDoubt),
+            Err(Error::Unavailable) if ended && !answered => Err(Error::InDoubt),
+            Err(Error::ReadOnly) => {
+                // The primary is elsewhere by now. Idle connections lead to the same place as this one.
+                self.unfit = true;
+                if let Some(pool) = Object::pool(client) {
+                    pool.retain(|_, _| false);
+                }
+                Err(Error::ReadOnly)
+            }
             Err(Error::OutOfDate) => {
                 // Every connection has prepared for the schema as it was.
                 if let Some(pool) = Object::pool(client) {
@@ -420,9 +438,12 @@ impl Guard {
         let result = client.batch_execute("commit").await;
         self.running = false;
         self.open = result.is_err();
-        result.map_err(|error| match Error::from_postgres("commit", &error) {
-            Error::Unavailable => Error::InDoubt,
-            error => error,
+        result.map_err(|error| {
+            let answered = error.as_db_error().is_some();
+            match Error::from_postgres("commit", &error) {
+                Error::Unavailable if !answered => Error::InDoubt,
+                error => error,
+            }
         })
     }
 }
@@ -483,6 +504,10 @@ impl Drop for Guard {
         let Some(client) = self.client.take() else {
             return;
         };
+        if self.unfit {
+            drop(Object::take(client));
+            return;
+        }
         if !self.open || client.is_closed() {
             return;
         }

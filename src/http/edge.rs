@@ -24,7 +24,7 @@ use super::{
     client::{Client, Host, Network},
     cors,
     limit::{Limits, Told},
-    problem::{FieldError, LONGEST_NAME, MOST_ERRORS, Problem},
+    problem::{Code, FieldError, LONGEST_NAME, MOST_ERRORS, Problem},
     routes::{Route, Routes},
     schema::split_refusal,
     token::Tokens,
@@ -60,6 +60,14 @@ impl Counts {
     /// All of it, to be written down elsewhere.
     pub fn take(&self) -> HashMap<Uuid, i64> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes back what could not be written down, for the next time.
+    pub fn put_back(&self, counts: impl IntoIterator<Item = (Uuid, i64)>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (organization, requests) in counts {
+            *all.entry(organization).or_default() += requests;
+        }
     }
 }
 
@@ -104,6 +112,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         record(&span, &presented);
         let organization = organization(&presented);
         let (origin, host) = (request.headers().get(header::ORIGIN).cloned(), client.host.clone());
+        let address = client.address;
         let answering = self.answer(route, request, &request_id, client, presented, &mut told);
         let mut response = match answering.instrument(span.clone()).await {
             Ok(response) => response,
@@ -136,7 +145,10 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
             parent: &span,
             %method,
             route = route.map_or("-", |route| route.template.as_str()),
+            operation = route.and_then(|route| route.operation_id(&method)),
             status = response.status().as_u16(),
+            code = response.extensions().get::<Code>().map(|code| code.0),
+            client = %address,
             duration_us = started.elapsed().as_micros() as u64,
             "request"
         );

@@ -267,10 +267,15 @@ impl Problem {
             .status(self.status)
             .content_type(CONTENT_TYPE)
             .body(serde_json::to_vec(&details).unwrap_or_default());
+        response.extensions_mut().insert(Code(self.code));
         response.headers_mut().extend(self.headers.iter().cloned());
         response
     }
 }
+
+/// The code of the problem that a response is: for the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Code(pub &'static str);
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -345,7 +350,11 @@ impl From<db::Error> for Problem {
             ),
             db::Error::Unavailable => Self::unavailable(
                 "database_unavailable",
-                "The database cannot be reached at the moment; try again.",
+                "The database cannot be reached at the moment, or has no room. Nothing was done; try again.",
+            ),
+            db::Error::ReadOnly => Self::unavailable(
+                "database_read_only",
+                "The database takes no writes at the moment. Nothing was done; try again.",
             ),
             error @ (db::Error::Constraint(_) | db::Error::Failed | db::Error::Other { .. }) => {
                 tracing::error!(error = %error, "database error");
@@ -538,7 +547,7 @@ fn describe(status: u16) -> &'static str {
         }
         500 => "A mistake of ours: `internal`.",
         503 => {
-            "Not at the moment. `database_unavailable`, `busy`, `organization_busy`, `try_again`: nothing was done; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: look what was done before you try again."
+            "Not at the moment. `database_unavailable`, `database_read_only`, `busy`, `organization_busy`, `try_again`: nothing was done; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: look what was done before you try again."
         }
         _ => "",
     }

@@ -27,6 +27,7 @@ enum Segment {
 
 #[derive(Debug)]
 struct Operation {
+    id: String,
     query: Vec<QueryParameter>,
     scope: Option<String>,
 }
@@ -98,6 +99,12 @@ impl Route {
         self.operations.get(method).map(|operation| operation.query.as_slice())
     }
 
+    /// The `operationId`.
+    pub fn operation_id(&self, method: &Method) -> Option<&str> {
+        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+        self.operations.get(method).map(|operation| operation.id.as_str())
+    }
+
     /// What an API key has to be good for.
     pub fn scope(&self, method: &Method) -> Option<&str> {
         let method = if method == Method::HEAD { "GET" } else { method.as_str() };
@@ -149,7 +156,8 @@ impl Operation {
             })
             .collect();
         let scope = operation["x-required-scope"].as_str().map(ToOwned::to_owned);
-        Self { query, scope }
+        let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        Self { id, query, scope }
     }
 }
 

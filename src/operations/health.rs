@@ -6,7 +6,7 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 
 use crate::{
-    db::{Db, migrate},
+    db::{self, Db, migrate},
     http::{
         Tag,
         json::Json,
@@ -45,15 +45,33 @@ impl HealthApi {
 
     /// Can the server serve?
     ///
-    /// Asks the database. 503 `database_unavailable` or `not_migrated`: send requests elsewhere for now.
+    /// Asks the database. 503 `database_unavailable`, `database_read_only` (a standby) or `not_migrated`: send requests
+    /// elsewhere for now.
     #[oai(path = "/ready", method = "get", operation_id = "get_readiness")]
     async fn ready(&self) -> Result<Json<Health>, Refused<Open>> {
         let asking = self.0.gate(sql!("operations/migrations_last.sql"), &[]);
-        let row = tokio::time::timeout(PATIENCE, asking).await.map_err(|_elapsed| {
+        let answer = tokio::time::timeout(PATIENCE, asking).await.map_err(|_elapsed| {
             Problem::unavailable("database_unavailable", "The database does not answer.")
-        })??;
+        })?;
+        let not_migrated =
+            || Problem::unavailable("not_migrated", "The database lacks migrations of this server.");
+        let row = match answer {
+            // No such schema, no such table, or no right on them: another database than the server started on.
+            Err(db::Error::Other { sqlstate, .. })
+                if ["3F000", "42P01", "42501"].contains(&sqlstate.as_str()) =>
+            {
+                return Err(not_migrated().into());
+            }
+            answer => answer?,
+        };
         if row.get::<_, Option<i32>>(0) < Some(migrate::newest()) {
-            Err(Problem::unavailable("not_migrated", "The database lacks migrations of this server."))?;
+            Err(not_migrated())?;
+        }
+        if row.get(1) {
+            Err(Problem::unavailable(
+                "database_read_only",
+                "The database is a standby, or takes no writes for another reason.",
+            ))?;
         }
         Ok(Health::ok())
     }

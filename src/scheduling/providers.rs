@@ -222,7 +222,9 @@ impl ProvidersApi {
             check_person(&mut tx, *account).await?;
         }
         if becomes_somebody {
-            tx.all(sql!("scheduling/providers_lock.sql"), &[&provider_id.0]).await?;
+            tx.optional(sql!("scheduling/providers_lock.sql"), &[&provider_id.0])
+                .await?
+                .ok_or_else(Problem::not_found)?;
             tx.all(sql!("scheduling/shared_claims_clear.sql"), &[&provider_id.0]).await?;
         }
         let row =

@@ -2,7 +2,12 @@
 
 use std::process::{Command, Output};
 
-use appointd::{audit, db::cluster::Cluster};
+use appointd::{
+    audit,
+    db::{Db, cluster::Cluster, migrate},
+    demo,
+};
+use chrono::Utc;
 use serde_json::Value;
 
 use crate::harness::{private_database, snapshot, system};
@@ -34,6 +39,47 @@ async fn a_clean_database_is_said_to_be_one_and_what_was_not_looked_at_is_named(
     // As others, too.
     for role in ["postgres", "appointd_owner", "appointd_api"] {
         assert_eq!(audit(&cluster, role, &[]).status.code(), Some(0), "{role}");
+    }
+}
+
+#[tokio::test]
+async fn statements_of_ours_scan_nothing_whatever_the_statistics_say() {
+    let (cluster, superuser) = private_database().await;
+    let server = cluster.url("appointd_api", "appointd");
+    let db = Db::new(&server.parse().expect("a URL of ours"), 4);
+    for rows in [false, true] {
+        if rows {
+            demo::load(&db, Utc::now()).await.expect("the demo data");
+        }
+        superuser.batch_execute("analyze").await.expect("statistics");
+        let output = audit(&cluster, "appointd_auditor", &["--server-database-url", &server]);
+        assert_eq!(output.status.code(), Some(0), "rows: {rows}: {}", said(&output));
+    }
+}
+
+#[tokio::test]
+async fn every_foreign_key_has_an_index_and_half_of_one_is_none() {
+    let (cluster, superuser) = private_database().await;
+    let rule = "keys/foreign_key_without_index";
+    let found = || said(&audit(&cluster, "appointd_auditor", &[])).matches(rule).count();
+    assert_eq!(found(), 0);
+    superuser
+        .batch_execute(
+            "drop index scheduling.shared_claims_provider_idx;
+             create index shared_claims_provider_idx on scheduling.shared_claims (tenant_id, provider_id);
+             drop index tenancy.subscriptions_plan_idx, tenancy.plan_features_feature_idx,
+                 scheduling.waitlist_entries_service_idx",
+        )
+        .await
+        .expect("fewer indexes");
+    let text = said(&audit(&cluster, "appointd_auditor", &[]));
+    for key in [
+        "shared_claims_person_fkey",
+        "subscriptions_plan_fkey",
+        "plan_features_feature_fkey",
+        "waitlist_entries_service_fkey",
+    ] {
+        assert!(text.contains(&format!("constraint {key}")), "{key}: {text}");
     }
 }
 
@@ -118,6 +164,15 @@ async fn what_could_not_be_looked_at_is_never_clean() {
     fails(&["--database-url", "postgresql://nobody@127.0.0.1:1/nothing"], "cannot connect");
     fails(&["--database-url", &cluster.url("appointd_auditor", "nothing")], "does not exist");
     fails(&["--database-url", &cluster.url("postgres", "postgres")], "holds no appointd");
+    superuser.batch_execute("create database unmigrated owner appointd_owner").await.expect("a database");
+    let url = cluster.url("postgres", "unmigrated").parse().expect("a URL of ours");
+    let unmigrated = migrate::connect(&url).await.expect("the database answers");
+    unmigrated
+        .batch_execute(include_str!("../../sql/setup/database.sql"))
+        .await
+        .expect("a prepared database");
+    let url = cluster.url("appointd_auditor", "unmigrated");
+    fails(&["--database-url", &url], "is not migrated; run `appointd migrate`");
     fails(&["--accept", "no/rule"], "there is no rule no/rule");
     fails(&["--explain", "no/rule"], "there is no rule no/rule");
     fails(&["--format", "xml"], "possible values");

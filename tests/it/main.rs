@@ -15,6 +15,7 @@ mod messaging;
 mod migrations;
 mod mutants;
 mod openapi;
+mod operated;
 mod operations;
 mod parsers;
 mod scheduling;

@@ -56,7 +56,7 @@ impl Serve {
         Self { child, log, address }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
@@ -64,7 +64,14 @@ impl Serve {
         kill(Pid::from_raw(self.child.id().try_into().expect("an id")), Signal::SIGTERM).expect("it runs");
     }
 
-    async fn log_in(&self, tenant: &Tenant) -> String {
+    /// What was logged so far: the lines that contain a text.
+    pub fn logged(&self, text: &str) -> Vec<Value> {
+        let log = self.log.lock().expect("no panic");
+        let lines = log.iter().filter(|line| line.contains(text));
+        lines.map(|line| serde_json::from_str(line).expect("a log of JSON")).collect()
+    }
+
+    pub async fn log_in(&self, tenant: &Tenant) -> String {
         let body = json!({ "email": tenant.owner.email, "password": PASSWORD }).to_string();
         let answer = reqwest::Client::new()
             .post(self.url("/api/v1/auth/login"))
@@ -85,7 +92,7 @@ impl Drop for Serve {
     }
 }
 
-async fn status(url: String) -> (u16, Value) {
+pub async fn status(url: String) -> (u16, Value) {
     let answer = reqwest::get(url).await.expect("an answer");
     let status = answer.status().as_u16();
     (status, serde_json::from_str(&answer.text().await.expect("text")).unwrap_or_default())
@@ -117,6 +124,11 @@ async fn the_log_has_a_line_for_each_request_and_no_secret() {
     let line = log.lines().find(|line| line.contains("find-me")).expect("a line for the request");
     let line: Value = serde_json::from_str(line).expect("JSON");
     assert_eq!((&line["route"], &line["status"]), (&json!("/api/v1/contacts"), &json!(400)), "{line}");
+    assert_eq!(
+        (&line["operation"], &line["code"], &line["client"]),
+        (&json!("create_contact"), &json!("invalid_parameter"), &json!("127.0.0.1")),
+        "{line}"
+    );
     assert!(line["duration_us"].is_u64() && line["timestamp"].is_string());
     let get = log.lines().rfind(|line| line.contains("contact_id")).expect("a line for the other");
     let get: Value = serde_json::from_str(get).expect("JSON");
@@ -164,6 +176,14 @@ async fn while_the_database_is_away_the_server_says_so_and_recovers() {
     let (away, problem) = ready().await;
     assert_eq!((away, &problem["code"]), (503, &json!("database_unavailable")), "{problem}");
     assert_eq!(status(serve.url("/health/live")).await.0, 200, "alive all the same");
+    // Every request fails, and the log says so once a second and not once a request.
+    let began = Instant::now();
+    for _ in 0..40 {
+        assert_eq!(ready().await.0, 503);
+    }
+    let lines = serve.logged("cannot connect to the database");
+    let seconds = usize::try_from(began.elapsed().as_secs()).expect("a while");
+    assert!((1..=seconds + 2).contains(&lines.len()), "{} lines in {seconds} s", lines.len());
     let body = json!({ "email": "nobody@example.com", "password": PASSWORD }).to_string();
     let request = reqwest::Client::new().post(serve.url("/api/v1/auth/login"));
     let answer =

@@ -1,8 +1,8 @@
 -- warning: A foreign key has no index
 --
--- Deleting a row looks for the rows that lead to it. Where the server may delete, each key that leads there has an
--- index that begins with the tenant and the next column of the key; without one, a delete reads everything the
--- organization has.
+-- Deleting a row, or changing its key, looks for the rows that lead to it. Without an index on the columns of the
+-- foreign key that reads everything: for the server's own deletes all that the organization has, for the owner's (a
+-- plan, a tenant) the whole table, with the row locked meanwhile.
 
 select
     k.conrelid::regclass || ' constraint ' || quote_ident(k.conname) as object,
@@ -21,19 +21,19 @@ where
     k.contype = 'f'
     and k.conrelid >= 16384
     and k.conparentid = 0
-    and exists (
-        select
-        from pg_class as target
-        cross join lateral aclexplode(target.relacl) as a
-        where target.oid = k.confrelid and a.privilege_type = 'DELETE' and a.grantee <> target.relowner
-    )
     and not exists (
         select
         from pg_index as i
         where
             i.indrelid = k.conrelid
             and i.indisvalid
-            and i.indkey[0] = k.conkey[1]
-            and (cardinality(k.conkey) = 1 or i.indkey[1] = any (k.conkey))
+            -- All columns of the key in front, in any order; or fewer, where those are unique already.
+            and (i.indnkeyatts >= cardinality(k.conkey) or (i.indisunique and i.indpred is null))
+            and (
+                select bool_and(column_number = any (k.conkey))
+                from unnest((i.indkey::smallint[])[0:least(i.indnkeyatts::integer, cardinality(k.conkey)) - 1]) as column_number
+            )
+            -- A null leads nowhere, so an index without nulls does.
+            and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) ~ '^\(\w+ IS NOT NULL\)$')
     )
 order by 1

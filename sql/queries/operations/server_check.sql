@@ -6,8 +6,18 @@ select
         from pg_catalog.pg_roles as other
         where other.oid <> r.oid and pg_catalog.pg_has_role(r.oid, other.oid, 'member')
     ) as member_of_others,
-    pg_catalog.to_regclass('app.migrations') is not null as migrated_ever,
-    -- Whatever the role may touch, is no catalog, and is not wholly behind policies that ask for the context.
+    -- By its name in the catalog: before the first migration the role may not even look into the schema.
+    exists (
+        select
+        from pg_catalog.pg_class as c
+        join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+        where
+            n.nspname = 'app'
+            and c.relname = 'migrations'
+            and pg_catalog.has_schema_privilege(n.oid, 'usage')
+            and pg_catalog.has_table_privilege(c.oid, 'select')
+    ) as migrated_ever,
+    -- Every relation that the role may touch, is no catalog, and is not wholly behind policies that ask for the context.
     array(
         select format('%s.%s', n.nspname, c.relname)
         from pg_catalog.pg_class as c
@@ -15,7 +25,20 @@ select
         where
             n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
             and c.relkind in ('r', 'p', 'v', 'm', 'f')
-            and c.oid <> pg_catalog.to_regclass('app.migrations')
+            and (n.nspname, c.relname) <> ('app', 'migrations')
+            -- As in the audit: what an extension brought is its author's (pg_stat_statements has a view for everybody).
+            -- In a schema of ours it is looked at all the same; `channels/extension_member` is about the rest.
+            and (
+                n.nspname in ('app', 'identity', 'tenancy', 'crm', 'scheduling', 'operations')
+                or not exists (
+                    select
+                    from pg_catalog.pg_depend as d
+                    where
+                        d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                        and d.objid = c.oid
+                        and d.deptype = 'e'
+                )
+            )
             and (
                 pg_catalog.has_any_column_privilege(c.oid, 'select, insert, update')
                 or pg_catalog.has_table_privilege(c.oid, 'delete, truncate')
@@ -51,6 +74,7 @@ select
                 )
             )
         order by n.nspname, c.relname
-    ) as unprotected
+    ) as unprotected,
+    pg_catalog.pg_is_in_recovery() or pg_catalog.current_setting('transaction_read_only')::boolean as read_only
 from pg_catalog.pg_roles as r
 where r.rolname = current_user

@@ -147,7 +147,7 @@ cross join lateral (
 left join lateral scheduling.busy_elsewhere(w.id, $4, $5) as e on w.shared
 -- Until the transaction ends nobody makes the provider another person: their claims would not be shared.
 left join lateral (
-    select pg_advisory_xact_lock_shared(hashtextextended(w.id::text, 0)) is null as locks
+    select pg_advisory_xact_lock_shared(hashtextextended($1::text || w.id::text, 0)) is null as locks
     where $9 and w.kind = 'provider'
 ) as l on true
 order by w.position

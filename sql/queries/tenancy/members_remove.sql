@@ -5,9 +5,10 @@ with gone as (
     returning account_id
 ),
 parted as (
+    -- By the parameter and not by what is gone: an index on both columns finds it.
     update crm.contacts
     set account_id = null
-    where tenant_id = $1 and account_id in (select account_id from gone)
+    where tenant_id = $1 and account_id = $2 and exists (select from gone)
 )
 select account_id
 from gone

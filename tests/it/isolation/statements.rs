@@ -79,6 +79,26 @@ fn no_statement_leaves_anything_behind_on_its_connection() {
     }
 }
 
+#[test]
+fn every_advisory_lock_of_a_statement_begins_its_key_with_the_tenant() {
+    let mut locks = 0;
+    for (name, text) in files() {
+        let code: String =
+            text.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n");
+        for (at, _) in code.match_indices("advisory") {
+            let call = &code[at..];
+            let key =
+                call.split_once("lock(").or_else(|| call.split_once("lock_shared(")).map(|(_, key)| key);
+            let by_tenant = ["$1", "p.tenant_id"].iter().any(|tenant| {
+                key.is_some_and(|key| key.starts_with(&format!("hashtextextended({tenant}::text || ")))
+            });
+            assert!(by_tenant && text.starts_with("-- $1 tenant_id"), "{name}: {call}");
+            locks += 1;
+        }
+    }
+    assert!(locks >= 2, "{locks}: the statements that lock are found");
+}
+
 #[tokio::test]
 async fn what_others_see_of_a_statement_has_no_value_in_it() {
     let tenant = crate::harness::Tenant::new().await;
@@ -184,7 +204,6 @@ async fn a_server_does_not_start_with_a_hole_in_the_wall() {
     }
     superuser.batch_execute("drop table app.migrations").await.expect("a hole");
     refused("appointd_api", "never migrated").await;
-    // As a database is before anybody has migrated it.
     superuser.batch_execute("drop schema app cascade").await.expect("a hole");
     refused("appointd_api", "never migrated").await;
 }

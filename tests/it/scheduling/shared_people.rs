@@ -184,8 +184,8 @@ async fn whoever_is_booked_while_becoming_somebody_is_taken_everywhere() {
     let superuser = system().superuser().await;
     superuser
         .batch_execute(&format!(
-            "begin; select pg_advisory_xact_lock_shared(hashtextextended('{}', 0))",
-            two.provider
+            "begin; select pg_advisory_xact_lock_shared(hashtextextended('{}{}', 0))",
+            two.tenant.id, two.provider
         ))
         .await
         .expect("a lock");
@@ -212,6 +212,25 @@ async fn whoever_is_booked_while_becoming_somebody_is_taken_everywhere() {
         .await
         .refused(409, "slot_unavailable");
     nothing_is_wrong(&two.tenant).await;
+}
+
+#[tokio::test]
+async fn a_provider_of_another_organization_is_not_waited_for_nor_locked() {
+    let (one, two, _) = shared().await;
+    let superuser = system().superuser().await;
+    // As whoever books the provider has it; and as a key without the tenant would have been.
+    for key in [format!("{}{}", two.tenant.id, two.provider), two.provider.to_string()] {
+        superuser
+            .batch_execute(&format!(
+                "begin; select pg_advisory_xact_lock_shared(hashtextextended('{key}', 0))"
+            ))
+            .await
+            .expect("a lock");
+        let path = format!("/api/v1/providers/{}", two.provider);
+        // With the wait it would be a 503.
+        one.tenant.admin.patch(&path, json!({ "account_id": null })).await.refused(404, "not_found");
+        superuser.batch_execute("rollback").await.expect("no lock");
+    }
 }
 
 #[tokio::test]

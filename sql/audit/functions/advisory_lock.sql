@@ -1,0 +1,23 @@
+-- error: One organization can have another wait
+--
+-- Policies hold rows, and an advisory lock is none: who knows a number has everybody wait who locks by it. The key of
+-- each lock that our functions take begins with the tenant, in one form that can be checked:
+-- pg_advisory_xact_lock(hashtextextended(tenant_id::text || …)), or its shared form. (The statements in sql/queries are
+-- held to the same by a test.)
+
+select
+    format('function %s', f.oid::regprocedure) as object,
+    'locks by a key that does not begin with the tenant' as found,
+    '-- hashtextextended(tenant_id::text || …, 0) as the key, after the row was found under the policies' as fix
+from pg_proc as f
+cross join lateral (select coalesce(pg_get_function_sqlbody(f.oid), f.prosrc) as text) as body
+where
+    f.oid >= 16384
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e'
+    )
+    and regexp_count(body.text, 'advisory_\w*lock') > regexp_count(
+        body.text,
+        'pg_advisory_xact_lock(_shared)?\(hashtextextended\((\w+\.)?tenant(_id)?::text \|\| '
+    )
+order by 1
