@@ -9,8 +9,12 @@ use uuid::Uuid;
 
 use crate::{
     crm::contacts::NewContact,
-    db::{Context, Db, Who},
-    http::{problem::Failure, problem::Problem, text::Instant},
+    db::{Context, Db, Person, Who},
+    http::{
+        problem::{Failure, Problem},
+        secret::{OneTime, Secret},
+        text::Instant,
+    },
     identity::{
         accounts::{self, Registration},
         passwords,
@@ -173,6 +177,7 @@ async fn organization(demo: &Demo, db: &Db) -> Result<Context, Error> {
     }))?;
     let (account, tenant) = accounts::register(db, &registration, &hash(password)?).await?;
     let context = enter(db, account, tenant).await?;
+    verify(db, context, email).await?;
     db.one(
         context,
         sql!("tenancy/organizations_update.sql"),
@@ -188,6 +193,17 @@ async fn organization(demo: &Demo, db: &Db) -> Result<Context, Error> {
         invitations::accept(db, &token, Uuid::now_v7(), Some(name), Some(&hash)).await?;
     }
     Ok(context)
+}
+
+/// Verifies the address of an owner, as the mail that nobody reads here would: without it they invite nobody.
+async fn verify(db: &Db, context: Context, email: &str) -> Result<(), Error> {
+    let Who::Session { account, session } = context.who else {
+        return Err(Error("an owner is a person".to_owned()));
+    };
+    let (person, token) = (Person { account, session }, Secret::<OneTime>::draw(account, account));
+    db.one(person, sql!("identity/tokens_add.sql"), &[&&token.hash()[..], &email, &3600f64]).await?;
+    db.one(person, sql!("identity/accounts_verify_email.sql"), &[&session, &&token.hash()[..]]).await?;
+    Ok(())
 }
 
 /// A session of an owner, for an hour.

@@ -138,16 +138,19 @@ create table identity.sign_in_failures (
     last_attempt_at timestamptz not null default now(),
     blocked_until timestamptz not null default '-infinity',
     constraint sign_in_failures_pkey primary key (bucket, subject),
-    constraint sign_in_failures_bucket check (bucket in ('account_and_address', 'address', 'account')),
+    constraint sign_in_failures_bucket check (bucket in ('account_and_address', 'address', 'account', 'second_factor')),
     constraint sign_in_failures_subject_length check (length(subject) = 32)
 );
 
 comment on table identity.sign_in_failures is
     'Attempts to sign in that have not succeeded, counted here because several servers have to agree. See identity.count_attempt for the rules.';
-comment on column identity.sign_in_failures.bucket is 'What is counted: an account from one address, an address, or an account from anywhere.';
-comment on column identity.sign_in_failures.subject is 'SHA-256 of the e-mail address, of the network address, of both, or of an account that is asked for its password again.';
+comment on column identity.sign_in_failures.bucket is
+    'What is counted: an account from one address, an address, an account from anywhere, or the codes of an account''s second factor.';
+comment on column identity.sign_in_failures.subject is
+    'SHA-256 of the e-mail address, of the network address, of both, of an account that is asked for its password again, or of an account''s id (second_factor).';
 comment on column identity.sign_in_failures.failures is 'How many.';
-comment on column identity.sign_in_failures.last_attempt_at is 'When the last was. A quarter of an hour later counting begins anew.';
+comment on column identity.sign_in_failures.last_attempt_at is
+    'When the last was. A quarter of an hour later counting restarts; for second factors a day later.';
 comment on column identity.sign_in_failures.blocked_until is 'Until when nobody is let try.';
 create index sign_in_failures_time_idx on identity.sign_in_failures (last_attempt_at);
 
@@ -174,6 +177,13 @@ begin
     end loop;
 end
 $$;
+
+-- A second factor on an address nobody has verified would keep out the person whose address it is.
+create policy verified_insert on identity.second_factors as restrictive for insert to appointd_api
+    with check (
+        account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        and exists (select from identity.accounts as a where a.id = account_id and a.email_verified_at is not null)
+    );
 
 grant select, delete on identity.sessions to appointd_api;
 grant select, insert (secret), update (secret, confirmed_at, last_step), delete on identity.second_factors to appointd_api;

@@ -17,6 +17,26 @@ comment on function app.roles_up_to(text) is
     'The roles that rank at most as high as the given one: what its holder may give, and take away. Null for an unknown role.';
 grant execute on function app.roles_up_to(text) to appointd_api, appointd_gate;
 
+create function app.lower_role(one text, other text) returns text
+language sql stable parallel safe
+return case when one = any (app.roles_up_to(other)) then one when other = any (app.roles_up_to(one)) then other end;
+
+comment on function app.lower_role(text, text) is 'The lower of two roles. Null if either is null or unknown.';
+grant execute on function app.lower_role(text, text) to appointd_api, appointd_gate;
+
+create function app.may_hand_out() returns boolean
+language sql stable parallel safe
+return (select nullif(current_setting('app.account_id', true), '')) is null
+or exists (
+    select
+    from identity.accounts as a
+    where a.id = (select nullif(current_setting('app.account_id', true), '')::uuid) and a.email_verified_at is not null
+);
+
+comment on function app.may_hand_out() is
+    'Whether the actor in the context may send invitations and make API keys: an account whose e-mail address is verified, or an API key (only such an account could make it).';
+grant execute on function app.may_hand_out() to appointd_api;
+
 -- A customer is no lower kind of viewer: an operation for customers admits customers alone.
 create or replace function app.roles_from(lowest text) returns text[]
 language sql immutable parallel safe
@@ -177,10 +197,11 @@ comment on column tenancy.invitations.role is 'What they will be: at most what t
 comment on column tenancy.invitations.contact_id is 'Of a customer: the contact they are.';
 comment on column tenancy.invitations.token_hash is 'SHA-256 of the secret in the e-mail.';
 comment on column tenancy.invitations.created_at is 'When the invitation was made.';
-comment on column tenancy.invitations.created_by is 'The account or API key that made it.';
+comment on column tenancy.invitations.created_by is 'The giver: the account or API key that sent it last. Accepted only while the giver could give the role now (tenancy.may_give).';
 comment on column tenancy.invitations.sent_at is 'When the e-mail was last sent.';
 comment on column tenancy.invitations.expires_at is 'Until when it can be accepted.';
 create index invitations_contact_idx on tenancy.invitations (tenant_id, contact_id) where contact_id is not null;
+create index invitations_created_by_idx on tenancy.invitations (tenant_id, created_by);
 
 call app.build_wall('tenancy.invitations', reads => 'staff', inserts => 'staff', updates => 'staff', deletes => 'staff');
 -- Staff invite customers; who works there is for admins, and nobody gives more than they have.
@@ -200,6 +221,12 @@ create policy role_ceiling_delete on tenancy.invitations as restrictive for dele
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and (role = 'customer' or (select current_setting('app.role', true)) = any ('{admin,owner}'))
     );
+create policy verified_insert on tenancy.invitations as restrictive for insert to appointd_api
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and (select app.may_hand_out())
+    );
+create policy verified_update on tenancy.invitations as restrictive for update to appointd_api
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and (select app.may_hand_out()));
 call app.admit('tenancy.invitations', 'appointd_gate', array['select', 'delete']);
 grant
     select (tenant_id, id, email, role, contact_id, created_at, created_by, sent_at, expires_at),
@@ -208,6 +235,26 @@ grant
     delete
 on tenancy.invitations to appointd_api;
 grant select, delete on tenancy.invitations to appointd_gate;
+
+-- The giver of an invitation answers for it; sending it again makes the sender the giver. A trigger, because the server
+-- has no right to write the column.
+create function tenancy.sender_is_giver() returns trigger
+language plpgsql
+as $$
+begin
+    new.created_by := coalesce(
+        nullif(current_setting('app.account_id', true), '')::uuid,
+        nullif(current_setting('app.key_id', true), '')::uuid,
+        old.created_by
+    );
+    return new;
+end
+$$;
+
+comment on function tenancy.sender_is_giver() is 'Trigger, before an invitation gets another token: the actor becomes its giver.';
+
+create trigger sender_is_giver before update of token_hash on tenancy.invitations
+for each row execute function tenancy.sender_is_giver();
 
 -- The gate may look at what counts towards a plan.
 call app.admit('scheduling.providers', 'appointd_gate', array['select']);

@@ -20,20 +20,26 @@ create table tenancy.api_keys (
     constraint api_keys_scopes check (cardinality(scopes) between 1 and 20 and array_position(scopes, null) is null)
 );
 
-comment on table tenancy.api_keys is 'Keys of programs. What a key may do is what its role may, within its scopes, while it is not revoked and not expired.';
+comment on table tenancy.api_keys is
+    'Keys of programs. A key may do what the lower of its role and its maker''s present role may, within its scopes, while it is neither revoked nor expired and its maker is an active member.';
 comment on column tenancy.api_keys.tenant_id is 'The organization.';
 comment on column tenancy.api_keys.id is 'UUIDv7. Part of the key, which also names the organization; neither is secret.';
 comment on column tenancy.api_keys.name is 'What it is for, 1 to 100 characters.';
 comment on column tenancy.api_keys.secret_hash is 'SHA-256 of the secret part: 256 random bits, so a fast hash will do.';
-comment on column tenancy.api_keys.role is 'As what it comes: at most admin.';
+comment on column tenancy.api_keys.role is 'Its role, at most admin. Lowered with the role of its maker.';
 comment on column tenancy.api_keys.scopes is '<module>:read or <module>:write, write including read; as the description says for each operation.';
 comment on column tenancy.api_keys.expires_at is 'Until when it opens anything; null: until it is revoked.';
 comment on column tenancy.api_keys.last_used_at is 'When it last opened something, to the minute.';
 comment on column tenancy.api_keys.revoked_at is 'When it was revoked.';
 comment on column tenancy.api_keys.created_at is 'When it was made.';
-comment on column tenancy.api_keys.created_by is 'The account that made it.';
+comment on column tenancy.api_keys.created_by is 'Its maker: the account that made it.';
+create index api_keys_created_by_idx on tenancy.api_keys (tenant_id, created_by);
 
 call app.build_wall('tenancy.api_keys', reads => 'admin', inserts => 'owner', updates => 'owner');
+create policy verified_insert on tenancy.api_keys as restrictive for insert to appointd_api
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and (select app.may_hand_out())
+    );
 -- app.enter_by_key looks at the key in the context, and at no other, before its role is known.
 create policy entering_select on tenancy.api_keys as permissive for select to appointd_api
     using (
@@ -51,6 +57,10 @@ create policy entering_update on tenancy.api_keys as permissive for update to ap
     );
 
 grant select, insert (id, name, secret_hash, role, scopes, expires_at), update (last_used_at, revoked_at) on tenancy.api_keys to appointd_api;
+
+-- The gate asks what a key is worth (tenancy.standing), and ends or lowers it with its maker.
+call app.admit('tenancy.api_keys', 'appointd_gate', array['select', 'update']);
+grant select (tenant_id, id, role, created_by, revoked_at, expires_at), update (role, revoked_at) on tenancy.api_keys to appointd_gate;
 
 -- Whoever did it: an account or a key.
 alter table scheduling.appointments

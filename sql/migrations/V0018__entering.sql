@@ -118,7 +118,8 @@ begin
     execute format('set local app.key_id = %L', key);
     perform set_config('app.request_id', request, true);
 
-    select k.role, k.scopes, k.last_used_at
+    -- A key is worth at most what its maker is now: nothing once they are removed or suspended.
+    select app.lower_role(k.role, tenancy.standing(k.created_by)) as role, k.scopes, k.last_used_at
     into found
     from tenancy.api_keys as k
     join tenancy.organizations as o on o.id = k.tenant_id
@@ -155,7 +156,7 @@ $$;
 
 comment on function app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text) is
     'Enters a tenant as app.enter does, for a program that sent an API key. Fails as that does, with AP406 where there is no '
-    'such key (any more) or the organization is not active, and with AP405 where the key lacks the scope. A scope to write includes that to read.';
+    'such key (any more), its maker is no active member or the organization is not active, and with AP405 where the key lacks the scope. A scope to write includes that to read.';
 
 create function app.enter_account(account uuid, session uuid, request text) returns void
 language plpgsql volatile

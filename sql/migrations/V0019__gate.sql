@@ -45,6 +45,133 @@ $$;
 comment on function tenancy.found_organization(uuid, uuid, text, text, text, text, text, text[], boolean) is
     'An organization with all that every organization has, and its first owner. Part of registering and of creating one.';
 
+-- What somebody handed out is worth at most what they may give now. Asked where it is used, and ended with its giver.
+
+create function tenancy.standing(actor uuid) returns text
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    held text;
+    maker uuid;
+begin
+    select m.role into held
+    from tenancy.members as m
+    where m.tenant_id = tenant and m.account_id = actor and m.status = 'active' and m.role <> 'customer';
+    if held is not null then
+        return held;
+    end if;
+    select k.role, k.created_by into held, maker
+    from tenancy.api_keys as k
+    where
+        k.tenant_id = tenant
+        and k.id = actor
+        and k.revoked_at is null
+        and (k.expires_at is null or k.expires_at > now());
+    if held is null or not app.has_feature(tenant, 'api_access') then
+        return null;
+    end if;
+    return app.lower_role(held, tenancy.standing(maker));
+end
+$$;
+
+comment on function tenancy.standing(uuid) is
+    'The role an account or an API key has now in the organization in the context; null if it is no active member (customers are none) or no valid key.';
+
+create function tenancy.may_give(giver_role text, given_role text) returns boolean
+language plpgsql stable
+as $$
+begin
+    return coalesce(
+        given_role = any (app.roles_up_to(giver_role))
+        and giver_role = any (app.roles_from(case when given_role = 'customer' then 'staff' else 'admin' end)),
+        false
+    );
+end
+$$;
+
+comment on function tenancy.may_give(text, text) is
+    'Whether a member of one role may invite somebody to another: staff invite customers, admins and owners invite members up to their own role.';
+
+create function tenancy.end_handed_out(tenant uuid, giver uuid) returns void
+language plpgsql volatile
+as $$
+declare
+    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+begin
+    execute format('set local app.tenant_id = %L', tenant);
+    -- Their invitations go with the keys: see tenancy.end_invitations_of_key.
+    update tenancy.api_keys as k
+    set revoked_at = now()
+    where k.tenant_id = tenant and k.created_by = giver and k.revoked_at is null;
+    delete from tenancy.invitations as i where i.tenant_id = tenant and i.created_by = giver;
+    delete from scheduling.calendar_feeds as f where f.tenant_id = tenant and f.created_by = giver;
+    execute format('set local app.tenant_id = %L', entered);
+end
+$$;
+
+comment on function tenancy.end_handed_out(uuid, uuid) is
+    'Ends what an account handed out in an organization: revokes its API keys, and deletes its invitations, those of its keys, and its calendar feeds.';
+
+create function tenancy.keep_handed_out_below() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+begin
+    if tg_op = 'DELETE' or new.role = 'customer' then
+        perform tenancy.end_handed_out(old.tenant_id, old.account_id);
+        return null;
+    end if;
+    execute format('set local app.tenant_id = %L', new.tenant_id);
+    update tenancy.api_keys as k
+    set role = new.role
+    where
+        k.tenant_id = new.tenant_id
+        and k.created_by = new.account_id
+        and k.revoked_at is null
+        and not k.role = any (app.roles_up_to(new.role));
+    delete from tenancy.invitations as i
+    where
+        i.tenant_id = new.tenant_id
+        and i.created_by = new.account_id
+        and not tenancy.may_give(new.role, i.role);
+    delete from tenancy.invitations as i
+    using tenancy.api_keys as k
+    where
+        i.tenant_id = new.tenant_id
+        and k.tenant_id = new.tenant_id
+        and k.created_by = new.account_id
+        and i.created_by = k.id
+        and not tenancy.may_give(k.role, i.role);
+    execute format('set local app.tenant_id = %L', entered);
+    return null;
+end
+$$;
+
+comment on function tenancy.keep_handed_out_below() is
+    'Trigger, after a member was removed or demoted: ends what they handed out, or lowers it to what they may give now.';
+
+create function tenancy.end_invitations_of_key() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+begin
+    execute format('set local app.tenant_id = %L', new.tenant_id);
+    delete from tenancy.invitations as i where i.tenant_id = new.tenant_id and i.created_by = new.id;
+    delete from scheduling.calendar_feeds as f where f.tenant_id = new.tenant_id and f.created_by = new.id;
+    execute format('set local app.tenant_id = %L', entered);
+    return null;
+end
+$$;
+
+comment on function tenancy.end_invitations_of_key() is
+    'Trigger, after an API key was revoked: deletes the invitations and calendar feeds it made.';
+
 create function tenancy.bound_elsewhere(account_id uuid, joining uuid, role text) returns boolean
 language plpgsql volatile
 as $$
@@ -374,7 +501,9 @@ $$;
 comment on function identity.wait_for(text, bytea) is
     'After how many seconds an attempt may be made; 0: now. Holds the row, so that of many attempts at once each is counted.';
 
-create function identity.count_attempt(bucket text, subject bytea, free_attempts integer, longest interval) returns void
+create function identity.count_attempt(
+    bucket text, subject bytea, free_attempts integer, longest interval, remembered interval default '15 minutes'
+) returns void
 language plpgsql volatile
 as $$
 begin
@@ -389,7 +518,7 @@ begin
             else f.blocked_until
         end
     from (
-        select case when c.last_attempt_at < now() - interval '15 minutes' then 1 else c.failures + 1 end as failures
+        select case when c.last_attempt_at < now() - remembered then 1 else c.failures + 1 end as failures
         from identity.sign_in_failures as c
         where c.bucket = count_attempt.bucket and c.subject = count_attempt.subject
     ) as n
@@ -397,10 +526,48 @@ begin
 end
 $$;
 
-comment on function identity.count_attempt(text, bytea, integer, interval) is
+comment on function identity.count_attempt(text, bytea, integer, interval, interval) is
     'Counts an attempt as failed until it is taken back (identity.start_session). After free_attempts in a row each further '
-    'one doubles the wait, up to `longest`; a quarter of an hour without attempts forgets all. Counting before the password '
+    'one doubles the wait, up to `longest`; `remembered` without attempts forgets all. Counting before the secret '
     'is looked at leaves no gap for many attempts at once. Follows identity.wait_for.';
+
+create function identity.code_attempt(account_id uuid) returns integer
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- A signed-in account tries its own codes.
+    account constant uuid := coalesce(nullif(current_setting('app.account_id', true), '')::uuid, account_id);
+    subject constant bytea := sha256(convert_to(account::text, 'UTF8'));
+    retry_after integer;
+begin
+    if not exists (select from identity.second_factors as f where f.account_id = account) then
+        return 0;
+    end if;
+    retry_after := identity.wait_for('second_factor', subject);
+    if retry_after = 0 then
+        -- Six digits, three of which are good at a time: some 40 guesses a day find one in 20 years.
+        perform identity.count_attempt('second_factor', subject, 10, interval '1 hour', interval '1 day');
+    end if;
+    return retry_after;
+end
+$$;
+
+comment on function identity.code_attempt(uuid) is
+    'Counts an attempt at a code of a second factor, wherever it is asked for: of the account in the context, or before one has signed in of this one, whose password was right. '
+    'Seconds to wait; 0: the code may be looked at. Only a right code takes the count back (identity.code_given, identity.start_session): a right password does not.';
+
+create function identity.code_given() returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from identity.sign_in_failures as f
+    where f.bucket = 'second_factor' and f.subject = sha256(convert_to(current_setting('app.account_id', true), 'UTF8'));
+end
+$$;
+
+comment on function identity.code_given() is 'Takes back what identity.code_attempt counted for the account in the context: the code was right.';
 
 create function identity.sign_in(
     in email text,
@@ -535,6 +702,10 @@ begin
     where f.bucket = 'address' and f.subject = by_address;
     delete from identity.sign_in_failures as f
     where f.bucket = 'account' and f.subject = by_email;
+    if totp_step is not null or recovery_hash is not null then
+        delete from identity.sign_in_failures as f
+        where f.bucket = 'second_factor' and f.subject = sha256(convert_to(account_id::text, 'UTF8'));
+    end if;
     requests_per_minute := tenancy.allowed_requests(organization_id);
     outcome := 'started';
 end
@@ -763,6 +934,29 @@ $$;
 
 comment on function identity.token_email(uuid, bytea) is 'The address a one-time token was sent to; null where it is not good (any more).';
 
+create function identity.end_unproved(account uuid, kept_session uuid) returns void
+language plpgsql volatile
+as $$
+declare
+    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    signed_in constant text := coalesce(current_setting('app.account_id', true), '');
+    membership record;
+begin
+    delete from identity.second_factors as f where f.account_id = account;
+    delete from identity.sessions as s where s.account_id = account and s.id is distinct from kept_session;
+    delete from identity.one_time_tokens as t where t.account_id = account;
+    execute format('set local app.account_id = %L', account);
+    for membership in select m.tenant_id from tenancy.members as m where m.account_id = account loop
+        perform tenancy.end_handed_out(membership.tenant_id, account);
+    end loop;
+    execute format('set local app.account_id = %L', signed_in);
+    execute format('set local app.tenant_id = %L', entered);
+end
+$$;
+
+comment on function identity.end_unproved(uuid, uuid) is
+    'The first proof that a person reads mail at the address of an account ends what was set up before it, since it may have been somebody else: second factor, sessions (but one), tokens sent, and what the account handed out in its organizations.';
+
 create function identity.reset_password(account_id uuid, token_hash bytea, new_password_hash text, address inet) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -770,6 +964,8 @@ as $$
 declare
     sent_to text;
 begin
+    -- Two who prove at once wait for each other here.
+    perform from identity.accounts as a where a.id = reset_password.account_id for no key update;
     delete from identity.one_time_tokens as t
     where
         t.account_id = reset_password.account_id
@@ -779,6 +975,13 @@ begin
     returning t.email into sent_to;
     if sent_to is null then
         return false;
+    end if;
+    if exists (
+        select
+        from identity.accounts as a
+        where a.id = reset_password.account_id and a.email = sent_to and a.email_verified_at is null
+    ) then
+        perform identity.end_unproved(reset_password.account_id, null);
     end if;
     update identity.accounts as a
     set
@@ -799,27 +1002,40 @@ end
 $$;
 
 comment on function identity.reset_password(uuid, bytea, text, inet) is
-    'Sets a new password by a token sent by e-mail, which is used up; ends every session of the account. False where the token is not good (any more).';
+    'Sets a new password by a token sent by e-mail, which is used up; ends every session of the account, and if its address was not verified before all that was set up (identity.end_unproved). False if the token is not valid.';
 
-create function identity.verify_email(account_id uuid, token_hash bytea) returns boolean
+create function identity.verify_email(kept_session uuid, token_hash bytea) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
     sent_to text;
+    verified boolean;
 begin
+    select a.email_verified_at is not null into verified
+    from identity.accounts as a
+    where a.id = account
+    for no key update;
     delete from identity.one_time_tokens as t
-    where
-        t.account_id = verify_email.account_id and t.hash = token_hash and t.purpose = 'verify_email' and t.expires_at > now()
+    where t.account_id = account and t.hash = token_hash and t.purpose = 'verify_email' and t.expires_at > now()
     returning t.email into sent_to;
     update identity.accounts as a
     set email_verified_at = coalesce(a.email_verified_at, now())
-    where a.id = verify_email.account_id and a.email = sent_to;
-    return found;
+    where a.id = account and a.email = sent_to;
+    if not found then
+        return false;
+    end if;
+    if not verified then
+        perform identity.end_unproved(account, kept_session);
+    end if;
+    return true;
 end
 $$;
 
-comment on function identity.verify_email(uuid, bytea) is 'Takes the address of an account for verified, by a token sent to it, which is used up. False where the token is not good (any more).';
+comment on function identity.verify_email(uuid, bytea) is
+    'Marks the address of the account in the context as verified, by a token sent to it, which is used up. The first time it ends what was set up before (identity.end_unproved), but for the session that asks. '
+    'Asks for both, the session and the token: a link opened by the owner of the address must not verify the account of somebody else who registered it. False if the token is not valid.';
 
 
 create function identity.purge_expired() returns bigint
@@ -876,12 +1092,13 @@ begin
         and i.id = invitation_id
         and i.token_hash = invitation_for.token_hash
         and i.expires_at > now()
+        and tenancy.may_give(tenancy.standing(i.created_by), i.role)
         and o.status = 'active';
 end
 $$;
 
 comment on function tenancy.invitation_for(uuid, uuid, bytea) is
-    'What an invitation offers, to whoever holds its token: one row, all null where it is not good (any more). account_id: that of the invited address, where there is one.';
+    'What an invitation offers, to whoever holds its token: one row, all null if it is not valid or its giver could not give it now. account_id: the account of the invited address, if any.';
 
 create function tenancy.accept_invitation(
     organization_id uuid, invitation_id uuid, token_hash bytea, joining_account uuid, full_name text, password_hash text
@@ -902,6 +1119,7 @@ begin
         and i.id = invitation_id
         and i.token_hash = accept_invitation.token_hash
         and i.expires_at > now()
+        and tenancy.may_give(tenancy.standing(i.created_by), i.role)
         and exists (select from tenancy.organizations as o where o.id = i.tenant_id and o.status = 'active')
     returning i.* into invitation;
     if invitation.id is null then
@@ -941,8 +1159,8 @@ end
 $$;
 
 comment on function tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, text) is
-    'Makes an account a member, by the token of an invitation, which is used up: `joined` (or was a member already, who stays what they are), or `unknown` where it is not good (any '
-    'more). With a password hash the account is created. Fails with 23514 on invitation_address (the account has another e-mail '
+    'Makes an account a member, by the token of an invitation, which is used up: `joined` (or was a member already, who stays what they are), or `unknown` if it is not valid or its giver '
+    'could not give it now. With a password hash the account is created. Fails with 23514 on invitation_address (the account has another e-mail '
     'address), exclusive_members, contact_account (the contact is somebody else''s) or plan_limit_members, with 23505 on accounts_email_key.';
 
 grant execute on function
@@ -950,6 +1168,8 @@ grant execute on function
     identity.my_memberships(),
     identity.sign_in(text, inet),
     identity.start_session(uuid, uuid, uuid, text, bytea, interval, text, inet, text, text, bigint, bytea),
+    identity.code_attempt(uuid),
+    identity.code_given(),
     identity.refresh_session(uuid, uuid, bytea, bytea),
     identity.move_session(uuid, uuid, bytea),
     identity.password_of_account(),
@@ -967,9 +1187,21 @@ grant execute on function
     tenancy.public_face(text, text),
     tenancy.add_requests(uuid[], bigint[]),
     tenancy.invitation_for(uuid, uuid, bytea),
-    tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, text)
+    tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, text),
+    tenancy.standing(uuid)
 to appointd_api;
+-- Who makes a trigger has to be allowed to call its function.
+grant execute on function tenancy.keep_handed_out_below(), tenancy.end_invitations_of_key() to appointd_owner;
 reset role;
+
+create trigger keep_handed_out_below_delete after delete on tenancy.members
+for each row execute function tenancy.keep_handed_out_below();
+create trigger keep_handed_out_below_update after update of role on tenancy.members
+for each row when (new.role <> old.role and not old.role = any (app.roles_up_to(new.role)))
+execute function tenancy.keep_handed_out_below();
+create trigger end_invitations_of_key after update of revoked_at on tenancy.api_keys
+for each row when (old.revoked_at is null and new.revoked_at is not null)
+execute function tenancy.end_invitations_of_key();
 
 -- The triggers look across what their caller may see.
 alter function tenancy.keep_within_plan() owner to appointd_gate;

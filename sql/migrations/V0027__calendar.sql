@@ -25,18 +25,17 @@ comment on column scheduling.calendar_feeds.token_hash is 'SHA-256 of the secret
 comment on column scheduling.calendar_feeds.created_at is 'When it was made.';
 comment on column scheduling.calendar_feeds.created_by is 'The account or API key that made it.';
 create index calendar_feeds_provider_idx on scheduling.calendar_feeds (tenant_id, provider_id);
+create index calendar_feeds_created_by_idx on scheduling.calendar_feeds (tenant_id, created_by);
 
 call app.build_wall('scheduling.calendar_feeds', reads => 'staff', inserts => 'staff', deletes => 'staff');
 call app.admit('scheduling.calendar_feeds', 'appointd_owner', array['all']);
-call app.admit('scheduling.calendar_feeds', 'appointd_gate', array['select']);
+call app.admit('scheduling.calendar_feeds', 'appointd_gate', array['select', 'delete']);
 call operations.audit('scheduling.calendar_feeds');
 grant select (tenant_id, id, provider_id, name, created_at, created_by), delete on scheduling.calendar_feeds to appointd_api;
 grant insert (id, provider_id, name, token_hash) on scheduling.calendar_feeds to appointd_api;
 
 call app.admit('scheduling.appointments', 'appointd_gate', array['select']);
-grant select (tenant_id, id, provider_id, name, token_hash, created_by) on scheduling.calendar_feeds to appointd_gate;
-call app.admit('tenancy.api_keys', 'appointd_gate', array['select']);
-grant select (tenant_id, id, revoked_at, expires_at) on tenancy.api_keys to appointd_gate;
+grant select (tenant_id, id, provider_id, name, token_hash, created_by), delete on scheduling.calendar_feeds to appointd_gate;
 call app.admit('scheduling.appointment_segments', 'appointd_gate', array['select']);
 grant select (tenant_id, appointment_id, provider_id) on scheduling.appointment_segments to appointd_gate;
 grant select (tenant_id, id, service_id, provider_id, contact_id, starts_at, ends_at, status, sequence, visit, created_at, updated_at)
@@ -69,21 +68,8 @@ begin
         f.tenant_id = organization_id
         and f.id = feed_id
         and f.token_hash = calendar_feed.token_hash
-        -- Who made it works there still: what they may not read any more their calendar does not show.
-        and (
-            exists (
-                select
-                from tenancy.members as m
-                where m.tenant_id = f.tenant_id and m.account_id = f.created_by and m.status = 'active' and m.role <> 'customer'
-            )
-            or exists (
-                select
-                from tenancy.api_keys as k
-                where
-                    k.tenant_id = f.tenant_id and k.id = f.created_by and k.revoked_at is null
-                    and (k.expires_at is null or k.expires_at > now())
-            )
-        );
+        -- What its maker may not hand out any more it does not show.
+        and tenancy.standing(f.created_by) = any (app.roles_from('staff'));
     if feed.name is null then
         return;
     end if;

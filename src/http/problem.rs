@@ -187,12 +187,20 @@ impl Problem {
         Self::invalid(vec![FieldError::new(field, code, detail)])
     }
 
+    /// 403: an address nobody has verified may be that of somebody else.
+    pub fn email_not_verified() -> Self {
+        Self::forbidden(
+            "email_not_verified",
+            "Verify the e-mail address of the account first: POST /api/v1/auth/email/request-verification sends the mail.",
+        )
+    }
+
     /// 429: passwords are not to be guessed.
     pub fn too_many_attempts(retry_after: i32) -> Self {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too_many_attempts",
-            format!("Too many attempts. Try again after {retry_after} s, or set a new password."),
+            format!("Too many attempts. Try again after {retry_after} s."),
         )
         .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after))
     }
@@ -534,7 +542,7 @@ fn describe(status: u16) -> &'static str {
             "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, `api_key_invalid`, or `session_ended` where session, membership or organization is not active any more."
         }
         403 => {
-            "Not allowed: `role_too_low`, `feature_not_in_plan`, `plan_limit`, `scope_missing` (API keys), `person_required`, `organization_required`, or `csrf_token_invalid` (cookies)."
+            "Not allowed: `role_too_low`, `feature_not_in_plan`, `plan_limit`, `scope_missing` (API keys), `person_required`, `organization_required`, `email_not_verified`, or `csrf_token_invalid` (cookies)."
         }
         404 => "There is no such resource, or none the caller may know of: `not_found`.",
         408 => "The body did not arrive in time: `body_timeout`.",

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::passwords::Passwords;
 use crate::{
-    db::{self, Db, Person, Tx},
+    db::{self, Db, Entry, Person, Tx},
     http::{
         Tag,
         caller::SignedIn,
@@ -161,8 +161,9 @@ impl RecoveryApi {
 
     /// Set a new password
     ///
-    /// With the token of the e-mail, which is used up. Ends every session of the account. 422 on `token` where it is not
-    /// good, or not any more.
+    /// With the token of the e-mail, which is used up. Ends every session of the account. If the address was not verified
+    /// before, it is now, and everything set up before ends: the second factor, and the invitations, API keys and calendar
+    /// feeds the account made. 422 `not_found` on `token` if it is not valid.
     #[oai(path = "/password/reset", method = "post", operation_id = "reset_password")]
     async fn reset(
         &self,
@@ -207,14 +208,22 @@ impl RecoveryApi {
 
     /// Verify an e-mail address
     ///
-    /// With the token of the e-mail, which is used up. 422 on `token` where it is not good, or not any more.
+    /// Takes the token of the e-mail, which is used up, and a session of the same account: whoever opens the link of an
+    /// account that somebody else registered with their address does not verify it for them. The first verification ends
+    /// everything set up before: the other sessions, the second factor, and the invitations, API keys and calendar feeds
+    /// the account made. 422 `not_found` on `token` if it is not valid, or is of another account.
     #[oai(path = "/email/verify", method = "post", operation_id = "verify_email")]
-    async fn verify_email(&self, body: Json<EmailVerification>) -> Result<NoContent, Refused<OpenWriting>> {
+    async fn verify_email(
+        &self,
+        caller: SignedIn,
+        body: Json<EmailVerification>,
+    ) -> Result<NoContent, Refused<ChangingOwn>> {
         let token = body.0.token;
-        let row = self
-            .db
-            .gate(sql!("identity/accounts_verify_email.sql"), &[&token.first, &&token.hash()[..]])
-            .await?;
+        if token.first != caller.claims.sub {
+            Err(used_up())?;
+        }
+        let params: [&(dyn ToSql + Sync); 2] = [&caller.claims.sid, &&token.hash()[..]];
+        let row = self.db.one(&caller, sql!("identity/accounts_verify_email.sql"), &params).await?;
         match row.get(0) {
             true => Ok(NoContent),
             false => Err(used_up())?,
@@ -246,6 +255,16 @@ async fn send_verification(tx: Tx, mailer: &Mailer, account: Uuid, email: &str) 
         ),
     });
     Ok(())
+}
+
+/// Counts an attempt at a code of the account's second factor, or refuses it: wherever codes are asked for they count
+/// together, and only a right one takes the count back.
+pub async fn code_attempt(db: &Db, entry: impl Into<Entry>, account: Uuid) -> Result<(), Failure> {
+    let row = db.one(entry, sql!("identity/second_factors_attempt.sql"), &[&account]).await?;
+    match row.get(0) {
+        0 => Ok(()),
+        retry_after => Err(Problem::too_many_attempts(retry_after).into()),
+    }
 }
 
 /// Whether it is the person itself who sits there.

@@ -151,7 +151,8 @@ impl SecondFactorsApi {
     /// Begin to set up a second factor
     ///
     /// Answers with a new secret for an authenticator app. Nothing changes until it is confirmed; beginning again makes
-    /// another. 409 `second_factor_active` where there is one: take that away first. 422 on `password` where it is wrong.
+    /// another. 403 `email_not_verified` until the address of the account is verified. 409 `second_factor_active` where
+    /// there is one: take that away first. 422 on `password` where it is wrong.
     #[oai(path = "/", method = "post", operation_id = "begin_second_factor")]
     async fn begin(
         &self,
@@ -163,11 +164,14 @@ impl SecondFactorsApi {
         let bytes = &secret::random()[..20];
         let row = self
             .db
-            .optional(&caller, sql!("identity/second_factors_begin.sql"), &[&bytes])
-            .await?
-            .ok_or_else(|| {
-                Problem::conflict("second_factor_active", "There is a second factor. Take it away first.")
-            })?;
+            .one(&caller, sql!("identity/second_factors_begin.sql"), &[&bytes])
+            .await?;
+        if !row.get::<_, bool>(1) {
+            Err(Problem::email_not_verified())?;
+        }
+        if !row.get::<_, bool>(2) {
+            Err(Problem::conflict("second_factor_active", "There is a second factor. Take it away first."))?;
+        }
         let totp = totp(bytes, row.get(0)).ok_or_else(Problem::internal)?;
         Ok(Json(SecondFactor {
             secret: TotpSecret::from(bytes.to_vec()).to_base32(),
@@ -178,13 +182,14 @@ impl SecondFactorsApi {
     /// Confirm the second factor
     ///
     /// With a code, which shows that the app has the secret. From now on signing in needs one. 409 `second_factor_absent`
-    /// where none was begun; 422 on `code` where it is wrong.
+    /// where none was begun; 422 on `code` where it is wrong; 429 `too_many_attempts` after ten wrong codes.
     #[oai(path = "/confirm", method = "post", operation_id = "confirm_second_factor")]
     async fn confirm(
         &self,
         caller: SignedIn,
         body: Json<Confirmation>,
     ) -> Result<Json<RecoveryCodes>, Refused<ChangingOwn>> {
+        recovery::code_attempt(&self.db, &caller, caller.claims.sub).await?;
         let mut tx = self.db.begin(&caller);
         let secret: Vec<u8> = tx
             .optional(sql!("identity/second_factors_get_unconfirmed.sql"), &[])
@@ -201,17 +206,20 @@ impl SecondFactorsApi {
         let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
         let hashes: Vec<Vec<u8>> =
             codes.iter().map(|code| recovery_hash(&code.replace('-', "")).to_vec()).collect();
-        tx.commit_with(sql!("identity/second_factors_confirm.sql"), &[&step, &hashes]).await?;
+        tx.all(sql!("identity/second_factors_confirm.sql"), &[&step, &hashes]).await?;
+        tx.commit_with(sql!("identity/second_factors_code_given.sql"), &[]).await?;
         Ok(Json(RecoveryCodes { recovery_codes: codes }))
     }
 
     /// Take the second factor away
     ///
-    /// And the recovery codes. 409 `second_factor_absent` where there is none; 422 on `password` or `code` where that is wrong.
+    /// And the recovery codes. 409 `second_factor_absent` where there is none; 422 on `password` or `code` where that is wrong;
+    /// 429 `too_many_attempts` after ten wrong passwords or codes: a right password forgives no wrong code.
     #[oai(path = "/remove", method = "post", operation_id = "remove_second_factor")]
     async fn remove(&self, caller: SignedIn, body: Json<Removal>) -> Result<NoContent, Refused<ChangingOwn>> {
         let Removal { password, code } = body.0;
         recovery::check_password(&self.db, &self.passwords, &caller, "password", &password).await?;
+        recovery::code_attempt(&self.db, &caller, caller.claims.sub).await?;
         let mut tx = self.db.begin(&caller);
         let secret: Vec<u8> = tx
             .optional(sql!("identity/second_factors_get_confirmed.sql"), &[])
@@ -224,12 +232,13 @@ impl SecondFactorsApi {
             Code::Step(step) => (Some(step), None),
             Code::Recovery(hash) => (None, Some(hash)),
         };
-        tx.commit_with(
+        tx.optional(
             sql!("identity/second_factors_remove.sql"),
             &[&step, &recovery.as_ref().map(|hash| &hash[..])],
         )
         .await?
         .ok_or_else(wrong)?;
+        tx.commit_with(sql!("identity/second_factors_code_given.sql"), &[]).await?;
         Ok(NoContent)
     }
 }

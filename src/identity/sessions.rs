@@ -19,9 +19,9 @@ use poem_openapi::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{passwords::Passwords, second_factors};
+use super::{passwords::Passwords, recovery, second_factors};
 use crate::{
-    db::{Db, Person},
+    db::{Db, Entry, Person},
     http::{
         Tag,
         caller::{COOKIE, SignedIn},
@@ -411,7 +411,7 @@ impl SessionsApi {
     /// password is right and a `code` is needed, `second_factor_invalid` where that is wrong. 409 `organization_ambiguous`,
     /// with the list, where the account belongs to several organizations and neither `organization_slug` nor the host says
     /// which. The tokens of an account that belongs to none are for none. 429 `too_many_attempts` after
-    /// ten wrong passwords.
+    /// ten wrong passwords, and after ten wrong codes.
     #[oai(path = "/api/v1/auth/login", method = "post", operation_id = "log_in")]
     async fn log_in(&self, client: Client, body: SignIn) -> Result<Json<SessionTokens>, Refused<SigningIn>> {
         let credentials = match body {
@@ -659,6 +659,7 @@ impl SessionsApi {
                 )
                 .into());
             };
+            recovery::code_attempt(&self.db, Entry::Stranger, account).await?;
             match second_factors::read(code, &secret, Utc::now()).ok_or_else(second_factor_invalid)? {
                 second_factors::Code::Step(step) => proof.totp_step = Some(step),
                 second_factors::Code::Recovery(hash) => proof.recovery_hash = Some(hash),

@@ -22,6 +22,7 @@ use crate::{
         text::{Instant, Text, named_enum},
     },
     sql,
+    tenancy::invitations::may_hand_out,
 };
 
 named_enum! {
@@ -54,6 +55,7 @@ pub struct ApiKey {
     pub id: Uuid,
     /// What it is for.
     pub name: String,
+    /// At most what its maker's role allows: demoting the maker lowers it.
     pub role: KeyRole,
     pub scopes: Vec<Scope>,
     /// Until when it opens anything; absent where that is until it is revoked.
@@ -150,7 +152,9 @@ impl ApiKeysApi {
 
     /// Make an API key
     ///
-    /// The answer has the key itself, this one time. What it may do is what its role may, within its scopes.
+    /// The answer has the key itself, this one time. It may do what its role may, within its scopes, and never more than its
+    /// maker may now: it is lowered when the caller is demoted, opens nothing while they are suspended, and is revoked when
+    /// they leave or are removed. 403 `email_not_verified` until the address of the caller's account is verified.
     #[oai(path = "/api-keys", method = "post", operation_id = "create_api_key")]
     async fn create(
         &self,
@@ -168,10 +172,10 @@ impl ApiKeysApi {
         scopes.sort_unstable();
         scopes.dedup();
         let key = Secret::<secret::ApiKey>::draw(caller.tenant(), Uuid::now_v7());
-        let row = self
-            .0
-            .one(
-                &caller,
+        let mut tx = self.0.begin(&caller);
+        may_hand_out(&mut tx).await?;
+        let row = tx
+            .commit_with(
                 sql!("tenancy/api_keys_create.sql"),
                 &[
                     &key.second,
@@ -182,7 +186,8 @@ impl ApiKeysApi {
                     &new.expires_at.map(|at| at.0),
                 ],
             )
-            .await?;
+            .await?
+            .ok_or_else(Problem::internal)?;
         let api_key = ApiKey::from(row);
         Ok(Created {
             location: format!("/api/v1/api-keys/{}", api_key.id),

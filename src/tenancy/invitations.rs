@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Context, Db},
+    db::{self, Context, Db, Tx},
     http::{
         Tag,
         caller::{Member, SignedIn, Staff},
@@ -63,7 +63,7 @@ pub struct Invitation {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact_id: Option<Uuid>,
     pub created_at: DateTime<Utc>,
-    /// The account or API key that invited.
+    /// The giver: the account or API key that sent it last.
     pub created_by: Uuid,
     /// When the mail was last sent.
     pub sent_at: DateTime<Utc>,
@@ -197,7 +197,9 @@ impl InvitationsApi {
     /// Invite somebody
     ///
     /// Sends them a mail with a token that is good once, for seven days. 403 `role_above_own` where the role is higher than
-    /// the caller's, or is one that only admins give; `plan_limit` where the plan allows no more members. 409
+    /// the caller's, or is one that only admins give; `plan_limit` where the plan allows no more members;
+    /// `email_not_verified` until the address of the caller's account is verified. The invitation can be accepted while
+    /// the caller could give the role: it ends if they are removed or demoted, or the API key is revoked. 409
     /// `already_member`, `already_invited`. 422 on `contact_id` where a customer has none, or somebody else has one.
     #[oai(path = "/invitations", method = "post", operation_id = "create_invitation")]
     async fn create(
@@ -223,8 +225,9 @@ impl InvitationsApi {
 
     /// Send an invitation again
     ///
-    /// With a new token, for another seven days; the old one is over. Once a minute: 409 `invitation_sent`. 404 also where it
-    /// is not the caller's to send.
+    /// With a new token, for another seven days; the old one is over, and the caller is the giver (`created_by`) from now on.
+    /// Once a minute: 409 `invitation_sent`. 403 `email_not_verified` until the address of the caller's account is verified.
+    /// 404 also if it is not the caller's to send.
     #[oai(path = "/invitations/:invitation_id/resend", method = "post", operation_id = "resend_invitation")]
     async fn resend(
         &self,
@@ -232,10 +235,10 @@ impl InvitationsApi {
         invitation_id: Path<Uuid>,
     ) -> Result<Json<Invitation>, Refused<Deleting>> {
         let token = Secret::<secret::Invitation>::draw(caller.tenant(), invitation_id.0);
-        let sent = self
-            .db
-            .optional(
-                &caller,
+        let mut tx = self.db.begin(&caller);
+        may_hand_out(&mut tx).await?;
+        let sent = tx
+            .commit_with(
                 sql!("tenancy/invitations_resend.sql"),
                 &[&invitation_id.0, &&token.hash()[..], &(LIFETIME.num_seconds() as f64)],
             )
@@ -344,6 +347,14 @@ impl InvitationsApi {
     }
 }
 
+/// Refuses who may send no invitations and make no API keys: an account whose address nobody has verified.
+pub async fn may_hand_out(tx: &mut Tx) -> Result<(), Failure> {
+    match tx.one(sql!("tenancy/hand_out_check.sql"), &[]).await?.get(0) {
+        true => Ok(()),
+        false => Err(Problem::email_not_verified().into()),
+    }
+}
+
 /// Makes an invitation; with it the name of the organization, and the token to send.
 pub async fn invite(
     db: &Db,
@@ -363,6 +374,9 @@ pub async fn invite(
             "You cannot give this role: it is higher than yours, or for admins to give.",
         )
         .into());
+    }
+    if !check.get::<_, bool>(3) {
+        return Err(Problem::email_not_verified().into());
     }
     if check.get(1) {
         return Err(Problem::conflict("already_member", "Somebody with this address is a member.").into());

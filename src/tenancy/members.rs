@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::{api_keys::ApiKey, invitations::Invitation};
 use crate::{
     db::{Context, Db, Error, Tx},
     http::{
@@ -106,6 +107,15 @@ impl Example for OwnershipTransfer {
     }
 }
 
+/// What a member has handed out.
+#[derive(Debug, Object, Serialize)]
+pub struct HandedOut {
+    /// Keys they made that are neither revoked nor expired.
+    pub api_keys: Vec<ApiKey>,
+    /// Open invitations they, or their keys, sent.
+    pub invitations: Vec<Invitation>,
+}
+
 pub struct MembersApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
@@ -141,9 +151,31 @@ impl MembersApi {
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 
+    /// List what a member has handed out
+    ///
+    /// Their API keys, and their open invitations and those of their keys: what ends, or is lowered, if they are removed or
+    /// demoted. At most 100 of each, the oldest first.
+    #[oai(path = "/members/:account_id/handed-out", method = "get", operation_id = "list_handed_out")]
+    async fn handed_out(
+        &self,
+        caller: Member<Admin>,
+        account_id: Path<Uuid>,
+    ) -> Result<Json<HandedOut>, Refused<Reading>> {
+        let mut tx = self.0.begin(&caller);
+        tx.optional(sql!("tenancy/members_get.sql"), &[&account_id.0]).await?.ok_or_else(Problem::not_found)?;
+        let keys = tx.all(sql!("tenancy/handed_out_keys.sql"), &[&account_id.0]).await?;
+        let invitations = tx.all(sql!("tenancy/handed_out_invitations.sql"), &[&account_id.0]).await?;
+        tx.commit().await?;
+        Ok(Json(HandedOut {
+            api_keys: keys.into_iter().map(ApiKey::from).collect(),
+            invitations: invitations.iter().map(Invitation::from).collect(),
+        }))
+    }
+
     /// Change the role of a member
     ///
-    /// Holds from their next request on. 403 `role_above_own` where the member has, or is to have, a higher role than the
+    /// Holds from their next request on, and lowers what they handed out (`GET …/handed-out`): their API keys get at most the
+    /// new role, and invitations they could not make now are withdrawn. 403 `role_above_own` where the member has, or is to have, a higher role than the
     /// caller. 409 `last_owner` where nobody would own the organization.
     #[oai(path = "/members/:account_id", method = "patch", operation_id = "update_member")]
     async fn update(
@@ -164,7 +196,9 @@ impl MembersApi {
 
     /// Remove a member
     ///
-    /// Or a customer, who stays a contact without an account. Their tokens for the organization open nothing from the next request on. What they did stays. 403 `role_above_own`,
+    /// Or a customer, who stays a contact without an account. Their tokens for the organization open nothing from the next
+    /// request on. What they handed out ends with them (`GET …/handed-out`): their API keys are revoked, their invitations
+    /// and those of their keys are withdrawn, their calendar feeds are deleted. What they did stays. 403 `role_above_own`,
     /// 409 `last_owner` as for changing the role.
     #[oai(path = "/members/:account_id", method = "delete", operation_id = "remove_member")]
     async fn remove(
@@ -181,7 +215,8 @@ impl MembersApi {
 
     /// Suspend a member
     ///
-    /// Still a member, and not let in from the next request on. Refuses as removing does.
+    /// Still a member, and not let in from the next request on; nor do their API keys open anything, and their invitations
+    /// cannot be accepted, until they are reactivated. Refuses as removing does.
     #[oai(path = "/members/:account_id/suspend", method = "post", operation_id = "suspend_member")]
     async fn suspend(
         &self,
@@ -205,7 +240,8 @@ impl MembersApi {
 
     /// Leave an organization
     ///
-    /// As a member, suspended or not, or as a customer. What the organization knows of the person stays with it. 409
+    /// As a member, suspended or not, or as a customer. What the organization knows of the person stays with it; what they
+    /// handed out ends, as when they are removed. 409
     /// `last_owner` where nobody would own it: hand it over first. 404 where the account does not belong to it.
     #[oai(
         path = "/organizations/:organization_id/leave",

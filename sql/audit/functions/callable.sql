@@ -25,10 +25,14 @@ where
         'app.enter_guest(uuid,uuid,text,text,text)',
         'app.check_way_in(uuid,text,text)',
         'app.has_feature(uuid,text)',
+        'app.lower_role(text,text)',
+        'app.may_hand_out()',
         'app.roles_from(text)',
         'app.roles_up_to(text)',
         -- Sign in, and what goes with it.
         'identity.change_password(uuid,text)',
+        'identity.code_attempt(uuid)',
+        'identity.code_given()',
         'identity.move_session(uuid,uuid,bytea)',
         'identity.my_memberships()',
         'identity.password_given()',
@@ -52,6 +56,7 @@ where
         'tenancy.organization_at(text)',
         'tenancy.public_face(text,text)',
         'tenancy.restore_organization(uuid)',
+        'tenancy.standing(uuid)',
         -- A person who works for several organizations, one who waits, a calendar program.
         'scheduling.busy_elsewhere(uuid,timestamp with time zone,timestamp with time zone)',
         'scheduling.calendar_feed(uuid,uuid,bytea)',

@@ -1,15 +1,20 @@
 -- $1 account_id, $2 secret
 --
--- No row: there is one, and it is confirmed.
-with begun as (
+-- Not begun: the address is not verified, or a second factor exists and is confirmed.
+with person as (
+    select email, email_verified_at is not null as verified
+    from identity.accounts
+    where id = $1
+),
+begun as (
     insert into identity.second_factors as f (secret)
-    values ($2)
+    select $2
+    from person
+    where verified
     on conflict (account_id) do update
     set secret = excluded.secret
     where f.confirmed_at is null
     returning f.account_id
 )
-select a.email
-from begun
-join identity.accounts as a on a.id = begun.account_id
-where a.id = $1
+select p.email, p.verified, exists (select from begun) as begun
+from person as p

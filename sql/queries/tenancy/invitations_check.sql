@@ -8,6 +8,7 @@ select
         join identity.accounts as a on a.id = m.account_id
         where m.tenant_id = $1 and a.email = $2 and (m.role <> 'customer' or $3 = 'customer')
     ) as already_member,
-    o.name as organization_name
+    o.name as organization_name,
+    app.may_hand_out() as may_hand_out
 from tenancy.organizations as o
 where o.id = $1

@@ -45,6 +45,10 @@ impl Tenant {
             .execute("update tenancy.subscriptions set plan_type = 'enterprise' where tenant_id = $1", &[&id])
             .await
             .expect("a plan");
+        superuser
+            .execute("update identity.accounts set email_verified_at = now() where id = $1", &[&owner.account])
+            .await
+            .expect("a verified address");
         Self {
             id,
             owner,
@@ -320,7 +324,8 @@ async fn member(superuser: &Client, tenant: Uuid, name: &str, role: &str) -> Act
     superuser
         .execute(
             "with account as (
-                 insert into identity.accounts (id, email, full_name, password_hash) values ($1, $2, $3, $4)
+                 insert into identity.accounts (id, email, full_name, password_hash, email_verified_at)
+                 values ($1, $2, $3, $4, now())
              )
              insert into tenancy.members (tenant_id, account_id, role) values ($5, $1, $6)",
             &[&account, &email, &role, &hash(), &tenant, &role],

@@ -77,7 +77,8 @@ async fn a_token_of_a_mail_is_over_in_time_and_good_for_one_thing() {
     let email = &tenant.manager.email;
     Actor::nobody().post("/api/v1/auth/password/forgot", json!({ "email": email })).await.expect(204);
     let token = system().token_mailed_to(email).await;
-    Actor::nobody()
+    tenant
+        .manager
         .post("/api/v1/auth/email/verify", json!({ "token": token }))
         .await
         .invalid("token", "not_found");
@@ -98,14 +99,18 @@ async fn a_token_of_a_mail_is_over_in_time_and_good_for_one_thing() {
 #[tokio::test]
 async fn an_address_is_verified_by_mail() {
     let tenant = Tenant::new().await;
+    unverified(&tenant.admin).await;
     let request = "/api/v1/auth/email/request-verification";
     tenant.admin.post(request, json!({})).await.expect(204);
     tenant.admin.post(request, json!({})).await.refused(409, "email_requested");
     let token = system().token_mailed_to(&tenant.admin.email).await;
     assert_eq!(tenant.admin.get("/api/v1/auth/me").await.expect(200)["email_verified"], false);
     let verify = "/api/v1/auth/email/verify";
-    Actor::nobody().post(verify, json!({ "token": token })).await.expect(204);
-    Actor::nobody().post(verify, json!({ "token": token })).await.invalid("token", "not_found");
+    // Opening a link proves that one reads the mail, and not that one registered.
+    Actor::nobody().post(verify, json!({ "token": token })).await.refused(401, "credentials_missing");
+    tenant.staff.post(verify, json!({ "token": token })).await.invalid("token", "not_found");
+    tenant.admin.post(verify, json!({ "token": token })).await.expect(204);
+    tenant.admin.post(verify, json!({ "token": token })).await.invalid("token", "not_found");
     assert_eq!(tenant.admin.get("/api/v1/auth/me").await.expect(200)["email_verified"], true);
     tenant.admin.post(request, json!({})).await.refused(409, "email_verified");
 }
@@ -288,4 +293,98 @@ async fn many_guesses_at_once_are_counted_too() {
     let answers = futures_util::future::join_all(guesses).await;
     let tried = answers.iter().filter(|answer| answer.body["code"] == "credentials_invalid").count();
     assert!(tried <= 11, "{tried} were looked at");
+}
+
+/// As registering leaves an account: nobody has shown to read the mail.
+async fn unverified(actor: &Actor) {
+    system()
+        .superuser()
+        .await
+        .execute("update identity.accounts set email_verified_at = null where id = $1", &[&actor.account])
+        .await
+        .expect("an address nobody has verified");
+}
+
+#[tokio::test]
+async fn account_without_a_verified_address_sets_up_and_hands_out_nothing() {
+    let name = format!("squat{}", uuid::Uuid::new_v4().simple());
+    let email = format!("{name}@victim.example");
+    let registration = json!({
+        "email": email, "password": PASSWORD, "organization_name": "Squat", "organization_slug": name,
+    });
+    let session = Actor::nobody().post("/api/v1/auth/register", registration).await.expect(201);
+    let squatter = Actor::with_token(session["access_token"].as_str().expect("a token"));
+    squatter
+        .patch("/api/v1/organizations/me/subscription", json!({ "plan_type": "enterprise" }))
+        .await
+        .expect(200);
+    let refused = async |path: &str, body: serde_json::Value| {
+        squatter.post(path, body).await.refused(403, "email_not_verified");
+    };
+    refused("/api/v1/auth/second-factor", json!({ "password": PASSWORD })).await;
+    let friend = format!("f{}@example.com", uuid::Uuid::new_v4().simple());
+    refused("/api/v1/invitations", json!({ "email": friend, "role": "admin" })).await;
+    refused("/api/v1/api-keys", json!({ "name": "K", "role": "admin", "scopes": ["crm:read"] })).await;
+
+    // The owner of the address takes it over with what is mailed to it.
+    Actor::nobody().post("/api/v1/auth/password/forgot", json!({ "email": email })).await.expect(204);
+    system().mails_to(&email, 2).await;
+    let mails = system().mails_to(&email, 2).await;
+    let mail = mails.iter().find(|mail| mail.contains("reset-password")).expect("a mail");
+    let token = mail.rsplit_once("token: ").expect("a token").1.lines().next().expect("a line").trim();
+    let body = json!({ "token": token, "new_password": NEW });
+    Actor::nobody().post("/api/v1/auth/password/reset", body).await.expect(204);
+    squatter.get("/api/v1/auth/me").await.refused(401, "session_ended");
+    assert!(!logs_in(&email, PASSWORD).await && logs_in(&email, NEW).await);
+}
+
+#[tokio::test]
+async fn first_verification_ends_what_was_set_up_before_it() {
+    for by_reset in [true, false] {
+        let tenant = Tenant::new().await;
+        let actor = &tenant.owner;
+        // Whatever way it came there: a second factor, another session, a key, an invitation.
+        let factor = "insert into identity.second_factors (account_id, secret, confirmed_at)
+                      values ($1, '01234567890123456789', now())";
+        let superuser = system().superuser().await;
+        superuser.execute(factor, &[&actor.account]).await.expect("a second factor");
+        let body = json!({ "name": "K", "role": "admin", "scopes": ["crm:read"] });
+        let made = actor.post("/api/v1/api-keys", body).await.expect(201);
+        let key = Actor::with_token(made["key"].as_str().expect("a key"));
+        key.get("/api/v1/contacts").await.expect(200);
+        let friend = format!("f{}@example.com", uuid::Uuid::new_v4().simple());
+        actor.post("/api/v1/invitations", json!({ "email": friend, "role": "admin" })).await.expect(201);
+        let invitation = system().token_mailed_to(&friend).await;
+        let other = uuid::Uuid::now_v7();
+        superuser
+            .execute(
+                "insert into identity.sessions (account_id, id, organization_id, kind, expires_at)
+                 values ($1, $2, $3, 'token', now() + interval '1 day')",
+                &[&actor.account, &other, &tenant.id],
+            )
+            .await
+            .expect("another session");
+        let elsewhere = Actor::new(Some(tenant.id), actor.account, other, actor.email.clone());
+        elsewhere.get("/api/v1/auth/me").await.expect(200);
+        unverified(actor).await;
+
+        if by_reset {
+            let forgot = json!({ "email": actor.email });
+            Actor::nobody().post("/api/v1/auth/password/forgot", forgot).await.expect(204);
+            let token = system().token_mailed_to(&actor.email).await;
+            let body = json!({ "token": token, "new_password": NEW });
+            Actor::nobody().post("/api/v1/auth/password/reset", body).await.expect(204);
+            actor.get("/api/v1/auth/me").await.refused(401, "session_ended");
+            assert!(logs_in(&actor.email, NEW).await, "no second factor of somebody else's");
+        } else {
+            actor.post("/api/v1/auth/email/request-verification", json!({})).await.expect(204);
+            let token = system().token_mailed_to(&actor.email).await;
+            actor.post("/api/v1/auth/email/verify", json!({ "token": token })).await.expect(204);
+            assert_eq!(actor.get("/api/v1/auth/me").await.expect(200)["second_factor"], false);
+        }
+        elsewhere.get("/api/v1/auth/me").await.refused(401, "session_ended");
+        key.get("/api/v1/contacts").await.refused(401, "api_key_invalid");
+        let look = json!({ "token": invitation });
+        Actor::nobody().post("/api/v1/invitations/look", look).await.invalid("token", "not_found");
+    }
 }

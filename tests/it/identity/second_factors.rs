@@ -2,7 +2,7 @@ use chrono::Utc;
 use serde_json::{Value, json};
 use totp_rs::Totp;
 
-use crate::harness::{Actor, PASSWORD, Tenant};
+use crate::harness::{Actor, PASSWORD, Tenant, system};
 
 const LOGIN: &str = "/api/v1/auth/login";
 const FACTOR: &str = "/api/v1/auth/second-factor";
@@ -74,4 +74,86 @@ async fn a_second_factor_from_beginning_to_end() {
     actor.post(&remove, both(PASSWORD, &recovery[3])).await.expect(204);
     actor.post(&remove, both(PASSWORD, &recovery[4])).await.refused(409, "second_factor_absent");
     sign_in(actor, None).await.expect(200);
+}
+
+/// As if every wait were over.
+async fn waited(actor: &Actor) {
+    system()
+        .superuser()
+        .await
+        .execute(
+            "update identity.sign_in_failures set blocked_until = now()
+             where subject = sha256(convert_to($1::text, 'UTF8'))",
+            &[&actor.account.to_string()],
+        )
+        .await
+        .expect("an end");
+}
+
+#[tokio::test]
+async fn wrong_code_is_counted_until_a_code_was_right_wherever_it_is_asked_for() {
+    let tenant = Tenant::new().await;
+    let actor = &tenant.staff;
+    let password = json!({ "password": PASSWORD });
+    let (confirm, remove) = (format!("{FACTOR}/confirm"), format!("{FACTOR}/remove"));
+    let factor = actor.post(FACTOR, password.clone()).await.expect(200);
+    let never = |shift: i64| {
+        // None of the three codes that are good now.
+        let good: Vec<_> = [-30, 0, 30].map(|seconds| code(&factor, seconds + shift)).into();
+        (0..1000).map(|n| format!("{n:06}")).find(|guess| !good.contains(guess)).expect("a wrong code")
+    };
+    for _ in 0..11 {
+        actor.post(&confirm, json!({ "code": never(0) })).await.invalid("code", "invalid_value");
+    }
+    let right = json!({ "code": code(&factor, -30) });
+    actor.post(&confirm, right.clone()).await.refused(429, "too_many_attempts");
+    waited(actor).await;
+    let confirmed = actor.post(&confirm, json!({ "code": code(&factor, -30) })).await.expect(200);
+    let recovery = confirmed["recovery_codes"].clone();
+
+    let both = |code: &str| json!({ "password": PASSWORD, "code": code });
+    for n in 0..11 {
+        // Signing in and taking the factor away count together; a right password in between forgives no code.
+        if n % 2 == 0 {
+            actor.post(&remove, both(&never(0))).await.invalid("code", "invalid_value");
+        } else {
+            sign_in(actor, Some(&never(0))).await.refused(401, "second_factor_invalid");
+        }
+        if n % 4 == 0 {
+            actor.post(FACTOR, password.clone()).await.refused(409, "second_factor_active");
+        }
+    }
+    let code_now = code(&factor, 0);
+    let answer = actor.post(&remove, both(&code_now)).await;
+    let wait: i64 = answer.header("retry-after").parse().expect("seconds");
+    assert!((1..=3600).contains(&wait), "{wait}");
+    answer.refused(429, "too_many_attempts");
+    sign_in(actor, Some(recovery[0].as_str().expect("a code"))).await.refused(429, "too_many_attempts");
+    assert_eq!(actor.get("/api/v1/auth/me").await.expect(200)["second_factor"], true);
+    // A stranger without the password holds nobody up: their codes are not looked at.
+    let other = &tenant.viewer;
+    for _ in 0..3 {
+        let body = json!({ "email": other.email, "password": "wrong", "code": "000000" });
+        Actor::nobody().post(LOGIN, body).await.refused(401, "credentials_invalid");
+    }
+    waited(actor).await;
+    sign_in(actor, Some(recovery[0].as_str().expect("a code"))).await.expect(200);
+    // Which was right: counting begins at nothing.
+    actor.post(&remove, both(&never(0))).await.invalid("code", "invalid_value");
+    actor.post(&remove, both(recovery[1].as_str().expect("a code"))).await.expect(204);
+}
+
+#[tokio::test]
+async fn many_codes_at_once_are_counted_too() {
+    let tenant = Tenant::new().await;
+    let actor = &tenant.manager;
+    let factor = actor.post(FACTOR, json!({ "password": PASSWORD })).await.expect(200);
+    actor.post(&format!("{FACTOR}/confirm"), json!({ "code": code(&factor, 0) })).await.expect(200);
+    let guesses = (0..40).map(|n| {
+        let body = json!({ "password": PASSWORD, "code": format!("{n:06}") });
+        async move { actor.post(&format!("{FACTOR}/remove"), body).await }
+    });
+    let answers = futures_util::future::join_all(guesses).await;
+    let looked_at = answers.iter().filter(|answer| answer.status == 422).count();
+    assert!(looked_at <= 11, "{looked_at} were looked at");
 }

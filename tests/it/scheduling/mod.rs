@@ -3,7 +3,7 @@ mod calendar;
 mod claims;
 mod groups;
 mod guests;
-mod lifecycle;
+pub mod lifecycle;
 mod oracle;
 mod providers;
 mod races;

@@ -1,4 +1,5 @@
 mod api_keys;
+mod authority;
 mod domains;
 mod invitations;
 mod members;

@@ -1,0 +1,2 @@
+-- no parameters; the code of the signed-in account was right
+select identity.code_given()

@@ -1,0 +1,216 @@
+//! What somebody handed out is worth at most what they may give now: API keys, invitations, calendar feeds.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{Actor, PASSWORD, Tenant, person, system};
+
+const INVITATIONS: &str = "/api/v1/invitations";
+
+fn address() -> String {
+    format!("a{}@example.com", Uuid::new_v4().simple())
+}
+
+fn path(actor: &Actor) -> String {
+    format!("/api/v1/members/{}", actor.account)
+}
+
+/// An API key of a member, and its id.
+async fn key_of(maker: &Actor, role: &str) -> (Actor, String) {
+    let body = json!({ "name": "Key", "role": role, "scopes": ["tenancy:write", "scheduling:write"] });
+    let made = maker.post("/api/v1/api-keys", body).await.expect(201);
+    let id = made["id"].as_str().expect("an id").to_owned();
+    (Actor::with_token(made["key"].as_str().expect("a key")), id)
+}
+
+async fn invite(giver: &Actor, email: &str, role: &str) -> String {
+    giver.post(INVITATIONS, json!({ "email": email, "role": role })).await.expect(201);
+    system().token_mailed_to(email).await
+}
+
+async fn look(token: &str) -> crate::harness::Answer {
+    Actor::nobody().post(&format!("{INVITATIONS}/look"), json!({ "token": token })).await
+}
+
+async fn register(token: &str) -> crate::harness::Answer {
+    let body = json!({ "token": token, "password": PASSWORD });
+    Actor::nobody().post(&format!("{INVITATIONS}/register"), body).await
+}
+
+#[tokio::test]
+async fn api_key_has_at_most_the_present_role_of_its_maker() {
+    let tenant = Tenant::new().await;
+    let maker = person(tenant.id, "owner").await;
+    let (key, id) = key_of(&maker, "admin").await;
+    key.get(INVITATIONS).await.expect(200);
+    key.post(INVITATIONS, json!({ "email": address(), "role": "admin" })).await.expect(201);
+
+    tenant.owner.patch(&path(&maker), json!({ "role": "staff" })).await.expect(200);
+    key.get(INVITATIONS).await.expect(200);
+    let admin = json!({ "email": address(), "role": "admin" });
+    key.post(INVITATIONS, admin.clone()).await.refused(403, "role_above_own");
+    key.patch(&path(&maker), json!({ "role": "admin" })).await.refused(403, "role_too_low");
+    let shown = tenant.admin.get(&format!("/api/v1/api-keys/{id}")).await.expect(200);
+    assert_eq!(shown["role"], "staff", "the demotion is in the row");
+    // Promoting the maker again gives the key nothing back.
+    tenant.owner.patch(&path(&maker), json!({ "role": "owner" })).await.expect(200);
+    key.post(INVITATIONS, admin).await.refused(403, "role_above_own");
+
+    let (key, _) = key_of(&maker, "admin").await;
+    tenant.owner.post(&format!("{}/suspend", path(&maker)), json!({})).await.expect(200);
+    key.get(INVITATIONS).await.refused(401, "api_key_invalid");
+    tenant.owner.post(&format!("{}/reactivate", path(&maker)), json!({})).await.expect(200);
+    key.get(INVITATIONS).await.expect(200);
+
+    tenant.owner.delete(&path(&maker)).await.expect(204);
+    key.get(INVITATIONS).await.refused(401, "api_key_invalid");
+    // Nor does a member who comes back bring keys along.
+    let token = invite(&tenant.owner, &maker.email, "admin").await;
+    maker.post(&format!("{INVITATIONS}/accept"), json!({ "token": token })).await.expect(204);
+    key.get(INVITATIONS).await.refused(401, "api_key_invalid");
+}
+
+#[tokio::test]
+async fn api_key_of_an_owner_who_left_or_handed_over_is_worth_what_is_left() {
+    let tenant = Tenant::new().await;
+    let (key, _) = key_of(&tenant.owner, "admin").await;
+    let transfer = json!({ "account_id": tenant.admin.account });
+    tenant.owner.post("/api/v1/organizations/me/transfer-ownership", transfer).await.expect(200);
+    key.get("/api/v1/api-keys").await.expect(200);
+    let leave = format!("/api/v1/organizations/{}/leave", tenant.id);
+    tenant.owner.post(&leave, json!({})).await.expect(204);
+    key.get(INVITATIONS).await.refused(401, "api_key_invalid");
+}
+
+#[tokio::test]
+async fn invitation_of_a_giver_who_is_gone_or_demoted_makes_nobody_a_member() {
+    let tenant = Tenant::new().await;
+    // Removed, demoted, left.
+    for change in ["remove", "demote", "leave"] {
+        let giver = person(tenant.id, "admin").await;
+        let token = invite(&giver, &address(), "admin").await;
+        look(&token).await.expect(200);
+        match change {
+            "remove" => drop(tenant.owner.delete(&path(&giver)).await.expect(204)),
+            "demote" => {
+                drop(tenant.owner.patch(&path(&giver), json!({ "role": "manager" })).await.expect(200))
+            }
+            _ => {
+                let leave = format!("/api/v1/organizations/{}/leave", tenant.id);
+                giver.post(&leave, json!({})).await.expect(204);
+            }
+        }
+        look(&token).await.invalid("token", "not_found");
+        register(&token).await.invalid("token", "not_found");
+    }
+    let open = tenant.owner.get(INVITATIONS).await.expect(200);
+    assert_eq!(open["items"], json!([]), "what they handed out went with them");
+
+    // Suspended: not while that lasts.
+    let giver = person(tenant.id, "admin").await;
+    let token = invite(&giver, &address(), "admin").await;
+    tenant.owner.post(&format!("{}/suspend", path(&giver)), json!({})).await.expect(200);
+    look(&token).await.invalid("token", "not_found");
+    register(&token).await.invalid("token", "not_found");
+    tenant.owner.post(&format!("{}/reactivate", path(&giver)), json!({})).await.expect(200);
+    look(&token).await.expect(200);
+    register(&token).await.expect(201);
+}
+
+#[tokio::test]
+async fn invitation_of_an_api_key_that_is_revoked_expired_or_demoted_is_over() {
+    let tenant = Tenant::new().await;
+    let (key, id) = key_of(&tenant.owner, "admin").await;
+    let email = address();
+    let token = invite(&key, &email, "admin").await;
+    tenant.owner.post(&format!("/api/v1/api-keys/{id}/revoke"), json!({})).await.expect(200);
+    register(&token).await.invalid("token", "not_found");
+    // And blocks nobody else's.
+    tenant.owner.post(INVITATIONS, json!({ "email": email, "role": "viewer" })).await.expect(201);
+
+    let (key, id) = key_of(&tenant.owner, "admin").await;
+    let token = invite(&key, &address(), "admin").await;
+    let id: Uuid = id.parse().expect("an id");
+    let superuser = system().superuser().await;
+    superuser
+        .execute("update tenancy.api_keys set expires_at = now() where id = $1", &[&id])
+        .await
+        .expect("an end");
+    register(&token).await.invalid("token", "not_found");
+
+    let maker = person(tenant.id, "owner").await;
+    let (key, _) = key_of(&maker, "admin").await;
+    let token = invite(&key, &address(), "admin").await;
+    tenant.owner.patch(&path(&maker), json!({ "role": "staff" })).await.expect(200);
+    register(&token).await.invalid("token", "not_found");
+}
+
+#[tokio::test]
+async fn invitation_sent_again_is_given_by_who_sent_it_again() {
+    let tenant = Tenant::new().await;
+    let giver = person(tenant.id, "admin").await;
+    let email = address();
+    let id = giver.post(INVITATIONS, json!({ "email": email, "role": "staff" })).await.created();
+    system()
+        .superuser()
+        .await
+        .execute(
+            "update tenancy.invitations set sent_at = now() - interval '2 minutes' where tenant_id = $1",
+            &[&tenant.id],
+        )
+        .await
+        .expect("a while");
+    let sent = tenant.owner.post(&format!("{INVITATIONS}/{id}/resend"), json!({})).await.expect(200);
+    assert_eq!(sent["created_by"], json!(tenant.owner.account));
+    system().mails_to(&email, 2).await;
+    let token = system().token_mailed_to(&email).await;
+    tenant.owner.delete(&path(&giver)).await.expect(204);
+    register(&token).await.expect(201);
+}
+
+#[tokio::test]
+async fn calendar_feed_of_a_maker_demoted_below_staff_shows_nothing() {
+    let tenant = Tenant::new().await;
+    let maker = person(tenant.id, "staff").await;
+    let made = maker.post("/api/v1/calendar-feeds", json!({ "name": "Feed" })).await.expect(201);
+    let url = made["path"].as_str().expect("a path").to_owned();
+    assert_eq!(Actor::nobody().get(&url).await.status, 200);
+    tenant.owner.patch(&path(&maker), json!({ "role": "viewer" })).await.expect(200);
+    Actor::nobody().get(&url).await.refused(404, "not_found");
+
+    let owner = person(tenant.id, "owner").await;
+    let (key, _) = key_of(&owner, "staff").await;
+    let made = key.post("/api/v1/calendar-feeds", json!({ "name": "Feed" })).await.expect(201);
+    let url = made["path"].as_str().expect("a path").to_owned();
+    assert_eq!(Actor::nobody().get(&url).await.status, 200);
+    tenant.owner.delete(&path(&owner)).await.expect(204);
+    Actor::nobody().get(&url).await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn member_shows_what_they_handed_out_before_they_are_removed() {
+    let tenant = Tenant::new().await;
+    let giver = person(tenant.id, "owner").await;
+    let (key, key_id) = key_of(&giver, "admin").await;
+    let (by_person, by_key) = (address(), address());
+    invite(&giver, &by_person, "viewer").await;
+    invite(&key, &by_key, "admin").await;
+    let shown = tenant.admin.get(&format!("{}/handed-out", path(&giver))).await.expect(200);
+    assert_eq!(shown["api_keys"][0]["id"], json!(key_id));
+    assert_eq!(shown["api_keys"].as_array().map(Vec::len), Some(1));
+    let mut emails: Vec<&Value> =
+        shown["invitations"].as_array().expect("a list").iter().map(|i| &i["email"]).collect();
+    emails.sort_by_key(|email| email.to_string());
+    let mut expected = [json!(by_person), json!(by_key)];
+    expected.sort_by_key(ToString::to_string);
+    assert_eq!(emails, expected.iter().collect::<Vec<_>>());
+    tenant.manager.get(&format!("{}/handed-out", path(&giver))).await.refused(403, "role_too_low");
+    let other = Tenant::new().await;
+    other.owner.get(&format!("{}/handed-out", path(&giver))).await.refused(404, "not_found");
+
+    tenant.owner.delete(&path(&giver)).await.expect(204);
+    tenant.admin.get(&format!("{}/handed-out", path(&giver))).await.refused(404, "not_found");
+    let shown = tenant.admin.get(&format!("/api/v1/api-keys/{key_id}")).await.expect(200);
+    assert!(shown["revoked_at"].is_string(), "{shown}");
+    assert_eq!(tenant.admin.get(INVITATIONS).await.expect(200)["items"], json!([]));
+}
