@@ -53,7 +53,7 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
         )
         .await?;
     let tokens = Arc::new(Tokens::new(&[SigningKey::from_bytes([7; 32])]).ok_or("a key")?);
-    let subject = Subject { account, session, organization: Some(tenant), requests_per_minute: None };
+    let subject = Subject { account, session, organization: Some(tenant) };
     let token = tokens.issue(&subject, Utc::now()).map_err(|_| "a token")?;
     let server = Server::start(
         Parts {

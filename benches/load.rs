@@ -493,7 +493,7 @@ impl Bench {
             // Organization, owner and session have one id.
             let id = id.parse()?;
             let subject =
-                Subject { account: id, session: id, organization: Some(id), requests_per_minute: None };
+                Subject { account: id, session: id, organization: Some(id) };
             let token = self.tokens.issue(&subject, now);
             tokens.push(token.map_err(|problem| problem.code)?);
         }

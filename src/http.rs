@@ -1,8 +1,10 @@
 //! The edge: HTTP in, HTTP out. Beside the `#[OpenApi]` impls of the modules the only code that knows poem. Reading
-//! order: [`edge`] (what every request passes), [`client`] (from where), [`caller`] (who asks), [`limit`] (how often),
+//! order: [`edge`] (what every request passes), [`client`] (from where), [`caller`] (who asks), [`limit`] and
+//! `allowance` (how often),
 //! [`json`], [`text`] and [`secret`] (what comes in), [`problem`] (every refusal), [`page`] (lists), [`routes`] and
 //! [`description`] (what the description is used for).
 
+mod allowance;
 pub mod caller;
 pub mod client;
 mod cors;

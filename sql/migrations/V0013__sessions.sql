@@ -56,22 +56,30 @@ create table identity.refresh_tokens (
     created_at timestamptz not null default now(),
     expires_at timestamptz not null,
     used_at timestamptz,
+    salt bytea,
+    successor bytea,
     constraint refresh_tokens_pkey primary key (account_id, session_id, hash),
     constraint refresh_tokens_session_fkey foreign key (account_id, session_id)
     references identity.sessions (account_id, id) on delete cascade,
-    constraint refresh_tokens_hash_length check (length(hash) = 32)
+    constraint refresh_tokens_hash_length check (length(hash) = 32),
+    constraint refresh_tokens_successor check (
+        (salt is null) = (successor is null) and length(salt) = 32 and length(successor) = 32 and (salt is null or used_at is not null)
+    )
 );
 
 create index refresh_tokens_expires_idx on identity.refresh_tokens (expires_at);
 
 comment on table identity.refresh_tokens is
-    'The refresh tokens a session ever had. Each is good for one use; a second use of one shows that it was copied, and ends the session (RFC 9700 section 4.14.2).';
+    'The refresh tokens a session ever had. Each is good for one use. Used again within some seconds it is answered with the same successor; after that a second use shows that it was copied, and ends the session (RFC 9700 section 4.14.2).';
 comment on column identity.refresh_tokens.account_id is 'The person.';
 comment on column identity.refresh_tokens.session_id is 'The session it belongs to.';
 comment on column identity.refresh_tokens.hash is 'SHA-256 of the token.';
 comment on column identity.refresh_tokens.created_at is 'When it was handed out.';
 comment on column identity.refresh_tokens.expires_at is 'Until when it can be used.';
-comment on column identity.refresh_tokens.used_at is 'When it was used; null for the one that is still good.';
+comment on column identity.refresh_tokens.used_at is 'When it was used, or retired because the session was switched; null for the one that is still good.';
+comment on column identity.refresh_tokens.salt is
+    'What the successor was derived with: SHA-256 of the token and this. Useless without the token; removed once nobody is answered with the successor any more.';
+comment on column identity.refresh_tokens.successor is 'SHA-256 of the successor; null before there is one, and once it has been removed with the salt.';
 
 
 create table identity.one_time_tokens (

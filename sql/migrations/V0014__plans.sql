@@ -18,11 +18,14 @@ create table tenancy.plans (
     max_providers integer,
     max_members integer,
     max_storage_gb integer,
+    max_api_keys integer,
     requests_per_minute integer not null,
     constraint plans_pkey primary key (plan_type),
     constraint plans_position_key unique (position),
     constraint plans_form check (plan_type ~ '^[a-z][a-z_]{0,49}$'),
-    constraint plans_limits check (max_providers >= 0 and max_members >= 1 and max_storage_gb >= 0 and requests_per_minute >= 1)
+    constraint plans_limits check (
+        max_providers >= 0 and max_members >= 1 and max_storage_gb >= 0 and max_api_keys >= 0 and requests_per_minute >= 1
+    )
 );
 
 comment on table tenancy.plans is 'What an organization can subscribe to. Changing a row changes it for every organization with that plan.';
@@ -31,7 +34,9 @@ comment on column tenancy.plans.position is 'From the smallest to the largest.';
 comment on column tenancy.plans.max_providers is 'How many active providers; null: as many as you like.';
 comment on column tenancy.plans.max_members is 'How many active members and open invitations together; null: as many as you like. Customers do not count.';
 comment on column tenancy.plans.max_storage_gb is 'How many gigabytes (10^9 bytes) of files; null: as many as you like.';
-comment on column tenancy.plans.requests_per_minute is 'How many requests a minute the people of an organization may send to one server, together. API keys have a limit each.';
+comment on column tenancy.plans.max_api_keys is 'How many API keys that are neither revoked nor expired; null: unlimited.';
+comment on column tenancy.plans.requests_per_minute is
+    'How many requests a minute the people and API keys of an organization may send to one server, together. An API key has a limit of its own beside it.';
 
 create table tenancy.plan_features (
     plan_type text not null,
@@ -58,11 +63,11 @@ values
     ('api_access', 'API keys for programs'),
     ('custom_branding', 'Own colours, style sheet and domains');
 
-insert into tenancy.plans (plan_type, position, max_providers, max_members, max_storage_gb, requests_per_minute)
+insert into tenancy.plans (plan_type, position, max_providers, max_members, max_storage_gb, max_api_keys, requests_per_minute)
 values
-    ('basic', 1, 5, 20, 10, 600),
-    ('pro', 2, 25, 100, 50, 3000),
-    ('enterprise', 3, null, null, 500, 12000);
+    ('basic', 1, 5, 20, 10, 5, 600),
+    ('pro', 2, 25, 100, 50, 20, 3000),
+    ('enterprise', 3, null, null, 500, 100, 12000);
 
 insert into tenancy.plan_features (plan_type, feature)
 select p.plan_type, f.feature
@@ -134,13 +139,20 @@ begin
                 from tenancy.invitations as i
                 where i.tenant_id = tenant and i.role <> 'customer' and i.expires_at > now()
             )
+        when 'api_keys' then
+            (
+                select count(*)
+                from tenancy.api_keys as k
+                where k.tenant_id = tenant and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
+            )
     end;
 end
 $$;
 
-comment on function tenancy.counted(uuid, text) is 'How much there is of what a plan limits: providers or members, in the tenant in the context.';
+comment on function tenancy.counted(uuid, text) is 'How much there is of what a plan limits: providers, members or api_keys, in the tenant in the context.';
 
--- A limit refuses with SQLSTATE 23514 and the name plan_limit_providers or plan_limit_members, as a constraint would.
+-- A limit refuses with SQLSTATE 23514 and the name plan_limit_providers, plan_limit_members or plan_limit_api_keys, as a
+-- constraint would.
 create function tenancy.keep_within_plan() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -152,7 +164,7 @@ declare
 begin
     -- Whoever counts waits for whoever counted before.
     perform from tenancy.subscriptions as s where s.tenant_id = new.tenant_id for no key update;
-    select case counted when 'providers' then p.max_providers when 'members' then p.max_members end
+    select case counted when 'providers' then p.max_providers when 'members' then p.max_members when 'api_keys' then p.max_api_keys end
     into allowed
     from tenancy.subscriptions as s
     join tenancy.plans as p on p.plan_type = s.plan_type

@@ -25,13 +25,17 @@ comment on function app.lower_role(text, text) is 'The lower of two roles. Null 
 grant execute on function app.lower_role(text, text) to appointd_api, appointd_gate;
 
 create function app.may_hand_out() returns boolean
-language sql stable parallel safe
-return (select nullif(current_setting('app.account_id', true), '')) is null
-or exists (
-    select
-    from identity.accounts as a
-    where a.id = (select nullif(current_setting('app.account_id', true), '')::uuid) and a.email_verified_at is not null
-);
+language plpgsql stable
+as $$
+begin
+    return nullif(current_setting('app.account_id', true), '') is null
+        or exists (
+            select
+            from identity.accounts as a
+            where a.id = nullif(current_setting('app.account_id', true), '')::uuid and a.email_verified_at is not null
+        );
+end
+$$;
 
 comment on function app.may_hand_out() is
     'Whether the actor in the context may send invitations and make API keys: an account whose e-mail address is verified, or an API key (only such an account could make it).';
@@ -287,6 +291,13 @@ begin
     select case
         when p.max_providers < tenancy.counted(new.tenant_id, 'providers') then 'providers'
         when p.max_members < tenancy.counted(new.tenant_id, 'members') then 'members'
+        -- Keys of a plan without them are kept and open nothing.
+        when
+            p.max_api_keys < tenancy.counted(new.tenant_id, 'api_keys')
+            and exists (
+                select from tenancy.plan_features as f where f.plan_type = p.plan_type and f.feature = 'api_access'
+            )
+            then 'api_keys'
     end
     into too_many
     from tenancy.plans as p

@@ -60,7 +60,10 @@ grant select, insert (id, name, secret_hash, role, scopes, expires_at), update (
 
 -- The gate asks what a key is worth (tenancy.standing), and ends or lowers it with its maker.
 call app.admit('tenancy.api_keys', 'appointd_gate', array['select', 'update']);
-grant select (tenant_id, id, role, created_by, revoked_at, expires_at), update (role, revoked_at) on tenancy.api_keys to appointd_gate;
+grant select (tenant_id, id, secret_hash, role, created_by, revoked_at, expires_at), update (role, revoked_at) on tenancy.api_keys to appointd_gate;
+
+create trigger keep_within_plan_insert after insert on tenancy.api_keys
+for each row execute function tenancy.keep_within_plan('api_keys');
 
 -- Whoever did it: an account or a key.
 alter table scheduling.appointments

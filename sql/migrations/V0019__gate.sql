@@ -637,8 +637,7 @@ create function identity.start_session(
     in new_password_hash text,
     in totp_step bigint,
     in recovery_hash bytea,
-    out outcome text,
-    out requests_per_minute integer
+    out outcome text
 )
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -706,7 +705,6 @@ begin
         delete from identity.sign_in_failures as f
         where f.bucket = 'second_factor' and f.subject = sha256(convert_to(account_id::text, 'UTF8'));
     end if;
-    requests_per_minute := tenancy.allowed_requests(organization_id);
     outcome := 'started';
 end
 $$;
@@ -720,15 +718,18 @@ create function identity.refresh_session(
     in account_id uuid,
     in session_id uuid,
     in old_hash bytea,
+    in new_salt bytea,
     in new_hash bytea,
     out outcome text,
     out organization_id uuid,
-    out requests_per_minute integer
+    out salt bytea
 )
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    -- Two tabs that refresh at once, or an answer that was lost.
+    leeway constant interval := interval '10 seconds';
     token identity.refresh_tokens;
 begin
     perform app.stay_outside();
@@ -741,10 +742,23 @@ begin
         outcome := 'unknown';
         return;
     end if;
-    if token.used_at is not null then
+    if token.used_at < now() - leeway then
         delete from identity.sessions as s
         where s.account_id = refresh_session.account_id and s.id = refresh_session.session_id;
         outcome := 'reused';
+        return;
+    end if;
+    if token.salt is not null and not exists (
+        select
+        from identity.refresh_tokens as t
+        where
+            t.account_id = refresh_session.account_id
+            and t.session_id = refresh_session.session_id
+            and t.hash = token.successor
+            and t.used_at is null
+    ) then
+        salt := token.salt;
+        outcome := 'followed';
         return;
     end if;
     update identity.sessions as s
@@ -755,11 +769,27 @@ begin
         outcome := 'unknown';
         return;
     end if;
-    update identity.refresh_tokens as t
-    set used_at = now()
-    where t.account_id = refresh_session.account_id and t.session_id = refresh_session.session_id and t.hash = old_hash;
-    insert into identity.refresh_tokens (account_id, session_id, hash, expires_at)
-    values (account_id, session_id, new_hash, now() + interval '30 days');
+    if token.salt is not null then
+        salt := token.salt;
+        outcome := 'refreshed';
+    else
+        -- What nobody is answered with any more goes: with it and an old token the present one could be computed.
+        update identity.refresh_tokens as t
+        set salt = null, successor = null
+        where
+            t.account_id = refresh_session.account_id
+            and t.session_id = refresh_session.session_id
+            and t.used_at < now() - leeway
+            and t.salt is not null;
+        -- One that was retired by switching stays used since then.
+        update identity.refresh_tokens as t
+        set used_at = coalesce(t.used_at, now()), salt = new_salt, successor = new_hash
+        where t.account_id = refresh_session.account_id and t.session_id = refresh_session.session_id and t.hash = old_hash;
+        insert into identity.refresh_tokens (account_id, session_id, hash, expires_at)
+        values (account_id, session_id, new_hash, now() + interval '30 days');
+        salt := new_salt;
+        outcome := 'refreshed';
+    end if;
     -- For an organization that does not let them in any more the tokens are for none.
     if not exists (
         select
@@ -773,40 +803,49 @@ begin
     ) then
         organization_id := null;
     end if;
-    requests_per_minute := tenancy.allowed_requests(organization_id);
-    outcome := 'refreshed';
 end
 $$;
 
-comment on function identity.refresh_session(uuid, uuid, bytea, bytea) is
-    'Exchanges a refresh token for the next: `refreshed`; `unknown` where there is no such token (any more); `reused` where it '
-    'was used before: somebody has a copy, and the session is over for both (RFC 9700 section 4.14.2).';
+comment on function identity.refresh_session(uuid, uuid, bytea, bytea, bytea) is
+    'Exchanges a refresh token for its successor: `refreshed`, the successor being SHA-256 of the token and `salt`, which is new_salt the first time and for ten seconds stays the same; '
+    '`followed` if that successor was used as well: compute it and ask with it; `unknown` if there is no such token; `reused` if it '
+    'was used before that: somebody has a copy, and the session has ended for both (RFC 9700 section 4.14.2).';
 
-create function tenancy.allowed_requests(organization_id uuid) returns integer
-language plpgsql volatile
+create function tenancy.allowance(organization_id uuid, key_id uuid, secret_hash bytea) returns integer
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
 as $$
+declare
+    allowed integer;
 begin
-    if organization_id is null then
-        return null;
-    end if;
+    perform app.stay_outside();
     execute format('set local app.tenant_id = %L', organization_id);
-    return (
-        select p.requests_per_minute
-        from tenancy.subscriptions as s
-        join tenancy.plans as p on p.plan_type = s.plan_type
-        where s.tenant_id = organization_id
-    );
+    select p.requests_per_minute into allowed
+    from tenancy.subscriptions as s
+    join tenancy.plans as p on p.plan_type = s.plan_type
+    where
+        s.tenant_id = organization_id
+        and (
+            key_id is null
+            or exists (
+                select
+                from tenancy.api_keys as k
+                where k.tenant_id = organization_id and k.id = key_id and k.secret_hash = allowance.secret_hash and k.revoked_at is null
+            )
+        );
+    execute format('set local app.tenant_id = %L', '');
+    return allowed;
 end
 $$;
 
-comment on function tenancy.allowed_requests(uuid) is 'requests_per_minute of the plan of an organization.';
+comment on function tenancy.allowance(uuid, uuid, bytea) is
+    'requests_per_minute of the plan an organization has now; for an API key (key_id and secret_hash) null if the organization has no such key, so that a made-up one counts for nobody.';
 
 create function identity.move_session(
     in session_id uuid,
     in to_organization uuid,
     in refresh_hash bytea,
     out moved boolean,
-    out requests_per_minute integer,
     out expires_at timestamptz
 )
 language plpgsql volatile security definer
@@ -836,12 +875,11 @@ begin
         insert into identity.refresh_tokens (account_id, session_id, hash, expires_at)
         values (account, session_id, refresh_hash, now() + interval '30 days');
     end if;
-    requests_per_minute := tenancy.allowed_requests(to_organization);
 end
 $$;
 
 comment on function identity.move_session(uuid, uuid, bytea) is
-    'Moves the session of the account in the context to another organization it is an active member of, with a new refresh token; the tokens of before are over.';
+    'Moves the session of the account in the context to another organization it is an active member of, with a new refresh token; the tokens of before are retired, and followed for ten seconds (identity.refresh_session).';
 
 create function identity.password_of_account(out retry_after integer, out password_hash text)
 language plpgsql volatile security definer
@@ -1170,7 +1208,7 @@ grant execute on function
     identity.start_session(uuid, uuid, uuid, text, bytea, interval, text, inet, text, text, bigint, bytea),
     identity.code_attempt(uuid),
     identity.code_given(),
-    identity.refresh_session(uuid, uuid, bytea, bytea),
+    identity.refresh_session(uuid, uuid, bytea, bytea, bytea),
     identity.move_session(uuid, uuid, bytea),
     identity.password_of_account(),
     identity.password_given(),
@@ -1188,6 +1226,7 @@ grant execute on function
     tenancy.add_requests(uuid[], bigint[]),
     tenancy.invitation_for(uuid, uuid, bytea),
     tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, text),
+    tenancy.allowance(uuid, uuid, bytea),
     tenancy.standing(uuid)
 to appointd_api;
 -- Who makes a trigger has to be allowed to call its function.

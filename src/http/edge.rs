@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    num::NonZeroU32,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -194,7 +193,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         if let Some(problem) = without_host(&request) {
             return Err(problem);
         }
-        self.limit(route, &request, &client, &presented, told)?;
+        self.limit(route, &request, &client, &presented, told).await?;
         if let Some(problem) = unknown_query(route, &request) {
             return Err(problem);
         }
@@ -231,7 +230,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
     }
 
     /// Counts a request towards every limit it is subject to, the widest first.
-    fn limit(
+    async fn limit(
         &self,
         route: Option<&Route>,
         request: &Request,
@@ -248,10 +247,6 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         match &presented.0 {
             Ok(Credentials::Person(claims)) => {
                 limits.account(claims.sub, told)?;
-                if let Some((tenant, rpm)) = claims.tenant_id.zip(claims.rpm.and_then(NonZeroU32::new)) {
-                    limits.organization(tenant, rpm, told)?;
-                }
-                Ok(())
             }
             Ok(Credentials::Program(key)) => {
                 // Where keys open nothing, what looks like one is nobody's.
@@ -259,10 +254,14 @@ impl<E: Endpoint> EdgeEndpoint<E> {
                 if scope.is_none() && *request.method() == Method::POST {
                     limits.anonymous(client.address, told)?;
                 }
-                limits.key(key.second, told)
+                limits.key(key.second, told)?;
             }
-            Err(_) if *request.method() == Method::POST => limits.anonymous(client.address, told),
-            Err(_) => Ok(()),
+            Err(_) if *request.method() == Method::POST => limits.anonymous(client.address, told)?,
+            Err(_) => {}
+        }
+        match limits.allowances.of(&self.around.db, presented).await {
+            Some((tenant, rate)) => limits.organization(tenant, rate, told),
+            None => Ok(()),
         }
     }
 

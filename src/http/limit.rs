@@ -20,7 +20,7 @@ use governor::{
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use uuid::Uuid;
 
-use super::problem::Problem;
+use super::{allowance::Allowances, problem::Problem};
 
 /// How many requests a minute; none: as many as they like.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,6 +100,8 @@ pub struct Limits {
     key: Option<Limit<Uuid>>,
     /// By what their plans allow.
     organizations: Mutex<HashMap<NonZeroU32, Arc<Limit<Uuid>>>>,
+    /// What that is.
+    pub allowances: Allowances,
 }
 
 impl Limits {
@@ -110,6 +112,7 @@ impl Limits {
             account: rates.account.map(|quota| Limit::new("account", quota)),
             key: rates.key.map(|quota| Limit::new("key", quota)),
             organizations: Mutex::default(),
+            allowances: Allowances::default(),
         }
     }
 

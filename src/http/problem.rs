@@ -330,6 +330,9 @@ impl From<db::Error> for Problem {
                     "plan_limit_members" => {
                         "The plan of the organization allows no more members and invitations."
                     }
+                    "plan_limit_api_keys" => {
+                        "The plan of the organization allows no more API keys: revoke one that is not used."
+                    }
                     _ => "The plan of the organization allows no more of these.",
                 },
             ),

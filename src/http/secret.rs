@@ -60,6 +60,17 @@ impl<P: Purpose> Secret<P> {
         Self { first, second, ..self }
     }
 
+    /// The secret that replaces this one, for whoever also knows the salt: the same however often it is asked for.
+    pub fn successor(&self, salt: &[u8]) -> Self {
+        let random = Sha256::new()
+            .chain_update(b"appointd successor")
+            .chain_update(self.random)
+            .chain_update(salt)
+            .finalize()
+            .into();
+        Self { first: self.first, second: self.second, random, purpose: std::marker::PhantomData }
+    }
+
     /// What is kept of it.
     pub fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.random).into()

@@ -71,9 +71,6 @@ pub struct Claims {
     /// The one organization the token is for; none where the account belongs to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<Uuid>,
-    /// How many requests a minute the organization may send.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rpm: Option<u32>,
     /// Of a cookie: what a form of ours has to send along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csrf: Option<String>,
@@ -103,7 +100,6 @@ pub struct Subject {
     pub account: Uuid,
     pub session: Uuid,
     pub organization: Option<Uuid>,
-    pub requests_per_minute: Option<u32>,
 }
 
 struct Key {
@@ -186,12 +182,8 @@ impl Tokens {
         lifetime: TimeDelta,
         now: DateTime<Utc>,
     ) -> Result<String, Problem> {
-        let subject = Subject {
-            account: appointment,
-            session: Uuid::nil(),
-            organization: Some(organization),
-            requests_per_minute: None,
-        };
+        let subject =
+            Subject { account: appointment, session: Uuid::nil(), organization: Some(organization) };
         self.sign(&subject, Kind::Managing, None, lifetime.to_std().unwrap_or_default(), now)
     }
 
@@ -216,7 +208,6 @@ impl Tokens {
             sub: subject.account,
             sid: subject.session,
             tenant_id: subject.organization,
-            rpm: subject.requests_per_minute,
             csrf,
             r#type: kind,
             iss: ISSUER.to_owned(),

@@ -17,6 +17,7 @@ use poem_openapi::{
     types::Example,
 };
 use serde::{Deserialize, Serialize};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{passwords::Passwords, recovery, second_factors};
@@ -41,6 +42,8 @@ use crate::{
 
 /// How long a session lasts at most, however often it is refreshed.
 const SESSION_LIFETIME: TimeDelta = TimeDelta::days(90);
+/// How many refresh tokens of a session, each used within seconds of the one before, are followed to the last.
+const LONGEST_ROW: usize = 8;
 
 /// Who signs in.
 #[derive(Debug, Deserialize, Object, Serialize)]
@@ -123,7 +126,8 @@ pub struct SessionTokens {
     pub token_type: String,
     /// Seconds until the access token expires.
     pub expires_in: u64,
-    /// Good once, within 30 days, for the next pair of tokens: `POST /api/v1/auth/refresh`.
+    /// Good once, within 30 days, for the next pair of tokens: `POST /api/v1/auth/refresh`. Used again within 10 seconds it is
+    /// answered with the same next one.
     pub refresh_token: String,
     /// The organization the tokens are for; absent where the account belongs to none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -345,9 +349,7 @@ impl Door {
             )
             .await?;
         match row.get(0) {
-            "started" => {
-                Ok(Subject { account, session, organization, requests_per_minute: rate(row.get(1)) })
-            }
+            "started" => Ok(Subject { account, session, organization }),
             "password_changed" => Err(credentials_invalid().into()),
             _ => Err(second_factor_invalid().into()),
         }
@@ -377,10 +379,6 @@ impl Door {
             body: Json(WebSession { csrf_token: csrf, organization_id: subject.organization, expires_at }),
         })
     }
-}
-
-fn rate(requests_per_minute: Option<i32>) -> Option<u32> {
-    requests_per_minute.and_then(|rate| u32::try_from(rate).ok())
 }
 
 fn credentials_invalid() -> Problem {
@@ -429,37 +427,39 @@ impl SessionsApi {
 
     /// Refresh the tokens
     ///
-    /// Exchanges a refresh token for the next pair of tokens. Each is good once: 401 `refresh_token_invalid` where it is not
-    /// known or has expired; 401 `refresh_token_reused` where it was used before, which ends the session, since one of the
-    /// two who have it has stolen it.
+    /// Exchanges a refresh token for the next pair of tokens. Each is good once. Within 10 seconds of its first use it is
+    /// answered again, with the same next refresh token: two tabs may refresh at once, and a lost answer may be asked for
+    /// again. 401 `refresh_token_invalid` if it is not known or has expired; 401 `refresh_token_reused` if it was used more
+    /// than 10 seconds ago, which ends the session, since one of the two who have it has stolen it.
     #[oai(path = "/api/v1/auth/refresh", method = "post", operation_id = "refresh_tokens")]
     async fn refresh(&self, body: Json<RefreshRequest>) -> Result<Json<SessionTokens>, Refused<SigningIn>> {
-        let old = body.0.refresh_token;
-        let (account, session) = (old.first, old.second);
-        let new = Secret::<Refresh>::draw(account, session);
-        let row = self
-            .db
-            .gate(
-                sql!("identity/sessions_refresh.sql"),
-                &[&account, &session, &&old.hash()[..], &&new.hash()[..]],
-            )
-            .await?;
-        match row.get(0) {
-            "refreshed" => {
-                let (organization, requests) = (row.get(1), row.get(2));
-                let requests_per_minute = rate(requests);
-                let subject = Subject { account, session, organization, requests_per_minute };
-                Ok(Json(self.door.tokens_for(&subject, &new)?))
+        let mut held = body.0.refresh_token;
+        let (account, session) = (held.first, held.second);
+        for _ in 0..LONGEST_ROW {
+            let salt = secret::random();
+            let next = held.successor(&salt).hash();
+            let params: [&(dyn ToSql + Sync); 5] =
+                [&account, &session, &&held.hash()[..], &&salt[..], &&next[..]];
+            let row = self.db.gate(sql!("identity/sessions_refresh.sql"), &params).await?;
+            let successor = row.get::<_, Option<&[u8]>>(2).map(|salt| held.successor(salt));
+            match (row.get(0), successor) {
+                ("refreshed", Some(successor)) => {
+                    let subject = Subject { account, session, organization: row.get(1) };
+                    return Ok(Json(self.door.tokens_for(&subject, &successor)?));
+                }
+                // Somebody went on with it meanwhile: the last of the row is answered.
+                ("followed", Some(successor)) => held = successor,
+                ("reused", _) => Err(Problem::unauthorized(
+                    "refresh_token_reused",
+                    "This refresh token was used before. The session has ended; sign in again.",
+                ))?,
+                _ => break,
             }
-            "reused" => Err(Problem::unauthorized(
-                "refresh_token_reused",
-                "This refresh token was used before. The session has ended; sign in again.",
-            ))?,
-            _ => Err(Problem::unauthorized(
-                "refresh_token_invalid",
-                "There is no such refresh token, or it has expired. Sign in again.",
-            ))?,
         }
+        Err(Problem::unauthorized(
+            "refresh_token_invalid",
+            "There is no such refresh token, or it has expired. Sign in again.",
+        ))?
     }
 
     /// Log out
@@ -482,7 +482,8 @@ impl SessionsApi {
 
     /// Switch to another organization
     ///
-    /// Moves the session: the tokens of before are over, those of the answer are for the other organization. 404 where the
+    /// Moves the session: the tokens of before are over, those of the answer are for the other organization. The refresh
+    /// token of before can be exchanged for 10 seconds more, for tabs that were about to. 404 where the
     /// account does not belong to it, or it cannot be entered.
     #[oai(path = "/api/v1/auth/switch", method = "post", operation_id = "switch_organization")]
     async fn switch(
@@ -741,9 +742,8 @@ impl SessionsApi {
             account: caller.claims.sub,
             session: caller.claims.sid,
             organization: Some(organization),
-            requests_per_minute: rate(row.get(1)),
         };
-        Ok((subject, row.get(2)))
+        Ok((subject, row.get(1)))
     }
 }
 

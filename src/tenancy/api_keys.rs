@@ -154,7 +154,8 @@ impl ApiKeysApi {
     ///
     /// The answer has the key itself, this one time. It may do what its role may, within its scopes, and never more than its
     /// maker may now: it is lowered when the caller is demoted, opens nothing while they are suspended, and is revoked when
-    /// they leave or are removed. 403 `email_not_verified` until the address of the caller's account is verified.
+    /// they leave or are removed. 403 `email_not_verified` until the address of the caller's account is verified;
+    /// `plan_limit` if the plan allows no more keys. Its requests count towards the rate of the organization.
     #[oai(path = "/api-keys", method = "post", operation_id = "create_api_key")]
     async fn create(
         &self,

@@ -119,7 +119,11 @@ pub struct Limits {
     /// Gigabytes (10^9 bytes) of files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_storage_gb: Option<i32>,
-    /// Requests a minute, of the people of the organization together, to one server. API keys have a limit each.
+    /// API keys that are neither revoked nor expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_api_keys: Option<i32>,
+    /// Requests a minute, of the people and API keys of the organization together, to one server. Each API key has a limit of
+    /// its own beside it.
     pub requests_per_minute: i32,
 }
 
@@ -129,6 +133,7 @@ impl From<&Row> for Limits {
             max_providers: row.get("max_providers"),
             max_members: row.get("max_members"),
             max_storage_gb: row.get("max_storage_gb"),
+            max_api_keys: row.get("max_api_keys"),
             requests_per_minute: row.get("requests_per_minute"),
         }
     }
@@ -180,6 +185,8 @@ pub struct Usage {
     pub providers: Counted,
     /// Active members and open invitations. Customers do not count.
     pub members: Counted,
+    /// API keys that are neither revoked nor expired.
+    pub api_keys: Counted,
     pub storage: Storage,
     pub requests: Requests,
     pub appointments: Appointments,
@@ -246,7 +253,7 @@ impl SubscriptionsApi {
 
     /// Change the plan of the organization
     ///
-    /// Holds from the next request on; requests a minute from the next tokens on. 403 `plan_limit` where there is more than the plan allows: that has to go first. What
+    /// Holds from the next request on; requests a minute within ten seconds, whatever tokens are in use. 403 `plan_limit` where there is more than the plan allows: that has to go first. What
     /// was made with features the plan lacks is kept and not used. 422 where there is no such plan, or it lacks a feature.
     #[oai(path = "/organizations/me/subscription", method = "patch", operation_id = "update_subscription")]
     async fn update(
@@ -274,6 +281,7 @@ impl SubscriptionsApi {
         Ok(Json(Usage {
             providers: Counted { used: row.get("providers"), limit: row.get("max_providers") },
             members: Counted { used: row.get("members"), limit: row.get("max_members") },
+            api_keys: Counted { used: row.get("api_keys"), limit: row.get("max_api_keys") },
             // There is nothing yet that keeps files.
             storage: Storage { used_bytes: 0, limit_gb: row.get("max_storage_gb") },
             requests: Requests {

@@ -14,11 +14,10 @@ use appointd::{
     http::{
         client::Network,
         limit::{Limits, Rates},
-        token::Subject,
+        secret::{ApiKey, Secret},
     },
     server::Server,
 };
-use chrono::Utc;
 use reqwest::Method;
 use serde_json::json;
 
@@ -114,34 +113,124 @@ async fn writing_without_credentials_is_limited_by_itself() {
         .expect(201);
 }
 
-#[tokio::test]
-async fn an_organization_has_what_its_plan_allows() {
-    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
-    let limited = |actor: &Actor, organization| {
-        let subject = Subject {
-            account: actor.account,
-            session: actor.session,
-            organization: Some(organization),
-            requests_per_minute: Some(4),
-        };
-        Actor::with_token(system().tokens.issue(&subject, Utc::now()).expect("a token"))
-    };
-    let server = server(Rates::default(), Network::default()).await;
-    assert_eq!(let_through(&limited(&tenant.staff, tenant.id).at(server.address()), 3).await, 3);
-    assert_eq!(let_through(&limited(&tenant.viewer, tenant.id).at(server.address()), 3).await, 1, "together");
-    assert_eq!(let_through(&limited(&other.staff, other.id).at(server.address()), 3).await, 3);
-    // What a token carries is what the plan says.
-    let basic = Tenant::on_plan("basic").await;
-    let session = Actor::nobody()
-        .post(
-            "/api/v1/auth/login",
-            json!({ "email": basic.staff.email, "password": crate::harness::PASSWORD }),
+/// A plan of a test's own with everything, and so many requests a minute.
+async fn plan(requests_per_minute: i32) -> String {
+    let letters = |c: char| if c.is_ascii_digit() { 'x' } else { c };
+    let plan: String = format!("p{}", uuid::Uuid::new_v4().simple()).chars().map(letters).collect();
+    let superuser = system().superuser().await;
+    superuser
+        .execute(
+            "insert into tenancy.plans (plan_type, position, requests_per_minute)
+             select $1, 1000 + (random() * 1000000000)::integer, $2",
+            &[&plan, &requests_per_minute],
         )
         .await
-        .expect(200);
-    let answer =
-        Actor::with_token(session["access_token"].as_str().expect("a token")).get("/api/v1/contacts").await;
-    assert_eq!(answer.header("ratelimit-policy"), r#""organization";q=600;w=60"#);
+        .expect("a plan");
+    superuser
+        .execute(
+            "insert into tenancy.plan_features (plan_type, feature) select $1, feature from tenancy.features",
+            &[&plan],
+        )
+        .await
+        .expect("features");
+    plan
+}
+
+async fn subscribe(tenant: &Tenant, plan: &str) {
+    system()
+        .superuser()
+        .await
+        .execute("update tenancy.subscriptions set plan_type = $2 where tenant_id = $1", &[&tenant.id, &plan])
+        .await
+        .expect("a plan");
+}
+
+#[tokio::test]
+async fn organization_has_what_its_plan_allows_now_whatever_its_tokens_were_issued_for() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    let small = plan(4).await;
+    let server = server(Rates::default(), Network::default()).await;
+    let body = json!({ "email": tenant.staff.email, "password": crate::harness::PASSWORD });
+    let session = Actor::nobody().post("/api/v1/auth/login", body).await.expect(200);
+    let staff = Actor::with_token(session["access_token"].as_str().expect("a token")).at(server.address());
+    let answer = staff.get("/api/v1/contacts").await;
+    assert_eq!(answer.header("ratelimit-policy"), r#""organization";q=12000;w=60"#);
+    answer.expect(200);
+    // A downgrade, by an owner, through another server: the tokens stay, the rate does not.
+    subscribe(&tenant, &small).await;
+    let mut policy = String::new();
+    for _ in 0..140 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        policy = tenant.viewer.at(server.address()).get("/api/v1/plans").await.header("ratelimit-policy").to_owned();
+        if policy == r#""organization";q=4;w=60"# {
+            break;
+        }
+    }
+    assert_eq!(policy, r#""organization";q=4;w=60"#, "within ten seconds");
+    assert_eq!(let_through(&staff, 3).await, 3);
+    assert_eq!(let_through(&tenant.viewer.at(server.address()), 3).await, 0, "together");
+    assert_eq!(let_through(&other.staff.at(server.address()), 6).await, 6, "others are not concerned");
+}
+
+#[tokio::test]
+async fn api_keys_count_towards_the_rate_of_their_organization() {
+    let tenant = Tenant::new().await;
+    let small = plan(6).await;
+    subscribe(&tenant, &small).await;
+    let server = server(Rates::default(), Network::default()).await;
+    let mut keys = Vec::new();
+    for _ in 0..3 {
+        let made = tenant
+            .owner
+            .post("/api/v1/api-keys", json!({ "name": "Key", "role": "viewer", "scopes": ["crm:read"] }))
+            .await
+            .expect(201);
+        keys.push(Actor::with_token(made["key"].as_str().expect("a key")).at(server.address()));
+    }
+    let mut passed = 0;
+    for _ in 0..4 {
+        for key in &keys {
+            passed += usize::from(key.get("/api/v1/contacts").await.status == 200);
+        }
+    }
+    assert_eq!(passed, 6, "all keys together");
+    keys[0].get("/api/v1/contacts").await.refused(429, "rate_limited");
+    tenant.staff.at(server.address()).get("/api/v1/contacts").await.refused(429, "rate_limited");
+    // What only says that it is a key of the organization counts for nobody.
+    let other = Tenant::new().await;
+    subscribe(&other, &small).await;
+    let forged = Secret::<ApiKey>::draw(other.id, uuid::Uuid::now_v7()).reveal();
+    for _ in 0..20 {
+        let forger = Actor::with_token(forged.clone()).at(server.address());
+        forger.get("/api/v1/contacts").await.refused(401, "api_key_invalid");
+    }
+    other.staff.at(server.address()).get("/api/v1/contacts").await.expect(200);
+}
+
+#[tokio::test]
+async fn number_of_api_keys_is_what_the_plan_allows() {
+    let tenant = Tenant::new().await;
+    let plan = plan(1000).await;
+    system()
+        .superuser()
+        .await
+        .execute("update tenancy.plans set max_api_keys = 2 where plan_type = $1", &[&plan])
+        .await
+        .expect("a limit");
+    subscribe(&tenant, &plan).await;
+    let body = json!({ "name": "Key", "role": "viewer", "scopes": ["crm:read"] });
+    let make = async || tenant.owner.post("/api/v1/api-keys", body.clone()).await;
+    let attempts = futures_util::future::join_all((0..6).map(|_| make())).await;
+    let mut statuses: Vec<_> = attempts.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 201, 403, 403, 403, 403]);
+    make().await.refused(403, "plan_limit");
+    let usage = tenant.admin.get("/api/v1/organizations/me/usage").await.expect(200);
+    assert_eq!(usage["api_keys"], json!({ "used": 2, "limit": 2 }));
+    let listed = tenant.admin.get("/api/v1/api-keys").await.expect(200);
+    let id = listed["items"][0]["id"].as_str().expect("an id").to_owned();
+    tenant.owner.post(&format!("/api/v1/api-keys/{id}/revoke"), json!({})).await.expect(200);
+    make().await.expect(201);
 }
 
 #[tokio::test]

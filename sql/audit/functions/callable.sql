@@ -37,7 +37,7 @@ where
         'identity.my_memberships()',
         'identity.password_given()',
         'identity.password_of_account()',
-        'identity.refresh_session(uuid,uuid,bytea,bytea)',
+        'identity.refresh_session(uuid,uuid,bytea,bytea,bytea)',
         'identity.register(uuid,text,text,text,uuid,text,text,text)',
         'identity.request_password_reset(text,bytea,interval)',
         'identity.reset_password(uuid,bytea,text,inet)',
@@ -48,6 +48,7 @@ where
         -- Organizations: made, found by name or host, joined, left.
         'tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text)',
         'tenancy.add_requests(uuid[],bigint[])',
+        'tenancy.allowance(uuid,uuid,bytea)',
         'tenancy.counted(uuid,text)',
         'tenancy.create_organization(uuid,text,text,text,text,text,text[])',
         'tenancy.delete_organization(interval)',

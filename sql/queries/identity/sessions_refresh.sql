@@ -1,3 +1,3 @@
--- $1 account, $2 session, $3 SHA-256 of the refresh token, $4 SHA-256 of the next
-select outcome, organization_id, requests_per_minute
-from identity.refresh_session($1, $2, $3, $4)
+-- $1 account, $2 session, $3 SHA-256 of the refresh token, $4 salt for its successor, $5 SHA-256 of that successor
+select outcome, organization_id, salt
+from identity.refresh_session($1, $2, $3, $4, $5)

@@ -1,3 +1,3 @@
 -- $1 session, $2 organization, $3 SHA-256 of the next refresh token or null
-select moved, requests_per_minute, expires_at
+select moved, expires_at
 from identity.move_session($1, $2, $3)

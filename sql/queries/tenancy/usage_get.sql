@@ -3,8 +3,10 @@ select
     p.max_providers,
     p.max_members,
     p.max_storage_gb,
+    p.max_api_keys,
     tenancy.counted($1, 'providers') as providers,
     tenancy.counted($1, 'members') as members,
+    tenancy.counted($1, 'api_keys') as api_keys,
     (
         select coalesce(sum(d.requests), 0)::bigint
         from tenancy.usage_days as d

@@ -22,7 +22,7 @@ pub struct Actor {
 impl Actor {
     /// Somebody with a session and a valid token, for an organization or for none.
     pub fn new(organization: Option<Uuid>, account: Uuid, session: Uuid, email: String) -> Self {
-        let subject = Subject { account, session, organization, requests_per_minute: None };
+        let subject = Subject { account, session, organization };
         let token = system().tokens.issue(&subject, Utc::now()).expect("a token");
         Self { account, session, email, token: Some(token), server: system().address, client: client() }
     }

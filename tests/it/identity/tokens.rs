@@ -41,8 +41,7 @@ fn subject(tenant: &Tenant) -> Subject {
     Subject {
         account: tenant.owner.account,
         session: tenant.owner.session,
-        organization: Some(tenant.id),
-        requests_per_minute: None,
+        organization: Some(tenant.id)
     }
 }
 
@@ -185,8 +184,7 @@ fn keys_change_without_anybody_noticing() {
     let subject = Subject {
         account: Uuid::now_v7(),
         session: Uuid::now_v7(),
-        organization: None,
-        requests_per_minute: Some(60),
+        organization: None
     };
     // As README says: the next one at the end, then in front, then alone.
     let steps = [tokens(&[&old]), tokens(&[&old, &new]), tokens(&[&new, &old]), tokens(&[&new])];

@@ -95,7 +95,8 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
             Uuid::new_v4()
         ),
         format!("identity.sign_in('{}', '127.0.0.1')", other.owner.email),
-        format!("identity.refresh_session('{account}', '{session}', sha256('x'), sha256('y'))"),
+        format!("identity.refresh_session('{account}', '{session}', sha256('x'), sha256('z'), sha256('y'))"),
+        format!("tenancy.allowance('{there}', null, null)"),
         format!("identity.move_session('{}', '{there}', null)", tenant.owner.session),
         "identity.my_memberships()".to_owned(),
         "identity.password_of_account()".to_owned(),

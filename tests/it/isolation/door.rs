@@ -202,8 +202,7 @@ async fn credentials_that_are_no_longer_good_or_never_were_open_nothing() {
     let subject = |actor: &Actor, organization: Uuid| Subject {
         account: actor.account,
         session: actor.session,
-        organization: Some(organization),
-        requests_per_minute: None,
+        organization: Some(organization)
     };
     let expired = issue(&subject(&tenant.owner, tenant.id), Utc::now() - TimeDelta::hours(1));
     let early = issue(&subject(&tenant.owner, tenant.id), Utc::now() + TimeDelta::hours(1));
@@ -211,8 +210,7 @@ async fn credentials_that_are_no_longer_good_or_never_were_open_nothing() {
         &Subject {
             account: Uuid::now_v7(),
             session: Uuid::now_v7(),
-            organization: Some(tenant.id),
-            requests_per_minute: None,
+            organization: Some(tenant.id)
         },
         Utc::now(),
     );

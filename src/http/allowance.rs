@@ -1,0 +1,59 @@
+//! What the plans of organizations allow: asked of the rows, and remembered for some seconds, so that a change of plan
+//! holds soon whatever the tokens say and few requests have to ask.
+
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::caller::{Credentials, Presented};
+use crate::{db::Db, sql};
+
+/// How long an answer counts.
+const REMEMBERED: Duration = Duration::from_secs(10);
+/// Beyond this many, old answers are forgotten.
+const MANY: usize = 100_000;
+
+/// Whose plan it is about: an organization, and of an API key which one, since what it says may be made up.
+type Asker = (Uuid, Option<(Uuid, [u8; 32])>);
+
+/// The answers of the last seconds.
+#[derive(Default)]
+pub struct Allowances(Mutex<HashMap<Asker, (NonZeroU32, Instant)>>);
+
+impl Allowances {
+    /// The organization that a request counts for, and how many requests a minute its plan allows. None: for no
+    /// organization, because the credentials name none, or are an API key that it does not have.
+    pub async fn of(&self, db: &Db, presented: &Presented) -> Option<(Uuid, NonZeroU32)> {
+        let asker: Asker = match &presented.0 {
+            Ok(Credentials::Person(claims)) => (claims.tenant_id?, None),
+            Ok(Credentials::Program(key)) => (key.first, Some((key.second, key.hash()))),
+            Err(_) => return None,
+        };
+        if let Some(rate) = self.remembered(&asker) {
+            return Some((asker.0, rate));
+        }
+        let (key, hash) = (asker.1.map(|(key, _)| key), asker.1.as_ref().map(|(_, hash)| &hash[..]));
+        let params: [&(dyn ToSql + Sync); 3] = [&asker.0, &key, &hash];
+        // Where the database does not answer the request itself will be told so.
+        let row = db.gate(sql!("tenancy/subscriptions_allowance.sql"), &params).await.ok()?;
+        let rate = row.get::<_, Option<i32>>(0).and_then(|rate| u32::try_from(rate).ok())?;
+        let rate = NonZeroU32::new(rate)?;
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= MANY {
+            answers.retain(|_, (_, asked)| asked.elapsed() < REMEMBERED);
+        }
+        answers.insert(asker, (rate, Instant::now()));
+        Some((asker.0, rate))
+    }
+
+    fn remembered(&self, asker: &Asker) -> Option<NonZeroU32> {
+        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.get(asker).filter(|(_, asked)| asked.elapsed() < REMEMBERED).map(|(rate, _)| *rate)
+    }
+}
