@@ -26,7 +26,7 @@ fn plain(answer: &Answer) -> (u16, Value, Vec<(String, String)>) {
     let headers = answer
         .headers
         .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "x-request-id" | "date"))
+        .filter(|(name, _)| !matches!(name.as_str(), "x-request-id" | "date" | "ratelimit"))
         .map(|(name, value)| (name.to_string(), format!("{value:?}")))
         .collect();
     (answer.status, body, headers)

@@ -22,6 +22,8 @@ async fn plans_are_what_they_are_said_to_be() {
         .as_array()
         .expect("a list")
         .iter()
+        // Other tests have plans of their own.
+        .filter(|plan| ["basic", "pro", "enterprise"].map(Into::into).contains(&plan["plan_type"]))
         .map(|plan| {
             let limits = &plan["limits"];
             (
