@@ -26,6 +26,8 @@ where
         'identity.second_factors.secret',
         'identity.recovery_codes.hash',
         'tenancy.domains.challenge',
+        -- A number of keys, no key.
+        'tenancy.plans.max_api_keys',
         -- Of a request, so that a repeated one is known: no secret.
         'operations.idempotency_keys.request_hash'
     )

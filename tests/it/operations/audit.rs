@@ -123,6 +123,15 @@ async fn who_registers_and_who_accepts_are_told() {
         assert_eq!((&event["actor_id"], &event["request_id"]), (&me["id"], &json!(request_id)));
         assert!(event["row_id"].is_string());
     }
+    system()
+        .superuser()
+        .await
+        .execute(
+            "update identity.accounts set email_verified_at = now() where email = $1",
+            &[&format!("{name}@example.com")],
+        )
+        .await
+        .expect("a verified address");
     let email = format!("i{name}@example.com");
     owner.post("/api/v1/invitations", json!({ "email": email, "role": "viewer" })).await.expect(201);
     let token = system().token_mailed_to(&email).await;
