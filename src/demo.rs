@@ -188,7 +188,7 @@ async fn organization(demo: &Demo, db: &Db) -> Result<Context, Error> {
         .await?;
     for (email, password, name, role) in people {
         let invitation: NewInvitation = example(json!({ "email": email, "role": role }))?;
-        let (_, _, token) = invitations::invite(db, context, &invitation).await?;
+        let (_, _, token, _) = invitations::invite(db, context, &invitation).await?;
         let hash = hash(password)?;
         invitations::accept(db, &token, Uuid::now_v7(), Some(name), Some(&hash)).await?;
     }

@@ -1,7 +1,7 @@
 //! The edge: HTTP in, HTTP out. Beside the `#[OpenApi]` impls of the modules the only code that knows poem. Reading
 //! order: [`edge`] (what every request passes), [`client`] (from where), [`caller`] (who asks), [`limit`] and
 //! `allowance` (how often),
-//! [`json`], [`text`] and [`secret`] (what comes in), [`problem`] (every refusal), [`page`] (lists), [`routes`] and
+//! [`json`], [`text`], [`name`] and [`secret`] (what comes in), [`problem`] (every refusal), [`page`] (lists), [`routes`] and
 //! [`description`] (what the description is used for).
 
 mod allowance;
@@ -12,6 +12,7 @@ pub mod description;
 pub mod edge;
 pub mod json;
 pub mod limit;
+pub mod name;
 pub mod page;
 pub mod problem;
 pub mod routes;

@@ -1,3 +1,4 @@
 //! Telling people things.
 
+pub mod budget;
 pub mod mail;

@@ -269,11 +269,12 @@ async fn accept(
 }
 
 async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiver<Job>, passes_on: bool) {
+    let db = Db::new(&parts.database, parts.connections);
     let app = App {
-        db: Db::new(&parts.database, parts.connections),
+        db: db.clone(),
         tokens: parts.tokens,
         passwords: parts.passwords,
-        mailer: parts.mailer,
+        mailer: parts.mailer.asking(db),
         dns: Dns::new(parts.dns),
         network: parts.network,
         limits: parts.limits,

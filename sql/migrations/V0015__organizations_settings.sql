@@ -10,9 +10,22 @@ alter table tenancy.organizations
     add constraint organizations_subdomain_reserved check (
         subdomain not in (
             'www', 'api', 'admin', 'app', 'dashboard', 'auth', 'login', 'account', 'accounts', 'billing', 'blog', 'cdn',
-            'docs', 'ftp', 'help', 'internal', 'mail', 'ns1', 'ns2', 'smtp', 'static', 'status', 'support', 'test'
+            'docs', 'ftp', 'help', 'internal', 'mail', 'ns1', 'ns2', 'smtp', 'static', 'status', 'support', 'test', 'appointd',
+            'security', 'postmaster', 'hostmaster', 'webmaster',
+            -- Names that programs look for by themselves (RFC 6761, WPAD, mail clients, ISATAP).
+            'localhost', 'local', 'wpad', 'autodiscover', 'autoconfig', 'imap', 'pop', 'pop3', 'webmail', 'mta-sts', 'isatap'
         )
         and subdomain not like 'xn--%'
+    ),
+    -- A slug is what many would put in front of a domain.
+    add constraint organizations_slug_reserved check (
+        slug not in (
+            'www', 'api', 'admin', 'app', 'dashboard', 'auth', 'login', 'account', 'accounts', 'billing', 'blog', 'cdn',
+            'docs', 'ftp', 'help', 'internal', 'mail', 'ns1', 'ns2', 'smtp', 'static', 'status', 'support', 'test', 'appointd',
+            'security', 'postmaster', 'hostmaster', 'webmaster',
+            -- Names that programs look for by themselves (RFC 6761, WPAD, mail clients, ISATAP).
+            'localhost', 'local', 'wpad', 'autodiscover', 'autoconfig', 'imap', 'pop', 'pop3', 'webmail', 'mta-sts', 'isatap'
+        )
     ),
     drop constraint organizations_status,
     add constraint organizations_status check (status in ('active', 'suspended', 'deleted')),

@@ -67,6 +67,11 @@ as $$
 begin
     if host is not null
     and not exists (select from tenancy.organizations as o where o.id = tenant and o.subdomain = host)
+    and not exists (
+        select
+        from tenancy.former_names as f
+        where f.kind = 'subdomain' and f.name = host and f.organization_id = tenant and f.kept_until > now()
+    )
     and not (
         exists (select from tenancy.verified_domains as d where d.domain = host and d.organization_id = tenant)
         and app.has_feature(tenant, 'custom_branding')

@@ -332,6 +332,20 @@ $$;
 comment on function tenancy.leave_organization(uuid) is
     'Ends the membership of the account in the context, whatever its role; false where there is none. Fails with 23514 on members_last_owner.';
 
+create function tenancy.formerly(kind text, name text) returns uuid
+language plpgsql stable
+as $$
+begin
+    return (
+        select f.organization_id
+        from tenancy.former_names as f
+        where f.kind = formerly.kind and f.name = formerly.name and f.kept_until > now()
+    );
+end
+$$;
+
+comment on function tenancy.formerly(text, text) is 'The organization that had a slug or a subdomain until a while ago.';
+
 create function tenancy.organization_at(host text) returns uuid
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -341,7 +355,10 @@ declare
 begin
     perform app.stay_outside();
     if position('.' in host) = 0 then
-        return (select o.id from tenancy.organizations as o where o.subdomain = host);
+        return coalesce(
+            (select o.id from tenancy.organizations as o where o.subdomain = host),
+            tenancy.formerly('subdomain', host)
+        );
     end if;
     select d.organization_id into found_id from tenancy.verified_domains as d where d.domain = host;
     if found_id is null then
@@ -375,10 +392,11 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    wanted constant uuid := case
-        when host is not null then tenancy.organization_at(host)
-        else (select o.id from tenancy.organizations as o where o.slug = public_face.slug)
-    end;
+    by_slug constant uuid := coalesce(
+        (select o.id from tenancy.organizations as o where o.slug = public_face.slug),
+        tenancy.formerly('slug', public_face.slug)
+    );
+    wanted constant uuid := case when host is not null then tenancy.organization_at(host) else by_slug end;
 begin
     perform app.stay_outside();
     execute format('set local app.tenant_id = %L', coalesce(wanted::text, ''));
@@ -387,7 +405,7 @@ begin
     from tenancy.organizations as o
     join tenancy.settings as s on s.tenant_id = o.id
     join tenancy.branding as b on b.tenant_id = o.id
-    where o.id = wanted and o.status = 'active' and (public_face.slug is null or o.slug = public_face.slug);
+    where o.id = wanted and o.status = 'active' and (public_face.slug is null or o.id = by_slug);
     if id is not null then
         select b.logo_url into logo_url from tenancy.branding as b where b.tenant_id = wanted;
     end if;
@@ -443,7 +461,12 @@ begin
                     jsonb_build_object(
                         'organization_id', o.id, 'name', o.name, 'slug', o.slug, 'subdomain', o.subdomain,
                         'role', m.role, 'status', case when m.status = 'active' then o.status else m.status end,
-                        'purge_after', o.purge_after
+                        'purge_after', o.purge_after,
+                        'former_slugs', array(
+                            select f.name
+                            from tenancy.former_names as f
+                            where f.organization_id = o.id and f.kind = 'slug' and f.kept_until > now()
+                        )
                     )
                     order by m.created_at, o.id
                 ),
@@ -1094,6 +1117,10 @@ begin
     get diagnostics here = row_count;
     purged := purged + here;
     delete from identity.sign_in_failures as f where f.last_attempt_at < now() - interval '1 day' and f.blocked_until < now();
+    get diagnostics here = row_count;
+    purged := purged + here;
+    -- A budget that was not touched for so long is full again.
+    delete from messaging.mail_budgets as b where b.counted_at < now() - interval '2 days';
     get diagnostics here = row_count;
     return purged + here;
 end

@@ -268,7 +268,9 @@ comment on function scheduling.decline_offer(uuid, text, interval) is
     'Ends the offer to somebody on the waitlist of the organization that was entered, as declined or withdrawn, and makes it to the next in line.';
 
 create function scheduling.pass_on_expired(lifetime interval)
-returns table (email text, service_name text, organization_name text, starts_at timestamptz, time_zone text)
+returns table (
+    email text, service_name text, organization_name text, starts_at timestamptz, time_zone text, organization_id uuid
+)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -295,7 +297,7 @@ begin
         elsif found then
             next_entry := scheduling.pass_on(due.id, 'expired', lifetime);
             return query
-            select c.email, s.name, o.name, h.starts_at, o.time_zone
+            select c.email, s.name, o.name, h.starts_at, o.time_zone, o.id
             from scheduling.waitlist_entries as w
             join scheduling.holds as h on h.tenant_id = w.tenant_id and h.waitlist_entry_id = w.id
             join crm.contacts as c on c.tenant_id = w.tenant_id and c.id = w.contact_id

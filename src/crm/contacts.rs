@@ -16,6 +16,7 @@ use crate::{
         Tag,
         caller::{Manager, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
+        name::Name,
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
         text::{EmailAddress, Text},
@@ -63,8 +64,8 @@ impl From<Row> for Contact {
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewContact {
-    pub first_name: Text<1, 100>,
-    pub last_name: Text<1, 100>,
+    pub first_name: Name<100>,
+    pub last_name: Name<100>,
     #[serde(default)]
     #[oai(nullable)]
     pub email: Option<EmailAddress>,
@@ -92,9 +93,9 @@ impl Example for NewContact {
 #[oai(example)]
 pub struct ContactChanges {
     #[serde(default, deserialize_with = "present")]
-    pub first_name: Option<Text<1, 100>>,
+    pub first_name: Option<Name<100>>,
     #[serde(default, deserialize_with = "present")]
-    pub last_name: Option<Text<1, 100>>,
+    pub last_name: Option<Name<100>>,
     #[serde(default)]
     #[oai(nullable)]
     pub email: MaybeUndefined<EmailAddress>,
@@ -108,7 +109,7 @@ impl Example for ContactChanges {
     fn example() -> Self {
         Self {
             first_name: None,
-            last_name: Text::parse("Murray Hopper").ok(),
+            last_name: Name::parse("Murray Hopper").ok(),
             email: MaybeUndefined::Undefined,
             phone: MaybeUndefined::Null,
         }

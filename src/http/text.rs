@@ -35,6 +35,20 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// Whether anything of a character shows. Those that do not are Unicode's Default_Ignorable_Code_Point, the fillers of
+/// Hangul and the empty pattern of Braille among them.
+fn is_visible(c: char) -> bool {
+    !(c.is_whitespace()
+        || c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
+                | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        ))
+}
+
 /// From here on text is more than a line.
 const LONG: usize = 500;
 
@@ -50,6 +64,8 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
             Err(refusal("too_long", bounds))
         } else if text.chars().any(|c| (c.is_control() && !layout(c)) || is_invisible(c)) {
             Err(refusal("invalid_value", "no control characters, and none that turn text around"))
+        } else if MIN > 0 && !text.chars().any(is_visible) {
+            Err(refusal("invalid_value", "at least one character that can be seen"))
         } else {
             Ok(Self(text.to_owned()))
         }
@@ -71,7 +87,8 @@ schema_type!([const MIN: usize, const MAX: usize] Text<MIN, MAX>, "text", MetaSc
     ..MetaSchema::new("string")
 });
 
-/// An e-mail address (RFC 5321), kept in lower case: people do not tell `Ada@` from `ada@`.
+/// An e-mail address (RFC 5321), kept in lower case, its domain in ASCII (IDNA): people do not tell `Ada@` from `ada@`, and
+/// `ada@bücher.example` is `ada@xn--bcher-kva.example`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct EmailAddress(String);
@@ -79,6 +96,11 @@ pub struct EmailAddress(String);
 impl EmailAddress {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim().to_lowercase();
+        let ascii = text.rsplit_once('@').and_then(|(local, domain)| {
+            let domain = super::client::canonical(domain).filter(|_| !domain.contains([':', '[']))?;
+            Some(format!("{local}@{domain}"))
+        });
+        let text = ascii.unwrap_or(text);
         if text.len() <= 254
             && email_address::EmailAddress::is_valid(&text)
             && text.parse::<lettre::Address>().is_ok()
@@ -88,6 +110,13 @@ impl EmailAddress {
         } else {
             Err(refusal("invalid_value", "an e-mail address, such as ada@example.com, of at most 254 bytes"))
         }
+    }
+}
+
+impl EmailAddress {
+    /// What somebody typed to sign in, as the address of an account is kept; in lower case if it is no address.
+    pub fn typed(text: &str) -> String {
+        Self::parse(text).map_or_else(|_| text.trim().to_lowercase(), |address| address.0)
     }
 }
 

@@ -21,8 +21,9 @@ use crate::{
         caller::SignedIn,
         client::Client,
         json::{Created, Json},
+        name::Name,
         problem::{ChangingOwn, OnConstraint as _, Problem, ReadingOwn, Refused, Registering},
-        text::{EmailAddress, Password, Slug, Text, TimeZone},
+        text::{EmailAddress, Password, Slug, TimeZone},
     },
     messaging::mail::Mailer,
     sql,
@@ -40,9 +41,9 @@ pub struct Registration {
     /// How you are called.
     #[serde(default)]
     #[oai(nullable)]
-    pub full_name: Option<Text<1, 200>>,
+    pub full_name: Option<Name<200>>,
     /// The name of the organization, shown to people.
-    pub organization_name: Text<1, 200>,
+    pub organization_name: Name<200>,
     /// The name of the organization in addresses. Unique in the whole system.
     pub organization_slug: Slug,
     /// The IANA time zone in which times are shown where nobody asks for another; UTC where not given.
@@ -96,12 +97,12 @@ pub struct MeChanges {
     /// How you are called.
     #[serde(default)]
     #[oai(nullable)]
-    pub full_name: MaybeUndefined<Text<1, 200>>,
+    pub full_name: MaybeUndefined<Name<200>>,
 }
 
 impl Example for MeChanges {
     fn example() -> Self {
-        Self { full_name: Text::parse("Ada King").map_or(MaybeUndefined::Undefined, MaybeUndefined::Value) }
+        Self { full_name: Name::parse("Ada King").map_or(MaybeUndefined::Undefined, MaybeUndefined::Value) }
     }
 }
 
@@ -117,7 +118,8 @@ impl AccountsApi {
     /// Register an account and its organization
     ///
     /// Creates both, and makes the account the owner of the organization: all of it or nothing. The plan is the smallest.
-    /// 409 `email_taken` or `slug_taken` where somebody has that e-mail address or slug. A mail asks to verify the address.
+    /// 409 `email_taken` or `slug_taken` if another account or organization has that e-mail address or slug, or gave up the
+    /// slug less than 90 days ago. A mail asks to verify the address.
     #[oai(path = "/register", method = "post", operation_id = "register_account")]
     async fn register(
         &self,
@@ -138,6 +140,9 @@ impl AccountsApi {
             })
             .on_constraint("organizations_slug_key", || {
                 Problem::conflict("slug_taken", "Another organization has this slug. Choose another.")
+            })
+            .on_constraint("organizations_slug_reserved", || {
+                Problem::invalid_field("organization_slug", "reserved", "This name is reserved. Choose another.")
             })?;
         let (tokens, person) = self.door.start(&client, account, Some(organization)).await?;
         recovery::ask_to_verify(&self.db, &self.mailer, &person, &registration.email).await?;

@@ -22,7 +22,10 @@ use crate::{
         secret::{OneTime, Secret},
         text::{EmailAddress, Password},
     },
-    messaging::mail::{Mail, Mailer},
+    messaging::{
+        budget::{self, OnBehalf},
+        mail::{Mail, Mailer},
+    },
     sql,
 };
 
@@ -154,6 +157,7 @@ impl RecoveryApi {
                      If it was not you, there is nothing to do: your password stays as it is.\n",
                     self.mailer.link("reset-password", &token)
                 ),
+                on_behalf: OnBehalf::Account,
             });
         }
         Ok(NoContent)
@@ -189,7 +193,7 @@ impl RecoveryApi {
     /// Ask to verify my e-mail address
     ///
     /// Sends a mail with a token that is good once, within a week. 409 `email_verified` where it is verified;
-    /// `email_requested` where a mail was sent within the last minute.
+    /// `email_requested` where a mail was sent within the last minute. 429 `mail_limit` after six mails within the hour.
     #[oai(path = "/email/request-verification", method = "post", operation_id = "request_email_verification")]
     async fn request_verification(&self, caller: SignedIn) -> Result<NoContent, Refused<Deleting>> {
         // Holds the account, so that of two who ask at once the second sees what the first has sent.
@@ -233,25 +237,32 @@ fn used_up() -> Problem {
     Problem::invalid_field("token", "not_found", "The token was used, has expired, or is none of ours.")
 }
 
-/// Sends the mail that asks to verify an address.
-pub async fn ask_to_verify(db: &Db, mailer: &Mailer, person: &Person, email: &str) -> Result<(), db::Error> {
-    send_verification(db.begin(*person), mailer, person.account, email).await
+/// Sends the mail that asks to verify an address, if that address may get one now; it can be asked for later.
+pub async fn ask_to_verify(db: &Db, mailer: &Mailer, person: &Person, email: &str) -> Result<(), Failure> {
+    match send_verification(db.begin(*person), mailer, person.account, email).await {
+        Err(Failure::Refusal(problem)) if problem.code == "mail_limit" => Ok(()),
+        sent => sent,
+    }
 }
 
 /// The last thing in a transaction of the person: keeps the token, then mails it.
-async fn send_verification(tx: Tx, mailer: &Mailer, account: Uuid, email: &str) -> Result<(), db::Error> {
+async fn send_verification(
+    mut tx: Tx,
+    mailer: &Mailer,
+    account: Uuid,
+    email: &str,
+) -> Result<(), Failure> {
+    let leave = budget::ask(&mut tx, email, OnBehalf::Account).await?;
     let token = Secret::<OneTime>::draw(account, account);
     let seconds = VERIFY_LIFETIME.num_seconds() as f64;
     tx.commit_with(sql!("identity/tokens_add.sql"), &[&&token.hash()[..], &email, &seconds]).await?;
     let token = token.reveal();
-    mailer.send(Mail {
-        to: email.to_owned(),
-        subject: "Verify your e-mail address".to_owned(),
-        body: format!(
-            "Please confirm that this is your address, within a week:\n\n{}\n\nor with this token: {token}\n",
-            mailer.link("verify-email", &token)
-        ),
-    });
+    let body = format!(
+        "Please confirm that this is your address, within a week:\n\n{}\n\nor with this token: {token}\n\n\
+         If you have not registered here, there is nothing to do.\n",
+        mailer.link("verify-email", &token)
+    );
+    mailer.send_with_leave(leave, "Verify your e-mail address".to_owned(), body);
     Ok(())
 }
 

@@ -34,7 +34,7 @@ use crate::{
             SigningIn,
         },
         secret::{self, Refresh, Secret},
-        text::{Password, Slug, Text, named_enum},
+        text::{EmailAddress, Password, Slug, Text, named_enum},
         token::{COOKIE_LIFETIME, Kind, LIFETIME, Subject, Tokens},
     },
     sql,
@@ -225,6 +225,10 @@ pub struct Membership {
     /// Of a deleted organization: until when an owner may restore it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purge_after: Option<DateTime<Utc>>,
+    /// Slugs it had until a while ago.
+    #[serde(default, skip_serializing)]
+    #[oai(skip)]
+    former_slugs: Vec<String>,
 }
 
 /// The organizations of an account.
@@ -639,7 +643,7 @@ impl SessionsApi {
         client: &Client,
         credentials: &Credentials,
     ) -> Result<(Uuid, Option<Uuid>, Proof), Failure> {
-        let email = credentials.email.to_lowercase();
+        let email = EmailAddress::typed(&credentials.email);
         let turn = self.passwords.turn().await?;
         let row = self.db.gate(sql!("identity/accounts_sign_in.sql"), &[&email, &client.address]).await?;
         let retry_after: i32 = row.get(0);
@@ -689,7 +693,9 @@ impl SessionsApi {
             }
         };
         let named = |membership: &&&Membership| {
-            slug.is_none_or(|slug| membership.slug == slug)
+            slug.is_none_or(|slug| {
+                membership.slug == slug || membership.former_slugs.iter().any(|former| former == slug)
+            })
                 && at_host.is_none_or(|at_host| membership.organization_id == at_host)
         };
         let mut found = active.iter().filter(named);

@@ -1,5 +1,6 @@
 //! E-mail, sent by SMTP or written into a folder. A request never waits for it: who asked is answered at once, and the
-//! mail is tried a few times in the background. It is lost with the process, so each of them can be asked for again.
+//! mail is tried a few times in the background. It is lost with the process, so each of them can be asked for again. Every
+//! mail counts towards the budgets of [`super::budget`], and none is sent without leave.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -11,6 +12,9 @@ use lettre::{
     },
 };
 use tokio::sync::Semaphore;
+
+use super::budget::{self, Leave, OnBehalf};
+use crate::db::Db;
 
 /// Mails under way at once; more are dropped, and said so in the log.
 const MOST: usize = 200;
@@ -25,7 +29,11 @@ enum Transport {
 
 /// Sends mails.
 #[derive(Clone)]
-pub struct Mailer(Arc<Inner>);
+pub struct Mailer {
+    inner: Arc<Inner>,
+    /// Where leave to send is asked for. None: nothing is sent but what has leave.
+    db: Option<Db>,
+}
 
 struct Inner {
     transport: Transport,
@@ -40,6 +48,8 @@ pub struct Mail {
     pub to: String,
     pub subject: String,
     pub body: String,
+    /// Whose budget it counts towards, beside that of the person who gets it.
+    pub on_behalf: OnBehalf,
 }
 
 impl Mailer {
@@ -61,7 +71,13 @@ impl Mailer {
                 ),
             },
         };
-        Ok(Self(Arc::new(Inner { transport, from, public_url, places: Arc::new(Semaphore::new(MOST)) })))
+        let inner = Inner { transport, from, public_url, places: Arc::new(Semaphore::new(MOST)) };
+        Ok(Self { inner: Arc::new(inner), db: None })
+    }
+
+    /// The same, with a database to ask for leave.
+    pub fn asking(self, db: Db) -> Self {
+        Self { db: Some(db), ..self }
     }
 
     /// A mailer that sends nothing, for programs that serve nobody.
@@ -72,31 +88,57 @@ impl Mailer {
 
     /// Whether it sends anything at all.
     pub fn sends(&self) -> bool {
-        !matches!(self.0.transport, Transport::Nowhere)
+        !matches!(self.inner.transport, Transport::Nowhere)
     }
 
     /// A link to a page, with a secret behind the `#`: that part is sent to no server and stands in no log.
     pub fn link(&self, page: &str, secret: &str) -> String {
-        format!("{}/{page}#token={secret}", self.0.public_url.trim_end_matches('/'))
+        format!("{}/{page}#token={secret}", self.inner.public_url.trim_end_matches('/'))
     }
 
-    /// Sends a mail, some time soon.
+    /// Sends a mail, some time soon, if the budgets it counts towards have room; if not, the log says which has none. Where
+    /// the sender should know, [`budget::ask`] first.
     pub fn send(&self, mail: Mail) {
-        let inner = self.0.clone();
+        let Some(db) = self.db.clone() else {
+            tracing::error!("an e-mail without leave was dropped");
+            return;
+        };
+        let Mail { to, subject, body, on_behalf } = mail;
+        self.in_background(subject, move |inner, subject| async move {
+            match budget::ask_alone(&db, &to, on_behalf).await {
+                Ok(Ok(leave)) => inner.deliver(&leave.to, &subject, &body).await,
+                Ok(Err(refusal)) => {
+                    tracing::warn!(budget = refusal.budget(), "an e-mail over the budget was not sent");
+                }
+                Err(error) => tracing::error!(%error, "an e-mail could not be counted, and was not sent"),
+            }
+        });
+    }
+
+    /// Sends a mail that has leave, some time soon.
+    pub fn send_with_leave(&self, leave: Leave, subject: String, body: String) {
+        self.in_background(subject, move |inner, subject| async move {
+            inner.deliver(&leave.to, &subject, &body).await;
+        });
+    }
+
+    fn in_background<F>(&self, subject: String, work: impl FnOnce(Arc<Inner>, String) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let inner = self.inner.clone();
         if matches!(inner.transport, Transport::Nowhere) {
-            tracing::warn!(
-                subject = mail.subject,
-                "no way to send e-mail is set (APPOINTD_MAIL_URL); not sent"
-            );
+            tracing::warn!(subject, "no way to send e-mail is set (APPOINTD_MAIL_URL); not sent");
             return;
         }
         let Ok(place) = inner.places.clone().try_acquire_owned() else {
-            tracing::error!(subject = mail.subject, "too many e-mails under way; one was dropped");
+            tracing::error!(subject, "too many e-mails under way; one was dropped");
             return;
         };
+        let work = work(inner, subject);
         tokio::spawn(async move {
             let _place = place;
-            inner.deliver(&mail).await;
+            work.await;
         });
     }
 }
@@ -113,14 +155,14 @@ impl Inner {
         Body::dangerous_pre_encoded(body.replace('\n', "\r\n").into_bytes(), encoding)
     }
 
-    async fn deliver(&self, mail: &Mail) {
-        let message = mail.to.parse::<Mailbox>().map_err(|error| error.to_string()).and_then(|to| {
+    async fn deliver(&self, to: &str, subject: &str, body: &str) {
+        let message = to.parse::<Mailbox>().map_err(|error| error.to_string()).and_then(|to| {
             Message::builder()
                 .from(self.from.clone())
                 .to(to)
-                .subject(&mail.subject)
+                .subject(subject)
                 .header(ContentType::TEXT_PLAIN)
-                .body(self.encoded(&mail.body))
+                .body(self.encoded(body))
                 .map_err(|error| error.to_string())
         });
         let message = match message {

@@ -35,7 +35,10 @@ use crate::{
         text::{Instant, InstantOrDate, Slug, Text, TimeZone},
         token::Tokens,
     },
-    messaging::mail::{Mail, Mailer},
+    messaging::{
+        budget::OnBehalf,
+        mail::{Mail, Mailer},
+    },
     sql,
     tenancy::organizations,
 };
@@ -335,6 +338,7 @@ impl GuestsApi {
                     if booked.status == AppointmentStatus::Pending { ", to be confirmed" } else { "" },
                     self.mailer.link("manage-appointment", &booked.manage_token),
                 ),
+                on_behalf: OnBehalf::Organization { id: guest.tenant, inviter: None },
             });
         }
         Ok(Created { location: "/api/v1/guest/appointment".to_owned(), body: booked })

@@ -16,11 +16,12 @@ use crate::{
         Tag,
         caller::{Admin, Appointments, Member, Viewer},
         json::{Created, Json, NoContent, present},
+        name::Name,
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
             Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused,
         },
-        text::{Number, Text},
+        text::Number,
     },
     sql,
     tenancy::members,
@@ -67,7 +68,7 @@ impl From<Row> for Provider {
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewProvider {
-    pub name: Text<1, 200>,
+    pub name: Name<200>,
     /// How many appointments a day at most; any number where not given.
     #[serde(default)]
     #[oai(nullable)]
@@ -85,7 +86,7 @@ pub struct NewProvider {
 impl Example for NewProvider {
     fn example() -> Self {
         Self {
-            name: Text::parse("Katherine Johnson").expect("a name is text"),
+            name: Name::parse("Katherine Johnson").expect("a name is text"),
             max_per_day: Some(Number(12)),
             max_per_week: None,
             account_id: None,
@@ -99,7 +100,7 @@ impl Example for NewProvider {
 #[oai(example)]
 pub struct ProviderChanges {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub name: Option<Text<1, 200>>,
+    pub name: Option<Name<200>>,
     /// Whether the provider can be booked. Appointments that stand are kept.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,

@@ -31,7 +31,10 @@ use crate::{
         problem::{Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused},
         text::{Instant, named_enum},
     },
-    messaging::mail::{Mail, Mailer},
+    messaging::{
+        budget::OnBehalf,
+        mail::{Mail, Mailer},
+    },
     sql,
 };
 
@@ -350,7 +353,12 @@ async fn end(tx: &mut Tx, entry: &WaitlistEntry, outcome: &str) -> Result<Option
     let lifetime = offer_seconds(starts_at, Utc::now());
     let row = tx.one(sql!("scheduling/waitlist_decline.sql"), &[&entry.id, &outcome, &lifetime]).await?;
     let next: Option<Uuid> = row.get(0);
-    Ok(next.map(|_| Freed { email: row.get(1), service: row.get(2), starts_at: row.get(3) }))
+    Ok(next.map(|_| Freed {
+        organization: row.get(4),
+        email: row.get(1),
+        service: row.get(2),
+        starts_at: row.get(3),
+    }))
 }
 
 /// Time that was freed.
@@ -363,6 +371,7 @@ pub struct Time {
 /// Somebody to whom freed time was offered.
 #[derive(Debug)]
 pub struct Freed {
+    organization: Uuid,
     email: Option<String>,
     service: String,
     starts_at: DateTime<Utc>,
@@ -417,7 +426,12 @@ pub async fn offer_time(tx: &mut Tx, time: &Time, now: DateTime<Utc>) -> Result<
         )
         .await?;
     let entry: Option<Uuid> = row.get(0);
-    Ok(entry.map(|_| Freed { email: row.get(1), service: row.get(2), starts_at: time.starts_at }))
+    Ok(entry.map(|_| Freed {
+        organization: row.get(3),
+        email: row.get(1),
+        service: row.get(2),
+        starts_at: time.starts_at,
+    }))
 }
 
 /// Passes on offers of all organizations that nobody took in time. What servers do every few seconds.
@@ -425,7 +439,12 @@ pub async fn pass_on(db: &Db, mailer: &Mailer) -> Result<(), db::Error> {
     let rows = db.gate_all(sql!("scheduling/waitlist_pass_on.sql"), &[&3600.0]).await?;
     let freed: Vec<_> = rows
         .iter()
-        .map(|row| Freed { email: row.get(0), service: row.get(1), starts_at: row.get(3) })
+        .map(|row| Freed {
+            organization: row.get(5),
+            email: row.get(0),
+            service: row.get(1),
+            starts_at: row.get(3),
+        })
         .collect();
     tell(mailer, &freed);
     Ok(())
@@ -446,6 +465,7 @@ pub fn tell(mailer: &Mailer, freed: &[Freed]) {
                 freed.service,
                 freed.starts_at.format("%Y-%m-%d %H:%M"),
             ),
+            on_behalf: OnBehalf::Organization { id: freed.organization, inviter: None },
         });
     }
 }

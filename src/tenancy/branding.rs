@@ -13,8 +13,9 @@ use crate::{
         Tag,
         caller::{Admin, CustomBranding, Feature as _, Member, Viewer},
         json::Json,
+        name::Name,
         problem::{ChangingOwn, ReadingOwn, Refused},
-        text::{Color, HttpsUrl, Text},
+        text::{Color, HttpsUrl},
     },
     sql,
 };
@@ -61,7 +62,7 @@ pub struct BrandingChanges {
     /// The name customers read.
     #[serde(default)]
     #[oai(nullable)]
-    pub display_name: MaybeUndefined<Text<1, 200>>,
+    pub display_name: MaybeUndefined<Name<200>>,
     #[serde(default)]
     #[oai(nullable)]
     pub logo_url: MaybeUndefined<HttpsUrl>,

@@ -20,19 +20,23 @@ use crate::{
         caller::{Member, SignedIn, Staff},
         client::Client,
         json::{Created, Json, NoContent},
+        name::Name,
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
             ChangingOwn, Creating, Deleting, Failure, Listing, OnConstraint as _, OpenWriting, Problem,
             Reading, Refused, Registering,
         },
         secret::{self, Secret},
-        text::{EmailAddress, Password, Text, named_enum},
+        text::{EmailAddress, Password, named_enum},
     },
     identity::{
         passwords::Passwords,
         sessions::{Door, SessionTokens},
     },
-    messaging::mail::{Mail, Mailer},
+    messaging::{
+        budget::{self, Leave, OnBehalf},
+        mail::Mailer,
+    },
     sql,
 };
 
@@ -150,7 +154,7 @@ pub struct InvitedRegistration {
     /// How you are called.
     #[serde(default)]
     #[oai(nullable)]
-    pub full_name: Option<Text<1, 200>>,
+    pub full_name: Option<Name<200>>,
 }
 
 impl Example for InvitedRegistration {
@@ -158,7 +162,7 @@ impl Example for InvitedRegistration {
         Self {
             token: Secret::example(),
             password: Password::parse("three small brass kettles").expect("a password"),
-            full_name: Text::parse("Grace Hopper").ok(),
+            full_name: Name::parse("Grace Hopper").ok(),
         }
     }
 }
@@ -174,7 +178,7 @@ pub struct InvitationsApi {
 impl InvitationsApi {
     /// List the open invitations
     ///
-    /// In the order in which they were made.
+    /// Those that have not expired, in the order in which they were made.
     #[oai(path = "/invitations", method = "get", operation_id = "list_invitations")]
     async fn list(
         &self,
@@ -200,15 +204,17 @@ impl InvitationsApi {
     /// the caller's, or is one that only admins give; `plan_limit` where the plan allows no more members;
     /// `email_not_verified` until the address of the caller's account is verified. The invitation can be accepted while
     /// the caller could give the role: it ends if they are removed or demoted, or the API key is revoked. 409
-    /// `already_member`, `already_invited`. 422 on `contact_id` where a customer has none, or somebody else has one.
+    /// `already_member`, `already_invited`. 429 `mail_limit` if this address, the caller or the organization has got or sent as
+    /// many mails as may be sent: 6 at once to one address, from all organizations together, and 6 more an hour, at most 20 a
+    /// day; 60 an hour from one inviter; 300 an hour and 2,000 a day from one organization. 422 on `contact_id` where a customer has none, or somebody else has one.
     #[oai(path = "/invitations", method = "post", operation_id = "create_invitation")]
     async fn create(
         &self,
         caller: Member<Staff>,
         body: Json<NewInvitation>,
     ) -> Result<Created<Invitation>, Refused<Creating>> {
-        let (invitation, organization, token) = invite(&self.db, (&caller).into(), &body.0).await?;
-        self.send(&invitation.email, &organization, &token);
+        let (invitation, organization, token, leave) = invite(&self.db, (&caller).into(), &body.0).await?;
+        self.send(leave, &organization, &token);
         Ok(Created { location: format!("/api/v1/invitations/{}", invitation.id), body: invitation })
     }
 
@@ -226,7 +232,7 @@ impl InvitationsApi {
     /// Send an invitation again
     ///
     /// With a new token, for another seven days; the old one is over, and the caller is the giver (`created_by`) from now on.
-    /// Once a minute: 409 `invitation_sent`. 403 `email_not_verified` until the address of the caller's account is verified.
+    /// Once a minute: 409 `invitation_sent`. 429 `mail_limit` as for inviting. 403 `email_not_verified` until the address of the caller's account is verified.
     /// 404 also if it is not the caller's to send.
     #[oai(path = "/invitations/:invitation_id/resend", method = "post", operation_id = "resend_invitation")]
     async fn resend(
@@ -237,24 +243,25 @@ impl InvitationsApi {
         let token = Secret::<secret::Invitation>::draw(caller.tenant(), invitation_id.0);
         let mut tx = self.db.begin(&caller);
         may_hand_out(&mut tx).await?;
+        let row = tx.optional(sql!("tenancy/invitations_get.sql"), &[&invitation_id.0]).await?;
+        let invitation = Invitation::from(&row.ok_or_else(Problem::not_found)?);
+        let context = Context::from(&caller);
+        let leave = budget::ask(&mut tx, &invitation.email, on_behalf(context)).await?;
         let sent = tx
-            .commit_with(
+            .optional(
                 sql!("tenancy/invitations_resend.sql"),
                 &[&invitation_id.0, &&token.hash()[..], &(LIFETIME.num_seconds() as f64)],
             )
             .await?;
         let Some(row) = sent else {
-            let row =
-                self.db.optional(&caller, sql!("tenancy/invitations_get.sql"), &[&invitation_id.0]).await?;
-            let invitation = Invitation::from(&row.ok_or_else(Problem::not_found)?);
             Err(match invitation.sent_at > Utc::now() - TimeDelta::minutes(1) {
                 true => Problem::conflict("invitation_sent", "It was sent a moment ago; wait a minute."),
                 false => Problem::not_found(),
             })?
         };
-        let invitation = Invitation::from(&row);
-        self.send(&invitation.email, row.get(8), &token);
-        Ok(Json(invitation))
+        tx.commit().await?;
+        self.send(leave, row.get(8), &token);
+        Ok(Json(Invitation::from(&row)))
     }
 
     /// Take an invitation back
@@ -332,19 +339,22 @@ impl InvitationsApi {
 }
 
 impl InvitationsApi {
-    fn send(&self, email: &str, organization: &str, token: &Secret<secret::Invitation>) {
+    fn send(&self, leave: Leave, organization: &str, token: &Secret<secret::Invitation>) {
         let token = token.reveal();
-        self.mailer.send(Mail {
-            to: email.to_owned(),
-            // Of one line, whatever the organization calls itself.
-            subject: format!("An invitation from {organization}"),
-            body: format!(
-                "{organization} invites you.\n\nAccept within seven days here:\n\n{}\n\nor with this token: {token}\n\n\
-                 If you do not know why, there is nothing to do.\n",
-                self.mailer.link("accept-invitation", &token)
-            ),
-        });
+        // Of one line, whatever the organization calls itself.
+        let subject = format!("An invitation from {organization}");
+        let body = format!(
+            "{organization} invites you.\n\nAccept within seven days here:\n\n{}\n\nor with this token: {token}\n\n\
+             If you do not know why, there is nothing to do.\n",
+            self.mailer.link("accept-invitation", &token)
+        );
+        self.mailer.send_with_leave(leave, subject, body);
     }
+}
+
+/// Whose budget the mail of an invitation counts towards.
+fn on_behalf(context: Context) -> OnBehalf {
+    OnBehalf::Organization { id: context.tenant, inviter: context.actor() }
 }
 
 /// Refuses who may send no invitations and make no API keys: an account whose address nobody has verified.
@@ -355,12 +365,12 @@ pub async fn may_hand_out(tx: &mut Tx) -> Result<(), Failure> {
     }
 }
 
-/// Makes an invitation; with it the name of the organization, and the token to send.
+/// Makes an invitation; with it the name of the organization, the token to send, and leave to send it.
 pub async fn invite(
     db: &Db,
     context: Context,
     new: &NewInvitation,
-) -> Result<(Invitation, String, Secret<secret::Invitation>), Failure> {
+) -> Result<(Invitation, String, Secret<secret::Invitation>, Leave), Failure> {
     if (new.role == InvitedRole::Customer) != new.contact_id.is_some() {
         let detail = "for the role customer, and for no other";
         return Err(Problem::invalid_field("contact_id", "required", detail).into());
@@ -381,6 +391,9 @@ pub async fn invite(
     if check.get(1) {
         return Err(Problem::conflict("already_member", "Somebody with this address is a member.").into());
     }
+    let leave = budget::ask(&mut tx, &new.email, on_behalf(context)).await?;
+    // One that has expired blocks nobody.
+    tx.all(sql!("tenancy/invitations_clear.sql"), &[&&*new.email]).await?;
     let row = tx
         .one(
             sql!("tenancy/invitations_create.sql"),
@@ -404,7 +417,7 @@ pub async fn invite(
             Problem::invalid_field("contact_id", "not_found", "There is no such contact.")
         })?;
     tx.commit().await?;
-    Ok((Invitation::from(&row), check.get(2), token))
+    Ok((Invitation::from(&row), check.get(2), token, leave))
 }
 
 struct Offer {

@@ -18,6 +18,7 @@ use crate::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         client::{Client, Host},
         json::{Created, Json, NoContent, present},
+        name::Name,
         problem::{
             ChangingOwn, Creating, Deleting, Failure, OnConstraint as _, OpenReading, Problem, ReadingOwn,
             Refused,
@@ -74,7 +75,7 @@ impl From<Row> for Organization {
 #[oai(example)]
 pub struct NewOrganization {
     /// Its name, shown to people.
-    pub name: Text<1, 200>,
+    pub name: Name<200>,
     /// Its name in addresses. Unique in the whole system.
     pub slug: Slug,
     /// A label in front of the base domain of the server. Some names are reserved.
@@ -116,7 +117,7 @@ impl Example for NewOrganization {
 pub struct OrganizationChanges {
     /// Its name, shown to people.
     #[serde(default, deserialize_with = "present")]
-    pub name: Option<Text<1, 200>>,
+    pub name: Option<Name<200>>,
     /// Its name in addresses. Unique in the whole system.
     #[serde(default, deserialize_with = "present")]
     pub slug: Option<Slug>,
@@ -132,7 +133,7 @@ pub struct OrganizationChanges {
 impl Example for OrganizationChanges {
     fn example() -> Self {
         Self {
-            name: Text::parse("Lovelace & Daughters").ok(),
+            name: Name::parse("Lovelace & Daughters").ok(),
             slug: None,
             subdomain: MaybeUndefined::Undefined,
             time_zone: TimeZone::parse("Europe/London").ok(),
@@ -248,7 +249,8 @@ impl OrganizationsApi {
 
     /// Change the organization
     ///
-    /// The one the token is for. 409 `slug_taken` or `subdomain_taken` where another organization has it.
+    /// The one the token is for. 409 `slug_taken` or `subdomain_taken` if another organization has it, or gave it up less than
+    /// 90 days ago. A slug or subdomain that is changed leads to the organization for 90 days more.
     #[oai(path = "/organizations/me", method = "patch", operation_id = "update_organization")]
     async fn update(
         &self,
@@ -309,7 +311,8 @@ impl OrganizationsApi {
 
     /// Get what is public of an organization
     ///
-    /// The one whose host was asked, by subdomain or own domain; on a host of ours the one with this `slug`.
+    /// The one whose host was asked, by subdomain or own domain; on a host of ours the one with this `slug`. The answer has
+    /// the slug of today, also if it was found by one it gave up.
     #[oai(path = "/public/organization", method = "get", operation_id = "get_public_organization")]
     async fn public(
         &self,
@@ -349,6 +352,9 @@ fn taken<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
         })
         .on_constraint("organizations_subdomain_reserved", || {
             Problem::invalid_field("subdomain", "reserved", "This name is reserved. Choose another.")
+        })
+        .on_constraint("organizations_slug_reserved", || {
+            Problem::invalid_field("slug", "reserved", "This name is reserved. Choose another.")
         })
 }
 

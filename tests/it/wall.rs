@@ -113,11 +113,11 @@ async fn tried(
     // With rows that are there: one that violates a key has passed the policies, one that violates a policy has not.
     let own = match table {
         "tenancy.organizations" => format!("id = '{tenant}'"),
-        "tenancy.verified_domains" => format!("organization_id = '{tenant}'"),
+        "tenancy.verified_domains" | "tenancy.former_names" => format!("organization_id = '{tenant}'"),
         "identity.accounts" => {
             format!("id in (select account_id from tenancy.members where tenant_id = '{tenant}')")
         }
-        "identity.sign_in_failures" | "app.migrations" => "true".to_owned(),
+        "identity.sign_in_failures" | "messaging.mail_budgets" | "app.migrations" => "true".to_owned(),
         table if table.starts_with("identity.") => {
             format!("account_id in (select account_id from tenancy.members where tenant_id = '{tenant}')")
         }

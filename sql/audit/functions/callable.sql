@@ -58,6 +58,8 @@ where
         'tenancy.public_face(text,text)',
         'tenancy.restore_organization(uuid)',
         'tenancy.standing(uuid)',
+        -- Counts mails.
+        'messaging.spend(text,uuid,uuid)',
         -- A person who works for several organizations, one who waits, a calendar program.
         'scheduling.busy_elsewhere(uuid,timestamp with time zone,timestamp with time zone)',
         'scheduling.calendar_feed(uuid,uuid,bytea)',

@@ -39,6 +39,8 @@ where
             ('identity.sessions', 'gate_all'),
             ('identity.sign_in_failures', 'gate_all'),
             ('tenancy.organizations', 'gate_select'),
+            ('messaging.mail_budgets', 'gate_all'),
+            ('tenancy.former_names', 'gate_all'),
             ('tenancy.verified_domains', 'gate_select'),
             ('tenancy.features', 'gate_select'),
             ('tenancy.features', 'owner_select'),

@@ -37,7 +37,11 @@ where
         'tenancy.plans',
         'app.migrations',
         -- Which host leads to which organization: asked before there is a tenant. Its policies compare organization_id.
-        'tenancy.verified_domains'
+        'tenancy.verified_domains',
+        -- Names that organizations gave up: the same.
+        'tenancy.former_names',
+        -- Of addresses, which get mails from all organizations together.
+        'messaging.mail_budgets'
     )
     and not exists (
         select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'

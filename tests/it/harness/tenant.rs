@@ -248,6 +248,8 @@ impl Tenant {
             .batch_execute(&format!(
                 "insert into tenancy.usage_days (tenant_id, day, requests) values ('{id}', '2026-01-01', 1);
                  insert into tenancy.verified_domains (domain, organization_id) values ('{id}.example', '{id}');
+                 insert into tenancy.former_names (kind, name, organization_id) values ('slug', '{id}', '{id}');
+                 insert into messaging.mail_budgets (bucket, subject, spent) values ('recipient_day', sha256('{id}'), 1);
                  insert into operations.idempotency_keys (tenant_id, actor_id, operation, key, request_hash)
                  select '{id}', account_id, 'x', '{id}', sha256('x') from tenancy.members where tenant_id = '{id}';
                  insert into scheduling.schedule_travels (tenant_id, provider_id, starts_on, ends_on, time_zone)

@@ -235,3 +235,24 @@ async fn signing_in_in_crowds_is_slowed_down_and_never_fails() {
     }
     assert_eq!(status, 200);
 }
+
+#[tokio::test]
+async fn address_in_two_spellings_is_one_account() {
+    let name = format!("i{}", Uuid::new_v4().simple());
+    let (mut body, _) = registration();
+    body["email"] = json!(format!("{name}@BÜCHER.example"));
+    let session = Actor::nobody().post("/api/v1/auth/register", body).await.expect(201);
+    let me = Actor::with_token(session["access_token"].as_str().expect("a token"))
+        .get("/api/v1/auth/me")
+        .await
+        .expect(200);
+    assert_eq!(me["email"], json!(format!("{name}@xn--bcher-kva.example")));
+    let (mut again, _) = registration();
+    again["email"] = json!(format!("{name}@xn--bcher-kva.example"));
+    Actor::nobody().post("/api/v1/auth/register", again).await.refused(409, "email_taken");
+    // Composed and decomposed.
+    for spelling in ["bücher.example", "bu\u{308}cher.example", "xn--bcher-kva.example", "XN--BCHER-KVA.example"] {
+        let body = json!({ "email": format!("{name}@{spelling}"), "password": PASSWORD });
+        Actor::nobody().post("/api/v1/auth/login", body).await.expect(200);
+    }
+}

@@ -112,6 +112,7 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
         format!("scheduling.calendar_feed('{there}', '{there}', sha256('x'))"),
         "scheduling.my_appointments_everywhere('1970-01-01', null, 10)".to_owned(),
         "scheduling.pass_on_expired('1 hour')".to_owned(),
+        format!("messaging.spend('x@x.example', '{there}', null)"),
         format!("scheduling.busy_elsewhere('{there}', '2031-01-01', '2032-01-01')"),
         format!("scheduling.decline_offer('{there}', 'declined', '1 hour')"),
         format!(

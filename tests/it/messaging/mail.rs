@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use appointd::messaging::mail::{Mail, Mailer};
+use appointd::messaging::{
+    budget::OnBehalf,
+    mail::{Mail, Mailer},
+};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
+
+use crate::harness::system;
 
 /// Takes one mail (RFC 5321) and returns what was said, commands and all.
 async fn take_mail(stream: TcpStream) -> String {
@@ -45,11 +50,12 @@ async fn a_mail_is_sent_by_smtp_and_tried_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let url = format!("smtp://{}", listener.local_addr().expect("an address"));
     let from = "Acme <noreply@acme.example>".parse().expect("an address");
-    let mailer = Mailer::new(Some(&url), from, "https://pages.example.com/".into()).expect("a mailer");
+    let mailer = Mailer::new(Some(&url), from, "https://pages.example.com/".into()).expect("a mailer").asking(system().db(1));
     mailer.send(Mail {
         to: "grace@example.com".to_owned(),
         subject: "Grüße\r\nBcc: everybody@example.com".to_owned(),
         body: format!("Look here: {}\n", mailer.link("verify-email", "a-secret")),
+        on_behalf: OnBehalf::Account,
     });
     // The first time nobody is at home.
     drop(listener.accept().await.expect("a connection"));

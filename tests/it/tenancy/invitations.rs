@@ -295,3 +295,26 @@ async fn a_customer_who_comes_to_work_there_becomes_a_member() {
     let body = json!({ "email": staff.email, "role": "customer", "contact_id": contact });
     tenant.admin.post(PATH, body).await.refused(409, "already_member");
 }
+
+#[tokio::test]
+async fn expired_invitation_is_not_open_and_blocks_no_new_one() {
+    let tenant = Tenant::new().await;
+    let email = address();
+    let first = tenant.admin.post(PATH, json!({ "email": email, "role": "admin" })).await.created();
+    let old = system().token_mailed_to(&email).await;
+    tenant.admin.post(PATH, json!({ "email": email, "role": "viewer" })).await.refused(409, "already_invited");
+    system()
+        .superuser()
+        .await
+        .execute("update tenancy.invitations set expires_at = now() where tenant_id = $1", &[&tenant.id])
+        .await
+        .expect("an end");
+    assert_eq!(tenant.staff.get(PATH).await.expect(200)["items"], json!([]));
+    let second = tenant.admin.post(PATH, json!({ "email": email, "role": "viewer" })).await.created();
+    assert_ne!(first, second);
+    let listed = tenant.staff.get(PATH).await.expect(200);
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(1));
+    tenant.admin.get(&format!("{PATH}/{first}")).await.refused(404, "not_found");
+    let look = json!({ "token": old });
+    Actor::nobody().post(&format!("{PATH}/look"), look).await.invalid("token", "not_found");
+}

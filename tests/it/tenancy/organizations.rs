@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::harness::{Actor, Tenant, system};
+use crate::harness::{Actor, PASSWORD, Tenant, system};
 
 const PATH: &str = "/api/v1/organizations/me";
 
@@ -124,4 +124,57 @@ async fn what_the_operator_suspended_no_owner_restores() {
     let restore = format!("/api/v1/organizations/{}/restore", tenant.id);
     tenant.owner.post(&restore, json!({})).await.refused(404, "not_found");
     tenant.owner.get(PATH).await.refused(401, "session_ended");
+}
+
+#[tokio::test]
+async fn name_that_was_given_up_leads_to_its_organization_for_a_while_and_is_nobody_elses() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    let old = tenant.viewer.get(PATH).await.expect(200)["slug"].as_str().expect("a slug").to_owned();
+    let (new, subdomain) = (name(), name());
+    tenant.admin.patch(PATH, json!({ "slug": new, "subdomain": subdomain })).await.expect(200);
+    let nobody = Actor::nobody();
+    let public = async |slug: &str| nobody.get(&format!("/api/v1/public/organization?slug={slug}")).await;
+    let found = public(&old).await.expect(200);
+    assert_eq!((&found["id"], &found["slug"]), (&json!(tenant.id), &json!(new)), "with its name of today");
+    nobody.get(&format!("/api/v1/guest/services?organization_slug={old}")).await.expect(200);
+    let login = json!({ "email": tenant.staff.email, "password": PASSWORD, "organization_slug": old });
+    nobody.post("/api/v1/auth/login", login).await.expect(200);
+
+    other.admin.patch(PATH, json!({ "slug": old })).await.refused(409, "slug_taken");
+    let founding = json!({ "name": "Taker", "slug": old });
+    other.owner.post("/api/v1/organizations", founding).await.refused(409, "slug_taken");
+    let registration = json!({
+        "email": format!("{}@example.com", name()), "password": PASSWORD, "organization_name": "Taker",
+        "organization_slug": old,
+    });
+    nobody.post("/api/v1/auth/register", registration).await.refused(409, "slug_taken");
+    // The same for the label in front of the base domain.
+    tenant.admin.patch(PATH, json!({ "subdomain": null })).await.expect(200);
+    other.admin.patch(PATH, json!({ "subdomain": subdomain })).await.refused(409, "subdomain_taken");
+
+    // It may come back to whom it was.
+    tenant.admin.patch(PATH, json!({ "slug": old, "subdomain": subdomain })).await.expect(200);
+    tenant.admin.patch(PATH, json!({ "slug": new, "subdomain": null })).await.expect(200);
+    let superuser = system().superuser().await;
+    superuser
+        .execute(
+            "update tenancy.former_names set kept_until = now() where organization_id = $1",
+            &[&tenant.id],
+        )
+        .await
+        .expect("an end");
+    public(&old).await.refused(404, "not_found");
+    other.admin.patch(PATH, json!({ "slug": old, "subdomain": subdomain })).await.expect(200);
+    assert_eq!(public(&old).await.expect(200)["id"], json!(other.id));
+}
+
+#[tokio::test]
+async fn names_that_programs_look_for_are_reserved() {
+    let tenant = Tenant::new().await;
+    for name in ["localhost", "wpad", "autodiscover", "autoconfig", "appointd", "isatap", "mta-sts", "www"] {
+        tenant.admin.patch(PATH, json!({ "subdomain": name })).await.invalid("subdomain", "reserved");
+        tenant.admin.patch(PATH, json!({ "slug": name })).await.invalid("slug", "reserved");
+        let founding = json!({ "name": "Taker", "slug": name });
+        tenant.owner.post("/api/v1/organizations", founding).await.invalid("slug", "reserved");
+    }
 }

@@ -1,0 +1,101 @@
+//! Names of organizations and people. They stand in mails to strangers and on pages of ours, so they carry no links.
+
+use std::ops::Deref;
+
+use poem_openapi::registry::MetaSchema;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+
+use super::{
+    schema::{refusal, schema_type},
+    text::Text,
+};
+
+/// The name of an organization or a person: 1 to `MAX` characters, at least one of which can be seen, and no web or
+/// e-mail address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Name<const MAX: usize>(Text<1, MAX>);
+
+impl<const MAX: usize> Name<MAX> {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = Text::parse(text)?;
+        match has_link(&text) {
+            true => Err(refusal("invalid_value", "no web or e-mail address")),
+            false => Ok(Self(text)),
+        }
+    }
+}
+
+impl<const MAX: usize> Deref for Name<MAX> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de, const MAX: usize> Deserialize<'de> for Name<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(D::Error::custom)
+    }
+}
+
+schema_type!([const MAX: usize] Name<MAX>, "name", MetaSchema {
+    min_length: Some(1),
+    max_length: Some(MAX),
+    ..MetaSchema::new("string")
+});
+
+/// Ends of domain names that programs make links of though no scheme stands in front. Not all there are: those that are
+/// words of names ("Dr.No") are left out.
+const ENDS: [&str; 71] = [
+    "ai", "app", "at", "au", "be", "biz", "br", "buzz", "ca", "cc", "cf", "ch", "click", "club", "cn", "co", "com",
+    "cz", "de", "dev", "dk", "edu", "es", "eu", "fi", "fr", "fun", "ga", "gg", "gl", "gov", "gq", "icu", "in", "info",
+    "io", "it", "jp", "kr", "link", "live", "ly", "me", "ml", "mobi", "mx", "net", "nl", "nz", "online", "org", "pl",
+    "pro", "pt", "ru", "se", "shop", "site", "space", "store", "tech", "tk", "to", "top", "tv", "ua", "uk", "us", "vip",
+    "website", "xyz",
+];
+
+/// Whether mail programs would make a link of some of it.
+fn has_link(text: &str) -> bool {
+    let text = text.to_lowercase();
+    text.contains("://") || text.split(|c: char| c.is_whitespace() || "()<>[]{}\"'`,;|".contains(c)).any(is_link)
+}
+
+fn is_link(word: &str) -> bool {
+    let host = word.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let host = host.split(':').next().unwrap_or_default().trim_end_matches(['.', '!']);
+    let Some((label, end)) = host.rsplit_once('.') else {
+        return false;
+    };
+    let named = label.chars().next_back().is_some_and(char::is_alphanumeric);
+    named && (host.starts_with("www.") || ENDS.contains(&end) || (word.contains('@') && end.chars().count() > 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_link;
+
+    #[test]
+    fn link_is_what_mail_programs_make_one_of() {
+        for link in [
+            "http://x",
+            "see HTTPS://evil.example",
+            "www.evil.example",
+            "evil.com",
+            "(evil.com)",
+            "evil.com!",
+            "evil.com/win?x=1",
+            "evil.com:80",
+            "a@evil.museum",
+            "bücher.de",
+        ] {
+            assert!(has_link(link), "{link}");
+        }
+        for name in ["Dr. Smith", "Dr.Smith", "St.Pauli", "J.Lo", "3.5 Minutes", "A/B", "me@home", "No. 1", "…", "Co."] {
+            assert!(!has_link(name), "{name}");
+        }
+    }
+}
