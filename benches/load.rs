@@ -425,11 +425,12 @@ impl Bench {
             .arg("serve")
             .env("APPOINTD_DATABASE_URL", &url)
             .env("APPOINTD_TOKEN_KEYS", STANDARD.encode(key))
+            .env("APPOINTD_LINK_KEYS", STANDARD.encode(key.map(|byte: u8| byte ^ 1)))
             .env("APPOINTD_RATE_LIMITS", "address=0,anonymous=0,account=0,key=0")
             .env("APPOINTD_LISTEN", address.to_string())
             .env("APPOINTD_LOG", "warn")
             .spawn()?;
-        let tokens = Tokens::new(&[SigningKey::from_bytes(key)]).ok_or("no key")?;
+        let tokens = Tokens::new(&[SigningKey::from_bytes(key)], &[SigningKey::from_bytes(key)]).ok_or("no key")?;
         let script = folder.0.join("script.sql");
         let mut bench = Self { data, server, address, tokens, postmaster, pgbench, url, script };
         let deadline = Instant::now() + Duration::from_secs(30);

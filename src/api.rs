@@ -108,10 +108,10 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
 
 /// The description as poem-openapi writes it. A function of the code alone: it needs no database and no settings.
 pub fn raw_description() -> String {
-    let nobodys_key = SigningKey::from_bytes([0; 32]);
+    let nobodys_keys = [SigningKey::from_bytes([0; 32])];
     let app = App {
         db: Db::new(&Config::new(), 1),
-        tokens: Arc::new(Tokens::new(&[nobodys_key]).expect("a key is a key")),
+        tokens: Arc::new(Tokens::new(&nobodys_keys, &nobodys_keys).expect("a key is a key")),
         passwords: Arc::new(Passwords::new(Policy::Strict)),
         mailer: Mailer::nowhere(),
         dns: Dns::nowhere(),

@@ -88,6 +88,9 @@ struct ServeArgs {
     /// which the first signs. Required; better in the environment than as a flag, where everybody on the machine can read it
     #[arg(long, env = "APPOINTD_TOKEN_KEYS", hide_env_values = true, value_name = "KEYS")]
     token_keys: Option<String>,
+    /// What the links of guests are signed with: as for tokens, and other keys.
+    #[arg(long, env = "APPOINTD_LINK_KEYS", hide_env_values = true, value_name = "KEYS")]
+    link_keys: Option<String>,
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "APPOINTD_LISTEN", value_name = "ADDRESS")]
     listen: Option<String>,
@@ -180,6 +183,7 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     let settings = Settings::new(Given {
         database_url: args.database_url,
         token_keys: args.token_keys,
+        link_keys: args.link_keys,
         listen: args.listen,
         threads: args.threads,
         connections: args.connections,
@@ -209,7 +213,10 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
         let server = Server::start(
             Parts {
                 database: settings.database,
-                tokens: Arc::new(Tokens::new(&settings.token_keys).ok_or("the token keys cannot be used")?),
+                tokens: Arc::new(
+                    Tokens::new(&settings.token_keys, &settings.link_keys)
+                        .ok_or("the token keys cannot be used")?,
+                ),
                 passwords: Arc::new(Passwords::new(Policy::Strict)),
                 mailer: settings.mailer,
                 dns: settings.dns,

@@ -22,6 +22,7 @@ use crate::{
 pub struct Settings {
     pub database: DatabaseUrl,
     pub token_keys: Vec<SigningKey>,
+    pub link_keys: Vec<SigningKey>,
     pub listen: SocketAddr,
     pub threads: usize,
     pub connections: usize,
@@ -48,6 +49,7 @@ pub enum LogFormat {
 pub struct Given {
     pub database_url: Option<String>,
     pub token_keys: Option<String>,
+    pub link_keys: Option<String>,
     pub listen: Option<String>,
     pub threads: Option<String>,
     pub connections: Option<String>,
@@ -73,7 +75,17 @@ impl Settings {
     pub fn new(given: Given) -> Result<Self, Mistakes> {
         let mut mistakes = Vec::new();
         let database = database_url("APPOINTD_DATABASE_URL", given.database_url.as_deref(), &mut mistakes);
-        let token_keys = token_keys(given.token_keys.as_deref(), &mut mistakes);
+        let token_keys = signing_keys("APPOINTD_TOKEN_KEYS", given.token_keys.as_deref(), &mut mistakes);
+        let link_keys = signing_keys("APPOINTD_LINK_KEYS", given.link_keys.as_deref(), &mut mistakes);
+        let both = [&given.token_keys, &given.link_keys].map(|keys| {
+            keys.iter().flat_map(|keys| keys.split(',')).map(str::trim).filter(|key| !key.is_empty()).collect()
+        });
+        let [of_tokens, of_links]: [Vec<&str>; 2] = both;
+        if of_tokens.iter().any(|key| of_links.contains(key)) {
+            mistakes.push(
+                "APPOINTD_TOKEN_KEYS and APPOINTD_LINK_KEYS have a key in common; each needs its own".to_owned(),
+            );
+        }
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let listen = parsed(
             "APPOINTD_LISTEN",
@@ -168,6 +180,7 @@ impl Settings {
             Some(Self {
                 database: database?,
                 token_keys: token_keys?,
+                link_keys: link_keys?,
                 listen: listen?,
                 threads: threads?,
                 connections: connections?,
@@ -207,10 +220,10 @@ pub fn database_url(name: &str, given: Option<&str>, mistakes: &mut Vec<String>)
     }
 }
 
-fn token_keys(given: Option<&str>, mistakes: &mut Vec<String>) -> Option<Vec<SigningKey>> {
+fn signing_keys(name: &str, given: Option<&str>, mistakes: &mut Vec<String>) -> Option<Vec<SigningKey>> {
     let make_one = "make one with: openssl rand -base64 32";
     let Some(text) = given.filter(|text| !text.is_empty()) else {
-        mistakes.push(format!("APPOINTD_TOKEN_KEYS is not set; {make_one}"));
+        mistakes.push(format!("{name} is not set; {make_one}"));
         return None;
     };
     // A secret is not repeated.
@@ -218,11 +231,11 @@ fn token_keys(given: Option<&str>, mistakes: &mut Vec<String>) -> Option<Vec<Sig
     let mut texts: Vec<&str> = text.split(',').map(str::trim).collect();
     texts.sort_unstable();
     if texts.windows(2).any(|pair| pair[0] == pair[1]) {
-        mistakes.push("APPOINTD_TOKEN_KEYS has one key twice".to_owned());
+        mistakes.push(format!("{name} has one key twice"));
     }
     if keys.is_none() {
         mistakes.push(format!(
-            "APPOINTD_TOKEN_KEYS has to be 32 random bytes in base64, or several of those with commas between; {make_one}"
+            "{name} has to be 32 random bytes in base64, or several of those with commas between; {make_one}"
         ));
     }
     keys

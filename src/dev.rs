@@ -99,7 +99,10 @@ async fn bring_up(
     let host = listener.local_addr()?;
     let parts = Parts {
         database: database.clone(),
-        tokens: Arc::new(Tokens::new(&[key(folder)?]).ok_or("the token key cannot be used")?),
+        tokens: Arc::new(
+            Tokens::new(&[key(folder, "token_key")?], &[key(folder, "link_key")?])
+                .ok_or("the token keys cannot be used")?,
+        ),
         passwords: Arc::new(Passwords::new(Policy::Development)),
         mailer: Mailer::new(
             Some(&mail_url),
@@ -143,9 +146,9 @@ fn forget(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The key that tokens are signed with: kept, so that a sign-in outlives a restart.
-fn key(folder: &Path) -> io::Result<SigningKey> {
-    let path = folder.join("token_key");
+/// A key that tokens or links are signed with: kept, so that a sign-in and a link outlive a restart.
+fn key(folder: &Path, name: &str) -> io::Result<SigningKey> {
+    let path = folder.join(name);
     if let Some(key) = fs::read_to_string(&path).ok().and_then(|text| SigningKey::parse(&text)) {
         return Ok(key);
     }

@@ -107,22 +107,20 @@ struct Key {
     jwk: Jwk,
 }
 
-/// Issues tokens with the first of some keys and verifies those of all of them, so that keys can be changed without
-/// anybody noticing: add the next at the end, restart every server; move it to the front, restart; drop the old one
-/// when the last token made with it has expired.
-pub struct Tokens {
+/// Some keys, of which the first signs and all verify, so that keys can be changed without anybody noticing: add the next
+/// at the end, restart every server; move it to the front, restart; drop the old one when the last token made with it has
+/// expired.
+struct Ring {
     encoding: EncodingKey,
     header: Header,
     keys: HashMap<String, Key>,
     /// In the order of the settings.
     key_ids: Vec<String>,
-    validation: Validation,
-    verified: Cache<[u8; 32], Claims>,
 }
 
-impl Tokens {
+impl Ring {
     /// None where there is no key.
-    pub fn new(signing_keys: &[SigningKey]) -> Option<Self> {
+    fn new(signing_keys: &[SigningKey]) -> Option<Self> {
         let mut keys = HashMap::new();
         let mut key_ids = Vec::new();
         for signing_key in signing_keys {
@@ -138,6 +136,23 @@ impl Tokens {
         }
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(key_ids.first()?.clone());
+        let encoding = EncodingKey::from_ed_der(&signing_keys.first()?.pkcs8());
+        Some(Self { encoding, header, keys, key_ids })
+    }
+}
+
+/// Issues tokens and verifies them. Tokens of sessions are gone within hours; the links of guests are good for as long as
+/// appointments are booked ahead, so they have keys of their own, which are changed at another pace.
+pub struct Tokens {
+    sessions: Ring,
+    links: Ring,
+    validation: Validation,
+    verified: Cache<[u8; 32], Claims>,
+}
+
+impl Tokens {
+    /// With keys for sessions, and for links. None where there is no key of one kind.
+    pub fn new(session_keys: &[SigningKey], link_keys: &[SigningKey]) -> Option<Self> {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_required_spec_claims(&["sub", "iss", "aud", "nbf", "exp"]);
         validation.set_issuer(&[ISSUER]);
@@ -145,18 +160,24 @@ impl Tokens {
         validation.validate_nbf = true;
         validation.leeway = LEEWAY;
         Some(Self {
-            encoding: EncodingKey::from_ed_der(&signing_keys.first()?.pkcs8()),
-            header,
-            keys,
-            key_ids,
+            sessions: Ring::new(session_keys)?,
+            links: Ring::new(link_keys)?,
             validation,
             verified: Cache::new(REMEMBERED),
         })
     }
 
-    /// The public keys (RFC 7517): who holds a token can verify it with these.
+    fn ring(&self, kind: Kind) -> &Ring {
+        match kind {
+            Kind::Access | Kind::Cookie => &self.sessions,
+            Kind::Managing => &self.links,
+        }
+    }
+
+    /// The public keys of sessions (RFC 7517): who holds a token can verify it with these.
     pub fn key_set(&self) -> JwkSet {
-        JwkSet { keys: self.key_ids.iter().map(|id| self.keys[id].jwk.clone()).collect() }
+        let Ring { keys, key_ids, .. } = &self.sessions;
+        JwkSet { keys: key_ids.iter().map(|id| keys[id].jwk.clone()).collect() }
     }
 
     /// An access token.
@@ -216,7 +237,8 @@ impl Tokens {
             nbf: now,
             exp: now + lifetime.as_secs().cast_signed(),
         };
-        encode(&self.header, &claims, &self.encoding).map_err(|error| {
+        let Ring { header, encoding, .. } = self.ring(kind);
+        encode(header, &claims, encoding).map_err(|error| {
             tracing::error!(%error, "a token could not be signed");
             Problem::internal()
         })
@@ -251,7 +273,7 @@ impl Tokens {
         let key = decode_header(token)
             .ok()
             .filter(|header| header.alg == Algorithm::EdDSA)
-            .and_then(|header| self.keys.get(&header.kid?))
+            .and_then(|header| self.ring(kind).keys.get(&header.kid?))
             .ok_or_else(invalid)?;
         match decode::<Claims>(token, &key.decoding, &self.validation) {
             Ok(token) if token.claims.r#type == kind => {

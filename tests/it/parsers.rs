@@ -116,7 +116,7 @@ proptest! {
 
     #[test]
     fn tokens(text in text(), cut in 0usize..400, with in any::<char>()) {
-        let tokens = Tokens::new(&[SigningKey::from_bytes(KEY)]).expect("a key");
+        let tokens = Tokens::new(&[SigningKey::from_bytes(KEY)], &[SigningKey::from_bytes(KEY)]).expect("a key");
         prop_assert!(tokens.verify(&text, Kind::Access).is_err());
         let token = tokens.issue_managing(uuid::Uuid::nil(), uuid::Uuid::nil(), chrono::TimeDelta::hours(1), Utc::now()).expect("a token");
         let at = cut % token.len();
@@ -141,6 +141,7 @@ proptest! {
         let given = Given {
             database_url: Some(text.clone()),
             token_keys: Some(text.clone()),
+            link_keys: Some(text.clone()),
             listen: Some(text.clone()),
             threads: Some(text.clone()),
             connections: Some(text.clone()),

@@ -30,6 +30,7 @@ impl Serve {
             .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
             .env("APPOINTD_DATABASE_URL", database)
             .env("APPOINTD_TOKEN_KEYS", "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=")
+            .env("APPOINTD_LINK_KEYS", "bGlua3Mgb2YgZ3Vlc3RzLCBhIGtleSBvZiAzMiBieXQ=")
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program runs");

@@ -64,7 +64,8 @@ fn start(settings: &[&str]) -> System {
         .expect("a runtime starts")
         .block_on(dev::set_up(&cluster))
         .expect("the database is set up");
-    let tokens = Arc::new(Tokens::new(&[SigningKey::from_bytes(KEY)]).expect("a key"));
+    let tokens = Tokens::new(&[SigningKey::from_bytes(KEY)], &[SigningKey::from_bytes(LINK_KEY)]);
+    let tokens = Arc::new(tokens.expect("keys"));
     let mails = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("appointd-mail-{}", Uuid::new_v4()));
     std::fs::create_dir_all(&mails).expect("a folder");
     let parts = Parts {
@@ -86,6 +87,8 @@ fn start(settings: &[&str]) -> System {
 
 /// What the server of the tests signs with.
 pub const KEY: [u8; 32] = *b"the key of the tests, 32 bytes..";
+/// What it signs the links of guests with.
+pub const LINK_KEY: [u8; 32] = *b"another key of the tests, for li";
 
 fn mailer(folder: &Path) -> Mailer {
     let from = "appointd <appointd@example.com>".parse().expect("an address");

@@ -157,6 +157,7 @@ async fn a_server_does_not_start_with_a_hole_in_the_wall() {
                 .args(["serve", "--listen", "127.0.0.1:0"])
                 .env("APPOINTD_DATABASE_URL", url)
                 .env("APPOINTD_TOKEN_KEYS", "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=")
+                .env("APPOINTD_LINK_KEYS", "bGlua3Mgb2YgZ3Vlc3RzLCBhIGtleSBvZiAzMiBieXQ=")
                 .output()
                 .expect("the program runs")
         })

@@ -1,5 +1,9 @@
 //! Customers without an account, and with accounts in several organizations.
 
+use appointd::{
+    http::token::{SigningKey, Tokens},
+    server::Server,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -255,4 +259,41 @@ async fn a_guest_changes_nothing_that_is_not_offered_any_more_and_asks_again_whe
     shop.act(&id, "reschedule", staff).await.expect(200);
     guest.post("/api/v1/guest/appointment/cancel", cancel).await.refused(409, "too_late");
     nothing_is_wrong(&shop.tenant).await;
+}
+
+#[tokio::test]
+async fn link_outlives_the_keys_of_tokens_and_dies_with_its_own() {
+    let shop = Shop::new().await;
+    let slug = slug(&shop).await;
+    let key = |n: u8| SigningKey::from_bytes([n; 32]);
+    let serve = async |tokens: &[SigningKey], links: &[SigningKey]| {
+        let tokens = std::sync::Arc::new(Tokens::new(tokens, links).expect("keys"));
+        tokio::task::spawn_blocking(move || system().another(|parts| parts.tokens = tokens))
+            .await
+            .expect("no panic")
+    };
+    let view = async |server: &Server, token: &Value| {
+        let body = json!({ "token": token });
+        Actor::nobody().at(server.address()).post("/api/v1/guest/appointment", body).await
+    };
+    // As README says: the next one at the end, in front, alone; the keys of tokens are exchanged at once meanwhile.
+    let first = serve(&[key(1)], &[key(11)]).await;
+    let path = format!("/api/v1/guest/appointments?organization_slug={slug}");
+    let booked = Actor::nobody()
+        .at(first.address())
+        .post(&path, booking(&shop, "2031-05-05T09:00:00Z", None))
+        .await
+        .expect(201);
+    let old = &booked["manage_token"];
+    let second = serve(&[key(2)], &[key(11), key(12)]).await;
+    view(&second, old).await.expect(200);
+    let third = serve(&[key(2)], &[key(12), key(11)]).await;
+    let new = view(&third, old).await.expect(200)["manage_token"].clone();
+    view(&second, &new).await.expect(200);
+    let last = serve(&[key(2)], &[key(12)]).await;
+    view(&last, &new).await.expect(200);
+    view(&last, old).await.refused(401, "token_invalid");
+    // Neither kind of key signs for the other.
+    let swapped = serve(&[key(12)], &[key(2)]).await;
+    view(&swapped, &new).await.refused(401, "token_invalid");
 }
