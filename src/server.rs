@@ -53,7 +53,10 @@ use crate::{
     identity::passwords::Passwords,
     messaging::mail::Mailer,
     scheduling::waitlist,
-    tenancy::{domains::Dns, subscriptions},
+    tenancy::{
+        domains::{self, Dns},
+        subscriptions,
+    },
 };
 
 /// How long a connection may take to send the header of a request, and how long it may be idle between two.
@@ -71,6 +74,9 @@ const BREATH: Duration = Duration::from_millis(50);
 
 /// How often what was counted is written down.
 const COUNTING: Duration = Duration::from_secs(5);
+
+/// How often verified domains are looked for that were not looked at since yesterday.
+const CHECKING_DOMAINS: Duration = Duration::from_secs(60);
 
 /// How often offers that are over are looked for.
 const PASSING_ON: Duration = Duration::from_secs(5);
@@ -283,6 +289,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
     let endpoint = Arc::new(build(&app, &counts));
     let counting = tokio::spawn(write_counts(app.db.clone(), counts.clone()));
     let passing_on = passes_on.then(|| tokio::spawn(pass_on_offers(app.db.clone(), app.mailer.clone())));
+    let checking = passes_on.then(|| tokio::spawn(check_domains(app.db.clone(), app.dns.clone())));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE).max_buf_size(LARGEST_HEADER);
     let graceful = GracefulShutdown::new();
@@ -323,8 +330,8 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
         tracing::warn!("connections were still in use after {DRAIN:?}, and were given up");
     }
     counting.abort();
-    if let Some(passing_on) = passing_on {
-        passing_on.abort();
+    for task in [passing_on, checking].into_iter().flatten() {
+        task.abort();
     }
     write_down(&app.db, &counts).await;
 }
@@ -335,6 +342,16 @@ async fn pass_on_offers(db: Db, mailer: Mailer) {
         sleep(PASSING_ON).await;
         if let Err(error) = waitlist::pass_on(&db, &mailer).await {
             tracing::warn!(%error, "offers to the waitlist could not be passed on");
+        }
+    }
+}
+
+/// Looks now and then whether the records of verified domains still stand.
+async fn check_domains(db: Db, dns: Dns) {
+    loop {
+        sleep(CHECKING_DOMAINS).await;
+        if let Err(error) = domains::check_due(&db, &dns).await {
+            tracing::warn!(%error, "verified domains could not be looked at");
         }
     }
 }

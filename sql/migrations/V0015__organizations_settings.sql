@@ -164,44 +164,47 @@ comment on column tenancy.domains.tenant_id is 'The organization.';
 comment on column tenancy.domains.id is 'UUIDv7.';
 comment on column tenancy.domains.domain is 'A domain name in its ASCII form (IDNA 2008, RFC 5891), lower case, without a dot at the end.';
 comment on column tenancy.domains.challenge is 'What the TXT record _appointd-challenge.<domain> has to say.';
-comment on column tenancy.domains.verified_at is 'When that was last seen; null: not yet.';
+comment on column tenancy.domains.verified_at is 'When that was first seen; null: not yet, or the domain lapsed or went to another organization.';
 comment on column tenancy.domains.created_at is 'When it was added.';
 
-call app.build_wall('tenancy.domains', reads => 'admin', inserts => 'owner', updates => 'owner', deletes => 'owner');
-grant select, insert (id, domain, challenge), update (verified_at), delete on tenancy.domains to appointd_api;
+call app.build_wall('tenancy.domains', reads => 'admin', inserts => 'owner', deletes => 'owner');
+grant select, insert (id, domain, challenge), delete on tenancy.domains to appointd_api;
+-- What was seen in the DNS is the gate's to write: tenancy.claim_domain, tenancy.note_domain.
+call app.admit('tenancy.domains', 'appointd_gate', array['select', 'update']);
+grant select (tenant_id, id, domain, challenge, verified_at), update (verified_at) on tenancy.domains to appointd_gate;
 
 
 -- Global, because a domain leads to one organization: the key has no tenant in it on purpose.
 create table tenancy.verified_domains (
     domain text not null,
     organization_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    checked_at timestamptz not null default now(),
+    missing_since timestamptz,
     constraint verified_domains_pkey primary key (domain),
     constraint verified_domains_organization_fkey foreign key (organization_id) references tenancy.organizations (id)
 );
 
 comment on table tenancy.verified_domains is
-    'Which organization a host name leads to. Public knowledge, like the DNS it was proved by. An organization sees and changes its own rows.';
+    'Which organization a host name leads to. Public knowledge, like the DNS it was proved by. An organization sees and deletes its own rows. Rows end when the record has been missing for a week, or when the present holder of the DNS proves the domain for another organization.';
 comment on column tenancy.verified_domains.domain is 'The domain name, as in tenancy.domains.';
 comment on column tenancy.verified_domains.organization_id is 'The organization that proved it.';
+comment on column tenancy.verified_domains.checked_at is 'When the DNS was last asked for its record. Servers ask once a day.';
+comment on column tenancy.verified_domains.missing_since is 'Since when the record has not been found; null: it was found when last asked.';
+create index verified_domains_checked_idx on tenancy.verified_domains (checked_at);
 create index verified_domains_organization_idx on tenancy.verified_domains (organization_id);
 
 alter table tenancy.verified_domains enable row level security;
 alter table tenancy.verified_domains force row level security;
 create policy own_select on tenancy.verified_domains as permissive for select to appointd_api
     using (organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
-create policy owner_insert on tenancy.verified_domains as permissive for insert to appointd_api
-    with check (
-        organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{owner}')
-    );
 create policy owner_delete on tenancy.verified_domains as permissive for delete to appointd_api
     using (
         organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and (select current_setting('app.role', true)) = any ('{owner}')
     );
-create policy gate_select on tenancy.verified_domains as permissive for select to appointd_gate using (true);
-grant select, insert (domain), delete on tenancy.verified_domains to appointd_api;
-grant select on tenancy.verified_domains to appointd_gate;
+create policy gate_all on tenancy.verified_domains as permissive for all to appointd_gate using (true) with check (true);
+grant select, delete on tenancy.verified_domains to appointd_api;
+grant select, insert (domain), update (organization_id, checked_at, missing_since), delete on tenancy.verified_domains to appointd_gate;
 
 
 create table tenancy.usage_days (

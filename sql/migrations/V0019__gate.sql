@@ -346,6 +346,136 @@ $$;
 
 comment on function tenancy.formerly(text, text) is 'The organization that had a slug or a subdomain until a while ago.';
 
+create function tenancy.claim_domain(domain_id uuid, texts text[]) returns text
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    actor constant text := coalesce(current_setting('app.account_id', true), '');
+    wanted record;
+    holder uuid;
+    kept boolean;
+begin
+    if current_setting('app.role', true) is distinct from 'owner' then
+        raise exception 'role too low' using errcode = 'AP403';
+    end if;
+    select d.domain, d.challenge into wanted
+    from tenancy.domains as d
+    where d.tenant_id = tenant and d.id = domain_id;
+    if wanted.domain is null then
+        return 'unknown';
+    end if;
+    if not wanted.challenge = any (texts) then
+        return 'not_verified';
+    end if;
+    insert into tenancy.verified_domains (domain)
+    values (wanted.domain)
+    on conflict on constraint verified_domains_pkey do nothing;
+    select v.organization_id into holder
+    from tenancy.verified_domains as v
+    where v.domain = wanted.domain
+    for update;
+    if holder is null then
+        -- Given up at this very moment.
+        return 'not_verified';
+    end if;
+    if holder <> tenant then
+        -- The former holder keeps it while its record stands beside, and while it could use it.
+        execute format('set local app.tenant_id = %L', holder);
+        execute format('set local app.account_id = %L', '');
+        kept := app.has_feature(holder, 'custom_branding')
+            and exists (select from tenancy.organizations as o where o.id = holder and o.status <> 'deleted')
+            and exists (
+                select from tenancy.domains as d
+                where d.tenant_id = holder and d.domain = wanted.domain and d.challenge = any (texts)
+            );
+        if not kept then
+            -- In its log it was the system: who has the domain now is nobody they know.
+            update tenancy.domains as d set verified_at = null where d.tenant_id = holder and d.domain = wanted.domain;
+        end if;
+        execute format('set local app.tenant_id = %L', tenant);
+        execute format('set local app.account_id = %L', actor);
+        if kept then
+            return 'taken';
+        end if;
+    end if;
+    update tenancy.verified_domains as v
+    set organization_id = tenant, checked_at = now(), missing_since = null
+    where v.domain = wanted.domain;
+    update tenancy.domains as d set verified_at = now() where d.tenant_id = tenant and d.id = domain_id;
+    return 'verified';
+end
+$$;
+
+comment on function tenancy.claim_domain(uuid, text[]) is
+    'Gives a domain to the organization in the context, whose owner asks, if one of the texts found in the DNS is its challenge: `verified`; `not_verified`; `unknown`; '
+    'or `taken` if the challenge of the organization that has it stands there as well, and that organization is neither deleted nor without custom_branding.';
+
+create function tenancy.domains_due(most integer)
+returns table (domain text, organization_id uuid, challenge text)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    due record;
+begin
+    perform app.stay_outside();
+    for due in
+        update tenancy.verified_domains as v
+        set checked_at = now()
+        where v.domain in (
+            select c.domain
+            from tenancy.verified_domains as c
+            where c.checked_at < now() - interval '1 day'
+            order by c.checked_at
+            limit most
+            -- Another server asks about those.
+            for update skip locked
+        )
+        returning v.domain, v.organization_id
+    loop
+        execute format('set local app.tenant_id = %L', due.organization_id);
+        return query
+        select due.domain, due.organization_id, d.challenge
+        from tenancy.domains as d
+        where d.tenant_id = due.organization_id and d.domain = due.domain;
+    end loop;
+    execute format('set local app.tenant_id = %L', '');
+end
+$$;
+
+comment on function tenancy.domains_due(integer) is
+    'Verified domains whose record was not asked for since yesterday, and what the record has to say. Each is returned to one server and is due again a day later.';
+
+create function tenancy.note_domain(domain text, organization_id uuid, seen boolean) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    lapsed boolean;
+begin
+    perform app.stay_outside();
+    update tenancy.verified_domains as v
+    set missing_since = case when seen then null else coalesce(v.missing_since, now()) end
+    where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id
+    returning v.missing_since <= now() - interval '7 days' into lapsed;
+    if lapsed then
+        execute format('set local app.tenant_id = %L', organization_id);
+        delete from tenancy.verified_domains as v
+        where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id;
+        update tenancy.domains as d
+        set verified_at = null
+        where d.tenant_id = note_domain.organization_id and d.domain = note_domain.domain;
+        execute format('set local app.tenant_id = %L', '');
+    end if;
+    return coalesce(lapsed, false);
+end
+$$;
+
+comment on function tenancy.note_domain(text, uuid, boolean) is
+    'Notes whether the record of a verified domain was found. Missing for a week, it leads nowhere any more: true.';
+
 create function tenancy.organization_at(host text) returns uuid
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -356,11 +486,14 @@ begin
     perform app.stay_outside();
     if position('.' in host) = 0 then
         return coalesce(
-            (select o.id from tenancy.organizations as o where o.subdomain = host),
-            tenancy.formerly('subdomain', host)
+            (select o.id from tenancy.organizations as o where o.subdomain = host and o.status = 'active'),
+            (select o.id from tenancy.organizations as o where o.id = tenancy.formerly('subdomain', host) and o.status = 'active')
         );
     end if;
-    select d.organization_id into found_id from tenancy.verified_domains as d where d.domain = host;
+    select d.organization_id into found_id
+    from tenancy.verified_domains as d
+    join tenancy.organizations as o on o.id = d.organization_id
+    where d.domain = host and o.status = 'active';
     if found_id is null then
         return null;
     end if;
@@ -371,7 +504,7 @@ end
 $$;
 
 comment on function tenancy.organization_at(text) is
-    'The organization a host name leads to: a verified domain, or where there is no dot in it a subdomain of ours. Null: none.';
+    'The active organization a host name leads to: a verified domain, or a name without a dot as a subdomain of ours. Null: none.';
 
 
 create function tenancy.public_face(
@@ -1248,6 +1381,9 @@ grant execute on function
     tenancy.delete_organization(interval),
     tenancy.restore_organization(uuid),
     tenancy.leave_organization(uuid),
+    tenancy.claim_domain(uuid, text[]),
+    tenancy.domains_due(integer),
+    tenancy.note_domain(text, uuid, boolean),
     tenancy.organization_at(text),
     tenancy.public_face(text, text),
     tenancy.add_requests(uuid[], bigint[]),

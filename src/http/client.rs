@@ -132,7 +132,8 @@ fn below<'a>(name: &'a str, base: &str) -> Option<&'a str> {
     }
 }
 
-fn is_address(name: &str) -> bool {
+/// Whether a host is an IP address, in brackets or without.
+pub fn is_address(name: &str) -> bool {
     name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok()
 }
 

@@ -20,11 +20,11 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::Db,
+    db::{self, Db},
     http::{
         Tag,
         caller::{Admin, CustomBranding, Member, Owner},
-        client::{Client, Host, Network},
+        client::{Client, Host, Network, canonical, is_address},
         json::{Created, Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Creating, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading, Refused},
@@ -34,6 +34,8 @@ use crate::{
     sql,
 };
 
+/// How many verified domains are looked at each time.
+const AT_ONCE: i32 = 20;
 /// How long the domain name system may take to answer.
 const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -44,10 +46,13 @@ pub struct Domain {
     pub id: Uuid,
     /// In its ASCII form (IDNA).
     pub domain: String,
-    /// When its record was last seen; absent where it was not yet.
+    /// When its record was first seen; absent if it was not yet, or if the domain lapsed or went to another organization.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<DateTime<Utc>>,
-    /// The record that proves it.
+    /// Since when the record of a verified domain has not been found. A week later the domain lapses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing_since: Option<DateTime<Utc>>,
+    /// The record that proves it. Keep it: it is looked for once a day.
     pub record: DnsRecord,
     pub created_at: DateTime<Utc>,
 }
@@ -72,6 +77,7 @@ impl From<Row> for Domain {
             domain,
             verified_at: row.get(3),
             created_at: row.get(4),
+            missing_since: row.get(5),
         }
     }
 }
@@ -151,6 +157,24 @@ impl Dns {
     }
 }
 
+/// Looks whether the records of verified domains still stand: those that were not looked at since yesterday. Several
+/// servers share the work.
+pub async fn check_due(db: &Db, dns: &Dns) -> Result<(), db::Error> {
+    for row in db.gate_all(sql!("tenancy/domains_due.sql"), &[&AT_ONCE]).await? {
+        let (domain, organization, challenge): (String, Uuid, String) = (row.get(0), row.get(1), row.get(2));
+        // Where nobody answers nothing is known.
+        let Ok(texts) = dns.texts(&challenge_name(&domain)).await else {
+            continue;
+        };
+        let seen = texts.contains(&challenge);
+        let noted = db.gate(sql!("tenancy/domains_note.sql"), &[&domain, &organization, &seen]).await?;
+        if noted.get(0) {
+            tracing::warn!(domain, tenant_id = %organization, "a domain lapsed: its record was missing for a week");
+        }
+    }
+    Ok(())
+}
+
 pub struct DomainsApi {
     pub db: Db,
     pub dns: Dns,
@@ -224,9 +248,11 @@ impl DomainsApi {
 
     /// Verify a domain
     ///
-    /// Looks for the record. From then on the domain leads to the organization. 409 `domain_not_verified` where the record
-    /// is not there (yet: it may take a while until everybody sees it); `domain_taken` where the domain leads to another
-    /// organization, which has to remove it first. 503 `dns_unavailable`.
+    /// Looks for the record. From then on the domain leads to the organization, as long as the record stays: it is looked for
+    /// once a day, and a week after it was last found the domain lapses. 409 `domain_not_verified` if the record is not there
+    /// (yet: it may take a while until everybody sees it); `domain_taken` if the domain leads to another organization whose
+    /// record is there as well. Without that record, or if that organization was deleted or its plan includes no domains,
+    /// the domain is taken from it. 503 `dns_unavailable`.
     #[oai(path = "/api/v1/domains/:domain_id/verify", method = "post", operation_id = "verify_domain")]
     async fn verify(
         &self,
@@ -236,18 +262,21 @@ impl DomainsApi {
         let row = self.db.optional(&caller, sql!("tenancy/domains_get.sql"), &[&domain_id.0]).await?;
         let domain = Domain::from(row.ok_or_else(Problem::not_found)?);
         let texts = self.dns.texts(&domain.record.name).await?;
-        if !texts.contains(&domain.record.value) {
-            let DnsRecord { name, value, .. } = &domain.record;
-            Err(Problem::conflict(
-                "domain_not_verified",
-                format!("There is no TXT record {name} with the value {value} (yet: it may take hours)."),
-            ))?;
+        let claimed = self.db.one(&caller, sql!("tenancy/domains_claim.sql"), &[&domain_id.0, &texts]).await?;
+        match claimed.get(0) {
+            "verified" => {}
+            "taken" => Err(Problem::conflict("domain_taken", "The domain leads to another organization."))?,
+            "unknown" => Err(Problem::not_found())?,
+            _ => {
+                let DnsRecord { name, value, .. } = &domain.record;
+                Err(Problem::conflict(
+                    "domain_not_verified",
+                    format!("There is no TXT record {name} with the value {value} (yet: it may take hours)."),
+                ))?;
+            }
         }
-        let row = self
-            .db
-            .optional(&caller, sql!("tenancy/domains_verify.sql"), &[&domain_id.0])
-            .await?
-            .ok_or_else(|| Problem::conflict("domain_taken", "The domain leads to another organization."))?;
+        let row = self.db.optional(&caller, sql!("tenancy/domains_get.sql"), &[&domain_id.0]).await?;
+        let row = row.ok_or_else(Problem::not_found)?;
         Ok(Json(row.into()))
     }
 
@@ -269,7 +298,8 @@ impl DomainsApi {
 
     /// May a certificate be made for this host?
     ///
-    /// For a proxy that gets certificates on demand: 204 where the host leads to an organization or is ours, 404 where not.
+    /// For a proxy that gets certificates on demand: 204 if the host leads to an active organization or is ours, 404 if not, and
+    /// for IP addresses and `localhost`.
     /// Answers requests from this machine and from trusted proxies alone; for everybody else there is no such resource.
     #[oai(path = "/internal/tls/allow", method = "get", operation_id = "allow_certificate")]
     async fn allow_certificate(
@@ -279,6 +309,9 @@ impl DomainsApi {
         domain: Query<Text<1, 253>>,
     ) -> Result<NoContent, Refused<OpenReading>> {
         if !client.from_inside {
+            Err(Problem::not_found())?;
+        }
+        if canonical(&domain.0).is_none_or(|name| is_address(&name) || name == "localhost") {
             Err(Problem::not_found())?;
         }
         match self.network.classify(&domain.0) {

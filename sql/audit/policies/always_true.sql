@@ -41,7 +41,7 @@ where
             ('tenancy.organizations', 'gate_select'),
             ('messaging.mail_budgets', 'gate_all'),
             ('tenancy.former_names', 'gate_all'),
-            ('tenancy.verified_domains', 'gate_select'),
+            ('tenancy.verified_domains', 'gate_all'),
             ('tenancy.features', 'gate_select'),
             ('tenancy.features', 'owner_select'),
             ('tenancy.plan_features', 'gate_select'),

@@ -1,6 +1,7 @@
 -- $1 tenant_id, $2 after this id, $3 how many
-select id, domain, challenge, verified_at, created_at
-from tenancy.domains
-where tenant_id = $1 and id > $2
-order by id
+select d.id, d.domain, d.challenge, d.verified_at, d.created_at, v.missing_since
+from tenancy.domains as d
+left join tenancy.verified_domains as v on v.domain = d.domain and v.organization_id = $1
+where d.tenant_id = $1 and d.id > $2
+order by d.id
 limit $3

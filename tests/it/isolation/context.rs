@@ -81,6 +81,9 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
             Uuid::new_v4()
         ),
         "tenancy.organization_at('nobodys.example')".to_owned(),
+        format!("tenancy.claim_domain('{there}', '{{x}}')"),
+        "tenancy.domains_due(10)".to_owned(),
+        format!("tenancy.note_domain('nobodys.example', '{there}', false)"),
         format!("tenancy.add_requests('{{{there}}}', '{{1}}')"),
         format!("tenancy.invitation_for('{there}', '{there}', sha256('x'))"),
         format!("tenancy.accept_invitation('{there}', '{there}', sha256('x'), '{account}', null, null)"),

@@ -248,7 +248,7 @@ const FAULTS: &[Fault] = &[
     fault(
         "policies/always_true",
         "hosts of everybody",
-        "alter policy gate_select on tenancy.verified_domains to appointd_gate, appointd_api",
+        "alter policy gate_all on tenancy.verified_domains to appointd_gate, appointd_api",
     ),
     fault(
         "policies/for_public",

@@ -6,7 +6,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use appointd::{http::client::Network, server::Server};
+use appointd::{
+    http::client::Network,
+    server::Server,
+    tenancy::domains::{self, Dns},
+};
 use reqwest::Method;
 use serde_json::json;
 use tokio::net::UdpSocket;
@@ -16,7 +20,7 @@ use crate::harness::{Actor, Answer, PASSWORD, Tenant, system};
 
 /// A name server that knows TXT records and nothing else (RFC 1035 section 4).
 #[derive(Clone, Default)]
-struct Names(Arc<Mutex<HashMap<String, String>>>);
+struct Names(Arc<Mutex<HashMap<String, Vec<String>>>>);
 
 impl Names {
     async fn serve(&self) -> SocketAddr {
@@ -35,7 +39,12 @@ impl Names {
     }
 
     fn set(&self, name: &str, text: &str) {
-        self.0.lock().expect("no panic").insert(name.to_owned(), text.to_owned());
+        self.set_all(name, &[text]);
+    }
+
+    fn set_all(&self, name: &str, texts: &[&str]) {
+        let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+        self.0.lock().expect("no panic").insert(name.to_owned(), texts);
     }
 
     fn answer(&self, query: &[u8]) -> Option<Vec<u8>> {
@@ -46,10 +55,11 @@ impl Names {
             at += 1 + length;
         }
         let question = query.get(12..at + 5)?;
-        let text = self.0.lock().expect("no panic").get(&labels.join(".")).cloned();
-        let (found, code) = if text.is_some() { (1, 0) } else { (0, 3) };
+        let texts = self.0.lock().expect("no panic").get(&labels.join(".")).cloned().unwrap_or_default();
+        let found = u8::try_from(texts.len()).ok()?;
+        let code = if found > 0 { 0 } else { 3 };
         let mut answer = [&query[..2], &[0x84, code, 0, 1, 0, found, 0, 0, 0, 0], question].concat();
-        if let Some(text) = text {
+        for text in texts {
             let length = u8::try_from(text.len()).ok()?;
             answer.extend([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60, 0, length + 1, length]);
             answer.extend(text.as_bytes());
@@ -199,9 +209,9 @@ async fn a_domain_is_proved_by_a_record_and_leads_to_one_organization() {
     owner.patch(subscription, plan("enterprise")).await.expect(200);
     asked(&owner, &ascii, "/api/v1/contacts").await.expect(200);
 
-    // Another may add it, and even prove it, and has to wait until the first lets go.
+    // Another may add it, and even prove it, and has to wait while the record of the first stands beside.
     let theirs = rival.post("/api/v1/domains", json!({ "domain": ascii })).await.expect(201);
-    names.set(name, theirs["record"]["value"].as_str().expect("a value"));
+    names.set_all(name, &[theirs["record"]["value"].as_str().expect("a value"), value]);
     let their_verify = format!("/api/v1/domains/{}/verify", theirs["id"].as_str().expect("an id"));
     rival.post(&their_verify, json!({})).await.refused(409, "domain_taken");
     owner.delete(&format!("/api/v1/domains/{}", added["id"].as_str().expect("an id"))).await.expect(204);
@@ -238,7 +248,10 @@ async fn a_proxy_may_have_certificates_for_hosts_that_lead_somewhere() {
     let ask = async |domain: &str| nobody.get(&format!("/internal/tls/allow?domain={domain}")).await.status;
     assert_eq!(ask(&format!("{subdomain}.book.test")).await, 204);
     assert_eq!(ask("api.book.test").await, 204);
-    for domain in ["nobodys.book.test", "nobodys.example", "a.b.book.test", "%20"] {
+    for domain in [
+        "nobodys.book.test", "nobodys.example", "a.b.book.test", "%20", "127.0.0.1", "203.0.113.7", "[::1]", "%3A%3A1", "localhost",
+        "localhost.",
+    ] {
         assert_ne!(ask(domain).await, 204, "{domain}");
     }
     nobody.get("/internal/tls/allow").await.invalid("domain", "required");
@@ -292,4 +305,148 @@ async fn pages_of_an_organizations_own_hosts_may_read_its_answers() {
     assert!(answer.header("access-control-allow-methods").contains("POST"));
     answer.expect(204);
     assert_eq!(preflight("https://nobodys.example").await.headers.get("access-control-allow-origin"), None);
+}
+
+/// A domain of an organization, and where it is verified.
+async fn added(owner: &Actor, domain: &str) -> (String, serde_json::Value) {
+    let added = owner.post("/api/v1/domains", json!({ "domain": domain })).await.expect(201);
+    (format!("/api/v1/domains/{}/verify", added["id"].as_str().expect("an id")), added["record"].clone())
+}
+
+#[tokio::test]
+async fn domain_goes_to_whoever_holds_its_dns_now() {
+    for change in ["record gone", "organization deleted", "plan without domains"] {
+        let names = Names::default();
+        let server = server(&names).await;
+        let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+        let (owner, rival) = (tenant.owner.at(server.address()), other.owner.at(server.address()));
+        let domain = format!("d{}.example", Uuid::new_v4().simple());
+        let (verify, record) = added(&owner, &domain).await;
+        let (their_verify, their_record) = added(&rival, &domain).await;
+        let (name, first, second) = (
+            record["name"].as_str().expect("a name"),
+            record["value"].as_str().expect("a value"),
+            their_record["value"].as_str().expect("a value"),
+        );
+        names.set_all(name, &[first, second]);
+        owner.post(&verify, json!({})).await.expect(200);
+        rival.post(&their_verify, json!({})).await.refused(409, "domain_taken");
+        match change {
+            "record gone" => names.set(name, second),
+            "organization deleted" => {
+                owner.delete("/api/v1/organizations/me").await.expect(200);
+            }
+            _ => {
+                let basic = json!({ "plan_type": "basic" });
+                owner.patch("/api/v1/organizations/me/subscription", basic).await.expect(200);
+            }
+        }
+        rival.post(&their_verify, json!({})).await.expect(200);
+        asked(&rival, &domain, "/api/v1/contacts").await.expect(200);
+        let verified: i64 = system()
+            .superuser()
+            .await
+            .query_one("select count(verified_at) from tenancy.domains where domain = $1", &[&domain])
+            .await
+            .expect("a count")
+            .get(0);
+        assert_eq!(verified, 1, "{change}: it is nobody else's any more");
+        if change == "record gone" {
+            owner.post(&verify, json!({})).await.refused(409, "domain_not_verified");
+            let log = owner.get("/api/v1/audit-events").await.expect(200).to_string();
+            assert!(!log.contains(&other.owner.account.to_string()), "nobody learns who has it now");
+        }
+    }
+}
+
+#[tokio::test]
+async fn domain_lapses_a_week_after_its_record_was_last_found() {
+    let names = Names::default();
+    let server = server(&names).await;
+    let tenant = Tenant::new().await;
+    let owner = tenant.owner.at(server.address());
+    let domain = format!("d{}.example", Uuid::new_v4().simple());
+    let (verify, record) = added(&owner, &domain).await;
+    let (name, value) = (record["name"].as_str().expect("a name"), record["value"].as_str().expect("a value"));
+    names.set(name, value);
+    owner.post(&verify, json!({})).await.expect(200);
+    let superuser = system().superuser().await;
+    let (db, dns) = (system().db(1), Dns::new(Some(names.serve().await)));
+    // As if so much time had passed.
+    let later = async |days: f64| {
+        superuser
+            .execute(
+                "update tenancy.verified_domains
+                 set checked_at = checked_at - make_interval(secs => 86400 * $2),
+                     missing_since = missing_since - make_interval(secs => 86400 * $2)
+                 where domain = $1",
+                &[&domain, &days],
+            )
+            .await
+            .expect("a while");
+        domains::check_due(&db, &dns).await.expect("a look");
+    };
+    let shown = async || owner.get(verify.trim_end_matches("/verify")).await.expect(200);
+    later(1.5).await;
+    assert!(shown().await["verified_at"].is_string() && shown().await.get("missing_since").is_none());
+    names.set_all(name, &[]);
+    later(1.5).await;
+    assert!(shown().await["missing_since"].is_string());
+    asked(&owner, &domain, "/api/v1/contacts").await.expect(200);
+    // Back within the week: forgiven.
+    names.set(name, value);
+    later(6.5).await;
+    assert!(shown().await.get("missing_since").is_none());
+    names.set_all(name, &[]);
+    later(1.5).await;
+    later(6.0).await;
+    asked(&owner, &domain, "/api/v1/contacts").await.expect(200);
+    later(1.5).await;
+    asked(&owner, &domain, "/api/v1/contacts").await.refused(404, "not_found");
+    assert!(shown().await.get("verified_at").is_none());
+    // Where the domain name system does not answer nothing is known, and nothing lapses.
+    names.set(name, value);
+    owner.post(&verify, json!({})).await.expect(200);
+    superuser
+        .execute(
+            "update tenancy.verified_domains set checked_at = now() - interval '2 days' where domain = $1",
+            &[&domain],
+        )
+        .await
+        .expect("a while");
+    domains::check_due(&db, &Dns::nowhere()).await.expect("a look");
+    assert!(shown().await.get("missing_since").is_none());
+}
+
+#[tokio::test]
+async fn host_of_an_organization_that_is_deleted_or_suspended_gets_no_certificate() {
+    let names = Names::default();
+    let server = server(&names).await;
+    let nobody = Actor::nobody().at(server.address());
+    let ask = async |domain: &str| nobody.get(&format!("/internal/tls/allow?domain={domain}")).await.status;
+    for status in ["suspended", "deleted"] {
+        let (tenant, subdomain) = with_subdomain().await;
+        let owner = tenant.owner.at(server.address());
+        let domain = format!("d{}.example", Uuid::new_v4().simple());
+        let (verify, record) = added(&owner, &domain).await;
+        names.set(record["name"].as_str().expect("a name"), record["value"].as_str().expect("a value"));
+        owner.post(&verify, json!({})).await.expect(200);
+        let hosts = [format!("{subdomain}.book.test"), domain];
+        for host in &hosts {
+            assert_eq!(ask(host).await, 204, "{host}");
+        }
+        if status == "deleted" {
+            owner.delete("/api/v1/organizations/me").await.expect(200);
+        } else {
+            system()
+                .superuser()
+                .await
+                .execute("update tenancy.organizations set status = 'suspended' where id = $1", &[&tenant.id])
+                .await
+                .expect("a suspension");
+        }
+        for host in &hosts {
+            assert_eq!(ask(host).await, 404, "{host}");
+        }
+    }
 }
