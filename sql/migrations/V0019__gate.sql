@@ -366,7 +366,8 @@ begin
     if wanted.domain is null then
         return 'unknown';
     end if;
-    if not wanted.challenge = any (texts) then
+    -- Nothing found is no proof either.
+    if (wanted.challenge = any (texts)) is not true then
         return 'not_verified';
     end if;
     insert into tenancy.verified_domains (domain)

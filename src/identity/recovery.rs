@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::passwords::Passwords;
 use crate::{
-    db::{self, Db, Entry, Person, Tx},
+    db::{Db, Entry, Person, Tx},
     http::{
         Tag,
         caller::SignedIn,

@@ -281,12 +281,18 @@ fn serve_and_migrate_report_every_mistake_at_once_and_no_secret() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let said = run(&["serve"], &[]);
-    assert!(said.contains("APPOINTD_DATABASE_URL") && said.contains("APPOINTD_TOKEN_KEYS"), "{said}");
+    for name in ["DATABASE_URL", "TOKEN_KEYS", "LINK_KEYS"] {
+        assert!(said.contains(&format!("APPOINTD_{name} is not set")), "{said}");
+    }
+    let one = "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=";
+    let said = run(&["serve"], &[("APPOINTD_TOKEN_KEYS", one), ("APPOINTD_LINK_KEYS", one)]);
+    assert!(said.contains("have a key in common") && !said.contains(one), "{said}");
     let said = run(
         &["serve"],
         &[
             ("APPOINTD_DATABASE_URL", "postgresql://me:hunter2@host:port/db"),
             ("APPOINTD_TOKEN_KEYS", "hunter2"),
+            ("APPOINTD_LINK_KEYS", "hunter2"),
             ("APPOINTD_LISTEN", "localhost"),
             ("APPOINTD_THREADS", "0"),
             ("APPOINTD_CONNECTIONS", "many"),

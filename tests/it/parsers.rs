@@ -6,6 +6,7 @@ use appointd::{
     config::{Given, Settings},
     http::{
         client::{Network, canonical},
+        name::Name,
         page::Cursor,
         secret::{ApiKey, CalendarFeed, Secret},
         text::{
@@ -60,6 +61,7 @@ proptest! {
         let value = json!(text);
         is_stable::<Text<1, 100>>(&value)?;
         is_stable::<Text<0, 2000>>(&value)?;
+        is_stable::<Name<100>>(&value)?;
         is_stable::<EmailAddress>(&value)?;
         is_stable::<Slug>(&value)?;
         is_stable::<TimeZone>(&value)?;

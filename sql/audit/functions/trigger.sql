@@ -2,7 +2,7 @@
 --
 -- A trigger runs with every change of a row, and one whose function is SECURITY DEFINER as somebody else: what it does
 -- it does for everybody, and an error in it may quote rows its author cannot see. Known: the audit log, the limits of a
--- plan, the last owner of an organization, and what ends with the one who handed it out.
+-- plan, the last owner of an organization, what ends with the one who handed it out, and names that were given up.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,
@@ -26,6 +26,7 @@ where
         ('keep_handed_out_below_delete', 'tenancy.keep_handed_out_below()'),
         ('keep_handed_out_below_update', 'tenancy.keep_handed_out_below()'),
         ('sender_is_giver', 'tenancy.sender_is_giver()'),
+        ('keep_names', 'tenancy.keep_names()'),
         ('keep_an_owner_delete', 'tenancy.keep_an_owner()'),
         ('keep_an_owner_update', 'tenancy.keep_an_owner()'),
         ('keep_within_new_plan', 'tenancy.keep_within_new_plan()'),

@@ -377,8 +377,8 @@ async fn domain_lapses_a_week_after_its_record_was_last_found() {
         superuser
             .execute(
                 "update tenancy.verified_domains
-                 set checked_at = checked_at - make_interval(secs => 86400 * $2),
-                     missing_since = missing_since - make_interval(secs => 86400 * $2)
+                 set checked_at = checked_at - make_interval(secs => 86400 * $2::float8),
+                     missing_since = missing_since - make_interval(secs => 86400 * $2::float8)
                  where domain = $1",
                 &[&domain, &days],
             )
