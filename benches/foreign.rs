@@ -52,7 +52,9 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
             &[&account, &session, &tenant],
         )
         .await?;
-    let tokens = Arc::new(Tokens::new(&[SigningKey::from_bytes([7; 32])], &[SigningKey::from_bytes([8; 32])]).ok_or("a key")?);
+    let tokens = Arc::new(
+        Tokens::new(&[SigningKey::from_bytes([7; 32])], &[SigningKey::from_bytes([8; 32])]).ok_or("a key")?,
+    );
     let subject = Subject { account, session, organization: Some(tenant) };
     let token = tokens.issue(&subject, Utc::now()).map_err(|_| "a token")?;
     let server = Server::start(

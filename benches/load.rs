@@ -430,7 +430,8 @@ impl Bench {
             .env("APPOINTD_LISTEN", address.to_string())
             .env("APPOINTD_LOG", "warn")
             .spawn()?;
-        let tokens = Tokens::new(&[SigningKey::from_bytes(key)], &[SigningKey::from_bytes(key)]).ok_or("no key")?;
+        let tokens =
+            Tokens::new(&[SigningKey::from_bytes(key)], &[SigningKey::from_bytes(key)]).ok_or("no key")?;
         let script = folder.0.join("script.sql");
         let mut bench = Self { data, server, address, tokens, postmaster, pgbench, url, script };
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -493,8 +494,7 @@ impl Bench {
         for id in (0..=BUSY).map(id) {
             // Organization, owner and session have one id.
             let id = id.parse()?;
-            let subject =
-                Subject { account: id, session: id, organization: Some(id) };
+            let subject = Subject { account: id, session: id, organization: Some(id) };
             let token = self.tokens.issue(&subject, now);
             tokens.push(token.map_err(|problem| problem.code)?);
         }

@@ -78,12 +78,17 @@ impl Settings {
         let token_keys = signing_keys("APPOINTD_TOKEN_KEYS", given.token_keys.as_deref(), &mut mistakes);
         let link_keys = signing_keys("APPOINTD_LINK_KEYS", given.link_keys.as_deref(), &mut mistakes);
         let both = [&given.token_keys, &given.link_keys].map(|keys| {
-            keys.iter().flat_map(|keys| keys.split(',')).map(str::trim).filter(|key| !key.is_empty()).collect()
+            keys.iter()
+                .flat_map(|keys| keys.split(','))
+                .map(str::trim)
+                .filter(|key| !key.is_empty())
+                .collect()
         });
         let [of_tokens, of_links]: [Vec<&str>; 2] = both;
         if of_tokens.iter().any(|key| of_links.contains(key)) {
             mistakes.push(
-                "APPOINTD_TOKEN_KEYS and APPOINTD_LINK_KEYS have a key in common; each needs its own".to_owned(),
+                "APPOINTD_TOKEN_KEYS and APPOINTD_LINK_KEYS have a key in common; each needs its own"
+                    .to_owned(),
             );
         }
         let cores = thread::available_parallelism().map_or(1, usize::from);

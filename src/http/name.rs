@@ -50,17 +50,18 @@ schema_type!([const MAX: usize] Name<MAX>, "name", MetaSchema {
 /// Ends of domain names that programs make links of though no scheme stands in front. Not all there are: those that are
 /// words of names ("Dr.No") are left out.
 const ENDS: [&str; 71] = [
-    "ai", "app", "at", "au", "be", "biz", "br", "buzz", "ca", "cc", "cf", "ch", "click", "club", "cn", "co", "com",
-    "cz", "de", "dev", "dk", "edu", "es", "eu", "fi", "fr", "fun", "ga", "gg", "gl", "gov", "gq", "icu", "in", "info",
-    "io", "it", "jp", "kr", "link", "live", "ly", "me", "ml", "mobi", "mx", "net", "nl", "nz", "online", "org", "pl",
-    "pro", "pt", "ru", "se", "shop", "site", "space", "store", "tech", "tk", "to", "top", "tv", "ua", "uk", "us", "vip",
-    "website", "xyz",
+    "ai", "app", "at", "au", "be", "biz", "br", "buzz", "ca", "cc", "cf", "ch", "click", "club", "cn", "co",
+    "com", "cz", "de", "dev", "dk", "edu", "es", "eu", "fi", "fr", "fun", "ga", "gg", "gl", "gov", "gq",
+    "icu", "in", "info", "io", "it", "jp", "kr", "link", "live", "ly", "me", "ml", "mobi", "mx", "net", "nl",
+    "nz", "online", "org", "pl", "pro", "pt", "ru", "se", "shop", "site", "space", "store", "tech", "tk",
+    "to", "top", "tv", "ua", "uk", "us", "vip", "website", "xyz",
 ];
 
 /// Whether mail programs would make a link of some of it.
 fn has_link(text: &str) -> bool {
     let text = text.to_lowercase();
-    text.contains("://") || text.split(|c: char| c.is_whitespace() || "()<>[]{}\"'`,;|".contains(c)).any(is_link)
+    text.contains("://")
+        || text.split(|c: char| c.is_whitespace() || "()<>[]{}\"'`,;|".contains(c)).any(is_link)
 }
 
 fn is_link(word: &str) -> bool {
@@ -71,7 +72,10 @@ fn is_link(word: &str) -> bool {
         return false;
     };
     let named = label.chars().next_back().is_some_and(char::is_alphanumeric);
-    named && (host.starts_with("www.") || ENDS.contains(&end) || (word.contains('@') && end.chars().count() > 1))
+    named
+        && (host.starts_with("www.")
+            || ENDS.contains(&end)
+            || (word.contains('@') && end.chars().count() > 1))
 }
 
 #[cfg(test)]
@@ -94,7 +98,18 @@ mod tests {
         ] {
             assert!(has_link(link), "{link}");
         }
-        for name in ["Dr. Smith", "Dr.Smith", "St.Pauli", "J.Lo", "3.5 Minutes", "A/B", "me@home", "No. 1", "…", "Co."] {
+        for name in [
+            "Dr. Smith",
+            "Dr.Smith",
+            "St.Pauli",
+            "J.Lo",
+            "3.5 Minutes",
+            "A/B",
+            "me@home",
+            "No. 1",
+            "…",
+            "Co.",
+        ] {
             assert!(!has_link(name), "{name}");
         }
     }

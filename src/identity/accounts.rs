@@ -142,7 +142,11 @@ impl AccountsApi {
                 Problem::conflict("slug_taken", "Another organization has this slug. Choose another.")
             })
             .on_constraint("organizations_slug_reserved", || {
-                Problem::invalid_field("organization_slug", "reserved", "This name is reserved. Choose another.")
+                Problem::invalid_field(
+                    "organization_slug",
+                    "reserved",
+                    "This name is reserved. Choose another.",
+                )
             })?;
         let (tokens, person) = self.door.start(&client, account, Some(organization)).await?;
         recovery::ask_to_verify(&self.db, &self.mailer, &person, &registration.email).await?;

@@ -246,12 +246,7 @@ pub async fn ask_to_verify(db: &Db, mailer: &Mailer, person: &Person, email: &st
 }
 
 /// The last thing in a transaction of the person: keeps the token, then mails it.
-async fn send_verification(
-    mut tx: Tx,
-    mailer: &Mailer,
-    account: Uuid,
-    email: &str,
-) -> Result<(), Failure> {
+async fn send_verification(mut tx: Tx, mailer: &Mailer, account: Uuid, email: &str) -> Result<(), Failure> {
     let leave = budget::ask(&mut tx, email, OnBehalf::Account).await?;
     let token = Secret::<OneTime>::draw(account, account);
     let seconds = VERIFY_LIFETIME.num_seconds() as f64;

@@ -162,10 +162,7 @@ impl SecondFactorsApi {
         recovery::check_password(&self.db, &self.passwords, &caller, "password", &body.0.password).await?;
         // 160 bits, as RFC 4226 section 4 recommends.
         let bytes = &secret::random()[..20];
-        let row = self
-            .db
-            .one(&caller, sql!("identity/second_factors_begin.sql"), &[&bytes])
-            .await?;
+        let row = self.db.one(&caller, sql!("identity/second_factors_begin.sql"), &[&bytes]).await?;
         if !row.get::<_, bool>(1) {
             Err(Problem::email_not_verified())?;
         }

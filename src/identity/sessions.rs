@@ -695,8 +695,7 @@ impl SessionsApi {
         let named = |membership: &&&Membership| {
             slug.is_none_or(|slug| {
                 membership.slug == slug || membership.former_slugs.iter().any(|former| former == slug)
-            })
-                && at_host.is_none_or(|at_host| membership.organization_id == at_host)
+            }) && at_host.is_none_or(|at_host| membership.organization_id == at_host)
         };
         let mut found = active.iter().filter(named);
         match (found.next(), found.next()) {

@@ -88,6 +88,8 @@ fn parts(on_behalf: OnBehalf) -> (Option<Uuid>, Option<Uuid>) {
 fn leave(row: &Row, to: &str) -> Result<Leave, Refusal> {
     match row.get::<_, Option<String>>(0) {
         None => Ok(Leave { to: to.to_owned() }),
-        Some(budget) => Err(Refusal { budget, retry_after: row.get::<_, Option<i32>>(1).unwrap_or(1).max(1) }),
+        Some(budget) => {
+            Err(Refusal { budget, retry_after: row.get::<_, Option<i32>>(1).unwrap_or(1).max(1) })
+        }
     }
 }

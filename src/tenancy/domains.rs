@@ -262,7 +262,8 @@ impl DomainsApi {
         let row = self.db.optional(&caller, sql!("tenancy/domains_get.sql"), &[&domain_id.0]).await?;
         let domain = Domain::from(row.ok_or_else(Problem::not_found)?);
         let texts = self.dns.texts(&domain.record.name).await?;
-        let claimed = self.db.one(&caller, sql!("tenancy/domains_claim.sql"), &[&domain_id.0, &texts]).await?;
+        let claimed =
+            self.db.one(&caller, sql!("tenancy/domains_claim.sql"), &[&domain_id.0, &texts]).await?;
         match claimed.get(0) {
             "verified" => {}
             "taken" => Err(Problem::conflict("domain_taken", "The domain leads to another organization."))?,

@@ -162,7 +162,9 @@ impl MembersApi {
         account_id: Path<Uuid>,
     ) -> Result<Json<HandedOut>, Refused<Reading>> {
         let mut tx = self.0.begin(&caller);
-        tx.optional(sql!("tenancy/members_get.sql"), &[&account_id.0]).await?.ok_or_else(Problem::not_found)?;
+        tx.optional(sql!("tenancy/members_get.sql"), &[&account_id.0])
+            .await?
+            .ok_or_else(Problem::not_found)?;
         let keys = tx.all(sql!("tenancy/handed_out_keys.sql"), &[&account_id.0]).await?;
         let invitations = tx.all(sql!("tenancy/handed_out_invitations.sql"), &[&account_id.0]).await?;
         tx.commit().await?;

@@ -161,7 +161,13 @@ async fn organization_has_what_its_plan_allows_now_whatever_its_tokens_were_issu
     let mut policy = String::new();
     for _ in 0..140 {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        policy = tenant.viewer.at(server.address()).get("/api/v1/plans").await.header("ratelimit-policy").to_owned();
+        policy = tenant
+            .viewer
+            .at(server.address())
+            .get("/api/v1/plans")
+            .await
+            .header("ratelimit-policy")
+            .to_owned();
         if policy == r#""organization";q=4;w=60"# {
             break;
         }

@@ -10,7 +10,7 @@ mod tenant;
 pub use actor::Actor;
 pub use answer::Answer;
 pub use description::{Operation, operations, uuids_of_body};
-pub use system::{KEY, LINK_KEY, private_database, private_system, system, within};
+pub use system::{KEY, private_database, private_system, system, within};
 pub use tenant::{Furnished, PASSWORD, Tenant, enter, person};
 
 use std::path::PathBuf;

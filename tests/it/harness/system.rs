@@ -88,7 +88,7 @@ fn start(settings: &[&str]) -> System {
 /// What the server of the tests signs with.
 pub const KEY: [u8; 32] = *b"the key of the tests, 32 bytes..";
 /// What it signs the links of guests with.
-pub const LINK_KEY: [u8; 32] = *b"another key of the tests, for li";
+const LINK_KEY: [u8; 32] = *b"another key of the tests, for li";
 
 fn mailer(folder: &Path) -> Mailer {
     let from = "appointd <appointd@example.com>".parse().expect("an address");

@@ -46,7 +46,10 @@ impl Tenant {
             .await
             .expect("a plan");
         superuser
-            .execute("update identity.accounts set email_verified_at = now() where id = $1", &[&owner.account])
+            .execute(
+                "update identity.accounts set email_verified_at = now() where id = $1",
+                &[&owner.account],
+            )
             .await
             .expect("a verified address");
         Self {

@@ -251,7 +251,9 @@ async fn address_in_two_spellings_is_one_account() {
     again["email"] = json!(format!("{name}@xn--bcher-kva.example"));
     Actor::nobody().post("/api/v1/auth/register", again).await.refused(409, "email_taken");
     // Composed and decomposed.
-    for spelling in ["bücher.example", "bu\u{308}cher.example", "xn--bcher-kva.example", "XN--BCHER-KVA.example"] {
+    for spelling in
+        ["bücher.example", "bu\u{308}cher.example", "xn--bcher-kva.example", "XN--BCHER-KVA.example"]
+    {
         let body = json!({ "email": format!("{name}@{spelling}"), "password": PASSWORD });
         Actor::nobody().post("/api/v1/auth/login", body).await.expect(200);
     }

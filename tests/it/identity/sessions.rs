@@ -106,7 +106,10 @@ async fn refresh_token_used_again_within_seconds_is_answered_with_the_same_succe
     let tokens: i64 = system()
         .superuser()
         .await
-        .query_one("select count(*) from identity.refresh_tokens where account_id = $1", &[&tenant.staff.account])
+        .query_one(
+            "select count(*) from identity.refresh_tokens where account_id = $1",
+            &[&tenant.staff.account],
+        )
         .await
         .expect("a count")
         .get(0);

@@ -38,11 +38,7 @@ fn sign(header: &Header, claims: &Value, key: &EncodingKey) -> Actor {
 }
 
 fn subject(tenant: &Tenant) -> Subject {
-    Subject {
-        account: tenant.owner.account,
-        session: tenant.owner.session,
-        organization: Some(tenant.id)
-    }
+    Subject { account: tenant.owner.account, session: tenant.owner.session, organization: Some(tenant.id) }
 }
 
 #[tokio::test]
@@ -182,11 +178,7 @@ fn keys_change_without_anybody_noticing() {
         let keys: Vec<_> = keys.iter().map(|key| (*key).clone()).collect();
         Tokens::new(&keys, &[SigningKey::from_bytes([3; 32])]).expect("keys")
     };
-    let subject = Subject {
-        account: Uuid::now_v7(),
-        session: Uuid::now_v7(),
-        organization: None
-    };
+    let subject = Subject { account: Uuid::now_v7(), session: Uuid::now_v7(), organization: None };
     // As README says: the next one at the end, then in front, then alone.
     let steps = [tokens(&[&old]), tokens(&[&old, &new]), tokens(&[&new, &old]), tokens(&[&new])];
     for pair in steps.windows(2) {

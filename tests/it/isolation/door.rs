@@ -202,16 +202,12 @@ async fn credentials_that_are_no_longer_good_or_never_were_open_nothing() {
     let subject = |actor: &Actor, organization: Uuid| Subject {
         account: actor.account,
         session: actor.session,
-        organization: Some(organization)
+        organization: Some(organization),
     };
     let expired = issue(&subject(&tenant.owner, tenant.id), Utc::now() - TimeDelta::hours(1));
     let early = issue(&subject(&tenant.owner, tenant.id), Utc::now() + TimeDelta::hours(1));
     let nobodys = issue(
-        &Subject {
-            account: Uuid::now_v7(),
-            session: Uuid::now_v7(),
-            organization: Some(tenant.id)
-        },
+        &Subject { account: Uuid::now_v7(), session: Uuid::now_v7(), organization: Some(tenant.id) },
         Utc::now(),
     );
     let somebody_elses_session =

@@ -137,9 +137,9 @@ async fn organization_without_an_owner_who_reads_mail_sends_none() {
     });
     Actor::nobody().post(&path, booking).await.expect(201);
     tokio::time::sleep(std::time::Duration::from_millis(700)).await;
-    let any = std::fs::read_dir(&system().mails)
-        .expect("a folder")
-        .any(|entry| std::fs::read_to_string(entry.expect("an entry").path()).is_ok_and(|text| text.contains(&email)));
+    let any = std::fs::read_dir(&system().mails).expect("a folder").any(|entry| {
+        std::fs::read_to_string(entry.expect("an entry").path()).is_ok_and(|text| text.contains(&email))
+    });
     assert!(!any, "no mail");
 }
 
@@ -168,7 +168,15 @@ async fn names_with_links_or_nothing_to_see_are_refused() {
         let branding = json!({ "display_name": name });
         tenant.admin.patch("/api/v1/organizations/me/branding", branding).await.invalid("display_name", code);
     }
-    for name in ["St. Pauli Salon", "Dr.Smith & Sons", "J.Lo", "3.5 Minutes", "Müller GmbH & Co. KG", "می‌خواهم", "A/B Studio"] {
+    for name in [
+        "St. Pauli Salon",
+        "Dr.Smith & Sons",
+        "J.Lo",
+        "3.5 Minutes",
+        "Müller GmbH & Co. KG",
+        "می‌خواهم",
+        "A/B Studio",
+    ] {
         let body = json!({ "name": name });
         let changed = tenant.admin.patch("/api/v1/organizations/me", body).await.expect(200);
         assert_eq!(changed["name"], name);

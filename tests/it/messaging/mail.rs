@@ -50,7 +50,9 @@ async fn a_mail_is_sent_by_smtp_and_tried_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let url = format!("smtp://{}", listener.local_addr().expect("an address"));
     let from = "Acme <noreply@acme.example>".parse().expect("an address");
-    let mailer = Mailer::new(Some(&url), from, "https://pages.example.com/".into()).expect("a mailer").asking(system().db(1));
+    let mailer = Mailer::new(Some(&url), from, "https://pages.example.com/".into())
+        .expect("a mailer")
+        .asking(system().db(1));
     mailer.send(Mail {
         to: "grace@example.com".to_owned(),
         subject: "Grüße\r\nBcc: everybody@example.com".to_owned(),

@@ -249,7 +249,15 @@ async fn a_proxy_may_have_certificates_for_hosts_that_lead_somewhere() {
     assert_eq!(ask(&format!("{subdomain}.book.test")).await, 204);
     assert_eq!(ask("api.book.test").await, 204);
     for domain in [
-        "nobodys.book.test", "nobodys.example", "a.b.book.test", "%20", "127.0.0.1", "203.0.113.7", "[::1]", "%3A%3A1", "localhost",
+        "nobodys.book.test",
+        "nobodys.example",
+        "a.b.book.test",
+        "%20",
+        "127.0.0.1",
+        "203.0.113.7",
+        "[::1]",
+        "%3A%3A1",
+        "localhost",
         "localhost.",
     ] {
         assert_ne!(ask(domain).await, 204, "{domain}");
@@ -367,7 +375,8 @@ async fn domain_lapses_a_week_after_its_record_was_last_found() {
     let owner = tenant.owner.at(server.address());
     let domain = format!("d{}.example", Uuid::new_v4().simple());
     let (verify, record) = added(&owner, &domain).await;
-    let (name, value) = (record["name"].as_str().expect("a name"), record["value"].as_str().expect("a value"));
+    let (name, value) =
+        (record["name"].as_str().expect("a name"), record["value"].as_str().expect("a value"));
     names.set(name, value);
     owner.post(&verify, json!({})).await.expect(200);
     let superuser = system().superuser().await;

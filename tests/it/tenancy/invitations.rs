@@ -302,7 +302,11 @@ async fn expired_invitation_is_not_open_and_blocks_no_new_one() {
     let email = address();
     let first = tenant.admin.post(PATH, json!({ "email": email, "role": "admin" })).await.created();
     let old = system().token_mailed_to(&email).await;
-    tenant.admin.post(PATH, json!({ "email": email, "role": "viewer" })).await.refused(409, "already_invited");
+    tenant
+        .admin
+        .post(PATH, json!({ "email": email, "role": "viewer" }))
+        .await
+        .refused(409, "already_invited");
     system()
         .superuser()
         .await
