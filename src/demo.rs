@@ -19,9 +19,10 @@ use crate::{
         accounts::{self, Registration},
         passwords,
     },
+    messaging::mail::Mailer,
     scheduling::{
         appointments::NewAppointment,
-        availability,
+        availability::{self, AvailabilityQuery, People},
         booking::{self, Order},
         providers::{self, NewProvider},
         schedules::{self, Schedule},
@@ -255,10 +256,20 @@ async fn book(db: &Db, context: Context, services: &[Uuid], now: DateTime<Utc>) 
         let (from, to) = (start + Days::new(7 * week), start + Days::new(7 * (week + 1)));
         for service in services {
             let mut tx = db.begin(context);
-            let availability =
-                availability::load(&mut tx, &[*service], None, from, to, &[], from).await?.availability;
+            let services = [*service];
+            let query = AvailabilityQuery {
+                services: &services,
+                provider: None,
+                contacts: &[],
+                from,
+                to,
+                ignored: &[],
+                now: from,
+            };
+            let availability = availability::load(&mut tx, &query).await?.availability;
             tx.commit().await?;
-            let slots = availability.slots(from, to, None, availability.zone, false).unwrap_or_default();
+            let slots =
+                availability.slots(from, to, People::default(), availability.zone, false).unwrap_or_default();
             for provider in &availability.providers {
                 let free = slots.iter().filter(|slot| slot.provider_ids.contains(&provider.id));
                 let starts: Vec<_> = free.map(|slot| slot.starts_at).collect();
@@ -284,7 +295,7 @@ async fn book(db: &Db, context: Context, services: &[Uuid], now: DateTime<Utc>) 
                     let order = Order::new(&new).map_err(Failure::from)?;
                     // Booked a day before it starts.
                     let booked_at = starts_at - TimeDelta::days(1);
-                    match booking::book(db, context, &order, None, booked_at).await {
+                    match booking::book(db, &Mailer::nowhere(), context, &order, None, booked_at).await {
                         Ok(appointment) if known.is_none() => {
                             contact_ids.push((last_name, appointment.contact_id));
                         }

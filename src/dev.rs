@@ -31,7 +31,7 @@ use crate::{
     },
     identity::passwords::{Passwords, Policy},
     messaging::mail::Mailer,
-    scheduling::availability,
+    scheduling::availability::{self, AvailabilityQuery, People},
     server::{Parts, Server, StopSignal},
     sql,
 };
@@ -267,12 +267,13 @@ async fn free_slot(database: &DatabaseUrl) -> Result<Option<(Uuid, (String, Uuid
     let now = Utc::now();
     let (from, to) = (now + Days::new(1), now + Days::new(15));
     let mut tx = db.begin(context);
-    let availability = availability::load(&mut tx, &[service], None, from, to, &[], now)
-        .await
-        .map_err(|failure| format!("{failure:?}"))?
-        .availability;
+    let services = [service];
+    let query =
+        AvailabilityQuery { services: &services, provider: None, contacts: &[], from, to, ignored: &[], now };
+    let availability =
+        availability::load(&mut tx, &query).await.map_err(|failure| format!("{failure:?}"))?.availability;
     tx.commit().await?;
-    let slots = availability.slots(from, to, None, availability.zone, false).unwrap_or_default();
+    let slots = availability.slots(from, to, People::default(), availability.zone, false).unwrap_or_default();
     let slot = slots.first().and_then(|slot| {
         let start = slot.starts_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
         Some((service, (start, *slot.provider_ids.first()?)))

@@ -1,10 +1,11 @@
 //! What is offered, by whom, when, and who has it. Reading order: [`services`], [`providers`], [`resources`]; when they
 //! work: [`schedules`], [`closures`], [`time_off`] (wall time), [`wall_time`] and [`hours`] (wall time to instants);
 //! [`slots`] (which starts can be booked, and what that takes: pure), [`availability`] (the rows behind that, and the
-//! listing); [`booking`], [`appointments`], [`moving`], [`series`], [`holds`], [`waitlist`]; and the outside: [`guests`],
-//! [`calendar`].
+//! listing); [`attempts`] (transactions and their locks), [`offers`] (freed time for the waitlist); [`booking`],
+//! [`appointments`], [`moving`], [`series`], [`holds`], [`waitlist`]; and the outside: [`guests`], [`calendar`].
 
 pub mod appointments;
+pub mod attempts;
 pub mod availability;
 pub mod booking;
 pub mod calendar;
@@ -13,6 +14,7 @@ pub mod guests;
 pub mod holds;
 pub mod hours;
 pub mod moving;
+pub mod offers;
 pub mod providers;
 pub mod resources;
 pub mod schedules;

@@ -52,7 +52,7 @@ use crate::{
     },
     identity::passwords::Passwords,
     messaging::mail::Mailer,
-    scheduling::waitlist,
+    scheduling::offers,
     tenancy::{
         domains::{self, Dns},
         subscriptions,
@@ -78,8 +78,8 @@ const COUNTING: Duration = Duration::from_secs(5);
 /// How often verified domains are looked for that were not looked at since yesterday.
 const CHECKING_DOMAINS: Duration = Duration::from_secs(60);
 
-/// How often offers that are over are looked for.
-const PASSING_ON: Duration = Duration::from_secs(5);
+/// How often expired holds and freed time are looked for.
+const SWEEPING: Duration = Duration::from_secs(5);
 
 /// What redoc's page would fetch from somewhere else.
 const FONTS: &str = r#"<link href="https://fonts.googleapis.com/css?family=Montserrat:300,400,700|Roboto:300,400,700" rel="stylesheet">"#;
@@ -274,7 +274,7 @@ async fn accept(
     // Dropping the channels tells the threads to drain.
 }
 
-async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiver<Job>, passes_on: bool) {
+async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiver<Job>, sweeps: bool) {
     let db = Db::new(&parts.database, parts.connections);
     let app = App {
         db: db.clone(),
@@ -288,8 +288,8 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
     let counts = Arc::new(Counts::default());
     let endpoint = Arc::new(build(&app, &counts));
     let counting = tokio::spawn(write_counts(app.db.clone(), counts.clone()));
-    let passing_on = passes_on.then(|| tokio::spawn(pass_on_offers(app.db.clone(), app.mailer.clone())));
-    let checking = passes_on.then(|| tokio::spawn(check_domains(app.db.clone(), app.dns.clone())));
+    let sweeping = sweeps.then(|| tokio::spawn(sweep(app.db.clone(), app.mailer.clone())));
+    let checking = sweeps.then(|| tokio::spawn(check_domains(app.db.clone(), app.dns.clone())));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE).max_buf_size(LARGEST_HEADER);
     let graceful = GracefulShutdown::new();
@@ -330,18 +330,18 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
         tracing::warn!("connections were still in use after {DRAIN:?}, and were given up");
     }
     counting.abort();
-    for task in [passing_on, checking].into_iter().flatten() {
+    for task in [sweeping, checking].into_iter().flatten() {
         task.abort();
     }
     write_down(&app.db, &counts).await;
 }
 
-/// Passes on offers to the waitlist that nobody took in time. Several servers do not get in each other's way.
-async fn pass_on_offers(db: Db, mailer: Mailer) {
+/// Removes expired holds and offers freed time to the waitlist. Several servers do not get in each other's way.
+async fn sweep(db: Db, mailer: Mailer) {
     loop {
-        sleep(PASSING_ON).await;
-        if let Err(error) = waitlist::pass_on(&db, &mailer).await {
-            tracing::warn!(%error, "offers to the waitlist could not be passed on");
+        sleep(SWEEPING).await;
+        if let Err(error) = offers::sweep(&db, &mailer).await {
+            tracing::warn!(%error, "expired holds and freed time could not be looked for");
         }
     }
 }

@@ -1,7 +1,7 @@
 -- Who may do what to the rows of which table, read from grants and policies: `appointd audit --matrix` prints it.
 --
 -- guest to owner are people, for whom the server (appointd_api) has entered an organization; an API key has a role like a
--- person. gate, migrator and auditor are the roles appointd_gate, appointd_owner and appointd_auditor.
+-- person. scheduler is the server itself, when it offers freed time to the waitlist. gate, migrator and auditor are the roles appointd_gate, appointd_owner and appointd_auditor.
 --
 -- s select, i insert, u update, d delete, t truncate; - nothing. A letter says that there are rows, or columns, for which
 -- it may: its own, those of the appointment a guest has the link of, those a restrictive policy leaves. No letter means
@@ -18,6 +18,7 @@ commands (name, letter, cmd, position) as (
 ),
 audiences (audience, role, person, position) as (
     values
+        ('scheduler', 'appointd_api', true, 0),
         ('guest', 'appointd_api', true, 1),
         ('customer', 'appointd_api', true, 2),
         ('viewer', 'appointd_api', true, 3),
@@ -88,9 +89,9 @@ cells as (
                                 from regexp_matches(p.expression, 'current_setting\(''app\.role''[^=]*= ANY \(''\{([^}]*)\}''', 'g') as list (roles)
                                 where a.audience <> all (string_to_array(list.roles[1], ','))
                             )
-                            -- A guest has no account, and nobody but a guest the link of an appointment.
+                            -- Guests and the scheduler have no account, and only a guest has the link of an appointment.
                             and not (
-                                a.audience = 'guest' and p.expression like '%current_setting(''app.account_id''%' and p.expression not like '% OR %'
+                                a.audience in ('guest', 'scheduler') and p.expression like '%current_setting(''app.account_id''%' and p.expression not like '% OR %'
                             )
                             and not (a.audience <> 'guest' and p.expression like '%current_setting(''app.appointment_id''%')
                             -- A person sends no API key.
@@ -103,6 +104,7 @@ cells as (
 )
 select
     relation,
+    max(rights) filter (where audience = 'scheduler') as scheduler,
     max(rights) filter (where audience = 'guest') as guest,
     max(rights) filter (where audience = 'customer') as customer,
     max(rights) filter (where audience = 'viewer') as viewer,

@@ -252,6 +252,7 @@ alter table scheduling.claims
     add column hold_id uuid,
     add column service_id uuid,
     add column serves_at timestamptz,
+    add column serves_until timestamptz,
     add column expires_at timestamptz,
     add column group_key uuid,
     add column seat smallint not null default 1,
@@ -302,6 +303,7 @@ comment on column scheduling.claims.appointment_id is 'The appointment that take
 comment on column scheduling.claims.hold_id is 'The hold that takes it; confirming makes it the appointment''s.';
 comment on column scheduling.claims.service_id is 'Of a provider: the service given in this time. Null for rooms, equipment and contacts.';
 comment on column scheduling.claims.serves_at is 'Of a provider: the start the customer sees, buffers not included. Limits count by it.';
+comment on column scheduling.claims.serves_until is 'Of a provider: the end the customer sees, buffers not included. A group session keeps it, whatever becomes of its service.';
 comment on column scheduling.claims.expires_at is 'Of a hold: from when on the claim counts for nothing. Null: never by itself.';
 comment on column scheduling.claims.group_key is 'Of a group session: names service and provider. Null: the time is for one.';
 comment on column scheduling.claims.seat is 'Of a group session: which of its seats. Unique, so that no session holds more than its capacity.';
@@ -311,7 +313,7 @@ comment on constraint claims_no_overlap on scheduling.claims is
     'No resource is in two places at once: no two claims of a resource overlap, unless they are seats of one group session. '
     'Book with insert … on conflict do nothing: no row means the time is taken. A plain insert can deadlock against another.';
 
-grant insert (hold_id, service_id, serves_at, expires_at, group_key, seat, capacity) on scheduling.claims to appointd_api;
+grant insert (hold_id, service_id, serves_at, serves_until, expires_at, group_key, seat, capacity) on scheduling.claims to appointd_api;
 -- Confirming a hold makes its claims the appointment's.
 grant update (appointment_id, hold_id, expires_at) on scheduling.claims to appointd_api;
 create policy staff_update on scheduling.claims as permissive for update to appointd_api

@@ -1,5 +1,6 @@
--- The waitlist: who would come if time were freed. Whatever frees time offers it, in the same transaction, to the first who
--- fits, as a hold with a deadline; declined or expired, the hold passes to the next, and nobody gets in between.
+-- The waitlist: contacts that would come if time were freed. A trigger notes freed time in scheduling.freed_time. The server
+-- asks its booking engine which entries could now be booked, in the order in which they joined, and holds time for them with
+-- a deadline: in the transaction that frees time where that is an appointment or a hold, otherwise some seconds later.
 
 create table scheduling.waitlist_entries (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -28,7 +29,7 @@ create table scheduling.waitlist_entries (
 
 comment on table scheduling.waitlist_entries is 'Who waits for time of a service to be freed, first come, first served.';
 comment on column scheduling.waitlist_entries.tenant_id is 'The organization. Filled from the context; the server has no right to write it.';
-comment on column scheduling.waitlist_entries.id is 'UUIDv7, made by the server: the order of ids is the order of the queue.';
+comment on column scheduling.waitlist_entries.id is 'UUIDv7, made by the server.';
 comment on column scheduling.waitlist_entries.service_id is 'What for.';
 comment on column scheduling.waitlist_entries.provider_id is 'With whom; null: anybody.';
 comment on column scheduling.waitlist_entries.contact_id is 'Who waits.';
@@ -36,9 +37,9 @@ comment on column scheduling.waitlist_entries.from_instant is 'The earliest star
 comment on column scheduling.waitlist_entries.to_instant is 'The instant before which it has to start.';
 comment on column scheduling.waitlist_entries.status is 'waiting, offered (a hold stands for it), booked; or over: declined, expired, withdrawn.';
 comment on column scheduling.waitlist_entries.appointment_id is 'Of a booked one: what came of it.';
-comment on column scheduling.waitlist_entries.created_at is 'When they joined.';
+comment on column scheduling.waitlist_entries.created_at is 'When the entry was made, by the clock of the database: the order of the queue, then id.';
 comment on column scheduling.waitlist_entries.updated_at is 'When the row last changed.';
-create index waitlist_entries_queue_idx on scheduling.waitlist_entries (tenant_id, service_id, id) where status = 'waiting';
+create index waitlist_entries_queue_idx on scheduling.waitlist_entries (tenant_id, created_at, id) where status = 'waiting';
 create index waitlist_entries_service_idx on scheduling.waitlist_entries (tenant_id, service_id);
 create index waitlist_entries_contact_idx on scheduling.waitlist_entries (tenant_id, contact_id);
 create index waitlist_entries_provider_idx on scheduling.waitlist_entries (tenant_id, provider_id);
@@ -61,7 +62,7 @@ alter table scheduling.holds
 alter table scheduling.holds force row level security;
 alter table scheduling.waitlist_entries force row level security;
 
--- Offers that are over, whosever they are: the gate finds them. What it then does it does within one organization.
+-- The gate finds the organizations that have expired holds. It changes none.
 drop policy tenant_floor on scheduling.holds;
 create policy tenant_floor_select on scheduling.holds as restrictive for select to public
     using (
@@ -78,245 +79,292 @@ create policy tenant_floor_delete on scheduling.holds as restrictive for delete 
 create policy gate_select on scheduling.holds as permissive for select to appointd_gate using (true);
 create index holds_due_idx on scheduling.holds (expires_at);
 
-call app.admit('scheduling.holds', 'appointd_gate', array['insert', 'update', 'delete']);
-call app.admit('scheduling.claims', 'appointd_gate', array['select', 'insert', 'delete']);
-call app.admit('scheduling.shared_claims', 'appointd_gate', array['insert']);
-call app.admit('scheduling.waitlist_entries', 'appointd_gate', array['select', 'update']);
+-- Freed time whose offering is not finished.
+create table scheduling.freed_time (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    id uuid not null default gen_random_uuid(),
+    resource_id uuid,
+    service_id uuid,
+    serves_at timestamptz,
+    starts_at timestamptz not null,
+    ends_at timestamptz not null,
+    freed_at timestamptz not null default now(),
+    after_created_at timestamptz,
+    after_entry_id uuid,
+    constraint freed_time_pkey primary key (tenant_id, id),
+    constraint freed_time_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint freed_time_time check (starts_at < ends_at),
+    constraint freed_time_after check ((after_created_at is null) = (after_entry_id is null))
+);
+
+comment on table scheduling.freed_time is
+    'Time that was freed and is yet to be offered to the waitlist. A row goes when every entry it may suit was asked.';
+comment on column scheduling.freed_time.tenant_id is 'The organization. Filled from the context; the server has no right to write it.';
+comment on column scheduling.freed_time.id is 'Random.';
+comment on column scheduling.freed_time.resource_id is 'Whose time it is: a provider, a room, a piece of equipment or a contact. Null: of all providers.';
+comment on column scheduling.freed_time.service_id is
+    'With a resource: the service that took the time, whose daily and weekly limit it counted for. Without: the service whose rules changed.';
+comment on column scheduling.freed_time.serves_at is 'With a service and a resource: the start that counted for the limits.';
+comment on column scheduling.freed_time.starts_at is 'First instant.';
+comment on column scheduling.freed_time.ends_at is 'First instant not freed; infinity where hours or rules changed for good.';
+comment on column scheduling.freed_time.freed_at is 'The transaction that freed it: its start.';
+comment on column scheduling.freed_time.after_created_at is 'Entries up to this one have been asked: its created_at. Null: none has.';
+comment on column scheduling.freed_time.after_entry_id is 'Its id.';
+create index freed_time_due_idx on scheduling.freed_time (freed_at);
+
+call app.build_wall('scheduling.freed_time', reads => 'owner');
+call app.admit('scheduling.freed_time', 'appointd_owner', array['all']);
+call app.admit('scheduling.freed_time', 'appointd_gate', array['insert']);
+-- The gate finds the organizations that have freed time to offer.
+drop policy tenant_floor on scheduling.freed_time;
+create policy tenant_floor_select on scheduling.freed_time as restrictive for select to public
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        or (select current_user) = 'appointd_gate'
+    );
+create policy tenant_floor_insert on scheduling.freed_time as restrictive for insert to public
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy tenant_floor_update on scheduling.freed_time as restrictive for update to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy tenant_floor_delete on scheduling.freed_time as restrictive for delete to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy gate_select on scheduling.freed_time as permissive for select to appointd_gate using (true);
+
+grant select, delete, update (after_created_at, after_entry_id) on scheduling.freed_time to appointd_api;
+grant select (tenant_id, freed_at), insert (resource_id, service_id, serves_at, starts_at, ends_at) on scheduling.freed_time to appointd_gate;
+grant insert (waitlist_entry_id) on scheduling.holds to appointd_api;
+grant select (tenant_id, provider_id, waitlist_entry_id, expires_at) on scheduling.holds to appointd_gate;
+grant select (name) on scheduling.providers to appointd_gate;
+call app.admit('scheduling.waitlist_entries', 'appointd_gate', array['select']);
 call app.admit('scheduling.services', 'appointd_gate', array['select']);
-grant select, update (waitlist_entry_id, expires_at), delete on scheduling.holds to appointd_gate;
-grant insert (id, service_id, provider_id, starts_at, ends_at, expires_at, waitlist_entry_id, created_by) on scheduling.holds to appointd_gate;
-grant select (tenant_id, id, resource_id, hold_id, session_id, starts_at, ends_at, capacity, group_key, seat) on scheduling.claims to appointd_gate;
-grant insert (id, resource_id, hold_id, service_id, serves_at, starts_at, ends_at, group_key, seat, capacity), delete on scheduling.claims to appointd_gate;
-grant insert (claim_id, provider_id, account_id, session_id, starts_at, ends_at) on scheduling.shared_claims to appointd_gate;
-grant select, update (status, updated_at) on scheduling.waitlist_entries to appointd_gate;
-grant select (tenant_id, id, name, min_notice_minutes, active) on scheduling.services to appointd_gate;
+grant select on scheduling.waitlist_entries to appointd_gate;
+grant select (tenant_id, id, name) on scheduling.services to appointd_gate;
 grant select (email, first_name, last_name) on crm.contacts to appointd_gate;
+
+-- The scheduler: the server itself, when it offers freed time. It sees what decides when something can be booked and who
+-- waits, and no names, addresses or notes. It holds time for entries of the waitlist and removes expired holds.
+create function app.enter_scheduler(tenant uuid, request text) returns void
+language plpgsql volatile
+as $$
+begin
+    if tenant is null then
+        raise exception 'a tenant is required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.role', true), '') is null then
+        execute format('set local app.tenant_id = %L', tenant);
+        perform set_config('app.request_id', request, true);
+        if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
+            raise exception 'no such organization' using errcode = 'AP404';
+        end if;
+    elsif nullif(current_setting('app.tenant_id', true), '')::uuid is distinct from tenant then
+        raise exception 'this transaction has entered another tenant' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    -- What it does from here on, no person does.
+    execute format('set local app.account_id = %L', '');
+    execute format('set local app.key_id = %L', '');
+    execute format('set local app.role = %L', 'scheduler');
+end
+$$;
+
+comment on function app.enter_scheduler(uuid, text) is
+    'Enters a tenant as the scheduler, or becomes the scheduler in a transaction that has entered the tenant, until it ends. '
+    'Fails with AP404 where the organization is not active.';
+grant execute on function app.enter_scheduler(uuid, text) to appointd_api;
+
+call app.open_to('scheduling.services', 'scheduler', 'select');
+call app.open_to('scheduling.providers', 'scheduler', 'select');
+call app.open_to('scheduling.service_providers', 'scheduler', 'select');
+call app.open_to('scheduling.service_resources', 'scheduler', 'select');
+call app.open_to('scheduling.resources', 'scheduler', 'select');
+call app.open_to('scheduling.schedules', 'scheduler', 'select');
+call app.open_to('scheduling.schedule_rules', 'scheduler', 'select');
+call app.open_to('scheduling.schedule_overrides', 'scheduler', 'select');
+call app.open_to('scheduling.schedule_travels', 'scheduler', 'select');
+call app.open_to('scheduling.closures', 'scheduler', 'select');
+call app.open_to('scheduling.time_off', 'scheduler', 'select');
+call app.open_to('scheduling.claims', 'scheduler', 'select');
+call app.open_to('scheduling.claims', 'scheduler', 'insert', 'hold_id is not null');
+call app.open_to('scheduling.shared_claims', 'scheduler', 'insert');
+call app.open_to('scheduling.holds', 'scheduler', 'select');
+call app.open_to('scheduling.holds', 'scheduler', 'insert', 'waitlist_entry_id is not null');
+-- Locking what is deleted.
+call app.open_to('scheduling.holds', 'scheduler', 'update');
+call app.open_to('scheduling.holds', 'scheduler', 'delete');
+call app.open_to('scheduling.waitlist_entries', 'scheduler', 'select');
+call app.open_to('scheduling.waitlist_entries', 'scheduler', 'update');
+call app.open_to('scheduling.freed_time', 'scheduler', 'select');
+call app.open_to('scheduling.freed_time', 'scheduler', 'update');
+call app.open_to('scheduling.freed_time', 'scheduler', 'delete');
+
 
 grant create on schema scheduling to appointd_gate;
 set local role appointd_gate;
 
-create function scheduling.next_in_line(service uuid, provider uuid, starts_at timestamptz) returns uuid
-language plpgsql volatile
-as $$
-begin
-    return (
-        select w.id
-        from scheduling.waitlist_entries as w
-        join scheduling.services as s on s.tenant_id = w.tenant_id and s.id = w.service_id
-        where
-            w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-            and w.service_id = service
-            and w.status = 'waiting'
-            and (w.provider_id is null or w.provider_id = provider)
-            and w.from_instant <= next_in_line.starts_at
-            and next_in_line.starts_at < w.to_instant
-            and s.active
-            and next_in_line.starts_at >= clock_timestamp() + make_interval(mins => s.min_notice_minutes)
-        order by w.id
-        limit 1
-        -- Two who offer at once offer to two.
-        for update of w skip locked
-    );
-end
-$$;
-
-comment on function scheduling.next_in_line(uuid, uuid, timestamptz) is 'The first on the waitlist of the organization in the context whom a start would suit; locked. Null: nobody.';
-
-create function scheduling.offer_freed(
-    in hold uuid, in service uuid, in provider uuid, in starts_at timestamptz, in ends_at timestamptz, in freed jsonb,
-    in lifetime interval,
-    out entry uuid, out email text, out service_name text
+create function scheduling.waiting_for(
+    starts timestamptz[], ends timestamptz[], after_created_at timestamptz, after_id uuid, most integer
 )
-language plpgsql volatile security definer
+returns table (
+    id uuid, service_id uuid, provider_id uuid, contact_id uuid, from_instant timestamptz, to_instant timestamptz, created_at timestamptz
+)
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    claimed integer;
 begin
     if nullif(current_setting('app.role', true), '') is null then
         raise exception 'no tenant was entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
-    if lifetime > interval '2 hours' or ends_at - starts_at > interval '24 hours'
-    or not exists (select from jsonb_array_elements(freed) as f where (f ->> 'resource_id')::uuid = provider) then
-        raise exception 'not what an offer is' using errcode = 'object_not_in_prerequisite_state';
-    end if;
-    -- As whoever books does: until the transaction ends nobody makes the provider another person.
-    perform pg_advisory_xact_lock_shared(hashtextextended(p.tenant_id::text || p.id::text, 0))
-    from scheduling.providers as p
-    where p.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and p.id = provider;
-    entry := scheduling.next_in_line(service, provider, starts_at);
-    if entry is null then
-        return;
-    end if;
-    -- Nobody asked for it, so nobody made it.
-    insert into scheduling.holds (id, service_id, provider_id, starts_at, ends_at, expires_at, waitlist_entry_id, created_by)
-    values (hold, service, provider, starts_at, ends_at, clock_timestamp() + lifetime, entry, null);
-    with claimed as (
-        -- Without an expiry: an offer that is over is passed on, and until then nobody gets in between.
-        insert into scheduling.claims (id, resource_id, hold_id, service_id, serves_at, starts_at, ends_at, group_key, seat, capacity)
-        select gen_random_uuid(), f.resource_id, hold, f.service_id, f.serves_at, f.starts_at, f.ends_at, f.group_key, f.seat, f.capacity
-        from jsonb_to_recordset(freed) as f (
-            resource_id uuid, service_id uuid, serves_at timestamptz, starts_at timestamptz, ends_at timestamptz,
-            group_key uuid, seat smallint, capacity smallint
-        )
-        order by f.resource_id
-        on conflict do nothing
-        returning id, resource_id, session_id, claims.starts_at, claims.ends_at
-    ),
-    people as (
-        select c.id, c.session_id, c.starts_at, c.ends_at, p.id as provider_id, p.account_id
-        from claimed as c
-        join scheduling.providers as p
-            on p.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and p.id = c.resource_id
-        where p.account_id is not null
-    ),
-    shared as (
-        insert into scheduling.shared_claims (claim_id, provider_id, account_id, session_id, starts_at, ends_at)
-        select p.id, p.provider_id, p.account_id, p.session_id, p.starts_at, p.ends_at from people as p
-        on conflict do nothing
-        returning 1
-    )
-    select (select count(*) from claimed) - (select count(*) from people) + (select count(*) from shared) into claimed;
-    if claimed <> jsonb_array_length(freed) then
-        -- Taken again in the same transaction: moved by less than its length.
-        delete from scheduling.holds as h
-        where h.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and h.id = hold;
-        entry := null;
-        return;
-    end if;
-    update scheduling.waitlist_entries as w
-    set status = 'offered', updated_at = clock_timestamp()
-    where w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and w.id = entry;
-    select c.email, s.name
-    into email, service_name
+    return query
+    select w.id, w.service_id, w.provider_id, w.contact_id, w.from_instant, w.to_instant, w.created_at
     from scheduling.waitlist_entries as w
-    join crm.contacts as c on c.tenant_id = w.tenant_id and c.id = w.contact_id
-    join scheduling.services as s on s.tenant_id = w.tenant_id and s.id = w.service_id
-    where w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and w.id = entry;
+    where
+        w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and w.status = 'waiting'
+        and (w.created_at, w.id) > (waiting_for.after_created_at, waiting_for.after_id)
+        and w.to_instant > clock_timestamp()
+        and exists (
+            select
+            from unnest(waiting_for.starts, waiting_for.ends) as f (starts_at, ends_at)
+            -- The time of an appointment begins at most half a day before its start, and ends at most a day after.
+            where w.from_instant < f.ends_at + interval '12 hours' and w.to_instant > f.starts_at - interval '24 hours'
+        )
+    order by w.created_at, w.id
+    limit most;
 end
 $$;
 
-comment on function scheduling.offer_freed(uuid, uuid, uuid, timestamptz, timestamptz, jsonb, interval) is
-    'Offers time that was just freed to the first on the waitlist it suits: makes a hold with these claims for them. Within the organization that was entered, whoever frees it. Null: nobody waits for it.';
+comment on function scheduling.waiting_for(timestamptz[], timestamptz[], timestamptz, uuid, integer) is
+    'Entries of the waitlist of the organization that was entered which time that is freed (from starts[i] to ends[i]) may suit, '
+    'after the given one, in the order of the queue. Callable in every role, since each of them frees time: ids and periods only.';
 
-create function scheduling.pass_on(hold uuid, outcome text, lifetime interval) returns uuid
-language plpgsql volatile
+create function scheduling.note_freed() returns trigger
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
 as $$
 declare
-    offer scheduling.holds;
-    next_entry uuid;
+    resource uuid;
+    service uuid;
+    serves_at timestamptz;
+    first timestamptz := clock_timestamp();
+    past_last timestamptz := 'infinity';
 begin
-    select * into offer
-    from scheduling.holds as h
-    where h.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and h.id = hold
-    for update;
-    if offer.id is null then
+    if current_setting('app.restoring', true) = 'on' then
         return null;
     end if;
-    update scheduling.waitlist_entries as w
-    set status = outcome, updated_at = clock_timestamp()
-    where w.tenant_id = offer.tenant_id and w.id = offer.waitlist_entry_id;
-    next_entry := scheduling.next_in_line(offer.service_id, offer.provider_id, offer.starts_at);
-    if next_entry is null then
-        delete from scheduling.holds as h where h.tenant_id = offer.tenant_id and h.id = offer.id;
+    if tg_table_name = 'claims' then
+        resource := old.resource_id;
+        service := old.service_id;
+        serves_at := old.serves_at;
+        first := old.starts_at;
+        past_last := old.ends_at;
+        if tg_op = 'UPDATE' then
+            -- Shortened.
+            first := new.ends_at;
+        end if;
+    elsif tg_table_name = 'time_off' then
+        resource := old.provider_id;
+        first := old.starts_at;
+        past_last := old.ends_at;
+    elsif tg_table_name = 'closures' then
+        -- In whatever zone the days are.
+        first := old.starts_on::timestamp at time zone 'UTC' - interval '1 day';
+        past_last := old.ends_on::timestamp at time zone 'UTC' + interval '2 days';
+    elsif tg_table_name = 'schedules' then
+        resource := new.provider_id;
+    elsif tg_table_name = 'services' then
+        service := new.id;
     else
-        update scheduling.holds as h
-        set
-            waitlist_entry_id = next_entry,
-            -- Nobody accepts what has begun.
-            expires_at = least(clock_timestamp() + lifetime, greatest(h.starts_at, clock_timestamp() + interval '1 second'))
-        where h.tenant_id = offer.tenant_id and h.id = offer.id;
-        update scheduling.waitlist_entries as w
-        set status = 'offered', updated_at = clock_timestamp()
-        where w.tenant_id = offer.tenant_id and w.id = next_entry;
+        -- A provider who can be booked again or for more, a room that can be used again.
+        resource := new.id;
     end if;
-    return next_entry;
+    first := greatest(first, clock_timestamp());
+    if first < past_last and exists (
+        select
+        from scheduling.waitlist_entries as w
+        where
+            w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and w.status = 'waiting'
+            and w.from_instant < past_last + interval '12 hours'
+            and w.to_instant > first - interval '24 hours'
+    ) then
+        insert into scheduling.freed_time (resource_id, service_id, serves_at, starts_at, ends_at)
+        values (resource, service, serves_at, first, past_last);
+    end if;
+    return null;
 end
 $$;
 
-comment on function scheduling.pass_on(uuid, text, interval) is
-    'Ends an offer of the organization in the context as `outcome` and makes it to the next in line, who is returned; where nobody is, the time is free.';
+comment on function scheduling.note_freed() is
+    'Notes time that was freed in scheduling.freed_time, where the organization in the context has a waitlist entry that it may suit.';
 
-create function scheduling.decline_offer(
-    in entry uuid, in outcome text, in lifetime interval, out next_entry uuid, out email text, out service_name text, out starts_at timestamptz
-)
-language plpgsql volatile security definer
+create function scheduling.tenants_due() returns setof uuid
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    offer scheduling.holds;
 begin
-    if not coalesce(current_setting('app.role', true) = any ('{staff,manager,admin,owner}'), false)
-    or outcome not in ('declined', 'withdrawn') or lifetime > interval '2 hours' then
-        raise exception 'nobody who may has entered a tenant' using errcode = 'object_not_in_prerequisite_state';
+    perform app.stay_outside();
+    return query
+    select h.tenant_id from scheduling.holds as h where h.expires_at <= clock_timestamp()
+    union
+    select f.tenant_id from scheduling.freed_time as f where f.freed_at <= clock_timestamp();
+end
+$$;
+
+comment on function scheduling.tenants_due() is
+    'The organizations that have expired holds, or freed time to offer. Servers ask every few seconds and then enter each as the scheduler.';
+
+create function scheduling.offer_notice(
+    in entry uuid,
+    out email text, out service_name text, out provider_name text, out organization_name text, out time_zone text
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if current_setting('app.role', true) is distinct from 'scheduler' then
+        raise exception 'the scheduler has not entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
-    select * into offer
-    from scheduling.holds as h
-    where h.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and h.waitlist_entry_id = entry;
-    starts_at := offer.starts_at;
-    next_entry := scheduling.pass_on(offer.id, outcome, lifetime);
-    select c.email, s.name
-    into email, service_name
+    select c.email, s.name, p.name, o.name, o.time_zone
+    into email, service_name, provider_name, organization_name, time_zone
     from scheduling.waitlist_entries as w
     join crm.contacts as c on c.tenant_id = w.tenant_id and c.id = w.contact_id
     join scheduling.services as s on s.tenant_id = w.tenant_id and s.id = w.service_id
-    where w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and w.id = next_entry;
+    join scheduling.holds as h on h.tenant_id = w.tenant_id and h.waitlist_entry_id = w.id
+    join scheduling.providers as p on p.tenant_id = h.tenant_id and p.id = h.provider_id
+    join tenancy.organizations as o on o.id = w.tenant_id
+    where
+        w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and w.id = entry
+        and w.status = 'offered';
 end
 $$;
 
-comment on function scheduling.decline_offer(uuid, text, interval) is
-    'Ends the offer to somebody on the waitlist of the organization that was entered, as declined or withdrawn, and makes it to the next in line.';
-
-create function scheduling.pass_on_expired(lifetime interval)
-returns table (
-    email text, service_name text, organization_name text, starts_at timestamptz, time_zone text, organization_id uuid
-)
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    due record;
-    next_entry uuid;
-begin
-    perform app.stay_outside();
-    for due in
-        select h.tenant_id, h.id, h.waitlist_entry_id
-        from scheduling.holds as h
-        where h.expires_at <= clock_timestamp()
-        order by h.expires_at, h.tenant_id, h.id
-        limit 100
-    loop
-        execute format('set local app.tenant_id = %L', due.tenant_id);
-        -- Somebody may be confirming or declining it at this moment, or have done so: then it is theirs.
-        perform from scheduling.holds as h
-        where h.tenant_id = due.tenant_id and h.id = due.id and h.expires_at <= clock_timestamp()
-        for update skip locked;
-        if found and due.waitlist_entry_id is null then
-            -- In its own organization it counts for nothing any more; for a person who works for others it would.
-            delete from scheduling.holds as h where h.tenant_id = due.tenant_id and h.id = due.id;
-        elsif found then
-            next_entry := scheduling.pass_on(due.id, 'expired', lifetime);
-            return query
-            select c.email, s.name, o.name, h.starts_at, o.time_zone, o.id
-            from scheduling.waitlist_entries as w
-            join scheduling.holds as h on h.tenant_id = w.tenant_id and h.waitlist_entry_id = w.id
-            join crm.contacts as c on c.tenant_id = w.tenant_id and c.id = w.contact_id
-            join scheduling.services as s on s.tenant_id = w.tenant_id and s.id = w.service_id
-            join tenancy.organizations as o on o.id = w.tenant_id
-            where w.tenant_id = due.tenant_id and w.id = next_entry;
-        end if;
-    end loop;
-    execute format('set local app.tenant_id = %L', '');
-end
-$$;
-
-comment on function scheduling.pass_on_expired(interval) is
-    'Removes holds of all organizations that are over, and passes on offers that nobody took in time, at most 100 a call; the mails to send. Servers call it every few seconds.';
+comment on function scheduling.offer_notice(uuid) is 'What the mail about an offer says: for the scheduler, of the organization it has entered.';
 
 grant execute on function
-    scheduling.offer_freed(uuid, uuid, uuid, timestamptz, timestamptz, jsonb, interval),
-    scheduling.decline_offer(uuid, text, interval),
-    scheduling.pass_on_expired(interval)
+    scheduling.waiting_for(timestamptz[], timestamptz[], timestamptz, uuid, integer),
+    scheduling.tenants_due(),
+    scheduling.offer_notice(uuid)
 to appointd_api;
+-- To make triggers of it.
+grant execute on function scheduling.note_freed() to appointd_owner;
 reset role;
 revoke create on schema scheduling from appointd_gate;
+
+create trigger note_freed_delete after delete on scheduling.claims
+    for each row execute function scheduling.note_freed();
+create trigger note_freed_update after update on scheduling.claims
+    for each row when (new.ends_at < old.ends_at) execute function scheduling.note_freed();
+create trigger note_freed_delete after delete on scheduling.time_off
+    for each row execute function scheduling.note_freed();
+create trigger note_freed_delete after delete on scheduling.closures
+    for each row execute function scheduling.note_freed();
+-- Setting a schedule always writes its row.
+create trigger note_freed_write after insert or update on scheduling.schedules
+    for each row execute function scheduling.note_freed();
+create trigger note_freed_update after update on scheduling.services
+    for each row when (new.active) execute function scheduling.note_freed();
+create trigger note_freed_update after update on scheduling.providers
+    for each row when (new.active) execute function scheduling.note_freed();
+create trigger note_freed_update after update on scheduling.resources
+    for each row when (new.active and new.kind <> 'contact') execute function scheduling.note_freed();

@@ -201,6 +201,7 @@ pub fn matrix(rows: &[Row]) -> String {
     let mut text = String::from(
         "Who may do what to the rows of which table: s select, i insert, u update, d delete, t truncate.\n\
          guest to owner: people, for whom the server has entered an organization (an API key has a role like a person).\n\
+         scheduler: the server itself, when it offers freed time to the waitlist.\n\
          gate, migrator, auditor: the roles appointd_gate, appointd_owner and appointd_auditor. A letter says that there are\n\
          rows or columns for which they may; no letter that there are none. Read from grants and policies.\n\n",
     );
@@ -213,7 +214,7 @@ pub fn matrix(rows: &[Row]) -> String {
             .map_or_else(Default::default, |(table, rights)| (table.clone(), rights.to_vec()));
         let mut line = format!("{table:<36}");
         for cell in rights {
-            let _ = write!(line, "{cell:<9}");
+            let _ = write!(line, "{cell:<10}");
         }
         text.push_str(line.trim_end());
         text.push('\n');

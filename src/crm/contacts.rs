@@ -245,3 +245,8 @@ impl<'a> Insert<'a> {
         [&self.id, &self.first_name, &self.last_name, &self.email, &self.phone]
     }
 }
+
+/// Whether the organization has a contact.
+pub async fn exists(tx: &mut Tx, id: Uuid) -> Result<bool, db::Error> {
+    Ok(tx.optional(sql!("crm/contacts_get.sql"), &[&id]).await?.is_some())
+}

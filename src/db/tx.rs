@@ -12,7 +12,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -51,7 +51,7 @@ impl Context {
         match self.who {
             Who::Session { account, .. } => Some(account),
             Who::Key { id, .. } => Some(id),
-            Who::Guest { .. } => None,
+            Who::Guest { .. } | Who::Scheduler => None,
         }
     }
 }
@@ -65,6 +65,8 @@ pub enum Who {
     Key { id: Uuid, secret_hash: [u8; 32] },
     /// A customer without an account, and the appointment they book or have the link of.
     Guest { appointment: Uuid },
+    /// The server itself, when it offers freed time to the waitlist.
+    Scheduler,
 }
 
 impl std::fmt::Debug for Who {
@@ -73,6 +75,7 @@ impl std::fmt::Debug for Who {
             Self::Session { account, session } => write!(f, "Session({account}, {session})"),
             Self::Key { id, .. } => write!(f, "Key({id})"),
             Self::Guest { appointment } => write!(f, "Guest({appointment})"),
+            Self::Scheduler => f.write_str("Scheduler"),
         }
     }
 }
@@ -114,6 +117,31 @@ pub struct Request {
     pub host: Option<String>,
     /// What an API key has to be good for.
     pub scope: Option<String>,
+    /// The connections it has at the moment.
+    pub connections: Connections,
+}
+
+/// Counts the connections of one request. It may have one: a request that waits for a second while it keeps the first can
+/// wait for others that do the same.
+#[derive(Clone, Debug, Default)]
+pub struct Connections(Arc<AtomicUsize>);
+
+impl Connections {
+    /// Counts one connection of the request that is served; none outside a request.
+    fn count() -> Option<Counted> {
+        let connections = REQUEST.try_with(|request| request.connections.clone()).ok()?;
+        let before = connections.0.fetch_add(1, Ordering::Relaxed);
+        debug_assert_eq!(before, 0, "a request that has a connection asks for a second");
+        Some(Counted(connections))
+    }
+}
+
+struct Counted(Connections);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 tokio::task_local! {
@@ -165,6 +193,7 @@ const CLEAN_UP: Duration = Duration::from_secs(2);
 const ENTER: Sql = crate::sql!("app/enter.sql");
 const ENTER_BY_KEY: Sql = crate::sql!("app/enter_by_key.sql");
 const ENTER_GUEST: Sql = crate::sql!("app/enter_guest.sql");
+const ENTER_SCHEDULER: Sql = crate::sql!("app/enter_scheduler.sql");
 const BEGIN_REQUEST: Sql = crate::sql!("app/begin_request.sql");
 const ENTER_ACCOUNT: Sql = crate::sql!("app/enter_account.sql");
 
@@ -236,17 +265,9 @@ impl Db {
         self.alone(Entry::Stranger, sql, params).await
     }
 
-    /// Runs a statement alone; a second time where another transaction got in the way of the first.
+    /// Runs a statement alone, again where another transaction got in the way.
     async fn alone(&self, entry: Entry, sql: Sql, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        let mut retried = false;
-        loop {
-            let mut guard = Guard::check_out(self, entry).await?;
-            let result = guard.train(true, entry, sql, params, true).await;
-            match result {
-                Err(error) if error.is_transient() && !retried => retried = true,
-                result => return result,
-            }
-        }
+        self.attempt(entry, async |tx: Tx, _| tx.last(sql, params).await).await
     }
 }
 
@@ -276,8 +297,13 @@ impl Tx {
 
     /// The last statement, one row or none, with the commit behind it in the same train. Whatever the rows, what was
     /// done is kept.
-    pub async fn commit_with(mut self, sql: Sql, params: Params<'_>) -> Result<Option<Row>, Error> {
-        Ok(self.run(sql, params, true).await?.pop())
+    pub async fn commit_with(self, sql: Sql, params: Params<'_>) -> Result<Option<Row>, Error> {
+        Ok(self.last(sql, params).await?.pop())
+    }
+
+    /// Like [`commit_with`](Self::commit_with), with all rows.
+    async fn last(mut self, sql: Sql, params: Params<'_>) -> Result<Vec<Row>, Error> {
+        self.run(sql, params, true).await
     }
 
     /// Keeps what was done. Refused after a failed statement, where PostgreSQL would roll back and call it success.
@@ -319,10 +345,12 @@ struct Guard {
     running: bool,
     /// The connection leads to a database that takes no writes: nobody may have it next.
     unfit: bool,
+    _counted: Option<Counted>,
 }
 
 impl Guard {
     async fn check_out(db: &Db, entry: Entry) -> Result<Self, Error> {
+        let counted = Connections::count();
         let share = match entry {
             Entry::Tenant(context) => Some(db.shares.permit(context.tenant).await?),
             _ => None,
@@ -340,7 +368,7 @@ impl Guard {
                 Error::Unavailable
             }
         })?;
-        Ok(Self { client: Some(client), share, open: false, running: false, unfit: false })
+        Ok(Self { client: Some(client), share, open: false, running: false, unfit: false, _counted: counted })
     }
 
     /// `BEGIN`, entering, the statement and `COMMIT`, as far as asked for, in one flight.
@@ -470,6 +498,7 @@ impl Entry {
             Self::Tenant(Context { who: Who::Guest { .. }, .. }) => {
                 (ENTER_GUEST, &[Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT])
             }
+            Self::Tenant(Context { who: Who::Scheduler, .. }) => (ENTER_SCHEDULER, &[Type::UUID, Type::TEXT]),
             Self::Person(_) => (ENTER_ACCOUNT, &[Type::UUID, Type::UUID, Type::TEXT]),
             Self::Stranger => (BEGIN_REQUEST, &[Type::TEXT]),
         };
@@ -478,7 +507,7 @@ impl Entry {
 
     async fn enter(&self, client: &Object, statement: &Statement) -> Result<(), tokio_postgres::Error> {
         // Outside a request there is none: `dev` loading its data, tests.
-        let Request { id, host, scope } = REQUEST.try_with(Request::clone).unwrap_or_default();
+        let Request { id, host, scope, .. } = REQUEST.try_with(Request::clone).unwrap_or_default();
         let entered = match self {
             Self::Tenant(Context { tenant, who: Who::Session { account, session }, needs, feature }) => {
                 client.query(statement, &[tenant, account, session, needs, feature, &host, &id]).await
@@ -489,6 +518,9 @@ impl Entry {
             }
             Self::Tenant(Context { tenant, who: Who::Guest { appointment }, feature, .. }) => {
                 client.query(statement, &[tenant, appointment, feature, &host, &id]).await
+            }
+            Self::Tenant(Context { tenant, who: Who::Scheduler, .. }) => {
+                client.query(statement, &[tenant, &id]).await
             }
             Self::Person(Person { account, session }) => {
                 client.query(statement, &[account, session, &id]).await

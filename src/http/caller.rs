@@ -194,7 +194,7 @@ impl<R, F> Member<R, F> {
     pub fn account(&self) -> Result<Uuid, Problem> {
         match self.context.who {
             Who::Session { account, .. } => Ok(account),
-            Who::Key { .. } | Who::Guest { .. } => Err(Problem::person_required()),
+            Who::Key { .. } | Who::Guest { .. } | Who::Scheduler => Err(Problem::person_required()),
         }
     }
 }

@@ -207,6 +207,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
                 Host::Tenant(name) => Some(name.clone()),
             },
             scope: route.and_then(|route| route.scope(request.method())).map(ToOwned::to_owned),
+            ..db::Request::default()
         };
         request.extensions_mut().insert(presented);
         request.extensions_mut().insert(client);

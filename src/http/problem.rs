@@ -417,31 +417,10 @@ impl<T, E: Into<Failure>> OnConstraint<T> for Result<T, E> {
     }
 }
 
-/// Runs a transaction, and once more where others got in the way of the first attempt.
-pub async fn retry_once<T, F>(attempt: impl Fn() -> F) -> Result<T, Failure>
-where
-    F: Future<Output = Result<T, Failure>>,
-{
-    match attempt().await {
-        Err(Failure::Database(error)) if error.is_transient() => attempt().await,
-        result => result,
+impl db::Transient for Failure {
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Database(error) if error.is_transient())
     }
-}
-
-/// Runs a transaction, and some times more where others got in the way: for those that touch much at once. Which attempt
-/// it is is passed in.
-pub async fn retry<T, F>(attempt: impl Fn(usize) -> F) -> Result<T, Failure>
-where
-    F: Future<Output = Result<T, Failure>>,
-{
-    const MOST: usize = 8;
-    for number in 0..MOST {
-        match attempt(number).await {
-            Err(Failure::Database(error)) if error.is_transient() => {}
-            result => return result,
-        }
-    }
-    Err(db::Error::Conflict.into())
 }
 
 /// The refusals an operation can answer with, beside those any operation can (`EVERYWHERE`).

@@ -12,13 +12,14 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
+    attempts::{Locks, Setback, attempt},
     booking::{self, Order},
     moving::{self, Reschedule, Swap},
-    waitlist::{self, Freed},
+    offers::{self, Notice, Queue},
 };
 use crate::{
     crm::contacts::NewContact,
-    db::{Context, Db, Params},
+    db::{Context, Db, Params, Tx},
     http::{
         Tag,
         caller::{Appointments, Customer, Member, SignedIn, Staff, Viewer},
@@ -66,6 +67,13 @@ named_enum! {
         Start = "start",
         Complete = "complete",
         NoShow = "no_show",
+    }
+}
+
+impl AppointmentStatus {
+    /// Whether an appointment that comes into this state takes no time any more.
+    const fn frees_time(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Declined)
     }
 }
 
@@ -555,7 +563,7 @@ impl AppointmentsApi {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_appointment", idempotency_key.0, &body.0)?;
         let order = Order::new(&body.0)?;
-        let appointment = booking::book(&self.db, context, &order, once.as_ref(), now).await?;
+        let appointment = booking::book(&self.db, &self.mailer, context, &order, once.as_ref(), now).await?;
         Ok(Created { location: format!("/api/v1/appointments/{}", appointment.id), body: appointment })
     }
 
@@ -624,9 +632,9 @@ impl AppointmentsApi {
         let Cancellation { reason, following } = body.0;
         let action = AppointmentAction::Cancel;
         let request = Done { action, reason: reason.as_deref(), following, by: CancelledBy::Member };
-        let (appointment, freed) =
-            transition(&self.db, (&caller).into(), appointment_id.0, request, Utc::now()).await?;
-        waitlist::tell(&self.mailer, &freed);
+        let id = appointment_id.0;
+        let appointment =
+            transition(&self.db, &self.mailer, (&caller).into(), id, request, Utc::now()).await?;
         Ok(Json(appointment))
     }
 
@@ -750,9 +758,9 @@ impl AppointmentsApi {
         appointment_id: Path<Uuid>,
         body: Json<Reschedule>,
     ) -> Result<Json<Appointment>, Refused<Changing>> {
-        let (appointment, freed) =
-            moving::reschedule(&self.db, (&caller).into(), appointment_id.0, &body.0, Utc::now()).await?;
-        waitlist::tell(&self.mailer, &freed);
+        let id = appointment_id.0;
+        let appointment =
+            moving::reschedule(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?;
         Ok(Json(appointment))
     }
 
@@ -766,7 +774,8 @@ impl AppointmentsApi {
         appointment_id: Path<Uuid>,
         body: Json<Swap>,
     ) -> Result<Json<Appointment>, Refused<Changing>> {
-        Ok(Json(moving::swap(&self.db, (&caller).into(), appointment_id.0, &body.0, Utc::now()).await?))
+        let id = appointment_id.0;
+        Ok(Json(moving::swap(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?))
     }
 }
 
@@ -779,9 +788,7 @@ impl AppointmentsApi {
         reason: Option<&str>,
     ) -> Result<Appointment, Failure> {
         let request = Done { action, reason, following: false, by: CancelledBy::Member };
-        let (appointment, freed) = transition(&self.db, context, appointment, request, Utc::now()).await?;
-        waitlist::tell(&self.mailer, &freed);
-        Ok(appointment)
+        transition(&self.db, &self.mailer, context, appointment, request, Utc::now()).await
     }
 }
 
@@ -804,14 +811,27 @@ pub struct Done<'a> {
 /// Moves an appointment on in its life. What that frees is offered to the waitlist, in the same transaction.
 pub async fn transition(
     db: &Db,
+    mailer: &Mailer,
     context: Context,
     appointment: Uuid,
     done: Done<'_>,
     now: DateTime<Utc>,
-) -> Result<(Appointment, Vec<Freed>), Failure> {
+) -> Result<Appointment, Failure> {
+    let (changed, notices) =
+        attempt(db, mailer, context, |tx, _| transition_now(tx, context, appointment, done, now)).await?;
+    offers::tell(mailer, &notices);
+    Ok(changed)
+}
+
+async fn transition_now(
+    mut tx: Tx,
+    context: Context,
+    appointment: Uuid,
+    done: Done<'_>,
+    now: DateTime<Utc>,
+) -> Result<(Appointment, Vec<Notice>), Setback> {
     let action = done.action;
     let to = action.to().ok_or_else(Problem::internal)?;
-    let mut tx = db.begin(context);
     let mut ids = vec![appointment];
     if done.following {
         let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
@@ -823,8 +843,16 @@ pub async fn transition(
             tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
         ids.extend(rows.iter().map(|row| row.get::<_, Uuid>(0)).filter(|id| *id != appointment));
     }
-    // In a statement of its own, so that the next sees what those have done whom this one waited for.
-    tx.all(sql!("scheduling/appointments_lock.sql"), &[&ids]).await?;
+    // In a statement of its own, so that the next sees the changes of transactions that this one waited for.
+    let rows = tx.all(sql!("scheduling/appointments_lock.sql"), &[&ids]).await?;
+    let mut queue = None;
+    if to.frees_time() {
+        let times: Vec<_> = rows.iter().map(|row| (row.get("starts_at"), row.get("ends_at"))).collect();
+        let waiting = Queue::read(&mut tx, &times).await?;
+        let locks = Locks { appointments: ids.clone(), ..Locks::default() };
+        waiting.add_to(locks).take(&mut tx).await?;
+        queue = Some(waiting);
+    }
     let from: Vec<&str> = action.from().iter().map(|status| status.name()).collect();
     let transitions: Vec<Uuid> = ids.iter().map(|_| Uuid::now_v7()).collect();
     let rows = tx
@@ -843,23 +871,17 @@ pub async fn transition(
             ],
         )
         .await?;
-    let mut answer = None;
-    let mut offers = Vec::new();
-    for row in rows {
-        let changed = Appointment::from(row);
-        if matches!(to, AppointmentStatus::Cancelled | AppointmentStatus::Declined) {
-            offers.extend(waitlist::offer(&mut tx, &changed, now).await?);
-        }
-        if changed.id == appointment {
-            answer = Some(changed);
-        }
-    }
-    let Some(changed) = answer else {
+    let Some(changed) = rows.into_iter().map(Appointment::from).find(|changed| changed.id == appointment)
+    else {
         // Nothing was done. Say why.
         let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
         let as_it_is = Appointment::from(row.ok_or_else(Problem::not_found)?);
         return Err(action.not_allowed(as_it_is.status).into());
     };
+    let notices = match queue {
+        Some(queue) => queue.offer(&mut tx, now).await?,
+        None => Vec::new(),
+    };
     tx.commit().await?;
-    Ok((changed, offers))
+    Ok((changed, notices))
 }

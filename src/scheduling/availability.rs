@@ -16,10 +16,11 @@ use super::{
     appointments::Appointment,
     hours::{Interval, Open},
     schedules,
-    slots::{Availability, Diary, LONGEST_CLAIM, Policy, Provider, Refusal, Taken},
+    slots::{Availability, Diary, LONGEST_CLAIM, Policy, Provider, Refusal, StartRequest, Taken},
     wall_time,
 };
 use crate::{
+    crm::contacts,
     db::{Db, Tx},
     http::{
         Tag,
@@ -67,6 +68,8 @@ pub enum Reason {
     Capacity,
     /// No room or piece of equipment that it needs is free.
     Resource,
+    /// The contact of `contact_id` has another appointment then.
+    ContactBusy,
 }
 
 impl Reason {
@@ -82,6 +85,7 @@ impl Reason {
             Self::LimitReached => "limit_reached",
             Self::Capacity => "capacity",
             Self::Resource => "resource",
+            Self::ContactBusy => "contact_busy",
         }
     }
 }
@@ -98,6 +102,7 @@ impl From<Refusal> for Reason {
             Refusal::LimitReached => Self::LimitReached,
             Refusal::Capacity => Self::Capacity,
             Refusal::Resource => Self::Resource,
+            Refusal::ContactBusy => Self::ContactBusy,
         }
     }
 }
@@ -168,6 +173,8 @@ impl SlotsApi {
         /// An appointment of this service that is to be moved: its own time counts as free, and it does not count towards
         /// limits. Of a visit, the services that follow are its own.
         reschedule_of: Query<Option<Uuid>>,
+        /// The contact that comes: only starts at which it has no other appointment, unless the service lets contacts overlap.
+        contact_id: Query<Option<Uuid>>,
         /// `unavailable` lists starts that cannot be booked as well, with the reasons.
         include: Query<Option<Include>>,
     ) -> Result<Json<Slots>, Refused<Computing>> {
@@ -179,6 +186,7 @@ impl SlotsApi {
             to: to.0,
             time_zone: time_zone.0,
             reschedule_of: reschedule_of.0,
+            contact: contact_id.0,
             unavailable: include.0.is_some(),
             online: false,
         };
@@ -194,6 +202,7 @@ pub struct Wanted {
     pub to: InstantOrDate,
     pub time_zone: Option<TimeZone>,
     pub reschedule_of: Option<Uuid>,
+    pub contact: Option<Uuid>,
     pub unavailable: bool,
     /// Whether only what customers may book themselves is listed.
     pub online: bool,
@@ -215,18 +224,35 @@ pub async fn list(mut tx: Tx, wanted: Wanted, now: DateTime<Utc>) -> Result<Slot
     if to - from > LONGEST_PERIOD {
         Err(Problem::invalid_field("to", "period_too_long", "at most 62 days after from"))?;
     }
+    if let Some(contact) = wanted.contact
+        && !contacts::exists(&mut tx, contact).await?
+    {
+        let detail = "the id of a contact of the organization";
+        Err(Problem::invalid_field("contact_id", "not_found", detail))?;
+    }
     let mut wanted = wanted;
     if let Some(moved) = wanted.reschedule_of {
         let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&moved]).await?;
-        let services = row.map(|row| Appointment::from(row).services()).unwrap_or_default();
+        let appointment = row.map(Appointment::from);
+        let services = appointment.as_ref().map(Appointment::services).unwrap_or_default();
         if services.first() != wanted.services.first() {
             let detail = "the id of an appointment of this service";
             Err(Problem::invalid_field("reschedule_of", "not_found", detail))?;
         }
         wanted.services = services;
+        // Its own contact comes.
+        wanted.contact = wanted.contact.or(appointment.map(|appointment| appointment.contact_id));
     }
-    let ignored: Vec<Uuid> = wanted.reschedule_of.into_iter().collect();
-    let loaded = load(&mut tx, &wanted.services, wanted.provider, from, to, &ignored, now).await?;
+    let query = AvailabilityQuery {
+        services: &wanted.services,
+        provider: wanted.provider,
+        contacts: wanted.contact.as_slice(),
+        from,
+        to,
+        ignored: wanted.reschedule_of.as_slice(),
+        now,
+    };
+    let loaded = load(&mut tx, &query).await?;
     tx.commit().await?;
     let availability = loaded.availability;
     // The service of the path first: it is the resource.
@@ -246,7 +272,8 @@ pub async fn list(mut tx: Tx, wanted: Wanted, now: DateTime<Utc>) -> Result<Slot
     }
     // Milliseconds for many providers and a long period: not on the threads that serve requests.
     let items = tokio::task::spawn_blocking(move || {
-        availability.slots(from, to, wanted.provider, zone, wanted.unavailable)
+        let people = People { with: wanted.provider, contact: wanted.contact };
+        availability.slots(from, to, people, zone, wanted.unavailable)
     })
     .await
     .map_err(|error| {
@@ -282,38 +309,42 @@ fn instant(given: InstantOrDate, zone: Tz) -> DateTime<Utc> {
     }
 }
 
+/// What is asked about: starts of services in a period.
+#[derive(Clone, Copy)]
+pub struct AvailabilityQuery<'a> {
+    /// One, or several of a visit in their order. Services that do not exist are missing in the answer.
+    pub services: &'a [Uuid],
+    /// Only this provider. None: all that are active.
+    pub provider: Option<Uuid>,
+    /// Contacts whose own time counts.
+    pub contacts: &'a [Uuid],
+    pub from: DateTime<Utc>,
+    /// The first instant after the period.
+    pub to: DateTime<Utc>,
+    /// Appointments whose own time counts as free.
+    pub ignored: &'a [Uuid],
+    pub now: DateTime<Utc>,
+}
+
 /// What was loaded, and what is to be done before anything is booked.
 pub struct Loaded {
     pub availability: Availability,
-    /// Whether there are holds that nobody confirmed in time and nobody has removed.
+    /// Whether holds have expired and were not removed yet: their claims are left out, and stand in the way of a booking.
     pub holds_expired: bool,
 }
 
-/// Loads what decides about starts in `from` to `to`. Services that do not exist are missing.
-pub async fn load(
-    tx: &mut Tx,
-    services: &[Uuid],
-    provider: Option<Uuid>,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    ignored: &[Uuid],
-    now: DateTime<Utc>,
-) -> Result<Loaded, Failure> {
-    load_for(tx, services, provider, from, to, ignored, now, false).await
+/// Loads what decides.
+pub async fn load(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<Loaded, Failure> {
+    load_for(tx, query, false).await
 }
 
-/// The same; where it is to be booked, nobody becomes somebody else meanwhile (`providers_lock.sql`).
-#[expect(clippy::too_many_arguments, reason = "the parameters of the statement")]
-pub async fn load_for(
-    tx: &mut Tx,
-    services: &[Uuid],
-    provider: Option<Uuid>,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    ignored: &[Uuid],
-    now: DateTime<Utc>,
-    booking: bool,
-) -> Result<Loaded, Failure> {
+/// Loads what decides, to book: takes the locks of booking (`resources_lock.sql`).
+pub async fn load_to_book(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<Loaded, Failure> {
+    load_for(tx, query, true).await
+}
+
+async fn load_for(tx: &mut Tx, query: &AvailabilityQuery<'_>, booking: bool) -> Result<Loaded, Failure> {
+    let AvailabilityQuery { services, provider, contacts, from, to, ignored, now } = *query;
     // An appointment that starts just before the end of the period may reach a day beyond it, a visit more; and half a
     // day of buffer may lie before the first.
     let since = from - TimeDelta::hours(12);
@@ -325,7 +356,7 @@ pub async fn load_for(
     let rows = tx
         .all(
             sql!("scheduling/availability_get.sql"),
-            &[&services, &provider, &since, &reach, &first, &last, &ignored, &booking],
+            &[&services, &provider, &since, &reach, &first, &last, &ignored, &contacts, &booking],
         )
         .await?;
     let about = rows.first().ok_or_else(Problem::internal)?;
@@ -350,14 +381,22 @@ pub async fn load_for(
         .collect();
     let mut providers = Vec::with_capacity(rows.len());
     let mut resources = BTreeMap::new();
+    let mut contacts = BTreeMap::new();
     for row in &rows {
         let Some(id) = row.get::<_, Option<Uuid>>("id") else {
             continue;
         };
         let diary = diary(row);
-        if row.get::<_, &str>("kind") != "provider" {
-            resources.insert(id, diary);
-            continue;
+        match row.get::<_, &str>("kind") {
+            "provider" => {}
+            "contact" => {
+                contacts.insert(id, diary);
+                continue;
+            }
+            _ => {
+                resources.insert(id, diary);
+                continue;
+            }
         }
         let intervals =
             schedules::hours(row, 10)?.map_or_else(Vec::new, |hours| hours.intervals(since, reach));
@@ -374,7 +413,7 @@ pub async fn load_for(
     }
     Ok(Loaded {
         holds_expired: about.get("holds_expired"),
-        availability: Availability { services, providers, resources, zone, now },
+        availability: Availability { services, providers, resources, contacts, zone, now },
     })
 }
 
@@ -391,21 +430,38 @@ fn intervals_of(row: &Row, starts: &str, ends: &str) -> Vec<Interval> {
 
 fn diary(row: &Row) -> Diary {
     let serves: Vec<Option<DateTime<Utc>>> = row.get("serves");
+    let serves_until: Vec<Option<DateTime<Utc>>> = row.get("serves_until");
     let keys: Vec<Option<Uuid>> = row.get("group_keys");
     let seats: Vec<i16> = row.get("seats");
     let own = intervals_of(row, "starts", "ends")
         .into_iter()
-        .zip(serves)
+        .zip(serves.into_iter().zip(serves_until))
         .zip(keys)
         .zip(seats)
-        .map(|(((during, serves_at), group_key), seat)| Taken { during, serves_at, group_key, seat });
+        .map(|(((during, (serves_at, serves_until)), group_key), seat)| Taken {
+            during,
+            serves_at,
+            serves_until,
+            group_key,
+            seat,
+        });
     let elsewhere = intervals_of(row, "elsewhere_starts", "elsewhere_ends").into_iter().map(|during| Taken {
         during,
         serves_at: None,
+        serves_until: None,
         group_key: None,
         seat: 1,
     });
     Diary::new(own.chain(elsewhere).collect())
+}
+
+/// For whom slots are listed.
+#[derive(Clone, Copy, Default)]
+pub struct People {
+    /// The only provider. None: any.
+    pub with: Option<Uuid>,
+    /// The contact that comes. None: a contact without other appointments.
+    pub contact: Option<Uuid>,
 }
 
 impl Availability {
@@ -414,7 +470,7 @@ impl Availability {
         &self,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
-        with: Option<Uuid>,
+        people: People,
         zone: Tz,
         unavailable: bool,
     ) -> Option<Vec<Slot>> {
@@ -429,12 +485,14 @@ impl Availability {
         let mut found: BTreeMap<DateTime<Utc>, Found> = BTreeMap::new();
         if self.services.iter().all(|rules| rules.active) {
             for provider in self.candidates() {
-                for start in self.grid(provider, from, to) {
+                for start in self.starts(provider, from, to) {
                     tries += 1;
                     if tries > MOST_TRIES {
                         return None;
                     }
-                    match self.plan(provider, start, with, Policy::Kept, 0) {
+                    let People { with, contact } = people;
+                    let request = StartRequest { start, with, contact, policy: Policy::Kept, luck: 0 };
+                    match self.plan(provider, request) {
                         Ok(plan) => {
                             let slot = found.entry(start).or_default();
                             slot.ends_at = Some(plan.ends_at());

@@ -7,20 +7,22 @@ use uuid::Uuid;
 
 use super::{
     appointments::{Appointment, AppointmentStatus, NewAppointment, Segment},
-    availability::{self, Loaded, MOST_SERVICES, Reason, check_length, unknown_provider},
-    slots::{Availability, Claim, Plan, Policy, Provider, Refusal},
+    attempts::{Setback, attempt, lost, luck},
+    availability::{
+        self, AvailabilityQuery, Loaded, MOST_SERVICES, People, Reason, check_length, unknown_provider,
+    },
+    slots::{Availability, Claim, Plan, Policy, Provider, Refusal, StartRequest},
     wall_time,
 };
 use crate::{
     crm::contacts::{self, NewContact},
     db::{self, Context, Db, Sql, Tx},
     http::problem::{Alternative, Failure, FieldError, OnConstraint as _, Problem},
+    messaging::mail::Mailer,
     operations::idempotency::Once,
     sql,
 };
 
-/// How often a booking that lost a race is tried again: other providers, other seats.
-pub const MOST_ATTEMPTS: usize = 20;
 /// How far ahead alternatives are looked for.
 const ALTERNATIVES_WITHIN: TimeDelta = TimeDelta::days(7);
 const MOST_ALTERNATIVES: usize = 3;
@@ -30,6 +32,8 @@ const MOST_ALTERNATIVES: usize = 3;
 pub enum Who<'a> {
     Known(Uuid),
     New(&'a NewContact),
+    /// Not said yet.
+    Unknown,
 }
 
 /// What is to be booked.
@@ -48,6 +52,24 @@ pub struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
+    /// The contact, where it is known already.
+    fn contact(&self) -> Option<Uuid> {
+        match self.who {
+            Who::Known(contact) => Some(contact),
+            Who::New(_) | Who::Unknown => None,
+        }
+    }
+
+    pub fn request(&self, luck: usize) -> StartRequest {
+        StartRequest {
+            start: self.start,
+            with: self.provider,
+            contact: self.contact(),
+            policy: self.policy,
+            luck,
+        }
+    }
+
     pub fn new(new: &'a NewAppointment) -> Result<Self, Problem> {
         let following = new.and_then.as_deref().unwrap_or_default();
         Ok(Self {
@@ -96,73 +118,40 @@ pub fn services(first: Uuid, following: &[Uuid]) -> Result<Vec<Uuid>, Problem> {
 /// Books, in one transaction.
 pub async fn book(
     db: &Db,
+    mailer: &Mailer,
     context: Context,
     order: &Order<'_>,
     once: Option<&Once>,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
-    let mut deadlocks = 0;
-    for attempt in 0..MOST_ATTEMPTS {
-        match book_now(db, context, order, once, luck(attempt), now).await {
-            Ok(Outcome::Booked(appointment)) => return Ok(*appointment),
-            Ok(Outcome::Lost { contact, plan }) => {
-                if contact_is_busy(db, context, contact, &[(plan.starts_at(), plan.ends_at())])
-                    .await?
-                    .is_some()
-                {
-                    return Err(contact_busy().into());
-                }
-            }
-            Ok(Outcome::Refused(refusal)) => return Err(refuse(db, context, order, refusal, now).await),
-            Err(Failure::Database(error)) if error.is_transient() && deadlocks < 3 => deadlocks += 1,
-            Err(failure) => return Err(failure),
-        }
+    match attempt(db, mailer, context, |tx, number| book_now(tx, order, once, luck(number), now)).await? {
+        Ok(appointment) => Ok(appointment),
+        Err(refusal) => Err(refuse(db, context, order, refusal, now).await),
     }
-    Err(db::Error::Conflict.into())
-}
-
-/// Seats are tried in their order, and by those who lost one at random: they would meet at the next again.
-pub fn luck(attempt: usize) -> usize {
-    if attempt == 0 {
-        return 0;
-    }
-    let [a, b, c, d, ..] = *Uuid::new_v4().as_bytes();
-    u32::from_be_bytes([a, b, c, d]) as usize
-}
-
-enum Outcome {
-    Booked(Box<Appointment>),
-    /// Somebody else was faster.
-    Lost {
-        contact: Option<Uuid>,
-        plan: Plan,
-    },
-    Refused(Refusal),
 }
 
 async fn book_now(
-    db: &Db,
-    context: Context,
+    mut tx: Tx,
     order: &Order<'_>,
     once: Option<&Once>,
     luck: usize,
     now: DateTime<Utc>,
-) -> Result<Outcome, Failure> {
-    let mut tx = db.begin(context);
+) -> Result<Result<Appointment, Refusal>, Setback> {
     if let Some(once) = once
         && let Some(answer) = once.answered(&mut tx).await?
     {
         tx.commit().await?;
-        return Ok(Outcome::Booked(Box::new(answer)));
+        return Ok(Ok(answer));
     }
     let availability = load(&mut tx, order, now).await?;
-    let plan = match choose(&availability, order.provider, order.start, order.policy, luck)? {
+    let plan = match choose(&availability, order.provider, order.request(luck))? {
         Ok(plan) => plan,
-        Err(refusal) => return Ok(Outcome::Refused(refusal)),
+        Err(refusal) => return Ok(Err(refusal)),
     };
     let (contact, is_new) = match order.who {
         Who::Known(contact) => (contact, false),
         Who::New(contact) => (contacts::create(&mut tx, contact).await?, true),
+        Who::Unknown => Err(Problem::internal())?,
     };
     let booking = Booking {
         id: order.id.unwrap_or_else(Uuid::now_v7),
@@ -175,48 +164,53 @@ async fn book_now(
     };
     let claims_contact = availability.claims_contact();
     // Where the time is taken there is nothing to undo, unless there is: the commit need not wait for the answer.
-    let row = if is_new || once.is_some() {
-        let row = create(&mut tx, &[booking], contact, claims_contact).await?;
-        match row.into_iter().next() {
-            Some(appointment) => {
-                if let Some(once) = once {
-                    once.keep(&mut tx, &appointment).await?;
-                }
-                tx.commit().await?;
-                Some(appointment)
-            }
-            None => None,
+    if is_new || once.is_some() {
+        let appointment =
+            create(&mut tx, &[booking], contact, claims_contact).await?.pop().ok_or_else(lost)?;
+        if let Some(once) = once {
+            once.keep(&mut tx, &appointment).await?;
         }
-    } else {
-        let parameters = Parameters::new(&[booking], contact, claims_contact);
-        let created = tx
-            .commit_with(
-                CREATE,
-                &[
-                    &parameters.appointments,
-                    &parameters.claims,
-                    &parameters.segments,
-                    &parameters.claimed_contact,
-                ],
-            )
-            .await;
-        lost(created.map(|row| row.into_iter().collect()))?
-            .into_iter()
-            .next()
-            .map(|row| with_segments(Appointment::from(row), &plan))
-    };
-    Ok(match row {
-        Some(appointment) => Outcome::Booked(Box::new(appointment)),
-        None => Outcome::Lost { contact: (claims_contact && !is_new).then_some(contact), plan },
-    })
+        tx.commit().await?;
+        return Ok(Ok(appointment));
+    }
+    let parameters = Parameters::new(&[booking], contact, claims_contact);
+    let created = tx
+        .commit_with(
+            CREATE,
+            &[
+                &parameters.appointments,
+                &parameters.claims,
+                &parameters.segments,
+                &parameters.claimed_contact,
+            ],
+        )
+        .await;
+    let row = taken(created.map(|row| row.into_iter().collect()))?.pop().ok_or_else(lost)?;
+    Ok(Ok(with_segments(Appointment::from(row), &plan)))
 }
 
-/// Loads what decides, without holds that are over.
-pub async fn load(tx: &mut Tx, order: &Order<'_>, now: DateTime<Utc>) -> Result<Availability, Failure> {
-    // Whoever may be anybody is chosen by what they have that day, wherever the day begins.
+/// Loads what decides, and takes the locks of booking.
+pub async fn load(tx: &mut Tx, order: &Order<'_>, now: DateTime<Utc>) -> Result<Availability, Setback> {
+    // An unnamed provider is chosen by what each has that day, wherever the day begins.
     let around = if order.provider.is_some() { TimeDelta::zero() } else { TimeDelta::hours(24) };
-    let (from, to) = (order.start - around, order.start + around + TimeDelta::microseconds(1));
-    let availability = load_fresh(tx, &order.services, order.provider, from, to, now).await?;
+    let contact = order.contact();
+    let query = AvailabilityQuery {
+        services: &order.services,
+        provider: order.provider,
+        contacts: contact.as_slice(),
+        from: order.start - around,
+        to: order.start + around + TimeDelta::microseconds(1),
+        ignored: &[],
+        now,
+    };
+    let Loaded { mut availability, holds_expired } = availability::load_to_book(tx, &query).await?;
+    if holds_expired {
+        return Err(Setback::HoldsExpired);
+    }
+    if availability.has_limits() {
+        // Counted alone: the first look was before the locks, which others may have held.
+        availability = availability::load(tx, &query).await?.availability;
+    }
     let known = |id: &Uuid| {
         availability.services.iter().any(|rules| rules.id == *id && (!order.online || rules.bookable_online))
     };
@@ -236,79 +230,41 @@ pub async fn load(tx: &mut Tx, order: &Order<'_>, now: DateTime<Utc>) -> Result<
     Ok(availability)
 }
 
-/// Loads what decides about starts in a period, once holds that are over are gone. Where there are limits they are counted
-/// alone, so that two at once do not both find room for one.
-pub async fn load_fresh(
-    tx: &mut Tx,
-    services: &[Uuid],
-    provider: Option<Uuid>,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<Availability, Failure> {
-    let Loaded { availability, holds_expired } =
-        availability::load_for(tx, services, provider, from, to, &[], now, true).await?;
-    let mut limited: Vec<Uuid> = availability
-        .providers
-        .iter()
-        .filter(|provider| provider.max_per_day.is_some() || provider.max_per_week.is_some())
-        .map(|provider| provider.id)
-        .collect();
-    if availability.services.iter().any(|rules| rules.given_at.is_some()) {
-        // Whoever gives it.
-        limited = availability.providers.iter().map(|provider| provider.id).collect();
-    }
-    if !holds_expired && limited.is_empty() {
-        return Ok(availability);
-    }
-    if holds_expired {
-        tx.all(sql!("scheduling/holds_expire.sql"), &[]).await?;
-    }
-    lock(tx, limited).await?;
-    Ok(availability::load(tx, services, provider, from, to, &[], now).await?.availability)
-}
-
-/// Locks resources for whoever counts or moves their claims, in one order.
-pub async fn lock(tx: &mut Tx, mut resources: Vec<Uuid>) -> Result<(), Failure> {
-    if !resources.is_empty() {
-        resources.sort_unstable();
-        resources.dedup();
-        tx.all(sql!("scheduling/resources_lock.sql"), &[&resources]).await?;
-    }
-    Ok(())
-}
-
-/// Who gives it, and what that takes: the provider who was named; otherwise whoever has a session with a free seat already,
-/// then who has least that day, then who was there first.
+/// The provider, and what booking takes: the provider that was named; otherwise one whose session has a free seat, then
+/// the one with the fewest appointments that day, then the one that was created first.
 pub fn choose(
     availability: &Availability,
     named: Option<Uuid>,
-    start: DateTime<Utc>,
-    policy: Policy,
-    luck: usize,
+    request: StartRequest,
 ) -> Result<Result<Plan, Refusal>, Problem> {
     if let Some(named) = named {
         let provider = named_provider(availability, named)?;
-        return Ok(availability.plan(provider, start, Some(named), policy, luck));
+        return Ok(availability.plan(provider, request));
     }
-    let date = wall_time::date(availability.zone, start);
     let mut refusal = None;
     let mut plans = Vec::new();
     for provider in availability.candidates() {
-        match availability.plan(provider, start, None, policy, luck) {
-            Ok(plan) => {
-                let joins = plan.remaining < usize::try_from(plan.claims[0].capacity).unwrap_or(1);
-                plans.push((!joins, provider.booked_on(availability.zone, date), provider.id, plan));
-            }
+        match availability.plan(provider, request) {
+            Ok(plan) => plans.push((provider, plan)),
             // The one that comes nearest to being bookable.
             Err(refused) => refusal = Some(refusal.map_or(refused, |least: Refusal| least.min(refused))),
         }
     }
-    let best = plans.into_iter().min_by_key(|(joins_none, booked, id, _)| (*joins_none, *booked, *id));
-    Ok(match best {
-        Some((_, _, _, plan)) => Ok(plan),
-        None => Err(refusal.unwrap_or(Refusal::OutsideHours)),
-    })
+    Ok(best(availability, request.start, plans).ok_or(refusal.unwrap_or(Refusal::OutsideHours)))
+}
+
+/// Of several providers that could be booked for one start, the one that is.
+pub fn best<'a>(
+    availability: &Availability,
+    start: DateTime<Utc>,
+    plans: impl IntoIterator<Item = (&'a Provider, Plan)>,
+) -> Option<Plan> {
+    let date = wall_time::date(availability.zone, start);
+    let order = |(provider, plan): &(&Provider, Plan)| {
+        let joins = plan.remaining < usize::try_from(plan.claims[0].capacity).unwrap_or(1);
+        (!joins, provider.booked_on(availability.zone, date), provider.id)
+    };
+    plans.into_iter().min_by_key(order).map(|(_, plan)| plan)
 }
 
 /// The provider who was asked for, where that is somebody who can be booked for all of it.
@@ -426,6 +382,7 @@ pub fn contact_claim(contact: Uuid, owner: Uuid, plan: &Plan) -> Claim {
         resource_id: contact,
         service_id: None,
         serves_at: None,
+        serves_until: None,
         starts_at: plan.starts_at(),
         ends_at: plan.ends_at(),
         group_key: None,
@@ -453,7 +410,7 @@ pub async fn create(
             ],
         )
         .await;
-    let mut appointments: Vec<_> = lost(created)?
+    let mut appointments: Vec<_> = taken(created)?
         .into_iter()
         .map(|row| {
             let appointment = Appointment::from(row);
@@ -482,8 +439,8 @@ pub fn with_segments(mut appointment: Appointment, plan: &Plan) -> Appointment {
     appointment
 }
 
-/// What it means where a key of a booking leads nowhere. No row: some time was taken.
-pub fn lost(
+/// What it means where a key of a booking leads nowhere. No row: another transaction took some of the time.
+pub fn taken(
     booked: Result<Vec<tokio_postgres::Row>, db::Error>,
 ) -> Result<Vec<tokio_postgres::Row>, Failure> {
     let booked = match booked {
@@ -515,21 +472,6 @@ pub fn unknown_service() -> Problem {
     Problem::invalid_field("service_id", "not_found", "the id of a service of the organization")
 }
 
-/// In which of these times the contact has something else; none where in none.
-pub async fn contact_is_busy(
-    db: &Db,
-    context: Context,
-    contact: Option<Uuid>,
-    times: &[(DateTime<Utc>, DateTime<Utc>)],
-) -> Result<Option<usize>, Failure> {
-    let Some(contact) = contact else {
-        return Ok(None);
-    };
-    let (starts, ends): (Vec<_>, Vec<_>) = times.iter().copied().unzip();
-    let row = db.all(context, sql!("scheduling/claims_of_contact.sql"), &[&contact, &starts, &ends]).await?;
-    Ok(row.first().and_then(|row| usize::try_from(row.get::<_, i64>(0) - 1).ok()))
-}
-
 pub fn contact_busy() -> Problem {
     Problem::conflict("contact_busy", "The contact has another appointment at that time.")
 }
@@ -546,7 +488,17 @@ pub async fn refuse(
     if problem.status != poem::http::StatusCode::CONFLICT {
         return problem.into();
     }
-    match alternatives(db, context, &order.services, order.provider, order.start, &[], now).await {
+    let contact = order.contact();
+    let query = AvailabilityQuery {
+        services: &order.services,
+        provider: order.provider,
+        contacts: contact.as_slice(),
+        ignored: &[],
+        from: order.start,
+        to: order.start,
+        now,
+    };
+    match alternatives(db, context, query).await {
         Ok(alternatives) => problem.with_alternatives(alternatives).into(),
         Err(failure) => failure,
     }
@@ -559,11 +511,12 @@ pub fn refused_start(field: &str, refusal: Refusal) -> Problem {
         Refusal::Buffer => "the time around it, which the service needs too, is taken",
         Refusal::Capacity => "all seats are taken",
         Refusal::Resource => "no room or piece of equipment that it needs is free",
-        Refusal::LimitReached => "a day on which there are fewer: there are as many as there may be",
+        Refusal::ContactBusy => "the contact has another appointment at that time",
+        Refusal::LimitReached => "the daily or weekly limit is reached; choose another day",
         Refusal::OffGrid => "one of the starts that GET /services/{service_id}/slots lists",
         Refusal::OutsideHours => "a start from which the service fits into working hours",
-        Refusal::TooFar => "a start that can be booked already, on a date on which the service is given",
-        Refusal::TooSoon => "a start that is not past, with the notice the service wants",
+        Refusal::TooFar => "a start that can be booked already, on a date on which the service is offered",
+        Refusal::TooSoon => "a start in the future, with the notice the service asks for",
     };
     let error = FieldError::new(field, Reason::from(refusal).name(), detail);
     match refusal {
@@ -571,27 +524,26 @@ pub fn refused_start(field: &str, refusal: Refusal) -> Problem {
             Problem::conflict("slot_unavailable", "The time is taken. Choose another slot.")
                 .with_errors(vec![error])
         }
+        Refusal::ContactBusy => contact_busy().with_errors(vec![error]),
         _ => Problem::invalid(vec![error]),
     }
 }
 
-/// Starts near one that is taken; what is about to be moved does not stand in its own way.
+/// Starts near the one of the query (`from`) that is taken.
 pub async fn alternatives(
     db: &Db,
     context: Context,
-    services: &[Uuid],
-    provider: Option<Uuid>,
-    start: DateTime<Utc>,
-    moved: &[Uuid],
-    now: DateTime<Utc>,
+    query: AvailabilityQuery<'_>,
 ) -> Result<Vec<Alternative>, Failure> {
+    let start = query.from;
     let (from, to) = (start - TimeDelta::hours(12), start + ALTERNATIVES_WITHIN);
+    let people = People { with: query.provider, contact: query.contacts.first().copied() };
     let mut tx = db.begin(context);
-    let loaded = availability::load(&mut tx, services, provider, from, to, moved, now).await?;
+    let loaded = availability::load(&mut tx, &AvailabilityQuery { from, to, ..query }).await?;
     tx.commit().await?;
     let zone = loaded.availability.zone;
     let slots = tokio::task::spawn_blocking(move || {
-        loaded.availability.slots(from, to, provider, zone, false).unwrap_or_default()
+        loaded.availability.slots(from, to, people, zone, false).unwrap_or_default()
     })
     .await
     .map_err(|_| Problem::internal())?;

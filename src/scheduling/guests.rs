@@ -21,7 +21,6 @@ use super::{
     moving::{self, Reschedule},
     services::Service,
     slots::Policy,
-    waitlist,
 };
 use crate::{
     crm::contacts::NewContact,
@@ -289,6 +288,7 @@ impl GuestsApi {
             to: to.0,
             time_zone: time_zone.0,
             reschedule_of: None,
+            contact: None,
             unavailable: false,
             online: true,
         };
@@ -321,7 +321,7 @@ impl GuestsApi {
             policy: Policy::Kept,
             online: true,
         };
-        let appointment = booking::book(&self.db, guest, &order, None, Utc::now()).await?;
+        let appointment = booking::book(&self.db, &self.mailer, guest, &order, None, Utc::now()).await?;
         let booked = self.show(guest.tenant, appointment)?;
         if let Some(email) = &new.contact.email {
             let row = self.db.one(guest, sql!("scheduling/calendar_appointment.sql"), &[&id]).await?;
@@ -375,8 +375,7 @@ impl GuestsApi {
             following: false,
             by: CancelledBy::Guest,
         };
-        let (cancelled, freed) = transition(&self.db, guest, managed(guest)?, done, now).await?;
-        waitlist::tell(&self.mailer, &freed);
+        let cancelled = transition(&self.db, &self.mailer, guest, managed(guest)?, done, now).await?;
         Ok(Json(self.show(guest.tenant, cancelled)?))
     }
 
@@ -399,8 +398,7 @@ impl GuestsApi {
             following: false,
             override_rules: false,
         };
-        let (moved, freed) = moving::reschedule(&self.db, guest, managed(guest)?, &request, now).await?;
-        waitlist::tell(&self.mailer, &freed);
+        let moved = moving::reschedule(&self.db, &self.mailer, guest, managed(guest)?, &request, now).await?;
         Ok(Json(self.show(guest.tenant, moved)?))
     }
 }

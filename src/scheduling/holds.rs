@@ -1,7 +1,7 @@
 //! Holds: time kept for somebody for some minutes. Confirmed in time a hold becomes an appointment, whatever else happens;
 //! expired it counts for nothing, without anybody having to do anything. The clock is the database's.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
@@ -14,13 +14,14 @@ use uuid::Uuid;
 
 use super::{
     appointments::{Appointment, AppointmentStatus},
-    booking::{self, Order, Who, contact_busy, lost},
-    slots::Policy,
-    waitlist,
+    attempts::{Locks, Setback, attempt, lost, luck},
+    booking::{self, Order, Who, contact_busy, taken},
+    offers,
+    slots::{Plan, Policy, Refusal},
 };
 use crate::{
     crm::contacts::{self, NewContact},
-    db::{self, Context, Db, Tx},
+    db::{Context, Db, Tx},
     http::{
         Tag,
         caller::{Appointments, Member, Staff, Viewer},
@@ -174,7 +175,7 @@ impl HoldsApi {
     ) -> Result<Created<Hold>, Refused<Creating>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_hold", idempotency_key.0, &body.0)?;
-        let hold = hold(&self.db, context, &body.0, once.as_ref(), Utc::now()).await?;
+        let hold = hold(&self.db, &self.mailer, context, &body.0, once.as_ref(), Utc::now()).await?;
         Ok(Created { location: format!("/api/v1/holds/{}", hold.id), body: hold })
     }
 
@@ -197,19 +198,19 @@ impl HoldsApi {
         caller: Member<Staff>,
         hold_id: Path<Uuid>,
     ) -> Result<NoContent, Refused<Deleting>> {
-        let mut tx = self.db.begin(&caller);
-        let row = tx
-            .optional(sql!("scheduling/holds_delete.sql"), &[&hold_id.0])
-            .await?
-            .ok_or_else(Problem::not_found)?;
-        let time = waitlist::Time {
-            service: row.get("service_id"),
-            provider: row.get("provider_id"),
-            starts_at: row.get("starts_at"),
-        };
-        let freed = waitlist::offer_time(&mut tx, &time, Utc::now()).await?;
-        tx.commit().await?;
-        waitlist::tell(&self.mailer, freed.as_slice());
+        let notices = attempt(&self.db, &self.mailer, (&caller).into(), async |mut tx: Tx, _| {
+            let row = tx
+                .optional(sql!("scheduling/holds_standing.sql"), &[&hold_id.0])
+                .await?
+                .ok_or_else(Problem::not_found)?;
+            let time = (row.get("starts_at"), row.get("ends_at"));
+            let notices =
+                offers::free_holds(&mut tx, vec![hold_id.0], &[time], "declined", Utc::now()).await?;
+            tx.commit().await?;
+            Ok(notices)
+        })
+        .await?;
+        offers::tell(&self.mailer, &notices);
         Ok(NoContent)
     }
 
@@ -225,11 +226,14 @@ impl HoldsApi {
         hold_id: Path<Uuid>,
         body: Json<HoldConfirmation>,
     ) -> Result<Created<Appointment>, Refused<Creating>> {
-        let mut tx = self.db.begin(&caller);
         let who = booking::who(body.0.contact_id, body.0.contact.as_ref())?;
-        let hold = Held::By(hold_id.0);
-        let appointment = confirm(&mut tx, hold, Some(who), body.0.note.as_deref()).await?;
-        tx.commit().await?;
+        let appointment = attempt(&self.db, &self.mailer, (&caller).into(), async |mut tx: Tx, _| {
+            let hold = Held::By(hold_id.0);
+            let appointment = confirm(&mut tx, hold, Some(who.clone()), body.0.note.as_deref()).await?;
+            tx.commit().await?;
+            Ok(appointment)
+        })
+        .await?;
         Ok(Created { location: format!("/api/v1/appointments/{}", appointment.id), body: appointment })
     }
 }
@@ -237,6 +241,7 @@ impl HoldsApi {
 /// Holds a slot, in one transaction.
 async fn hold(
     db: &Db,
+    mailer: &Mailer,
     context: Context,
     new: &NewHold,
     once: Option<&Once>,
@@ -247,46 +252,56 @@ async fn hold(
         services: vec![new.service_id],
         provider: new.provider_id,
         start: new.starts_at.0,
-        who: Who::Known(Uuid::nil()),
+        who: Who::Unknown,
         note: None,
         policy: booking::policy(new.override_rules),
         online: false,
     };
-    let lifetime = f64::from(new.minutes.map_or(DEFAULT_MINUTES, |minutes| minutes.0) * 60);
-    for attempt in 0..booking::MOST_ATTEMPTS {
-        match hold_now(db, context, &order, lifetime, once, attempt, now).await {
-            Ok(Some(hold)) => return Ok(hold),
-            // Somebody was faster, or got in the way: look again.
-            Ok(None) => {}
-            Err(Failure::Database(error)) if error.is_transient() => {}
-            Err(failure) => return Err(failure),
-        }
+    let seconds = f64::from(new.minutes.map_or(DEFAULT_MINUTES, |minutes| minutes.0) * 60);
+    let held =
+        attempt(db, mailer, context, |tx, number| hold_now(tx, &order, seconds, once, luck(number), now));
+    match held.await? {
+        Ok(hold) => Ok(hold),
+        Err(refusal) => Err(booking::refuse(db, context, &order, refusal, now).await),
     }
-    Err(db::Error::Conflict.into())
 }
 
 async fn hold_now(
-    db: &Db,
-    context: Context,
+    mut tx: Tx,
     order: &Order<'_>,
-    lifetime: f64,
+    seconds: f64,
     once: Option<&Once>,
-    attempt: usize,
+    luck: usize,
     now: DateTime<Utc>,
-) -> Result<Option<Hold>, Failure> {
-    let mut tx = db.begin(context);
+) -> Result<Result<Hold, Refusal>, Setback> {
     if let Some(once) = once
         && let Some(answer) = once.answered(&mut tx).await?
     {
         tx.commit().await?;
-        return Ok(Some(answer));
+        return Ok(Ok(answer));
     }
     let availability = booking::load(&mut tx, order, now).await?;
-    let luck = booking::luck(attempt);
-    let plan = match booking::choose(&availability, order.provider, order.start, order.policy, luck)? {
+    let plan = match booking::choose(&availability, order.provider, order.request(luck))? {
         Ok(plan) => plan,
-        Err(refusal) => return Err(booking::refuse(db, context, order, refusal, now).await),
+        Err(refusal) => return Ok(Err(refusal)),
     };
+    let overridden = order.policy == Policy::Overridden;
+    let hold = insert(&mut tx, &plan, seconds, overridden, None).await?.ok_or_else(lost)?;
+    if let Some(once) = once {
+        once.keep(&mut tx, &hold).await?;
+    }
+    tx.commit().await?;
+    Ok(Ok(hold))
+}
+
+/// Makes a hold of a single service, or of none of its time where some is taken. For an entry of the waitlist it is an offer.
+pub async fn insert(
+    tx: &mut Tx,
+    plan: &Plan,
+    seconds: f64,
+    overridden: bool,
+    entry: Option<Uuid>,
+) -> Result<Option<Hold>, Failure> {
     let id = Uuid::now_v7();
     let piece = plan.pieces[0];
     let created = tx
@@ -299,20 +314,13 @@ async fn hold_now(
                 &piece.provider,
                 &piece.starts_at,
                 &piece.ends_at,
-                &lifetime,
-                &(order.policy == Policy::Overridden),
+                &seconds,
+                &overridden,
+                &entry,
             ],
         )
         .await;
-    if let Some(row) = lost(created)?.pop() {
-        let hold = Hold::from(row);
-        if let Some(once) = once {
-            once.keep(&mut tx, &hold).await?;
-        }
-        tx.commit().await?;
-        return Ok(Some(hold));
-    }
-    Ok(None)
+    Ok(taken(created)?.pop().map(Hold::from))
 }
 
 /// Which hold is to be confirmed.
@@ -349,10 +357,12 @@ pub async fn confirm(
     let contact = match who {
         Some(Who::Known(contact)) => contact,
         Some(Who::New(contact)) => contacts::create(tx, contact).await?,
-        None => Err(Problem::internal())?,
+        Some(Who::Unknown) | None => Err(Problem::internal())?,
     };
     let pending = row.get::<_, bool>("requires_approval") && !row.get::<_, bool>("overridden");
     let status = if pending { AppointmentStatus::Pending } else { AppointmentStatus::Confirmed };
+    let locks = Locks { resources: vec![contact], holds: vec![hold], ..Locks::default() };
+    locks.take(tx).await?;
     let contact_claim = (!row.get::<_, bool>("contact_may_overlap")).then(Uuid::now_v7);
     let seat: Option<i16> = row.get("seat");
     let confirmed = tx
@@ -361,7 +371,7 @@ pub async fn confirm(
             &[&hold, &Uuid::now_v7(), &contact, &contact_claim, &status.name(), &note, &seat],
         )
         .await;
-    let appointment = lost(confirmed)?.pop().map(Appointment::from).ok_or_else(contact_busy)?;
+    let appointment = taken(confirmed)?.pop().map(Appointment::from).ok_or_else(contact_busy)?;
     if let Some(entry) = entry {
         tx.all(
             sql!("scheduling/waitlist_update.sql"),
@@ -371,9 +381,4 @@ pub async fn confirm(
     }
     tx.all(sql!("scheduling/holds_forget.sql"), &[&hold]).await?;
     Ok(appointment)
-}
-
-/// How long an offer stands: an hour, or until shortly before the start.
-pub fn offer_seconds(starts_at: DateTime<Utc>, now: DateTime<Utc>) -> f64 {
-    (starts_at - now).clamp(TimeDelta::minutes(1), TimeDelta::hours(1)).num_seconds() as f64
 }

@@ -1,5 +1,5 @@
 //! Moving appointments to another time, in place: the same id, one transaction, and the original intact where that is
-//! refused. Whoever moves claims locks the resources first, in one order, so that two who move wait for each other.
+//! refused.
 
 use chrono::{DateTime, Datelike as _, Days, TimeDelta, Utc};
 use poem_openapi::{Object, types::Example};
@@ -9,18 +9,20 @@ use uuid::Uuid;
 
 use super::{
     appointments::{Appointment, AppointmentAction, AppointmentStatus},
-    availability::check_length,
-    booking::{self, contact_claim, provider_of, refused_start, segments, with_segments},
-    slots::{Availability, Claim, Plan},
-    waitlist::{self, Freed},
+    attempts::{Locks, Setback, attempt, lost, luck},
+    availability::{self, AvailabilityQuery, Loaded, check_length},
+    booking::{self, contact_claim, provider_of, refused_start, segments, taken, with_segments},
+    offers::{self, Notice, Queue},
+    slots::{Availability, Claim, Plan, Policy, StartRequest},
     wall_time,
 };
 use crate::{
-    db::{Context, Db, Tx, Who},
+    db::{self, Context, Db, Tx, Who},
     http::{
-        problem::{Failure, Problem, retry},
+        problem::{Failure, Problem},
         text::{Instant, Text},
     },
+    messaging::mail::Mailer,
     sql,
 };
 
@@ -97,54 +99,30 @@ struct Move {
 /// Moves one appointment, or one of a series and all that follow.
 pub async fn reschedule(
     db: &Db,
+    mailer: &Mailer,
     context: Context,
     id: Uuid,
     request: &Reschedule,
     now: DateTime<Utc>,
-) -> Result<(Appointment, Vec<Freed>), Failure> {
-    let moved = retry(async |attempt| {
-        let mut tx = db.begin(context);
-        let appointment = locked(&mut tx, &[id]).await?.pop().ok_or_else(Problem::not_found)?;
-        allow(&appointment, AppointmentAction::Reschedule)?;
-        let start = request.starts_at.0;
-        let mut moves = Vec::new();
-        if request.following {
-            let (Some(series), Some(occurrence)) = (appointment.series_id, appointment.occurrence) else {
-                return Err(no_series().into());
-            };
-            let row = tx.one(sql!("scheduling/series_get.sql"), &[&series]).await?;
-            let zone = row.get::<_, &str>(4).parse().unwrap_or(chrono_tz::Tz::UTC);
-            let days = wall_time::date(zone, start) - wall_time::date(zone, appointment.starts_at);
-            let rows =
-                tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
-            for following in rows.into_iter().map(Appointment::from) {
-                let date = wall_time::date(zone, following.starts_at);
-                let date = if days < TimeDelta::zero() {
-                    date - Days::new(days.num_days().unsigned_abs())
-                } else {
-                    date + Days::new(days.num_days().unsigned_abs())
-                };
-                let start =
-                    if following.id == id { start } else { wall_time::same_time_on(zone, date, start) };
-                let field = format!("occurrences[{}]", following.occurrence.unwrap_or_default());
-                moves.push(Move { provider: request.provider_id, appointment: following, start, field });
-            }
-        } else {
-            let provider = request.provider_id;
-            moves.push(Move { appointment, provider, start, field: "starts_at".to_owned() });
-        }
-        let reason = request.reason.as_deref();
-        let action = AppointmentAction::Reschedule;
-        let policy = booking::policy(request.override_rules);
-        let (moved, freed) =
-            carry_out(tx, context, moves, action, reason, policy, now, booking::luck(attempt)).await?;
+) -> Result<Appointment, Failure> {
+    let moved = attempt(db, mailer, context, |mut tx, number| async move {
+        let moves = following(&mut tx, id, request).await?;
+        let how = How {
+            action: AppointmentAction::Reschedule,
+            reason: request.reason.as_deref(),
+            policy: booking::policy(request.override_rules),
+            luck: luck(number),
+        };
+        let (moved, notices) = carry_out(tx, context, moves, &how, now).await?;
         let answer =
             moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?;
-        Ok((answer, freed))
+        Ok((answer, notices))
     })
     .await;
     match moved {
-        Err(Failure::Refusal(problem)) if problem.code == "slot_unavailable" && !request.following => {
+        Err(Failure::Refusal(problem))
+            if ["slot_unavailable", "contact_busy"].contains(&problem.code) && !request.following =>
+        {
             let row = db.optional(context, sql!("scheduling/appointments_get.sql"), &[&id]).await?;
             let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
             // Of a visit only the one who was asked for gives all of it.
@@ -152,17 +130,71 @@ pub async fn reschedule(
                 Some(_) => request.provider_id,
                 None => request.provider_id.or(Some(appointment.provider_id)),
             };
-            let (services, start) = (appointment.services(), request.starts_at.0);
-            let others = booking::alternatives(db, context, &services, provider, start, &[id], now).await?;
+            let query = AvailabilityQuery {
+                services: &appointment.services(),
+                provider,
+                contacts: &[appointment.contact_id],
+                ignored: &[id],
+                from: request.starts_at.0,
+                to: request.starts_at.0,
+                now,
+            };
+            let others = booking::alternatives(db, context, query).await?;
             Err(problem.with_alternatives(others).into())
         }
-        moved => moved,
+        moved => {
+            let (appointment, notices) = moved?;
+            offers::tell(mailer, &notices);
+            Ok(appointment)
+        }
     }
+}
+
+/// The appointment and, where they are to be moved with it, those of its series that follow: locked, each with its new start.
+async fn following(tx: &mut Tx, id: Uuid, request: &Reschedule) -> Result<Vec<Move>, Failure> {
+    let start = request.starts_at.0;
+    let provider = request.provider_id;
+    if !request.following {
+        let appointment = locked(tx, &[id]).await?.pop().ok_or_else(Problem::not_found)?;
+        allow(&appointment, AppointmentAction::Reschedule)?;
+        return Ok(vec![Move { appointment, provider, start, field: "starts_at".to_owned() }]);
+    }
+    let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&id]).await?;
+    let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
+    allow(&appointment, AppointmentAction::Reschedule)?;
+    let (Some(series), Some(occurrence)) = (appointment.series_id, appointment.occurrence) else {
+        return Err(no_series().into());
+    };
+    let row = tx.one(sql!("scheduling/series_get.sql"), &[&series]).await?;
+    let zone = row.get::<_, &str>(4).parse().unwrap_or(chrono_tz::Tz::UTC);
+    // Locked in one statement, in the order of their ids.
+    let rows = tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
+    let all: Vec<_> = rows.into_iter().map(Appointment::from).collect();
+    // Gone from the list: another transaction has changed it meanwhile.
+    let first = all.iter().find(|one| one.id == id).ok_or(db::Error::Conflict)?;
+    let days = wall_time::date(zone, start) - wall_time::date(zone, first.starts_at);
+    let mut moves: Vec<Move> = all
+        .into_iter()
+        .map(|following| {
+            let date = wall_time::date(zone, following.starts_at);
+            let date = if days < TimeDelta::zero() {
+                date - Days::new(days.num_days().unsigned_abs())
+            } else {
+                date + Days::new(days.num_days().unsigned_abs())
+            };
+            let start = if following.id == id { start } else { wall_time::same_time_on(zone, date, start) };
+            let field = format!("occurrences[{}]", following.occurrence.unwrap_or_default());
+            Move { provider, appointment: following, start, field }
+        })
+        .collect();
+    moves.sort_by_key(|one| one.appointment.occurrence);
+    Ok(moves)
 }
 
 /// Gives each of two appointments the start and the provider of the other.
 pub async fn swap(
     db: &Db,
+    mailer: &Mailer,
     context: Context,
     id: Uuid,
     request: &Swap,
@@ -171,8 +203,7 @@ pub async fn swap(
     if id == request.appointment_id {
         Err(Problem::invalid_field("appointment_id", "invalid_value", "another appointment than this one"))?;
     }
-    retry(async |attempt| {
-        let mut tx = db.begin(context);
+    let (swapped, notices) = attempt(db, mailer, context, |mut tx, number| async move {
         let both = locked(&mut tx, &[id, request.appointment_id]).await?;
         let find = |wanted: Uuid| both.iter().find(|appointment| appointment.id == wanted).cloned();
         let one = find(id).ok_or_else(Problem::not_found)?;
@@ -183,27 +214,27 @@ pub async fn swap(
         for appointment in &both {
             allow(appointment, AppointmentAction::Swap)?;
         }
-        let moves = vec![
-            Move {
-                provider: Some(other.provider_id),
-                start: other.starts_at,
-                appointment: one.clone(),
-                field: "appointment_id".to_owned(),
-            },
-            Move {
-                provider: Some(one.provider_id),
-                start: one.starts_at,
-                appointment: other,
-                field: "appointment_id".to_owned(),
-            },
-        ];
-        let policy = booking::policy(request.override_rules);
-        let (moved, _) =
-            carry_out(tx, context, moves, AppointmentAction::Swap, None, policy, now, booking::luck(attempt))
-                .await?;
-        Ok(moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?)
+        let to_that_of = |moved: &Appointment, other: &Appointment| Move {
+            provider: Some(other.provider_id),
+            start: other.starts_at,
+            appointment: moved.clone(),
+            field: "appointment_id".to_owned(),
+        };
+        let moves = vec![to_that_of(&one, &other), to_that_of(&other, &one)];
+        let how = How {
+            action: AppointmentAction::Swap,
+            reason: None,
+            policy: booking::policy(request.override_rules),
+            luck: luck(number),
+        };
+        let (moved, notices) = carry_out(tx, context, moves, &how, now).await?;
+        let answer =
+            moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?;
+        Ok((answer, notices))
     })
-    .await
+    .await?;
+    offers::tell(mailer, &notices);
+    Ok(swapped)
 }
 
 /// Whether what a customer moves has to be confirmed anew.
@@ -238,24 +269,40 @@ fn allow(appointment: &Appointment, action: AppointmentAction) -> Result<(), Pro
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "what both ways of moving have in common")]
+/// How appointments are moved.
+struct How<'a> {
+    action: AppointmentAction,
+    reason: Option<&'a str>,
+    policy: Policy,
+    luck: usize,
+}
+
 async fn carry_out(
     mut tx: Tx,
     context: Context,
     moves: Vec<Move>,
-    action: AppointmentAction,
-    reason: Option<&str>,
-    policy: super::slots::Policy,
+    how: &How<'_>,
     now: DateTime<Utc>,
-    luck: usize,
-) -> Result<(Vec<Appointment>, Vec<Freed>), Failure> {
+) -> Result<(Vec<Appointment>, Vec<Notice>), Setback> {
     check_reach(&moves)?;
     let ids: Vec<Uuid> = moves.iter().map(|one| one.appointment.id).collect();
-    let providers = moves.iter().flat_map(|one| {
-        let segments = one.appointment.segments.iter().flatten().map(|segment| segment.provider_id);
-        segments.chain(one.provider).chain([one.appointment.provider_id, one.appointment.contact_id])
-    });
-    booking::lock(&mut tx, providers.collect()).await?;
+    let freed: Vec<_> =
+        moves.iter().map(|one| (one.appointment.starts_at, one.appointment.ends_at)).collect();
+    let queue = Queue::read(&mut tx, &freed).await?;
+    let locks = Locks {
+        services: moves.iter().flat_map(|one| one.appointment.services()).collect(),
+        // Of a visit, the providers may change.
+        any_provider: moves.iter().any(|one| one.appointment.segments.is_some() && one.provider.is_none()),
+        resources: moves
+            .iter()
+            .flat_map(|one| {
+                one.provider.into_iter().chain([one.appointment.provider_id, one.appointment.contact_id])
+            })
+            .collect(),
+        appointments: ids.clone(),
+        ..Locks::default()
+    };
+    queue.add_to(locks).take(&mut tx).await?;
     tx.all(sql!("scheduling/claims_release.sql"), &[&ids]).await?;
     let mut plans: Vec<Plan> = Vec::with_capacity(moves.len());
     let mut claims: Vec<Claim> = Vec::new();
@@ -264,6 +311,7 @@ async fn carry_out(
     // Those of one series are of one service: what decides about all of them is loaded at once.
     let services = moves[0].appointment.services();
     let alike = moves.iter().all(|one| one.appointment.services() == services);
+    let contacts: Vec<Uuid> = moves.iter().map(|one| one.appointment.contact_id).collect();
     let mut loaded = None;
     for one in &moves {
         let appointment = &one.appointment;
@@ -271,9 +319,20 @@ async fn carry_out(
             let all: &[Move] = if alike { &moves } else { std::slice::from_ref(one) };
             let from = all.iter().map(|one| one.start).min().unwrap_or(one.start);
             let to = all.iter().map(|one| one.start).max().unwrap_or(one.start);
-            let to = to + TimeDelta::microseconds(1);
-            let services = appointment.services();
-            loaded = Some(booking::load_fresh(&mut tx, &services, None, from, to, now).await?);
+            let query = AvailabilityQuery {
+                services: &appointment.services(),
+                provider: None,
+                contacts: &contacts,
+                from,
+                to: to + TimeDelta::microseconds(1),
+                ignored: &[],
+                now,
+            };
+            let Loaded { availability, holds_expired } = availability::load(&mut tx, &query).await?;
+            if holds_expired {
+                return Err(Setback::HoldsExpired);
+            }
+            loaded = Some(availability);
         }
         let availability = loaded.as_mut().ok_or_else(Problem::internal)?;
         if availability.services.len() != appointment.services().len() {
@@ -289,10 +348,16 @@ async fn carry_out(
         let with = if appointment.segments.is_some() { one.provider } else { Some(named) };
         let services = if with.is_some() { availability.services.len() } else { 1 };
         let provider = provider_of(availability, named, services)?;
-        let plan = availability
-            .plan(provider, one.start, with, policy, luck)
-            .map_err(|refusal| refused_start(&one.field, refusal))?;
-        availability.take(&plan);
+        let request = StartRequest {
+            start: one.start,
+            with,
+            contact: Some(appointment.contact_id),
+            policy: how.policy,
+            luck: how.luck,
+        };
+        let plan =
+            availability.plan(provider, request).map_err(|refusal| refused_start(&one.field, refusal))?;
+        availability.take(&plan, Some(appointment.contact_id));
         claims.extend(plan.claims_of(appointment.id));
         if availability.claims_contact() {
             claims.push(contact_claim(appointment.contact_id, appointment.id, &plan));
@@ -303,7 +368,7 @@ async fn carry_out(
             "provider_id": plan.pieces[0].provider,
             "starts_at": plan.starts_at(),
             "ends_at": plan.ends_at(),
-            "overridden": policy == super::slots::Policy::Overridden,
+            "overridden": how.policy == Policy::Overridden,
             "seat": plan.seat,
             "status": asks_again(context, availability, appointment).then_some("pending"),
         }));
@@ -318,21 +383,15 @@ async fn carry_out(
                 &json!(claims),
                 &json!(segment_rows),
                 &transitions,
-                &action.name(),
+                &how.action.name(),
                 &now,
-                &reason,
+                &how.reason,
             ],
         )
         .await;
-    let moved = booking::lost(moved)?;
+    let moved = taken(moved)?;
     if moved.is_empty() {
-        // Somebody else's time: a provider's elsewhere, a room's, or the contact's own.
-        drop(tx);
-        return Err(Problem::conflict(
-            "slot_unavailable",
-            "The time is taken: that of the provider, the contact, or what the service needs. Choose another slot.",
-        )
-        .into());
+        return Err(lost());
     }
     let appointments: Vec<_> = moved
         .into_iter()
@@ -344,12 +403,7 @@ async fn carry_out(
             }
         })
         .collect();
-    let mut freed = Vec::new();
-    if action == AppointmentAction::Reschedule {
-        for one in &moves {
-            freed.extend(waitlist::offer(&mut tx, &one.appointment, now).await?);
-        }
-    }
+    let notices = queue.offer(&mut tx, now).await?;
     tx.commit().await?;
-    Ok((appointments, freed))
+    Ok((appointments, notices))
 }

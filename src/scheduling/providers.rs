@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::{attempts::Locks, offers};
 use crate::{
     db::{self, Context, Db, Tx},
     http::{
@@ -23,6 +24,7 @@ use crate::{
         },
         text::Number,
     },
+    messaging::mail::Mailer,
     sql,
     tenancy::members,
 };
@@ -154,7 +156,10 @@ fn refused<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
         })
 }
 
-pub struct ProvidersApi(pub Db);
+pub struct ProvidersApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
 impl ProvidersApi {
@@ -173,7 +178,7 @@ impl ProvidersApi {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
-            .0
+            .db
             .all(&caller, sql!("scheduling/providers_list.sql"), &[&after, &i64::from(size + 1)])
             .await?;
         let providers = rows.into_iter().map(Provider::from).collect();
@@ -189,7 +194,7 @@ impl ProvidersApi {
         caller: Member<Admin, Appointments>,
         body: Json<NewProvider>,
     ) -> Result<Created<Provider>, Refused<Creating>> {
-        let provider = create(&self.0, (&caller).into(), &body.0).await?;
+        let provider = create(&self.db, (&caller).into(), &body.0).await?;
         Ok(Created { location: format!("/api/v1/providers/{}", provider.id), body: provider })
     }
 
@@ -200,7 +205,7 @@ impl ProvidersApi {
         caller: Member<Viewer>,
         provider_id: Path<Uuid>,
     ) -> Result<Json<Provider>, Refused<Reading>> {
-        let row = self.0.optional(&caller, sql!("scheduling/providers_get.sql"), &[&provider_id.0]).await?;
+        let row = self.db.optional(&caller, sql!("scheduling/providers_get.sql"), &[&provider_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 
@@ -216,7 +221,7 @@ impl ProvidersApi {
         body: Json<ProviderChanges>,
     ) -> Result<Json<Provider>, Refused<Changing>> {
         let changes = body.0;
-        let mut tx = self.0.begin(&caller);
+        let mut tx = self.db.begin(&caller);
         let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
         let becomes_somebody = !changes.account_id.is_undefined();
         if let Some(account) = changes.account_id.value() {
@@ -263,8 +268,10 @@ impl ProvidersApi {
                 "The provider has appointments or holds. Make them inactive instead.",
             )
         };
-        let mut tx = self.0.begin(&caller);
-        tx.all(sql!("scheduling/holds_expire.sql"), &[]).await?;
+        // Expired holds do not count as holds.
+        offers::expire(&self.db, &self.mailer, caller.tenant()).await?;
+        let mut tx = self.db.begin(&caller);
+        Locks { resources: vec![provider_id.0], ..Locks::default() }.take(&mut tx).await?;
         tx.commit_with(sql!("scheduling/providers_delete.sql"), &[&provider_id.0])
             .await
             .on_constraint("appointments_provider_fkey", in_use)

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::{attempts::Locks, offers};
 use crate::{
     db::Db,
     http::{
@@ -19,6 +20,7 @@ use crate::{
         problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
         text::{Text, named_enum},
     },
+    messaging::mail::Mailer,
     sql,
 };
 
@@ -85,7 +87,10 @@ impl Example for ResourceChanges {
     }
 }
 
-pub struct ResourcesApi(pub Db);
+pub struct ResourcesApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
 impl ResourcesApi {
@@ -104,7 +109,7 @@ impl ResourcesApi {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
-            .0
+            .db
             .all(&caller, sql!("scheduling/resources_list.sql"), &[&after, &i64::from(size + 1)])
             .await?;
         let resources = rows.into_iter().map(Resource::from).collect();
@@ -122,7 +127,7 @@ impl ResourcesApi {
     ) -> Result<Created<Resource>, Refused<Creating>> {
         let new = body.0;
         let row = self
-            .0
+            .db
             .one(
                 &caller,
                 sql!("scheduling/resources_create.sql"),
@@ -140,7 +145,7 @@ impl ResourcesApi {
         caller: Member<Viewer>,
         resource_id: Path<Uuid>,
     ) -> Result<Json<Resource>, Refused<Reading>> {
-        let row = self.0.optional(&caller, sql!("scheduling/resources_get.sql"), &[&resource_id.0]).await?;
+        let row = self.db.optional(&caller, sql!("scheduling/resources_get.sql"), &[&resource_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 
@@ -154,7 +159,7 @@ impl ResourcesApi {
     ) -> Result<Json<Resource>, Refused<Changing>> {
         let changes = body.0;
         let row = self
-            .0
+            .db
             .optional(
                 &caller,
                 sql!("scheduling/resources_update.sql"),
@@ -179,8 +184,10 @@ impl ResourcesApi {
                 "A service needs it, or its time is taken. Make it inactive instead.",
             )
         };
-        let mut tx = self.0.begin(&caller);
-        tx.all(sql!("scheduling/holds_expire.sql"), &[]).await?;
+        // Expired holds do not count as holds.
+        offers::expire(&self.db, &self.mailer, caller.tenant()).await?;
+        let mut tx = self.db.begin(&caller);
+        Locks { resources: vec![resource_id.0], ..Locks::default() }.take(&mut tx).await?;
         tx.commit_with(sql!("scheduling/resources_delete.sql"), &[&resource_id.0])
             .await
             .on_constraint("service_resources_resource_fkey", in_use)

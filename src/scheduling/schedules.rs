@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use super::hours::{Hours, Rule, Span, Travel};
 use crate::{
-    db::{Context, Db},
+    db::{Context, Db, Tx},
     http::{
         Tag,
         caller::{Manager, Member, Viewer},
         json::Json,
-        problem::{Changing, Failure, FieldError, OnConstraint as _, Problem, Reading, Refused, retry_once},
+        problem::{Changing, Failure, FieldError, OnConstraint as _, Problem, Reading, Refused},
         text::{Date, TimeOfDay, TimeZone},
     },
     sql,
@@ -282,7 +282,7 @@ impl SchedulesApi {
         if !errors.is_empty() {
             Err(Problem::invalid(errors))?;
         }
-        retry_once(|| set(&self.0, (&caller).into(), provider_id.0, &schedule)).await?;
+        set(&self.0, (&caller).into(), provider_id.0, &schedule).await?;
         Ok(Json(Schedule::from(schedule.hours())))
     }
 }
@@ -290,7 +290,10 @@ impl SchedulesApi {
 /// Replaces the schedule of a provider. The row of the schedule is written first, so that of two replacements at once
 /// one waits for the other and neither is mixed with the other's hours.
 pub async fn set(db: &Db, context: Context, provider: Uuid, schedule: &Schedule) -> Result<(), Failure> {
-    let mut tx = db.begin(context);
+    db.attempt(context, |tx, _| replace(tx, provider, schedule)).await
+}
+
+async fn replace(mut tx: Tx, provider: Uuid, schedule: &Schedule) -> Result<(), Failure> {
     tx.one(sql!("scheduling/schedules_set.sql"), &[&provider, &schedule.time_zone.name()])
         .await
         .on_constraint("schedules_provider_fkey", Problem::not_found)?;

@@ -14,20 +14,23 @@ use uuid::Uuid;
 
 use super::{
     appointments::Appointment,
-    booking::{self, Booking, Who, contact_busy, named_provider, refused_start, unknown_service},
-    slots::{Availability, Plan, Policy, Refusal},
+    attempts::{Locks, Setback, attempt, lost, luck},
+    availability::{self, AvailabilityQuery, Loaded},
+    booking::{self, Booking, Who, named_provider, refused_start, unknown_service},
+    slots::{Availability, Plan, Policy, Refusal, StartRequest},
     wall_time,
 };
 use crate::{
     crm::contacts::{self, NewContact},
-    db::{self, Context, Db, Tx},
+    db::{Context, Db, Tx},
     http::{
         Tag,
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, present},
-        problem::{Creating, Failure, FieldError, Problem, Reading, Refused, retry},
+        problem::{Creating, FieldError, Problem, Reading, Refused},
         text::{IdempotencyKey, Instant, Number, Text, TimeZone, named_enum},
     },
+    messaging::mail::Mailer,
     operations::idempotency::Once,
     sql,
     tenancy::organizations,
@@ -151,7 +154,10 @@ impl NewSeries {
     }
 }
 
-pub struct SeriesApi(pub Db);
+pub struct SeriesApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
 impl SeriesApi {
@@ -173,7 +179,10 @@ impl SeriesApi {
         let now = Utc::now();
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_appointment_series", idempotency_key.0, &body.0)?;
-        let series = retry(|attempt| book(&self.0, context, &body.0, once.as_ref(), now, attempt)).await?;
+        let series = attempt(&self.db, &self.mailer, context, |tx, number| {
+            book(tx, &body.0, once.as_ref(), now, luck(number))
+        })
+        .await?;
         Ok(Created { location: format!("/api/v1/appointment-series/{}", series.id), body: series })
     }
 
@@ -184,7 +193,7 @@ impl SeriesApi {
         caller: Member<Viewer>,
         series_id: Path<Uuid>,
     ) -> Result<Json<Series>, Refused<Reading>> {
-        let mut tx = self.0.begin(&caller);
+        let mut tx = self.db.begin(&caller);
         let row = tx
             .optional(sql!("scheduling/series_get.sql"), &[&series_id.0])
             .await?
@@ -203,14 +212,12 @@ impl SeriesApi {
 }
 
 async fn book(
-    db: &Db,
-    context: Context,
+    mut tx: Tx,
     new: &NewSeries,
     once: Option<&Once>,
     now: DateTime<Utc>,
-    attempt: usize,
-) -> Result<Series, Failure> {
-    let mut tx = db.begin(context);
+    luck: usize,
+) -> Result<Series, Setback> {
     if let Some(once) = once
         && let Some(answer) = once.answered(&mut tx).await?
     {
@@ -223,11 +230,24 @@ async fn book(
     };
     let starts = new.starts(zone)?;
     let policy = booking::policy(new.override_rules);
-    let (availability, plans) = plan(&mut tx, new, &starts, policy, now, booking::luck(attempt)).await?;
     let who = booking::who(new.contact_id, new.contact.as_ref())?;
-    let (contact, known) = match who {
-        Who::Known(contact) => (contact, Some(contact)),
-        Who::New(contact) => (contacts::create(&mut tx, contact).await?, None),
+    let known = match who {
+        Who::Known(contact) => Some(contact),
+        Who::New(_) | Who::Unknown => None,
+    };
+    let locks = Locks {
+        services: vec![new.service_id],
+        any_provider: new.provider_id.is_none(),
+        resources: new.provider_id.into_iter().chain(known).collect(),
+        ..Locks::default()
+    };
+    locks.take(&mut tx).await?;
+    let wanted = Wanted { service: new.service_id, provider: new.provider_id, contact: known, policy, luck };
+    let (availability, plans) = plan(&mut tx, &wanted, &starts, now).await?;
+    let contact = match who {
+        Who::Known(contact) => contact,
+        Who::New(contact) => contacts::create(&mut tx, contact).await?,
+        Who::Unknown => Err(Problem::internal())?,
     };
     let id = Uuid::now_v7();
     let every = i16::try_from(new.every.map_or(1, |every| every.0)).unwrap_or(1);
@@ -249,22 +269,7 @@ async fn book(
     let claims_contact = availability.claims_contact();
     let appointments = booking::create(&mut tx, &bookings, contact, claims_contact).await?;
     if appointments.is_empty() {
-        drop(tx);
-        // Of the contact's time we know only now.
-        let times: Vec<_> = plans.iter().map(|plan| (plan.starts_at(), plan.ends_at())).collect();
-        let known = known.filter(|_| claims_contact);
-        let busy = booking::contact_is_busy(db, context, known, &times).await?;
-        return Err(match busy {
-            Some(index) => contact_busy()
-                .with_errors(vec![FieldError::new(
-                    format!("occurrences[{}]", index + 1),
-                    "contact_busy",
-                    format!("the contact has something else at {}", times[index].0.to_rfc3339()),
-                )])
-                .into(),
-            // Somebody was faster; whoever looks again sees where.
-            None => db::Error::Conflict.into(),
-        });
+        return Err(lost());
     }
     let series = Series {
         id,
@@ -281,29 +286,56 @@ async fn book(
     Ok(series)
 }
 
-/// Who gives it, and what each occurrence takes.
+/// What every occurrence is.
+struct Wanted {
+    service: Uuid,
+    provider: Option<Uuid>,
+    contact: Option<Uuid>,
+    policy: Policy,
+    luck: usize,
+}
+
+/// The provider, and what each occurrence takes. The locks of booking are taken.
 async fn plan(
     tx: &mut Tx,
-    new: &NewSeries,
+    wanted: &Wanted,
     starts: &[DateTime<Utc>],
-    policy: Policy,
     now: DateTime<Utc>,
-    luck: usize,
-) -> Result<(Availability, Vec<Plan>), Failure> {
+) -> Result<(Availability, Vec<Plan>), Setback> {
     let first = starts[0];
-    let end = starts[starts.len() - 1] + TimeDelta::microseconds(1);
-    let candidates: Vec<Uuid> = match new.provider_id {
+    let services = [wanted.service];
+    let query = AvailabilityQuery {
+        services: &services,
+        provider: wanted.provider,
+        contacts: wanted.contact.as_slice(),
+        from: first,
+        to: starts[starts.len() - 1] + TimeDelta::microseconds(1),
+        ignored: &[],
+        now,
+    };
+    let request = |start, with| StartRequest {
+        start,
+        with,
+        contact: wanted.contact,
+        policy: wanted.policy,
+        luck: wanted.luck,
+    };
+    let candidates: Vec<Uuid> = match wanted.provider {
         Some(provider) => vec![provider],
         None => {
-            // Those who can give the first, who has least that day in front.
-            let (from, to) = (first - TimeDelta::hours(24), first + TimeDelta::hours(24));
-            let availability = booking::load_fresh(tx, &[new.service_id], None, from, to, now).await?;
+            // Those that can be booked for the first occurrence, the one with the fewest appointments that day in front.
+            let around = AvailabilityQuery {
+                from: first - TimeDelta::hours(24),
+                to: first + TimeDelta::hours(24),
+                ..query
+            };
+            let availability = load(tx, &around).await?;
             known(&availability)?;
             let date = wall_time::date(availability.zone, first);
             let mut free: Vec<_> = availability
                 .candidates()
                 .map(|provider| {
-                    let fails = availability.plan(provider, first, None, policy, 0).is_err();
+                    let fails = availability.plan(provider, request(first, None)).is_err();
                     (fails, provider.booked_on(availability.zone, date), provider.id)
                 })
                 .collect();
@@ -313,17 +345,16 @@ async fn plan(
     };
     let mut nearest: Option<Vec<(usize, Refusal)>> = None;
     for candidate in candidates {
-        let mut availability =
-            booking::load_fresh(tx, &[new.service_id], Some(candidate), first, end, now).await?;
+        let mut availability = load(tx, &AvailabilityQuery { provider: Some(candidate), ..query }).await?;
         known(&availability)?;
         named_provider(&availability, candidate)?;
         let mut plans = Vec::with_capacity(starts.len());
         let mut refusals = Vec::new();
         for (index, start) in starts.iter().enumerate() {
             let provider = named_provider(&availability, candidate)?;
-            match availability.plan(provider, *start, Some(candidate), policy, luck) {
+            match availability.plan(provider, request(*start, Some(candidate))) {
                 Ok(plan) => {
-                    availability.take(&plan);
+                    availability.take(&plan, wanted.contact);
                     plans.push(plan);
                 }
                 Err(refusal) => refusals.push((index, refusal)),
@@ -353,6 +384,11 @@ async fn plan(
         })
         .collect();
     Err(problem.into())
+}
+
+async fn load(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<Availability, Setback> {
+    let Loaded { availability, holds_expired } = availability::load(tx, query).await?;
+    if holds_expired { Err(Setback::HoldsExpired) } else { Ok(availability) }
 }
 
 fn known(availability: &Availability) -> Result<(), Problem> {

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::offers;
 use crate::{
     db::{self, Context, Db, Tx},
     http::{
@@ -24,6 +25,7 @@ use crate::{
         },
         text::{Currency, Date, Number, Text},
     },
+    messaging::mail::Mailer,
     sql,
 };
 
@@ -393,7 +395,10 @@ fn refused<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
         })
 }
 
-pub struct ServicesApi(pub Db);
+pub struct ServicesApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
 impl ServicesApi {
@@ -412,7 +417,7 @@ impl ServicesApi {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
-            .0
+            .db
             .all(&caller, sql!("scheduling/services_list.sql"), &[&after, &i64::from(size + 1)])
             .await?;
         let services = rows.into_iter().map(Service::try_from).collect::<Result<Vec<_>, _>>()?;
@@ -428,7 +433,7 @@ impl ServicesApi {
         caller: Member<Manager, Appointments>,
         body: Json<NewService>,
     ) -> Result<Created<Service>, Refused<Creating>> {
-        let service = create(&self.0, (&caller).into(), &body.0).await?;
+        let service = create(&self.db, (&caller).into(), &body.0).await?;
         Ok(Created { location: format!("/api/v1/services/{}", service.id), body: service })
     }
 
@@ -439,7 +444,7 @@ impl ServicesApi {
         caller: Member<Viewer>,
         service_id: Path<Uuid>,
     ) -> Result<Json<Service>, Refused<Reading>> {
-        let row = self.0.optional(&caller, sql!("scheduling/services_get.sql"), &[&service_id.0]).await?;
+        let row = self.db.optional(&caller, sql!("scheduling/services_get.sql"), &[&service_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.try_into()?))
     }
 
@@ -453,7 +458,7 @@ impl ServicesApi {
     ) -> Result<Json<Service>, Refused<Changing>> {
         let changes = body.0;
         mistakes(changes.provider_ids.as_ref(), changes.required_resources.as_ref())?;
-        let mut tx = self.0.begin(&caller);
+        let mut tx = self.db.begin(&caller);
         let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
         refused(tx.optional(sql!("scheduling/services_update.sql"), &[&service_id.0, &columns]).await)?
             .ok_or_else(Problem::not_found)?;
@@ -478,9 +483,10 @@ impl ServicesApi {
                 "The service has appointments or holds. Make it inactive instead.",
             )
         };
-        let mut tx = self.0.begin(&caller);
-        tx.all(sql!("scheduling/holds_expire.sql"), &[]).await?;
-        tx.commit_with(sql!("scheduling/services_delete.sql"), &[&service_id.0])
+        // Expired holds do not count as holds.
+        offers::expire(&self.db, &self.mailer, caller.tenant()).await?;
+        self.db
+            .optional(&caller, sql!("scheduling/services_delete.sql"), &[&service_id.0])
             .await
             .on_constraint("appointments_service_fkey", in_use)
             .on_constraint("appointment_segments_service_fkey", in_use)

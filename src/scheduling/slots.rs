@@ -71,6 +71,8 @@ impl Rules {
 /// Why a start cannot be booked, the one that comes nearest to being bookable first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
+    /// The contact has something else then.
+    ContactBusy,
     /// All seats of the group session are taken.
     Capacity,
     /// Its own time is free, but not that of the buffers around it.
@@ -97,6 +99,8 @@ pub struct Taken {
     pub during: Interval,
     /// The start the customer sees, where it is the time of a provider.
     pub serves_at: Option<DateTime<Utc>>,
+    /// The end the customer sees.
+    pub serves_until: Option<DateTime<Utc>>,
     pub group_key: Option<Uuid>,
     pub seat: i16,
 }
@@ -109,6 +113,16 @@ impl Diary {
     pub fn new(mut taken: Vec<Taken>) -> Self {
         taken.sort_by_key(|taken| taken.during);
         Self(taken)
+    }
+
+    fn insert(&mut self, taken: Taken) {
+        let after = self.0.partition_point(|other| other.during <= taken.during);
+        self.0.insert(after, taken);
+    }
+
+    /// Whether anything of a time is taken.
+    pub fn is_taken(&self, during: Interval) -> bool {
+        self.overlapping(during).next().is_some()
     }
 
     fn overlapping(&self, during: Interval) -> impl Iterator<Item = &Taken> {
@@ -131,6 +145,22 @@ impl Diary {
             }
         }
         Ok(seats)
+    }
+
+    /// The session of a group that starts at an instant, as one of its seats takes it.
+    fn session(&self, group_key: Uuid, start: DateTime<Utc>) -> Option<&Taken> {
+        let own = |taken: &&Taken| taken.group_key == Some(group_key) && taken.serves_at == Some(start);
+        // A buffer before the start is half a day at most.
+        let during = Interval { starts_at: start, ends_at: start + TimeDelta::microseconds(1) };
+        self.overlapping(during).find(own)
+    }
+
+    /// The starts of the sessions of a group.
+    fn sessions(&self, group_key: Uuid) -> impl Iterator<Item = DateTime<Utc>> {
+        self.0
+            .iter()
+            .filter(move |taken| taken.group_key == Some(group_key))
+            .filter_map(|taken| taken.serves_at)
     }
 
     /// How many begin on days of which the given is true. Those of one session count once.
@@ -168,6 +198,7 @@ pub struct Claim {
     pub resource_id: Uuid,
     pub service_id: Option<Uuid>,
     pub serves_at: Option<DateTime<Utc>>,
+    pub serves_until: Option<DateTime<Utc>>,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
     pub group_key: Option<Uuid>,
@@ -221,6 +252,19 @@ pub enum Policy {
     Overridden,
 }
 
+/// A start that somebody would like.
+#[derive(Clone, Copy, Debug)]
+pub struct StartRequest {
+    pub start: DateTime<Utc>,
+    /// The provider of the other services of a visit, too. None: any.
+    pub with: Option<Uuid>,
+    /// The contact that comes, where its other appointments count. None: a contact without any.
+    pub contact: Option<Uuid>,
+    pub policy: Policy,
+    /// Chooses among the free seats of a group session.
+    pub luck: usize,
+}
+
 /// Everything that decides which starts can be booked, as far as loaded.
 #[derive(Clone, Debug)]
 pub struct Availability {
@@ -230,6 +274,8 @@ pub struct Availability {
     pub providers: Vec<Provider>,
     /// Rooms and equipment.
     pub resources: BTreeMap<Uuid, Diary>,
+    /// Contacts whose own time was loaded.
+    pub contacts: BTreeMap<Uuid, Diary>,
     /// In which days and weeks are counted.
     pub zone: Tz,
     pub now: DateTime<Utc>,
@@ -237,27 +283,27 @@ pub struct Availability {
 
 impl Availability {
     /// What booking this start, with this provider first, would take; or why it cannot be booked.
-    ///
-    /// `with` is who gives the other services of a visit, too; anybody where nobody is named. `luck` chooses among free seats.
-    pub fn plan(
-        &self,
-        provider: &Provider,
-        start: DateTime<Utc>,
-        with: Option<Uuid>,
-        policy: Policy,
-        luck: usize,
-    ) -> Result<Plan, Refusal> {
+    pub fn plan(&self, provider: &Provider, request: StartRequest) -> Result<Plan, Refusal> {
+        let StartRequest { start, with, policy, luck, .. } = request;
         if policy == Policy::Kept {
             self.check_time(start)?;
-            if !provider.open.fits(start, start + self.services[0].duration()) {
+            let session = self.session(provider, start);
+            let end = session.map_or(start + self.services[0].duration(), |session| session.own.ends_at);
+            if !provider.open.fits(start, end) {
                 return Err(Refusal::OutsideHours);
             }
-            if !self.is_on_grid(provider, start) {
+            // A session stays where it was opened, whatever the grid is today.
+            if session.is_none() && !self.is_on_grid(provider, start) {
                 return Err(Refusal::OffGrid);
             }
         }
         let mut search = Search { with, policy, luck, steps: 0, plan: Vec::new() };
         self.extend(&mut search, provider, start)?;
+        let visit = Interval { starts_at: start, ends_at: search.plan[search.plan.len() - 1].piece.ends_at };
+        let busy = |contact| self.contacts.get(&contact).is_some_and(|diary| diary.is_taken(visit));
+        if self.claims_contact() && request.contact.is_some_and(busy) {
+            return Err(Refusal::ContactBusy);
+        }
         let mut claims = Vec::new();
         let mut pieces = Vec::new();
         for part in &search.plan {
@@ -270,12 +316,32 @@ impl Availability {
         Ok(Plan { pieces, claims, seat, remaining })
     }
 
+    /// The session of the service that a provider already gives at a start.
+    fn session(&self, provider: &Provider, start: DateTime<Utc>) -> Option<Session> {
+        let [rules] = &self.services[..] else {
+            return None;
+        };
+        let taken = provider.diary.session(rules.group_key(provider.id)?, start)?;
+        let ends_at = taken.serves_until.unwrap_or(start + rules.duration());
+        Some(Session { during: taken.during, own: Interval { starts_at: start, ends_at } })
+    }
+
     /// Takes what a plan takes, so that the next is planned around it.
-    pub fn take(&mut self, plan: &Plan) {
+    pub fn take(&mut self, plan: &Plan, contact: Option<Uuid>) {
+        if let Some(contact) = contact.filter(|_| self.claims_contact()) {
+            self.contacts.entry(contact).or_default().insert(Taken {
+                during: Interval { starts_at: plan.starts_at(), ends_at: plan.ends_at() },
+                serves_at: None,
+                serves_until: None,
+                group_key: None,
+                seat: 1,
+            });
+        }
         for claim in &plan.claims {
             let taken = Taken {
                 during: Interval { starts_at: claim.starts_at, ends_at: claim.ends_at },
                 serves_at: claim.serves_at,
+                serves_until: claim.serves_until,
                 group_key: claim.group_key,
                 seat: claim.seat,
             };
@@ -285,8 +351,7 @@ impl Availability {
                 None => self.resources.get_mut(&claim.resource_id),
             };
             if let Some(diary) = diary {
-                let after = diary.0.partition_point(|other| other.during <= taken.during);
-                diary.0.insert(after, taken);
+                diary.insert(taken);
             }
             let rules = self.services.iter_mut().find(|rules| Some(rules.id) == claim.service_id);
             if let (Some(rules), Some(serves_at)) = (rules, claim.serves_at)
@@ -297,10 +362,16 @@ impl Availability {
         }
     }
 
-    /// The starts of the grid of a provider in a period, whether or not they can be booked, in order.
-    pub fn grid(&self, provider: &Provider, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+    /// The starts of a provider in a period, whether or not they can be booked, in order: those of the grid, and those of
+    /// group sessions that were opened already.
+    pub fn starts(&self, provider: &Provider, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<DateTime<Utc>> {
         let mut starts: Vec<_> =
             provider.open.intervals.iter().flat_map(|interval| self.grid_of(*interval, from, to)).collect();
+        if let [rules] = &self.services[..]
+            && let Some(key) = rules.group_key(provider.id)
+        {
+            starts.extend(provider.diary.sessions(key).filter(|start| from <= *start && *start < to));
+        }
         // Intervals that overlap may share starts.
         starts.sort_unstable();
         starts.dedup();
@@ -315,6 +386,13 @@ impl Availability {
     /// Whether the contact's own time is claimed as well.
     pub fn claims_contact(&self) -> bool {
         self.services.iter().any(|rules| !rules.contact_may_overlap)
+    }
+
+    /// Whether bookings are counted, by a service or by a provider.
+    pub fn has_limits(&self) -> bool {
+        let limited = |day: Option<usize>, week: Option<usize>| day.or(week).is_some();
+        self.services.iter().any(|rules| limited(rules.max_per_day, rules.max_per_week))
+            || self.providers.iter().any(|provider| limited(provider.max_per_day, provider.max_per_week))
     }
 
     /// Who gives the first of the services and can be booked.
@@ -432,7 +510,7 @@ impl Availability {
         if part.claims[0].ends_at == after.ends_at {
             return true;
         }
-        let free = |diary: &Diary| diary.overlapping(after).next().is_none();
+        let free = |diary: &Diary| !diary.is_taken(after);
         let all_free = free(&provider.diary)
             && part.claims[1..].iter().all(|claim| self.resources.get(&claim.resource_id).is_none_or(free));
         if all_free {
@@ -446,18 +524,22 @@ impl Availability {
     fn part(&self, search: &Search, provider: &Provider, start: DateTime<Utc>) -> Result<Part, Refusal> {
         let index = search.plan.len();
         let rules = &self.services[index];
-        let end = start + rules.duration();
-        let own = Interval { starts_at: start, ends_at: end };
+        let session = self.session(provider, start);
+        let own = session
+            .map_or(Interval { starts_at: start, ends_at: start + rules.duration() }, |session| session.own);
+        let end = own.ends_at;
         if index > 0 && search.policy == Policy::Kept && !provider.open.fits(start, end) {
             return Err(Refusal::OutsideHours);
         }
         // Between services of one person in one visit there is nothing to prepare.
         let goes_on = search.plan.last().is_some_and(|before| before.piece.provider == provider.id);
         let last = index + 1 == self.services.len();
-        let during = Interval {
+        let planned = Interval {
             starts_at: if goes_on { start } else { start - minutes(rules.buffer_before_minutes) },
             ends_at: if last { end + minutes(rules.buffer_after_minutes) } else { end },
         };
+        // Joining a session takes the time it was opened with: its seats have one range.
+        let during = session.map_or(planned, |session| session.during);
         // Somebody who comes back in the same visit.
         let earlier = |resource: Uuid| {
             search.plan.iter().flat_map(|part| &part.claims).any(|claim| {
@@ -476,7 +558,7 @@ impl Availability {
             Err(_) if search.policy == Policy::Kept && self.limit_reached(search, rules, provider, start) => {
                 return Err(Refusal::LimitReached);
             }
-            Err(_) if provider.diary.overlapping(own).next().is_some() => return Err(Refusal::Busy),
+            Err(_) if provider.diary.is_taken(own) => return Err(Refusal::Busy),
             Err(_) => return Err(Refusal::Buffer),
         };
         let capacity = if key.is_some() { rules.capacity } else { 1 };
@@ -500,14 +582,19 @@ impl Availability {
             resource_id,
             service_id: None,
             serves_at: None,
+            serves_until: None,
             starts_at: during.starts_at,
             ends_at: during.ends_at,
             group_key: key,
             seat,
             capacity,
         };
-        let mut claims =
-            vec![Claim { service_id: Some(rules.id), serves_at: Some(start), ..claim(provider.id) }];
+        let mut claims = vec![Claim {
+            service_id: Some(rules.id),
+            serves_at: Some(start),
+            serves_until: Some(end),
+            ..claim(provider.id)
+        }];
         claims.extend(resources.into_iter().map(claim));
         let piece = Piece { service: rules.id, provider: provider.id, starts_at: start, ends_at: end };
         Ok(Part { index, piece, claims, seat, remaining: free.len() })
@@ -600,6 +687,15 @@ fn augment(
         }
     }
     false
+}
+
+/// A group session with at least one seat taken.
+#[derive(Clone, Copy)]
+struct Session {
+    /// What it takes of the provider, and of what else it needs.
+    during: Interval,
+    /// What its customers see.
+    own: Interval,
 }
 
 /// A search for who gives the services of a visit.

@@ -1,6 +1,5 @@
-//! The waitlist. Whatever frees time offers it, in the same transaction, to the first who waits for it, as a hold with a
-//! deadline; an offer that is declined or expires passes to the next. Who is first is decided in the database:
-//! `scheduling.next_in_line`.
+//! The waitlist: contacts that would come if time were freed. Freed time is held for the first entry that can be booked in
+//! it, with a deadline; an offer that is declined or expires is made to the next ([`super::offers`]).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
@@ -15,14 +14,15 @@ use uuid::Uuid;
 
 use super::{
     appointments::Appointment,
+    attempts::{Setback, attempt},
     availability::unknown_provider,
     booking::{self, Who, unknown_service},
-    holds::{self, Held, offer_seconds},
-    slots::Policy,
+    holds::{self, Held},
+    offers::{self, Notice},
 };
 use crate::{
     crm::contacts::{self, NewContact},
-    db::{self, Db, Tx},
+    db::{Context, Db, Tx},
     http::{
         Tag,
         caller::{Appointments, Member, Staff, Viewer},
@@ -31,10 +31,7 @@ use crate::{
         problem::{Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused},
         text::{Instant, named_enum},
     },
-    messaging::{
-        budget::OnBehalf,
-        mail::{Mail, Mailer},
-    },
+    messaging::mail::Mailer,
     sql,
 };
 
@@ -175,24 +172,26 @@ impl WaitlistApi {
         cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<WaitlistEntry>>, Refused<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let after = cursor.0.unwrap_or(Cursor::new(DateTime::UNIX_EPOCH, Uuid::nil()));
         let status = status.0.map(WaitlistStatus::name);
         let rows = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/waitlist_list.sql"),
-                &[&status, &service_id.0, &after, &i64::from(size + 1)],
+                &[&status, &service_id.0, &after.time, &after.id, &i64::from(size + 1)],
             )
             .await?;
         let entries = rows.into_iter().map(WaitlistEntry::from).collect();
-        Ok(Json(Page::new(entries, size, |last| Cursor::id(last.id))))
+        Ok(Json(Page::new(entries, size, |last| Cursor::new(last.created_at, last.id))))
     }
 
     /// Join the waitlist
     ///
-    /// For time of a service that others give back. The first who waits is offered it: it is held for them for an hour, or until
-    /// shortly before it starts, and they get an e-mail where the contact has an address.
+    /// For time of a service that becomes free. It is offered to the first entry that can be booked in it, in the order of joining:
+    /// held for an hour, or until shortly before it starts, with an e-mail to the contact if it has an address. Entries whose
+    /// contact has another appointment then are skipped. Time freed by a cancellation, a move or a hold is offered at once;
+    /// time freed by changed hours, closures, time off or rules of the service within some seconds.
     #[oai(path = "/waitlist", method = "post", operation_id = "create_waitlist_entry")]
     async fn create(
         &self,
@@ -210,6 +209,7 @@ impl WaitlistApi {
         let contact = match booking::who(new.contact_id, new.contact.as_ref())? {
             Who::Known(contact) => contact,
             Who::New(contact) => contacts::create(&mut tx, contact).await?,
+            Who::Unknown => Err(Problem::internal())?,
         };
         let row = tx
             .commit_with(
@@ -253,19 +253,22 @@ impl WaitlistApi {
         caller: Member<Staff, Appointments>,
         waitlist_entry_id: Path<Uuid>,
     ) -> Result<Created<Appointment>, Refused<Deleting>> {
-        let mut tx = self.db.begin(&caller);
-        let entry = entry(&mut tx, waitlist_entry_id.0).await?;
-        if entry.offer.is_none() {
-            Err(nothing_offered())?;
-        }
-        let who = Some(Who::Known(entry.contact_id));
-        let confirmed = holds::confirm(&mut tx, Held::For(entry.id), who, None).await;
-        let appointment = match confirmed {
-            // Passed on since it was looked at.
-            Err(Failure::Refusal(problem)) if problem.code == "not_found" => Err(nothing_offered())?,
-            confirmed => confirmed?,
-        };
-        tx.commit().await?;
+        let appointment = attempt(&self.db, &self.mailer, (&caller).into(), async |mut tx: Tx, _| {
+            let entry = entry(&mut tx, waitlist_entry_id.0).await?;
+            if entry.offer.is_none() {
+                Err(nothing_offered())?;
+            }
+            let who = Some(Who::Known(entry.contact_id));
+            let confirmed = holds::confirm(&mut tx, Held::For(entry.id), who, None).await;
+            let appointment = match confirmed {
+                // Passed on since it was looked at.
+                Err(Failure::Refusal(problem)) if problem.code == "not_found" => Err(nothing_offered())?,
+                confirmed => confirmed?,
+            };
+            tx.commit().await?;
+            Ok(appointment)
+        })
+        .await?;
         Ok(Created { location: format!("/api/v1/appointments/{}", appointment.id), body: appointment })
     }
 
@@ -282,20 +285,7 @@ impl WaitlistApi {
         caller: Member<Staff>,
         waitlist_entry_id: Path<Uuid>,
     ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
-        let mut tx = self.db.begin(&caller);
-        let before = entry(&mut tx, waitlist_entry_id.0).await?;
-        if before.offer.is_none() {
-            Err(nothing_offered())?;
-        }
-        let freed = end(&mut tx, &before, "declined").await?;
-        let after = entry(&mut tx, waitlist_entry_id.0).await?;
-        if after.status != WaitlistStatus::Declined {
-            // Accepted, or passed on, since it was looked at.
-            Err(nothing_offered())?;
-        }
-        tx.commit().await?;
-        tell(&self.mailer, freed.as_slice());
-        Ok(Json(after))
+        self.leave((&caller).into(), waitlist_entry_id.0, WaitlistStatus::Declined).await
     }
 
     /// Leave the waitlist
@@ -311,26 +301,40 @@ impl WaitlistApi {
         caller: Member<Staff>,
         waitlist_entry_id: Path<Uuid>,
     ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
-        let mut tx = self.db.begin(&caller);
-        let before = entry(&mut tx, waitlist_entry_id.0).await?;
-        let mut freed = None;
-        if before.offer.is_some() {
-            freed = end(&mut tx, &before, "withdrawn").await?;
-        } else {
-            tx.optional(
-                sql!("scheduling/waitlist_update.sql"),
-                &[&before.id, &"withdrawn", &None::<Uuid>, &vec!["waiting"]],
-            )
-            .await?
-            .ok_or_else(not_waiting)?;
-        }
-        let after = entry(&mut tx, waitlist_entry_id.0).await?;
-        if after.status != WaitlistStatus::Withdrawn {
-            Err(not_waiting())?;
-        }
-        tx.commit().await?;
-        tell(&self.mailer, freed.as_slice());
-        Ok(Json(after))
+        self.leave((&caller).into(), waitlist_entry_id.0, WaitlistStatus::Withdrawn).await
+    }
+}
+
+impl WaitlistApi {
+    /// Declines an offer, or leaves the waitlist with or without one.
+    async fn leave(
+        &self,
+        context: Context,
+        id: Uuid,
+        status: WaitlistStatus,
+    ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
+        let notices = attempt(&self.db, &self.mailer, context, async |mut tx: Tx, _| {
+            let before = entry(&mut tx, id).await?;
+            let notices = if before.offer.is_some() {
+                end(&mut tx, id, status.name()).await?
+            } else if status == WaitlistStatus::Declined {
+                Err(nothing_offered())?
+            } else {
+                tx.optional(
+                    sql!("scheduling/waitlist_update.sql"),
+                    &[&id, &status.name(), &None::<Uuid>, &vec!["waiting"]],
+                )
+                .await?
+                .ok_or_else(not_waiting)?;
+                Vec::new()
+            };
+            tx.commit().await?;
+            Ok(notices)
+        })
+        .await?;
+        offers::tell(&self.mailer, &notices);
+        let row = self.db.optional(context, sql!("scheduling/waitlist_get.sql"), &[&id]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 }
 
@@ -347,125 +351,13 @@ async fn entry(tx: &mut Tx, id: Uuid) -> Result<WaitlistEntry, Failure> {
     Ok(row.ok_or_else(Problem::not_found)?.into())
 }
 
-/// Ends the offer to somebody, and makes it to the next.
-async fn end(tx: &mut Tx, entry: &WaitlistEntry, outcome: &str) -> Result<Option<Freed>, Failure> {
-    let starts_at = entry.offer.as_ref().map_or_else(Utc::now, |offer| offer.starts_at);
-    let lifetime = offer_seconds(starts_at, Utc::now());
-    let row = tx.one(sql!("scheduling/waitlist_decline.sql"), &[&entry.id, &outcome, &lifetime]).await?;
-    let next: Option<Uuid> = row.get(0);
-    Ok(next.map(|_| Freed {
-        organization: row.get(4),
-        email: row.get(1),
-        service: row.get(2),
-        starts_at: row.get(3),
-    }))
-}
-
-/// Time that was freed.
-pub struct Time {
-    pub service: Uuid,
-    pub provider: Uuid,
-    pub starts_at: DateTime<Utc>,
-}
-
-/// Somebody to whom freed time was offered.
-#[derive(Debug)]
-pub struct Freed {
-    organization: Uuid,
-    email: Option<String>,
-    service: String,
-    starts_at: DateTime<Utc>,
-}
-
-/// Offers what an appointment took to the first on the waitlist, in the transaction that frees it. Visits of several
-/// services are not waited for.
-pub async fn offer(
-    tx: &mut Tx,
-    appointment: &Appointment,
-    now: DateTime<Utc>,
-) -> Result<Option<Freed>, Failure> {
-    if appointment.segments.is_some() {
-        return Ok(None);
+/// Ends an offer, whose time then is offered to the next. The entry as it was before is passed in.
+async fn end(tx: &mut Tx, id: Uuid, status: &str) -> Result<Vec<Notice>, Setback> {
+    let rows = tx.all(sql!("scheduling/holds_of_entry.sql"), &[&id]).await?;
+    let holds = rows.iter().map(|row| row.get("id")).collect();
+    let times: Vec<_> = rows.iter().map(|row| (row.get("starts_at"), row.get("ends_at"))).collect();
+    if times.is_empty() {
+        return Err(nothing_offered().into());
     }
-    let time = Time {
-        service: appointment.service_id,
-        provider: appointment.provider_id,
-        starts_at: appointment.starts_at,
-    };
-    offer_time(tx, &time, now).await
-}
-
-/// Offers freed time, where it could be booked: by the rules, and by what is taken.
-pub async fn offer_time(tx: &mut Tx, time: &Time, now: DateTime<Utc>) -> Result<Option<Freed>, Failure> {
-    let end = time.starts_at + TimeDelta::microseconds(1);
-    let (services, provider) = ([time.service], Some(time.provider));
-    let availability = booking::load_fresh(tx, &services, provider, time.starts_at, end, now).await?;
-    // A guest who gives back what is not offered online any more does not see the service.
-    if !availability.services.iter().any(|rules| rules.active) {
-        return Ok(None);
-    }
-    let Ok(provider) = booking::named_provider(&availability, time.provider) else {
-        return Ok(None);
-    };
-    let Ok(plan) = availability.plan(provider, time.starts_at, Some(time.provider), Policy::Kept, 0) else {
-        return Ok(None);
-    };
-    let hold = Uuid::now_v7();
-    let row = tx
-        .one(
-            sql!("scheduling/waitlist_offer.sql"),
-            &[
-                &hold,
-                &time.service,
-                &time.provider,
-                &plan.starts_at(),
-                &plan.ends_at(),
-                &json!(plan.claims_of(hold)),
-                &offer_seconds(time.starts_at, now),
-            ],
-        )
-        .await?;
-    let entry: Option<Uuid> = row.get(0);
-    Ok(entry.map(|_| Freed {
-        organization: row.get(3),
-        email: row.get(1),
-        service: row.get(2),
-        starts_at: time.starts_at,
-    }))
-}
-
-/// Passes on offers of all organizations that nobody took in time. What servers do every few seconds.
-pub async fn pass_on(db: &Db, mailer: &Mailer) -> Result<(), db::Error> {
-    let rows = db.gate_all(sql!("scheduling/waitlist_pass_on.sql"), &[&3600.0]).await?;
-    let freed: Vec<_> = rows
-        .iter()
-        .map(|row| Freed {
-            organization: row.get(5),
-            email: row.get(0),
-            service: row.get(1),
-            starts_at: row.get(3),
-        })
-        .collect();
-    tell(mailer, &freed);
-    Ok(())
-}
-
-/// Tells those who have an address.
-pub fn tell(mailer: &Mailer, freed: &[Freed]) {
-    for freed in freed {
-        let Some(email) = &freed.email else {
-            continue;
-        };
-        mailer.send(Mail {
-            to: email.clone(),
-            subject: format!("A place is free: {}", freed.service),
-            body: format!(
-                "What you are waiting for is free: {}, {} (UTC).\n\nIt is held for you for an hour at most. \
-                 Tell the organization if you want it.\n",
-                freed.service,
-                freed.starts_at.format("%Y-%m-%d %H:%M"),
-            ),
-            on_behalf: OnBehalf::Organization { id: freed.organization, inviter: None },
-        });
-    }
+    offers::free_holds(tx, holds, &times, status, Utc::now()).await
 }

@@ -12,15 +12,13 @@ use uuid::Uuid;
 
 use super::{api_keys::ApiKey, invitations::Invitation};
 use crate::{
-    db::{Context, Db, Error, Tx},
+    db::{Db, Error, Tx},
     http::{
         Tag,
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{
-            Changing, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused, retry_once,
-        },
+        problem::{Changing, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused},
         text::named_enum,
     },
     sql,
@@ -280,15 +278,14 @@ impl MembersApi {
         if from == to {
             Err(Problem::invalid_field("account_id", "invalid_value", "the account of somebody else"))?;
         }
-        let row = retry_once(|| hand_over(&self.0, (&caller).into(), from, to)).await?;
+        let row = self.0.attempt(&caller, |tx, _| hand_over(tx, from, to)).await?;
         Ok(Json(row.into()))
     }
 }
 
 /// Both or neither.
-async fn hand_over(db: &Db, context: Context, from: Uuid, to: Uuid) -> Result<Row, Failure> {
+async fn hand_over(mut tx: Tx, from: Uuid, to: Uuid) -> Result<Row, Failure> {
     let nobody = || Problem::invalid_field("account_id", "not_found", "the account of an active member");
-    let mut tx = db.begin(context);
     // Whatever else changes who owns the organization waits here.
     tx.one(sql!("tenancy/subscriptions_lock.sql"), &[]).await?;
     let member = tx.optional(sql!("tenancy/members_get.sql"), &[&to]).await?;

@@ -93,6 +93,8 @@ async fn furnish(superuser: &Client) {
              select distinct on (tenant_id) tenant_id, id, service_id, provider_id, '2031-12-24', '2031-12-25', 'infinity', id from scheduling.appointments;
              insert into scheduling.claims (tenant_id, id, resource_id, hold_id, starts_at, ends_at)
              select tenant_id, id, provider_id, id, starts_at, ends_at from scheduling.holds;
+             insert into scheduling.freed_time (tenant_id, starts_at, ends_at, freed_at)
+             select id, '2031-12-24', 'infinity', 'infinity' from tenancy.organizations;
              insert into scheduling.calendar_feeds (tenant_id, id, name, token_hash, created_by)
              select id, id, 'Feed', sha256('x'), id from tenancy.organizations;
              update scheduling.providers p set account_id = m.account_id

@@ -51,6 +51,9 @@ async fn the_permission_table_is_current_and_true() {
             "gate" => (&superuser, "appointd_gate", format!("{settings}; set local role appointd_gate")),
             "migrator" => (&owner, "appointd_owner", settings.clone()),
             "auditor" => (&auditor, "appointd_auditor", settings.clone()),
+            "scheduler" => {
+                (&api, "appointd_api", format!("select app.enter_scheduler('{}', null)", tenant.id))
+            }
             "guest" => {
                 let enter = format!(
                     "select app.enter_guest('{}', '{}', null, null, null)",

@@ -91,7 +91,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "the host of a request is not compared",
         "src/db/tx.rs",
-        "let Request { id, host, scope } = REQUEST.try_with(Request::clone).unwrap_or_default();",
+        "let Request { id, host, scope, .. } = REQUEST.try_with(Request::clone).unwrap_or_default();",
         "let Request { id, scope, .. } = REQUEST.try_with(Request::clone).unwrap_or_default(); let host = None::<String>;",
         &["tenancy::domains"],
     ),

@@ -23,6 +23,7 @@ where
         'app.enter_account(uuid,uuid,text)',
         'app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text)',
         'app.enter_guest(uuid,uuid,text,text,text)',
+        'app.enter_scheduler(uuid,text)',
         'app.check_way_in(uuid,text,text)',
         'app.has_feature(uuid,text)',
         'app.lower_role(text,text)',
@@ -66,9 +67,9 @@ where
         -- A person who works for several organizations, one who waits, a calendar program.
         'scheduling.busy_elsewhere(uuid,timestamp with time zone,timestamp with time zone)',
         'scheduling.calendar_feed(uuid,uuid,bytea)',
-        'scheduling.decline_offer(uuid,text,interval)',
         'scheduling.my_appointments_everywhere(timestamp with time zone,uuid,bigint)',
-        'scheduling.offer_freed(uuid,uuid,uuid,timestamp with time zone,timestamp with time zone,jsonb,interval)',
-        'scheduling.pass_on_expired(interval)'
+        'scheduling.offer_notice(uuid)',
+        'scheduling.tenants_due()',
+        'scheduling.waiting_for(timestamp with time zone[],timestamp with time zone[],timestamp with time zone,uuid,integer)'
     )
 order by 1

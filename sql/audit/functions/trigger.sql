@@ -2,7 +2,8 @@
 --
 -- A trigger runs with every change of a row, and one whose function is SECURITY DEFINER as somebody else: what it does
 -- it does for everybody, and an error in it may quote rows its author cannot see. Known: the audit log, the limits of a
--- plan, the last owner of an organization, what ends with the one who handed it out, and names that were given up.
+-- plan, the last owner of an organization, what ends with the one who handed it out, names that were given up, and freed
+-- time that is to be offered.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,
@@ -29,6 +30,9 @@ where
         ('keep_names', 'tenancy.keep_names()'),
         ('keep_an_owner_delete', 'tenancy.keep_an_owner()'),
         ('keep_an_owner_update', 'tenancy.keep_an_owner()'),
+        ('note_freed_delete', 'scheduling.note_freed()'),
+        ('note_freed_update', 'scheduling.note_freed()'),
+        ('note_freed_write', 'scheduling.note_freed()'),
         ('keep_within_new_plan', 'tenancy.keep_within_new_plan()'),
         ('keep_within_plan_insert', 'tenancy.keep_within_plan()'),
         ('keep_within_plan_update', 'tenancy.keep_within_plan()')

@@ -19,7 +19,8 @@ where
             (to_regclass('tenancy.organizations'), 'tenant_floor_select'),
             (to_regclass('tenancy.members'), 'tenant_floor_select'),
             (to_regclass('scheduling.shared_claims'), 'tenant_floor_select'),
-            (to_regclass('scheduling.holds'), 'tenant_floor_select')
+            (to_regclass('scheduling.holds'), 'tenant_floor_select'),
+            (to_regclass('scheduling.freed_time'), 'tenant_floor_select')
         )
     )
 order by 1

@@ -68,8 +68,9 @@ where
         ),
         -- The gate finds an organization by its name or host.
         ('tenancy.organizations', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true'),
-        -- The gate sees that a person is busy elsewhere, and which offers are over.
+        -- The gate sees that a person is busy elsewhere, which holds have expired, and where freed time is to be offered.
         ('scheduling.shared_claims', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true'),
-        ('scheduling.holds', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true')
+        ('scheduling.holds', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true'),
+        ('scheduling.freed_time', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true')
     )
 order by 1, 2

@@ -60,9 +60,14 @@ where
                         'r',
                         '((id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
                     ),
-                    -- The gate sees that a person is busy elsewhere, and which offers are over.
+                    -- The gate sees that a person is busy elsewhere, which holds have expired, and where freed time is to be offered.
                     (
                         'scheduling.shared_claims',
+                        'r',
+                        '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
+                    ),
+                    (
+                        'scheduling.freed_time',
                         'r',
                         '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
                     ),

@@ -20,7 +20,9 @@ where
         'operations.audit_events',
         -- Counters, and answers kept for a day: nobody's decisions.
         'tenancy.usage_days',
-        'operations.idempotency_keys'
+        'operations.idempotency_keys',
+        -- What is still to be offered to the waitlist.
+        'scheduling.freed_time'
     )
     and not exists (
         select

@@ -3,14 +3,14 @@
 -- Their old claims are gone (claims_release.sql). No row: some time is taken; roll back, and nothing has moved.
 with claim as (
     insert into scheduling.claims (
-        id, appointment_id, resource_id, service_id, serves_at, starts_at, ends_at, group_key, seat, capacity
+        id, appointment_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at, group_key, seat, capacity
     )
     select
-        c.id, c.owner_id, c.resource_id, c.service_id, c.serves_at, c.starts_at, c.ends_at, c.group_key, c.seat, c.capacity
+        c.id, c.owner_id, c.resource_id, c.service_id, c.serves_at, c.serves_until, c.starts_at, c.ends_at, c.group_key, c.seat, c.capacity
     from
         jsonb_to_recordset($3) as c (
-            id uuid, owner_id uuid, resource_id uuid, service_id uuid, serves_at timestamptz, starts_at timestamptz,
-            ends_at timestamptz, group_key uuid, seat smallint, capacity smallint
+            id uuid, owner_id uuid, resource_id uuid, service_id uuid, serves_at timestamptz, serves_until timestamptz,
+            starts_at timestamptz, ends_at timestamptz, group_key uuid, seat smallint, capacity smallint
         )
     order by c.resource_id, c.starts_at
     on conflict do nothing

@@ -1,8 +1,12 @@
--- $1 tenant_id, $2 service ids in their order, $3 provider id or null for any, $4 from, $5 to (instants, half-open), $6 first date, $7 last date, $8 appointments to leave out of account, $9 whether it is to be booked
+-- $1 tenant_id, $2 service ids in their order, $3 provider id or null for any, $4 from, $5 to (instants, half-open), $6 first date, $7 last date, $8 appointments to leave out of account, $9 contact ids, $10 whether it is to be booked
 --
 -- All that decides which starts are free, for listing slots and for booking alike. A row for each provider, and for each
 -- room and piece of equipment that would do, with the claims that reach into the period; on the first of them what is
--- about the services and the organization. One row without an id where there is nobody.
+-- about the services and the organization; and a row for each of the contacts whose time was ever claimed. One row without
+-- an id where there is nobody.
+--
+-- To book, the statement takes the locks of booking (resources_lock.sql says which and why), in the order of the ids.
+-- What it reads is older than the locks: where something is limited, load again before counting.
 with asked as (
     select s.*, w.position
     from unnest($2::uuid[]) with ordinality as w (id, position)
@@ -75,6 +79,32 @@ wanted as (
     where
         r.tenant_id = $1 and r.active
         and r.id in (select n.resource_id from scheduling.service_resources as n where n.tenant_id = $1 and n.service_id = any ($2))
+    union all
+    select r.id, r.kind, r.active, null, null, false
+    from scheduling.resources as r
+    where r.tenant_id = $1 and r.id = any ($9) and r.kind = 'contact'
+),
+locked as materialized (
+    select
+        count(
+            case
+                when k.counts then pg_advisory_xact_lock(hashtextextended($1::text || k.id::text, 0))
+                else pg_advisory_xact_lock_shared(hashtextextended($1::text || k.id::text, 0))
+            end
+        )
+    from (
+        select l.id, bool_or(l.counts) as counts
+        from (
+            select a.id, true as counts from asked as a where coalesce(a.max_per_day, a.max_per_week) is not null
+            union all
+            select w.id, coalesce(w.max_per_day, w.max_per_week) is not null from wanted as w
+            union all
+            select c.id, false from unnest($9::uuid[]) as c (id)
+        ) as l
+        group by l.id
+        order by l.id
+    ) as k
+    where $10
 ),
 who as (
     select
@@ -92,9 +122,10 @@ select
     h.time_zone, r.weekdays, r.from_minutes, r.to_minutes, r.valid_from, r.valid_until, o.dates, o.intervals,
     t.starts_on, t.ends_on, t.time_zones,
     f.starts as off_starts, f.ends as off_ends,
-    c.starts, c.ends, c.serves, c.group_keys, c.seats,
-    e.starts as elsewhere_starts, e.ends as elsewhere_ends, l.locks
-from rules as g
+    c.starts, c.ends, c.serves, c.serves_until, c.group_keys, c.seats,
+    e.starts as elsewhere_starts, e.ends as elsewhere_ends
+from locked
+cross join rules as g
 left join who as w on true
 left join scheduling.schedules as h on h.tenant_id = $1 and h.provider_id = w.id
 cross join lateral (
@@ -135,6 +166,7 @@ cross join lateral (
         coalesce(array_agg(starts_at order by starts_at), '{}') as starts,
         coalesce(array_agg(ends_at order by starts_at), '{}') as ends,
         coalesce(array_agg(serves_at order by starts_at), '{}') as serves,
+        coalesce(array_agg(serves_until order by starts_at), '{}') as serves_until,
         coalesce(array_agg(group_key order by starts_at), '{}') as group_keys,
         coalesce(array_agg(seat order by starts_at), '{}') as seats
     from scheduling.claims
@@ -145,9 +177,4 @@ cross join lateral (
         and (appointment_id is null or appointment_id <> all ($8))
 ) as c
 left join lateral scheduling.busy_elsewhere(w.id, $4, $5) as e on w.shared
--- Until the transaction ends nobody makes the provider another person: their claims would not be shared.
-left join lateral (
-    select pg_advisory_xact_lock_shared(hashtextextended($1::text || w.id::text, 0)) is null as locks
-    where $9 and w.kind = 'provider'
-) as l on true
 order by w.position

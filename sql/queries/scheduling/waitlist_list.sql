@@ -1,10 +1,12 @@
--- $1 tenant_id, $2 status or null for any, $3 service id or null for any, $4 last id of the page before, or the nil UUID, $5 row limit
+-- $1 tenant_id, $2 status or null for any, $3 service id or null for any, $4 created_at and $5 id of the last of the page before, $6 row limit
 select
     w.id, w.service_id, w.provider_id, w.contact_id, w.from_instant, w.to_instant, w.status, w.appointment_id, w.created_at,
     w.updated_at, h.id as hold_id, h.provider_id as offered_provider_id, h.starts_at as offered_starts_at,
     h.expires_at as offer_expires_at
 from scheduling.waitlist_entries as w
 left join scheduling.holds as h on h.tenant_id = $1 and h.waitlist_entry_id = w.id and w.status = 'offered'
-where w.tenant_id = $1 and (w.status = $2 or $2 is null) and (w.service_id = $3 or $3 is null) and w.id > $4
-order by w.id
-limit $5
+where
+    w.tenant_id = $1 and (w.status = $2 or $2 is null) and (w.service_id = $3 or $3 is null)
+    and (w.created_at, w.id) > ($4, $5)
+order by w.created_at, w.id
+limit $6

@@ -72,6 +72,7 @@ impl Side {
     fn contexts(&self) -> Vec<(&'static str, String)> {
         let mut contexts: Vec<_> = self.people.iter().map(|(role, _)| (*role, self.enter(role))).collect();
         contexts.push(("guest", self.enter_guest()));
+        contexts.push(("scheduler", format!("select app.enter_scheduler('{}', null)", self.tenant)));
         contexts
     }
 

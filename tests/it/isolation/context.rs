@@ -114,13 +114,13 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
         "tenancy.delete_organization('30 days')".to_owned(),
         format!("scheduling.calendar_feed('{there}', '{there}', sha256('x'))"),
         "scheduling.my_appointments_everywhere('1970-01-01', null, 10)".to_owned(),
-        "scheduling.pass_on_expired('1 hour')".to_owned(),
         format!("messaging.spend('x@x.example', '{there}', null)"),
         format!("scheduling.busy_elsewhere('{there}', '2031-01-01', '2032-01-01')"),
-        format!("scheduling.decline_offer('{there}', 'declined', '1 hour')"),
-        format!(
-            "scheduling.offer_freed('{there}', '{there}', '{there}', '2031-01-01', '2031-01-01', '[]', '1 hour')"
-        ),
+        "scheduling.waiting_for('{1970-01-01}', '{infinity}', '1970-01-01', '00000000-0000-0000-0000-000000000000', 10)"
+            .to_owned(),
+        "scheduling.tenants_due()".to_owned(),
+        format!("scheduling.offer_notice('{there}')"),
+        format!("app.enter_scheduler('{there}', null)"),
     ];
     for call in &calls {
         enter(&api, tenant.id, &tenant.owner).await;

@@ -72,11 +72,12 @@ async fn two_group_services_do_not_share_a_start() {
     shop.tenant.staff.post(PATH, body.clone()).await.expect(201);
     body["service_id"] = json!(other);
     shop.tenant.staff.post(PATH, body.clone()).await.refused(409, "slot_unavailable");
-    // Nor does one service once it lasts longer: those would be two sessions.
+    // One service has one session a start, whatever becomes of its rules.
     let path = format!("/api/v1/services/{}", shop.service);
     shop.tenant.manager.patch(&path, json!({ "duration_minutes": 45 })).await.expect(200);
     body["service_id"] = json!(shop.service);
-    shop.tenant.staff.post(PATH, body).await.refused(409, "slot_unavailable");
+    let joined = shop.tenant.staff.post(PATH, body).await.expect(201);
+    assert_eq!((&joined["seat"], &joined["ends_at"]), (&json!(2), &json!("2031-05-05T09:30:00Z")));
     nothing_is_wrong(&shop.tenant).await;
 }
 
@@ -251,4 +252,52 @@ async fn many_rooms_that_do_not_suffice_are_seen_through_at_once() {
     let needs = json!({ "required_resources": [[rooms[0]], [rooms[0]]] });
     shop.tenant.manager.patch(&path, needs).await.expect(200);
     shop.tenant.staff.post(PATH, shop.body("2031-05-05T12:00:00Z")).await.refused(409, "slot_unavailable");
+}
+
+#[tokio::test]
+async fn session_whose_service_changes_keeps_times_and_free_seats() {
+    let rules = json!({
+        "capacity": 3, "contact_may_overlap": true, "duration_minutes": 60, "slot_step_minutes": 60,
+        "buffer_before_minutes": 10, "buffer_after_minutes": 20,
+    });
+    let shop = Shop::with(rules).await;
+    let first = shop.tenant.staff.post(PATH, shop.body("2031-05-05T10:00:00Z")).await.expect(201);
+    assert_eq!(first["ends_at"], "2031-05-05T11:00:00Z");
+    let service = format!("/api/v1/services/{}", shop.service);
+    // Another length, other buffers, and a grid that 10:00 is not on.
+    let changes = json!({
+        "duration_minutes": 45, "slot_step_minutes": 45, "buffer_before_minutes": 0, "buffer_after_minutes": 0,
+    });
+    shop.tenant.manager.patch(&service, changes).await.expect(200);
+    let slots = format!("{service}/slots?from=2031-05-05T09:00:00Z&to=2031-05-05T12:00:00Z");
+    let listed = shop.tenant.viewer.get(&slots).await.expect(200);
+    let starts: Vec<_> = listed["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|slot| (slot["starts_at"].clone(), slot["ends_at"].clone(), slot["remaining"].clone()))
+        .collect();
+    // 09:00 fits before the buffer of the session; 09:45 does not; the session stands between; 11:15 is in its buffer.
+    assert_eq!(
+        starts,
+        [
+            (json!("2031-05-05T09:00:00Z"), json!("2031-05-05T09:45:00Z"), json!(3)),
+            (json!("2031-05-05T10:00:00Z"), json!("2031-05-05T11:00:00Z"), json!(2)),
+        ]
+    );
+    for seat in 2..=3 {
+        let joined = shop.tenant.staff.post(PATH, shop.body("2031-05-05T10:00:00Z")).await.expect(201);
+        assert_eq!(
+            (&joined["seat"], &joined["ends_at"]),
+            (&json!(seat), &json!("2031-05-05T11:00:00Z")),
+            "{joined}"
+        );
+    }
+    let full = shop.tenant.staff.post(PATH, shop.body("2031-05-05T10:00:00Z")).await;
+    assert_eq!((full.status, &full.body["errors"][0]["code"]), (409, &json!("capacity")));
+    // A fourth seat, once there is one, and never against another session.
+    shop.tenant.manager.patch(&service, json!({ "capacity": 4 })).await.expect(200);
+    let fourth = shop.tenant.staff.post(PATH, shop.body("2031-05-05T10:00:00Z")).await.expect(201);
+    assert_eq!(fourth["seat"], 4);
+    nothing_is_wrong(&shop.tenant).await;
 }

@@ -183,6 +183,66 @@ async fn a_contact_is_in_one_place_at_a_time_unless_the_service_says_otherwise()
 }
 
 #[tokio::test]
+async fn contact_that_is_known_is_listed_and_told_only_what_it_can_book() {
+    let shop = Shop::new().await;
+    let second = shop.tenant.provider().await;
+    let mut body = shop.body("2031-05-05T09:30:00Z");
+    body["provider_id"] = json!(second);
+    shop.tenant.staff.post(PATH, body).await.expect(201);
+    let other = shop.tenant.contact().await;
+    let mut body = shop.body("2031-05-05T09:00:00Z");
+    (body["provider_id"], body["contact_id"]) = (json!(shop.provider), json!(other));
+    shop.tenant.staff.post(PATH, body).await.expect(201);
+    // The first provider is taken at 09:00; at 09:15 to 09:45 the contact is with the second.
+    let mut body = shop.body("2031-05-05T09:00:00Z");
+    body["provider_id"] = json!(shop.provider);
+    let taken = shop.tenant.staff.post(PATH, body.clone()).await.refused(409, "slot_unavailable");
+    body["starts_at"] = json!("2031-05-05T09:45:00Z");
+    let busy = shop.tenant.staff.post(PATH, body.clone()).await.refused(409, "contact_busy");
+    assert_eq!(busy["errors"][0]["code"], "contact_busy");
+    for (problem, nearest) in [(taken, "2031-05-05T10:00:00Z"), (busy, "2031-05-05T10:00:00Z")] {
+        let alternatives = problem["alternatives"].as_array().expect("others").clone();
+        assert_eq!(alternatives[0]["starts_at"], nearest, "{problem}");
+        for alternative in alternatives {
+            body["starts_at"] = alternative["starts_at"].clone();
+            let id = shop.tenant.staff.post(PATH, body.clone()).await.created();
+            shop.act(&id, "cancel", json!({})).await.expect(200);
+        }
+    }
+    let path = format!(
+        "/api/v1/services/{}/slots?from=2031-05-05T09:00:00Z&to=2031-05-05T10:15:00Z&provider_id={}",
+        shop.service, shop.provider
+    );
+    let starts = async |more: &str| -> Vec<Value> {
+        let listed = shop.tenant.viewer.get(&format!("{path}{more}")).await.expect(200);
+        listed["items"].as_array().expect("items").iter().map(|slot| slot["starts_at"].clone()).collect()
+    };
+    let at = |times: &[&str]| -> Vec<Value> {
+        times.iter().map(|time| json!(format!("2031-05-05T{time}:00Z"))).collect()
+    };
+    assert_eq!(starts("").await, at(&["09:30", "09:45", "10:00"]));
+    assert_eq!(starts(&format!("&contact_id={}", shop.contact)).await, at(&["10:00"]));
+    let listed = shop
+        .tenant
+        .viewer
+        .get(&format!("{path}&contact_id={}&include=unavailable", shop.contact))
+        .await
+        .expect(200);
+    let reasons: Vec<_> =
+        listed["items"].as_array().expect("items").iter().map(|slot| slot["reasons"].clone()).collect();
+    assert_eq!(
+        reasons,
+        [json!(["busy"]), json!(["busy"]), json!(["contact_busy"]), json!(["contact_busy"]), Value::Null]
+    );
+    shop.tenant
+        .viewer
+        .get(&format!("{path}&contact_id={}", shop.service))
+        .await
+        .invalid("contact_id", "not_found");
+    nothing_is_wrong(&shop.tenant).await;
+}
+
+#[tokio::test]
 async fn whoever_has_least_that_day_is_chosen() {
     let shop = Shop::with(json!({ "contact_may_overlap": true })).await;
     let other = shop.tenant.provider().await;

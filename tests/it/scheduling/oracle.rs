@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use appointd::scheduling::{
+    availability::People,
     hours::{Hours, Interval, Open, Rule, Span, Travel},
-    slots::{Availability, Diary, Policy, Provider, Refusal, Rules, Taken},
+    slots::{Availability, Diary, Policy, Provider, Refusal, Rules, StartRequest, Taken},
 };
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -77,6 +78,7 @@ impl Case {
         let taken = self.busy.iter().map(|busy| Taken {
             during: self.interval(*busy),
             serves_at: Some(self.minute(busy.0)),
+            serves_until: None,
             group_key: None,
             seat: 1,
         });
@@ -100,6 +102,7 @@ impl Case {
                 max_per_week: self.max_per_week,
             }],
             resources: BTreeMap::new(),
+            contacts: BTreeMap::new(),
             zone: self.counted_in,
             now: self.minute(self.now),
         }
@@ -213,12 +216,13 @@ fn rules(said: &serde_json::Value) -> Rules {
 
 /// What can be booked in a period.
 fn starts(availability: &Availability, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<DateTime<Utc>> {
-    let slots = availability.slots(from, to, None, Tz::UTC, false).expect("few enough");
+    let slots = availability.slots(from, to, People::default(), Tz::UTC, false).expect("few enough");
     slots.into_iter().map(|slot| slot.starts_at).collect()
 }
 
 fn refusal(availability: &Availability, start: DateTime<Utc>) -> Option<Refusal> {
-    availability.plan(&availability.providers[0], start, None, Policy::Kept, 0).err()
+    let request = StartRequest { start, with: None, contact: None, policy: Policy::Kept, luck: 0 };
+    availability.plan(&availability.providers[0], request).err()
 }
 
 fn spans() -> impl Strategy<Value = Vec<Span>> {
@@ -363,6 +367,7 @@ fn a_start_between_two_minutes_is_off_the_grid() {
             max_per_week: None,
         }],
         resources: BTreeMap::new(),
+        contacts: BTreeMap::new(),
         zone: Tz::UTC,
         now: nine,
     };

@@ -1,0 +1,18 @@
+-- $1 tenant_id, $2 whether this transaction's own, or the oldest of others, $3 row limit
+--
+-- Rows in the same state: the entries up to after_created_at and after_entry_id have been asked about all of them.
+with oldest as (
+    select f.after_created_at, f.after_entry_id
+    from scheduling.freed_time as f
+    where f.tenant_id = $1 and (f.freed_at = now()) = $2
+    order by f.freed_at, f.id
+    limit 1
+)
+select f.id, f.resource_id, f.service_id, f.serves_at, f.starts_at, f.ends_at, f.after_created_at, f.after_entry_id
+from scheduling.freed_time as f
+join oldest as o
+    on o.after_created_at is not distinct from f.after_created_at and o.after_entry_id is not distinct from f.after_entry_id
+where f.tenant_id = $1 and (f.freed_at = now()) = $2
+order by f.freed_at, f.id
+limit $3
+for update of f skip locked

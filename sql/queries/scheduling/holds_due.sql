@@ -1,0 +1,7 @@
+-- $1 tenant_id, $2 row limit; expired holds, locked; those that another transaction confirms or ends are left out
+select id, service_id, provider_id, starts_at, ends_at, waitlist_entry_id
+from scheduling.holds
+where tenant_id = $1 and expires_at <= clock_timestamp()
+order by expires_at, id
+limit $2
+for update skip locked

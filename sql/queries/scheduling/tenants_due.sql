@@ -1,0 +1,3 @@
+-- no parameters; the organizations with expired holds or freed time to offer
+select d.tenant_id
+from scheduling.tenants_due() as d (tenant_id)
