@@ -85,7 +85,8 @@ async fn a_key_opens_what_it_has_the_scope_for_and_nothing_else() {
                 // Whatever an operation asks for can be given.
                 for (role, scopes) in [("admin", &others[..]), ("viewer", &[scope])] {
                     let scopes_of = scopes.join(" ");
-                    if !made.contains_key(&scopes_of) {
+                    let is_new = !made.contains_key(&scopes_of);
+                    if is_new {
                         let (_, actor) = key(&tenant, role, scopes).await;
                         made.insert(scopes_of, actor);
                     }
