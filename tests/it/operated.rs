@@ -16,6 +16,7 @@ use crate::{
 };
 
 const TOKEN_KEYS: &str = "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=";
+const LINK_KEYS: &str = "bGlua3Mgb2YgZ3Vlc3RzLCBhIGtleSBvZiAzMiBieXQ=";
 
 /// The program, ended by itself.
 pub async fn appointd(arguments: &[&str], environment: &[(&'static str, String)]) -> Output {
@@ -25,6 +26,7 @@ pub async fn appointd(arguments: &[&str], environment: &[(&'static str, String)]
         Command::new(env!("CARGO_BIN_EXE_appointd"))
             .args(arguments)
             .env("APPOINTD_TOKEN_KEYS", TOKEN_KEYS)
+            .env("APPOINTD_LINK_KEYS", LINK_KEYS)
             .envs(environment)
             .output()
             .expect("the program runs")
