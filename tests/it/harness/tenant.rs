@@ -277,6 +277,8 @@ impl Tenant {
                  values ('{id}', '{id}', '{service}', '{provider}', '2031-01-01', '2031-01-02', '2020-01-01');
                  insert into scheduling.freed_time (tenant_id, starts_at, ends_at, after_created_at, after_entry_id, freed_at)
                  values ('{id}', '2031-01-01', '2031-01-02', '2030-01-01', '{id}', 'infinity');
+                 insert into scheduling.holds (tenant_id, id, service_id, provider_id, starts_at, ends_at, expires_at, waitlist_entry_id)
+                 values ('{id}', gen_random_uuid(), '{service}', '{provider}', '2031-01-01', '2031-01-02', 'infinity', '{waitlist_entry}');
                  update scheduling.waitlist_entries set provider_id = '{provider}' where tenant_id = '{id}' and id = '{waitlist_entry}';
                  insert into scheduling.shared_claims (tenant_id, claim_id, provider_id, account_id, session_id, starts_at, ends_at)
                  select tenant_id, id, '{provider}', '{staff}', session_id, starts_at, ends_at from scheduling.claims

@@ -174,7 +174,9 @@ async fn what_could_not_be_booked_is_offered_to_nobody() {
     assert_eq!(entry(&shop, &waiting).await["status"], "waiting");
     shop.act(&id, "reschedule", json!({ "starts_at": "2031-05-06T13:00:00Z" })).await.expect(200);
     assert_eq!(entry(&shop, &waiting).await["offer"]["starts_at"], "2031-05-05T13:00:00Z");
-    // At night, of somebody who is not booked any more.
+    nothing_is_wrong(&shop.tenant).await;
+    // At night, when nothing can be booked.
+    let shop = Shop::new().await;
     let body = json!({ "service_id": shop.service, "contact_id": shop.contact, "starts_at": "2031-05-07T03:00:00Z", "override_rules": true });
     let night = shop.tenant.staff.post("/api/v1/appointments", body).await.created();
     let period = json!({ "from": "2031-05-07T00:00:00Z", "to": "2031-05-08T00:00:00Z" });
