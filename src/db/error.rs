@@ -35,6 +35,8 @@ pub enum Error {
     Unavailable,
     #[error("the database takes no writes")]
     ReadOnly,
+    #[error("a pooler leads to the sessions of others")]
+    Pooler,
     #[error("all connections are in use")]
     Busy,
     #[error("the connection broke while a commit was under way")]
@@ -66,7 +68,7 @@ impl Error {
         };
         let error = Self::from_refusal(statement, refusal);
         // What follows from a request is answered and no more; these are for the operator.
-        if matches!(error, Self::Timeout | Self::Unavailable | Self::ReadOnly) {
+        if matches!(error, Self::Timeout | Self::Unavailable | Self::ReadOnly | Self::Pooler) {
             log_failure(statement, refusal.code().code());
         }
         error
@@ -74,6 +76,7 @@ impl Error {
 
     fn from_refusal(statement: &'static str, refusal: &tokio_postgres::error::DbError) -> Self {
         match refusal.code() {
+            code if POOLER.contains(code) => Self::Pooler,
             code if code.code() == "AP401" => Self::NotAMember,
             code if code.code() == "AP402" => Self::FeatureNotInPlan,
             code if code.code() == "AP403" => Self::RoleTooLow,
@@ -108,6 +111,15 @@ fn constraint_name(refusal: &tokio_postgres::error::DbError) -> String {
         }
         _ => reported.to_owned(),
     }
+}
+
+/// A prepared statement that is not there, or is there already, or of which a pooler says so: in a session of our own none
+/// of these happens.
+const POOLER: [SqlState; 3] =
+    [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT, SqlState::PROTOCOL_VIOLATION];
+
+pub(super) fn is_pooler(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| POOLER.contains(code))
 }
 
 /// Logs that the database failed at a statement. While it is away every request fails: a line a second for each

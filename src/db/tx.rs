@@ -17,8 +17,9 @@ use std::{
     time::Duration,
 };
 
-use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
+use deadpool::{
+    Runtime,
+    managed::{self, PoolError, TimeoutType, Timeouts},
 };
 use futures_util::future::{OptionFuture, join4};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,7 +30,14 @@ use tokio_postgres::{
 };
 use uuid::Uuid;
 
-use super::{Error, Sql, sql::Binds};
+use super::{
+    Error, Sql,
+    connection::{Connection, Manager},
+    sql::Binds,
+};
+
+type Pool = managed::Pool<Manager>;
+type Object = managed::Object<Manager>;
 
 /// Parameters of a statement.
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -205,15 +213,7 @@ impl Db {
         if url.get_hosts().len() > 1 && url.get_target_session_attrs() == TargetSessionAttrs::Any {
             url.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        let manager = Manager::from_config(
-            url,
-            NoTls,
-            ManagerConfig {
-                // What is left to clean is cleaned in `Guard`, before a connection comes back here.
-                recycling_method: RecyclingMethod::Fast,
-            },
-        );
-        let pool = Pool::builder(manager)
+        let pool = Pool::builder(Manager::new(url))
             .max_size(connections)
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts { wait: Some(CHECKOUT), create: Some(CHECKOUT), recycle: Some(CHECKOUT) })
@@ -357,6 +357,9 @@ impl Guard {
         };
         let client = db.pool.get().await.map_err(|error| match error {
             PoolError::Timeout(TimeoutType::Wait) => Error::Busy,
+            PoolError::Backend(error) if super::error::is_pooler(&error) => {
+                Error::from_postgres("connecting", &error)
+            }
             PoolError::Backend(error) => {
                 // Connecting touches no rows, so what is said about it quotes none.
                 let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
@@ -382,10 +385,37 @@ impl Guard {
     ) -> Result<Vec<Row>, Error> {
         let client = self.client.as_ref().expect("a guard holds its connection until it is dropped");
         let failed = |error| Error::from_postgres(sql.name, &error);
-        let statement = client.prepare_cached(sql.text).await.map_err(failed)?;
-        let door = match begin {
-            true => Some(entry.prepare(client).await.map_err(failed)?),
-            false => None,
+        let door = begin.then(|| entry.door());
+        // What is not prepared yet is prepared inside the transaction, in the session it will be executed in.
+        let unprepared = !client.has(sql) || door.is_some_and(|(door, _)| !client.has(door));
+        let (statement, door, begin) = if unprepared {
+            self.open = true;
+            self.running = true;
+            let preparing = async {
+                if begin {
+                    client.begin().await?;
+                }
+                let statement = client.prepare(sql, &[]).await?;
+                let door = match door {
+                    Some((door, types)) => Some(client.prepare(door, types).await?),
+                    None => None,
+                };
+                Ok::<_, tokio_postgres::Error>((statement, door))
+            };
+            let prepared = preparing.await;
+            self.running = false;
+            let (statement, door) = match prepared.map_err(failed) {
+                Ok(prepared) => prepared,
+                Err(error) => return Err(self.judge(error)),
+            };
+            (statement, door, false)
+        } else {
+            let statement = client.prepare(sql, &[]).await.map_err(failed)?;
+            let door = match door {
+                Some((door, types)) => Some(client.prepare(door, types).await.map_err(failed)?),
+                None => None,
+            };
+            (statement, door, begin)
         };
         let first = match (sql.binds, entry) {
             (Binds::Tenant, Entry::Tenant(context)) => Some(context.tenant),
@@ -420,7 +450,7 @@ impl Guard {
             client.batch_execute(if unsent { "rollback" } else { "commit" }).await
         };
         let (begun, entered, rows, committed) = join4(
-            OptionFuture::from(begin.then(|| client.batch_execute("begin"))),
+            OptionFuture::from(begin.then(|| client.begin())),
             OptionFuture::from(entering),
             running,
             OptionFuture::from(commit.then_some(ending)),
@@ -441,23 +471,25 @@ impl Guard {
         match outcome.map_err(|error| Error::from_postgres(sql.name, &error)) {
             // It was sent, and nobody said what became of it.
             Err(Error::Unavailable) if ended && !answered => Err(Error::InDoubt),
-            Err(Error::ReadOnly) => {
-                // The primary is elsewhere by now. Idle connections lead to the same place as this one.
-                self.unfit = true;
-                if let Some(pool) = Object::pool(client) {
-                    pool.retain(|_, _| false);
-                }
-                Err(Error::ReadOnly)
-            }
-            Err(Error::OutOfDate) => {
-                // Every connection has prepared for the schema as it was.
-                if let Some(pool) = Object::pool(client) {
-                    pool.manager().statement_caches.clear();
-                }
-                Err(Error::OutOfDate)
-            }
-            outcome => outcome,
+            outcome => outcome.map_err(|error| self.judge(error)),
         }
+    }
+
+    /// What an error says about the connection it came by, and about the others of the pool.
+    fn judge(&mut self, error: Error) -> Error {
+        let pool = self.client.as_ref().and_then(Object::pool);
+        match (&error, pool) {
+            // The primary is elsewhere by now. Idle connections lead to the same place as this one.
+            (Error::ReadOnly, Some(pool)) => {
+                self.unfit = true;
+                pool.retain(|_, _| false);
+            }
+            (Error::Pooler | Error::ReadOnly, _) => self.unfit = true,
+            // Every connection has prepared for the schema as it was.
+            (Error::OutOfDate, Some(pool)) => pool.manager().forget_statements(),
+            _ => {}
+        }
+        error
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
@@ -477,8 +509,9 @@ impl Guard {
 }
 
 impl Entry {
-    async fn prepare(&self, client: &Object) -> Result<Statement, tokio_postgres::Error> {
-        let (sql, types): (Sql, &[Type]) = match self {
+    /// The statement that enters, and the types of its parameters.
+    fn door(&self) -> (Sql, &'static [Type]) {
+        match self {
             Self::Tenant(Context { who: Who::Session { .. }, .. }) => {
                 (ENTER, &[Type::UUID, Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT])
             }
@@ -501,11 +534,10 @@ impl Entry {
             Self::Tenant(Context { who: Who::Scheduler, .. }) => (ENTER_SCHEDULER, &[Type::UUID, Type::TEXT]),
             Self::Person(_) => (ENTER_ACCOUNT, &[Type::UUID, Type::UUID, Type::TEXT]),
             Self::Stranger => (BEGIN_REQUEST, &[Type::TEXT]),
-        };
-        client.prepare_typed_cached(sql.text, types).await
+        }
     }
 
-    async fn enter(&self, client: &Object, statement: &Statement) -> Result<(), tokio_postgres::Error> {
+    async fn enter(&self, client: &Connection, statement: &Statement) -> Result<(), tokio_postgres::Error> {
         // Outside a request there is none: `dev` loading its data, tests.
         let Request { id, host, scope, .. } = REQUEST.try_with(Request::clone).unwrap_or_default();
         let entered = match self {

@@ -363,6 +363,10 @@ impl From<db::Error> for Problem {
                 "database_unavailable",
                 "The database cannot be reached at the moment, or has no room. Nothing was done; try again.",
             ),
+            db::Error::Pooler => Self::unavailable(
+                "pooler_detected",
+                "The server does not reach the database by sessions of its own. Nothing was done.",
+            ),
             db::Error::ReadOnly => Self::unavailable(
                 "database_read_only",
                 "The database takes no writes at the moment. Nothing was done; try again.",
@@ -537,7 +541,7 @@ fn describe(status: u16) -> &'static str {
         }
         500 => "A mistake of ours: `internal`.",
         503 => {
-            "Not at the moment. `database_unavailable`, `database_read_only`, `busy`, `organization_busy`, `try_again`: nothing was done; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: look what was done before you try again."
+            "Not at the moment. `database_unavailable`, `database_read_only`, `pooler_detected`, `busy`, `organization_busy`, `try_again`: nothing was done; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: look what was done before you try again."
         }
         _ => "",
     }

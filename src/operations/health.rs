@@ -45,8 +45,8 @@ impl HealthApi {
 
     /// Can the server serve?
     ///
-    /// Asks the database. 503 `database_unavailable`, `database_read_only` (a standby) or `not_migrated`: send requests
-    /// elsewhere for now.
+    /// Asks the database. 503 `database_unavailable`, `database_read_only` (a standby), `pooler_detected` (a pooler of
+    /// transactions) or `not_migrated`: send requests elsewhere for now.
     #[oai(path = "/ready", method = "get", operation_id = "get_readiness")]
     async fn ready(&self) -> Result<Json<Health>, Refused<Open>> {
         let asking = self.0.gate(sql!("operations/migrations_last.sql"), &[]);
