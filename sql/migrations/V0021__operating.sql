@@ -111,45 +111,77 @@ $$;
 comment on function app.export_tenant(uuid) is
     'Every row of a tenant and the accounts of its people, with their password hashes, as {relation, row}, in an order in which they can be imported.';
 
-create function app.import_row(tenant uuid, line jsonb) returns void
-language plpgsql volatile
+-- Which of the columns of a table a row names, as a list for `insert`; null: none.
+create function app.columns_of(target regclass, given jsonb) returns text
+language plpgsql stable
+as $$
+begin
+    return (
+        select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+        from pg_catalog.pg_attribute as a
+        where a.attrelid = target and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and given ? a.attname
+    );
+end
+$$;
+
+comment on function app.columns_of(regclass, jsonb) is 'The columns of a table that a row has, generated ones left out, as a list for insert. Null: none.';
+
+-- A table that rows may be imported or adopted into.
+create function app.target_table(wanted text) returns regclass
+language plpgsql stable
 as $$
 declare
-    target constant regclass := to_regclass(line ->> 'relation');
-    columns text;
+    target constant regclass := to_regclass(wanted);
 begin
     if target is null
     or (target <> 'identity.accounts'::regclass and not exists (select from app.tenant_tables() as t where t.relation = target)) then
-        raise exception 'there is no table % to import into', line ->> 'relation';
+        raise exception 'there is no table % to import into', wanted;
     end if;
+    return target;
+end
+$$;
+
+comment on function app.target_table(text) is 'The table of tenants'' rows, or of accounts, with this name; fails where there is none.';
+
+-- Many rows at a time: what is looked up in the catalog costs more than a hundred rows.
+create function app.import_rows(tenant uuid, wanted text, lines jsonb) returns bigint
+language plpgsql volatile
+as $$
+declare
+    target constant regclass := app.target_table(wanted);
+    columns constant text := app.columns_of(target, lines -> 0);
+    imported bigint;
+    elsewhere text;
+begin
     execute format('set local app.tenant_id = %L', tenant);
     -- A tenant that is imported brings its own log; see operations.record_change.
     set local app.restoring = 'on';
-    select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
-    into columns
-    from pg_catalog.pg_attribute as a
-    where a.attrelid = target and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and (line -> 'row') ? a.attname;
     if columns is null then
         raise exception 'a row of % without any column of it', target;
     end if;
-    if target = 'identity.accounts'::regclass and exists (
-        select
-        from identity.accounts as a
-        where a.email = line -> 'row' ->> 'email' and a.id <> (line -> 'row' ->> 'id')::uuid
-    ) then
-        raise exception '% has another account here', line -> 'row' ->> 'email';
+    if target = 'identity.accounts'::regclass then
+        select a.email into elsewhere
+        from jsonb_to_recordset(lines) as l (id uuid, email text)
+        join identity.accounts as a on a.email = l.email and a.id <> l.id
+        limit 1;
+        if elsewhere is not null then
+            raise exception '% has another account here', elsewhere;
+        end if;
     end if;
     execute format(
-        'insert into %s (%s) select %s from jsonb_populate_record(null::%s, $1) %s',
+        'insert into %s (%s) select %s from jsonb_populate_recordset(null::%s, $1) %s',
         target, columns, columns, target,
         -- People may be here already, for another organization.
         case when target = 'identity.accounts'::regclass then 'on conflict (id) do nothing' end
     )
-    using line -> 'row';
+    using lines;
+    get diagnostics imported = row_count;
+    return imported;
 end
 $$;
 
-comment on function app.import_row(uuid, jsonb) is 'One line of app.export_tenant, imported. The floor refuses a row of any other tenant.';
+comment on function app.import_rows(uuid, text, jsonb) is
+    'Rows of one table from app.export_tenant, imported; all have the same columns. How many. The floor refuses a row of any other tenant.';
 
 create function app.delete_tenant(tenant uuid) returns bigint
 language plpgsql volatile
@@ -211,43 +243,39 @@ grant execute on function tenancy.list_organizations() to appointd_owner;
 reset role;
 revoke create on schema tenancy from appointd_gate;
 
-create function app.adopt_row(tenant uuid, line jsonb) returns boolean
+create function app.adopt_rows(tenant uuid, wanted text, lines jsonb) returns bigint
 language plpgsql volatile
 as $$
 declare
-    target constant regclass := to_regclass(line ->> 'relation');
-    data jsonb := line -> 'row';
+    target constant regclass := app.target_table(wanted);
+    data jsonb := lines;
     columns text;
     added bigint;
 begin
-    if target is null
-    or (target <> 'identity.accounts'::regclass and not exists (select from app.tenant_tables() as t where t.relation = target)) then
-        raise exception 'there is no table % to adopt into', line ->> 'relation';
-    end if;
     execute format('set local app.tenant_id = %L', tenant);
     -- A member is named by address: the account may have been here before, with another id.
     if target = 'tenancy.members'::regclass then
-        data := (data - 'email') || jsonb_build_object(
-            'account_id', (select a.id from identity.accounts as a where a.email = data ->> 'email')
-        );
+        select jsonb_agg((l.line - 'email') || jsonb_build_object('account_id', a.id) order by l.position)
+        into data
+        from jsonb_array_elements(lines) with ordinality as l (line, position)
+        left join identity.accounts as a on a.email = l.line ->> 'email';
     end if;
-    select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
-    into columns
-    from pg_catalog.pg_attribute as a
-    where a.attrelid = target and a.attnum > 0 and not a.attisdropped and data ? a.attname;
+    columns := app.columns_of(target, data -> 0);
     if columns is null then
         execute format('insert into %s default values on conflict do nothing', target);
     else
         execute format(
-            'insert into %s (%s) select %s from jsonb_populate_record(null::%s, $1) on conflict do nothing',
-            target, columns, columns, target
+            'insert into %s (%s) select %s from jsonb_populate_recordset(null::%s, $1) on conflict %s do nothing',
+            target, columns, columns, target,
+            -- What takes time that is taken is no second time, but a mistake: it fails.
+            case when target = 'scheduling.claims'::regclass then '(tenant_id, id)' end
         )
         using data;
     end if;
     get diagnostics added = row_count;
-    return added > 0;
+    return added;
 end
 $$;
 
-comment on function app.adopt_row(uuid, jsonb) is
-    'A row of another system, added to the tenant where it is not there yet; whether it was. tenant_id is filled from the context.';
+comment on function app.adopt_rows(uuid, text, jsonb) is
+    'Rows of another system, all with the same columns, added to a table of the tenant where they are not there yet; how many were added. tenant_id is filled from the context.';

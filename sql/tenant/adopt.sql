@@ -1,2 +1,2 @@
--- $1 organization, $2 a row of another system, as {relation, row}
-select app.adopt_row($1, $2::text::jsonb) as added
+-- $1 organization, $2 table, $3 rows of another system, as a JSON array; all have the same columns
+select app.adopt_rows($1, $2, $3::text::jsonb) as added

@@ -161,7 +161,7 @@ impl Example for Schedule {
 
 impl Schedule {
     /// What is wrong with it as a whole. Its values are right by their types.
-    fn mistakes(&self) -> Vec<FieldError> {
+    pub fn mistakes(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
         if self.rules.len() > MOST_RULES {
             errors.push(FieldError::new("rules", "too_many", format!("at most {MOST_RULES}")));
@@ -371,7 +371,7 @@ fn spans(from: Vec<i16>, to: Vec<i16>) -> impl Iterator<Item = Span> {
 }
 
 impl ScheduleRule {
-    fn rule(&self) -> Rule {
+    pub fn rule(&self) -> Rule {
         Rule {
             weekday: self.weekday as i16,
             span: Span { from: self.from.minute, to: self.to.minute },

@@ -577,7 +577,7 @@ impl UnderWay<'_> {
                 "call app.admit('crm.contacts', 'appointd_api', array['all'])",
                 "select app.export_tenant(null)",
                 "select app.delete_tenant(null)",
-                "select app.import_row(null, null)",
+                "select app.import_rows(null, null, null)",
                 "select tenancy.list_organizations()",
                 "select identity.purge_expired()",
                 "select operations.drop_audit_before('2100-01-01')",
