@@ -2,7 +2,8 @@
 //! work: [`schedules`], [`closures`], [`time_off`] (wall time), [`wall_time`] and [`hours`] (wall time to instants);
 //! [`slots`] (which starts can be booked, and what that takes: pure), [`availability`] (the rows behind that, and the
 //! listing); [`attempts`] (transactions and their locks), [`offers`] (freed time for the waitlist); [`booking`],
-//! [`appointments`], [`moving`], [`series`], [`holds`], [`waitlist`]; and the outside: [`guests`], [`calendar`].
+//! [`appointments`], [`moving`], [`series`], [`holds`], [`waitlist`]; the outside: [`guests`], [`calendar`];
+//! and [`upkeep`].
 
 pub mod appointments;
 pub mod attempts;
@@ -22,5 +23,6 @@ pub mod series;
 pub mod services;
 pub mod slots;
 pub mod time_off;
+pub mod upkeep;
 pub mod waitlist;
 pub mod wall_time;

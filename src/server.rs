@@ -52,7 +52,7 @@ use crate::{
     },
     identity::passwords::Passwords,
     messaging::mail::Mailer,
-    scheduling::offers,
+    scheduling::{offers, upkeep},
     tenancy::{
         domains::{self, Dns},
         subscriptions,
@@ -80,6 +80,9 @@ const CHECKING_DOMAINS: Duration = Duration::from_secs(60);
 
 /// How often expired holds and freed time are looked for.
 const SWEEPING: Duration = Duration::from_secs(5);
+
+/// How often claims of the past are deleted.
+const FORGETTING: Duration = Duration::from_secs(3600);
 
 /// What redoc's page would fetch from somewhere else.
 const FONTS: &str = r#"<link href="https://fonts.googleapis.com/css?family=Montserrat:300,400,700|Roboto:300,400,700" rel="stylesheet">"#;
@@ -290,6 +293,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
     let counting = tokio::spawn(write_counts(app.db.clone(), counts.clone()));
     let sweeping = sweeps.then(|| tokio::spawn(sweep(app.db.clone(), app.mailer.clone())));
     let checking = sweeps.then(|| tokio::spawn(check_domains(app.db.clone(), app.dns.clone())));
+    let forgetting = sweeps.then(|| tokio::spawn(forget_past(app.db.clone())));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE).max_buf_size(LARGEST_HEADER);
     let graceful = GracefulShutdown::new();
@@ -330,7 +334,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
         tracing::warn!("connections were still in use after {DRAIN:?}, and were given up");
     }
     counting.abort();
-    for task in [sweeping, checking].into_iter().flatten() {
+    for task in [sweeping, checking, forgetting].into_iter().flatten() {
         task.abort();
     }
     write_down(&app.db, &counts).await;
@@ -352,6 +356,16 @@ async fn check_domains(db: Db, dns: Dns) {
         sleep(CHECKING_DOMAINS).await;
         if let Err(error) = domains::check_due(&db, &dns).await {
             tracing::warn!(%error, "verified domains could not be looked at");
+        }
+    }
+}
+
+/// Has claims of the past deleted. Several servers do not get in each other's way.
+async fn forget_past(db: Db) {
+    loop {
+        sleep(FORGETTING).await;
+        if let Err(error) = upkeep::forget_past_claims(&db).await {
+            tracing::warn!(%error, "claims of the past could not be deleted");
         }
     }
 }

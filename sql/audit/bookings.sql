@@ -43,6 +43,8 @@ select 'appointment without its time', a.tenant_id, a.id
 from scheduling.appointments as a
 where
     a.status not in ('cancelled', 'declined')
+    -- The claims of those before are forgotten (scheduling.forget_past_claims).
+    and a.ends_at > now() - interval '34 days'
     and not exists (
         select
         from scheduling.claims as c

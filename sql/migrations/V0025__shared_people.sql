@@ -38,7 +38,6 @@ create index shared_claims_provider_idx on scheduling.shared_claims (tenant_id, 
 
 call app.build_wall('scheduling.shared_claims', reads => 'staff', inserts => 'staff', deletes => 'admin');
 call app.admit('scheduling.shared_claims', 'appointd_owner', array['all']);
-call operations.audit('scheduling.shared_claims');
 grant select, delete on scheduling.shared_claims to appointd_api;
 grant insert (claim_id, provider_id, account_id, session_id, starts_at, ends_at) on scheduling.shared_claims to appointd_api;
 

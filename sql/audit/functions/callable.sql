@@ -67,6 +67,7 @@ where
         -- A person who works for several organizations, one who waits, a calendar program.
         'scheduling.busy_elsewhere(uuid,timestamp with time zone,timestamp with time zone)',
         'scheduling.calendar_feed(uuid,uuid,bytea)',
+        'scheduling.forget_past_claims(uuid)',
         'scheduling.my_appointments_everywhere(timestamp with time zone,uuid,bigint)',
         'scheduling.offer_notice(uuid)',
         'scheduling.tenants_due()',

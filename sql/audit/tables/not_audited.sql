@@ -22,7 +22,11 @@ where
         'tenancy.usage_days',
         'operations.idempotency_keys',
         -- What is still to be offered to the waitlist.
-        'scheduling.freed_time'
+        'scheduling.freed_time',
+        -- Time that is taken follows from the appointment or hold that takes it, which is in the log.
+        'scheduling.claims',
+        'scheduling.shared_claims',
+        'scheduling.appointment_segments'
     )
     and not exists (
         select

@@ -165,14 +165,17 @@ async fn every_tenant_table_is_logged() {
         .await
         .expect("tables");
     let unlogged: Vec<String> = unlogged.iter().map(|row| row.get(0)).collect();
-    // The log itself, what servers count, and time that is yet to be offered.
+    // The log itself, what servers count, time that is yet to be offered, and what follows from an appointment or a hold.
     assert_eq!(
         unlogged,
         [
             "operations.audit_events",
             "operations.idempotency_keys",
+            "scheduling.appointment_segments",
+            "scheduling.claims",
             "scheduling.freed_time",
-            "tenancy.usage_days"
+            "scheduling.shared_claims",
+            "tenancy.usage_days",
         ]
     );
 }

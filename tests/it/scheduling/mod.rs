@@ -5,6 +5,7 @@ mod groups;
 mod guests;
 pub mod lifecycle;
 mod oracle;
+mod past;
 mod providers;
 mod races;
 mod rules;
