@@ -7,6 +7,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -15,13 +16,16 @@ use tracing::Level;
 use crate::{
     api, audit,
     config::{self, DEFAULT_LISTEN, Given, LogFormat, Mistakes, Settings},
-    db::{Db, migrate},
+    db::{self, Db, migrate},
     dev,
     http::{limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
     server::{Parts, Server, StopSignal},
     sql, tenant,
 };
+
+/// As in sysexits.h: EX_TEMPFAIL.
+const TRY_AGAIN_LATER: u8 = 75;
 
 /// Appointments for many businesses in one PostgreSQL, each behind a wall the database keeps.
 ///
@@ -134,6 +138,10 @@ struct MigrateArgs {
     /// URL of the database, as the role appointd_owner. Required
     #[arg(long, env = "APPOINTD_OWNER_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
+    /// For how many seconds to try to get a lock that somebody else holds, such as pg_dump. Nobody waits behind an attempt
+    /// for longer than 2 seconds. Ends with 75 where the lock could not be had: run it again later
+    #[arg(long, default_value_t = migrate::PATIENCE.as_secs(), value_name = "SECONDS")]
+    patience: u64,
 }
 
 #[derive(Args)]
@@ -156,7 +164,13 @@ pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Dev(args) => start_dev(args),
         Command::Serve(args) => serve(*args),
-        Command::Migrate(args) => run_migrations(args),
+        Command::Migrate(args) => match run_migrations(args) {
+            Err(error) if matches!(error.downcast_ref(), Some(migrate::Error::Locked { .. })) => {
+                eprintln!("appointd: {error}");
+                return ExitCode::from(TRY_AGAIN_LATER);
+            }
+            result => result,
+        },
         Command::Tenant(args) => run_tenant(args),
         Command::Audit(args) => return run_audit(args),
         Command::Openapi => {
@@ -206,6 +220,7 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
         migrate::connect(&settings.database)
             .await
             .map_err(|error| format!("cannot connect to the database: {error}"))?;
+        db::check_session(&settings.database).await?;
         check(&Db::new(&settings.database, 1)).await?;
         let sends_mail = settings.mailer.sends();
         let listener = TcpListener::bind(settings.listen)
@@ -289,7 +304,7 @@ fn run_migrations(args: MigrateArgs) -> Result<(), Box<dyn Error>> {
         return Err(list(Mistakes(mistakes)))?;
     };
     block_on(async {
-        let applied = migrate::run(&url).await?;
+        let applied = migrate::run_within(&url, Duration::from_secs(args.patience)).await?;
         for migration in &applied {
             println!("applied {migration}");
         }

@@ -17,7 +17,7 @@ create table tenancy.api_keys (
     constraint api_keys_name_length check (length(name) between 1 and 100),
     constraint api_keys_secret_hash_length check (length(secret_hash) = 32),
     constraint api_keys_role check (role in ('admin', 'manager', 'staff', 'viewer')),
-    constraint api_keys_scopes check (cardinality(scopes) between 1 and 20 and array_position(scopes, null) is null)
+    constraint api_keys_scopes check (cardinality(scopes) >= 1 and cardinality(scopes) <= 20 and array_position(scopes, null) is null)
 );
 
 comment on table tenancy.api_keys is

@@ -71,18 +71,24 @@ begin
     loop
         name := format('audit_events_%s', to_char(month, 'YYYY_MM'));
         if to_regclass('operations.' || name) is null then
-            -- A month with events in the default partition already stays there.
             begin
+                -- Made apart and attached. `create table … partition of` locks the log itself against everybody, and while
+                -- somebody reads it (pg_dump, for hours) every write of every organization would wait behind that lock.
+                -- Attaching locks the new table and the default partition, where nobody writes.
+                execute format('create table operations.%I (like operations.audit_events including all)', name);
+                execute format('alter table operations.%I enable row level security', name);
+                execute format('alter table operations.%I force row level security', name);
                 execute format(
-                    'create table operations.%I partition of operations.audit_events for values from (%L) to (%L)',
+                    'comment on table operations.%I is %L', name, 'Events of ' || to_char(month, 'YYYY-MM') || ' (UTC).'
+                );
+                execute format(
+                    'alter table operations.audit_events attach partition operations.%I for values from (%L) to (%L)',
                     name, month::timestamp at time zone 'UTC', (month + interval '1 month')::timestamp at time zone 'UTC'
                 );
             exception when check_violation then
+                -- A month with events in the default partition already stays there.
                 continue;
             end;
-            execute format('alter table operations.%I enable row level security', name);
-            execute format('alter table operations.%I force row level security', name);
-            execute format('comment on table operations.%I is %L', name, 'Events of ' || to_char(month, 'YYYY-MM') || ' (UTC).');
             made := made + 1;
         end if;
     end loop;
@@ -91,7 +97,7 @@ end
 $$;
 
 comment on function operations.make_audit_partitions(integer) is
-    'Makes the partitions of this month and as many more, where they are missing; how many it made. Called by `appointd migrate`.';
+    'Makes the partitions of this month and as many more, where they are missing; how many it made. Called by `appointd migrate`. Waits for those who read the default partition, at most as long as lock_timeout of the owner.';
 
 create function operations.drop_audit_before(month date) returns integer
 language plpgsql
@@ -116,6 +122,8 @@ begin
             and c.relname ~ '^audit_events_[0-9]{4}_[0-9]{2}$'
             and to_date(right(c.relname, 7), 'YYYY_MM') < date_trunc('month', month)
     loop
+        -- This locks the log against everybody, for a moment: where somebody reads it, the owner gives up after lock_timeout,
+        -- and so do those behind it wait no longer. (PostgreSQL detaches no partition concurrently where a default one exists.)
         execute format('drop table operations.%I', partition.relname);
         dropped := dropped + 1;
     end loop;
@@ -213,7 +221,7 @@ begin
 end
 $$;
 
-comment on procedure operations.audit(regclass) is 'Has every change of a tenant table written to the audit log. For every table behind the wall but the log itself and what servers count.';
+comment on procedure operations.audit(regclass) is 'Has every change of a tenant table written to the audit log. For every table behind the wall but the log itself, what servers count, and the time that appointments take (scheduling.claims and what goes with it), which follows from the appointment.';
 revoke execute on procedure operations.audit(regclass) from public;
 
 call operations.audit('tenancy.members');
@@ -231,7 +239,6 @@ call operations.audit('scheduling.schedules');
 call operations.audit('scheduling.schedule_rules');
 call operations.audit('scheduling.schedule_overrides');
 call operations.audit('scheduling.appointments');
-call operations.audit('scheduling.claims');
 -- The tenant itself: its id is the tenant_id.
 call operations.audit('tenancy.organizations');
 

@@ -17,14 +17,19 @@ alter table scheduling.services
     add column cancellation_notice_minutes integer not null default 0,
     add column contact_may_overlap boolean not null default false,
     add column bookable_online boolean not null default true,
-    add constraint services_buffers check (buffer_before_minutes between 0 and 720 and buffer_after_minutes between 0 and 720),
+    -- No `between` in front of an `and`, here and below: what pg_dump writes of it is read back as another expression.
+    add constraint services_buffers check (
+        buffer_before_minutes >= 0 and buffer_before_minutes <= 720 and buffer_after_minutes >= 0 and buffer_after_minutes <= 720
+    ),
     -- A claim lasts a day at most.
     add constraint services_length check (duration_minutes + buffer_before_minutes + buffer_after_minutes <= 1440),
     add constraint services_slot_offset_bounds check (slot_offset_minutes between 0 and 1439),
     add constraint services_min_notice_bounds check (min_notice_minutes between 0 and 525600),
     add constraint services_horizon_bounds check (horizon_days between 0 and 3660),
     add constraint services_bookable_dates check (bookable_from <= bookable_until),
-    add constraint services_limits check (max_per_day between 1 and 10000 and max_per_week between 1 and 10000),
+    add constraint services_limits check (
+        max_per_day >= 1 and max_per_day <= 10000 and max_per_week >= 1 and max_per_week <= 10000
+    ),
     add constraint services_capacity_bounds check (capacity between 1 and 1000),
     add constraint services_price check (price_amount >= 0 and (price_amount is null) = (price_currency is null)),
     add constraint services_price_currency check (price_currency ~ '^[A-Z]{3}$'),
@@ -63,7 +68,9 @@ alter table scheduling.providers
     add column max_per_day integer,
     add column max_per_week integer,
     add column account_id uuid,
-    add constraint providers_limits check (max_per_day between 1 and 10000 and max_per_week between 1 and 10000),
+    add constraint providers_limits check (
+        max_per_day >= 1 and max_per_day <= 10000 and max_per_week >= 1 and max_per_week <= 10000
+    ),
     -- One person is one provider of an organization.
     add constraint providers_account_key unique (tenant_id, account_id),
     -- What shared claims refer to, so that nobody's time is claimed for somebody else.

@@ -148,7 +148,6 @@ create index appointment_segments_provider_idx on scheduling.appointment_segment
 
 call app.build_wall('scheduling.appointment_segments', reads => 'viewer', inserts => 'staff', deletes => 'staff');
 call app.admit('scheduling.appointment_segments', 'appointd_owner', array['all']);
-call operations.audit('scheduling.appointment_segments');
 grant select, delete on scheduling.appointment_segments to appointd_api;
 grant insert (appointment_id, position, service_id, provider_id, starts_at, ends_at) on scheduling.appointment_segments to appointd_api;
 
@@ -246,7 +245,6 @@ create policy staff_update on scheduling.holds as permissive for update to appoi
     );
 
 
-alter table scheduling.claims disable trigger record_change;
 alter table scheduling.claims
     alter column appointment_id drop not null,
     add column hold_id uuid,
@@ -283,7 +281,7 @@ alter table scheduling.claims
         end
     ) stored,
     add constraint claims_owner check (num_nonnulls(appointment_id, hold_id) = 1),
-    add constraint claims_seat check (seat between 1 and capacity and (capacity > 1) = (group_key is not null)),
+    add constraint claims_seat check (seat >= 1 and seat <= capacity and (capacity > 1) = (group_key is not null)),
     add constraint claims_hold_fkey foreign key (tenant_id, hold_id) references scheduling.holds (tenant_id, id) on delete cascade,
     add constraint claims_service_fkey foreign key (tenant_id, service_id) references scheduling.services (tenant_id, id),
     add constraint claims_no_overlap exclude using gist (tenant_id with =, resource_id with =, during with &&, session_id with <>);
@@ -291,7 +289,6 @@ alter table scheduling.claims force row level security;
 alter table scheduling.appointments force row level security;
 alter table scheduling.holds force row level security;
 alter table scheduling.services force row level security;
-alter table scheduling.claims enable trigger record_change;
 
 create unique index claims_seat_key on scheduling.claims (tenant_id, resource_id, session_id, seat) where capacity > 1;
 create index claims_hold_idx on scheduling.claims (tenant_id, hold_id) where hold_id is not null;

@@ -19,4 +19,8 @@ end
 $$;
 
 -- One migrates, others wait. The number means nothing beyond that; the lock goes with the connection.
+set lock_timeout = 0;
 select pg_advisory_lock(7021862);
+
+-- Everything else that has to wait for somebody gives up, for the sake of those who wait behind it, and is tried again.
+set lock_timeout = '2s';

@@ -14,7 +14,19 @@ begin
 end
 $$;
 
-revoke all on schema public from public;
+-- As who owns the schema: a member of the owner of the database, where there is no superuser, otherwise revokes nothing and is
+-- told so in a warning.
+do $$
+declare
+    caller constant name := current_user;
+begin
+    if not (select rolsuper from pg_catalog.pg_roles where rolname = caller) then
+        execute format('set local role %s', (select nspowner::regrole from pg_catalog.pg_namespace where nspname = 'public'));
+    end if;
+    revoke all on schema public from public;
+    execute format('set local role %I', caller);
+end
+$$;
 
 -- Large objects belong to no table, so no policy holds them.
 do $$

@@ -45,6 +45,10 @@ grant appointd_gate to appointd_owner;
 -- A migration that would meet a policy fails instead of silently changing no rows.
 alter role appointd_owner set row_security = off;
 
+-- Whoever waits for a lock on a table has everybody behind them wait who only wants to write. The owner gives up, and
+-- `appointd migrate` tries again.
+alter role appointd_owner set lock_timeout = '2s';
+
 -- Every name in our SQL carries its schema; nothing is ever looked up in a schema somebody else can write to.
 alter role appointd_api set search_path = pg_catalog, pg_temp;
 

@@ -1,14 +1,19 @@
 //! Migrations: the files of `sql/migrations`, compiled in, applied in order by the owner.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls, error::SqlState};
 
 mod embedded {
     refinery::embed_migrations!("sql/migrations");
 }
 
 const HISTORY: &str = "app.migrations";
+
+/// How long `appointd migrate` tries to get a lock that others hold, where nothing else is said.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two attempts those who waited behind the last one have their turn.
+const BREATH: Duration = Duration::from_secs(1);
 
 /// Why migrating failed. Meant for the person who runs it, who is the owner of the database.
 #[derive(Debug, thiserror::Error)]
@@ -17,26 +22,80 @@ pub enum Error {
     Connect(String),
     #[error("{0}")]
     Migration(String),
+    #[error(
+        "somebody holds a lock that is needed; tried for {patience} s, and what is not done is not begun. \
+         Run `appointd migrate` again when they have ended: {holders}"
+    )]
+    Locked { patience: u64, holders: String },
 }
 
 /// Applies what is missing and says what it applied. Two that run at once wait for each other.
 pub async fn run(url: &Config) -> Result<Vec<String>, Error> {
+    run_within(url, PATIENCE).await
+}
+
+/// The same, and gives up where a lock cannot be had for as long as `patience`. No attempt has others wait behind it for
+/// longer than 2 seconds.
+pub async fn run_within(url: &Config, patience: Duration) -> Result<Vec<String>, Error> {
     let mut client = connect(url).await.map_err(Error::Connect)?;
+    // The lock that keeps two apart belongs to a session.
+    super::check_session(url).await.map_err(|error| Error::Connect(error.to_string()))?;
     client
         .batch_execute(include_str!("../../sql/setup/before_migrating.sql"))
         .await
         .map_err(|error| Error::Migration(explain(&error)))?;
-    let mut runner = embedded::migrations::runner();
-    let report = runner
-        .set_migration_table_name(HISTORY)
-        .run_async(&mut client)
-        .await
-        .map_err(|error| Error::Migration(error_chain(&error)))?;
+    let until = Instant::now() + patience;
+    let mut applied = Vec::new();
+    loop {
+        match attempt(&mut client, &mut applied).await {
+            Ok(()) => return Ok(applied),
+            Err(Attempt::Failed(reason)) => return Err(Error::Migration(reason)),
+            Err(Attempt::Locked) if Instant::now() < until => tokio::time::sleep(BREATH).await,
+            Err(Attempt::Locked) => {
+                let holders = client
+                    .query(include_str!("../../sql/setup/lock_holders.sql"), &[])
+                    .await
+                    .map_err(|error| Error::Migration(explain(&error)))?;
+                let holders: Vec<String> = holders.iter().map(|row| row.get(0)).collect();
+                return Err(Error::Locked { patience: patience.as_secs(), holders: holders.join(", ") });
+            }
+        }
+    }
+}
+
+enum Attempt {
+    Locked,
+    Failed(String),
+}
+
+impl Attempt {
+    fn new(error: &(dyn std::error::Error + 'static), text: String) -> Self {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            let code = error.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code);
+            if code == Some(&SqlState::LOCK_NOT_AVAILABLE) || code == Some(&SqlState::T_R_DEADLOCK_DETECTED) {
+                return Self::Locked;
+            }
+            cause = error.source();
+        }
+        Self::Failed(text)
+    }
+}
+
+/// Each migration is a transaction, so that the next attempt goes on where this one ends.
+async fn attempt(client: &mut Client, applied: &mut Vec<String>) -> Result<(), Attempt> {
+    let result = embedded::migrations::runner().set_migration_table_name(HISTORY).run_async(client).await;
+    let report = match &result {
+        Ok(report) => Some(report),
+        Err(error) => error.report(),
+    };
+    let migrations = report.into_iter().flat_map(|report| report.applied_migrations());
+    applied.extend(migrations.map(ToString::to_string));
+    result.map_err(|error| Attempt::new(&error, error_chain(&error)))?;
     client
         .batch_execute(include_str!("../../sql/setup/after_migrating.sql"))
         .await
-        .map_err(|error| Error::Migration(explain(&error)))?;
-    Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
+        .map_err(|error| Attempt::new(&error, explain(&error)))
 }
 
 /// The version a database must have for this program.

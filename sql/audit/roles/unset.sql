@@ -1,7 +1,7 @@
 -- warning: A role lacks a setting it should start with
 --
 -- The server looks names up in pg_catalog alone, no statement and no forgotten transaction of its holds a row for long,
--- and the owner fails where a policy would silently hide rows from a migration.
+-- the owner fails where a policy would silently hide rows from a migration, and has nobody wait long behind a lock.
 
 select
     format('role %s', wanted.role_name) as object,
@@ -13,7 +13,8 @@ from (
         ('appointd_api', 'statement_timeout', null),
         ('appointd_api', 'lock_timeout', null),
         ('appointd_api', 'idle_in_transaction_session_timeout', null),
-        ('appointd_owner', 'row_security', 'off')
+        ('appointd_owner', 'row_security', 'off'),
+        ('appointd_owner', 'lock_timeout', null)
 ) as wanted (role_name, setting, value)
 where
     not coalesce(
