@@ -16,7 +16,7 @@ use appointd::{
     },
     identity::passwords::{Passwords, Policy},
     messaging::mail::Mailer,
-    server::{Parts, Server},
+    server::{Capacity, Parts, Server},
 };
 use chrono::Utc;
 use uuid::Uuid;
@@ -78,6 +78,7 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
             })),
             threads: 1,
             connections: 2,
+            capacity: Capacity::DEFAULT,
         },
         TcpListener::bind("127.0.0.1:0")?,
     )?;

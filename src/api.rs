@@ -22,7 +22,7 @@ use crate::{
         sessions::{Door, SessionsApi},
     },
     messaging::mail::Mailer,
-    operations::{audit::AuditApi, health::HealthApi},
+    operations::{audit::AuditApi, deletions::DeletionsApi, health::HealthApi},
     scheduling::{
         appointments::AppointmentsApi, availability::SlotsApi, calendar::CalendarApi, closures::ClosuresApi,
         guests::GuestsApi, holds::HoldsApi, providers::ProvidersApi, resources::ResourcesApi,
@@ -93,7 +93,8 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
         CalendarApi(db.clone()),
         GuestsApi { db: db.clone(), tokens, mailer },
     );
-    let others = (ContactsApi(db.clone()), AuditApi(db.clone()), HealthApi(db));
+    let others =
+        (ContactsApi(db.clone()), AuditApi(db.clone()), DeletionsApi(db.clone()), HealthApi::new(db));
     let apis = (identity, tenancy, scheduling, others);
     OpenApiService::new(apis, "appointd", "1")
         .description(

@@ -20,7 +20,7 @@ use crate::{
     dev,
     http::{limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
-    server::{Parts, Server, StopSignal},
+    server::{Capacity, Parts, Server, StopSignal},
     sql, tenant,
 };
 
@@ -239,6 +239,7 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
                 limits: Arc::new(Limits::new(&settings.rates)),
                 threads: settings.threads,
                 connections: settings.connections,
+                capacity: Capacity::DEFAULT,
             },
             listener,
         )?;

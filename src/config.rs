@@ -189,7 +189,7 @@ impl Settings {
                 listen: listen?,
                 threads: threads?,
                 connections: connections?,
-                network: Network { trusted_proxies: trusted_proxies?, base_domain },
+                network: Network { trusted_proxies: trusted_proxies?, base_domain, local_pages: false },
                 rates: rates?,
                 mailer: mailer?,
                 dns,

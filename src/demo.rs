@@ -140,11 +140,11 @@ pub async fn load(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
             let new: NewService = example(json!({
                 "name": name, "duration_minutes": minutes, "slot_step_minutes": step,
             }))?;
-            service_ids.push(services::create(db, context, &new).await?.id);
+            service_ids.push(services::create(db, context, &new, None).await?.id);
         }
         for name in demo.providers {
             let new: NewProvider = example(json!({ "name": name }))?;
-            let provider = providers::create(db, context, &new).await?.id;
+            let provider = providers::create(db, context, &new, None).await?.id;
             let rules: Vec<_> = demo
                 .weekdays
                 .iter()
@@ -189,7 +189,7 @@ async fn organization(demo: &Demo, db: &Db) -> Result<Context, Error> {
         .await?;
     for (email, password, name, role) in people {
         let invitation: NewInvitation = example(json!({ "email": email, "role": role }))?;
-        let (_, _, token, _) = invitations::invite(db, context, &invitation).await?;
+        let (_, _, token, _) = invitations::invite(db, context, &invitation, None).await?;
         let hash = hash(password)?;
         invitations::accept(db, &token, Uuid::now_v7(), Some(name), Some(&hash)).await?;
     }

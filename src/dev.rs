@@ -32,7 +32,7 @@ use crate::{
     identity::passwords::{Passwords, Policy},
     messaging::mail::Mailer,
     scheduling::availability::{self, AvailabilityQuery, People},
-    server::{Parts, Server, StopSignal},
+    server::{Capacity, Parts, Server, StopSignal},
     sql,
 };
 
@@ -111,10 +111,16 @@ async fn bring_up(
         )?,
         dns: None,
         // Browsers and curl find every name below localhost on this machine.
-        network: Arc::new(Network { base_domain: Some("localhost".to_owned()), ..Network::default() }),
+        network: Arc::new(Network {
+            base_domain: Some("localhost".to_owned()),
+            // A page that is being developed is served from a port of its own.
+            local_pages: true,
+            ..Network::default()
+        }),
         limits: Arc::new(Limits::new(&Rates::DEFAULT)),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         connections: DEFAULT_CONNECTIONS,
+        capacity: Capacity::DEFAULT,
     };
     let server = Server::start(parts, listener)?;
     let welcome = welcome(&cluster, server.address(), &database, &mails).await?;
@@ -260,7 +266,13 @@ async fn free_slot(database: &DatabaseUrl) -> Result<Option<(Uuid, (String, Uuid
     let Some(context) = demo::enter_first(&db).await? else {
         return Ok(None);
     };
-    let services = db.all(context, sql!("scheduling/services_list.sql"), &[&Uuid::nil(), &1i64]).await?;
+    let services = db
+        .all(
+            context,
+            sql!("scheduling/services_list.sql"),
+            &[&Uuid::nil(), &1i64, &None::<chrono::DateTime<chrono::Utc>>],
+        )
+        .await?;
     let Some(service) = services.first().map(|row| row.get::<_, Uuid>(0)) else {
         return Ok(None);
     };

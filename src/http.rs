@@ -1,20 +1,26 @@
 //! The edge: HTTP in, HTTP out. Beside the `#[OpenApi]` impls of the modules the only code that knows poem. Reading
-//! order: [`edge`] (what every request passes), [`client`] (from where), [`caller`] (who asks), [`limit`] and
-//! `allowance` (how often),
-//! [`json`], [`text`], [`name`] and [`secret`] (what comes in), [`problem`] (every refusal), [`page`] (lists), [`routes`] and
-//! [`description`] (what the description is used for).
+//! order: [`edge`] (what every request passes), [`headers`] (how it is read), [`client`] and [`forwarded`] (from where),
+//! [`caller`] (who asks), [`limit`] and `allowance` (how often), `query`, [`json`], [`text`], [`name`] and [`secret`] (what
+//! comes in), [`problem`] and `framework` (every refusal), [`page`] (lists), [`routes`] and [`description`] (what the
+//! description is used for).
 
 mod allowance;
 pub mod caller;
 pub mod client;
-mod cors;
+pub mod cors;
 pub mod description;
 pub mod edge;
+pub mod forwarded;
+mod framework;
+pub mod headers;
 pub mod json;
 pub mod limit;
+mod mistakes;
 pub mod name;
 pub mod page;
 pub mod problem;
+mod query;
+mod refused;
 pub mod routes;
 mod schema;
 pub mod secret;

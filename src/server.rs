@@ -4,6 +4,8 @@
 //! single-threaded runtime with its own pool, so that a request never crosses a core on its way to the database and
 //! back. (Sharing one port by SO_REUSEPORT would do as well, but then a second server on the same port is not told.)
 
+mod places;
+
 use std::{
     convert::Infallible,
     io,
@@ -33,7 +35,7 @@ use poem_openapi::{OpenApi, OpenApiService};
 use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     time::{sleep, timeout},
 };
 use tokio_io_timeout::TimeoutStream;
@@ -59,14 +61,16 @@ use crate::{
     },
 };
 
+pub use places::{Capacity, Place, Places};
+
 /// How long a connection may take to send the header of a request, and how long it may be idle between two.
 const HEADER_DEADLINE: Duration = Duration::from_secs(30);
+/// The same for a connection that comes when places are scarce.
+const SHORT_HEADER_DEADLINE: Duration = Duration::from_secs(3);
 /// How long a client may take no byte of its response.
 const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 /// A header is rarely a tenth of this. hyper answers one that is longer by more than it happened to read at once with 431.
 const LARGEST_HEADER: usize = 64 * 1024;
-/// Connections at once; more wait in the kernel's queue.
-const MOST_CONNECTIONS: usize = 10_000;
 /// How long requests that are under way may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Where the process has no file descriptor left, accepting fails at once; asking again at once would burn a core.
@@ -102,6 +106,8 @@ pub struct Parts {
     pub threads: usize,
     /// Connections to the database, shared out among the threads.
     pub connections: usize,
+    /// Connections of clients.
+    pub capacity: Capacity,
 }
 
 /// The endpoint tree. Tests and all threads of a server call the same.
@@ -177,7 +183,7 @@ impl StopSignal {
     }
 }
 
-type Job = (TcpStream, SocketAddr, OwnedSemaphorePermit);
+type Job = (TcpStream, SocketAddr, Place);
 
 impl Server {
     /// Serves what comes in at `listener`.
@@ -187,6 +193,7 @@ impl Server {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (stop, stopping) = watch::channel(false);
+        let (places, network) = (Places::new(parts.capacity), parts.network.clone());
         let mut threads = Vec::with_capacity(count + 1);
         let mut workers = Vec::with_capacity(count);
         for index in 0..count {
@@ -205,7 +212,7 @@ impl Server {
         threads.push(
             thread::Builder::new()
                 .name("accept".to_owned())
-                .spawn(move || runtime.block_on(accept(listener, workers, stopping)))?,
+                .spawn(move || runtime.block_on(accept(listener, workers, &places, &network, stopping)))?,
         );
         Ok(Self { address, stop, threads })
     }
@@ -234,6 +241,8 @@ fn single_threaded() -> io::Result<runtime::Runtime> {
 async fn accept(
     listener: TcpListener,
     workers: Vec<mpsc::UnboundedSender<Job>>,
+    places: &Arc<Places>,
+    network: &Network,
     mut stopping: watch::Receiver<bool>,
 ) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
@@ -243,10 +252,9 @@ async fn accept(
             return;
         }
     };
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let accepting = async {
         for worker in workers.iter().cycle() {
-            let Ok(place) = places.clone().acquire_owned().await else {
+            let Some(free) = places.free().await else {
                 return;
             };
             let mut failed_before = false;
@@ -261,6 +269,10 @@ async fn accept(
                         sleep(BREATH).await;
                     }
                 }
+            };
+            // Closed without a word: who holds so many must not be written to as well.
+            let Some(place) = places.take(free, peer.ip(), network.trusts(peer.ip())) else {
+                continue;
             };
             // Responses are small; waiting to fill a packet would only delay them.
             let _ = stream.set_nodelay(true);
@@ -295,7 +307,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
     let checking = sweeps.then(|| tokio::spawn(check_domains(app.db.clone(), app.dns.clone())));
     let forgetting = sweeps.then(|| tokio::spawn(forget_past(app.db.clone())));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE).max_buf_size(LARGEST_HEADER);
+    http.timer(TokioTimer::new()).max_buf_size(LARGEST_HEADER);
     let graceful = GracefulShutdown::new();
     let (drain, draining) = watch::channel(false);
 
@@ -311,13 +323,15 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
                 Ok::<_, Infallible>(hyper::Response::from(endpoint.get_response(request.into()).await))
             }
         });
-        let http = http.clone();
+        let deadline = if place.is_scarce() { SHORT_HEADER_DEADLINE } else { HEADER_DEADLINE };
+        let mut http = http.clone();
+        http.header_read_timeout(deadline);
         let (watcher, mut draining) = (graceful.watcher(), draining.clone());
         tokio::spawn(async move {
             let _place = place;
             // One that has not said a word need not be waited for.
             let spoken = tokio::select! {
-                readable = timeout(HEADER_DEADLINE, stream.readable()) => matches!(readable, Ok(Ok(()))),
+                readable = timeout(deadline, stream.readable()) => matches!(readable, Ok(Ok(()))),
                 _ = draining.wait_for(|draining| *draining) => false,
             };
             if !spoken {

@@ -74,16 +74,20 @@ create table tenancy.settings (
     gdpr_compliant boolean not null default true,
     exclusive_members boolean not null default true,
     updated_at timestamptz not null default now(),
+    trusted_origins text[] not null default '{}',
     constraint settings_pkey primary key (tenant_id),
     constraint settings_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
     constraint settings_language_form check (language ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$'),
     constraint settings_date_format check (date_format in ('YYYY-MM-DD', 'DD.MM.YYYY', 'DD/MM/YYYY', 'MM/DD/YYYY')),
     constraint settings_time_format check (time_format in ('24h', '12h')),
-    constraint settings_data_retention check (data_retention_days between 30 and 36500)
+    constraint settings_data_retention check (data_retention_days between 30 and 36500),
+    constraint settings_trusted_origins check (cardinality(trusted_origins) <= 20)
 );
 
 comment on table tenancy.settings is 'How an organization wants things, one row each. The time zone is in tenancy.organizations. Language, formats, notifications and privacy are kept for clients; nothing acts on them yet.';
 comment on column tenancy.settings.tenant_id is 'The organization.';
+comment on column tenancy.settings.trusted_origins is
+    'Origins of web pages, at most 20, that may read answers about the organization in a browser (CORS). They give no right to anything by themselves.';
 comment on column tenancy.settings.language is 'BCP 47 language tag: language, optionally script and region.';
 comment on column tenancy.settings.date_format is 'How dates are shown to people.';
 comment on column tenancy.settings.time_format is 'How times of day are shown to people: 24h or 12h.';
@@ -102,7 +106,7 @@ grant
     select,
     update (
         language, date_format, time_format, notify_by_email, notify_by_sms, notify_by_push, data_retention_days, gdpr_compliant,
-        exclusive_members, updated_at
+        exclusive_members, trusted_origins, updated_at
     )
 on tenancy.settings to appointd_api;
 grant select, insert (exclusive_members) on tenancy.settings to appointd_gate;

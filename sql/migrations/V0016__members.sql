@@ -168,7 +168,7 @@ create policy customer_select on scheduling.appointments as permissive for selec
     );
 call app.admit('crm.contacts', 'appointd_gate', array['select', 'update']);
 grant usage on schema crm, scheduling to appointd_gate;
-grant select (tenant_id, id, account_id), update (account_id) on crm.contacts to appointd_gate;
+grant select (tenant_id, id, account_id), update (account_id, updated_at) on crm.contacts to appointd_gate;
 
 
 create table tenancy.invitations (

@@ -45,7 +45,8 @@ begin
         raise exception 'no active membership or session' using errcode = 'AP401';
     end if;
     if not held = any (app.roles_from(needs)) then
-        raise exception 'role too low' using errcode = 'AP403';
+        -- The hint is for the answer: which role is held.
+        raise exception 'role too low' using errcode = 'AP403', hint = held;
     end if;
     -- Seldom: most operations ask for no feature, and most requests come to a host of ours.
     if host is not null or feature is not null then
@@ -79,7 +80,7 @@ begin
         raise exception 'the host leads elsewhere' using errcode = 'AP404';
     end if;
     if feature is not null and not app.has_feature(tenant, feature) then
-        raise exception 'feature not in plan' using errcode = 'AP402';
+        raise exception 'feature not in plan' using errcode = 'AP402', hint = app.plans_with(tenant, feature);
     end if;
 end
 $$;
@@ -104,6 +105,24 @@ end
 $$;
 
 comment on function app.has_feature(uuid, text) is 'Whether the organization in the context has a feature: its plan includes it, and it was not switched off.';
+
+create function app.plans_with(tenant uuid, feature text) returns text
+language plpgsql stable
+as $$
+begin
+    return concat_ws(' ', feature, (
+        select string_agg(f.plan_type, ' ' order by p.position)
+        from tenancy.plan_features as f
+        join tenancy.plans as p on p.plan_type = f.plan_type
+        where
+            f.feature = plans_with.feature
+            and not exists (select from tenancy.subscriptions as s where s.tenant_id = tenant and plans_with.feature = any (s.disabled_features))
+    ));
+end
+$$;
+
+comment on function app.plans_with(uuid, text) is
+    'For an answer: a feature the organization in the context lacks, and behind it the plans that include it; none where it was switched off.';
 
 create function app.enter_by_key(
     tenant uuid, key uuid, secret_hash bytea, needs text, scope text, feature text, host text, request text
@@ -140,10 +159,10 @@ begin
         raise exception 'no such key' using errcode = 'AP406';
     end if;
     if not app.has_feature(tenant, 'api_access') then
-        raise exception 'feature not in plan' using errcode = 'AP402';
+        raise exception 'feature not in plan' using errcode = 'AP402', hint = app.plans_with(tenant, 'api_access');
     end if;
     if not found.role = any (app.roles_from(needs)) then
-        raise exception 'role too low' using errcode = 'AP403';
+        raise exception 'role too low' using errcode = 'AP403', hint = found.role;
     end if;
     perform app.check_way_in(tenant, feature, host);
     if not coalesce(
@@ -163,9 +182,11 @@ comment on function app.enter_by_key(uuid, uuid, bytea, text, text, text, text, 
     'Enters a tenant as app.enter does, for a program that sent an API key. Fails as that does, with AP406 where there is no '
     'such key (any more), its maker is no active member or the organization is not active, and with AP405 where the key lacks the scope. A scope to write includes that to read.';
 
-create function app.enter_account(account uuid, session uuid, request text) returns void
+create function app.enter_account(account uuid, session uuid, host text, request text) returns void
 language plpgsql volatile
 as $$
+declare
+    organization uuid;
 begin
     if account is null or session is null then
         raise exception 'an account and a session are required' using errcode = 'AP401';
@@ -175,23 +196,31 @@ begin
     end if;
     execute format('set local app.account_id = %L', account);
     perform set_config('app.request_id', request, true);
-    if not exists (
-        select
-        from identity.sessions as s
-        where s.account_id = account and s.id = session and s.expires_at > now()
-    ) then
+    -- For the functions of the gate: see tenancy.host_admits.
+    perform set_config('app.host', coalesce(host, ''), true);
+    select s.organization_id
+    into organization
+    from identity.sessions as s
+    where s.account_id = account and s.id = session and s.expires_at > now();
+    if not found then
         raise exception 'no active session' using errcode = 'AP401';
+    end if;
+    -- A session for no organization is good at every host: to accept an invitation, or to register there.
+    if host is not null and organization is not null and organization is distinct from tenancy.organization_at(host) then
+        raise exception 'the host leads elsewhere' using errcode = 'AP404';
     end if;
 end
 $$;
 
-comment on function app.enter_account(uuid, uuid, text) is
-    'Enters as a signed-in person, without a tenant: shows the rows of the account, and of no organization. Fails with AP401.';
+comment on function app.enter_account(uuid, uuid, text, text) is
+    'Enters as a signed-in person, without a tenant: shows the rows of the account, and of no organization. Fails with AP401 '
+    '(no active session), or AP404 (`host` leads to another organization than the session is for).';
 
 grant execute on function
     app.enter(uuid, uuid, uuid, text, text, text, text),
     app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text),
-    app.enter_account(uuid, uuid, text),
+    app.enter_account(uuid, uuid, text, text),
     app.check_way_in(uuid, text, text),
-    app.has_feature(uuid, text)
+    app.has_feature(uuid, text),
+    app.plans_with(uuid, text)
 to appointd_api;

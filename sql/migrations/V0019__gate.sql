@@ -500,12 +500,62 @@ begin
     end if;
     -- A domain of its own is something only some plans have.
     execute format('set local app.tenant_id = %L', found_id);
-    return case when app.has_feature(found_id, 'custom_branding') then found_id end;
+    if not app.has_feature(found_id, 'custom_branding') then
+        found_id := null;
+    end if;
+    -- Found, not entered.
+    set local app.tenant_id = '';
+    return found_id;
 end
 $$;
 
 comment on function tenancy.organization_at(text) is
     'The active organization a host name leads to: a verified domain, or a name without a dot as a subdomain of ours. Null: none.';
+
+create function tenancy.trusts_origin(origin text, organization uuid, host text, slug text) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    asked uuid := organization;
+    trusted boolean;
+begin
+    perform app.stay_outside();
+    if host is not null then
+        -- Where both are said they have to agree.
+        asked := tenancy.organization_at(host);
+        if organization is not null and organization is distinct from asked then
+            return false;
+        end if;
+    elsif asked is null then
+        select o.id into asked from tenancy.organizations as o where o.slug = trusts_origin.slug;
+    end if;
+    if asked is null then
+        return false;
+    end if;
+    execute format('set local app.tenant_id = %L', asked);
+    select trusts_origin.origin = any (s.trusted_origins) into trusted from tenancy.settings as s where s.tenant_id = asked;
+    set local app.tenant_id = '';
+    return coalesce(trusted, false);
+end
+$$;
+
+comment on function tenancy.trusts_origin(text, uuid, text, text) is
+    'Whether the organization that is asked, by id, host or slug, lists the origin of a page among those it trusts.';
+
+
+create function tenancy.host_admits(organization uuid) returns boolean
+language plpgsql volatile
+as $$
+declare
+    host constant text := nullif(current_setting('app.host', true), '');
+begin
+    return host is null or organization is null or tenancy.organization_at(host) is not distinct from organization;
+end
+$$;
+
+comment on function tenancy.host_admits(uuid) is
+    'Whether something of an organization is found at the host that was asked (app.host): at ours and at its own. To be asked before a tenant is in the context.';
 
 
 create function tenancy.public_face(
@@ -918,6 +968,15 @@ begin
         outcome := 'followed';
         return;
     end if;
+    -- At the host of another organization it is not known, and stays good.
+    if not tenancy.host_admits((
+        select s.organization_id
+        from identity.sessions as s
+        where s.account_id = refresh_session.account_id and s.id = refresh_session.session_id
+    )) then
+        outcome := 'unknown';
+        return;
+    end if;
     update identity.sessions as s
     set last_used_at = now()
     where s.account_id = refresh_session.account_id and s.id = refresh_session.session_id and s.expires_at > now()
@@ -1280,6 +1339,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform app.stay_outside();
+    if not tenancy.host_admits(organization_id) then
+        return;
+    end if;
     execute format('set local app.tenant_id = %L', organization_id);
     select i.email, i.role, o.name, a.id
     into email, role, organization_name, account_id
@@ -1309,6 +1371,9 @@ declare
     invitation tenancy.invitations;
 begin
     perform app.stay_outside();
+    if not tenancy.host_admits(organization_id) then
+        return 'unknown';
+    end if;
     execute format('set local app.tenant_id = %L', organization_id);
     execute format('set local app.account_id = %L', joining_account);
     -- Taken out first: of two who accept at once, one finds it.
@@ -1338,7 +1403,7 @@ begin
     end if;
     if invitation.contact_id is not null then
         update crm.contacts as c
-        set account_id = joining_account
+        set account_id = joining_account, updated_at = now()
         where
             c.tenant_id = organization_id
             and c.id = invitation.contact_id
@@ -1386,6 +1451,7 @@ grant execute on function
     tenancy.domains_due(integer),
     tenancy.note_domain(text, uuid, boolean),
     tenancy.organization_at(text),
+    tenancy.trusts_origin(text, uuid, text, text),
     tenancy.public_face(text, text),
     tenancy.add_requests(uuid[], bigint[]),
     tenancy.invitation_for(uuid, uuid, bytea),

@@ -61,11 +61,11 @@ comment on column scheduling.closures.name is 'What it is for, 1 to 200 characte
 comment on column scheduling.closures.created_at is 'When it was entered.';
 create index closures_dates_idx on scheduling.closures (tenant_id, ends_on);
 
-call app.build_wall('scheduling.closures', reads => 'viewer', inserts => 'manager', deletes => 'manager');
+call app.build_wall('scheduling.closures', reads => 'viewer', inserts => 'manager', updates => 'manager', deletes => 'manager');
 call app.admit('scheduling.closures', 'appointd_owner', array['all']);
 call operations.audit('scheduling.closures');
 grant select, delete on scheduling.closures to appointd_api;
-grant insert (id, starts_on, ends_on, name) on scheduling.closures to appointd_api;
+grant insert (id, starts_on, ends_on, name), update (starts_on, ends_on, name) on scheduling.closures to appointd_api;
 
 
 create table scheduling.time_off (
@@ -93,8 +93,8 @@ comment on column scheduling.time_off.ends_at is 'First instant after it, at mos
 comment on column scheduling.time_off.created_at is 'When it was entered.';
 create index time_off_time_idx on scheduling.time_off (tenant_id, provider_id, ends_at);
 
-call app.build_wall('scheduling.time_off', reads => 'viewer', inserts => 'staff', deletes => 'staff');
+call app.build_wall('scheduling.time_off', reads => 'viewer', inserts => 'staff', updates => 'staff', deletes => 'staff');
 call app.admit('scheduling.time_off', 'appointd_owner', array['all']);
 call operations.audit('scheduling.time_off');
 grant select, delete on scheduling.time_off to appointd_api;
-grant insert (id, provider_id, starts_at, ends_at) on scheduling.time_off to appointd_api;
+grant insert (id, provider_id, starts_at, ends_at), update (starts_at, ends_at) on scheduling.time_off to appointd_api;

@@ -68,6 +68,7 @@ alter table scheduling.appointments
     add column visit boolean not null default false,
     add column seat smallint,
     add column cancelled_by_kind text,
+    add column hold_id uuid,
     alter column created_by drop not null,
     drop constraint appointments_status,
     add constraint appointments_status check (
@@ -110,11 +111,13 @@ comment on column scheduling.appointments.overridden is 'Whether staff booked or
 comment on column scheduling.appointments.series_id is 'The series it is part of.';
 comment on column scheduling.appointments.occurrence is 'Which of the series it is, from 1 on.';
 comment on column scheduling.appointments.seat is 'Of a group session: the number of the seat.';
+comment on column scheduling.appointments.hold_id is 'The hold it was, where it was one: confirming that again finds the appointment. The hold itself is gone.';
 comment on column scheduling.appointments.visit is 'Whether it is a visit of several services: scheduling.appointment_segments has them.';
 
+create unique index appointments_hold_key on scheduling.appointments (tenant_id, hold_id) where hold_id is not null;
 create index appointments_series_idx on scheduling.appointments (tenant_id, series_id, occurrence) where series_id is not null;
 
-grant insert (status, overridden, series_id, occurrence, visit, seat) on scheduling.appointments to appointd_api;
+grant insert (status, overridden, series_id, occurrence, visit, seat, hold_id) on scheduling.appointments to appointd_api;
 grant update (provider_id, starts_at, ends_at, sequence, overridden, cancelled_by_kind, seat) on scheduling.appointments to appointd_api;
 
 
@@ -326,7 +329,11 @@ create policy staff_update on scheduling.claims as permissive for update to appo
 
 create table operations.idempotency_keys (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
-    actor_id uuid not null default coalesce(nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), ''))::uuid,
+    actor_id uuid not null default coalesce(
+        nullif(current_setting('app.account_id', true), ''),
+        nullif(current_setting('app.key_id', true), ''),
+        nullif(current_setting('app.tenant_id', true), '')
+    )::uuid,
     operation text not null,
     key text not null,
     request_hash bytea not null,
@@ -341,9 +348,9 @@ create table operations.idempotency_keys (
 comment on table operations.idempotency_keys is
     'What was answered to a request with an Idempotency-Key, for 24 hours. Written with what the request did, so a refused request leaves none.';
 comment on column operations.idempotency_keys.tenant_id is 'The organization. Filled from the context; the server has no right to write it.';
-comment on column operations.idempotency_keys.actor_id is 'The account or API key that asked. Filled from the context.';
+comment on column operations.idempotency_keys.actor_id is 'The account or API key that asked; the organization where a guest did. Filled from the context.';
 comment on column operations.idempotency_keys.operation is 'The operationId.';
-comment on column operations.idempotency_keys.key is 'As the client sent it, 1 to 255 characters.';
+comment on column operations.idempotency_keys.key is 'As the client sent it, 1 to 255 characters. Of a guest: SHA-256 of that and of the request, in hexadecimal digits.';
 comment on column operations.idempotency_keys.request_hash is 'SHA-256 of the body: another body with the same key is refused.';
 comment on column operations.idempotency_keys.response is 'What was answered.';
 comment on column operations.idempotency_keys.asked_at is 'When it was first asked.';

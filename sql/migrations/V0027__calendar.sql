@@ -27,12 +27,12 @@ comment on column scheduling.calendar_feeds.created_by is 'The account or API ke
 create index calendar_feeds_provider_idx on scheduling.calendar_feeds (tenant_id, provider_id);
 create index calendar_feeds_created_by_idx on scheduling.calendar_feeds (tenant_id, created_by);
 
-call app.build_wall('scheduling.calendar_feeds', reads => 'staff', inserts => 'staff', deletes => 'staff');
+call app.build_wall('scheduling.calendar_feeds', reads => 'staff', inserts => 'staff', updates => 'staff', deletes => 'staff');
 call app.admit('scheduling.calendar_feeds', 'appointd_owner', array['all']);
 call app.admit('scheduling.calendar_feeds', 'appointd_gate', array['select', 'delete']);
 call operations.audit('scheduling.calendar_feeds');
 grant select (tenant_id, id, provider_id, name, created_at, created_by), delete on scheduling.calendar_feeds to appointd_api;
-grant insert (id, provider_id, name, token_hash) on scheduling.calendar_feeds to appointd_api;
+grant insert (id, provider_id, name, token_hash), update (name) on scheduling.calendar_feeds to appointd_api;
 
 call app.admit('scheduling.appointments', 'appointd_gate', array['select']);
 grant select (tenant_id, id, provider_id, name, token_hash, created_by), delete on scheduling.calendar_feeds to appointd_gate;
@@ -59,6 +59,9 @@ declare
     feed record;
 begin
     perform app.stay_outside();
+    if not tenancy.host_admits(organization_id) then
+        return;
+    end if;
     execute format('set local app.tenant_id = %L', organization_id);
     select f.name, f.provider_id
     into feed

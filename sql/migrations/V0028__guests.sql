@@ -46,6 +46,11 @@ call app.open_to('scheduling.holds', 'guest', 'delete', 'expires_at <= statement
 -- Locking what is deleted.
 call app.open_to('scheduling.holds', 'guest', 'update', 'expires_at <= statement_timestamp() and waitlist_entry_id is null');
 
+-- Asking twice: what guests asked, and no more.
+call app.open_to('operations.idempotency_keys', 'guest', 'select', 'actor_id = tenant_id');
+call app.open_to('operations.idempotency_keys', 'guest', 'insert', 'actor_id = tenant_id');
+call app.open_to('operations.idempotency_keys', 'guest', 'update', 'actor_id = tenant_id');
+
 -- The one appointment.
 call app.open_to('crm.contacts', 'guest', 'insert', 'account_id is null');
 call app.open_to('scheduling.resources', 'guest', 'insert', $$kind = 'contact'$$);

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Db, Sql, Tx},
+    db::{self, Context, Db, Sql, Tx},
     http::{
         Tag,
         caller::{Manager, Member, Staff, Viewer},
@@ -19,8 +19,9 @@ use crate::{
         name::Name,
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
-        text::{EmailAddress, Text},
+        text::{EmailAddress, IdempotencyKey, Instant, Text},
     },
+    operations::idempotency::Once,
     sql,
 };
 
@@ -127,6 +128,8 @@ impl ContactsApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
+        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        updated_since: Query<Option<Instant>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
@@ -134,10 +137,17 @@ impl ContactsApi {
     ) -> Result<Json<Page<Contact>>, Refused<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
-        let rows =
-            self.0.all(&caller, sql!("crm/contacts_list.sql"), &[&after, &i64::from(size + 1)]).await?;
+        let as_of = self.0.as_of().await?;
+        let rows = self
+            .0
+            .all(
+                &caller,
+                sql!("crm/contacts_list.sql"),
+                &[&after, &i64::from(size + 1), &updated_since.0.map(|instant| instant.0)],
+            )
+            .await?;
         let contacts = rows.into_iter().map(Contact::from).collect();
-        Ok(Json(Page::new(contacts, size, |last| Cursor::id(last.id))))
+        Ok(Json(Page::new(contacts, size, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create a contact
@@ -145,12 +155,16 @@ impl ContactsApi {
     async fn create(
         &self,
         caller: Member<Staff>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewContact>,
     ) -> Result<Created<Contact>, Refused<Creating>> {
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_contact", idempotency_key.0, &body.0)?;
         let insert = Insert::new(&body.0);
-        let row = self.0.one(&caller, INSERT, &insert.params()).await?;
-        let contact = Contact::from(row);
-        Ok(Created { location: format!("/api/v1/contacts/{}", contact.id), body: contact })
+        let contact: Contact =
+            Once::create(once.as_ref(), &self.0, context, INSERT, &insert.params()).await?;
+        let location = format!("/api/v1/contacts/{}", contact.id);
+        Ok(Created { location, body: contact, replayed: Once::is_replay(once.as_ref()) })
     }
 
     /// Get a contact

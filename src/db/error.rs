@@ -11,16 +11,24 @@ use tokio_postgres::error::SqlState;
 pub enum Error {
     #[error("the account is not, or no longer, an active member of the organization")]
     NotAMember,
-    #[error("the member's role is too low")]
-    RoleTooLow,
+    #[error("the role is too low")]
+    RoleTooLow {
+        /// The lowest role that may; empty where a function of the database asks for one by itself.
+        needs: &'static str,
+        held: String,
+    },
     #[error("the plan of the organization lacks the feature")]
-    FeatureNotInPlan,
+    FeatureNotInPlan {
+        feature: String,
+        /// The plans that have it; none where it is switched off.
+        plans: Vec<String>,
+    },
     #[error("the host of the request leads to another organization")]
     WrongHost,
     #[error("there is no such API key, or not any more")]
     KeyInvalid,
     #[error("the API key lacks the scope")]
-    ScopeMissing,
+    ScopeMissing { scope: String },
     #[error("the organization has as many requests under way as it may")]
     Crowded,
     #[error("constraint {0} refused")]
@@ -55,6 +63,19 @@ impl Error {
         matches!(self, Self::Conflict | Self::OutOfDate)
     }
 
+    /// Whether entering was refused: the caller may not do this, whatever was sent with it.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::NotAMember
+                | Self::RoleTooLow { .. }
+                | Self::FeatureNotInPlan { .. }
+                | Self::WrongHost
+                | Self::KeyInvalid
+                | Self::ScopeMissing { .. }
+        )
+    }
+
     /// Reads SQLSTATE and constraint name, and forgets the rest.
     pub(super) fn from_postgres(statement: &'static str, error: &tokio_postgres::Error) -> Self {
         let Some(refusal) = error.as_db_error() else {
@@ -78,10 +99,16 @@ impl Error {
         match refusal.code() {
             code if POOLER.contains(code) => Self::Pooler,
             code if code.code() == "AP401" => Self::NotAMember,
-            code if code.code() == "AP402" => Self::FeatureNotInPlan,
-            code if code.code() == "AP403" => Self::RoleTooLow,
+            // The hints of these are written by app.enter and its like, and name roles, features and plans.
+            code if code.code() == "AP402" => {
+                let mut words = refusal.hint().unwrap_or_default().split(' ').map(ToOwned::to_owned);
+                Self::FeatureNotInPlan { feature: words.next().unwrap_or_default(), plans: words.collect() }
+            }
+            code if code.code() == "AP403" => {
+                Self::RoleTooLow { needs: "", held: refusal.hint().unwrap_or_default().to_owned() }
+            }
             code if code.code() == "AP404" => Self::WrongHost,
-            code if code.code() == "AP405" => Self::ScopeMissing,
+            code if code.code() == "AP405" => Self::ScopeMissing { scope: String::new() },
             code if code.code() == "AP406" => Self::KeyInvalid,
             &SqlState::FOREIGN_KEY_VIOLATION
             | &SqlState::UNIQUE_VIOLATION

@@ -11,7 +11,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -32,6 +32,7 @@ use uuid::Uuid;
 
 use super::{
     Error, Sql,
+    as_of::LastAsOf,
     connection::{Connection, Manager},
     sql::Binds,
 };
@@ -127,6 +128,8 @@ pub struct Request {
     pub scope: Option<String>,
     /// The connections it has at the moment.
     pub connections: Connections,
+    /// What it has entered so far.
+    pub entered: Arc<Entered>,
 }
 
 /// Counts the connections of one request. It may have one: a request that waits for a second while it keeps the first can
@@ -152,6 +155,62 @@ impl Drop for Counted {
     }
 }
 
+/// What a request has entered. Until then whose it is is only what its credentials say.
+#[derive(Debug)]
+pub struct Entered {
+    entry: OnceLock<Entry>,
+    /// Is told who entered, as `tenant_id`, `account_id` and `key_id`.
+    span: tracing::Span,
+}
+
+impl Default for Entered {
+    fn default() -> Self {
+        Self::new(tracing::Span::none())
+    }
+}
+
+impl Entered {
+    pub fn new(span: tracing::Span) -> Self {
+        Self { entry: OnceLock::new(), span }
+    }
+
+    /// Whether it has entered a tenant, or as a person.
+    pub fn anything(&self) -> bool {
+        self.entry.get().is_some()
+    }
+
+    /// The tenant that was entered by a member of it or with a key of it.
+    pub fn as_member(&self) -> Option<Uuid> {
+        match self.entry.get()? {
+            Entry::Tenant(Context { who: Who::Guest { .. } | Who::Scheduler, .. })
+            | Entry::Person(_)
+            | Entry::Stranger => None,
+            Entry::Tenant(context) => Some(context.tenant),
+        }
+    }
+
+    fn mark(&self, entry: Entry) {
+        if matches!(entry, Entry::Stranger) || self.entry.set(entry).is_err() {
+            return;
+        }
+        let record = |name, id: Uuid| {
+            self.span.record(name, tracing::field::display(id));
+        };
+        match entry {
+            Entry::Tenant(context) => {
+                record("tenant_id", context.tenant);
+                match context.who {
+                    Who::Session { account, .. } => record("account_id", account),
+                    Who::Key { id, .. } => record("key_id", id),
+                    Who::Guest { .. } | Who::Scheduler => {}
+                }
+            }
+            Entry::Person(person) => record("account_id", person.account),
+            Entry::Stranger => {}
+        }
+    }
+}
+
 tokio::task_local! {
     /// The request that is being served.
     pub static REQUEST: Request;
@@ -162,6 +221,7 @@ tokio::task_local! {
 pub struct Db {
     pool: Pool,
     shares: Arc<Shares>,
+    pub(super) last_as_of: LastAsOf,
 }
 
 /// No tenant takes all connections: each may use a share of the pool, and waits for its own while others go on.
@@ -221,7 +281,7 @@ impl Db {
             .expect("a runtime is given, which is all a pool with timeouts needs");
         // Half, so that one that floods leaves as much to the others.
         let shares = Shares { each: connections.div_ceil(2), in_use: Mutex::default() };
-        Self { pool, shares: Arc::new(shares) }
+        Self { pool, shares: Arc::new(shares), last_as_of: LastAsOf::default() }
     }
 
     /// A transaction of several statements. Sends nothing yet.
@@ -458,6 +518,10 @@ impl Guard {
         .await;
         self.running = false;
 
+        if matches!(entered, Some(Ok(()))) {
+            // Outside a request nobody asks.
+            let _ = REQUEST.try_with(|request| request.entered.mark(entry));
+        }
         let ended = committed.is_some();
         // A commit behind a failed statement has rolled back. One that failed itself may have done neither.
         self.open = !matches!(committed, Some(Ok(())));
@@ -468,7 +532,7 @@ impl Guard {
         };
         // An error that PostgreSQL reports (no room on the disk, shutting down) says that nothing was kept.
         let answered = outcome.as_ref().err().is_none_or(|error| error.as_db_error().is_some());
-        match outcome.map_err(|error| Error::from_postgres(sql.name, &error)) {
+        match outcome.map_err(|error| entry.explain(Error::from_postgres(sql.name, &error))) {
             // It was sent, and nobody said what became of it.
             Err(Error::Unavailable) if ended && !answered => Err(Error::InDoubt),
             outcome => outcome.map_err(|error| self.judge(error)),
@@ -532,8 +596,21 @@ impl Entry {
                 (ENTER_GUEST, &[Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT])
             }
             Self::Tenant(Context { who: Who::Scheduler, .. }) => (ENTER_SCHEDULER, &[Type::UUID, Type::TEXT]),
-            Self::Person(_) => (ENTER_ACCOUNT, &[Type::UUID, Type::UUID, Type::TEXT]),
-            Self::Stranger => (BEGIN_REQUEST, &[Type::TEXT]),
+            Self::Person(_) => (ENTER_ACCOUNT, &[Type::UUID, Type::UUID, Type::TEXT, Type::TEXT]),
+            Self::Stranger => (BEGIN_REQUEST, &[Type::TEXT, Type::TEXT]),
+        }
+    }
+
+    /// Says what was asked for where entering was refused for the lack of it.
+    fn explain(&self, error: Error) -> Error {
+        match (error, self) {
+            (Error::RoleTooLow { held, .. }, Self::Tenant(context)) => {
+                Error::RoleTooLow { needs: context.needs, held }
+            }
+            (Error::ScopeMissing { .. }, _) => Error::ScopeMissing {
+                scope: REQUEST.try_with(|request| request.scope.clone()).ok().flatten().unwrap_or_default(),
+            },
+            (error, _) => error,
         }
     }
 
@@ -555,9 +632,9 @@ impl Entry {
                 client.query(statement, &[tenant, &id]).await
             }
             Self::Person(Person { account, session }) => {
-                client.query(statement, &[account, session, &id]).await
+                client.query(statement, &[account, session, &host, &id]).await
             }
-            Self::Stranger => client.query(statement, &[&id]).await,
+            Self::Stranger => client.query(statement, &[&id, &host]).await,
         };
         entered.map(drop)
     }

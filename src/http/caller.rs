@@ -1,12 +1,12 @@
 //! Who asks. The edge reads the credentials of a request once; a handler's first argument is what it needs of them, and
 //! its type says so: the description is generated from it, and the database checks it when the tenant is entered.
 
-use std::marker::PhantomData;
-
-use poem::{
-    Request, RequestBody, Result,
-    http::{Method, header},
+use std::{
+    marker::PhantomData,
+    sync::{Arc, OnceLock},
 };
+
+use poem::{Request, RequestBody, Result, http::Method};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaSecurityScheme, Registry},
@@ -14,6 +14,7 @@ use poem_openapi::{
 use uuid::Uuid;
 
 use super::{
+    headers,
     problem::Problem,
     secret::{ApiKey, Purpose as _, Secret},
     token::{Claims, Kind, Tokens},
@@ -29,7 +30,7 @@ pub const ACCOUNT: &str = "account";
 /// The cookie of a browser's session. The prefix has browsers keep it to this host, over TLS (RFC 6265bis).
 pub const COOKIE: &str = "__Host-appointd";
 /// What a request with that cookie has to repeat, unless it only reads.
-pub const CSRF_HEADER: &str = "x-csrf-token";
+pub const CSRF_HEADER: &str = "X-CSRF-Token";
 
 /// A member's role as a type: owner > admin > manager > staff > viewer; and customer.
 pub trait Role: Send + Sync + 'static {
@@ -112,18 +113,44 @@ pub enum Credentials {
 #[derive(Clone)]
 pub struct Presented(pub Result<Credentials, Problem>);
 
+/// As what a handler is about to enter, told to the edge by the handler's first argument.
+#[derive(Clone, Default)]
+pub struct Asked(Arc<OnceLock<Entry>>);
+
+impl Asked {
+    pub fn entry(&self) -> Option<Entry> {
+        self.0.get().copied()
+    }
+}
+
+/// What is wrong with the query, put into the request by the edge. It is told after the credentials have been looked at.
+#[derive(Clone)]
+pub struct Unfit(pub Option<Problem>);
+
+/// Says as what the handler will enter, and stops where the query is no good.
+fn ask(request: &Request, entry: Entry) -> Result<(), Problem> {
+    if let Some(asked) = request.extensions().get::<Asked>() {
+        // Once for each request: it has one first argument.
+        let _ = asked.0.set(entry);
+    }
+    match request.extensions().get::<Unfit>() {
+        Some(Unfit(Some(problem))) => Err(problem.clone()),
+        _ => Ok(()),
+    }
+}
+
 /// Reads the credentials of a request.
 pub fn present(request: &Request, tokens: &Tokens) -> Presented {
     Presented(read(request, tokens))
 }
 
 fn read(request: &Request, tokens: &Tokens) -> Result<Credentials, Problem> {
-    if !request.headers().contains_key(header::AUTHORIZATION)
-        && let Some(token) = cookie(request)
+    if !headers::has(request.headers(), "Authorization")
+        && let Some(token) = cookie(request)?
     {
         let claims = tokens.verify(token, Kind::Cookie)?;
         let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        let repeated = request.headers().get(CSRF_HEADER).and_then(|value| value.to_str().ok());
+        let repeated = headers::one(request.headers(), CSRF_HEADER)?;
         let matches = claims.csrf.as_deref().zip(repeated).is_some_and(|(a, b)| same(a, b));
         return if reads || matches {
             Ok(Credentials::Person(claims))
@@ -144,29 +171,24 @@ fn read(request: &Request, tokens: &Tokens) -> Result<Credentials, Problem> {
 }
 
 /// RFC 6750 section 2.1. The name of the scheme is case-insensitive.
-fn bearer_token(request: &Request) -> Result<&str, Problem> {
+pub fn bearer_token(request: &Request) -> Result<&str, Problem> {
+    let given = headers::one(request.headers(), "Authorization")?;
     let missing = || {
         Problem::unauthorized(
             "credentials_missing",
             "Sign in at /api/v1/auth/login and send the token as `Authorization: Bearer …`.",
         )
     };
-    let mut given = request.headers().get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (given.next(), given.next()) else {
-        return Err(missing());
-    };
-    let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(missing)?;
+    let (scheme, token) = given.and_then(|value| value.split_once(' ')).ok_or_else(missing)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
 }
 
-fn cookie(request: &Request) -> Option<&str> {
-    request
-        .headers()
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+fn cookie(request: &Request) -> Result<Option<&str>, Problem> {
+    let lines = headers::list(request.headers(), "Cookie")?;
+    Ok(lines
+        .into_iter()
+        .flat_map(|line| line.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('=')))
 }
 
 /// Whether two texts are the same, in a time that tells nothing of where they differ.
@@ -255,6 +277,7 @@ impl<'a, R: Role, F: Feature> ApiExtractor<'a> for Member<R, F> {
             Credentials::Program(key) => (key.first, Who::Key { id: key.second, secret_hash: key.hash() }),
         };
         let context = Context { tenant, who, needs: R::NAME, feature: F::NAME };
+        ask(request, context.into())?;
         Ok(Self { context, asks: PhantomData })
     }
 }
@@ -295,7 +318,11 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
         match presented(request)? {
-            Credentials::Person(claims) => Ok(Self { claims }),
+            Credentials::Person(claims) => {
+                let signed_in = Self { claims };
+                ask(request, signed_in.person().into())?;
+                Ok(signed_in)
+            }
             Credentials::Program(_) => Err(Problem::person_required())?,
         }
     }

@@ -3,9 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
-use poem::{FromRequest, Request, RequestBody, Result, http::header};
+use poem::{FromRequest, Request, RequestBody, Result};
 
-use super::problem::Problem;
+use super::{
+    forwarded::{self, Hop},
+    headers,
+    problem::Problem,
+};
 
 /// What is believed.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +18,8 @@ pub struct Network {
     pub trusted_proxies: Vec<IpNet>,
     /// Below this, a label is the subdomain of an organization. None: hosts mean nothing.
     pub base_domain: Option<String>,
+    /// Pages served by this machine, at any port, may call: `appointd dev`.
+    pub local_pages: bool,
 }
 
 /// Which host was asked.
@@ -36,58 +42,52 @@ pub struct Client {
 }
 
 impl Network {
-    pub fn client(&self, request: &Request) -> Client {
+    pub fn client(&self, request: &Request) -> Result<Client, Problem> {
+        let headers = request.headers();
         let peer = request.remote_addr().as_socket_addr().map(SocketAddr::ip);
         let trusted = peer.is_some_and(|peer| self.trusts(peer));
-        let address = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| self.address(request, peer));
-        let user_agent = request
-            .headers()
-            .get(header::USER_AGENT)
-            .and_then(|agent| agent.to_str().ok())
-            .map(|agent| agent.chars().take(300).collect());
-        Client {
+        let said = if trusted { forwarded::hops(headers)? } else { Vec::new() };
+        let (address, said_host) = self.walk(said, peer.unwrap_or(IpAddr::from([0, 0, 0, 0])));
+        let forwarded_host = match trusted {
+            true => headers::one(headers, "X-Forwarded-Host")?.map(ToOwned::to_owned).or(said_host),
+            false => None,
+        };
+        let host = match forwarded_host {
+            Some(host) => self.classify(&host),
+            None => headers::one(headers, "Host")?.map_or(Host::Ours, |host| self.classify(host)),
+        };
+        let forwarded = headers::has(headers, "X-Forwarded-For") || headers::has(headers, "Forwarded");
+        let user_agent = headers::one(headers, "User-Agent")?;
+        Ok(Client {
             address,
-            user_agent,
-            host: self.host(request, trusted),
-            from_inside: !request.headers().contains_key("x-forwarded-for")
+            user_agent: user_agent.map(|agent| agent.chars().take(300).collect()),
+            host,
+            from_inside: !forwarded
                 && (trusted || peer.is_some_and(|peer| peer.to_canonical().is_loopback())),
-        }
+        })
     }
 
-    fn trusts(&self, peer: IpAddr) -> bool {
+    /// Whether this is one of our proxies.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 
-    /// From the nearest backwards: the first that is no proxy of ours. What stands before it anybody may have written.
-    fn address(&self, request: &Request, peer: IpAddr) -> IpAddr {
-        let mut nearest = peer.to_canonical();
-        let forwarded: Vec<&str> = request
-            .headers()
-            .get_all("x-forwarded-for")
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .collect();
-        for address in forwarded.iter().rev() {
+    /// From the nearest hop backwards: the first address that is no proxy of ours, and the host that the proxy farthest
+    /// from us was asked for. What stands before that anybody may have written.
+    fn walk(&self, said: Vec<Hop>, peer: IpAddr) -> (IpAddr, Option<String>) {
+        let (mut nearest, mut host) = (peer.to_canonical(), None);
+        for hop in said.into_iter().rev() {
             if !self.trusts(nearest) {
                 break;
             }
-            match address.trim().parse::<IpAddr>() {
-                Ok(address) => nearest = address.to_canonical(),
-                Err(_) => break,
+            host = hop.host.or(host);
+            match hop.address {
+                Some(address) => nearest = address.to_canonical(),
+                None => break,
             }
         }
-        nearest
-    }
-
-    fn host(&self, request: &Request, trusted: bool) -> Host {
-        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let forwarded = if trusted { header("x-forwarded-host") } else { None };
-        match forwarded.or_else(|| header("host")) {
-            Some(host) => self.classify(host),
-            None => Host::Ours,
-        }
+        (nearest, host)
     }
 
     /// The host of a page that might be an organization's: over TLS, or on this machine.
@@ -102,6 +102,18 @@ impl Network {
             Some(label) => (!label.contains('.')).then(|| label.to_owned()),
             None => name.contains('.').then_some(name),
         }
+    }
+
+    /// Whether a page of this origin may call because we are developed on its machine.
+    pub fn is_local_page(&self, origin: &str) -> bool {
+        let host = origin.split_once("://").and_then(|(_, host)| canonical(host));
+        self.local_pages
+            && host.is_some_and(|name| {
+                let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+                name == "localhost"
+                    || name.ends_with(".localhost")
+                    || address.is_ok_and(|address| address.is_loopback())
+            })
     }
 
     /// The host of a `Host` header.

@@ -19,6 +19,7 @@ pub fn complete(raw: &str) -> String {
     for (method, operation) in operations(&mut document) {
         security_and_role(method, operation);
         parameters_without_examples(operation);
+        idempotency(operation);
         headers(operation);
     }
     for schema in schemas(&mut document) {
@@ -60,6 +61,35 @@ fn parameters_without_examples(operation: &mut Map<String, Value>) {
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(schema) = parameter["schema"].as_object_mut() {
             schema.remove("example");
+        }
+        // A list may be empty, which in a query is said by leaving it out. poem-openapi calls it required.
+        if parameter["in"] == "query" && parameter["schema"]["type"] == "array" {
+            parameter["required"] = false.into();
+        }
+    }
+}
+
+/// What an `Idempotency-Key` does is the same everywhere.
+fn idempotency(operation: &mut Map<String, Value>) {
+    let mut takes_key = false;
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        if parameter["name"] == "Idempotency-Key" {
+            takes_key = true;
+            parameter["description"] = "Names this request: sent again with the same key and body, it does nothing more and is answered as the first time, with `Idempotency-Replayed: true`. 422 `used_before` if the key was sent with another body. Kept for 24 hours; a refused request keeps none.".into();
+        }
+    }
+    if takes_key {
+        let header = json!({
+            "description": "`true` if this is the answer to an earlier request with the same `Idempotency-Key`.",
+            "required": false,
+            "schema": { "type": "string", "enum": ["true"] },
+        });
+        let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten();
+        for (_, response) in responses.filter(|(status, _)| status.starts_with('2')) {
+            if !response["headers"].is_object() {
+                response["headers"] = json!({});
+            }
+            response["headers"]["Idempotency-Replayed"] = header.clone();
         }
     }
 }

@@ -11,29 +11,28 @@ use std::{
 use futures_util::FutureExt as _;
 use poem::{
     Endpoint, IntoResponse as _, Middleware, Request, Response, Result,
-    error::{MethodNotAllowedError, NotFoundError},
     http::{HeaderValue, Method, StatusCode, Uri, Version, header},
 };
-use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{
-    caller::{self, Credentials, Presented},
+    caller::{self, Asked, Credentials, Presented, Unfit},
     client::{Client, Host, Network},
-    cors,
+    cors, framework, headers,
     limit::{Limits, Told},
-    problem::{Code, FieldError, LONGEST_NAME, MOST_ERRORS, Problem},
+    problem::{Code, Problem, SESSION_ENDED},
+    query,
     routes::{Route, Routes},
-    schema::split_refusal,
+    text::WebOrigin,
     token::Tokens,
 };
 use crate::{
-    db::{self, Db, REQUEST},
+    db::{self, Db, Entered, Entry, REQUEST},
     sql,
 };
 
-const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID: &str = "X-Request-Id";
 /// A little more than PostgreSQL gives a statement.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -100,26 +99,46 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         let span = tracing::error_span!(
             "request",
             %request_id,
+            // What the credentials say, which anybody may have made up ...
+            claimed_tenant_id = tracing::field::Empty,
+            claimed_account_id = tracing::field::Empty,
+            claimed_key_id = tracing::field::Empty,
+            // ... and who has entered.
             tenant_id = tracing::field::Empty,
             account_id = tracing::field::Empty,
             key_id = tracing::field::Empty,
         );
 
         let mut told = Told::default();
-        let (client, presented) =
-            (self.around.network.client(&request), caller::present(&request, &self.around.tokens));
-        record(&span, &presented);
-        let organization = organization(&presented);
-        let (origin, host) = (request.headers().get(header::ORIGIN).cloned(), client.host.clone());
-        let address = client.address;
-        let answering = self.answer(route, request, &request_id, client, presented, &mut told);
-        let mut response = match answering.instrument(span.clone()).await {
-            Ok(response) => response,
-            Err(problem) => problem.render(&request_id),
+        let entered = Arc::new(Entered::new(span.clone()));
+        let arrival = self.arrive(&request);
+        let (mut origin, mut host, mut asked, mut session) = (None, Host::Ours, Asking::default(), None);
+        let mut address = None;
+        let answer = match arrival {
+            Ok(arrival) => {
+                record(&span, &arrival.presented);
+                asked = Asking {
+                    organization: claimed_organization(&arrival.presented),
+                    slug: query::value(&request, "organization_slug"),
+                    is_preflight: cors::is_preflight(&request),
+                };
+                session = claimed_session(&arrival.presented);
+                origin = arrival.origin.clone();
+                host = arrival.client.host.clone();
+                address = Some(arrival.client.address);
+                let answering = self.answer(route, request, &request_id, arrival, &entered, &mut told);
+                answering.instrument(span.clone()).await
+            }
+            Err(problem) => Err(problem),
         };
+        if let Some(session) = session {
+            let ended = answer.as_ref().is_err_and(|problem| problem.code == SESSION_ENDED);
+            self.around.limits.remember(session, ended, entered.anything());
+        }
+        let mut response = answer.unwrap_or_else(|problem| problem.render(&request_id));
         // Not for those who were to wait: looking takes a query.
         let origin = match origin.filter(|_| response.status() != StatusCode::TOO_MANY_REQUESTS) {
-            Some(origin) => self.allowed_origin(origin, &host, organization).instrument(span.clone()).await,
+            Some(origin) => self.allowed_origin(origin, &host, &asked).instrument(span.clone()).await,
             None => None,
         };
         let headers = response.headers_mut();
@@ -132,11 +151,9 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         if let Some(origin) = origin {
             cors::allow(headers, origin);
         }
-        // Whoever was not let in has not used anything of the organization's.
-        if let Some(organization) = organization
-            && response.status() != StatusCode::UNAUTHORIZED
-        {
-            self.around.counts.add(organization);
+        // Only what has entered has used anything of the organization's.
+        if let Some(tenant) = entered.as_member() {
+            self.around.counts.add(tenant);
         }
 
         // The path as it was sent may carry anything; the template cannot.
@@ -147,7 +164,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
             operation = route.and_then(|route| route.operation_id(&method)),
             status = response.status().as_u16(),
             code = response.extensions().get::<Code>().map(|code| code.0),
-            client = %address,
+            client = address.map(tracing::field::display),
             duration_us = started.elapsed().as_micros() as u64,
             "request"
         );
@@ -158,21 +175,21 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
 fn record(span: &tracing::Span, presented: &Presented) {
     match &presented.0 {
         Ok(Credentials::Person(claims)) => {
-            span.record("account_id", tracing::field::display(claims.sub));
+            span.record("claimed_account_id", tracing::field::display(claims.sub));
             if let Some(tenant) = claims.tenant_id {
-                span.record("tenant_id", tracing::field::display(tenant));
+                span.record("claimed_tenant_id", tracing::field::display(tenant));
             }
         }
         Ok(Credentials::Program(key)) => {
-            span.record("key_id", tracing::field::display(key.second));
-            span.record("tenant_id", tracing::field::display(key.first));
+            span.record("claimed_key_id", tracing::field::display(key.second));
+            span.record("claimed_tenant_id", tracing::field::display(key.first));
         }
         Err(_) => {}
     }
 }
 
 /// The organization a request says it is for.
-fn organization(presented: &Presented) -> Option<Uuid> {
+fn claimed_organization(presented: &Presented) -> Option<Uuid> {
     match &presented.0 {
         Ok(Credentials::Person(claims)) => claims.tenant_id,
         Ok(Credentials::Program(key)) => Some(key.first),
@@ -180,25 +197,61 @@ fn organization(presented: &Presented) -> Option<Uuid> {
     }
 }
 
+/// The session a request says it is part of.
+fn claimed_session(presented: &Presented) -> Option<Uuid> {
+    match &presented.0 {
+        Ok(Credentials::Person(claims)) => Some(claims.sid),
+        Ok(Credentials::Program(_)) | Err(_) => None,
+    }
+}
+
+/// What a request of a page asks about.
+#[derive(Default)]
+struct Asking {
+    organization: Option<Uuid>,
+    /// Of a guest.
+    slug: Option<String>,
+    is_preflight: bool,
+}
+
+/// What the headers of a request say.
+struct Arrival {
+    client: Client,
+    presented: Presented,
+    origin: Option<String>,
+}
+
 impl<E: Endpoint> EdgeEndpoint<E> {
+    /// Reads the headers of a request; from here on they can be read.
+    fn arrive(&self, request: &Request) -> Result<Arrival, Problem> {
+        headers::check(request.headers())?;
+        let client = self.around.network.client(request)?;
+        let presented = caller::present(request, &self.around.tokens);
+        let origin = headers::one(request.headers(), "Origin")?.map(ToOwned::to_owned);
+        Ok(Arrival { client, presented, origin })
+    }
+
     async fn answer(
         &self,
         route: Option<&Route>,
         mut request: Request,
         request_id: &str,
-        client: Client,
-        presented: Presented,
+        Arrival { client, presented, .. }: Arrival,
+        entered: &Arc<Entered>,
         told: &mut Told,
     ) -> Result<Response, Problem> {
-        if let Some(problem) = without_host(&request) {
-            return Err(problem);
+        if without_host(&request) {
+            return Err(Problem::bad_request("host_missing", "A request of HTTP/1.1 has one Host header."));
         }
         self.limit(route, &request, &client, &presented, told).await?;
-        if let Some(problem) = unknown_query(route, &request) {
-            return Err(problem);
-        }
         if let Some(preflight) = cors::preflight(&request) {
             return Ok(preflight);
+        }
+        let unfit = query::check(route, &request);
+        // Operations with credentials are asked for those first: see `Unfit`.
+        let is_open = route.is_none_or(|route| !route.wants_credentials(request.method()));
+        if let Some(problem) = unfit.clone().filter(|_| is_open) {
+            return Err(problem);
         }
         let known = db::Request {
             id: request_id.to_owned(),
@@ -207,15 +260,25 @@ impl<E: Endpoint> EdgeEndpoint<E> {
                 Host::Tenant(name) => Some(name.clone()),
             },
             scope: route.and_then(|route| route.scope(request.method())).map(ToOwned::to_owned),
+            entered: entered.clone(),
             ..db::Request::default()
         };
+        let asked = Asked::default();
         request.extensions_mut().insert(presented);
         request.extensions_mut().insert(client);
-        let handled = AssertUnwindSafe(REQUEST.scope(known, self.inner.call(request))).catch_unwind();
+        request.extensions_mut().insert(asked.clone());
+        request.extensions_mut().insert(Unfit(unfit));
+        let handled = AssertUnwindSafe(REQUEST.scope(known.clone(), self.inner.call(request))).catch_unwind();
         match tokio::time::timeout(DEADLINE, handled).await {
             Ok(Ok(Ok(output))) => Ok(output.into_response()),
             Ok(Ok(Err(error))) => {
-                Err(error.downcast::<Problem>().unwrap_or_else(|error| framework_problem(route, &error)))
+                let problem =
+                    error.downcast::<Problem>().unwrap_or_else(|error| framework::problem(route, &error));
+                let early = matches!(problem.status.as_u16(), 400 | 404 | 408 | 413 | 415 | 422);
+                match asked.entry().filter(|_| early && !entered.anything()) {
+                    Some(entry) => Err(REQUEST.scope(known, self.admission(entry, problem)).await),
+                    None => Err(problem),
+                }
             }
             Ok(Err(_panic)) => {
                 // The panic hook has said where.
@@ -227,6 +290,15 @@ impl<E: Endpoint> EdgeEndpoint<E> {
                 "This took longer than 10 seconds and was given up. Whether anything was changed is not known: look \
                      before you try again.",
             )),
+        }
+    }
+
+    /// A request that was refused before it entered anything: what is wrong with it is told to those alone who may call
+    /// the operation. Others are told that they may not, whatever they sent.
+    async fn admission(&self, entry: Entry, problem: Problem) -> Problem {
+        match self.around.db.all(entry, sql!("app/admitted.sql"), &[]).await {
+            Err(error) if error.is_refusal() => error.into(),
+            _ => problem,
         }
     }
 
@@ -255,10 +327,15 @@ impl<E: Endpoint> EdgeEndpoint<E> {
                 if scope.is_none() && *request.method() == Method::POST {
                     limits.anonymous(client.address, told)?;
                 }
-                limits.key(key.second, told)?;
+                // By the secret: who knows only the id of a key uses up nothing of its limit.
+                limits.key(key.hash(), told)?;
             }
             Err(_) if *request.method() == Method::POST => limits.anonymous(client.address, told)?,
             Err(_) => {}
+        }
+        // Who was not let in the last time uses up nothing of the organization's.
+        if claimed_session(presented).is_some_and(|session| limits.is_outside(session)) {
+            return Ok(());
         }
         match limits.allowances.of(&self.around.db, presented).await {
             Some((tenant, rate)) => limits.organization(tenant, rate, told),
@@ -266,14 +343,34 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         }
     }
 
+    /// Whether the organization that is asked, by token, host or slug, trusts pages of this origin. Nothing asked: whether it
+    /// may be asked at all is then decided by the answer to the question.
+    async fn is_trusted(&self, origin: &str, host: &Host, asked: &Asking) -> bool {
+        if WebOrigin::parse(origin).is_err() {
+            return false;
+        }
+        let host = match host {
+            Host::Ours => None,
+            Host::Tenant(name) => Some(name.as_str()),
+        };
+        if asked.organization.is_none() && host.is_none() && asked.slug.is_none() {
+            return asked.is_preflight;
+        }
+        let params: db::Params = &[&origin, &asked.organization, &host, &asked.slug];
+        let answer = self.around.db.gate(sql!("tenancy/origins_trusted.sql"), params).await;
+        answer.is_ok_and(|row| row.get(0))
+    }
+
     /// The origin of a page that may read the answer: one of an organization's own hosts, asking for that organization.
-    async fn allowed_origin(
-        &self,
-        origin: HeaderValue,
-        host: &Host,
-        organization: Option<Uuid>,
-    ) -> Option<HeaderValue> {
-        let name = self.around.network.origin(origin.to_str().ok()?)?;
+    async fn allowed_origin(&self, origin: String, host: &Host, asked: &Asking) -> Option<HeaderValue> {
+        let organization = asked.organization;
+        if self.around.network.is_local_page(&origin) {
+            return HeaderValue::try_from(origin).ok();
+        }
+        if self.is_trusted(&origin, host, asked).await {
+            return HeaderValue::try_from(origin).ok();
+        }
+        let name = self.around.network.origin(&origin)?;
         let at = async |name: &str| -> Option<Uuid> {
             let row = self.around.db.gate(sql!("tenancy/organizations_at.sql"), &[&name]).await.ok()?;
             row.get(0)
@@ -285,16 +382,15 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         };
         let agree =
             organization.is_none_or(|asked| asked == owner) && host.is_none_or(|asked| asked == owner);
-        agree.then_some(origin)
+        HeaderValue::try_from(origin).ok().filter(|_| agree)
     }
 }
 
 /// The client's id where it is harmless to repeat, else one of ours.
 fn request_id(request: &Request) -> String {
-    request
-        .headers()
-        .get(REQUEST_ID)
-        .and_then(|id| id.to_str().ok())
+    headers::one(request.headers(), REQUEST_ID)
+        .ok()
+        .flatten()
         .filter(|id| {
             (1..=64).contains(&id.len())
                 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
@@ -321,110 +417,7 @@ fn trim_trailing_slash(request: &mut Request) {
     }
 }
 
-/// RFC 9112 section 3.2: a request of HTTP/1.1 names its host, once.
-fn without_host(request: &Request) -> Option<Problem> {
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    (request.version() == Version::HTTP_11 && hosts != 1)
-        .then(|| Problem::bad_request("host_missing", "A request of HTTP/1.1 has one Host header."))
-}
-
-/// A misspelt filter must not pass for no filter, nor the first of two for both.
-fn unknown_query(route: Option<&Route>, request: &Request) -> Option<Problem> {
-    let query = request.uri().query().filter(|query| !query.is_empty())?;
-    let known = route?.query_parameters(request.method())?;
-    let mut seen: Vec<String> = Vec::new();
-    let mut errors = Vec::new();
-    for (name, _) in form_urlencoded::parse(query.as_bytes()) {
-        if errors.len() == MOST_ERRORS {
-            break;
-        }
-        if !known.iter().any(|known| known.name == name) {
-            let detail = match known {
-                [] => "This operation has no query parameters.".to_owned(),
-                known => {
-                    let names: Vec<_> = known.iter().map(|known| known.name.as_str()).collect();
-                    format!("expected one of {}", names.join(", "))
-                }
-            };
-            errors.push(FieldError::new(
-                name.chars().take(LONGEST_NAME).collect::<String>(),
-                "unknown_parameter",
-                detail,
-            ));
-        } else if seen.iter().any(|seen| *seen == name)
-            && !known.iter().any(|known| known.name == name && known.is_list)
-        {
-            errors.push(FieldError::new(
-                name.as_ref(),
-                "duplicate_parameter",
-                "This parameter may be given once.",
-            ));
-        } else {
-            seen.push(name.into_owned());
-        }
-    }
-    (!errors.is_empty()).then(|| invalid_parameter(errors))
-}
-
-fn invalid_parameter(errors: Vec<FieldError>) -> Problem {
-    Problem::bad_request("invalid_parameter", "The parameters are not as they must be; see errors.")
-        .with_errors(errors)
-}
-
-/// What poem and poem-openapi refuse by themselves. Their own texts may quote the request; ours do not.
-fn framework_problem(route: Option<&Route>, error: &poem::Error) -> Problem {
-    if error.is::<NotFoundError>() {
-        Problem::not_found()
-    } else if error.is::<MethodNotAllowedError>() {
-        // The pages are no operations.
-        let allow = route.map_or_else(|| "GET, HEAD".to_owned(), Route::allow);
-        let problem = Problem::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            format!("This path takes {allow}."),
-        );
-        match HeaderValue::from_str(&allow) {
-            Ok(allow) => problem.with_header(header::ALLOW, allow),
-            Err(_) => problem,
-        }
-    } else if let Some(error) = error.downcast_ref::<ParsePathError>() {
-        let name = error
-            .name
-            .strip_prefix("param")
-            .and_then(|index| route?.path_parameter(index.parse().ok()?))
-            .unwrap_or(error.name);
-        invalid_parameter(vec![parameter_error(route, name, &error.reason)])
-    } else if let Some(error) = error.downcast_ref::<ParseParamError>() {
-        invalid_parameter(vec![parameter_error(route, error.name, &error.reason)])
-    } else if error.is::<ContentTypeError>() {
-        Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "The Content-Type header must name a media type the operation takes, such as application/json.",
-        )
-    } else if error.status().is_client_error() {
-        Problem::new(error.status(), "bad_request", "The request cannot be understood.")
-    } else {
-        tracing::error!(status = error.status().as_u16(), "an error of the framework");
-        Problem::internal()
-    }
-}
-
-/// poem-openapi says `failed to parse "string_uuid": … (occurred while parsing "…")`, and may quote the value.
-fn parameter_error(route: Option<&Route>, name: &str, reason: &str) -> FieldError {
-    let reason = reason.split(" (occurred while parsing").next().unwrap_or_default();
-    if let Some((code, detail)) = split_refusal(reason) {
-        return FieldError::new(name, code, detail);
-    }
-    if reason.ends_with("expects an input value.") {
-        return FieldError::new(name, "required", "This parameter is required.");
-    }
-    let expected = match route.map(|route| route.values_of(name)).unwrap_or_default() {
-        [] if reason.contains("\"string_uuid\"") => {
-            "a UUID, such as 019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10".to_owned()
-        }
-        [] => "a value of the described form".to_owned(),
-        values => format!("one of {}", values.join(", ")),
-    };
-    FieldError::new(name, "invalid_value", format!("expected {expected}"))
+/// RFC 9112 section 3.2: a request of HTTP/1.1 names its host.
+fn without_host(request: &Request) -> bool {
+    request.version() == Version::HTTP_11 && !headers::has(request.headers(), "Host")
 }

@@ -21,8 +21,9 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    problem::{FieldError, LONGEST_NAME, Problem},
-    schema::split_refusal,
+    headers,
+    mistakes::{self, BODY},
+    problem::Problem,
 };
 
 /// The largest body taken, in bytes.
@@ -31,9 +32,6 @@ pub const LARGEST_BODY: usize = 256 * 1024;
 const BODY_DEADLINE: Duration = Duration::from_secs(5);
 
 const JSON: &str = "application/json";
-/// The name of the whole body, where no field of it is at fault.
-const BODY: &str = "body";
-
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A JSON body, coming in or going out.
@@ -65,7 +63,7 @@ impl<T: DeserializeOwned + Type + ParseFromJSON> ParsePayload for Json<T> {
         }
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|error| explain(&bytes, error.path().to_string(), error.inner()))?;
+            .map_err(|error| explain::<T>(&bytes, &error.path().to_string(), error.inner()))?;
         deserializer.end().map_err(|error| malformed(&error))?;
         if bytes.contains(&b'[') && T::parse_from_json(serde_json::from_slice(&bytes).ok()).is_err() {
             // serde takes a list of values for an object, in the order of its fields. poem-openapi does not.
@@ -100,9 +98,9 @@ impl<'a, T: DeserializeOwned + Type + ParseFromJSON + Default> ApiExtractor<'a> 
         body: &mut RequestBody,
         options: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let empty = match request.headers().get(header::CONTENT_LENGTH) {
+        let empty = match headers::one(request.headers(), "Content-Length")? {
             Some(length) => length == "0",
-            None => !request.headers().contains_key(header::TRANSFER_ENCODING),
+            None => !headers::has(request.headers(), "Transfer-Encoding"),
         };
         if empty {
             return Ok(Self(T::default()));
@@ -137,8 +135,12 @@ impl<T: DeserializeOwned + Type> ParsePayload for Form<T> {
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
         let bytes = read(request, body).await?;
         let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded::parse(&bytes));
-        let value = serde_path_to_error::deserialize(deserializer)
-            .map_err(|error| invalid(error.path().to_string(), &error.inner().to_string()))?;
+        let value = serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            let first = mistakes::explain(&error.path().to_string(), &error.inner().to_string());
+            let fields =
+                form_urlencoded::parse(&bytes).map(|(name, value)| (name.into_owned(), value.into()));
+            Problem::invalid(mistakes::collect::<T>(first, Value::Object(fields.collect()), bytes.len()))
+        })?;
         Ok(Self(value))
     }
 }
@@ -153,11 +155,9 @@ fn is_media_type(content_type: &str, wanted: &str) -> bool {
 async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Problem> {
     let too_large =
         || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than 256 KiB.");
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > LARGEST_BODY as u64) {
+    // hyper has refused a length that is no number.
+    let announced = headers::one(request.headers(), "Content-Length")?.and_then(|length| length.parse().ok());
+    if announced.is_some_and(|length: u64| length > LARGEST_BODY as u64) {
         return Err(too_large());
     }
     let unreadable = |_| Problem::bad_request("body_unreadable", "The body could not be read to its end.");
@@ -174,63 +174,30 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Prob
     }
 }
 
-/// Malformed is 400; well-formed and wrong is 422 with the field. Never quotes a value.
-fn explain(body: &[u8], path: String, error: &serde_json::Error) -> Problem {
+/// Malformed is 400; well-formed and wrong is 422 with the fields.
+fn explain<T: DeserializeOwned + Type>(body: &[u8], path: &str, error: &serde_json::Error) -> Problem {
     // serde_json calls it a mistake of syntax, too, where a number stands in for one of some names.
     match serde_json::from_slice::<Value>(body) {
-        Ok(_) => invalid(path, &error.to_string()),
+        Ok(value) => {
+            let first = mistakes::explain(path, &error.to_string());
+            Problem::invalid(mistakes::collect::<T>(first, value, body.len()))
+        }
         Err(error) => malformed(&error),
     }
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
+    // What serde_json says of syntax is a word about it, and nothing of the text.
+    let message = error.to_string();
+    let what = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);
     Problem::bad_request(
         "malformed_json",
-        format!("The body is not well-formed JSON: line {}, column {}.", error.line(), error.column()),
+        format!(
+            "The body is not well-formed JSON: {what}, at line {}, column {}.",
+            error.line(),
+            error.column()
+        ),
     )
-}
-
-fn invalid(path: String, message: &str) -> Problem {
-    let path = if path == "." { String::new() } else { path };
-    let whole = || if path.is_empty() { BODY.to_owned() } else { path.clone() };
-    // serde_json ends its messages with a position in a text the client may not have in front of them.
-    let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
-    let quoted = |message: &str| -> String {
-        message.split('`').nth(1).unwrap_or_default().chars().take(LONGEST_NAME).collect()
-    };
-    // What was found stands in front of it, and may say anything.
-    let expected = |message: &str| match message.rsplit_once(", expected ") {
-        Some((_, expected)) if expected.starts_with("struct ") => "expected an object".to_owned(),
-        Some((_, "a sequence")) => "expected a list".to_owned(),
-        Some((_, expected)) => format!("expected {expected}"),
-        None => "not of the form the description says".to_owned(),
-    };
-    let child = |name: String| match path.is_empty() {
-        true => name,
-        false => format!("{path}.{name}"),
-    };
-    let error = if message.starts_with("unknown field") {
-        let name = quoted(message);
-        // The path may or may not end in the field already.
-        let field = match path.rsplit('.').next() {
-            Some(last) if last.starts_with(&name) => path.chars().take(4 * LONGEST_NAME).collect(),
-            _ => child(name),
-        };
-        FieldError::new(field, "unknown_field", expected(message))
-    } else if let Some((code, detail)) = split_refusal(message) {
-        FieldError::new(whole(), code, detail)
-    } else if message.starts_with("missing field") {
-        FieldError::new(child(quoted(message)), "required", "This field is required.")
-    } else if message.starts_with("duplicate field") {
-        FieldError::new(child(quoted(message)), "duplicate_field", "This field may be given once.")
-    } else if message.starts_with("unknown variant") {
-        FieldError::new(whole(), "invalid_value", expected(message))
-    } else if message.starts_with("invalid type") {
-        FieldError::new(whole(), "invalid_type", expected(message))
-    } else {
-        FieldError::new(whole(), "invalid_value", expected(message))
-    };
-    Problem::invalid(vec![error])
 }
 
 /// For an optional field of a change that may be left out but not null: `#[serde(default, deserialize_with = "present")]`.
@@ -278,14 +245,21 @@ impl<T: Serialize + ToJSON> ApiResponse for Json<T> {
 pub struct Created<T> {
     pub location: String,
     pub body: T,
+    /// It was created by an earlier request with the same `Idempotency-Key`.
+    pub replayed: bool,
 }
+
+/// Says that an answer is that of an earlier request with the same `Idempotency-Key`.
+const REPLAYED: &str = "Idempotency-Replayed";
 
 impl<T: Serialize + Send> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
-        Json(self.body)
-            .with_status(StatusCode::CREATED)
-            .with_header(header::LOCATION, self.location)
-            .into_response()
+        let response =
+            Json(self.body).with_status(StatusCode::CREATED).with_header(header::LOCATION, self.location);
+        match self.replayed {
+            true => response.with_header(REPLAYED, "true").into_response(),
+            false => response.into_response(),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use governor::{
     state::keyed::DashMapStateStore,
 };
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use quick_cache::sync::Cache;
 use uuid::Uuid;
 
 use super::{allowance::Allowances, problem::Problem};
@@ -97,11 +98,13 @@ pub struct Limits {
     address: Option<Limit<IpAddr>>,
     anonymous: Option<Limit<IpAddr>>,
     account: Option<Limit<Uuid>>,
-    key: Option<Limit<Uuid>>,
+    key: Option<Limit<[u8; 32]>>,
     /// By what their plans allow.
     organizations: Mutex<HashMap<NonZeroU32, Arc<Limit<Uuid>>>>,
     /// What that is.
     pub allowances: Allowances,
+    /// Sessions whose tokens are good and that were not let in: they use up nothing of their organization's.
+    outside: Cache<Uuid, ()>,
 }
 
 impl Limits {
@@ -113,6 +116,21 @@ impl Limits {
             key: rates.key.map(|quota| Limit::new("key", quota)),
             organizations: Mutex::default(),
             allowances: Allowances::default(),
+            outside: Cache::new(MANY),
+        }
+    }
+
+    /// Whether the session was not let in when it was last tried.
+    pub fn is_outside(&self, session: Uuid) -> bool {
+        self.outside.peek(&session).is_some()
+    }
+
+    /// Keeps in mind how entering ended.
+    pub fn remember(&self, session: Uuid, ended: bool, entered: bool) {
+        if ended {
+            self.outside.insert(session, ());
+        } else if entered && self.is_outside(session) {
+            self.outside.remove(&session);
         }
     }
 
@@ -128,7 +146,8 @@ impl Limits {
         self.account.as_ref().map_or(Ok(()), |limit| limit.check(&account, told))
     }
 
-    pub fn key(&self, key: Uuid, told: &mut Told) -> Result<(), Problem> {
+    /// `key` is the hash of its secret.
+    pub fn key(&self, key: [u8; 32], told: &mut Told) -> Result<(), Problem> {
         self.key.as_ref().map_or(Ok(()), |limit| limit.check(&key, told))
     }
 
@@ -151,7 +170,7 @@ impl Limits {
 }
 
 /// One subscriber has a whole /64 of IPv6.
-fn subscriber(address: IpAddr) -> IpAddr {
+pub fn subscriber(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {

@@ -30,6 +30,10 @@ pub struct Page<T: ParseFromJSON + ToJSON + Type + Send + Sync> {
     /// Give this as `cursor` to get what follows; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
+    /// In lists with `updated_since`: every change before this instant has been listed. Send the one of the first page as
+    /// `updated_since` the next time; what changed about then is listed twice. Deleted things are in `GET /api/v1/deletions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<DateTime<Utc>>,
 }
 
 impl<T: ParseFromJSON + ToJSON + Type + Send + Sync> Page<T> {
@@ -39,7 +43,12 @@ impl<T: ParseFromJSON + ToJSON + Type + Send + Sync> Page<T> {
         let more = items.len() > size;
         items.truncate(size);
         let next_cursor = items.last().filter(|_| more).map(|last| cursor(last).encode());
-        Self { items, next_cursor }
+        Self { items, next_cursor, as_of: None }
+    }
+
+    /// Up to when this page shows what changed.
+    pub fn as_of(self, as_of: DateTime<Utc>) -> Self {
+        Self { as_of: Some(as_of), ..self }
     }
 }
 

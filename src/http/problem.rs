@@ -1,7 +1,7 @@
 //! Every refusal: RFC 9457 problem details with a stable `code`. A handler fails with [`Refused`], whose parameter
 //! says which statuses its operation can answer with, so that the description and the code are one line.
 
-use std::{borrow::Cow, marker::PhantomData};
+use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use poem::{
@@ -9,15 +9,13 @@ use poem::{
     error::ResponseError,
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
-use poem_openapi::{
-    ApiResponse, Object,
-    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
-    types::Type as _,
-};
+use poem_openapi::Object;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::db;
+
+pub use super::refused::*;
 
 /// The media type of problem details.
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -53,6 +51,9 @@ pub struct ProblemDetails {
     /// The id of this request, as in the header `X-Request-Id`: quote it when you ask for help.
     pub request_id: String,
 }
+
+/// The code of a refusal to let in who has a good token and no session or membership (any more).
+pub const SESSION_ENDED: &str = "session_ended";
 
 /// A refusal lists this many mistakes at most, so that it is never much longer than what it refuses.
 pub const MOST_ERRORS: usize = 20;
@@ -103,6 +104,22 @@ impl FieldError {
     }
 }
 
+/// The first mistake in a sentence, and how many more there are.
+pub fn summary(errors: &[FieldError]) -> Cow<'static, str> {
+    match errors {
+        [] => "The request is invalid.".into(),
+        [only] => format!("{}: {}", only.field, only.detail).into(),
+        [first, rest @ ..] => {
+            let others = if rest.len() == 1 {
+                "1 more mistake".to_owned()
+            } else {
+                format!("{} more mistakes", rest.len())
+            };
+            format!("{}: {} ({others}; see `errors`)", first.field, first.detail).into()
+        }
+    }
+}
+
 /// A refusal on its way out. The body is written at the edge, where the id of the request is known.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -143,6 +160,29 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, code, detail)
     }
 
+    /// 403: a member may not do what higher roles may.
+    pub fn role_too_low(needs: &str, held: &str) -> Self {
+        let detail = match (needs, held) {
+            ("", _) | (_, "") => "This needs a higher role in the organization.".to_owned(),
+            ("customer", held) => format!("This is for customers of the organization; your role is {held}."),
+            ("owner", held) => format!("This needs the role owner; yours is {held}."),
+            (needs, held) => format!("This needs the role {needs} or a higher one; yours is {held}."),
+        };
+        Self::forbidden("role_too_low", detail)
+    }
+
+    /// 403: the plan does not include what the operation belongs to.
+    fn feature_not_in_plan(feature: &str, plans: &[String]) -> Self {
+        let detail = match plans {
+            [] => format!("This needs the feature {feature}, which is switched off for the organization."),
+            [plan] => format!("This needs the feature {feature}, which the plan {plan} includes."),
+            plans => {
+                format!("This needs the feature {feature}, which the plans {} include.", plans.join(" and "))
+            }
+        };
+        Self::forbidden("feature_not_in_plan", detail)
+    }
+
     /// 403: a program may not do what is about a person.
     pub fn person_required() -> Self {
         Self::forbidden("person_required", "This is for people who have signed in, not for API keys.")
@@ -168,14 +208,8 @@ impl Problem {
 
     /// 422: understood, and wrong in these fields.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        Self {
-            errors,
-            ..Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid",
-                "The request is not as it must be; see errors.",
-            )
-        }
+        let detail = summary(&errors);
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail) }
     }
 
     /// 422 for one field.
@@ -303,23 +337,18 @@ impl From<db::Error> for Problem {
     fn from(error: db::Error) -> Self {
         match error {
             db::Error::NotAMember => Self::unauthorized(
-                "session_ended",
+                SESSION_ENDED,
                 "The session is over, the account is no active member of the organization it is for, or the organization is not active.",
             ),
             db::Error::KeyInvalid => Self::unauthorized(
                 "api_key_invalid",
                 "There is no such API key, it was revoked or has expired, or the organization is not active.",
             ),
-            db::Error::RoleTooLow => {
-                Self::forbidden("role_too_low", "The operation needs a higher role in the organization.")
-            }
-            db::Error::FeatureNotInPlan => Self::forbidden(
-                "feature_not_in_plan",
-                "The plan of the organization does not include this feature, or it was switched off.",
-            ),
-            db::Error::ScopeMissing => Self::forbidden(
+            db::Error::RoleTooLow { needs, held } => Self::role_too_low(needs, &held),
+            db::Error::FeatureNotInPlan { feature, plans } => Self::feature_not_in_plan(&feature, &plans),
+            db::Error::ScopeMissing { scope } => Self::forbidden(
                 "scope_missing",
-                "The API key lacks the scope of this operation: the description names it (x-required-scope).",
+                format!("This needs the scope {scope}, which the API key does not have."),
             ),
             // Like any other thing that is not there.
             db::Error::WrongHost => Self::not_found(),
@@ -424,125 +453,5 @@ impl<T, E: Into<Failure>> OnConstraint<T> for Result<T, E> {
 impl db::Transient for Failure {
     fn is_transient(&self) -> bool {
         matches!(self, Self::Database(error) if error.is_transient())
-    }
-}
-
-/// The refusals an operation can answer with, beside those any operation can (`EVERYWHERE`).
-pub trait Refusals: Send + Sync + 'static {
-    const STATUSES: &'static [u16];
-}
-
-/// The refusals of every operation.
-const EVERYWHERE: &[u16] = &[429, 500, 503];
-
-macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident = [$($status:literal),*];)*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug)]
-            pub struct $name;
-
-            impl Refusals for $name {
-                const STATUSES: &'static [u16] = &[$($status),*];
-            }
-        )*
-    };
-}
-
-refusals! {
-    /// Open to everybody, nothing to get wrong.
-    Open = [400];
-    /// Open to everybody, and may not be there.
-    OpenReading = [400, 404];
-    /// Open to everybody, with a body that may be wrong.
-    OpenWriting = [400, 408, 413, 415, 422];
-    /// Reading something of the caller's own organization that is always there, but for a host that leads elsewhere.
-    ReadingOwn = [400, 401, 403, 404];
-    /// Reading one thing by its id.
-    Reading = [400, 401, 403, 404];
-    /// Reading a list.
-    Listing = [400, 401, 403, 404, 422];
-    /// Creating something.
-    Creating = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Changing, replacing or moving on one thing by its id, with a body.
-    Changing = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Changing something of the caller's own that is always there, with a body.
-    ChangingOwn = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Reading what follows from one thing and some parameters.
-    Computing = [400, 401, 403, 404, 422];
-    /// Deleting one thing by its id, or moving it on without a body.
-    Deleting = [400, 401, 403, 404, 409];
-    /// What a guest reads.
-    GuestReading = [400, 403, 404, 422];
-    /// What a guest does.
-    Guesting = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Registering.
-    Registering = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Signing in.
-    SigningIn = [400, 401, 403, 408, 409, 413, 415, 422];
-}
-
-/// The failure of an operation that can refuse with the statuses of `K`.
-pub struct Refused<K>(Problem, PhantomData<K>);
-
-impl<K, E: Into<Failure>> From<E> for Refused<K> {
-    fn from(error: E) -> Self {
-        Self(Problem::from(error.into()), PhantomData)
-    }
-}
-
-impl<K> From<Refused<K>> for poem::Error {
-    fn from(refused: Refused<K>) -> Self {
-        refused.0.into()
-    }
-}
-
-impl<K: Refusals> ApiResponse for Refused<K> {
-    fn meta() -> MetaResponses {
-        let mut statuses: Vec<u16> = K::STATUSES.iter().chain(EVERYWHERE).copied().collect();
-        statuses.sort_unstable();
-        let response = |status| MetaResponse {
-            description: describe(status),
-            status: Some(status),
-            status_range: None,
-            content: vec![MetaMediaType {
-                content_type: CONTENT_TYPE,
-                schema: MetaSchemaRef::Reference(ProblemDetails::name().into_owned()),
-            }],
-            headers: vec![],
-        };
-        MetaResponses { responses: statuses.into_iter().map(response).collect() }
-    }
-
-    fn register(registry: &mut Registry) {
-        ProblemDetails::register(registry);
-    }
-}
-
-fn describe(status: u16) -> &'static str {
-    match status {
-        400 => {
-            "The request cannot be understood: malformed JSON, a parameter that is not of its type or not known."
-        }
-        401 => {
-            "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, `api_key_invalid`, or `session_ended` where session, membership or organization is not active any more."
-        }
-        403 => {
-            "Not allowed: `role_too_low`, `feature_not_in_plan`, `plan_limit`, `scope_missing` (API keys), `person_required`, `organization_required`, `email_not_verified`, or `csrf_token_invalid` (cookies)."
-        }
-        404 => "There is no such resource, or none the caller may know of: `not_found`.",
-        408 => "The body did not arrive in time: `body_timeout`.",
-        409 => "Cannot be done in the present state; `code` says why.",
-        413 => "The body is larger than 256 KiB: `body_too_large`.",
-        415 => "The body is of another media type than the description says: `unsupported_media_type`.",
-        422 => "Understood, but wrong in the fields listed in `errors`.",
-        429 => {
-            "Too many requests, or too many attempts to sign in: `rate_limited`, `too_many_attempts`, `too_many_requests`, or more mails than may be sent: `mail_limit`. Try again after `Retry-After` seconds."
-        }
-        500 => "A mistake of ours: `internal`.",
-        503 => {
-            "Not at the moment. `database_unavailable`, `database_read_only`, `pooler_detected`, `busy`, `organization_busy`, `try_again`: nothing was done; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: look what was done before you try again."
-        }
-        _ => "",
     }
 }

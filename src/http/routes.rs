@@ -30,6 +30,8 @@ struct Operation {
     id: String,
     query: Vec<QueryParameter>,
     scope: Option<String>,
+    /// Whether it is for those alone who say who they are.
+    wants_credentials: bool,
 }
 
 /// A parameter of the query.
@@ -37,9 +39,12 @@ struct Operation {
 pub struct QueryParameter {
     pub name: String,
     /// The values it may have, where they are few.
-    values: Vec<String>,
+    pub values: Vec<String>,
     /// Whether it may be given more than once.
     pub is_list: bool,
+    pub is_required: bool,
+    /// Of one value.
+    pub schema: Value,
 }
 
 impl Routes {
@@ -111,6 +116,12 @@ impl Route {
         self.operations.get(method)?.scope.as_deref()
     }
 
+    /// Whether an operation is for those alone who say who they are.
+    pub fn wants_credentials(&self, method: &Method) -> bool {
+        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+        self.operations.get(method).is_some_and(|operation| operation.wants_credentials)
+    }
+
     /// The values a query parameter of any operation of this route may have, where they are few.
     pub fn values_of(&self, name: &str) -> &[String] {
         self.operations
@@ -149,15 +160,22 @@ impl Operation {
             .into_iter()
             .flatten()
             .filter(|parameter| parameter["in"] == "query")
-            .map(|parameter| QueryParameter {
-                name: parameter["name"].as_str().unwrap_or_default().to_owned(),
-                values: values(&parameter["schema"], description),
-                is_list: parameter["schema"]["type"] == "array",
+            .map(|parameter| {
+                let is_list = parameter["schema"]["type"] == "array";
+                let schema = if is_list { &parameter["schema"]["items"] } else { &parameter["schema"] };
+                QueryParameter {
+                    name: parameter["name"].as_str().unwrap_or_default().to_owned(),
+                    values: values(schema, description),
+                    is_list,
+                    is_required: parameter["required"] == true,
+                    schema: schema.clone(),
+                }
             })
             .collect();
         let scope = operation["x-required-scope"].as_str().map(ToOwned::to_owned);
         let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
-        Self { id, query, scope }
+        let wants_credentials = operation["x-required-role"].is_string();
+        Self { id, query, scope, wants_credentials }
     }
 }
 

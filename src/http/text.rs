@@ -181,7 +181,7 @@ schema_type!(
         max_length: Some(63),
         pattern: Some("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$".into()),
         example: Some(json!("acme-salon")),
-        ..MetaSchema::new("string")
+        ..MetaSchema::new_with_format("string", "slug")
     }
 );
 
@@ -343,7 +343,10 @@ from_string!(InstantOrDate);
 schema_type!(
     InstantOrDate,
     "date-time or date",
-    MetaSchema { example: Some(json!("2026-11-20")), ..MetaSchema::new("string") }
+    MetaSchema {
+        example: Some(json!("2026-11-20")),
+        ..MetaSchema::new_with_format("string", "date-time-or-date")
+    }
 );
 
 /// A calendar date (RFC 3339 full-date).
@@ -488,6 +491,28 @@ checked_text!(
             && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"\\^`{|}".contains(c))
             && !host.contains('@')
             && super::client::canonical(host).is_some();
+        fits.then(|| text.to_owned())
+    }
+);
+
+checked_text!(
+    /// The origin of a web page (RFC 6454) as browsers send it: scheme https, host, port where it is not 443.
+    WebOrigin,
+    "web-origin",
+    300,
+    "https://www.salon.example",
+    "an origin such as https://www.salon.example: https, the host in lower case, a port unless it is 443, no path",
+    |text| {
+        let host = text.strip_prefix("https://")?;
+        let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
+        let port_fits =
+            port.is_none_or(|port| port != "443" && port.parse::<u16>().is_ok_and(|number| number.to_string() == port));
+        let fits = text.len() <= 300
+            && port_fits
+            && name.contains('.')
+            && !name.ends_with('.')
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b))
+            && super::client::canonical(name).as_deref() == Some(name);
         fits.then(|| text.to_owned())
     }
 );

@@ -150,7 +150,7 @@ impl AccountsApi {
             })?;
         let (tokens, person) = self.door.start(&client, account, Some(organization)).await?;
         recovery::ask_to_verify(&self.db, &self.mailer, &person, &registration.email).await?;
-        Ok(Created { location: "/api/v1/auth/me".to_owned(), body: tokens })
+        Ok(Created { location: "/api/v1/auth/me".to_owned(), body: tokens, replayed: false })
     }
 
     /// Who am I?

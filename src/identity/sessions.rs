@@ -30,8 +30,8 @@ use crate::{
         json::{Form, Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
-            Changing, Deleting, Failure, Listing, Open, OrganizationChoice, Problem, ReadingOwn, Refused,
-            SigningIn,
+            Changing, Deleting, Failure, Listing, Open, OrganizationChoice, Problem, Reading, ReadingOwn,
+            Refused, SigningIn,
         },
         secret::{self, Refresh, Secret},
         text::{EmailAddress, Password, Slug, Text, named_enum},
@@ -482,6 +482,27 @@ impl SessionsApi {
     async fn organizations(&self, caller: SignedIn) -> Result<Json<Memberships>, Refused<ReadingOwn>> {
         let row = self.db.one(&caller, sql!("identity/accounts_memberships.sql"), &[]).await?;
         Ok(Json(Memberships { items: memberships(row.get(0)) }))
+    }
+
+    /// Get one of my organizations
+    ///
+    /// Of those that `GET /api/v1/auth/organizations` lists. What belongs to it is for tokens that are for it: see
+    /// `POST /api/v1/auth/switch`.
+    #[oai(
+        path = "/api/v1/organizations/:organization_id",
+        method = "get",
+        operation_id = "get_my_organization"
+    )]
+    async fn organization(
+        &self,
+        caller: SignedIn,
+        organization_id: Path<Uuid>,
+    ) -> Result<Json<Membership>, Refused<Reading>> {
+        let row = self.db.one(&caller, sql!("identity/accounts_memberships.sql"), &[]).await?;
+        let found = memberships(row.get(0))
+            .into_iter()
+            .find(|membership| membership.organization_id == organization_id.0);
+        Ok(Json(found.ok_or_else(Problem::not_found)?))
     }
 
     /// Switch to another organization

@@ -1,12 +1,19 @@
 //! Asking twice and being served once: what was answered to a request with an `Idempotency-Key` is kept for 24 hours, in
 //! the transaction that did what was asked. A request that was refused leaves nothing, so that its key can be used again.
 
-use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    fmt::Write as _,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use poem_openapi::types::ParseFromJSON;
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Tx},
+    db::{Context, Db, Params, Sql, Tx, Who},
     http::{
         problem::{Failure, Problem},
         text::IdempotencyKey,
@@ -20,25 +27,77 @@ pub struct Once {
     operation: &'static str,
     key: String,
     hash: [u8; 32],
+    replayed: AtomicBool,
 }
 
 impl Once {
-    /// None where the client sent no key.
+    /// None where the client sent no key. `request` is everything that says what is asked: the body, and ids of the path.
+    ///
+    /// Keys of one account or API key are told apart from those of any other. Guests are nobody in particular: theirs are
+    /// kept for the organization, bound to the request, so that a guest who happens to send another's key is answered as
+    /// if nobody had sent it before.
     pub fn new(
         context: &Context,
         operation: &'static str,
         key: Option<IdempotencyKey>,
         request: &impl Serialize,
     ) -> Result<Option<Self>, Problem> {
-        let (Some(actor), Some(key)) = (context.actor(), key) else {
+        let Some(key) = key else {
             return Ok(None);
         };
         let request = serde_json::to_vec(request).map_err(|_| Problem::internal())?;
-        Ok(Some(Self { actor, operation, key: key.to_string(), hash: Sha256::digest(request).into() }))
+        let hash: [u8; 32] = Sha256::digest(request).into();
+        let (actor, key) = match context.who {
+            Who::Guest { .. } => (context.tenant, bound(&key, &hash)),
+            Who::Session { account: id, .. } | Who::Key { id, .. } => (id, key.to_string()),
+            // Asks nothing.
+            Who::Scheduler => return Ok(None),
+        };
+        Ok(Some(Self { actor, operation, key, hash, replayed: AtomicBool::new(false) }))
+    }
+
+    /// Whether the answer is that of an earlier request.
+    pub fn is_replay(once: Option<&Self>) -> bool {
+        once.is_some_and(|once| once.replayed.load(Ordering::Relaxed))
+    }
+
+    /// Does `work` in a transaction, or answers as it was answered before. Committing is the caller's.
+    pub async fn run<T: Serialize + ParseFromJSON>(
+        once: Option<&Self>,
+        tx: &mut Tx,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let Some(once) = once else {
+            return work(tx).await;
+        };
+        if let Some(answer) = once.answered(tx).await? {
+            return Ok(answer);
+        }
+        let answer = work(tx).await?;
+        once.keep(tx, &answer).await?;
+        Ok(answer)
+    }
+
+    /// Creates something by one statement, or answers as it was answered before.
+    pub async fn create<T: From<Row> + Serialize + ParseFromJSON>(
+        once: Option<&Self>,
+        db: &Db,
+        context: Context,
+        sql: Sql,
+        params: Params<'_>,
+    ) -> Result<T, Failure> {
+        if once.is_none() {
+            // In one train.
+            return Ok(db.one(context, sql, params).await?.into());
+        }
+        let mut tx = db.begin(context);
+        let answer = Self::run(once, &mut tx, async |tx| Ok(tx.one(sql, params).await?.into())).await?;
+        tx.commit().await?;
+        Ok(answer)
     }
 
     /// What was answered, where this was asked before. Otherwise the key is taken until the transaction ends.
-    pub async fn answered<T: DeserializeOwned>(&self, tx: &mut Tx) -> Result<Option<T>, Failure> {
+    pub async fn answered<T: ParseFromJSON>(&self, tx: &mut Tx) -> Result<Option<T>, Failure> {
         let fresh = tx
             .optional(
                 sql!("operations/idempotency_keys_take.sql"),
@@ -59,7 +118,8 @@ impl Once {
             ))?;
         }
         let response: Option<serde_json::Value> = row.get(1);
-        let answer = response.and_then(|response| serde_json::from_value(response).ok());
+        let answer = response.and_then(|response| T::parse_from_json(Some(response)).ok());
+        self.replayed.store(true, Ordering::Relaxed);
         answer.map(Some).ok_or_else(|| Problem::internal().into())
     }
 
@@ -73,4 +133,14 @@ impl Once {
         .await?;
         Ok(())
     }
+}
+
+/// A key and the request it was sent with, as one key.
+fn bound(key: &str, hash: &[u8; 32]) -> String {
+    let digest = Sha256::new().chain_update(hash).chain_update(key).finalize();
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing into a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

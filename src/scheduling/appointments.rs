@@ -442,7 +442,7 @@ impl AppointmentsApi {
         contact_id: Query<Option<Uuid>>,
         /// Only those in this state.
         status: Query<Option<AppointmentStatus>>,
-        /// Only those that changed at this instant or later.
+        /// Only those that changed at this instant or later: the `as_of` of the list before.
         updated_since: Query<Option<Instant>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
@@ -457,6 +457,7 @@ impl AppointmentsApi {
         // Behind the nil UUID is every appointment that starts at the instant.
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
         let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
+        let as_of = self.db.as_of().await?;
         // One statement for each index.
         let rows = match (provider_id.0, contact_id.0) {
             (provider, Some(contact)) => {
@@ -478,7 +479,8 @@ impl AppointmentsApi {
             }
         };
         let appointments = rows.into_iter().map(Appointment::from).collect();
-        Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
+        let page = Page::new(appointments, size, |last: &Appointment| Cursor::new(last.starts_at, last.id));
+        Ok(Json(page.as_of(as_of)))
     }
 
     /// List my appointments
@@ -553,10 +555,7 @@ impl AppointmentsApi {
     async fn create(
         &self,
         caller: Member<Staff, Appointments>,
-        /// A name for this request: sent again with the same, it is answered as the first time and books nothing more. Kept for
-        /// 24 hours; a refused request keeps none.
-        #[oai(name = "Idempotency-Key")]
-        idempotency_key: Header<Option<IdempotencyKey>>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewAppointment>,
     ) -> Result<Created<Appointment>, Refused<Creating>> {
         let now = Utc::now();
@@ -564,7 +563,11 @@ impl AppointmentsApi {
         let once = Once::new(&context, "create_appointment", idempotency_key.0, &body.0)?;
         let order = Order::new(&body.0)?;
         let appointment = booking::book(&self.db, &self.mailer, context, &order, once.as_ref(), now).await?;
-        Ok(Created { location: format!("/api/v1/appointments/{}", appointment.id), body: appointment })
+        Ok(Created {
+            location: format!("/api/v1/appointments/{}", appointment.id),
+            body: appointment,
+            replayed: Once::is_replay(once.as_ref()),
+        })
     }
 
     /// Get an appointment

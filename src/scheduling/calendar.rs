@@ -6,7 +6,7 @@ use icalendar::{Calendar, Component as _, Event, EventLike as _, EventStatus};
 use poem::{IntoResponse, Response, http::header};
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
     types::Example,
 };
@@ -20,14 +20,16 @@ use crate::{
     http::{
         Tag,
         caller::{Appointments, Member, Staff, Viewer},
-        json::{Created, Json, NoContent},
+        json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
-            Creating, Deleting, Failure, Listing, OnConstraint as _, OpenReading, Problem, Reading, Refused,
+            Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, OpenReading, Problem, Reading,
+            Refused,
         },
         secret::{CalendarFeed as FeedSecret, Secret},
-        text::Text,
+        text::{IdempotencyKey, Text},
     },
+    operations::idempotency::Once,
     sql,
 };
 
@@ -46,7 +48,7 @@ pub struct CalendarFeed {
     pub created_at: DateTime<Utc>,
     /// The account or API key that made it.
     pub created_by: Uuid,
-    /// Where it is read, with the secret: shown once, when it is made.
+    /// Where it is read, with the secret: shown once, when it is made; a replay has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
 }
@@ -80,6 +82,22 @@ pub struct NewCalendarFeed {
 impl Example for NewCalendarFeed {
     fn example() -> Self {
         Self { name: Text::parse("My telephone").expect("a name is text"), provider_id: None }
+    }
+}
+
+/// What to change of a calendar feed; what is left out stays.
+#[derive(Clone, Debug, Default, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct CalendarFeedChanges {
+    /// Says what it is for.
+    #[serde(default, deserialize_with = "present")]
+    pub name: Option<Text<1, 200>>,
+}
+
+impl Example for CalendarFeedChanges {
+    fn example() -> Self {
+        Self { name: Text::parse("My new telephone").ok() }
     }
 }
 
@@ -149,21 +167,66 @@ impl CalendarApi {
     async fn create(
         &self,
         caller: Member<Staff, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewCalendarFeed>,
     ) -> Result<Created<CalendarFeed>, Refused<Creating>> {
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_calendar_feed", idempotency_key.0, &body.0)?;
         let secret = Secret::<FeedSecret>::draw(caller.tenant(), Uuid::now_v7());
+        let mut feed: CalendarFeed = Once::create(
+            once.as_ref(),
+            &self.0,
+            context,
+            sql!("scheduling/calendar_feeds_create.sql"),
+            &[&secret.second, &body.0.provider_id, &&*body.0.name, &&secret.hash()[..]],
+        )
+        .await
+        .on_constraint("calendar_feeds_provider_fkey", unknown_provider)?;
+        let replayed = Once::is_replay(once.as_ref());
+        // Only the hash of the secret is kept.
+        feed.path = (!replayed).then(|| format!("/api/v1/calendar.ics?token={}", secret.reveal()));
+        Ok(Created { location: format!("/api/v1/calendar-feeds/{}", feed.id), body: feed, replayed })
+    }
+
+    /// Get a calendar feed
+    ///
+    /// Without its URL.
+    #[oai(path = "/calendar-feeds/:calendar_feed_id", method = "get", operation_id = "get_calendar_feed")]
+    async fn get_feed(
+        &self,
+        caller: Member<Staff>,
+        calendar_feed_id: Path<Uuid>,
+    ) -> Result<Json<CalendarFeed>, Refused<Reading>> {
         let row = self
             .0
-            .one(
+            .optional(&caller, sql!("scheduling/calendar_feeds_get.sql"), &[&calendar_feed_id.0])
+            .await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Change a calendar feed
+    ///
+    /// Its URL stays the same.
+    #[oai(
+        path = "/calendar-feeds/:calendar_feed_id",
+        method = "patch",
+        operation_id = "update_calendar_feed"
+    )]
+    async fn update_feed(
+        &self,
+        caller: Member<Staff, Appointments>,
+        calendar_feed_id: Path<Uuid>,
+        body: Json<CalendarFeedChanges>,
+    ) -> Result<Json<CalendarFeed>, Refused<Changing>> {
+        let row = self
+            .0
+            .optional(
                 &caller,
-                sql!("scheduling/calendar_feeds_create.sql"),
-                &[&secret.second, &body.0.provider_id, &&*body.0.name, &&secret.hash()[..]],
+                sql!("scheduling/calendar_feeds_update.sql"),
+                &[&calendar_feed_id.0, &body.0.name.as_deref()],
             )
-            .await
-            .on_constraint("calendar_feeds_provider_fkey", unknown_provider)?;
-        let mut feed = CalendarFeed::from(row);
-        feed.path = Some(format!("/api/v1/calendar.ics?token={}", secret.reveal()));
-        Ok(Created { location: format!("/api/v1/calendar-feeds/{}", feed.id), body: feed })
+            .await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 
     /// Delete a calendar feed

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -11,15 +11,16 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::Db,
+    db::{Context, Db},
     http::{
         Tag,
         caller::{Appointments, Manager, Member, Viewer},
-        json::{Created, Json, NoContent},
+        json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Creating, Deleting, Listing, OnConstraint as _, Problem, Refused},
-        text::{Date, Text},
+        problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
+        text::{Date, IdempotencyKey, Text},
     },
+    operations::idempotency::Once,
     sql,
 };
 
@@ -72,6 +73,33 @@ impl Example for NewClosure {
     }
 }
 
+/// What to change of a closure; what is left out stays.
+#[derive(Clone, Debug, Default, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct ClosureChanges {
+    /// The first day, in the zone of the organization.
+    #[serde(default, deserialize_with = "present")]
+    pub starts_on: Option<Date>,
+    /// The last day, at most 366 later.
+    #[serde(default, deserialize_with = "present")]
+    pub ends_on: Option<Date>,
+    /// What it is for. Customers may see it.
+    #[serde(default, deserialize_with = "present")]
+    pub name: Option<Text<1, 200>>,
+}
+
+impl Example for ClosureChanges {
+    fn example() -> Self {
+        serde_json::from_value(serde_json::json!({ "name": "Christmas and New Year" }))
+            .expect("the example follows the rules it is an example of")
+    }
+}
+
+fn dates_are_wrong() -> Problem {
+    Problem::invalid_field("ends_on", "invalid_value", "starts_on, or up to 366 days later")
+}
+
 pub struct ClosuresApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
@@ -105,22 +133,62 @@ impl ClosuresApi {
     async fn create(
         &self,
         caller: Member<Manager, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewClosure>,
     ) -> Result<Created<Closure>, Refused<Creating>> {
+        let context = Context::from(&caller);
         let new = body.0;
+        let once = Once::new(&context, "create_closure", idempotency_key.0, &new)?;
+        let closure: Closure = Once::create(
+            once.as_ref(),
+            &self.0,
+            context,
+            sql!("scheduling/closures_create.sql"),
+            &[&Uuid::now_v7(), &new.starts_on.0, &new.ends_on.0, &&*new.name],
+        )
+        .await
+        .on_constraint("closures_dates", dates_are_wrong)?;
+        let location = format!("/api/v1/closures/{}", closure.id);
+        Ok(Created { location, body: closure, replayed: Once::is_replay(once.as_ref()) })
+    }
+
+    /// Get a closure
+    #[oai(path = "/closures/:closure_id", method = "get", operation_id = "get_closure")]
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        closure_id: Path<Uuid>,
+    ) -> Result<Json<Closure>, Refused<Reading>> {
+        let row = self.0.optional(&caller, sql!("scheduling/closures_get.sql"), &[&closure_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Change a closure
+    ///
+    /// Appointments that stand on its new days are kept.
+    #[oai(path = "/closures/:closure_id", method = "patch", operation_id = "update_closure")]
+    async fn update(
+        &self,
+        caller: Member<Manager, Appointments>,
+        closure_id: Path<Uuid>,
+        body: Json<ClosureChanges>,
+    ) -> Result<Json<Closure>, Refused<Changing>> {
+        let changes = body.0;
         let row = self
             .0
-            .one(
+            .optional(
                 &caller,
-                sql!("scheduling/closures_create.sql"),
-                &[&Uuid::now_v7(), &new.starts_on.0, &new.ends_on.0, &&*new.name],
+                sql!("scheduling/closures_update.sql"),
+                &[
+                    &closure_id.0,
+                    &changes.starts_on.map(|date| date.0),
+                    &changes.ends_on.map(|date| date.0),
+                    &changes.name.as_deref(),
+                ],
             )
             .await
-            .on_constraint("closures_dates", || {
-                Problem::invalid_field("ends_on", "invalid_value", "starts_on, or up to 366 days later")
-            })?;
-        let closure = Closure::from(row);
-        Ok(Created { location: format!("/api/v1/closures/{}", closure.id), body: closure })
+            .on_constraint("closures_dates", dates_are_wrong)?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 
     /// Delete a closure

@@ -4,9 +4,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 
+use poem::Request;
 use poem_openapi::{
     Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -26,18 +27,19 @@ use crate::{
     crm::contacts::NewContact,
     db::{self, Context, Db},
     http::{
-        Tag,
+        Tag, caller,
         client::{Client, Host},
         json::{Created, Json},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Failure, GuestReading, Guesting, Problem, Refused},
-        text::{Instant, InstantOrDate, Slug, Text, TimeZone},
+        text::{IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
         token::Tokens,
     },
     messaging::{
         budget::OnBehalf,
         mail::{Mail, Mailer},
     },
+    operations::idempotency::Once,
     sql,
     tenancy::organizations,
 };
@@ -225,8 +227,14 @@ impl GuestsApi {
         let guest = self.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
-        let rows =
-            self.db.all(guest, sql!("scheduling/services_list.sql"), &[&after, &i64::from(size + 1)]).await?;
+        let rows = self
+            .db
+            .all(
+                guest,
+                sql!("scheduling/services_list.sql"),
+                &[&after, &i64::from(size + 1), &None::<DateTime<Utc>>],
+            )
+            .await?;
         let services: Result<Vec<_>, Problem> =
             rows.into_iter().map(|row| Service::try_from(row).map(OnlineService::from)).collect();
         Ok(Json(Page::new(services?, size, |last| Cursor::id(last.id))))
@@ -251,7 +259,11 @@ impl GuestsApi {
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
             .db
-            .all(guest, sql!("scheduling/providers_list.sql"), &[&after, &i64::from(size + 1)])
+            .all(
+                guest,
+                sql!("scheduling/providers_list.sql"),
+                &[&after, &i64::from(size + 1), &None::<DateTime<Utc>>],
+            )
             .await?;
         let provider = |row: tokio_postgres::Row| OnlineProvider { id: row.get(0), name: row.get(1) };
         let providers = rows.into_iter().map(provider).collect();
@@ -305,10 +317,12 @@ impl GuestsApi {
         client: Client,
         /// The organization. Not needed at its own host.
         organization_slug: Query<Option<Slug>>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<GuestBooking>,
     ) -> Result<Created<GuestAppointment>, Refused<Guesting>> {
         let id = Uuid::now_v7();
         let guest = self.guest(&client, organization_slug.0.as_deref(), id).await?;
+        let once = Once::new(&guest, "book_as_guest", idempotency_key.0, &body.0)?;
         let new = &body.0;
         let following = new.and_then.as_deref().unwrap_or_default();
         let order = Order {
@@ -321,9 +335,11 @@ impl GuestsApi {
             policy: Policy::Kept,
             online: true,
         };
-        let appointment = booking::book(&self.db, &self.mailer, guest, &order, None, Utc::now()).await?;
+        let appointment =
+            booking::book(&self.db, &self.mailer, guest, &order, once.as_ref(), Utc::now()).await?;
         let booked = self.show(guest.tenant, appointment)?;
-        if let Some(email) = &new.contact.email {
+        let replayed = Once::is_replay(once.as_ref());
+        if let Some(email) = new.contact.email.as_ref().filter(|_| !replayed) {
             let row = self.db.one(guest, sql!("scheduling/calendar_appointment.sql"), &[&id]).await?;
             let (organization, zone): (&str, &str) = (row.get("feed_name"), row.get("time_zone"));
             let local = booked.starts_at.with_timezone(&zone.parse().unwrap_or(chrono_tz::Tz::UTC));
@@ -341,7 +357,17 @@ impl GuestsApi {
                 on_behalf: OnBehalf::Organization { id: guest.tenant, inviter: None },
             });
         }
-        Ok(Created { location: "/api/v1/guest/appointment".to_owned(), body: booked })
+        Ok(Created { location: "/api/v1/guest/appointment".to_owned(), body: booked, replayed })
+    }
+
+    /// Get the appointment of a link
+    ///
+    /// As `POST` does, with the `manage_token` in the header: `Authorization: Bearer …`.
+    #[oai(path = "/appointment", method = "get", operation_id = "get_as_guest")]
+    async fn get(&self, request: &Request) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
+        let guest = self.managing(caller::bearer_token(request)?)?;
+        let appointment = appointment(&self.db, guest).await?;
+        Ok(Json(self.show(guest.tenant, appointment)?))
     }
 
     /// See the appointment of a link

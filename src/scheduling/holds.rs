@@ -1,6 +1,8 @@
 //! Holds: time kept for somebody for some minutes. Confirmed in time a hold becomes an appointment, whatever else happens;
 //! expired it counts for nothing, without anybody having to do anything. The clock is the database's.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
@@ -167,16 +169,14 @@ impl HoldsApi {
     async fn create(
         &self,
         caller: Member<Staff, Appointments>,
-        /// A name for this request: sent again with the same, it is answered as the first time and holds nothing more. Kept for
-        /// 24 hours; a refused request keeps none.
-        #[oai(name = "Idempotency-Key")]
-        idempotency_key: Header<Option<IdempotencyKey>>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewHold>,
     ) -> Result<Created<Hold>, Refused<Creating>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_hold", idempotency_key.0, &body.0)?;
         let hold = hold(&self.db, &self.mailer, context, &body.0, once.as_ref(), Utc::now()).await?;
-        Ok(Created { location: format!("/api/v1/holds/{}", hold.id), body: hold })
+        let location = format!("/api/v1/holds/{}", hold.id);
+        Ok(Created { location, body: hold, replayed: Once::is_replay(once.as_ref()) })
     }
 
     /// Get a hold
@@ -216,7 +216,8 @@ impl HoldsApi {
 
     /// Confirm a hold
     ///
-    /// Makes it an appointment, `pending` where the service wants approval. 409 `hold_expired` where it was confirmed too late (404 some
+    /// Makes it an appointment, `pending` where the service wants approval. A hold that was confirmed before is answered with the
+    /// appointment it has become, and `Idempotency-Replayed: true`. 409 `hold_expired` where it was confirmed too late (404 some
     /// seconds later),
     /// `contact_busy` where the contact has something else then.
     #[oai(path = "/holds/:hold_id/confirm", method = "post", operation_id = "confirm_hold")]
@@ -224,17 +225,35 @@ impl HoldsApi {
         &self,
         caller: Member<Staff, Appointments>,
         hold_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<HoldConfirmation>,
     ) -> Result<Created<Appointment>, Refused<Creating>> {
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "confirm_hold", idempotency_key.0, &(hold_id.0, &body.0))?;
         let who = booking::who(body.0.contact_id, body.0.contact.as_ref())?;
-        let appointment = attempt(&self.db, &self.mailer, (&caller).into(), async |mut tx: Tx, _| {
-            let hold = Held::By(hold_id.0);
-            let appointment = confirm(&mut tx, hold, Some(who.clone()), body.0.note.as_deref()).await?;
+        let confirmed_before = AtomicBool::new(false);
+        let appointment = attempt(&self.db, &self.mailer, context, async |mut tx: Tx, _| {
+            let appointment = Once::run(once.as_ref(), &mut tx, async |tx| {
+                let hold = Held::By(hold_id.0);
+                match confirm(tx, hold, Some(who.clone()), body.0.note.as_deref()).await {
+                    Err(Failure::Refusal(problem)) if problem.code == "not_found" => {
+                        let row = tx
+                            .optional(sql!("scheduling/appointments_get_by_hold.sql"), &[&hold_id.0])
+                            .await?;
+                        confirmed_before.store(true, Ordering::Relaxed);
+                        Ok(row.ok_or(problem)?.into())
+                    }
+                    confirmed => confirmed,
+                }
+            })
+            .await?;
             tx.commit().await?;
             Ok(appointment)
         })
         .await?;
-        Ok(Created { location: format!("/api/v1/appointments/{}", appointment.id), body: appointment })
+        let replayed = confirmed_before.into_inner() || Once::is_replay(once.as_ref());
+        let location = format!("/api/v1/appointments/{}", appointment.id);
+        Ok(Created { location, body: appointment, replayed })
     }
 }
 

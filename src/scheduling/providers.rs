@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
@@ -22,9 +22,10 @@ use crate::{
         problem::{
             Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused,
         },
-        text::Number,
+        text::{IdempotencyKey, Instant, Number},
     },
     messaging::mail::Mailer,
+    operations::idempotency::Once,
     sql,
     tenancy::members,
 };
@@ -170,6 +171,8 @@ impl ProvidersApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
+        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        updated_since: Query<Option<Instant>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
@@ -177,12 +180,17 @@ impl ProvidersApi {
     ) -> Result<Json<Page<Provider>>, Refused<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let as_of = self.db.as_of().await?;
         let rows = self
             .db
-            .all(&caller, sql!("scheduling/providers_list.sql"), &[&after, &i64::from(size + 1)])
+            .all(
+                &caller,
+                sql!("scheduling/providers_list.sql"),
+                &[&after, &i64::from(size + 1), &updated_since.0.map(|instant| instant.0)],
+            )
             .await?;
         let providers = rows.into_iter().map(Provider::from).collect();
-        Ok(Json(Page::new(providers, size, |last| Cursor::id(last.id))))
+        Ok(Json(Page::new(providers, size, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create a provider
@@ -192,10 +200,14 @@ impl ProvidersApi {
     async fn create(
         &self,
         caller: Member<Admin, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewProvider>,
     ) -> Result<Created<Provider>, Refused<Creating>> {
-        let provider = create(&self.db, (&caller).into(), &body.0).await?;
-        Ok(Created { location: format!("/api/v1/providers/{}", provider.id), body: provider })
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_provider", idempotency_key.0, &body.0)?;
+        let provider = create(&self.db, context, &body.0, once.as_ref()).await?;
+        let location = format!("/api/v1/providers/{}", provider.id);
+        Ok(Created { location, body: provider, replayed: Once::is_replay(once.as_ref()) })
     }
 
     /// Get a provider
@@ -283,25 +295,34 @@ impl ProvidersApi {
 }
 
 /// Creates a provider.
-pub async fn create(db: &Db, context: Context, new: &NewProvider) -> Result<Provider, Failure> {
+pub async fn create(
+    db: &Db,
+    context: Context,
+    new: &NewProvider,
+    once: Option<&Once>,
+) -> Result<Provider, Failure> {
     let limit = |limit: Option<Number<1, 10_000>>| limit.map(|limit| limit.0);
     let mut tx = db.begin(context);
-    if let Some(account) = new.account_id {
-        check_person(&mut tx, account).await?;
-    }
-    let row = refused(
-        tx.one(
-            sql!("scheduling/providers_create.sql"),
-            &[
-                &Uuid::now_v7(),
-                &&*new.name,
-                &limit(new.max_per_day),
-                &limit(new.max_per_week),
-                &new.account_id,
-            ],
-        )
-        .await,
-    )?;
+    let provider = Once::run(once, &mut tx, async |tx| {
+        if let Some(account) = new.account_id {
+            check_person(tx, account).await?;
+        }
+        let row = refused(
+            tx.one(
+                sql!("scheduling/providers_create.sql"),
+                &[
+                    &Uuid::now_v7(),
+                    &&*new.name,
+                    &limit(new.max_per_day),
+                    &limit(new.max_per_week),
+                    &new.account_id,
+                ],
+            )
+            .await,
+        )?;
+        Ok(Provider::from(row))
+    })
+    .await?;
     tx.commit().await?;
-    Ok(row.into())
+    Ok(provider)
 }

@@ -2,7 +2,7 @@
 
 use poem_openapi::{
     Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -11,16 +11,17 @@ use uuid::Uuid;
 
 use super::{attempts::Locks, offers};
 use crate::{
-    db::Db,
+    db::{Context, Db},
     http::{
         Tag,
         caller::{Admin, Appointments, Member, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
-        text::{Text, named_enum},
+        text::{IdempotencyKey, Text, named_enum},
     },
     messaging::mail::Mailer,
+    operations::idempotency::Once,
     sql,
 };
 
@@ -123,19 +124,22 @@ impl ResourcesApi {
     async fn create(
         &self,
         caller: Member<Admin, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewResource>,
     ) -> Result<Created<Resource>, Refused<Creating>> {
+        let context = Context::from(&caller);
         let new = body.0;
-        let row = self
-            .db
-            .one(
-                &caller,
-                sql!("scheduling/resources_create.sql"),
-                &[&Uuid::now_v7(), &new.kind.name(), &&*new.name],
-            )
-            .await?;
-        let resource = Resource::from(row);
-        Ok(Created { location: format!("/api/v1/resources/{}", resource.id), body: resource })
+        let once = Once::new(&context, "create_resource", idempotency_key.0, &new)?;
+        let resource: Resource = Once::create(
+            once.as_ref(),
+            &self.db,
+            context,
+            sql!("scheduling/resources_create.sql"),
+            &[&Uuid::now_v7(), &new.kind.name(), &&*new.name],
+        )
+        .await?;
+        let location = format!("/api/v1/resources/{}", resource.id);
+        Ok(Created { location, body: resource, replayed: Once::is_replay(once.as_ref()) })
     }
 
     /// Get a room or a piece of equipment

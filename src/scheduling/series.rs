@@ -170,10 +170,7 @@ impl SeriesApi {
     async fn create(
         &self,
         caller: Member<Staff, Appointments>,
-        /// A name for this request: sent again with the same, it is answered as the first time and books nothing more. Kept for
-        /// 24 hours; a refused request keeps none.
-        #[oai(name = "Idempotency-Key")]
-        idempotency_key: Header<Option<IdempotencyKey>>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewSeries>,
     ) -> Result<Created<Series>, Refused<Creating>> {
         let now = Utc::now();
@@ -183,7 +180,11 @@ impl SeriesApi {
             book(tx, &body.0, once.as_ref(), now, luck(number))
         })
         .await?;
-        Ok(Created { location: format!("/api/v1/appointment-series/{}", series.id), body: series })
+        Ok(Created {
+            location: format!("/api/v1/appointment-series/{}", series.id),
+            body: series,
+            replayed: Once::is_replay(once.as_ref()),
+        })
     }
 
     /// Get a series

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
@@ -23,9 +23,10 @@ use crate::{
             Changing, Creating, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem, Reading,
             Refused,
         },
-        text::{Currency, Date, Number, Text},
+        text::{Currency, Date, IdempotencyKey, Instant, Number, Text},
     },
     messaging::mail::Mailer,
+    operations::idempotency::Once,
     sql,
 };
 
@@ -409,6 +410,8 @@ impl ServicesApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
+        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        updated_since: Query<Option<Instant>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
@@ -416,12 +419,17 @@ impl ServicesApi {
     ) -> Result<Json<Page<Service>>, Refused<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let as_of = self.db.as_of().await?;
         let rows = self
             .db
-            .all(&caller, sql!("scheduling/services_list.sql"), &[&after, &i64::from(size + 1)])
+            .all(
+                &caller,
+                sql!("scheduling/services_list.sql"),
+                &[&after, &i64::from(size + 1), &updated_since.0.map(|instant| instant.0)],
+            )
             .await?;
         let services = rows.into_iter().map(Service::try_from).collect::<Result<Vec<_>, _>>()?;
-        Ok(Json(Page::new(services, size, |last| Cursor::id(last.id))))
+        Ok(Json(Page::new(services, size, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create a service
@@ -431,10 +439,14 @@ impl ServicesApi {
     async fn create(
         &self,
         caller: Member<Manager, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewService>,
     ) -> Result<Created<Service>, Refused<Creating>> {
-        let service = create(&self.db, (&caller).into(), &body.0).await?;
-        Ok(Created { location: format!("/api/v1/services/{}", service.id), body: service })
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_service", idempotency_key.0, &body.0)?;
+        let service = create(&self.db, context, &body.0, once.as_ref()).await?;
+        let location = format!("/api/v1/services/{}", service.id);
+        Ok(Created { location, body: service, replayed: Once::is_replay(once.as_ref()) })
     }
 
     /// Get a service
@@ -497,14 +509,24 @@ impl ServicesApi {
 }
 
 /// Creates a service.
-pub async fn create(db: &Db, context: Context, new: &NewService) -> Result<Service, Failure> {
+pub async fn create(
+    db: &Db,
+    context: Context,
+    new: &NewService,
+    once: Option<&Once>,
+) -> Result<Service, Failure> {
     mistakes(new.provider_ids.as_ref(), new.required_resources.as_ref())?;
-    let id = Uuid::now_v7();
     let mut tx = db.begin(context);
-    refused(tx.all(sql!("scheduling/services_create.sql"), &[&id, &new.columns()]).await)?;
-    set_lists(&mut tx, id, new.provider_ids.as_deref(), new.required_resources.as_deref()).await?;
-    let row = tx.commit_with(sql!("scheduling/services_get.sql"), &[&id]).await?;
-    Ok(row.ok_or_else(Problem::internal)?.try_into()?)
+    let service = Once::run(once, &mut tx, async |tx| {
+        let id = Uuid::now_v7();
+        refused(tx.all(sql!("scheduling/services_create.sql"), &[&id, &new.columns()]).await)?;
+        set_lists(tx, id, new.provider_ids.as_deref(), new.required_resources.as_deref()).await?;
+        let row = tx.one(sql!("scheduling/services_get.sql"), &[&id]).await?;
+        Ok(Service::try_from(row)?)
+    })
+    .await?;
+    tx.commit().await?;
+    Ok(service)
 }
 
 async fn set_lists(

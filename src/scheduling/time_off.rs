@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -11,15 +11,18 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::Db,
+    db::{Context, Db, Tx},
     http::{
         Tag,
         caller::{Appointments, Member, Staff, Viewer},
-        json::{Created, Json, NoContent},
+        json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Creating, Deleting, Listing, OnConstraint as _, Problem, Refused},
-        text::Instant,
+        problem::{
+            Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused,
+        },
+        text::{IdempotencyKey, Instant},
     },
+    operations::idempotency::Once,
     sql,
 };
 
@@ -71,6 +74,46 @@ impl Example for NewTimeOff {
     }
 }
 
+/// What to change of time off; what is left out stays.
+#[derive(Clone, Debug, Default, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct TimeOffChanges {
+    #[serde(default, deserialize_with = "present")]
+    pub starts_at: Option<Instant>,
+    /// The first instant after it, at most 366 days later.
+    #[serde(default, deserialize_with = "present")]
+    pub ends_at: Option<Instant>,
+}
+
+impl Example for TimeOffChanges {
+    fn example() -> Self {
+        serde_json::from_value(serde_json::json!({ "ends_at": "2030-12-03T00:00:00Z" }))
+            .expect("the example follows the rules it is an example of")
+    }
+}
+
+fn wrong_length() -> Problem {
+    Problem::invalid_field("ends_at", "invalid_value", "an instant after starts_at, at most 366 days")
+}
+
+fn check(starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Result<(), Problem> {
+    let fits = starts_at < ends_at && ends_at - starts_at <= TimeDelta::days(366);
+    if fits { Ok(()) } else { Err(wrong_length()) }
+}
+
+/// Lists the appointments that stand in that time.
+async fn with_standing(tx: &mut Tx, mut time_off: TimeOff) -> Result<TimeOff, Failure> {
+    let standing = tx
+        .all(
+            sql!("scheduling/time_off_appointments.sql"),
+            &[&time_off.provider_id, &time_off.starts_at, &time_off.ends_at],
+        )
+        .await?;
+    time_off.appointment_ids = Some(standing.iter().map(|row| row.get(0)).collect());
+    Ok(time_off)
+}
+
 pub struct TimeOffApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
@@ -117,28 +160,68 @@ impl TimeOffApi {
         &self,
         caller: Member<Staff, Appointments>,
         provider_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewTimeOff>,
     ) -> Result<Created<TimeOff>, Refused<Creating>> {
+        let context = Context::from(&caller);
+        let request = (provider_id.0, &body.0);
+        let once = Once::new(&context, "create_time_off", idempotency_key.0, &request)?;
         let (starts_at, ends_at) = (body.0.starts_at.0, body.0.ends_at.0);
-        if ends_at <= starts_at || ends_at - starts_at > TimeDelta::days(366) {
-            let detail = "an instant after starts_at, at most 366 days";
-            Err(Problem::invalid_field("ends_at", "invalid_value", detail))?;
-        }
+        check(starts_at, ends_at)?;
+        let mut tx = self.0.begin(context);
+        let time_off = Once::run(once.as_ref(), &mut tx, async |tx| {
+            let row = tx
+                .one(
+                    sql!("scheduling/time_off_create.sql"),
+                    &[&Uuid::now_v7(), &provider_id.0, &starts_at, &ends_at],
+                )
+                .await
+                .on_constraint("time_off_provider_fkey", Problem::not_found)?;
+            with_standing(tx, TimeOff::from(row)).await
+        })
+        .await?;
+        tx.commit().await?;
+        let location = format!("/api/v1/time-off/{}", time_off.id);
+        Ok(Created { location, body: time_off, replayed: Once::is_replay(once.as_ref()) })
+    }
+
+    /// Get time off
+    #[oai(path = "/time-off/:time_off_id", method = "get", operation_id = "get_time_off")]
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        time_off_id: Path<Uuid>,
+    ) -> Result<Json<TimeOff>, Refused<Reading>> {
+        let row = self.0.optional(&caller, sql!("scheduling/time_off_get.sql"), &[&time_off_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Change time off
+    ///
+    /// Moves, lengthens or shortens it. Appointments that stand in that time are kept, and listed in the answer.
+    #[oai(path = "/time-off/:time_off_id", method = "patch", operation_id = "update_time_off")]
+    async fn update(
+        &self,
+        caller: Member<Staff, Appointments>,
+        time_off_id: Path<Uuid>,
+        body: Json<TimeOffChanges>,
+    ) -> Result<Json<TimeOff>, Refused<Changing>> {
         let mut tx = self.0.begin(&caller);
         let row = tx
-            .one(
-                sql!("scheduling/time_off_create.sql"),
-                &[&Uuid::now_v7(), &provider_id.0, &starts_at, &ends_at],
+            .optional(
+                sql!("scheduling/time_off_update.sql"),
+                &[
+                    &time_off_id.0,
+                    &body.0.starts_at.map(|instant| instant.0),
+                    &body.0.ends_at.map(|instant| instant.0),
+                ],
             )
             .await
-            .on_constraint("time_off_provider_fkey", Problem::not_found)?;
-        let standing = tx
-            .all(sql!("scheduling/time_off_appointments.sql"), &[&provider_id.0, &starts_at, &ends_at])
-            .await?;
+            .on_constraint("time_off_time", wrong_length)?;
+        let time_off = TimeOff::from(row.ok_or_else(Problem::not_found)?);
+        let time_off = with_standing(&mut tx, time_off).await?;
         tx.commit().await?;
-        let mut time_off = TimeOff::from(row);
-        time_off.appointment_ids = Some(standing.iter().map(|row| row.get(0)).collect());
-        Ok(Created { location: format!("/api/v1/time-off/{}", time_off.id), body: time_off })
+        Ok(Json(time_off))
     }
 
     /// Delete time off

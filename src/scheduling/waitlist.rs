@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -29,9 +29,10 @@ use crate::{
         json::{Created, Json, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused},
-        text::{Instant, named_enum},
+        text::{IdempotencyKey, Instant, named_enum},
     },
     messaging::mail::Mailer,
+    operations::idempotency::Once,
     sql,
 };
 
@@ -166,6 +167,8 @@ impl WaitlistApi {
         status: Query<Option<WaitlistStatus>>,
         /// Only those who wait for this service.
         service_id: Query<Option<Uuid>>,
+        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        updated_since: Query<Option<Instant>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
@@ -174,16 +177,25 @@ impl WaitlistApi {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.unwrap_or(Cursor::new(DateTime::UNIX_EPOCH, Uuid::nil()));
         let status = status.0.map(WaitlistStatus::name);
+        let as_of = self.db.as_of().await?;
         let rows = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/waitlist_list.sql"),
-                &[&status, &service_id.0, &after.time, &after.id, &i64::from(size + 1)],
+                &[
+                    &status,
+                    &service_id.0,
+                    &after.time,
+                    &after.id,
+                    &i64::from(size + 1),
+                    &updated_since.0.map(|instant| instant.0),
+                ],
             )
             .await?;
         let entries = rows.into_iter().map(WaitlistEntry::from).collect();
-        Ok(Json(Page::new(entries, size, |last| Cursor::new(last.created_at, last.id))))
+        let page = Page::new(entries, size, |last: &WaitlistEntry| Cursor::new(last.created_at, last.id));
+        Ok(Json(page.as_of(as_of)))
     }
 
     /// Join the waitlist
@@ -196,8 +208,11 @@ impl WaitlistApi {
     async fn create(
         &self,
         caller: Member<Staff, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewWaitlistEntry>,
     ) -> Result<Created<WaitlistEntry>, Refused<Creating>> {
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_waitlist_entry", idempotency_key.0, &body.0)?;
         let new = body.0;
         if new.to.0 <= new.from.0 || new.to.0 <= Utc::now() {
             Err(Problem::invalid_field("to", "invalid_value", "an instant after from, and not past"))?;
@@ -205,26 +220,34 @@ impl WaitlistApi {
         if new.to.0 - new.from.0 > LONGEST_WAIT {
             Err(Problem::invalid_field("to", "period_too_long", "at most 366 days after from"))?;
         }
-        let mut tx = self.db.begin(&caller);
-        let contact = match booking::who(new.contact_id, new.contact.as_ref())? {
-            Who::Known(contact) => contact,
-            Who::New(contact) => contacts::create(&mut tx, contact).await?,
-            Who::Unknown => Err(Problem::internal())?,
-        };
-        let row = tx
-            .commit_with(
-                sql!("scheduling/waitlist_create.sql"),
-                &[&Uuid::now_v7(), &new.service_id, &new.provider_id, &contact, &new.from.0, &new.to.0],
-            )
-            .await
-            .on_constraint("waitlist_entries_service_fkey", unknown_service)
-            .on_constraint("waitlist_entries_provider_fkey", unknown_provider)
-            .on_constraint("waitlist_entries_contact_fkey", || {
-                Problem::invalid_field("contact_id", "not_found", "the id of a contact of the organization")
-            })?
-            .ok_or_else(Problem::internal)?;
-        let entry = WaitlistEntry::from(row);
-        Ok(Created { location: format!("/api/v1/waitlist/{}", entry.id), body: entry })
+        let mut tx = self.db.begin(context);
+        let entry = Once::run(once.as_ref(), &mut tx, async |tx| {
+            let contact = match booking::who(new.contact_id, new.contact.as_ref())? {
+                Who::Known(contact) => contact,
+                Who::New(contact) => contacts::create(tx, contact).await?,
+                Who::Unknown => Err(Problem::internal())?,
+            };
+            let row = tx
+                .one(
+                    sql!("scheduling/waitlist_create.sql"),
+                    &[&Uuid::now_v7(), &new.service_id, &new.provider_id, &contact, &new.from.0, &new.to.0],
+                )
+                .await
+                .on_constraint("waitlist_entries_service_fkey", unknown_service)
+                .on_constraint("waitlist_entries_provider_fkey", unknown_provider)
+                .on_constraint("waitlist_entries_contact_fkey", || {
+                    Problem::invalid_field(
+                        "contact_id",
+                        "not_found",
+                        "the id of a contact of the organization",
+                    )
+                })?;
+            Ok(WaitlistEntry::from(row))
+        })
+        .await?;
+        tx.commit().await?;
+        let location = format!("/api/v1/waitlist/{}", entry.id);
+        Ok(Created { location, body: entry, replayed: Once::is_replay(once.as_ref()) })
     }
 
     /// Get somebody on the waitlist
@@ -252,24 +275,32 @@ impl WaitlistApi {
         &self,
         caller: Member<Staff, Appointments>,
         waitlist_entry_id: Path<Uuid>,
-    ) -> Result<Created<Appointment>, Refused<Deleting>> {
-        let appointment = attempt(&self.db, &self.mailer, (&caller).into(), async |mut tx: Tx, _| {
-            let entry = entry(&mut tx, waitlist_entry_id.0).await?;
-            if entry.offer.is_none() {
-                Err(nothing_offered())?;
-            }
-            let who = Some(Who::Known(entry.contact_id));
-            let confirmed = holds::confirm(&mut tx, Held::For(entry.id), who, None).await;
-            let appointment = match confirmed {
-                // Passed on since it was looked at.
-                Err(Failure::Refusal(problem)) if problem.code == "not_found" => Err(nothing_offered())?,
-                confirmed => confirmed?,
-            };
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+    ) -> Result<Created<Appointment>, Refused<Creating>> {
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &waitlist_entry_id.0)?;
+        let appointment = attempt(&self.db, &self.mailer, context, async |mut tx: Tx, _| {
+            let appointment = Once::run(once.as_ref(), &mut tx, async |tx| {
+                let entry = entry(tx, waitlist_entry_id.0).await?;
+                if entry.offer.is_none() {
+                    Err(nothing_offered())?;
+                }
+                let who = Some(Who::Known(entry.contact_id));
+                match holds::confirm(tx, Held::For(entry.id), who, None).await {
+                    // Passed on since it was looked at.
+                    Err(Failure::Refusal(problem)) if problem.code == "not_found" => {
+                        Err(nothing_offered().into())
+                    }
+                    confirmed => confirmed,
+                }
+            })
+            .await?;
             tx.commit().await?;
             Ok(appointment)
         })
         .await?;
-        Ok(Created { location: format!("/api/v1/appointments/{}", appointment.id), body: appointment })
+        let location = format!("/api/v1/appointments/{}", appointment.id);
+        Ok(Created { location, body: appointment, replayed: Once::is_replay(once.as_ref()) })
     }
 
     /// Decline an offer

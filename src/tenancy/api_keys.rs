@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::Db,
+    db::{Context, Db},
     http::{
         Tag,
         caller::{Admin, ApiAccess, Member, Owner},
@@ -19,8 +19,9 @@ use crate::{
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Creating, Deleting, Listing, Problem, Reading, Refused},
         secret::{self, Secret},
-        text::{Instant, Text, named_enum},
+        text::{IdempotencyKey, Instant, Text, named_enum},
     },
+    operations::idempotency::Once,
     sql,
     tenancy::invitations::may_hand_out,
 };
@@ -90,10 +91,12 @@ impl From<Row> for ApiKey {
 
 /// A key just made.
 #[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct NewApiKeySecret {
     pub id: Uuid,
-    /// The key itself: send it as `Authorization: Bearer …`. Shown this one time.
-    pub key: String,
+    /// The key itself: send it as `Authorization: Bearer …`. Shown this one time; a replay has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// What is known of it from now on.
     pub api_key: ApiKey,
 }
@@ -160,9 +163,12 @@ impl ApiKeysApi {
     async fn create(
         &self,
         caller: Member<Owner, ApiAccess>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewApiKey>,
     ) -> Result<Created<NewApiKeySecret>, Refused<Creating>> {
+        let context = Context::from(&caller);
         let new = body.0;
+        let once = Once::new(&context, "create_api_key", idempotency_key.0, &new)?;
         if !(1..=20).contains(&new.scopes.len()) {
             Err(Problem::invalid_field("scopes", "invalid_value", "1 to 20 scopes"))?;
         }
@@ -173,26 +179,32 @@ impl ApiKeysApi {
         scopes.sort_unstable();
         scopes.dedup();
         let key = Secret::<secret::ApiKey>::draw(caller.tenant(), Uuid::now_v7());
-        let mut tx = self.0.begin(&caller);
-        may_hand_out(&mut tx).await?;
-        let row = tx
-            .commit_with(
-                sql!("tenancy/api_keys_create.sql"),
-                &[
-                    &key.second,
-                    &&*new.name,
-                    &&key.hash()[..],
-                    &new.role.name(),
-                    &scopes,
-                    &new.expires_at.map(|at| at.0),
-                ],
-            )
-            .await?
-            .ok_or_else(Problem::internal)?;
-        let api_key = ApiKey::from(row);
+        let mut tx = self.0.begin(context);
+        let api_key = Once::run(once.as_ref(), &mut tx, async |tx| {
+            may_hand_out(tx).await?;
+            let row = tx
+                .one(
+                    sql!("tenancy/api_keys_create.sql"),
+                    &[
+                        &key.second,
+                        &&*new.name,
+                        &&key.hash()[..],
+                        &new.role.name(),
+                        &scopes,
+                        &new.expires_at.map(|at| at.0),
+                    ],
+                )
+                .await?;
+            Ok(ApiKey::from(row))
+        })
+        .await?;
+        tx.commit().await?;
+        let replayed = Once::is_replay(once.as_ref());
         Ok(Created {
             location: format!("/api/v1/api-keys/{}", api_key.id),
-            body: NewApiKeySecret { id: api_key.id, key: key.reveal(), api_key },
+            // Only the hash of the secret is kept.
+            body: NewApiKeySecret { id: api_key.id, key: (!replayed).then(|| key.reveal()), api_key },
+            replayed,
         })
     }
 

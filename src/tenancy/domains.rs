@@ -12,7 +12,7 @@ use hickory_resolver::{
 };
 use poem_openapi::{
     Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Db},
+    db::{self, Context, Db},
     http::{
         Tag,
         caller::{Admin, CustomBranding, Member, Owner},
@@ -29,8 +29,9 @@ use crate::{
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Creating, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading, Refused},
         secret,
-        text::{DomainName, Text},
+        text::{DomainName, IdempotencyKey, Text},
     },
+    operations::idempotency::Once,
     sql,
 };
 
@@ -211,8 +212,11 @@ impl DomainsApi {
     async fn create(
         &self,
         caller: Member<Owner, CustomBranding>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewDomain>,
     ) -> Result<Created<Domain>, Refused<Creating>> {
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_domain", idempotency_key.0, &body.0)?;
         let domain = body.0.domain;
         if let Some(base) = &self.network.base_domain
             && (*domain == **base || domain.ends_with(&format!(".{base}")))
@@ -224,15 +228,19 @@ impl DomainsApi {
             ))?;
         }
         let challenge = format!("appointd-verification={}", URL_SAFE_NO_PAD.encode(&secret::random()[..24]));
-        let row = self
-            .db
-            .one(&caller, sql!("tenancy/domains_create.sql"), &[&Uuid::now_v7(), &&*domain, &challenge])
-            .await
-            .on_constraint("domains_domain_key", || {
-                Problem::conflict("domain_exists", "The organization has added this domain before.")
-            })?;
-        let domain = Domain::from(row);
-        Ok(Created { location: format!("/api/v1/domains/{}", domain.id), body: domain })
+        let domain: Domain = Once::create(
+            once.as_ref(),
+            &self.db,
+            context,
+            sql!("tenancy/domains_create.sql"),
+            &[&Uuid::now_v7(), &&*domain, &challenge],
+        )
+        .await
+        .on_constraint("domains_domain_key", || {
+            Problem::conflict("domain_exists", "The organization has added this domain before.")
+        })?;
+        let location = format!("/api/v1/domains/{}", domain.id);
+        Ok(Created { location, body: domain, replayed: Once::is_replay(once.as_ref()) })
     }
 
     /// Get a domain

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ use crate::{
             Reading, Refused, Registering,
         },
         secret::{self, Secret},
-        text::{EmailAddress, Password, named_enum},
+        text::{EmailAddress, IdempotencyKey, Password, named_enum},
     },
     identity::{
         passwords::Passwords,
@@ -37,6 +37,7 @@ use crate::{
         budget::{self, Leave, OnBehalf},
         mail::Mailer,
     },
+    operations::idempotency::Once,
     sql,
 };
 
@@ -211,11 +212,18 @@ impl InvitationsApi {
     async fn create(
         &self,
         caller: Member<Staff>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewInvitation>,
     ) -> Result<Created<Invitation>, Refused<Creating>> {
-        let (invitation, organization, token, leave) = invite(&self.db, (&caller).into(), &body.0).await?;
-        self.send(leave, &organization, &token);
-        Ok(Created { location: format!("/api/v1/invitations/{}", invitation.id), body: invitation })
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_invitation", idempotency_key.0, &body.0)?;
+        let (invitation, organization, token, leave) =
+            invite(&self.db, context, &body.0, once.as_ref()).await?;
+        if let Some(leave) = leave {
+            self.send(leave, &organization, &token);
+        }
+        let replayed = Once::is_replay(once.as_ref());
+        Ok(Created { location: format!("/api/v1/invitations/{}", invitation.id), body: invitation, replayed })
     }
 
     /// Get an invitation
@@ -334,7 +342,7 @@ impl InvitationsApi {
         let account = Uuid::now_v7();
         accept(&self.db, &token, account, full_name.as_deref(), Some(&hash)).await?;
         let (tokens, _) = self.door.start(&client, account, Some(token.first)).await?;
-        Ok(Created { location: "/api/v1/auth/me".to_owned(), body: tokens })
+        Ok(Created { location: "/api/v1/auth/me".to_owned(), body: tokens, replayed: false })
     }
 }
 
@@ -370,13 +378,20 @@ pub async fn invite(
     db: &Db,
     context: Context,
     new: &NewInvitation,
-) -> Result<(Invitation, String, Secret<secret::Invitation>, Leave), Failure> {
+    once: Option<&Once>,
+) -> Result<(Invitation, String, Secret<secret::Invitation>, Option<Leave>), Failure> {
     if (new.role == InvitedRole::Customer) != new.contact_id.is_some() {
         let detail = "for the role customer, and for no other";
         return Err(Problem::invalid_field("contact_id", "required", detail).into());
     }
     let token = Secret::draw(context.tenant, Uuid::now_v7());
     let mut tx = db.begin(context);
+    if let Some(once) = once
+        && let Some(invitation) = once.answered(&mut tx).await?
+    {
+        tx.commit().await?;
+        return Ok((invitation, String::new(), token, None));
+    }
     let check = tx.one(sql!("tenancy/invitations_check.sql"), &[&&*new.email, &new.role.name()]).await?;
     if !check.get::<_, bool>(0) {
         return Err(Problem::forbidden(
@@ -416,8 +431,12 @@ pub async fn invite(
         .on_constraint("invitations_contact_fkey", || {
             Problem::invalid_field("contact_id", "not_found", "There is no such contact.")
         })?;
+    let invitation = Invitation::from(&row);
+    if let Some(once) = once {
+        once.keep(&mut tx, &invitation).await?;
+    }
     tx.commit().await?;
-    Ok((Invitation::from(&row), check.get(2), token, leave))
+    Ok((invitation, check.get(2), token, Some(leave)))
 }
 
 struct Offer {

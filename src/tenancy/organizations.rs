@@ -224,6 +224,7 @@ impl OrganizationsApi {
             Features::of(included.into_iter().filter(|feature| !disabled.contains(feature)).collect());
         Ok(Created {
             location: format!("/api/v1/organizations/{id}"),
+            replayed: false,
             body: Organization {
                 id,
                 name: new.name.to_string(),

@@ -10,8 +10,8 @@ use crate::{
         Tag,
         caller::{Admin, Member, Viewer},
         json::{Json, present},
-        problem::{ChangingOwn, ReadingOwn, Refused},
-        text::{LanguageTag, Number, named_enum},
+        problem::{ChangingOwn, Problem, ReadingOwn, Refused},
+        text::{LanguageTag, Number, WebOrigin, named_enum},
     },
     sql,
 };
@@ -45,6 +45,8 @@ pub struct Settings {
     pub privacy: Privacy,
     /// Whether members of this organization may belong to no other. Does not bind its owners, nor customers.
     pub exclusive_members: bool,
+    /// Origins of web pages that may call the API for this organization from a browser, beside its own hosts.
+    pub trusted_origins: Vec<String>,
 }
 
 /// By which ways customers are notified.
@@ -73,6 +75,7 @@ impl From<Row> for Settings {
             notifications: Notifications { email: row.get(3), sms: row.get(4), push: row.get(5) },
             privacy: Privacy { data_retention_days: row.get(6), gdpr_compliant: row.get(7) },
             exclusive_members: row.get(8),
+            trusted_origins: row.get(9),
         }
     }
 }
@@ -96,6 +99,10 @@ pub struct SettingsChanges {
     /// Whether members of this organization may belong to no other. Who belongs to another already may stay.
     #[serde(default, deserialize_with = "present")]
     pub exclusive_members: Option<bool>,
+    /// Origins of web pages that may call the API for this organization from a browser, beside its own hosts: at most 20, in
+    /// place of those there are. The organization need not own their hosts.
+    #[serde(default, deserialize_with = "present")]
+    pub trusted_origins: Option<Vec<WebOrigin>>,
 }
 
 /// What is to change about notifications.
@@ -129,10 +136,14 @@ impl Example for SettingsChanges {
             "time_format": "24h",
             "notifications": { "email": true, "sms": false },
             "privacy": { "data_retention_days": 365 },
+            "trusted_origins": ["https://www.salon.example"],
         }))
         .expect("the example follows the rules it is an example of")
     }
 }
+
+/// How many origins an organization may trust.
+const MOST_ORIGINS: usize = 20;
 
 pub struct SettingsApi(pub Db);
 
@@ -155,6 +166,11 @@ impl SettingsApi {
         body: Json<SettingsChanges>,
     ) -> Result<Json<Settings>, Refused<ChangingOwn>> {
         let changes = body.0;
+        if changes.trusted_origins.as_ref().is_some_and(|origins| origins.len() > MOST_ORIGINS) {
+            Err(Problem::invalid_field("trusted_origins", "too_long", "at most 20 origins"))?;
+        }
+        let origins: Option<Vec<&str>> =
+            changes.trusted_origins.as_ref().map(|origins| origins.iter().map(|origin| &**origin).collect());
         let notifications = changes.notifications.unwrap_or_default();
         let privacy = changes.privacy.unwrap_or_default();
         let row = self
@@ -172,6 +188,7 @@ impl SettingsApi {
                     &privacy.data_retention_days.map(|days| days.0),
                     &privacy.gdpr_compliant,
                     &changes.exclusive_members,
+                    &origins,
                 ],
             )
             .await?;

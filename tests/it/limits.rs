@@ -114,7 +114,7 @@ async fn writing_without_credentials_is_limited_by_itself() {
 }
 
 /// A plan of a test's own with everything, and so many requests a minute.
-async fn plan(requests_per_minute: i32) -> String {
+pub async fn plan(requests_per_minute: i32) -> String {
     let letters = |c: char| if c.is_ascii_digit() { 'x' } else { c };
     let plan: String = format!("p{}", uuid::Uuid::new_v4().simple()).chars().map(letters).collect();
     let superuser = system().superuser().await;

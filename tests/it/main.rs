@@ -2,17 +2,22 @@
 //! of its own for each test. That they can share a database is itself what is tested.
 
 mod audit;
+mod connections;
 mod coverage;
+mod creating;
 mod crm;
 mod dev;
 mod edge;
+mod entering;
 mod harness;
+mod headers;
 mod house;
 mod identity;
 mod isolation;
 mod limits;
 mod messaging;
 mod migrations;
+mod mistakes;
 mod mutants;
 mod openapi;
 mod operated;
@@ -22,6 +27,7 @@ mod pooler;
 mod scheduling;
 mod serve;
 mod statements;
+mod syncing;
 mod tenancy;
 mod tenant;
 mod tx;

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use appointd::db::cluster::Cluster;
+use appointd::{
+    db::cluster::Cluster,
+    http::secret::{ApiKey, Secret},
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -133,7 +136,39 @@ async fn the_log_has_a_line_for_each_request_and_no_secret() {
     assert!(line["duration_us"].is_u64() && line["timestamp"].is_string());
     let get = log.lines().rfind(|line| line.contains("contact_id")).expect("a line for the other");
     let get: Value = serde_json::from_str(get).expect("JSON");
+    // Wrong as the request was, it was asked whether the caller may at all.
     assert_eq!(get["span"]["tenant_id"], json!(tenant.id), "{get}");
+    assert_eq!(get["span"]["account_id"], json!(tenant.owner.account), "{get}");
+}
+
+#[tokio::test]
+async fn id_that_is_only_claimed_has_another_name_in_the_log() {
+    let tenant = Tenant::new().await;
+    let serve = Serve::start(&system().cluster.url("appointd_api", "appointd"));
+    let made_up = Secret::<ApiKey>::draw(tenant.id, uuid::Uuid::now_v7());
+    for path in ["/.well-known/jwks.json", "/api/v1/contacts"] {
+        reqwest::Client::new()
+            .get(serve.url(path))
+            .bearer_auth(made_up.reveal())
+            .header("x-request-id", "made-up")
+            .send()
+            .await
+            .expect("an answer");
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let log = serve.log.lock().expect("no panic").clone();
+    let lines: Vec<Value> = log
+        .iter()
+        .filter(|line| line.contains("made-up"))
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert!(lines.len() >= 2, "{log:#?}");
+    for line in lines {
+        let span = &line["span"];
+        assert_eq!(span["claimed_tenant_id"], json!(tenant.id), "{line}");
+        assert_eq!(span["claimed_key_id"], json!(made_up.second), "{line}");
+        assert!(span["tenant_id"].is_null() && span["key_id"].is_null(), "{line}");
+    }
 }
 
 #[tokio::test]
@@ -174,6 +209,8 @@ async fn while_the_database_is_away_the_server_says_so_and_recovers() {
     assert_eq!(ready().await.0, 200);
 
     spawn_blocking(move || drop(cluster)).await.expect("no panic");
+    // For a second the answer of before is given.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     let (away, problem) = ready().await;
     assert_eq!((away, &problem["code"]), (503, &json!("database_unavailable")), "{problem}");
     assert_eq!(status(serve.url("/health/live")).await.0, 200, "alive all the same");
@@ -193,6 +230,7 @@ async fn while_the_database_is_away_the_server_says_so_and_recovers() {
     assert_eq!(answer.headers()["retry-after"], "1");
 
     let cluster = spawn_blocking(start).await.expect("no panic");
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(ready().await.0, 200, "connections are made anew");
     drop(serve);
     spawn_blocking(move || drop(cluster)).await.expect("no panic");

@@ -18,6 +18,8 @@ use uuid::Uuid;
 use crate::harness::{Actor, Tenant, private_database, system};
 
 const CONTACTS: Sql = sql!("crm/contacts_list.sql");
+/// Whenever they changed.
+const NEVER: Option<chrono::DateTime<chrono::Utc>> = None;
 
 /// How long the next user may wait for the connection.
 const A_MOMENT: Duration = Duration::from_millis(500);
@@ -43,9 +45,10 @@ async fn a_failed_transaction_is_not_committed() {
     tx.one(create, &[&id, &"Grace", &"Hopper", &None::<&str>, &None::<&str>]).await.expect("a contact");
     let again = tx.one(create, &[&id, &"Grace", &"Hopper", &None::<&str>, &None::<&str>]).await;
     assert!(matches!(again, Err(Error::Constraint(name)) if name == "contacts_pkey"));
-    assert!(matches!(tx.all(CONTACTS, &[&Uuid::nil(), &9i64]).await, Err(Error::Failed)));
+    assert!(matches!(tx.all(CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await, Err(Error::Failed)));
     assert!(matches!(tx.commit().await, Err(Error::Failed)));
-    let rows = db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64]).await.expect("a clean connection");
+    let rows =
+        db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.expect("a clean connection");
     assert!(rows.is_empty());
 }
 
@@ -57,16 +60,17 @@ async fn whoever_may_not_enter_gets_nothing_and_spoils_nothing() {
         ..tenant.context()
     };
     for _ in 0..3 {
-        let refused = db.all(stranger, CONTACTS, &[&Uuid::nil(), &9i64]).await;
+        let refused = db.all(stranger, CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await;
         assert!(matches!(refused, Err(Error::NotAMember)));
-        db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64]).await.expect("a clean connection");
+        db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.expect("a clean connection");
         let mut tx = db.begin(stranger);
-        assert!(matches!(tx.all(CONTACTS, &[&Uuid::nil(), &9i64]).await, Err(Error::NotAMember)));
+        assert!(matches!(tx.all(CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await, Err(Error::NotAMember)));
         drop(tx);
-        db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64]).await.expect("a clean connection");
+        db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.expect("a clean connection");
     }
     let viewer = Context { who: tenant.viewer.who(), needs: "staff", ..tenant.context() };
-    assert!(matches!(db.all(viewer, CONTACTS, &[&Uuid::nil(), &9i64]).await, Err(Error::RoleTooLow)));
+    let refused = db.all(viewer, CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await;
+    assert!(matches!(refused, Err(Error::RoleTooLow { held, .. }) if held == "viewer"));
 }
 
 /// What the next user of the one connection finds: no tenant, no open transaction, and no long wait.
@@ -118,7 +122,7 @@ async fn a_transaction_dropped_at_any_moment_leaves_nothing_behind() {
         assert!(timeout(Duration::from_millis(millis), several).await.is_err(), "the row is locked");
         expect_clean(&db, "several statements").await;
         let theirs =
-            db.all(other.context(), CONTACTS, &[&Uuid::nil(), &9i64]).await.expect("the next tenant");
+            db.all(other.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.expect("the next tenant");
         assert_eq!(theirs.len(), 1);
     }
     // Nobody is still waiting for the row: what was dropped was cancelled, long before its own limit of 4 seconds.
@@ -152,7 +156,7 @@ async fn a_panic_in_a_transaction_rolls_it_back() {
     });
     assert!(panicking.catch_unwind().await.is_err());
     expect_clean(&db, "a panic").await;
-    let rows = db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64]).await.expect("rows");
+    let rows = db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.expect("rows");
     assert!(rows.is_empty());
 }
 
@@ -180,8 +184,9 @@ async fn connections_the_database_ended_are_replaced() {
     // One tenant has half of them.
     let db = Db::new(url.application_name("to be ended"), 8);
     let read_all = || async {
-        let reads = (0..4)
-            .map(|_| async { db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64]).await.map(drop) });
+        let reads = (0..4).map(|_| async {
+            db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.map(drop)
+        });
         futures_util::future::try_join_all(reads).await
     };
     read_all().await.expect("four connections");
@@ -224,8 +229,8 @@ async fn a_migration_that_changes_a_type_under_running_servers_fails_no_request(
     let who = Who::Session { account, session };
     let context = Context { tenant, who, needs: "viewer", feature: None };
     let read_all = || async {
-        let reads =
-            (0..4).map(|_| async { db.all(context, CONTACTS, &[&Uuid::nil(), &9i64]).await.map(drop) });
+        let reads = (0..4)
+            .map(|_| async { db.all(context, CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.map(drop) });
         futures_util::future::try_join_all(reads).await
     };
     read_all().await.expect("four connections, each with the statement prepared");
@@ -235,7 +240,9 @@ async fn a_migration_that_changes_a_type_under_running_servers_fails_no_request(
         .expect("a change of type");
     // One after the other: each meets another connection, and its second attempt yet another.
     for _ in 0..4 {
-        db.all(context, CONTACTS, &[&Uuid::nil(), &9i64]).await.expect("the statement is prepared anew");
+        db.all(context, CONTACTS, &[&Uuid::nil(), &9i64, &NEVER])
+            .await
+            .expect("the statement is prepared anew");
     }
 }
 

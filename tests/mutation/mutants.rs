@@ -84,8 +84,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "an account enters unchecked",
         "sql/queries/app/enter_account.sql",
-        "select app.enter_account($1, $2, $3)",
-        "select set_config('app.account_id', $1::uuid::text, true), $2::uuid, $3::text",
+        "select app.enter_account($1, $2, $3, $4)",
+        "select set_config('app.account_id', $1::uuid::text, true), $2::uuid, $3::text, $4::text",
         &["isolation::door::credentials", "identity::sessions"],
     ),
     mutant(

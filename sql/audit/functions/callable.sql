@@ -20,7 +20,7 @@ where
     and f.oid::regprocedure::text not in (
         -- Enter a tenant, or an account: all of them check who asks.
         'app.enter(uuid,uuid,uuid,text,text,text,text)',
-        'app.enter_account(uuid,uuid,text)',
+        'app.enter_account(uuid,uuid,text,text)',
         'app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text)',
         'app.enter_guest(uuid,uuid,text,text,text)',
         'app.enter_scheduler(uuid,text)',
@@ -28,6 +28,7 @@ where
         'app.has_feature(uuid,text)',
         'app.lower_role(text,text)',
         'app.may_hand_out()',
+        'app.plans_with(uuid,text)',
         'app.roles_from(text)',
         'app.roles_up_to(text)',
         -- Sign in, and what goes with it.
@@ -64,6 +65,7 @@ where
         'tenancy.standing(uuid)',
         -- Counts mails.
         'messaging.spend(text,uuid,uuid)',
+        'tenancy.trusts_origin(text,uuid,text,text)',
         -- A person who works for several organizations, one who waits, a calendar program.
         'scheduling.busy_elsewhere(uuid,timestamp with time zone,timestamp with time zone)',
         'scheduling.calendar_feed(uuid,uuid,bytea)',

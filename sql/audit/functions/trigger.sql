@@ -1,9 +1,9 @@
 -- error: A trigger does something nobody knows of
 --
 -- A trigger runs with every change of a row, and one whose function is SECURITY DEFINER as somebody else: what it does
--- it does for everybody, and an error in it may quote rows its author cannot see. Known: the audit log, the limits of a
--- plan, the last owner of an organization, what ends with the one who handed it out, names that were given up, and freed
--- time that is to be offered.
+-- it does for everybody, and an error in it may quote rows its author cannot see. Known: the audit log and the list of
+-- deletions, the limits of a plan, the last owner of an organization, what ends with the one who handed it out, names that
+-- were given up, and freed time that is to be offered.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,
@@ -28,6 +28,7 @@ where
         ('keep_handed_out_below_update', 'tenancy.keep_handed_out_below()'),
         ('sender_is_giver', 'tenancy.sender_is_giver()'),
         ('keep_names', 'tenancy.keep_names()'),
+        ('record_deletion', 'operations.record_deletion()'),
         ('keep_an_owner_delete', 'tenancy.keep_an_owner()'),
         ('keep_an_owner_update', 'tenancy.keep_an_owner()'),
         ('note_freed_delete', 'scheduling.note_freed()'),

@@ -18,6 +18,8 @@ where
     and format('%s.%s', n.nspname, c.relname) not in (
         -- The log itself.
         'operations.audit_events',
+        -- What the log says of deletions, for everybody who reads.
+        'operations.deletions',
         -- Counters, and answers kept for a day: nobody's decisions.
         'tenancy.usage_days',
         'operations.idempotency_keys',

@@ -25,8 +25,10 @@ kept as (
     set appointment_id = $3, hold_id = null, expires_at = null
     where tenant_id = $1 and hold_id = $2
 )
-insert into scheduling.appointments (id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, overridden, seat)
-select $3, h.service_id, h.provider_id, $4, h.starts_at, h.ends_at, $6, $7, h.overridden, $8
+insert into scheduling.appointments (
+    id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, overridden, seat, hold_id
+)
+select $3, h.service_id, h.provider_id, $4, h.starts_at, h.ends_at, $6, $7, h.overridden, $8, h.id
 from held as h
 where $5 is null or exists (select from own)
 returning

@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 last id of the page before, or the nil UUID, $3 row limit
+-- $1 tenant_id, $2 last id of the page before, or the nil UUID, $3 row limit, $4 updated at or after, or null
 select
     s.id, s.created_at, s.updated_at, to_jsonb(s) as rules,
     array(select p.provider_id from scheduling.service_providers as p where p.tenant_id = $1 and p.service_id = s.id order by 1) as provider_ids,
@@ -12,6 +12,6 @@ select
         ) as q
     ) as required_resources
 from scheduling.services as s
-where s.tenant_id = $1 and s.id > $2
+where s.tenant_id = $1 and s.id > $2 and (s.updated_at >= $4 or $4 is null)
 order by s.id
 limit $3

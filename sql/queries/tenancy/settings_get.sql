@@ -1,6 +1,6 @@
 -- $1 tenant_id
 select
     language, date_format, time_format, notify_by_email, notify_by_sms, notify_by_push, data_retention_days, gdpr_compliant,
-    exclusive_members
+    exclusive_members, trusted_origins
 from tenancy.settings
 where tenant_id = $1

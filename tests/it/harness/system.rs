@@ -13,7 +13,7 @@ use appointd::{
     },
     identity::passwords::{Passwords, Policy},
     messaging::mail::Mailer,
-    server::{Parts, Server},
+    server::{Capacity, Parts, Server},
 };
 use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
@@ -78,6 +78,7 @@ fn start(settings: &[&str]) -> System {
         limits: Arc::new(Limits::new(&Rates::default())),
         threads: 2,
         connections: 32,
+        capacity: Capacity::DEFAULT,
     };
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let server_parts = parts.clone();

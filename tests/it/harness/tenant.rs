@@ -255,6 +255,9 @@ impl Tenant {
                  insert into messaging.mail_budgets (bucket, subject, spent) values ('recipient_day', sha256('{id}'), 1);
                  insert into operations.idempotency_keys (tenant_id, actor_id, operation, key, request_hash)
                  select '{id}', account_id, 'x', '{id}', sha256('x') from tenancy.members where tenant_id = '{id}';
+                 insert into operations.idempotency_keys (tenant_id, actor_id, operation, key, request_hash)
+                 values ('{id}', '{id}', 'x', '{id}', sha256('x'));
+                 insert into operations.deletions (tenant_id, kind, row_id) values ('{id}', 'contact', '{id}');
                  insert into scheduling.schedule_travels (tenant_id, provider_id, starts_on, ends_on, time_zone)
                  values ('{id}', '{provider}', '2031-01-01', '2031-01-02', 'UTC');
                  insert into scheduling.service_providers (tenant_id, service_id, provider_id)

@@ -727,7 +727,7 @@ impl UnderWay<'_> {
                 "select app.enter_by_key('{}', '{}', sha256('x'), 'viewer', 'crm:read', null, null, null)",
                 theirs.tenant, ours.api_key
             ),
-            format!("select app.enter_account('{foreign}', '{session}', null)"),
+            format!("select app.enter_account('{foreign}', '{session}', null, null)"),
             format!("select app.enter_guest('{}', null, null, null, null)", theirs.tenant),
             format!("select app.enter_guest('{}', '{key}', null, null, null)", Uuid::new_v4()),
         ];

@@ -111,6 +111,7 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
         format!("identity.code_attempt('{account}')"),
         "identity.code_given()".to_owned(),
         format!("tenancy.standing('{account}')"),
+        format!("tenancy.trusts_origin('https://a.example', '{there}', null, null)"),
         "tenancy.delete_organization('30 days')".to_owned(),
         format!("scheduling.calendar_feed('{there}', '{there}', sha256('x'))"),
         "scheduling.my_appointments_everywhere('1970-01-01', null, 10)".to_owned(),

@@ -3,7 +3,7 @@
 
 pub mod attack;
 mod context;
-mod door;
+pub mod door;
 mod faults;
 mod statements;
 mod transport;

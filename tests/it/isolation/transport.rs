@@ -258,7 +258,7 @@ async fn what_is_said_twice_is_not_believed() {
     let two = format!(
         "GET /api/v1/organizations/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {ours}\r\nauthorization: Bearer {theirs}\r\n\r\n"
     );
-    assert!(raw(two.as_bytes()).await.starts_with("HTTP/1.1 401"));
+    assert!(raw(two.as_bytes()).await.starts_with("HTTP/1.1 400"));
     let hosts = format!(
         "GET /api/v1/organizations/me HTTP/1.1\r\nhost: x\r\nhost: y\r\nconnection: close\r\nauthorization: Bearer {ours}\r\n\r\n"
     );

@@ -170,6 +170,7 @@ async fn every_tenant_table_is_logged() {
         unlogged,
         [
             "operations.audit_events",
+            "operations.deletions",
             "operations.idempotency_keys",
             "scheduling.appointment_segments",
             "scheduling.claims",

@@ -1,0 +1,69 @@
+//! What poem and poem-openapi refuse by themselves, as problems. Their own texts may quote the request; ours do not.
+
+use poem::{
+    error::{MethodNotAllowedError, NotFoundError},
+    http::{HeaderValue, StatusCode, header},
+};
+use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
+
+use super::{
+    problem::{FieldError, Problem},
+    routes::Route,
+    schema::split_refusal,
+};
+
+/// An error of the framework's as a problem.
+pub fn problem(route: Option<&Route>, error: &poem::Error) -> Problem {
+    if error.is::<NotFoundError>() {
+        Problem::not_found()
+    } else if error.is::<MethodNotAllowedError>() {
+        // The pages are no operations.
+        let allow = route.map_or_else(|| "GET, HEAD".to_owned(), Route::allow);
+        let problem = Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            format!("This path takes {allow}."),
+        );
+        match HeaderValue::from_str(&allow) {
+            Ok(allow) => problem.with_header(header::ALLOW, allow),
+            Err(_) => problem,
+        }
+    } else if let Some(error) = error.downcast_ref::<ParsePathError>() {
+        let name = error
+            .name
+            .strip_prefix("param")
+            .and_then(|index| route?.path_parameter(index.parse().ok()?))
+            .unwrap_or(error.name);
+        super::query::invalid(vec![parameter_error(route, name, &error.reason)])
+    } else if let Some(error) = error.downcast_ref::<ParseParamError>() {
+        super::query::invalid(vec![parameter_error(route, error.name, &error.reason)])
+    } else if error.is::<ContentTypeError>() {
+        Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "The Content-Type header must name a media type the operation takes, such as application/json.",
+        )
+    } else if error.status().is_client_error() {
+        Problem::new(error.status(), "bad_request", "The request cannot be understood.")
+    } else {
+        tracing::error!(status = error.status().as_u16(), "an error of the framework");
+        Problem::internal()
+    }
+}
+
+/// poem-openapi says `failed to parse "string_uuid": … (occurred while parsing "…")`, and may quote the value.
+fn parameter_error(route: Option<&Route>, name: &str, reason: &str) -> FieldError {
+    let reason = reason.split(" (occurred while parsing").next().unwrap_or_default();
+    if let Some((code, detail)) = split_refusal(reason) {
+        return FieldError::new(name, code, detail);
+    }
+    if reason.ends_with("expects an input value.") {
+        return super::query::required(name);
+    }
+    let expected = match route.map(|route| route.values_of(name)).unwrap_or_default() {
+        [] if reason.contains("\"string_uuid\"") => super::query::A_UUID.to_owned(),
+        [] => "a value of the described form".to_owned(),
+        values => format!("one of {}", values.join(", ")),
+    };
+    FieldError::new(name, "invalid_value", format!("expected {expected}"))
+}

@@ -1,0 +1,229 @@
+//! All that is wrong with a body, at once. serde stops at the first mistake; so that is put right in a copy, with what the
+//! description says would be right, and the copy is read again, until nothing is wrong any more.
+
+use std::sync::LazyLock;
+
+use poem_openapi::types::Type;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use serde_path_to_error::{Path, Segment};
+
+use super::{
+    description::COMMITTED,
+    problem::{FieldError, LONGEST_NAME, MOST_ERRORS},
+    schema::split_refusal,
+};
+
+/// The name of the whole body, where no field of it is at fault.
+pub const BODY: &str = "body";
+
+/// Of a body that is longer than this only the first mistake is reported: each costs reading it once more.
+const LONG: usize = 32 * 1024;
+
+/// The schemas of the description.
+static SCHEMAS: LazyLock<Value> = LazyLock::new(|| {
+    let mut document: Value = serde_json::from_str(COMMITTED).unwrap_or_default();
+    document["components"]["schemas"].take()
+});
+
+/// What is wrong with a body that cannot be read as `T`, behind `first`. `length` is that of its text.
+pub fn collect<T: DeserializeOwned + Type>(
+    first: FieldError,
+    mut body: Value,
+    length: usize,
+) -> Vec<FieldError> {
+    let most = if length > LONG { 1 } else { MOST_ERRORS };
+    let schema = &SCHEMAS[T::name().as_ref()];
+    let mut mistakes = vec![first];
+    let mut mended = Vec::new();
+    loop {
+        let Err(error) = serde_path_to_error::deserialize::<_, T>(body.clone()) else {
+            break;
+        };
+        let message = error.inner().to_string();
+        let mistake = explain(&error.path().to_string(), &message);
+        // What was put right and is wrong all the same stays so.
+        if mended.contains(&mistake) {
+            break;
+        }
+        if !mistakes.contains(&mistake) {
+            if mistakes.len() == most {
+                break;
+            }
+            mistakes.push(mistake.clone());
+        }
+        if !mend(&mut body, error.path(), &mistake.code, &message, schema) {
+            break;
+        }
+        mended.push(mistake);
+    }
+    mistakes
+}
+
+/// What a message of serde's says about the field at `path`. Never quotes a value.
+pub fn explain(path: &str, message: &str) -> FieldError {
+    let path = if path == "." { "" } else { path };
+    let whole = || if path.is_empty() { BODY.to_owned() } else { path.to_owned() };
+    // serde_json ends its messages with a position in a text the client may not have in front of them.
+    let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
+    let shortened = || quoted(message).chars().take(LONGEST_NAME).collect::<String>();
+    // What was found stands in front of it, and may say anything.
+    let expected = |message: &str| match message.rsplit_once(", expected ") {
+        Some((_, expected)) if expected.starts_with("struct ") => "expected an object".to_owned(),
+        Some((_, "a sequence")) => "expected a list".to_owned(),
+        Some((_, "a boolean")) => "expected true or false".to_owned(),
+        Some((_, "a formatted UUID string")) => UUID.to_owned(),
+        Some((_, expected)) => format!("expected {expected}"),
+        None if message.starts_with("UUID parsing failed") => UUID.to_owned(),
+        None => "expected a value of the form the description says".to_owned(),
+    };
+    let child = |name: String| match path.is_empty() {
+        true => name,
+        false => format!("{path}.{name}"),
+    };
+    if message.starts_with("unknown field") {
+        let name = shortened();
+        // The path may or may not end in the field already.
+        let field = match path.rsplit('.').next() {
+            Some(last) if last.starts_with(&name) => path.chars().take(4 * LONGEST_NAME).collect(),
+            _ => child(name),
+        };
+        FieldError::new(field, "unknown_field", expected(message))
+    } else if let Some((code, detail)) = split_refusal(message) {
+        FieldError::new(whole(), code, detail)
+    } else if message.starts_with("missing field") {
+        FieldError::new(child(shortened()), "required", "This field is required.")
+    } else if message.starts_with("duplicate field") {
+        FieldError::new(child(shortened()), "duplicate_field", "This field may be given once.")
+    } else if message.starts_with("invalid type") {
+        FieldError::new(whole(), "invalid_type", expected(message))
+    } else {
+        FieldError::new(whole(), "invalid_value", expected(message))
+    }
+}
+
+const UUID: &str = "expected a UUID, such as 019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10";
+
+/// The name that a message of serde's is about.
+fn quoted(message: &str) -> &str {
+    message.split('`').nth(1).unwrap_or_default()
+}
+
+enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+/// Puts right what is wrong at `path`; false where that cannot be done.
+fn mend(body: &mut Value, path: &Path, code: &str, message: &str, schema: &Value) -> bool {
+    let Some(mut steps) = path
+        .iter()
+        .map(|segment| match segment {
+            Segment::Map { key } => Some(Step::Key(key)),
+            Segment::Seq { index } => Some(Step::Index(*index)),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect::<Option<Vec<_>>>()
+    else {
+        return false;
+    };
+    let name = quoted(message);
+    match code {
+        "unknown_field" => {
+            if matches!(steps.last(), Some(Step::Key(last)) if *last == name) {
+                steps.pop();
+            }
+            let fields = at(body, &steps).and_then(Value::as_object_mut);
+            fields.is_some_and(|fields| fields.shift_remove(name).is_some())
+        }
+        "required" => {
+            let property = property(schema_at(schema, &steps), name);
+            match at(body, &steps).and_then(Value::as_object_mut) {
+                Some(fields) => fields.insert(name.to_owned(), right(property)).is_none(),
+                None => false,
+            }
+        }
+        _ => {
+            let Some(last) = steps.pop() else {
+                return false;
+            };
+            let parent = schema_at(schema, &steps);
+            match (at(body, &steps), last) {
+                (Some(Value::Object(fields)), Step::Key(name)) => {
+                    let mut required = parent["required"].as_array().into_iter().flatten();
+                    if required.any(|required| required.as_str() == Some(name)) {
+                        fields.insert(name.to_owned(), right(property(parent, name)));
+                        true
+                    } else {
+                        fields.shift_remove(name).is_some()
+                    }
+                }
+                (Some(Value::Array(items)), Step::Index(index)) if index < items.len() => {
+                    items[index] = right(resolve(&parent["items"]));
+                    true
+                }
+                _ => false,
+            }
+        }
+    }
+}
+
+fn at<'a>(body: &'a mut Value, steps: &[Step]) -> Option<&'a mut Value> {
+    steps.iter().try_fold(body, |value, step| match step {
+        Step::Key(name) => value.get_mut(name),
+        Step::Index(index) => value.get_mut(index),
+    })
+}
+
+fn schema_at<'a>(schema: &'a Value, steps: &[Step]) -> &'a Value {
+    steps.iter().fold(resolve(schema), |schema, step| match step {
+        Step::Key(name) => property(schema, name),
+        Step::Index(_) => resolve(&schema["items"]),
+    })
+}
+
+fn property<'a>(schema: &'a Value, name: &str) -> &'a Value {
+    resolve(&schema["properties"][name])
+}
+
+/// The schema itself, where it is said by reference.
+fn resolve(schema: &Value) -> &Value {
+    let referring = match schema["allOf"].as_array().map(Vec::as_slice) {
+        Some([one]) => one,
+        _ => schema,
+    };
+    match referring["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()) {
+        Some(name) => &SCHEMAS[name],
+        None => schema,
+    }
+}
+
+/// A value that fits a schema.
+fn right(schema: &Value) -> Value {
+    for exact in [&schema["example"], &schema["default"], &schema["enum"][0]] {
+        if !exact.is_null() {
+            return exact.clone();
+        }
+    }
+    let bound = |name: &str| schema[name].as_u64().and_then(|bound| usize::try_from(bound).ok());
+    match schema["type"].as_str() {
+        Some("object") => {
+            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let fields = required.map(|name| (name.to_owned(), right(property(schema, name))));
+            Value::Object(fields.collect::<Map<_, _>>())
+        }
+        Some("array") => {
+            let item = right(resolve(&schema["items"]));
+            Value::Array(vec![item; bound("minItems").unwrap_or(0).min(MOST_ERRORS)])
+        }
+        Some("integer" | "number") => schema["minimum"].as_i64().unwrap_or(1).into(),
+        Some("boolean") => false.into(),
+        Some("string") => match schema["format"].as_str() {
+            Some("uuid") => "00000000-0000-0000-0000-000000000000".into(),
+            Some("date-time") => "2026-01-01T00:00:00Z".into(),
+            Some("date") => "2026-01-01".into(),
+            _ => "x".repeat(bound("minLength").unwrap_or(1).clamp(1, 100)).into(),
+        },
+        _ => Value::Null,
+    }
+}

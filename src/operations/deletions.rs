@@ -1,0 +1,87 @@
+//! What was deleted, for programs that keep a copy.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{Object, OpenApi, param::Query};
+use serde::Serialize;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{
+    db::Db,
+    http::{
+        Tag,
+        caller::{Member, Viewer},
+        json::Json,
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Listing, Refused},
+        text::{Instant, named_enum},
+    },
+    sql,
+};
+
+named_enum! {
+    /// What was deleted.
+    DeletedKind {
+        Contact = "contact",
+        Service = "service",
+        Provider = "provider",
+        /// A room or a piece of equipment.
+        Resource = "resource",
+        /// Somebody who is no member any more.
+        Member = "member",
+    }
+}
+
+/// Something that is gone.
+#[derive(Debug, Object, Serialize)]
+pub struct Deletion {
+    pub kind: DeletedKind,
+    /// Its id; of a member the account.
+    pub id: Uuid,
+    pub deleted_at: DateTime<Utc>,
+}
+
+impl From<Row> for Deletion {
+    fn from(row: Row) -> Self {
+        Self { kind: DeletedKind::from_name(row.get(0)), id: row.get(1), deleted_at: row.get(2) }
+    }
+}
+
+pub struct DeletionsApi(pub Db);
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Operations")]
+impl DeletionsApi {
+    /// List what was deleted
+    ///
+    /// Contacts, services, providers, resources and members that are gone since an instant, in the order of their deletion.
+    /// For programs that keep a copy: lists with `updated_since` say what changed, this one says what to remove. Appointments
+    /// and waitlist entries are never deleted. To ask again, send the `as_of` of the first page as `since`.
+    #[oai(path = "/deletions", method = "get", operation_id = "list_deletions")]
+    async fn list(
+        &self,
+        caller: Member<Viewer>,
+        /// Only what was deleted at this instant or later.
+        since: Query<Instant>,
+        /// Only things of this kind.
+        kind: Query<Option<DeletedKind>>,
+        /// Maximum number of items. Defaults to 50.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<Deletion>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let since = since.0.0;
+        let after = cursor.0.filter(|cursor| cursor.time >= since).unwrap_or(Cursor::new(since, Uuid::nil()));
+        let as_of = self.0.as_of().await?;
+        let rows = self
+            .0
+            .all(
+                &caller,
+                sql!("operations/deletions_list.sql"),
+                &[&since, &kind.0.map(DeletedKind::name), &after.time, &after.id, &i64::from(size + 1)],
+            )
+            .await?;
+        let deletions = rows.into_iter().map(Deletion::from).collect();
+        Ok(Json(Page::new(deletions, size, |last| Cursor::new(last.deleted_at, last.id)).as_of(as_of)))
+    }
+}
