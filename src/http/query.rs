@@ -101,7 +101,9 @@ fn mistake(parameter: &QueryParameter, text: &str) -> Option<FieldError> {
 pub const A_UUID: &str = "a UUID, such as 019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10";
 
 fn whole_number(schema: &Value, text: &str) -> Option<(&'static str, String)> {
-    let (min, max) = (schema["minimum"].as_i64()?, schema["maximum"].as_i64()?);
+    // poem-openapi writes whole bounds as 1.0.
+    let bound = |name: &str| schema[name].as_f64().map(|bound| bound as i64);
+    let (min, max) = (bound("minimum")?, bound("maximum")?);
     let expected = format!("a whole number from {min} to {max}");
     match text.parse::<i64>() {
         Ok(number) if (min..=max).contains(&number) => None,
