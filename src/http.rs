@@ -1,12 +1,13 @@
 //! The edge: HTTP in, HTTP out. Beside the `#[OpenApi]` impls of the modules the only code that knows poem. Reading
 //! order: [`edge`] (what every request passes), [`headers`] (how it is read), [`client`] and [`forwarded`] (from where),
-//! [`caller`] (who asks), [`limit`] and `allowance` (how often), `query`, [`json`], [`text`], [`name`] and [`secret`] (what
-//! comes in), [`problem`] and `framework` (every refusal), [`page`] (lists), [`routes`] and [`description`] (what the
-//! description is used for).
+//! [`caller`] (who asks), [`limit`] and `allowance` (how often), [`computing`] (what takes longer), `query`, [`json`],
+//! [`text`], [`name`] and [`secret`] (what comes in), [`problem`] and `framework` (every refusal), [`page`] (lists),
+//! [`routes`] and [`description`] (what the description is used for).
 
 mod allowance;
 pub mod caller;
 pub mod client;
+pub mod computing;
 pub mod cors;
 pub mod description;
 pub mod edge;

@@ -63,6 +63,8 @@ create table scheduling.schedule_overrides (
     constraint schedule_overrides_schedule_fkey foreign key (tenant_id, provider_id)
         references scheduling.schedules (tenant_id, provider_id) on delete cascade,
     constraint schedule_overrides_pairs check (cardinality(from_minutes) = cardinality(to_minutes)),
+    -- What a listing of slots computes with is bounded: so many intervals a date and, by the key, one row a date.
+    constraint schedule_overrides_intervals check (cardinality(from_minutes) <= 24),
     constraint schedule_overrides_from_minutes check (0 <= all (from_minutes) and 1439 >= all (from_minutes)),
     constraint schedule_overrides_to_minutes check (0 <= all (to_minutes) and 1440 >= all (to_minutes))
 );
@@ -71,7 +73,7 @@ comment on table scheduling.schedule_overrides is 'Dates on which other hours re
 comment on column scheduling.schedule_overrides.tenant_id is 'The organization. Filled from the context; the server has no right to write it.';
 comment on column scheduling.schedule_overrides.provider_id is 'Whose hours these are.';
 comment on column scheduling.schedule_overrides.date is 'The date, in the zone of the schedule, on which the replaced and the replacing intervals begin.';
-comment on column scheduling.schedule_overrides.from_minutes is 'First minute of each interval, counted from midnight. Empty: closed all day.';
+comment on column scheduling.schedule_overrides.from_minutes is 'First minute of each interval, counted from midnight; at most 24. Empty: closed all day.';
 comment on column scheduling.schedule_overrides.to_minutes is 'First minute after each interval, as in schedule_rules, in the same order.';
 
 call app.build_wall('scheduling.schedule_overrides', reads => 'viewer', inserts => 'manager', deletes => 'manager');

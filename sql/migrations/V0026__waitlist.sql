@@ -359,6 +359,11 @@ create trigger note_freed_delete after delete on scheduling.time_off
     for each row execute function scheduling.note_freed();
 create trigger note_freed_delete after delete on scheduling.closures
     for each row execute function scheduling.note_freed();
+-- Moved or shortened: the engine sees what of it is still closed.
+create trigger note_freed_update after update on scheduling.time_off
+    for each row execute function scheduling.note_freed();
+create trigger note_freed_update after update on scheduling.closures
+    for each row execute function scheduling.note_freed();
 -- Setting a schedule always writes its row.
 create trigger note_freed_write after insert or update on scheduling.schedules
     for each row execute function scheduling.note_freed();

@@ -340,6 +340,14 @@ pub struct Tx {
 }
 
 impl Tx {
+    /// The tenant that is, or is about to be, entered.
+    pub fn tenant(&self) -> Option<Uuid> {
+        match self.entry {
+            Entry::Tenant(context) => Some(context.tenant),
+            Entry::Person(_) | Entry::Stranger => None,
+        }
+    }
+
     /// All rows.
     pub async fn all(&mut self, sql: Sql, params: Params<'_>) -> Result<Vec<Row>, Error> {
         self.run(sql, params, false).await

@@ -20,7 +20,7 @@ use super::{
     caller::{self, Asked, Credentials, Presented, Unfit},
     client::{Client, Host, Network},
     cors, framework, headers,
-    limit::{Limits, Told},
+    limit::{self, Limits, Told},
     problem::{Code, Problem, SESSION_ENDED},
     query,
     routes::{Route, Routes},
@@ -269,7 +269,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         request.extensions_mut().insert(asked.clone());
         request.extensions_mut().insert(Unfit(unfit));
         let handled = AssertUnwindSafe(REQUEST.scope(known.clone(), self.inner.call(request))).catch_unwind();
-        match tokio::time::timeout(DEADLINE, handled).await {
+        match limit::charging(told, tokio::time::timeout(DEADLINE, handled)).await {
             Ok(Ok(Ok(output))) => Ok(output.into_response()),
             Ok(Ok(Err(error))) => {
                 let problem =

@@ -1,7 +1,7 @@
 //! JSON bodies. In: a size limit, a time limit, unknown fields refused, mistakes named by their path. Out: written
 //! straight from the value to bytes.
 
-use std::time::Duration;
+use std::{marker::PhantomData, time::Duration};
 
 use poem::{
     Body, FromRequest, IntoResponse, Request, RequestBody, Response, Result,
@@ -75,6 +75,36 @@ impl<T: DeserializeOwned + Type + ParseFromJSON> ParsePayload for Json<T> {
 }
 
 impl_apirequest_for_payload!(Json<T>, T: DeserializeOwned + Type + ParseFromJSON);
+
+/// A JSON body going out that is written already: what is large is written where it is computed, not on the thread that
+/// serves requests.
+pub struct Written<T> {
+    bytes: Vec<u8>,
+    of: PhantomData<T>,
+}
+
+impl<T> Written<T> {
+    /// Bytes that are `T` as JSON.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, of: PhantomData }
+    }
+}
+
+impl<T: Send> IntoResponse for Written<T> {
+    fn into_response(self) -> Response {
+        Response::builder().content_type(JSON).body(self.bytes)
+    }
+}
+
+impl<T: Type> ApiResponse for Written<T> {
+    fn meta() -> MetaResponses {
+        meta::<T>(200, "Done.", vec![])
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
 
 /// A JSON body in which everything is optional, so that it may as well be left out.
 pub struct OptionalJson<T>(pub T);

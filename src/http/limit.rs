@@ -1,6 +1,7 @@
 //! Rate limits (GCRA, by the `governor` crate), each server for itself: an address, an account, an API key and an
-//! organization may send so many requests a minute. What several servers have to agree on, wrong passwords, is counted
-//! in the database: `identity.count_attempt`.
+//! organization may send so many requests a minute. A request that costs more than others counts as several: see
+//! [`charge`]. What several servers have to agree on, wrong passwords, is counted in the database:
+//! `identity.count_attempt`.
 
 use std::{
     collections::HashMap,
@@ -59,46 +60,102 @@ struct Limit<K: Hash + Eq + Clone> {
     limiter: Keyed<K>,
 }
 
-impl<K: Hash + Eq + Clone> Limit<K> {
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
     fn new(name: &'static str, quota: NonZeroU32) -> Self {
         let limiter =
             RateLimiter::dashmap(Quota::per_minute(quota)).with_middleware::<StateInformationMiddleware>();
         Self { name, quota, limiter }
     }
 
-    fn check(&self, key: &K, told: &mut Told) -> Result<(), Problem> {
+    /// Counts a request. What it is then found to cost beyond that is counted towards the same limit: see [`charge`].
+    fn check(self: &Arc<Self>, key: &K, told: &mut Told) -> Result<(), Problem> {
         if self.limiter.len() > MANY {
             self.limiter.retain_recent();
         }
-        match self.limiter.check_key(key) {
-            Ok(state) => {
-                told.say(self.name, self.quota, state.remaining_burst_capacity(), 0);
-                Ok(())
-            }
-            Err(refusal) => {
+        let counted = self.count(key, NonZeroU32::MIN);
+        told.say(self.name, self.quota, counted);
+        let (limit, key) = (self.clone(), key.clone());
+        told.counted.push(Box::new(move |more, told| {
+            let counted = limit.count(&key, more);
+            told.say(limit.name, limit.quota, counted);
+            limit.refuse(counted)
+        }));
+        self.refuse(counted)
+    }
+
+    fn count(&self, key: &K, cost: NonZeroU32) -> Counted {
+        // What costs more than a minute has room for counts as the whole minute.
+        let counted = self.limiter.check_key_n(key, cost.min(self.quota));
+        match counted {
+            Ok(Ok(state)) => Counted { remaining: state.remaining_burst_capacity(), wait: 0 },
+            Ok(Err(refusal)) => {
                 let wait = refusal.wait_time_from(DefaultClock::default().now());
-                let seconds = wait.as_secs() + 1;
-                told.say(self.name, self.quota, 0, seconds);
-                Err(Problem::new(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "rate_limited",
-                    format!(
-                        "More requests than the limit \"{}\" allows: {} a minute. Try again after {seconds} s.",
-                        self.name, self.quota
-                    ),
-                )
-                .with_header(header::RETRY_AFTER, HeaderValue::from(seconds)))
+                Counted { remaining: 0, wait: wait.as_secs() + 1 }
             }
+            Err(_insufficient_capacity) => Counted { remaining: 0, wait: WINDOW.into() },
         }
     }
+
+    fn refuse(&self, counted: Counted) -> Result<(), Problem> {
+        let seconds = counted.wait;
+        if seconds == 0 {
+            return Ok(());
+        }
+        Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limited",
+            format!(
+                "More requests than the limit \"{}\" allows: {} a minute. Try again after {seconds} s.",
+                self.name, self.quota
+            ),
+        )
+        .with_header(header::RETRY_AFTER, HeaderValue::from(seconds)))
+    }
+}
+
+/// What counting came to.
+#[derive(Clone, Copy)]
+struct Counted {
+    remaining: u32,
+    /// Seconds to wait; 0: it was counted.
+    wait: u64,
+}
+
+tokio::task_local! {
+    /// The limits that the request being served counted towards.
+    static COUNTED: Arc<Mutex<Told>>;
+}
+
+/// Runs a handler that may [`charge`]; what it was told about limits is written to `told`.
+pub async fn charging<T>(told: &mut Told, handler: impl Future<Output = T>) -> T {
+    let counted = Arc::new(Mutex::new(std::mem::take(told)));
+    let output = COUNTED.scope(counted.clone(), handler).await;
+    *told = std::mem::take(&mut *counted.lock().unwrap_or_else(PoisonError::into_inner));
+    output
+}
+
+/// Counts the request that is being served as so many requests, towards every limit it counted towards as one. Call it
+/// before what costs so much. Outside a request nothing is counted.
+pub fn charge(cost: u32) -> Result<(), Problem> {
+    let Some(more) = NonZeroU32::new(cost.saturating_sub(1)) else {
+        return Ok(());
+    };
+    let charged = COUNTED.try_with(|told| {
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = std::mem::take(&mut told.counted);
+        let result = counted.iter().try_for_each(|count| count(more, &mut told));
+        told.counted = counted;
+        result
+    });
+    charged.unwrap_or(Ok(()))
 }
 
 /// The limits of a server, shared by its threads.
 pub struct Limits {
-    address: Option<Limit<IpAddr>>,
-    anonymous: Option<Limit<IpAddr>>,
-    account: Option<Limit<Uuid>>,
-    key: Option<Limit<[u8; 32]>>,
+    address: Option<Arc<Limit<IpAddr>>>,
+    anonymous: Option<Arc<Limit<IpAddr>>>,
+    account: Option<Arc<Limit<Uuid>>>,
+    key: Option<Arc<Limit<[u8; 32]>>>,
     /// By what their plans allow.
     organizations: Mutex<HashMap<NonZeroU32, Arc<Limit<Uuid>>>>,
     /// What that is.
@@ -110,10 +167,10 @@ pub struct Limits {
 impl Limits {
     pub fn new(rates: &Rates) -> Self {
         Self {
-            address: rates.address.map(|quota| Limit::new("address", quota)),
-            anonymous: rates.anonymous.map(|quota| Limit::new("anonymous", quota)),
-            account: rates.account.map(|quota| Limit::new("account", quota)),
-            key: rates.key.map(|quota| Limit::new("key", quota)),
+            address: rates.address.map(|quota| Arc::new(Limit::new("address", quota))),
+            anonymous: rates.anonymous.map(|quota| Arc::new(Limit::new("anonymous", quota))),
+            account: rates.account.map(|quota| Arc::new(Limit::new("account", quota))),
+            key: rates.key.map(|quota| Arc::new(Limit::new("key", quota))),
             organizations: Mutex::default(),
             allowances: Allowances::default(),
             outside: Cache::new(MANY),
@@ -183,25 +240,37 @@ pub fn subscriber(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Counts a request once more, as so many.
+type CountMore = Box<dyn Fn(NonZeroU32, &mut Told) -> Result<(), Problem> + Send + Sync>;
+
 /// What a client is told about the limits its request counted towards: `RateLimit-Policy` and `RateLimit`
 /// (draft-ietf-httpapi-ratelimit-headers-10).
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Told {
-    policies: String,
-    states: String,
+    /// By the names of the limits.
+    lines: Vec<(&'static str, NonZeroU32, Counted)>,
+    counted: Vec<CountMore>,
 }
 
 impl Told {
-    fn say(&mut self, name: &str, quota: NonZeroU32, remaining: u32, reset: u64) {
-        let separator = if self.policies.is_empty() { "" } else { ", " };
-        // Writing into a String does not fail.
-        let _ = write!(self.policies, "{separator}\"{name}\";q={quota};w={WINDOW}");
-        let _ = write!(self.states, "{separator}\"{name}\";r={remaining};t={reset}");
+    /// The latest about a limit counts.
+    fn say(&mut self, name: &'static str, quota: NonZeroU32, counted: Counted) {
+        match self.lines.iter_mut().find(|(said, ..)| *said == name) {
+            Some(line) => *line = (name, quota, counted),
+            None => self.lines.push((name, quota, counted)),
+        }
     }
 
     pub fn write(&self, headers: &mut HeaderMap) {
-        for (name, value) in [("ratelimit-policy", &self.policies), ("ratelimit", &self.states)] {
-            if let Ok(value) = HeaderValue::from_str(value)
+        let (mut policies, mut states) = (String::new(), String::new());
+        for (name, quota, Counted { remaining, wait }) in &self.lines {
+            let separator = if policies.is_empty() { "" } else { ", " };
+            // Writing into a String does not fail.
+            let _ = write!(policies, "{separator}\"{name}\";q={quota};w={WINDOW}");
+            let _ = write!(states, "{separator}\"{name}\";r={remaining};t={wait}");
+        }
+        for (name, value) in [("ratelimit-policy", policies), ("ratelimit", states)] {
+            if let Ok(value) = HeaderValue::from_str(&value)
                 && !value.is_empty()
             {
                 headers.insert(HeaderName::from_static(name), value);

@@ -124,7 +124,7 @@ fn describe(status: u16) -> &'static str {
         }
         500 => "A mistake of ours: `internal`.",
         503 => {
-            "Not at the moment. `database_unavailable`, `database_read_only`, `pooler_detected`, `busy`, `organization_busy`, `try_again`: nothing was done; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: look what was done before you try again."
+            "Not at the moment. `database_unavailable`, `database_read_only`, `pooler_detected`, `busy`, `organization_busy`, `try_again`, `computation_timeout`: nothing was done; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: look what was done before you try again."
         }
         _ => "",
     }

@@ -14,33 +14,44 @@ use uuid::Uuid;
 
 use super::{
     appointments::Appointment,
-    hours::{Interval, Open},
+    hours::{Interval, Open, merged},
     schedules,
     slots::{Availability, Diary, LONGEST_CLAIM, Policy, Provider, Refusal, StartRequest, Taken},
     wall_time,
 };
 use crate::{
     crm::contacts,
-    db::{Db, Tx},
+    db::{Context, Db, Tx},
     http::{
         Tag,
         caller::{Member, Viewer},
-        json::Json,
+        computing::{self, Deadline},
+        json::Written,
+        limit,
         problem::{Computing, Failure, Problem, Refused},
         text::{InstantOrDate, TimeZone},
     },
     sql,
-    tenancy::organizations,
 };
 
 /// The longest period that slots are listed for.
 const LONGEST_PERIOD: TimeDelta = TimeDelta::days(62);
 
-/// The most pairs of start and provider that are listed: some megabytes.
-const MOST_SLOTS: usize = 50_000;
+/// The largest answer, in bytes.
+const LARGEST_ANSWER: usize = 2 * 1024 * 1024;
 
-/// The most that are looked at for that: some seconds of a core at worst.
+/// The most pairs of start and provider that are looked at for one answer.
 const MOST_TRIES: usize = 500_000;
+
+/// Starts of so much time are looked for at once: what is listed is complete up to some instant at any time.
+const AT_ONCE: TimeDelta = TimeDelta::days(1);
+
+/// So many providers' days of listing cost as much as a request does.
+const DAYS_A_REQUEST: u32 = 100;
+
+/// What booking loads of more rows, or of a longer time, is not turned into values on the thread that serves requests.
+const FEW_ROWS: usize = 20;
+const SHORT: TimeDelta = TimeDelta::days(8);
 
 /// How many services a visit may have.
 pub const MOST_SERVICES: usize = 5;
@@ -153,6 +164,10 @@ impl SlotsApi {
     ///
     /// Every start at which the service can be booked, by the rules and the rows by which booking decides. An inactive
     /// service has no slots. With `and_then`, the starts at which a visit of several services can be booked.
+    ///
+    /// An answer holds 2 MiB at most, of 500,000 pairs of start and provider at most. 422 `period_too_long` says until when
+    /// the period may last instead. Computing takes 2 s at most: 503 `computation_timeout` otherwise. Towards the rate limits
+    /// this counts as 1 request and 1 more for every 100 days of providers: a month of 20 providers counts as 7.
     #[oai(path = "/services/:service_id/slots", method = "get", operation_id = "list_slots")]
     #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn list(
@@ -177,7 +192,7 @@ impl SlotsApi {
         contact_id: Query<Option<Uuid>>,
         /// `unavailable` lists starts that cannot be booked as well, with the reasons.
         include: Query<Option<Include>>,
-    ) -> Result<Json<Slots>, Refused<Computing>> {
+    ) -> Result<Written<Slots>, Refused<Computing>> {
         let now = Utc::now();
         let wanted = Wanted {
             services: std::iter::once(service_id.0).chain(and_then.0).collect(),
@@ -190,7 +205,7 @@ impl SlotsApi {
             unavailable: include.0.is_some(),
             online: false,
         };
-        Ok(Json(list(self.0.begin(&caller), wanted, now).await?))
+        Ok(list(&self.0, (&caller).into(), wanted, now).await?)
     }
 }
 
@@ -208,14 +223,25 @@ pub struct Wanted {
     pub online: bool,
 }
 
-/// Lists the slots, in a transaction of whoever may see them.
-pub async fn list(mut tx: Tx, wanted: Wanted, now: DateTime<Utc>) -> Result<Slots, Failure> {
+/// Lists the slots, as whoever may see them. What that costs is known before anything is loaded; no connection to the
+/// database is held while it waits for its turn or is computed.
+pub async fn list(
+    db: &Db,
+    context: Context,
+    wanted: Wanted,
+    now: DateTime<Utc>,
+) -> Result<Written<Slots>, Failure> {
     if wanted.services.len() > MOST_SERVICES {
         Err(Problem::invalid_field("and_then", "too_many", "at most four services that follow"))?;
     }
-    let zone = match wanted.time_zone {
-        Some(zone) => zone.0,
-        None => organizations::time_zone(&mut tx).await?.0,
+    let (zone, providers) = match (wanted.time_zone, wanted.provider) {
+        (Some(zone), Some(_)) => (zone.0, 1),
+        (zone, provider) => {
+            let row = db.one(context, sql!("scheduling/slots_weigh.sql"), &[]).await?;
+            let home = TimeZone::parse(row.get(0)).unwrap_or(TimeZone(Tz::UTC));
+            let active = u32::try_from(row.get::<_, i64>(1)).unwrap_or(u32::MAX);
+            (zone.unwrap_or(home).0, if provider.is_some() { 1 } else { active })
+        }
     };
     let (from, to) = (instant(wanted.from, zone), instant(wanted.to, zone));
     if to <= from {
@@ -224,6 +250,12 @@ pub async fn list(mut tx: Tx, wanted: Wanted, now: DateTime<Utc>) -> Result<Slot
     if to - from > LONGEST_PERIOD {
         Err(Problem::invalid_field("to", "period_too_long", "at most 62 days after from"))?;
     }
+    let days = u32::try_from((to - from).num_days() + 1).unwrap_or(u32::MAX);
+    let weight = providers.saturating_mul(days);
+    limit::charge(1 + weight / DAYS_A_REQUEST)?;
+    let place = computing::place(context.tenant, weight).await?;
+
+    let mut tx = db.begin(context);
     if let Some(contact) = wanted.contact
         && !contacts::exists(&mut tx, contact).await?
     {
@@ -252,40 +284,37 @@ pub async fn list(mut tx: Tx, wanted: Wanted, now: DateTime<Utc>) -> Result<Slot
         ignored: wanted.reschedule_of.as_slice(),
         now,
     };
-    let loaded = load(&mut tx, &query).await?;
+    let rows = Rows::load(&mut tx, &query, false).await?;
     tx.commit().await?;
-    let availability = loaded.availability;
+    place
+        .compute(move |deadline| {
+            let availability = rows.read(deadline)?.availability;
+            check(&wanted, &availability)?;
+            let people = People { with: wanted.provider, contact: wanted.contact };
+            availability.write(from, to, people, zone, wanted.unavailable, deadline)
+        })
+        .await
+}
+
+/// Whether what is wanted exists.
+fn check(wanted: &Wanted, availability: &Availability) -> Result<(), Problem> {
     // The service of the path first: it is the resource.
     match wanted.services.iter().position(|id| !availability.services.iter().any(|rules| rules.id == *id)) {
-        Some(0) => Err(Problem::not_found())?,
+        Some(0) => return Err(Problem::not_found()),
         Some(_) => {
-            Err(Problem::invalid_field("and_then", "not_found", "ids of services of the organization"))?;
+            let detail = "ids of services of the organization";
+            return Err(Problem::invalid_field("and_then", "not_found", detail));
         }
         None => {}
     }
     if wanted.online && availability.services.iter().any(|rules| !rules.bookable_online) {
-        Err(Problem::not_found())?;
+        return Err(Problem::not_found());
     }
-    check_length(&availability)?;
+    check_length(availability)?;
     if wanted.provider.is_some() && availability.providers.is_empty() {
-        Err(unknown_provider())?;
+        return Err(unknown_provider());
     }
-    // Milliseconds for many providers and a long period: not on the threads that serve requests.
-    let items = tokio::task::spawn_blocking(move || {
-        let people = People { with: wanted.provider, contact: wanted.contact };
-        availability.slots(from, to, people, zone, wanted.unavailable)
-    })
-    .await
-    .map_err(|error| {
-        tracing::error!(%error, "computing slots panicked");
-        Problem::internal()
-    })?
-    .ok_or_else(|| {
-        let detail =
-            "a period with fewer slots: more than 50,000, of all providers together, are in this one";
-        Problem::invalid_field("to", "period_too_long", detail)
-    })?;
-    Ok(Slots { time_zone: zone.name().to_owned(), items })
+    Ok(())
 }
 
 /// A visit lasts a day at most.
@@ -344,77 +373,106 @@ pub async fn load_to_book(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<
 }
 
 async fn load_for(tx: &mut Tx, query: &AvailabilityQuery<'_>, booking: bool) -> Result<Loaded, Failure> {
-    let AvailabilityQuery { services, provider, contacts, from, to, ignored, now } = *query;
-    // An appointment that starts just before the end of the period may reach a day beyond it, a visit more; and half a
-    // day of buffer may lie before the first.
-    let since = from - TimeDelta::hours(12);
-    let services_count = i32::try_from(services.len()).unwrap_or(1);
-    let reach = to + TimeDelta::hours(24) * services_count;
-    // Dates of whatever zone a schedule is in, the day before included, whose hours may reach over midnight.
-    let first = since.date_naive() - Days::new(2);
-    let last = reach.date_naive() + Days::new(1);
-    let rows = tx
-        .all(
-            sql!("scheduling/availability_get.sql"),
-            &[&services, &provider, &since, &reach, &first, &last, &ignored, &contacts, &booking],
-        )
-        .await?;
-    let about = rows.first().ok_or_else(Problem::internal)?;
-    let zone: Tz = about.get::<_, &str>("organization_time_zone").parse().unwrap_or(Tz::UTC);
-    let asked: Option<serde_json::Value> = about.get("services");
-    let services = asked
-        .map(serde_json::from_value)
-        .transpose()
-        .map_err(|error| {
-            tracing::error!(%error, "the rules of a service cannot be read");
-            Problem::internal()
-        })?
-        .unwrap_or_default();
-    let closed: Vec<Interval> = about
-        .get::<_, Vec<NaiveDate>>("closed_from")
-        .into_iter()
-        .zip(about.get::<_, Vec<NaiveDate>>("closed_to"))
-        .map(|(first, last)| Interval {
-            starts_at: wall_time::instant(zone, first, 0),
-            ends_at: wall_time::instant(zone, last, 1440),
-        })
-        .collect();
-    let mut providers = Vec::with_capacity(rows.len());
-    let mut resources = BTreeMap::new();
-    let mut contacts = BTreeMap::new();
-    for row in &rows {
-        let Some(id) = row.get::<_, Option<Uuid>>("id") else {
-            continue;
-        };
-        let diary = diary(row);
-        match row.get::<_, &str>("kind") {
-            "provider" => {}
-            "contact" => {
-                contacts.insert(id, diary);
-                continue;
-            }
-            _ => {
-                resources.insert(id, diary);
-                continue;
-            }
+    let rows = Rows::load(tx, query, booking).await?;
+    match tx.tenant() {
+        Some(tenant) if rows.rows.len() > FEW_ROWS || query.to - query.from > SHORT => {
+            computing::place_inside(tenant).compute(move |deadline| rows.read(deadline)).await
         }
-        let intervals =
-            schedules::hours(row, 10)?.map_or_else(Vec::new, |hours| hours.intervals(since, reach));
-        let away = closed.iter().copied().chain(intervals_of(row, "off_starts", "off_ends")).collect();
-        let limit = |name| row.get::<_, Option<i32>>(name).and_then(|limit| usize::try_from(limit).ok());
-        providers.push(Provider {
-            id,
-            active: row.get("active"),
-            open: Open::new(intervals, away),
-            diary,
-            max_per_day: limit("max_per_day"),
-            max_per_week: limit("max_per_week"),
-        });
+        _ => rows.read(&Deadline::never()),
     }
-    Ok(Loaded {
-        holds_expired: about.get("holds_expired"),
-        availability: Availability { services, providers, resources, contacts, zone, now },
-    })
+}
+
+/// The rows that decide, as the database has them.
+struct Rows {
+    rows: Vec<Row>,
+    since: DateTime<Utc>,
+    reach: DateTime<Utc>,
+    now: DateTime<Utc>,
+}
+
+impl Rows {
+    async fn load(tx: &mut Tx, query: &AvailabilityQuery<'_>, booking: bool) -> Result<Self, Failure> {
+        let AvailabilityQuery { services, provider, contacts, from, to, ignored, now } = *query;
+        // An appointment that starts just before the end of the period may reach a day beyond it, a visit more; and half a
+        // day of buffer may lie before the first.
+        let since = from - TimeDelta::hours(12);
+        let services_count = i32::try_from(services.len()).unwrap_or(1);
+        let reach = to + TimeDelta::hours(24) * services_count;
+        // Dates of whatever zone a schedule is in, the day before included, whose hours may reach over midnight.
+        let first = since.date_naive() - Days::new(2);
+        let last = reach.date_naive() + Days::new(1);
+        let rows = tx
+            .all(
+                sql!("scheduling/availability_get.sql"),
+                &[&services, &provider, &since, &reach, &first, &last, &ignored, &contacts, &booking],
+            )
+            .await?;
+        Ok(Self { rows, since, reach, now })
+    }
+
+    /// Turns them into values. Takes as long as they are many.
+    fn read(self, deadline: &Deadline) -> Result<Loaded, Failure> {
+        let Self { rows, since, reach, now } = self;
+        let about = rows.first().ok_or_else(Problem::internal)?;
+        let zone: Tz = about.get::<_, &str>("organization_time_zone").parse().unwrap_or(Tz::UTC);
+        let asked: Option<serde_json::Value> = about.get("services");
+        let services = asked
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|error| {
+                tracing::error!(%error, "the rules of a service cannot be read");
+                Problem::internal()
+            })?
+            .unwrap_or_default();
+        let closed: Vec<Interval> = about
+            .get::<_, Vec<NaiveDate>>("closed_from")
+            .into_iter()
+            .zip(about.get::<_, Vec<NaiveDate>>("closed_to"))
+            .map(|(first, last)| Interval {
+                starts_at: wall_time::instant(zone, first, 0),
+                ends_at: wall_time::instant(zone, last, 1440),
+            })
+            .collect();
+        // Once, and not once a provider.
+        let closed = merged(closed);
+        let mut providers = Vec::with_capacity(rows.len());
+        let mut resources = BTreeMap::new();
+        let mut contacts = BTreeMap::new();
+        for row in &rows {
+            deadline.check()?;
+            let Some(id) = row.get::<_, Option<Uuid>>("id") else {
+                continue;
+            };
+            let diary = diary(row);
+            match row.get::<_, &str>("kind") {
+                "provider" => {}
+                "contact" => {
+                    contacts.insert(id, diary);
+                    continue;
+                }
+                _ => {
+                    resources.insert(id, diary);
+                    continue;
+                }
+            }
+            let intervals =
+                schedules::hours(row, 10)?.map_or_else(Vec::new, |hours| hours.intervals(since, reach));
+            let away = closed.iter().copied().chain(intervals_of(row, "off_starts", "off_ends")).collect();
+            let limit = |name| row.get::<_, Option<i32>>(name).and_then(|limit| usize::try_from(limit).ok());
+            providers.push(Provider {
+                id,
+                active: row.get("active"),
+                open: Open::new(intervals, away),
+                diary,
+                max_per_day: limit("max_per_day"),
+                max_per_week: limit("max_per_week"),
+            });
+        }
+        Ok(Loaded {
+            holds_expired: about.get("holds_expired"),
+            availability: Availability { services, providers, resources, contacts, zone, now },
+        })
+    }
 }
 
 fn intervals_of(row: &Row, starts: &str, ends: &str) -> Vec<Interval> {
@@ -464,7 +522,75 @@ pub struct People {
     pub contact: Option<Uuid>,
 }
 
+/// How much of a computation may still be done.
+pub struct Effort<'a> {
+    deadline: &'a Deadline,
+    tries: usize,
+}
+
+/// Why a computation stopped.
+pub enum Stopped {
+    /// It was more than is listed at once.
+    TooMuch,
+    /// It took too long.
+    Late(Problem),
+}
+
+impl<'a> Effort<'a> {
+    pub fn new(deadline: &'a Deadline) -> Self {
+        Self { deadline, tries: 0 }
+    }
+
+    /// Before one more start of one provider is looked at.
+    fn spend(&mut self) -> Result<(), Stopped> {
+        self.tries += 1;
+        if self.tries > MOST_TRIES {
+            return Err(Stopped::TooMuch);
+        }
+        self.deadline.check().map_err(Stopped::Late)
+    }
+}
+
 impl Availability {
+    /// The slots in a period as JSON.
+    fn write(
+        &self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        people: People,
+        zone: Tz,
+        unavailable: bool,
+        deadline: &Deadline,
+    ) -> Result<Written<Slots>, Failure> {
+        let broken = |_| Problem::internal();
+        let mut effort = Effort::new(deadline);
+        let mut bytes = b"{\"time_zone\":".to_vec();
+        serde_json::to_writer(&mut bytes, zone.name()).map_err(broken)?;
+        bytes.extend_from_slice(b",\"items\":[");
+        let mut first = true;
+        let mut beginning = from;
+        while beginning < to {
+            let end = to.min(beginning + AT_ONCE);
+            let slots = match self.slots_of(beginning, end, people, zone, unavailable, &mut effort) {
+                Ok(slots) => slots,
+                Err(Stopped::TooMuch) => return Err(too_long(from, beginning).into()),
+                Err(Stopped::Late(problem)) => return Err(problem.into()),
+            };
+            for slot in slots {
+                if !std::mem::take(&mut first) {
+                    bytes.push(b',');
+                }
+                serde_json::to_writer(&mut bytes, &slot).map_err(broken)?;
+                if bytes.len() + 2 > LARGEST_ANSWER {
+                    return Err(too_long(from, slot.starts_at).into());
+                }
+            }
+            beginning = end;
+        }
+        bytes.extend_from_slice(b"]}");
+        Ok(Written::new(bytes))
+    }
+
     /// The slots in a period; none where they are too many to list.
     pub fn slots(
         &self,
@@ -474,6 +600,20 @@ impl Availability {
         zone: Tz,
         unavailable: bool,
     ) -> Option<Vec<Slot>> {
+        let deadline = Deadline::never();
+        self.slots_of(from, to, people, zone, unavailable, &mut Effort::new(&deadline)).ok()
+    }
+
+    /// The slots in a period, as far as the effort goes.
+    pub fn slots_of(
+        &self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        people: People,
+        zone: Tz,
+        unavailable: bool,
+        effort: &mut Effort<'_>,
+    ) -> Result<Vec<Slot>, Stopped> {
         #[derive(Default)]
         struct Found {
             ends_at: Option<DateTime<Utc>>,
@@ -481,15 +621,11 @@ impl Availability {
             remaining: usize,
             reasons: BTreeSet<Reason>,
         }
-        let (mut count, mut tries) = (0, 0);
         let mut found: BTreeMap<DateTime<Utc>, Found> = BTreeMap::new();
         if self.services.iter().all(|rules| rules.active) {
             for provider in self.candidates() {
                 for start in self.starts(provider, from, to) {
-                    tries += 1;
-                    if tries > MOST_TRIES {
-                        return None;
-                    }
+                    effort.spend()?;
                     let People { with, contact } = people;
                     let request = StartRequest { start, with, contact, policy: Policy::Kept, luck: 0 };
                     match self.plan(provider, request) {
@@ -499,14 +635,10 @@ impl Availability {
                             slot.providers.push(provider.id);
                             slot.remaining += plan.remaining;
                         }
-                        Err(_) if !unavailable => continue,
+                        Err(_) if !unavailable => {}
                         Err(refusal) => {
                             found.entry(start).or_default().reasons.insert(refusal.into());
                         }
-                    }
-                    count += 1;
-                    if count > MOST_SLOTS {
-                        return None;
                     }
                 }
             }
@@ -521,6 +653,17 @@ impl Availability {
             provider_ids: slot.providers,
             remaining: slot.remaining,
         });
-        Some(slots.collect())
+        Ok(slots.collect())
     }
+}
+
+/// 422: more than is listed at once lies between `from` and `to`, and less between `from` and `until`.
+fn too_long(from: DateTime<Utc>, until: DateTime<Utc>) -> Problem {
+    let detail = if until > from {
+        let until = until.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        format!("{until} or earlier: more slots are in this period than one answer holds")
+    } else {
+        "a shorter period, or one provider_id: more slots are in this period than one answer holds".to_owned()
+    };
+    Problem::invalid_field("to", "period_too_long", detail)
 }

@@ -9,7 +9,8 @@ use super::{
     appointments::{Appointment, AppointmentStatus, NewAppointment, Segment},
     attempts::{Setback, attempt, lost, luck},
     availability::{
-        self, AvailabilityQuery, Loaded, MOST_SERVICES, People, Reason, check_length, unknown_provider,
+        self, AvailabilityQuery, Effort, Loaded, MOST_SERVICES, People, Reason, check_length,
+        unknown_provider,
     },
     slots::{Availability, Claim, Plan, Policy, Provider, Refusal, StartRequest},
     wall_time,
@@ -17,6 +18,7 @@ use super::{
 use crate::{
     crm::contacts::{self, NewContact},
     db::{self, Context, Db, Sql, Tx},
+    http::computing,
     http::problem::{Alternative, Failure, FieldError, OnConstraint as _, Problem},
     messaging::mail::Mailer,
     operations::idempotency::Once,
@@ -26,6 +28,8 @@ use crate::{
 /// How far ahead alternatives are looked for.
 const ALTERNATIVES_WITHIN: TimeDelta = TimeDelta::days(7);
 const MOST_ALTERNATIVES: usize = 3;
+/// What looking for them weighs: see [`computing::place`].
+const ALTERNATIVES_WEIGHT: u32 = 100;
 
 /// Who comes.
 #[derive(Clone)]
@@ -538,15 +542,18 @@ pub async fn alternatives(
     let start = query.from;
     let (from, to) = (start - TimeDelta::hours(12), start + ALTERNATIVES_WITHIN);
     let people = People { with: query.provider, contact: query.contacts.first().copied() };
+    let place = computing::place(context.tenant, ALTERNATIVES_WEIGHT).await?;
     let mut tx = db.begin(context);
     let loaded = availability::load(&mut tx, &AvailabilityQuery { from, to, ..query }).await?;
     tx.commit().await?;
     let zone = loaded.availability.zone;
-    let slots = tokio::task::spawn_blocking(move || {
-        loaded.availability.slots(from, to, people, zone, false).unwrap_or_default()
-    })
-    .await
-    .map_err(|_| Problem::internal())?;
+    let slots = place
+        .compute(move |deadline| {
+            let mut effort = Effort::new(deadline);
+            // They are a help: where they would take too long there are none.
+            Ok(loaded.availability.slots_of(from, to, people, zone, false, &mut effort).unwrap_or_default())
+        })
+        .await?;
     let mut alternatives: Vec<_> = slots
         .into_iter()
         .map(|slot| Alternative {

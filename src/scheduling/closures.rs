@@ -96,6 +96,13 @@ impl Example for ClosureChanges {
     }
 }
 
+fn too_many() -> Problem {
+    Problem::conflict(
+        "too_many_closures",
+        "At most 366 closures may begin in one calendar year. Days that follow each other are one closure.",
+    )
+}
+
 fn dates_are_wrong() -> Problem {
     Problem::invalid_field("ends_on", "invalid_value", "starts_on, or up to 366 days later")
 }
@@ -128,7 +135,8 @@ impl ClosuresApi {
 
     /// Create a closure
     ///
-    /// Whatever the schedules say, nothing can be booked on these days. Appointments that stand are kept.
+    /// Whatever the schedules say, nothing can be booked on these days. Appointments that stand are kept. At most 366 closures
+    /// may begin in one calendar year: 409 `too_many_closures` otherwise.
     #[oai(path = "/closures", method = "post", operation_id = "create_closure")]
     async fn create(
         &self,
@@ -147,7 +155,8 @@ impl ClosuresApi {
             &[&Uuid::now_v7(), &new.starts_on.0, &new.ends_on.0, &&*new.name],
         )
         .await
-        .on_constraint("closures_dates", dates_are_wrong)?;
+        .on_constraint("closures_dates", dates_are_wrong)
+        .on_constraint("closures_too_many", too_many)?;
         let location = format!("/api/v1/closures/{}", closure.id);
         Ok(Created { location, body: closure, replayed: Once::is_replay(once.as_ref()) })
     }
@@ -187,7 +196,8 @@ impl ClosuresApi {
                 ],
             )
             .await
-            .on_constraint("closures_dates", dates_are_wrong)?;
+            .on_constraint("closures_dates", dates_are_wrong)
+            .on_constraint("closures_too_many", too_many)?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 

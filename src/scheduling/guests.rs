@@ -29,7 +29,7 @@ use crate::{
     http::{
         Tag, caller,
         client::{Client, Host},
-        json::{Created, Json},
+        json::{Created, Json, Written},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Failure, GuestReading, Guesting, Problem, Refused},
         text::{IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
@@ -291,7 +291,7 @@ impl GuestsApi {
         time_zone: Query<Option<TimeZone>>,
         /// A service that follows in the same visit. May be repeated, up to four times.
         and_then: Query<Vec<Uuid>>,
-    ) -> Result<Json<Slots>, Refused<GuestReading>> {
+    ) -> Result<Written<Slots>, Refused<GuestReading>> {
         let guest = self.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
         let wanted = Wanted {
             services: std::iter::once(service_id.0).chain(and_then.0).collect(),
@@ -304,7 +304,7 @@ impl GuestsApi {
             unavailable: false,
             online: true,
         };
-        Ok(Json(availability::list(self.db.begin(guest), wanted, Utc::now()).await?))
+        Ok(availability::list(&self.db, guest, wanted, Utc::now()).await?)
     }
 
     /// Book as a guest

@@ -82,9 +82,10 @@ impl Hours {
         let mut intervals: Vec<_> = first
             .iter_days()
             .take_while(|date| *date <= last)
-            .flat_map(|date| self.spans(date).map(move |span| (date, span)))
-            .map(|(date, span)| {
-                let zone = self.zone_on(date);
+            // Asked once a date, not once an interval.
+            .map(|date| (date, self.zone_on(date)))
+            .flat_map(|(date, zone)| self.spans(date).map(move |span| (date, zone, span)))
+            .map(|(date, zone, span)| {
                 let (end_date, end) = match span.end() {
                     end if end > 1440 => (date + Days::new(1), end - 1440),
                     end => (date, end),
@@ -123,47 +124,106 @@ impl Hours {
     }
 }
 
+/// Finds what reaches into a time, among intervals in the order of their beginnings: the latest end of each and all
+/// before it. A search walks back from the last that begins early enough, and stops where nothing earlier reaches as far.
+/// It takes as many steps as it finds intervals, however many end earlier (unless a long one covers many short ones).
+#[derive(Clone, Debug, Default)]
+pub struct Reach(Vec<DateTime<Utc>>);
+
+impl Reach {
+    pub fn new(intervals: impl IntoIterator<Item = Interval>) -> Self {
+        let mut latest = DateTime::<Utc>::MIN_UTC;
+        Self(
+            intervals
+                .into_iter()
+                .map(|interval| {
+                    latest = latest.max(interval.ends_at);
+                    latest
+                })
+                .collect(),
+        )
+    }
+
+    /// The indices, the last first, of those among the first `before` that may end after an instant.
+    pub fn back(&self, before: usize, instant: DateTime<Utc>) -> impl Iterator<Item = usize> {
+        (0..before).rev().take_while(move |index| self.0[*index] > instant)
+    }
+
+    /// The first index from which on an interval may end after an instant.
+    pub fn first(&self, instant: DateTime<Utc>) -> usize {
+        self.0.partition_point(|latest| *latest <= instant)
+    }
+}
+
 /// When somebody can be booked: their hours, less closures and time off.
 #[derive(Clone, Debug, Default)]
 pub struct Open {
     /// Each the beginning of a grid, in the order of their beginnings.
-    pub intervals: Vec<Interval>,
+    intervals: Vec<Interval>,
+    reach: Reach,
     /// The same time without overlaps and seams, and without what is away.
     open: Vec<Interval>,
 }
 
-impl Open {
-    pub fn new(intervals: Vec<Interval>, mut away: Vec<Interval>) -> Self {
-        let mut merged: Vec<Interval> = Vec::with_capacity(intervals.len());
-        for interval in &intervals {
-            match merged.last_mut() {
-                Some(last) if interval.starts_at <= last.ends_at => {
-                    last.ends_at = last.ends_at.max(interval.ends_at);
-                }
-                _ => merged.push(*interval),
+/// The same time without overlaps and seams. Takes intervals in the order of their beginnings.
+pub fn merged(intervals: impl IntoIterator<Item = Interval>) -> Vec<Interval> {
+    let mut merged: Vec<Interval> = Vec::new();
+    for interval in intervals {
+        match merged.last_mut() {
+            Some(last) if interval.starts_at <= last.ends_at => {
+                last.ends_at = last.ends_at.max(interval.ends_at);
             }
+            _ => merged.push(interval),
         }
-        away.sort();
-        let mut open = Vec::with_capacity(merged.len());
-        for mut interval in merged {
-            for away in &away {
-                if away.starts_at < interval.ends_at && away.ends_at > interval.starts_at {
-                    if interval.starts_at < away.starts_at {
-                        open.push(Interval { ends_at: away.starts_at, ..interval });
-                    }
-                    interval.starts_at = interval.ends_at.min(away.ends_at);
+    }
+    merged
+}
+
+impl Open {
+    /// Intervals in the order of their beginnings, and what is away in any order. Takes as many steps as both have
+    /// entries together (and the sorting of what is away).
+    pub fn new(intervals: Vec<Interval>, mut away: Vec<Interval>) -> Self {
+        away.sort_unstable();
+        let away = merged(away);
+        let mut open = Vec::with_capacity(intervals.len());
+        // Both are in order and without overlaps: what ends before one interval begins ends before the next as well.
+        let mut passed = 0;
+        for mut interval in merged(intervals.iter().copied()) {
+            while away.get(passed).is_some_and(|away| away.ends_at <= interval.starts_at) {
+                passed += 1;
+            }
+            for away in away[passed..].iter().take_while(|away| away.starts_at < interval.ends_at) {
+                if interval.starts_at < away.starts_at {
+                    open.push(Interval { ends_at: away.starts_at, ..interval });
                 }
+                interval.starts_at = interval.ends_at.min(away.ends_at);
             }
             if interval.starts_at < interval.ends_at {
                 open.push(interval);
             }
         }
-        Self { intervals, open }
+        let reach = Reach::new(intervals.iter().copied());
+        Self { intervals, reach, open }
     }
 
     /// Whether all of a time lies in open hours.
     pub fn fits(&self, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> bool {
         let after = self.open.partition_point(|open| open.starts_at <= starts_at);
         self.open[..after].last().is_some_and(|open| ends_at <= open.ends_at)
+    }
+
+    /// The intervals of working hours that an instant lies in, absences or not.
+    pub fn around(&self, instant: DateTime<Utc>) -> impl Iterator<Item = Interval> {
+        let after = self.intervals.partition_point(|interval| interval.starts_at <= instant);
+        let found = self.reach.back(after, instant).map(|index| self.intervals[index]);
+        found.filter(move |interval| instant < interval.ends_at)
+    }
+
+    /// The intervals of working hours that reach into a period, in the order of their beginnings, absences or not.
+    pub fn reaching(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> impl Iterator<Item = Interval> {
+        let first = self.reach.first(from);
+        let found =
+            self.intervals[first..].iter().copied().take_while(move |interval| interval.starts_at < to);
+        found.filter(move |interval| interval.ends_at > from)
     }
 }

@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     db::{self, Context, Db, Tx, Who},
-    http::problem::{Failure, Problem},
+    http::{
+        computing::{self, Deadline},
+        problem::{Failure, Problem},
+    },
     messaging::{
         budget::OnBehalf,
         mail::{Mail, Mailer},
@@ -47,6 +50,7 @@ const WEEK: TimeDelta = TimeDelta::days(7);
 const MOST_ROUNDS: usize = 100;
 
 /// An entry of the waitlist.
+#[derive(Clone)]
 struct Waiting {
     id: Uuid,
     service: Uuid,
@@ -72,6 +76,7 @@ impl From<&Row> for Waiting {
 }
 
 /// A note of `scheduling.freed_time`.
+#[derive(Clone)]
 struct Freed {
     id: Uuid,
     /// None: all providers.
@@ -280,7 +285,11 @@ impl Waiting {
                 break;
             }
             looked.limited = availability.has_limits();
-            looked.keep(self.search(&availability, since, until, freed));
+            let tenant = tx.tenant().ok_or_else(Problem::internal)?;
+            let (entry, freed) = (self.clone(), freed.to_vec());
+            let found = computing::place_inside(tenant)
+                .compute(move |deadline| Ok(entry.search(&availability, since, until, &freed, deadline)));
+            looked.keep(found.await?);
             if matches!(looked.found, Some((Need::Start, _))) {
                 break;
             }
@@ -289,12 +298,15 @@ impl Waiting {
         Ok(looked)
     }
 
+    /// The best start in a period, or the best that was found in the time there was: what frees time does not fail because
+    /// offering it would be dear.
     fn search(
         &self,
         availability: &Availability,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
         freed: &[Freed],
+        deadline: &Deadline,
     ) -> Option<(Need, Plan)> {
         let candidates: Vec<&Provider> = availability
             .candidates()
@@ -304,6 +316,9 @@ impl Waiting {
             candidates.iter().flat_map(|provider| availability.starts(provider, from, to)).collect();
         let mut looked = Looked::default();
         for start in starts {
+            if deadline.check().is_err() {
+                break;
+            }
             let request = StartRequest {
                 start,
                 with: self.provider,

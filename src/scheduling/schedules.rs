@@ -22,10 +22,12 @@ use crate::{
     sql,
 };
 
-/// More than anybody needs, and few enough to look through for each request.
+/// More than a schedule needs, and few enough to look through for each request. The database has the same bounds.
 const MOST_RULES: usize = 100;
 const MOST_OVERRIDES: usize = 1000;
 const MOST_TRAVELS: usize = 100;
+/// Of one date.
+const MOST_INTERVALS: usize = 24;
 
 /// What stands for "from ever" and "for ever".
 const FIRST_DATE: NaiveDate = match NaiveDate::from_ymd_opt(1, 1, 1) {
@@ -116,7 +118,7 @@ pub struct ScheduleInterval {
 pub struct ScheduleOverride {
     /// The date on which the replaced and the replacing hours begin.
     pub date: Date,
-    /// The hours instead. None: closed.
+    /// The hours instead, at most 24 intervals. None: closed.
     pub intervals: Vec<ScheduleInterval>,
 }
 
@@ -127,13 +129,13 @@ pub struct ScheduleOverride {
 pub struct Schedule {
     /// The IANA time zone all times of day are in.
     pub time_zone: TimeZone,
-    /// The hours of every week; several on one day for breaks between them.
+    /// The hours of every week; several on one day for breaks between them. At most 100.
     pub rules: Vec<ScheduleRule>,
-    /// Dates with other hours; none where not given.
+    /// Dates with other hours, at most 1,000. Defaults to none.
     #[serde(default)]
     #[oai(default)]
     pub overrides: Vec<ScheduleOverride>,
-    /// Dates on which the hours are in another time zone; none where not given.
+    /// Dates on which the hours are in another time zone, at most 100. Defaults to none.
     #[serde(default)]
     #[oai(default)]
     pub travels: Vec<ScheduleTravel>,
@@ -210,11 +212,11 @@ impl Schedule {
                     "a date may be overridden once",
                 ));
             }
-            if date.intervals.len() > MOST_RULES {
+            if date.intervals.len() > MOST_INTERVALS {
                 errors.push(FieldError::new(
                     format!("{field}.intervals"),
                     "too_many",
-                    format!("at most {MOST_RULES}"),
+                    format!("at most {MOST_INTERVALS}"),
                 ));
                 continue;
             }

@@ -1,20 +1,22 @@
 //! Which starts can be booked, and what booking one takes. Pure: rows and clock are passed in. Listing and booking ask
 //! [`Availability::plan`] alike, so what is listed can be booked, and what cannot be booked is not listed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+    sync::OnceLock,
+};
 
-use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    hours::{Interval, Open},
+    hours::{Interval, Open, Reach},
     wall_time,
 };
 
-/// No interval of working hours is longer: a day, and what clocks that are put back add to it.
-const LONGEST_INTERVAL: TimeDelta = TimeDelta::hours(48);
 /// No claim lasts longer, and so no visit.
 pub const LONGEST_CLAIM: TimeDelta = TimeDelta::hours(24);
 /// How many combinations of providers of a visit are looked at for one start.
@@ -42,11 +44,48 @@ pub struct Rules {
     pub contact_may_overlap: bool,
     pub cancellation_notice_minutes: u32,
     /// Who gives it; everybody where there is nobody.
-    pub provider_ids: Vec<Uuid>,
+    pub provider_ids: BTreeSet<Uuid>,
     /// Of each requirement the rooms and pieces of equipment that would do.
     pub required_resources: Vec<Vec<Uuid>>,
     /// The starts its limits count, where it has limits.
-    pub given_at: Option<Vec<DateTime<Utc>>>,
+    pub given_at: Option<Starts>,
+}
+
+/// Starts that limits count. Which date each is on is asked once, not once for each start that is tried.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(from = "Vec<DateTime<Utc>>")]
+pub struct Starts {
+    starts: Vec<DateTime<Utc>>,
+    /// How many on each date of a zone.
+    dates: OnceLock<(Tz, BTreeMap<NaiveDate, usize>)>,
+}
+
+impl From<Vec<DateTime<Utc>>> for Starts {
+    fn from(starts: Vec<DateTime<Utc>>) -> Self {
+        Self { starts, dates: OnceLock::new() }
+    }
+}
+
+impl Starts {
+    fn push(&mut self, start: DateTime<Utc>) {
+        self.starts.push(start);
+        if let Some((zone, dates)) = self.dates.get_mut() {
+            *dates.entry(wall_time::date(*zone, start)).or_default() += 1;
+        }
+    }
+
+    /// How many are on the dates from one to another, both included. The zone is the same at every call.
+    fn count(&self, zone: Tz, dates: &RangeInclusive<NaiveDate>) -> usize {
+        let (counted_in, counts) = self.dates.get_or_init(|| {
+            let mut counts = BTreeMap::new();
+            for start in &self.starts {
+                *counts.entry(wall_time::date(zone, *start)).or_default() += 1;
+            }
+            (zone, counts)
+        });
+        debug_assert_eq!(*counted_in, zone, "days are counted in the zone of the organization");
+        counts.range(dates.clone()).map(|(_, count)| count).sum()
+    }
 }
 
 fn minutes(minutes: u32) -> TimeDelta {
@@ -107,17 +146,36 @@ pub struct Taken {
 
 /// What is taken of a resource, in the order of the beginnings.
 #[derive(Clone, Debug, Default)]
-pub struct Diary(Vec<Taken>);
+pub struct Diary {
+    taken: Vec<Taken>,
+    reach: Reach,
+    /// What customers see of it; those of one session once.
+    starts: Starts,
+}
 
 impl Diary {
     pub fn new(mut taken: Vec<Taken>) -> Self {
         taken.sort_by_key(|taken| taken.during);
-        Self(taken)
+        let starts: BTreeSet<_> =
+            taken.iter().filter_map(|taken| Some((taken.serves_at?, taken.during.starts_at))).collect();
+        let starts: Vec<_> = starts.into_iter().map(|(serves_at, _)| serves_at).collect();
+        Self { reach: Reach::new(taken.iter().map(|taken| taken.during)), taken, starts: starts.into() }
     }
 
     fn insert(&mut self, taken: Taken) {
-        let after = self.0.partition_point(|other| other.during <= taken.during);
-        self.0.insert(after, taken);
+        let after = self.taken.partition_point(|other| other.during <= taken.during);
+        if let Some(serves_at) = taken.serves_at {
+            let first = self.taken.partition_point(|other| other.during.starts_at < taken.during.starts_at);
+            let mut beside = self.taken[first..]
+                .iter()
+                .take_while(|other| other.during.starts_at == taken.during.starts_at);
+            // Seats of one session count once.
+            if !beside.any(|other| other.serves_at == taken.serves_at) {
+                self.starts.push(serves_at);
+            }
+        }
+        self.taken.insert(after, taken);
+        self.reach = Reach::new(self.taken.iter().map(|taken| taken.during));
     }
 
     /// Whether anything of a time is taken.
@@ -126,12 +184,9 @@ impl Diary {
     }
 
     fn overlapping(&self, during: Interval) -> impl Iterator<Item = &Taken> {
-        let after = self.0.partition_point(|taken| taken.during.starts_at < during.ends_at);
-        self.0[..after]
-            .iter()
-            .rev()
-            .take_while(move |taken| taken.during.starts_at + LONGEST_CLAIM > during.starts_at)
-            .filter(move |taken| taken.during.ends_at > during.starts_at)
+        let after = self.taken.partition_point(|taken| taken.during.starts_at < during.ends_at);
+        let found = self.reach.back(after, during.starts_at).map(|index| &self.taken[index]);
+        found.filter(move |taken| taken.during.ends_at > during.starts_at)
     }
 
     /// The seats of the session that are taken, where nothing else takes the time; otherwise what does.
@@ -155,19 +210,16 @@ impl Diary {
         self.overlapping(during).find(own)
     }
 
-    /// The starts of the sessions of a group.
-    fn sessions(&self, group_key: Uuid) -> impl Iterator<Item = DateTime<Utc>> {
-        self.0
-            .iter()
+    /// The starts of the sessions of a group that take time of a period.
+    fn sessions(&self, group_key: Uuid, period: Interval) -> impl Iterator<Item = DateTime<Utc>> {
+        self.overlapping(period)
             .filter(move |taken| taken.group_key == Some(group_key))
             .filter_map(|taken| taken.serves_at)
     }
 
-    /// How many begin on days of which the given is true. Those of one session count once.
-    fn count(&self, zone: Tz, counts: impl Fn(NaiveDate) -> bool) -> usize {
-        let starts: BTreeSet<_> =
-            self.0.iter().filter_map(|taken| Some((taken.serves_at?, taken.during.starts_at))).collect();
-        starts.into_iter().filter(|(serves_at, _)| counts(wall_time::date(zone, *serves_at))).count()
+    /// How many begin on the dates from one to another, both included. Those of one session count once.
+    fn count(&self, zone: Tz, dates: &RangeInclusive<NaiveDate>) -> usize {
+        self.starts.count(zone, dates)
     }
 }
 
@@ -185,7 +237,7 @@ pub struct Provider {
 impl Provider {
     /// How many the provider has on a date.
     pub fn booked_on(&self, zone: Tz, date: NaiveDate) -> usize {
-        self.diary.count(zone, |booked| booked == date)
+        self.diary.count(zone, &(date..=date))
     }
 }
 
@@ -366,11 +418,12 @@ impl Availability {
     /// group sessions that were opened already.
     pub fn starts(&self, provider: &Provider, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<DateTime<Utc>> {
         let mut starts: Vec<_> =
-            provider.open.intervals.iter().flat_map(|interval| self.grid_of(*interval, from, to)).collect();
+            provider.open.reaching(from, to).flat_map(|interval| self.grid_of(interval, from, to)).collect();
         if let [rules] = &self.services[..]
             && let Some(key) = rules.group_key(provider.id)
         {
-            starts.extend(provider.diary.sessions(key).filter(|start| from <= *start && *start < to));
+            let sessions = provider.diary.sessions(key, Interval { starts_at: from, ends_at: to });
+            starts.extend(sessions.filter(|start| from <= *start && *start < to));
         }
         // Intervals that overlap may share starts.
         starts.sort_unstable();
@@ -449,14 +502,7 @@ impl Availability {
     fn is_on_grid(&self, provider: &Provider, start: DateTime<Utc>) -> bool {
         let rules = &self.services[0];
         let (step, offset) = (minutes(rules.slot_step_minutes), minutes(rules.slot_offset_minutes));
-        let intervals = &provider.open.intervals;
-        let after = intervals.partition_point(|interval| interval.starts_at <= start);
-        intervals[..after]
-            .iter()
-            .rev()
-            .take_while(|interval| start - interval.starts_at <= LONGEST_INTERVAL)
-            .filter(|interval| start < interval.ends_at)
-            .any(|interval| is_multiple(start - interval.starts_at - offset, step))
+        provider.open.around(start).any(|interval| is_multiple(start - interval.starts_at - offset, step))
     }
 
     /// Plans the next service with this provider, and all that follow.
@@ -569,6 +615,7 @@ impl Availability {
         {
             return Err(Refusal::LimitReached);
         }
+        let taken_seats: BTreeSet<i16> = taken_seats.into_iter().collect();
         let free: Vec<i16> = (1..=capacity).filter(|seat| !taken_seats.contains(seat)).collect();
         if free.is_empty() {
             return Err(Refusal::Capacity);
@@ -645,27 +692,27 @@ impl Availability {
         start: DateTime<Utc>,
     ) -> bool {
         let date = wall_time::date(self.zone, start);
-        let week = date.iso_week();
-        let planned = |matches: &dyn Fn(&Piece) -> bool, counts: &dyn Fn(NaiveDate) -> bool| {
+        let week = date.week(chrono::Weekday::Mon);
+        let (day, week) = (date..=date, week.first_day()..=week.last_day());
+        let planned = |matches: &dyn Fn(&Piece) -> bool, dates: &RangeInclusive<NaiveDate>| {
             let pieces = search.plan.iter().map(|part| part.piece);
             pieces
-                .filter(|piece| matches(piece) && counts(wall_time::date(self.zone, piece.starts_at)))
+                .filter(|piece| {
+                    matches(piece) && dates.contains(&wall_time::date(self.zone, piece.starts_at))
+                })
                 .count()
         };
-        let of_service = |counts: &dyn Fn(NaiveDate) -> bool| {
-            let given_at = rules.given_at.as_deref().unwrap_or_default();
-            given_at.iter().filter(|given| counts(wall_time::date(self.zone, **given))).count()
-                + planned(&|piece| piece.service == rules.id, counts)
+        let of_service = |dates: &RangeInclusive<NaiveDate>| {
+            rules.given_at.as_ref().map_or(0, |given| given.count(self.zone, dates))
+                + planned(&|piece| piece.service == rules.id, dates)
         };
-        let of_provider = |counts: &dyn Fn(NaiveDate) -> bool| {
-            provider.diary.count(self.zone, counts) + planned(&|piece| piece.provider == provider.id, counts)
+        let of_provider = |dates: &RangeInclusive<NaiveDate>| {
+            provider.diary.count(self.zone, dates) + planned(&|piece| piece.provider == provider.id, dates)
         };
-        let on_date = |other: NaiveDate| other == date;
-        let in_week = |other: NaiveDate| other.iso_week() == week;
-        rules.max_per_day.is_some_and(|most| of_service(&on_date) >= most)
-            || rules.max_per_week.is_some_and(|most| of_service(&in_week) >= most)
-            || provider.max_per_day.is_some_and(|most| of_provider(&on_date) >= most)
-            || provider.max_per_week.is_some_and(|most| of_provider(&in_week) >= most)
+        rules.max_per_day.is_some_and(|most| of_service(&day) >= most)
+            || rules.max_per_week.is_some_and(|most| of_service(&week) >= most)
+            || provider.max_per_day.is_some_and(|most| of_provider(&day) >= most)
+            || provider.max_per_week.is_some_and(|most| of_provider(&week) >= most)
     }
 }
 

@@ -93,6 +93,13 @@ impl Example for TimeOffChanges {
     }
 }
 
+fn too_much() -> Problem {
+    Problem::conflict(
+        "too_much_time_off",
+        "At most 366 entries of a provider may begin in one calendar year. Time that follows is one entry.",
+    )
+}
+
 fn wrong_length() -> Problem {
     Problem::invalid_field("ends_at", "invalid_value", "an instant after starts_at, at most 366 days")
 }
@@ -154,7 +161,8 @@ impl TimeOffApi {
 
     /// Enter time off
     ///
-    /// The provider cannot be booked in that time. Appointments that stand are kept, and listed in the answer.
+    /// The provider cannot be booked in that time. Appointments that stand are kept, and listed in the answer. At most 366
+    /// entries of a provider may begin in one calendar year (UTC): 409 `too_much_time_off` otherwise.
     #[oai(path = "/providers/:provider_id/time-off", method = "post", operation_id = "create_time_off")]
     async fn create(
         &self,
@@ -176,7 +184,8 @@ impl TimeOffApi {
                     &[&Uuid::now_v7(), &provider_id.0, &starts_at, &ends_at],
                 )
                 .await
-                .on_constraint("time_off_provider_fkey", Problem::not_found)?;
+                .on_constraint("time_off_provider_fkey", Problem::not_found)
+                .on_constraint("time_off_too_many", too_much)?;
             with_standing(tx, TimeOff::from(row)).await
         })
         .await?;
@@ -217,7 +226,8 @@ impl TimeOffApi {
                 ],
             )
             .await
-            .on_constraint("time_off_time", wrong_length)?;
+            .on_constraint("time_off_time", wrong_length)
+            .on_constraint("time_off_too_many", too_much)?;
         let time_off = TimeOff::from(row.ok_or_else(Problem::not_found)?);
         let time_off = with_standing(&mut tx, time_off).await?;
         tx.commit().await?;

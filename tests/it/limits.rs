@@ -84,6 +84,45 @@ async fn an_address_an_account_and_a_key_have_limits_of_their_own() {
 }
 
 #[tokio::test]
+async fn listing_slots_counts_as_so_many_requests_as_its_providers_and_days_make_it() {
+    let tenant = Tenant::new().await;
+    let service = tenant.service().await;
+    for _ in 0..4 {
+        tenant.provider().await;
+    }
+    let one = tenant.provider().await;
+    // Each comes back after six seconds, one at a time.
+    let accounts = server(Rates { account: rate(10), ..Rates::default() }, Network::default()).await;
+    let viewer = tenant.viewer.at(accounts.address());
+    let slots = |from: &str, to: &str| format!("/api/v1/services/{service}/slots?from={from}&to={to}");
+    // A day of five providers: one request. 62 days of them: 310 days, four.
+    let answer = viewer.get(&slots("2031-05-05", "2031-05-06")).await;
+    assert!(answer.header("ratelimit").starts_with(r#""account";r=9;"#), "{answer:?}");
+    answer.expect(200);
+    let long = slots("2031-05-05", "2031-07-06");
+    let answer = viewer.get(&long).await;
+    assert!(answer.header("ratelimit").starts_with(r#""account";r=5;"#), "{answer:?}");
+    answer.expect(200);
+    let answer = viewer.get(&format!("{long}&provider_id={one}")).await;
+    assert!(answer.header("ratelimit").starts_with(r#""account";r=4;"#), "{answer:?}");
+    answer.expect(200);
+    viewer.get(&long).await.expect(200);
+    let answer = viewer.get(&long).await;
+    let wait: u64 = answer.header("retry-after").parse().expect("seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    answer.refused(429, "rate_limited");
+    // Guests pay for it as everybody does.
+    let addresses = server(Rates { address: rate(10), ..Rates::default() }, Network::default()).await;
+    let path = format!("/api/v1/guest/services/{service}/slots?organization_slug=");
+    let slug = tenant.viewer.get("/api/v1/organizations/me").await.expect(200)["slug"].clone();
+    let guest = Actor::nobody().at(addresses.address());
+    let listed =
+        guest.get(&format!("{path}{}&from=2031-05-05&to=2031-07-06", slug.as_str().expect("a slug"))).await;
+    assert_eq!(listed.header("ratelimit"), r#""address";r=6;t=0"#);
+    listed.expect(200);
+}
+
+#[tokio::test]
 async fn writing_without_credentials_is_limited_by_itself() {
     let server = server(Rates { anonymous: rate(3), ..Rates::default() }, Network::default()).await;
     let nobody = Actor::nobody().at(server.address());

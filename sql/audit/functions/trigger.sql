@@ -3,7 +3,7 @@
 -- A trigger runs with every change of a row, and one whose function is SECURITY DEFINER as somebody else: what it does
 -- it does for everybody, and an error in it may quote rows its author cannot see. Known: the audit log and the list of
 -- deletions, the limits of a plan, the last owner of an organization, what ends with the one who handed it out, names that
--- were given up, and freed time that is to be offered.
+-- were given up, freed time that is to be offered, and bounds on schedules, closures and time off.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,
@@ -31,6 +31,11 @@ where
         ('record_deletion', 'operations.record_deletion()'),
         ('keep_an_owner_delete', 'tenancy.keep_an_owner()'),
         ('keep_an_owner_update', 'tenancy.keep_an_owner()'),
+        ('keep_few', 'scheduling.keep_closures_few()'),
+        ('keep_few_update', 'scheduling.keep_closures_few()'),
+        ('keep_few_update', 'scheduling.keep_time_off_few()'),
+        ('keep_few', 'scheduling.keep_time_off_few()'),
+        ('keep_short', 'scheduling.keep_schedules_short()'),
         ('note_freed_delete', 'scheduling.note_freed()'),
         ('note_freed_update', 'scheduling.note_freed()'),
         ('note_freed_write', 'scheduling.note_freed()'),

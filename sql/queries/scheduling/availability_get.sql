@@ -117,7 +117,10 @@ who as (
 )
 select
     case when w.position is null or w.position = 1 then g.services end as services,
-    g.organization_time_zone, g.closed_from, g.closed_to, g.holds_expired,
+    g.organization_time_zone,
+    case when w.position is null or w.position = 1 then g.closed_from end as closed_from,
+    case when w.position is null or w.position = 1 then g.closed_to end as closed_to,
+    g.holds_expired,
     w.id, w.kind, w.active, w.max_per_day, w.max_per_week,
     h.time_zone, r.weekdays, r.from_minutes, r.to_minutes, r.valid_from, r.valid_until, o.dates, o.intervals,
     t.starts_on, t.ends_on, t.time_zones,

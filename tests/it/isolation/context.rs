@@ -120,6 +120,7 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
         "scheduling.waiting_for('{1970-01-01}', '{infinity}', '1970-01-01', '00000000-0000-0000-0000-000000000000', 10)"
             .to_owned(),
         "scheduling.tenants_due()".to_owned(),
+        format!("scheduling.forget_past_claims('{there}')"),
         format!("scheduling.offer_notice('{there}')"),
         format!("app.enter_scheduler('{there}', null)"),
     ];

@@ -1,4 +1,5 @@
 mod appointments;
+mod bounds;
 mod calendar;
 mod claims;
 mod groups;

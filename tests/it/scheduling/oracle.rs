@@ -201,7 +201,7 @@ impl Case {
 }
 
 /// The rules of a service, with what nobody said.
-fn rules(said: &serde_json::Value) -> Rules {
+pub fn rules(said: &serde_json::Value) -> Rules {
     let mut rules = json!({
         "id": Uuid::nil(), "active": true, "bookable_online": true, "duration_minutes": 30, "slot_step_minutes": 15,
         "slot_offset_minutes": 0, "buffer_before_minutes": 0, "buffer_after_minutes": 0, "min_notice_minutes": 0,

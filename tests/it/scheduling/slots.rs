@@ -175,8 +175,23 @@ async fn more_slots_than_anybody_reads_are_not_listed() {
         )
         .await
         .expect(200);
-    let long = format!("/api/v1/services/{service}/slots?from=2031-05-01&to=2031-06-20");
-    tenant.viewer.get(&long).await.invalid("to", "period_too_long");
+    // An answer has a size, and the refusal says which period has one that fits.
+    let path = |to: &str| {
+        format!("/api/v1/services/{service}/slots?from=2031-05-01T00:00:00Z&to={to}&include=unavailable")
+    };
+    let refused = tenant.viewer.get(&path("2031-05-30T00:00:00Z")).await;
+    let detail = refused.body["errors"][0]["detail"].as_str().unwrap_or_default().to_owned();
+    refused.invalid("to", "period_too_long");
+    let longest = detail.split(' ').next().expect("an instant");
+    let longest: chrono::DateTime<chrono::Utc> = longest.parse().expect("an instant");
+    let whole = tenant.viewer.get(&path(&longest.format("%FT%TZ").to_string())).await;
+    assert!((2_000_000..=2 * 1024 * 1024).contains(&whole.text.len()), "{}", whole.text.len());
+    let minutes = (longest
+        - "2031-05-01T00:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().expect("an instant"))
+    .num_minutes();
+    assert_eq!(starts(&whole.expect(200)).len(), usize::try_from(minutes).expect("few"));
+    let longer = longest + chrono::TimeDelta::minutes(1);
+    tenant.viewer.get(&path(&longer.format("%FT%TZ").to_string())).await.invalid("to", "period_too_long");
 }
 
 #[tokio::test]
