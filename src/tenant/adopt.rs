@@ -152,7 +152,7 @@ struct Sending<'a> {
 impl Sending<'_> {
     async fn add(&mut self, relation: &str, row: Value) -> Outcome<()> {
         let Value::Object(row) = row else {
-            return Err("a row is an object")?;
+            return Err("a row is an object".into());
         };
         if self.batch.as_ref().is_some_and(|batch| !batch.takes(relation, &row)) {
             self.flush().await?;
@@ -250,20 +250,20 @@ pub async fn adopt(client: &mut Client, adopted: &Adopted) -> Outcome<i64> {
 /// What no constraint of the database would say as well.
 fn check(adopted: &Adopted) -> Outcome<()> {
     if !adopted.members.iter().any(|member| member.role == MemberRole::Owner) {
-        return Err("an organization needs an owner: a member with the role owner")?;
+        Err("an organization needs an owner: a member with the role owner")?;
     }
     for member in &adopted.members {
         let known = ["$argon2", "$2a$", "$2b$", "$2y$"];
         if member.password_hash.as_ref().is_some_and(|hash| !known.iter().any(|kind| hash.starts_with(kind)))
         {
-            return Err(format!("the password_hash of {} is neither Argon2 nor bcrypt", &*member.email))?;
+            Err(format!("the password_hash of {} is neither Argon2 nor bcrypt", &*member.email))?;
         }
     }
     for (index, provider) in adopted.providers.iter().enumerate() {
         if let Some(mistake) =
             provider.schedule.as_ref().and_then(|schedule| schedule.mistakes().into_iter().next())
         {
-            return Err(format!("providers[{index}].schedule.{}: {}", mistake.field, mistake.detail))?;
+            Err(format!("providers[{index}].schedule.{}: {}", mistake.field, mistake.detail))?;
         }
     }
     Ok(())

@@ -141,15 +141,19 @@ async fn readiness_is_asked_of_the_database_once_for_many_who_ask() {
                 tokio::spawn(crate::harness::within(system, async move { nobody.get("/health/ready").await.status }))
             })
             .collect();
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        let row = watching
-            .query_one(
-                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = 'appointd_api'",
-                &[],
-            )
-            .await
-            .expect("figures");
-        let waiting: i64 = row.get(0);
+        let waiting = async || -> i64 {
+            let sql = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = 'appointd_api'";
+            watching.query_one(sql, &[]).await.expect("figures").get(0)
+        };
+        for _ in 0..100 {
+            if waiting().await > 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        // Time for the others to ask as well, if they did.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let waiting = waiting().await;
         assert!((1..=2).contains(&waiting), "{waiting} connections wait, one of each thread");
         locking.batch_execute("rollback").await.expect("the lock is let go");
         for asked in asking {

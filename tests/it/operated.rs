@@ -102,7 +102,11 @@ async fn a_primary_that_is_demoted_is_not_ready_and_one_that_is_promoted_is() {
     appointd::dev::set_up(&cluster).await.expect("the database is set up");
     let url = cluster.url("appointd_api", "appointd");
     let serve = Serve::start(&url);
-    let ready = || status(serve.url("/health/ready"));
+    // The answer is kept for a second.
+    let ready = async || {
+        tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+        status(serve.url("/health/ready")).await
+    };
     let log_in = async || {
         let body = json!({ "email": "nobody@example.com", "password": PASSWORD }).to_string();
         let request = reqwest::Client::new().post(serve.url("/api/v1/auth/login"));

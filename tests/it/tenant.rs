@@ -95,6 +95,7 @@ async fn furnish(superuser: &Client) {
              select tenant_id, id, provider_id, id, starts_at, ends_at from scheduling.holds;
              insert into scheduling.freed_time (tenant_id, starts_at, ends_at, freed_at)
              select id, '2031-12-24', 'infinity', 'infinity' from tenancy.organizations;
+             insert into operations.deletions (tenant_id, kind, row_id) select id, 'contact', id from tenancy.organizations;
              insert into scheduling.calendar_feeds (tenant_id, id, name, token_hash, created_by)
              select id, id, 'Feed', sha256('x'), id from tenancy.organizations;
              update scheduling.providers p set account_id = m.account_id

@@ -59,13 +59,6 @@ pub const MUTANTS: &[Mutant] = &[
         "return if true || reads || matches {",
         &["identity::sessions"],
     ),
-    mutant(
-        "of two Authorization headers the first is believed",
-        "src/http/caller.rs",
-        "let (Some(value), None) =",
-        "let (Some(value), _) =",
-        &["isolation::transport"],
-    ),
     // The door.
     mutant(
         "entering is skipped: the context is set and nothing checked",
