@@ -25,9 +25,10 @@ use crate::{
     operations::{audit::AuditApi, deletions::DeletionsApi, health::HealthApi},
     scheduling::{
         appointments::AppointmentsApi, availability::SlotsApi, calendar::CalendarApi, closures::ClosuresApi,
-        guests::GuestsApi, holds::HoldsApi, providers::ProvidersApi, resources::ResourcesApi,
-        schedules::SchedulesApi, series::SeriesApi, services::ServicesApi, time_off::TimeOffApi,
-        waitlist::WaitlistApi,
+        guest_verification::GuestVerificationApi, guest_waits::GuestWaitsApi, guests::GuestsApi,
+        holds::HoldsApi, my_appointments::MyAppointmentsApi, my_waits::MyWaitsApi, providers::ProvidersApi,
+        resources::ResourcesApi, schedules::SchedulesApi, series::SeriesApi, services::ServicesApi,
+        time_off::TimeOffApi, transitions::TransitionsApi, waitlist::WaitlistApi,
     },
     tenancy::{
         api_keys::ApiKeysApi,
@@ -87,15 +88,23 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
         TimeOffApi(db.clone()),
         SlotsApi(db.clone()),
         AppointmentsApi { db: db.clone(), mailer: mailer.clone() },
+        TransitionsApi { db: db.clone(), mailer: mailer.clone() },
         SeriesApi { db: db.clone(), mailer: mailer.clone() },
         HoldsApi { db: db.clone(), mailer: mailer.clone() },
         WaitlistApi { db: db.clone(), mailer: mailer.clone() },
         CalendarApi(db.clone()),
-        GuestsApi { db: db.clone(), tokens, mailer },
+    );
+    let guests = GuestsApi { db: db.clone(), tokens, mailer: mailer.clone() };
+    let customers = (
+        guests.clone(),
+        GuestWaitsApi(guests.clone()),
+        GuestVerificationApi(guests),
+        MyAppointmentsApi { db: db.clone(), mailer: mailer.clone() },
+        MyWaitsApi { db: db.clone(), mailer },
     );
     let others =
         (ContactsApi(db.clone()), AuditApi(db.clone()), DeletionsApi(db.clone()), HealthApi::new(db));
-    let apis = (identity, tenancy, scheduling, others);
+    let apis = (identity, tenancy, scheduling, customers, others);
     OpenApiService::new(apis, "appointd", "1")
         .description(
             "Appointments for many organizations. A token is for one organization; nothing of any other exists for it. \

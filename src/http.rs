@@ -2,12 +2,13 @@
 //! order: [`edge`] (what every request passes), [`headers`] (how it is read), [`client`] and [`forwarded`] (from where),
 //! [`caller`] (who asks), [`limit`] and `allowance` (how often), [`computing`] (what takes longer), `query`, [`json`],
 //! [`text`], [`name`] and [`secret`] (what comes in), [`problem`] and `framework` (every refusal), [`page`] (lists),
-//! [`routes`] and [`description`] (what the description is used for).
+//! [`conditional`] (304), [`routes`] and [`description`] (what the description is used for).
 
 mod allowance;
 pub mod caller;
 pub mod client;
 pub mod computing;
+pub mod conditional;
 pub mod cors;
 pub mod description;
 pub mod edge;

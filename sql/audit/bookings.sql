@@ -32,17 +32,17 @@ union all
 select 'claim of an appointment that is over', c.tenant_id, c.id
 from scheduling.claims as c
 join scheduling.appointments as a on a.tenant_id = c.tenant_id and a.id = c.appointment_id
-where a.status in ('cancelled', 'declined')
+where a.status in ('cancelled', 'declined', 'no_show')
 union all
 select 'claim of nothing', tenant_id, id
 from scheduling.claims
 where appointment_id is null and hold_id is null
 union all
--- An appointment that stands and takes no time of its provider.
+-- An appointment that stands and takes no time of its provider. One that was completed early takes less.
 select 'appointment without its time', a.tenant_id, a.id
 from scheduling.appointments as a
 where
-    a.status not in ('cancelled', 'declined')
+    a.status not in ('cancelled', 'declined', 'no_show', 'completed')
     -- The claims of those before are forgotten (scheduling.forget_past_claims).
     and a.ends_at > now() - interval '34 days'
     and not exists (
@@ -69,6 +69,12 @@ where
         from scheduling.shared_claims as s
         where s.tenant_id = c.tenant_id and s.claim_id = c.id and s.account_id = p.account_id
     )
+union all
+-- A person's time that is taken here and elsewhere from or until different instants.
+select 'shared claim of another time', s.tenant_id, s.claim_id
+from scheduling.shared_claims as s
+join scheduling.claims as c on c.tenant_id = s.tenant_id and c.id = s.claim_id
+where (s.starts_at, s.ends_at, s.session_id) <> (c.starts_at, c.ends_at, c.session_id)
 union all
 -- Offered to somebody without a hold, or held for somebody who was offered nothing.
 select 'offer without a hold', w.tenant_id, w.id

@@ -4,7 +4,7 @@
 -- person. scheduler is the server itself, when it offers freed time to the waitlist. gate, migrator and auditor are the roles appointd_gate, appointd_owner and appointd_auditor.
 --
 -- s select, i insert, u update, d delete, t truncate; - nothing. A letter says that there are rows, or columns, for which
--- it may: its own, those of the appointment a guest has the link of, those a restrictive policy leaves. No letter means
+-- it may: its own, those of the one thing a guest has the link of or a customer changes, those a restrictive policy leaves. No letter means
 -- that there are none, in no organization.
 
 with tables as (
@@ -89,11 +89,11 @@ cells as (
                                 from regexp_matches(p.expression, 'current_setting\(''app\.role''[^=]*= ANY \(''\{([^}]*)\}''', 'g') as list (roles)
                                 where a.audience <> all (string_to_array(list.roles[1], ','))
                             )
-                            -- Guests and the scheduler have no account, and only a guest has the link of an appointment.
+                            -- Guests and the scheduler have no account, and only guests and customers one thing to make or change.
                             and not (
                                 a.audience in ('guest', 'scheduler') and p.expression like '%current_setting(''app.account_id''%' and p.expression not like '% OR %'
                             )
-                            and not (a.audience <> 'guest' and p.expression like '%current_setting(''app.appointment_id''%')
+                            and not (a.audience not in ('guest', 'customer') and p.expression like '%current_setting(''app.appointment_id''%')
                             -- A person sends no API key.
                             and p.expression not like '%current_setting(''app.key_id''%'
                         )

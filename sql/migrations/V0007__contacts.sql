@@ -9,6 +9,8 @@ create table crm.contacts (
     phone text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    renames integer not null default 0,
+    renamed_at timestamptz,
     constraint contacts_pkey primary key (tenant_id, id),
     constraint contacts_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
     constraint contacts_first_name_length check (length(first_name) between 1 and 100),
@@ -26,9 +28,11 @@ comment on column crm.contacts.email is 'E-mail address, lower case; null where 
 comment on column crm.contacts.phone is 'Telephone number as the person writes it, at most 50 characters; null where not known.';
 comment on column crm.contacts.created_at is 'When the contact was created.';
 comment on column crm.contacts.updated_at is 'When the row last changed.';
+comment on column crm.contacts.renames is 'How often the name changed. Part of the SEQUENCE of calendar entries (RFC 5545 section 3.8.7.4), whose summary shows the name.';
+comment on column crm.contacts.renamed_at is 'When the name last changed; null: never.';
 
 call app.build_wall('crm.contacts', reads => 'viewer', inserts => 'staff', updates => 'staff', deletes => 'manager');
 
 grant select, delete on crm.contacts to appointd_api;
 grant insert (id, first_name, last_name, email, phone) on crm.contacts to appointd_api;
-grant update (first_name, last_name, email, phone, updated_at) on crm.contacts to appointd_api;
+grant update (first_name, last_name, email, phone, updated_at, renames, renamed_at) on crm.contacts to appointd_api;

@@ -10,6 +10,8 @@ create table scheduling.services (
     active boolean not null default true,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    renames integer not null default 0,
+    renamed_at timestamptz,
     constraint services_pkey primary key (tenant_id, id),
     constraint services_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
     constraint services_name_length check (length(name) between 1 and 200),
@@ -28,9 +30,11 @@ comment on column scheduling.services.slot_step_minutes is 'Minutes from one off
 comment on column scheduling.services.active is 'Whether it can be booked. A service with appointments cannot be deleted, only made inactive.';
 comment on column scheduling.services.created_at is 'When the service was created.';
 comment on column scheduling.services.updated_at is 'When the row last changed.';
+comment on column scheduling.services.renames is 'How often the name changed. Part of the SEQUENCE of calendar entries (RFC 5545 section 3.8.7.4), whose summary shows the name.';
+comment on column scheduling.services.renamed_at is 'When the name last changed; null: never.';
 
 call app.build_wall('scheduling.services', reads => 'viewer', inserts => 'manager', updates => 'manager', deletes => 'manager');
 
 grant select, delete on scheduling.services to appointd_api;
 grant insert (id, name, description, duration_minutes, slot_step_minutes) on scheduling.services to appointd_api;
-grant update (name, description, duration_minutes, slot_step_minutes, active, updated_at) on scheduling.services to appointd_api;
+grant update (name, description, duration_minutes, slot_step_minutes, active, updated_at, renames, renamed_at) on scheduling.services to appointd_api;

@@ -30,6 +30,7 @@ create table scheduling.providers (
     active boolean not null default true,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    renamed_at timestamptz,
     constraint providers_pkey primary key (tenant_id, id),
     constraint providers_resource_fkey foreign key (tenant_id, id, kind)
         references scheduling.resources (tenant_id, id, kind) on delete cascade,
@@ -44,9 +45,10 @@ comment on column scheduling.providers.name is 'Name shown to people, 1 to 200 c
 comment on column scheduling.providers.active is 'Whether the provider can be booked. One with appointments cannot be deleted, only made inactive.';
 comment on column scheduling.providers.created_at is 'When the provider was created.';
 comment on column scheduling.providers.updated_at is 'When the row last changed.';
+comment on column scheduling.providers.renamed_at is 'When the name last changed; null: never. The description of calendar entries shows the name.';
 
 call app.build_wall('scheduling.providers', reads => 'viewer', inserts => 'admin', updates => 'admin', deletes => 'admin');
 
 grant select on scheduling.providers to appointd_api;
 grant insert (id, name) on scheduling.providers to appointd_api;
-grant update (name, active, updated_at) on scheduling.providers to appointd_api;
+grant update (name, active, updated_at, renamed_at) on scheduling.providers to appointd_api;

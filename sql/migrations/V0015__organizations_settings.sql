@@ -73,6 +73,7 @@ create table tenancy.settings (
     data_retention_days integer not null default 730,
     gdpr_compliant boolean not null default true,
     exclusive_members boolean not null default true,
+    check_in_opens_minutes integer not null default 60,
     updated_at timestamptz not null default now(),
     trusted_origins text[] not null default '{}',
     constraint settings_pkey primary key (tenant_id),
@@ -81,7 +82,8 @@ create table tenancy.settings (
     constraint settings_date_format check (date_format in ('YYYY-MM-DD', 'DD.MM.YYYY', 'DD/MM/YYYY', 'MM/DD/YYYY')),
     constraint settings_time_format check (time_format in ('24h', '12h')),
     constraint settings_data_retention check (data_retention_days between 30 and 36500),
-    constraint settings_trusted_origins check (cardinality(trusted_origins) <= 20)
+    constraint settings_trusted_origins check (cardinality(trusted_origins) <= 20),
+    constraint settings_check_in_opens check (check_in_opens_minutes between 0 and 1440)
 );
 
 comment on table tenancy.settings is 'How an organization wants things, one row each. The time zone is in tenancy.organizations. Language, formats, notifications and privacy are kept for clients; nothing acts on them yet.';
@@ -98,6 +100,7 @@ comment on column tenancy.settings.data_retention_days is 'How many days data ab
 comment on column tenancy.settings.gdpr_compliant is 'Whether the organization is bound by the GDPR (Regulation (EU) 2016/679).';
 comment on column tenancy.settings.exclusive_members is
     'Whether members of this organization may belong to no other. Does not bind its owners, nor customers.';
+comment on column tenancy.settings.check_in_opens_minutes is 'How many minutes before its start an appointment can be checked in. 0 to 1,440.';
 comment on column tenancy.settings.updated_at is 'When a setting last changed.';
 
 call app.build_wall('tenancy.settings', reads => 'viewer', updates => 'admin');
@@ -106,7 +109,7 @@ grant
     select,
     update (
         language, date_format, time_format, notify_by_email, notify_by_sms, notify_by_push, data_retention_days, gdpr_compliant,
-        exclusive_members, trusted_origins, updated_at
+        exclusive_members, trusted_origins, check_in_opens_minutes, updated_at
     )
 on tenancy.settings to appointd_api;
 grant select, insert (exclusive_members) on tenancy.settings to appointd_gate;

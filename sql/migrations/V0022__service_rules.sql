@@ -17,6 +17,10 @@ alter table scheduling.services
     add column cancellation_notice_minutes integer not null default 0,
     add column contact_may_overlap boolean not null default false,
     add column bookable_online boolean not null default true,
+    add column guest_requires text[] not null default '{}',
+    add column guest_verification text not null default 'none',
+    add constraint services_guest_verification check (guest_verification in ('none', 'email')),
+    add constraint services_guest_requires check (guest_requires <@ array['email', 'phone'] and cardinality(guest_requires) <= 2),
     -- No `between` in front of an `and`, here and below: what pg_dump writes of it is read back as another expression.
     add constraint services_buffers check (
         buffer_before_minutes >= 0 and buffer_before_minutes <= 720 and buffer_after_minutes >= 0 and buffer_after_minutes <= 720
@@ -51,16 +55,18 @@ comment on column scheduling.services.price_currency is 'ISO 4217 code of the cu
 comment on column scheduling.services.cancellation_notice_minutes is 'Elapsed minutes before the start until which customers may cancel or reschedule themselves.';
 comment on column scheduling.services.contact_may_overlap is 'Whether a contact may have it while having something else. Otherwise the contact''s time is claimed like that of a provider.';
 comment on column scheduling.services.bookable_online is 'Whether customers and guests see it and may book it themselves.';
+comment on column scheduling.services.guest_requires is 'What guests have to say of themselves to book it, beside their name: email, phone. Empty: nothing.';
+comment on column scheduling.services.guest_verification is 'none; or email: what a guest books is held until they open a link that is mailed to them.';
 
 grant insert (
     buffer_before_minutes, buffer_after_minutes, slot_offset_minutes, min_notice_minutes, horizon_days, bookable_from,
     bookable_until, max_per_day, max_per_week, requires_approval, capacity, price_amount, price_currency,
-    cancellation_notice_minutes, contact_may_overlap, bookable_online, active
+    cancellation_notice_minutes, contact_may_overlap, bookable_online, guest_requires, guest_verification, active
 ) on scheduling.services to appointd_api;
 grant update (
     buffer_before_minutes, buffer_after_minutes, slot_offset_minutes, min_notice_minutes, horizon_days, bookable_from,
     bookable_until, max_per_day, max_per_week, requires_approval, capacity, price_amount, price_currency,
-    cancellation_notice_minutes, contact_may_overlap, bookable_online
+    cancellation_notice_minutes, contact_may_overlap, bookable_online, guest_requires, guest_verification
 ) on scheduling.services to appointd_api;
 
 
@@ -120,7 +126,7 @@ grant insert (name), update (name, active) on scheduling.resources to appointd_a
 create policy admin_update on scheduling.resources as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{guest,staff,manager,admin,owner}')
+        and (select current_setting('app.role', true)) = any ('{guest,customer,staff,manager,admin,owner}')
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)

@@ -8,13 +8,13 @@ as $$
 declare
     expression constant text := concat(
         'tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)',
-        format(' and (select current_setting(''app.role'', true)) = any (%L)', array[audience]),
+        format(' and (select current_setting(''app.role'', true)) = any (%L)', string_to_array(audience, ',')),
         ' and (' || condition || ')'
     );
 begin
     execute format(
         'create policy %I on %s as permissive for %s to appointd_api %s %s',
-        audience || '_' || command,
+        replace(audience, ',', '_or_') || '_' || command,
         relation,
         command,
         case when command <> 'insert' then format('using (%s)', expression) end,
@@ -24,7 +24,7 @@ end
 $$;
 
 comment on procedure app.open_to(regclass, text, text, text) is
-    'Lets customers or guests do one command to the rows of the tenant that meet a condition.';
+    'Lets customers or guests (an audience, or several with commas between) do one command to the rows of the tenant that meet a condition.';
 revoke execute on procedure app.open_to(regclass, text, text, text) from public;
 
 
@@ -67,6 +67,7 @@ alter table scheduling.appointments
     add column occurrence smallint,
     add column visit boolean not null default false,
     add column seat smallint,
+    add column guest_key uuid,
     add column cancelled_by_kind text,
     add column hold_id uuid,
     alter column created_by drop not null,
@@ -97,7 +98,7 @@ alter table scheduling.series force row level security;
 alter table scheduling.appointments force row level security;
 
 comment on column scheduling.appointments.status is
-    'pending (to be confirmed, its time is taken), confirmed, checked_in, in_progress, completed; or at an end: cancelled, declined (their time is free again), no_show.';
+    'pending (to be confirmed, its time is taken), confirmed, checked_in, in_progress, completed; or at an end: cancelled, declined, no_show (their time is free again).';
 comment on column scheduling.appointments.service_id is 'What was booked; of a visit of several services the first.';
 comment on column scheduling.appointments.provider_id is 'Who gives it; of a visit the first.';
 comment on column scheduling.appointments.ends_at is 'First instant after it; of a visit of several services after the last.';
@@ -106,7 +107,7 @@ comment on column scheduling.appointments.cancelled_by is 'The account or API ke
 comment on column scheduling.appointments.cancelled_by_kind is 'member (who works there, or a program of theirs), customer or guest.';
 comment on column scheduling.appointments.created_by is
     'The account or API key that booked it; null where a guest did. No foreign key: accounts are never deleted, and each booking would lock the row of the account.';
-comment on column scheduling.appointments.sequence is 'Rises when it is moved, confirmed, cancelled or declined: SEQUENCE of its calendar entry (RFC 5545 section 3.8.7.4).';
+comment on column scheduling.appointments.sequence is 'Rises when it is moved, confirmed, cancelled, declined or a no-show. The SEQUENCE of its calendar entries (RFC 5545 section 3.8.7.4) is this and the renames of service and contact.';
 comment on column scheduling.appointments.overridden is 'Whether staff booked or moved it against the rules of the service. Never against a claim.';
 comment on column scheduling.appointments.series_id is 'The series it is part of.';
 comment on column scheduling.appointments.occurrence is 'Which of the series it is, from 1 on.';
@@ -114,10 +115,14 @@ comment on column scheduling.appointments.seat is 'Of a group session: the numbe
 comment on column scheduling.appointments.hold_id is 'The hold it was, where it was one: confirming that again finds the appointment. The hold itself is gone.';
 comment on column scheduling.appointments.visit is 'Whether it is a visit of several services: scheduling.appointment_segments has them.';
 
+comment on column scheduling.appointments.guest_key is 'Of what a guest booked with an e-mail address: a hash of it. A guest takes one seat of a group session.';
 create unique index appointments_hold_key on scheduling.appointments (tenant_id, hold_id) where hold_id is not null;
+create unique index appointments_guest_seat_key on scheduling.appointments (tenant_id, provider_id, service_id, starts_at, guest_key)
+where guest_key is not null and seat is not null and status not in ('cancelled', 'declined', 'no_show');
+
 create index appointments_series_idx on scheduling.appointments (tenant_id, series_id, occurrence) where series_id is not null;
 
-grant insert (status, overridden, series_id, occurrence, visit, seat, hold_id) on scheduling.appointments to appointd_api;
+grant insert (status, overridden, series_id, occurrence, visit, seat, guest_key, hold_id) on scheduling.appointments to appointd_api;
 grant update (provider_id, starts_at, ends_at, sequence, overridden, cancelled_by_kind, seat) on scheduling.appointments to appointd_api;
 
 
@@ -168,11 +173,12 @@ create table scheduling.appointment_transitions (
     actor_id uuid default coalesce(nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), ''))::uuid,
     actor_role text default nullif(current_setting('app.role', true), ''),
     reason text,
+    released jsonb,
     constraint appointment_transitions_pkey primary key (tenant_id, appointment_id, id),
     constraint appointment_transitions_appointment_fkey foreign key (tenant_id, appointment_id)
         references scheduling.appointments (tenant_id, id),
     constraint appointment_transitions_action check (
-        action in ('confirm', 'decline', 'cancel', 'reschedule', 'swap', 'check_in', 'start', 'complete', 'no_show')
+        action in ('confirm', 'decline', 'cancel', 'reschedule', 'swap', 'check_in', 'start', 'complete', 'no_show', 'undo')
     ),
     constraint appointment_transitions_reason_length check (length(reason) between 1 and 500)
 );
@@ -181,7 +187,7 @@ comment on table scheduling.appointment_transitions is 'What was done to an appo
 comment on column scheduling.appointment_transitions.tenant_id is 'The organization. Filled from the context; the server has no right to write it.';
 comment on column scheduling.appointment_transitions.appointment_id is 'Which appointment.';
 comment on column scheduling.appointment_transitions.id is 'UUIDv7, made by the server.';
-comment on column scheduling.appointment_transitions.action is 'What was done: confirm, decline, cancel, reschedule, swap, check_in, start, complete, no_show.';
+comment on column scheduling.appointment_transitions.action is 'What was done: confirm, decline, cancel, reschedule, swap, check_in, start, complete, no_show, undo (of one of the last four).';
 comment on column scheduling.appointment_transitions.from_status is 'The status before.';
 comment on column scheduling.appointment_transitions.to_status is 'The status after.';
 comment on column scheduling.appointment_transitions.from_starts_at is 'Of a move: when it would have started.';
@@ -190,12 +196,13 @@ comment on column scheduling.appointment_transitions.occurred_at is 'When.';
 comment on column scheduling.appointment_transitions.actor_id is 'The account or API key; null: a guest. Filled from the context.';
 comment on column scheduling.appointment_transitions.actor_role is 'The role they had: owner to viewer, customer or guest. Filled from the context.';
 comment on column scheduling.appointment_transitions.reason is 'Why, where somebody said.';
+comment on column scheduling.appointment_transitions.released is 'Of complete and no_show: the claims that were released or shortened, as they had been, so that undo can take them again. Null: none.';
 
 call app.build_wall('scheduling.appointment_transitions', reads => 'viewer', inserts => 'staff');
 call app.admit('scheduling.appointment_transitions', 'appointd_owner', array['all']);
 call operations.audit('scheduling.appointment_transitions');
 grant select on scheduling.appointment_transitions to appointd_api;
-grant insert (appointment_id, id, action, from_status, to_status, from_starts_at, from_provider_id, reason)
+grant insert (appointment_id, id, action, from_status, to_status, from_starts_at, from_provider_id, reason, released)
 on scheduling.appointment_transitions to appointd_api;
 
 
@@ -314,8 +321,8 @@ comment on constraint claims_no_overlap on scheduling.claims is
     'Book with insert … on conflict do nothing: no row means the time is taken. A plain insert can deadlock against another.';
 
 grant insert (hold_id, service_id, serves_at, serves_until, expires_at, group_key, seat, capacity) on scheduling.claims to appointd_api;
--- Confirming a hold makes its claims the appointment's.
-grant update (appointment_id, hold_id, expires_at) on scheduling.claims to appointd_api;
+-- Confirming a hold makes its claims the appointment's. Completing an appointment early shortens them.
+grant update (appointment_id, hold_id, expires_at, ends_at) on scheduling.claims to appointd_api;
 create policy staff_update on scheduling.claims as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)

@@ -36,10 +36,12 @@ create index shared_claims_person_idx on scheduling.shared_claims (account_id, s
 -- With the account: a provider who becomes another person changes the rows that lead to it.
 create index shared_claims_provider_idx on scheduling.shared_claims (tenant_id, provider_id, account_id);
 
-call app.build_wall('scheduling.shared_claims', reads => 'staff', inserts => 'staff', deletes => 'admin');
+call app.build_wall('scheduling.shared_claims', reads => 'staff', inserts => 'staff', updates => 'staff', deletes => 'admin');
 call app.admit('scheduling.shared_claims', 'appointd_owner', array['all']);
 grant select, delete on scheduling.shared_claims to appointd_api;
 grant insert (claim_id, provider_id, account_id, session_id, starts_at, ends_at) on scheduling.shared_claims to appointd_api;
+-- Completing an appointment early shortens its claims.
+grant update (ends_at) on scheduling.shared_claims to appointd_api;
 
 -- The gate sees all rows, for the one function below.
 drop policy tenant_floor on scheduling.shared_claims;

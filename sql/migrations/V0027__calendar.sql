@@ -35,12 +35,14 @@ grant select (tenant_id, id, provider_id, name, created_at, created_by), delete 
 grant insert (id, provider_id, name, token_hash), update (name) on scheduling.calendar_feeds to appointd_api;
 
 call app.admit('scheduling.appointments', 'appointd_gate', array['select']);
-grant select (tenant_id, id, provider_id, name, token_hash, created_by), delete on scheduling.calendar_feeds to appointd_gate;
+grant select (tenant_id, id, provider_id, name, token_hash, created_at, created_by), delete on scheduling.calendar_feeds to appointd_gate;
 call app.admit('scheduling.appointment_segments', 'appointd_gate', array['select']);
 grant select (tenant_id, appointment_id, provider_id) on scheduling.appointment_segments to appointd_gate;
 grant select (tenant_id, id, service_id, provider_id, contact_id, starts_at, ends_at, status, sequence, visit, created_at, updated_at)
 on scheduling.appointments to appointd_gate;
-grant select (name) on scheduling.providers to appointd_gate;
+grant select (name, renamed_at) on scheduling.providers to appointd_gate;
+grant select (renames, renamed_at) on scheduling.services to appointd_gate;
+grant select (renames, renamed_at) on crm.contacts to appointd_gate;
 
 create index appointments_updated_idx on scheduling.appointments (tenant_id, updated_at);
 
@@ -57,13 +59,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     feed record;
+    -- Of the day, so that the period moves once a day and not with every request.
+    today constant timestamptz := date_trunc('day', now() at time zone 'UTC') at time zone 'UTC';
 begin
     perform app.stay_outside();
     if not tenancy.host_admits(organization_id) then
         return;
     end if;
     execute format('set local app.tenant_id = %L', organization_id);
-    select f.name, f.provider_id
+    select f.name, f.provider_id, f.created_at
     into feed
     from scheduling.calendar_feeds as f
     join tenancy.organizations as o on o.id = f.tenant_id and o.status = 'active'
@@ -76,11 +80,19 @@ begin
     if feed.name is null then
         return;
     end if;
-    -- One row at least, so that an empty calendar is told from none.
-    return query select feed.name, null::uuid, null::timestamptz, null::timestamptz, null::text, null::integer, null::timestamptz, null::timestamptz, null::text, null::text, null::text;
+    -- One row at least, so that an empty calendar is told from none. With it, an instant after which the feed did not change
+    -- (renaming aside: each entry says that): an appointment that left the feed is not there to say when.
     return query
     select
-        feed.name, a.id, a.starts_at, a.ends_at, a.status, a.sequence, a.created_at, a.updated_at,
+        feed.name, null::uuid, null::timestamptz, null::timestamptz, null::text, null::integer, feed.created_at,
+        greatest(
+            feed.created_at, today, (select max(a.updated_at) from scheduling.appointments as a where a.tenant_id = organization_id)
+        ),
+        null::text, null::text, null::text;
+    return query
+    select
+        feed.name, a.id, a.starts_at, a.ends_at, a.status, a.sequence + s.renames + c.renames, a.created_at,
+        greatest(a.updated_at, s.renamed_at, p.renamed_at, c.renamed_at),
         s.name, p.name, concat_ws(' ', c.first_name, c.last_name)
     from scheduling.appointments as a
     join scheduling.services as s on s.tenant_id = a.tenant_id and s.id = a.service_id
@@ -99,14 +111,14 @@ begin
                 )
             )
         )
-        and a.starts_at between now() - interval '60 days' and now() + interval '400 days'
+        and a.starts_at between today - interval '60 days' and today + interval '400 days'
     order by a.starts_at, a.id
     limit 10000;
 end
 $$;
 
 comment on function scheduling.calendar_feed(uuid, uuid, bytea) is
-    'The appointments of a calendar feed, 60 days back and 400 ahead, behind a row with nothing but the name of the feed. No row: there is no such feed (any more).';
+    'The appointments of a calendar feed, 60 days back and 400 ahead, after a row with the name of the feed and, as updated_at, when what it shows last changed. No row: the feed does not exist (any more).';
 
 -- Beside it, what a person has everywhere as a customer.
 create function scheduling.my_appointments_everywhere(after_start timestamptz, after_id uuid, row_limit bigint)

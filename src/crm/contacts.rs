@@ -226,6 +226,12 @@ impl ContactsApi {
     }
 }
 
+/// The contact that is linked to an account, in a transaction of another module.
+pub async fn of_account(tx: &mut Tx, account: Uuid) -> Result<Option<Uuid>, db::Error> {
+    let row = tx.optional(sql!("crm/contacts_get_mine.sql"), &[&account]).await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
 /// Creates a contact in a transaction of somebody else's.
 pub async fn create(tx: &mut Tx, new: &NewContact) -> Result<Uuid, db::Error> {
     let insert = Insert::new(new);

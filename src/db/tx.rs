@@ -58,7 +58,7 @@ impl Context {
     /// The account or API key that acts; none where a guest does.
     pub fn actor(&self) -> Option<Uuid> {
         match self.who {
-            Who::Session { account, .. } => Some(account),
+            Who::Session { account, .. } | Who::Customer { account, .. } => Some(account),
             Who::Key { id, .. } => Some(id),
             Who::Guest { .. } | Who::Scheduler => None,
         }
@@ -76,6 +76,8 @@ pub enum Who {
     Guest { appointment: Uuid },
     /// The server itself, when it offers freed time to the waitlist.
     Scheduler,
+    /// A customer who has signed in, and the one thing they are about to make or change.
+    Customer { account: Uuid, session: Uuid, subject: Uuid },
 }
 
 impl std::fmt::Debug for Who {
@@ -85,6 +87,9 @@ impl std::fmt::Debug for Who {
             Self::Key { id, .. } => write!(f, "Key({id})"),
             Self::Guest { appointment } => write!(f, "Guest({appointment})"),
             Self::Scheduler => f.write_str("Scheduler"),
+            Self::Customer { account, session, subject } => {
+                write!(f, "Customer({account}, {session}, {subject})")
+            }
         }
     }
 }
@@ -200,7 +205,9 @@ impl Entered {
             Entry::Tenant(context) => {
                 record("tenant_id", context.tenant);
                 match context.who {
-                    Who::Session { account, .. } => record("account_id", account),
+                    Who::Session { account, .. } | Who::Customer { account, .. } => {
+                        record("account_id", account)
+                    }
                     Who::Key { id, .. } => record("key_id", id),
                     Who::Guest { .. } | Who::Scheduler => {}
                 }
@@ -262,6 +269,7 @@ const ENTER: Sql = crate::sql!("app/enter.sql");
 const ENTER_BY_KEY: Sql = crate::sql!("app/enter_by_key.sql");
 const ENTER_GUEST: Sql = crate::sql!("app/enter_guest.sql");
 const ENTER_SCHEDULER: Sql = crate::sql!("app/enter_scheduler.sql");
+const ENTER_CUSTOMER: Sql = crate::sql!("app/enter_customer.sql");
 const BEGIN_REQUEST: Sql = crate::sql!("app/begin_request.sql");
 const ENTER_ACCOUNT: Sql = crate::sql!("app/enter_account.sql");
 
@@ -340,10 +348,10 @@ pub struct Tx {
 }
 
 impl Tx {
-    /// The tenant that is, or is about to be, entered.
-    pub fn tenant(&self) -> Option<Uuid> {
+    /// Who acts in which tenant; none where no tenant is entered.
+    pub fn context(&self) -> Option<Context> {
         match self.entry {
-            Entry::Tenant(context) => Some(context.tenant),
+            Entry::Tenant(context) => Some(context),
             Entry::Person(_) | Entry::Stranger => None,
         }
     }
@@ -488,9 +496,13 @@ impl Guard {
         let first = match (sql.binds, entry) {
             (Binds::Tenant, Entry::Tenant(context)) => Some(context.tenant),
             (Binds::Account, Entry::Person(person)) => Some(person.account),
-            (Binds::Account, Entry::Tenant(Context { who: Who::Session { account, .. }, .. })) => {
-                Some(account)
-            }
+            (
+                Binds::Account,
+                Entry::Tenant(Context {
+                    who: Who::Session { account, .. } | Who::Customer { account, .. },
+                    ..
+                }),
+            ) => Some(account),
             _ => None,
         };
         let bound: Vec<&(dyn ToSql + Sync)>;
@@ -604,6 +616,10 @@ impl Entry {
                 (ENTER_GUEST, &[Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT])
             }
             Self::Tenant(Context { who: Who::Scheduler, .. }) => (ENTER_SCHEDULER, &[Type::UUID, Type::TEXT]),
+            Self::Tenant(Context { who: Who::Customer { .. }, .. }) => (
+                ENTER_CUSTOMER,
+                &[Type::UUID, Type::UUID, Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT],
+            ),
             Self::Person(_) => (ENTER_ACCOUNT, &[Type::UUID, Type::UUID, Type::TEXT, Type::TEXT]),
             Self::Stranger => (BEGIN_REQUEST, &[Type::TEXT, Type::TEXT]),
         }
@@ -639,6 +655,12 @@ impl Entry {
             Self::Tenant(Context { tenant, who: Who::Scheduler, .. }) => {
                 client.query(statement, &[tenant, &id]).await
             }
+            Self::Tenant(Context {
+                tenant,
+                who: Who::Customer { account, session, subject },
+                feature,
+                ..
+            }) => client.query(statement, &[tenant, account, session, subject, feature, &host, &id]).await,
             Self::Person(Person { account, session }) => {
                 client.query(statement, &[account, session, &host, &id]).await
             }

@@ -215,8 +215,20 @@ impl<R, F> Member<R, F> {
     /// The account, where a person acts.
     pub fn account(&self) -> Result<Uuid, Problem> {
         match self.context.who {
-            Who::Session { account, .. } => Ok(account),
+            Who::Session { account, .. } | Who::Customer { account, .. } => Ok(account),
             Who::Key { .. } | Who::Guest { .. } | Who::Scheduler => Err(Problem::person_required()),
+        }
+    }
+}
+
+impl<F> Member<Customer, F> {
+    /// The customer, about to make or change the one thing with this id.
+    pub fn about(&self, subject: Uuid) -> Result<Context, Problem> {
+        match self.context.who {
+            Who::Session { account, session } => {
+                Ok(Context { who: Who::Customer { account, session, subject }, ..self.context })
+            }
+            _ => Err(Problem::person_required()),
         }
     }
 }

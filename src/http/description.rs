@@ -169,10 +169,12 @@ fn headers(operation: &mut Map<String, Value>) {
         if !response["headers"].is_object() {
             response["headers"] = json!({});
         }
-        if let Some(location) =
-            response["headers"].as_object_mut().and_then(|headers| headers.remove("LOCATION"))
-        {
-            response["headers"]["Location"] = location;
+        // poem-openapi writes the names of headers in capitals.
+        for name in ["Location", "ETag", "Last-Modified"] {
+            let headers = response["headers"].as_object_mut();
+            if let Some(header) = headers.and_then(|headers| headers.remove(&name.to_ascii_uppercase())) {
+                response["headers"][name] = header;
+            }
         }
         for (name, description) in [
             (

@@ -239,6 +239,16 @@ impl Problem {
         .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after))
     }
 
+    /// 429: guests book so often and no more.
+    pub fn guest_limit(retry_after: i32) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "guest_limit",
+            "More bookings by guests from this network address or with this e-mail address than the organization allows.",
+        )
+        .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after))
+    }
+
     /// 503: not now, but soon.
     pub fn unavailable(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)

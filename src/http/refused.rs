@@ -120,7 +120,7 @@ fn describe(status: u16) -> &'static str {
         415 => "The body is of another media type than the description says: `unsupported_media_type`.",
         422 => "Understood, but wrong in the fields listed in `errors`.",
         429 => {
-            "Too many requests, or too many attempts to sign in: `rate_limited`, `too_many_attempts`, `too_many_requests`, or more mails than may be sent: `mail_limit`. Try again after `Retry-After` seconds."
+            "Too many requests, or too many attempts to sign in: `rate_limited`, `too_many_attempts`, `too_many_requests`, or more mails than may be sent: `mail_limit`, or too many bookings by guests: `guest_limit`. Try again after `Retry-After` seconds."
         }
         500 => "A mistake of ours: `internal`.",
         503 => {

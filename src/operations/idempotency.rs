@@ -49,7 +49,9 @@ impl Once {
         let hash: [u8; 32] = Sha256::digest(request).into();
         let (actor, key) = match context.who {
             Who::Guest { .. } => (context.tenant, bound(&key, &hash)),
-            Who::Session { account: id, .. } | Who::Key { id, .. } => (id, key.to_string()),
+            Who::Session { account: id, .. } | Who::Customer { account: id, .. } | Who::Key { id, .. } => {
+                (id, key.to_string())
+            }
             // Asks nothing.
             Who::Scheduler => return Ok(None),
         };

@@ -1,5 +1,5 @@
-//! Appointments: reading them, and moving them through their life. Booking is in [`super::booking`], moving to another time
-//! in [`super::moving`].
+//! Appointments: what one is, reading, booking and moving them. Booking itself is in [`super::booking`], moving to another
+//! time in [`super::moving`], the life of an appointment in [`super::transitions`].
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
@@ -12,20 +12,18 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    attempts::{Locks, Setback, attempt},
     booking::{self, Order},
     moving::{self, Reschedule, Swap},
-    offers::{self, Notice, Queue},
 };
 use crate::{
     crm::contacts::NewContact,
-    db::{Context, Db, Params, Tx},
+    db::{Context, Db, Params},
     http::{
         Tag,
-        caller::{Appointments, Customer, Member, SignedIn, Staff, Viewer},
-        json::{Created, Json, OptionalJson, present},
+        caller::{Appointments, Member, Staff, Viewer},
+        json::{Created, Json, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Changing, Creating, Failure, Listing, Problem, Reading, Refused},
+        problem::{Changing, Creating, Listing, Problem, Reading, Refused},
         text::{IdempotencyKey, Instant, Text, named_enum},
     },
     messaging::mail::Mailer,
@@ -50,8 +48,15 @@ named_enum! {
         Cancelled = "cancelled",
         /// It was not confirmed, and its time is free again.
         Declined = "declined",
-        /// The customer did not come.
+        /// The customer did not come, and its time is free again.
         NoShow = "no_show",
+    }
+}
+
+impl AppointmentStatus {
+    /// Whether the appointment still takes somebody's time.
+    pub const fn takes_time(self) -> bool {
+        !matches!(self, Self::Cancelled | Self::Declined | Self::NoShow)
     }
 }
 
@@ -67,20 +72,15 @@ named_enum! {
         Start = "start",
         Complete = "complete",
         NoShow = "no_show",
-    }
-}
-
-impl AppointmentStatus {
-    /// Whether an appointment that comes into this state takes no time any more.
-    const fn frees_time(self) -> bool {
-        matches!(self, Self::Cancelled | Self::Declined)
+        /// Takes back the last check_in, start, complete or no_show.
+        Undo = "undo",
     }
 }
 
 impl AppointmentAction {
     /// The states in which it can be done.
     pub const fn from(self) -> &'static [AppointmentStatus] {
-        use AppointmentStatus::{CheckedIn, Confirmed, InProgress, Pending};
+        use AppointmentStatus::{CheckedIn, Completed, Confirmed, InProgress, NoShow, Pending};
         match self {
             Self::Confirm | Self::Decline => &[Pending],
             Self::Cancel => &[Pending, Confirmed, CheckedIn],
@@ -88,16 +88,17 @@ impl AppointmentAction {
             Self::CheckIn | Self::NoShow => &[Confirmed],
             Self::Start => &[Confirmed, CheckedIn],
             Self::Complete => &[CheckedIn, InProgress],
+            Self::Undo => &[CheckedIn, InProgress, Completed, NoShow],
         }
     }
 
-    /// The state it leads to; none where it leaves that as it is.
-    const fn to(self) -> Option<AppointmentStatus> {
+    /// The state it leads to. None: it keeps the state, or returns to an earlier one.
+    pub const fn to(self) -> Option<AppointmentStatus> {
         match self {
             Self::Confirm => Some(AppointmentStatus::Confirmed),
             Self::Decline => Some(AppointmentStatus::Declined),
             Self::Cancel => Some(AppointmentStatus::Cancelled),
-            Self::Reschedule | Self::Swap => None,
+            Self::Reschedule | Self::Swap | Self::Undo => None,
             Self::CheckIn => Some(AppointmentStatus::CheckedIn),
             Self::Start => Some(AppointmentStatus::InProgress),
             Self::Complete => Some(AppointmentStatus::Completed),
@@ -154,6 +155,7 @@ pub struct Appointment {
     pub contact_id: Uuid,
     pub starts_at: DateTime<Utc>,
     /// The first instant after it.
+    /// One that was completed early keeps this time; what is left of it can be booked again.
     pub ends_at: DateTime<Utc>,
     pub status: AppointmentStatus,
     /// Of a visit of several services: all of them, in their order.
@@ -173,7 +175,8 @@ pub struct Appointment {
     pub note: Option<String>,
     /// Whether it was booked or moved against the rules of the service.
     pub overridden: bool,
-    /// Rises when it is moved, confirmed, cancelled or declined: SEQUENCE of its calendar entry (RFC 5545).
+    /// Rises when it is moved, confirmed, cancelled, declined or a no-show. The SEQUENCE of its calendar entries (RFC 5545) is this
+    /// and how often service and contact were renamed.
     pub sequence: i32,
     /// Why it was cancelled or declined, where somebody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -280,142 +283,6 @@ impl Example for NewAppointment {
     }
 }
 
-/// Calling an appointment off.
-#[derive(Debug, Default, Deserialize, Object, Serialize)]
-#[serde(deny_unknown_fields)]
-#[oai(example)]
-pub struct Cancellation {
-    /// Why.
-    #[serde(default)]
-    #[oai(nullable)]
-    pub reason: Option<Text<1, 500>>,
-    /// Of one in a series: this and all that follow.
-    #[serde(default)]
-    #[oai(default)]
-    pub following: bool,
-}
-
-impl Example for Cancellation {
-    fn example() -> Self {
-        Self { reason: Text::parse("The customer is ill.").ok(), following: false }
-    }
-}
-
-/// Why something was done.
-#[derive(Debug, Default, Deserialize, Object, Serialize)]
-#[serde(deny_unknown_fields)]
-#[oai(example)]
-pub struct Why {
-    /// Why.
-    #[serde(default)]
-    #[oai(nullable)]
-    pub reason: Option<Text<1, 500>>,
-}
-
-impl Example for Why {
-    fn example() -> Self {
-        Self { reason: Text::parse("As agreed on the telephone.").ok() }
-    }
-}
-
-/// What was done to an appointment.
-#[derive(Debug, Object, Serialize)]
-#[oai(skip_serializing_if_is_none)]
-pub struct Transition {
-    pub id: Uuid,
-    pub action: AppointmentAction,
-    pub from_status: AppointmentStatus,
-    pub to_status: AppointmentStatus,
-    /// Of a move: when it would have started.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from_starts_at: Option<DateTime<Utc>>,
-    /// Of a move: who would have given it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from_provider_id: Option<Uuid>,
-    pub occurred_at: DateTime<Utc>,
-    /// The account or API key that did it; absent where a guest did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub actor_id: Option<Uuid>,
-    /// The role they had: owner to viewer, customer or guest.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub actor_role: Option<String>,
-    /// Why, where somebody said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-impl From<Row> for Transition {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            action: AppointmentAction::from_name(row.get(1)),
-            from_status: AppointmentStatus::from_name(row.get(2)),
-            to_status: AppointmentStatus::from_name(row.get(3)),
-            from_starts_at: row.get(4),
-            from_provider_id: row.get(5),
-            occurred_at: row.get(6),
-            actor_id: row.get(7),
-            actor_role: row.get(8),
-            reason: row.get(9),
-        }
-    }
-}
-
-/// An appointment as the customer sees it.
-#[derive(Debug, Object, Serialize)]
-pub struct MyAppointment {
-    pub id: Uuid,
-    pub service_id: Uuid,
-    pub provider_id: Uuid,
-    pub starts_at: DateTime<Utc>,
-    pub ends_at: DateTime<Utc>,
-    pub status: AppointmentStatus,
-}
-
-impl From<Row> for MyAppointment {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            service_id: row.get(1),
-            provider_id: row.get(2),
-            starts_at: row.get(3),
-            ends_at: row.get(4),
-            status: AppointmentStatus::from_name(row.get(5)),
-        }
-    }
-}
-
-/// An appointment as the customer of several organizations sees it.
-#[derive(Debug, Object, Serialize)]
-pub struct AppointmentSomewhere {
-    pub organization_id: Uuid,
-    pub organization_name: String,
-    pub id: Uuid,
-    pub service_name: String,
-    pub provider_name: String,
-    pub starts_at: DateTime<Utc>,
-    pub ends_at: DateTime<Utc>,
-    pub status: AppointmentStatus,
-    /// The IANA time zone of the organization.
-    pub time_zone: String,
-}
-
-impl From<Row> for AppointmentSomewhere {
-    fn from(row: Row) -> Self {
-        Self {
-            organization_id: row.get(0),
-            organization_name: row.get(1),
-            id: row.get(2),
-            service_name: row.get(3),
-            provider_name: row.get(4),
-            starts_at: row.get(5),
-            ends_at: row.get(6),
-            status: AppointmentStatus::from_name(row.get(7)),
-            time_zone: row.get(8),
-        }
-    }
-}
-
 #[derive(Clone)]
 pub struct AppointmentsApi {
     pub db: Db,
@@ -483,68 +350,6 @@ impl AppointmentsApi {
         Ok(Json(page.as_of(as_of)))
     }
 
-    /// List my appointments
-    ///
-    /// For customers with an account: those they have with the organization the token is for, in the order of their starts.
-    #[oai(path = "/my/appointments", method = "get", operation_id = "list_my_appointments")]
-    async fn list_mine(
-        &self,
-        caller: Member<Customer>,
-        /// Only those that start at this instant or later.
-        starts_from: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<MyAppointment>>, Refused<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
-        let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
-        let rows = self
-            .db
-            .all(
-                &caller,
-                sql!("scheduling/appointments_list_mine.sql"),
-                &[&caller.account()?, &after.time, &after.id, &i64::from(size + 1)],
-            )
-            .await?;
-        let appointments = rows.into_iter().map(MyAppointment::from).collect();
-        Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
-    }
-
-    /// List my appointments everywhere
-    ///
-    /// For customers with an account: those they have with all organizations, in the order of their starts.
-    #[oai(
-        path = "/my/appointments/everywhere",
-        method = "get",
-        operation_id = "list_my_appointments_everywhere"
-    )]
-    async fn list_everywhere(
-        &self,
-        caller: SignedIn,
-        /// Only those that start at this instant or later.
-        starts_from: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<AppointmentSomewhere>>, Refused<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
-        let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
-        let rows = self
-            .db
-            .all(
-                &caller,
-                sql!("scheduling/appointments_list_everywhere.sql"),
-                &[&after.time, &after.id, &i64::from(size + 1)],
-            )
-            .await?;
-        let appointments = rows.into_iter().map(AppointmentSomewhere::from).collect();
-        Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
-    }
-
     /// Book an appointment
     ///
     /// Books a free slot, or nothing. 409 `slot_unavailable`, with up to three `alternatives`, where the time is taken (`busy`,
@@ -580,169 +385,6 @@ impl AppointmentsApi {
         let row =
             self.db.optional(&caller, sql!("scheduling/appointments_get.sql"), &[&appointment_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
-    }
-
-    /// List what was done to an appointment
-    ///
-    /// By whom and when, in the order in which it was. Booking it is not listed: the appointment itself says that.
-    #[oai(
-        path = "/appointments/:appointment_id/transitions",
-        method = "get",
-        operation_id = "list_appointment_transitions"
-    )]
-    async fn list_transitions(
-        &self,
-        caller: Member<Viewer>,
-        appointment_id: Path<Uuid>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Transition>>, Refused<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
-        let mut tx = self.db.begin(&caller);
-        tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment_id.0])
-            .await?
-            .ok_or_else(Problem::not_found)?;
-        let rows = tx
-            .all(
-                sql!("scheduling/appointment_transitions_list.sql"),
-                &[&appointment_id.0, &after, &i64::from(size + 1)],
-            )
-            .await?;
-        tx.commit().await?;
-        let transitions = rows.into_iter().map(Transition::from).collect();
-        Ok(Json(Page::new(transitions, size, |last| Cursor::id(last.id))))
-    }
-
-    /// Cancel an appointment
-    ///
-    /// Its time is free at once, or offered to the first on the waitlist. The body may be left out; with `following`, one of a
-    /// series and all that follow are cancelled, and this one is answered. 409 `transition_not_allowed` where it cannot be
-    /// cancelled any more, with what can be done.
-    #[oai(
-        path = "/appointments/:appointment_id/cancel",
-        method = "post",
-        operation_id = "cancel_appointment"
-    )]
-    async fn cancel(
-        &self,
-        caller: Member<Staff>,
-        appointment_id: Path<Uuid>,
-        body: OptionalJson<Cancellation>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
-        let Cancellation { reason, following } = body.0;
-        let action = AppointmentAction::Cancel;
-        let request = Done { action, reason: reason.as_deref(), following, by: CancelledBy::Member };
-        let id = appointment_id.0;
-        let appointment =
-            transition(&self.db, &self.mailer, (&caller).into(), id, request, Utc::now()).await?;
-        Ok(Json(appointment))
-    }
-
-    /// Confirm an appointment
-    ///
-    /// One that is pending. 409 `transition_not_allowed` otherwise, with what can be done.
-    #[oai(
-        path = "/appointments/:appointment_id/confirm",
-        method = "post",
-        operation_id = "confirm_appointment"
-    )]
-    async fn confirm(
-        &self,
-        caller: Member<Staff>,
-        appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
-        let action = AppointmentAction::Confirm;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
-    }
-
-    /// Decline an appointment
-    ///
-    /// One that is pending; its time is free at once. 409 `transition_not_allowed` otherwise, with what can be done.
-    #[oai(
-        path = "/appointments/:appointment_id/decline",
-        method = "post",
-        operation_id = "decline_appointment"
-    )]
-    async fn decline(
-        &self,
-        caller: Member<Staff>,
-        appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
-        let action = AppointmentAction::Decline;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
-    }
-
-    /// Check in for an appointment
-    ///
-    /// The customer is there. 409 `transition_not_allowed` where it is not confirmed, with what can be done.
-    #[oai(
-        path = "/appointments/:appointment_id/check-in",
-        method = "post",
-        operation_id = "check_in_appointment"
-    )]
-    async fn check_in(
-        &self,
-        caller: Member<Staff>,
-        appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
-        let action = AppointmentAction::CheckIn;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
-    }
-
-    /// Start an appointment
-    ///
-    /// It begins. 409 `transition_not_allowed` where it is neither confirmed nor checked in, with what can be done.
-    #[oai(path = "/appointments/:appointment_id/start", method = "post", operation_id = "start_appointment")]
-    async fn start(
-        &self,
-        caller: Member<Staff>,
-        appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
-        let action = AppointmentAction::Start;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
-    }
-
-    /// Complete an appointment
-    ///
-    /// It was given. 409 `transition_not_allowed` where it is neither checked in nor in progress, with what can be done.
-    #[oai(
-        path = "/appointments/:appointment_id/complete",
-        method = "post",
-        operation_id = "complete_appointment"
-    )]
-    async fn complete(
-        &self,
-        caller: Member<Staff>,
-        appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
-        let action = AppointmentAction::Complete;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
-    }
-
-    /// Mark an appointment as a no-show
-    ///
-    /// The customer did not come. 409 `transition_not_allowed` where it is not confirmed, with what can be done.
-    #[oai(
-        path = "/appointments/:appointment_id/no-show",
-        method = "post",
-        operation_id = "mark_appointment_no_show"
-    )]
-    async fn no_show(
-        &self,
-        caller: Member<Staff>,
-        appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
-        let action = AppointmentAction::NoShow;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
 
     /// Reschedule an appointment
@@ -782,109 +424,8 @@ impl AppointmentsApi {
     }
 }
 
-impl AppointmentsApi {
-    async fn transition(
-        &self,
-        context: Context,
-        appointment: Uuid,
-        action: AppointmentAction,
-        reason: Option<&str>,
-    ) -> Result<Appointment, Failure> {
-        let request = Done { action, reason, following: false, by: CancelledBy::Member };
-        transition(&self.db, &self.mailer, context, appointment, request, Utc::now()).await
-    }
-}
-
 /// 3000-01-01, after everything an [`Instant`] can be.
 const END_OF_TIME: DateTime<Utc> = match DateTime::from_timestamp(32_503_680_000, 0) {
     Some(instant) => instant,
     None => DateTime::<Utc>::MAX_UTC,
 };
-
-/// What is done to an appointment.
-#[derive(Clone, Copy)]
-pub struct Done<'a> {
-    pub action: AppointmentAction,
-    pub reason: Option<&'a str>,
-    /// Of one in a series: with all that follow.
-    pub following: bool,
-    pub by: CancelledBy,
-}
-
-/// Moves an appointment on in its life. What that frees is offered to the waitlist, in the same transaction.
-pub async fn transition(
-    db: &Db,
-    mailer: &Mailer,
-    context: Context,
-    appointment: Uuid,
-    done: Done<'_>,
-    now: DateTime<Utc>,
-) -> Result<Appointment, Failure> {
-    let (changed, notices) =
-        attempt(db, mailer, context, |tx, _| transition_now(tx, context, appointment, done, now)).await?;
-    offers::tell(mailer, &notices);
-    Ok(changed)
-}
-
-async fn transition_now(
-    mut tx: Tx,
-    context: Context,
-    appointment: Uuid,
-    done: Done<'_>,
-    now: DateTime<Utc>,
-) -> Result<(Appointment, Vec<Notice>), Setback> {
-    let action = done.action;
-    let to = action.to().ok_or_else(Problem::internal)?;
-    let mut ids = vec![appointment];
-    if done.following {
-        let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
-        let first = Appointment::from(row.ok_or_else(Problem::not_found)?);
-        let (Some(series), Some(occurrence)) = (first.series_id, first.occurrence) else {
-            return Err(moving::no_series().into());
-        };
-        let rows =
-            tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
-        ids.extend(rows.iter().map(|row| row.get::<_, Uuid>(0)).filter(|id| *id != appointment));
-    }
-    // In a statement of its own, so that the next sees the changes of transactions that this one waited for.
-    let rows = tx.all(sql!("scheduling/appointments_lock.sql"), &[&ids]).await?;
-    let mut queue = None;
-    if to.frees_time() {
-        let times: Vec<_> = rows.iter().map(|row| (row.get("starts_at"), row.get("ends_at"))).collect();
-        let waiting = Queue::read(&mut tx, &times).await?;
-        let locks = Locks { appointments: ids.clone(), ..Locks::default() };
-        waiting.add_to(locks).take(&mut tx).await?;
-        queue = Some(waiting);
-    }
-    let from: Vec<&str> = action.from().iter().map(|status| status.name()).collect();
-    let transitions: Vec<Uuid> = ids.iter().map(|_| Uuid::now_v7()).collect();
-    let rows = tx
-        .all(
-            sql!("scheduling/appointments_transition.sql"),
-            &[
-                &ids,
-                &action.name(),
-                &to.name(),
-                &from,
-                &done.reason,
-                &transitions,
-                &now,
-                &context.actor(),
-                &done.by.name(),
-            ],
-        )
-        .await?;
-    let Some(changed) = rows.into_iter().map(Appointment::from).find(|changed| changed.id == appointment)
-    else {
-        // Nothing was done. Say why.
-        let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
-        let as_it_is = Appointment::from(row.ok_or_else(Problem::not_found)?);
-        return Err(action.not_allowed(as_it_is.status).into());
-    };
-    let notices = match queue {
-        Some(queue) => queue.offer(&mut tx, now).await?,
-        None => Vec::new(),
-    };
-    tx.commit().await?;
-    Ok((changed, notices))
-}

@@ -374,7 +374,7 @@ pub async fn load_to_book(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<
 
 async fn load_for(tx: &mut Tx, query: &AvailabilityQuery<'_>, booking: bool) -> Result<Loaded, Failure> {
     let rows = Rows::load(tx, query, booking).await?;
-    match tx.tenant() {
+    match tx.context().map(|context| context.tenant) {
         Some(tenant) if rows.rows.len() > FEW_ROWS || query.to - query.from > SHORT => {
             computing::place_inside(tenant).compute(move |deadline| rows.read(deadline)).await
         }

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{
@@ -38,6 +39,20 @@ pub enum Who<'a> {
     New(&'a NewContact),
     /// Not said yet.
     Unknown,
+}
+
+impl Who<'_> {
+    /// Of a guest with an e-mail address: what their appointments are marked with, so that they take one seat of a session.
+    pub fn guest_key(&self, context: Context) -> Option<Uuid> {
+        match (context.who, self) {
+            (db::Who::Guest { .. }, Self::New(contact)) => {
+                let email = contact.email.as_deref()?;
+                let digest = Sha256::digest(format!("{} guest {email}", context.tenant));
+                Uuid::from_slice(&digest[..16]).ok()
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What is to be booked.
@@ -164,6 +179,7 @@ async fn book_now(
         note: order.note,
         overridden: order.policy == Policy::Overridden,
         occurrence: None,
+        guest_key: tx.context().and_then(|context| order.who.guest_key(context)),
         plan: &plan,
     };
     let claims_contact = availability.claims_contact();
@@ -311,6 +327,8 @@ pub struct Booking<'a> {
     pub overridden: bool,
     /// The series, and which of it.
     pub occurrence: Option<(Uuid, i16)>,
+    /// See [`Who::guest_key`].
+    pub guest_key: Option<Uuid>,
     pub plan: &'a Plan,
 }
 
@@ -349,6 +367,7 @@ impl Parameters {
                 "occurrence": booking.occurrence.map(|(_, occurrence)| occurrence),
                 "visit": booking.plan.pieces.len() > 1,
                 "seat": booking.plan.seat,
+                "guest_key": booking.guest_key,
             })
         });
         Self {
@@ -461,7 +480,12 @@ pub fn taken(
     };
     let unknown_contact =
         || Problem::invalid_field("contact_id", "not_found", "the id of a contact of the organization");
+    let one_seat = || {
+        let detail = "A seat of this session is booked with this e-mail address already.";
+        Problem::conflict("already_booked", detail)
+    };
     booked
+        .on_constraint("appointments_guest_seat_key", one_seat)
         .on_constraint("appointments_contact_fkey", unknown_contact)
         .on_constraint("resources_contact_fkey", unknown_contact)
         // Somebody deleted it since it was loaded.

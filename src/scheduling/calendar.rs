@@ -1,20 +1,20 @@
-//! Calendars (RFC 5545): feeds that programs subscribe to by a secret URL, and one file for one appointment. All times are
-//! in UTC, which is right in every zone and needs no definitions of any.
+//! Calendars (RFC 5545): feeds that programs subscribe to by a secret URL, and one file for one appointment. Their text is
+//! written by [`super::ics`].
 
 use chrono::{DateTime, Utc};
-use icalendar::{Calendar, Component as _, Event, EventLike as _, EventStatus};
-use poem::{IntoResponse, Response, http::header};
 use poem_openapi::{
-    ApiResponse, Object, OpenApi,
+    Object, OpenApi,
     param::{Header, Path, Query},
-    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{appointments::AppointmentStatus, availability::unknown_provider};
+use super::{
+    availability::unknown_provider,
+    ics::{Ics, Refreshed},
+};
 use crate::{
     db::{Context, Db},
     http::{
@@ -32,8 +32,6 @@ use crate::{
     operations::idempotency::Once,
     sql,
 };
-
-const MEDIA_TYPE: &str = "text/calendar; charset=utf-8";
 
 /// A calendar that can be read by whoever has its URL.
 #[derive(Debug, Object, Serialize)]
@@ -99,38 +97,6 @@ impl Example for CalendarFeedChanges {
     fn example() -> Self {
         Self { name: Text::parse("My new telephone").ok() }
     }
-}
-
-/// A calendar as text (RFC 5545).
-pub struct Ics(pub String);
-
-impl IntoResponse for Ics {
-    fn into_response(self) -> Response {
-        Response::builder()
-            .content_type(MEDIA_TYPE)
-            .header(header::CACHE_CONTROL, "private, no-cache")
-            .header(header::CONTENT_DISPOSITION, r#"inline; filename="appointments.ics""#)
-            .body(self.0)
-    }
-}
-
-impl ApiResponse for Ics {
-    fn meta() -> MetaResponses {
-        MetaResponses {
-            responses: vec![MetaResponse {
-                description: "An iCalendar object (RFC 5545).",
-                status: Some(200),
-                status_range: None,
-                content: vec![MetaMediaType {
-                    content_type: MEDIA_TYPE,
-                    schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
-                }],
-                headers: vec![],
-            }],
-        }
-    }
-
-    fn register(_registry: &mut Registry) {}
 }
 
 pub struct CalendarApi(pub Db);
@@ -251,13 +217,21 @@ impl CalendarApi {
 
     /// Read a calendar feed
     ///
-    /// 404 where it was deleted.
+    /// 404 after it was deleted. An entry that was cancelled stays in the feed, as cancelled. Renaming a service or a contact
+    /// raises `LAST-MODIFIED` and `SEQUENCE` of the entries that show the name, renaming a provider `LAST-MODIFIED`. Programs
+    /// are asked to read it again every 15 minutes (`REFRESH-INTERVAL`).
     #[oai(path = "/calendar.ics", method = "get", operation_id = "read_calendar_feed")]
     async fn read(
         &self,
         /// The secret of the feed.
         token: Query<Secret<FeedSecret>>,
-    ) -> Result<Ics, Refused<OpenReading>> {
+        /// The `ETag` of an earlier answer, or several with commas between. Unchanged: 304.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+        /// The `Last-Modified` of an earlier answer. Unchanged since: 304. Ignored if `If-None-Match` is given.
+        #[oai(name = "If-Modified-Since")]
+        if_modified_since: Header<Option<String>>,
+    ) -> Result<Refreshed, Refused<OpenReading>> {
         let rows = self
             .0
             .gate_all(
@@ -266,7 +240,8 @@ impl CalendarApi {
             )
             .await?;
         let (name, entries) = rows.split_first().ok_or_else(Problem::not_found)?;
-        Ok(Ics(calendar(name.get("feed_name"), entries)))
+        let ics = Ics::new(name.get("feed_name"), entries, name.get("updated_at"));
+        Ok(ics.unless_held(if_none_match.0.as_deref(), if_modified_since.0.as_deref()))
     }
 
     /// Get an appointment as a calendar entry
@@ -277,8 +252,19 @@ impl CalendarApi {
         method = "get",
         operation_id = "get_appointment_calendar"
     )]
-    async fn get(&self, caller: Member<Viewer>, appointment_id: Path<Uuid>) -> Result<Ics, Refused<Reading>> {
-        Ok(one(&self.0, (&caller).into(), appointment_id.0).await?)
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        appointment_id: Path<Uuid>,
+        /// The `ETag` of an earlier answer, or several with commas between. Unchanged: 304.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+        /// The `Last-Modified` of an earlier answer. Unchanged since: 304. Ignored if `If-None-Match` is given.
+        #[oai(name = "If-Modified-Since")]
+        if_modified_since: Header<Option<String>>,
+    ) -> Result<Refreshed, Refused<Reading>> {
+        let ics = one(&self.0, (&caller).into(), appointment_id.0).await?;
+        Ok(ics.unless_held(if_none_match.0.as_deref(), if_modified_since.0.as_deref()))
     }
 }
 
@@ -288,44 +274,6 @@ pub async fn one(db: &Db, context: Context, appointment: Uuid) -> Result<Ics, Fa
         .optional(context, sql!("scheduling/calendar_appointment.sql"), &[&appointment])
         .await?
         .ok_or_else(Problem::not_found)?;
-    Ok(Ics(calendar(row.get("feed_name"), std::slice::from_ref(&row))))
-}
-
-fn calendar(name: &str, rows: &[Row]) -> String {
-    let mut calendar = Calendar::empty();
-    calendar.append_property(("VERSION", "2.0")).append_property(("PRODID", "-//appointd//appointd//EN"));
-    calendar.name(name);
-    for row in rows {
-        calendar.push(event(row));
-    }
-    calendar.to_string()
-}
-
-fn event(row: &Row) -> Event {
-    let id: Uuid = row.get("id");
-    let (service, provider): (&str, &str) = (row.get("service_name"), row.get("provider_name"));
-    let contact: Option<&str> = row.get("contact_name");
-    let status = match AppointmentStatus::from_name(row.get("status")) {
-        AppointmentStatus::Pending => EventStatus::Tentative,
-        AppointmentStatus::Cancelled | AppointmentStatus::Declined => EventStatus::Cancelled,
-        _ => EventStatus::Confirmed,
-    };
-    let updated_at: DateTime<Utc> = row.get("updated_at");
-    let summary = match contact {
-        Some(contact) => format!("{service}: {contact}"),
-        None => service.to_owned(),
-    };
-    Event::new()
-        // The same for as long as there is the appointment, in every feed.
-        .uid(&format!("{id}@appointd"))
-        .timestamp(updated_at)
-        .created(row.get("created_at"))
-        .last_modified(updated_at)
-        .starts(row.get::<_, DateTime<Utc>>("starts_at"))
-        .ends(row.get::<_, DateTime<Utc>>("ends_at"))
-        .sequence(u32::try_from(row.get::<_, i32>("sequence")).unwrap_or_default())
-        .status(status)
-        .summary(&summary)
-        .description(&format!("With {provider}"))
-        .done()
+    let changed_at = row.get("organization_updated_at");
+    Ok(Ics::new(row.get("feed_name"), std::slice::from_ref(&row), changed_at))
 }

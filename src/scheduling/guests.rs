@@ -12,15 +12,19 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{
-    appointments::{Appointment, AppointmentAction, AppointmentStatus, CancelledBy, Done, transition},
+    appointments::{Appointment, AppointmentStatus, CancelledBy},
     availability::{self, Slots, Wanted},
     booking::{self, Order, Who},
-    calendar::{self, Ics},
-    moving::{self, Reschedule},
-    services::Service,
+    calendar,
+    guest_verification::{self, GuestBooked},
+    ics::Ics,
+    letters::{self, Place},
+    online::{self, OnlineProvider, OnlineService},
+    services::{GuestDetail, GuestVerification, Service},
     slots::Policy,
 };
 use crate::{
@@ -29,71 +33,21 @@ use crate::{
     http::{
         Tag, caller,
         client::{Client, Host},
-        json::{Created, Json, Written},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        json::{Json, Written},
+        limit::subscriber,
+        page::{Cursor, Page, PageSize},
         problem::{Failure, GuestReading, Guesting, Problem, Refused},
         text::{IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
         token::Tokens,
     },
-    messaging::{
-        budget::OnBehalf,
-        mail::{Mail, Mailer},
-    },
+    messaging::mail::Mailer,
     operations::idempotency::Once,
     sql,
     tenancy::organizations,
 };
 
 /// How long after an appointment its link still shows it.
-const LINK_OUTLIVES: TimeDelta = TimeDelta::days(30);
-
-/// A service as customers see it.
-#[derive(Debug, Object, Serialize)]
-#[oai(skip_serializing_if_is_none)]
-pub struct OnlineService {
-    pub id: Uuid,
-    pub name: String,
-    /// What the customer should know.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// Elapsed minutes an appointment takes.
-    pub duration_minutes: i32,
-    /// Price in the minor unit of the currency (cents); absent where none is shown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub price_amount: Option<i32>,
-    /// ISO 4217 code of the currency of the price.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub price_currency: Option<String>,
-    /// Whether what is booked is pending until the organization confirms it.
-    pub requires_approval: bool,
-    /// How many may be booked into one start.
-    pub capacity: i32,
-    /// Elapsed minutes before the start until which it can be cancelled or moved.
-    pub cancellation_notice_minutes: i32,
-}
-
-impl From<Service> for OnlineService {
-    fn from(service: Service) -> Self {
-        Self {
-            id: service.id,
-            name: service.name,
-            description: service.description,
-            duration_minutes: service.duration_minutes,
-            price_amount: service.price_amount,
-            price_currency: service.price_currency,
-            requires_approval: service.requires_approval,
-            capacity: service.capacity,
-            cancellation_notice_minutes: service.cancellation_notice_minutes,
-        }
-    }
-}
-
-/// Somebody who can be booked, as customers see them.
-#[derive(Debug, Object, Serialize)]
-pub struct OnlineProvider {
-    pub id: Uuid,
-    pub name: String,
-}
+pub const LINK_OUTLIVES: TimeDelta = TimeDelta::days(30);
 
 /// What a guest books.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
@@ -202,6 +156,7 @@ impl Example for GuestReschedule {
     }
 }
 
+#[derive(Clone)]
 pub struct GuestsApi {
     pub db: Db,
     pub tokens: Arc<Tokens>,
@@ -225,19 +180,7 @@ impl GuestsApi {
         cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<OnlineService>>, Refused<GuestReading>> {
         let guest = self.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
-        let rows = self
-            .db
-            .all(
-                guest,
-                sql!("scheduling/services_list.sql"),
-                &[&after, &i64::from(size + 1), &None::<DateTime<Utc>>],
-            )
-            .await?;
-        let services: Result<Vec<_>, Problem> =
-            rows.into_iter().map(|row| Service::try_from(row).map(OnlineService::from)).collect();
-        Ok(Json(Page::new(services?, size, |last| Cursor::id(last.id))))
+        Ok(Json(online::services(&self.db, guest, limit.0, cursor.0).await?))
     }
 
     /// List who can be booked online
@@ -255,19 +198,7 @@ impl GuestsApi {
         cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<OnlineProvider>>, Refused<GuestReading>> {
         let guest = self.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
-        let rows = self
-            .db
-            .all(
-                guest,
-                sql!("scheduling/providers_list.sql"),
-                &[&after, &i64::from(size + 1), &None::<DateTime<Utc>>],
-            )
-            .await?;
-        let provider = |row: tokio_postgres::Row| OnlineProvider { id: row.get(0), name: row.get(1) };
-        let providers = rows.into_iter().map(provider).collect();
-        Ok(Json(Page::new(providers, size, |last| Cursor::id(last.id))))
+        Ok(Json(online::providers(&self.db, guest, limit.0, cursor.0).await?))
     }
 
     /// List free slots online
@@ -309,7 +240,10 @@ impl GuestsApi {
 
     /// Book as a guest
     ///
-    /// Refused as `POST /api/v1/appointments` does, with the same codes. The answer has a `manage_token`, and where the contact has
+    /// 202 where the service verifies e-mail addresses (`guest_verification`): the time is held for 30 minutes, until the link that
+    /// was mailed is opened. Refused as `POST /api/v1/appointments` does, with the same codes; 409 `already_booked` for a second seat of a group session with
+    /// one e-mail address; 422 where a service requires an e-mail address or a telephone number (`guest_requires`); 429
+    /// `guest_limit` after as many bookings as the organization lets guests ask for. The answer has a `manage_token`, and where the contact has
     /// an e-mail address a link with it is sent there.
     #[oai(path = "/appointments", method = "post", operation_id = "book_as_guest")]
     async fn book(
@@ -319,15 +253,18 @@ impl GuestsApi {
         organization_slug: Query<Option<Slug>>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<GuestBooking>,
-    ) -> Result<Created<GuestAppointment>, Refused<Guesting>> {
+    ) -> Result<GuestBooked, Refused<Guesting>> {
         let id = Uuid::now_v7();
         let guest = self.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "book_as_guest", idempotency_key.0, &body.0)?;
         let new = &body.0;
         let following = new.and_then.as_deref().unwrap_or_default();
+        self.count(&client, guest, Some(&new.contact)).await?;
+        let wanted = booking::services(new.service_id, following)?;
+        let verifies = says_enough(&self.db, guest, &wanted, &new.contact).await?;
         let order = Order {
             id: Some(id),
-            services: booking::services(new.service_id, following)?,
+            services: wanted,
             provider: new.provider_id,
             start: new.starts_at.0,
             who: Who::New(&new.contact),
@@ -335,29 +272,20 @@ impl GuestsApi {
             policy: Policy::Kept,
             online: true,
         };
+        if verifies {
+            let held = guest_verification::hold(self, guest, &order, &new.contact, once.as_ref()).await?;
+            return Ok(GuestBooked::Held(Json(held)));
+        }
         let appointment =
             booking::book(&self.db, &self.mailer, guest, &order, once.as_ref(), Utc::now()).await?;
-        let booked = self.show(guest.tenant, appointment)?;
         let replayed = Once::is_replay(once.as_ref());
-        if let Some(email) = new.contact.email.as_ref().filter(|_| !replayed) {
-            let row = self.db.one(guest, sql!("scheduling/calendar_appointment.sql"), &[&id]).await?;
-            let (organization, zone): (&str, &str) = (row.get("feed_name"), row.get("time_zone"));
-            let local = booked.starts_at.with_timezone(&zone.parse().unwrap_or(chrono_tz::Tz::UTC));
-            self.mailer.send(Mail {
-                to: email.to_string(),
-                subject: format!("Your appointment with {organization}"),
-                body: format!(
-                    "{} with {}, {} ({zone}){}.\n\nSee, move or cancel it here:\n\n{}\n",
-                    row.get::<_, &str>("service_name"),
-                    row.get::<_, &str>("provider_name"),
-                    local.format("%Y-%m-%d %H:%M"),
-                    if booked.status == AppointmentStatus::Pending { ", to be confirmed" } else { "" },
-                    self.mailer.link("manage-appointment", &booked.manage_token),
-                ),
-                on_behalf: OnBehalf::Organization { id: guest.tenant, inviter: None },
-            });
-        }
-        Ok(Created { location: "/api/v1/guest/appointment".to_owned(), body: booked, replayed })
+        let booked = if replayed {
+            self.show(guest.tenant, appointment)?
+        } else {
+            self.booked(guest, appointment, &new.contact).await?
+        };
+        let location = "/api/v1/guest/appointment".to_owned();
+        Ok(GuestBooked::Booked(Json(booked), location, replayed.then_some(true)))
     }
 
     /// Get the appointment of a link
@@ -366,7 +294,7 @@ impl GuestsApi {
     #[oai(path = "/appointment", method = "get", operation_id = "get_as_guest")]
     async fn get(&self, request: &Request) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
         let guest = self.managing(caller::bearer_token(request)?)?;
-        let appointment = appointment(&self.db, guest).await?;
+        let appointment = online::appointment(&self.db, guest, managed(guest)?).await?;
         Ok(Json(self.show(guest.tenant, appointment)?))
     }
 
@@ -374,7 +302,7 @@ impl GuestsApi {
     #[oai(path = "/appointment", method = "post", operation_id = "view_as_guest")]
     async fn view(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
         let guest = self.managing(&body.0.token)?;
-        Ok(Json(self.show(guest.tenant, appointment(&self.db, guest).await?)?))
+        Ok(Json(self.show(guest.tenant, online::appointment(&self.db, guest, managed(guest)?).await?)?))
     }
 
     /// Get the appointment of a link as a calendar entry
@@ -392,16 +320,10 @@ impl GuestsApi {
         &self,
         body: Json<GuestCancellation>,
     ) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
-        let now = Utc::now();
         let guest = self.managing(&body.0.token)?;
-        in_time(&self.db, guest, now).await?;
-        let done = Done {
-            action: AppointmentAction::Cancel,
-            reason: body.0.reason.as_deref(),
-            following: false,
-            by: CancelledBy::Guest,
-        };
-        let cancelled = transition(&self.db, &self.mailer, guest, managed(guest)?, done, now).await?;
+        let (id, reason) = (managed(guest)?, body.0.reason.as_deref());
+        let by = CancelledBy::Guest;
+        let cancelled = online::cancel(&self.db, &self.mailer, guest, id, reason, by).await?;
         Ok(Json(self.show(guest.tenant, cancelled)?))
     }
 
@@ -414,24 +336,17 @@ impl GuestsApi {
         &self,
         body: Json<GuestReschedule>,
     ) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
-        let now = Utc::now();
         let guest = self.managing(&body.0.token)?;
-        in_time(&self.db, guest, now).await?;
-        let request = Reschedule {
-            starts_at: body.0.starts_at,
-            provider_id: body.0.provider_id,
-            reason: None,
-            following: false,
-            override_rules: false,
-        };
-        let moved = moving::reschedule(&self.db, &self.mailer, guest, managed(guest)?, &request, now).await?;
+        let GuestReschedule { starts_at, provider_id, .. } = body.0;
+        let id = managed(guest)?;
+        let moved = online::reschedule(&self.db, &self.mailer, guest, id, starts_at, provider_id).await?;
         Ok(Json(self.show(guest.tenant, moved)?))
     }
 }
 
 impl GuestsApi {
     /// A guest of the organization whose host is asked, or which is named.
-    async fn guest(
+    pub async fn guest(
         &self,
         client: &Client,
         slug: Option<&str>,
@@ -449,13 +364,64 @@ impl GuestsApi {
         Ok(context(organization.ok_or_else(Problem::not_found)?, appointment))
     }
 
+    /// What a guest is told of what they have booked: by the answer, and by e-mail where they gave an address.
+    pub async fn booked(
+        &self,
+        guest: Context,
+        appointment: Appointment,
+        contact: &NewContact,
+    ) -> Result<GuestAppointment, Failure> {
+        let services = appointment.services();
+        let booked = self.show(guest.tenant, appointment)?;
+        if let Some(email) = &contact.email {
+            let now = Utc::now();
+            let until = booked.starts_at - online::notice(&self.db, guest, &services).await?;
+            let row = self.db.one(guest, sql!("scheduling/calendar_appointment.sql"), &[&booked.id]).await?;
+            let letter = letters::Booked {
+                place: Place {
+                    id: guest.tenant,
+                    organization: row.get("feed_name"),
+                    time_zone: row.get("time_zone"),
+                },
+                service: row.get("service_name"),
+                provider: row.get("provider_name"),
+                starts_at: booked.starts_at,
+                pending: booked.status == AppointmentStatus::Pending,
+                changeable_until: (until > now).then_some(until),
+                link: &self.mailer.link("manage-appointment", &booked.manage_token),
+            };
+            self.mailer.send(letter.to(email));
+        }
+        Ok(booked)
+    }
+
+    /// Counts what this guest asks for: 429 beyond the limits of the organization.
+    pub async fn count(
+        &self,
+        client: &Client,
+        guest: Context,
+        contact: Option<&NewContact>,
+    ) -> Result<(), Failure> {
+        let hash = |kind: &str, subject: &str| -> Vec<u8> {
+            Sha256::digest(format!("{} {kind} {subject}", guest.tenant)).to_vec()
+        };
+        let address = hash("address", &subscriber(client.address).to_string());
+        let email = contact.and_then(|contact| contact.email.as_deref()).map(|email| hash("email", email));
+        let row =
+            self.db.one(guest, sql!("scheduling/guest_requests_count.sql"), &[&address, &email]).await?;
+        match row.get(0) {
+            0 => Ok(()),
+            seconds => Err(Problem::guest_limit(seconds).into()),
+        }
+    }
+
     /// Whoever has the link of an appointment.
-    fn managing(&self, token: &str) -> Result<Context, Problem> {
+    pub fn managing(&self, token: &str) -> Result<Context, Problem> {
         let (organization, appointment) = self.tokens.managed(token)?;
         Ok(context(organization, appointment))
     }
 
-    fn show(&self, organization: Uuid, appointment: Appointment) -> Result<GuestAppointment, Problem> {
+    pub fn show(&self, organization: Uuid, appointment: Appointment) -> Result<GuestAppointment, Problem> {
         let now = Utc::now();
         let lifetime = (appointment.ends_at + LINK_OUTLIVES - now).max(TimeDelta::zero());
         let manage_token = self.tokens.issue_managing(organization, appointment.id, lifetime, now)?;
@@ -475,39 +441,38 @@ fn context(tenant: Uuid, appointment: Uuid) -> Context {
     Context { tenant, who: db::Who::Guest { appointment }, needs: "guest", feature: Some("appointments") }
 }
 
-fn managed(guest: Context) -> Result<Uuid, Problem> {
+pub fn managed(guest: Context) -> Result<Uuid, Problem> {
     match guest.who {
         db::Who::Guest { appointment } => Ok(appointment),
         _ => Err(Problem::internal()),
     }
 }
 
-async fn appointment(db: &Db, guest: Context) -> Result<Appointment, Failure> {
-    let row = db.optional(guest, sql!("scheduling/appointments_get.sql"), &[&managed(guest)?]).await?;
-    Ok(row.ok_or_else(Problem::not_found)?.into())
-}
-
-/// Whether the service still lets its customers move or cancel.
-async fn in_time(db: &Db, guest: Context, now: DateTime<Utc>) -> Result<(), Failure> {
-    let appointment = appointment(db, guest).await?;
-    let mut notice = 0;
-    for service in appointment.services() {
-        let row = db.optional(guest, sql!("scheduling/services_get.sql"), &[&service]).await?;
-        // What is not offered online any more is a matter for those who work there.
-        let service = row.ok_or_else(|| {
-            Problem::conflict(
-                "service_unavailable",
-                "The service is not offered online any more. Tell the organization.",
-            )
-        })?;
-        notice = notice.max(Service::try_from(service)?.cancellation_notice_minutes);
+/// 422 where a service that is booked requires more of a guest. Whether one of them wants the e-mail address verified.
+/// Services that do not exist are refused when booking.
+pub async fn says_enough(
+    db: &Db,
+    guest: Context,
+    services: &[Uuid],
+    contact: &NewContact,
+) -> Result<bool, Failure> {
+    let mut verifies = false;
+    for service in services {
+        let Some(row) = db.optional(guest, sql!("scheduling/services_get.sql"), &[service]).await? else {
+            continue;
+        };
+        let service = Service::try_from(row)?;
+        verifies |= service.guest_verification == GuestVerification::Email;
+        for detail in service.guest_requires {
+            let (field, is_said) = match detail {
+                GuestDetail::Email => ("contact.email", contact.email.is_some()),
+                GuestDetail::Phone => ("contact.phone", contact.phone.is_some()),
+            };
+            if !is_said {
+                let expected = format!("the {} of the guest: the service requires it", detail.name());
+                return Err(Problem::invalid_field(field, "required", expected).into());
+            }
+        }
     }
-    if appointment.starts_at < now + TimeDelta::minutes(notice.into()) {
-        return Err(Problem::conflict(
-            "too_late",
-            format!("It can be changed until {notice} minutes before it starts. Tell the organization."),
-        )
-        .into());
-    }
-    Ok(())
+    Ok(verifies)
 }

@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// How many minutes a hold lasts where nobody says.
-const DEFAULT_MINUTES: i32 = 10;
+pub const DEFAULT_MINUTES: i32 = 10;
 
 /// Time that is kept for somebody.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
@@ -174,7 +174,9 @@ impl HoldsApi {
     ) -> Result<Created<Hold>, Refused<Creating>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_hold", idempotency_key.0, &body.0)?;
-        let hold = hold(&self.db, &self.mailer, context, &body.0, once.as_ref(), Utc::now()).await?;
+        let order = body.0.order();
+        let minutes = body.0.minutes.map_or(DEFAULT_MINUTES, |minutes| minutes.0);
+        let hold = hold(&self.db, &self.mailer, context, &order, minutes, once.as_ref(), Utc::now()).await?;
         let location = format!("/api/v1/holds/{}", hold.id);
         Ok(Created { location, body: hold, replayed: Once::is_replay(once.as_ref()) })
     }
@@ -198,19 +200,7 @@ impl HoldsApi {
         caller: Member<Staff>,
         hold_id: Path<Uuid>,
     ) -> Result<NoContent, Refused<Deleting>> {
-        let notices = attempt(&self.db, &self.mailer, (&caller).into(), async |mut tx: Tx, _| {
-            let row = tx
-                .optional(sql!("scheduling/holds_standing.sql"), &[&hold_id.0])
-                .await?
-                .ok_or_else(Problem::not_found)?;
-            let time = (row.get("starts_at"), row.get("ends_at"));
-            let notices =
-                offers::free_holds(&mut tx, vec![hold_id.0], &[time], "declined", Utc::now()).await?;
-            tx.commit().await?;
-            Ok(notices)
-        })
-        .await?;
-        offers::tell(&self.mailer, &notices);
+        release(&self.db, &self.mailer, (&caller).into(), hold_id.0).await?;
         Ok(NoContent)
     }
 
@@ -231,57 +221,67 @@ impl HoldsApi {
         let context = Context::from(&caller);
         let once = Once::new(&context, "confirm_hold", idempotency_key.0, &(hold_id.0, &body.0))?;
         let who = booking::who(body.0.contact_id, body.0.contact.as_ref())?;
-        let confirmed_before = AtomicBool::new(false);
-        let appointment = attempt(&self.db, &self.mailer, context, async |mut tx: Tx, _| {
-            let appointment = Once::run(once.as_ref(), &mut tx, async |tx| {
-                let hold = Held::By(hold_id.0);
-                match confirm(tx, hold, Some(who.clone()), body.0.note.as_deref()).await {
-                    Err(Failure::Refusal(problem)) if problem.code == "not_found" => {
-                        let row = tx
-                            .optional(sql!("scheduling/appointments_get_by_hold.sql"), &[&hold_id.0])
-                            .await?;
-                        confirmed_before.store(true, Ordering::Relaxed);
-                        Ok(row.ok_or(problem)?.into())
-                    }
-                    confirmed => confirmed,
-                }
-            })
-            .await?;
-            tx.commit().await?;
-            Ok(appointment)
-        })
-        .await?;
-        let replayed = confirmed_before.into_inner() || Once::is_replay(once.as_ref());
+        let confirmation = Confirmation {
+            held: Held::By(hold_id.0),
+            who: Some(who),
+            note: body.0.note.as_deref(),
+            id: None,
+            once: once.as_ref(),
+        };
+        let (appointment, replayed) = confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/appointments/{}", appointment.id);
         Ok(Created { location, body: appointment, replayed })
     }
 }
 
+impl NewHold {
+    fn order(&self) -> Order<'static> {
+        Order {
+            id: None,
+            services: vec![self.service_id],
+            provider: self.provider_id,
+            start: self.starts_at.0,
+            who: Who::Unknown,
+            note: None,
+            policy: booking::policy(self.override_rules),
+            online: false,
+        }
+    }
+}
+
+/// Gives a hold back, and offers its time to the waitlist in the same transaction.
+pub async fn release(db: &Db, mailer: &Mailer, context: Context, id: Uuid) -> Result<(), Failure> {
+    let notices = attempt(db, mailer, context, async |mut tx: Tx, _| {
+        let row = tx
+            .optional(sql!("scheduling/holds_standing.sql"), &[&id])
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        let time = (row.get("starts_at"), row.get("ends_at"));
+        let notices = offers::free_holds(&mut tx, vec![id], &[time], "declined", Utc::now()).await?;
+        tx.commit().await?;
+        Ok(notices)
+    })
+    .await?;
+    offers::tell(mailer, &notices);
+    Ok(())
+}
+
 /// Holds a slot, in one transaction.
-async fn hold(
+pub async fn hold(
     db: &Db,
     mailer: &Mailer,
     context: Context,
-    new: &NewHold,
+    order: &Order<'_>,
+    minutes: i32,
     once: Option<&Once>,
     now: DateTime<Utc>,
 ) -> Result<Hold, Failure> {
-    let order = Order {
-        id: None,
-        services: vec![new.service_id],
-        provider: new.provider_id,
-        start: new.starts_at.0,
-        who: Who::Unknown,
-        note: None,
-        policy: booking::policy(new.override_rules),
-        online: false,
-    };
-    let seconds = f64::from(new.minutes.map_or(DEFAULT_MINUTES, |minutes| minutes.0) * 60);
+    let seconds = f64::from(minutes * 60);
     let held =
-        attempt(db, mailer, context, |tx, number| hold_now(tx, &order, seconds, once, luck(number), now));
+        attempt(db, mailer, context, |tx, number| hold_now(tx, order, seconds, once, luck(number), now));
     match held.await? {
         Ok(hold) => Ok(hold),
-        Err(refusal) => Err(booking::refuse(db, context, &order, refusal, now).await),
+        Err(refusal) => Err(booking::refuse(db, context, order, refusal, now).await),
     }
 }
 
@@ -305,7 +305,8 @@ async fn hold_now(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let overridden = order.policy == Policy::Overridden;
-    let hold = insert(&mut tx, &plan, seconds, overridden, None).await?.ok_or_else(lost)?;
+    let id = order.id.unwrap_or_else(Uuid::now_v7);
+    let hold = insert(&mut tx, id, &plan, seconds, overridden, None).await?.ok_or_else(lost)?;
     if let Some(once) = once {
         once.keep(&mut tx, &hold).await?;
     }
@@ -316,12 +317,12 @@ async fn hold_now(
 /// Makes a hold of a single service, or of none of its time where some is taken. For an entry of the waitlist it is an offer.
 pub async fn insert(
     tx: &mut Tx,
+    id: Uuid,
     plan: &Plan,
     seconds: f64,
     overridden: bool,
     entry: Option<Uuid>,
 ) -> Result<Option<Hold>, Failure> {
-    let id = Uuid::now_v7();
     let piece = plan.pieces[0];
     let created = tx
         .all(
@@ -343,18 +344,62 @@ pub async fn insert(
 }
 
 /// Which hold is to be confirmed.
+#[derive(Clone, Copy)]
 pub enum Held {
     By(Uuid),
     /// The one that stands for somebody on the waitlist.
     For(Uuid),
 }
 
-/// Makes a hold an appointment. Who comes is known where it was offered to somebody on the waitlist.
+/// How a hold is confirmed.
+pub struct Confirmation<'a> {
+    pub held: Held,
+    /// Who comes, where the waitlist does not say it.
+    pub who: Option<Who<'a>>,
+    pub note: Option<&'a str>,
+    /// The id of the appointment. None: a new one.
+    pub id: Option<Uuid>,
+    pub once: Option<&'a Once>,
+}
+
+/// Confirms a hold in a transaction of its own; whether it was confirmed before, by this request or another.
+pub async fn confirm_alone(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    confirmation: &Confirmation<'_>,
+) -> Result<(Appointment, bool), Failure> {
+    let Confirmation { held, who, note, id, once } = confirmation;
+    let confirmed_before = AtomicBool::new(false);
+    let appointment = attempt(db, mailer, context, async |mut tx: Tx, _| {
+        let appointment =
+            Once::run(*once, &mut tx, async |tx| match confirm(tx, *held, who.clone(), *note, *id).await {
+                Err(Failure::Refusal(problem)) if problem.code == "not_found" => {
+                    let Held::By(hold) = *held else {
+                        return Err(problem.into());
+                    };
+                    let row = tx.optional(sql!("scheduling/appointments_get_by_hold.sql"), &[&hold]).await?;
+                    confirmed_before.store(true, Ordering::Relaxed);
+                    Ok(row.ok_or(problem)?.into())
+                }
+                confirmed => confirmed,
+            })
+            .await?;
+        tx.commit().await?;
+        Ok(appointment)
+    })
+    .await?;
+    Ok((appointment, confirmed_before.into_inner() || Once::is_replay(*once)))
+}
+
+/// Makes a hold an appointment, with an id that is given or a new one. Who comes is known where it was offered to somebody
+/// on the waitlist.
 pub async fn confirm(
     tx: &mut Tx,
     held: Held,
     who: Option<Who<'_>>,
     note: Option<&str>,
+    id: Option<Uuid>,
 ) -> Result<Appointment, Failure> {
     let (by_id, by_entry) = match held {
         Held::By(id) => (Some(id), None),
@@ -373,6 +418,7 @@ pub async fn confirm(
         Err(Problem::conflict("hold_expired", "The hold has expired. Look for another slot."))?;
     }
     let hold: Uuid = row.get("id");
+    let guest_key = who.as_ref().and_then(|who| who.guest_key(tx.context()?));
     let contact = match who {
         Some(Who::Known(contact)) => contact,
         Some(Who::New(contact)) => contacts::create(tx, contact).await?,
@@ -387,7 +433,16 @@ pub async fn confirm(
     let confirmed = tx
         .all(
             sql!("scheduling/holds_confirm.sql"),
-            &[&hold, &Uuid::now_v7(), &contact, &contact_claim, &status.name(), &note, &seat],
+            &[
+                &hold,
+                &id.unwrap_or_else(Uuid::now_v7),
+                &contact,
+                &contact_claim,
+                &status.name(),
+                &note,
+                &seat,
+                &guest_key,
+            ],
         )
         .await;
     let appointment = taken(confirmed)?.pop().map(Appointment::from).ok_or_else(contact_busy)?;

@@ -239,7 +239,7 @@ pub async fn swap(
 
 /// Whether what a customer moves has to be confirmed anew.
 fn asks_again(context: Context, availability: &Availability, appointment: &Appointment) -> bool {
-    matches!(context.who, Who::Guest { .. })
+    matches!(context.who, Who::Guest { .. } | Who::Customer { .. })
         && appointment.status == AppointmentStatus::Confirmed
         && availability.services.iter().any(|rules| rules.requires_approval)
 }

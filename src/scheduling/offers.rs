@@ -210,7 +210,8 @@ impl Queue {
 /// Holds time for an entry.
 async fn hold(tx: &mut Tx, entry: &Waiting, plan: &Plan, now: DateTime<Utc>) -> Result<Notice, Setback> {
     let seconds = offer_seconds(plan.starts_at(), now);
-    let hold = holds::insert(tx, plan, seconds, false, Some(entry.id)).await?.ok_or_else(lost)?;
+    let hold =
+        holds::insert(tx, Uuid::now_v7(), plan, seconds, false, Some(entry.id)).await?.ok_or_else(lost)?;
     tx.all(sql!("scheduling/waitlist_update.sql"), &[&entry.id, &"offered", &None::<Uuid>, &vec!["waiting"]])
         .await?;
     let row = tx.one(sql!("scheduling/offer_notice.sql"), &[&entry.id]).await?;
@@ -285,7 +286,7 @@ impl Waiting {
                 break;
             }
             looked.limited = availability.has_limits();
-            let tenant = tx.tenant().ok_or_else(Problem::internal)?;
+            let tenant = tx.context().ok_or_else(Problem::internal)?.tenant;
             let (entry, freed) = (self.clone(), freed.to_vec());
             let found = computing::place_inside(tenant)
                 .compute(move |deadline| Ok(entry.search(&availability, since, until, &freed, deadline)));

@@ -264,6 +264,7 @@ async fn book(
             note: new.note.as_deref(),
             overridden: policy == Policy::Overridden,
             occurrence: Some((id, occurrence)),
+            guest_key: None,
             plan,
         })
         .collect();

@@ -23,7 +23,7 @@ use crate::{
             Changing, Creating, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem, Reading,
             Refused,
         },
-        text::{Currency, Date, IdempotencyKey, Instant, Number, Text},
+        text::{Currency, Date, IdempotencyKey, Instant, Number, Text, named_enum},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
@@ -38,6 +38,23 @@ pub type Pool = Vec<Uuid>;
 
 const MOST_REQUIREMENTS: usize = 5;
 const MOST_IN_LIST: usize = 200;
+
+named_enum! {
+    /// What a guest may have to say to book a service.
+    GuestDetail {
+        Email = "email",
+        Phone = "phone",
+    }
+}
+
+named_enum! {
+    /// What a guest has to show before they have booked a service.
+    GuestVerification {
+        None = "none",
+        /// That they read the e-mail of the address they gave: the time is held until they open a mailed link.
+        Email = "email",
+    }
+}
 
 /// Something the organization offers by appointment.
 #[derive(Debug, Deserialize, Object, Serialize)]
@@ -91,6 +108,11 @@ pub struct Service {
     pub contact_may_overlap: bool,
     /// Whether customers and guests see it and may book it themselves.
     pub bookable_online: bool,
+    /// What a guest has to say to book it, beside a name. Empty: nothing.
+    #[serde(default)]
+    pub guest_requires: Vec<GuestDetail>,
+    /// What a guest has to show before it is booked.
+    pub guest_verification: GuestVerification,
     /// Who gives it; empty: everybody.
     #[serde(default)]
     pub provider_ids: Vec<Uuid>,
@@ -201,6 +223,14 @@ pub struct NewService {
     #[serde(default)]
     #[oai(nullable)]
     pub bookable_online: Option<bool>,
+    /// What a guest has to say to book it, beside a name. Defaults to nothing.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub guest_requires: Option<Vec<GuestDetail>>,
+    /// What a guest has to show before it is booked. Defaults to `none`.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub guest_verification: Option<GuestVerification>,
     /// Who gives it; everybody where not given, or empty.
     #[serde(default)]
     #[oai(nullable)]
@@ -250,6 +280,8 @@ impl NewService {
             set("cancellation_notice_minutes", json!(0));
             set("contact_may_overlap", json!(false));
             set("bookable_online", json!(true));
+            set("guest_requires", json!([]));
+            set("guest_verification", json!("none"));
             set("active", json!(true));
         }
         columns
@@ -329,6 +361,12 @@ pub struct ServiceChanges {
     /// Whether customers and guests see it and may book it themselves.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub bookable_online: Option<bool>,
+    /// What a guest has to say to book it, beside a name, in place of what it was. Empty: nothing.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub guest_requires: Option<Vec<GuestDetail>>,
+    /// What a guest has to show before it is booked.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub guest_verification: Option<GuestVerification>,
     /// Who gives it, in place of those there are; empty: everybody.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub provider_ids: Option<Vec<Uuid>>,
@@ -350,8 +388,15 @@ impl Example for ServiceChanges {
 }
 
 /// What is wrong with the lists of a service. Its values are right by their types.
-fn mistakes(providers: Option<&Vec<Uuid>>, pools: Option<&Vec<Pool>>) -> Result<(), Problem> {
+fn mistakes(
+    providers: Option<&Vec<Uuid>>,
+    pools: Option<&Vec<Pool>>,
+    details: Option<&Vec<GuestDetail>>,
+) -> Result<(), Problem> {
     let mut errors = Vec::new();
+    if details.is_some_and(|details| details.len() > 2) {
+        errors.push(FieldError::new("guest_requires", "too_many", "each of email and phone once at most"));
+    }
     if providers.is_some_and(|providers| providers.len() > MOST_IN_LIST) {
         errors.push(FieldError::new("provider_ids", "too_many", format!("at most {MOST_IN_LIST}")));
     }
@@ -469,7 +514,11 @@ impl ServicesApi {
         body: Json<ServiceChanges>,
     ) -> Result<Json<Service>, Refused<Changing>> {
         let changes = body.0;
-        mistakes(changes.provider_ids.as_ref(), changes.required_resources.as_ref())?;
+        mistakes(
+            changes.provider_ids.as_ref(),
+            changes.required_resources.as_ref(),
+            changes.guest_requires.as_ref(),
+        )?;
         let mut tx = self.db.begin(&caller);
         let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
         refused(tx.optional(sql!("scheduling/services_update.sql"), &[&service_id.0, &columns]).await)?
@@ -515,7 +564,7 @@ pub async fn create(
     new: &NewService,
     once: Option<&Once>,
 ) -> Result<Service, Failure> {
-    mistakes(new.provider_ids.as_ref(), new.required_resources.as_ref())?;
+    mistakes(new.provider_ids.as_ref(), new.required_resources.as_ref(), new.guest_requires.as_ref())?;
     let mut tx = db.begin(context);
     let service = Once::run(once, &mut tx, async |tx| {
         let id = Uuid::now_v7();

@@ -214,12 +214,7 @@ impl WaitlistApi {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_waitlist_entry", idempotency_key.0, &body.0)?;
         let new = body.0;
-        if new.to.0 <= new.from.0 || new.to.0 <= Utc::now() {
-            Err(Problem::invalid_field("to", "invalid_value", "an instant after from, and not past"))?;
-        }
-        if new.to.0 - new.from.0 > LONGEST_WAIT {
-            Err(Problem::invalid_field("to", "period_too_long", "at most 366 days after from"))?;
-        }
+        let period = period(new.from, new.to)?;
         let mut tx = self.db.begin(context);
         let entry = Once::run(once.as_ref(), &mut tx, async |tx| {
             let contact = match booking::who(new.contact_id, new.contact.as_ref())? {
@@ -227,22 +222,7 @@ impl WaitlistApi {
                 Who::New(contact) => contacts::create(tx, contact).await?,
                 Who::Unknown => Err(Problem::internal())?,
             };
-            let row = tx
-                .one(
-                    sql!("scheduling/waitlist_create.sql"),
-                    &[&Uuid::now_v7(), &new.service_id, &new.provider_id, &contact, &new.from.0, &new.to.0],
-                )
-                .await
-                .on_constraint("waitlist_entries_service_fkey", unknown_service)
-                .on_constraint("waitlist_entries_provider_fkey", unknown_provider)
-                .on_constraint("waitlist_entries_contact_fkey", || {
-                    Problem::invalid_field(
-                        "contact_id",
-                        "not_found",
-                        "the id of a contact of the organization",
-                    )
-                })?;
-            Ok(WaitlistEntry::from(row))
+            add(tx, Uuid::now_v7(), new.service_id, new.provider_id, contact, period).await
         })
         .await?;
         tx.commit().await?;
@@ -278,27 +258,9 @@ impl WaitlistApi {
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
     ) -> Result<Created<Appointment>, Refused<Creating>> {
         let context = Context::from(&caller);
-        let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &waitlist_entry_id.0)?;
-        let appointment = attempt(&self.db, &self.mailer, context, async |mut tx: Tx, _| {
-            let appointment = Once::run(once.as_ref(), &mut tx, async |tx| {
-                let entry = entry(tx, waitlist_entry_id.0).await?;
-                if entry.offer.is_none() {
-                    Err(nothing_offered())?;
-                }
-                let who = Some(Who::Known(entry.contact_id));
-                match holds::confirm(tx, Held::For(entry.id), who, None).await {
-                    // Passed on since it was looked at.
-                    Err(Failure::Refusal(problem)) if problem.code == "not_found" => {
-                        Err(nothing_offered().into())
-                    }
-                    confirmed => confirmed,
-                }
-            })
-            .await?;
-            tx.commit().await?;
-            Ok(appointment)
-        })
-        .await?;
+        let id = waitlist_entry_id.0;
+        let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &id)?;
+        let appointment = accept(&self.db, &self.mailer, context, id, None, once.as_ref()).await?;
         let location = format!("/api/v1/appointments/{}", appointment.id);
         Ok(Created { location, body: appointment, replayed: Once::is_replay(once.as_ref()) })
     }
@@ -316,7 +278,8 @@ impl WaitlistApi {
         caller: Member<Staff>,
         waitlist_entry_id: Path<Uuid>,
     ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
-        self.leave((&caller).into(), waitlist_entry_id.0, WaitlistStatus::Declined).await
+        let (context, id) = ((&caller).into(), waitlist_entry_id.0);
+        Ok(Json(leave(&self.db, &self.mailer, context, id, WaitlistStatus::Declined).await?))
     }
 
     /// Leave the waitlist
@@ -332,41 +295,103 @@ impl WaitlistApi {
         caller: Member<Staff>,
         waitlist_entry_id: Path<Uuid>,
     ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
-        self.leave((&caller).into(), waitlist_entry_id.0, WaitlistStatus::Withdrawn).await
+        let (context, id) = ((&caller).into(), waitlist_entry_id.0);
+        Ok(Json(leave(&self.db, &self.mailer, context, id, WaitlistStatus::Withdrawn).await?))
     }
 }
 
-impl WaitlistApi {
-    /// Declines an offer, or leaves the waitlist with or without one.
-    async fn leave(
-        &self,
-        context: Context,
-        id: Uuid,
-        status: WaitlistStatus,
-    ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
-        let notices = attempt(&self.db, &self.mailer, context, async |mut tx: Tx, _| {
-            let before = entry(&mut tx, id).await?;
-            let notices = if before.offer.is_some() {
-                end(&mut tx, id, status.name()).await?
-            } else if status == WaitlistStatus::Declined {
-                Err(nothing_offered())?
-            } else {
-                tx.optional(
-                    sql!("scheduling/waitlist_update.sql"),
-                    &[&id, &status.name(), &None::<Uuid>, &vec!["waiting"]],
-                )
-                .await?
-                .ok_or_else(not_waiting)?;
-                Vec::new()
-            };
-            tx.commit().await?;
-            Ok(notices)
+/// From when until when somebody may wait.
+pub fn period(from: Instant, to: Instant) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
+    if to.0 <= from.0 || to.0 <= Utc::now() {
+        return Err(Problem::invalid_field("to", "invalid_value", "an instant after from, and not past"));
+    }
+    if to.0 - from.0 > LONGEST_WAIT {
+        return Err(Problem::invalid_field("to", "period_too_long", "at most 366 days after from"));
+    }
+    Ok((from.0, to.0))
+}
+
+/// Puts a contact on the waitlist.
+pub async fn add(
+    tx: &mut Tx,
+    id: Uuid,
+    service: Uuid,
+    provider: Option<Uuid>,
+    contact: Uuid,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<WaitlistEntry, Failure> {
+    let row = tx
+        .one(sql!("scheduling/waitlist_create.sql"), &[&id, &service, &provider, &contact, &from, &to])
+        .await
+        .on_constraint("waitlist_entries_service_fkey", unknown_service)
+        .on_constraint("waitlist_entries_provider_fkey", unknown_provider)
+        .on_constraint("waitlist_entries_contact_fkey", || {
+            Problem::invalid_field("contact_id", "not_found", "the id of a contact of the organization")
+        })?;
+    Ok(row.into())
+}
+
+/// Books what is held for an entry, as an appointment with this id or a new one.
+pub async fn accept(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    id: Uuid,
+    appointment: Option<Uuid>,
+    once: Option<&Once>,
+) -> Result<Appointment, Failure> {
+    attempt(db, mailer, context, async |mut tx: Tx, _| {
+        let booked = Once::run(once, &mut tx, async |tx| {
+            let entry = entry(tx, id).await?;
+            if entry.offer.is_none() {
+                Err(nothing_offered())?;
+            }
+            let who = Some(Who::Known(entry.contact_id));
+            match holds::confirm(tx, Held::For(entry.id), who, None, appointment).await {
+                // Passed on since it was looked at.
+                Err(Failure::Refusal(problem)) if problem.code == "not_found" => {
+                    Err(nothing_offered().into())
+                }
+                confirmed => confirmed,
+            }
         })
         .await?;
-        offers::tell(&self.mailer, &notices);
-        let row = self.db.optional(context, sql!("scheduling/waitlist_get.sql"), &[&id]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
-    }
+        tx.commit().await?;
+        Ok(booked)
+    })
+    .await
+}
+
+/// Declines an offer, or leaves the waitlist with or without one. What was held is offered to the next.
+pub async fn leave(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    id: Uuid,
+    status: WaitlistStatus,
+) -> Result<WaitlistEntry, Failure> {
+    let notices = attempt(db, mailer, context, async |mut tx: Tx, _| {
+        let before = entry(&mut tx, id).await?;
+        let notices = if before.offer.is_some() {
+            end(&mut tx, id, status.name()).await?
+        } else if status == WaitlistStatus::Declined {
+            Err(nothing_offered())?
+        } else {
+            tx.optional(
+                sql!("scheduling/waitlist_update.sql"),
+                &[&id, &status.name(), &None::<Uuid>, &vec!["waiting"]],
+            )
+            .await?
+            .ok_or_else(not_waiting)?;
+            Vec::new()
+        };
+        tx.commit().await?;
+        Ok(notices)
+    })
+    .await?;
+    offers::tell(mailer, &notices);
+    let row = db.optional(context, sql!("scheduling/waitlist_get.sql"), &[&id]).await?;
+    Ok(row.ok_or_else(Problem::not_found)?.into())
 }
 
 fn not_waiting() -> Problem {

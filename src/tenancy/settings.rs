@@ -1,11 +1,12 @@
 //! How an organization wants things.
 
+use chrono::TimeDelta;
 use poem_openapi::{Object, OpenApi, types::Example};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 
 use crate::{
-    db::Db,
+    db::{self, Db, Tx},
     http::{
         Tag,
         caller::{Admin, Member, Viewer},
@@ -47,6 +48,20 @@ pub struct Settings {
     pub exclusive_members: bool,
     /// Origins of web pages that may call the API for this organization from a browser, beside its own hosts.
     pub trusted_origins: Vec<String>,
+    /// Elapsed minutes before its start from which an appointment can be checked in.
+    pub check_in_opens_minutes: i32,
+    pub guests: GuestSettings,
+}
+
+/// How guests are dealt with.
+#[derive(Debug, Object, Serialize)]
+pub struct GuestSettings {
+    /// From one network address within an hour.
+    pub bookings_per_address: i32,
+    /// With one e-mail address within a day.
+    pub bookings_per_email: i32,
+    /// Whether what a guest books is for the contact that has their e-mail address, once it is verified, if exactly one has.
+    pub match_by_verified_email: bool,
 }
 
 /// By which ways customers are notified.
@@ -76,6 +91,12 @@ impl From<Row> for Settings {
             privacy: Privacy { data_retention_days: row.get(6), gdpr_compliant: row.get(7) },
             exclusive_members: row.get(8),
             trusted_origins: row.get(9),
+            check_in_opens_minutes: row.get(10),
+            guests: GuestSettings {
+                bookings_per_address: row.get(11),
+                bookings_per_email: row.get(12),
+                match_by_verified_email: row.get(13),
+            },
         }
     }
 }
@@ -103,6 +124,27 @@ pub struct SettingsChanges {
     /// place of those there are. The organization need not own their hosts.
     #[serde(default, deserialize_with = "present")]
     pub trusted_origins: Option<Vec<WebOrigin>>,
+    /// Elapsed minutes before its start from which an appointment can be checked in, 0 to 1,440. 60 in a new organization.
+    #[serde(default, deserialize_with = "present")]
+    pub check_in_opens_minutes: Option<Number<0, 1440>>,
+    #[serde(default, deserialize_with = "present")]
+    pub guests: Option<GuestSettingsChanges>,
+}
+
+/// What is to change about how guests are dealt with.
+#[derive(Debug, Default, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuestSettingsChanges {
+    /// From one network address within an hour, 1 to 10,000. 20 in a new organization.
+    #[serde(default, deserialize_with = "present")]
+    pub bookings_per_address: Option<Number<1, 10_000>>,
+    /// With one e-mail address within a day, 1 to 10,000. 5 in a new organization.
+    #[serde(default, deserialize_with = "present")]
+    pub bookings_per_email: Option<Number<1, 10_000>>,
+    /// Whether what a guest books is for the contact that has their e-mail address, once it is verified, if exactly one has. `false`
+    /// in a new organization.
+    #[serde(default, deserialize_with = "present")]
+    pub match_by_verified_email: Option<bool>,
 }
 
 /// What is to change about notifications.
@@ -173,6 +215,7 @@ impl SettingsApi {
             changes.trusted_origins.as_ref().map(|origins| origins.iter().map(|origin| &**origin).collect());
         let notifications = changes.notifications.unwrap_or_default();
         let privacy = changes.privacy.unwrap_or_default();
+        let guests = changes.guests.unwrap_or_default();
         let row = self
             .0
             .one(
@@ -189,9 +232,19 @@ impl SettingsApi {
                     &privacy.gdpr_compliant,
                     &changes.exclusive_members,
                     &origins,
+                    &changes.check_in_opens_minutes.map(|minutes| minutes.0),
+                    &guests.bookings_per_address.map(|bookings| bookings.0),
+                    &guests.bookings_per_email.map(|bookings| bookings.0),
+                    &guests.match_by_verified_email,
                 ],
             )
             .await?;
         Ok(Json(row.into()))
     }
+}
+
+/// How long before its start an appointment can be checked in, in a transaction of another module.
+pub async fn check_in_opens(tx: &mut Tx) -> Result<TimeDelta, db::Error> {
+    let row = tx.one(sql!("tenancy/settings_get.sql"), &[]).await?;
+    Ok(TimeDelta::minutes(row.get::<_, i32>("check_in_opens_minutes").into()))
 }

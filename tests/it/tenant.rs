@@ -91,6 +91,10 @@ async fn furnish(superuser: &Client) {
              select distinct on (tenant_id) tenant_id, id, service_id, contact_id, '2031-12-24', '2031-12-25', 'offered' from scheduling.appointments;
              insert into scheduling.holds (tenant_id, id, service_id, provider_id, starts_at, ends_at, expires_at, waitlist_entry_id)
              select distinct on (tenant_id) tenant_id, id, service_id, provider_id, '2031-12-24', '2031-12-25', 'infinity', id from scheduling.appointments;
+             insert into scheduling.guest_bookings (tenant_id, hold_id, first_name, last_name, email)
+             select tenant_id, id, 'Guest', 'One', 'guest@example.com' from scheduling.holds;
+             insert into scheduling.guest_requests (tenant_id, kind, subject)
+             select id, 'address', sha256('x') from tenancy.organizations;
              insert into scheduling.claims (tenant_id, id, resource_id, hold_id, starts_at, ends_at)
              select tenant_id, id, provider_id, id, starts_at, ends_at from scheduling.holds;
              insert into scheduling.freed_time (tenant_id, starts_at, ends_at, freed_at)

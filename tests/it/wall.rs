@@ -61,17 +61,20 @@ async fn the_permission_table_is_current_and_true() {
                 );
                 (&api, "appointd_api", enter)
             }
+            "customer" => {
+                let (account, session) = (tenant.customer.account, tenant.customer.session);
+                let enter = format!(
+                    "select app.enter_customer('{}', '{account}', '{session}', '{}', null, null, null)",
+                    tenant.id, furnished.appointment
+                );
+                (&api, "appointd_api", enter)
+            }
             person => {
-                let actor = match person {
-                    "customer" => &tenant.customer,
-                    person => {
-                        tenant.members().into_iter().find(|(name, _)| *name == person).expect("a member").1
-                    }
-                };
-                let needs = if person == "customer" { "customer" } else { "viewer" };
+                let (_, actor) =
+                    tenant.members().into_iter().find(|(name, _)| *name == person).expect("a member");
                 let (account, session) = (actor.account, actor.session);
                 let enter = format!(
-                    "select app.enter('{}', '{account}', '{session}', '{needs}', null, null, null)",
+                    "select app.enter('{}', '{account}', '{session}', 'viewer', null, null, null)",
                     tenant.id
                 );
                 (&api, "appointd_api", enter)

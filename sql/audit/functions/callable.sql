@@ -24,6 +24,7 @@ where
         'app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text)',
         'app.enter_guest(uuid,uuid,text,text,text)',
         'app.enter_scheduler(uuid,text)',
+        'app.enter_customer(uuid,uuid,uuid,uuid,text,text,text)',
         'app.check_way_in(uuid,text,text)',
         'app.has_feature(uuid,text)',
         'app.lower_role(text,text)',
@@ -69,6 +70,8 @@ where
         -- A person who works for several organizations, one who waits, a calendar program.
         'scheduling.busy_elsewhere(uuid,timestamp with time zone,timestamp with time zone)',
         'scheduling.calendar_feed(uuid,uuid,bytea)',
+        'scheduling.contact_of_guest()',
+        'scheduling.count_guest_request(bytea,bytea)',
         'scheduling.forget_past_claims(uuid)',
         'scheduling.my_appointments_everywhere(timestamp with time zone,uuid,bigint)',
         'scheduling.offer_notice(uuid)',

@@ -1,7 +1,7 @@
 -- note: Many policies are asked for one command
 --
--- All permissive policies of a role and a command are asked together, for every row. Up to three are usual here:
--- members, guests or customers, and those who are entering.
+-- All permissive policies of a role and a command are asked together, for every row. Up to four are usual here:
+-- members, guests, customers, and those who are entering or a role of the server's own.
 
 select
     p.polrelid::regclass::text as object,
@@ -16,5 +16,5 @@ join (values ('select', 'r'), ('insert', 'a'), ('update', 'w'), ('delete', 'd'))
     on p.polcmd in ('*', command.letter::"char")
 where p.polpermissive
 group by p.polrelid, r.role, command.name
-having count(*) > 3
+having count(*) > 4
 order by 1, 2

@@ -28,7 +28,9 @@ where
         -- Time that is taken follows from the appointment or hold that takes it, which is in the log.
         'scheduling.claims',
         'scheduling.shared_claims',
-        'scheduling.appointment_segments'
+        'scheduling.appointment_segments',
+        -- Counters of what guests ask for.
+        'scheduling.guest_requests'
     )
     and not exists (
         select

@@ -5,6 +5,13 @@ set
     last_name = coalesce($4, last_name),
     email = case when $5 then $6 else email end,
     phone = case when $7 then $8 else phone end,
-    updated_at = now()
+    updated_at = now(),
+    -- Calendar entries show the name: they have to be newer than those with the old one.
+    renames = renames
+    + case when (coalesce($3, first_name), coalesce($4, last_name)) is distinct from (first_name, last_name) then 1 else 0 end,
+    renamed_at = case
+        when (coalesce($3, first_name), coalesce($4, last_name)) is distinct from (first_name, last_name) then now()
+        else renamed_at
+    end
 where tenant_id = $1 and id = $2
 returning id, first_name, last_name, email, phone, account_id, created_at, updated_at

@@ -52,15 +52,16 @@ segment as (
     where (select whole from taken)
 )
 insert into scheduling.appointments (
-    id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, overridden, series_id, occurrence, visit, seat
+    id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, overridden, series_id, occurrence, visit, seat,
+    guest_key
 )
 select
     a.id, a.service_id, a.provider_id, a.contact_id, a.starts_at, a.ends_at, a.status, a.note, a.overridden, a.series_id,
-    a.occurrence, a.visit, a.seat
+    a.occurrence, a.visit, a.seat, a.guest_key
 from
     jsonb_to_recordset($2) as a (
         id uuid, service_id uuid, provider_id uuid, contact_id uuid, starts_at timestamptz, ends_at timestamptz, status text,
-        note text, overridden boolean, series_id uuid, occurrence smallint, visit boolean, seat smallint
+        note text, overridden boolean, series_id uuid, occurrence smallint, visit boolean, seat smallint, guest_key uuid
     )
 where (select whole from taken)
 returning

@@ -2,7 +2,8 @@
 --
 -- A guest does not see a service or a provider that is not offered online any more; the appointment stands all the same.
 select
-    o.name as feed_name, a.id, a.starts_at, a.ends_at, a.status, a.sequence, a.created_at, a.updated_at,
+    o.name as feed_name, a.id, a.starts_at, a.ends_at, a.status, a.sequence + coalesce(s.renames, 0) as sequence, a.created_at,
+    greatest(a.updated_at, s.renamed_at, p.renamed_at) as updated_at, o.updated_at as organization_updated_at,
     coalesce(s.name, o.name) as service_name, coalesce(p.name, o.name) as provider_name, null::text as contact_name,
     o.time_zone
 from scheduling.appointments as a

@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 hold id, $3 appointment id, $4 contact id, $5 claim id of the contact or null where its time is not claimed, $6 status, $7 note or null, $8 seat or null
+-- $1 tenant_id, $2 hold id, $3 appointment id, $4 contact id, $5 claim id of the contact or null where its time is not claimed, $6 status, $7 note or null, $8 seat or null, $9 guest key or null
 --
 -- The claims of the hold become the appointment's; nothing can stand in the way but the contact's own time: no row then.
 with held as (
@@ -26,9 +26,9 @@ kept as (
     where tenant_id = $1 and hold_id = $2
 )
 insert into scheduling.appointments (
-    id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, overridden, seat, hold_id
+    id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, overridden, seat, guest_key, hold_id
 )
-select $3, h.service_id, h.provider_id, $4, h.starts_at, h.ends_at, $6, $7, h.overridden, $8, h.id
+select $3, h.service_id, h.provider_id, $4, h.starts_at, h.ends_at, $6, $7, h.overridden, $8, $9, h.id
 from held as h
 where $5 is null or exists (select from own)
 returning

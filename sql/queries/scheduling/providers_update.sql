@@ -5,6 +5,8 @@ set
         select r.name, r.active, r.max_per_day, r.max_per_week, r.account_id
         from jsonb_populate_record(p, $3) as r
     ),
-    updated_at = now()
+    updated_at = now(),
+    -- Calendar entries show the name: they have to be newer than those with the old one.
+    renamed_at = case when coalesce($3::jsonb ->> 'name', p.name) <> p.name then now() else p.renamed_at end
 where p.tenant_id = $1 and p.id = $2
 returning p.id, p.name, p.active, p.max_per_day, p.max_per_week, p.account_id, p.created_at, p.updated_at

@@ -140,6 +140,16 @@ impl Tenant {
             )
             .await
             .created();
+        // The contact is the customer's, as accepting an invitation leaves it.
+        system()
+            .superuser()
+            .await
+            .execute(
+                "update crm.contacts set account_id = $1 where id = $2",
+                &[&self.customer.account, &contact.parse::<Uuid>().expect("an id")],
+            )
+            .await
+            .expect("a contact of the customer");
         let invitation = self
             .admin
             .post(
@@ -258,6 +268,7 @@ impl Tenant {
                  insert into operations.idempotency_keys (tenant_id, actor_id, operation, key, request_hash)
                  values ('{id}', '{id}', 'x', '{id}', sha256('x'));
                  insert into operations.deletions (tenant_id, kind, row_id) values ('{id}', 'contact', '{id}');
+                 insert into scheduling.guest_requests (tenant_id, kind, subject) values ('{id}', 'address', sha256('x'));
                  insert into scheduling.schedule_travels (tenant_id, provider_id, starts_on, ends_on, time_zone)
                  values ('{id}', '{provider}', '2031-01-01', '2031-01-02', 'UTC');
                  insert into scheduling.service_providers (tenant_id, service_id, provider_id)
@@ -282,6 +293,12 @@ impl Tenant {
                  values ('{id}', '2031-01-01', '2031-01-02', '2030-01-01', '{id}', 'infinity');
                  insert into scheduling.holds (tenant_id, id, service_id, provider_id, starts_at, ends_at, expires_at, waitlist_entry_id)
                  values ('{id}', gen_random_uuid(), '{service}', '{provider}', '2031-01-01', '2031-01-02', 'infinity', '{waitlist_entry}');
+                 insert into scheduling.holds (tenant_id, id, service_id, provider_id, starts_at, ends_at, expires_at, created_by)
+                 values ('{id}', '{appointment}', '{service}', '{provider}', '2031-01-01', '2031-01-02', '2032-01-01', '{customer}');
+                 insert into scheduling.guest_bookings (tenant_id, hold_id, first_name, last_name, email)
+                 values ('{id}', '{appointment}', 'Guest', 'One', 'guest@x.example');
+                 insert into scheduling.waitlist_entries (tenant_id, id, service_id, contact_id, from_instant, to_instant, status)
+                 values ('{id}', '{appointment}', '{service}', '{contact}', '2031-01-01', '2031-01-02', 'withdrawn');
                  update scheduling.waitlist_entries set provider_id = '{provider}' where tenant_id = '{id}' and id = '{waitlist_entry}';
                  insert into scheduling.shared_claims (tenant_id, claim_id, provider_id, account_id, session_id, starts_at, ends_at)
                  select tenant_id, id, '{provider}', '{staff}', session_id, starts_at, ends_at from scheduling.claims

@@ -57,10 +57,17 @@ impl Side {
 
     fn enter(&self, role: &str) -> String {
         let (_, actor) = self.people.iter().find(|(name, _)| *name == role).expect("somebody of the role");
-        let needs = if role == "customer" { "customer" } else { "viewer" };
+        let Actor { account, session, .. } = actor;
+        if role == "customer" {
+            return self.enter_customer(*account, *session, self.appointment);
+        }
+        format!("select app.enter('{}', '{account}', '{session}', 'viewer', null, null, null)", self.tenant)
+    }
+
+    fn enter_customer(&self, account: Uuid, session: Uuid, subject: Uuid) -> String {
+        let tenant = self.tenant;
         format!(
-            "select app.enter('{}', '{}', '{}', '{needs}', null, null, null)",
-            self.tenant, actor.account, actor.session
+            "select app.enter_customer('{tenant}', '{account}', '{session}', '{subject}', null, null, null)"
         )
     }
 
@@ -728,6 +735,14 @@ impl UnderWay<'_> {
                 theirs.tenant, ours.api_key
             ),
             format!("select app.enter_account('{foreign}', '{session}', null, null)"),
+            theirs.enter_customer(customer, customers, theirs.appointment),
+            ours.enter_customer(owner, session, ours.appointment),
+            ours.enter_customer(customer, session, ours.appointment),
+            ours.enter_customer(foreign, foreigns, ours.appointment),
+            format!(
+                "select app.enter_customer('{}', '{customer}', '{customers}', null, null, null, null)",
+                ours.tenant
+            ),
             format!("select app.enter_guest('{}', null, null, null, null)", theirs.tenant),
             format!("select app.enter_guest('{}', '{key}', null, null, null)", Uuid::new_v4()),
         ];
@@ -740,7 +755,12 @@ impl UnderWay<'_> {
         // Once in, nobody moves on to another.
         let twice =
             vec![theirs.enter("owner"), theirs.enter_guest(), enter(ours.tenant, owner, session, "viewer")];
-        for (who, context) in [("owner", ours.enter("owner")), ("guest", ours.enter_guest())] {
+        let contexts = [
+            ("owner", ours.enter("owner")),
+            ("guest", ours.enter_guest()),
+            ("customer", ours.enter("customer")),
+        ];
+        for (who, context) in contexts {
             for (statement, outcome) in twice.iter().zip(outcomes(api, Some(&context), &twice).await) {
                 if !outcome.is("55000") {
                     holes.push(format!("{who}, again: {statement}: {outcome}"));

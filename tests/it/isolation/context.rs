@@ -123,6 +123,8 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
         format!("scheduling.forget_past_claims('{there}')"),
         format!("scheduling.offer_notice('{there}')"),
         format!("app.enter_scheduler('{there}', null)"),
+        "scheduling.contact_of_guest()".to_owned(),
+        "scheduling.count_guest_request(sha256('x'), sha256('y'))".to_owned(),
     ];
     for call in &calls {
         enter(&api, tenant.id, &tenant.owner).await;

@@ -175,6 +175,7 @@ async fn every_tenant_table_is_logged() {
             "scheduling.appointment_segments",
             "scheduling.claims",
             "scheduling.freed_time",
+            "scheduling.guest_requests",
             "scheduling.shared_claims",
             "tenancy.usage_days",
         ]

@@ -1,5 +1,6 @@
 //! The life of an appointment: approval, moving, ending; holds; asking twice.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::{join, join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -54,6 +55,34 @@ impl Shop {
             .await
     }
 
+    /// Moves an appointment in time, as only waiting could: with all it takes, past every rule.
+    pub async fn shift(&self, id: &str, starts_at: DateTime<Utc>) {
+        let id: uuid::Uuid = id.parse().expect("an id");
+        let superuser = system().superuser().await;
+        for sql in [
+            "update scheduling.shared_claims as s
+             set starts_at = s.starts_at + ($2::timestamptz - a.starts_at), ends_at = s.ends_at + ($2::timestamptz - a.starts_at)
+             from scheduling.claims as c, scheduling.appointments as a
+             where a.id = $1 and c.appointment_id = a.id and s.claim_id = c.id",
+            "update scheduling.claims as c
+             set
+                 starts_at = c.starts_at + ($2::timestamptz - a.starts_at),
+                 ends_at = c.ends_at + ($2::timestamptz - a.starts_at),
+                 serves_at = c.serves_at + ($2::timestamptz - a.starts_at)
+             from scheduling.appointments as a
+             where a.id = $1 and c.appointment_id = a.id",
+            "update scheduling.appointment_segments as g
+             set starts_at = g.starts_at + ($2::timestamptz - a.starts_at), ends_at = g.ends_at + ($2::timestamptz - a.starts_at)
+             from scheduling.appointments as a
+             where a.id = $1 and g.appointment_id = a.id",
+            "update scheduling.appointments
+             set starts_at = $2::timestamptz, ends_at = ends_at + ($2::timestamptz - starts_at)
+             where id = $1",
+        ] {
+            superuser.execute(sql, &[&id, &starts_at]).await.expect("another time");
+        }
+    }
+
     pub async fn expire(&self, hold: &str) {
         let id: uuid::Uuid = hold.parse().expect("an id");
         let superuser = system().superuser().await;
@@ -79,23 +108,26 @@ pub async fn nothing_is_wrong(tenant: &Tenant) {
 #[tokio::test]
 async fn the_map_of_transitions_is_kept_and_each_says_who_and_when() {
     let shop = Shop::with(json!({ "requires_approval": true })).await;
-    let all = ["confirm", "decline", "cancel", "check-in", "start", "complete", "no-show"];
+    let all = ["confirm", "decline", "cancel", "check-in", "start", "complete", "no-show", "undo"];
     // The way there, and what is allowed there.
     let map: [(&[&str], &str, &[&str]); 8] = [
         (&[], "pending", &["confirm", "decline", "cancel"]),
         (&["confirm"], "confirmed", &["cancel", "check-in", "start", "no-show"]),
-        (&["confirm", "check-in"], "checked_in", &["cancel", "start", "complete"]),
-        (&["confirm", "start"], "in_progress", &["complete"]),
-        (&["confirm", "check-in", "complete"], "completed", &[]),
+        (&["confirm", "check-in"], "checked_in", &["cancel", "start", "complete", "undo"]),
+        (&["confirm", "start"], "in_progress", &["complete", "undo"]),
+        (&["confirm", "check-in", "complete"], "completed", &["undo"]),
         (&["cancel"], "cancelled", &[]),
         (&["decline"], "declined", &[]),
-        (&["confirm", "no-show"], "no_show", &[]),
+        (&["confirm", "no-show"], "no_show", &["undo"]),
     ];
     let mut day = 0;
     for (way, status, allowed) in map {
         for action in all {
             day += 1;
-            let id = shop.book(&format!("2031-{:02}-{:02}T09:00:00Z", 1 + day / 28, 1 + day % 28)).await;
+            let date = format!("{:02}-{:02}T09:00:00Z", 1 + day / 28, 1 + day % 28);
+            let id = shop.book(&format!("2031-{date}")).await;
+            // Long ago: no step is too early.
+            shop.shift(&id, format!("2021-{date}").parse().expect("an instant")).await;
             for step in way {
                 shop.act(&id, step, json!({})).await.expect(200);
             }
@@ -126,6 +158,193 @@ async fn the_map_of_transitions_is_kept_and_each_says_who_and_when() {
             }
         }
     }
+    nothing_is_wrong(&shop.tenant).await;
+}
+
+/// The claims of an appointment: how many minutes each has from now on, rounded.
+async fn minutes_left(id: &str, now: DateTime<Utc>) -> Vec<i64> {
+    let id: uuid::Uuid = id.parse().expect("an id");
+    let sql = "select ends_at from scheduling.claims where appointment_id = $1 order by ends_at";
+    let rows = system().superuser().await.query(sql, &[&id]).await.expect("claims");
+    rows.iter()
+        .map(|row| {
+            ((row.get::<_, DateTime<Utc>>(0) - now).num_milliseconds() as f64 / 60_000.0).round() as i64
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn step_before_its_time_is_refused() {
+    let shop = Shop::new().await;
+    let id = shop.book("2031-05-05T09:00:00Z").await;
+    for step in ["check-in", "start", "no-show"] {
+        shop.act(&id, step, json!({})).await.refused(409, "too_early");
+    }
+    shop.act(&id, "complete", json!({})).await.refused(409, "transition_not_allowed");
+    assert_eq!(shop.get(&id).await["status"], "confirmed");
+    // An hour before the start one can check in, and no more.
+    shop.shift(&id, Utc::now() + TimeDelta::minutes(61)).await;
+    let refused = shop.act(&id, "check-in", json!({})).await.refused(409, "too_early");
+    assert!(
+        refused["detail"].as_str().is_some_and(|detail| detail.starts_with("check_in is possible from 20"))
+    );
+    shop.shift(&id, Utc::now() + TimeDelta::minutes(59)).await;
+    shop.act(&id, "check-in", json!({})).await.expect(200);
+    for step in ["start", "complete"] {
+        shop.act(&id, step, json!({})).await.refused(409, "too_early");
+    }
+    shop.shift(&id, Utc::now() - TimeDelta::seconds(1)).await;
+    shop.act(&id, "start", json!({})).await.expect(200);
+    shop.act(&id, "complete", json!({})).await.expect(200);
+
+    let settings = "/api/v1/organizations/me/settings";
+    assert_eq!(shop.tenant.viewer.get(settings).await.expect(200)["check_in_opens_minutes"], 60);
+    let longer = json!({ "check_in_opens_minutes": 90 });
+    assert_eq!(shop.tenant.admin.patch(settings, longer).await.expect(200)["check_in_opens_minutes"], 90);
+    shop.tenant
+        .admin
+        .patch(settings, json!({ "check_in_opens_minutes": 1441 }))
+        .await
+        .invalid("check_in_opens_minutes", "out_of_range");
+    let other = shop.book("2031-05-06T09:00:00Z").await;
+    shop.shift(&other, Utc::now() + TimeDelta::minutes(89)).await;
+    shop.act(&other, "check-in", json!({})).await.expect(200);
+    nothing_is_wrong(&shop.tenant).await;
+}
+
+#[tokio::test]
+async fn time_after_early_completion_is_free_until_it_is_undone() {
+    let shop = Shop::with(json!({ "buffer_after_minutes": 10 })).await;
+    let id = shop.book("2031-05-05T09:00:00Z").await;
+    let now = Utc::now();
+    shop.shift(&id, now - TimeDelta::minutes(10)).await;
+    assert_eq!(
+        minutes_left(&id, now).await,
+        [20, 30],
+        "the contact's time, and the provider's with the buffer"
+    );
+    shop.act(&id, "start", json!({})).await.expect(200);
+    let completed = shop.act(&id, "complete", json!({})).await.expect(200);
+    assert_eq!(minutes_left(&id, now).await, [0, 10]);
+    let instant = |name: &str| -> DateTime<Utc> {
+        completed[name].as_str().expect("text").parse().expect("an instant")
+    };
+    assert_eq!(instant("ends_at") - instant("starts_at"), TimeDelta::minutes(30), "what was agreed stays");
+    // Somebody else takes what is free, so that it cannot be undone; then it can.
+    let mut body = shop.body(&(now + TimeDelta::minutes(15)).to_rfc3339());
+    (body["override_rules"], body["provider_id"]) = (json!(true), json!(shop.provider));
+    let other = shop.tenant.staff.post(PATH, body).await.created();
+    let undo = shop.act(&id, "undo", json!({})).await;
+    undo.refused(409, "slot_unavailable");
+    assert_eq!(minutes_left(&id, now).await, [0, 10]);
+    assert_eq!(shop.get(&id).await["status"], "completed");
+    shop.act(&other, "cancel", json!({})).await.expect(200);
+    let undone = shop.act(&id, "undo", json!({ "reason": "Not over yet." })).await.expect(200);
+    assert_eq!(undone["status"], "in_progress");
+    assert_eq!(minutes_left(&id, now).await, [20, 30]);
+    // Back to where it was before it began.
+    assert_eq!(shop.act(&id, "undo", json!({})).await.expect(200)["status"], "confirmed");
+    shop.act(&id, "undo", json!({})).await.refused(409, "transition_not_allowed");
+    let listed = shop.tenant.viewer.get(&format!("{PATH}/{id}/transitions")).await.expect(200);
+    let seen: Vec<_> = listed["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|item| {
+            format!("{} {} {}", item["action"], item["from_status"], item["to_status"]).replace('"', "")
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            "start confirmed in_progress",
+            "complete in_progress completed",
+            "undo completed in_progress",
+            "undo in_progress confirmed"
+        ]
+    );
+    // Completed after its end it keeps all of its time.
+    shop.shift(&id, now - TimeDelta::minutes(35)).await;
+    shop.act(&id, "start", json!({})).await.expect(200);
+    shop.act(&id, "complete", json!({})).await.expect(200);
+    assert_eq!(minutes_left(&id, now).await, [-5, 5]);
+    shop.act(&id, "undo", json!({})).await.expect(200);
+    nothing_is_wrong(&shop.tenant).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_of_no_show_is_free_and_undoing_competes_for_it() {
+    let shop = Shop::with(json!({ "contact_may_overlap": true })).await;
+    for round in 0..6 {
+        let id = shop.book(&format!("2031-05-{:02}T09:00:00Z", 5 + round)).await;
+        let starts_at = Utc::now() - TimeDelta::minutes(5) - TimeDelta::hours(round);
+        shop.shift(&id, starts_at).await;
+        let before = shop.get(&id).await;
+        let marked = shop.act(&id, "no-show", json!({})).await.expect(200);
+        assert_eq!((&marked["status"], &marked["sequence"]), (&json!("no_show"), &json!(1)));
+        assert_eq!(minutes_left(&id, starts_at).await, [0; 0]);
+        let mut body = shop.body(&(starts_at + TimeDelta::minutes(10)).to_rfc3339());
+        (body["override_rules"], body["provider_id"]) = (json!(true), json!(shop.provider));
+        let (undone, booked) = join(
+            shop.act(&id, "undo", json!({})),
+            join_all((0..3).map(|_| shop.tenant.staff.post(PATH, body.clone()))),
+        )
+        .await;
+        let won = booked.iter().filter(|answer| answer.status == 201).count();
+        assert_eq!(won + usize::from(undone.status == 200), 1, "{undone:?} {booked:?}");
+        if undone.status == 200 {
+            assert_eq!(
+                (&undone.body["status"], minutes_left(&id, starts_at).await),
+                (&before["status"], vec![30])
+            );
+        } else {
+            undone.refused(409, "slot_unavailable");
+        }
+    }
+    nothing_is_wrong(&shop.tenant).await;
+}
+
+#[tokio::test]
+async fn visit_completed_early_frees_the_services_that_were_left() {
+    let shop = Shop::new().await;
+    let second = shop
+        .tenant
+        .service_with(json!({ "name": "Second", "duration_minutes": 30, "buffer_after_minutes": 5 }));
+    let second = second.await;
+    let mut body = shop.body("2031-05-05T09:00:00Z");
+    body["and_then"] = json!([second]);
+    let id = shop.tenant.staff.post(PATH, body).await.created();
+    let now = Utc::now();
+    shop.shift(&id, now - TimeDelta::minutes(10)).await;
+    let whole = minutes_left(&id, now).await;
+    assert_eq!(whole, [20, 50, 55]);
+    shop.act(&id, "start", json!({})).await.expect(200);
+    let completed = shop.act(&id, "complete", json!({})).await.expect(200);
+    assert_eq!(completed["segments"].as_array().map(Vec::len), Some(2));
+    assert_eq!(minutes_left(&id, now).await, [0, 0], "the contact's and the first service's");
+    let undone = shop.act(&id, "undo", json!({})).await.expect(200);
+    assert_eq!(undone["segments"], completed["segments"]);
+    assert_eq!(minutes_left(&id, now).await, whole);
+    nothing_is_wrong(&shop.tenant).await;
+}
+
+#[tokio::test]
+async fn seat_of_no_show_is_free_and_completed_seat_keeps_the_session() {
+    let shop = Shop::with(json!({ "capacity": 2, "contact_may_overlap": true })).await;
+    let (one, two) = (shop.book("2031-05-05T09:00:00Z").await, shop.book("2031-05-05T09:00:00Z").await);
+    let now = Utc::now();
+    let starts_at = now - TimeDelta::minutes(10);
+    shop.act(&one, "cancel", json!({})).await.expect(200);
+    shop.shift(&two, starts_at).await;
+    shop.act(&two, "start", json!({})).await.expect(200);
+    shop.act(&two, "complete", json!({})).await.expect(200);
+    assert_eq!(minutes_left(&two, now).await, [20]);
+    let three = shop.book("2031-05-06T09:00:00Z").await;
+    shop.shift(&three, starts_at - TimeDelta::hours(1)).await;
+    shop.act(&three, "no-show", json!({})).await.expect(200);
+    assert_eq!(minutes_left(&three, now).await, [0; 0]);
+    shop.act(&three, "undo", json!({})).await.expect(200);
+    assert_eq!(minutes_left(&three, now - TimeDelta::hours(1)).await, [20]);
     nothing_is_wrong(&shop.tenant).await;
 }
 

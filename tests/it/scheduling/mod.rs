@@ -2,6 +2,7 @@ mod appointments;
 mod bounds;
 mod calendar;
 mod claims;
+mod customers;
 mod groups;
 mod guests;
 pub mod lifecycle;

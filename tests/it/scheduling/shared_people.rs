@@ -1,5 +1,6 @@
 //! Somebody who works for two organizations is in one place at a time, and neither learns more of the other than that.
 
+use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -278,5 +279,26 @@ async fn who_is_somebody_works_here_and_holds_that_are_over_bind_nobody() {
     third.tenant.admin.patch(&there, json!({ "account_id": busy })).await.expect(200);
     third.book("2031-05-05T09:00:00Z").await;
     two.tenant.admin.patch(&path, json!({ "account_id": busy })).await.refused(409, "person_busy");
+    nothing_is_wrong(&two.tenant).await;
+}
+
+#[tokio::test]
+async fn time_freed_here_is_free_elsewhere_and_taken_back_only_if_still_free() {
+    let (one, two, _) = shared().await;
+    let now = Utc::now();
+    let id = one.book("2031-05-05T09:00:00Z").await;
+    one.shift(&id, now - TimeDelta::minutes(10)).await;
+    let mut body = two.body(&(now + TimeDelta::minutes(5)).to_rfc3339());
+    body["override_rules"] = json!(true);
+    let book = || two.tenant.staff.post("/api/v1/appointments", body.clone());
+    book().await.refused(409, "slot_unavailable");
+    one.act(&id, "start", json!({})).await.expect(200);
+    one.act(&id, "complete", json!({})).await.expect(200);
+    let other = book().await.created();
+    one.act(&id, "undo", json!({})).await.refused(409, "slot_unavailable");
+    two.act(&other, "cancel", json!({})).await.expect(200);
+    one.act(&id, "undo", json!({})).await.expect(200);
+    book().await.refused(409, "slot_unavailable");
+    nothing_is_wrong(&one.tenant).await;
     nothing_is_wrong(&two.tenant).await;
 }
