@@ -20,6 +20,7 @@ use appointd::{
     db::{Db, cluster::Cluster, migrate},
     dev,
     http::{
+        captcha::Captcha,
         client::Network,
         limit::{Limits, Rates},
         token::{SigningKey, Subject, Tokens},
@@ -98,6 +99,7 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
             )
             .map_err(|_| "no mailer")?,
             dns: None,
+            captcha: Captcha::default(),
             network: Arc::<Network>::default(),
             limits: Arc::new(Limits::new(&Rates::default())),
             threads: 2,

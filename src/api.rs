@@ -9,6 +9,7 @@ use crate::{
     crm::contacts::ContactsApi,
     db::Db,
     http::{
+        captcha::Captcha,
         client::Network,
         description,
         limit::{Limits, Rates},
@@ -26,9 +27,10 @@ use crate::{
     scheduling::{
         appointments::AppointmentsApi, availability::SlotsApi, calendar::CalendarApi, closures::ClosuresApi,
         guest_verification::GuestVerificationApi, guest_waits::GuestWaitsApi, guests::GuestsApi,
-        holds::HoldsApi, my_appointments::MyAppointmentsApi, my_waits::MyWaitsApi, providers::ProvidersApi,
-        resources::ResourcesApi, schedules::SchedulesApi, series::SeriesApi, services::ServicesApi,
-        time_off::TimeOffApi, transitions::TransitionsApi, waitlist::WaitlistApi,
+        holds::HoldsApi, my_appointments::MyAppointmentsApi, my_waits::MyWaitsApi,
+        provider_links::ProviderLinksApi, providers::ProvidersApi, resources::ResourcesApi,
+        schedules::SchedulesApi, series::SeriesApi, services::ServicesApi, time_off::TimeOffApi,
+        transitions::TransitionsApi, waitlist::WaitlistApi,
     },
     tenancy::{
         api_keys::ApiKeysApi,
@@ -50,13 +52,14 @@ pub struct App {
     pub passwords: Arc<Passwords>,
     pub mailer: Mailer,
     pub dns: Dns,
+    pub captcha: Captcha,
     pub network: Arc<Network>,
     pub limits: Arc<Limits>,
 }
 
 /// Every operation, with its description.
 pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
-    let App { db, tokens, passwords, mailer, dns, network, limits: _ } = app.clone();
+    let App { db, tokens, passwords, mailer, dns, captcha, network, limits: _ } = app.clone();
     let door = Door { db: db.clone(), tokens: tokens.clone() };
     let identity = (
         AccountsApi {
@@ -82,6 +85,7 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
     let scheduling = (
         ServicesApi { db: db.clone(), mailer: mailer.clone() },
         ProvidersApi { db: db.clone(), mailer: mailer.clone() },
+        ProviderLinksApi(db.clone()),
         ResourcesApi { db: db.clone(), mailer: mailer.clone() },
         SchedulesApi(db.clone()),
         ClosuresApi(db.clone()),
@@ -94,7 +98,7 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
         WaitlistApi { db: db.clone(), mailer: mailer.clone() },
         CalendarApi(db.clone()),
     );
-    let guests = GuestsApi { db: db.clone(), tokens, mailer: mailer.clone() };
+    let guests = GuestsApi { db: db.clone(), tokens, mailer: mailer.clone(), captcha };
     let customers = (
         guests.clone(),
         GuestWaitsApi(guests.clone()),
@@ -125,6 +129,7 @@ pub fn raw_description() -> String {
         passwords: Arc::new(Passwords::new(Policy::Strict)),
         mailer: Mailer::nowhere(),
         dns: Dns::nowhere(),
+        captcha: Captcha::default(),
         network: Arc::default(),
         limits: Arc::new(Limits::new(&Rates::default())),
     };

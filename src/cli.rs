@@ -18,7 +18,7 @@ use crate::{
     config::{self, DEFAULT_LISTEN, Given, LogFormat, Mistakes, Settings},
     db::{self, Db, migrate},
     dev,
-    http::{limit::Limits, token::Tokens},
+    http::{captcha::Captcha, limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
     server::{Capacity, Parts, Server, StopSignal},
     sql, tenant,
@@ -125,6 +125,12 @@ struct ServeArgs {
     /// The DNS server to ask about domains [default: those of the system]
     #[arg(long, env = "APPOINTD_DNS", value_name = "ADDRESS")]
     dns: Option<String>,
+    /// Where a captcha service verifies tokens: then no guest books, holds or waits without. Used with APPOINTD_CAPTCHA_SECRET
+    #[arg(long, env = "APPOINTD_CAPTCHA_URL", value_name = "URL")]
+    captcha_url: Option<String>,
+    /// What the captcha service knows this server by
+    #[arg(long, env = "APPOINTD_CAPTCHA_SECRET", hide_env_values = true, value_name = "SECRET")]
+    captcha_secret: Option<String>,
     /// The least important messages to log: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "APPOINTD_LOG", value_name = "LEVEL")]
     log: Option<String>,
@@ -208,6 +214,8 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
         mail_from: args.mail_from,
         public_url: args.public_url,
         dns: args.dns,
+        captcha_url: args.captcha_url,
+        captcha_secret: args.captcha_secret,
         log_level: args.log,
         log_format: args.log_format,
     })
@@ -223,6 +231,7 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
         db::check_session(&settings.database).await?;
         check(&Db::new(&settings.database, 1)).await?;
         let sends_mail = settings.mailer.sends();
+        let captcha = settings.captcha.map_or_else(|| Ok(Captcha::default()), Captcha::of)?;
         let listener = TcpListener::bind(settings.listen)
             .map_err(|error| format!("cannot listen on {}: {error}", settings.listen))?;
         let server = Server::start(
@@ -235,6 +244,7 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
                 passwords: Arc::new(Passwords::new(Policy::Strict)),
                 mailer: settings.mailer,
                 dns: settings.dns,
+                captcha,
                 network: Arc::new(settings.network),
                 limits: Arc::new(Limits::new(&settings.rates)),
                 threads: settings.threads,

@@ -14,7 +14,7 @@ use tokio_postgres::Config as DatabaseUrl;
 use tracing::Level;
 
 use crate::{
-    http::{client::Network, limit::Rates, text::DomainName, token::SigningKey},
+    http::{captcha, client::Network, limit::Rates, text::DomainName, token::SigningKey},
     messaging::mail::Mailer,
 };
 
@@ -31,6 +31,8 @@ pub struct Settings {
     pub mailer: Mailer,
     /// The server that is asked about domains; none: those of the system.
     pub dns: Option<SocketAddr>,
+    /// Who is asked whether a guest is a person; none: nobody.
+    pub captcha: Option<captcha::Service>,
     pub log_level: Level,
     pub log_format: LogFormat,
 }
@@ -60,6 +62,8 @@ pub struct Given {
     pub mail_from: Option<String>,
     pub public_url: Option<String>,
     pub dns: Option<String>,
+    pub captcha_url: Option<String>,
+    pub captcha_secret: Option<String>,
     pub log_level: Option<String>,
     pub log_format: Option<String>,
 }
@@ -133,14 +137,25 @@ impl Settings {
             |text| text.parse().ok(),
             &mut mistakes,
         );
+        let captcha_url = optional(
+            "APPOINTD_CAPTCHA_URL",
+            given.captcha_url.as_deref(),
+            "an http or https URL",
+            web_address,
+            &mut mistakes,
+        );
+        let captcha_secret = given.captcha_secret.filter(|secret| !secret.is_empty());
+        if given.captcha_url.is_some_and(|url| !url.is_empty()) != captcha_secret.is_some() {
+            mistakes.push(
+                "of APPOINTD_CAPTCHA_URL and APPOINTD_CAPTCHA_SECRET one is set; set both or none".to_owned(),
+            );
+        }
+        let captcha = captcha_url.zip(captcha_secret).map(|(url, secret)| captcha::Service { url, secret });
         let public_url = parsed(
             "APPOINTD_PUBLIC_URL",
             given.public_url.as_deref().unwrap_or("http://localhost:8080"),
             "an http or https URL",
-            |text| {
-                let url = text.parse::<Uri>().ok().filter(|url| url.authority().is_some())?;
-                matches!(url.scheme_str()?, "http" | "https").then(|| text.to_owned())
-            },
+            |text| web_address(text).map(|_| text.to_owned()),
             &mut mistakes,
         );
         let mail_from = parsed(
@@ -193,6 +208,7 @@ impl Settings {
                 rates: rates?,
                 mailer: mailer?,
                 dns,
+                captcha,
                 log_level: log_level?,
                 log_format: log_format?,
             })
@@ -244,6 +260,11 @@ fn signing_keys(name: &str, given: Option<&str>, mistakes: &mut Vec<String>) -> 
         ));
     }
     keys
+}
+
+fn web_address(text: &str) -> Option<Uri> {
+    let url = text.parse::<Uri>().ok().filter(|url| url.authority().is_some())?;
+    matches!(url.scheme_str()?, "http" | "https").then_some(url)
 }
 
 fn networks(text: &str) -> Option<Vec<IpNet>> {

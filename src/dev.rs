@@ -24,6 +24,7 @@ use crate::{
     },
     demo::{self, DEMOS},
     http::{
+        captcha::Captcha,
         client::Network,
         limit::{Limits, Rates},
         secret,
@@ -110,6 +111,7 @@ async fn bring_up(
             format!("http://{host}"),
         )?,
         dns: None,
+        captcha: Captcha::default(),
         // Browsers and curl find every name below localhost on this machine.
         network: Arc::new(Network {
             base_domain: Some("localhost".to_owned()),

@@ -6,6 +6,7 @@
 
 mod allowance;
 pub mod caller;
+pub mod captcha;
 pub mod client;
 pub mod computing;
 pub mod conditional;

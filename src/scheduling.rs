@@ -24,6 +24,7 @@ pub mod my_appointments;
 pub mod my_waits;
 pub mod offers;
 pub mod online;
+pub mod provider_links;
 pub mod providers;
 pub mod resources;
 pub mod schedules;

@@ -45,6 +45,7 @@ use crate::{
     api::{self, App},
     db::{self, Db},
     http::{
+        captcha::Captcha,
         client::Network,
         description,
         edge::{Counts, Edge, Surroundings},
@@ -100,6 +101,7 @@ pub struct Parts {
     pub mailer: Mailer,
     /// The server to ask about domains; none: those of the system.
     pub dns: Option<SocketAddr>,
+    pub captcha: Captcha,
     pub network: Arc<Network>,
     pub limits: Arc<Limits>,
     /// Threads that serve requests.
@@ -297,6 +299,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
         passwords: parts.passwords,
         mailer: parts.mailer.asking(db),
         dns: Dns::new(parts.dns),
+        captcha: parts.captcha,
         network: parts.network,
         limits: parts.limits,
     };

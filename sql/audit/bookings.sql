@@ -21,12 +21,12 @@ select 'seat beyond the capacity', tenant_id, id
 from scheduling.claims
 where seat > capacity
 union all
--- One person in two places at once, in whichever organizations.
+-- One person in two organizations at once. (Within one, it would be two claims of one resource.)
 select 'person booked twice', a.tenant_id, a.claim_id
 from scheduling.shared_claims as a
 join scheduling.shared_claims as b
     on b.account_id = a.account_id and b.claim_id > a.claim_id and b.during && a.during
-where a.session_id <> b.session_id
+where a.tenant_id <> b.tenant_id
 union all
 -- Time that is taken by what is over.
 select 'claim of an appointment that is over', c.tenant_id, c.id
@@ -74,7 +74,7 @@ union all
 select 'shared claim of another time', s.tenant_id, s.claim_id
 from scheduling.shared_claims as s
 join scheduling.claims as c on c.tenant_id = s.tenant_id and c.id = s.claim_id
-where (s.starts_at, s.ends_at, s.session_id) <> (c.starts_at, c.ends_at, c.session_id)
+where (s.starts_at, s.ends_at) <> (c.starts_at, c.ends_at)
 union all
 -- Offered to somebody without a hold, or held for somebody who was offered nothing.
 select 'offer without a hold', w.tenant_id, w.id

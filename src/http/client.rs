@@ -155,9 +155,10 @@ pub fn canonical(host: &str) -> Option<String> {
         Some(rest) => return rest.split_once(']').map(|(address, _)| format!("[{address}]")),
         None => host.split(':').next().unwrap_or_default(),
     };
-    let name = name.strip_suffix('.').unwrap_or(name);
+    // There are other dots than ours: which of them end a name is known afterwards.
     let ascii = idna::domain_to_ascii_cow(name.as_bytes(), idna::AsciiDenyList::URL).ok()?;
-    (!ascii.is_empty() && ascii.len() <= 253).then(|| ascii.into_owned())
+    let name = ascii.strip_suffix('.').unwrap_or(&ascii);
+    (name.split('.').all(|label| !label.is_empty()) && name.len() <= 253).then(|| name.to_owned())
 }
 
 impl<'a> FromRequest<'a> for Client {

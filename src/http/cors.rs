@@ -12,7 +12,8 @@ use super::headers;
 const MAX_AGE: &str = "600";
 
 /// The headers a page may send. Those that any page may send anyway are left out.
-const ALLOWED: &str = "authorization, content-type, idempotency-key, x-csrf-token, x-request-id";
+const ALLOWED: &str =
+    "authorization, content-type, captcha-token, idempotency-key, x-csrf-token, x-request-id";
 
 /// The headers of an answer that a page may read, beside those that any page may read anyway.
 pub const EXPOSED: &str = "allow, idempotency-replayed, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, x-request-id";

@@ -89,6 +89,9 @@ fn idempotency(operation: &mut Map<String, Value>) {
             if !response["headers"].is_object() {
                 response["headers"] = json!({});
             }
+            if let Some(headers) = response["headers"].as_object_mut() {
+                headers.retain(|name, _| !name.eq_ignore_ascii_case("Idempotency-Replayed"));
+            }
             response["headers"]["Idempotency-Replayed"] = header.clone();
         }
     }

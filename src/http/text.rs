@@ -544,6 +544,19 @@ checked_text!(
 );
 
 checked_text!(
+    /// What a captcha gave the browser of a guest.
+    CaptchaToken,
+    "captcha-token",
+    2048,
+    "0.mF74FV8wEufAWxyRvR8kCQ",
+    "1 to 2048 visible ASCII characters",
+    |text| {
+        let fits = (1..=2048).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        fits.then(|| text.to_owned())
+    }
+);
+
+checked_text!(
     /// A currency by its ISO 4217 code.
     Currency,
     "currency",

@@ -63,6 +63,21 @@ impl Once {
         once.is_some_and(|once| once.replayed.load(Ordering::Relaxed))
     }
 
+    /// Whether this was asked, and answered, before. The answer is read where it would be made.
+    pub async fn was_answered(once: Option<&Self>, db: &Db, context: Context) -> Result<bool, Failure> {
+        let Some(once) = once else {
+            return Ok(false);
+        };
+        let row = db
+            .optional(
+                context,
+                sql!("operations/idempotency_keys_get.sql"),
+                &[&once.actor, &once.operation, &once.key],
+            )
+            .await?;
+        Ok(row.is_some_and(|row| row.get::<_, &[u8]>(0) == once.hash))
+    }
+
     /// Does `work` in a transaction, or answers as it was answered before. Committing is the caller's.
     pub async fn run<T: Serialize + ParseFromJSON>(
         once: Option<&Self>,

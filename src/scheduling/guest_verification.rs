@@ -124,21 +124,7 @@ pub async fn hold(
     if Once::is_replay(once) {
         return Ok(UnverifiedBooking { service_id, provider_id, starts_at, ends_at, expires_at });
     }
-    let row = api
-        .db
-        .one(
-            guest,
-            sql!("scheduling/guest_bookings_create.sql"),
-            &[
-                &id,
-                &&*contact.first_name,
-                &&*contact.last_name,
-                &&**email,
-                &contact.phone.as_deref(),
-                &order.note,
-            ],
-        )
-        .await?;
+    let row = api.db.one(guest, sql!("scheduling/guest_bookings_notice.sql"), &[&id]).await?;
     let token = api.tokens.issue_managing(guest.tenant, id, expires_at - now, now)?;
     let letter = letters::Unverified {
         place: Place {

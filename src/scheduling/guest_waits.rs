@@ -27,7 +27,7 @@ use crate::{
         client::Client,
         json::{Created, Json, NoContent},
         problem::{Guesting, Problem, Refused},
-        text::{IdempotencyKey, Instant, Slug, Text},
+        text::{CaptchaToken, IdempotencyKey, Instant, Slug, Text},
     },
     operations::idempotency::Once,
     sql,
@@ -159,12 +159,15 @@ impl GuestWaitsApi {
         /// The organization. Not needed at its own host.
         organization_slug: Query<Option<Slug>>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        /// What the captcha on the page gave. Required where the server asks for it; good for one request.
+        #[oai(name = "Captcha-Token")]
+        captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestNewHold>,
     ) -> Result<Created<GuestHold>, Refused<Guesting>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "hold_as_guest", idempotency_key.0, &body.0)?;
-        self.0.count(&client, guest, None).await?;
+        self.0.admit(&client, guest, None, captcha_token.0.as_deref(), once.as_ref()).await?;
         let order = Order {
             id: Some(id),
             services: vec![body.0.service_id],
@@ -249,6 +252,9 @@ impl GuestWaitsApi {
         /// The organization. Not needed at its own host.
         organization_slug: Query<Option<Slug>>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        /// What the captcha on the page gave. Required where the server asks for it; good for one request.
+        #[oai(name = "Captcha-Token")]
+        captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestNewWaitlistEntry>,
     ) -> Result<Created<GuestWaitlistEntry>, Refused<Guesting>> {
         let id = Uuid::now_v7();
@@ -256,7 +262,7 @@ impl GuestWaitsApi {
         let once = Once::new(&guest, "join_waitlist_as_guest", idempotency_key.0, &body.0)?;
         let GuestNewWaitlistEntry { service_id, provider_id, from, to, contact } = body.0;
         let period = waitlist::period(from, to)?;
-        self.0.count(&client, guest, Some(&contact)).await?;
+        self.0.admit(&client, guest, Some(&contact), captcha_token.0.as_deref(), once.as_ref()).await?;
         if says_enough(&self.0.db, guest, &[service_id], &contact).await? {
             Err(verified_only())?;
         }

@@ -32,12 +32,13 @@ use crate::{
     db::{self, Context, Db},
     http::{
         Tag, caller,
+        captcha::Captcha,
         client::{Client, Host},
         json::{Json, Written},
         limit::subscriber,
         page::{Cursor, Page, PageSize},
         problem::{Failure, GuestReading, Guesting, Problem, Refused},
-        text::{IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
+        text::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
         token::Tokens,
     },
     messaging::mail::Mailer,
@@ -161,6 +162,7 @@ pub struct GuestsApi {
     pub db: Db,
     pub tokens: Arc<Tokens>,
     pub mailer: Mailer,
+    pub captcha: Captcha,
 }
 
 #[OpenApi(prefix_path = "/api/v1/guest", tag = "Tag::Scheduling")]
@@ -252,6 +254,9 @@ impl GuestsApi {
         /// The organization. Not needed at its own host.
         organization_slug: Query<Option<Slug>>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        /// What the captcha on the page gave. Required where the server asks for it; good for one request.
+        #[oai(name = "Captcha-Token")]
+        captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestBooking>,
     ) -> Result<GuestBooked, Refused<Guesting>> {
         let id = Uuid::now_v7();
@@ -259,7 +264,8 @@ impl GuestsApi {
         let once = Once::new(&guest, "book_as_guest", idempotency_key.0, &body.0)?;
         let new = &body.0;
         let following = new.and_then.as_deref().unwrap_or_default();
-        self.count(&client, guest, Some(&new.contact)).await?;
+        let token = captcha_token.0.as_deref();
+        self.admit(&client, guest, Some(&new.contact), token, once.as_ref()).await?;
         let wanted = booking::services(new.service_id, following)?;
         let verifies = says_enough(&self.db, guest, &wanted, &new.contact).await?;
         let order = Order {
@@ -395,13 +401,20 @@ impl GuestsApi {
         Ok(booked)
     }
 
-    /// Counts what this guest asks for: 429 beyond the limits of the organization.
-    pub async fn count(
+    /// Lets a guest ask for time who is a person, as the captcha service has it (422, 503), and counts it: 429 beyond the
+    /// limits of the organization. Who asks the same again is not asked and not counted.
+    pub async fn admit(
         &self,
         client: &Client,
         guest: Context,
         contact: Option<&NewContact>,
+        captcha_token: Option<&str>,
+        once: Option<&Once>,
     ) -> Result<(), Failure> {
+        if Once::was_answered(once, &self.db, guest).await? {
+            return Ok(());
+        }
+        self.captcha.check(captcha_token, client.address).await?;
         let hash = |kind: &str, subject: &str| -> Vec<u8> {
             Sha256::digest(format!("{} {kind} {subject}", guest.tenant)).to_vec()
         };

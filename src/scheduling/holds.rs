@@ -29,7 +29,7 @@ use crate::{
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Creating, Deleting, Failure, Listing, Problem, Reading, Refused},
+        problem::{Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused},
         text::{IdempotencyKey, Instant, Number, Text},
     },
     messaging::mail::Mailer,
@@ -164,7 +164,8 @@ impl HoldsApi {
     /// Hold a slot
     ///
     /// Keeps a free slot for some minutes: nobody else gets it, and confirming it before it expires always works. Refused as
-    /// booking is.
+    /// booking is. An organization may have 500 holds that stand: 409 `too_many_holds` otherwise. Offers to the waitlist do not
+    /// count.
     #[oai(path = "/holds", method = "post", operation_id = "create_hold")]
     async fn create(
         &self,
@@ -307,6 +308,21 @@ async fn hold_now(
     let overridden = order.policy == Policy::Overridden;
     let id = order.id.unwrap_or_else(Uuid::now_v7);
     let hold = insert(&mut tx, id, &plan, seconds, overridden, None).await?.ok_or_else(lost)?;
+    if let Who::New(contact) = &order.who {
+        // Who comes is known, and becomes a contact when the hold is confirmed.
+        tx.all(
+            sql!("scheduling/guest_bookings_create.sql"),
+            &[
+                &id,
+                &&*contact.first_name,
+                &&*contact.last_name,
+                &contact.email.as_deref(),
+                &contact.phone.as_deref(),
+                &order.note,
+            ],
+        )
+        .await?;
+    }
     if let Some(once) = once {
         once.keep(&mut tx, &hold).await?;
     }
@@ -340,7 +356,17 @@ pub async fn insert(
             ],
         )
         .await;
-    Ok(taken(created)?.pop().map(Hold::from))
+    let too_many = |detail: &'static str| Problem::conflict("too_many_holds", detail);
+    let created = taken(created)
+        .on_constraint("holds_too_many", || {
+            too_many(
+                "The organization has 500 holds that stand, as many as it may have. Confirm or release some.",
+            )
+        })
+        .on_constraint("holds_too_many_of_customer", || {
+            too_many("You hold three slots, as many as you may. Confirm or release one first.")
+        });
+    Ok(created?.pop().map(Hold::from))
 }
 
 /// Which hold is to be confirmed.

@@ -32,9 +32,6 @@ use crate::{
     sql,
 };
 
-/// Holds that one customer may have at once.
-const MOST_HOLDS: i64 = 3;
-
 /// A slot that a customer holds for themselves, for 10 minutes.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -124,12 +121,6 @@ impl MyWaitsApi {
         let id = Uuid::now_v7();
         let context = caller.about(id)?;
         let once = Once::new(&context, "create_my_hold", idempotency_key.0, &body.0)?;
-        let account = caller.account()?;
-        let standing = self.db.one(context, sql!("scheduling/holds_count_mine.sql"), &[&account]).await?;
-        if standing.get::<_, i64>(0) >= MOST_HOLDS {
-            let detail = "You hold three slots already. Confirm or release one first.";
-            Err(Problem::conflict("too_many_holds", detail))?;
-        }
         let order = Order {
             id: Some(id),
             services: vec![body.0.service_id],

@@ -7,12 +7,13 @@ use poem_openapi::{
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{attempts::Locks, offers};
 use crate::{
-    db::{self, Context, Db, Tx},
+    db::{Context, Db, Tx},
     http::{
         Tag,
         caller::{Admin, Appointments, Member, Viewer},
@@ -44,9 +45,12 @@ pub struct Provider {
     /// How many appointments a week from Monday to Sunday at most; absent: any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_week: Option<i32>,
-    /// The account of the person, where it is known. Nobody with an account is booked by two organizations at once.
+    /// The account of the person, once the person has accepted to be linked. No two organizations book one person at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Uuid>,
+    /// The account of the person who was asked to be linked and has not answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requested_account_id: Option<Uuid>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -62,6 +66,7 @@ impl From<Row> for Provider {
             account_id: row.get(5),
             created_at: row.get(6),
             updated_at: row.get(7),
+            requested_account_id: row.get(8),
         }
     }
 }
@@ -80,7 +85,7 @@ pub struct NewProvider {
     #[serde(default)]
     #[oai(nullable)]
     pub max_per_week: Option<Number<1, 10_000>>,
-    /// The account of the person, who has accepted an invitation and is a member.
+    /// The account of the person, an active member. The person is asked: `requested_account_id` until they accept.
     #[serde(default)]
     #[oai(nullable)]
     pub account_id: Option<Uuid>,
@@ -115,7 +120,8 @@ pub struct ProviderChanges {
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub max_per_week: MaybeUndefined<Number<1, 10_000>>,
-    /// The account of the person, who has accepted an invitation and is a member.
+    /// The account of the person, an active member. Another than now ends the link; the new person is asked, and
+    /// `requested_account_id` until they accept. Null ends the link or takes the request back.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub account_id: MaybeUndefined<Uuid>,
@@ -133,7 +139,7 @@ impl Example for ProviderChanges {
     }
 }
 
-/// Only who works here can be somebody who is booked here: they accepted an invitation.
+/// Only active members that are no customers are asked to be providers.
 async fn check_person(tx: &mut Tx, account: Uuid) -> Result<(), Failure> {
     if members::works_here(tx, account).await? {
         return Ok(());
@@ -146,15 +152,19 @@ async fn check_person(tx: &mut Tx, account: Uuid) -> Result<(), Failure> {
     .into())
 }
 
-/// What it means where the account leads nowhere, or is somebody already.
-fn refused<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
-    result
-        .on_constraint("providers_account_fkey", || {
+/// Asks a person to be a provider.
+async fn request_link(tx: &mut Tx, provider: Uuid, account: Uuid) -> Result<(), Failure> {
+    let taken =
+        || Problem::conflict("account_taken", "Another provider of the organization has this account.");
+    tx.optional(sql!("scheduling/provider_link_requests_create.sql"), &[&provider, &account])
+        .await
+        .on_constraint("provider_link_requests_account_fkey", || {
             Problem::invalid_field("account_id", "not_found", "the account of a member of the organization")
         })
-        .on_constraint("providers_account_key", || {
-            Problem::conflict("account_taken", "Another provider of the organization has this account.")
-        })
+        .on_constraint("provider_link_requests_account_key", taken)
+        .on_constraint("provider_link_requests_provider_fkey", Problem::not_found)?
+        .ok_or_else(taken)?;
+    Ok(())
 }
 
 pub struct ProvidersApi {
@@ -195,7 +205,9 @@ impl ProvidersApi {
 
     /// Create a provider
     ///
-    /// Who gives every service that does not name others, as soon as they have a schedule: `PUT /api/v1/providers/{provider_id}/schedule`.
+    /// Performs every service that does not name others, as soon as they have a schedule: `PUT /api/v1/providers/{provider_id}/schedule`.
+    /// With `account_id` that person is asked to be linked: they find the request at `GET /api/v1/auth/me`. 409 `account_taken`
+    /// where another provider has the account.
     #[oai(path = "/providers", method = "post", operation_id = "create_provider")]
     async fn create(
         &self,
@@ -223,8 +235,8 @@ impl ProvidersApi {
 
     /// Change a provider
     ///
-    /// 409 `account_taken` where another provider has the account, `person_busy` where the person of the account is booked by
-    /// another organization at a time of an appointment of this provider.
+    /// With `account_id` that person is asked to be linked: they find the request at `GET /api/v1/auth/me`. 409 `account_taken`
+    /// where another provider has the account.
     #[oai(path = "/providers/:provider_id", method = "patch", operation_id = "update_provider")]
     async fn update(
         &self,
@@ -234,32 +246,29 @@ impl ProvidersApi {
     ) -> Result<Json<Provider>, Refused<Changing>> {
         let changes = body.0;
         let mut tx = self.db.begin(&caller);
-        let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
-        let becomes_somebody = !changes.account_id.is_undefined();
+        let mut columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
         if let Some(account) = changes.account_id.value() {
             check_person(&mut tx, *account).await?;
         }
-        if becomes_somebody {
+        if !changes.account_id.is_undefined() {
+            // First of all: whatever ends a link changes what bookings of the provider take.
             tx.optional(sql!("scheduling/providers_lock.sql"), &[&provider_id.0])
                 .await?
                 .ok_or_else(Problem::not_found)?;
-            tx.all(sql!("scheduling/shared_claims_clear.sql"), &[&provider_id.0]).await?;
+            let before = tx.optional(sql!("scheduling/providers_get.sql"), &[&provider_id.0]).await?;
+            let before = Provider::from(before.ok_or_else(Problem::not_found)?);
+            let wanted = changes.account_id.value().copied();
+            tx.all(sql!("scheduling/provider_link_requests_delete.sql"), &[&provider_id.0]).await?;
+            if let Some(wanted) = wanted.filter(|wanted| before.account_id != Some(*wanted)) {
+                request_link(&mut tx, provider_id.0, wanted).await?;
+            }
+            // Nobody is linked by others; a link that stays is left alone.
+            columns["account_id"] = json!(before.account_id.filter(|linked| wanted == Some(*linked)));
         }
-        let row =
-            refused(tx.optional(sql!("scheduling/providers_update.sql"), &[&provider_id.0, &columns]).await)?
-                .ok_or_else(Problem::not_found)?;
-        if becomes_somebody {
-            // What the person has is now taken everywhere.
-            tx.all(sql!("scheduling/shared_claims_fill.sql"), &[&provider_id.0]).await.on_constraint(
-                "shared_claims_no_overlap",
-                || {
-                    Problem::conflict(
-                        "person_busy",
-                        "The person is booked elsewhere at a time of an appointment of this provider. Move it first.",
-                    )
-                },
-            )?;
-        }
+        let row = tx
+            .optional(sql!("scheduling/providers_update.sql"), &[&provider_id.0, &columns])
+            .await?
+            .ok_or_else(Problem::not_found)?;
         tx.commit().await?;
         Ok(Json(row.into()))
     }
@@ -307,20 +316,19 @@ pub async fn create(
         if let Some(account) = new.account_id {
             check_person(tx, account).await?;
         }
-        let row = refused(
-            tx.one(
+        let id = Uuid::now_v7();
+        let row = tx
+            .one(
                 sql!("scheduling/providers_create.sql"),
-                &[
-                    &Uuid::now_v7(),
-                    &&*new.name,
-                    &limit(new.max_per_day),
-                    &limit(new.max_per_week),
-                    &new.account_id,
-                ],
+                &[&id, &&*new.name, &limit(new.max_per_day), &limit(new.max_per_week)],
             )
-            .await,
-        )?;
-        Ok(Provider::from(row))
+            .await?;
+        let mut provider = Provider::from(row);
+        if let Some(account) = new.account_id {
+            request_link(tx, id, account).await?;
+            provider.requested_account_id = new.account_id;
+        }
+        Ok(provider)
     })
     .await?;
     tx.commit().await?;

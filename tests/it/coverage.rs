@@ -77,7 +77,7 @@ pub async fn send(actor: &Actor, operation: &Operation, path: &str) -> Answer {
 }
 
 /// Whoever asks, these answer.
-pub const OPEN: [&str; 32] = [
+pub const OPEN: [&str; 34] = [
     "register_account",
     "log_in",
     "refresh_tokens",
@@ -102,9 +102,11 @@ pub const OPEN: [&str; 32] = [
     "cancel_as_guest",
     "reschedule_as_guest",
     "hold_as_guest",
+    "get_hold_as_guest",
     "release_hold_as_guest",
     "confirm_hold_as_guest",
     "join_waitlist_as_guest",
+    "get_waitlist_entry_as_guest",
     "view_waitlist_entry_as_guest",
     "accept_offer_as_guest",
     "decline_offer_as_guest",
@@ -178,7 +180,9 @@ async fn every_path_answers_with_and_without_a_slash_at_its_end() {
         ];
         let expected = match operation.id() {
             // The owner's token is no guest's.
-            "get_as_guest" => 401,
+            "get_as_guest" | "get_hold_as_guest" | "get_waitlist_entry_as_guest" => 401,
+            // Not the customer's.
+            "get_my_hold" => 404,
             id if absent.contains(&id) => 404,
             _ => 200,
         };

@@ -47,6 +47,15 @@ impl Setting {
         let online = json!({ "bookable_online": true });
         let path = format!("/api/v1/services/{}", furnished.service);
         tenant.manager.patch(&path, online).await.expect(200);
+        // The customer's own contact, as accepting an invitation makes it.
+        let contact: Uuid = furnished.contact.parse().expect("an id");
+        let link = "update crm.contacts set account_id = $1 where id = $2";
+        system()
+            .superuser()
+            .await
+            .execute(link, &[&tenant.customer.account, &contact])
+            .await
+            .expect("a contact");
         let organization = tenant.viewer.get("/api/v1/organizations/me").await.expect(200);
         let slug = organization["slug"].as_str().expect("a slug").to_owned();
         Self { tenant, furnished, slug, days: AtomicU32::new(1) }
@@ -56,6 +65,26 @@ impl Setting {
     fn start(&self) -> String {
         let day = self.days.fetch_add(1, Ordering::Relaxed);
         format!("2033-{:02}-{:02}T09:00:00Z", 1 + day / 28, 1 + day % 28)
+    }
+
+    /// Makes an entry of the waitlist and offers it a start: `join` is the request that joins, by `actor`.
+    async fn offered(&self, actor: &Actor, path: &str, mut join: Value) -> Value {
+        let (tenant, furnished, start) = (&self.tenant, &self.furnished, self.start());
+        let booking = json!({
+            "service_id": furnished.service, "contact_id": furnished.contact, "starts_at": start,
+        });
+        let appointment = tenant.staff.post("/api/v1/appointments", booking).await.created();
+        join["service_id"] = json!(furnished.service);
+        join["from"] = json!(start);
+        join["to"] = json!(start.replace("T09", "T10"));
+        let entry = actor.post(path, join).await.expect(201);
+        let path = format!("/api/v1/appointments/{appointment}/cancel");
+        tenant.staff.post(&path, json!({})).await.expect(200);
+        entry
+    }
+
+    fn for_guests(&self, path: &str) -> String {
+        format!("{path}?organization_slug={}", self.slug)
     }
 
     async fn creation(&self, operation: &Operation) -> Creation {
@@ -102,22 +131,41 @@ impl Setting {
                 *body = json!({ "contact_id": furnished.contact });
             }
             "accept_waitlist_offer" => {
-                let start = self.start();
-                let booking = json!({
-                    "service_id": furnished.service, "contact_id": furnished.contact, "starts_at": start,
-                });
-                let appointment = tenant.staff.post("/api/v1/appointments", booking).await.created();
-                let entry = json!({
-                    "service_id": furnished.service,
-                    "contact_id": furnished.contact,
-                    "from": start,
-                    "to": start.replace("T09", "T10"),
-                });
-                let entry = tenant.staff.post("/api/v1/waitlist", entry).await.created();
-                let path = format!("/api/v1/appointments/{appointment}/cancel");
-                tenant.staff.post(&path, json!({})).await.expect(200);
-                creation.path = format!("/api/v1/waitlist/{entry}/accept");
+                let join = json!({ "contact_id": furnished.contact });
+                let entry = self.offered(&tenant.staff, "/api/v1/waitlist", join).await;
+                creation.path = format!("/api/v1/waitlist/{}/accept", uuid(&entry));
                 creation.body = None;
+            }
+            "accept_my_waitlist_offer" => {
+                let entry = self.offered(&tenant.customer, "/api/v1/my/waitlist", json!({})).await;
+                creation.path = format!("/api/v1/my/waitlist/{}/accept", uuid(&entry));
+                creation.body = None;
+            }
+            "accept_offer_as_guest" => {
+                let path = self.for_guests("/api/v1/guest/waitlist");
+                let entry = self.offered(&Actor::nobody(), &path, json!({ "contact": guest(&unique) })).await;
+                *body = json!({ "token": entry["manage_token"] });
+                creation.actor = Actor::nobody();
+            }
+            "confirm_my_hold" => {
+                let hold = json!({ "service_id": furnished.service, "starts_at": self.start() });
+                let hold = tenant.customer.post("/api/v1/my/holds", hold).await.created();
+                creation.path = format!("/api/v1/my/holds/{hold}/confirm");
+                creation.body = None;
+            }
+            "confirm_hold_as_guest" => {
+                let path = self.for_guests("/api/v1/guest/holds");
+                let hold = json!({ "service_id": furnished.service, "starts_at": self.start() });
+                let hold = Actor::nobody().post(&path, hold).await.expect(201);
+                *body = json!({ "token": hold["manage_token"], "contact": guest(&unique) });
+                creation.actor = Actor::nobody();
+            }
+            "hold_as_guest" | "join_waitlist_as_guest" => {
+                if operation.id() == "join_waitlist_as_guest" {
+                    body["contact"] = guest(&unique);
+                }
+                creation.path = self.for_guests(&creation.path);
+                creation.actor = Actor::nobody();
             }
             "register_invited" => {
                 let email = format!("{unique}@example.com");
@@ -131,17 +179,26 @@ impl Setting {
                 *body = json!({
                     "service_id": furnished.service,
                     "starts_at": self.start(),
-                    "contact": {
-                        "first_name": "Guest", "last_name": "Star", "email": format!("{unique}@example.com"),
-                    },
+                    "contact": guest(&unique),
                 });
-                creation.path = format!("{}?organization_slug={}", creation.path, self.slug);
+                creation.path = self.for_guests(&creation.path);
                 creation.actor = Actor::nobody();
             }
             _ => {}
         }
+        if operation.role() == Some("customer") {
+            creation.actor = tenant.customer.clone();
+        }
         creation
     }
+}
+
+fn guest(unique: &str) -> Value {
+    json!({ "first_name": "Guest", "last_name": "Star", "email": format!("{unique}@example.com") })
+}
+
+fn uuid(made: &Value) -> &str {
+    made["id"].as_str().expect("an id")
 }
 
 impl Creation {
@@ -218,7 +275,7 @@ async fn creating_with_a_key_is_done_once_and_answered_twice() {
         let answer = other.send(Some(&key)).await;
         match operation.id() {
             // Of whom nobody knows who they are: as if nobody had sent it.
-            "book_as_guest" => assert_ne!(answer.expect(201)["id"], first["id"]),
+            id if id.ends_with("_as_guest") => assert_ne!(answer.expect(201)["id"], first["id"]),
             // What is asked is in the path.
             "create_closure"
             | "create_service"
@@ -227,14 +284,15 @@ async fn creating_with_a_key_is_done_once_and_answered_twice() {
             | "create_api_key"
             | "create_calendar_feed"
             | "create_time_off"
-            | "create_waitlist_entry" => {
+            | "create_waitlist_entry"
+            | "create_my_waitlist_entry" => {
                 assert_eq!(answer.expect(201)["id"], first["id"], "the body is the same");
             }
             _ => answer.invalid("Idempotency-Key", "used_before"),
         }
         tried += 1;
     }
-    assert!(tried >= 17, "{tried}");
+    assert!(tried >= 26, "{tried}");
 }
 
 #[tokio::test]

@@ -154,6 +154,8 @@ proptest! {
             mail_from: Some(text.clone()),
             public_url: Some(text.clone()),
             dns: Some(text.clone()),
+            captcha_url: Some(text.clone()),
+            captcha_secret: Some(text.clone()),
             log_level: Some(text.clone()),
             log_format: Some(text.clone()),
         };

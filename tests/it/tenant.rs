@@ -105,8 +105,12 @@ async fn furnish(superuser: &Client) {
              update scheduling.providers p set account_id = m.account_id
              from tenancy.members m
              where m.tenant_id = p.tenant_id and m.role = 'owner' and p.id = (select min(q.id::text)::uuid from scheduling.providers q where q.tenant_id = p.tenant_id);
-             insert into scheduling.shared_claims (tenant_id, claim_id, provider_id, account_id, session_id, starts_at, ends_at)
-             select distinct on (c.tenant_id) c.tenant_id, c.id, p.id, p.account_id, c.session_id, c.starts_at, c.ends_at
+             insert into scheduling.provider_link_requests (tenant_id, provider_id, account_id)
+             select distinct on (p.tenant_id) p.tenant_id, p.id, m.account_id
+             from scheduling.providers p join tenancy.members m on m.tenant_id = p.tenant_id and m.role <> 'owner'
+             order by p.tenant_id, p.id desc;
+             insert into scheduling.shared_claims (tenant_id, claim_id, provider_id, account_id, starts_at, ends_at)
+             select distinct on (c.tenant_id) c.tenant_id, c.id, p.id, p.account_id, c.starts_at, c.ends_at
              from scheduling.claims c join scheduling.providers p on p.tenant_id = c.tenant_id and p.id = c.resource_id
              where p.account_id is not null",
         )

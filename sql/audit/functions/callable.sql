@@ -68,12 +68,15 @@ where
         'messaging.spend(text,uuid,uuid)',
         'tenancy.trusts_origin(text,uuid,text,text)',
         -- A person who works for several organizations, one who waits, a calendar program.
+        'scheduling.accept_provider_link(uuid,uuid)',
         'scheduling.busy_elsewhere(uuid,timestamp with time zone,timestamp with time zone)',
         'scheduling.calendar_feed(uuid,uuid,bytea)',
         'scheduling.contact_of_guest()',
         'scheduling.count_guest_request(bytea,bytea)',
+        'scheduling.end_provider_link(uuid,uuid)',
         'scheduling.forget_past_claims(uuid)',
         'scheduling.my_appointments_everywhere(timestamp with time zone,uuid,bigint)',
+        'scheduling.my_provider_links()',
         'scheduling.offer_notice(uuid)',
         'scheduling.tenants_due()',
         'scheduling.waiting_for(timestamp with time zone[],timestamp with time zone[],timestamp with time zone,uuid,integer)'

@@ -2,8 +2,9 @@
 --
 -- A trigger runs with every change of a row, and one whose function is SECURITY DEFINER as somebody else: what it does
 -- it does for everybody, and an error in it may quote rows its author cannot see. Known: the audit log and the list of
--- deletions, the limits of a plan, the last owner of an organization, what ends with the one who handed it out, names that
--- were given up, freed time that is to be offered, and bounds on schedules, closures and time off.
+-- deletions, the limits of a plan, the last owner of an organization, what ends with the one who handed it out, names
+-- that were given up, freed time that is to be offered, bounds on schedules, closures, time off and holds, and the lock
+-- before a link ends.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,
@@ -32,10 +33,12 @@ where
         ('keep_an_owner_delete', 'tenancy.keep_an_owner()'),
         ('keep_an_owner_update', 'tenancy.keep_an_owner()'),
         ('keep_few', 'scheduling.keep_closures_few()'),
+        ('keep_few', 'scheduling.keep_holds_few()'),
         ('keep_few_update', 'scheduling.keep_closures_few()'),
         ('keep_few_update', 'scheduling.keep_time_off_few()'),
         ('keep_few', 'scheduling.keep_time_off_few()'),
         ('keep_short', 'scheduling.keep_schedules_short()'),
+        ('lock_person', 'scheduling.lock_person()'),
         ('note_freed_delete', 'scheduling.note_freed()'),
         ('note_freed_update', 'scheduling.note_freed()'),
         ('note_freed_write', 'scheduling.note_freed()'),

@@ -15,7 +15,7 @@ from (
         ),
         (
             'scheduling.shared_claims', 'shared_claims_no_overlap',
-            'EXCLUDE USING gist (account_id WITH =, during WITH &&, session_id WITH <>)'
+            'EXCLUDE USING gist (account_id WITH =, during WITH &&, tenant_id WITH <>)'
         )
 ) as wanted (relation, name, definition)
 where

@@ -14,17 +14,17 @@ with claim as (
         )
     order by c.resource_id, c.starts_at
     on conflict do nothing
-    returning id, resource_id, session_id, starts_at, ends_at
+    returning id, resource_id, starts_at, ends_at
 ),
 person as (
-    select c.id, c.session_id, c.starts_at, c.ends_at, p.id as provider_id, p.account_id
+    select c.id, c.starts_at, c.ends_at, p.id as provider_id, p.account_id
     from claim as c
     join scheduling.providers as p on p.tenant_id = $1 and p.id = c.resource_id
     where p.account_id is not null
 ),
 shared as (
-    insert into scheduling.shared_claims (claim_id, provider_id, account_id, session_id, starts_at, ends_at)
-    select id, provider_id, account_id, session_id, starts_at, ends_at
+    insert into scheduling.shared_claims (claim_id, provider_id, account_id, starts_at, ends_at)
+    select id, provider_id, account_id, starts_at, ends_at
     from person
     order by account_id, starts_at
     on conflict do nothing

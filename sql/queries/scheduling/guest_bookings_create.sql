@@ -1,12 +1,3 @@
--- $1 tenant_id, $2 hold id, $3 first name, $4 last name, $5 e-mail address, $6 phone or null, $7 note or null: with it, what the guest is told
-with booking as (
-    insert into scheduling.guest_bookings (hold_id, first_name, last_name, email, phone, note)
-    values ($2, $3, $4, $5, $6, $7)
-)
-select
-    o.name as organization_name, o.time_zone, coalesce(s.name, o.name) as service_name, coalesce(p.name, o.name) as provider_name
-from scheduling.holds as h
-join tenancy.organizations as o on o.id = $1
-left join scheduling.services as s on s.tenant_id = $1 and s.id = h.service_id
-left join scheduling.providers as p on p.tenant_id = $1 and p.id = h.provider_id
-where h.tenant_id = $1 and h.id = $2
+-- $1 hold id, $2 first name, $3 last name, $4 e-mail address, $5 phone or null, $6 note or null
+insert into scheduling.guest_bookings (hold_id, first_name, last_name, email, phone, note)
+values ($1, $2, $3, $4, $5, $6)

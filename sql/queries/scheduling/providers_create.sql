@@ -1,8 +1,8 @@
--- $1 id, $2 name, $3 most a day or null, $4 most a week or null, $5 account or null
+-- $1 id, $2 name, $3 most a day or null, $4 most a week or null
 with resource as (
     insert into scheduling.resources (id, kind)
     values ($1, 'provider')
 )
-insert into scheduling.providers (id, name, max_per_day, max_per_week, account_id)
-values ($1, $2, $3, $4, $5)
-returning id, name, active, max_per_day, max_per_week, account_id, created_at, updated_at
+insert into scheduling.providers (id, name, max_per_day, max_per_week)
+values ($1, $2, $3, $4)
+returning id, name, active, max_per_day, max_per_week, account_id, created_at, updated_at, null::uuid as requested_account_id

@@ -1,4 +1,8 @@
 -- $1 tenant_id, $2 id
-select id, name, active, max_per_day, max_per_week, account_id, created_at, updated_at
-from scheduling.providers
-where tenant_id = $1 and id = $2
+select
+    p.id, p.name, p.active, p.max_per_day, p.max_per_week, p.account_id, p.created_at, p.updated_at,
+    (
+        select r.account_id from scheduling.provider_link_requests as r where r.tenant_id = $1 and r.provider_id = p.id
+    ) as requested_account_id
+from scheduling.providers as p
+where p.tenant_id = $1 and p.id = $2

@@ -9,4 +9,8 @@ set
     -- Calendar entries show the name: they have to be newer than those with the old one.
     renamed_at = case when coalesce($3::jsonb ->> 'name', p.name) <> p.name then now() else p.renamed_at end
 where p.tenant_id = $1 and p.id = $2
-returning p.id, p.name, p.active, p.max_per_day, p.max_per_week, p.account_id, p.created_at, p.updated_at
+returning
+    p.id, p.name, p.active, p.max_per_day, p.max_per_week, p.account_id, p.created_at, p.updated_at,
+    (
+        select r.account_id from scheduling.provider_link_requests as r where r.tenant_id = $1 and r.provider_id = p.id
+    ) as requested_account_id

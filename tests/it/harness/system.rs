@@ -8,6 +8,7 @@ use appointd::{
     db::{Db, cluster::Cluster, migrate},
     dev,
     http::{
+        captcha::Captcha,
         limit::{Limits, Rates},
         token::{SigningKey, Tokens},
     },
@@ -74,6 +75,7 @@ fn start(settings: &[&str]) -> System {
         passwords: Arc::new(Passwords::new(Policy::Strict)),
         mailer: mailer(&mails),
         dns: None,
+        captcha: Captcha::default(),
         network: Arc::default(),
         limits: Arc::new(Limits::new(&Rates::default())),
         threads: 2,

@@ -299,9 +299,12 @@ impl Tenant {
                  values ('{id}', '{appointment}', 'Guest', 'One', 'guest@x.example');
                  insert into scheduling.waitlist_entries (tenant_id, id, service_id, contact_id, from_instant, to_instant, status)
                  values ('{id}', '{appointment}', '{service}', '{contact}', '2031-01-01', '2031-01-02', 'withdrawn');
+                 insert into scheduling.holds (tenant_id, id, service_id, provider_id, starts_at, ends_at, expires_at, waitlist_entry_id)
+                 values ('{id}', gen_random_uuid(), '{service}', '{provider}', '2031-01-01', '2031-01-02', 'infinity', '{appointment}');
                  update scheduling.waitlist_entries set provider_id = '{provider}' where tenant_id = '{id}' and id = '{waitlist_entry}';
-                 insert into scheduling.shared_claims (tenant_id, claim_id, provider_id, account_id, session_id, starts_at, ends_at)
-                 select tenant_id, id, '{provider}', '{staff}', session_id, starts_at, ends_at from scheduling.claims
+                 insert into scheduling.provider_link_requests (tenant_id, provider_id, account_id) values ('{id}', '{provider}', '{customer}');
+                 insert into scheduling.shared_claims (tenant_id, claim_id, provider_id, account_id, starts_at, ends_at)
+                 select tenant_id, id, '{provider}', '{staff}', starts_at, ends_at from scheduling.claims
                  where tenant_id = '{id}' and appointment_id = '{appointment}' limit 1;
                  insert into identity.one_time_tokens (account_id, hash, purpose, email, expires_at)
                  select account_id, sha256(account_id::text::bytea), 'verify_email', account_id || '@x.example', 'infinity' from tenancy.members where tenant_id = '{id}';

@@ -281,6 +281,7 @@ fn a_name_that_looks_like_another_is_another() {
         "acme.example.com:443",
         "ａｃｍｅ.example.com",
         "acme。example.com",
+        "acme.example.com。",
     ] {
         assert_eq!(network.classify(same), Host::Tenant("acme".to_owned()), "{same}");
     }
@@ -300,12 +301,8 @@ fn a_name_that_looks_like_another_is_another() {
         assert_ne!(network.classify(other), Host::Tenant("acme".to_owned()), "{other:?}");
         assert_ne!(network.classify(other), Host::Ours, "{other:?}");
     }
-    for name in ["", ".", "..", "\0", "[", "[::1", "a b", "a/b"] {
-        let canonical = canonical(name);
-        assert!(
-            canonical.as_deref().is_none_or(|name| !name.contains(['\0', ' ', '/'])),
-            "{name:?}: {canonical:?}"
-        );
+    for name in ["", ".", "..", "。", "a..", ".a", "a..b", "\0", "[", "[::1", "a b", "a/b"] {
+        assert_eq!(canonical(name), None, "{name:?}");
     }
 }
 

@@ -230,7 +230,9 @@ async fn customer_holds_confirms_and_releases() {
         (&seen["contact_id"], &seen["status"], &seen["note"]),
         (&json!(shop.contact), &json!("confirmed"), &json!("Second floor."))
     );
-    customer.post(&format!("{path}/confirm"), json!({})).await.refused(404, "not_found");
+    let again = customer.post(&format!("{path}/confirm"), json!({})).await;
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.created(), hold);
     let mut holds = Vec::new();
     for hour in 10..13 {
         let start = format!("2031-05-05T{hour}:00:00Z");

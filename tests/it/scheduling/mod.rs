@@ -1,10 +1,12 @@
 mod appointments;
 mod bounds;
 mod calendar;
+mod captcha;
 mod claims;
 mod customers;
 mod groups;
 mod guests;
+mod hold_limits;
 pub mod lifecycle;
 mod oracle;
 mod past;

@@ -22,6 +22,8 @@ async fn claims_of_what_ended_long_ago_are_deleted_and_the_appointment_can_still
     // Somebody who may work elsewhere, too.
     let path = format!("/api/v1/providers/{provider}");
     tenant.admin.patch(&path, json!({ "account_id": tenant.staff.account })).await.expect(200);
+    let accept = format!("/api/v1/auth/me/provider-links/{}/{provider}/accept", tenant.id);
+    tenant.staff.send(tenant.staff.request(reqwest::Method::POST, &accept)).await.expect(200);
     let book = async |start: &str| {
         let body = json!({ "service_id": service, "contact_id": contact, "starts_at": start });
         tenant.staff.post("/api/v1/appointments", body).await.created()

@@ -1,32 +1,262 @@
-//! Somebody who works for two organizations is in one place at a time, and neither learns more of the other than that.
+//! A person who works for two organizations is in one place at a time, once they have agreed to it, and neither
+//! organization learns more of the other than which quarters of an hour are taken.
 
 use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::lifecycle::{Shop, nothing_is_wrong};
-use crate::harness::{enter, system};
+use crate::harness::{Actor, Answer, Tenant, enter, private_system, system, within};
 
-/// Two organizations in which one person is a provider.
-async fn shared() -> (Shop, Shop, Uuid) {
-    let (one, two) = (Shop::new().await, Shop::new().await);
-    let person = one.tenant.staff.account;
-    // As accepting an invitation of the other leaves it.
+/// As accepting an invitation leaves it.
+async fn join(tenant: &Tenant, person: Uuid) {
     system()
         .superuser()
         .await
         .execute(
             "insert into tenancy.members (tenant_id, account_id, role) values ($1, $2, 'staff')",
-            &[&two.tenant.id, &person],
+            &[&tenant.id, &person],
         )
         .await
         .expect("a membership");
+}
+
+/// An admin asks a person to be the provider.
+async fn ask(shop: &Shop, person: Uuid) -> Answer {
+    let path = format!("/api/v1/providers/{}", shop.provider);
+    shop.tenant.admin.patch(&path, json!({ "account_id": person })).await
+}
+
+fn link(shop: &Shop) -> String {
+    format!("/api/v1/auth/me/provider-links/{}/{}", shop.tenant.id, shop.provider)
+}
+
+async fn accept(shop: &Shop, person: &Actor) -> Answer {
+    person.send(person.request(Method::POST, &format!("{}/accept", link(shop)))).await
+}
+
+/// Two organizations in which one person has agreed to be a provider.
+async fn shared_with(rules: Value) -> (Shop, Shop, Actor) {
+    let (one, two) = (Shop::with(rules.clone()).await, Shop::with(rules).await);
+    let person = one.tenant.staff.clone();
+    join(&two.tenant, person.account).await;
     for shop in [&one, &two] {
-        let path = format!("/api/v1/providers/{}", shop.provider);
-        shop.tenant.admin.patch(&path, json!({ "account_id": person })).await.expect(200);
+        let asked = ask(shop, person.account).await.expect(200);
+        assert_eq!((asked.get("account_id"), &asked["requested_account_id"]), (None, &json!(person.account)));
+        assert_eq!(accept(shop, &person).await.expect(200)["status"], "accepted");
     }
     (one, two, person)
+}
+
+async fn shared() -> (Shop, Shop, Uuid) {
+    let (one, two, person) = shared_with(json!({})).await;
+    (one, two, person.account)
+}
+
+#[tokio::test]
+async fn person_is_linked_once_they_accept_and_until_they_end_it() {
+    let (one, two) = (Shop::new().await, Shop::new().await);
+    let person = one.tenant.staff.clone();
+    join(&two.tenant, person.account).await;
+    ask(&one, person.account).await.expect(200);
+    accept(&one, &person).await.expect(200);
+    one.book("2031-05-05T09:00:00Z").await;
+
+    let name = two.tenant.viewer.get("/api/v1/organizations/me").await.expect(200)["name"].clone();
+    let links = async || {
+        let me = person.get("/api/v1/auth/me").await.expect(200);
+        let links = me["provider_links"].as_array().expect("links").clone();
+        links.into_iter().find(|link| link["organization_id"] == json!(two.tenant.id))
+    };
+    assert_eq!(links().await, None);
+    ask(&two, person.account).await.expect(200);
+    let mut expected = json!({
+        "organization_id": two.tenant.id, "organization_name": name, "provider_id": two.provider,
+        "provider_name": "Ada", "status": "requested",
+    });
+    assert_eq!(links().await, Some(expected.clone()));
+    // Being asked changes nothing.
+    let early = two.book("2031-05-05T09:00:00Z").await;
+    // No other person can accept, or end, what they were not asked.
+    for other in [&two.tenant.owner, &two.tenant.staff, &one.tenant.owner] {
+        accept(&two, other).await.refused(404, "not_found");
+        other.delete(&link(&two)).await.refused(404, "not_found");
+    }
+    let key = two
+        .tenant
+        .owner
+        .post("/api/v1/api-keys", json!({ "name": "Key", "role": "admin", "scopes": ["scheduling:write"] }))
+        .await
+        .expect(201);
+    accept(&two, &Actor::with_token(key["key"].as_str().expect("a key")))
+        .await
+        .refused(403, "person_required");
+    // The person learns that they are booked elsewhere; the organization does not.
+    accept(&two, &person).await.refused(409, "person_busy");
+    two.act(&early, "reschedule", json!({ "starts_at": "2031-05-05T10:00:00Z" })).await.expect(200);
+    accept(&two, &person).await.expect(200);
+    expected["status"] = json!("accepted");
+    assert_eq!(links().await, Some(expected));
+    accept(&two, &person).await.refused(404, "not_found");
+    let provider = format!("/api/v1/providers/{}", two.provider);
+    assert_eq!(two.tenant.viewer.get(&provider).await.expect(200)["account_id"], json!(person.account));
+    // What was booked is taken in the other organization from now on.
+    one.tenant
+        .staff
+        .post("/api/v1/appointments", one.body("2031-05-05T10:00:00Z"))
+        .await
+        .refused(409, "slot_unavailable");
+
+    // The person ends it, whatever the organization thinks of them by now.
+    let suspend = format!("/api/v1/members/{}/suspend", person.account);
+    two.tenant.owner.post(&suspend, json!({})).await.expect(200);
+    person.delete(&link(&two)).await.expect(204);
+    person.delete(&link(&two)).await.refused(404, "not_found");
+    assert_eq!(links().await, None);
+    assert_eq!(two.tenant.viewer.get(&provider).await.expect(200).get("account_id"), None);
+    one.book("2031-05-05T10:00:00Z").await;
+    // A suspended member cannot be asked; one who is asked and then suspended cannot accept.
+    ask(&two, person.account).await.invalid("account_id", "not_found");
+
+    // Declined, or taken back: nothing is left of a request.
+    let asked = two.tenant.manager.clone();
+    assert_eq!(ask(&two, asked.account).await.expect(200)["requested_account_id"], json!(asked.account));
+    asked.delete(&link(&two)).await.expect(204);
+    assert_eq!(two.tenant.viewer.get(&provider).await.expect(200).get("requested_account_id"), None);
+    ask(&two, asked.account).await.expect(200);
+    two.tenant.admin.patch(&provider, json!({ "account_id": null })).await.expect(200);
+    accept(&two, &asked).await.refused(404, "not_found");
+    // Asked at creation, of one person once.
+    let new = json!({ "name": "Grace", "account_id": asked.account });
+    let created = two.tenant.admin.post("/api/v1/providers", new.clone()).await.expect(201);
+    assert_eq!(created["requested_account_id"], json!(asked.account));
+    two.tenant.admin.post("/api/v1/providers", new).await.refused(409, "account_taken");
+    ask(&two, asked.account).await.refused(409, "account_taken");
+    nothing_is_wrong(&one.tenant).await;
+    nothing_is_wrong(&two.tenant).await;
+}
+
+#[tokio::test]
+async fn other_side_sees_whole_quarters_of_an_hour_and_not_how_many_appointments() {
+    let rules = json!({ "duration_minutes": 1, "slot_step_minutes": 1, "contact_may_overlap": true });
+    let (one, two, _) = shared_with(rules).await;
+    let long = one
+        .tenant
+        .service_with(json!({
+            "name": "Seven", "duration_minutes": 7, "slot_step_minutes": 1, "contact_may_overlap": true,
+        }))
+        .await;
+    let book = async |start: &str| {
+        let body = json!({ "service_id": long, "contact_id": one.contact, "starts_at": start });
+        one.tenant.staff.post("/api/v1/appointments", body).await.created()
+    };
+    let busy = async || -> Vec<String> {
+        let path = format!(
+            "/api/v1/services/{}/slots?from=2031-05-05T09:00:00Z&to=2031-05-05T11:00:00Z&include=unavailable",
+            two.service
+        );
+        let listed = two.tenant.viewer.get(&path).await.expect(200);
+        let items = listed["items"].as_array().expect("items").clone();
+        let taken = items.iter().filter(|slot| slot["reasons"] == json!(["busy"]));
+        taken.map(|slot| slot["starts_at"].as_str().expect("a start")[11..16].to_owned()).collect()
+    };
+    let minutes = |from: u32, to: u32| -> Vec<String> {
+        (from..to).map(|minute| format!("{:02}:{:02}", minute / 60, minute % 60)).collect()
+    };
+    // 09:35 to 09:42.
+    let first = book("2031-05-05T09:35:00Z").await;
+    assert_eq!(busy().await, minutes(9 * 60 + 30, 9 * 60 + 45));
+    // 09:44 to 09:51: the next quarter too, and no line between the two.
+    book("2031-05-05T09:44:00Z").await;
+    assert_eq!(busy().await, minutes(9 * 60 + 30, 10 * 60));
+    // What is listed can be booked, and what is not cannot; not even against the rules.
+    let mut body = two.body("2031-05-05T09:59:00Z");
+    two.tenant.staff.post("/api/v1/appointments", body.clone()).await.refused(409, "slot_unavailable");
+    body["override_rules"] = json!(true);
+    two.tenant.staff.post("/api/v1/appointments", body).await.refused(409, "slot_unavailable");
+    two.book("2031-05-05T10:00:00Z").await;
+    one.act(&first, "cancel", json!({})).await.expect(200);
+    assert_eq!(busy().await, [minutes(9 * 60 + 30, 10 * 60), vec!["10:00".to_owned()]].concat());
+    // Their own appointments touch as they like.
+    two.book("2031-05-05T10:01:00Z").await;
+    nothing_is_wrong(&one.tenant).await;
+    nothing_is_wrong(&two.tenant).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn linking_while_others_book_move_and_cancel_neither_fails_nor_deadlocks() {
+    within(private_system(&["max_connections=100"]).await, async {
+        let (one, two, person) = shared_with(json!({ "contact_may_overlap": true })).await;
+        let provider = format!("/api/v1/providers/{}", two.provider);
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let linking = async {
+            let mut statuses = Vec::new();
+            while std::time::Instant::now() < until {
+                // By the person, by an admin, and by leaving.
+                let ended = match statuses.len() % 3 {
+                    0 => person.delete(&link(&two)).await,
+                    1 => two.tenant.admin.patch(&provider, json!({ "account_id": null })).await,
+                    _ => {
+                        let member = format!("/api/v1/members/{}", person.account);
+                        let removed = two.tenant.owner.delete(&member).await;
+                        join(&two.tenant, person.account).await;
+                        removed
+                    }
+                };
+                let asked = ask(&two, person.account).await;
+                let accepted = accept(&two, &person).await;
+                statuses.extend([ended.status, asked.status, accepted.status]);
+            }
+            statuses
+        };
+        let booking = |shop: &'static str, day: u32| {
+            let (one, two) = (&one, &two);
+            async move {
+                let shop = if shop == "one" { one } else { two };
+                let staff = &shop.tenant.manager;
+                let mut statuses = Vec::new();
+                for n in 0.. {
+                    if std::time::Instant::now() >= until {
+                        break;
+                    }
+                    let start = format!("2031-06-{day:02}T{:02}:00:00Z", 9 + n % 7);
+                    let booked = staff.post("/api/v1/appointments", shop.body(&start)).await;
+                    statuses.push(booked.status);
+                    if booked.status != 201 {
+                        continue;
+                    }
+                    let path = format!("/api/v1/appointments/{}", booked.created());
+                    let moved = json!({ "starts_at": format!("2031-06-{day:02}T{:02}:30:00Z", 9 + n % 7) });
+                    statuses.push(staff.post(&format!("{path}/reschedule"), moved).await.status);
+                    statuses.push(staff.post(&format!("{path}/cancel"), json!({})).await.status);
+                }
+                statuses
+            }
+        };
+        let bookings = [("two", 1), ("two", 1), ("two", 2), ("two", 3), ("one", 1), ("one", 2)];
+        let all = join_all(bookings.map(|(shop, day)| booking(shop, day)));
+        let (linked, booked) = futures_util::future::join(linking, all).await;
+        let statuses: Vec<u16> = linked.iter().copied().chain(booked.into_iter().flatten()).collect();
+        let wrong: Vec<_> =
+            statuses.iter().filter(|status| ![200, 201, 204, 404, 409].contains(*status)).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        assert!(linked.len() >= 30 && statuses.len() >= 100, "{} {}", linked.len(), statuses.len());
+        nothing_is_wrong(&one.tenant).await;
+        nothing_is_wrong(&two.tenant).await;
+        // Sessions write their counts down within a second of doing nothing.
+        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+        let deadlocks: i64 = system()
+            .superuser()
+            .await
+            .query_one("select deadlocks from pg_stat_database where datname = current_database()", &[])
+            .await
+            .expect("a count")
+            .get(0);
+        assert_eq!(deadlocks, 0);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,8 +368,8 @@ async fn with_sql_as_the_server_nobody_reads_the_claims_of_the_other() {
     assert_eq!(elsewhere(&one.provider).await.len(), 0);
     // Nor can anybody be made somebody else's account.
     let forged = format!(
-        "insert into scheduling.shared_claims (claim_id, provider_id, account_id, session_id, starts_at, ends_at)
-         values (gen_random_uuid(), '{}', '{}', gen_random_uuid(), '2031-05-05', '2031-05-06')",
+        "insert into scheduling.shared_claims (claim_id, provider_id, account_id, starts_at, ends_at)
+         values (gen_random_uuid(), '{}', '{}', '2031-05-05', '2031-05-06')",
         two.provider, one.tenant.owner.account
     );
     let refused = api.execute(&forged, &[]).await.expect_err("a refusal");
@@ -155,21 +385,23 @@ async fn with_sql_as_the_server_nobody_reads_the_claims_of_the_other() {
 
 #[tokio::test]
 async fn becoming_somebody_takes_what_is_booked_along_and_leaving_gives_it_back() {
-    let (one, two, person) = shared().await;
+    let (one, two, _) = shared().await;
+    let person = one.tenant.staff.clone();
     let path = format!("/api/v1/providers/{}", two.provider);
     two.tenant.admin.patch(&path, json!({ "account_id": null })).await.expect(200);
     one.book("2031-05-05T09:00:00Z").await;
     let here = two.book("2031-05-05T09:15:00Z").await;
-    two.tenant.admin.patch(&path, json!({ "account_id": person })).await.refused(409, "person_busy");
+    ask(&two, person.account).await.expect(200);
+    accept(&two, &person).await.refused(409, "person_busy");
     two.act(&here, "reschedule", json!({ "starts_at": "2031-05-05T10:00:00Z" })).await.expect(200);
-    two.tenant.admin.patch(&path, json!({ "account_id": person })).await.expect(200);
+    accept(&two, &person).await.expect(200);
     one.tenant
         .staff
         .post("/api/v1/appointments", one.body("2031-05-05T10:00:00Z"))
         .await
         .refused(409, "slot_unavailable");
     // Removed from the organization, the person is nobody there; the appointments stay.
-    two.tenant.owner.delete(&format!("/api/v1/members/{person}")).await.expect(204);
+    two.tenant.owner.delete(&format!("/api/v1/members/{}", person.account)).await.expect(204);
     assert_eq!(two.tenant.viewer.get(&path).await.expect(200).get("account_id"), None);
     one.book("2031-05-05T10:00:00Z").await;
     nothing_is_wrong(&one.tenant).await;
@@ -178,9 +410,11 @@ async fn becoming_somebody_takes_what_is_booked_along_and_leaving_gives_it_back(
 
 #[tokio::test]
 async fn whoever_is_booked_while_becoming_somebody_is_taken_everywhere() {
-    let (one, two, person) = shared().await;
+    let (one, two, _) = shared().await;
+    let person = one.tenant.staff.clone();
     let path = format!("/api/v1/providers/{}", two.provider);
     two.tenant.admin.patch(&path, json!({ "account_id": null })).await.expect(200);
+    ask(&two, person.account).await.expect(200);
     // A booking that has begun, and takes its time.
     let superuser = system().superuser().await;
     superuser
@@ -190,7 +424,7 @@ async fn whoever_is_booked_while_becoming_somebody_is_taken_everywhere() {
         ))
         .await
         .expect("a lock");
-    let becoming = two.tenant.admin.patch(&path, json!({ "account_id": person }));
+    let becoming = accept(&two, &person);
     let booking = async {
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         let claim = format!(
@@ -263,22 +497,15 @@ async fn who_is_somebody_works_here_and_holds_that_are_over_bind_nobody() {
     }
     assert_eq!(status, 201);
     // From one account to another who is busy.
-    let (busy, third) = (one.tenant.manager.account, Shop::new().await);
+    let (busy, third) = (one.tenant.manager.clone(), Shop::new().await);
     for tenant in [&two.tenant, &third.tenant] {
-        system()
-            .superuser()
-            .await
-            .execute(
-                "insert into tenancy.members (tenant_id, account_id, role) values ($1, $2, 'staff')",
-                &[&tenant.id, &busy],
-            )
-            .await
-            .expect("a membership");
+        join(tenant, busy.account).await;
     }
-    let there = format!("/api/v1/providers/{}", third.provider);
-    third.tenant.admin.patch(&there, json!({ "account_id": busy })).await.expect(200);
+    ask(&third, busy.account).await.expect(200);
+    accept(&third, &busy).await.expect(200);
     third.book("2031-05-05T09:00:00Z").await;
-    two.tenant.admin.patch(&path, json!({ "account_id": busy })).await.refused(409, "person_busy");
+    ask(&two, busy.account).await.expect(200);
+    accept(&two, &busy).await.refused(409, "person_busy");
     nothing_is_wrong(&two.tenant).await;
 }
 
@@ -288,7 +515,8 @@ async fn time_freed_here_is_free_elsewhere_and_taken_back_only_if_still_free() {
     let now = Utc::now();
     let id = one.book("2031-05-05T09:00:00Z").await;
     one.shift(&id, now - TimeDelta::minutes(10)).await;
-    let mut body = two.body(&(now + TimeDelta::minutes(5)).to_rfc3339());
+    // In the next quarter of an hour, of which the first begins before it and ends in it.
+    let mut body = two.body(&(now + TimeDelta::minutes(15)).to_rfc3339());
     body["override_rules"] = json!(true);
     let book = || two.tenant.staff.post("/api/v1/appointments", body.clone());
     book().await.refused(409, "slot_unavailable");

@@ -13,7 +13,7 @@ use appointd::{
     db::{Db, cluster::Cluster, migrate},
     demo,
 };
-use chrono::{Days, Utc};
+use chrono::{Days, TimeDelta, Utc};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::{
@@ -86,6 +86,12 @@ impl World {
         let (service, provider, contact) =
             (dice.of(&self.services), dice.of(&self.providers), dice.of(&self.contacts));
         let mut body = json!({ "service_id": service, "starts_at": Self::start(dice) });
+        // Some are now, or people could not come.
+        if dice.roll(4) == 0 {
+            let now = Utc::now() + TimeDelta::minutes(dice.roll(40) as i64 - 30);
+            body["starts_at"] = json!(now.format("%Y-%m-%dT%H:%M:00Z").to_string());
+            body["override_rules"] = json!(true);
+        }
         if dice.roll(2) == 0 {
             body["provider_id"] = json!(provider);
         }
@@ -105,6 +111,7 @@ impl World {
                 (Method::POST, "waitlist".to_owned())
             }
             (6, _) => {
+                body = json!({ "service_id": service, "starts_at": Self::start(dice) });
                 body["contact_id"] = json!(contact);
                 (body["frequency"], body["count"]) = (json!("daily"), json!(2));
                 (Method::POST, "appointment-series".to_owned())
@@ -122,6 +129,9 @@ impl World {
                             "confirm",
                             "check-in",
                             "start",
+                            "complete",
+                            "no-show",
+                            "undo",
                         ];
                         verbs[dice.roll(verbs.len())]
                     }
@@ -275,7 +285,7 @@ async fn whatever_eight_do_for_a_minute_nothing_is_wrong_in_the_end() {
         .await
         .expect("a count")
         .get(0);
-    assert!(kinds >= 5, "{kinds} kinds of transitions");
+    assert!(kinds >= 7, "{kinds} kinds of transitions");
     let rows = superuser.query(include_str!("../../../sql/audit/bookings.sql"), &[]).await.expect("an audit");
     let findings: Vec<String> =
         rows.iter().map(|row| format!("{} {}", row.get::<_, &str>(0), row.get::<_, uuid::Uuid>(2))).collect();
