@@ -37,10 +37,12 @@ pub struct Service {
     pub secret: String,
 }
 
+type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
 /// Asks for verdicts, or nobody, and then everybody counts as a person. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Captcha {
-    asks: Option<(Service, Client<HttpsConnector<HttpConnector>, Full<Bytes>>)>,
+    asks: Option<(Service, Http)>,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +91,7 @@ impl Captcha {
 
 async fn ask(
     service: &Service,
-    client: &Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: &Http,
     form: String,
 ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
     let request = Request::builder()

@@ -59,6 +59,13 @@ pub const MUTANTS: &[Mutant] = &[
         "return if true || reads || matches {",
         &["identity::sessions"],
     ),
+    mutant(
+        "of two headers of one name the first is believed",
+        "src/http/headers.rs",
+        "(Some(value), None) => value.to_str()",
+        "(Some(value), _) => value.to_str()",
+        &["headers", "isolation::transport"],
+    ),
     // The door.
     mutant(
         "entering is skipped: the context is set and nothing checked",
