@@ -12,11 +12,10 @@ use super::headers;
 const MAX_AGE: &str = "600";
 
 /// The headers a page may send. Those that any page may send anyway are left out.
-const ALLOWED: &str =
-    "authorization, content-type, captcha-token, idempotency-key, x-csrf-token, x-request-id";
+const ALLOWED: &str = "authorization, captcha-token, content-type, idempotency-key, if-modified-since, if-none-match, x-csrf-token, x-request-id";
 
 /// The headers of an answer that a page may read, beside those that any page may read anyway.
-pub const EXPOSED: &str = "allow, idempotency-replayed, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, x-request-id";
+pub const EXPOSED: &str = "allow, etag, idempotency-replayed, last-modified, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, x-request-id";
 
 /// Whether a browser asks if a page may ask.
 pub fn is_preflight(request: &Request) -> bool {

@@ -9,10 +9,12 @@ use super::problem::{FieldError, Problem};
 pub const SINGLE: &[&str] = &[
     "Access-Control-Request-Method",
     "Authorization",
+    "Captcha-Token",
     "Content-Length",
     "Content-Type",
     "Host",
     "Idempotency-Key",
+    "If-Modified-Since",
     "Origin",
     "User-Agent",
     "X-CSRF-Token",
@@ -21,7 +23,7 @@ pub const SINGLE: &[&str] = &[
 ];
 
 /// The headers that are read and whose lines together are one list.
-pub const LISTS: &[&str] = &["Cookie", "Forwarded", "Transfer-Encoding", "X-Forwarded-For"];
+pub const LISTS: &[&str] = &["Cookie", "Forwarded", "If-None-Match", "Transfer-Encoding", "X-Forwarded-For"];
 
 /// Refuses a request with a header that is read here and cannot be, or that is sent twice. Headers that nothing reads may
 /// be anything.
