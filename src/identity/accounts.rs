@@ -26,7 +26,6 @@ use crate::{
         text::{EmailAddress, Password, Slug, TimeZone},
     },
     messaging::mail::Mailer,
-    scheduling::provider_links::{self, ProviderLink},
     sql,
 };
 
@@ -88,8 +87,6 @@ pub struct Me {
     pub organization_id: Option<Uuid>,
     /// Whether signing in needs a code of an authenticator.
     pub second_factor: bool,
-    /// The providers, of whichever organizations, that the person is or was asked to be.
-    pub provider_links: Vec<ProviderLink>,
 }
 
 /// What is to change about the account. What is left out stays; null takes the name away.
@@ -158,7 +155,7 @@ impl AccountsApi {
 
     /// Who am I?
     ///
-    /// The account behind the token, its role in the organization the token is for, and the providers it is linked to.
+    /// The account behind the token, and its role in the organization the token is for.
     #[oai(path = "/me", method = "get", operation_id = "get_me")]
     async fn get_me(&self, caller: SignedIn) -> Result<Json<Me>, Refused<ReadingOwn>> {
         Ok(Json(self.me(&caller).await?))
@@ -186,10 +183,7 @@ impl AccountsApi {
 impl AccountsApi {
     async fn me(&self, caller: &SignedIn) -> Result<Me, db::Error> {
         let organization = caller.claims.tenant_id;
-        let mut tx = self.db.begin(caller);
-        let row = tx.one(sql!("identity/accounts_get_me.sql"), &[&organization]).await?;
-        let provider_links = provider_links::all(&mut tx).await?;
-        tx.commit().await?;
+        let row = self.db.one(caller, sql!("identity/accounts_get_me.sql"), &[&organization]).await?;
         Ok(Me {
             id: row.get(0),
             email: row.get(1),
@@ -198,7 +192,6 @@ impl AccountsApi {
             role: row.get(4),
             organization_id: organization,
             second_factor: row.get(5),
-            provider_links,
         })
     }
 }

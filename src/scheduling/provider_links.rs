@@ -1,7 +1,10 @@
 //! Links between a provider and the account of a person, as that person has them: asked for by an organization, accepted or
 //! declined, and ended by the person at any time.
 
-use poem_openapi::{Enum, Object, OpenApi, param::Path};
+use poem_openapi::{
+    Enum, Object, OpenApi,
+    param::{Path, Query},
+};
 use serde::Serialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -12,7 +15,8 @@ use crate::{
         Tag,
         caller::SignedIn,
         json::{Json, NoContent},
-        problem::{Deleting, Failure, OnConstraint as _, Problem, Refused},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Deleting, Failure, Listing, OnConstraint as _, Problem, Refused},
     },
     sql,
 };
@@ -53,16 +57,30 @@ impl From<Row> for ProviderLink {
     }
 }
 
-/// The links of the person who has entered.
-pub async fn all(tx: &mut Tx) -> Result<Vec<ProviderLink>, db::Error> {
-    let rows = tx.all(sql!("scheduling/provider_links_list.sql"), &[]).await?;
-    Ok(rows.into_iter().map(ProviderLink::from).collect())
-}
-
 pub struct ProviderLinksApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1/auth/me", tag = "Tag::Scheduling")]
 impl ProviderLinksApi {
+    /// List my provider links
+    ///
+    /// The providers, of all organizations, that I am or was asked to be, in the order of the creation of the providers.
+    #[oai(path = "/provider-links", method = "get", operation_id = "list_provider_links")]
+    async fn list(
+        &self,
+        caller: SignedIn,
+        /// Maximum number of items. Defaults to 50.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<ProviderLink>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let sql = sql!("scheduling/provider_links_list.sql");
+        let rows = self.0.all(&caller, sql, &[&after, &i64::from(size + 1)]).await?;
+        let links = rows.into_iter().map(ProviderLink::from).collect();
+        Ok(Json(Page::new(links, size, |last| Cursor::id(last.provider_id))))
+    }
+
     /// Accept a link to a provider
     ///
     /// From then on no two organizations book the person at once: appointments of this provider take the person's time in all
@@ -98,11 +116,10 @@ impl ProviderLinksApi {
             if !row.get::<_, bool>(0) {
                 Err(Problem::not_found())?;
             }
-            let links = all(&mut tx).await?;
+            let sql = sql!("scheduling/provider_links_get.sql");
+            let row = tx.optional(sql, &[&organization, &provider]).await?;
             tx.commit().await?;
-            let is_this =
-                |link: &ProviderLink| (link.organization_id, link.provider_id) == (organization, provider);
-            links.into_iter().find(is_this).ok_or_else(|| Problem::not_found().into())
+            Ok(row.ok_or_else(Problem::not_found)?.into())
         });
         Ok(Json(link.await?))
     }

@@ -206,7 +206,7 @@ impl ProvidersApi {
     /// Create a provider
     ///
     /// Performs every service that does not name others, as soon as they have a schedule: `PUT /api/v1/providers/{provider_id}/schedule`.
-    /// With `account_id` that person is asked to be linked: they find the request at `GET /api/v1/auth/me`. 409 `account_taken`
+    /// With `account_id` that person is asked to be linked: they find the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken`
     /// where another provider has the account.
     #[oai(path = "/providers", method = "post", operation_id = "create_provider")]
     async fn create(
@@ -235,7 +235,7 @@ impl ProvidersApi {
 
     /// Change a provider
     ///
-    /// With `account_id` that person is asked to be linked: they find the request at `GET /api/v1/auth/me`. 409 `account_taken`
+    /// With `account_id` that person is asked to be linked: they find the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken`
     /// where another provider has the account.
     #[oai(path = "/providers/:provider_id", method = "patch", operation_id = "update_provider")]
     async fn update(

@@ -66,8 +66,8 @@ async fn person_is_linked_once_they_accept_and_until_they_end_it() {
 
     let name = two.tenant.viewer.get("/api/v1/organizations/me").await.expect(200)["name"].clone();
     let links = async || {
-        let me = person.get("/api/v1/auth/me").await.expect(200);
-        let links = me["provider_links"].as_array().expect("links").clone();
+        let links = person.get("/api/v1/auth/me/provider-links").await.expect(200);
+        let links = links["items"].as_array().expect("links").clone();
         links.into_iter().find(|link| link["organization_id"] == json!(two.tenant.id))
     };
     assert_eq!(links().await, None);
