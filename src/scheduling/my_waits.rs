@@ -204,6 +204,8 @@ impl MyWaitsApi {
     async fn list(
         &self,
         caller: Member<Customer>,
+        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        updated_since: Query<Option<Instant>>,
         /// Maximum number of items. Defaults to 50.
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
@@ -211,16 +213,19 @@ impl MyWaitsApi {
     ) -> Result<Json<Page<WaitlistEntry>>, Refused<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let updated = updated_since.0.map(|instant| instant.0);
+        let as_of = self.db.as_of().await?;
         let rows = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/waitlist_list_mine.sql"),
-                &[&caller.account()?, &after, &i64::from(size + 1)],
+                &[&caller.account()?, &after, &i64::from(size + 1), &updated],
             )
             .await?;
         let entries = rows.into_iter().map(WaitlistEntry::from).collect();
-        Ok(Json(Page::new(entries, size, |last| Cursor::id(last.id))))
+        let page = Page::new(entries, size, |last: &WaitlistEntry| Cursor::id(last.id));
+        Ok(Json(page.as_of(as_of)))
     }
 
     /// Join the waitlist myself

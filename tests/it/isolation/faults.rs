@@ -318,7 +318,7 @@ const FAULTS: &[Fault] = &[
     fault(
         "policies/overlap",
         "many policies for one command",
-        "create policy one on crm.contacts for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and first_name = 'one'); create policy two on crm.contacts for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and first_name = 'two')",
+        "create policy one on crm.contacts for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and first_name = 'one'); create policy two on crm.contacts for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and first_name = 'two'); create policy three on crm.contacts for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and first_name = 'three')",
     ),
     fault(
         "policies/name",

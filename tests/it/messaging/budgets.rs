@@ -83,6 +83,8 @@ async fn inviter_and_organization_have_budgets_of_their_own() {
 #[tokio::test]
 async fn guest_who_books_and_cancels_gets_six_mails_an_hour() {
     let shop = Shop::with(json!({})).await;
+    let settings = json!({ "guests": { "bookings_per_email": 100 } });
+    shop.tenant.admin.patch("/api/v1/organizations/me/settings", settings).await.expect(200);
     let slug = shop.tenant.viewer.get("/api/v1/organizations/me").await.expect(200)["slug"].clone();
     let path = format!("/api/v1/guest/appointments?organization_slug={}", slug.as_str().expect("a slug"));
     let email = address();

@@ -251,9 +251,21 @@ async fn a_customer_sees_what_is_theirs_and_nothing_else() {
     };
     assert_eq!(ids("scheduling.appointments").await, [appointment]);
     assert_eq!(ids("crm.contacts").await, [contact]);
-    for table in ["scheduling.services", "scheduling.providers", "tenancy.invitations", "tenancy.api_keys"] {
+    for table in ["tenancy.invitations", "tenancy.api_keys"] {
         assert_eq!(ids(table).await, Vec::<String>::new(), "{table}");
     }
+    // What can be booked online, and nothing else that is offered.
+    superuser
+        .execute(
+            "insert into scheduling.services (tenant_id, id, name, duration_minutes, slot_step_minutes, bookable_online)
+             values ($1, $1, 'Hidden', 30, 30, false)",
+            &[&tenant.id],
+        )
+        .await
+        .expect("a service");
+    let offered =
+        api.query("select bookable_online and active from scheduling.services", &[]).await.expect("services");
+    assert!(offered.len() == 1 && offered[0].get(0), "{offered:?}");
     let accounts = api.query("select email from identity.accounts", &[]).await.expect("rows");
     assert_eq!(accounts.len(), 1, "no colleagues");
 }
