@@ -25,12 +25,20 @@ use crate::{
     messaging::mail::Mailer,
     operations::{audit::AuditApi, deletions::DeletionsApi, health::HealthApi},
     scheduling::{
-        appointments::AppointmentsApi, availability::SlotsApi, calendar::CalendarApi, closures::ClosuresApi,
-        guest_verification::GuestVerificationApi, guest_waits::GuestWaitsApi, guests::GuestsApi,
-        holds::HoldsApi, my_appointments::MyAppointmentsApi, my_waits::MyWaitsApi,
-        provider_links::ProviderLinksApi, providers::ProvidersApi, resources::ResourcesApi,
-        schedules::SchedulesApi, series::SeriesApi, services::ServicesApi, time_off::TimeOffApi,
-        transitions::TransitionsApi, waitlist::WaitlistApi,
+        booking::{
+            appointments::AppointmentsApi, holds::HoldsApi, series::SeriesApi, transitions::TransitionsApi,
+            waitlist::WaitlistApi,
+        },
+        catalog::{
+            provider_links::ProviderLinksApi, providers::ProvidersApi, resources::ResourcesApi,
+            services::ServicesApi,
+        },
+        customers::{
+            calendar::CalendarApi, guest_verification::GuestVerificationApi, guest_waits::GuestWaitsApi,
+            guests::GuestsApi, my_appointments::MyAppointmentsApi, my_waits::MyWaitsApi,
+        },
+        hours::{closures::ClosuresApi, schedules::SchedulesApi, time_off::TimeOffApi},
+        slots::listing::SlotsApi,
     },
     tenancy::{
         api_keys::ApiKeysApi,

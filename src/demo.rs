@@ -21,12 +21,16 @@ use crate::{
     },
     messaging::mail::Mailer,
     scheduling::{
-        appointments::NewAppointment,
-        availability::{self, AvailabilityQuery, People},
-        booking::{self, Order},
-        providers::{self, NewProvider},
-        schedules::{self, Schedule},
-        services::{self, NewService},
+        booking::{appointments::NewAppointment, book},
+        catalog::{
+            providers::{self, NewProvider},
+            services::{self, NewService},
+        },
+        hours::schedules::{self, Schedule},
+        slots::{
+            listing::People,
+            load::{self, AvailabilityQuery},
+        },
     },
     sql,
     tenancy::invitations::{self, NewInvitation},
@@ -266,7 +270,7 @@ async fn book(db: &Db, context: Context, services: &[Uuid], now: DateTime<Utc>) 
                 ignored: &[],
                 now: from,
             };
-            let availability = availability::load(&mut tx, &query).await?.availability;
+            let availability = load::to_list(&mut tx, &query).await?;
             tx.commit().await?;
             let slots =
                 availability.slots(from, to, People::default(), availability.zone, false).unwrap_or_default();
@@ -292,10 +296,10 @@ async fn book(db: &Db, context: Context, services: &[Uuid], now: DateTime<Utc>) 
                         note: None,
                         override_rules: false,
                     };
-                    let order = Order::new(&new).map_err(Failure::from)?;
+                    let order = new.order().map_err(Failure::from)?;
                     // Booked a day before it starts.
                     let booked_at = starts_at - TimeDelta::days(1);
-                    match booking::book(db, &Mailer::nowhere(), context, &order, None, booked_at).await {
+                    match book::book(db, &Mailer::nowhere(), context, &order, None, booked_at).await {
                         Ok(appointment) if known.is_none() => {
                             contact_ids.push((last_name, appointment.contact_id));
                         }

@@ -32,7 +32,10 @@ use crate::{
     },
     identity::passwords::{Passwords, Policy},
     messaging::mail::Mailer,
-    scheduling::availability::{self, AvailabilityQuery, People},
+    scheduling::slots::{
+        listing::People,
+        load::{self, AvailabilityQuery},
+    },
     server::{Capacity, Parts, Server, StopSignal},
     sql,
 };
@@ -284,8 +287,7 @@ async fn free_slot(database: &DatabaseUrl) -> Result<Option<(Uuid, (String, Uuid
     let services = [service];
     let query =
         AvailabilityQuery { services: &services, provider: None, contacts: &[], from, to, ignored: &[], now };
-    let availability =
-        availability::load(&mut tx, &query).await.map_err(|failure| format!("{failure:?}"))?.availability;
+    let availability = load::to_list(&mut tx, &query).await.map_err(|failure| format!("{failure:?}"))?;
     tx.commit().await?;
     let slots = availability.slots(from, to, People::default(), availability.zone, false).unwrap_or_default();
     let slot = slots.first().and_then(|slot| {

@@ -55,7 +55,7 @@ use crate::{
     },
     identity::passwords::Passwords,
     messaging::mail::Mailer,
-    scheduling::{offers, upkeep},
+    scheduling::booking::{expiry, upkeep},
     tenancy::{
         domains::{self, Dns},
         subscriptions,
@@ -361,7 +361,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
 async fn sweep(db: Db, mailer: Mailer) {
     loop {
         sleep(SWEEPING).await;
-        if let Err(error) = offers::sweep(&db, &mailer).await {
+        if let Err(error) = expiry::sweep(&db, &mailer).await {
             tracing::warn!(%error, "expired holds and freed time could not be looked for");
         }
     }

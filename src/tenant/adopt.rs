@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Batch, Outcome, begin, organizations};
 use crate::{
     http::text::{EmailAddress, Instant, Number, Slug, Text, TimeZone},
-    scheduling::schedules::Schedule,
+    scheduling::hours::schedules::{Schedule, ScheduleRule},
     tenancy::members::MemberRole,
 };
 
@@ -284,7 +284,7 @@ async fn add_schedules(
         sending.add("scheduling.schedules", row).await?;
     }
     for (provider, schedule) in schedules() {
-        for rule in schedule.rules.iter().map(crate::scheduling::schedules::ScheduleRule::rule) {
+        for rule in schedule.rules.iter().map(ScheduleRule::rule) {
             let row = json!({
                 "provider_id": provider,
                 "weekday": rule.weekday,

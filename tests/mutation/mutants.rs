@@ -40,7 +40,7 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "one operation asks for a lower role",
-        "src/scheduling/services.rs",
+        "src/scheduling/catalog/services.rs",
         "caller: Member<Manager, Appointments>,",
         "caller: Member<Viewer, Appointments>,",
         ROLES,

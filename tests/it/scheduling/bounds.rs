@@ -9,9 +9,12 @@ use std::{
 use appointd::{
     http::computing::Deadline,
     scheduling::{
-        availability::{Effort, People, Stopped},
-        hours::{Interval, Open},
-        slots::{Availability, Diary, Provider, Taken},
+        hours::working_hours::{Interval, Open},
+        slots::{
+            availability::{Availability, Provider},
+            diary::{Diary, Taken},
+            listing::{Effort, People, Stopped},
+        },
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};

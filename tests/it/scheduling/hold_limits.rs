@@ -1,6 +1,6 @@
 //! How many holds an organization may have, and that expired ones of one organization do not keep those of another.
 
-use appointd::scheduling::offers;
+use appointd::scheduling::booking::expiry;
 use futures_util::future::join_all;
 
 use super::lifecycle::Shop;
@@ -51,7 +51,7 @@ async fn expired_holds_of_one_organization_do_not_delay_those_of_another_and_all
             (&other, 1, "now() - interval '1 second'"),
         ])
         .await;
-        offers::sweep(&system().db(4), &system().parts.mailer).await.expect("a sweep");
+        expiry::sweep(&system().db(4), &system().parts.mailer).await.expect("a sweep");
         let superuser = system().superuser().await;
         // What the server's own sweep holds at this moment it is about to remove.
         let mut left = -1_i64;

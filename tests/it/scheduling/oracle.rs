@@ -4,9 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use appointd::scheduling::{
-    availability::People,
-    hours::{Hours, Interval, Open, Rule, Span, Travel},
-    slots::{Availability, Diary, Policy, Provider, Refusal, Rules, StartRequest, Taken},
+    hours::working_hours::{Hours, Interval, Open, Rule, Span, Travel},
+    slots::{
+        availability::{Availability, Policy, Provider, Refusal, Rules, StartRequest},
+        diary::{Diary, Taken},
+        listing::People,
+    },
 };
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;

@@ -1,6 +1,6 @@
 //! Claims of the past go, and nothing that looks back misses them.
 
-use appointd::scheduling::upkeep;
+use appointd::scheduling::booking::upkeep;
 use serde_json::json;
 use uuid::Uuid;
 

@@ -1,0 +1,13 @@
+-- $1 tenant_id, $2 id: what is performed for whom, of a visit in its order
+select
+    a.contact_id,
+    coalesce(
+        (
+            select array_agg(g.service_id order by g.position)
+            from scheduling.appointment_segments as g
+            where g.tenant_id = $1 and g.appointment_id = a.id
+        ),
+        array[a.service_id]
+    ) as service_ids
+from scheduling.appointments as a
+where a.tenant_id = $1 and a.id = $2

@@ -1,0 +1,240 @@
+//! Appointments: what one is, reading, booking and moving them. Booking itself is in [`super::booking`], moving to another
+//! time in [`super::moving`], the life of an appointment in [`super::transitions`].
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    appointment::{Appointment, AppointmentStatus},
+    book::{self, Order},
+    reschedule::{self, Reschedule, Swap},
+};
+use crate::{
+    crm::contacts::NewContact,
+    db::{Context, Db, Params},
+    http::{
+        Tag,
+        caller::{Appointments, Member, Staff, Viewer},
+        json::{Created, Json, present},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Changing, Creating, Listing, Problem, Reading, Refused},
+        text::{IdempotencyKey, Instant, Text},
+    },
+    messaging::mail::Mailer,
+    operations::idempotency::Once,
+    sql,
+};
+
+/// An appointment to book.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewAppointment {
+    pub service_id: Uuid,
+    /// Services that follow in the same visit, up to four.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub and_then: Option<Vec<Uuid>>,
+    /// Who gives it, and all that follows; whoever is free and has least that day, where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+    /// One of the starts that `GET /api/v1/services/{service_id}/slots` lists.
+    pub starts_at: Instant,
+    /// Who comes: either a contact there is, or with `contact` a new one.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub contact_id: Option<Uuid>,
+    /// Who comes: a contact to create with the appointment. Give either this or `contact_id`.
+    #[serde(default, deserialize_with = "present")]
+    pub contact: Option<NewContact>,
+    /// Free text of the organization.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub note: Option<Text<1, 2000>>,
+    /// Book against the rules: notice, horizon, hours, grid, limits, approval. Time that is taken stays taken.
+    #[serde(default)]
+    #[oai(default)]
+    pub override_rules: bool,
+}
+
+impl NewAppointment {
+    pub fn order(&self) -> Result<Order<'_>, Problem> {
+        let following = self.and_then.as_deref().unwrap_or_default();
+        Ok(Order {
+            id: None,
+            services: book::services(self.service_id, following)?,
+            provider: self.provider_id,
+            start: self.starts_at.0,
+            who: book::who(self.contact_id, self.contact.as_ref())?,
+            note: self.note.as_deref(),
+            policy: book::policy(self.override_rules),
+            online: false,
+        })
+    }
+}
+
+impl Example for NewAppointment {
+    fn example() -> Self {
+        serde_json::from_value(serde_json::json!({
+            "service_id": "019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10",
+            "starts_at": "2026-12-01T09:00:00+01:00",
+            "contact": NewContact::example(),
+            "note": "First visit.",
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+#[derive(Clone)]
+pub struct AppointmentsApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+impl AppointmentsApi {
+    /// List appointments
+    ///
+    /// In the order of their starts.
+    #[oai(path = "/appointments", method = "get", operation_id = "list_appointments")]
+    #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
+    async fn list(
+        &self,
+        caller: Member<Viewer>,
+        /// Only those that start at this instant or later.
+        starts_from: Query<Option<Instant>>,
+        /// Only those that start before this instant.
+        starts_to: Query<Option<Instant>>,
+        /// Only those of this provider.
+        provider_id: Query<Option<Uuid>>,
+        /// Only those of this contact.
+        contact_id: Query<Option<Uuid>>,
+        /// Only those in this state.
+        status: Query<Option<AppointmentStatus>>,
+        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        updated_since: Query<Option<Instant>>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<Appointment>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let rows_wanted = i64::from(size + 1);
+        let status = status.0.map(AppointmentStatus::name);
+        let updated = updated_since.0.map(|instant| instant.0);
+        let before = starts_to.0.map_or(END_OF_TIME, |instant| instant.0);
+        // Behind the nil UUID is every appointment that starts at the instant.
+        let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
+        let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
+        let as_of = self.db.as_of().await?;
+        // One statement for each index.
+        let rows = match (provider_id.0, contact_id.0) {
+            (provider, Some(contact)) => {
+                let sql = sql!("scheduling/appointments_list_by_contact.sql");
+                let params: Params =
+                    &[&status, &before, &after.time, &after.id, &rows_wanted, &updated, &contact, &provider];
+                self.db.all(&caller, sql, params).await?
+            }
+            (Some(provider), None) => {
+                let sql = sql!("scheduling/appointments_list_by_provider.sql");
+                let params: Params =
+                    &[&status, &before, &after.time, &after.id, &rows_wanted, &updated, &provider];
+                self.db.all(&caller, sql, params).await?
+            }
+            (None, None) => {
+                let sql = sql!("scheduling/appointments_list.sql");
+                let params: Params = &[&status, &before, &after.time, &after.id, &rows_wanted, &updated];
+                self.db.all(&caller, sql, params).await?
+            }
+        };
+        let appointments = rows.into_iter().map(Appointment::from).collect();
+        let page = Page::new(appointments, size, |last: &Appointment| Cursor::new(last.starts_at, last.id));
+        Ok(Json(page.as_of(as_of)))
+    }
+
+    /// Book an appointment
+    ///
+    /// Books a free slot, or nothing. 409 `slot_unavailable`, with up to three `alternatives`, where the time is taken (`busy`,
+    /// `buffer`, `capacity`, `resource` in `errors`), by whoever came first; `contact_busy` where the contact has something else
+    /// then. 422 with `starts_at` at fault where it is `too_soon`, `too_far`, `outside_hours`, `off_grid` or `limit_reached`;
+    /// `override_rules` books those all the same. Where the service wants approval it is `pending`, and its time taken.
+    #[oai(path = "/appointments", method = "post", operation_id = "create_appointment")]
+    async fn create(
+        &self,
+        caller: Member<Staff, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        body: Json<NewAppointment>,
+    ) -> Result<Created<Appointment>, Refused<Creating>> {
+        let now = Utc::now();
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_appointment", idempotency_key.0, &body.0)?;
+        let order = body.0.order()?;
+        let appointment = book::book(&self.db, &self.mailer, context, &order, once.as_ref(), now).await?;
+        Ok(Created {
+            location: format!("/api/v1/appointments/{}", appointment.id),
+            body: appointment,
+            replayed: Once::is_replay(once.as_ref()),
+        })
+    }
+
+    /// Get an appointment
+    #[oai(path = "/appointments/:appointment_id", method = "get", operation_id = "get_appointment")]
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        appointment_id: Path<Uuid>,
+    ) -> Result<Json<Appointment>, Refused<Reading>> {
+        let row =
+            self.db.optional(&caller, sql!("scheduling/appointments_get.sql"), &[&appointment_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Reschedule an appointment
+    ///
+    /// Moves it in place, with the id it has, or leaves it as it is. Refused as booking is; its own time counts as free. With
+    /// `following`, one of a series and all that follow are moved by the same days, to the same time of day, all or none; an
+    /// error then names the occurrence. 409 `transition_not_allowed` where it has begun or ended, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/reschedule",
+        method = "post",
+        operation_id = "reschedule_appointment"
+    )]
+    async fn reschedule(
+        &self,
+        caller: Member<Staff, Appointments>,
+        appointment_id: Path<Uuid>,
+        body: Json<Reschedule>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let id = appointment_id.0;
+        let appointment =
+            reschedule::reschedule(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?;
+        Ok(Json(appointment))
+    }
+
+    /// Swap two appointments
+    ///
+    /// Each gets the start and the provider of the other, or both stay as they are. Answered is the first.
+    #[oai(path = "/appointments/:appointment_id/swap", method = "post", operation_id = "swap_appointments")]
+    async fn swap(
+        &self,
+        caller: Member<Staff, Appointments>,
+        appointment_id: Path<Uuid>,
+        body: Json<Swap>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let id = appointment_id.0;
+        Ok(Json(reschedule::swap(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?))
+    }
+}
+
+/// 3000-01-01, after everything an [`Instant`] can be.
+const END_OF_TIME: DateTime<Utc> = match DateTime::from_timestamp(32_503_680_000, 0) {
+    Some(instant) => instant,
+    None => DateTime::<Utc>::MAX_UTC,
+};

@@ -1,0 +1,267 @@
+//! Booking. The rules are asked of [`Availability`], then the claims decide: `claims_no_overlap`, `claims_seat_key` and
+//! `shared_claims_no_overlap`, and nothing here. Whoever loses a race looks again.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::{
+    appointment::{Appointment, AppointmentStatus},
+    attempts::attempt,
+    claims::{self, Booking, CREATE, Parameters, taken, with_segments},
+    transaction::luck,
+};
+use crate::{
+    crm::contacts::{self, NewContact},
+    db::{self, Context, Db, Tx},
+    http::problem::{Failure, Problem},
+    messaging::mail::Mailer,
+    operations::idempotency::Once,
+    scheduling::slots::{
+        alternatives,
+        availability::{Availability, Policy, Refusal, StartRequest},
+        choose::choose,
+        listing::MOST_SERVICES,
+        load::{self, AvailabilityQuery},
+        refusals::{check_length, refused_start, unknown_service},
+        setback::{Setback, lost},
+    },
+};
+
+/// Who comes.
+#[derive(Clone)]
+pub enum Who<'a> {
+    Known(Uuid),
+    New(&'a NewContact),
+    /// Not said yet.
+    Unknown,
+}
+
+impl Who<'_> {
+    /// Of a guest with an e-mail address: what their appointments are marked with, so that they take one seat of a session.
+    pub fn guest_key(&self, context: Context) -> Option<Uuid> {
+        match (context.who, self) {
+            (db::Who::Guest { .. }, Self::New(contact)) => {
+                let email = contact.email.as_deref()?;
+                let digest = Sha256::digest(format!("{} guest {email}", context.tenant));
+                Uuid::from_slice(&digest[..16]).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What is to be booked.
+#[derive(Clone)]
+pub struct Order<'a> {
+    /// The id it gets, where that matters before.
+    pub id: Option<Uuid>,
+    pub services: Vec<Uuid>,
+    pub provider: Option<Uuid>,
+    pub start: DateTime<Utc>,
+    pub who: Who<'a>,
+    pub note: Option<&'a str>,
+    pub policy: Policy,
+    /// Whether customers themselves book, and what they may not see does not exist.
+    pub online: bool,
+}
+
+impl<'a> Order<'a> {
+    /// The contact, where it is known already.
+    fn contact(&self) -> Option<Uuid> {
+        match self.who {
+            Who::Known(contact) => Some(contact),
+            Who::New(_) | Who::Unknown => None,
+        }
+    }
+
+    pub fn request(&self, luck: usize) -> StartRequest {
+        StartRequest {
+            start: self.start,
+            with: self.provider,
+            contact: self.contact(),
+            policy: self.policy,
+            luck,
+        }
+    }
+}
+
+pub fn policy(override_rules: bool) -> Policy {
+    if override_rules { Policy::Overridden } else { Policy::Kept }
+}
+
+/// Either a contact there is or a new one.
+pub fn who(contact_id: Option<Uuid>, contact: Option<&NewContact>) -> Result<Who<'_>, Problem> {
+    match (contact_id, contact) {
+        (Some(id), None) => Ok(Who::Known(id)),
+        (None, Some(contact)) => Ok(Who::New(contact)),
+        (Some(_), Some(_)) => Err(Problem::invalid_field(
+            "contact_id",
+            "conflicting",
+            "either contact_id or contact, and not both",
+        )),
+        (None, None) => Err(Problem::invalid_field(
+            "contact_id",
+            "required",
+            "either contact_id or contact, and not both",
+        )),
+    }
+}
+
+/// What is booked, one after the other.
+pub fn services(first: Uuid, following: &[Uuid]) -> Result<Vec<Uuid>, Problem> {
+    if following.len() >= MOST_SERVICES {
+        return Err(Problem::invalid_field("and_then", "too_many", "at most four services that follow"));
+    }
+    Ok(std::iter::once(first).chain(following.iter().copied()).collect())
+}
+
+/// Books, in one transaction.
+pub async fn book(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    order: &Order<'_>,
+    once: Option<&Once>,
+    now: DateTime<Utc>,
+) -> Result<Appointment, Failure> {
+    match attempt(db, mailer, context, |tx, number| book_now(tx, order, once, luck(number), now)).await? {
+        Ok(appointment) => Ok(appointment),
+        Err(refusal) => Err(refuse(db, context, order, refusal, now).await),
+    }
+}
+
+async fn book_now(
+    mut tx: Tx,
+    order: &Order<'_>,
+    once: Option<&Once>,
+    luck: usize,
+    now: DateTime<Utc>,
+) -> Result<Result<Appointment, Refusal>, Setback> {
+    if let Some(once) = once
+        && let Some(answer) = once.answered(&mut tx).await?
+    {
+        tx.commit().await?;
+        return Ok(Ok(answer));
+    }
+    let availability = load(&mut tx, order, now).await?;
+    let plan = match choose(&availability, order.provider, order.request(luck))? {
+        Ok(plan) => plan,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let (contact, is_new) = match order.who {
+        Who::Known(contact) => (contact, false),
+        Who::New(contact) => (contacts::create(&mut tx, contact).await?, true),
+        Who::Unknown => Err(Problem::internal())?,
+    };
+    let booking = Booking {
+        id: order.id.unwrap_or_else(Uuid::now_v7),
+        contact,
+        status: status(&availability, order.policy),
+        note: order.note,
+        overridden: order.policy == Policy::Overridden,
+        occurrence: None,
+        guest_key: tx.context().and_then(|context| order.who.guest_key(context)),
+        plan: &plan,
+    };
+    let claims_contact = availability.claims_contact();
+    // Where the time is taken there is nothing to undo, unless there is: the commit need not wait for the answer.
+    if is_new || once.is_some() {
+        let appointment =
+            claims::create(&mut tx, &[booking], contact, claims_contact).await?.pop().ok_or_else(lost)?;
+        if let Some(once) = once {
+            once.keep(&mut tx, &appointment).await?;
+        }
+        tx.commit().await?;
+        return Ok(Ok(appointment));
+    }
+    let parameters = Parameters::new(&[booking], contact, claims_contact);
+    let created = tx
+        .commit_with(
+            CREATE,
+            &[
+                &parameters.appointments,
+                &parameters.claims,
+                &parameters.segments,
+                &parameters.claimed_contact,
+            ],
+        )
+        .await;
+    let row = taken(created.map(|row| row.into_iter().collect()))?.pop().ok_or_else(lost)?;
+    Ok(Ok(with_segments(Appointment::from(row), &plan)))
+}
+
+/// Loads what decides, and takes the locks of booking.
+pub async fn load(tx: &mut Tx, order: &Order<'_>, now: DateTime<Utc>) -> Result<Availability, Setback> {
+    // An unnamed provider is chosen by what each has that day, wherever the day begins.
+    let around = if order.provider.is_some() { TimeDelta::zero() } else { TimeDelta::hours(24) };
+    let contact = order.contact();
+    let query = AvailabilityQuery {
+        services: &order.services,
+        provider: order.provider,
+        contacts: contact.as_slice(),
+        from: order.start - around,
+        to: order.start + around + TimeDelta::microseconds(1),
+        ignored: &[],
+        now,
+    };
+    let mut availability = load::locked_to_book(tx, &query).await?;
+    if availability.has_limits() {
+        // Counted alone: the first look was before the locks, which others may have held.
+        availability = load::to_book(tx, &query).await?;
+    }
+    let known = |id: &Uuid| {
+        availability.services.iter().any(|rules| rules.id == *id && (!order.online || rules.bookable_online))
+    };
+    match order.services.iter().position(|id| !known(id)) {
+        Some(0) => Err(unknown_service())?,
+        Some(index) => Err(Problem::invalid_field(
+            format!("and_then[{}]", index - 1),
+            "not_found",
+            "the id of a service of the organization",
+        ))?,
+        None => {}
+    }
+    if availability.services.iter().any(|rules| !rules.active) {
+        Err(Problem::invalid_field("service_id", "inactive", "the id of an active service"))?;
+    }
+    check_length(&availability)?;
+    Ok(availability)
+}
+
+pub fn status(availability: &Availability, policy: Policy) -> AppointmentStatus {
+    let wants_approval = availability.services.iter().any(|rules| rules.requires_approval);
+    if wants_approval && policy == Policy::Kept {
+        AppointmentStatus::Pending
+    } else {
+        AppointmentStatus::Confirmed
+    }
+}
+
+/// The refusal of a start, with others that can be booked where that one is taken.
+pub async fn refuse(
+    db: &Db,
+    context: Context,
+    order: &Order<'_>,
+    refusal: Refusal,
+    now: DateTime<Utc>,
+) -> Failure {
+    let problem = refused_start("starts_at", refusal);
+    if problem.status != poem::http::StatusCode::CONFLICT {
+        return problem.into();
+    }
+    let contact = order.contact();
+    let query = AvailabilityQuery {
+        services: &order.services,
+        provider: order.provider,
+        contacts: contact.as_slice(),
+        ignored: &[],
+        from: order.start,
+        to: order.start,
+        now,
+    };
+    match alternatives::near(db, context, query).await {
+        Ok(alternatives) => problem.with_alternatives(alternatives).into(),
+        Err(failure) => failure,
+    }
+}

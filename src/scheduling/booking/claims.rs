@@ -1,0 +1,194 @@
+//! Appointments and the time they take, written in one statement. The constraints decide: `claims_no_overlap`,
+//! `claims_seat_key` and `shared_claims_no_overlap`.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::appointment::{Appointment, AppointmentStatus, Segment};
+use crate::{
+    db::{self, Sql, Tx},
+    http::problem::{Failure, OnConstraint as _, Problem},
+    scheduling::slots::{
+        availability::{Claim, Piece, Plan},
+        refusals::{unknown_provider, unknown_service},
+    },
+    sql,
+};
+
+/// An appointment about to be made.
+pub struct Booking<'a> {
+    pub id: Uuid,
+    pub contact: Uuid,
+    pub status: AppointmentStatus,
+    pub note: Option<&'a str>,
+    pub overridden: bool,
+    /// The series, and which of it.
+    pub occurrence: Option<(Uuid, i16)>,
+    /// See [`Who::guest_key`].
+    pub guest_key: Option<Uuid>,
+    pub plan: &'a Plan,
+}
+
+pub(super) const CREATE: Sql = sql!("scheduling/appointments_create.sql");
+
+/// The parameters of [`CREATE`].
+pub(super) struct Parameters {
+    pub appointments: Value,
+    pub claims: Value,
+    pub segments: Value,
+    pub claimed_contact: Option<Uuid>,
+}
+
+impl Parameters {
+    pub(super) fn new(bookings: &[Booking<'_>], contact: Uuid, claims_contact: bool) -> Self {
+        let mut claims: Vec<Claim> = Vec::new();
+        for booking in bookings {
+            claims.extend(booking.plan.claims_of(booking.id));
+            if claims_contact {
+                claims.push(contact_claim(contact, booking.id, booking.plan));
+            }
+        }
+        let appointments = bookings.iter().map(|booking| {
+            let first = booking.plan.pieces[0];
+            json!({
+                "id": booking.id,
+                "service_id": first.service,
+                "provider_id": first.provider,
+                "contact_id": booking.contact,
+                "starts_at": booking.plan.starts_at(),
+                "ends_at": booking.plan.ends_at(),
+                "status": booking.status,
+                "note": booking.note,
+                "overridden": booking.overridden,
+                "series_id": booking.occurrence.map(|(series, _)| series),
+                "occurrence": booking.occurrence.map(|(_, occurrence)| occurrence),
+                "visit": booking.plan.pieces.len() > 1,
+                "seat": booking.plan.seat,
+                "guest_key": booking.guest_key,
+            })
+        });
+        Self {
+            appointments: appointments.collect(),
+            claims: json!(claims),
+            segments: bookings.iter().flat_map(|booking| segments(booking.id, booking.plan)).collect(),
+            claimed_contact: claims_contact.then_some(contact),
+        }
+    }
+}
+
+/// The rows of the services of a visit; none of a single service.
+pub fn segments(appointment: Uuid, plan: &Plan) -> Vec<Value> {
+    if plan.pieces.len() == 1 {
+        return Vec::new();
+    }
+    let row = |(position, piece): (i16, &Piece)| {
+        json!({
+            "appointment_id": appointment,
+            "position": position,
+            "service_id": piece.service,
+            "provider_id": piece.provider,
+            "starts_at": piece.starts_at,
+            "ends_at": piece.ends_at,
+        })
+    };
+    (1..).zip(&plan.pieces).map(row).collect()
+}
+
+/// The contact's own time, without buffers.
+pub fn contact_claim(contact: Uuid, owner: Uuid, plan: &Plan) -> Claim {
+    Claim {
+        id: Uuid::now_v7(),
+        owner_id: owner,
+        resource_id: contact,
+        service_id: None,
+        serves_at: None,
+        serves_until: None,
+        starts_at: plan.starts_at(),
+        ends_at: plan.ends_at(),
+        group_key: None,
+        seat: 1,
+        capacity: 1,
+    }
+}
+
+/// Makes appointments of one contact, all or none: none where some time is taken.
+pub async fn create(
+    tx: &mut Tx,
+    bookings: &[Booking<'_>],
+    contact: Uuid,
+    claims_contact: bool,
+) -> Result<Vec<Appointment>, Failure> {
+    let parameters = Parameters::new(bookings, contact, claims_contact);
+    let created = tx
+        .all(
+            CREATE,
+            &[
+                &parameters.appointments,
+                &parameters.claims,
+                &parameters.segments,
+                &parameters.claimed_contact,
+            ],
+        )
+        .await;
+    let mut appointments: Vec<_> = taken(created)?
+        .into_iter()
+        .map(|row| {
+            let appointment = Appointment::from(row);
+            let plan =
+                bookings.iter().find(|booking| booking.id == appointment.id).map(|booking| booking.plan);
+            match plan {
+                Some(plan) => with_segments(appointment, plan),
+                None => appointment,
+            }
+        })
+        .collect();
+    appointments.sort_by_key(|appointment| (appointment.occurrence, appointment.starts_at));
+    Ok(appointments)
+}
+
+pub fn with_segments(mut appointment: Appointment, plan: &Plan) -> Appointment {
+    if plan.pieces.len() > 1 {
+        let segment = |piece: &Piece| Segment {
+            service_id: piece.service,
+            provider_id: piece.provider,
+            starts_at: piece.starts_at,
+            ends_at: piece.ends_at,
+        };
+        appointment.segments = Some(plan.pieces.iter().map(segment).collect());
+    }
+    appointment
+}
+
+/// What it means where a key of a booking leads nowhere. No row: another transaction took some of the time.
+pub fn taken(
+    booked: Result<Vec<tokio_postgres::Row>, db::Error>,
+) -> Result<Vec<tokio_postgres::Row>, Failure> {
+    let booked = match booked {
+        // Some of the claims were made, and not all: what they refer to was not.
+        Err(db::Error::Constraint(name))
+            if name == "claims_appointment_fkey"
+                || name == "claims_hold_fkey"
+                // The provider is somebody else since, or nobody.
+                || name == "shared_claims_person_fkey" =>
+        {
+            return Ok(Vec::new());
+        }
+        booked => booked,
+    };
+    let unknown_contact =
+        || Problem::invalid_field("contact_id", "not_found", "the id of a contact of the organization");
+    let one_seat = || {
+        let detail = "A seat of this session is booked with this e-mail address already.";
+        Problem::conflict("already_booked", detail)
+    };
+    booked
+        .on_constraint("appointments_guest_seat_key", one_seat)
+        .on_constraint("appointments_contact_fkey", unknown_contact)
+        .on_constraint("resources_contact_fkey", unknown_contact)
+        // Somebody deleted it since it was loaded.
+        .on_constraint("appointments_service_fkey", unknown_service)
+        .on_constraint("claims_service_fkey", unknown_service)
+        .on_constraint("holds_service_fkey", unknown_service)
+        .on_constraint("appointments_provider_fkey", unknown_provider)
+        .on_constraint("claims_resource_fkey", unknown_provider)
+}

@@ -1,0 +1,475 @@
+//! Offering freed time to the waitlist. The booking engine is asked which entries could now be booked at a start that needs
+//! the freed time, in the order in which they joined; each of those gets a hold with a deadline.
+//!
+//! What frees an appointment's or a hold's time does it in four steps of one transaction: [`Queue::read`] (who may wait
+//! for it), [`Locks`] (all at once), freeing, [`Queue::offer`]. Everything else that frees time (hours, closures, rules of a
+//! service, deleted contacts) and what one transaction cannot finish is noted in `scheduling.freed_time` by the database, and
+//! offered by [`expiry`](super::expiry) some seconds later.
+
+use std::{collections::BTreeSet, slice};
+
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{hold, transaction::Locks};
+use crate::{
+    db::Tx,
+    http::{
+        computing::{self, Deadline},
+        problem::{Failure, Problem},
+    },
+    messaging::{
+        budget::OnBehalf,
+        mail::{Mail, Mailer},
+    },
+    scheduling::{
+        hours::wall_time,
+        slots::{
+            availability::{Availability, Plan, Policy, Provider, StartRequest},
+            choose::best,
+            load::{self, AvailabilityQuery},
+            setback::{Setback, lost},
+        },
+    },
+    sql,
+};
+
+/// Entries that one transaction asks. The sweep goes on with the next.
+const MOST_ENTRIES: usize = 20;
+
+/// Notes of freed time that one transaction looks at.
+pub(super) const MOST_NOTES: i64 = 500;
+
+/// What a single look at availability covers.
+const LONGEST_LOOK: TimeDelta = TimeDelta::days(31);
+
+/// A buffer before a start is at most half a day, and an appointment with its buffers a day.
+const REACH_BEFORE: TimeDelta = TimeDelta::hours(24);
+
+const REACH_AFTER: TimeDelta = TimeDelta::hours(12);
+
+/// Limits count days and weeks.
+const WEEK: TimeDelta = TimeDelta::days(7);
+
+/// An entry of the waitlist.
+#[derive(Clone)]
+struct Waiting {
+    id: Uuid,
+    service: Uuid,
+    provider: Option<Uuid>,
+    contact: Uuid,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    created_at: DateTime<Utc>,
+}
+
+impl From<&Row> for Waiting {
+    fn from(row: &Row) -> Self {
+        Self {
+            id: row.get("id"),
+            service: row.get("service_id"),
+            provider: row.get("provider_id"),
+            contact: row.get("contact_id"),
+            from: row.get("from_instant"),
+            to: row.get("to_instant"),
+            created_at: row.get("created_at"),
+        }
+    }
+}
+
+/// A note of `scheduling.freed_time`.
+#[derive(Clone)]
+pub(super) struct Freed {
+    pub id: Uuid,
+    /// None: all providers.
+    resource: Option<Uuid>,
+    service: Option<Uuid>,
+    counted_at: Option<DateTime<Utc>>,
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+}
+
+impl From<&Row> for Freed {
+    fn from(row: &Row) -> Self {
+        Self {
+            id: row.get("id"),
+            resource: row.get("resource_id"),
+            service: row.get("service_id"),
+            counted_at: row.get("serves_at"),
+            from: row.get("starts_at"),
+            to: bounded(row, "ends_at"),
+        }
+    }
+}
+
+/// An end that may be infinity.
+fn bounded(row: &Row, column: &str) -> DateTime<Utc> {
+    use tokio_postgres::types::Timestamp;
+    match row.get::<_, Timestamp<DateTime<Utc>>>(column) {
+        Timestamp::Value(instant) => instant,
+        Timestamp::PosInfinity => DateTime::<Utc>::MAX_UTC,
+        Timestamp::NegInfinity => DateTime::<Utc>::MIN_UTC,
+    }
+}
+
+/// An entry that was offered time, and its mail.
+#[derive(Debug)]
+pub struct Notice {
+    tenant: Uuid,
+    email: Option<String>,
+    service: String,
+    provider: String,
+    organization: String,
+    time_zone: String,
+    starts_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+/// Entries that freed time may suit, in the order in which they joined.
+pub struct Queue {
+    entries: Vec<Waiting>,
+    /// Whether further ones follow.
+    more: bool,
+}
+
+impl Queue {
+    /// Entries that may be booked in time that is about to be freed. Before the locks.
+    pub async fn read(tx: &mut Tx, times: &[(DateTime<Utc>, DateTime<Utc>)]) -> Result<Self, Failure> {
+        Self::after(tx, times, DateTime::<Utc>::UNIX_EPOCH, Uuid::nil()).await
+    }
+
+    pub(super) async fn after(
+        tx: &mut Tx,
+        times: &[(DateTime<Utc>, DateTime<Utc>)],
+        created_at: DateTime<Utc>,
+        id: Uuid,
+    ) -> Result<Self, Failure> {
+        // An end in the far future is beyond every entry.
+        let far = Utc::now() + TimeDelta::days(10 * 366);
+        let (starts, ends): (Vec<_>, Vec<_>) = times.iter().map(|(from, to)| (*from, (*to).min(far))).unzip();
+        let most = i32::try_from(MOST_ENTRIES + 1).unwrap_or(i32::MAX);
+        let rows = tx
+            .all(sql!("scheduling/waitlist_waiting.sql"), &[&starts, &ends, &created_at, &id, &most])
+            .await?;
+        let mut entries: Vec<_> = rows.iter().map(Waiting::from).collect();
+        let more = entries.len() > MOST_ENTRIES;
+        entries.truncate(MOST_ENTRIES);
+        Ok(Self { entries, more })
+    }
+
+    /// What offering needs in addition to what freeing does.
+    pub fn add_to(&self, mut locks: Locks) -> Locks {
+        for entry in &self.entries {
+            locks.services.push(entry.service);
+            locks.resources.push(entry.contact);
+            match entry.provider {
+                Some(provider) => locks.resources.push(provider),
+                None => locks.any_provider = true,
+            }
+        }
+        locks
+    }
+
+    /// Offers what this transaction has freed. The last thing in it: it goes on as the scheduler.
+    pub async fn offer(&self, tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<Notice>, Setback> {
+        if self.entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        tx.all(sql!("app/become_scheduler.sql"), &[]).await?;
+        let rows = tx.all(sql!("scheduling/freed_time_take.sql"), &[&true, &MOST_NOTES]).await?;
+        let freed: Vec<_> = rows.iter().map(Freed::from).collect();
+        self.offer_all(tx, &freed, now).await
+    }
+
+    pub(super) async fn offer_all(
+        &self,
+        tx: &mut Tx,
+        freed: &[Freed],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Notice>, Setback> {
+        let mut notices = Vec::new();
+        for entry in &self.entries {
+            let locked = tx.optional(sql!("scheduling/waitlist_lock.sql"), &[&entry.id]).await?;
+            if locked.is_none() {
+                continue;
+            }
+            if let Some(plan) = entry.first_start(tx, freed, now).await? {
+                notices.push(hold(tx, entry, &plan, now).await?);
+            }
+        }
+        let ids: Vec<Uuid> = freed.iter().map(|freed| freed.id).collect();
+        match self.entries.last().filter(|_| self.more) {
+            Some(last) => {
+                tx.all(sql!("scheduling/freed_time_continue.sql"), &[&ids, &last.created_at, &last.id])
+                    .await?
+            }
+            None => tx.all(sql!("scheduling/freed_time_clear.sql"), &[&ids]).await?,
+        };
+        Ok(notices)
+    }
+}
+
+/// Holds time for an entry.
+async fn hold(tx: &mut Tx, entry: &Waiting, plan: &Plan, now: DateTime<Utc>) -> Result<Notice, Setback> {
+    let seconds = offer_seconds(plan.starts_at(), now);
+    let hold =
+        hold::insert(tx, Uuid::now_v7(), plan, seconds, false, Some(entry.id)).await?.ok_or_else(lost)?;
+    tx.all(sql!("scheduling/waitlist_update.sql"), &[&entry.id, &"offered", &None::<Uuid>, &vec!["waiting"]])
+        .await?;
+    let row = tx.one(sql!("scheduling/offer_notice.sql"), &[&entry.id]).await?;
+    Ok(Notice {
+        tenant: row.get("tenant_id"),
+        email: row.get("email"),
+        service: row.get("service_name"),
+        provider: row.get("provider_name"),
+        organization: row.get("organization_name"),
+        time_zone: row.get("time_zone"),
+        starts_at: hold.starts_at,
+        expires_at: hold.expires_at,
+    })
+}
+
+/// How long an offer stands: an hour, or until shortly before the start.
+fn offer_seconds(starts_at: DateTime<Utc>, now: DateTime<Utc>) -> f64 {
+    (starts_at - now).clamp(TimeDelta::minutes(1), TimeDelta::hours(1)).num_seconds() as f64
+}
+
+impl Waiting {
+    /// The start in the period of the entry that needs the freed time most ([`Need`]), and of those the earliest.
+    async fn first_start(
+        &self,
+        tx: &mut Tx,
+        freed: &[Freed],
+        now: DateTime<Utc>,
+    ) -> Result<Option<Plan>, Setback> {
+        let (Some(first), Some(last)) =
+            (freed.iter().map(|freed| freed.from).min(), freed.iter().map(|freed| freed.to).max())
+        else {
+            return Ok(None);
+        };
+        let own = |from: DateTime<Utc>, to: DateTime<Utc>| (self.from.max(from).max(now), self.to.min(to));
+        let near = own(first - REACH_BEFORE, saturating(last, REACH_AFTER));
+        let looked = self.look(tx, near, freed, now).await?;
+        // Where a limit was reached, the whole day or week is free again.
+        let week = own(first - REACH_BEFORE - WEEK, saturating(last, REACH_AFTER + WEEK));
+        let counts = freed.iter().any(|freed| freed.counted_at.is_some());
+        if looked.found.is_none() && looked.limited && counts && week != near {
+            return Ok(self.look(tx, week, freed, now).await?.found.map(|(_, plan)| plan));
+        }
+        Ok(looked.found.map(|(_, plan)| plan))
+    }
+
+    async fn look(
+        &self,
+        tx: &mut Tx,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        freed: &[Freed],
+        now: DateTime<Utc>,
+    ) -> Result<Looked, Setback> {
+        let services = [self.service];
+        let mut looked = Looked::default();
+        let mut since = from;
+        while since < to {
+            let until = to.min(since + LONGEST_LOOK);
+            let query = AvailabilityQuery {
+                services: &services,
+                provider: self.provider,
+                contacts: slice::from_ref(&self.contact),
+                from: since,
+                to: until,
+                ignored: &[],
+                now,
+            };
+            let availability = load::to_book(tx, &query).await?;
+            if !availability.services.iter().any(|rules| rules.active) {
+                break;
+            }
+            looked.limited = availability.has_limits();
+            let tenant = tx.context().ok_or_else(Problem::internal)?.tenant;
+            let (entry, freed) = (self.clone(), freed.to_vec());
+            let found = computing::place_inside(tenant)
+                .compute(move |deadline| Ok(entry.search(&availability, since, until, &freed, deadline)));
+            looked.keep(found.await?);
+            if matches!(looked.found, Some((Need::Start, _))) {
+                break;
+            }
+            since = until;
+        }
+        Ok(looked)
+    }
+
+    /// The best start in a period, or the best that was found in the time there was: what frees time does not fail because
+    /// offering it would be dear.
+    fn search(
+        &self,
+        availability: &Availability,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        freed: &[Freed],
+        deadline: &Deadline,
+    ) -> Option<(Need, Plan)> {
+        let candidates: Vec<&Provider> = availability
+            .candidates()
+            .filter(|provider| self.provider.is_none_or(|wanted| wanted == provider.id))
+            .collect();
+        let starts: BTreeSet<DateTime<Utc>> =
+            candidates.iter().flat_map(|provider| availability.starts(provider, from, to)).collect();
+        let mut looked = Looked::default();
+        for start in starts {
+            if deadline.check().is_err() {
+                break;
+            }
+            let request = StartRequest {
+                start,
+                with: self.provider,
+                contact: Some(self.contact),
+                policy: Policy::Kept,
+                luck: 0,
+            };
+            let mut plans: Vec<(Need, &Provider, Plan)> = candidates
+                .iter()
+                .filter_map(|provider| {
+                    let plan = availability.plan(provider, request).ok()?;
+                    let needs = freed.iter().filter_map(|freed| freed.is_needed(self, &plan, availability));
+                    Some((needs.min()?, *provider, plan))
+                })
+                .collect();
+            if let Some(need) = plans.iter().map(|(need, ..)| *need).min() {
+                plans.retain(|(other, ..)| *other == need);
+                let plans = plans.into_iter().map(|(_, provider, plan)| (provider, plan));
+                looked.keep(best(availability, start, plans).map(|plan| (need, plan)));
+            }
+            if matches!(looked.found, Some((Need::Start, _))) {
+                break;
+            }
+        }
+        looked.found
+    }
+}
+
+/// How much a booking needs the freed time; the first is offered first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Need {
+    /// It starts in it.
+    Start,
+    /// It takes some of it.
+    Overlap,
+    /// It counts for a limit for which one less counts now.
+    Limit,
+}
+
+#[derive(Default)]
+struct Looked {
+    found: Option<(Need, Plan)>,
+    /// Whether a limit counts.
+    limited: bool,
+}
+
+impl Looked {
+    fn keep(&mut self, other: Option<(Need, Plan)>) {
+        if let Some((need, plan)) = other
+            && self.found.as_ref().is_none_or(|(found, _)| need < *found)
+        {
+            self.found = Some((need, plan));
+        }
+    }
+}
+
+fn saturating(instant: DateTime<Utc>, more: TimeDelta) -> DateTime<Utc> {
+    instant.checked_add_signed(more).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+impl Freed {
+    /// Whether a booking would take some of it, or counts where one less counts now.
+    fn is_needed(&self, entry: &Waiting, plan: &Plan, availability: &Availability) -> Option<Need> {
+        let takes = |starts_at: DateTime<Utc>, ends_at: DateTime<Utc>| {
+            (starts_at < self.to && self.from < ends_at).then(|| {
+                let inside = self.from <= plan.starts_at() && plan.starts_at() < self.to;
+                if inside { Need::Start } else { Need::Overlap }
+            })
+        };
+        let of = |resource: Option<Uuid>| {
+            plan.claims
+                .iter()
+                .filter(|claim| resource.is_none_or(|resource| resource == claim.resource_id))
+                .find_map(|claim| takes(claim.starts_at, claim.ends_at))
+        };
+        match (self.resource, self.service) {
+            (None, Some(service)) if service != entry.service => None,
+            (None, _) => of(None),
+            (Some(contact), _) if contact == entry.contact => takes(plan.starts_at(), plan.ends_at()),
+            (Some(resource), service) => of(Some(resource)).or_else(|| {
+                let at = self.counted_at?;
+                counted_less(availability, resource, service, at, plan).then_some(Need::Limit)
+            }),
+        }
+    }
+}
+
+/// Whether an appointment that stood at `at` counted for a limit that a plan meets.
+fn counted_less(
+    availability: &Availability,
+    provider: Uuid,
+    service: Option<Uuid>,
+    at: DateTime<Utc>,
+    plan: &Plan,
+) -> bool {
+    let (then, planned) =
+        (wall_time::date(availability.zone, at), wall_time::date(availability.zone, plan.starts_at()));
+    let meets = |per_day: Option<usize>, per_week: Option<usize>| {
+        (per_day.is_some() && then == planned)
+            || (per_week.is_some() && then.iso_week() == planned.iso_week())
+    };
+    let piece = plan.pieces[0];
+    let of_service = availability
+        .services
+        .iter()
+        .any(|rules| Some(rules.id) == service && meets(rules.max_per_day, rules.max_per_week));
+    let of_provider = availability.providers.iter().any(|one| {
+        one.id == provider && piece.provider == provider && meets(one.max_per_day, one.max_per_week)
+    });
+    of_service || of_provider
+}
+
+/// Removes holds whose rows are locked, and offers their time. Entries that they were offered to get the given status.
+pub async fn free_holds(
+    tx: &mut Tx,
+    ids: Vec<Uuid>,
+    times: &[(DateTime<Utc>, DateTime<Utc>)],
+    status: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<Notice>, Setback> {
+    let queue = Queue::read(tx, times).await?;
+    let locks = Locks { holds: ids, ..Locks::default() };
+    let locks = queue.add_to(locks);
+    locks.take(tx).await?;
+    tx.all(sql!("scheduling/holds_remove.sql"), &[&locks.holds, &status]).await?;
+    queue.offer(tx, now).await
+}
+
+/// Tells the entries that have an address.
+pub fn tell(mailer: &Mailer, notices: &[Notice]) {
+    for notice in notices {
+        let Some(email) = &notice.email else {
+            continue;
+        };
+        let zone: chrono_tz::Tz = notice.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC);
+        let local =
+            |instant: DateTime<Utc>| instant.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
+        mailer.send(Mail {
+            to: email.clone(),
+            subject: format!("A place is free: {} with {}", notice.service, notice.organization),
+            body: format!(
+                "{service} with {provider} is free on {starts} ({zone}).\n\nIt is held for you until {expires} ({zone}). \
+                 Tell {organization} if you want it.\n",
+                service = notice.service,
+                provider = notice.provider,
+                organization = notice.organization,
+                starts = local(notice.starts_at),
+                expires = local(notice.expires_at),
+            ),
+            on_behalf: OnBehalf::Organization { id: notice.tenant, inviter: None },
+        });
+    }
+}

@@ -1,0 +1,410 @@
+//! Moving appointments to another time, in place: the same id, one transaction, and the original intact where that is
+//! refused.
+
+use chrono::{DateTime, Datelike as _, Days, TimeDelta, Utc};
+use poem_openapi::{Object, types::Example};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    appointment::{Appointment, AppointmentAction, AppointmentStatus},
+    attempts::attempt,
+    book,
+    claims::{contact_claim, segments, taken, with_segments},
+    offers::{self, Notice, Queue},
+    transaction::{Locks, luck},
+};
+use crate::{
+    db::{self, Context, Db, Tx, Who},
+    http::{
+        problem::{Failure, Problem},
+        text::{Instant, Text},
+    },
+    messaging::mail::Mailer,
+    scheduling::{
+        hours::wall_time,
+        slots::{
+            alternatives,
+            availability::{Availability, Claim, Plan, Policy, StartRequest},
+            choose::provider_of,
+            load::{self, AvailabilityQuery},
+            refusals::{check_length, no_series, refused_start},
+            setback::{Setback, lost},
+        },
+    },
+    sql,
+};
+
+/// Where an appointment is to be moved.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct Reschedule {
+    /// The new start: one that `GET /api/v1/services/{service_id}/slots?reschedule_of=…` lists.
+    pub starts_at: Instant,
+    /// Who is to give it; as before where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+    /// Why.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub reason: Option<Text<1, 500>>,
+    /// Of one in a series: this and all that follow, by as many days, to the same time of day.
+    #[serde(default)]
+    #[oai(default)]
+    pub following: bool,
+    /// Move against the rules: notice, horizon, hours, grid, limits. Time that is taken stays taken.
+    #[serde(default)]
+    #[oai(default)]
+    pub override_rules: bool,
+}
+
+impl Example for Reschedule {
+    fn example() -> Self {
+        serde_json::from_value(
+            json!({ "starts_at": "2031-05-06T10:00:00Z", "reason": "The customer asked." }),
+        )
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+/// What an appointment is to be swapped with.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct Swap {
+    /// The other one.
+    pub appointment_id: Uuid,
+    /// Swap against the rules: notice, horizon, hours, grid, limits. Time that is taken stays taken.
+    #[serde(default)]
+    #[oai(default)]
+    pub override_rules: bool,
+}
+
+impl Example for Swap {
+    fn example() -> Self {
+        Self { appointment_id: Uuid::nil(), override_rules: false }
+    }
+}
+
+/// From the first to the last of a series, however its parts were moved.
+const LONGEST_SERIES: TimeDelta = TimeDelta::days(4 * 366);
+
+/// An appointment, and where it goes.
+struct Move {
+    appointment: Appointment,
+    provider: Option<Uuid>,
+    start: DateTime<Utc>,
+    /// What an error names.
+    field: String,
+}
+
+/// Moves one appointment, or one of a series and all that follow.
+pub async fn reschedule(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    id: Uuid,
+    request: &Reschedule,
+    now: DateTime<Utc>,
+) -> Result<Appointment, Failure> {
+    let moved = attempt(db, mailer, context, |mut tx, number| async move {
+        let moves = following(&mut tx, id, request).await?;
+        let how = How {
+            action: AppointmentAction::Reschedule,
+            reason: request.reason.as_deref(),
+            policy: book::policy(request.override_rules),
+            luck: luck(number),
+        };
+        let (moved, notices) = carry_out(tx, context, moves, &how, now).await?;
+        let answer =
+            moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?;
+        Ok((answer, notices))
+    })
+    .await;
+    match moved {
+        Err(Failure::Refusal(problem))
+            if ["slot_unavailable", "contact_busy"].contains(&problem.code) && !request.following =>
+        {
+            let row = db.optional(context, sql!("scheduling/appointments_get.sql"), &[&id]).await?;
+            let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
+            // Of a visit only the one who was asked for gives all of it.
+            let provider = match appointment.segments {
+                Some(_) => request.provider_id,
+                None => request.provider_id.or(Some(appointment.provider_id)),
+            };
+            let query = AvailabilityQuery {
+                services: &appointment.services(),
+                provider,
+                contacts: &[appointment.contact_id],
+                ignored: &[id],
+                from: request.starts_at.0,
+                to: request.starts_at.0,
+                now,
+            };
+            let others = alternatives::near(db, context, query).await?;
+            Err(problem.with_alternatives(others).into())
+        }
+        moved => {
+            let (appointment, notices) = moved?;
+            offers::tell(mailer, &notices);
+            Ok(appointment)
+        }
+    }
+}
+
+/// The appointment and, where they are to be moved with it, those of its series that follow: locked, each with its new start.
+async fn following(tx: &mut Tx, id: Uuid, request: &Reschedule) -> Result<Vec<Move>, Failure> {
+    let start = request.starts_at.0;
+    let provider = request.provider_id;
+    if !request.following {
+        let appointment = locked(tx, &[id]).await?.pop().ok_or_else(Problem::not_found)?;
+        allow(&appointment, AppointmentAction::Reschedule)?;
+        return Ok(vec![Move { appointment, provider, start, field: "starts_at".to_owned() }]);
+    }
+    let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&id]).await?;
+    let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
+    allow(&appointment, AppointmentAction::Reschedule)?;
+    let (Some(series), Some(occurrence)) = (appointment.series_id, appointment.occurrence) else {
+        return Err(no_series().into());
+    };
+    let row = tx.one(sql!("scheduling/series_get.sql"), &[&series]).await?;
+    let zone = row.get::<_, &str>(4).parse().unwrap_or(chrono_tz::Tz::UTC);
+    // Locked in one statement, in the order of their ids.
+    let rows = tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
+    let all: Vec<_> = rows.into_iter().map(Appointment::from).collect();
+    // Gone from the list: another transaction has changed it meanwhile.
+    let first = all.iter().find(|one| one.id == id).ok_or(db::Error::Conflict)?;
+    let days = wall_time::date(zone, start) - wall_time::date(zone, first.starts_at);
+    let mut moves: Vec<Move> = all
+        .into_iter()
+        .map(|following| {
+            let date = wall_time::date(zone, following.starts_at);
+            let date = if days < TimeDelta::zero() {
+                date - Days::new(days.num_days().unsigned_abs())
+            } else {
+                date + Days::new(days.num_days().unsigned_abs())
+            };
+            let start = if following.id == id { start } else { wall_time::same_time_on(zone, date, start) };
+            let field = format!("occurrences[{}]", following.occurrence.unwrap_or_default());
+            Move { provider, appointment: following, start, field }
+        })
+        .collect();
+    moves.sort_by_key(|one| one.appointment.occurrence);
+    Ok(moves)
+}
+
+/// Gives each of two appointments the start and the provider of the other.
+pub async fn swap(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    id: Uuid,
+    request: &Swap,
+    now: DateTime<Utc>,
+) -> Result<Appointment, Failure> {
+    if id == request.appointment_id {
+        Err(Problem::invalid_field("appointment_id", "invalid_value", "another appointment than this one"))?;
+    }
+    let (swapped, notices) = attempt(db, mailer, context, |mut tx, number| async move {
+        let both = locked(&mut tx, &[id, request.appointment_id]).await?;
+        let find = |wanted: Uuid| both.iter().find(|appointment| appointment.id == wanted).cloned();
+        let one = find(id).ok_or_else(Problem::not_found)?;
+        let other = find(request.appointment_id).ok_or_else(|| {
+            let detail = "the id of an appointment of the organization";
+            Problem::invalid_field("appointment_id", "not_found", detail)
+        })?;
+        for appointment in &both {
+            allow(appointment, AppointmentAction::Swap)?;
+        }
+        let to_that_of = |moved: &Appointment, other: &Appointment| Move {
+            provider: Some(other.provider_id),
+            start: other.starts_at,
+            appointment: moved.clone(),
+            field: "appointment_id".to_owned(),
+        };
+        let moves = vec![to_that_of(&one, &other), to_that_of(&other, &one)];
+        let how = How {
+            action: AppointmentAction::Swap,
+            reason: None,
+            policy: book::policy(request.override_rules),
+            luck: luck(number),
+        };
+        let (moved, notices) = carry_out(tx, context, moves, &how, now).await?;
+        let answer =
+            moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?;
+        Ok((answer, notices))
+    })
+    .await?;
+    offers::tell(mailer, &notices);
+    Ok(swapped)
+}
+
+/// Whether what a customer moves has to be confirmed anew.
+fn asks_again(context: Context, availability: &Availability, appointment: &Appointment) -> bool {
+    matches!(context.who, Who::Guest { .. } | Who::Customer { .. })
+        && appointment.status == AppointmentStatus::Confirmed
+        && availability.services.iter().any(|rules| rules.requires_approval)
+}
+
+/// Those of a series stay within some years of each other, and all within those there are.
+fn check_reach(moves: &[Move]) -> Result<(), Problem> {
+    let first = moves.iter().map(|one| one.start).min().unwrap_or_default();
+    let last = moves.iter().map(|one| one.start).max().unwrap_or_default();
+    let years = 1970..=2999;
+    if !years.contains(&first.year()) || !years.contains(&last.year()) || last - first > LONGEST_SERIES {
+        let detail = "a start from which all that follow lie within four years, between 1970 and 2999";
+        return Err(Problem::invalid_field("starts_at", "out_of_range", detail));
+    }
+    Ok(())
+}
+
+async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Appointment>, Failure> {
+    let rows = tx.all(sql!("scheduling/appointments_lock.sql"), &[&ids]).await?;
+    Ok(rows.into_iter().map(Appointment::from).collect())
+}
+
+fn allow(appointment: &Appointment, action: AppointmentAction) -> Result<(), Problem> {
+    if action.from().contains(&appointment.status) {
+        Ok(())
+    } else {
+        Err(action.not_allowed(appointment.status))
+    }
+}
+
+/// How appointments are moved.
+struct How<'a> {
+    action: AppointmentAction,
+    reason: Option<&'a str>,
+    policy: Policy,
+    luck: usize,
+}
+
+async fn carry_out(
+    mut tx: Tx,
+    context: Context,
+    moves: Vec<Move>,
+    how: &How<'_>,
+    now: DateTime<Utc>,
+) -> Result<(Vec<Appointment>, Vec<Notice>), Setback> {
+    check_reach(&moves)?;
+    let ids: Vec<Uuid> = moves.iter().map(|one| one.appointment.id).collect();
+    let freed: Vec<_> =
+        moves.iter().map(|one| (one.appointment.starts_at, one.appointment.ends_at)).collect();
+    let queue = Queue::read(&mut tx, &freed).await?;
+    let locks = Locks {
+        services: moves.iter().flat_map(|one| one.appointment.services()).collect(),
+        // Of a visit, the providers may change.
+        any_provider: moves.iter().any(|one| one.appointment.segments.is_some() && one.provider.is_none()),
+        resources: moves
+            .iter()
+            .flat_map(|one| {
+                one.provider.into_iter().chain([one.appointment.provider_id, one.appointment.contact_id])
+            })
+            .collect(),
+        appointments: ids.clone(),
+        ..Locks::default()
+    };
+    queue.add_to(locks).take(&mut tx).await?;
+    tx.all(sql!("scheduling/claims_release.sql"), &[&ids]).await?;
+    let mut plans: Vec<Plan> = Vec::with_capacity(moves.len());
+    let mut claims: Vec<Claim> = Vec::new();
+    let mut rows = Vec::new();
+    let mut segment_rows = Vec::new();
+    // Those of one series are of one service: what decides about all of them is loaded at once.
+    let services = moves[0].appointment.services();
+    let alike = moves.iter().all(|one| one.appointment.services() == services);
+    let contacts: Vec<Uuid> = moves.iter().map(|one| one.appointment.contact_id).collect();
+    let mut loaded = None;
+    for one in &moves {
+        let appointment = &one.appointment;
+        if !alike || loaded.is_none() {
+            let all: &[Move] = if alike { &moves } else { std::slice::from_ref(one) };
+            let from = all.iter().map(|one| one.start).min().unwrap_or(one.start);
+            let to = all.iter().map(|one| one.start).max().unwrap_or(one.start);
+            let query = AvailabilityQuery {
+                services: &appointment.services(),
+                provider: None,
+                contacts: &contacts,
+                from,
+                to: to + TimeDelta::microseconds(1),
+                ignored: &[],
+                now,
+            };
+            loaded = Some(load::to_book(&mut tx, &query).await?);
+        }
+        let availability = loaded.as_mut().ok_or_else(Problem::internal)?;
+        if availability.services.len() != appointment.services().len() {
+            // A guest does not see what is not offered online any more.
+            Err(Problem::conflict(
+                "service_unavailable",
+                "The service is not offered online any more. Tell the organization.",
+            ))?;
+        }
+        check_length(availability)?;
+        let named = one.provider.unwrap_or(appointment.provider_id);
+        // Of a visit the first: who gives the others may change.
+        let with = if appointment.segments.is_some() { one.provider } else { Some(named) };
+        let services = if with.is_some() { availability.services.len() } else { 1 };
+        let provider = provider_of(availability, named, services)?;
+        let request = StartRequest {
+            start: one.start,
+            with,
+            contact: Some(appointment.contact_id),
+            policy: how.policy,
+            luck: how.luck,
+        };
+        let plan =
+            availability.plan(provider, request).map_err(|refusal| refused_start(&one.field, refusal))?;
+        availability.take(&plan, Some(appointment.contact_id));
+        claims.extend(plan.claims_of(appointment.id));
+        if availability.claims_contact() {
+            claims.push(contact_claim(appointment.contact_id, appointment.id, &plan));
+        }
+        segment_rows.extend(segments(appointment.id, &plan));
+        rows.push(json!({
+            "id": appointment.id,
+            "provider_id": plan.pieces[0].provider,
+            "starts_at": plan.starts_at(),
+            "ends_at": plan.ends_at(),
+            "overridden": how.policy == Policy::Overridden,
+            "seat": plan.seat,
+            "status": asks_again(context, availability, appointment).then_some("pending"),
+        }));
+        plans.push(plan);
+    }
+    let transitions: Vec<Uuid> = moves.iter().map(|_| Uuid::now_v7()).collect();
+    let moved = tx
+        .all(
+            sql!("scheduling/appointments_move.sql"),
+            &[
+                &json!(rows),
+                &json!(claims),
+                &json!(segment_rows),
+                &transitions,
+                &how.action.name(),
+                &now,
+                &how.reason,
+            ],
+        )
+        .await;
+    let moved = taken(moved)?;
+    if moved.is_empty() {
+        return Err(lost());
+    }
+    let appointments: Vec<_> = moved
+        .into_iter()
+        .map(|row| {
+            let appointment = Appointment::from(row);
+            match ids.iter().position(|id| *id == appointment.id) {
+                Some(index) => with_segments(appointment, &plans[index]),
+                None => appointment,
+            }
+        })
+        .collect();
+    let notices = queue.offer(&mut tx, now).await?;
+    tx.commit().await?;
+    Ok((appointments, notices))
+}

@@ -1,0 +1,411 @@
+//! Series: appointments that recur, booked together. They keep the time of day in one time zone, whatever clocks do; all of
+//! them are booked or none.
+
+use chrono::{DateTime, Datelike as _, Days, Months, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    appointment::Appointment,
+    attempts::attempt,
+    book::{self, Who},
+    claims::{self, Booking},
+    transaction::{Locks, luck},
+};
+use crate::{
+    crm::contacts::{self, NewContact},
+    db::{Context, Db, Tx},
+    http::{
+        Tag,
+        caller::{Appointments, Member, Staff, Viewer},
+        json::{Created, Json, present},
+        problem::{Creating, FieldError, Problem, Reading, Refused},
+        text::{IdempotencyKey, Instant, Number, Text, TimeZone, named_enum},
+    },
+    messaging::mail::Mailer,
+    operations::idempotency::Once,
+    scheduling::{
+        hours::wall_time,
+        slots::{
+            availability::{Availability, Plan, Policy, Refusal, StartRequest},
+            choose::named_provider,
+            load::{self, AvailabilityQuery},
+            refusals::{refused_start, unknown_service},
+            setback::{Setback, lost},
+        },
+    },
+    sql,
+    tenancy::organizations,
+};
+
+/// From the first to the last.
+const LONGEST: TimeDelta = TimeDelta::days(3 * 366);
+
+/// The last day that every month has.
+const LAST_DAY: u32 = 28;
+
+/// How many providers are tried where nobody is named.
+const MOST_PROVIDERS: usize = 10;
+
+named_enum! {
+    /// How often a series recurs.
+    Frequency {
+        Daily = "daily",
+        Weekly = "weekly",
+        Monthly = "monthly",
+    }
+}
+
+/// Appointments that were booked together because they recur.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+pub struct Series {
+    pub id: Uuid,
+    pub frequency: Frequency,
+    /// Every how many days, weeks or months.
+    pub every: i16,
+    /// How many were booked.
+    pub count: i16,
+    /// The IANA time zone in which all were booked for the same time of day.
+    pub time_zone: String,
+    /// In the order of their occurrences, whatever became of them.
+    pub appointments: Vec<Appointment>,
+}
+
+/// A series to book.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewSeries {
+    pub service_id: Uuid,
+    /// Who gives all of them; somebody who can, where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+    /// The first start.
+    pub starts_at: Instant,
+    pub frequency: Frequency,
+    /// Every how many days, weeks or months, 1 to 52; 1 where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub every: Option<Number<1, 52>>,
+    /// How many, the first included: 2 to 104, within three years.
+    pub count: Number<2, 104>,
+    /// The IANA time zone in which all begin at the same time of day; the organization's where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub time_zone: Option<TimeZone>,
+    /// Who comes: either a contact there is, or with `contact` a new one.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub contact_id: Option<Uuid>,
+    /// Who comes: a contact to create. Give either this or `contact_id`.
+    #[serde(default, deserialize_with = "present")]
+    pub contact: Option<NewContact>,
+    /// Free text of the organization, on each.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub note: Option<Text<1, 2000>>,
+    /// Book against the rules: notice, horizon, hours, grid, limits, approval. Time that is taken stays taken.
+    #[serde(default)]
+    #[oai(default)]
+    pub override_rules: bool,
+}
+
+impl Example for NewSeries {
+    fn example() -> Self {
+        serde_json::from_value(json!({
+            "service_id": "019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10",
+            "starts_at": "2026-12-01T09:00:00+01:00",
+            "frequency": "weekly",
+            "count": 6,
+            "contact": NewContact::example(),
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+impl NewSeries {
+    /// The starts, in the zone they keep their time of day in.
+    fn starts(&self, zone: Tz) -> Result<Vec<DateTime<Utc>>, Problem> {
+        let first = self.starts_at.0;
+        let date = wall_time::date(zone, first);
+        if self.frequency == Frequency::Monthly && date.day() > LAST_DAY {
+            let detail = "a day that every month has: the 28th at the latest";
+            return Err(Problem::invalid_field("starts_at", "invalid_value", detail));
+        }
+        let every = self.every.map_or(1, |every| every.0.unsigned_abs());
+        let mut starts = vec![first];
+        for occurrence in 1..self.count.0.unsigned_abs() {
+            let start = self
+                .nth(date, occurrence * every)
+                .map(|date| wall_time::same_time_on(zone, date, first))
+                .filter(|start| *start - first <= LONGEST)
+                .ok_or_else(|| {
+                    let detail = "fewer: the last within three years of the first";
+                    Problem::invalid_field("count", "period_too_long", detail)
+                })?;
+            starts.push(start);
+        }
+        Ok(starts)
+    }
+
+    fn nth(&self, date: NaiveDate, steps: u32) -> Option<NaiveDate> {
+        match self.frequency {
+            Frequency::Daily => date.checked_add_days(Days::new(steps.into())),
+            Frequency::Weekly => date.checked_add_days(Days::new(u64::from(steps) * 7)),
+            Frequency::Monthly => date.checked_add_months(Months::new(steps)),
+        }
+    }
+}
+
+pub struct SeriesApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+impl SeriesApi {
+    /// Book a series
+    ///
+    /// Appointments that recur at the same time of day, all of them or none. Refused as booking one is; `errors` then names
+    /// every occurrence that cannot be booked, counted from 1: `occurrences[3]`. One of them is moved and cancelled like any
+    /// appointment, and with `following` together with all behind it.
+    #[oai(path = "/appointment-series", method = "post", operation_id = "create_appointment_series")]
+    async fn create(
+        &self,
+        caller: Member<Staff, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        body: Json<NewSeries>,
+    ) -> Result<Created<Series>, Refused<Creating>> {
+        let now = Utc::now();
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_appointment_series", idempotency_key.0, &body.0)?;
+        let series = attempt(&self.db, &self.mailer, context, |tx, number| {
+            book(tx, &body.0, once.as_ref(), now, luck(number))
+        })
+        .await?;
+        Ok(Created {
+            location: format!("/api/v1/appointment-series/{}", series.id),
+            body: series,
+            replayed: Once::is_replay(once.as_ref()),
+        })
+    }
+
+    /// Get a series
+    #[oai(path = "/appointment-series/:series_id", method = "get", operation_id = "get_appointment_series")]
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        series_id: Path<Uuid>,
+    ) -> Result<Json<Series>, Refused<Reading>> {
+        let mut tx = self.db.begin(&caller);
+        let row = tx
+            .optional(sql!("scheduling/series_get.sql"), &[&series_id.0])
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        let appointments = tx.all(sql!("scheduling/series_appointments.sql"), &[&series_id.0]).await?;
+        tx.commit().await?;
+        Ok(Json(Series {
+            id: row.get(0),
+            frequency: Frequency::from_name(row.get(1)),
+            every: row.get(2),
+            count: row.get(3),
+            time_zone: row.get(4),
+            appointments: appointments.into_iter().map(Appointment::from).collect(),
+        }))
+    }
+}
+
+async fn book(
+    mut tx: Tx,
+    new: &NewSeries,
+    once: Option<&Once>,
+    now: DateTime<Utc>,
+    luck: usize,
+) -> Result<Series, Setback> {
+    if let Some(once) = once
+        && let Some(answer) = once.answered(&mut tx).await?
+    {
+        tx.commit().await?;
+        return Ok(answer);
+    }
+    let zone = match new.time_zone {
+        Some(zone) => zone.0,
+        None => organizations::time_zone(&mut tx).await?.0,
+    };
+    let starts = new.starts(zone)?;
+    let policy = book::policy(new.override_rules);
+    let who = book::who(new.contact_id, new.contact.as_ref())?;
+    let known = match who {
+        Who::Known(contact) => Some(contact),
+        Who::New(_) | Who::Unknown => None,
+    };
+    let locks = Locks {
+        services: vec![new.service_id],
+        any_provider: new.provider_id.is_none(),
+        resources: new.provider_id.into_iter().chain(known).collect(),
+        ..Locks::default()
+    };
+    locks.take(&mut tx).await?;
+    let wanted = Wanted { service: new.service_id, provider: new.provider_id, contact: known, policy, luck };
+    let (availability, plans) = plan(&mut tx, &wanted, &starts, now).await?;
+    let contact = match who {
+        Who::Known(contact) => contact,
+        Who::New(contact) => contacts::create(&mut tx, contact).await?,
+        Who::Unknown => Err(Problem::internal())?,
+    };
+    let id = Uuid::now_v7();
+    let every = i16::try_from(new.every.map_or(1, |every| every.0)).unwrap_or(1);
+    let count = i16::try_from(plans.len()).unwrap_or(i16::MAX);
+    tx.all(sql!("scheduling/series_create.sql"), &[&id, &new.frequency.name(), &every, &count, &zone.name()])
+        .await?;
+    let bookings: Vec<_> = (1..)
+        .zip(&plans)
+        .map(|(occurrence, plan)| Booking {
+            id: Uuid::now_v7(),
+            contact,
+            status: book::status(&availability, policy),
+            note: new.note.as_deref(),
+            overridden: policy == Policy::Overridden,
+            occurrence: Some((id, occurrence)),
+            guest_key: None,
+            plan,
+        })
+        .collect();
+    let claims_contact = availability.claims_contact();
+    let appointments = claims::create(&mut tx, &bookings, contact, claims_contact).await?;
+    if appointments.is_empty() {
+        return Err(lost());
+    }
+    let series = Series {
+        id,
+        frequency: new.frequency,
+        every,
+        count,
+        time_zone: zone.name().to_owned(),
+        appointments,
+    };
+    if let Some(once) = once {
+        once.keep(&mut tx, &series).await?;
+    }
+    tx.commit().await?;
+    Ok(series)
+}
+
+/// What every occurrence is.
+struct Wanted {
+    service: Uuid,
+    provider: Option<Uuid>,
+    contact: Option<Uuid>,
+    policy: Policy,
+    luck: usize,
+}
+
+/// The provider, and what each occurrence takes. The locks of booking are taken.
+async fn plan(
+    tx: &mut Tx,
+    wanted: &Wanted,
+    starts: &[DateTime<Utc>],
+    now: DateTime<Utc>,
+) -> Result<(Availability, Vec<Plan>), Setback> {
+    let first = starts[0];
+    let services = [wanted.service];
+    let query = AvailabilityQuery {
+        services: &services,
+        provider: wanted.provider,
+        contacts: wanted.contact.as_slice(),
+        from: first,
+        to: starts[starts.len() - 1] + TimeDelta::microseconds(1),
+        ignored: &[],
+        now,
+    };
+    let request = |start, with| StartRequest {
+        start,
+        with,
+        contact: wanted.contact,
+        policy: wanted.policy,
+        luck: wanted.luck,
+    };
+    let candidates: Vec<Uuid> = match wanted.provider {
+        Some(provider) => vec![provider],
+        None => {
+            // Those that can be booked for the first occurrence, the one with the fewest appointments that day in front.
+            let around = AvailabilityQuery {
+                from: first - TimeDelta::hours(24),
+                to: first + TimeDelta::hours(24),
+                ..query
+            };
+            let availability = load::to_book(tx, &around).await?;
+            known(&availability)?;
+            let date = wall_time::date(availability.zone, first);
+            let mut free: Vec<_> = availability
+                .candidates()
+                .map(|provider| {
+                    let fails = availability.plan(provider, request(first, None)).is_err();
+                    (fails, provider.booked_on(availability.zone, date), provider.id)
+                })
+                .collect();
+            free.sort_unstable();
+            free.into_iter().map(|(_, _, id)| id).take(MOST_PROVIDERS).collect()
+        }
+    };
+    let mut nearest: Option<Vec<(usize, Refusal)>> = None;
+    for candidate in candidates {
+        let mut availability =
+            load::to_book(tx, &AvailabilityQuery { provider: Some(candidate), ..query }).await?;
+        known(&availability)?;
+        named_provider(&availability, candidate)?;
+        let mut plans = Vec::with_capacity(starts.len());
+        let mut refusals = Vec::new();
+        for (index, start) in starts.iter().enumerate() {
+            let provider = named_provider(&availability, candidate)?;
+            match availability.plan(provider, request(*start, Some(candidate))) {
+                Ok(plan) => {
+                    availability.take(&plan, wanted.contact);
+                    plans.push(plan);
+                }
+                Err(refusal) => refusals.push((index, refusal)),
+            }
+        }
+        if refusals.is_empty() {
+            return Ok((availability, plans));
+        }
+        if nearest.as_ref().is_none_or(|nearest| refusals.len() < nearest.len()) {
+            nearest = Some(refusals);
+        }
+    }
+    let refusals = nearest.unwrap_or_else(|| vec![(0, Refusal::OutsideHours)]);
+    let mut problem = refused_start(
+        "starts_at",
+        refusals.iter().map(|(_, refusal)| *refusal).min().unwrap_or(Refusal::Busy),
+    );
+    problem.errors = refusals
+        .into_iter()
+        .flat_map(|(index, refusal)| {
+            let field = format!("occurrences[{}]", index + 1);
+            let at = starts[index].to_rfc3339();
+            refused_start(&field, refusal)
+                .errors
+                .into_iter()
+                .map(move |error| FieldError { detail: format!("{at}: {}", error.detail), ..error })
+        })
+        .collect();
+    Err(problem.into())
+}
+
+fn known(availability: &Availability) -> Result<(), Problem> {
+    match availability.services.first() {
+        None => Err(unknown_service()),
+        Some(rules) if !rules.active => {
+            Err(Problem::invalid_field("service_id", "inactive", "the id of an active service"))
+        }
+        Some(_) => Ok(()),
+    }
+}

@@ -1,0 +1,439 @@
+//! The life of an appointment: approval, cancelling, checking in, beginning and ending, and taking such a step back. Each
+//! step is noted in `scheduling.appointment_transitions`; what it frees is free in the same statement.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    appointment::{Appointment, AppointmentAction, AppointmentStatus, CancelledBy},
+    attempts::attempt,
+    offers::{self, Notice, Queue},
+    transaction::Locks,
+    undo::undo,
+};
+use crate::{
+    db::{Context, Db, Tx},
+    http::{
+        Tag,
+        caller::{Member, Staff, Viewer},
+        json::{Json, OptionalJson},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Changing, Failure, Listing, Problem, Refused},
+        text::Text,
+    },
+    messaging::mail::Mailer,
+    scheduling::slots::{refusals::no_series, setback::Setback},
+    sql,
+    tenancy::settings,
+};
+
+/// Calling an appointment off.
+#[derive(Debug, Default, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct Cancellation {
+    /// Why.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub reason: Option<Text<1, 500>>,
+    /// Of one in a series: this and all that follow.
+    #[serde(default)]
+    #[oai(default)]
+    pub following: bool,
+}
+
+impl Example for Cancellation {
+    fn example() -> Self {
+        Self { reason: Text::parse("The customer is ill.").ok(), following: false }
+    }
+}
+
+/// Why something was done.
+#[derive(Debug, Default, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct Why {
+    /// Why.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub reason: Option<Text<1, 500>>,
+}
+
+impl Example for Why {
+    fn example() -> Self {
+        Self { reason: Text::parse("As agreed on the telephone.").ok() }
+    }
+}
+
+/// What was done to an appointment.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Transition {
+    pub id: Uuid,
+    pub action: AppointmentAction,
+    pub from_status: AppointmentStatus,
+    pub to_status: AppointmentStatus,
+    /// Of a move: when it would have started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_starts_at: Option<DateTime<Utc>>,
+    /// Of a move: who would have given it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_provider_id: Option<Uuid>,
+    pub occurred_at: DateTime<Utc>,
+    /// The account or API key that did it; absent where a guest did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<Uuid>,
+    /// The role they had: owner to viewer, customer or guest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_role: Option<String>,
+    /// Why, where somebody said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl From<Row> for Transition {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.get(0),
+            action: AppointmentAction::from_name(row.get(1)),
+            from_status: AppointmentStatus::from_name(row.get(2)),
+            to_status: AppointmentStatus::from_name(row.get(3)),
+            from_starts_at: row.get(4),
+            from_provider_id: row.get(5),
+            occurred_at: row.get(6),
+            actor_id: row.get(7),
+            actor_role: row.get(8),
+            reason: row.get(9),
+        }
+    }
+}
+
+pub struct TransitionsApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+impl TransitionsApi {
+    /// List what was done to an appointment
+    ///
+    /// By whom and when, in the order in which it was. Booking it is not listed: the appointment itself says that.
+    #[oai(
+        path = "/appointments/:appointment_id/transitions",
+        method = "get",
+        operation_id = "list_appointment_transitions"
+    )]
+    async fn list_transitions(
+        &self,
+        caller: Member<Viewer>,
+        appointment_id: Path<Uuid>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<Transition>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let mut tx = self.db.begin(&caller);
+        tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment_id.0])
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        let rows = tx
+            .all(
+                sql!("scheduling/appointment_transitions_list.sql"),
+                &[&appointment_id.0, &after, &i64::from(size + 1)],
+            )
+            .await?;
+        tx.commit().await?;
+        let transitions = rows.into_iter().map(Transition::from).collect();
+        Ok(Json(Page::new(transitions, size, |last| Cursor::id(last.id))))
+    }
+
+    /// Cancel an appointment
+    ///
+    /// Its time is free at once, or offered to the first on the waitlist. The body may be left out; with `following`, one of a
+    /// series and all that follow are cancelled, and this one is answered. 409 `transition_not_allowed` where it cannot be
+    /// cancelled any more, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/cancel",
+        method = "post",
+        operation_id = "cancel_appointment"
+    )]
+    async fn cancel(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Cancellation>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let Cancellation { reason, following } = body.0;
+        let action = AppointmentAction::Cancel;
+        let request = Done { action, reason: reason.as_deref(), following, by: CancelledBy::Member };
+        let id = appointment_id.0;
+        Ok(Json(transition(&self.db, &self.mailer, (&caller).into(), id, request, Utc::now()).await?))
+    }
+
+    /// Confirm an appointment
+    ///
+    /// One that is pending. 409 `transition_not_allowed` otherwise, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/confirm",
+        method = "post",
+        operation_id = "confirm_appointment"
+    )]
+    async fn confirm(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let action = AppointmentAction::Confirm;
+        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+    }
+
+    /// Decline an appointment
+    ///
+    /// One that is pending; its time is free at once. 409 `transition_not_allowed` otherwise, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/decline",
+        method = "post",
+        operation_id = "decline_appointment"
+    )]
+    async fn decline(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let action = AppointmentAction::Decline;
+        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+    }
+
+    /// Check in for an appointment
+    ///
+    /// The customer is there. 409 `too_early` before the organization's `check_in_opens_minutes` before the start (`PATCH
+    /// /api/v1/organizations/me/settings`), `transition_not_allowed` unless it is confirmed, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/check-in",
+        method = "post",
+        operation_id = "check_in_appointment"
+    )]
+    async fn check_in(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let action = AppointmentAction::CheckIn;
+        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+    }
+
+    /// Start an appointment
+    ///
+    /// It begins. 409 `too_early` before its start, `transition_not_allowed` unless it is confirmed or checked in, with what can
+    /// be done.
+    #[oai(path = "/appointments/:appointment_id/start", method = "post", operation_id = "start_appointment")]
+    async fn start(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let action = AppointmentAction::Start;
+        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+    }
+
+    /// Complete an appointment
+    ///
+    /// It was given. Completed before its end, its remaining time, except the buffer after it, can be booked again and is
+    /// offered to the waitlist; a group session keeps its time. 409 `too_early` before its start, `transition_not_allowed`
+    /// unless it is checked in or in progress, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/complete",
+        method = "post",
+        operation_id = "complete_appointment"
+    )]
+    async fn complete(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let action = AppointmentAction::Complete;
+        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+    }
+
+    /// Mark an appointment as a no-show
+    ///
+    /// The customer did not come. Its time can be booked again and is offered to the waitlist. 409 `too_early` before its
+    /// start, `transition_not_allowed` unless it is confirmed, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/no-show",
+        method = "post",
+        operation_id = "mark_appointment_no_show"
+    )]
+    async fn no_show(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let action = AppointmentAction::NoShow;
+        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+    }
+
+    /// Undo the last step of an appointment
+    ///
+    /// Takes back the last check-in, start, completion or no-show: the appointment returns to the status before it, and to the
+    /// time that step had freed. 409 `slot_unavailable` if that time has been taken since, `transition_not_allowed` if no such
+    /// step can be taken back, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/undo",
+        method = "post",
+        operation_id = "undo_appointment_transition"
+    )]
+    async fn undo(
+        &self,
+        caller: Member<Staff>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        let reason = body.0.reason.as_deref();
+        Ok(Json(undo(&self.db, &self.mailer, (&caller).into(), appointment_id.0, reason, Utc::now()).await?))
+    }
+}
+
+impl TransitionsApi {
+    async fn transition(
+        &self,
+        context: Context,
+        appointment: Uuid,
+        action: AppointmentAction,
+        reason: Option<&str>,
+    ) -> Result<Appointment, Failure> {
+        let request = Done { action, reason, following: false, by: CancelledBy::Member };
+        transition(&self.db, &self.mailer, context, appointment, request, Utc::now()).await
+    }
+}
+
+/// What is done to an appointment.
+#[derive(Clone, Copy)]
+pub struct Done<'a> {
+    pub action: AppointmentAction,
+    pub reason: Option<&'a str>,
+    /// Of one in a series: with all that follow.
+    pub following: bool,
+    pub by: CancelledBy,
+}
+
+/// Moves an appointment on in its life. What that frees is offered to the waitlist, in the same transaction.
+pub async fn transition(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    appointment: Uuid,
+    done: Done<'_>,
+    now: DateTime<Utc>,
+) -> Result<Appointment, Failure> {
+    let (changed, notices) =
+        attempt(db, mailer, context, |tx, _| transition_now(tx, context, appointment, done, now)).await?;
+    offers::tell(mailer, &notices);
+    Ok(changed)
+}
+
+async fn transition_now(
+    mut tx: Tx,
+    context: Context,
+    appointment: Uuid,
+    done: Done<'_>,
+    now: DateTime<Utc>,
+) -> Result<(Appointment, Vec<Notice>), Setback> {
+    let action = done.action;
+    let to = action.to().ok_or_else(Problem::internal)?;
+    let mut ids = vec![appointment];
+    if done.following {
+        let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
+        let first = Appointment::from(row.ok_or_else(Problem::not_found)?);
+        let (Some(series), Some(occurrence)) = (first.series_id, first.occurrence) else {
+            return Err(no_series().into());
+        };
+        let rows =
+            tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
+        ids.extend(rows.iter().map(|row| row.get::<_, Uuid>(0)).filter(|id| *id != appointment));
+    }
+    // In a statement of its own, so that the next sees the changes of transactions that this one waited for.
+    let rows = tx.all(sql!("scheduling/appointments_lock.sql"), &[&ids]).await?;
+    for row in &rows {
+        in_its_time(&mut tx, row, action, now).await?;
+    }
+    let mut queue = None;
+    if !to.takes_time() {
+        let times: Vec<_> = rows.iter().map(|row| (row.get("starts_at"), row.get("ends_at"))).collect();
+        let waiting = Queue::read(&mut tx, &times).await?;
+        let locks = Locks { appointments: ids.clone(), ..Locks::default() };
+        waiting.add_to(locks).take(&mut tx).await?;
+        queue = Some(waiting);
+    }
+    let from: Vec<&str> = action.from().iter().map(|status| status.name()).collect();
+    let transitions: Vec<Uuid> = ids.iter().map(|_| Uuid::now_v7()).collect();
+    let rows = tx
+        .all(
+            sql!("scheduling/appointments_transition.sql"),
+            &[
+                &ids,
+                &action.name(),
+                &to.name(),
+                &from,
+                &done.reason,
+                &transitions,
+                &now,
+                &context.actor(),
+                &done.by.name(),
+            ],
+        )
+        .await?;
+    let Some(changed) = rows.into_iter().map(Appointment::from).find(|changed| changed.id == appointment)
+    else {
+        // Nothing was done. Say why.
+        let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
+        let as_it_is = Appointment::from(row.ok_or_else(Problem::not_found)?);
+        return Err(action.not_allowed(as_it_is.status).into());
+    };
+    let notices = match queue {
+        Some(queue) => queue.offer(&mut tx, now).await?,
+        None => Vec::new(),
+    };
+    tx.commit().await?;
+    Ok((changed, notices))
+}
+
+/// 409 where an action that can be done at all can not be done yet.
+async fn in_its_time(
+    tx: &mut Tx,
+    appointment: &Row,
+    action: AppointmentAction,
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    use AppointmentAction::{CheckIn, Complete, NoShow, Start};
+    if !action.from().contains(&AppointmentStatus::from_name(appointment.get("status"))) {
+        return Ok(());
+    }
+    let early = match action {
+        CheckIn => settings::check_in_opens(tx).await?,
+        Start | Complete | NoShow => TimeDelta::zero(),
+        _ => return Ok(()),
+    };
+    let opens_at = appointment.get::<_, DateTime<Utc>>("starts_at") - early;
+    if now < opens_at {
+        let opens_at = opens_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let detail = format!("{} is possible from {opens_at} on.", action.name());
+        return Err(Problem::conflict("too_early", detail).into());
+    }
+    Ok(())
+}

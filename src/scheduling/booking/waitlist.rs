@@ -1,0 +1,422 @@
+//! The waitlist: contacts that would come if time were freed. Freed time is held for the first entry that can be booked in
+//! it, with a deadline; an offer that is declined or expires is made to the next ([`super::offers`]).
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    appointment::Appointment,
+    attempts::attempt,
+    book::{self, Who},
+    holds::{self, Held},
+    offers::{self, Notice},
+};
+use crate::{
+    crm::contacts::{self, NewContact},
+    db::{Context, Db, Tx},
+    http::{
+        Tag,
+        caller::{Appointments, Member, Staff, Viewer},
+        json::{Created, Json, present},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused},
+        text::{IdempotencyKey, Instant, named_enum},
+    },
+    messaging::mail::Mailer,
+    operations::idempotency::Once,
+    scheduling::slots::{
+        refusals::{unknown_provider, unknown_service},
+        setback::Setback,
+    },
+    sql,
+};
+
+/// Nobody waits longer.
+const LONGEST_WAIT: TimeDelta = TimeDelta::days(366);
+
+named_enum! {
+    /// Where somebody on the waitlist is.
+    WaitlistStatus {
+        /// Nothing was freed yet.
+        Waiting = "waiting",
+        /// Time is held for them.
+        Offered = "offered",
+        /// They took it.
+        Booked = "booked",
+        /// They did not want it.
+        Declined = "declined",
+        /// They did not answer in time.
+        Expired = "expired",
+        /// They do not wait any more.
+        Withdrawn = "withdrawn",
+    }
+}
+
+/// Time that is held for somebody on the waitlist.
+#[derive(Debug, Object, Serialize)]
+pub struct Offer {
+    pub provider_id: Uuid,
+    pub starts_at: DateTime<Utc>,
+    /// Until when it can be accepted.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Somebody on the waitlist.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct WaitlistEntry {
+    pub id: Uuid,
+    pub service_id: Uuid,
+    /// With whom; absent: anybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_id: Option<Uuid>,
+    pub contact_id: Uuid,
+    /// The earliest start that would do.
+    pub from: DateTime<Utc>,
+    /// The instant before which it has to start.
+    pub to: DateTime<Utc>,
+    pub status: WaitlistStatus,
+    /// What is held for them, where something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offer>,
+    /// What came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub appointment_id: Option<Uuid>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<Row> for WaitlistEntry {
+    fn from(row: Row) -> Self {
+        let held: Option<Uuid> = row.try_get("hold_id").ok().flatten();
+        Self {
+            id: row.get(0),
+            service_id: row.get(1),
+            provider_id: row.get(2),
+            contact_id: row.get(3),
+            from: row.get(4),
+            to: row.get(5),
+            status: WaitlistStatus::from_name(row.get(6)),
+            appointment_id: row.get(7),
+            created_at: row.get(8),
+            updated_at: row.get(9),
+            offer: held.map(|_| Offer {
+                provider_id: row.get("offered_provider_id"),
+                starts_at: row.get("offered_starts_at"),
+                expires_at: row.get("offer_expires_at"),
+            }),
+        }
+    }
+}
+
+/// Somebody who would come if time were freed.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewWaitlistEntry {
+    pub service_id: Uuid,
+    /// With whom; anybody where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+    /// The earliest start that would do.
+    pub from: Instant,
+    /// The instant before which it has to start, at most 366 days after `from`.
+    pub to: Instant,
+    /// Who waits: either a contact there is, or with `contact` a new one.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub contact_id: Option<Uuid>,
+    /// Who waits: a contact to create. Give either this or `contact_id`.
+    #[serde(default, deserialize_with = "present")]
+    pub contact: Option<NewContact>,
+}
+
+impl Example for NewWaitlistEntry {
+    fn example() -> Self {
+        serde_json::from_value(json!({
+            "service_id": "019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10",
+            "from": "2031-05-05T00:00:00Z",
+            "to": "2031-05-12T00:00:00Z",
+            "contact": NewContact::example(),
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+pub struct WaitlistApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+impl WaitlistApi {
+    /// List the waitlist
+    ///
+    /// In the order in which people joined, which is the order in which time is offered.
+    #[oai(path = "/waitlist", method = "get", operation_id = "list_waitlist_entries")]
+    async fn list(
+        &self,
+        caller: Member<Viewer>,
+        /// Only those in this state.
+        status: Query<Option<WaitlistStatus>>,
+        /// Only those who wait for this service.
+        service_id: Query<Option<Uuid>>,
+        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        updated_since: Query<Option<Instant>>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<WaitlistEntry>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.unwrap_or(Cursor::new(DateTime::UNIX_EPOCH, Uuid::nil()));
+        let status = status.0.map(WaitlistStatus::name);
+        let as_of = self.db.as_of().await?;
+        let rows = self
+            .db
+            .all(
+                &caller,
+                sql!("scheduling/waitlist_list.sql"),
+                &[
+                    &status,
+                    &service_id.0,
+                    &after.time,
+                    &after.id,
+                    &i64::from(size + 1),
+                    &updated_since.0.map(|instant| instant.0),
+                ],
+            )
+            .await?;
+        let entries = rows.into_iter().map(WaitlistEntry::from).collect();
+        let page = Page::new(entries, size, |last: &WaitlistEntry| Cursor::new(last.created_at, last.id));
+        Ok(Json(page.as_of(as_of)))
+    }
+
+    /// Join the waitlist
+    ///
+    /// For time of a service that becomes free. It is offered to the first entry that can be booked in it, in the order of joining:
+    /// held for an hour, or until shortly before it starts, with an e-mail to the contact if it has an address. Entries whose
+    /// contact has another appointment then are skipped. Time freed by a cancellation, a move or a hold is offered at once;
+    /// time freed by changed hours, closures, time off or rules of the service within some seconds.
+    #[oai(path = "/waitlist", method = "post", operation_id = "create_waitlist_entry")]
+    async fn create(
+        &self,
+        caller: Member<Staff, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        body: Json<NewWaitlistEntry>,
+    ) -> Result<Created<WaitlistEntry>, Refused<Creating>> {
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_waitlist_entry", idempotency_key.0, &body.0)?;
+        let new = body.0;
+        let period = period(new.from, new.to)?;
+        let mut tx = self.db.begin(context);
+        let entry = Once::run(once.as_ref(), &mut tx, async |tx| {
+            let contact = match book::who(new.contact_id, new.contact.as_ref())? {
+                Who::Known(contact) => contact,
+                Who::New(contact) => contacts::create(tx, contact).await?,
+                Who::Unknown => Err(Problem::internal())?,
+            };
+            add(tx, Uuid::now_v7(), new.service_id, new.provider_id, contact, period).await
+        })
+        .await?;
+        tx.commit().await?;
+        let location = format!("/api/v1/waitlist/{}", entry.id);
+        Ok(Created { location, body: entry, replayed: Once::is_replay(once.as_ref()) })
+    }
+
+    /// Get somebody on the waitlist
+    #[oai(path = "/waitlist/:waitlist_entry_id", method = "get", operation_id = "get_waitlist_entry")]
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        waitlist_entry_id: Path<Uuid>,
+    ) -> Result<Json<WaitlistEntry>, Refused<Reading>> {
+        let row =
+            self.db.optional(&caller, sql!("scheduling/waitlist_get.sql"), &[&waitlist_entry_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Accept an offer
+    ///
+    /// Books what is held for somebody on the waitlist. 409 `nothing_offered` where nothing is, `hold_expired` where it is too
+    /// late, `contact_busy` where the contact has something else then.
+    #[oai(
+        path = "/waitlist/:waitlist_entry_id/accept",
+        method = "post",
+        operation_id = "accept_waitlist_offer"
+    )]
+    async fn accept(
+        &self,
+        caller: Member<Staff, Appointments>,
+        waitlist_entry_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+    ) -> Result<Created<Appointment>, Refused<Creating>> {
+        let context = Context::from(&caller);
+        let id = waitlist_entry_id.0;
+        let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &id)?;
+        let appointment = accept(&self.db, &self.mailer, context, id, None, once.as_ref()).await?;
+        let location = format!("/api/v1/appointments/{}", appointment.id);
+        Ok(Created { location, body: appointment, replayed: Once::is_replay(once.as_ref()) })
+    }
+
+    /// Decline an offer
+    ///
+    /// The time is offered to the next, or free where nobody is. 409 `nothing_offered` where nothing is held for them.
+    #[oai(
+        path = "/waitlist/:waitlist_entry_id/decline",
+        method = "post",
+        operation_id = "decline_waitlist_offer"
+    )]
+    async fn decline(
+        &self,
+        caller: Member<Staff>,
+        waitlist_entry_id: Path<Uuid>,
+    ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
+        let (context, id) = ((&caller).into(), waitlist_entry_id.0);
+        Ok(Json(leave(&self.db, &self.mailer, context, id, WaitlistStatus::Declined).await?))
+    }
+
+    /// Leave the waitlist
+    ///
+    /// What was held for them is offered to the next. 409 `not_waiting` where they do not wait any more.
+    #[oai(
+        path = "/waitlist/:waitlist_entry_id/withdraw",
+        method = "post",
+        operation_id = "withdraw_waitlist_entry"
+    )]
+    async fn withdraw(
+        &self,
+        caller: Member<Staff>,
+        waitlist_entry_id: Path<Uuid>,
+    ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
+        let (context, id) = ((&caller).into(), waitlist_entry_id.0);
+        Ok(Json(leave(&self.db, &self.mailer, context, id, WaitlistStatus::Withdrawn).await?))
+    }
+}
+
+/// From when until when somebody may wait.
+pub fn period(from: Instant, to: Instant) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
+    if to.0 <= from.0 || to.0 <= Utc::now() {
+        return Err(Problem::invalid_field("to", "invalid_value", "an instant after from, and not past"));
+    }
+    if to.0 - from.0 > LONGEST_WAIT {
+        return Err(Problem::invalid_field("to", "period_too_long", "at most 366 days after from"));
+    }
+    Ok((from.0, to.0))
+}
+
+/// Puts a contact on the waitlist.
+pub async fn add(
+    tx: &mut Tx,
+    id: Uuid,
+    service: Uuid,
+    provider: Option<Uuid>,
+    contact: Uuid,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<WaitlistEntry, Failure> {
+    let row = tx
+        .one(sql!("scheduling/waitlist_create.sql"), &[&id, &service, &provider, &contact, &from, &to])
+        .await
+        .on_constraint("waitlist_entries_service_fkey", unknown_service)
+        .on_constraint("waitlist_entries_provider_fkey", unknown_provider)
+        .on_constraint("waitlist_entries_contact_fkey", || {
+            Problem::invalid_field("contact_id", "not_found", "the id of a contact of the organization")
+        })?;
+    Ok(row.into())
+}
+
+/// Books what is held for an entry, as an appointment with this id or a new one.
+pub async fn accept(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    id: Uuid,
+    appointment: Option<Uuid>,
+    once: Option<&Once>,
+) -> Result<Appointment, Failure> {
+    attempt(db, mailer, context, async |mut tx: Tx, _| {
+        let booked = Once::run(once, &mut tx, async |tx| {
+            let entry = entry(tx, id).await?;
+            if entry.offer.is_none() {
+                Err(nothing_offered())?;
+            }
+            let who = Some(Who::Known(entry.contact_id));
+            match holds::confirm(tx, Held::For(entry.id), who, None, appointment).await {
+                // Passed on since it was looked at.
+                Err(Failure::Refusal(problem)) if problem.code == "not_found" => {
+                    Err(nothing_offered().into())
+                }
+                confirmed => confirmed,
+            }
+        })
+        .await?;
+        tx.commit().await?;
+        Ok(booked)
+    })
+    .await
+}
+
+/// Declines an offer, or leaves the waitlist with or without one. What was held is offered to the next.
+pub async fn leave(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    id: Uuid,
+    status: WaitlistStatus,
+) -> Result<WaitlistEntry, Failure> {
+    let notices = attempt(db, mailer, context, async |mut tx: Tx, _| {
+        let before = entry(&mut tx, id).await?;
+        let notices = if before.offer.is_some() {
+            end(&mut tx, id, status.name()).await?
+        } else if status == WaitlistStatus::Declined {
+            Err(nothing_offered())?
+        } else {
+            tx.optional(
+                sql!("scheduling/waitlist_update.sql"),
+                &[&id, &status.name(), &None::<Uuid>, &vec!["waiting"]],
+            )
+            .await?
+            .ok_or_else(not_waiting)?;
+            Vec::new()
+        };
+        tx.commit().await?;
+        Ok(notices)
+    })
+    .await?;
+    offers::tell(mailer, &notices);
+    let row = db.optional(context, sql!("scheduling/waitlist_get.sql"), &[&id]).await?;
+    Ok(row.ok_or_else(Problem::not_found)?.into())
+}
+
+fn not_waiting() -> Problem {
+    Problem::conflict("not_waiting", "They do not wait any more: see status.")
+}
+
+fn nothing_offered() -> Problem {
+    Problem::conflict("nothing_offered", "Nothing is held for them: see status.")
+}
+
+async fn entry(tx: &mut Tx, id: Uuid) -> Result<WaitlistEntry, Failure> {
+    let row = tx.optional(sql!("scheduling/waitlist_get.sql"), &[&id]).await?;
+    Ok(row.ok_or_else(Problem::not_found)?.into())
+}
+
+/// Ends an offer, whose time then is offered to the next. The entry as it was before is passed in.
+async fn end(tx: &mut Tx, id: Uuid, status: &str) -> Result<Vec<Notice>, Setback> {
+    let rows = tx.all(sql!("scheduling/holds_of_entry.sql"), &[&id]).await?;
+    let holds = rows.iter().map(|row| row.get("id")).collect();
+    let times: Vec<_> = rows.iter().map(|row| (row.get("starts_at"), row.get("ends_at"))).collect();
+    if times.is_empty() {
+        return Err(nothing_offered().into());
+    }
+    offers::free_holds(tx, holds, &times, status, Utc::now()).await
+}

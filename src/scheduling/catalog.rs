@@ -1,0 +1,6 @@
+//! What is offered, by whom and where.
+
+pub mod provider_links;
+pub mod providers;
+pub mod resources;
+pub mod services;

@@ -1,0 +1,336 @@
+//! Providers: who is booked.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path, Query},
+    types::{Example, MaybeUndefined},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{
+    db::{Context, Db, Tx},
+    http::{
+        Tag,
+        caller::{Admin, Appointments, Member, Viewer},
+        json::{Created, Json, NoContent, present},
+        name::Name,
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{
+            Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused,
+        },
+        text::{IdempotencyKey, Instant, Number},
+    },
+    messaging::mail::Mailer,
+    operations::idempotency::Once,
+    scheduling::booking::{expiry, transaction::Locks},
+    sql,
+    tenancy::members,
+};
+
+/// A person who gives appointments.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Provider {
+    pub id: Uuid,
+    pub name: String,
+    /// Whether the provider can be booked.
+    pub active: bool,
+    /// How many appointments a day at most, in the zone of the organization; absent: any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_per_day: Option<i32>,
+    /// How many appointments a week from Monday to Sunday at most; absent: any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_per_week: Option<i32>,
+    /// The account of the person, once the person has accepted to be linked. No two organizations book one person at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<Uuid>,
+    /// The account of the person who was asked to be linked and has not answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requested_account_id: Option<Uuid>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<Row> for Provider {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.get(0),
+            name: row.get(1),
+            active: row.get(2),
+            max_per_day: row.get(3),
+            max_per_week: row.get(4),
+            account_id: row.get(5),
+            created_at: row.get(6),
+            updated_at: row.get(7),
+            requested_account_id: row.get(8),
+        }
+    }
+}
+
+/// A provider to create.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewProvider {
+    pub name: Name<200>,
+    /// How many appointments a day at most; any number where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub max_per_day: Option<Number<1, 10_000>>,
+    /// How many appointments a week from Monday to Sunday at most; any number where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub max_per_week: Option<Number<1, 10_000>>,
+    /// The account of the person, an active member. The person is asked: `requested_account_id` until they accept.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub account_id: Option<Uuid>,
+}
+
+impl Example for NewProvider {
+    fn example() -> Self {
+        Self {
+            name: Name::parse("Katherine Johnson").expect("a name is text"),
+            max_per_day: Some(Number(12)),
+            max_per_week: None,
+            account_id: None,
+        }
+    }
+}
+
+/// What is to change about a provider. What is left out stays; null takes a limit or the account away.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct ProviderChanges {
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name<200>>,
+    /// Whether the provider can be booked. Appointments that stand are kept.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub active: Option<bool>,
+    /// How many appointments a day at most.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub max_per_day: MaybeUndefined<Number<1, 10_000>>,
+    /// How many appointments a week from Monday to Sunday at most.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub max_per_week: MaybeUndefined<Number<1, 10_000>>,
+    /// The account of the person, an active member. Another than now ends the link; the new person is asked, and
+    /// `requested_account_id` until they accept. Null ends the link or takes the request back.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub account_id: MaybeUndefined<Uuid>,
+}
+
+impl Example for ProviderChanges {
+    fn example() -> Self {
+        Self {
+            name: None,
+            active: Some(true),
+            max_per_day: MaybeUndefined::Value(Number(10)),
+            max_per_week: MaybeUndefined::Null,
+            account_id: MaybeUndefined::Undefined,
+        }
+    }
+}
+
+/// Only active members that are no customers are asked to be providers.
+async fn check_person(tx: &mut Tx, account: Uuid) -> Result<(), Failure> {
+    if members::works_here(tx, account).await? {
+        return Ok(());
+    }
+    Err(Problem::invalid_field(
+        "account_id",
+        "not_found",
+        "the account of an active member of the organization who is no customer",
+    )
+    .into())
+}
+
+/// Asks a person to be a provider.
+async fn request_link(tx: &mut Tx, provider: Uuid, account: Uuid) -> Result<(), Failure> {
+    let taken =
+        || Problem::conflict("account_taken", "Another provider of the organization has this account.");
+    tx.optional(sql!("scheduling/provider_link_requests_create.sql"), &[&provider, &account])
+        .await
+        .on_constraint("provider_link_requests_account_fkey", || {
+            Problem::invalid_field("account_id", "not_found", "the account of a member of the organization")
+        })
+        .on_constraint("provider_link_requests_account_key", taken)
+        .on_constraint("provider_link_requests_provider_fkey", Problem::not_found)?
+        .ok_or_else(taken)?;
+    Ok(())
+}
+
+pub struct ProvidersApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+impl ProvidersApi {
+    /// List providers
+    ///
+    /// In the order in which they were created.
+    #[oai(path = "/providers", method = "get", operation_id = "list_providers")]
+    async fn list(
+        &self,
+        caller: Member<Viewer>,
+        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        updated_since: Query<Option<Instant>>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<Provider>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let as_of = self.db.as_of().await?;
+        let rows = self
+            .db
+            .all(
+                &caller,
+                sql!("scheduling/providers_list.sql"),
+                &[&after, &i64::from(size + 1), &updated_since.0.map(|instant| instant.0)],
+            )
+            .await?;
+        let providers = rows.into_iter().map(Provider::from).collect();
+        Ok(Json(Page::new(providers, size, |last| Cursor::id(last.id)).as_of(as_of)))
+    }
+
+    /// Create a provider
+    ///
+    /// Performs every service that does not name others, as soon as they have a schedule: `PUT /api/v1/providers/{provider_id}/schedule`.
+    /// With `account_id` that person is asked to be linked: they find the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken`
+    /// where another provider has the account.
+    #[oai(path = "/providers", method = "post", operation_id = "create_provider")]
+    async fn create(
+        &self,
+        caller: Member<Admin, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        body: Json<NewProvider>,
+    ) -> Result<Created<Provider>, Refused<Creating>> {
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_provider", idempotency_key.0, &body.0)?;
+        let provider = create(&self.db, context, &body.0, once.as_ref()).await?;
+        let location = format!("/api/v1/providers/{}", provider.id);
+        Ok(Created { location, body: provider, replayed: Once::is_replay(once.as_ref()) })
+    }
+
+    /// Get a provider
+    #[oai(path = "/providers/:provider_id", method = "get", operation_id = "get_provider")]
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        provider_id: Path<Uuid>,
+    ) -> Result<Json<Provider>, Refused<Reading>> {
+        let row = self.db.optional(&caller, sql!("scheduling/providers_get.sql"), &[&provider_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Change a provider
+    ///
+    /// With `account_id` that person is asked to be linked: they find the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken`
+    /// where another provider has the account.
+    #[oai(path = "/providers/:provider_id", method = "patch", operation_id = "update_provider")]
+    async fn update(
+        &self,
+        caller: Member<Admin>,
+        provider_id: Path<Uuid>,
+        body: Json<ProviderChanges>,
+    ) -> Result<Json<Provider>, Refused<Changing>> {
+        let changes = body.0;
+        let mut tx = self.db.begin(&caller);
+        let mut columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
+        if let Some(account) = changes.account_id.value() {
+            check_person(&mut tx, *account).await?;
+        }
+        if !changes.account_id.is_undefined() {
+            // First of all: whatever ends a link changes what bookings of the provider take.
+            tx.optional(sql!("scheduling/providers_lock.sql"), &[&provider_id.0])
+                .await?
+                .ok_or_else(Problem::not_found)?;
+            let before = tx.optional(sql!("scheduling/providers_get.sql"), &[&provider_id.0]).await?;
+            let before = Provider::from(before.ok_or_else(Problem::not_found)?);
+            let wanted = changes.account_id.value().copied();
+            tx.all(sql!("scheduling/provider_link_requests_delete.sql"), &[&provider_id.0]).await?;
+            if let Some(wanted) = wanted.filter(|wanted| before.account_id != Some(*wanted)) {
+                request_link(&mut tx, provider_id.0, wanted).await?;
+            }
+            // Nobody is linked by others; a link that stays is left alone.
+            columns["account_id"] = json!(before.account_id.filter(|linked| wanted == Some(*linked)));
+        }
+        let row = tx
+            .optional(sql!("scheduling/providers_update.sql"), &[&provider_id.0, &columns])
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        tx.commit().await?;
+        Ok(Json(row.into()))
+    }
+
+    /// Delete a provider
+    ///
+    /// And the provider's schedule. 409 `provider_in_use` where the provider was ever booked: make them inactive
+    /// instead.
+    #[oai(path = "/providers/:provider_id", method = "delete", operation_id = "delete_provider")]
+    async fn delete(
+        &self,
+        caller: Member<Admin>,
+        provider_id: Path<Uuid>,
+    ) -> Result<NoContent, Refused<Deleting>> {
+        let in_use = || {
+            Problem::conflict(
+                "provider_in_use",
+                "The provider has appointments or holds. Make them inactive instead.",
+            )
+        };
+        // Expired holds do not count as holds.
+        expiry::expire(&self.db, &self.mailer, caller.tenant()).await?;
+        let mut tx = self.db.begin(&caller);
+        Locks { resources: vec![provider_id.0], ..Locks::default() }.take(&mut tx).await?;
+        tx.commit_with(sql!("scheduling/providers_delete.sql"), &[&provider_id.0])
+            .await
+            .on_constraint("appointments_provider_fkey", in_use)
+            .on_constraint("appointment_segments_provider_fkey", in_use)
+            .on_constraint("claims_resource_fkey", in_use)?
+            .ok_or_else(Problem::not_found)?;
+        Ok(NoContent)
+    }
+}
+
+/// Creates a provider.
+pub async fn create(
+    db: &Db,
+    context: Context,
+    new: &NewProvider,
+    once: Option<&Once>,
+) -> Result<Provider, Failure> {
+    let limit = |limit: Option<Number<1, 10_000>>| limit.map(|limit| limit.0);
+    let mut tx = db.begin(context);
+    let provider = Once::run(once, &mut tx, async |tx| {
+        if let Some(account) = new.account_id {
+            check_person(tx, account).await?;
+        }
+        let id = Uuid::now_v7();
+        let row = tx
+            .one(
+                sql!("scheduling/providers_create.sql"),
+                &[&id, &&*new.name, &limit(new.max_per_day), &limit(new.max_per_week)],
+            )
+            .await?;
+        let mut provider = Provider::from(row);
+        if let Some(account) = new.account_id {
+            request_link(tx, id, account).await?;
+            provider.requested_account_id = new.account_id;
+        }
+        Ok(provider)
+    })
+    .await?;
+    tx.commit().await?;
+    Ok(provider)
+}

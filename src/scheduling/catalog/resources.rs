@@ -1,0 +1,202 @@
+//! Rooms and equipment: what services need beside a provider.
+
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{
+    db::{Context, Db},
+    http::{
+        Tag,
+        caller::{Admin, Appointments, Member, Viewer},
+        json::{Created, Json, NoContent, present},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
+        text::{IdempotencyKey, Text, named_enum},
+    },
+    messaging::mail::Mailer,
+    operations::idempotency::Once,
+    scheduling::booking::{expiry, transaction::Locks},
+    sql,
+};
+
+named_enum! {
+    /// What it is.
+    ResourceKind {
+        Room = "room",
+        Equipment = "equipment",
+    }
+}
+
+/// A room or a piece of equipment.
+#[derive(Debug, Object, Serialize)]
+pub struct Resource {
+    pub id: Uuid,
+    pub kind: ResourceKind,
+    pub name: String,
+    /// Whether it can be used.
+    pub active: bool,
+}
+
+impl From<Row> for Resource {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.get(0),
+            kind: ResourceKind::from_name(row.get(1)),
+            name: row.get(2),
+            active: row.get(3),
+        }
+    }
+}
+
+/// A room or a piece of equipment to create.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewResource {
+    /// What it is; it stays that.
+    pub kind: ResourceKind,
+    pub name: Text<1, 200>,
+}
+
+impl Example for NewResource {
+    fn example() -> Self {
+        Self { kind: ResourceKind::Room, name: Text::parse("Room 2").expect("a name is text") }
+    }
+}
+
+/// What is to change about a room or a piece of equipment. What is left out stays.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct ResourceChanges {
+    #[serde(default, deserialize_with = "present")]
+    pub name: Option<Text<1, 200>>,
+    /// Whether it can be used. Appointments that stand keep it.
+    #[serde(default, deserialize_with = "present")]
+    pub active: Option<bool>,
+}
+
+impl Example for ResourceChanges {
+    fn example() -> Self {
+        Self { name: Text::parse("Blue room").ok(), active: Some(true) }
+    }
+}
+
+pub struct ResourcesApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+impl ResourcesApi {
+    /// List rooms and equipment
+    ///
+    /// In the order in which they were created.
+    #[oai(path = "/resources", method = "get", operation_id = "list_resources")]
+    async fn list(
+        &self,
+        caller: Member<Viewer>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<Resource>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let rows = self
+            .db
+            .all(&caller, sql!("scheduling/resources_list.sql"), &[&after, &i64::from(size + 1)])
+            .await?;
+        let resources = rows.into_iter().map(Resource::from).collect();
+        Ok(Json(Page::new(resources, size, |last| Cursor::id(last.id))))
+    }
+
+    /// Create a room or a piece of equipment
+    ///
+    /// Services that need it say so: `required_resources`.
+    #[oai(path = "/resources", method = "post", operation_id = "create_resource")]
+    async fn create(
+        &self,
+        caller: Member<Admin, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        body: Json<NewResource>,
+    ) -> Result<Created<Resource>, Refused<Creating>> {
+        let context = Context::from(&caller);
+        let new = body.0;
+        let once = Once::new(&context, "create_resource", idempotency_key.0, &new)?;
+        let resource: Resource = Once::create(
+            once.as_ref(),
+            &self.db,
+            context,
+            sql!("scheduling/resources_create.sql"),
+            &[&Uuid::now_v7(), &new.kind.name(), &&*new.name],
+        )
+        .await?;
+        let location = format!("/api/v1/resources/{}", resource.id);
+        Ok(Created { location, body: resource, replayed: Once::is_replay(once.as_ref()) })
+    }
+
+    /// Get a room or a piece of equipment
+    #[oai(path = "/resources/:resource_id", method = "get", operation_id = "get_resource")]
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        resource_id: Path<Uuid>,
+    ) -> Result<Json<Resource>, Refused<Reading>> {
+        let row = self.db.optional(&caller, sql!("scheduling/resources_get.sql"), &[&resource_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Change a room or a piece of equipment
+    #[oai(path = "/resources/:resource_id", method = "patch", operation_id = "update_resource")]
+    async fn update(
+        &self,
+        caller: Member<Admin>,
+        resource_id: Path<Uuid>,
+        body: Json<ResourceChanges>,
+    ) -> Result<Json<Resource>, Refused<Changing>> {
+        let changes = body.0;
+        let row = self
+            .db
+            .optional(
+                &caller,
+                sql!("scheduling/resources_update.sql"),
+                &[&resource_id.0, &changes.name.as_deref(), &changes.active],
+            )
+            .await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Delete a room or a piece of equipment
+    ///
+    /// 409 `resource_in_use` where a service needs it or its time is taken: make it inactive instead.
+    #[oai(path = "/resources/:resource_id", method = "delete", operation_id = "delete_resource")]
+    async fn delete(
+        &self,
+        caller: Member<Admin>,
+        resource_id: Path<Uuid>,
+    ) -> Result<NoContent, Refused<Deleting>> {
+        let in_use = || {
+            Problem::conflict(
+                "resource_in_use",
+                "A service needs it, or its time is taken. Make it inactive instead.",
+            )
+        };
+        // Expired holds do not count as holds.
+        expiry::expire(&self.db, &self.mailer, caller.tenant()).await?;
+        let mut tx = self.db.begin(&caller);
+        Locks { resources: vec![resource_id.0], ..Locks::default() }.take(&mut tx).await?;
+        tx.commit_with(sql!("scheduling/resources_delete.sql"), &[&resource_id.0])
+            .await
+            .on_constraint("service_resources_resource_fkey", in_use)
+            .on_constraint("claims_resource_fkey", in_use)?
+            .ok_or_else(Problem::not_found)?;
+        Ok(NoContent)
+    }
+}

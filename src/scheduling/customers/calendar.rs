@@ -1,0 +1,277 @@
+//! Calendars (RFC 5545): feeds that programs subscribe to by a secret URL, and one file for one appointment. Their text is
+//! written by [`super::ics`].
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::ics::{Ics, Refreshed};
+use crate::{
+    db::{Context, Db},
+    http::{
+        Tag,
+        caller::{Appointments, Member, Staff, Viewer},
+        json::{Created, Json, NoContent, present},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{
+            Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, OpenReading, Problem, Reading,
+            Refused,
+        },
+        secret::{CalendarFeed as FeedSecret, Secret},
+        text::{IdempotencyKey, Text},
+    },
+    operations::idempotency::Once,
+    scheduling::slots::refusals::unknown_provider,
+    sql,
+};
+
+/// A calendar that can be read by whoever has its URL.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct CalendarFeed {
+    pub id: Uuid,
+    /// Whose appointments it shows; absent: everybody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_id: Option<Uuid>,
+    /// Says what it is for.
+    pub name: String,
+    pub created_at: DateTime<Utc>,
+    /// The account or API key that made it.
+    pub created_by: Uuid,
+    /// Where it is read, with the secret: shown once, when it is made; a replay has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+impl From<Row> for CalendarFeed {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.get(0),
+            provider_id: row.get(1),
+            name: row.get(2),
+            created_at: row.get(3),
+            created_by: row.get(4),
+            path: None,
+        }
+    }
+}
+
+/// A calendar feed to make.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewCalendarFeed {
+    /// Says what it is for.
+    pub name: Text<1, 200>,
+    /// Whose appointments it shows; everybody's where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+}
+
+impl Example for NewCalendarFeed {
+    fn example() -> Self {
+        Self { name: Text::parse("My telephone").expect("a name is text"), provider_id: None }
+    }
+}
+
+/// What to change of a calendar feed; what is left out stays.
+#[derive(Clone, Debug, Default, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct CalendarFeedChanges {
+    /// Says what it is for.
+    #[serde(default, deserialize_with = "present")]
+    pub name: Option<Text<1, 200>>,
+}
+
+impl Example for CalendarFeedChanges {
+    fn example() -> Self {
+        Self { name: Text::parse("My new telephone").ok() }
+    }
+}
+
+pub struct CalendarApi(pub Db);
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+impl CalendarApi {
+    /// List calendar feeds
+    ///
+    /// In the order in which they were made, without their secrets.
+    #[oai(path = "/calendar-feeds", method = "get", operation_id = "list_calendar_feeds")]
+    async fn list(
+        &self,
+        caller: Member<Staff>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<CalendarFeed>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let rows = self
+            .0
+            .all(&caller, sql!("scheduling/calendar_feeds_list.sql"), &[&after, &i64::from(size + 1)])
+            .await?;
+        let feeds = rows.into_iter().map(CalendarFeed::from).collect();
+        Ok(Json(Page::new(feeds, size, |last| Cursor::id(last.id))))
+    }
+
+    /// Create a calendar feed
+    ///
+    /// For calendar programs, which subscribe to its URL. Whoever has that reads the appointments of 60 days back and 400 ahead,
+    /// with the names of those who come, until the feed is deleted or whoever made it leaves.
+    #[oai(path = "/calendar-feeds", method = "post", operation_id = "create_calendar_feed")]
+    async fn create(
+        &self,
+        caller: Member<Staff, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        body: Json<NewCalendarFeed>,
+    ) -> Result<Created<CalendarFeed>, Refused<Creating>> {
+        let context = Context::from(&caller);
+        let once = Once::new(&context, "create_calendar_feed", idempotency_key.0, &body.0)?;
+        let secret = Secret::<FeedSecret>::draw(caller.tenant(), Uuid::now_v7());
+        let mut feed: CalendarFeed = Once::create(
+            once.as_ref(),
+            &self.0,
+            context,
+            sql!("scheduling/calendar_feeds_create.sql"),
+            &[&secret.second, &body.0.provider_id, &&*body.0.name, &&secret.hash()[..]],
+        )
+        .await
+        .on_constraint("calendar_feeds_provider_fkey", unknown_provider)?;
+        let replayed = Once::is_replay(once.as_ref());
+        // Only the hash of the secret is kept.
+        feed.path = (!replayed).then(|| format!("/api/v1/calendar.ics?token={}", secret.reveal()));
+        Ok(Created { location: format!("/api/v1/calendar-feeds/{}", feed.id), body: feed, replayed })
+    }
+
+    /// Get a calendar feed
+    ///
+    /// Without its URL.
+    #[oai(path = "/calendar-feeds/:calendar_feed_id", method = "get", operation_id = "get_calendar_feed")]
+    async fn get_feed(
+        &self,
+        caller: Member<Staff>,
+        calendar_feed_id: Path<Uuid>,
+    ) -> Result<Json<CalendarFeed>, Refused<Reading>> {
+        let row = self
+            .0
+            .optional(&caller, sql!("scheduling/calendar_feeds_get.sql"), &[&calendar_feed_id.0])
+            .await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Change a calendar feed
+    ///
+    /// Its URL stays the same.
+    #[oai(
+        path = "/calendar-feeds/:calendar_feed_id",
+        method = "patch",
+        operation_id = "update_calendar_feed"
+    )]
+    async fn update_feed(
+        &self,
+        caller: Member<Staff, Appointments>,
+        calendar_feed_id: Path<Uuid>,
+        body: Json<CalendarFeedChanges>,
+    ) -> Result<Json<CalendarFeed>, Refused<Changing>> {
+        let row = self
+            .0
+            .optional(
+                &caller,
+                sql!("scheduling/calendar_feeds_update.sql"),
+                &[&calendar_feed_id.0, &body.0.name.as_deref()],
+            )
+            .await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Delete a calendar feed
+    ///
+    /// Its URL shows nothing any more.
+    #[oai(
+        path = "/calendar-feeds/:calendar_feed_id",
+        method = "delete",
+        operation_id = "delete_calendar_feed"
+    )]
+    async fn delete(
+        &self,
+        caller: Member<Staff>,
+        calendar_feed_id: Path<Uuid>,
+    ) -> Result<NoContent, Refused<Deleting>> {
+        self.0
+            .optional(&caller, sql!("scheduling/calendar_feeds_delete.sql"), &[&calendar_feed_id.0])
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        Ok(NoContent)
+    }
+
+    /// Read a calendar feed
+    ///
+    /// 404 after it was deleted. An entry that was cancelled stays in the feed, as cancelled. Renaming a service or a contact
+    /// raises `LAST-MODIFIED` and `SEQUENCE` of the entries that show the name, renaming a provider `LAST-MODIFIED`. Programs
+    /// are asked to read it again every 15 minutes (`REFRESH-INTERVAL`).
+    #[oai(path = "/calendar.ics", method = "get", operation_id = "read_calendar_feed")]
+    async fn read(
+        &self,
+        /// The secret of the feed.
+        token: Query<Secret<FeedSecret>>,
+        /// The `ETag` of an earlier answer, or several with commas between. Unchanged: 304.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+        /// The `Last-Modified` of an earlier answer. Unchanged since: 304. Ignored if `If-None-Match` is given.
+        #[oai(name = "If-Modified-Since")]
+        if_modified_since: Header<Option<String>>,
+    ) -> Result<Refreshed, Refused<OpenReading>> {
+        let rows = self
+            .0
+            .gate_all(
+                sql!("scheduling/calendar_feeds_read.sql"),
+                &[&token.0.first, &token.0.second, &&token.0.hash()[..]],
+            )
+            .await?;
+        let (name, entries) = rows.split_first().ok_or_else(Problem::not_found)?;
+        let ics = Ics::new(name.get("feed_name"), entries, name.get("updated_at"));
+        Ok(ics.unless_held(if_none_match.0.as_deref(), if_modified_since.0.as_deref()))
+    }
+
+    /// Get an appointment as a calendar entry
+    ///
+    /// One iCalendar file, to be attached or opened.
+    #[oai(
+        path = "/appointments/:appointment_id/calendar.ics",
+        method = "get",
+        operation_id = "get_appointment_calendar"
+    )]
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        appointment_id: Path<Uuid>,
+        /// The `ETag` of an earlier answer, or several with commas between. Unchanged: 304.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+        /// The `Last-Modified` of an earlier answer. Unchanged since: 304. Ignored if `If-None-Match` is given.
+        #[oai(name = "If-Modified-Since")]
+        if_modified_since: Header<Option<String>>,
+    ) -> Result<Refreshed, Refused<Reading>> {
+        let ics = one(&self.0, (&caller).into(), appointment_id.0).await?;
+        Ok(ics.unless_held(if_none_match.0.as_deref(), if_modified_since.0.as_deref()))
+    }
+}
+
+/// One appointment.
+pub async fn one(db: &Db, context: Context, appointment: Uuid) -> Result<Ics, Failure> {
+    let row = db
+        .optional(context, sql!("scheduling/calendar_appointment.sql"), &[&appointment])
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    let changed_at = row.get("organization_updated_at");
+    Ok(Ics::new(row.get("feed_name"), std::slice::from_ref(&row), changed_at))
+}

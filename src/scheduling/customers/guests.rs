@@ -1,0 +1,497 @@
+//! Guests: customers without an account. They see what an organization offers online, book it, and with the link they then
+//! get they see, move and cancel that one appointment. The link is signed, and good for nothing else.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem::Request;
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::{
+    calendar,
+    guest_verification::{self, GuestBooked},
+    ics::Ics,
+    letters::{self, Place},
+    online::{self, OnlineProvider, OnlineService},
+};
+use crate::{
+    crm::contacts::NewContact,
+    db::{self, Context, Db},
+    http::{
+        Tag, caller,
+        captcha::Captcha,
+        client::{Client, Host},
+        json::{Json, Written},
+        limit::subscriber,
+        page::{Cursor, Page, PageSize},
+        problem::{Failure, GuestReading, Guesting, Problem, Refused},
+        text::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
+        token::Tokens,
+    },
+    messaging::mail::Mailer,
+    operations::idempotency::Once,
+    scheduling::{
+        booking::{
+            appointment::{Appointment, AppointmentStatus, CancelledBy},
+            book::{self, Order, Who},
+        },
+        catalog::services::{GuestDetail, GuestVerification, Service},
+        slots::{
+            availability::Policy,
+            listing::{self, Slots, Wanted},
+        },
+    },
+    sql,
+    tenancy::organizations,
+};
+
+/// How long after an appointment its link still shows it.
+pub const LINK_OUTLIVES: TimeDelta = TimeDelta::days(30);
+
+/// What a guest books.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct GuestBooking {
+    pub service_id: Uuid,
+    /// Services that follow in the same visit, up to four.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub and_then: Option<Vec<Uuid>>,
+    /// Who gives it; whoever is free, where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+    /// One of the starts that are listed.
+    pub starts_at: Instant,
+    /// Who comes. The link is sent to the e-mail address, where there is one.
+    pub contact: NewContact,
+    /// What the organization should know.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub note: Option<Text<1, 500>>,
+}
+
+impl Example for GuestBooking {
+    fn example() -> Self {
+        serde_json::from_value(json!({
+            "service_id": "019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10",
+            "starts_at": "2026-12-01T09:00:00+01:00",
+            "contact": NewContact::example(),
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+/// An appointment as a guest sees it.
+#[derive(Debug, Object, Serialize)]
+pub struct GuestAppointment {
+    pub id: Uuid,
+    pub service_id: Uuid,
+    pub provider_id: Uuid,
+    pub starts_at: DateTime<Utc>,
+    /// The first instant after it.
+    pub ends_at: DateTime<Utc>,
+    pub status: AppointmentStatus,
+    /// Whoever has it sees, moves and cancels this appointment, until 30 days after it.
+    pub manage_token: String,
+}
+
+/// What a guest got with the booking.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct Managing {
+    /// The `manage_token` of the booking.
+    pub token: String,
+}
+
+impl Example for Managing {
+    fn example() -> Self {
+        Self { token: "eyJ0eXAiOiJKV1Qi….eyJzdWIiOiIw….4pX".to_owned() }
+    }
+}
+
+/// A guest who does not come.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct GuestCancellation {
+    /// The `manage_token` of the booking.
+    pub token: String,
+    /// Why.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub reason: Option<Text<1, 500>>,
+}
+
+impl Example for GuestCancellation {
+    fn example() -> Self {
+        Self { token: Managing::example().token, reason: Text::parse("I am ill.").ok() }
+    }
+}
+
+/// A guest who would rather come at another time.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct GuestReschedule {
+    /// The `manage_token` of the booking.
+    pub token: String,
+    /// The new start: one of those listed.
+    pub starts_at: Instant,
+    /// Who is to give it; as before where not given.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+}
+
+impl Example for GuestReschedule {
+    fn example() -> Self {
+        serde_json::from_value(
+            json!({ "token": Managing::example().token, "starts_at": "2031-05-06T10:00:00Z" }),
+        )
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+#[derive(Clone)]
+pub struct GuestsApi {
+    pub db: Db,
+    pub tokens: Arc<Tokens>,
+    pub mailer: Mailer,
+    pub captcha: Captcha,
+}
+
+#[OpenApi(prefix_path = "/api/v1/guest", tag = "Tag::Scheduling")]
+impl GuestsApi {
+    /// List what can be booked online
+    ///
+    /// Of the organization whose host is asked, or which is named. In the order of creation.
+    #[oai(path = "/services", method = "get", operation_id = "list_online_services")]
+    async fn list_services(
+        &self,
+        client: Client,
+        /// The organization. Not needed at its own host.
+        organization_slug: Query<Option<Slug>>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<OnlineService>>, Refused<GuestReading>> {
+        let guest = self.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
+        Ok(Json(online::services(&self.db, guest, limit.0, cursor.0).await?))
+    }
+
+    /// List who can be booked online
+    ///
+    /// Of the organization whose host is asked, or which is named. In the order of creation.
+    #[oai(path = "/providers", method = "get", operation_id = "list_online_providers")]
+    async fn list_providers(
+        &self,
+        client: Client,
+        /// The organization. Not needed at its own host.
+        organization_slug: Query<Option<Slug>>,
+        /// How many at most; 50 where not given.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<OnlineProvider>>, Refused<GuestReading>> {
+        let guest = self.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
+        Ok(Json(online::providers(&self.db, guest, limit.0, cursor.0).await?))
+    }
+
+    /// List free slots online
+    ///
+    /// As `GET /api/v1/services/{service_id}/slots` does for those who work there.
+    #[oai(path = "/services/:service_id/slots", method = "get", operation_id = "list_online_slots")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter")]
+    async fn list_slots(
+        &self,
+        client: Client,
+        service_id: Path<Uuid>,
+        /// The organization. Not needed at its own host.
+        organization_slug: Query<Option<Slug>>,
+        /// The beginning of the period: an instant, or a date in `time_zone`.
+        from: Query<InstantOrDate>,
+        /// The end of the period, itself not part of it. At most 62 days after `from`.
+        to: Query<InstantOrDate>,
+        /// Only this provider; anybody where not given.
+        provider_id: Query<Option<Uuid>>,
+        /// The IANA time zone that dates are in; the organization's where not given.
+        time_zone: Query<Option<TimeZone>>,
+        /// A service that follows in the same visit. May be repeated, up to four times.
+        and_then: Query<Vec<Uuid>>,
+    ) -> Result<Written<Slots>, Refused<GuestReading>> {
+        let guest = self.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
+        let wanted = Wanted {
+            services: std::iter::once(service_id.0).chain(and_then.0).collect(),
+            provider: provider_id.0,
+            from: from.0,
+            to: to.0,
+            time_zone: time_zone.0,
+            reschedule_of: None,
+            contact: None,
+            unavailable: false,
+            online: true,
+        };
+        Ok(listing::list(&self.db, guest, wanted, Utc::now()).await?)
+    }
+
+    /// Book as a guest
+    ///
+    /// 202 where the service verifies e-mail addresses (`guest_verification`): the time is held for 30 minutes, until the link that
+    /// was mailed is opened. Refused as `POST /api/v1/appointments` does, with the same codes; 409 `already_booked` for a second seat of a group session with
+    /// one e-mail address; 422 where a service requires an e-mail address or a telephone number (`guest_requires`); 429
+    /// `guest_limit` after as many bookings as the organization lets guests ask for. The answer has a `manage_token`, and where the contact has
+    /// an e-mail address a link with it is sent there.
+    #[oai(path = "/appointments", method = "post", operation_id = "book_as_guest")]
+    async fn book(
+        &self,
+        client: Client,
+        /// The organization. Not needed at its own host.
+        organization_slug: Query<Option<Slug>>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        /// What the captcha on the page gave. Required where the server asks for it; good for one request.
+        #[oai(name = "Captcha-Token")]
+        captcha_token: Header<Option<CaptchaToken>>,
+        body: Json<GuestBooking>,
+    ) -> Result<GuestBooked, Refused<Guesting>> {
+        let id = Uuid::now_v7();
+        let guest = self.guest(&client, organization_slug.0.as_deref(), id).await?;
+        let once = Once::new(&guest, "book_as_guest", idempotency_key.0, &body.0)?;
+        let new = &body.0;
+        let following = new.and_then.as_deref().unwrap_or_default();
+        let token = captcha_token.0.as_deref();
+        self.admit(&client, guest, Some(&new.contact), token, once.as_ref()).await?;
+        let wanted = book::services(new.service_id, following)?;
+        let verifies = says_enough(&self.db, guest, &wanted, &new.contact).await?;
+        let order = Order {
+            id: Some(id),
+            services: wanted,
+            provider: new.provider_id,
+            start: new.starts_at.0,
+            who: Who::New(&new.contact),
+            note: new.note.as_deref(),
+            policy: Policy::Kept,
+            online: true,
+        };
+        if verifies {
+            let held = guest_verification::hold(self, guest, &order, &new.contact, once.as_ref()).await?;
+            return Ok(GuestBooked::Held(Json(held)));
+        }
+        let appointment =
+            book::book(&self.db, &self.mailer, guest, &order, once.as_ref(), Utc::now()).await?;
+        let replayed = Once::is_replay(once.as_ref());
+        let booked = if replayed {
+            self.show(guest.tenant, appointment)?
+        } else {
+            self.booked(guest, appointment, &new.contact).await?
+        };
+        let location = "/api/v1/guest/appointment".to_owned();
+        Ok(GuestBooked::Booked(Json(booked), location, replayed.then_some(true)))
+    }
+
+    /// Get the appointment of a link
+    ///
+    /// As `POST` does, with the `manage_token` in the header: `Authorization: Bearer …`.
+    #[oai(path = "/appointment", method = "get", operation_id = "get_as_guest")]
+    async fn get(&self, request: &Request) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
+        let guest = self.managing(caller::bearer_token(request)?)?;
+        let appointment = online::appointment(&self.db, guest, managed(guest)?).await?;
+        Ok(Json(self.show(guest.tenant, appointment)?))
+    }
+
+    /// See the appointment of a link
+    #[oai(path = "/appointment", method = "post", operation_id = "view_as_guest")]
+    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
+        let guest = self.managing(&body.0.token)?;
+        Ok(Json(self.show(guest.tenant, online::appointment(&self.db, guest, managed(guest)?).await?)?))
+    }
+
+    /// Get the appointment of a link as a calendar entry
+    #[oai(path = "/appointment/calendar", method = "post", operation_id = "get_calendar_as_guest")]
+    async fn calendar(&self, body: Json<Managing>) -> Result<Ics, Refused<Guesting>> {
+        let guest = self.managing(&body.0.token)?;
+        Ok(calendar::one(&self.db, guest, managed(guest)?).await?)
+    }
+
+    /// Cancel the appointment of a link
+    ///
+    /// 409 `too_late` once the notice the service wants is over, `transition_not_allowed` where it cannot be cancelled any more.
+    #[oai(path = "/appointment/cancel", method = "post", operation_id = "cancel_as_guest")]
+    async fn cancel(
+        &self,
+        body: Json<GuestCancellation>,
+    ) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
+        let guest = self.managing(&body.0.token)?;
+        let (id, reason) = (managed(guest)?, body.0.reason.as_deref());
+        let by = CancelledBy::Guest;
+        let cancelled = online::cancel(&self.db, &self.mailer, guest, id, reason, by).await?;
+        Ok(Json(self.show(guest.tenant, cancelled)?))
+    }
+
+    /// Reschedule the appointment of a link
+    ///
+    /// 409 `too_late` once the notice the service wants is over; otherwise refused as booking is. The answer has a new token,
+    /// since the old one may end before the new time.
+    #[oai(path = "/appointment/reschedule", method = "post", operation_id = "reschedule_as_guest")]
+    async fn reschedule(
+        &self,
+        body: Json<GuestReschedule>,
+    ) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
+        let guest = self.managing(&body.0.token)?;
+        let GuestReschedule { starts_at, provider_id, .. } = body.0;
+        let id = managed(guest)?;
+        let moved = online::reschedule(&self.db, &self.mailer, guest, id, starts_at, provider_id).await?;
+        Ok(Json(self.show(guest.tenant, moved)?))
+    }
+}
+
+impl GuestsApi {
+    /// A guest of the organization whose host is asked, or which is named.
+    pub async fn guest(
+        &self,
+        client: &Client,
+        slug: Option<&str>,
+        appointment: Uuid,
+    ) -> Result<Context, Failure> {
+        let host = match &client.host {
+            Host::Ours => None,
+            Host::Tenant(name) => Some(name.as_str()),
+        };
+        if host.is_none() && slug.is_none() {
+            let detail = "the slug of the organization, where it is not its own host that is asked";
+            Err(Problem::invalid_field("organization_slug", "required", detail))?;
+        }
+        let organization = organizations::public(&self.db, host, slug).await?;
+        Ok(context(organization.ok_or_else(Problem::not_found)?, appointment))
+    }
+
+    /// What a guest is told of what they have booked: by the answer, and by e-mail where they gave an address.
+    pub async fn booked(
+        &self,
+        guest: Context,
+        appointment: Appointment,
+        contact: &NewContact,
+    ) -> Result<GuestAppointment, Failure> {
+        let services = appointment.services();
+        let booked = self.show(guest.tenant, appointment)?;
+        if let Some(email) = &contact.email {
+            let now = Utc::now();
+            let until = booked.starts_at - online::notice(&self.db, guest, &services).await?;
+            let row = self.db.one(guest, sql!("scheduling/calendar_appointment.sql"), &[&booked.id]).await?;
+            let letter = letters::Booked {
+                place: Place {
+                    id: guest.tenant,
+                    organization: row.get("feed_name"),
+                    time_zone: row.get("time_zone"),
+                },
+                service: row.get("service_name"),
+                provider: row.get("provider_name"),
+                starts_at: booked.starts_at,
+                pending: booked.status == AppointmentStatus::Pending,
+                changeable_until: (until > now).then_some(until),
+                link: &self.mailer.link("manage-appointment", &booked.manage_token),
+            };
+            self.mailer.send(letter.to(email));
+        }
+        Ok(booked)
+    }
+
+    /// Lets a guest ask for time who is a person, as the captcha service has it (422, 503), and counts it: 429 beyond the
+    /// limits of the organization. Who asks the same again is not asked and not counted.
+    pub async fn admit(
+        &self,
+        client: &Client,
+        guest: Context,
+        contact: Option<&NewContact>,
+        captcha_token: Option<&str>,
+        once: Option<&Once>,
+    ) -> Result<(), Failure> {
+        if Once::was_answered(once, &self.db, guest).await? {
+            return Ok(());
+        }
+        self.captcha.check(captcha_token, client.address).await?;
+        let hash = |kind: &str, subject: &str| -> Vec<u8> {
+            Sha256::digest(format!("{} {kind} {subject}", guest.tenant)).to_vec()
+        };
+        let address = hash("address", &subscriber(client.address).to_string());
+        let email = contact.and_then(|contact| contact.email.as_deref()).map(|email| hash("email", email));
+        let row =
+            self.db.one(guest, sql!("scheduling/guest_requests_count.sql"), &[&address, &email]).await?;
+        match row.get(0) {
+            0 => Ok(()),
+            seconds => Err(Problem::guest_limit(seconds).into()),
+        }
+    }
+
+    /// Whoever has the link of an appointment.
+    pub fn managing(&self, token: &str) -> Result<Context, Problem> {
+        let (organization, appointment) = self.tokens.managed(token)?;
+        Ok(context(organization, appointment))
+    }
+
+    pub fn show(&self, organization: Uuid, appointment: Appointment) -> Result<GuestAppointment, Problem> {
+        let now = Utc::now();
+        let lifetime = (appointment.ends_at + LINK_OUTLIVES - now).max(TimeDelta::zero());
+        let manage_token = self.tokens.issue_managing(organization, appointment.id, lifetime, now)?;
+        Ok(GuestAppointment {
+            id: appointment.id,
+            service_id: appointment.service_id,
+            provider_id: appointment.provider_id,
+            starts_at: appointment.starts_at,
+            ends_at: appointment.ends_at,
+            status: appointment.status,
+            manage_token,
+        })
+    }
+}
+
+fn context(tenant: Uuid, appointment: Uuid) -> Context {
+    Context { tenant, who: db::Who::Guest { appointment }, needs: "guest", feature: Some("appointments") }
+}
+
+pub fn managed(guest: Context) -> Result<Uuid, Problem> {
+    match guest.who {
+        db::Who::Guest { appointment } => Ok(appointment),
+        _ => Err(Problem::internal()),
+    }
+}
+
+/// 422 where a service that is booked requires more of a guest. Whether one of them wants the e-mail address verified.
+/// Services that do not exist are refused when booking.
+pub async fn says_enough(
+    db: &Db,
+    guest: Context,
+    services: &[Uuid],
+    contact: &NewContact,
+) -> Result<bool, Failure> {
+    let mut verifies = false;
+    for service in services {
+        let Some(row) = db.optional(guest, sql!("scheduling/services_get.sql"), &[service]).await? else {
+            continue;
+        };
+        let service = Service::try_from(row)?;
+        verifies |= service.guest_verification == GuestVerification::Email;
+        for detail in service.guest_requires {
+            let (field, is_said) = match detail {
+                GuestDetail::Email => ("contact.email", contact.email.is_some()),
+                GuestDetail::Phone => ("contact.phone", contact.phone.is_some()),
+            };
+            if !is_said {
+                let expected = format!("the {} of the guest: the service requires it", detail.name());
+                return Err(Problem::invalid_field(field, "required", expected).into());
+            }
+        }
+    }
+    Ok(verifies)
+}

@@ -1,0 +1,188 @@
+//! Appointments as iCalendar text (RFC 5545, RFC 7986), and the answers that carry it. All times are in UTC, which is right
+//! in every zone and needs no definitions of any.
+
+use chrono::{DateTime, Utc};
+use icalendar::{Calendar, Component as _, Event, EventLike as _, EventStatus, Property};
+use poem::{
+    IntoResponse, Response,
+    http::{StatusCode, header},
+};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{http::conditional::Version, scheduling::booking::appointment::AppointmentStatus};
+
+const MEDIA_TYPE: &str = "text/calendar; charset=utf-8";
+
+/// How often calendar programs are asked to read a feed again.
+const REFRESH: &str = "PT15M";
+
+/// A calendar as text (RFC 5545).
+pub struct Ics {
+    text: String,
+    version: Version,
+}
+
+impl Ics {
+    /// A calendar of this name, whose content last changed at `changed_at` or, where that is later, with the newest entry.
+    pub fn new(name: &str, rows: &[Row], changed_at: DateTime<Utc>) -> Self {
+        let changed_at = rows.iter().map(|row| row.get("updated_at")).fold(changed_at, DateTime::max);
+        let text = calendar(name, rows);
+        let version = Version::new(&text, changed_at, Utc::now());
+        Self { text, version }
+    }
+
+    /// The same, or 304 where the client has it.
+    pub fn unless_held(self, if_none_match: Option<&str>, if_modified_since: Option<&str>) -> Refreshed {
+        let held = self.version.is_held(if_none_match, if_modified_since);
+        Refreshed { ics: self, held }
+    }
+}
+
+impl IntoResponse for Ics {
+    fn into_response(self) -> Response {
+        Response::builder()
+            .content_type(MEDIA_TYPE)
+            .header(header::CACHE_CONTROL, "private, no-cache")
+            .header(header::CONTENT_DISPOSITION, r#"inline; filename="appointments.ics""#)
+            .header(header::ETAG, &self.version.etag)
+            .header(header::LAST_MODIFIED, self.version.last_modified())
+            .body(self.text)
+    }
+}
+
+impl ApiResponse for Ics {
+    fn meta() -> MetaResponses {
+        MetaResponses { responses: vec![whole()] }
+    }
+
+    fn register(_registry: &mut Registry) {}
+}
+
+/// A calendar that is read again and again.
+pub struct Refreshed {
+    ics: Ics,
+    held: bool,
+}
+
+impl IntoResponse for Refreshed {
+    fn into_response(self) -> Response {
+        if !self.held {
+            return self.ics.into_response();
+        }
+        Response::builder()
+            .status(StatusCode::NOT_MODIFIED)
+            .header(header::CACHE_CONTROL, "private, no-cache")
+            .header(header::ETAG, &self.ics.version.etag)
+            .header(header::LAST_MODIFIED, self.ics.version.last_modified())
+            .finish()
+    }
+}
+
+impl ApiResponse for Refreshed {
+    fn meta() -> MetaResponses {
+        let unchanged = MetaResponse {
+            description: "The client has the present version, as `If-None-Match` or `If-Modified-Since` says.",
+            status: Some(304),
+            status_range: None,
+            content: vec![],
+            headers: validators(),
+        };
+        MetaResponses { responses: vec![whole(), unchanged] }
+    }
+
+    fn register(_registry: &mut Registry) {}
+}
+
+fn whole() -> MetaResponse {
+    MetaResponse {
+        description: "An iCalendar object (RFC 5545).",
+        status: Some(200),
+        status_range: None,
+        content: vec![MetaMediaType {
+            content_type: MEDIA_TYPE,
+            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
+        }],
+        headers: validators(),
+    }
+}
+
+fn validators() -> Vec<MetaHeader> {
+    let header = |name: &str, description: &str| MetaHeader {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required: true,
+        deprecated: false,
+        schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
+    };
+    vec![
+        header("ETag", "Changes with the content. Send it back as `If-None-Match`."),
+        header(
+            "Last-Modified",
+            "When the content last changed, at the latest. Send it back as `If-Modified-Since`.",
+        ),
+    ]
+}
+
+fn calendar(name: &str, rows: &[Row]) -> String {
+    let mut calendar = Calendar::empty();
+    calendar.append_property(("VERSION", "2.0")).append_property(("PRODID", "-//appointd//appointd//EN"));
+    // The library escapes the properties of RFC 5545 and those that begin with X-. NAME is of RFC 7986.
+    calendar.append_property(("NAME", escaped(name).as_str())).append_property(("X-WR-CALNAME", name));
+    let mut interval = Property::new("REFRESH-INTERVAL", REFRESH);
+    interval.add_parameter("VALUE", "DURATION");
+    calendar.append_property(interval).append_property(("X-PUBLISHED-TTL", REFRESH));
+    for row in rows {
+        calendar.push(event(row));
+    }
+    calendar.to_string()
+}
+
+/// RFC 5545 section 3.3.11.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' | ',' | ';' => escaped.extend(['\\', character]),
+            '\n' => escaped.push_str("\\n"),
+            '\r' => {}
+            character => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+fn event(row: &Row) -> Event {
+    let id: Uuid = row.get("id");
+    let (service, provider): (&str, &str) = (row.get("service_name"), row.get("provider_name"));
+    let contact: Option<&str> = row.get("contact_name");
+    let status = AppointmentStatus::from_name(row.get("status"));
+    let shown = match status {
+        AppointmentStatus::Pending => EventStatus::Tentative,
+        AppointmentStatus::Cancelled | AppointmentStatus::Declined => EventStatus::Cancelled,
+        _ => EventStatus::Confirmed,
+    };
+    let updated_at: DateTime<Utc> = row.get("updated_at");
+    let summary = match contact {
+        Some(contact) => format!("{service}: {contact}"),
+        None => service.to_owned(),
+    };
+    Event::new()
+        // Stays the same while the appointment exists, in every feed.
+        .uid(&format!("{id}@appointd"))
+        .timestamp(updated_at)
+        .created(row.get("created_at"))
+        .last_modified(updated_at)
+        .starts(row.get::<_, DateTime<Utc>>("starts_at"))
+        .ends(row.get::<_, DateTime<Utc>>("ends_at"))
+        .sequence(u32::try_from(row.get::<_, i32>("sequence")).unwrap_or_default())
+        .status(shown)
+        .append_property(("TRANSP", if status.takes_time() { "OPAQUE" } else { "TRANSPARENT" }))
+        .summary(&summary)
+        .description(&format!("With {provider}"))
+        .done()
+}

@@ -1,0 +1,430 @@
+//! Customers with an account: what they can book with the organization their token is for, what they have with it, and
+//! what they have with all organizations.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    calendar,
+    ics::Refreshed,
+    online::{self, OnlineProvider, OnlineService},
+};
+use crate::{
+    crm::contacts,
+    db::{Context, Db},
+    http::{
+        Tag,
+        caller::{Appointments, Customer, Member, SignedIn},
+        json::{Created, Json, OptionalJson, Written},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Changing, Computing, Creating, Failure, Listing, Problem, Reading, Refused},
+        text::{IdempotencyKey, Instant, InstantOrDate, Text, TimeZone},
+    },
+    messaging::mail::Mailer,
+    operations::idempotency::Once,
+    scheduling::{
+        booking::{
+            appointment::{Appointment, AppointmentStatus, CancelledBy, Segment},
+            book::{self, Order, Who},
+            transitions::Why,
+        },
+        slots::{
+            availability::Policy,
+            listing::{self, Slots, Wanted},
+        },
+    },
+    sql,
+};
+
+/// An appointment as the customer sees it.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct MyAppointment {
+    pub id: Uuid,
+    /// Of a visit of several services, the first.
+    pub service_id: Uuid,
+    /// Of a visit of several services, the provider of the first.
+    pub provider_id: Uuid,
+    pub starts_at: DateTime<Utc>,
+    /// The first instant after it.
+    pub ends_at: DateTime<Utc>,
+    pub status: AppointmentStatus,
+    /// Of a visit of several services: all of them, in their order. Absent in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segments: Option<Vec<Segment>>,
+}
+
+impl From<Row> for MyAppointment {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.get(0),
+            service_id: row.get(1),
+            provider_id: row.get(2),
+            starts_at: row.get(3),
+            ends_at: row.get(4),
+            status: AppointmentStatus::from_name(row.get(5)),
+            segments: None,
+        }
+    }
+}
+
+impl From<Appointment> for MyAppointment {
+    fn from(appointment: Appointment) -> Self {
+        let Appointment { id, service_id, provider_id, starts_at, ends_at, status, segments, .. } =
+            appointment;
+        Self { id, service_id, provider_id, starts_at, ends_at, status, segments }
+    }
+}
+
+/// An appointment as the customer of several organizations sees it.
+#[derive(Debug, Object, Serialize)]
+pub struct AppointmentSomewhere {
+    pub organization_id: Uuid,
+    pub organization_name: String,
+    pub id: Uuid,
+    pub service_name: String,
+    pub provider_name: String,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub status: AppointmentStatus,
+    /// The IANA time zone of the organization.
+    pub time_zone: String,
+}
+
+impl From<Row> for AppointmentSomewhere {
+    fn from(row: Row) -> Self {
+        Self {
+            organization_id: row.get(0),
+            organization_name: row.get(1),
+            id: row.get(2),
+            service_name: row.get(3),
+            provider_name: row.get(4),
+            starts_at: row.get(5),
+            ends_at: row.get(6),
+            status: AppointmentStatus::from_name(row.get(7)),
+            time_zone: row.get(8),
+        }
+    }
+}
+
+/// What a customer books for themselves.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct MyBooking {
+    pub service_id: Uuid,
+    /// Services that follow in the same visit, up to four.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub and_then: Option<Vec<Uuid>>,
+    /// The provider of all services. If omitted: the free provider with the fewest appointments that day.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+    /// One of the starts that `GET /api/v1/my/services/{service_id}/slots` lists.
+    pub starts_at: Instant,
+    /// What the organization should know.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub note: Option<Text<1, 500>>,
+}
+
+impl Example for MyBooking {
+    fn example() -> Self {
+        serde_json::from_value(json!({
+            "service_id": "019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10",
+            "starts_at": "2026-12-01T09:00:00+01:00",
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+/// Where a customer wants their appointment to be moved.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct MyReschedule {
+    /// The new start: one that `GET /api/v1/my/services/{service_id}/slots?reschedule_of=…` lists.
+    pub starts_at: Instant,
+    /// The new provider. If omitted: the same as before.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+}
+
+impl Example for MyReschedule {
+    fn example() -> Self {
+        serde_json::from_value(json!({ "starts_at": "2031-05-06T10:00:00Z" }))
+            .expect("the example follows the rules it is an example of")
+    }
+}
+
+pub struct MyAppointmentsApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
+
+#[OpenApi(prefix_path = "/api/v1/my", tag = "Tag::Scheduling")]
+impl MyAppointmentsApi {
+    /// List the services I can book
+    ///
+    /// Those that are offered online, in the order of creation.
+    #[oai(path = "/services", method = "get", operation_id = "list_my_services")]
+    async fn list_services(
+        &self,
+        caller: Member<Customer, Appointments>,
+        /// Maximum number of items. Defaults to 50.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<OnlineService>>, Refused<Listing>> {
+        Ok(Json(online::services(&self.db, (&caller).into(), limit.0, cursor.0).await?))
+    }
+
+    /// List the providers I can book
+    ///
+    /// In the order of creation.
+    #[oai(path = "/providers", method = "get", operation_id = "list_my_providers")]
+    async fn list_providers(
+        &self,
+        caller: Member<Customer, Appointments>,
+        /// Maximum number of items. Defaults to 50.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<OnlineProvider>>, Refused<Listing>> {
+        Ok(Json(online::providers(&self.db, (&caller).into(), limit.0, cursor.0).await?))
+    }
+
+    /// List the slots I can book
+    ///
+    /// As `GET /api/v1/services/{service_id}/slots` does for those who work there, of services that are offered online.
+    #[oai(path = "/services/:service_id/slots", method = "get", operation_id = "list_my_slots")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter")]
+    async fn list_slots(
+        &self,
+        caller: Member<Customer, Appointments>,
+        service_id: Path<Uuid>,
+        /// The beginning of the period: an instant, or a date in `time_zone`.
+        from: Query<InstantOrDate>,
+        /// The end of the period, itself not part of it. At most 62 days after `from`.
+        to: Query<InstantOrDate>,
+        /// Only slots of this provider. If omitted: of all providers.
+        provider_id: Query<Option<Uuid>>,
+        /// The IANA time zone that dates are in. If omitted: the organization's.
+        time_zone: Query<Option<TimeZone>>,
+        /// A service that follows in the same visit. May be repeated, up to four times.
+        and_then: Query<Vec<Uuid>>,
+        /// An appointment of mine that is to be moved: its own time counts as free.
+        reschedule_of: Query<Option<Uuid>>,
+    ) -> Result<Written<Slots>, Refused<Computing>> {
+        let context = Context::from(&caller);
+        let mut tx = self.db.begin(context);
+        let contact = contacts::of_account(&mut tx, caller.account()?).await?;
+        tx.commit().await?;
+        let wanted = Wanted {
+            contact,
+            services: std::iter::once(service_id.0).chain(and_then.0).collect(),
+            provider: provider_id.0,
+            from: from.0,
+            to: to.0,
+            time_zone: time_zone.0,
+            reschedule_of: reschedule_of.0,
+            unavailable: false,
+            online: true,
+        };
+        Ok(listing::list(&self.db, context, wanted, Utc::now()).await?)
+    }
+
+    /// List my appointments
+    ///
+    /// For customers with an account: those they have with the organization the token is for, in the order of their starts.
+    #[oai(path = "/appointments", method = "get", operation_id = "list_my_appointments")]
+    async fn list_mine(
+        &self,
+        caller: Member<Customer>,
+        /// Only those that start at this instant or later.
+        starts_from: Query<Option<Instant>>,
+        /// Maximum number of items. Defaults to 50.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<MyAppointment>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
+        let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
+        let rows = self
+            .db
+            .all(
+                &caller,
+                sql!("scheduling/appointments_list_mine.sql"),
+                &[&caller.account()?, &after.time, &after.id, &i64::from(size + 1)],
+            )
+            .await?;
+        let appointments = rows.into_iter().map(MyAppointment::from).collect();
+        Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
+    }
+
+    /// List my appointments everywhere
+    ///
+    /// For customers with an account: those they have with all organizations, in the order of their starts.
+    #[oai(
+        path = "/appointments/everywhere",
+        method = "get",
+        operation_id = "list_my_appointments_everywhere"
+    )]
+    async fn list_everywhere(
+        &self,
+        caller: SignedIn,
+        /// Only those that start at this instant or later.
+        starts_from: Query<Option<Instant>>,
+        /// Maximum number of items. Defaults to 50.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<AppointmentSomewhere>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
+        let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
+        let rows = self
+            .db
+            .all(
+                &caller,
+                sql!("scheduling/appointments_list_everywhere.sql"),
+                &[&after.time, &after.id, &i64::from(size + 1)],
+            )
+            .await?;
+        let appointments = rows.into_iter().map(AppointmentSomewhere::from).collect();
+        Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
+    }
+
+    /// Book an appointment for myself
+    ///
+    /// Refused as `POST /api/v1/appointments` is, with the same codes. 409 `contact_missing` if no contact of the organization is
+    /// linked to the account.
+    #[oai(path = "/appointments", method = "post", operation_id = "book_my_appointment")]
+    async fn book(
+        &self,
+        caller: Member<Customer, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        body: Json<MyBooking>,
+    ) -> Result<Created<MyAppointment>, Refused<Creating>> {
+        let id = Uuid::now_v7();
+        let context = caller.about(id)?;
+        let once = Once::new(&context, "book_my_appointment", idempotency_key.0, &body.0)?;
+        let new = &body.0;
+        let following = new.and_then.as_deref().unwrap_or_default();
+        let order = Order {
+            id: Some(id),
+            services: book::services(new.service_id, following)?,
+            provider: new.provider_id,
+            start: new.starts_at.0,
+            who: Who::Known(contact(&self.db, context).await?),
+            note: new.note.as_deref(),
+            policy: Policy::Kept,
+            online: true,
+        };
+        let appointment =
+            book::book(&self.db, &self.mailer, context, &order, once.as_ref(), Utc::now()).await?;
+        let location = format!("/api/v1/my/appointments/{}", appointment.id);
+        Ok(Created { location, body: appointment.into(), replayed: Once::is_replay(once.as_ref()) })
+    }
+
+    /// Get an appointment of mine
+    #[oai(path = "/appointments/:appointment_id", method = "get", operation_id = "get_my_appointment")]
+    async fn get(
+        &self,
+        caller: Member<Customer>,
+        appointment_id: Path<Uuid>,
+    ) -> Result<Json<MyAppointment>, Refused<Reading>> {
+        Ok(Json(online::appointment(&self.db, (&caller).into(), appointment_id.0).await?.into()))
+    }
+
+    /// Get an appointment of mine as a calendar entry
+    ///
+    /// One iCalendar file, to be attached or opened.
+    #[oai(
+        path = "/appointments/:appointment_id/calendar.ics",
+        method = "get",
+        operation_id = "get_my_appointment_calendar"
+    )]
+    async fn calendar(
+        &self,
+        caller: Member<Customer>,
+        appointment_id: Path<Uuid>,
+        /// The `ETag` of an earlier answer, or several with commas between. Unchanged: 304.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+        /// The `Last-Modified` of an earlier answer. Unchanged since: 304. Ignored if `If-None-Match` is given.
+        #[oai(name = "If-Modified-Since")]
+        if_modified_since: Header<Option<String>>,
+    ) -> Result<Refreshed, Refused<Reading>> {
+        let ics = calendar::one(&self.db, (&caller).into(), appointment_id.0).await?;
+        Ok(ics.unless_held(if_none_match.0.as_deref(), if_modified_since.0.as_deref()))
+    }
+
+    /// Cancel an appointment of mine
+    ///
+    /// The body may be left out. 409 `too_late` once the notice of the service has passed, `transition_not_allowed` if it cannot be
+    /// cancelled any more, with what can be done.
+    #[oai(
+        path = "/appointments/:appointment_id/cancel",
+        method = "post",
+        operation_id = "cancel_my_appointment"
+    )]
+    async fn cancel(
+        &self,
+        caller: Member<Customer>,
+        appointment_id: Path<Uuid>,
+        body: OptionalJson<Why>,
+    ) -> Result<Json<MyAppointment>, Refused<Changing>> {
+        let context = caller.about(appointment_id.0)?;
+        let reason = body.0.reason.as_deref();
+        let by = CancelledBy::Customer;
+        let cancelled = online::cancel(&self.db, &self.mailer, context, appointment_id.0, reason, by).await?;
+        Ok(Json(cancelled.into()))
+    }
+
+    /// Reschedule an appointment of mine
+    ///
+    /// 409 `too_late` once the notice of the service has passed; otherwise refused as booking is. Where the service requires approval
+    /// it is pending again.
+    #[oai(
+        path = "/appointments/:appointment_id/reschedule",
+        method = "post",
+        operation_id = "reschedule_my_appointment"
+    )]
+    async fn reschedule(
+        &self,
+        caller: Member<Customer, Appointments>,
+        appointment_id: Path<Uuid>,
+        body: Json<MyReschedule>,
+    ) -> Result<Json<MyAppointment>, Refused<Changing>> {
+        let context = caller.about(appointment_id.0)?;
+        let MyReschedule { starts_at, provider_id } = body.0;
+        let id = appointment_id.0;
+        let moved = online::reschedule(&self.db, &self.mailer, context, id, starts_at, provider_id).await?;
+        Ok(Json(moved.into()))
+    }
+}
+
+/// The contact that is linked to the account of a customer.
+pub async fn contact(db: &Db, context: Context) -> Result<Uuid, Failure> {
+    let account = context.actor().ok_or_else(Problem::person_required)?;
+    let mut tx = db.begin(context);
+    let contact = contacts::of_account(&mut tx, account).await?;
+    tx.commit().await?;
+    let missing = || {
+        let detail = "No contact of the organization is linked to your account. Ask the organization to invite you as a customer.";
+        Problem::conflict("contact_missing", detail)
+    };
+    Ok(contact.ok_or_else(missing)?)
+}

@@ -1,0 +1,332 @@
+//! Customers with an account hold time and wait for it themselves.
+
+use chrono::Utc;
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path, Query},
+    types::Example,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::my_appointments::{MyAppointment, contact};
+use crate::{
+    db::Db,
+    http::{
+        Tag,
+        caller::{Appointments, Customer, Member},
+        json::{Created, Json, NoContent, OptionalJson},
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Creating, Deleting, Listing, Problem, Reading, Refused},
+        text::{IdempotencyKey, Instant, Text},
+    },
+    messaging::mail::Mailer,
+    operations::idempotency::Once,
+    scheduling::{
+        booking::{
+            book::{Order, Who},
+            hold::Hold,
+            holds::{self, Confirmation, Held},
+            waitlist::{self, WaitlistEntry, WaitlistStatus},
+        },
+        slots::availability::Policy,
+    },
+    sql,
+};
+
+/// A slot that a customer holds for themselves, for 10 minutes.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct MyNewHold {
+    pub service_id: Uuid,
+    /// The provider. If omitted: the free provider with the fewest appointments that day.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+    /// One of the starts that `GET /api/v1/my/services/{service_id}/slots` lists.
+    pub starts_at: Instant,
+}
+
+impl Example for MyNewHold {
+    fn example() -> Self {
+        serde_json::from_value(json!({
+            "service_id": "019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10",
+            "starts_at": "2026-12-01T09:00:00+01:00",
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+/// What a customer adds when they confirm a hold.
+#[derive(Clone, Debug, Default, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct MyHoldConfirmation {
+    /// What the organization should know.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub note: Option<Text<1, 500>>,
+}
+
+impl Example for MyHoldConfirmation {
+    fn example() -> Self {
+        Self { note: Text::parse("Second floor, please.").ok() }
+    }
+}
+
+/// What a customer waits for.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct MyNewWaitlistEntry {
+    pub service_id: Uuid,
+    /// The provider. If omitted: any.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub provider_id: Option<Uuid>,
+    /// The earliest start that suits.
+    pub from: Instant,
+    /// The instant before which it has to start, at most 366 days after `from`.
+    pub to: Instant,
+}
+
+impl Example for MyNewWaitlistEntry {
+    fn example() -> Self {
+        serde_json::from_value(json!({
+            "service_id": "019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10",
+            "from": "2031-05-05T00:00:00Z",
+            "to": "2031-05-12T00:00:00Z",
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
+}
+
+pub struct MyWaitsApi {
+    pub db: Db,
+    pub mailer: Mailer,
+}
+
+#[OpenApi(prefix_path = "/api/v1/my", tag = "Tag::Scheduling")]
+impl MyWaitsApi {
+    /// Hold a slot for myself
+    ///
+    /// Keeps a free slot for 10 minutes; confirming it before it expires always works. Refused as booking is. 409 `too_many_holds`
+    /// while three other holds stand.
+    #[oai(path = "/holds", method = "post", operation_id = "create_my_hold")]
+    async fn hold(
+        &self,
+        caller: Member<Customer, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        body: Json<MyNewHold>,
+    ) -> Result<Created<Hold>, Refused<Creating>> {
+        let id = Uuid::now_v7();
+        let context = caller.about(id)?;
+        let once = Once::new(&context, "create_my_hold", idempotency_key.0, &body.0)?;
+        let order = Order {
+            id: Some(id),
+            services: vec![body.0.service_id],
+            provider: body.0.provider_id,
+            start: body.0.starts_at.0,
+            who: Who::Unknown,
+            note: None,
+            policy: Policy::Kept,
+            online: true,
+        };
+        let minutes = holds::DEFAULT_MINUTES;
+        let hold =
+            holds::hold(&self.db, &self.mailer, context, &order, minutes, once.as_ref(), Utc::now()).await?;
+        let location = format!("/api/v1/my/holds/{}", hold.id);
+        Ok(Created { location, body: hold, replayed: Once::is_replay(once.as_ref()) })
+    }
+
+    /// Get a hold of mine
+    ///
+    /// 404 after it has expired.
+    #[oai(path = "/holds/:hold_id", method = "get", operation_id = "get_my_hold")]
+    async fn get_hold(
+        &self,
+        caller: Member<Customer>,
+        hold_id: Path<Uuid>,
+    ) -> Result<Json<Hold>, Refused<Reading>> {
+        let row = self.db.optional(&caller, sql!("scheduling/holds_get.sql"), &[&hold_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Release a hold of mine
+    ///
+    /// Its time is free at once, or offered to the first on the waitlist.
+    #[oai(path = "/holds/:hold_id", method = "delete", operation_id = "release_my_hold")]
+    async fn release(
+        &self,
+        caller: Member<Customer>,
+        hold_id: Path<Uuid>,
+    ) -> Result<NoContent, Refused<Deleting>> {
+        holds::release(&self.db, &self.mailer, caller.about(hold_id.0)?, hold_id.0).await?;
+        Ok(NoContent)
+    }
+
+    /// Confirm a hold of mine
+    ///
+    /// Makes it an appointment with the id of the hold, `pending` where the service requires approval. The body may be left out. 409
+    /// `hold_expired` or 404 after it has expired, `contact_busy` if I have something else then.
+    #[oai(path = "/holds/:hold_id/confirm", method = "post", operation_id = "confirm_my_hold")]
+    async fn confirm(
+        &self,
+        caller: Member<Customer, Appointments>,
+        hold_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        body: OptionalJson<MyHoldConfirmation>,
+    ) -> Result<Created<MyAppointment>, Refused<Creating>> {
+        let context = caller.about(hold_id.0)?;
+        let once = Once::new(&context, "confirm_my_hold", idempotency_key.0, &(hold_id.0, &body.0))?;
+        let hold = self.db.optional(context, sql!("scheduling/holds_get.sql"), &[&hold_id.0]).await?;
+        if hold.is_none() {
+            // One that was confirmed before is gone, and its appointment is answered.
+            let sql = sql!("scheduling/appointments_get_by_hold.sql");
+            self.db.optional(context, sql, &[&hold_id.0]).await?.ok_or_else(Problem::not_found)?;
+        }
+        let confirmation = Confirmation {
+            held: Held::By(hold_id.0),
+            who: Some(Who::Known(contact(&self.db, context).await?)),
+            note: body.0.note.as_deref(),
+            id: Some(hold_id.0),
+            once: once.as_ref(),
+        };
+        let (appointment, replayed) =
+            holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
+        let location = format!("/api/v1/my/appointments/{}", appointment.id);
+        Ok(Created { location, body: appointment.into(), replayed })
+    }
+
+    /// List what I wait for
+    ///
+    /// In the order in which I joined.
+    #[oai(path = "/waitlist", method = "get", operation_id = "list_my_waitlist_entries")]
+    async fn list(
+        &self,
+        caller: Member<Customer>,
+        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        updated_since: Query<Option<Instant>>,
+        /// Maximum number of items. Defaults to 50.
+        limit: Query<Option<PageSize>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<Cursor>>,
+    ) -> Result<Json<Page<WaitlistEntry>>, Refused<Listing>> {
+        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
+        let updated = updated_since.0.map(|instant| instant.0);
+        let as_of = self.db.as_of().await?;
+        let rows = self
+            .db
+            .all(
+                &caller,
+                sql!("scheduling/waitlist_list_mine.sql"),
+                &[&caller.account()?, &after, &i64::from(size + 1), &updated],
+            )
+            .await?;
+        let entries = rows.into_iter().map(WaitlistEntry::from).collect();
+        let page = Page::new(entries, size, |last: &WaitlistEntry| Cursor::id(last.id));
+        Ok(Json(page.as_of(as_of)))
+    }
+
+    /// Join the waitlist myself
+    ///
+    /// As `POST /api/v1/waitlist` does for a contact. 409 `contact_missing` if no contact of the organization is linked to the
+    /// account.
+    #[oai(path = "/waitlist", method = "post", operation_id = "create_my_waitlist_entry")]
+    async fn join(
+        &self,
+        caller: Member<Customer, Appointments>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        body: Json<MyNewWaitlistEntry>,
+    ) -> Result<Created<WaitlistEntry>, Refused<Creating>> {
+        let id = Uuid::now_v7();
+        let context = caller.about(id)?;
+        let once = Once::new(&context, "create_my_waitlist_entry", idempotency_key.0, &body.0)?;
+        let MyNewWaitlistEntry { service_id, provider_id, from, to } = body.0;
+        let period = waitlist::period(from, to)?;
+        let contact = contact(&self.db, context).await?;
+        let mut tx = self.db.begin(context);
+        let entry = Once::run(once.as_ref(), &mut tx, async |tx| {
+            waitlist::add(tx, id, service_id, provider_id, contact, period).await
+        })
+        .await?;
+        tx.commit().await?;
+        let location = format!("/api/v1/my/waitlist/{}", entry.id);
+        Ok(Created { location, body: entry, replayed: Once::is_replay(once.as_ref()) })
+    }
+
+    /// Get something I wait for
+    #[oai(path = "/waitlist/:waitlist_entry_id", method = "get", operation_id = "get_my_waitlist_entry")]
+    async fn get(
+        &self,
+        caller: Member<Customer>,
+        waitlist_entry_id: Path<Uuid>,
+    ) -> Result<Json<WaitlistEntry>, Refused<Reading>> {
+        let row =
+            self.db.optional(&caller, sql!("scheduling/waitlist_get.sql"), &[&waitlist_entry_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+    }
+
+    /// Accept an offer to me
+    ///
+    /// Books what is held. The appointment has the id of the entry. 409 `nothing_offered` if nothing is held for me, `hold_expired` if
+    /// it is too late, `contact_busy` if I have something else then.
+    #[oai(
+        path = "/waitlist/:waitlist_entry_id/accept",
+        method = "post",
+        operation_id = "accept_my_waitlist_offer"
+    )]
+    async fn accept(
+        &self,
+        caller: Member<Customer, Appointments>,
+        waitlist_entry_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+    ) -> Result<Created<MyAppointment>, Refused<Creating>> {
+        let id = waitlist_entry_id.0;
+        let context = caller.about(id)?;
+        let once = Once::new(&context, "accept_my_waitlist_offer", idempotency_key.0, &id)?;
+        let (db, mailer) = (&self.db, &self.mailer);
+        let appointment = waitlist::accept(db, mailer, context, id, Some(id), once.as_ref()).await?;
+        let location = format!("/api/v1/my/appointments/{}", appointment.id);
+        Ok(Created { location, body: appointment.into(), replayed: Once::is_replay(once.as_ref()) })
+    }
+
+    /// Decline an offer to me
+    ///
+    /// The time is offered to the next. 409 `nothing_offered` if nothing is held for me.
+    #[oai(
+        path = "/waitlist/:waitlist_entry_id/decline",
+        method = "post",
+        operation_id = "decline_my_waitlist_offer"
+    )]
+    async fn decline(
+        &self,
+        caller: Member<Customer>,
+        waitlist_entry_id: Path<Uuid>,
+    ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
+        let id = waitlist_entry_id.0;
+        let context = caller.about(id)?;
+        Ok(Json(waitlist::leave(&self.db, &self.mailer, context, id, WaitlistStatus::Declined).await?))
+    }
+
+    /// Leave the waitlist
+    ///
+    /// What was held for me is offered to the next. 409 `not_waiting` if I do not wait any more.
+    #[oai(
+        path = "/waitlist/:waitlist_entry_id/withdraw",
+        method = "post",
+        operation_id = "withdraw_my_waitlist_entry"
+    )]
+    async fn withdraw(
+        &self,
+        caller: Member<Customer>,
+        waitlist_entry_id: Path<Uuid>,
+    ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
+        let id = waitlist_entry_id.0;
+        let context = caller.about(id)?;
+        Ok(Json(waitlist::leave(&self.db, &self.mailer, context, id, WaitlistStatus::Withdrawn).await?))
+    }
+}

@@ -1,0 +1,195 @@
+//! What guests and customers with an account have in common: what an organization offers them, and what they may do with
+//! what they have until the notice of the service.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem_openapi::Object;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    db::{Context, Db},
+    http::{
+        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        problem::{Failure, Problem},
+        text::Instant,
+    },
+    messaging::mail::Mailer,
+    scheduling::{
+        booking::{
+            appointment::{Appointment, AppointmentAction, CancelledBy},
+            reschedule::{self, Reschedule},
+            transitions::{Done, transition},
+        },
+        catalog::services::{GuestDetail, GuestVerification, Service},
+    },
+    sql,
+};
+
+/// A service as customers see it.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct OnlineService {
+    pub id: Uuid,
+    pub name: String,
+    /// What the customer should know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Elapsed minutes an appointment takes.
+    pub duration_minutes: i32,
+    /// Price in the minor unit of the currency (cents). Absent: none is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_amount: Option<i32>,
+    /// ISO 4217 code of the currency of the price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_currency: Option<String>,
+    /// Whether what is booked is pending until the organization confirms it.
+    pub requires_approval: bool,
+    /// How many may be booked into one start.
+    pub capacity: i32,
+    /// Elapsed minutes before the start until which it can be cancelled or moved.
+    pub cancellation_notice_minutes: i32,
+    /// What a guest has to say to book it, beside a name.
+    pub guest_requires: Vec<GuestDetail>,
+    /// What a guest has to show before it is booked.
+    pub guest_verification: GuestVerification,
+}
+
+impl From<Service> for OnlineService {
+    fn from(service: Service) -> Self {
+        Self {
+            id: service.id,
+            name: service.name,
+            description: service.description,
+            duration_minutes: service.duration_minutes,
+            price_amount: service.price_amount,
+            price_currency: service.price_currency,
+            requires_approval: service.requires_approval,
+            capacity: service.capacity,
+            cancellation_notice_minutes: service.cancellation_notice_minutes,
+            guest_requires: service.guest_requires,
+            guest_verification: service.guest_verification,
+        }
+    }
+}
+
+/// A provider who can be booked, as customers see them.
+#[derive(Debug, Object, Serialize)]
+pub struct OnlineProvider {
+    pub id: Uuid,
+    pub name: String,
+}
+
+/// What can be booked, in the order of creation.
+pub async fn services(
+    db: &Db,
+    context: Context,
+    limit: Option<PageSize>,
+    cursor: Option<Cursor>,
+) -> Result<Page<OnlineService>, Failure> {
+    let size = limit.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+    let after = cursor.map_or(Uuid::nil(), |cursor| cursor.id);
+    let rows = db
+        .all(
+            context,
+            sql!("scheduling/services_list.sql"),
+            &[&after, &i64::from(size + 1), &None::<DateTime<Utc>>],
+        )
+        .await?;
+    let services: Result<Vec<_>, Problem> =
+        rows.into_iter().map(|row| Service::try_from(row).map(OnlineService::from)).collect();
+    Ok(Page::new(services?, size, |last| Cursor::id(last.id)))
+}
+
+/// Who can be booked, in the order of creation.
+pub async fn providers(
+    db: &Db,
+    context: Context,
+    limit: Option<PageSize>,
+    cursor: Option<Cursor>,
+) -> Result<Page<OnlineProvider>, Failure> {
+    let size = limit.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
+    let after = cursor.map_or(Uuid::nil(), |cursor| cursor.id);
+    let rows = db
+        .all(
+            context,
+            sql!("scheduling/providers_list.sql"),
+            &[&after, &i64::from(size + 1), &None::<DateTime<Utc>>],
+        )
+        .await?;
+    let providers = rows.into_iter().map(|row| OnlineProvider { id: row.get(0), name: row.get(1) }).collect();
+    Ok(Page::new(providers, size, |last| Cursor::id(last.id)))
+}
+
+/// One appointment, where it is theirs.
+pub async fn appointment(db: &Db, context: Context, id: Uuid) -> Result<Appointment, Failure> {
+    let row = db.optional(context, sql!("scheduling/appointments_get.sql"), &[&id]).await?;
+    Ok(row.ok_or_else(Problem::not_found)?.into())
+}
+
+/// How long before the start these services want to know that a customer does not come: the longest notice counts.
+pub async fn notice(db: &Db, context: Context, services: &[Uuid]) -> Result<TimeDelta, Failure> {
+    let mut notice = 0;
+    for service in services {
+        let row = db.optional(context, sql!("scheduling/services_get.sql"), &[service]).await?;
+        // A service that is not offered online any more is a matter for those who work there.
+        let service = row.ok_or_else(|| {
+            Problem::conflict(
+                "service_unavailable",
+                "The service is not offered online any more. Tell the organization.",
+            )
+        })?;
+        notice = notice.max(Service::try_from(service)?.cancellation_notice_minutes);
+    }
+    Ok(TimeDelta::minutes(notice.into()))
+}
+
+/// 409 once the notice of the service has passed.
+async fn in_time(db: &Db, context: Context, id: Uuid, now: DateTime<Utc>) -> Result<(), Failure> {
+    let appointment = appointment(db, context, id).await?;
+    let notice = notice(db, context, &appointment.services()).await?;
+    if appointment.starts_at < now + notice {
+        let minutes = notice.num_minutes();
+        return Err(Problem::conflict(
+            "too_late",
+            format!("It can be changed until {minutes} minutes before it starts. Tell the organization."),
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// Cancels an appointment of theirs, while that is possible.
+pub async fn cancel(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    id: Uuid,
+    reason: Option<&str>,
+    by: CancelledBy,
+) -> Result<Appointment, Failure> {
+    let now = Utc::now();
+    in_time(db, context, id, now).await?;
+    let done = Done { action: AppointmentAction::Cancel, reason, following: false, by };
+    transition(db, mailer, context, id, done, now).await
+}
+
+/// Moves an appointment of theirs, while that is possible, by the rules.
+pub async fn reschedule(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    id: Uuid,
+    starts_at: Instant,
+    provider: Option<Uuid>,
+) -> Result<Appointment, Failure> {
+    let now = Utc::now();
+    in_time(db, context, id, now).await?;
+    let request = Reschedule {
+        starts_at,
+        provider_id: provider,
+        reason: None,
+        following: false,
+        override_rules: false,
+    };
+    reschedule::reschedule(db, mailer, context, id, &request, now).await
+}

@@ -1,0 +1,393 @@
+//! Which starts can be booked, and what booking one takes. Pure: rows and clock are passed in. Listing and booking ask
+//! [`Availability::plan`] alike, so what is listed can be booked, and what cannot be booked is not listed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    diary::{Diary, Starts, Taken},
+    search::Search,
+};
+use crate::scheduling::hours::{
+    wall_time,
+    working_hours::{Interval, Open},
+};
+
+/// No claim lasts longer, and so no visit.
+pub const LONGEST_CLAIM: TimeDelta = TimeDelta::hours(24);
+
+/// The rules of a service, as `availability_get.sql` has them.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Rules {
+    pub id: Uuid,
+    pub active: bool,
+    pub bookable_online: bool,
+    pub duration_minutes: u32,
+    pub slot_step_minutes: u32,
+    pub slot_offset_minutes: u32,
+    pub buffer_before_minutes: u32,
+    pub buffer_after_minutes: u32,
+    pub min_notice_minutes: u32,
+    pub horizon_days: Option<u32>,
+    pub bookable_from: Option<NaiveDate>,
+    pub bookable_until: Option<NaiveDate>,
+    pub max_per_day: Option<usize>,
+    pub max_per_week: Option<usize>,
+    pub requires_approval: bool,
+    pub capacity: i16,
+    pub contact_may_overlap: bool,
+    pub cancellation_notice_minutes: u32,
+    /// Who gives it; everybody where there is nobody.
+    pub provider_ids: BTreeSet<Uuid>,
+    /// Of each requirement the rooms and pieces of equipment that would do.
+    pub required_resources: Vec<Vec<Uuid>>,
+    /// The starts its limits count, where it has limits.
+    pub given_at: Option<Starts>,
+}
+
+pub(super) fn minutes(minutes: u32) -> TimeDelta {
+    TimeDelta::minutes(minutes.into())
+}
+
+impl Rules {
+    pub fn duration(&self) -> TimeDelta {
+        minutes(self.duration_minutes)
+    }
+
+    pub fn is_given_by(&self, provider: Uuid) -> bool {
+        self.provider_ids.is_empty() || self.provider_ids.contains(&provider)
+    }
+
+    /// What tells the claims of a group session from others.
+    pub(super) fn group_key(&self, provider: Uuid) -> Option<Uuid> {
+        (self.capacity > 1).then(|| Uuid::new_v5(&self.id, provider.as_bytes()))
+    }
+}
+
+/// Why a start cannot be booked, the one that comes nearest to being bookable first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// The contact has something else then.
+    ContactBusy,
+    /// All seats of the group session are taken.
+    Capacity,
+    /// Its own time is free, but not that of the buffers around it.
+    Buffer,
+    /// The provider is free, but no room or no piece of equipment that it needs.
+    Resource,
+    /// The time, or a part of it, is taken.
+    Busy,
+    /// The provider or the service has as many that day or week as there may be.
+    LimitReached,
+    /// Within working hours, but not a multiple of the step after their beginning.
+    OffGrid,
+    /// Not within working hours from beginning to end.
+    OutsideHours,
+    /// Later than it may be booked today, or not a date on which it is given.
+    TooFar,
+    /// Earlier than the notice the service wants, or past.
+    TooSoon,
+}
+
+/// Somebody who can be booked.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    pub id: Uuid,
+    pub active: bool,
+    pub open: Open,
+    pub diary: Diary,
+    pub max_per_day: Option<usize>,
+    pub max_per_week: Option<usize>,
+}
+
+impl Provider {
+    /// How many the provider has on a date.
+    pub fn booked_on(&self, zone: Tz, date: NaiveDate) -> usize {
+        self.diary.count(zone, &(date..=date))
+    }
+}
+
+/// A claim to be made: time of a resource, for an appointment or a hold.
+#[derive(Clone, Debug, Serialize)]
+pub struct Claim {
+    pub id: Uuid,
+    /// The appointment or the hold.
+    pub owner_id: Uuid,
+    pub resource_id: Uuid,
+    pub service_id: Option<Uuid>,
+    pub serves_at: Option<DateTime<Utc>>,
+    pub serves_until: Option<DateTime<Utc>>,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub group_key: Option<Uuid>,
+    pub seat: i16,
+    pub capacity: i16,
+}
+
+/// One service of what is booked.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece {
+    pub service: Uuid,
+    pub provider: Uuid,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+}
+
+/// What booking a start would take.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// One, or several in their order.
+    pub pieces: Vec<Piece>,
+    pub claims: Vec<Claim>,
+    /// Of a group session: the seat.
+    pub seat: Option<i16>,
+    /// How many more could be booked at this start with this provider, this one included.
+    pub remaining: usize,
+}
+
+impl Plan {
+    pub fn starts_at(&self) -> DateTime<Utc> {
+        self.pieces[0].starts_at
+    }
+
+    pub fn ends_at(&self) -> DateTime<Utc> {
+        self.pieces[self.pieces.len() - 1].ends_at
+    }
+
+    /// The claims, as those of an appointment or a hold.
+    pub fn claims_of(&self, owner: Uuid) -> Vec<Claim> {
+        self.claims
+            .iter()
+            .map(|claim| Claim { id: Uuid::now_v7(), owner_id: owner, ..claim.clone() })
+            .collect()
+    }
+}
+
+/// Whether the rules of services and hours count. Claims always do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    Kept,
+    Overridden,
+}
+
+/// A start that somebody would like.
+#[derive(Clone, Copy, Debug)]
+pub struct StartRequest {
+    pub start: DateTime<Utc>,
+    /// The provider of the other services of a visit, too. None: any.
+    pub with: Option<Uuid>,
+    /// The contact that comes, where its other appointments count. None: a contact without any.
+    pub contact: Option<Uuid>,
+    pub policy: Policy,
+    /// Chooses among the free seats of a group session.
+    pub luck: usize,
+}
+
+/// Everything that decides which starts can be booked, as far as loaded.
+#[derive(Clone, Debug)]
+pub struct Availability {
+    /// What is booked, one after the other.
+    pub services: Vec<Rules>,
+    /// In a stable order.
+    pub providers: Vec<Provider>,
+    /// Rooms and equipment.
+    pub resources: BTreeMap<Uuid, Diary>,
+    /// Contacts whose own time was loaded.
+    pub contacts: BTreeMap<Uuid, Diary>,
+    /// In which days and weeks are counted.
+    pub zone: Tz,
+    pub now: DateTime<Utc>,
+}
+
+impl Availability {
+    /// What booking this start, with this provider first, would take; or why it cannot be booked.
+    pub fn plan(&self, provider: &Provider, request: StartRequest) -> Result<Plan, Refusal> {
+        let StartRequest { start, with, policy, luck, .. } = request;
+        if policy == Policy::Kept {
+            self.check_time(start)?;
+            let session = self.session(provider, start);
+            let end = session.map_or(start + self.services[0].duration(), |session| session.own.ends_at);
+            if !provider.open.fits(start, end) {
+                return Err(Refusal::OutsideHours);
+            }
+            // A session stays where it was opened, whatever the grid is today.
+            if session.is_none() && !self.is_on_grid(provider, start) {
+                return Err(Refusal::OffGrid);
+            }
+        }
+        let mut search = Search { with, policy, luck, steps: 0, plan: Vec::new() };
+        self.extend(&mut search, provider, start)?;
+        let visit = Interval { starts_at: start, ends_at: search.plan[search.plan.len() - 1].piece.ends_at };
+        let busy = |contact| self.contacts.get(&contact).is_some_and(|diary| diary.is_taken(visit));
+        if self.claims_contact() && request.contact.is_some_and(busy) {
+            return Err(Refusal::ContactBusy);
+        }
+        let mut claims = Vec::new();
+        let mut pieces = Vec::new();
+        for part in &search.plan {
+            pieces.push(part.piece);
+            claims.extend(part.claims.iter().cloned());
+        }
+        let single = &search.plan[0];
+        let seat = (self.services.len() == 1 && self.services[0].capacity > 1).then_some(single.seat);
+        let remaining = if self.services.len() == 1 { single.remaining } else { 1 };
+        Ok(Plan { pieces, claims, seat, remaining })
+    }
+
+    /// The session of the service that a provider already gives at a start.
+    pub(super) fn session(&self, provider: &Provider, start: DateTime<Utc>) -> Option<Session> {
+        let [rules] = &self.services[..] else {
+            return None;
+        };
+        let taken = provider.diary.session(rules.group_key(provider.id)?, start)?;
+        let ends_at = taken.serves_until.unwrap_or(start + rules.duration());
+        Some(Session { during: taken.during, own: Interval { starts_at: start, ends_at } })
+    }
+
+    /// Takes what a plan takes, so that the next is planned around it.
+    pub fn take(&mut self, plan: &Plan, contact: Option<Uuid>) {
+        if let Some(contact) = contact.filter(|_| self.claims_contact()) {
+            self.contacts.entry(contact).or_default().insert(Taken {
+                during: Interval { starts_at: plan.starts_at(), ends_at: plan.ends_at() },
+                serves_at: None,
+                serves_until: None,
+                group_key: None,
+                seat: 1,
+            });
+        }
+        for claim in &plan.claims {
+            let taken = Taken {
+                during: Interval { starts_at: claim.starts_at, ends_at: claim.ends_at },
+                serves_at: claim.serves_at,
+                serves_until: claim.serves_until,
+                group_key: claim.group_key,
+                seat: claim.seat,
+            };
+            let provider = self.providers.iter_mut().find(|provider| provider.id == claim.resource_id);
+            let diary = match provider {
+                Some(provider) => Some(&mut provider.diary),
+                None => self.resources.get_mut(&claim.resource_id),
+            };
+            if let Some(diary) = diary {
+                diary.insert(taken);
+            }
+            let rules = self.services.iter_mut().find(|rules| Some(rules.id) == claim.service_id);
+            if let (Some(rules), Some(serves_at)) = (rules, claim.serves_at)
+                && let Some(given_at) = &mut rules.given_at
+            {
+                given_at.push(serves_at);
+            }
+        }
+    }
+
+    /// The starts of a provider in a period, whether or not they can be booked, in order: those of the grid, and those of
+    /// group sessions that were opened already.
+    pub fn starts(&self, provider: &Provider, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+        let mut starts: Vec<_> =
+            provider.open.reaching(from, to).flat_map(|interval| self.grid_of(interval, from, to)).collect();
+        if let [rules] = &self.services[..]
+            && let Some(key) = rules.group_key(provider.id)
+        {
+            let sessions = provider.diary.sessions(key, Interval { starts_at: from, ends_at: to });
+            starts.extend(sessions.filter(|start| from <= *start && *start < to));
+        }
+        // Intervals that overlap may share starts.
+        starts.sort_unstable();
+        starts.dedup();
+        starts
+    }
+
+    /// How long it takes, without buffers.
+    pub fn duration(&self) -> TimeDelta {
+        self.services.iter().map(Rules::duration).sum()
+    }
+
+    /// Whether the contact's own time is claimed as well.
+    pub fn claims_contact(&self) -> bool {
+        self.services.iter().any(|rules| !rules.contact_may_overlap)
+    }
+
+    /// Whether bookings are counted, by a service or by a provider.
+    pub fn has_limits(&self) -> bool {
+        let limited = |day: Option<usize>, week: Option<usize>| day.or(week).is_some();
+        self.services.iter().any(|rules| limited(rules.max_per_day, rules.max_per_week))
+            || self.providers.iter().any(|provider| limited(provider.max_per_day, provider.max_per_week))
+    }
+
+    /// Who gives the first of the services and can be booked.
+    pub fn candidates(&self) -> impl Iterator<Item = &Provider> {
+        self.providers.iter().filter(|provider| provider.active && self.services[0].is_given_by(provider.id))
+    }
+
+    /// Notice and horizon of every service: what holds whoever gives them.
+    fn check_time(&self, start: DateTime<Utc>) -> Result<(), Refusal> {
+        let today = wall_time::date(self.zone, self.now);
+        let mut starts_at = start;
+        for rules in &self.services {
+            if starts_at < self.now + minutes(rules.min_notice_minutes) {
+                return Err(Refusal::TooSoon);
+            }
+            let date = wall_time::date(self.zone, starts_at);
+            let beyond = rules
+                .horizon_days
+                .and_then(|days| today.checked_add_days(Days::new(days.into())))
+                .is_some_and(|last| date > last);
+            if beyond
+                || rules.bookable_from.is_some_and(|first| date < first)
+                || rules.bookable_until.is_some_and(|last| date > last)
+            {
+                return Err(Refusal::TooFar);
+            }
+            starts_at += rules.duration();
+        }
+        Ok(())
+    }
+
+    /// The starts of an interval's grid that lie in the period.
+    fn grid_of(
+        &self,
+        interval: Interval,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> impl Iterator<Item = DateTime<Utc>> {
+        let rules = &self.services[0];
+        let step = minutes(rules.slot_step_minutes);
+        let first = interval.starts_at + minutes(rules.slot_offset_minutes);
+        let ahead = (from - first).max(TimeDelta::zero()).num_microseconds();
+        let width = step.num_microseconds();
+        let skipped = match (ahead, width) {
+            (Some(ahead), Some(width)) if width > 0 => (ahead + width - 1) / width,
+            _ => 0,
+        };
+        let first = first + step * i32::try_from(skipped).unwrap_or(i32::MAX);
+        // A step is a minute at least, so this ends.
+        std::iter::successors(Some(first), move |start| Some(*start + step))
+            .take_while(move |start| *start < to && *start < interval.ends_at)
+    }
+
+    fn is_on_grid(&self, provider: &Provider, start: DateTime<Utc>) -> bool {
+        let rules = &self.services[0];
+        let (step, offset) = (minutes(rules.slot_step_minutes), minutes(rules.slot_offset_minutes));
+        provider.open.around(start).any(|interval| is_multiple(start - interval.starts_at - offset, step))
+    }
+}
+
+/// A group session with at least one seat taken.
+#[derive(Clone, Copy)]
+pub(super) struct Session {
+    /// What it takes of the provider, and of what else it needs.
+    pub during: Interval,
+    /// What its customers see.
+    pub own: Interval,
+}
+
+fn is_multiple(elapsed: TimeDelta, step: TimeDelta) -> bool {
+    match (elapsed.num_microseconds(), step.num_microseconds()) {
+        (Some(elapsed), Some(step)) if step > 0 => elapsed >= 0 && elapsed % step == 0,
+        _ => false,
+    }
+}

@@ -1,0 +1,67 @@
+//! Which rooms and pieces of equipment a booking takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::availability::Availability;
+use crate::scheduling::hours::working_hours::Interval;
+
+impl Availability {
+    /// One of each, none twice: a matching by augmenting paths (Kuhn 1955), which takes no longer than requirements times
+    /// resources times requirements, whatever they are.
+    pub(super) fn assign_resources(
+        &self,
+        requirements: &[Vec<Uuid>],
+        during: Interval,
+        key: Option<Uuid>,
+        earlier: &impl Fn(Uuid) -> bool,
+    ) -> Option<Vec<Uuid>> {
+        let free: Vec<Vec<Uuid>> = requirements
+            .iter()
+            .map(|pool| {
+                // The one the session is in already comes first.
+                let mut free: Vec<(bool, Uuid)> = pool
+                    .iter()
+                    .filter(|resource| !earlier(**resource))
+                    .filter_map(|resource| {
+                        let seats = self.resources.get(resource)?.seats(during, key).ok()?;
+                        Some((seats.is_empty(), *resource))
+                    })
+                    .collect();
+                free.sort_unstable();
+                free.into_iter().map(|(_, resource)| resource).collect()
+            })
+            .collect();
+        let mut taken: BTreeMap<Uuid, usize> = BTreeMap::new();
+        for requirement in 0..free.len() {
+            if !augment(requirement, &free, &mut taken, &mut BTreeSet::new()) {
+                return None;
+            }
+        }
+        let mut chosen: Vec<(usize, Uuid)> =
+            taken.into_iter().map(|(resource, requirement)| (requirement, resource)).collect();
+        chosen.sort_unstable();
+        Some(chosen.into_iter().map(|(_, resource)| resource).collect())
+    }
+}
+
+/// Finds a resource for a requirement, where others may have to take another for it.
+fn augment(
+    requirement: usize,
+    free: &[Vec<Uuid>],
+    taken: &mut BTreeMap<Uuid, usize>,
+    seen: &mut BTreeSet<Uuid>,
+) -> bool {
+    for resource in &free[requirement] {
+        if !seen.insert(*resource) {
+            continue;
+        }
+        let holder = taken.get(resource).copied();
+        if holder.is_none_or(|holder| augment(holder, free, taken, seen)) {
+            taken.insert(*resource, requirement);
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,213 @@
+//! The search for the providers of the services of a visit: with limits, buffers and rooms.
+
+use std::{collections::BTreeSet, ops::RangeInclusive};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
+
+use super::{
+    availability::{Availability, Claim, Piece, Policy, Provider, Refusal, Rules, minutes},
+    diary::Diary,
+};
+use crate::scheduling::hours::{wall_time, working_hours::Interval};
+
+/// How many combinations of providers of a visit are looked at for one start.
+const MOST_STEPS: usize = 500;
+
+/// A search for who gives the services of a visit.
+pub(super) struct Search {
+    pub with: Option<Uuid>,
+    pub policy: Policy,
+    pub luck: usize,
+    pub steps: usize,
+    pub plan: Vec<Part>,
+}
+
+pub(super) struct Part {
+    pub index: usize,
+    pub piece: Piece,
+    pub claims: Vec<Claim>,
+    pub seat: i16,
+    pub remaining: usize,
+}
+
+impl Availability {
+    /// Plans the next service with this provider, and all that follow.
+    pub(super) fn extend(
+        &self,
+        search: &mut Search,
+        provider: &Provider,
+        start: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        search.steps += 1;
+        let index = search.plan.len();
+        let part = self.part(search, provider, start)?;
+        let end = part.piece.ends_at;
+        search.plan.push(part);
+        if index + 1 == self.services.len() {
+            return Ok(());
+        }
+        // The same person goes on, if they can.
+        let next = &self.services[index + 1];
+        let others = self.providers.iter().filter(|other| other.id != provider.id);
+        let mut nearest = Refusal::OutsideHours;
+        for other in std::iter::once(provider).chain(others) {
+            if !other.active
+                || !next.is_given_by(other.id)
+                || search.with.is_some_and(|with| with != other.id)
+            {
+                continue;
+            }
+            if search.steps >= MOST_STEPS {
+                break;
+            }
+            // Whoever does not go on has their buffer now.
+            if other.id != provider.id && !self.close(search, provider) {
+                nearest = nearest.min(Refusal::Buffer);
+                break;
+            }
+            match self.extend(search, other, end) {
+                Ok(()) => return Ok(()),
+                Err(refusal) => nearest = nearest.min(refusal),
+            }
+        }
+        search.plan.truncate(index);
+        Err(nearest)
+    }
+
+    /// Gives the last part its buffer behind, which it was planned without; whether that is free.
+    fn close(&self, search: &mut Search, provider: &Provider) -> bool {
+        let Some(part) = search.plan.last_mut() else {
+            return true;
+        };
+        let rules = &self.services[part.index];
+        let after = Interval {
+            starts_at: part.piece.ends_at,
+            ends_at: part.piece.ends_at + minutes(rules.buffer_after_minutes),
+        };
+        if part.claims[0].ends_at == after.ends_at {
+            return true;
+        }
+        let free = |diary: &Diary| !diary.is_taken(after);
+        let all_free = free(&provider.diary)
+            && part.claims[1..].iter().all(|claim| self.resources.get(&claim.resource_id).is_none_or(free));
+        if all_free {
+            for claim in &mut part.claims {
+                claim.ends_at = after.ends_at;
+            }
+        }
+        all_free
+    }
+
+    fn part(&self, search: &Search, provider: &Provider, start: DateTime<Utc>) -> Result<Part, Refusal> {
+        let index = search.plan.len();
+        let rules = &self.services[index];
+        let session = self.session(provider, start);
+        let own = session
+            .map_or(Interval { starts_at: start, ends_at: start + rules.duration() }, |session| session.own);
+        let end = own.ends_at;
+        if index > 0 && search.policy == Policy::Kept && !provider.open.fits(start, end) {
+            return Err(Refusal::OutsideHours);
+        }
+        // Between services of one person in one visit there is nothing to prepare.
+        let goes_on = search.plan.last().is_some_and(|before| before.piece.provider == provider.id);
+        let last = index + 1 == self.services.len();
+        let planned = Interval {
+            starts_at: if goes_on { start } else { start - minutes(rules.buffer_before_minutes) },
+            ends_at: if last { end + minutes(rules.buffer_after_minutes) } else { end },
+        };
+        // Joining a session takes the time it was opened with: its seats have one range.
+        let during = session.map_or(planned, |session| session.during);
+        // Somebody who comes back in the same visit.
+        let earlier = |resource: Uuid| {
+            search.plan.iter().flat_map(|part| &part.claims).any(|claim| {
+                claim.resource_id == resource
+                    && claim.starts_at < during.ends_at
+                    && claim.ends_at > during.starts_at
+            })
+        };
+        if earlier(provider.id) {
+            return Err(Refusal::Busy);
+        }
+        let key = if self.services.len() == 1 { rules.group_key(provider.id) } else { None };
+        let taken_seats = match provider.diary.seats(during, key) {
+            Ok(seats) => seats,
+            // Limits first, where nothing would be gained by another time of that day.
+            Err(_) if search.policy == Policy::Kept && self.limit_reached(search, rules, provider, start) => {
+                return Err(Refusal::LimitReached);
+            }
+            Err(_) if provider.diary.is_taken(own) => return Err(Refusal::Busy),
+            Err(_) => return Err(Refusal::Buffer),
+        };
+        let capacity = if key.is_some() { rules.capacity } else { 1 };
+        // Whoever joins a session adds none.
+        if taken_seats.is_empty()
+            && search.policy == Policy::Kept
+            && self.limit_reached(search, rules, provider, start)
+        {
+            return Err(Refusal::LimitReached);
+        }
+        let taken_seats: BTreeSet<i16> = taken_seats.into_iter().collect();
+        let free: Vec<i16> = (1..=capacity).filter(|seat| !taken_seats.contains(seat)).collect();
+        if free.is_empty() {
+            return Err(Refusal::Capacity);
+        }
+        let seat = free[search.luck % free.len()];
+        let resources = self
+            .assign_resources(&rules.required_resources, during, key, &earlier)
+            .ok_or(Refusal::Resource)?;
+        let claim = |resource_id| Claim {
+            id: Uuid::nil(),
+            owner_id: Uuid::nil(),
+            resource_id,
+            service_id: None,
+            serves_at: None,
+            serves_until: None,
+            starts_at: during.starts_at,
+            ends_at: during.ends_at,
+            group_key: key,
+            seat,
+            capacity,
+        };
+        let mut claims = vec![Claim {
+            service_id: Some(rules.id),
+            serves_at: Some(start),
+            serves_until: Some(end),
+            ..claim(provider.id)
+        }];
+        claims.extend(resources.into_iter().map(claim));
+        let piece = Piece { service: rules.id, provider: provider.id, starts_at: start, ends_at: end };
+        Ok(Part { index, piece, claims, seat, remaining: free.len() })
+    }
+
+    fn limit_reached(
+        &self,
+        search: &Search,
+        rules: &Rules,
+        provider: &Provider,
+        start: DateTime<Utc>,
+    ) -> bool {
+        let date = wall_time::date(self.zone, start);
+        let week = date.week(chrono::Weekday::Mon);
+        let (day, week) = (date..=date, week.first_day()..=week.last_day());
+        let planned = |matches: &dyn Fn(&Piece) -> bool, dates: &RangeInclusive<NaiveDate>| {
+            let pieces = search.plan.iter().map(|part| part.piece);
+            pieces
+                .filter(|piece| {
+                    matches(piece) && dates.contains(&wall_time::date(self.zone, piece.starts_at))
+                })
+                .count()
+        };
+        let of_service = |dates: &RangeInclusive<NaiveDate>| {
+            rules.given_at.as_ref().map_or(0, |given| given.count(self.zone, dates))
+                + planned(&|piece| piece.service == rules.id, dates)
+        };
+        let of_provider = |dates: &RangeInclusive<NaiveDate>| {
+            provider.diary.count(self.zone, dates) + planned(&|piece| piece.provider == provider.id, dates)
+        };
+        rules.max_per_day.is_some_and(|most| of_service(&day) >= most)
+            || rules.max_per_week.is_some_and(|most| of_service(&week) >= most)
+            || provider.max_per_day.is_some_and(|most| of_provider(&day) >= most)
+            || provider.max_per_week.is_some_and(|most| of_provider(&week) >= most)
+    }
+}
