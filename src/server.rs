@@ -293,11 +293,12 @@ async fn accept(
 
 async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiver<Job>, sweeps: bool) {
     let db = Db::new(&parts.database, parts.connections);
+    let mailer = parts.mailer.asking(db.clone()).signing(parts.tokens.clone());
     let app = App {
         db: db.clone(),
         tokens: parts.tokens,
         passwords: parts.passwords,
-        mailer: parts.mailer.asking(db),
+        mailer,
         dns: Dns::new(parts.dns),
         captcha: parts.captcha,
         network: parts.network,

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
     errors::ErrorKind,
@@ -23,6 +23,9 @@ use super::problem::Problem;
 pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// How long a browser's session lasts, used or not.
 pub const COOKIE_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
+/// How long the signature of a guest's link is good: longer than the horizon of bookings. Whether there still is anything
+/// behind a link, the rows say.
+const LINK_LIFETIME: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 const ISSUER: &str = "appointd";
 const AUDIENCE: &str = "appointd-api";
 /// How far the clocks of two servers may differ, in seconds.
@@ -195,24 +198,17 @@ impl Tokens {
         self.sign(subject, Kind::Cookie, Some(csrf), COOKIE_LIFETIME, now)
     }
 
-    /// What a guest manages one appointment with.
-    pub fn issue_managing(
-        &self,
-        organization: Uuid,
-        appointment: Uuid,
-        lifetime: TimeDelta,
-        now: DateTime<Utc>,
-    ) -> Result<String, Problem> {
-        let subject =
-            Subject { account: appointment, session: Uuid::nil(), organization: Some(organization) };
-        self.sign(&subject, Kind::Managing, None, lifetime.to_std().unwrap_or_default(), now)
+    /// What a guest manages one thing with: an appointment, a hold or an entry of the waitlist.
+    pub fn link_to(&self, organization: Uuid, id: Uuid) -> Result<String, Problem> {
+        let subject = Subject { account: id, session: Uuid::nil(), organization: Some(organization) };
+        self.sign(&subject, Kind::Managing, None, LINK_LIFETIME, Utc::now())
     }
 
     /// The organization and the appointment of a guest's link.
     pub fn managed(&self, token: &str) -> Result<(Uuid, Uuid), Problem> {
-        let claims = self.verify(token, Kind::Managing).map_err(|_| {
-            Problem::unauthorized("token_invalid", "The link is not whole, or not good any more.")
-        })?;
+        let claims = self
+            .verify(token, Kind::Managing)
+            .map_err(|_| Problem::unauthorized("token_invalid", "This link is incomplete or has expired."))?;
         claims.tenant_id.map(|organization| (organization, claims.sub)).ok_or_else(Problem::not_found)
     }
 

@@ -12,9 +12,10 @@ use lettre::{
     },
 };
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 use super::budget::{self, Leave, OnBehalf};
-use crate::db::Db;
+use crate::{db::Db, http::token::Tokens};
 
 /// Mails under way at once; more are dropped, and said so in the log.
 const MOST: usize = 200;
@@ -33,6 +34,8 @@ pub struct Mailer {
     inner: Arc<Inner>,
     /// Where leave to send is asked for. None: nothing is sent but what has leave.
     db: Option<Db>,
+    /// What signs the links of guests.
+    tokens: Option<Arc<Tokens>>,
 }
 
 struct Inner {
@@ -72,12 +75,23 @@ impl Mailer {
             },
         };
         let inner = Inner { transport, from, public_url, places: Arc::new(Semaphore::new(MOST)) };
-        Ok(Self { inner: Arc::new(inner), db: None })
+        Ok(Self { inner: Arc::new(inner), db: None, tokens: None })
     }
 
     /// The same, with a database to ask for leave.
     pub fn asking(self, db: Db) -> Self {
         Self { db: Some(db), ..self }
+    }
+
+    /// The same, with what signs links.
+    pub fn signing(self, tokens: Arc<Tokens>) -> Self {
+        Self { tokens: Some(tokens), ..self }
+    }
+
+    /// A link to a page that manages one thing of an organization, without an account.
+    pub fn managing_link(&self, page: &str, organization: Uuid, id: Uuid) -> String {
+        let token = self.tokens.as_ref().and_then(|tokens| tokens.link_to(organization, id).ok());
+        self.link(page, &token.unwrap_or_default())
     }
 
     /// A mailer that sends nothing, for programs that serve nobody.

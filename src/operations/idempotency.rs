@@ -63,10 +63,14 @@ impl Once {
         once.is_some_and(|once| once.replayed.load(Ordering::Relaxed))
     }
 
-    /// Whether this was asked, and answered, before. The answer is read where it would be made.
-    pub async fn was_answered(once: Option<&Self>, db: &Db, context: Context) -> Result<bool, Failure> {
+    /// What was answered to the same request before.
+    pub async fn kept(
+        once: Option<&Self>,
+        db: &Db,
+        context: Context,
+    ) -> Result<Option<serde_json::Value>, Failure> {
         let Some(once) = once else {
-            return Ok(false);
+            return Ok(None);
         };
         let row = db
             .optional(
@@ -75,7 +79,7 @@ impl Once {
                 &[&once.actor, &once.operation, &once.key],
             )
             .await?;
-        Ok(row.is_some_and(|row| row.get::<_, &[u8]>(0) == once.hash))
+        Ok(row.filter(|row| row.get::<_, &[u8]>(0) == once.hash).and_then(|row| row.get(1)))
     }
 
     /// Does `work` in a transaction, or answers as it was answered before. Committing is the caller's.

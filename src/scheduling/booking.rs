@@ -6,6 +6,7 @@ pub mod attempts;
 pub mod book;
 pub mod claims;
 pub mod expiry;
+pub mod guest_request;
 pub mod hold;
 pub mod holds;
 pub mod offers;

@@ -69,6 +69,7 @@ where
         'tenancy.trusts_origin(text,uuid,text,text)',
         -- A person who works for several organizations, one who waits, a calendar program.
         'scheduling.accept_provider_link(uuid,uuid)',
+        'scheduling.booked_names(uuid)',
         'scheduling.busy_elsewhere(uuid,timestamp with time zone,timestamp with time zone)',
         'scheduling.calendar_feed(uuid,uuid,bytea)',
         'scheduling.contact_of_guest()',

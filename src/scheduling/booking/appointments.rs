@@ -76,6 +76,7 @@ impl NewAppointment {
             note: self.note.as_deref(),
             policy: book::policy(self.override_rules),
             online: false,
+            guest: None,
         })
     }
 }

@@ -2,18 +2,18 @@
 //! `shared_claims_no_overlap`, and nothing here. Whoever loses a race looks again.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{
     appointment::{Appointment, AppointmentStatus},
     attempts::attempt,
     claims::{self, Booking, CREATE, Parameters, taken, with_segments},
+    guest_request::GuestRequest,
     transaction::luck,
 };
 use crate::{
     crm::contacts::{self, NewContact},
-    db::{self, Context, Db, Tx},
+    db::{Context, Db, Tx},
     http::problem::{Failure, Problem},
     messaging::mail::Mailer,
     operations::idempotency::Once,
@@ -37,20 +37,6 @@ pub enum Who<'a> {
     Unknown,
 }
 
-impl Who<'_> {
-    /// Of a guest with an e-mail address: what their appointments are marked with, so that they take one seat of a session.
-    pub fn guest_key(&self, context: Context) -> Option<Uuid> {
-        match (context.who, self) {
-            (db::Who::Guest { .. }, Self::New(contact)) => {
-                let email = contact.email.as_deref()?;
-                let digest = Sha256::digest(format!("{} guest {email}", context.tenant));
-                Uuid::from_slice(&digest[..16]).ok()
-            }
-            _ => None,
-        }
-    }
-}
-
 /// What is to be booked.
 #[derive(Clone)]
 pub struct Order<'a> {
@@ -64,6 +50,8 @@ pub struct Order<'a> {
     pub policy: Policy,
     /// Whether customers themselves book, and what they may not see does not exist.
     pub online: bool,
+    /// Of a guest: what it counts towards.
+    pub guest: Option<GuestRequest>,
 }
 
 impl<'a> Order<'a> {
@@ -149,6 +137,9 @@ async fn book_now(
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    if let Some(guest) = &order.guest {
+        guest.count(&mut tx).await?;
+    }
     let (contact, is_new) = match order.who {
         Who::Known(contact) => (contact, false),
         Who::New(contact) => (contacts::create(&mut tx, contact).await?, true),
@@ -161,7 +152,7 @@ async fn book_now(
         note: order.note,
         overridden: order.policy == Policy::Overridden,
         occurrence: None,
-        guest_key: tx.context().and_then(|context| order.who.guest_key(context)),
+        guest_key: order.guest.as_ref().and_then(|guest| guest.key),
         plan: &plan,
     };
     let claims_contact = availability.claims_contact();

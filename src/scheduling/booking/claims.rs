@@ -24,7 +24,7 @@ pub struct Booking<'a> {
     pub overridden: bool,
     /// The series, and which of it.
     pub occurrence: Option<(Uuid, i16)>,
-    /// See [`Who::guest_key`].
+    /// See [`GuestRequest::key`](super::guest_request::GuestRequest::key).
     pub guest_key: Option<Uuid>,
     pub plan: &'a Plan,
 }

@@ -18,6 +18,7 @@ use super::{
     attempts::attempt,
     book::{self, Order, Who},
     claims::taken,
+    guest_request::GuestRequest,
     hold::{self, Hold},
     offers,
     transaction::{Locks, luck},
@@ -196,7 +197,7 @@ impl HoldsApi {
             held: Held::By(hold_id.0),
             who: Some(who),
             note: body.0.note.as_deref(),
-            id: None,
+            guest: None,
             once: once.as_ref(),
         };
         let (appointment, replayed) = confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
@@ -216,6 +217,7 @@ impl NewHold {
             note: None,
             policy: book::policy(self.override_rules),
             online: false,
+            guest: None,
         }
     }
 }
@@ -275,6 +277,9 @@ async fn hold_now(
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    if let Some(guest) = &order.guest {
+        guest.count(&mut tx).await?;
+    }
     let overridden = order.policy == Policy::Overridden;
     let id = order.id.unwrap_or_else(Uuid::now_v7);
     let hold = hold::insert(&mut tx, id, &plan, seconds, overridden, None).await?.ok_or_else(lost)?;
@@ -314,8 +319,8 @@ pub struct Confirmation<'a> {
     /// Who comes, where the waitlist does not say it.
     pub who: Option<Who<'a>>,
     pub note: Option<&'a str>,
-    /// The id of the appointment. None: a new one.
-    pub id: Option<Uuid>,
+    /// Of a guest: what it counts towards.
+    pub guest: Option<&'a GuestRequest>,
     pub once: Option<&'a Once>,
 }
 
@@ -326,13 +331,12 @@ pub async fn confirm_alone(
     context: Context,
     confirmation: &Confirmation<'_>,
 ) -> Result<(Appointment, bool), Failure> {
-    let Confirmation { held, who, note, id, once } = confirmation;
     let confirmed_before = AtomicBool::new(false);
     let appointment = attempt(db, mailer, context, async |mut tx: Tx, _| {
         let appointment =
-            Once::run(*once, &mut tx, async |tx| match confirm(tx, *held, who.clone(), *note, *id).await {
+            Once::run(confirmation.once, &mut tx, async |tx| match confirm(tx, confirmation).await {
                 Err(Failure::Refusal(problem)) if problem.code == "not_found" => {
-                    let Held::By(hold) = *held else {
+                    let Held::By(hold) = confirmation.held else {
                         return Err(problem.into());
                     };
                     let row = tx.optional(sql!("scheduling/appointments_get_by_hold.sql"), &[&hold]).await?;
@@ -346,19 +350,14 @@ pub async fn confirm_alone(
         Ok(appointment)
     })
     .await?;
-    Ok((appointment, confirmed_before.into_inner() || Once::is_replay(*once)))
+    Ok((appointment, confirmed_before.into_inner() || Once::is_replay(confirmation.once)))
 }
 
-/// Makes a hold an appointment, with an id that is given or a new one. Who comes is known where it was offered to somebody
-/// on the waitlist.
-pub async fn confirm(
-    tx: &mut Tx,
-    held: Held,
-    who: Option<Who<'_>>,
-    note: Option<&str>,
-    id: Option<Uuid>,
-) -> Result<Appointment, Failure> {
-    let (by_id, by_entry) = match held {
+/// Makes a hold an appointment, with the id of the hold, or of the entry of the waitlist that it was offered to: a guest's
+/// link names all of them.
+pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<Appointment, Failure> {
+    let Confirmation { held, who, note, guest, .. } = confirmation;
+    let (by_id, by_entry) = match *held {
         Held::By(id) => (Some(id), None),
         Held::For(entry) => (None, Some(entry)),
     };
@@ -375,8 +374,8 @@ pub async fn confirm(
         Err(Problem::conflict("hold_expired", "The hold has expired. Look for another slot."))?;
     }
     let hold: Uuid = row.get("id");
-    let guest_key = who.as_ref().and_then(|who| who.guest_key(tx.context()?));
-    let contact = match who {
+    let guest_key = guest.and_then(|guest| guest.key).or(row.get("guest_key"));
+    let contact = match *who {
         Some(Who::Known(contact)) => contact,
         Some(Who::New(contact)) => contacts::create(tx, contact).await?,
         Some(Who::Unknown) | None => Err(Problem::internal())?,
@@ -385,6 +384,9 @@ pub async fn confirm(
     let status = if pending { AppointmentStatus::Pending } else { AppointmentStatus::Confirmed };
     let locks = Locks { resources: vec![contact], holds: vec![hold], ..Locks::default() };
     locks.take(tx).await?;
+    if let Some(guest) = guest {
+        guest.count(tx).await?;
+    }
     let contact_claim = (!row.get::<_, bool>("contact_may_overlap")).then(Uuid::now_v7);
     let seat: Option<i16> = row.get("seat");
     let confirmed = tx
@@ -392,7 +394,7 @@ pub async fn confirm(
             sql!("scheduling/holds_confirm.sql"),
             &[
                 &hold,
-                &id.unwrap_or_else(Uuid::now_v7),
+                &entry.unwrap_or(hold),
                 &contact,
                 &contact_claim,
                 &status.name(),

@@ -117,6 +117,7 @@ fn bounded(row: &Row, column: &str) -> DateTime<Utc> {
 #[derive(Debug)]
 pub struct Notice {
     tenant: Uuid,
+    entry: Uuid,
     email: Option<String>,
     service: String,
     provider: String,
@@ -220,6 +221,7 @@ async fn hold(tx: &mut Tx, entry: &Waiting, plan: &Plan, now: DateTime<Utc>) -> 
     let row = tx.one(sql!("scheduling/offer_notice.sql"), &[&entry.id]).await?;
     Ok(Notice {
         tenant: row.get("tenant_id"),
+        entry: entry.id,
         email: row.get("email"),
         service: row.get("service_name"),
         provider: row.get("provider_name"),
@@ -459,10 +461,11 @@ pub fn tell(mailer: &Mailer, notices: &[Notice]) {
             |instant: DateTime<Utc>| instant.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
         mailer.send(Mail {
             to: email.clone(),
-            subject: format!("A place is free: {} with {}", notice.service, notice.organization),
+            subject: format!("A time is free: {} at {}", notice.service, notice.organization),
             body: format!(
                 "{service} with {provider} is free on {starts} ({zone}).\n\nIt is held for you until {expires} ({zone}). \
-                 Tell {organization} if you want it.\n",
+                 Accept or decline it here:\n\n{link}\n\n{organization}\n",
+                link = mailer.managing_link("waitlist-entry", notice.tenant, notice.entry),
                 service = notice.service,
                 provider = notice.provider,
                 organization = notice.organization,

@@ -1,6 +1,8 @@
 //! The waitlist: contacts that would come if time were freed. Freed time is held for the first entry that can be booked in
 //! it, with a deadline; an offer that is declined or expires is made to the next ([`super::offers`]).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
     Object, OpenApi,
@@ -16,7 +18,7 @@ use super::{
     appointment::Appointment,
     attempts::attempt,
     book::{self, Who},
-    holds::{self, Held},
+    holds::{self, Confirmation, Held},
     offers::{self, Notice},
 };
 use crate::{
@@ -206,7 +208,8 @@ impl WaitlistApi {
     /// For time of a service that becomes free. It is offered to the first entry that can be booked in it, in the order of joining:
     /// held for an hour, or until shortly before it starts, with an e-mail to the contact if it has an address. Entries whose
     /// contact has another appointment then are skipped. Time freed by a cancellation, a move or a hold is offered at once;
-    /// time freed by changed hours, closures, time off or rules of the service within some seconds.
+    /// time freed by changed hours, closures, time off or rules of the service within some seconds. 409 `already_waiting` if the
+    /// contact waits for the service at an overlapping time, `too_many_entries` if it has ten entries that wait.
     #[oai(path = "/waitlist", method = "post", operation_id = "create_waitlist_entry")]
     async fn create(
         &self,
@@ -225,7 +228,15 @@ impl WaitlistApi {
                 Who::New(contact) => contacts::create(tx, contact).await?,
                 Who::Unknown => Err(Problem::internal())?,
             };
-            add(tx, Uuid::now_v7(), new.service_id, new.provider_id, contact, period).await
+            let entry = NewEntry {
+                id: Uuid::now_v7(),
+                service: new.service_id,
+                provider: new.provider_id,
+                contact,
+                period,
+                guest_key: None,
+            };
+            add(tx, &entry).await
         })
         .await?;
         tx.commit().await?;
@@ -263,9 +274,9 @@ impl WaitlistApi {
         let context = Context::from(&caller);
         let id = waitlist_entry_id.0;
         let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &id)?;
-        let appointment = accept(&self.db, &self.mailer, context, id, None, once.as_ref()).await?;
+        let (appointment, replayed) = accept(&self.db, &self.mailer, context, id, once.as_ref()).await?;
         let location = format!("/api/v1/appointments/{}", appointment.id);
-        Ok(Created { location, body: appointment, replayed: Once::is_replay(once.as_ref()) })
+        Ok(Created { location, body: appointment, replayed })
     }
 
     /// Decline an offer
@@ -314,43 +325,69 @@ pub fn period(from: Instant, to: Instant) -> Result<(DateTime<Utc>, DateTime<Utc
     Ok((from.0, to.0))
 }
 
+/// Somebody who is to wait.
+pub struct NewEntry {
+    pub id: Uuid,
+    pub service: Uuid,
+    pub provider: Option<Uuid>,
+    pub contact: Uuid,
+    pub period: (DateTime<Utc>, DateTime<Utc>),
+    /// Of a guest: see [`GuestRequest::key`](super::guest_request::GuestRequest::key).
+    pub guest_key: Option<Uuid>,
+}
+
 /// Puts a contact on the waitlist.
-pub async fn add(
-    tx: &mut Tx,
-    id: Uuid,
-    service: Uuid,
-    provider: Option<Uuid>,
-    contact: Uuid,
-    (from, to): (DateTime<Utc>, DateTime<Utc>),
-) -> Result<WaitlistEntry, Failure> {
+pub async fn add(tx: &mut Tx, new: &NewEntry) -> Result<WaitlistEntry, Failure> {
+    let NewEntry { id, service, provider, contact, period: (from, to), guest_key } = new;
     let row = tx
-        .one(sql!("scheduling/waitlist_create.sql"), &[&id, &service, &provider, &contact, &from, &to])
+        .optional(
+            sql!("scheduling/waitlist_create.sql"),
+            &[id, service, provider, contact, from, to, guest_key],
+        )
         .await
-        .on_constraint("waitlist_entries_service_fkey", unknown_service)
         .on_constraint("waitlist_entries_provider_fkey", unknown_provider)
         .on_constraint("waitlist_entries_contact_fkey", || {
             Problem::invalid_field("contact_id", "not_found", "the id of a contact of the organization")
+        })
+        .on_constraint("waitlist_entries_no_overlap", || {
+            let detail = "The contact is on the waitlist for this service and time already.";
+            Problem::conflict("already_waiting", detail)
+        })
+        .on_constraint("waitlist_entries_too_many", || {
+            let detail = "The contact has ten entries on the waitlist, as many as one may have.";
+            Problem::conflict("too_many_entries", detail)
         })?;
-    Ok(row.into())
+    Ok(row.ok_or_else(unknown_service)?.into())
 }
 
-/// Books what is held for an entry, as an appointment with this id or a new one.
+/// Books what is held for an entry, as an appointment with the id of the entry; whether it was booked before.
 pub async fn accept(
     db: &Db,
     mailer: &Mailer,
     context: Context,
     id: Uuid,
-    appointment: Option<Uuid>,
     once: Option<&Once>,
-) -> Result<Appointment, Failure> {
-    attempt(db, mailer, context, async |mut tx: Tx, _| {
+) -> Result<(Appointment, bool), Failure> {
+    let booked_before = AtomicBool::new(false);
+    let appointment = attempt(db, mailer, context, async |mut tx: Tx, _| {
         let booked = Once::run(once, &mut tx, async |tx| {
             let entry = entry(tx, id).await?;
+            if let Some(appointment) = entry.appointment_id {
+                booked_before.store(true, Ordering::Relaxed);
+                let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
+                return Ok(row.ok_or_else(Problem::not_found)?.into());
+            }
             if entry.offer.is_none() {
                 Err(nothing_offered())?;
             }
-            let who = Some(Who::Known(entry.contact_id));
-            match holds::confirm(tx, Held::For(entry.id), who, None, appointment).await {
+            let confirmation = Confirmation {
+                held: Held::For(entry.id),
+                who: Some(Who::Known(entry.contact_id)),
+                note: None,
+                guest: None,
+                once: None,
+            };
+            match holds::confirm(tx, &confirmation).await {
                 // Passed on since it was looked at.
                 Err(Failure::Refusal(problem)) if problem.code == "not_found" => {
                     Err(nothing_offered().into())
@@ -362,7 +399,8 @@ pub async fn accept(
         tx.commit().await?;
         Ok(booked)
     })
-    .await
+    .await?;
+    Ok((appointment, booked_before.into_inner() || Once::is_replay(once)))
 }
 
 /// Declines an offer, or leaves the waitlist with or without one. What was held is offered to the next.
@@ -398,11 +436,11 @@ pub async fn leave(
 }
 
 fn not_waiting() -> Problem {
-    Problem::conflict("not_waiting", "They do not wait any more: see status.")
+    Problem::conflict("not_waiting", "The entry is no longer on the waitlist: see `status`.")
 }
 
 fn nothing_offered() -> Problem {
-    Problem::conflict("nothing_offered", "Nothing is held for them: see status.")
+    Problem::conflict("nothing_offered", "No time is offered to this entry at the moment: see `status`.")
 }
 
 async fn entry(tx: &mut Tx, id: Uuid) -> Result<WaitlistEntry, Failure> {

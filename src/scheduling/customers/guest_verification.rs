@@ -24,6 +24,7 @@ use crate::{
     operations::idempotency::Once,
     scheduling::booking::{
         book::{Order, Who},
+        guest_request::GuestRequest,
         hold::Hold,
         holds::{self, Confirmation, Held},
     },
@@ -45,6 +46,13 @@ pub struct UnverifiedBooking {
     pub expires_at: DateTime<Utc>,
 }
 
+impl From<Hold> for UnverifiedBooking {
+    fn from(hold: Hold) -> Self {
+        let Hold { service_id, provider_id, starts_at, ends_at, expires_at, .. } = hold;
+        Self { service_id, provider_id, starts_at, ends_at, expires_at }
+    }
+}
+
 /// What became of a booking of a guest.
 #[derive(ApiResponse)]
 pub enum GuestBooked {
@@ -61,7 +69,12 @@ pub enum GuestBooked {
     ),
     /// Held, and not booked yet: a link was mailed that has to be opened first.
     #[oai(status = 202)]
-    Held(Json<UnverifiedBooking>),
+    Held(
+        Json<UnverifiedBooking>,
+        /// `true`: the answer to an earlier request with the same `Idempotency-Key`.
+        #[oai(header = "Idempotency-Replayed")]
+        Option<bool>,
+    ),
 }
 
 pub struct GuestVerificationApi(pub GuestsApi);
@@ -98,9 +111,19 @@ impl GuestVerificationApi {
             None => Who::New(&contact),
         };
         tx.commit().await?;
-        let confirmation =
-            Confirmation { held: Held::By(id), who: Some(who), note: text("note"), id: Some(id), once: None };
-        let (appointment, _) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
+        let counted = GuestRequest::counted(guest.tenant, text("email"));
+        let confirmation = Confirmation {
+            held: Held::By(id),
+            who: Some(who),
+            note: text("note"),
+            guest: Some(&counted),
+            once: None,
+        };
+        let (appointment, before) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
+        // Opened twice at once: one of the two tells the guest.
+        if before {
+            return Ok(Json(api.show(guest.tenant, appointment)?));
+        }
         Ok(Json(api.booked(guest, appointment, &contact).await?))
     }
 }
@@ -122,13 +145,13 @@ pub async fn hold(
         return Err(Problem::invalid_field("contact.email", "required", detail).into());
     };
     let now = Utc::now();
-    let Hold { id, service_id, provider_id, starts_at, ends_at, expires_at, .. } =
-        holds::hold(&api.db, &api.mailer, guest, order, MINUTES, once, now).await?;
+    let hold = holds::hold(&api.db, &api.mailer, guest, order, MINUTES, once, now).await?;
     if Once::is_replay(once) {
-        return Ok(UnverifiedBooking { service_id, provider_id, starts_at, ends_at, expires_at });
+        return Ok(hold.into());
     }
+    let Hold { id, starts_at, expires_at, .. } = hold;
     let row = api.db.one(guest, sql!("scheduling/guest_bookings_notice.sql"), &[&id]).await?;
-    let token = api.tokens.issue_managing(guest.tenant, id, expires_at - now, now)?;
+    let token = api.tokens.link_to(guest.tenant, id)?;
     let letter = letters::Unverified {
         place: Place {
             id: guest.tenant,
@@ -142,5 +165,5 @@ pub async fn hold(
         link: &api.mailer.link("verify-booking", &token),
     };
     api.mailer.send(letter.to(email));
-    Ok(UnverifiedBooking { service_id, provider_id, starts_at, ends_at, expires_at })
+    Ok(hold.into())
 }

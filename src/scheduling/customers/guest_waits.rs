@@ -1,7 +1,7 @@
 //! Guests hold time and wait for it. The link of a guest names one thing: the hold or the entry of the waitlist, and later
 //! the appointment that comes of it, which has the same id.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use poem::Request;
 use poem_openapi::{
     Object, OpenApi,
@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::guests::{GuestAppointment, GuestsApi, LINK_OUTLIVES, Managing, managed, says_enough};
+use super::{
+    guests::{GuestAppointment, GuestsApi, Managing, managed, says_enough},
+    online::{self, LINK_OUTLIVES, link_expired},
+};
 use crate::{
     crm::contacts::{self, NewContact},
     db::Context,
@@ -27,9 +30,10 @@ use crate::{
     scheduling::{
         booking::{
             book::{Order, Who},
+            guest_request::GuestRequest,
             hold::Hold,
             holds::{self, Confirmation, Held},
-            waitlist::{self, Offer, WaitlistEntry, WaitlistStatus},
+            waitlist::{self, NewEntry, Offer, WaitlistEntry, WaitlistStatus},
         },
         slots::availability::Policy,
     },
@@ -71,7 +75,7 @@ pub struct GuestHold {
     pub ends_at: DateTime<Utc>,
     /// Until when it can be confirmed.
     pub expires_at: DateTime<Utc>,
-    /// Confirms and releases this hold, until it expires.
+    /// Confirms and releases this hold, and manages the appointment that comes of it.
     pub manage_token: String,
 }
 
@@ -154,7 +158,8 @@ impl GuestWaitsApi {
     /// Hold a slot as a guest
     ///
     /// Keeps a free slot for 10 minutes, while the guest fills in a form; confirming it before it expires always works. Refused as
-    /// booking is. Counts as a booking for the limits of guests.
+    /// booking is; 409 `verification_required` where the service verifies e-mail addresses. Counts as a booking for the limits
+    /// of guests.
     #[oai(path = "/holds", method = "post", operation_id = "hold_as_guest")]
     async fn hold(
         &self,
@@ -170,7 +175,10 @@ impl GuestWaitsApi {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "hold_as_guest", idempotency_key.0, &body.0)?;
-        self.0.admit(&client, guest, None, captcha_token.0.as_deref(), once.as_ref()).await?;
+        self.0.admit(&client, guest, captcha_token.0.as_deref(), once.as_ref()).await?;
+        if online::verifies(&self.0.db, guest, &[body.0.service_id]).await? {
+            Err(verified_only())?;
+        }
         let order = Order {
             id: Some(id),
             services: vec![body.0.service_id],
@@ -180,6 +188,7 @@ impl GuestWaitsApi {
             note: None,
             policy: Policy::Kept,
             online: true,
+            guest: Some(GuestRequest::new(guest.tenant, client.address, None)),
         };
         let now = Utc::now();
         let (db, mailer, minutes) = (&self.0.db, &self.0.mailer, holds::DEFAULT_MINUTES);
@@ -228,11 +237,12 @@ impl GuestWaitsApi {
         {
             Err(verified_only())?;
         }
+        let counted = GuestRequest::of_email(guest.tenant, body.0.contact.email.as_deref());
         let confirmation = Confirmation {
             held: Held::By(id),
             who: Some(Who::New(&body.0.contact)),
             note: body.0.note.as_deref(),
-            id: Some(id),
+            guest: Some(&counted),
             once: once.as_ref(),
         };
         let (appointment, replayed) = holds::confirm_alone(db, &self.0.mailer, guest, &confirmation).await?;
@@ -246,7 +256,7 @@ impl GuestWaitsApi {
 
     /// Join the waitlist as a guest
     ///
-    /// As `POST /api/v1/waitlist` does for those who work there. Counts as a booking for the limits of guests. 409
+    /// As `POST /api/v1/waitlist` does for members; the contact needs an e-mail address. Counts as a booking for the limits of guests. 409
     /// `verification_required` where the service verifies e-mail addresses.
     #[oai(path = "/waitlist", method = "post", operation_id = "join_waitlist_as_guest")]
     async fn join(
@@ -265,14 +275,21 @@ impl GuestWaitsApi {
         let once = Once::new(&guest, "join_waitlist_as_guest", idempotency_key.0, &body.0)?;
         let GuestNewWaitlistEntry { service_id, provider_id, from, to, contact } = body.0;
         let period = waitlist::period(from, to)?;
-        self.0.admit(&client, guest, Some(&contact), captcha_token.0.as_deref(), once.as_ref()).await?;
+        self.0.admit(&client, guest, captcha_token.0.as_deref(), once.as_ref()).await?;
+        if contact.email.is_none() {
+            let detail = "an e-mail address: offers are sent there";
+            Err(Problem::invalid_field("contact.email", "required", detail))?;
+        }
         if says_enough(&self.0.db, guest, &[service_id], &contact).await? {
             Err(verified_only())?;
         }
         let mut tx = self.0.db.begin(guest);
         let entry = Once::run(once.as_ref(), &mut tx, async |tx| {
+            let counted = GuestRequest::new(guest.tenant, client.address, contact.email.as_deref());
+            counted.count(tx).await?;
             let contact = contacts::create(tx, &contact).await?;
-            waitlist::add(tx, id, service_id, provider_id, contact, period).await
+            let (service, provider, guest_key) = (service_id, provider_id, counted.key);
+            waitlist::add(tx, &NewEntry { id, service, provider, contact, period, guest_key }).await
         })
         .await?;
         tx.commit().await?;
@@ -310,11 +327,11 @@ impl GuestWaitsApi {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         let once = Once::new(&guest, "accept_offer_as_guest", idempotency_key.0, &body.0)?;
-        let appointment =
-            waitlist::accept(&self.0.db, &self.0.mailer, guest, id, Some(id), once.as_ref()).await?;
+        let (appointment, replayed) =
+            waitlist::accept(&self.0.db, &self.0.mailer, guest, id, once.as_ref()).await?;
         let body = self.0.show(guest.tenant, appointment)?;
         let location = "/api/v1/guest/appointment".to_owned();
-        Ok(Created { location, body, replayed: Once::is_replay(once.as_ref()) })
+        Ok(Created { location, body, replayed })
     }
 
     /// Decline the offer of a link
@@ -352,8 +369,6 @@ impl GuestWaitsApi {
     }
 
     fn show_hold(&self, guest: Context, hold: &Hold) -> Result<GuestHold, Problem> {
-        let now = Utc::now();
-        let lifetime = (hold.expires_at - now).max(TimeDelta::zero());
         Ok(GuestHold {
             id: hold.id,
             service_id: hold.service_id,
@@ -361,14 +376,15 @@ impl GuestWaitsApi {
             starts_at: hold.starts_at,
             ends_at: hold.ends_at,
             expires_at: hold.expires_at,
-            manage_token: self.0.tokens.issue_managing(guest.tenant, hold.id, lifetime, now)?,
+            manage_token: self.0.tokens.link_to(guest.tenant, hold.id)?,
         })
     }
 
     fn show(&self, guest: Context, entry: WaitlistEntry) -> Result<GuestWaitlistEntry, Problem> {
-        let now = Utc::now();
-        let lifetime = (entry.to + LINK_OUTLIVES - now).max(TimeDelta::zero());
-        let manage_token = self.0.tokens.issue_managing(guest.tenant, entry.id, lifetime, now)?;
+        if Utc::now() > entry.to + LINK_OUTLIVES {
+            Err(link_expired())?;
+        }
+        let manage_token = self.0.tokens.link_to(guest.tenant, entry.id)?;
         let WaitlistEntry { id, service_id, provider_id, from, to, status, offer, .. } = entry;
         Ok(GuestWaitlistEntry { id, service_id, provider_id, from, to, status, offer, manage_token })
     }

@@ -1,18 +1,17 @@
 //! Guests: customers without an account. They see what an organization offers online, book it, and with the link they then
 //! get they see, move and cancel that one appointment. The link is signed, and good for nothing else.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use poem::Request;
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
-    types::Example,
+    types::{Example, ParseFromJSON as _},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use sha2::{Digest as _, Sha256};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
@@ -30,9 +29,8 @@ use crate::{
         captcha::Captcha,
         client::{Client, Host},
         json::{Json, Written},
-        limit::subscriber,
         page::{Cursor, Page, PageSize},
-        problem::{Failure, GuestReading, Guesting, Problem, Refused},
+        problem::{Failure, FieldError, GuestReading, Guesting, Problem, Refused},
         text::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
         token::Tokens,
     },
@@ -42,6 +40,8 @@ use crate::{
         booking::{
             appointment::{Appointment, AppointmentStatus, CancelledBy},
             book::{self, Order, Who},
+            guest_request::GuestRequest,
+            hold::Hold,
         },
         catalog::services::{GuestDetail, GuestVerification, Service},
         slots::{
@@ -52,9 +52,6 @@ use crate::{
     sql,
     tenancy::organizations,
 };
-
-/// How long after an appointment its link still shows it.
-pub const LINK_OUTLIVES: TimeDelta = TimeDelta::days(30);
 
 /// What a guest books.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
@@ -101,7 +98,7 @@ pub struct GuestAppointment {
     /// The first instant after it.
     pub ends_at: DateTime<Utc>,
     pub status: AppointmentStatus,
-    /// Whoever has it sees, moves and cancels this appointment, until 30 days after it.
+    /// Shows, moves and cancels this appointment, until 30 days after its end.
     pub manage_token: String,
 }
 
@@ -270,8 +267,10 @@ impl GuestsApi {
         let once = Once::new(&guest, "book_as_guest", idempotency_key.0, &body.0)?;
         let new = &body.0;
         let following = new.and_then.as_deref().unwrap_or_default();
-        let token = captcha_token.0.as_deref();
-        self.admit(&client, guest, Some(&new.contact), token, once.as_ref()).await?;
+        if let Some(answer) = Once::kept(once.as_ref(), &self.db, guest).await? {
+            return self.as_before(guest, answer);
+        }
+        self.captcha.check(captcha_token.0.as_deref(), client.address).await?;
         let wanted = book::services(new.service_id, following)?;
         let verifies = says_enough(&self.db, guest, &wanted, &new.contact).await?;
         let order = Order {
@@ -283,10 +282,11 @@ impl GuestsApi {
             note: new.note.as_deref(),
             policy: Policy::Kept,
             online: true,
+            guest: Some(GuestRequest::new(guest.tenant, client.address, new.contact.email.as_deref())),
         };
         if verifies {
             let held = guest_verification::hold(self, guest, &order, &new.contact, once.as_ref()).await?;
-            return Ok(GuestBooked::Held(Json(held)));
+            return Ok(GuestBooked::Held(Json(held), Once::is_replay(once.as_ref()).then_some(true)));
         }
         let appointment =
             book::book(&self.db, &self.mailer, guest, &order, once.as_ref(), Utc::now()).await?;
@@ -321,7 +321,9 @@ impl GuestsApi {
     #[oai(path = "/appointment/calendar", method = "post", operation_id = "get_calendar_as_guest")]
     async fn calendar(&self, body: Json<Managing>) -> Result<Ics, Refused<Guesting>> {
         let guest = self.managing(&body.0.token)?;
-        Ok(calendar::one(&self.db, guest, managed(guest)?).await?)
+        let id = managed(guest)?;
+        online::appointment(&self.db, guest, id).await?;
+        Ok(calendar::one(&self.db, guest, id).await?)
     }
 
     /// Cancel the appointment of a link
@@ -383,11 +385,10 @@ impl GuestsApi {
         appointment: Appointment,
         contact: &NewContact,
     ) -> Result<GuestAppointment, Failure> {
-        let services = appointment.services();
         let booked = self.show(guest.tenant, appointment)?;
         if let Some(email) = &contact.email {
             let now = Utc::now();
-            let until = booked.starts_at - online::notice(&self.db, guest, &services).await?;
+            let until = booked.starts_at - online::notice(&self.db, guest, booked.id).await?;
             let row = self.db.one(guest, sql!("scheduling/calendar_appointment.sql"), &[&booked.id]).await?;
             let letter = letters::Booked {
                 place: Place {
@@ -407,31 +408,30 @@ impl GuestsApi {
         Ok(booked)
     }
 
-    /// Lets a guest ask for time who is a person, as the captcha service has it (422, 503), and counts it: 429 beyond the
-    /// limits of the organization. Who asks the same again is not asked and not counted.
+    /// Lets a guest ask for time who is a person, as the captcha service has it: 422, 503. Who asks the same again is not
+    /// asked.
     pub async fn admit(
         &self,
         client: &Client,
         guest: Context,
-        contact: Option<&NewContact>,
         captcha_token: Option<&str>,
         once: Option<&Once>,
     ) -> Result<(), Failure> {
-        if Once::was_answered(once, &self.db, guest).await? {
+        if Once::kept(once, &self.db, guest).await?.is_some() {
             return Ok(());
         }
-        self.captcha.check(captcha_token, client.address).await?;
-        let hash = |kind: &str, subject: &str| -> Vec<u8> {
-            Sha256::digest(format!("{} {kind} {subject}", guest.tenant)).to_vec()
-        };
-        let address = hash("address", &subscriber(client.address).to_string());
-        let email = contact.and_then(|contact| contact.email.as_deref()).map(|email| hash("email", email));
-        let row =
-            self.db.one(guest, sql!("scheduling/guest_requests_count.sql"), &[&address, &email]).await?;
-        match row.get(0) {
-            0 => Ok(()),
-            seconds => Err(Problem::guest_limit(seconds).into()),
+        Ok(self.captcha.check(captcha_token, client.address).await?)
+    }
+
+    /// The answer to a booking that was asked for before, whatever the service requires today.
+    fn as_before(&self, guest: Context, answer: Value) -> Result<GuestBooked, Refused<Guesting>> {
+        if answer.get("expires_at").is_some() {
+            let hold = Hold::parse_from_json(Some(answer)).map_err(|_| Problem::internal())?;
+            return Ok(GuestBooked::Held(Json(hold.into()), Some(true)));
         }
+        let appointment = Appointment::parse_from_json(Some(answer)).map_err(|_| Problem::internal())?;
+        let booked = self.show(guest.tenant, appointment)?;
+        Ok(GuestBooked::Booked(Json(booked), "/api/v1/guest/appointment".to_owned(), Some(true)))
     }
 
     /// Whoever has the link of an appointment.
@@ -441,9 +441,7 @@ impl GuestsApi {
     }
 
     pub fn show(&self, organization: Uuid, appointment: Appointment) -> Result<GuestAppointment, Problem> {
-        let now = Utc::now();
-        let lifetime = (appointment.ends_at + LINK_OUTLIVES - now).max(TimeDelta::zero());
-        let manage_token = self.tokens.issue_managing(organization, appointment.id, lifetime, now)?;
+        let manage_token = self.tokens.link_to(organization, appointment.id)?;
         Ok(GuestAppointment {
             id: appointment.id,
             service_id: appointment.service_id,
@@ -476,22 +474,32 @@ pub async fn says_enough(
     contact: &NewContact,
 ) -> Result<bool, Failure> {
     let mut verifies = false;
+    let mut missing = BTreeMap::new();
     for service in services {
         let Some(row) = db.optional(guest, sql!("scheduling/services_get.sql"), &[service]).await? else {
             continue;
         };
         let service = Service::try_from(row)?;
-        verifies |= service.guest_verification == GuestVerification::Email;
+        let verified = service.guest_verification == GuestVerification::Email;
+        verifies |= verified;
+        if verified && contact.email.is_none() {
+            missing.insert("contact.email", "your e-mail address: the service verifies it");
+        }
         for detail in service.guest_requires {
-            let (field, is_said) = match detail {
-                GuestDetail::Email => ("contact.email", contact.email.is_some()),
-                GuestDetail::Phone => ("contact.phone", contact.phone.is_some()),
-            };
-            if !is_said {
-                let expected = format!("the {} of the guest: the service requires it", detail.name());
-                return Err(Problem::invalid_field(field, "required", expected).into());
+            match detail {
+                GuestDetail::Email if contact.email.is_none() => {
+                    missing.insert("contact.email", "your e-mail address: the service requires it");
+                }
+                GuestDetail::Phone if contact.phone.is_none() => {
+                    missing.insert("contact.phone", "your telephone number: the service requires it");
+                }
+                GuestDetail::Email | GuestDetail::Phone => {}
             }
         }
     }
-    Ok(verifies)
+    let missing: Vec<_> = missing
+        .into_iter()
+        .map(|(field, detail)| FieldError::new(field, "required", format!("expected {detail}")))
+        .collect();
+    if missing.is_empty() { Ok(verifies) } else { Err(Problem::invalid(missing).into()) }
 }

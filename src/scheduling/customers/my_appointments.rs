@@ -331,6 +331,7 @@ impl MyAppointmentsApi {
             note: new.note.as_deref(),
             policy: Policy::Kept,
             online: true,
+            guest: None,
         };
         let appointment =
             book::book(&self.db, &self.mailer, context, &order, once.as_ref(), Utc::now()).await?;

@@ -28,7 +28,7 @@ use crate::{
             book::{Order, Who},
             hold::Hold,
             holds::{self, Confirmation, Held},
-            waitlist::{self, WaitlistEntry, WaitlistStatus},
+            waitlist::{self, NewEntry, WaitlistEntry, WaitlistStatus},
         },
         slots::availability::Policy,
     },
@@ -133,6 +133,7 @@ impl MyWaitsApi {
             note: None,
             policy: Policy::Kept,
             online: true,
+            guest: None,
         };
         let minutes = holds::DEFAULT_MINUTES;
         let hold =
@@ -191,7 +192,7 @@ impl MyWaitsApi {
             held: Held::By(hold_id.0),
             who: Some(Who::Known(contact(&self.db, context).await?)),
             note: body.0.note.as_deref(),
-            id: Some(hold_id.0),
+            guest: None,
             once: once.as_ref(),
         };
         let (appointment, replayed) =
@@ -250,7 +251,8 @@ impl MyWaitsApi {
         let contact = contact(&self.db, context).await?;
         let mut tx = self.db.begin(context);
         let entry = Once::run(once.as_ref(), &mut tx, async |tx| {
-            waitlist::add(tx, id, service_id, provider_id, contact, period).await
+            let (service, provider) = (service_id, provider_id);
+            waitlist::add(tx, &NewEntry { id, service, provider, contact, period, guest_key: None }).await
         })
         .await?;
         tx.commit().await?;
@@ -289,9 +291,9 @@ impl MyWaitsApi {
         let context = caller.about(id)?;
         let once = Once::new(&context, "accept_my_waitlist_offer", idempotency_key.0, &id)?;
         let (db, mailer) = (&self.db, &self.mailer);
-        let appointment = waitlist::accept(db, mailer, context, id, Some(id), once.as_ref()).await?;
+        let (appointment, replayed) = waitlist::accept(db, mailer, context, id, once.as_ref()).await?;
         let location = format!("/api/v1/my/appointments/{}", appointment.id);
-        Ok(Created { location, body: appointment.into(), replayed: Once::is_replay(once.as_ref()) })
+        Ok(Created { location, body: appointment.into(), replayed })
     }
 
     /// Decline an offer to me

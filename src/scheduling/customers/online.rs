@@ -7,7 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db},
+    db::{Context, Db, Who},
     http::{
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Failure, Problem},
@@ -120,42 +120,68 @@ pub async fn providers(
     Ok(Page::new(providers, size, |last| Cursor::id(last.id)))
 }
 
-/// One appointment, where it is theirs.
-pub async fn appointment(db: &Db, context: Context, id: Uuid) -> Result<Appointment, Failure> {
-    let row = db.optional(context, sql!("scheduling/appointments_get.sql"), &[&id]).await?;
-    Ok(row.ok_or_else(Problem::not_found)?.into())
+/// How long after an appointment its link still shows it.
+pub const LINK_OUTLIVES: TimeDelta = TimeDelta::days(30);
+
+/// 401: what the link was for ended long ago.
+pub fn link_expired() -> Problem {
+    Problem::unauthorized(
+        "token_expired",
+        "This link has expired: the appointment was more than 30 days ago.",
+    )
 }
 
-/// How long before the start these services want to know that a customer does not come: the longest notice counts.
-pub async fn notice(db: &Db, context: Context, services: &[Uuid]) -> Result<TimeDelta, Failure> {
-    let mut notice = 0;
-    for service in services {
-        let row = db.optional(context, sql!("scheduling/services_get.sql"), &[service]).await?;
-        // A service that is not offered online any more is a matter for those who work there.
-        let service = row.ok_or_else(|| {
-            Problem::conflict(
-                "service_unavailable",
-                "The service is not offered online any more. Tell the organization.",
-            )
-        })?;
-        notice = notice.max(Service::try_from(service)?.cancellation_notice_minutes);
+/// One appointment, where it is theirs. The link of a guest ends 30 days after it.
+pub async fn appointment(db: &Db, context: Context, id: Uuid) -> Result<Appointment, Failure> {
+    let row = db.optional(context, sql!("scheduling/appointments_get.sql"), &[&id]).await?;
+    let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
+    if matches!(context.who, Who::Guest { .. }) && appointment.ends_at + LINK_OUTLIVES < Utc::now() {
+        Err(link_expired())?;
     }
-    Ok(TimeDelta::minutes(notice.into()))
+    Ok(appointment)
+}
+
+/// Whether one of these services wants the e-mail addresses of guests verified.
+pub async fn verifies(db: &Db, context: Context, services: &[Uuid]) -> Result<bool, Failure> {
+    let mut verifies = false;
+    for service in services {
+        if let Some(row) = db.optional(context, sql!("scheduling/services_get.sql"), &[service]).await? {
+            verifies |= Service::try_from(row)?.guest_verification == GuestVerification::Email;
+        }
+    }
+    Ok(verifies)
+}
+
+/// How long before the start of an appointment a customer may change it: of a visit, the longest notice counts.
+pub async fn notice(db: &Db, context: Context, id: Uuid) -> Result<TimeDelta, Failure> {
+    let row = db.optional(context, sql!("scheduling/appointments_get_notice.sql"), &[&id]).await?;
+    let minutes: i32 = row.ok_or_else(Problem::not_found)?.get(0);
+    Ok(TimeDelta::minutes(minutes.into()))
 }
 
 /// 409 once the notice of the service has passed.
 async fn in_time(db: &Db, context: Context, id: Uuid, now: DateTime<Utc>) -> Result<(), Failure> {
     let appointment = appointment(db, context, id).await?;
-    let notice = notice(db, context, &appointment.services()).await?;
+    let notice = notice(db, context, id).await?;
     if appointment.starts_at < now + notice {
-        let minutes = notice.num_minutes();
+        let notice = spoken(notice);
         return Err(Problem::conflict(
             "too_late",
-            format!("It can be changed until {minutes} minutes before it starts. Tell the organization."),
+            format!("It could be changed until {notice} before its start. Please call the organization."),
         )
         .into());
     }
     Ok(())
+}
+
+/// A period as people say it.
+fn spoken(period: TimeDelta) -> String {
+    let (count, unit) = match period.num_minutes() {
+        minutes if minutes % 1440 == 0 => (minutes / 1440, "day"),
+        minutes if minutes % 60 == 0 => (minutes / 60, "hour"),
+        minutes => (minutes, "minute"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Cancels an appointment of theirs, while that is possible.

@@ -5,6 +5,7 @@ mod captcha;
 mod claims;
 mod customers;
 mod groups;
+mod guest_bounds;
 mod guests;
 mod hold_limits;
 pub mod lifecycle;
