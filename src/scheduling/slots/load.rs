@@ -55,7 +55,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn to_book(self) -> Result<Availability, Setback> {
+    fn bookable(self) -> Result<Availability, Setback> {
         if self.holds_expired { Err(Setback::HoldsExpired) } else { Ok(self.availability) }
     }
 }
@@ -67,12 +67,12 @@ pub async fn to_list(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<Avail
 
 /// Loads what decides, to book. The locks of booking are taken already.
 pub async fn to_book(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<Availability, Setback> {
-    load(tx, query, false).await?.to_book()
+    load(tx, query, false).await?.bookable()
 }
 
 /// Takes the locks of booking (`resources_lock.sql`) and loads what decides, to book.
 pub async fn locked_to_book(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<Availability, Setback> {
-    load(tx, query, true).await?.to_book()
+    load(tx, query, true).await?.bookable()
 }
 
 async fn load(tx: &mut Tx, query: &AvailabilityQuery<'_>, booking: bool) -> Result<Loaded, Failure> {
