@@ -1,18 +1,24 @@
--- The wall: one helper writes every tenant table's policies, so that their text is the same to the letter everywhere.
+-- The wall: tenant isolation by row-level security. Helpers write every tenant table's policies, so that their text is
+-- the same to the letter everywhere.
 --
 -- A table behind the wall has
 --   * row-level security enabled and forced (the owner is subject to it as well);
---   * `tenant_floor`, restrictive, for every command and every role: no later policy can open the table wider;
+--   * the floor, `tenant_floor`: a restrictive policy for every command and every role. No later policy can open the
+--     table any wider;
 --   * one permissive policy per command for appointd_api, which repeats the tenant predicate (so that losing the floor
---     opens nothing either) and names the roles of members that may do it.
+--     opens nothing either) and names the member roles that may run the command.
 --
--- The tenant predicate compares with a sub-select on purpose: PostgreSQL then evaluates the setting once per statement
+-- The tenant predicate compares with a sub-select on purpose: PostgreSQL then evaluates the setting once per statement,
 -- and never plans a cached statement for the tenant that happened to ask first. After its transaction a setting is the
 -- empty string rather than null, hence nullif. Without a context the predicate is null, and there are no rows.
 
+-- Roles ---------------------------------------------------------------------------------------------------------------
+
+-- A customer does not rank below a viewer: an operation for customers admits customers alone.
 create function app.roles_from(lowest text) returns text[]
 language sql immutable parallel safe
 return case lowest
+    when 'customer' then array['customer']
     when 'viewer' then array['viewer', 'staff', 'manager', 'admin', 'owner']
     when 'staff' then array['staff', 'manager', 'admin', 'owner']
     when 'manager' then array['manager', 'admin', 'owner']
@@ -21,15 +27,46 @@ return case lowest
 end;
 
 comment on function app.roles_from(text) is
-    'The roles of members that rank at least as high as the given one: viewer < staff < manager < admin < owner. Null for an unknown role.';
+    'The member roles that rank at least as high as the given one: viewer < staff < manager < admin < owner; customer '
+    'stands apart. Null for an unknown role.';
 
+-- Stable, because policies call it: what a policy calls must not be computed once and kept in a plan.
+create function app.roles_up_to(highest text) returns text[]
+language sql stable parallel safe
+return case highest
+    when 'customer' then array['customer']
+    when 'viewer' then array['customer', 'viewer']
+    when 'staff' then array['customer', 'viewer', 'staff']
+    when 'manager' then array['customer', 'viewer', 'staff', 'manager']
+    when 'admin' then array['customer', 'viewer', 'staff', 'manager', 'admin']
+    when 'owner' then array['customer', 'viewer', 'staff', 'manager', 'admin', 'owner']
+end;
+
+comment on function app.roles_up_to(text) is
+    'The roles that rank at most as high as the given one: those its holder may give and take away. '
+    'Null for an unknown role.';
+
+create function app.lower_role(one text, other text) returns text
+language sql stable parallel safe
+return case when one = any (app.roles_up_to(other)) then one when other = any (app.roles_up_to(one)) then other end;
+
+comment on function app.lower_role(text, text) is 'The lower of two roles. Null if either is null or unknown.';
+
+grant execute on function app.roles_from(text), app.roles_up_to(text), app.lower_role(text, text)
+to appointd_api, appointd_gate;
+
+-- Policies ------------------------------------------------------------------------------------------------------------
+
+-- A floor with a door shows more rows to a select and is unchanged for every other command: split into a policy per
+-- command, with the door in that of select.
 create procedure app.build_wall(
     relation regclass,
     reads text,
     inserts text default null,
     updates text default null,
     deletes text default null,
-    tenant_column name default 'tenant_id'
+    tenant_column name default 'tenant_id',
+    door text default null
 )
 language plpgsql
 as $$
@@ -42,13 +79,41 @@ declare
 begin
     execute format('alter table %s enable row level security', relation);
     execute format('alter table %s force row level security', relation);
-    execute format(
-        'create policy tenant_floor on %s as restrictive for all to public using (%s) with check (%s)',
-        relation, tenant, tenant
-    );
+    if tenant_column = 'tenant_id' then
+        execute format(
+            'comment on column %s.tenant_id is %L',
+            relation,
+            'The organization. Filled from the context; the server has no right to write it.'
+        );
+    end if;
+    if door is null then
+        execute format(
+            'create policy tenant_floor on %s as restrictive for all to public using (%s) with check (%s)',
+            relation, tenant, tenant
+        );
+    else
+        execute format(
+            'create policy tenant_floor_select on %s as restrictive for select to public using (%s or %s)',
+            relation, tenant, door
+        );
+        execute format(
+            'create policy tenant_floor_insert on %s as restrictive for insert to public with check (%s)',
+            relation, tenant
+        );
+        execute format(
+            'create policy tenant_floor_update on %s as restrictive for update to public using (%s) with check (%s)',
+            relation, tenant, tenant
+        );
+        execute format(
+            'create policy tenant_floor_delete on %s as restrictive for delete to public using (%s)',
+            relation, tenant
+        );
+    end if;
     for command in
         select *
-        from (values ('select', reads), ('insert', inserts), ('update', updates), ('delete', deletes)) as c (name, lowest)
+        from (
+            values ('select', reads), ('insert', inserts), ('update', updates), ('delete', deletes)
+        ) as c (name, lowest)
         where c.lowest is not null
     loop
         if app.roles_from(command.lowest) is null then
@@ -69,6 +134,65 @@ begin
 end
 $$;
 
-comment on procedure app.build_wall(regclass, text, text, text, text, name) is
-    'Puts a table behind the wall. Each of reads, inserts, updates and deletes is the lowest member role that may; null: nobody.';
-revoke execute on procedure app.build_wall(regclass, text, text, text, text, name) from public;
+comment on procedure app.build_wall(regclass, text, text, text, text, name, text) is
+    'Puts a table behind the wall and writes the comment of its tenant_id. Each of reads, inserts, updates and deletes '
+    'is the lowest member role that may run the command; null: no role may. door: a condition under which a row of '
+    'another tenant passes the floor for select; null: none does.';
+revoke execute on procedure app.build_wall(regclass, text, text, text, text, name, text) from public;
+
+-- Used for appointd_gate, whose functions work inside one organization, and for appointd_owner, which exports, imports
+-- and deletes one organization at a time.
+create procedure app.admit(relation regclass, admitted name, commands text[], tenant_column name default 'tenant_id')
+language plpgsql
+as $$
+declare
+    tenant constant text := format(
+        '%I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)', tenant_column
+    );
+    command text;
+begin
+    foreach command in array commands loop
+        execute format(
+            'create policy %I on %s as permissive for %s to %I %s %s',
+            replace(admitted, 'appointd_', '') || '_' || command,
+            relation,
+            command,
+            admitted,
+            case when command <> 'insert' then format('using (%s)', tenant) end,
+            case when command in ('insert', 'update', 'all') then format('with check (%s)', tenant) end
+        );
+    end loop;
+end
+$$;
+
+comment on procedure app.admit(regclass, name, text[], name) is
+    'Admits a role to the rows of the tenant in the context, for the commands named (select, insert, update, delete, '
+    'all). Grants are separate.';
+revoke execute on procedure app.admit(regclass, name, text[], name) from public;
+
+-- Opens a table to people who do not work there, as app.build_wall does for those who do.
+create procedure app.open_to(relation regclass, audience text, command text, condition text default null)
+language plpgsql
+as $$
+declare
+    expression constant text := concat(
+        'tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)',
+        format(' and (select current_setting(''app.role'', true)) = any (%L)', string_to_array(audience, ',')),
+        ' and (' || condition || ')'
+    );
+begin
+    execute format(
+        'create policy %I on %s as permissive for %s to appointd_api %s %s',
+        replace(audience, ',', '_or_') || '_' || command,
+        relation,
+        command,
+        case when command <> 'insert' then format('using (%s)', expression) end,
+        case when command in ('insert', 'update') then format('with check (%s)', expression) end
+    );
+end
+$$;
+
+comment on procedure app.open_to(regclass, text, text, text) is
+    'Lets customers or guests (an audience, or several with commas between) do one command to the rows of the tenant '
+    'that meet a condition.';
+revoke execute on procedure app.open_to(regclass, text, text, text) from public;

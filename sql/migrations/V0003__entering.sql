@@ -1,0 +1,351 @@
+-- Entering: the first statement of every transaction sets its context, which is all that the policies know. Each
+-- function asks what may stand in the way: the session has ended, the membership or the organization is not active,
+-- the role is too low, the plan lacks the feature, the host belongs to another organization, the key lacks the scope.
+--
+-- The bodies name tables of later files: PL/pgSQL looks them up when the function runs. Policies of later files call
+-- app.may_hand_out, so the functions come first.
+
+create function app.stay_outside() returns void
+language plpgsql stable
+as $$
+begin
+    if nullif(current_setting('app.role', true), '') is not null then
+        raise exception 'this transaction has entered a tenant' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+end
+$$;
+
+comment on function app.stay_outside() is
+    'Fails where a tenant was entered. What a function of the gate begins with that enters one itself.';
+
+create function app.has_feature(tenant uuid, feature text) returns boolean
+language plpgsql stable
+as $$
+begin
+    return exists (
+        select
+        from tenancy.subscriptions as s
+        join tenancy.plan_features as f on f.plan_type = s.plan_type
+        where
+            s.tenant_id = tenant
+            and f.feature = has_feature.feature
+            and not has_feature.feature = any (s.disabled_features)
+    );
+end
+$$;
+
+comment on function app.has_feature(uuid, text) is
+    'Whether the organization in the context has a feature: its plan includes it, and it was not switched off.';
+
+create function app.plans_with(tenant uuid, feature text) returns text
+language plpgsql stable
+as $$
+begin
+    return concat_ws(' ', feature, (
+        select string_agg(f.plan_type, ' ' order by p.position)
+        from tenancy.plan_features as f
+        join tenancy.plans as p on p.plan_type = f.plan_type
+        where
+            f.feature = plans_with.feature
+            and not exists (
+                select
+                from tenancy.subscriptions as s
+                where s.tenant_id = tenant and plans_with.feature = any (s.disabled_features)
+            )
+    ));
+end
+$$;
+
+comment on function app.plans_with(uuid, text) is
+    'For an answer: a feature the organization in the context lacks, and behind it the plans that include it; none '
+    'where it was switched off.';
+
+create function app.check_way_in(tenant uuid, feature text, host text) returns void
+language plpgsql stable
+as $$
+begin
+    if host is not null
+    and not exists (select from tenancy.organizations as o where o.id = tenant and o.subdomain = host)
+    and not exists (
+        select
+        from tenancy.former_names as f
+        where f.kind = 'subdomain' and f.name = host and f.organization_id = tenant and f.kept_until > now()
+    )
+    and not (
+        exists (select from tenancy.verified_domains as d where d.domain = host and d.organization_id = tenant)
+        and app.has_feature(tenant, 'custom_branding')
+    ) then
+        raise exception 'the host leads elsewhere' using errcode = 'AP404';
+    end if;
+    if feature is not null and not app.has_feature(tenant, feature) then
+        raise exception 'feature not in plan' using errcode = 'AP402', hint = app.plans_with(tenant, feature);
+    end if;
+end
+$$;
+
+comment on function app.check_way_in(uuid, text, text) is
+    'What app.enter and app.enter_by_key ask in common, once the tenant is in the context.';
+
+create function app.enter(
+    tenant uuid, account uuid, session uuid, needs text, feature text, host text, request text
+) returns void
+language plpgsql volatile
+as $$
+declare
+    held text;
+begin
+    if tenant is null or account is null or session is null or app.roles_from(needs) is null then
+        raise exception 'a tenant, an account, a session and a known role are required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.role', true), '') is not null then
+        raise exception 'this transaction has entered a tenant already'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+
+    -- SET LOCAL ends with the transaction, so a pooled connection forgets. Written this way (and not with set_config)
+    -- the setting also reaches the nodes of a Citus cluster.
+    execute format('set local app.tenant_id = %L', tenant);
+    execute format('set local app.account_id = %L', account);
+    perform set_config('app.request_id', request, true);
+
+    -- The rows decide, not the token: whoever signed out, was removed or suspended, or whose organization was, is out
+    -- at once.
+    select m.role
+    into held
+    from tenancy.members as m
+    join tenancy.organizations as o on o.id = m.tenant_id
+    join identity.sessions as s on s.account_id = m.account_id
+    where
+        m.tenant_id = tenant
+        and m.account_id = account
+        and m.status = 'active'
+        and o.status = 'active'
+        and s.account_id = account
+        and s.id = session
+        and s.organization_id = tenant
+        and s.expires_at > now()
+        -- Who left and came back signs in anew.
+        and s.last_used_at >= m.created_at;
+
+    if held is null then
+        raise exception 'no active membership or session' using errcode = 'AP401';
+    end if;
+    if not held = any (app.roles_from(needs)) then
+        -- The hint is for the answer: which role is held.
+        raise exception 'role too low' using errcode = 'AP403', hint = held;
+    end if;
+    -- Seldom: most operations ask for no feature, and most requests come to a host of ours.
+    if host is not null or feature is not null then
+        perform app.check_way_in(tenant, feature, host);
+    end if;
+    execute format('set local app.role = %L', held);
+end
+$$;
+
+comment on function app.enter(uuid, uuid, uuid, text, text, text, text) is
+    'Enters a tenant for the rest of the transaction, as the member who has signed in. First statement of an explicit '
+    'transaction, once, never in a savepoint. Fails with AP401 (not, or no longer, an active member with a session), '
+    'AP403 (the member''s role ranks below `needs`), AP402 (the plan lacks `feature`) or AP404 (`host` leads to '
+    'another organization); a transaction that failed to enter sees no rows.';
+
+create function app.enter_by_key(
+    tenant uuid, key uuid, secret_hash bytea, needs text, scope text, feature text, host text, request text
+) returns void
+language plpgsql volatile
+as $$
+declare
+    found record;
+begin
+    if tenant is null or key is null or app.roles_from(needs) is null then
+        raise exception 'a tenant, a key and a known role are required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.role', true), '') is not null then
+        raise exception 'this transaction has entered a tenant already'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    execute format('set local app.tenant_id = %L', tenant);
+    execute format('set local app.key_id = %L', key);
+    perform set_config('app.request_id', request, true);
+
+    -- A key is worth at most what its maker is now: nothing once they are removed or suspended.
+    select app.lower_role(k.role, tenancy.standing(k.created_by)) as role, k.scopes, k.last_used_at
+    into found
+    from tenancy.api_keys as k
+    join tenancy.organizations as o on o.id = k.tenant_id
+    where
+        k.tenant_id = tenant
+        and k.id = key
+        and k.secret_hash = enter_by_key.secret_hash
+        and k.revoked_at is null
+        and (k.expires_at is null or k.expires_at > now())
+        and o.status = 'active';
+
+    if found.role is null then
+        raise exception 'no such key' using errcode = 'AP406';
+    end if;
+    if not app.has_feature(tenant, 'api_access') then
+        raise exception 'feature not in plan' using errcode = 'AP402', hint = app.plans_with(tenant, 'api_access');
+    end if;
+    if not found.role = any (app.roles_from(needs)) then
+        raise exception 'role too low' using errcode = 'AP403', hint = found.role;
+    end if;
+    perform app.check_way_in(tenant, feature, host);
+    if not coalesce(
+        scope = any (found.scopes) or replace(scope, ':read', ':write') = any (found.scopes), false
+    ) then
+        raise exception 'scope missing' using errcode = 'AP405';
+    end if;
+    execute format('set local app.role = %L', found.role);
+    -- To the minute, so that a busy key does not write with every request.
+    if found.last_used_at is null or found.last_used_at < now() - interval '1 minute' then
+        update tenancy.api_keys as k set last_used_at = now() where k.tenant_id = tenant and k.id = key;
+    end if;
+end
+$$;
+
+comment on function app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text) is
+    'Enters a tenant as app.enter does, for a program that sent an API key. Fails as that does, with AP406 where '
+    'there is no such key (any more), its maker is no active member or the organization is not active, and with AP405 '
+    'where the key lacks the scope. A scope to write includes that to read.';
+
+create function app.enter_account(account uuid, session uuid, host text, request text) returns void
+language plpgsql volatile
+as $$
+declare
+    organization uuid;
+begin
+    if account is null or session is null then
+        raise exception 'an account and a session are required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.account_id', true), '') is not null then
+        raise exception 'this transaction has entered already' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    execute format('set local app.account_id = %L', account);
+    perform set_config('app.request_id', request, true);
+    -- For the functions of the gate: see tenancy.host_admits.
+    perform set_config('app.host', coalesce(host, ''), true);
+    select s.organization_id
+    into organization
+    from identity.sessions as s
+    where s.account_id = account and s.id = session and s.expires_at > now();
+    if not found then
+        raise exception 'no active session' using errcode = 'AP401';
+    end if;
+    -- A session for no organization is good at every host: to accept an invitation, or to register there.
+    if host is not null
+    and organization is not null
+    and organization is distinct from tenancy.organization_at(host) then
+        raise exception 'the host leads elsewhere' using errcode = 'AP404';
+    end if;
+end
+$$;
+
+comment on function app.enter_account(uuid, uuid, text, text) is
+    'Enters as a signed-in person, without a tenant: shows the rows of the account, and of no organization. Fails '
+    'with AP401 (no active session), or AP404 (`host` leads to another organization than the session is for).';
+
+create function app.enter_customer(
+    tenant uuid, account uuid, session uuid, subject uuid, feature text, host text, request text
+) returns void
+language plpgsql volatile
+as $$
+begin
+    if subject is null then
+        raise exception 'what is to be made or changed is required' using errcode = 'AP401';
+    end if;
+    perform app.enter(tenant, account, session, 'customer', feature, host, request);
+    execute format('set local app.appointment_id = %L', subject);
+end
+$$;
+
+comment on function app.enter_customer(uuid, uuid, uuid, uuid, text, text, text) is
+    'Enters a tenant for the rest of the transaction as a customer with an account, who makes or changes one thing: '
+    'an appointment, a hold or an entry of the waitlist with the id `subject`. Fails as app.enter does.';
+
+create function app.enter_guest(tenant uuid, appointment uuid, feature text, host text, request text) returns void
+language plpgsql volatile
+as $$
+begin
+    if tenant is null or appointment is null then
+        raise exception 'a tenant and an appointment are required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.role', true), '') is not null then
+        raise exception 'this transaction has entered a tenant already'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    execute format('set local app.tenant_id = %L', tenant);
+    execute format('set local app.appointment_id = %L', appointment);
+    perform set_config('app.request_id', request, true);
+    if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
+        raise exception 'no such organization' using errcode = 'AP404';
+    end if;
+    perform app.check_way_in(tenant, feature, host);
+    execute format('set local app.role = %L', 'guest');
+end
+$$;
+
+comment on function app.enter_guest(uuid, uuid, text, text, text) is
+    'Enters a tenant for the rest of the transaction as a guest: the public side of it, and one hold, entry of the '
+    'waitlist or appointment, which is about to be made or whose link the guest has. Fails with AP404 (no active '
+    'organization, or `host` leads to another) or AP402 (the plan lacks `feature`).';
+
+-- The scheduler: the server itself, when it offers freed time. It sees what decides when something can be booked and
+-- who waits, and no names, addresses or notes. It holds time for entries of the waitlist and removes expired holds.
+create function app.enter_scheduler(tenant uuid, request text) returns void
+language plpgsql volatile
+as $$
+begin
+    if tenant is null then
+        raise exception 'a tenant is required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.role', true), '') is null then
+        execute format('set local app.tenant_id = %L', tenant);
+        perform set_config('app.request_id', request, true);
+        if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
+            raise exception 'no such organization' using errcode = 'AP404';
+        end if;
+    elsif nullif(current_setting('app.tenant_id', true), '')::uuid is distinct from tenant then
+        raise exception 'this transaction has entered another tenant'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    -- What it does from here on, no person does.
+    execute format('set local app.account_id = %L', '');
+    execute format('set local app.key_id = %L', '');
+    execute format('set local app.role = %L', 'scheduler');
+end
+$$;
+
+comment on function app.enter_scheduler(uuid, text) is
+    'Enters a tenant as the scheduler, or becomes the scheduler in a transaction that has entered the tenant, until '
+    'it ends. Fails with AP404 where the organization is not active.';
+
+create function app.may_hand_out() returns boolean
+language plpgsql stable
+as $$
+begin
+    return nullif(current_setting('app.account_id', true), '') is null
+        or exists (
+            select
+            from identity.accounts as a
+            where a.id = nullif(current_setting('app.account_id', true), '')::uuid and a.email_verified_at is not null
+        );
+end
+$$;
+
+comment on function app.may_hand_out() is
+    'Whether the actor in the context may send invitations and make API keys: an account whose e-mail address is '
+    'verified, or an API key (only such an account could make it).';
+
+grant execute on function
+    app.has_feature(uuid, text),
+    app.plans_with(uuid, text),
+    app.check_way_in(uuid, text, text),
+    app.enter(uuid, uuid, uuid, text, text, text, text),
+    app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text),
+    app.enter_account(uuid, uuid, text, text),
+    app.enter_customer(uuid, uuid, uuid, uuid, text, text, text),
+    app.enter_guest(uuid, uuid, text, text, text),
+    app.enter_scheduler(uuid, text),
+    app.may_hand_out()
+to appointd_api;
+grant execute on function app.stay_outside(), app.has_feature(uuid, text) to appointd_gate;

@@ -1,0 +1,229 @@
+-- Sessions, and what surrounds signing in. All of it belongs to an account and to no tenant: keyed by account, forced
+-- behind policies that show the signed-in account its own rows and the gate all of them. Secrets are stored as SHA-256
+-- of what the client holds, except those of second factors, with which the server has to compute.
+
+create table identity.sessions (
+    account_id uuid not null,
+    id uuid not null,
+    organization_id uuid,
+    kind text not null,
+    user_agent text,
+    address inet,
+    created_at timestamptz not null default now(),
+    last_used_at timestamptz not null default now(),
+    expires_at timestamptz not null,
+    constraint sessions_pkey primary key (account_id, id),
+    constraint sessions_account_fkey foreign key (account_id) references identity.accounts (id) on delete cascade,
+    constraint sessions_kind check (kind in ('token', 'cookie')),
+    constraint sessions_user_agent_length check (length(user_agent) <= 300)
+)
+-- Rows change all day: vacuum after 2 % of them, not 20 %.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+comment on table identity.sessions is
+    'Who is signed in where. Access tokens name their session; without its row they open nothing (see app.enter).';
+comment on column identity.sessions.account_id is 'The person.';
+comment on column identity.sessions.id is 'UUIDv7, the claim `sid` of the tokens of the session.';
+comment on column identity.sessions.organization_id is
+    'The one organization the session is for; null where the account belongs to none. Switching moves the session. No '
+    'foreign key: the membership is checked on every entry.';
+comment on column identity.sessions.kind is
+    'token: refreshed by rotating refresh tokens; cookie: a browser''s, not refreshed.';
+comment on column identity.sessions.user_agent is
+    'What the client called itself when it signed in, at most 300 characters.';
+comment on column identity.sessions.address is 'Where it signed in from.';
+comment on column identity.sessions.created_at is 'When the person signed in.';
+comment on column identity.sessions.last_used_at is 'When the session was last refreshed or switched.';
+comment on column identity.sessions.expires_at is 'When it ends at the latest, refreshed or not.';
+
+create index sessions_expires_idx on identity.sessions (expires_at);
+
+alter table identity.sessions enable row level security;
+alter table identity.sessions force row level security;
+create policy own_all on identity.sessions as permissive for all to appointd_api
+    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+create policy gate_all on identity.sessions as permissive for all to appointd_gate using (true) with check (true);
+
+grant select, delete on identity.sessions to appointd_api;
+grant select, insert, update, delete on identity.sessions to appointd_gate;
+
+create table identity.refresh_tokens (
+    account_id uuid not null,
+    session_id uuid not null,
+    hash bytea not null,
+    created_at timestamptz not null default now(),
+    expires_at timestamptz not null,
+    used_at timestamptz,
+    salt bytea,
+    successor bytea,
+    constraint refresh_tokens_pkey primary key (account_id, session_id, hash),
+    constraint refresh_tokens_session_fkey foreign key (account_id, session_id)
+        references identity.sessions (account_id, id) on delete cascade,
+    constraint refresh_tokens_hash_length check (length(hash) = 32),
+    constraint refresh_tokens_successor check (
+        (salt is null) = (successor is null)
+        and length(salt) = 32
+        and length(successor) = 32
+        and (salt is null or used_at is not null)
+    )
+);
+
+comment on table identity.refresh_tokens is
+    'The refresh tokens a session ever had. Each is good for one use. Used again within some seconds it is answered '
+    'with the same successor; after that a second use shows that it was copied, and ends the session (RFC 9700 '
+    'section 4.14.2).';
+comment on column identity.refresh_tokens.account_id is 'The person.';
+comment on column identity.refresh_tokens.session_id is 'The session it belongs to.';
+comment on column identity.refresh_tokens.hash is 'SHA-256 of the token.';
+comment on column identity.refresh_tokens.created_at is 'When it was handed out.';
+comment on column identity.refresh_tokens.expires_at is 'Until when it can be used.';
+comment on column identity.refresh_tokens.used_at is
+    'When it was used, or retired because the session was switched; null for the one that is still good.';
+comment on column identity.refresh_tokens.salt is
+    'What the successor was derived with: SHA-256 of the token and this. Useless without the token; removed once '
+    'nobody is answered with the successor any more.';
+comment on column identity.refresh_tokens.successor is
+    'SHA-256 of the successor; null before there is one, and once it has been removed with the salt.';
+
+create index refresh_tokens_expires_idx on identity.refresh_tokens (expires_at);
+
+alter table identity.refresh_tokens enable row level security;
+alter table identity.refresh_tokens force row level security;
+create policy gate_all on identity.refresh_tokens as permissive for all to appointd_gate using (true) with check (true);
+
+grant select, insert, update, delete on identity.refresh_tokens to appointd_gate;
+
+create table identity.one_time_tokens (
+    account_id uuid not null,
+    hash bytea not null,
+    purpose text not null,
+    email text not null,
+    created_at timestamptz not null default now(),
+    expires_at timestamptz not null,
+    constraint one_time_tokens_pkey primary key (account_id, hash),
+    constraint one_time_tokens_account_fkey foreign key (account_id)
+        references identity.accounts (id) on delete cascade,
+    constraint one_time_tokens_purpose check (purpose in ('reset_password', 'verify_email')),
+    constraint one_time_tokens_hash_length check (length(hash) = 32)
+);
+
+comment on table identity.one_time_tokens is
+    'Tokens sent by e-mail, each good once: to set a new password, to verify the address.';
+comment on column identity.one_time_tokens.account_id is 'The person.';
+comment on column identity.one_time_tokens.hash is 'SHA-256 of the token. The row goes when it is used.';
+comment on column identity.one_time_tokens.purpose is 'reset_password or verify_email.';
+comment on column identity.one_time_tokens.email is 'The address it was sent to.';
+comment on column identity.one_time_tokens.created_at is 'When it was sent.';
+comment on column identity.one_time_tokens.expires_at is 'Until when it can be used.';
+
+create index one_time_tokens_expires_idx on identity.one_time_tokens (expires_at);
+
+alter table identity.one_time_tokens enable row level security;
+alter table identity.one_time_tokens force row level security;
+create policy own_all on identity.one_time_tokens as permissive for all to appointd_api
+    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+create policy gate_all on identity.one_time_tokens as permissive for all to appointd_gate
+    using (true) with check (true);
+
+grant select (account_id, purpose, created_at), insert (account_id, hash, purpose, email, expires_at), delete
+on identity.one_time_tokens to appointd_api;
+grant select, insert, update, delete on identity.one_time_tokens to appointd_gate;
+
+create table identity.second_factors (
+    account_id uuid not null default nullif(current_setting('app.account_id', true), '')::uuid,
+    secret bytea not null,
+    created_at timestamptz not null default now(),
+    confirmed_at timestamptz,
+    last_step bigint not null default 0,
+    constraint second_factors_pkey primary key (account_id),
+    constraint second_factors_account_fkey foreign key (account_id) references identity.accounts (id) on delete cascade,
+    constraint second_factors_secret_length check (length(secret) between 16 and 64)
+);
+
+comment on table identity.second_factors is
+    'Time-based one-time passwords (RFC 6238): SHA-1, 6 digits, 30 seconds, as every authenticator app has them.';
+comment on column identity.second_factors.account_id is 'The person.';
+comment on column identity.second_factors.secret is
+    'The shared secret. Has to be readable to be checked: protect the database and its backups.';
+comment on column identity.second_factors.created_at is 'When it was set up.';
+comment on column identity.second_factors.confirmed_at is
+    'When a first code proved that the app has the secret. From then on signing in needs a code.';
+comment on column identity.second_factors.last_step is
+    'The 30-second step of the last code taken, so that none is taken twice.';
+
+alter table identity.second_factors enable row level security;
+alter table identity.second_factors force row level security;
+create policy own_all on identity.second_factors as permissive for all to appointd_api
+    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+create policy gate_all on identity.second_factors as permissive for all to appointd_gate using (true) with check (true);
+-- A second factor on an address nobody has verified would keep out the person whose address it is.
+create policy verified_insert on identity.second_factors as restrictive for insert to appointd_api
+    with check (
+        account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        and exists (select from identity.accounts as a where a.id = account_id and a.email_verified_at is not null)
+    );
+
+grant select, insert (secret), update (secret, confirmed_at, last_step), delete
+on identity.second_factors to appointd_api;
+grant select, insert, update, delete on identity.second_factors to appointd_gate;
+
+create table identity.recovery_codes (
+    account_id uuid not null default nullif(current_setting('app.account_id', true), '')::uuid,
+    hash bytea not null,
+    constraint recovery_codes_pkey primary key (account_id, hash),
+    constraint recovery_codes_factor_fkey foreign key (account_id)
+        references identity.second_factors (account_id) on delete cascade,
+    constraint recovery_codes_hash_length check (length(hash) = 32)
+);
+
+comment on table identity.recovery_codes is
+    'Codes for whoever has lost the second factor, each good once: the row goes when it is used.';
+comment on column identity.recovery_codes.account_id is 'The person.';
+comment on column identity.recovery_codes.hash is 'SHA-256 of the code, which is 80 random bits.';
+
+alter table identity.recovery_codes enable row level security;
+alter table identity.recovery_codes force row level security;
+create policy own_all on identity.recovery_codes as permissive for all to appointd_api
+    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+create policy gate_all on identity.recovery_codes as permissive for all to appointd_gate using (true) with check (true);
+
+grant select, insert (hash), delete on identity.recovery_codes to appointd_api;
+grant select, insert, update, delete on identity.recovery_codes to appointd_gate;
+
+create table identity.sign_in_failures (
+    bucket text not null,
+    subject bytea not null,
+    failures integer not null,
+    last_attempt_at timestamptz not null default now(),
+    blocked_until timestamptz not null default '-infinity',
+    constraint sign_in_failures_pkey primary key (bucket, subject),
+    constraint sign_in_failures_bucket check (bucket in ('account_and_address', 'address', 'account', 'second_factor')),
+    constraint sign_in_failures_subject_length check (length(subject) = 32)
+);
+
+comment on table identity.sign_in_failures is
+    'Attempts to sign in that have not succeeded, counted here because several servers have to agree. See '
+    'identity.count_attempt for the rules.';
+comment on column identity.sign_in_failures.bucket is
+    'What is counted: an account from one address, an address, an account from anywhere, or the codes of an '
+    'account''s second factor.';
+comment on column identity.sign_in_failures.subject is
+    'SHA-256 of the e-mail address, of the network address, of both, of an account that is asked for its password '
+    'again, or of an account''s id (second_factor).';
+comment on column identity.sign_in_failures.failures is 'How many.';
+comment on column identity.sign_in_failures.last_attempt_at is
+    'When the last was. A quarter of an hour later counting restarts; for second factors a day later.';
+comment on column identity.sign_in_failures.blocked_until is 'Until when nobody is let try.';
+
+create index sign_in_failures_time_idx on identity.sign_in_failures (last_attempt_at);
+
+alter table identity.sign_in_failures enable row level security;
+alter table identity.sign_in_failures force row level security;
+create policy gate_all on identity.sign_in_failures as permissive for all to appointd_gate
+    using (true) with check (true);
+
+grant select, insert, update, delete on identity.sign_in_failures to appointd_gate;

@@ -1,0 +1,212 @@
+-- What an organization says about itself: settings, branding, its domains; and how much it used the server.
+
+create table tenancy.settings (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    language text not null default 'en',
+    date_format text not null default 'YYYY-MM-DD',
+    time_format text not null default '24h',
+    notify_by_email boolean not null default true,
+    notify_by_sms boolean not null default false,
+    notify_by_push boolean not null default false,
+    data_retention_days integer not null default 730,
+    gdpr_compliant boolean not null default true,
+    exclusive_members boolean not null default true,
+    check_in_opens_minutes integer not null default 60,
+    updated_at timestamptz not null default now(),
+    trusted_origins text[] not null default '{}',
+    guest_bookings_per_address integer not null default 20,
+    guest_bookings_per_email integer not null default 5,
+    guests_match_by_verified_email boolean not null default false,
+    constraint settings_pkey primary key (tenant_id),
+    constraint settings_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint settings_language_form check (language ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$'),
+    constraint settings_date_format check (date_format in ('YYYY-MM-DD', 'DD.MM.YYYY', 'DD/MM/YYYY', 'MM/DD/YYYY')),
+    constraint settings_time_format check (time_format in ('24h', '12h')),
+    constraint settings_data_retention check (data_retention_days between 30 and 36500),
+    constraint settings_check_in_opens check (check_in_opens_minutes between 0 and 1440),
+    constraint settings_trusted_origins check (cardinality(trusted_origins) <= 20),
+    constraint settings_guest_bookings_per_address check (guest_bookings_per_address between 1 and 10000),
+    constraint settings_guest_bookings_per_email check (guest_bookings_per_email between 1 and 10000)
+);
+
+comment on table tenancy.settings is
+    'How an organization wants things, one row each. The time zone is in tenancy.organizations. Language, formats, '
+    'notifications and privacy are kept for clients; nothing acts on them yet.';
+comment on column tenancy.settings.language is 'BCP 47 language tag: language, optionally script and region.';
+comment on column tenancy.settings.date_format is 'How dates are shown to people.';
+comment on column tenancy.settings.time_format is 'How times of day are shown to people: 24h or 12h.';
+comment on column tenancy.settings.notify_by_email is 'Whether customers are notified by e-mail.';
+comment on column tenancy.settings.notify_by_sms is 'Whether customers are notified by text message.';
+comment on column tenancy.settings.notify_by_push is 'Whether customers are notified by push message.';
+comment on column tenancy.settings.data_retention_days is
+    'How many days data about people are kept after they were last needed.';
+comment on column tenancy.settings.gdpr_compliant is
+    'Whether the organization is bound by the GDPR (Regulation (EU) 2016/679).';
+comment on column tenancy.settings.exclusive_members is
+    'Whether members of this organization may belong to no other. Does not bind its owners, nor customers.';
+comment on column tenancy.settings.check_in_opens_minutes is
+    'How many minutes before its start an appointment can be checked in. 0 to 1,440.';
+comment on column tenancy.settings.updated_at is 'When a setting last changed.';
+comment on column tenancy.settings.trusted_origins is
+    'Origins of web pages, at most 20, that may read answers about the organization in a browser (CORS). They give no '
+    'right to anything by themselves.';
+comment on column tenancy.settings.guest_bookings_per_address is
+    'How many bookings guests may ask for from one network address within an hour, 1 to 10,000.';
+comment on column tenancy.settings.guest_bookings_per_email is
+    'How many bookings guests may ask for with one e-mail address within a day, 1 to 10,000.';
+comment on column tenancy.settings.guests_match_by_verified_email is
+    'Whether what a guest books is for the contact that has their e-mail address, once they have shown that it is '
+    'theirs, if exactly one has. Nothing of the contact changes.';
+
+call app.build_wall('tenancy.settings', reads => 'viewer', updates => 'admin');
+call app.admit('tenancy.settings', 'appointd_gate', array['select', 'insert']);
+call app.admit('tenancy.settings', 'appointd_owner', array['all']);
+call operations.audit('tenancy.settings');
+
+grant
+    select,
+    update (
+        language, date_format, time_format, notify_by_email, notify_by_sms, notify_by_push, data_retention_days,
+        gdpr_compliant, exclusive_members, check_in_opens_minutes, updated_at, trusted_origins,
+        guest_bookings_per_address, guest_bookings_per_email, guests_match_by_verified_email
+    )
+on tenancy.settings to appointd_api;
+grant select, insert (exclusive_members) on tenancy.settings to appointd_gate;
+
+create table tenancy.branding (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    display_name text,
+    logo_url text,
+    favicon_url text,
+    primary_color text,
+    secondary_color text,
+    style_sheet_url text,
+    updated_at timestamptz not null default now(),
+    constraint branding_pkey primary key (tenant_id),
+    constraint branding_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint branding_display_name_length check (length(display_name) between 1 and 200),
+    constraint branding_logo_url check (logo_url ~ '^https://[^[:space:]]+$' and length(logo_url) <= 2000),
+    constraint branding_favicon_url check (favicon_url ~ '^https://[^[:space:]]+$' and length(favicon_url) <= 2000),
+    constraint branding_style_sheet_url check (
+        style_sheet_url ~ '^https://[^[:space:]]+$' and length(style_sheet_url) <= 2000
+    ),
+    constraint branding_primary_color check (primary_color ~ '^#[0-9a-f]{6}$'),
+    constraint branding_secondary_color check (secondary_color ~ '^#[0-9a-f]{6}$')
+);
+
+comment on table tenancy.branding is 'How an organization shows itself to its customers, one row each. Public.';
+comment on column tenancy.branding.display_name is
+    'The name customers read, 1 to 200 characters; null: that of the organization.';
+comment on column tenancy.branding.logo_url is 'https URL of a picture.';
+comment on column tenancy.branding.favicon_url is 'https URL of a small picture. Feature custom_branding.';
+comment on column tenancy.branding.primary_color is 'sRGB as #rrggbb, lower case. Feature custom_branding.';
+comment on column tenancy.branding.secondary_color is 'sRGB as #rrggbb, lower case. Feature custom_branding.';
+comment on column tenancy.branding.style_sheet_url is 'https URL of a style sheet. Feature custom_branding.';
+comment on column tenancy.branding.updated_at is 'When it last changed.';
+
+call app.build_wall('tenancy.branding', reads => 'viewer', updates => 'admin');
+call app.admit('tenancy.branding', 'appointd_gate', array['select', 'insert']);
+call app.admit('tenancy.branding', 'appointd_owner', array['all']);
+call operations.audit('tenancy.branding');
+
+grant select, update (display_name, logo_url, favicon_url, primary_color, secondary_color, style_sheet_url, updated_at)
+on tenancy.branding to appointd_api;
+grant select, insert (display_name) on tenancy.branding to appointd_gate;
+
+create table tenancy.domains (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    id uuid not null,
+    domain text not null,
+    challenge text not null,
+    verified_at timestamptz,
+    created_at timestamptz not null default now(),
+    constraint domains_pkey primary key (tenant_id, id),
+    constraint domains_domain_key unique (tenant_id, domain),
+    constraint domains_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint domains_domain_form check (
+        domain ~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' and length(domain) <= 253
+    )
+);
+
+comment on table tenancy.domains is
+    'Domains an organization says are its own. One that is verified is in tenancy.verified_domains as well.';
+comment on column tenancy.domains.id is 'UUIDv7.';
+comment on column tenancy.domains.domain is
+    'A domain name in its ASCII form (IDNA 2008, RFC 5891), lower case, without a dot at the end.';
+comment on column tenancy.domains.challenge is 'What the TXT record _appointd-challenge.<domain> has to say.';
+comment on column tenancy.domains.verified_at is
+    'When that was first seen; null: not yet, or the domain lapsed or went to another organization.';
+comment on column tenancy.domains.created_at is 'When it was added.';
+
+call app.build_wall('tenancy.domains', reads => 'admin', inserts => 'owner', deletes => 'owner');
+-- What was seen in the DNS is the gate's to write: tenancy.claim_domain, tenancy.note_domain.
+call app.admit('tenancy.domains', 'appointd_gate', array['select', 'update']);
+call app.admit('tenancy.domains', 'appointd_owner', array['all']);
+call operations.audit('tenancy.domains');
+
+grant select, insert (id, domain, challenge), delete on tenancy.domains to appointd_api;
+grant select (tenant_id, id, domain, challenge, verified_at), update (verified_at) on tenancy.domains to appointd_gate;
+
+create table tenancy.verified_domains (
+    domain text not null,
+    organization_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    checked_at timestamptz not null default now(),
+    missing_since timestamptz,
+    constraint verified_domains_pkey primary key (domain),
+    constraint verified_domains_organization_fkey foreign key (organization_id) references tenancy.organizations (id)
+);
+
+comment on table tenancy.verified_domains is
+    'Which organization a host name leads to. Public knowledge, like the DNS it was proved by. An organization sees '
+    'and deletes its own rows. Rows end when the record has been missing for a week, or when the present holder of '
+    'the DNS proves the domain for another organization.';
+comment on column tenancy.verified_domains.domain is 'The domain name, as in tenancy.domains.';
+comment on column tenancy.verified_domains.organization_id is 'The organization that proved it.';
+comment on column tenancy.verified_domains.checked_at is
+    'When the DNS was last asked for its record. Servers ask once a day.';
+comment on column tenancy.verified_domains.missing_since is
+    'Since when the record has not been found; null: it was found when last asked.';
+
+create index verified_domains_checked_idx on tenancy.verified_domains (checked_at);
+create index verified_domains_organization_idx on tenancy.verified_domains (organization_id);
+
+alter table tenancy.verified_domains enable row level security;
+alter table tenancy.verified_domains force row level security;
+
+create policy own_select on tenancy.verified_domains as permissive for select to appointd_api
+    using (organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy owner_delete on tenancy.verified_domains as permissive for delete to appointd_api
+    using (
+        organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true)) = any ('{owner}')
+    );
+create policy gate_all on tenancy.verified_domains as permissive for all to appointd_gate
+    using (true) with check (true);
+call app.admit('tenancy.verified_domains', 'appointd_owner', array['all'], 'organization_id');
+
+grant select, delete on tenancy.verified_domains to appointd_api;
+grant select, insert (domain), update (organization_id, checked_at, missing_since), delete
+on tenancy.verified_domains to appointd_gate;
+
+create table tenancy.usage_days (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    day date not null,
+    requests bigint not null,
+    constraint usage_days_pkey primary key (tenant_id, day),
+    constraint usage_days_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint usage_days_requests check (requests >= 0)
+)
+-- Rows change all day: vacuum after 2 % of them, not 20 %.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+comment on table tenancy.usage_days is 'How much an organization used the server, by day.';
+comment on column tenancy.usage_days.day is 'The day, in UTC.';
+comment on column tenancy.usage_days.requests is
+    'Requests answered. Counted by each server and added up every few seconds.';
+
+call app.build_wall('tenancy.usage_days', reads => 'viewer');
+call app.admit('tenancy.usage_days', 'appointd_gate', array['select', 'insert', 'update']);
+call app.admit('tenancy.usage_days', 'appointd_owner', array['all']);
+
+grant select on tenancy.usage_days to appointd_api;
+grant select, insert, update (requests) on tenancy.usage_days to appointd_gate;

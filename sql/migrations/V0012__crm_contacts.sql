@@ -1,0 +1,72 @@
+-- Contacts: the people an organization deals with, whatever its trade calls them (customers, patients, leads).
+
+create table crm.contacts (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    id uuid not null,
+    first_name text not null,
+    last_name text not null,
+    email text,
+    phone text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    renames integer not null default 0,
+    renamed_at timestamptz,
+    account_id uuid,
+    constraint contacts_pkey primary key (tenant_id, id),
+    constraint contacts_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint contacts_account_fkey foreign key (account_id) references identity.accounts (id),
+    constraint contacts_first_name_length check (length(first_name) between 1 and 100),
+    constraint contacts_last_name_length check (length(last_name) between 1 and 100),
+    constraint contacts_email_lower_case check (email = lower(email) and length(email) between 3 and 254),
+    constraint contacts_phone_length check (length(phone) between 1 and 50)
+);
+
+comment on table crm.contacts is
+    'A person the organization deals with. Two contacts may carry the same e-mail address: families share one.';
+comment on column crm.contacts.id is 'UUIDv7, so that the order of ids is the order of creation.';
+comment on column crm.contacts.first_name is 'Given name, 1 to 100 characters.';
+comment on column crm.contacts.last_name is 'Family name, 1 to 100 characters.';
+comment on column crm.contacts.email is 'E-mail address, lower case; null where not known.';
+comment on column crm.contacts.phone is
+    'Telephone number as the person writes it, at most 50 characters; null where not known.';
+comment on column crm.contacts.created_at is 'When the contact was created.';
+comment on column crm.contacts.updated_at is 'When the row last changed.';
+comment on column crm.contacts.renames is
+    'How often the name changed. Part of the SEQUENCE of calendar entries (RFC 5545 section 3.8.7.4), whose summary '
+    'shows the name.';
+comment on column crm.contacts.renamed_at is 'When the name last changed; null: never.';
+comment on column crm.contacts.account_id is
+    'The account of the person, where they accepted to have one here; they see their own data then.';
+
+create index contacts_account_idx on crm.contacts (tenant_id, account_id) where account_id is not null;
+-- Removing a customer's account, should that ever be, asks from the other end.
+create index contacts_account_fkey_idx on crm.contacts (account_id) where account_id is not null;
+-- What changed since an instant.
+create index contacts_updated_idx on crm.contacts (tenant_id, updated_at);
+create index contacts_email_idx on crm.contacts (tenant_id, email) where email is not null;
+
+call app.build_wall('crm.contacts', reads => 'viewer', inserts => 'staff', updates => 'staff', deletes => 'manager');
+create policy customer_select on crm.contacts as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        and (select current_setting('app.role', true)) = any ('{customer}')
+    );
+
+-- The one thing: a hold or an entry of the waitlist, and the appointment that comes of it, which has the same id.
+-- Holds are their own where the account that made them (a guest has none) is theirs, or the entry they were made for.
+call app.open_to('crm.contacts', 'guest', 'insert', 'account_id is null');
+call app.admit('crm.contacts', 'appointd_gate', array['select', 'update']);
+call app.admit('crm.contacts', 'appointd_owner', array['all']);
+call operations.audit('crm.contacts');
+
+grant
+    select,
+    insert (id, first_name, last_name, email, phone),
+    update (first_name, last_name, email, phone, updated_at, renames, renamed_at, account_id),
+    delete
+on crm.contacts to appointd_api;
+grant
+    select (tenant_id, id, first_name, last_name, email, created_at, renames, renamed_at, account_id),
+    update (updated_at, account_id)
+on crm.contacts to appointd_gate;

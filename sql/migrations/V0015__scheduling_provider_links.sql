@@ -1,0 +1,57 @@
+-- Which account a provider is. An admin asks a member of the organization; the link begins when that person accepts it,
+-- and ends when either side ends it. Until then scheduling.providers.account_id is null, and only the claims of this
+-- organization take the person's time.
+
+create table scheduling.provider_link_requests (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    provider_id uuid not null,
+    account_id uuid not null,
+    requested_at timestamptz not null default now(),
+    requested_by uuid default coalesce(
+        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
+    )::uuid,
+    constraint provider_link_requests_pkey primary key (tenant_id, provider_id),
+    -- One person is one provider of an organization.
+    constraint provider_link_requests_account_key unique (tenant_id, account_id),
+    constraint provider_link_requests_provider_fkey foreign key (tenant_id, provider_id)
+        references scheduling.providers (tenant_id, id) on delete cascade,
+    constraint provider_link_requests_account_fkey foreign key (tenant_id, account_id)
+        references tenancy.members (tenant_id, account_id) on delete cascade
+);
+
+comment on table scheduling.provider_link_requests is
+    'Which member was asked to be which provider, and has not answered. Accepting moves account_id to '
+    'scheduling.providers and deletes the row.';
+comment on column scheduling.provider_link_requests.provider_id is 'The provider.';
+comment on column scheduling.provider_link_requests.account_id is 'The person who is asked.';
+comment on column scheduling.provider_link_requests.requested_at is 'When the person was asked.';
+comment on column scheduling.provider_link_requests.requested_by is
+    'The account or API key that asked. Filled from the context.';
+
+call app.build_wall('scheduling.provider_link_requests', reads => 'viewer', inserts => 'admin', deletes => 'admin');
+call app.admit('scheduling.provider_link_requests', 'appointd_gate', array['select', 'delete']);
+call app.admit('scheduling.provider_link_requests', 'appointd_owner', array['all']);
+call operations.audit('scheduling.provider_link_requests');
+
+grant select, insert (provider_id, account_id), delete on scheduling.provider_link_requests to appointd_api;
+grant select, delete on scheduling.provider_link_requests to appointd_gate;
+
+-- A member who goes is no provider's person any more: foreign keys see to that, and change shared claims on the way. As
+-- everything that changes them does, that waits first for those that book the provider (resources_lock.sql).
+create function scheduling.lock_person() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended(p.tenant_id::text || p.id::text, 0))
+    from scheduling.providers as p
+    where p.tenant_id = old.tenant_id and p.account_id = old.account_id;
+    return old;
+end
+$$;
+
+comment on function scheduling.lock_person() is
+    'Trigger, before a member goes: takes the lock of the provider whose person that is, before any row is changed.';
+
+create trigger lock_person before delete on tenancy.members
+for each row execute function scheduling.lock_person();

@@ -1,0 +1,171 @@
+-- The waitlist: contacts that would come if time were freed. A trigger notes freed time in scheduling.freed_time
+-- (scheduling.note_freed). The server asks its booking engine which entries could now be booked, in the order in which
+-- they joined, and holds time for them with a deadline: in the transaction that frees the time if that was an
+-- appointment or a hold, otherwise some seconds later.
+
+create table scheduling.waitlist_entries (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    id uuid not null,
+    service_id uuid not null,
+    provider_id uuid,
+    contact_id uuid not null,
+    from_instant timestamptz not null,
+    to_instant timestamptz not null,
+    status text not null default 'waiting',
+    appointment_id uuid,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint waitlist_entries_pkey primary key (tenant_id, id),
+    constraint waitlist_entries_service_fkey foreign key (tenant_id, service_id)
+        references scheduling.services (tenant_id, id) on delete cascade,
+    constraint waitlist_entries_provider_fkey foreign key (tenant_id, provider_id)
+        references scheduling.providers (tenant_id, id) on delete cascade,
+    constraint waitlist_entries_contact_fkey foreign key (tenant_id, contact_id)
+        references crm.contacts (tenant_id, id) on delete cascade,
+    constraint waitlist_entries_appointment_fkey foreign key (tenant_id, appointment_id)
+        references scheduling.appointments (tenant_id, id),
+    constraint waitlist_entries_period check (
+        isfinite(from_instant) and isfinite(to_instant) and from_instant < to_instant
+    ),
+    constraint waitlist_entries_status check (
+        status in ('waiting', 'offered', 'booked', 'declined', 'expired', 'withdrawn')
+    ),
+    constraint waitlist_entries_appointment check ((status = 'booked') = (appointment_id is not null))
+)
+-- Rows change all day: vacuum after 2 % of them, not 20 %.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+comment on table scheduling.waitlist_entries is
+    'Who waits for time of a service to be freed, first come, first served.';
+comment on column scheduling.waitlist_entries.id is 'UUIDv7, made by the server.';
+comment on column scheduling.waitlist_entries.service_id is 'What for.';
+comment on column scheduling.waitlist_entries.provider_id is 'With whom; null: anybody.';
+comment on column scheduling.waitlist_entries.contact_id is 'Who waits.';
+comment on column scheduling.waitlist_entries.from_instant is 'The earliest start that would do.';
+comment on column scheduling.waitlist_entries.to_instant is 'The instant before which it has to start.';
+comment on column scheduling.waitlist_entries.status is
+    'waiting, offered (a hold stands for it), booked; or over: declined, expired, withdrawn.';
+comment on column scheduling.waitlist_entries.appointment_id is 'Of a booked one: what came of it.';
+comment on column scheduling.waitlist_entries.created_at is
+    'When the entry was made, by the clock of the database: the order of the queue, then id.';
+comment on column scheduling.waitlist_entries.updated_at is 'When the row last changed.';
+
+create index waitlist_entries_queue_idx on scheduling.waitlist_entries (tenant_id, created_at, id)
+where status = 'waiting';
+create index waitlist_entries_service_idx on scheduling.waitlist_entries (tenant_id, service_id);
+create index waitlist_entries_contact_idx on scheduling.waitlist_entries (tenant_id, contact_id);
+create index waitlist_entries_provider_idx on scheduling.waitlist_entries (tenant_id, provider_id);
+create index waitlist_entries_appointment_idx on scheduling.waitlist_entries (tenant_id, appointment_id);
+create index waitlist_entries_updated_idx on scheduling.waitlist_entries (tenant_id, updated_at);
+
+call app.build_wall('scheduling.waitlist_entries', reads => 'viewer', inserts => 'staff', updates => 'staff');
+call app.open_to('scheduling.waitlist_entries', 'scheduler', 'select');
+call app.open_to('scheduling.waitlist_entries', 'scheduler', 'update');
+call app.open_to(
+    'scheduling.waitlist_entries', 'guest', 'select',
+    $$
+    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    $$
+);
+call app.open_to(
+    'scheduling.waitlist_entries', 'guest', 'insert',
+    $$
+    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    $$
+);
+call app.open_to(
+    'scheduling.waitlist_entries', 'guest', 'update',
+    $$
+    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    $$
+);
+
+-- What they wait for.
+call app.open_to(
+    'scheduling.waitlist_entries', 'customer', 'select',
+    $$
+    exists (select from crm.contacts as c where c.tenant_id = waitlist_entries.tenant_id
+    and c.id = waitlist_entries.contact_id
+    and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    $$
+);
+call app.open_to(
+    'scheduling.waitlist_entries', 'customer', 'insert',
+    $$
+    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    and exists (select from crm.contacts as c where c.tenant_id = waitlist_entries.tenant_id
+    and c.id = waitlist_entries.contact_id
+    and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    $$
+);
+call app.open_to(
+    'scheduling.waitlist_entries', 'customer', 'update',
+    $$
+    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    and exists (select from crm.contacts as c where c.tenant_id = waitlist_entries.tenant_id
+    and c.id = waitlist_entries.contact_id
+    and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    $$
+);
+call app.admit('scheduling.waitlist_entries', 'appointd_gate', array['select']);
+call app.admit('scheduling.waitlist_entries', 'appointd_owner', array['all']);
+call operations.audit('scheduling.waitlist_entries');
+
+grant
+    select,
+    insert (id, service_id, provider_id, contact_id, from_instant, to_instant),
+    update (status, appointment_id, updated_at)
+on scheduling.waitlist_entries to appointd_api;
+grant select on scheduling.waitlist_entries to appointd_gate;
+
+create table scheduling.freed_time (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    id uuid not null default gen_random_uuid(),
+    resource_id uuid,
+    service_id uuid,
+    serves_at timestamptz,
+    starts_at timestamptz not null,
+    ends_at timestamptz not null,
+    freed_at timestamptz not null default now(),
+    after_created_at timestamptz,
+    after_entry_id uuid,
+    constraint freed_time_pkey primary key (tenant_id, id),
+    constraint freed_time_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint freed_time_time check (starts_at < ends_at),
+    constraint freed_time_after check ((after_created_at is null) = (after_entry_id is null))
+);
+
+comment on table scheduling.freed_time is
+    'Time that was freed and is yet to be offered to the waitlist. A row goes when every entry it may suit was asked.';
+comment on column scheduling.freed_time.id is 'Random.';
+comment on column scheduling.freed_time.resource_id is
+    'Whose time it is: a provider, a room, a piece of equipment or a contact. Null: of all providers.';
+comment on column scheduling.freed_time.service_id is
+    'With a resource: the service that took the time, whose daily and weekly limit it counted for. Without: the '
+    'service whose rules changed.';
+comment on column scheduling.freed_time.serves_at is
+    'With a service and a resource: the start that counted for the limits.';
+comment on column scheduling.freed_time.starts_at is 'First instant.';
+comment on column scheduling.freed_time.ends_at is
+    'First instant not freed; infinity where hours or rules changed for good.';
+comment on column scheduling.freed_time.freed_at is 'The transaction that freed it: its start.';
+comment on column scheduling.freed_time.after_created_at is
+    'Entries up to this one have been asked: its created_at. Null: none has.';
+comment on column scheduling.freed_time.after_entry_id is 'Its id.';
+
+create index freed_time_due_idx on scheduling.freed_time (freed_at);
+
+call app.build_wall(
+    'scheduling.freed_time', reads => 'owner',
+    door => $$(select current_user) = 'appointd_gate'$$
+);
+call app.open_to('scheduling.freed_time', 'scheduler', 'select');
+call app.open_to('scheduling.freed_time', 'scheduler', 'update');
+call app.open_to('scheduling.freed_time', 'scheduler', 'delete');
+call app.admit('scheduling.freed_time', 'appointd_gate', array['insert']);
+create policy gate_select on scheduling.freed_time as permissive for select to appointd_gate using (true);
+call app.admit('scheduling.freed_time', 'appointd_owner', array['all']);
+
+grant select, update (after_created_at, after_entry_id), delete on scheduling.freed_time to appointd_api;
+grant select (tenant_id, freed_at), insert (resource_id, service_id, serves_at, starts_at, ends_at)
+on scheduling.freed_time to appointd_gate;

@@ -1,0 +1,216 @@
+-- Holds: time that is kept for a person for some minutes, and how many of them may stand at once. Each takes time, is
+-- read when slots are listed, and has to be removed when it expires: without a bound one organization could keep the
+-- sweep of all others busy, and one customer could hold the whole day of an organization. What guests may hold is
+-- bounded by how often they may ask (scheduling.guest_requests).
+
+create table scheduling.holds (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    id uuid not null,
+    service_id uuid not null,
+    provider_id uuid not null,
+    starts_at timestamptz not null,
+    ends_at timestamptz not null,
+    expires_at timestamptz not null,
+    overridden boolean not null default false,
+    waitlist_entry_id uuid,
+    created_at timestamptz not null default now(),
+    created_by uuid default coalesce(
+        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
+    )::uuid,
+    constraint holds_pkey primary key (tenant_id, id),
+    -- One offer at a time.
+    constraint holds_waitlist_entry_key unique (tenant_id, waitlist_entry_id),
+    constraint holds_service_fkey foreign key (tenant_id, service_id)
+        references scheduling.services (tenant_id, id) on delete cascade,
+    constraint holds_provider_fkey foreign key (tenant_id, provider_id)
+        references scheduling.providers (tenant_id, id) on delete cascade,
+    constraint holds_waitlist_entry_fkey foreign key (tenant_id, waitlist_entry_id)
+        references scheduling.waitlist_entries (tenant_id, id) on delete cascade,
+    constraint holds_time check (starts_at < ends_at)
+)
+-- Rows change all day: vacuum after 2 % of them, not 20 %.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+comment on table scheduling.holds is
+    'Time that is kept for somebody for some minutes. Confirmed in time it becomes an appointment; expired it is as '
+    'if it were not there, and whoever books next removes it, or a server after some seconds.';
+comment on column scheduling.holds.id is 'UUIDv7, made by the server.';
+comment on column scheduling.holds.service_id is 'What is to be booked.';
+comment on column scheduling.holds.provider_id is 'Whose time is held.';
+comment on column scheduling.holds.starts_at is 'First instant.';
+comment on column scheduling.holds.ends_at is 'First instant after it.';
+comment on column scheduling.holds.expires_at is 'Until when it can be confirmed, by the clock of the database.';
+comment on column scheduling.holds.overridden is 'Whether staff held it against the rules of the service.';
+comment on column scheduling.holds.waitlist_entry_id is
+    'Of an offer to somebody on the waitlist: to whom. An offer that expires is passed on.';
+comment on column scheduling.holds.created_at is 'When it was made.';
+comment on column scheduling.holds.created_by is
+    'The account or API key that made it; null: the waitlist. Filled from the context.';
+
+create index holds_expires_idx on scheduling.holds (tenant_id, expires_at);
+create index holds_service_idx on scheduling.holds (tenant_id, service_id);
+create index holds_provider_idx on scheduling.holds (tenant_id, provider_id);
+create index holds_due_idx on scheduling.holds (expires_at);
+
+call app.build_wall(
+    'scheduling.holds', reads => 'viewer', inserts => 'staff', deletes => 'staff',
+    door => $$(select current_user) = 'appointd_gate'$$
+);
+create policy staff_update on scheduling.holds as permissive for update to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}')
+    );
+call app.open_to('scheduling.holds', 'scheduler', 'select');
+call app.open_to('scheduling.holds', 'scheduler', 'insert', 'waitlist_entry_id is not null');
+
+-- Locking what is deleted.
+call app.open_to('scheduling.holds', 'scheduler', 'update');
+call app.open_to('scheduling.holds', 'scheduler', 'delete');
+call app.open_to(
+    'scheduling.holds', 'guest', 'select',
+    $$
+    case
+    when expires_at <= statement_timestamp() then true
+    when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
+    else exists (select from scheduling.waitlist_entries as w where w.tenant_id = holds.tenant_id
+    and w.id = holds.waitlist_entry_id)
+    end
+    $$
+);
+call app.open_to(
+    'scheduling.holds', 'guest', 'delete',
+    $$
+    case
+    when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
+    when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
+    else exists (select from scheduling.waitlist_entries as w where w.tenant_id = holds.tenant_id
+    and w.id = holds.waitlist_entry_id)
+    end
+    $$
+);
+
+-- Locking what is deleted.
+call app.open_to(
+    'scheduling.holds', 'guest', 'update',
+    $$
+    case
+    when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
+    when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
+    else exists (select from scheduling.waitlist_entries as w where w.tenant_id = holds.tenant_id
+    and w.id = holds.waitlist_entry_id)
+    end
+    $$
+);
+call app.open_to(
+    'scheduling.holds', 'guest,customer', 'insert',
+    $$
+    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) and waitlist_entry_id is null
+    $$
+);
+
+-- What they hold, and what is held for what they wait for.
+call app.open_to(
+    'scheduling.holds', 'customer', 'select',
+    $$
+    case
+    when expires_at <= statement_timestamp() then true
+    when created_by = (select nullif(current_setting('app.account_id', true), '')::uuid) then waitlist_entry_id is null
+    else exists (select from scheduling.waitlist_entries as w where w.tenant_id = holds.tenant_id
+    and w.id = holds.waitlist_entry_id)
+    end
+    $$
+);
+call app.open_to(
+    'scheduling.holds', 'customer', 'delete',
+    $$
+    case
+    when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
+    when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    else exists (select from scheduling.waitlist_entries as w where w.tenant_id = holds.tenant_id
+    and w.id = holds.waitlist_entry_id)
+    end
+    $$
+);
+call app.open_to(
+    'scheduling.holds', 'customer', 'update',
+    $$
+    case
+    when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
+    when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    else exists (select from scheduling.waitlist_entries as w where w.tenant_id = holds.tenant_id
+    and w.id = holds.waitlist_entry_id)
+    end
+    $$
+);
+create policy gate_select on scheduling.holds as permissive for select to appointd_gate using (true);
+call app.admit('scheduling.holds', 'appointd_owner', array['all']);
+call operations.audit('scheduling.holds');
+
+grant
+    select,
+    insert (id, service_id, provider_id, starts_at, ends_at, expires_at, overridden, waitlist_entry_id),
+    update (overridden),
+    delete
+on scheduling.holds to appointd_api;
+grant select (tenant_id, provider_id, expires_at, waitlist_entry_id, created_by) on scheduling.holds to appointd_gate;
+
+-- A function's owner must be able to create in its schema; the gate may only while this migration runs.
+grant create on schema scheduling to appointd_gate;
+set local role appointd_gate;
+
+-- As the gate: whoever holds time may not see the holds of others.
+create function scheduling.keep_holds_few() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    customer constant uuid := case
+        when current_setting('app.role', true) = 'customer'
+            then nullif(current_setting('app.account_id', true), '')::uuid
+    end;
+    standing bigint;
+begin
+    if customer is not null then
+        -- One after the other. The last lock of its transaction, so nothing waits in a circle.
+        perform pg_advisory_xact_lock(hashtextextended(new.tenant_id::text || customer::text || 'holds', 0));
+        select count(*) into standing
+        from scheduling.holds as h
+        where
+            h.tenant_id = new.tenant_id and h.created_by = customer
+            and h.expires_at > statement_timestamp() and h.waitlist_entry_id is null;
+        if standing > 3 then
+            raise exception 'too many holds'
+                using errcode = 'check_violation', constraint = 'holds_too_many_of_customer';
+        end if;
+    end if;
+    select count(*) into standing
+    from scheduling.holds as h
+    where h.tenant_id = new.tenant_id and h.expires_at > statement_timestamp() and h.waitlist_entry_id is null;
+    -- Far from the bound nobody waits: fewer than 100 transactions hold time at once.
+    if standing > 400 then
+        perform pg_advisory_xact_lock(hashtextextended(new.tenant_id::text || 'holds', 0));
+        select count(*) into standing
+        from scheduling.holds as h
+        where h.tenant_id = new.tenant_id and h.expires_at > statement_timestamp() and h.waitlist_entry_id is null;
+        if standing > 500 then
+            raise exception 'too many holds' using errcode = 'check_violation', constraint = 'holds_too_many';
+        end if;
+    end if;
+    return null;
+end
+$$;
+
+comment on function scheduling.keep_holds_few() is
+    'Trigger, after a hold came in: refuses more than 500 of one organization and more than 3 of one customer that '
+    'stand. Offers to the waitlist do not count.';
+
+-- The role that makes a trigger must be allowed to call its function.
+grant execute on function scheduling.keep_holds_few() to appointd_owner;
+reset role;
+revoke create on schema scheduling from appointd_gate;
+
+create trigger keep_few after insert on scheduling.holds
+for each row when (new.waitlist_entry_id is null) execute function scheduling.keep_holds_few();

@@ -1,0 +1,217 @@
+-- Claims: the time of a resource that is taken, by an appointment or by a hold. The exclusion constraint on claims,
+-- and nothing else, decides who gets a slot: two transactions that want overlapping time of one resource wait for each
+-- other there.
+
+create table scheduling.claims (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    id uuid not null,
+    resource_id uuid not null,
+    appointment_id uuid,
+    starts_at timestamptz not null,
+    ends_at timestamptz not null,
+    during tstzrange not null generated always as (tstzrange(starts_at, ends_at, '[)')) stored,
+    hold_id uuid,
+    service_id uuid,
+    serves_at timestamptz,
+    serves_until timestamptz,
+    expires_at timestamptz,
+    group_key uuid,
+    seat smallint not null default 1,
+    capacity smallint not null default 1,
+    kind text not null generated always as (case when hold_id is null then 'appointment' else 'hold' end) stored,
+    -- The claims of one group session of a resource share one session_id and one range; every other claim has its own.
+    session_id uuid not null generated always as (
+        case
+            when group_key is null then id
+            else md5(
+                group_key::text
+                || extract(epoch from starts_at - timestamptz '1970-01-01 00:00:00+00')::text
+                || '/' || extract(epoch from ends_at - starts_at)::text
+            )::uuid
+        end
+    ) stored,
+    constraint claims_pkey primary key (tenant_id, id),
+    constraint claims_resource_fkey foreign key (tenant_id, resource_id)
+        references scheduling.resources (tenant_id, id),
+    constraint claims_appointment_fkey foreign key (tenant_id, appointment_id)
+        references scheduling.appointments (tenant_id, id),
+    constraint claims_hold_fkey foreign key (tenant_id, hold_id)
+        references scheduling.holds (tenant_id, id) on delete cascade,
+    constraint claims_service_fkey foreign key (tenant_id, service_id) references scheduling.services (tenant_id, id),
+    constraint claims_owner check (num_nonnulls(appointment_id, hold_id) = 1),
+    -- An empty or unbounded range would slip past the exclusion constraint, or block everything.
+    constraint claims_time check (
+        isfinite(starts_at) and isfinite(ends_at) and starts_at < ends_at and ends_at - starts_at <= interval '24 hours'
+    ),
+    constraint claims_seat check (seat >= 1 and seat <= capacity and (capacity > 1) = (group_key is not null)),
+    constraint claims_no_overlap exclude using gist (
+        tenant_id with =, resource_id with =, during with &&, session_id with <>
+    )
+)
+-- Rows change all day: vacuum after 2 % of them, not 20 %.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+comment on table scheduling.claims is
+    'Time of a resource that is taken, and by what. Everything that takes time is a row here.';
+comment on column scheduling.claims.id is 'UUIDv7, made by the server.';
+comment on column scheduling.claims.resource_id is 'Whose time it is.';
+comment on column scheduling.claims.appointment_id is 'The appointment that takes it. Cancelling deletes the claim.';
+comment on column scheduling.claims.starts_at is 'First instant taken.';
+comment on column scheduling.claims.ends_at is
+    'First instant not taken any more, at most 24 hours later: reading may look that far back and no further.';
+comment on column scheduling.claims.during is
+    'starts_at to ends_at, half-open, so that appointments may touch. For the constraint alone: no index serves && '
+    'under a policy.';
+comment on column scheduling.claims.hold_id is 'The hold that takes it; confirming makes it the appointment''s.';
+comment on column scheduling.claims.service_id is
+    'Of a provider: the service given in this time. Null for rooms, equipment and contacts.';
+comment on column scheduling.claims.serves_at is
+    'Of a provider: the start the customer sees, buffers not included. Limits count by it.';
+comment on column scheduling.claims.serves_until is
+    'Of a provider: the end the customer sees, buffers not included. A group session keeps it, whatever becomes of '
+    'its service.';
+comment on column scheduling.claims.expires_at is
+    'Of a hold: from when on the claim counts for nothing. Null: never by itself.';
+comment on column scheduling.claims.group_key is
+    'Of a group session: names service and provider. Null: the time is for one.';
+comment on column scheduling.claims.seat is
+    'Of a group session: which of its seats. Unique, so that no session holds more than its capacity.';
+comment on column scheduling.claims.capacity is
+    'Of a group session: how many seats the service had when it was booked; otherwise 1.';
+comment on column scheduling.claims.kind is 'What takes the time: appointment or hold.';
+comment on column scheduling.claims.session_id is
+    'Claims with one session_id may overlap: those of one group session, which have one range. Otherwise the id of '
+    'the claim.';
+comment on constraint claims_no_overlap on scheduling.claims is
+    'No resource is in two places at once: no two claims of a resource overlap, unless they are seats of one group '
+    'session. Book with insert … on conflict do nothing: no row means the time is taken. A plain insert can deadlock '
+    'against another.';
+
+-- Reading who is busy: an index condition under the policies, unlike during && ….
+create index claims_time_idx on scheduling.claims (tenant_id, resource_id, starts_at, ends_at);
+-- Cancelling finds the claims of an appointment.
+create index claims_appointment_idx on scheduling.claims (tenant_id, appointment_id);
+create unique index claims_seat_key on scheduling.claims (tenant_id, resource_id, session_id, seat) where capacity > 1;
+create index claims_hold_idx on scheduling.claims (tenant_id, hold_id) where hold_id is not null;
+-- Deleting a service asks whether its time is claimed.
+create index claims_service_idx on scheduling.claims (tenant_id, service_id, serves_at) where service_id is not null;
+
+call app.build_wall('scheduling.claims', reads => 'viewer', inserts => 'staff', deletes => 'staff');
+create policy staff_update on scheduling.claims as permissive for update to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}')
+    )
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}')
+    );
+call app.open_to('scheduling.claims', 'scheduler', 'select');
+call app.open_to('scheduling.claims', 'scheduler', 'insert', 'hold_id is not null');
+
+-- Times and ids; nothing of who comes.
+call app.open_to('scheduling.claims', 'guest,customer', 'select');
+call app.open_to(
+    'scheduling.claims', 'guest,customer', 'insert',
+    $$
+    (select nullif(current_setting('app.appointment_id', true), '')::uuid) = any (array[appointment_id, hold_id])
+    $$
+);
+call app.open_to(
+    'scheduling.claims', 'guest,customer', 'delete',
+    $$
+    appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    and exists (select from scheduling.appointments as a where a.tenant_id = claims.tenant_id
+    and a.id = claims.appointment_id)
+    $$
+);
+
+-- Confirming a hold, or accepting an offer, makes its claims the appointment's.
+call app.open_to(
+    'scheduling.claims', 'guest,customer', 'update',
+    $$
+    case
+    when hold_id is null then appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    else exists (select from scheduling.holds as h where h.tenant_id = claims.tenant_id
+    and h.id = claims.hold_id
+    and (select nullif(current_setting('app.appointment_id', true), '')::uuid) = any (array[h.id, h.waitlist_entry_id]))
+    end
+    $$
+);
+call app.admit('scheduling.claims', 'appointd_gate', array['select', 'delete']);
+call app.admit('scheduling.claims', 'appointd_owner', array['all']);
+
+grant
+    select,
+    insert (
+        id, resource_id, appointment_id, starts_at, ends_at, hold_id, service_id, serves_at, serves_until, expires_at,
+        group_key, seat, capacity
+    ),
+    update (appointment_id, ends_at, hold_id, expires_at),
+    delete
+on scheduling.claims to appointd_api;
+grant select (tenant_id, id, resource_id, starts_at, ends_at, hold_id), delete on scheduling.claims to appointd_gate;
+
+create table scheduling.shared_claims (
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    claim_id uuid not null,
+    provider_id uuid not null,
+    account_id uuid,
+    starts_at timestamptz not null,
+    ends_at timestamptz not null,
+    -- Outwards to whole quarters of an hour: beginning and end are the booking organization's alone.
+    during tstzrange not null generated always as (
+        tstzrange(
+            to_timestamp(floor(extract(epoch from starts_at - timestamptz '1970-01-01 00:00:00+00') / 900) * 900),
+            to_timestamp(ceil(extract(epoch from ends_at - timestamptz '1970-01-01 00:00:00+00') / 900) * 900),
+            '[)'
+        )
+    ) stored,
+    constraint shared_claims_pkey primary key (tenant_id, claim_id),
+    constraint shared_claims_claim_fkey foreign key (tenant_id, claim_id)
+        references scheduling.claims (tenant_id, id) on delete cascade,
+    -- The account is the provider's and nobody else's; one that is taken away is null here, and null overlaps nothing.
+    constraint shared_claims_person_fkey foreign key (tenant_id, provider_id, account_id)
+        references scheduling.providers (tenant_id, id, account_id) on update cascade,
+    constraint shared_claims_time check (
+        isfinite(starts_at) and isfinite(ends_at) and starts_at < ends_at and ends_at - starts_at <= interval '24 hours'
+    ),
+    -- Within one tenant claims_no_overlap decides, to the minute.
+    constraint shared_claims_no_overlap exclude using gist (account_id with =, during with &&, tenant_id with <>)
+)
+-- Rows change all day: vacuum after 2 % of them, not 20 %.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+comment on table scheduling.shared_claims is 'The claims on providers who have an account, under that account.';
+comment on column scheduling.shared_claims.claim_id is 'The claim.';
+comment on column scheduling.shared_claims.provider_id is 'The provider as that organization knows them.';
+comment on column scheduling.shared_claims.account_id is 'The person; null once they are that provider no more.';
+comment on column scheduling.shared_claims.starts_at is 'First instant taken.';
+comment on column scheduling.shared_claims.ends_at is 'First instant not taken any more.';
+comment on column scheduling.shared_claims.during is
+    'starts_at to ends_at in whole quarters of an hour, half-open: what other organizations meet.';
+comment on constraint shared_claims_no_overlap on scheduling.shared_claims is
+    'Nobody is in two organizations within one quarter of an hour. Between tenants on purpose: it is the one thing '
+    'they share.';
+
+create index shared_claims_person_idx on scheduling.shared_claims (account_id, starts_at);
+-- With the account: a provider who becomes another person changes the rows that lead to it.
+create index shared_claims_provider_idx on scheduling.shared_claims (tenant_id, provider_id, account_id);
+
+call app.build_wall(
+    'scheduling.shared_claims', reads => 'staff', inserts => 'staff', updates => 'staff',
+    door => $$(select current_user) = 'appointd_gate'$$
+);
+call app.open_to('scheduling.shared_claims', 'scheduler', 'insert');
+call app.open_to('scheduling.shared_claims', 'guest,customer', 'insert');
+call app.admit('scheduling.shared_claims', 'appointd_gate', array['insert', 'delete']);
+create policy gate_select on scheduling.shared_claims as permissive for select to appointd_gate using (true);
+call app.admit('scheduling.shared_claims', 'appointd_owner', array['all']);
+
+grant select, insert (claim_id, provider_id, account_id, starts_at, ends_at), update (ends_at)
+on scheduling.shared_claims to appointd_api;
+grant
+    select (tenant_id, claim_id, provider_id, account_id, starts_at, during),
+    insert (claim_id, provider_id, account_id, starts_at, ends_at),
+    delete
+on scheduling.shared_claims to appointd_gate;

@@ -1,0 +1,184 @@
+-- Freed time and the waitlist: functions that run as appointd_gate, since the transaction that frees time may not see
+-- who waits for it.
+
+-- A function's owner must be able to create in its schema; the gate may only while this migration runs.
+grant create on schema scheduling to appointd_gate;
+set local role appointd_gate;
+
+create function scheduling.note_freed() returns trigger
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    resource uuid;
+    service uuid;
+    serves_at timestamptz;
+    first timestamptz := clock_timestamp();
+    past_last timestamptz := 'infinity';
+begin
+    if current_setting('app.restoring', true) = 'on' then
+        return null;
+    end if;
+    if tg_table_name = 'claims' then
+        resource := old.resource_id;
+        service := old.service_id;
+        serves_at := old.serves_at;
+        first := old.starts_at;
+        past_last := old.ends_at;
+        if tg_op = 'UPDATE' then
+            -- Shortened.
+            first := new.ends_at;
+        end if;
+    elsif tg_table_name = 'time_off' then
+        resource := old.provider_id;
+        first := old.starts_at;
+        past_last := old.ends_at;
+    elsif tg_table_name = 'closures' then
+        -- In whatever zone the days are.
+        first := old.starts_on::timestamp at time zone 'UTC' - interval '1 day';
+        past_last := old.ends_on::timestamp at time zone 'UTC' + interval '2 days';
+    elsif tg_table_name = 'schedules' then
+        resource := new.provider_id;
+    elsif tg_table_name = 'services' then
+        service := new.id;
+    else
+        -- A provider who can be booked again or for more, a room that can be used again.
+        resource := new.id;
+    end if;
+    first := greatest(first, clock_timestamp());
+    if first < past_last and exists (
+        select
+        from scheduling.waitlist_entries as w
+        where
+            w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and w.status = 'waiting'
+            and w.from_instant < past_last + interval '12 hours'
+            and w.to_instant > first - interval '24 hours'
+    ) then
+        insert into scheduling.freed_time (resource_id, service_id, serves_at, starts_at, ends_at)
+        values (resource, service, serves_at, first, past_last);
+    end if;
+    return null;
+end
+$$;
+
+comment on function scheduling.note_freed() is
+    'Notes time that was freed in scheduling.freed_time, where the organization in the context has a waitlist entry '
+    'that it may suit.';
+
+create function scheduling.waiting_for(
+    starts timestamptz[], ends timestamptz[], after_created_at timestamptz, after_id uuid, most integer
+)
+returns table (
+    id uuid, service_id uuid, provider_id uuid, contact_id uuid, from_instant timestamptz, to_instant timestamptz,
+    created_at timestamptz
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if nullif(current_setting('app.role', true), '') is null then
+        raise exception 'no tenant was entered' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    return query
+    select w.id, w.service_id, w.provider_id, w.contact_id, w.from_instant, w.to_instant, w.created_at
+    from scheduling.waitlist_entries as w
+    where
+        w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and w.status = 'waiting'
+        and (w.created_at, w.id) > (waiting_for.after_created_at, waiting_for.after_id)
+        and w.to_instant > clock_timestamp()
+        and exists (
+            select
+            from unnest(waiting_for.starts, waiting_for.ends) as f (starts_at, ends_at)
+            -- The time of an appointment begins at most half a day before its start, and ends at most a day after.
+            where w.from_instant < f.ends_at + interval '12 hours' and w.to_instant > f.starts_at - interval '24 hours'
+        )
+    order by w.created_at, w.id
+    limit most;
+end
+$$;
+
+comment on function scheduling.waiting_for(timestamptz[], timestamptz[], timestamptz, uuid, integer) is
+    'Entries of the waitlist of the organization that was entered which time that is freed (from starts[i] to '
+    'ends[i]) may suit, after the given one, in the order of the queue. Callable in every role, since each of them '
+    'frees time: ids and periods only.';
+
+create function scheduling.offer_notice(
+    in entry uuid,
+    out email text, out service_name text, out provider_name text, out organization_name text, out time_zone text
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if current_setting('app.role', true) is distinct from 'scheduler' then
+        raise exception 'the scheduler has not entered' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    select c.email, s.name, p.name, o.name, o.time_zone
+    into email, service_name, provider_name, organization_name, time_zone
+    from scheduling.waitlist_entries as w
+    join crm.contacts as c on c.tenant_id = w.tenant_id and c.id = w.contact_id
+    join scheduling.services as s on s.tenant_id = w.tenant_id and s.id = w.service_id
+    join scheduling.holds as h on h.tenant_id = w.tenant_id and h.waitlist_entry_id = w.id
+    join scheduling.providers as p on p.tenant_id = h.tenant_id and p.id = h.provider_id
+    join tenancy.organizations as o on o.id = w.tenant_id
+    where
+        w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and w.id = entry
+        and w.status = 'offered';
+end
+$$;
+
+comment on function scheduling.offer_notice(uuid) is
+    'What the mail about an offer says: for the scheduler, of the organization it has entered.';
+
+create function scheduling.tenants_due() returns setof uuid
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform app.stay_outside();
+    return query
+    select h.tenant_id from scheduling.holds as h where h.expires_at <= clock_timestamp()
+    union
+    select f.tenant_id from scheduling.freed_time as f where f.freed_at <= clock_timestamp();
+end
+$$;
+
+comment on function scheduling.tenants_due() is
+    'The organizations that have expired holds, or freed time to offer. Servers ask every few seconds and then enter '
+    'each as the scheduler.';
+
+grant execute on function
+    scheduling.waiting_for(timestamptz[], timestamptz[], timestamptz, uuid, integer),
+    scheduling.offer_notice(uuid),
+    scheduling.tenants_due()
+to appointd_api;
+-- The role that makes a trigger must be allowed to call its function.
+grant execute on function scheduling.note_freed() to appointd_owner;
+reset role;
+revoke create on schema scheduling from appointd_gate;
+
+create trigger note_freed_delete after delete on scheduling.claims
+for each row execute function scheduling.note_freed();
+create trigger note_freed_update after update on scheduling.claims
+for each row when (new.ends_at < old.ends_at) execute function scheduling.note_freed();
+create trigger note_freed_delete after delete on scheduling.time_off
+for each row execute function scheduling.note_freed();
+-- Moved or shortened: the engine sees what of it is still closed.
+create trigger note_freed_update after update on scheduling.time_off
+for each row execute function scheduling.note_freed();
+create trigger note_freed_delete after delete on scheduling.closures
+for each row execute function scheduling.note_freed();
+create trigger note_freed_update after update on scheduling.closures
+for each row execute function scheduling.note_freed();
+-- Setting a schedule always writes its row.
+create trigger note_freed_write after insert or update on scheduling.schedules
+for each row execute function scheduling.note_freed();
+create trigger note_freed_update after update on scheduling.services
+for each row when (new.active) execute function scheduling.note_freed();
+create trigger note_freed_update after update on scheduling.providers
+for each row when (new.active) execute function scheduling.note_freed();
+create trigger note_freed_update after update on scheduling.resources
+for each row when (new.active and new.kind <> 'contact') execute function scheduling.note_freed();

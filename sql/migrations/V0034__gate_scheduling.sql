@@ -1,0 +1,244 @@
+-- Bookings across tenants: when a person is busy elsewhere, what a customer has everywhere, calendar feeds, and claims
+-- that are over. Functions that run as appointd_gate.
+
+-- A function's owner must be able to create in its schema; the gate may only while this migration runs.
+grant create on schema scheduling to appointd_gate;
+set local role appointd_gate;
+
+create function scheduling.busy_elsewhere(
+    in provider uuid, in from_instant timestamptz, in to_instant timestamptz,
+    out starts timestamptz[], out ends timestamptz[]
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- Of a provider of the organization that was entered, or of nobody.
+    person constant uuid := (
+        select p.account_id
+        from scheduling.providers as p
+        where
+            p.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and p.id = provider
+            and nullif(current_setting('app.role', true), '') is not null
+    );
+begin
+    -- Quarters that touch are one: how many appointments there are is not told.
+    select
+        coalesce(array_agg(lower(b.busy) order by b.busy), '{}'),
+        coalesce(array_agg(upper(b.busy) order by b.busy), '{}')
+    into starts, ends
+    from (
+        select unnest(range_agg(s.during)) as busy
+        from scheduling.shared_claims as s
+        where
+            s.account_id = person
+            and s.tenant_id <> (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            -- A claim lasts 24 hours at most, and a quarter of an hour is not a day.
+            and s.starts_at > from_instant - interval '25 hours'
+            and s.starts_at < to_instant + interval '1 hour'
+            and lower(s.during) < to_instant
+            and upper(s.during) > from_instant
+    ) as b;
+end
+$$;
+
+comment on function scheduling.busy_elsewhere(uuid, timestamptz, timestamptz) is
+    'When a provider of the organization that was entered is taken by other organizations, around a period, in whole '
+    'quarters of an hour. Not by which, nor what for.';
+
+-- Beside it, what a person has everywhere as a customer.
+create function scheduling.my_appointments_everywhere(after_start timestamptz, after_id uuid, row_limit bigint)
+returns table (
+    organization_id uuid, organization_name text, id uuid, service_name text, provider_name text,
+    starts_at timestamptz, ends_at timestamptz, status text, time_zone text
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    person constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    organization record;
+    found_rows jsonb := '[]';
+    of_one jsonb;
+begin
+    perform app.stay_outside();
+    if person is null then
+        return;
+    end if;
+    for organization in
+        select o.id, o.name, o.time_zone
+        from tenancy.members as m
+        join tenancy.organizations as o on o.id = m.tenant_id
+        where m.account_id = person and m.status = 'active' and o.status = 'active'
+        order by o.id
+    loop
+        execute format('set local app.tenant_id = %L', organization.id);
+        select coalesce(jsonb_agg(to_jsonb(f)), '[]')
+        into of_one
+        from (
+            select
+                organization.id as organization_id, organization.name as organization_name, a.id,
+                s.name as service_name, p.name as provider_name, a.starts_at, a.ends_at, a.status,
+                organization.time_zone as time_zone
+            from crm.contacts as c
+            join scheduling.appointments as a on a.tenant_id = c.tenant_id and a.contact_id = c.id
+            join scheduling.services as s on s.tenant_id = a.tenant_id and s.id = a.service_id
+            join scheduling.providers as p on p.tenant_id = a.tenant_id and p.id = a.provider_id
+            where
+                c.tenant_id = organization.id
+                and c.account_id = person
+                and (a.starts_at, a.id) > (after_start, after_id)
+            order by a.starts_at, a.id
+            limit row_limit
+        ) as f;
+        found_rows := found_rows || of_one;
+    end loop;
+    execute format('set local app.tenant_id = %L', '');
+    return query
+    select
+        r.organization_id, r.organization_name, r.id, r.service_name, r.provider_name, r.starts_at, r.ends_at,
+        r.status, r.time_zone
+    from jsonb_to_recordset(found_rows) as r (
+        organization_id uuid, organization_name text, id uuid, service_name text, provider_name text,
+        starts_at timestamptz, ends_at timestamptz, status text, time_zone text
+    )
+    order by r.starts_at, r.id
+    limit row_limit;
+end
+$$;
+
+comment on function scheduling.my_appointments_everywhere(timestamptz, uuid, bigint) is
+    'What the signed-in account has as a customer of all its organizations, in the order of the starts, behind the '
+    'given start and id.';
+
+create function scheduling.calendar_feed(organization_id uuid, feed_id uuid, token_hash bytea)
+returns table (
+    feed_name text, id uuid, starts_at timestamptz, ends_at timestamptz, status text, sequence integer,
+    created_at timestamptz, updated_at timestamptz, service_name text, provider_name text, contact_name text
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    feed record;
+    -- Of the day, so that the period moves once a day and not with every request.
+    today constant timestamptz := date_trunc('day', now() at time zone 'UTC') at time zone 'UTC';
+begin
+    perform app.stay_outside();
+    if not tenancy.host_admits(organization_id) then
+        return;
+    end if;
+    execute format('set local app.tenant_id = %L', organization_id);
+    select f.name, f.provider_id, f.created_at
+    into feed
+    from scheduling.calendar_feeds as f
+    join tenancy.organizations as o on o.id = f.tenant_id and o.status = 'active'
+    where
+        f.tenant_id = organization_id
+        and f.id = feed_id
+        and f.token_hash = calendar_feed.token_hash
+        -- What its maker may not hand out any more it does not show.
+        and tenancy.standing(f.created_by) = any (app.roles_from('staff'));
+    if feed.name is null then
+        return;
+    end if;
+    -- One row at least, so that an empty calendar is told from none. With it, an instant after which the feed did not
+    -- change (renaming aside: each entry says that): an appointment that left the feed is not there to say when.
+    return query
+    select
+        feed.name, null::uuid, null::timestamptz, null::timestamptz, null::text, null::integer, feed.created_at,
+        greatest(
+            feed.created_at,
+            today,
+            (select max(a.updated_at) from scheduling.appointments as a where a.tenant_id = organization_id)
+        ),
+        null::text, null::text, null::text;
+    return query
+    select
+        feed.name, a.id, a.starts_at, a.ends_at, a.status, a.sequence + s.renames + c.renames, a.created_at,
+        greatest(a.updated_at, s.renamed_at, p.renamed_at, c.renamed_at),
+        s.name, p.name, concat_ws(' ', c.first_name, c.last_name)
+    from scheduling.appointments as a
+    join scheduling.services as s on s.tenant_id = a.tenant_id and s.id = a.service_id
+    join scheduling.providers as p on p.tenant_id = a.tenant_id and p.id = a.provider_id
+    join crm.contacts as c on c.tenant_id = a.tenant_id and c.id = a.contact_id
+    where
+        a.tenant_id = organization_id
+        and (
+            feed.provider_id is null
+            or a.provider_id = feed.provider_id
+            or (
+                a.visit and exists (
+                    select
+                    from scheduling.appointment_segments as g
+                    where g.tenant_id = a.tenant_id and g.appointment_id = a.id and g.provider_id = feed.provider_id
+                )
+            )
+        )
+        and a.starts_at between today - interval '60 days' and today + interval '400 days'
+    order by a.starts_at, a.id
+    limit 10000;
+end
+$$;
+
+comment on function scheduling.calendar_feed(uuid, uuid, bytea) is
+    'The appointments of a calendar feed, 60 days back and 400 ahead, after a row with the name of the feed and, as '
+    'updated_at, when what it shows last changed. No row: the feed does not exist (any more).';
+
+create function scheduling.forget_past_claims(after uuid) returns uuid
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- So that no call holds many rows for long.
+    most constant integer := 5000;
+    organization uuid;
+    forgotten integer;
+begin
+    perform app.stay_outside();
+    select o.id into organization
+    from tenancy.organizations as o
+    where after is null or o.id > after
+    order by o.id
+    limit 1;
+    if organization is null then
+        return null;
+    end if;
+    execute format('set local app.tenant_id = %L', organization);
+    with past as (
+        select c.id
+        from scheduling.claims as c
+        where
+            c.tenant_id = organization
+            and c.hold_id is null
+            -- A claim lasts 24 hours at most: an index knows when one begins.
+            and c.starts_at < now() - interval '35 days'
+            and c.ends_at < now() - interval '35 days'
+        limit most
+    )
+    delete from scheduling.claims as c
+    using past as p
+    where c.tenant_id = organization and c.id = p.id;
+    get diagnostics forgotten = row_count;
+    execute format('set local app.tenant_id = %L', '');
+    -- The same organization again, where there may be more.
+    return case
+        when forgotten < most then organization
+        else coalesce(after, '00000000-0000-0000-0000-000000000000')
+    end;
+end
+$$;
+
+comment on function scheduling.forget_past_claims(uuid) is
+    'Deletes claims of appointments that ended more than 35 days ago, of the organization that follows the one given; '
+    'at most 5,000 a call. What to give next; null: there is none behind. Servers call it every hour.';
+
+grant execute on function
+    scheduling.busy_elsewhere(uuid, timestamptz, timestamptz),
+    scheduling.my_appointments_everywhere(timestamptz, uuid, bigint),
+    scheduling.calendar_feed(uuid, uuid, bytea),
+    scheduling.forget_past_claims(uuid)
+to appointd_api;
+reset role;
+revoke create on schema scheduling from appointd_gate;

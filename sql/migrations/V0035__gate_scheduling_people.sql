@@ -1,0 +1,219 @@
+-- Guests and provider links: functions that run as appointd_gate, on rows that a guest, or a person who has entered no
+-- tenant, may not see.
+
+-- A function's owner must be able to create in its schema; the gate may only while this migration runs.
+grant create on schema scheduling to appointd_gate;
+set local role appointd_gate;
+
+create function scheduling.count_guest_request(address_hash bytea, email_hash bytea) returns integer
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    allowed record;
+    counted record;
+    asked record;
+    seconds integer := 0;
+begin
+    if current_setting('app.role', true) is distinct from 'guest' then
+        raise exception 'no guest has entered' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    select s.guest_bookings_per_address, s.guest_bookings_per_email
+    into allowed
+    from tenancy.settings as s
+    where s.tenant_id = tenant;
+    delete from scheduling.guest_requests as r
+    where r.tenant_id = tenant and r.since < now() - interval '1 day';
+    for asked in
+        select
+            'address' as kind, address_hash as subject, interval '1 hour' as period,
+            allowed.guest_bookings_per_address as most
+        union all
+        select 'email', email_hash, interval '1 day', allowed.guest_bookings_per_email
+        where email_hash is not null
+        order by 1
+    loop
+        insert into scheduling.guest_requests as r (kind, subject)
+        values (asked.kind, asked.subject)
+        on conflict (tenant_id, kind, subject) do update
+        set
+            requests = case when r.since <= now() - asked.period then 1 else r.requests + 1 end,
+            since = case when r.since <= now() - asked.period then now() else r.since end
+        returning r.requests, r.since into counted;
+        if counted.requests > asked.most then
+            seconds := greatest(seconds, ceil(extract(epoch from counted.since + asked.period - now()))::integer, 1);
+        end if;
+    end loop;
+    return seconds;
+end
+$$;
+
+comment on function scheduling.count_guest_request(bytea, bytea) is
+    'Counts a booking that a guest of the organization in the context asks for. 0: it is within the limits; otherwise '
+    'in how many seconds to ask again.';
+
+create function scheduling.contact_of_guest() returns uuid
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    found_ids uuid[];
+begin
+    if current_setting('app.role', true) is distinct from 'guest' then
+        raise exception 'no guest has entered' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    select array_agg(c.id)
+    into found_ids
+    from scheduling.guest_bookings as g
+    join tenancy.settings as s on s.tenant_id = g.tenant_id and s.guests_match_by_verified_email
+    join crm.contacts as c on c.tenant_id = g.tenant_id and c.email = g.email
+    where g.tenant_id = tenant and g.hold_id = nullif(current_setting('app.appointment_id', true), '')::uuid;
+    -- Families share an address: one of them is not taken for another.
+    return case when cardinality(found_ids) = 1 then found_ids[1] end;
+end
+$$;
+
+comment on function scheduling.contact_of_guest() is
+    'The contact with the e-mail address that the guest in the context gives with the booking of their link, where '
+    'the organization wants guests to be matched and exactly one contact has it. For a guest who has opened the link '
+    'that was sent there.';
+
+create function scheduling.my_provider_links()
+returns table (organization_id uuid, organization_name text, provider_id uuid, provider_name text, status text)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    person constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    organization record;
+begin
+    perform app.stay_outside();
+    if person is null then
+        return;
+    end if;
+    -- Whatever became of the membership or the organization: a link takes the person's time until it is ended.
+    for organization in
+        select o.id, o.name
+        from tenancy.members as m
+        join tenancy.organizations as o on o.id = m.tenant_id
+        where m.account_id = person
+        order by o.id
+    loop
+        execute format('set local app.tenant_id = %L', organization.id);
+        return query
+        select organization.id, organization.name, p.id, p.name, 'accepted'
+        from scheduling.providers as p
+        where p.tenant_id = organization.id and p.account_id = person
+        union all
+        select organization.id, organization.name, p.id, p.name, 'requested'
+        from scheduling.provider_link_requests as r
+        join scheduling.providers as p on p.tenant_id = r.tenant_id and p.id = r.provider_id
+        where r.tenant_id = organization.id and r.account_id = person
+        order by 3;
+    end loop;
+    execute format('set local app.tenant_id = %L', '');
+end
+$$;
+
+comment on function scheduling.my_provider_links() is
+    'Which providers, in whichever organizations, the signed-in account is (accepted) or was asked to be (requested).';
+
+create function scheduling.accept_provider_link(organization_id uuid, provider uuid) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    person constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    accepted boolean := false;
+begin
+    perform app.stay_outside();
+    if person is null then
+        return false;
+    end if;
+    execute format('set local app.tenant_id = %L', organization_id);
+    -- Before any row is changed, and only for a person who was asked: those that book the provider are waited for, and
+    -- wait.
+    perform pg_advisory_xact_lock(hashtextextended(r.tenant_id::text || r.provider_id::text, 0))
+    from scheduling.provider_link_requests as r
+    where r.tenant_id = organization_id and r.provider_id = provider and r.account_id = person;
+    delete from scheduling.provider_link_requests as r
+    where
+        r.tenant_id = organization_id and r.provider_id = provider and r.account_id = person
+        and exists (
+            select
+            from tenancy.members as m
+            where
+                m.tenant_id = organization_id
+                and m.account_id = person
+                and m.status = 'active'
+                and m.role <> 'customer'
+        )
+        and exists (select from tenancy.organizations as o where o.id = organization_id and o.status = 'active');
+    accepted := found;
+    if accepted then
+        -- Those of a person the provider was before.
+        delete from scheduling.shared_claims as s where s.tenant_id = organization_id and s.provider_id = provider;
+        update scheduling.providers as p
+        set account_id = person, updated_at = now()
+        where p.tenant_id = organization_id and p.id = provider;
+        insert into scheduling.shared_claims (claim_id, provider_id, account_id, starts_at, ends_at)
+        select c.id, provider, person, c.starts_at, c.ends_at
+        from scheduling.claims as c
+        where c.tenant_id = organization_id and c.resource_id = provider and c.ends_at > now()
+        order by c.starts_at, c.id;
+    end if;
+    execute format('set local app.tenant_id = %L', '');
+    return accepted;
+end
+$$;
+
+comment on function scheduling.accept_provider_link(uuid, uuid) is
+    'Makes the signed-in account the person of a provider, as it was asked to be; false where it was not asked. Fails '
+    'with 23P01 on shared_claims_no_overlap where the person is booked elsewhere at a time of the provider''s, with '
+    '23505 on providers_account_key where the person is another provider there.';
+
+create function scheduling.end_provider_link(organization_id uuid, provider uuid) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    person constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    declined boolean;
+    ended boolean;
+begin
+    perform app.stay_outside();
+    if person is null then
+        return false;
+    end if;
+    execute format('set local app.tenant_id = %L', organization_id);
+    perform pg_advisory_xact_lock(hashtextextended(p.tenant_id::text || p.id::text, 0))
+    from scheduling.providers as p
+    where p.tenant_id = organization_id and p.id = provider and p.account_id = person;
+    delete from scheduling.provider_link_requests as r
+    where r.tenant_id = organization_id and r.provider_id = provider and r.account_id = person;
+    declined := found;
+    -- The key of the shared claims takes the account from them, and null overlaps nothing.
+    update scheduling.providers as p
+    set account_id = null, updated_at = now()
+    where p.tenant_id = organization_id and p.id = provider and p.account_id = person;
+    ended := found;
+    execute format('set local app.tenant_id = %L', '');
+    return declined or ended;
+end
+$$;
+
+comment on function scheduling.end_provider_link(uuid, uuid) is
+    'Ends that the signed-in account is the person of a provider, or declines to be; false where it is not and was '
+    'not asked. Appointments stay.';
+
+grant execute on function
+    scheduling.count_guest_request(bytea, bytea),
+    scheduling.contact_of_guest(),
+    scheduling.my_provider_links(),
+    scheduling.accept_provider_link(uuid, uuid),
+    scheduling.end_provider_link(uuid, uuid)
+to appointd_api;
+reset role;
+revoke create on schema scheduling from appointd_gate;
