@@ -1,5 +1,5 @@
 //! `appointd tenant`: one organization as a whole, by the operator, as the owner of the database. What is done is in
-//! `sql/migrations/V0021__operating.sql`; the owner enters the tenant and is held by its policies.
+//! `sql/migrations/V0026__operating.sql`; the owner enters the tenant and is held by its policies.
 
 mod adopt;
 mod export;

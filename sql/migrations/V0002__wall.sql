@@ -166,8 +166,8 @@ end
 $$;
 
 comment on procedure app.admit(regclass, name, text[], name) is
-    'Admits a role to the rows of the tenant in the context, for the commands named (select, insert, update, delete, '
-    'all). Grants are separate.';
+    'Admits a database role to the rows of the tenant in the context, for the commands named (select, insert, update, '
+    'delete, all). Grants are separate.';
 revoke execute on procedure app.admit(regclass, name, text[], name) from public;
 
 -- Opens a table to people who do not work there, as app.build_wall does for those who do.
@@ -193,6 +193,6 @@ end
 $$;
 
 comment on procedure app.open_to(regclass, text, text, text) is
-    'Lets customers or guests (an audience, or several with commas between) do one command to the rows of the tenant '
-    'that meet a condition.';
+    'Lets an audience (guest, customer, scheduler, or several separated by commas) run one command on the rows of the '
+    'tenant that meet a condition.';
 revoke execute on procedure app.open_to(regclass, text, text, text) from public;

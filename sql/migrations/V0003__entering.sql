@@ -16,7 +16,8 @@ end
 $$;
 
 comment on function app.stay_outside() is
-    'Fails where a tenant was entered. What a function of the gate begins with that enters one itself.';
+    'Fails if the transaction has entered a tenant. First statement of functions of the gate that enter one '
+    'themselves.';
 
 create function app.has_feature(tenant uuid, feature text) returns boolean
 language plpgsql stable
@@ -57,8 +58,8 @@ end
 $$;
 
 comment on function app.plans_with(uuid, text) is
-    'For an answer: a feature the organization in the context lacks, and behind it the plans that include it; none '
-    'where it was switched off.';
+    'For an answer: a feature that the organization in the context lacks, followed by the plans that include it; no '
+    'plan if the feature was switched off.';
 
 create function app.check_way_in(tenant uuid, feature text, host text) returns void
 language plpgsql stable
@@ -84,7 +85,7 @@ end
 $$;
 
 comment on function app.check_way_in(uuid, text, text) is
-    'What app.enter and app.enter_by_key ask in common, once the tenant is in the context.';
+    'Checks common to app.enter and app.enter_by_key, once the tenant is in the context.';
 
 create function app.enter(
     tenant uuid, account uuid, session uuid, needs text, feature text, host text, request text
@@ -108,8 +109,8 @@ begin
     execute format('set local app.account_id = %L', account);
     perform set_config('app.request_id', request, true);
 
-    -- The rows decide, not the token: whoever signed out, was removed or suspended, or whose organization was, is out
-    -- at once.
+    -- The rows decide, not the token: signing out, removal and suspension (of the member or of the organization) take
+    -- effect at once.
     select m.role
     into held
     from tenancy.members as m
@@ -124,7 +125,7 @@ begin
         and s.id = session
         and s.organization_id = tenant
         and s.expires_at > now()
-        -- Who left and came back signs in anew.
+        -- A session from before the member left and rejoined is not valid.
         and s.last_used_at >= m.created_at;
 
     if held is null then
@@ -134,7 +135,7 @@ begin
         -- The hint is for the answer: which role is held.
         raise exception 'role too low' using errcode = 'AP403', hint = held;
     end if;
-    -- Seldom: most operations ask for no feature, and most requests come to a host of ours.
+    -- Rare: most operations ask for no feature, and most requests come to a host of the server itself.
     if host is not null or feature is not null then
         perform app.check_way_in(tenant, feature, host);
     end if;
@@ -143,10 +144,10 @@ end
 $$;
 
 comment on function app.enter(uuid, uuid, uuid, text, text, text, text) is
-    'Enters a tenant for the rest of the transaction, as the member who has signed in. First statement of an explicit '
-    'transaction, once, never in a savepoint. Fails with AP401 (not, or no longer, an active member with a session), '
-    'AP403 (the member''s role ranks below `needs`), AP402 (the plan lacks `feature`) or AP404 (`host` leads to '
-    'another organization); a transaction that failed to enter sees no rows.';
+    'Enters a tenant for the rest of the transaction, as the signed-in member. First statement of an explicit '
+    'transaction, once, never in a savepoint. Fails with AP401 (not an active member with a session), AP403 (the '
+    'member''s role ranks below `needs`), AP402 (the plan lacks `feature`) or AP404 (`host` belongs to another '
+    'organization); a transaction that failed to enter sees no rows.';
 
 create function app.enter_by_key(
     tenant uuid, key uuid, secret_hash bytea, needs text, scope text, feature text, host text, request text
@@ -204,9 +205,9 @@ end
 $$;
 
 comment on function app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text) is
-    'Enters a tenant as app.enter does, for a program that sent an API key. Fails as that does, with AP406 where '
-    'there is no such key (any more), its maker is no active member or the organization is not active, and with AP405 '
-    'where the key lacks the scope. A scope to write includes that to read.';
+    'Enters a tenant as app.enter does, for a program that sent an API key. Fails as app.enter does, with AP406 (no '
+    'such key, it was revoked or has expired, its maker is no active member, or the organization is not active) and '
+    'with AP405 (the key lacks the scope). A scope to write includes that to read.';
 
 create function app.enter_account(account uuid, session uuid, host text, request text) returns void
 language plpgsql volatile
@@ -222,7 +223,7 @@ begin
     end if;
     execute format('set local app.account_id = %L', account);
     perform set_config('app.request_id', request, true);
-    -- For the functions of the gate: see tenancy.host_admits.
+    -- Read by tenancy.host_admits, in functions of the gate.
     perform set_config('app.host', coalesce(host, ''), true);
     select s.organization_id
     into organization
@@ -231,7 +232,7 @@ begin
     if not found then
         raise exception 'no active session' using errcode = 'AP401';
     end if;
-    -- A session for no organization is good at every host: to accept an invitation, or to register there.
+    -- A session for no organization is valid at every host: to accept an invitation, or to register there.
     if host is not null
     and organization is not null
     and organization is distinct from tenancy.organization_at(host) then
@@ -242,8 +243,12 @@ $$;
 
 comment on function app.enter_account(uuid, uuid, text, text) is
     'Enters as a signed-in person, without a tenant: shows the rows of the account, and of no organization. Fails '
-    'with AP401 (no active session), or AP404 (`host` leads to another organization than the session is for).';
+    'with AP401 (no active session) or AP404 (`host` belongs to another organization than the session).';
 
+-- Customers with an account see what can be booked online, as guests do, and their own appointments, holds and
+-- waitlist entries. Rows decide what is their own, never an id that a client sends: the contact that is linked to
+-- their account, or the account that made a hold. app.appointment_id names the one thing they are about to make or
+-- change, and only narrows.
 create function app.enter_customer(
     tenant uuid, account uuid, session uuid, subject uuid, feature text, host text, request text
 ) returns void
@@ -259,9 +264,11 @@ end
 $$;
 
 comment on function app.enter_customer(uuid, uuid, uuid, uuid, text, text, text) is
-    'Enters a tenant for the rest of the transaction as a customer with an account, who makes or changes one thing: '
-    'an appointment, a hold or an entry of the waitlist with the id `subject`. Fails as app.enter does.';
+    'Enters a tenant for the rest of the transaction as a customer with an account, who makes or changes one '
+    'appointment, hold or waitlist entry: that with the id `subject`. Fails as app.enter does.';
 
+-- Guests are customers without an account. They see what can be booked online and when; they book; with the link they
+-- then get they see, move and cancel that one appointment. Their policies are with each table (app.open_to).
 create function app.enter_guest(tenant uuid, appointment uuid, feature text, host text, request text) returns void
 language plpgsql volatile
 as $$
@@ -285,12 +292,12 @@ end
 $$;
 
 comment on function app.enter_guest(uuid, uuid, text, text, text) is
-    'Enters a tenant for the rest of the transaction as a guest: the public side of it, and one hold, entry of the '
-    'waitlist or appointment, which is about to be made or whose link the guest has. Fails with AP404 (no active '
-    'organization, or `host` leads to another) or AP402 (the plan lacks `feature`).';
+    'Enters a tenant for the rest of the transaction as a guest, who sees its public side and one hold, waitlist '
+    'entry or appointment: the one that is about to be made, or the one of the guest''s link. Fails with AP404 (no '
+    'active organization, or `host` belongs to another) or AP402 (the plan lacks `feature`).';
 
--- The scheduler: the server itself, when it offers freed time. It sees what decides when something can be booked and
--- who waits, and no names, addresses or notes. It holds time for entries of the waitlist and removes expired holds.
+-- The scheduler: the server itself, when it offers freed time. It sees what decides when something can be booked, and
+-- who waits; no names, addresses or notes. It holds time for waitlist entries and deletes expired holds.
 create function app.enter_scheduler(tenant uuid, request text) returns void
 language plpgsql volatile
 as $$
@@ -308,7 +315,7 @@ begin
         raise exception 'this transaction has entered another tenant'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
-    -- What it does from here on, no person does.
+    -- From here on the actor is no person.
     execute format('set local app.account_id = %L', '');
     execute format('set local app.key_id = %L', '');
     execute format('set local app.role = %L', 'scheduler');
@@ -316,8 +323,8 @@ end
 $$;
 
 comment on function app.enter_scheduler(uuid, text) is
-    'Enters a tenant as the scheduler, or becomes the scheduler in a transaction that has entered the tenant, until '
-    'it ends. Fails with AP404 where the organization is not active.';
+    'Enters a tenant as the scheduler, or becomes the scheduler for the rest of a transaction that has entered the '
+    'tenant. Fails with AP404 if the organization is not active.';
 
 create function app.may_hand_out() returns boolean
 language plpgsql stable
@@ -333,8 +340,8 @@ end
 $$;
 
 comment on function app.may_hand_out() is
-    'Whether the actor in the context may send invitations and make API keys: an account whose e-mail address is '
-    'verified, or an API key (only such an account could make it).';
+    'Whether the actor in the context may send invitations and make API keys: an account with a verified e-mail '
+    'address, or an API key (only such an account could make it).';
 
 grant execute on function
     app.has_feature(uuid, text),

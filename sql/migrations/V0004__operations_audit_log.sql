@@ -27,26 +27,26 @@ create table operations.audit_events (
 ) partition by range (occurred_at);
 
 comment on table operations.audit_events is
-    'Who changed what, when. Append-only for every role but the owner of the database, which drops months '
-    '(operations.drop_audit_before) and deletes, exports and imports tenants as a whole. No foreign key: the log '
-    'outlives what it is about.';
+    'Who changed what, when. Append-only for every role except the owner of the database, which drops months '
+    '(operations.drop_audit_before) and deletes, exports and imports whole tenants. No foreign key: the log outlives '
+    'the rows it is about.';
 comment on column operations.audit_events.occurred_at is 'When.';
 comment on column operations.audit_events.id is 'Makes the order total.';
-comment on column operations.audit_events.actor_id is 'The account or API key that did it; null: the system.';
+comment on column operations.audit_events.actor_id is 'The account or API key that made the change; null: the system.';
 comment on column operations.audit_events.actor_kind is 'account, api_key or system.';
 comment on column operations.audit_events.database_role is
-    'The role that had connected to PostgreSQL. Not appointd_api: the operator, or somebody who worked past the '
+    'The role that connected to PostgreSQL. Other than appointd_api: the operator, or a session that bypassed the '
     'server.';
-comment on column operations.audit_events.request_id is 'The X-Request-Id of the request it was part of.';
+comment on column operations.audit_events.request_id is 'X-Request-Id of the request.';
 comment on column operations.audit_events.action is 'insert, update or delete.';
 comment on column operations.audit_events.relation is 'The table, with its schema.';
 comment on column operations.audit_events.row_id is
-    'The id of the row: of a member the account''s, of a row that has no id of its own that of what it belongs to, '
-    'the organization at last.';
+    'The id of the row; for a member, the account; for a row without an id of its own, that of the row it belongs to, '
+    'or of the organization.';
 comment on column operations.audit_events.before is
-    'The row before, of an update the columns that changed alone. Without secrets.';
+    'The row before the change; for an update, only the columns that changed. Without secrets.';
 comment on column operations.audit_events.after is
-    'The row after, of an update the columns that changed alone. Without secrets.';
+    'The row after the change; for an update, only the columns that changed. Without secrets.';
 
 create index audit_events_actor_idx on operations.audit_events (tenant_id, actor_id, occurred_at desc, id desc);
 create index audit_events_row_idx on operations.audit_events (tenant_id, row_id, occurred_at desc, id desc);
@@ -59,10 +59,11 @@ grant select on operations.audit_events to appointd_api;
 grant insert (occurred_at, id, actor_kind, action, relation, row_id, before, after)
 on operations.audit_events to appointd_gate;
 
+
 -- Takes events of a month that has no partition, so that none is lost.
 create table operations.audit_events_default partition of operations.audit_events default;
 comment on table operations.audit_events_default is
-    'Events of months without a partition of their own; `appointd migrate` makes those.';
+    'Events of months without a partition; `appointd migrate` creates partitions.';
 
 -- No role reaches a partition except through its parent; the partition's own wall is for roles that own it.
 alter table operations.audit_events_default enable row level security;
@@ -86,9 +87,9 @@ begin
         name := format('audit_events_%s', to_char(month, 'YYYY_MM'));
         if to_regclass('operations.' || name) is null then
             begin
-                -- Made apart and attached. `create table … partition of` locks the log itself against everybody, and
-                -- while somebody reads it (pg_dump, for hours) every write of every organization would wait behind
-                -- that lock. Attaching locks the new table and the default partition, where nobody writes.
+                -- Created separately and attached. `create table … partition of` takes an exclusive lock on the log:
+                -- while a long query reads it (pg_dump), every write of every organization would wait behind that
+                -- lock. Attaching locks the new table and the default partition, which is not written to.
                 execute format('create table operations.%I (like operations.audit_events including all)', name);
                 execute format('alter table operations.%I enable row level security', name);
                 execute format('alter table operations.%I force row level security', name);
@@ -102,7 +103,7 @@ begin
                     (month + interval '1 month')::timestamp at time zone 'UTC'
                 );
             exception when check_violation then
-                -- A month with events in the default partition already stays there.
+                -- A month that has events in the default partition stays there.
                 continue;
             end;
             made := made + 1;
@@ -113,8 +114,8 @@ end
 $$;
 
 comment on function operations.make_audit_partitions(integer) is
-    'Makes the partitions of this month and as many more, where they are missing; how many it made. Called by '
-    '`appointd migrate`. Waits for those who read the default partition, at most as long as lock_timeout of the owner.';
+    'Creates the missing partitions of this month and of as many more; returns how many it created. Called by '
+    '`appointd migrate`. Waits for readers of the default partition, at most as long as lock_timeout of the owner.';
 
 create function operations.drop_audit_before(month date) returns integer
 language plpgsql
@@ -126,7 +127,7 @@ begin
     if date_trunc('month', month) > date_trunc('month', now() at time zone 'UTC') then
         raise exception 'that would drop what is still written to';
     end if;
-    -- What no month took. The owner is subject to the wall as well.
+    -- Rows in no monthly partition. The owner is subject to the wall as well.
     alter table operations.audit_events_default no force row level security;
     delete from operations.audit_events_default
     where occurred_at < date_trunc('month', month::timestamp) at time zone 'UTC';
@@ -140,9 +141,9 @@ begin
             and c.relname ~ '^audit_events_[0-9]{4}_[0-9]{2}$'
             and to_date(right(c.relname, 7), 'YYYY_MM') < date_trunc('month', month)
     loop
-        -- This locks the log against everybody, for a moment: where somebody reads it, the owner gives up after
-        -- lock_timeout, and so do those behind it wait no longer. (PostgreSQL detaches no partition concurrently where
-        -- a default one exists.)
+        -- This takes an exclusive lock on the log for a moment. If a query reads the log, the owner gives up after
+        -- lock_timeout, so that writes behind it do not wait longer. (PostgreSQL cannot detach a partition
+        -- concurrently while there is a default one.)
         execute format('drop table operations.%I', partition.relname);
         dropped := dropped + 1;
     end loop;
@@ -151,16 +152,16 @@ end
 $$;
 
 comment on function operations.drop_audit_before(date) is
-    'Retention: drops the partitions of all months before that of the date, and what is as old in the default '
-    'partition; how many partitions it dropped. For the owner of the database alone.';
+    'Retention: drops the partitions of all months before that of the date, and deletes rows as old from the default '
+    'partition; returns how many partitions it dropped. For the owner of the database alone.';
 
 create function operations.record_change() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- Hashes of secrets and challenges are worth nothing to a reader and something to a guesser; the rest says only
-    -- that something was used or changed, which the event says, or follows from other columns.
+    -- Hashes of secrets and challenges are useless to a reader and useful to an attacker; the other columns only say
+    -- that the row was used or changed, which the event says, or follow from other columns.
     unsaid constant text[] := array[
         'tenant_id', 'secret_hash', 'token_hash', 'challenge', 'last_used_at', 'updated_at', 'during'
     ];
@@ -169,12 +170,12 @@ declare
     old_whole constant jsonb := to_jsonb(old);
     new_whole constant jsonb := to_jsonb(new);
     whole constant jsonb := coalesce(new_whole, old_whole);
-    -- Of the organization itself its id.
+    -- For the organization itself: its id.
     owning constant text := coalesce(whole ->> 'tenant_id', whole ->> 'id');
     changed_before jsonb;
     changed_after jsonb;
 begin
-    -- The owner alone, and while it restores a tenant that brings its own log.
+    -- Only the owner, while it imports a tenant that brings its own log.
     if session_user = 'appointd_owner' and current_setting('app.restoring', true) = 'on' then
         return null;
     end if;
@@ -184,7 +185,7 @@ begin
         from jsonb_each(new_whole - unsaid) as n
         join jsonb_each(old_whole - unsaid) as o on o.key = n.key
         where n.value is distinct from o.value;
-        -- That there is another secret is worth saying; the secret is not.
+        -- That the secret was replaced is logged; the secret is not.
         if old_whole ->> 'token_hash' is distinct from new_whole ->> 'token_hash' then
             changed_after := coalesce(changed_after, '{}') || '{"token": "replaced"}';
         end if;
@@ -195,7 +196,7 @@ begin
         changed_before := old_whole - unsaid;
         changed_after := new_whole - unsaid;
     end if;
-    -- A superuser changes rows without having entered; that is worth an event more than anything.
+    -- A superuser changes rows without entering a tenant; such a change must be logged too.
     if owning is distinct from entered then
         execute format('set local app.tenant_id = %L', owning);
     end if;
@@ -222,8 +223,8 @@ end
 $$;
 
 comment on function operations.record_change() is
-    'Trigger, after every change of a tenant''s row: writes it to the audit log. An update that changes nothing worth '
-    'saying leaves no event.';
+    'Trigger, after every change of a tenant''s row: writes it to the audit log. An update that changes no logged '
+    'column writes no event.';
 
 grant create on schema operations to appointd_gate;
 alter function operations.record_change() owner to appointd_gate;
@@ -246,9 +247,9 @@ end
 $$;
 
 comment on procedure operations.audit(regclass) is
-    'Has every change of a tenant table written to the audit log. For every table behind the wall but the log itself, '
-    'what servers count, and the time that appointments take (scheduling.claims and what goes with it), which follows '
-    'from the appointment.';
+    'Writes every change of a tenant table to the audit log. For every table behind the wall except the log itself, '
+    'what servers count, and the time that appointments take (scheduling.claims and tables that depend on it), which '
+    'follows from the appointment.';
 
 revoke execute on procedure operations.audit(regclass) from public;
 

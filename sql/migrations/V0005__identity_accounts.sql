@@ -1,6 +1,6 @@
 -- Accounts: people, once each, across all organizations they work for. One of the few tables without a tenant, and
 -- forced behind policies all the same: the server sees the signed-in account and, once it has entered a tenant, its
--- colleagues (V0010); no password hash except through identity.sign_in.
+-- colleagues (tenancy.members); no password hash except through identity.sign_in.
 
 create table identity.accounts (
     id uuid not null,
@@ -21,12 +21,12 @@ comment on table identity.accounts is
 comment on column identity.accounts.id is 'UUIDv7, made by the server.';
 comment on column identity.accounts.email is
     'Sign-in name, lower case, at most 254 characters (RFC 5321 section 4.5.3.1.3). Unique in the whole system.';
-comment on column identity.accounts.full_name is 'How the person is called, 1 to 200 characters; null where not told.';
+comment on column identity.accounts.full_name is 'Name of the person, 1 to 200 characters; null: not given.';
 comment on column identity.accounts.password_hash is
-    'Argon2id in PHC string format. Readable by the sign-in function alone.';
+    'Argon2id in PHC string format. Only functions of the gate read it.';
 comment on column identity.accounts.created_at is 'When the account was registered.';
 comment on column identity.accounts.email_verified_at is
-    'When the person proved to receive mail at the address; null where not yet.';
+    'When the person proved that they receive mail at the address; null: not yet.';
 comment on column identity.accounts.updated_at is 'When name, address or password last changed.';
 
 alter table identity.accounts enable row level security;

@@ -21,20 +21,20 @@ create table identity.sessions (
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 comment on table identity.sessions is
-    'Who is signed in where. Access tokens name their session; without its row they open nothing (see app.enter).';
+    'Where an account is signed in. Access tokens name their session; without its row they grant nothing (see '
+    'app.enter).';
 comment on column identity.sessions.account_id is 'The person.';
 comment on column identity.sessions.id is 'UUIDv7, the claim `sid` of the tokens of the session.';
 comment on column identity.sessions.organization_id is
-    'The one organization the session is for; null where the account belongs to none. Switching moves the session. No '
-    'foreign key: the membership is checked on every entry.';
+    'The organization that the session is for; null: none. Switching moves the session to another organization. '
+    'No foreign key: the membership is checked on every entry.';
 comment on column identity.sessions.kind is
-    'token: refreshed by rotating refresh tokens; cookie: a browser''s, not refreshed.';
-comment on column identity.sessions.user_agent is
-    'What the client called itself when it signed in, at most 300 characters.';
-comment on column identity.sessions.address is 'Where it signed in from.';
+    'token: refreshed by rotating refresh tokens. cookie: a browser session, not refreshed.';
+comment on column identity.sessions.user_agent is 'User-Agent of the client that signed in, at most 300 characters.';
+comment on column identity.sessions.address is 'Network address that the person signed in from.';
 comment on column identity.sessions.created_at is 'When the person signed in.';
 comment on column identity.sessions.last_used_at is 'When the session was last refreshed or switched.';
-comment on column identity.sessions.expires_at is 'When it ends at the latest, refreshed or not.';
+comment on column identity.sessions.expires_at is 'When the session ends at the latest, refreshed or not.';
 
 create index sessions_expires_idx on identity.sessions (expires_at);
 
@@ -47,6 +47,7 @@ create policy gate_all on identity.sessions as permissive for all to appointd_ga
 
 grant select, delete on identity.sessions to appointd_api;
 grant select, insert, update, delete on identity.sessions to appointd_gate;
+
 
 create table identity.refresh_tokens (
     account_id uuid not null,
@@ -70,21 +71,20 @@ create table identity.refresh_tokens (
 );
 
 comment on table identity.refresh_tokens is
-    'The refresh tokens a session ever had. Each is good for one use. Used again within some seconds it is answered '
-    'with the same successor; after that a second use shows that it was copied, and ends the session (RFC 9700 '
-    'section 4.14.2).';
+    'All refresh tokens of a session. Each is valid for one use. A second use within ten seconds returns the same '
+    'successor; a later one shows that the token was copied, and ends the session (RFC 9700 section 4.14.2).';
 comment on column identity.refresh_tokens.account_id is 'The person.';
 comment on column identity.refresh_tokens.session_id is 'The session it belongs to.';
 comment on column identity.refresh_tokens.hash is 'SHA-256 of the token.';
-comment on column identity.refresh_tokens.created_at is 'When it was handed out.';
+comment on column identity.refresh_tokens.created_at is 'When it was issued.';
 comment on column identity.refresh_tokens.expires_at is 'Until when it can be used.';
 comment on column identity.refresh_tokens.used_at is
-    'When it was used, or retired because the session was switched; null for the one that is still good.';
+    'When it was used, or retired because the session was switched; null: not yet.';
 comment on column identity.refresh_tokens.salt is
-    'What the successor was derived with: SHA-256 of the token and this. Useless without the token; removed once '
-    'nobody is answered with the successor any more.';
+    'Salt from which the successor was derived: SHA-256 of the token and the salt. Useless without the token; removed '
+    'once the successor is no longer returned.';
 comment on column identity.refresh_tokens.successor is
-    'SHA-256 of the successor; null before there is one, and once it has been removed with the salt.';
+    'SHA-256 of the successor; null before there is one, and after it was removed with the salt.';
 
 create index refresh_tokens_expires_idx on identity.refresh_tokens (expires_at);
 
@@ -93,6 +93,7 @@ alter table identity.refresh_tokens force row level security;
 create policy gate_all on identity.refresh_tokens as permissive for all to appointd_gate using (true) with check (true);
 
 grant select, insert, update, delete on identity.refresh_tokens to appointd_gate;
+
 
 create table identity.one_time_tokens (
     account_id uuid not null,
@@ -109,9 +110,9 @@ create table identity.one_time_tokens (
 );
 
 comment on table identity.one_time_tokens is
-    'Tokens sent by e-mail, each good once: to set a new password, to verify the address.';
+    'Tokens sent by e-mail, each valid for one use: to set a new password, or to verify the address.';
 comment on column identity.one_time_tokens.account_id is 'The person.';
-comment on column identity.one_time_tokens.hash is 'SHA-256 of the token. The row goes when it is used.';
+comment on column identity.one_time_tokens.hash is 'SHA-256 of the token. Using the token deletes the row.';
 comment on column identity.one_time_tokens.purpose is 'reset_password or verify_email.';
 comment on column identity.one_time_tokens.email is 'The address it was sent to.';
 comment on column identity.one_time_tokens.created_at is 'When it was sent.';
@@ -131,6 +132,7 @@ grant select (account_id, purpose, created_at), insert (account_id, hash, purpos
 on identity.one_time_tokens to appointd_api;
 grant select, insert, update, delete on identity.one_time_tokens to appointd_gate;
 
+
 create table identity.second_factors (
     account_id uuid not null default nullif(current_setting('app.account_id', true), '')::uuid,
     secret bytea not null,
@@ -146,12 +148,12 @@ comment on table identity.second_factors is
     'Time-based one-time passwords (RFC 6238): SHA-1, 6 digits, 30 seconds, as every authenticator app has them.';
 comment on column identity.second_factors.account_id is 'The person.';
 comment on column identity.second_factors.secret is
-    'The shared secret. Has to be readable to be checked: protect the database and its backups.';
+    'The shared secret. It must be readable to compute codes: protect the database and its backups.';
 comment on column identity.second_factors.created_at is 'When it was set up.';
 comment on column identity.second_factors.confirmed_at is
-    'When a first code proved that the app has the secret. From then on signing in needs a code.';
+    'When a first code proved that the app has the secret. From then on signing in requires a code.';
 comment on column identity.second_factors.last_step is
-    'The 30-second step of the last code taken, so that none is taken twice.';
+    'The 30-second step of the last accepted code, so that no code is accepted twice.';
 
 alter table identity.second_factors enable row level security;
 alter table identity.second_factors force row level security;
@@ -159,7 +161,7 @@ create policy own_all on identity.second_factors as permissive for all to appoin
     using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
     with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
 create policy gate_all on identity.second_factors as permissive for all to appointd_gate using (true) with check (true);
--- A second factor on an address nobody has verified would keep out the person whose address it is.
+-- A second factor on an unverified address would lock out the person who owns the address.
 create policy verified_insert on identity.second_factors as restrictive for insert to appointd_api
     with check (
         account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
@@ -169,6 +171,7 @@ create policy verified_insert on identity.second_factors as restrictive for inse
 grant select, insert (secret), update (secret, confirmed_at, last_step), delete
 on identity.second_factors to appointd_api;
 grant select, insert, update, delete on identity.second_factors to appointd_gate;
+
 
 create table identity.recovery_codes (
     account_id uuid not null default nullif(current_setting('app.account_id', true), '')::uuid,
@@ -180,7 +183,7 @@ create table identity.recovery_codes (
 );
 
 comment on table identity.recovery_codes is
-    'Codes for whoever has lost the second factor, each good once: the row goes when it is used.';
+    'Codes for people who have lost their second factor, each valid for one use. Using a code deletes the row.';
 comment on column identity.recovery_codes.account_id is 'The person.';
 comment on column identity.recovery_codes.hash is 'SHA-256 of the code, which is 80 random bits.';
 
@@ -194,6 +197,7 @@ create policy gate_all on identity.recovery_codes as permissive for all to appoi
 grant select, insert (hash), delete on identity.recovery_codes to appointd_api;
 grant select, insert, update, delete on identity.recovery_codes to appointd_gate;
 
+
 create table identity.sign_in_failures (
     bucket text not null,
     subject bytea not null,
@@ -206,18 +210,18 @@ create table identity.sign_in_failures (
 );
 
 comment on table identity.sign_in_failures is
-    'Attempts to sign in that have not succeeded, counted here because several servers have to agree. See '
-    'identity.count_attempt for the rules.';
+    'Failed attempts to sign in, counted in the database so that several servers count together. Rules: '
+    'identity.count_attempt.';
 comment on column identity.sign_in_failures.bucket is
     'What is counted: an account from one address, an address, an account from anywhere, or the codes of an '
     'account''s second factor.';
 comment on column identity.sign_in_failures.subject is
-    'SHA-256 of the e-mail address, of the network address, of both, of an account that is asked for its password '
-    'again, or of an account''s id (second_factor).';
-comment on column identity.sign_in_failures.failures is 'How many.';
+    'SHA-256 of the e-mail address, of the network address, of both, of an account that must give its password again, '
+    'or of an account id (second_factor).';
+comment on column identity.sign_in_failures.failures is 'Number of failed attempts.';
 comment on column identity.sign_in_failures.last_attempt_at is
-    'When the last was. A quarter of an hour later counting restarts; for second factors a day later.';
-comment on column identity.sign_in_failures.blocked_until is 'Until when nobody is let try.';
+    'Time of the last attempt. Counting restarts 15 minutes later; for second factors one day later.';
+comment on column identity.sign_in_failures.blocked_until is 'Attempts are refused until this time.';
 
 create index sign_in_failures_time_idx on identity.sign_in_failures (last_attempt_at);
 

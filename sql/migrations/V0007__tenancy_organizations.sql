@@ -47,23 +47,25 @@ create table tenancy.organizations (
     )
 );
 
-comment on table tenancy.organizations is 'A business that gives appointments: the tenant every other row belongs to.';
+comment on table tenancy.organizations is
+    'A business that offers appointments: the tenant that every other row belongs to.';
 comment on column tenancy.organizations.id is 'UUIDv7. This is the tenant_id of every tenant table.';
 comment on column tenancy.organizations.name is 'Name shown to people, 1 to 200 characters.';
 comment on column tenancy.organizations.slug is
     'Name for addresses: one DNS label (RFC 1123 section 2.1), lower case. Unique in the whole system.';
 comment on column tenancy.organizations.time_zone is
-    'IANA time zone name, checked by the server, in which times are shown where nobody asks for another.';
+    'IANA time zone name, checked by the server. Times are shown in it unless a request asks for another zone.';
 comment on column tenancy.organizations.status is
-    'active; suspended (by the operator) or deleted (by an owner, who may restore it until purge_after): both let '
-    'nobody in, see app.enter.';
+    'active; suspended (by the operator); deleted (by an owner, who may restore it until purge_after). Only active '
+    'organizations can be entered (see app.enter).';
 comment on column tenancy.organizations.created_at is 'When the organization was registered.';
 comment on column tenancy.organizations.updated_at is 'When the row last changed.';
 comment on column tenancy.organizations.subdomain is
-    'One DNS label in front of the base domain of the server; null where it has none. Unique in the whole system.';
+    'One DNS label in front of the base domain of the server; null: none. Unique in the whole system.';
 comment on column tenancy.organizations.deleted_at is 'When an owner deleted it.';
-comment on column tenancy.organizations.purge_after is 'From when on `appointd tenant purge` takes its rows away.';
+comment on column tenancy.organizations.purge_after is 'From this time on `appointd tenant purge` deletes its rows.';
 
+-- The door: organizations are found by host, by slug or by membership before a tenant is entered. The gate does that.
 call app.build_wall(
     'tenancy.organizations', reads => 'viewer', updates => 'admin', tenant_column => 'id',
     door => $$(select current_user) = 'appointd_gate'$$
@@ -85,6 +87,7 @@ call operations.audit('tenancy.organizations');
 grant select, update (name, slug, time_zone, updated_at, subdomain) on tenancy.organizations to appointd_api;
 grant select, insert, update (status, deleted_at, purge_after) on tenancy.organizations to appointd_gate;
 
+
 create table tenancy.former_names (
     kind text not null,
     name text not null,
@@ -97,11 +100,12 @@ create table tenancy.former_names (
 
 comment on table tenancy.former_names is
     'Slugs and subdomains that organizations had before. Global, because names are: the key has no tenant in it on '
-    'purpose. Public, like the names.';
+    'purpose. Public, as the names are.';
 comment on column tenancy.former_names.kind is 'slug or subdomain.';
 comment on column tenancy.former_names.name is 'The name.';
 comment on column tenancy.former_names.organization_id is 'The organization that had it.';
-comment on column tenancy.former_names.kept_until is 'Until when it leads there, and is nobody else''s.';
+comment on column tenancy.former_names.kept_until is
+    'Until this time the name leads to the organization, and no other organization may take it.';
 
 create index former_names_organization_idx on tenancy.former_names (organization_id);
 
@@ -164,8 +168,8 @@ end
 $$;
 
 comment on function tenancy.keep_names() is
-    'Trigger, after an organization got or changed its slug or subdomain: keeps the old name for it, and refuses one '
-    'that is kept for another, as the unique key would.';
+    'Trigger, after an organization got or changed its slug or subdomain: keeps the old name for it, and refuses a '
+    'name that is kept for another organization, as the unique key would.';
 
 -- The role that makes a trigger must be allowed to call its function.
 grant execute on function tenancy.keep_names() to appointd_owner;

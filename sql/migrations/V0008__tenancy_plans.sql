@@ -10,9 +10,9 @@ create table tenancy.features (
     constraint features_form check (feature ~ '^[a-z][a-z_]{0,49}$')
 );
 
-comment on table tenancy.features is 'What a plan may or may not include.';
+comment on table tenancy.features is 'What a plan can include.';
 comment on column tenancy.features.feature is 'Its name in the API.';
-comment on column tenancy.features.description is 'What it is, for people.';
+comment on column tenancy.features.description is 'What it is, for people to read.';
 
 alter table tenancy.features enable row level security;
 alter table tenancy.features force row level security;
@@ -26,6 +26,7 @@ create policy owner_select on tenancy.features as permissive for select to appoi
 
 grant select on tenancy.features to appointd_api;
 grant select on tenancy.features to appointd_gate;
+
 
 create table tenancy.plans (
     plan_type text not null,
@@ -48,19 +49,18 @@ create table tenancy.plans (
 );
 
 comment on table tenancy.plans is
-    'What an organization can subscribe to. Changing a row changes it for every organization with that plan.';
+    'What an organization can subscribe to. Changing a row changes it for every organization on that plan.';
 comment on column tenancy.plans.plan_type is 'Its name in the API.';
-comment on column tenancy.plans.position is 'From the smallest to the largest.';
-comment on column tenancy.plans.max_providers is 'How many active providers; null: as many as you like.';
+comment on column tenancy.plans.position is 'Rank, from the smallest plan to the largest.';
+comment on column tenancy.plans.max_providers is 'Maximum number of active providers; null: unlimited.';
 comment on column tenancy.plans.max_members is
-    'How many active members and open invitations together; null: as many as you like. Customers do not count.';
-comment on column tenancy.plans.max_storage_gb is
-    'How many gigabytes (10^9 bytes) of files; null: as many as you like.';
+    'Maximum number of active members plus open invitations; null: unlimited. Customers do not count.';
+comment on column tenancy.plans.max_storage_gb is 'Maximum size of files in gigabytes (10^9 bytes); null: unlimited.';
 comment on column tenancy.plans.max_api_keys is
-    'How many API keys that are neither revoked nor expired; null: unlimited.';
+    'Maximum number of API keys that are neither revoked nor expired; null: unlimited.';
 comment on column tenancy.plans.requests_per_minute is
-    'How many requests a minute the people and API keys of an organization may send to one server, together. An API '
-    'key has a limit of its own beside it.';
+    'Maximum number of requests a minute that the people and API keys of an organization together may send to one '
+    'server. Each API key also has its own limit.';
 
 alter table tenancy.plans enable row level security;
 alter table tenancy.plans force row level security;
@@ -75,6 +75,7 @@ create policy owner_select on tenancy.plans as permissive for select to appointd
 
 grant select on tenancy.plans to appointd_api;
 grant select on tenancy.plans to appointd_gate;
+
 
 create table tenancy.plan_features (
     plan_type text not null,
@@ -141,6 +142,7 @@ alter table tenancy.features force row level security;
 alter table tenancy.plans force row level security;
 alter table tenancy.plan_features force row level security;
 
+
 create table tenancy.subscriptions (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     plan_type text not null default 'basic',
@@ -152,11 +154,11 @@ create table tenancy.subscriptions (
 );
 
 comment on table tenancy.subscriptions is
-    'The plan of an organization, one row each. Locked (for no key update) by whatever counts towards a limit, so '
-    'that limits hold under races.';
+    'The plan of an organization, one row each. Every change that counts towards a limit locks the row (for no key '
+    'update), so that limits hold under races.';
 comment on column tenancy.subscriptions.plan_type is 'Its plan.';
 comment on column tenancy.subscriptions.disabled_features is
-    'Features of the plan that the organization does not want. What it has is the plan''s, without these.';
+    'Features of the plan that the organization has switched off.';
 comment on column tenancy.subscriptions.updated_at is 'When plan or features last changed.';
 
 -- Deleting a plan looks for the organizations that have it.
@@ -202,14 +204,14 @@ end
 $$;
 
 comment on function tenancy.counted(uuid, text) is
-    'How much there is of what a plan limits: providers, members or api_keys, in the tenant in the context.';
+    'Number of rows that a plan limits: providers, members or api_keys, in the tenant in the context.';
 
 grant execute on function tenancy.counted(uuid, text) to appointd_api;
 
 grant execute on function tenancy.counted(uuid, text) to appointd_gate;
 
--- A limit refuses with SQLSTATE 23514 and the name plan_limit_providers, plan_limit_members or plan_limit_api_keys, as
--- a constraint would.
+-- A limit fails with SQLSTATE 23514 and the constraint name plan_limit_providers, plan_limit_members or
+-- plan_limit_api_keys, as a constraint would.
 create function tenancy.keep_within_plan() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -219,7 +221,7 @@ declare
     allowed integer;
     present bigint;
 begin
-    -- Whoever counts waits for whoever counted before.
+    -- Concurrent changes wait for each other here, so that each counts the rows of the previous one.
     perform from tenancy.subscriptions as s where s.tenant_id = new.tenant_id for no key update;
     select case counted
         when 'providers' then p.max_providers
@@ -244,7 +246,7 @@ end
 $$;
 
 comment on function tenancy.keep_within_plan() is
-    'Trigger, after a row that counts towards a limit of the plan came in: refuses where there are now too many.';
+    'Trigger, after insert or update of a row that counts towards a limit of the plan: fails if the limit is exceeded.';
 
 -- A smaller plan must hold what is there.
 create function tenancy.keep_within_new_plan() returns trigger
@@ -257,7 +259,7 @@ begin
     select case
         when p.max_providers < tenancy.counted(new.tenant_id, 'providers') then 'providers'
         when p.max_members < tenancy.counted(new.tenant_id, 'members') then 'members'
-        -- Keys of a plan without them are kept and open nothing.
+        -- On a plan without API keys they are kept and are not valid.
         when
             p.max_api_keys < tenancy.counted(new.tenant_id, 'api_keys')
             and exists (
@@ -277,7 +279,7 @@ end
 $$;
 
 comment on function tenancy.keep_within_new_plan() is
-    'Trigger, after a change of plan: refuses one that is too small for what is there.';
+    'Trigger, after a change of plan: fails if the new plan is too small for the rows there are.';
 
 create trigger keep_within_new_plan after update of plan_type on tenancy.subscriptions
 for each row when (new.plan_type <> old.plan_type) execute function tenancy.keep_within_new_plan();

@@ -30,8 +30,8 @@ create table tenancy.settings (
 );
 
 comment on table tenancy.settings is
-    'How an organization wants things, one row each. The time zone is in tenancy.organizations. Language, formats, '
-    'notifications and privacy are kept for clients; nothing acts on them yet.';
+    'Settings of an organization, one row each. The time zone is in tenancy.organizations. Language, formats, '
+    'notifications and privacy are stored for clients; the server does not act on them yet.';
 comment on column tenancy.settings.language is 'BCP 47 language tag: language, optionally script and region.';
 comment on column tenancy.settings.date_format is 'How dates are shown to people.';
 comment on column tenancy.settings.time_format is 'How times of day are shown to people: 24h or 12h.';
@@ -39,24 +39,24 @@ comment on column tenancy.settings.notify_by_email is 'Whether customers are not
 comment on column tenancy.settings.notify_by_sms is 'Whether customers are notified by text message.';
 comment on column tenancy.settings.notify_by_push is 'Whether customers are notified by push message.';
 comment on column tenancy.settings.data_retention_days is
-    'How many days data about people are kept after they were last needed.';
+    'Number of days that data about people are kept after they were last needed.';
 comment on column tenancy.settings.gdpr_compliant is
     'Whether the organization is bound by the GDPR (Regulation (EU) 2016/679).';
 comment on column tenancy.settings.exclusive_members is
-    'Whether members of this organization may belong to no other. Does not bind its owners, nor customers.';
+    'Whether members of this organization may belong to no other. Does not apply to its owners, nor to customers.';
 comment on column tenancy.settings.check_in_opens_minutes is
-    'How many minutes before its start an appointment can be checked in. 0 to 1,440.';
+    'Minutes before its start from which an appointment can be checked in, 0 to 1,440.';
 comment on column tenancy.settings.updated_at is 'When a setting last changed.';
 comment on column tenancy.settings.trusted_origins is
-    'Origins of web pages, at most 20, that may read answers about the organization in a browser (CORS). They give no '
-    'right to anything by themselves.';
+    'Origins of web pages, at most 20, that may read answers about the organization in a browser (CORS). They grant '
+    'no right by themselves.';
 comment on column tenancy.settings.guest_bookings_per_address is
-    'How many bookings guests may ask for from one network address within an hour, 1 to 10,000.';
+    'Maximum number of bookings that guests may request from one network address within an hour, 1 to 10,000.';
 comment on column tenancy.settings.guest_bookings_per_email is
-    'How many bookings guests may ask for with one e-mail address within a day, 1 to 10,000.';
+    'Maximum number of bookings that guests may request with one e-mail address within a day, 1 to 10,000.';
 comment on column tenancy.settings.guests_match_by_verified_email is
-    'Whether what a guest books is for the contact that has their e-mail address, once they have shown that it is '
-    'theirs, if exactly one has. Nothing of the contact changes.';
+    'Whether a booking of a guest with a verified e-mail address is made for the contact with that address, if '
+    'exactly one contact has it. The contact is not changed.';
 
 call app.build_wall('tenancy.settings', reads => 'viewer', updates => 'admin');
 call app.admit('tenancy.settings', 'appointd_gate', array['select', 'insert']);
@@ -72,6 +72,7 @@ grant
     )
 on tenancy.settings to appointd_api;
 grant select, insert (exclusive_members) on tenancy.settings to appointd_gate;
+
 
 create table tenancy.branding (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -94,9 +95,9 @@ create table tenancy.branding (
     constraint branding_secondary_color check (secondary_color ~ '^#[0-9a-f]{6}$')
 );
 
-comment on table tenancy.branding is 'How an organization shows itself to its customers, one row each. Public.';
+comment on table tenancy.branding is 'How an organization presents itself to its customers, one row each. Public.';
 comment on column tenancy.branding.display_name is
-    'The name customers read, 1 to 200 characters; null: that of the organization.';
+    'Name shown to customers, 1 to 200 characters; null: the name of the organization.';
 comment on column tenancy.branding.logo_url is 'https URL of a picture.';
 comment on column tenancy.branding.favicon_url is 'https URL of a small picture. Feature custom_branding.';
 comment on column tenancy.branding.primary_color is 'sRGB as #rrggbb, lower case. Feature custom_branding.';
@@ -112,6 +113,7 @@ call operations.audit('tenancy.branding');
 grant select, update (display_name, logo_url, favicon_url, primary_color, secondary_color, style_sheet_url, updated_at)
 on tenancy.branding to appointd_api;
 grant select, insert (display_name) on tenancy.branding to appointd_gate;
+
 
 create table tenancy.domains (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -129,13 +131,13 @@ create table tenancy.domains (
 );
 
 comment on table tenancy.domains is
-    'Domains an organization says are its own. One that is verified is in tenancy.verified_domains as well.';
+    'Domains that an organization claims. A verified one is in tenancy.verified_domains as well.';
 comment on column tenancy.domains.id is 'UUIDv7.';
 comment on column tenancy.domains.domain is
     'A domain name in its ASCII form (IDNA 2008, RFC 5891), lower case, without a dot at the end.';
-comment on column tenancy.domains.challenge is 'What the TXT record _appointd-challenge.<domain> has to say.';
+comment on column tenancy.domains.challenge is 'Required content of the TXT record _appointd-challenge.<domain>.';
 comment on column tenancy.domains.verified_at is
-    'When that was first seen; null: not yet, or the domain lapsed or went to another organization.';
+    'When the record was first seen; null: not yet, or the domain lapsed or went to another organization.';
 comment on column tenancy.domains.created_at is 'When it was added.';
 
 call app.build_wall('tenancy.domains', reads => 'admin', inserts => 'owner', deletes => 'owner');
@@ -147,6 +149,8 @@ call operations.audit('tenancy.domains');
 grant select, insert (id, domain, challenge), delete on tenancy.domains to appointd_api;
 grant select (tenant_id, id, domain, challenge, verified_at), update (verified_at) on tenancy.domains to appointd_gate;
 
+
+-- Global, because a domain leads to one organization: the key has no tenant in it on purpose.
 create table tenancy.verified_domains (
     domain text not null,
     organization_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -157,15 +161,15 @@ create table tenancy.verified_domains (
 );
 
 comment on table tenancy.verified_domains is
-    'Which organization a host name leads to. Public knowledge, like the DNS it was proved by. An organization sees '
-    'and deletes its own rows. Rows end when the record has been missing for a week, or when the present holder of '
-    'the DNS proves the domain for another organization.';
+    'Which organization a host name leads to. Public, like the DNS record that proves it. An organization sees and '
+    'deletes its own rows. A row is deleted when the record has been missing for a week, and moves when the present '
+    'holder of the DNS proves the domain for another organization.';
 comment on column tenancy.verified_domains.domain is 'The domain name, as in tenancy.domains.';
 comment on column tenancy.verified_domains.organization_id is 'The organization that proved it.';
 comment on column tenancy.verified_domains.checked_at is
-    'When the DNS was last asked for its record. Servers ask once a day.';
+    'When the DNS record was last looked up. Servers look it up once a day.';
 comment on column tenancy.verified_domains.missing_since is
-    'Since when the record has not been found; null: it was found when last asked.';
+    'Since when the record has been missing; null: it was found at the last look-up.';
 
 create index verified_domains_checked_idx on tenancy.verified_domains (checked_at);
 create index verified_domains_organization_idx on tenancy.verified_domains (organization_id);
@@ -188,6 +192,7 @@ grant select, delete on tenancy.verified_domains to appointd_api;
 grant select, insert (domain), update (organization_id, checked_at, missing_since), delete
 on tenancy.verified_domains to appointd_gate;
 
+
 create table tenancy.usage_days (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     day date not null,
@@ -199,10 +204,10 @@ create table tenancy.usage_days (
 -- Rows change all day: vacuum after 2 % of them, not 20 %.
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
-comment on table tenancy.usage_days is 'How much an organization used the server, by day.';
+comment on table tenancy.usage_days is 'Requests of an organization, by day.';
 comment on column tenancy.usage_days.day is 'The day, in UTC.';
 comment on column tenancy.usage_days.requests is
-    'Requests answered. Counted by each server and added up every few seconds.';
+    'Number of requests answered. Counted by each server and added every few seconds.';
 
 call app.build_wall('tenancy.usage_days', reads => 'viewer');
 call app.admit('tenancy.usage_days', 'appointd_gate', array['select', 'insert', 'update']);

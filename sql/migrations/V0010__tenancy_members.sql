@@ -16,24 +16,25 @@ create table tenancy.members (
     constraint members_status check (status in ('active', 'suspended'))
 );
 
-comment on table tenancy.members is
-    'Who belongs to which organization: who works there, and what they may do, and who is a customer with an account.';
+comment on table tenancy.members is 'Memberships: people who work for an organization, and customers with an account.';
 comment on column tenancy.members.account_id is 'The person.';
 comment on column tenancy.members.role is
     'owner > admin > manager > staff > viewer; or customer. The policies of every table name the roles they admit.';
 comment on column tenancy.members.created_at is 'When the person joined.';
-comment on column tenancy.members.status is 'active, or suspended: still a member, and not let in.';
+comment on column tenancy.members.status is 'active, or suspended: still a member, but may not enter.';
 comment on column tenancy.members.updated_at is 'When role or status last changed.';
 
 -- Sign-in finds the organizations of an account; the primary key starts at the other end.
 create index members_account_idx on tenancy.members (account_id, tenant_id);
 create index members_updated_idx on tenancy.members (tenant_id, updated_at);
 
+-- The door: an account reads its own memberships before it has chosen a tenant. Writing stays within the tenant.
 call app.build_wall(
     'tenancy.members', reads => 'viewer',
     door => $$account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)$$
 );
 
+-- Admins change memberships up to their own role: app.build_wall cannot express the ceiling.
 create policy admin_update on tenancy.members as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
@@ -51,6 +52,8 @@ create policy admin_delete on tenancy.members as permissive for delete to appoin
         and (select current_setting('app.role', true)) = any ('{admin,owner}')
         and role = any (app.roles_up_to((select current_setting('app.role', true))))
     );
+
+-- What passes through the door.
 create policy own_select on tenancy.members as permissive for select to appointd_api
     using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
 create policy gate_select on tenancy.members as permissive for select to appointd_gate
@@ -60,12 +63,12 @@ create policy gate_insert on tenancy.members as permissive for insert to appoint
 create policy gate_tenant_select on tenancy.members as permissive for select to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 
--- A customer who now works there.
+-- Accepting an invitation makes a customer a member who works there.
 create policy gate_tenant_update on tenancy.members as permissive for update to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 
--- One who leaves.
+-- Leaving an organization.
 create policy gate_tenant_delete on tenancy.members as permissive for delete to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 call app.admit('tenancy.members', 'appointd_owner', array['all']);
@@ -87,13 +90,13 @@ create policy colleagues_select on identity.accounts as permissive for select to
         )
     );
 
--- The rule no check constraint can say, in the shape of one: SQLSTATE 23514, members_last_owner.
+-- A rule that no check constraint can express, reported like one: SQLSTATE 23514, members_last_owner.
 create function tenancy.keep_an_owner() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Two owners who leave at once wait for each other here; the second then sees what the first has done.
+    -- Two owners who leave at the same time wait for each other here; the second sees that the first has left.
     perform from tenancy.subscriptions as s where s.tenant_id = old.tenant_id for no key update;
     if not exists (
         select
@@ -109,7 +112,7 @@ end
 $$;
 
 comment on function tenancy.keep_an_owner() is
-    'Trigger, after an owner went or is none any more: refuses where nobody is left.';
+    'Trigger, after an owner was removed, demoted or suspended: fails if the organization has no active owner left.';
 
 create trigger keep_an_owner_update after update of role, status on tenancy.members
 for each row when (old.role = 'owner' and (new.role <> 'owner' or new.status <> 'active'))
@@ -118,7 +121,7 @@ create trigger keep_an_owner_delete after delete on tenancy.members
 for each row when (old.role = 'owner')
 execute function tenancy.keep_an_owner();
 
--- Runs as the gate: a member who goes may see too little to find another owner.
+-- Runs as the gate: the caller may not see the other owners.
 grant create on schema tenancy to appointd_gate;
 alter function tenancy.keep_an_owner() owner to appointd_gate;
 revoke create on schema tenancy from appointd_gate;

@@ -27,21 +27,21 @@ create table tenancy.api_keys (
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 comment on table tenancy.api_keys is
-    'Keys of programs. A key may do what the lower of its role and its maker''s present role may, within its scopes, '
+    'Keys of programs. A key has the lower of its own role and the present role of its maker, within its scopes, '
     'while it is neither revoked nor expired and its maker is an active member.';
 comment on column tenancy.api_keys.id is
     'UUIDv7. Part of the key, which also names the organization; neither is secret.';
-comment on column tenancy.api_keys.name is 'What it is for, 1 to 100 characters.';
+comment on column tenancy.api_keys.name is 'Purpose of the key, 1 to 100 characters.';
 comment on column tenancy.api_keys.secret_hash is
-    'SHA-256 of the secret part: 256 random bits, so a fast hash will do.';
-comment on column tenancy.api_keys.role is 'Its role, at most admin. Lowered with the role of its maker.';
+    'SHA-256 of the secret part. That is 256 random bits, so a fast hash is enough.';
+comment on column tenancy.api_keys.role is 'Role of the key, at most admin. Lowered with the role of its maker.';
 comment on column tenancy.api_keys.scopes is
-    '<module>:read or <module>:write, write including read; as the description says for each operation.';
-comment on column tenancy.api_keys.expires_at is 'Until when it opens anything; null: until it is revoked.';
-comment on column tenancy.api_keys.last_used_at is 'When it last opened something, to the minute.';
+    '<module>:read or <module>:write; write includes read. The API description names the scope of each operation.';
+comment on column tenancy.api_keys.expires_at is 'Until when it is valid; null: until it is revoked.';
+comment on column tenancy.api_keys.last_used_at is 'When it was last used, to the minute.';
 comment on column tenancy.api_keys.revoked_at is 'When it was revoked.';
 comment on column tenancy.api_keys.created_at is 'When it was made.';
-comment on column tenancy.api_keys.created_by is 'Its maker: the account that made it.';
+comment on column tenancy.api_keys.created_by is 'The account that made it: its maker.';
 
 create index api_keys_created_by_idx on tenancy.api_keys (tenant_id, created_by);
 

@@ -1,4 +1,4 @@
--- Contacts: the people an organization deals with, whatever its trade calls them (customers, patients, leads).
+-- Contacts: the people an organization deals with (its trade may call them customers, patients or leads).
 
 create table crm.contacts (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -22,13 +22,13 @@ create table crm.contacts (
 );
 
 comment on table crm.contacts is
-    'A person the organization deals with. Two contacts may carry the same e-mail address: families share one.';
+    'A person the organization deals with. Two contacts may have the same e-mail address: families share one.';
 comment on column crm.contacts.id is 'UUIDv7, so that the order of ids is the order of creation.';
 comment on column crm.contacts.first_name is 'Given name, 1 to 100 characters.';
 comment on column crm.contacts.last_name is 'Family name, 1 to 100 characters.';
-comment on column crm.contacts.email is 'E-mail address, lower case; null where not known.';
+comment on column crm.contacts.email is 'E-mail address, lower case; null: not known.';
 comment on column crm.contacts.phone is
-    'Telephone number as the person writes it, at most 50 characters; null where not known.';
+    'Telephone number as the person writes it, at most 50 characters; null: not known.';
 comment on column crm.contacts.created_at is 'When the contact was created.';
 comment on column crm.contacts.updated_at is 'When the row last changed.';
 comment on column crm.contacts.renames is
@@ -36,10 +36,10 @@ comment on column crm.contacts.renames is
     'shows the name.';
 comment on column crm.contacts.renamed_at is 'When the name last changed; null: never.';
 comment on column crm.contacts.account_id is
-    'The account of the person, where they accepted to have one here; they see their own data then.';
+    'Account of the person, linked by accepting an invitation; with it they see their own data.';
 
 create index contacts_account_idx on crm.contacts (tenant_id, account_id) where account_id is not null;
--- Removing a customer's account, should that ever be, asks from the other end.
+-- Serves the foreign key: deleting an account looks for its contacts.
 create index contacts_account_fkey_idx on crm.contacts (account_id) where account_id is not null;
 -- What changed since an instant.
 create index contacts_updated_idx on crm.contacts (tenant_id, updated_at);
@@ -53,8 +53,7 @@ create policy customer_select on crm.contacts as permissive for select to appoin
         and (select current_setting('app.role', true)) = any ('{customer}')
     );
 
--- The one thing: a hold or an entry of the waitlist, and the appointment that comes of it, which has the same id.
--- Holds are their own where the account that made them (a guest has none) is theirs, or the entry they were made for.
+-- A guest who books becomes a contact without an account.
 call app.open_to('crm.contacts', 'guest', 'insert', 'account_id is null');
 call app.admit('crm.contacts', 'appointd_gate', array['select', 'update']);
 call app.admit('crm.contacts', 'appointd_owner', array['all']);

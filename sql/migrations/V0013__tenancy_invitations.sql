@@ -19,23 +19,24 @@ create table tenancy.invitations (
     constraint invitations_contact_fkey foreign key (tenant_id, contact_id)
         references crm.contacts (tenant_id, id) on delete cascade,
     constraint invitations_email_lower_case check (email = lower(email) and length(email) between 3 and 254),
-    -- Ownership is handed over by an owner to a member, not by mail.
+    -- Ownership is transferred by an owner to a member, not by mail.
     constraint invitations_role check (role in ('admin', 'manager', 'staff', 'viewer', 'customer')),
     constraint invitations_contact check ((role = 'customer') = (contact_id is not null)),
     constraint invitations_token_hash_length check (length(token_hash) = 32)
 );
 
 comment on table tenancy.invitations is
-    'Invitations nobody has accepted yet, sent by e-mail. A row goes when it is accepted or taken back.';
+    'Open invitations, sent by e-mail. Accepting or withdrawing one deletes the row.';
 comment on column tenancy.invitations.id is 'UUIDv7.';
-comment on column tenancy.invitations.email is 'Who is invited, lower case. One open invitation an address.';
-comment on column tenancy.invitations.role is 'What they will be: at most what the inviter is.';
-comment on column tenancy.invitations.contact_id is 'Of a customer: the contact they are.';
+comment on column tenancy.invitations.email is
+    'Address of the invited person, lower case. At most one open invitation per address.';
+comment on column tenancy.invitations.role is 'Role of the future member, at most that of the inviter.';
+comment on column tenancy.invitations.contact_id is 'For a customer: the contact that the person is.';
 comment on column tenancy.invitations.token_hash is 'SHA-256 of the secret in the e-mail.';
 comment on column tenancy.invitations.created_at is 'When the invitation was made.';
 comment on column tenancy.invitations.created_by is
-    'The giver: the account or API key that sent it last. Accepted only while the giver could give the role now '
-    '(tenancy.may_give).';
+    'The account or API key that sent it last: its giver. It can be accepted only while the giver may still give the '
+    'role (tenancy.may_give).';
 comment on column tenancy.invitations.sent_at is 'When the e-mail was last sent.';
 comment on column tenancy.invitations.expires_at is 'Until when it can be accepted.';
 
@@ -46,7 +47,7 @@ call app.build_wall(
     'tenancy.invitations', reads => 'staff', inserts => 'staff', updates => 'staff', deletes => 'staff'
 );
 
--- Staff invite customers; who works there is for admins, and nobody gives more than they have.
+-- Staff invite customers; admins invite members. No role gives more than it has.
 create policy role_ceiling_insert on tenancy.invitations as restrictive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
@@ -83,8 +84,7 @@ grant
 on tenancy.invitations to appointd_api;
 grant select, delete on tenancy.invitations to appointd_gate;
 
--- The giver of an invitation answers for it; sending it again makes the sender the giver. A trigger, because the server
--- has no right to write the column.
+-- Resending an invitation makes the sender its giver. A trigger, because the server has no right to write the column.
 create function tenancy.sender_is_giver() returns trigger
 language plpgsql
 as $$
@@ -106,6 +106,6 @@ for each row execute function tenancy.sender_is_giver();
 
 create trigger keep_within_plan_insert after insert on tenancy.invitations
 for each row when (new.role <> 'customer') execute function tenancy.keep_within_plan('members');
--- One that had expired, sent again.
+-- An expired invitation that is sent again.
 create trigger keep_within_plan_update after update of expires_at on tenancy.invitations
 for each row when (new.role <> 'customer') execute function tenancy.keep_within_plan('members');

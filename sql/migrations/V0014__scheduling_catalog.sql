@@ -1,4 +1,10 @@
 -- What can be booked, with whom and with what: services, resources, providers, and which of them go together.
+--
+-- A resource is anything that can be busy. A provider is the kind of resource that has a name and working hours of its
+-- own. Claims on time refer to resources, so that there is one place where time is taken.
+--
+-- CHECKs have no `between` in front of another `and`: pg_dump prints such an expression in a form that is parsed as a
+-- different one, and the restored schema would differ from the migrations.
 
 create table scheduling.services (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -62,9 +68,8 @@ create table scheduling.services (
 comment on table scheduling.services is 'Something an organization offers by appointment.';
 comment on column scheduling.services.id is 'UUIDv7, so that the order of ids is the order of creation.';
 comment on column scheduling.services.name is 'Name shown to people, 1 to 200 characters.';
-comment on column scheduling.services.description is
-    'What the customer should know, at most 2,000 characters; null where there is nothing to say.';
-comment on column scheduling.services.duration_minutes is 'Elapsed minutes an appointment takes, 1 to 1,440.';
+comment on column scheduling.services.description is 'Description for customers, at most 2,000 characters; null: none.';
+comment on column scheduling.services.duration_minutes is 'Duration of an appointment in elapsed minutes, 1 to 1,440.';
 comment on column scheduling.services.slot_step_minutes is
     'Minutes from one offered start to the next, counted from the beginning of each interval of working hours, 1 to '
     '1,440.';
@@ -77,42 +82,41 @@ comment on column scheduling.services.renames is
     'shows the name.';
 comment on column scheduling.services.renamed_at is 'When the name last changed; null: never.';
 comment on column scheduling.services.buffer_before_minutes is
-    'Minutes before the appointment in which the provider (and what else it needs) is not free for another; the '
-    'customer never sees them. 0 to 720.';
+    'Minutes before the appointment during which the provider and the required resources are not available, 0 to 720. '
+    'Not shown to customers.';
 comment on column scheduling.services.buffer_after_minutes is
-    'The same after it. Buffers of neighbours add up and may stick out of working hours.';
+    'The same after the appointment, 0 to 720. Adjacent buffers add up and may extend past working hours.';
 comment on column scheduling.services.slot_offset_minutes is
     'Minutes from the beginning of each interval of working hours to the first offered start, 0 to 1,439.';
 comment on column scheduling.services.min_notice_minutes is
-    'Elapsed minutes that have to lie between booking and start at least.';
+    'Minimum number of elapsed minutes between booking and start.';
 comment on column scheduling.services.horizon_days is
-    'How many days ahead of today, in the zone of the organization, it can be booked; null: any number.';
+    'Maximum number of days between today, in the zone of the organization, and the appointment; null: unlimited.';
 comment on column scheduling.services.bookable_from is
-    'The first date, in the zone of the organization, on which it is given; null: any.';
-comment on column scheduling.services.bookable_until is 'The last date on which it is given; null: any.';
+    'First date of appointments, in the zone of the organization; null: no bound.';
+comment on column scheduling.services.bookable_until is
+    'Last date of appointments, in the zone of the organization; null: no bound.';
 comment on column scheduling.services.max_per_day is
-    'How many of it a day, in the zone of the organization, by all providers together; null: any number. People of '
-    'one group session count once.';
-comment on column scheduling.services.max_per_week is 'How many of it a week from Monday to Sunday; null: any number.';
+    'Maximum number of appointments a day, in the zone of the organization, of all providers together; null: '
+    'unlimited. A group session counts once.';
+comment on column scheduling.services.max_per_week is 'The same a week, from Monday to Sunday; null: unlimited.';
 comment on column scheduling.services.requires_approval is
-    'Whether what is booked is pending, with its time taken, until somebody confirms it.';
+    'Whether a booking is pending, with its time taken, until a member confirms it.';
 comment on column scheduling.services.capacity is
-    'How many may be booked into one start of one provider, each in a numbered seat: 1 for an appointment, more for a '
-    'group session.';
+    'Number of seats in one start of one provider: 1 for an appointment, more for a group session.';
 comment on column scheduling.services.price_amount is
-    'Price in the minor unit of the currency (cents); null where none is shown.';
+    'Price in the minor unit of the currency (cents); null: no price is shown.';
 comment on column scheduling.services.price_currency is 'ISO 4217 code of the currency of the price.';
 comment on column scheduling.services.cancellation_notice_minutes is
-    'Elapsed minutes before the start until which customers may cancel or reschedule themselves.';
+    'Elapsed minutes before the start until which customers may cancel or reschedule by themselves.';
 comment on column scheduling.services.contact_may_overlap is
-    'Whether a contact may have it while having something else. Otherwise the contact''s time is claimed like that of '
-    'a provider.';
-comment on column scheduling.services.bookable_online is
-    'Whether customers and guests see it and may book it themselves.';
+    'Whether a contact may have it at the same time as another appointment. If not, the contact''s time is claimed '
+    'like that of a provider.';
+comment on column scheduling.services.bookable_online is 'Whether customers and guests see it and may book it.';
 comment on column scheduling.services.guest_requires is
-    'What guests have to say of themselves to book it, beside their name: email, phone. Empty: nothing.';
+    'What guests have to give beside their name: email, phone. Empty: nothing.';
 comment on column scheduling.services.guest_verification is
-    'none; or email: what a guest books is held until they open a link that is mailed to them.';
+    'none; or email: a booking of a guest is held until the guest opens a link sent by e-mail.';
 
 create index services_updated_idx on scheduling.services (tenant_id, updated_at);
 
@@ -121,7 +125,7 @@ call app.build_wall(
 );
 call app.open_to('scheduling.services', 'scheduler', 'select');
 
--- What is there to be booked, and when: for guests, and for customers with an account (V0033).
+-- Guests and customers see what can be booked online.
 call app.open_to('scheduling.services', 'guest,customer', 'select', 'active and bookable_online');
 call app.admit('scheduling.services', 'appointd_gate', array['select']);
 call app.admit('scheduling.services', 'appointd_owner', array['all']);
@@ -146,6 +150,7 @@ grant
 on scheduling.services to appointd_api;
 grant select (tenant_id, id, name, renames, renamed_at) on scheduling.services to appointd_gate;
 
+
 create table scheduling.resources (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     id uuid not null,
@@ -164,21 +169,23 @@ create table scheduling.resources (
 );
 
 comment on table scheduling.resources is
-    'Whatever can be in one place at a time only. Its time is taken by rows of scheduling.claims.';
-comment on column scheduling.resources.id is 'UUIDv7; a provider, and a contact, has the same id as its resource.';
+    'Providers, rooms, equipment and contacts: each is in one place at a time. Rows of scheduling.claims take their '
+    'time.';
+comment on column scheduling.resources.id is 'UUIDv7. A provider, and a contact, has the id of its resource.';
 comment on column scheduling.resources.kind is
-    'provider: a person who gives appointments. room, equipment: what services need. contact: a person who has '
+    'provider: a person who performs services. room, equipment: what services require. contact: a person who has '
     'appointments.';
-comment on column scheduling.resources.name is 'Of rooms and equipment: the name shown to people, 1 to 200 characters.';
-comment on column scheduling.resources.active is 'Of rooms and equipment: whether they can be used.';
-comment on column scheduling.resources.contact_id is 'Of a contact: its id, so that the resource goes with it.';
+comment on column scheduling.resources.name is 'For rooms and equipment: name shown to people, 1 to 200 characters.';
+comment on column scheduling.resources.active is 'For rooms and equipment: whether they can be used.';
+comment on column scheduling.resources.contact_id is
+    'For a contact: its id, so that deleting the contact deletes the resource.';
 
 create index resources_contact_idx on scheduling.resources (tenant_id, contact_id) where contact_id is not null;
 
 call app.build_wall('scheduling.resources', reads => 'viewer', inserts => 'admin', deletes => 'admin');
 
--- Admins change rooms and equipment. Whoever moves an appointment locks what it takes, which asks for a policy to
--- update and changes nothing.
+-- Admins change rooms and equipment. Moving an appointment locks the resources it takes; locking requires a policy for
+-- update and changes no row.
 create policy admin_update on scheduling.resources as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
@@ -189,7 +196,7 @@ create policy admin_update on scheduling.resources as permissive for update to a
         and (select current_setting('app.role', true)) = any ('{admin,owner}')
     );
 
--- Whoever books somebody makes their time something that can be claimed.
+-- Booking a contact creates the resource of that contact, so that its time can be claimed.
 create policy staff_insert on scheduling.resources as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
@@ -200,32 +207,43 @@ call app.open_to('scheduling.resources', 'scheduler', 'select');
 call app.open_to('scheduling.resources', 'guest,customer', 'select', $$kind <> 'contact'$$);
 call app.open_to('scheduling.resources', 'guest', 'insert', $$kind = 'contact'$$);
 
--- Their time. Claims are made before their appointment or hold is, in one statement, so that the id alone says whose
--- they are (V0028); an appointment of somebody else with that id fails the statement by its key.
+-- A customer creates the resource of the contact that is linked to their account.
 call app.open_to(
     'scheduling.resources', 'customer', 'insert',
     $$
     kind = 'contact'
-    and exists (select from crm.contacts as c where c.tenant_id = resources.tenant_id
-    and c.id = resources.id
-    and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    and exists (
+        select
+        from crm.contacts as c
+        where
+            c.tenant_id = resources.tenant_id
+            and c.id = resources.id
+            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    )
     $$
 );
 
--- Whether their own time is taken: the claims of other contacts are times of an id that leads nowhere.
+-- And sees it, to find out whether their own time is taken. Claims of other contacts show times of a resource that
+-- they cannot see.
 call app.open_to(
     'scheduling.resources', 'customer', 'select',
     $$
     kind = 'contact'
-    and exists (select from crm.contacts as c where c.tenant_id = resources.tenant_id
-    and c.id = resources.id
-    and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    and exists (
+        select
+        from crm.contacts as c
+        where
+            c.tenant_id = resources.tenant_id
+            and c.id = resources.id
+            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    )
     $$
 );
 call app.admit('scheduling.resources', 'appointd_owner', array['all']);
 call operations.audit('scheduling.resources');
 
 grant select, insert (id, kind, name), update (name, active), delete on scheduling.resources to appointd_api;
+
 
 create table scheduling.providers (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -254,7 +272,7 @@ create table scheduling.providers (
     )
 );
 
-comment on table scheduling.providers is 'A person who gives appointments.';
+comment on table scheduling.providers is 'A person who performs services.';
 comment on column scheduling.providers.id is 'The id of the resource whose time is booked.';
 comment on column scheduling.providers.kind is 'Always provider: ties the row to a resource of that kind.';
 comment on column scheduling.providers.name is 'Name shown to people, 1 to 200 characters.';
@@ -265,12 +283,13 @@ comment on column scheduling.providers.updated_at is 'When the row last changed.
 comment on column scheduling.providers.renamed_at is
     'When the name last changed; null: never. The description of calendar entries shows the name.';
 comment on column scheduling.providers.max_per_day is
-    'How many appointments a day, in the zone of the organization; null: any number. A group session counts once.';
+    'Maximum number of appointments a day, in the zone of the organization; null: unlimited. A group session counts '
+    'once.';
 comment on column scheduling.providers.max_per_week is
-    'How many appointments a week from Monday to Sunday; null: any number.';
+    'Maximum number of appointments a week, from Monday to Sunday; null: unlimited.';
 comment on column scheduling.providers.account_id is
-    'The account of the person, who became a member by accepting an invitation. A person who is provider of several '
-    'organizations is never booked twice at once: scheduling.shared_claims.';
+    'Account of the person, who accepted the link (scheduling.provider_link_requests). A person who is a provider of '
+    'several organizations is never booked twice at the same time: scheduling.shared_claims.';
 
 create index providers_updated_idx on scheduling.providers (tenant_id, updated_at);
 
@@ -279,7 +298,7 @@ call app.build_wall(
 );
 call app.open_to('scheduling.providers', 'scheduler', 'select');
 call app.open_to('scheduling.providers', 'guest,customer', 'select', 'active');
--- The gate may look at what counts towards a plan.
+-- The gate counts active providers for the plan, and links accounts to providers.
 call app.admit('scheduling.providers', 'appointd_gate', array['select']);
 call app.admit('scheduling.providers', 'appointd_gate', array['update']);
 call app.admit('scheduling.providers', 'appointd_owner', array['all']);
@@ -298,6 +317,7 @@ for each row when (new.active) execute function tenancy.keep_within_plan('provid
 create trigger keep_within_plan_update after update of active on scheduling.providers
 for each row when (new.active and not old.active) execute function tenancy.keep_within_plan('providers');
 
+
 create table scheduling.service_providers (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     service_id uuid not null,
@@ -309,9 +329,10 @@ create table scheduling.service_providers (
         references scheduling.providers (tenant_id, id) on delete cascade
 );
 
-comment on table scheduling.service_providers is 'Who gives a service. No row for a service: every provider does.';
-comment on column scheduling.service_providers.service_id is 'What is given.';
-comment on column scheduling.service_providers.provider_id is 'By whom.';
+comment on table scheduling.service_providers is
+    'Providers who perform a service. No row for a service: all providers.';
+comment on column scheduling.service_providers.service_id is 'The service.';
+comment on column scheduling.service_providers.provider_id is 'A provider who performs it.';
 
 create index service_providers_provider_idx on scheduling.service_providers (tenant_id, provider_id);
 
@@ -322,6 +343,7 @@ call app.admit('scheduling.service_providers', 'appointd_owner', array['all']);
 call operations.audit('scheduling.service_providers');
 
 grant select, insert (service_id, provider_id), delete on scheduling.service_providers to appointd_api;
+
 
 create table scheduling.service_resources (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -337,10 +359,11 @@ create table scheduling.service_resources (
 );
 
 comment on table scheduling.service_resources is
-    'What a service needs beside its provider. Each requirement is met by any one of its rooms or pieces of equipment.';
-comment on column scheduling.service_resources.service_id is 'What needs it.';
-comment on column scheduling.service_resources.requirement is 'Which of up to five requirements the row is part of.';
-comment on column scheduling.service_resources.resource_id is 'A room or a piece of equipment that would do.';
+    'What a service requires beside its provider. Any one of the resources of a requirement meets it.';
+comment on column scheduling.service_resources.service_id is 'The service.';
+comment on column scheduling.service_resources.requirement is 'Number of the requirement, 1 to 5.';
+comment on column scheduling.service_resources.resource_id is
+    'A room or a piece of equipment that meets the requirement.';
 
 create index service_resources_resource_idx on scheduling.service_resources (tenant_id, resource_id);
 

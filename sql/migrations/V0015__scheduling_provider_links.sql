@@ -20,7 +20,7 @@ create table scheduling.provider_link_requests (
 );
 
 comment on table scheduling.provider_link_requests is
-    'Which member was asked to be which provider, and has not answered. Accepting moves account_id to '
+    'Members who were asked to be a provider and have not answered. Accepting moves account_id to '
     'scheduling.providers and deletes the row.';
 comment on column scheduling.provider_link_requests.provider_id is 'The provider.';
 comment on column scheduling.provider_link_requests.account_id is 'The person who is asked.';
@@ -36,8 +36,8 @@ call operations.audit('scheduling.provider_link_requests');
 grant select, insert (provider_id, account_id), delete on scheduling.provider_link_requests to appointd_api;
 grant select, delete on scheduling.provider_link_requests to appointd_gate;
 
--- A member who goes is no provider's person any more: foreign keys see to that, and change shared claims on the way. As
--- everything that changes them does, that waits first for those that book the provider (resources_lock.sql).
+-- Deleting a member unlinks their provider: foreign keys do that, and change shared claims on the way. Every change of
+-- shared claims first waits for transactions that book the provider (resources_lock.sql), and so does this one.
 create function scheduling.lock_person() returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -51,7 +51,8 @@ end
 $$;
 
 comment on function scheduling.lock_person() is
-    'Trigger, before a member goes: takes the lock of the provider whose person that is, before any row is changed.';
+    'Trigger, before a member is deleted: takes the lock of the provider that the member is, before any row is '
+    'changed.';
 
 create trigger lock_person before delete on tenancy.members
 for each row execute function scheduling.lock_person();

@@ -16,10 +16,10 @@ create table scheduling.schedules (
 );
 
 comment on table scheduling.schedules is
-    'The working hours of a provider. A provider without one has no hours and is never offered.';
+    'Working hours of a provider. A provider without a schedule has no hours and is never offered.';
 comment on column scheduling.schedules.provider_id is 'Whose hours these are.';
 comment on column scheduling.schedules.time_zone is
-    'IANA time zone name, checked by the server, that rules and overrides are wall time in.';
+    'IANA time zone name, checked by the server. Rules and overrides are wall time in it.';
 comment on column scheduling.schedules.updated_at is 'When the schedule was last replaced.';
 
 call app.build_wall('scheduling.schedules', reads => 'viewer', inserts => 'manager', updates => 'manager');
@@ -29,6 +29,7 @@ call app.admit('scheduling.schedules', 'appointd_owner', array['all']);
 call operations.audit('scheduling.schedules');
 
 grant select, insert (provider_id, time_zone), update (time_zone, updated_at) on scheduling.schedules to appointd_api;
+
 
 create table scheduling.schedule_rules (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -47,16 +48,16 @@ create table scheduling.schedule_rules (
     constraint schedule_rules_validity check (valid_from <= valid_until)
 );
 
-comment on table scheduling.schedule_rules is 'Hours of every week. Several intervals on one weekday are one row each.';
+comment on table scheduling.schedule_rules is 'Weekly hours, one row per interval.';
 comment on column scheduling.schedule_rules.provider_id is 'Whose hours these are.';
 comment on column scheduling.schedule_rules.weekday is
-    'ISO 8601: 1 is Monday, 7 is Sunday. The day the interval begins.';
+    'ISO 8601: 1 is Monday, 7 is Sunday. The day on which the interval begins.';
 comment on column scheduling.schedule_rules.from_minute is 'First minute of the interval, counted from midnight.';
 comment on column scheduling.schedule_rules.to_minute is
-    'First minute after the interval, counted from midnight; 1440 is the end of the day. Not after from_minute: on '
-    'the next day.';
-comment on column scheduling.schedule_rules.valid_from is 'The first date of the rule. 0001-01-01: from ever.';
-comment on column scheduling.schedule_rules.valid_until is 'The last date of the rule. 9999-12-31: for ever.';
+    'First minute after the interval, counted from midnight; 1440 is the end of the day. If not after from_minute, it '
+    'is on the next day.';
+comment on column scheduling.schedule_rules.valid_from is 'First date of the rule. 0001-01-01: no bound.';
+comment on column scheduling.schedule_rules.valid_until is 'Last date of the rule. 9999-12-31: no bound.';
 
 call app.build_wall('scheduling.schedule_rules', reads => 'viewer', inserts => 'manager', deletes => 'manager');
 call app.open_to('scheduling.schedule_rules', 'scheduler', 'select');
@@ -66,6 +67,7 @@ call operations.audit('scheduling.schedule_rules');
 
 grant select, insert (provider_id, weekday, from_minute, to_minute, valid_from, valid_until), delete
 on scheduling.schedule_rules to appointd_api;
+
 
 create table scheduling.schedule_overrides (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -77,7 +79,7 @@ create table scheduling.schedule_overrides (
     constraint schedule_overrides_schedule_fkey foreign key (tenant_id, provider_id)
         references scheduling.schedules (tenant_id, provider_id) on delete cascade,
     constraint schedule_overrides_pairs check (cardinality(from_minutes) = cardinality(to_minutes)),
-    -- What a listing of slots computes with is bounded: so many intervals a date and, by the key, one row a date.
+    -- Bounds what a listing of slots has to read: so many intervals a date and, by the key, one row a date.
     constraint schedule_overrides_intervals check (cardinality(from_minutes) <= 24),
     constraint schedule_overrides_from_minutes check (0 <= all (from_minutes) and 1439 >= all (from_minutes)),
     constraint schedule_overrides_to_minutes check (0 <= all (to_minutes) and 1440 >= all (to_minutes))
@@ -101,6 +103,7 @@ call operations.audit('scheduling.schedule_overrides');
 grant select, insert (provider_id, date, from_minutes, to_minutes), delete
 on scheduling.schedule_overrides to appointd_api;
 
+
 create table scheduling.schedule_travels (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     provider_id uuid not null,
@@ -114,8 +117,8 @@ create table scheduling.schedule_travels (
     constraint schedule_travels_time_zone_length check (length(time_zone) between 1 and 64)
 );
 
-comment on table scheduling.schedule_travels is 'Dates on which the hours of a provider are wall time of another zone.';
-comment on column scheduling.schedule_travels.provider_id is 'Who travels.';
+comment on table scheduling.schedule_travels is 'Dates on which the hours of a provider are wall time in another zone.';
+comment on column scheduling.schedule_travels.provider_id is 'The provider.';
 comment on column scheduling.schedule_travels.starts_on is 'The first date.';
 comment on column scheduling.schedule_travels.ends_on is 'The last date.';
 comment on column scheduling.schedule_travels.time_zone is 'IANA time zone name, checked by the server.';
@@ -128,6 +131,7 @@ call operations.audit('scheduling.schedule_travels');
 
 grant select, insert (provider_id, starts_on, ends_on, time_zone), delete
 on scheduling.schedule_travels to appointd_api;
+
 
 create table scheduling.closures (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -143,11 +147,11 @@ create table scheduling.closures (
 );
 
 comment on table scheduling.closures is
-    'Days on which the whole organization is closed, whatever the schedules say. Appointments that stand are kept.';
+    'Days on which the whole organization is closed, regardless of schedules. Existing appointments are kept.';
 comment on column scheduling.closures.id is 'UUIDv7, made by the server.';
 comment on column scheduling.closures.starts_on is 'The first day, in the zone of the organization.';
-comment on column scheduling.closures.ends_on is 'The last day, at most 366 later.';
-comment on column scheduling.closures.name is 'What it is for, 1 to 200 characters. Customers may see it.';
+comment on column scheduling.closures.ends_on is 'The last day, at most 366 days after the first.';
+comment on column scheduling.closures.name is 'Reason, 1 to 200 characters. Customers may see it.';
 comment on column scheduling.closures.created_at is 'When it was entered.';
 
 create index closures_dates_idx on scheduling.closures (tenant_id, ends_on);
@@ -162,6 +166,7 @@ call operations.audit('scheduling.closures');
 
 grant select, insert (id, starts_on, ends_on, name), update (starts_on, ends_on, name), delete
 on scheduling.closures to appointd_api;
+
 
 create table scheduling.time_off (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -179,13 +184,12 @@ create table scheduling.time_off (
 );
 
 comment on table scheduling.time_off is
-    'Time a provider is away, taken from working hours. Why is nobody''s business and not kept. Appointments that '
-    'stand are kept.';
+    'Time off of a provider, taken from working hours. No reason is stored. Existing appointments are kept.';
 comment on column scheduling.time_off.id is 'UUIDv7, made by the server.';
-comment on column scheduling.time_off.provider_id is 'Who is away.';
+comment on column scheduling.time_off.provider_id is 'The provider.';
 comment on column scheduling.time_off.starts_at is 'First instant.';
 comment on column scheduling.time_off.ends_at is
-    'First instant after it, at most 366 days later: reading may look that far back and no further.';
+    'First instant after it, at most 366 days later: queries may look back that far and no further.';
 comment on column scheduling.time_off.created_at is 'When it was entered.';
 
 create index time_off_time_idx on scheduling.time_off (tenant_id, provider_id, ends_at);

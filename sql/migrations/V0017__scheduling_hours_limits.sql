@@ -41,8 +41,8 @@ end
 $$;
 
 comment on function scheduling.keep_schedules_short() is
-    'Trigger, after rows of schedules came in: refuses more than 100 rules, 1,000 overrides or 100 travels of one '
-    'provider.';
+    'Trigger, after rows of schedules were inserted: fails on more than 100 rules, 1,000 overrides or 100 travels of '
+    'one provider.';
 
 create trigger keep_short after insert on scheduling.schedule_rules
 referencing new table as added for each statement execute function scheduling.keep_schedules_short();
@@ -70,7 +70,7 @@ begin
             where
                 c.tenant_id = owner.tenant_id
                 and c.starts_on >= owner.year and c.starts_on < owner.year + interval '1 year'
-                -- It ends after it starts: said once more for the index.
+                -- Implied by starts before ends; repeated for the index.
                 and c.ends_on >= owner.year
         ) then
             raise exception 'too many closures of one year'
@@ -82,7 +82,7 @@ end
 $$;
 
 comment on function scheduling.keep_closures_few() is
-    'Trigger, after closures came in: refuses more than 366 that begin in one calendar year.';
+    'Trigger, after closures were inserted or updated: fails on more than 366 that begin in one calendar year.';
 
 create trigger keep_few after insert on scheduling.closures
 referencing new table as added for each statement execute function scheduling.keep_closures_few();
@@ -110,7 +110,7 @@ begin
             where
                 t.tenant_id = owner.tenant_id and t.provider_id = owner.provider_id
                 and t.starts_at >= owner.year and t.starts_at < owner.year + interval '1 year'
-                -- It ends after it starts: said once more for the index.
+                -- Implied by starts before ends; repeated for the index.
                 and t.ends_at > owner.year
         ) then
             raise exception 'too much time off of one year'
@@ -122,8 +122,8 @@ end
 $$;
 
 comment on function scheduling.keep_time_off_few() is
-    'Trigger, after time off came in: refuses more than 366 entries of one provider that begin in one calendar year '
-    '(UTC).';
+    'Trigger, after time off was inserted or updated: fails on more than 366 entries of one provider that begin in '
+    'one calendar year (UTC).';
 
 create trigger keep_few after insert on scheduling.time_off
 referencing new table as added for each statement execute function scheduling.keep_time_off_few();

@@ -16,12 +16,12 @@ create table scheduling.series (
     constraint series_time_zone_length check (length(time_zone) between 1 and 64)
 );
 
-comment on table scheduling.series is 'Appointments that were booked together because they recur.';
+comment on table scheduling.series is 'Recurring appointments that were booked together.';
 comment on column scheduling.series.id is 'UUIDv7, made by the server.';
 comment on column scheduling.series.frequency is 'daily, weekly or monthly.';
-comment on column scheduling.series.every is 'Every how many days, weeks or months.';
-comment on column scheduling.series.occurrences is 'How many appointments were booked, 2 to 104.';
-comment on column scheduling.series.time_zone is 'IANA time zone in which all of them begin at the same time of day.';
+comment on column scheduling.series.every is 'Interval: every so many days, weeks or months.';
+comment on column scheduling.series.occurrences is 'Number of appointments that were booked, 2 to 104.';
+comment on column scheduling.series.time_zone is 'IANA time zone in which all of them start at the same time of day.';
 comment on column scheduling.series.created_at is 'When it was booked.';
 
 call app.build_wall('scheduling.series', reads => 'viewer', inserts => 'staff');
@@ -29,6 +29,7 @@ call app.admit('scheduling.series', 'appointd_owner', array['all']);
 call operations.audit('scheduling.series');
 
 grant select, insert (id, frequency, every, occurrences, time_zone) on scheduling.series to appointd_api;
+
 
 create table scheduling.appointments (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -84,51 +85,52 @@ create table scheduling.appointments (
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 comment on table scheduling.appointments is
-    'A service that a provider gives to a contact at a time. While it stands, a row of scheduling.claims holds the '
-    'time.';
+    'A service that a provider performs for a contact at a time. Rows of scheduling.claims hold the time until the '
+    'appointment is cancelled, declined or a no-show.';
 comment on column scheduling.appointments.id is 'UUIDv7, made by the server.';
-comment on column scheduling.appointments.service_id is 'What was booked; of a visit of several services the first.';
-comment on column scheduling.appointments.provider_id is 'Who gives it; of a visit the first.';
-comment on column scheduling.appointments.contact_id is 'Who comes.';
+comment on column scheduling.appointments.service_id is 'The service; of a visit of several services, the first.';
+comment on column scheduling.appointments.provider_id is
+    'The provider; of a visit of several services, that of the first.';
+comment on column scheduling.appointments.contact_id is 'The contact.';
 comment on column scheduling.appointments.starts_at is 'First instant.';
 comment on column scheduling.appointments.ends_at is
-    'First instant after it; of a visit of several services after the last.';
+    'First instant after it; of a visit of several services, after the last.';
 comment on column scheduling.appointments.status is
-    'pending (to be confirmed, its time is taken), confirmed, checked_in, in_progress, completed; or at an end: '
-    'cancelled, declined, no_show (their time is free again).';
+    'pending (to be confirmed, its time is taken), confirmed, checked_in, in_progress, completed; or cancelled, '
+    'declined, no_show (its time is free again).';
 comment on column scheduling.appointments.note is 'Free text of the organization, at most 2,000 characters.';
 comment on column scheduling.appointments.cancellation_reason is
-    'Why it was cancelled or declined, at most 500 characters; null where nobody said.';
+    'Reason for cancelling or declining, at most 500 characters; null: none given.';
 comment on column scheduling.appointments.cancelled_at is 'When it was cancelled.';
-comment on column scheduling.appointments.cancelled_by is
-    'The account or API key that cancelled it; null where a guest did.';
+comment on column scheduling.appointments.cancelled_by is 'The account or API key that cancelled it; null: a guest.';
 comment on column scheduling.appointments.created_at is 'When it was booked.';
 comment on column scheduling.appointments.created_by is
-    'The account or API key that booked it; null where a guest did. No foreign key: accounts are never deleted, and '
-    'each booking would lock the row of the account.';
+    'The account or API key that booked it; null: a guest. No foreign key: accounts are never deleted, and each '
+    'booking would lock the row of the account.';
 comment on column scheduling.appointments.updated_at is 'When the row last changed.';
 comment on column scheduling.appointments.sequence is
-    'Rises when it is moved, confirmed, cancelled, declined or a no-show. The SEQUENCE of its calendar entries (RFC '
-    '5545 section 3.8.7.4) is this and the renames of service and contact.';
+    'Incremented when it is moved, confirmed, cancelled, declined or a no-show. The SEQUENCE of its calendar entries '
+    '(RFC 5545 section 3.8.7.4) is this plus the renames of service and contact.';
 comment on column scheduling.appointments.overridden is
-    'Whether staff booked or moved it against the rules of the service. Never against a claim.';
-comment on column scheduling.appointments.series_id is 'The series it is part of.';
-comment on column scheduling.appointments.occurrence is 'Which of the series it is, from 1 on.';
+    'Whether staff booked or moved it against the rules of the service. A claim cannot be overridden.';
+comment on column scheduling.appointments.series_id is 'The series that it belongs to.';
+comment on column scheduling.appointments.occurrence is 'Its number in the series, from 1.';
 comment on column scheduling.appointments.visit is
-    'Whether it is a visit of several services: scheduling.appointment_segments has them.';
-comment on column scheduling.appointments.seat is 'Of a group session: the number of the seat.';
+    'Whether it is a visit of several services, listed in scheduling.appointment_segments.';
+comment on column scheduling.appointments.seat is 'For a group session: number of the seat.';
 comment on column scheduling.appointments.guest_key is
-    'Of what a guest booked with an e-mail address: a hash of it. A guest takes one seat of a group session.';
+    'For a booking of a guest with an e-mail address: a hash of the address. A guest takes one seat of a group '
+    'session.';
 comment on column scheduling.appointments.cancelled_by_kind is
-    'member (who works there, or a program of theirs), customer or guest.';
+    'member (a person who works there, or a program of theirs), customer or guest.';
 comment on column scheduling.appointments.hold_id is
-    'The hold it was, where it was one: confirming that again finds the appointment. The hold itself is gone.';
+    'The hold that it was made from: confirming the hold again finds the appointment. The hold itself is deleted.';
 
--- The access paths of GET /appointments; the last column makes the order total, for the cursor.
+-- Access paths of GET /appointments; the last column makes the order total, for the cursor.
 create index appointments_time_idx on scheduling.appointments (tenant_id, starts_at, id);
 create index appointments_provider_idx on scheduling.appointments (tenant_id, provider_id, starts_at, id);
 create index appointments_contact_idx on scheduling.appointments (tenant_id, contact_id, starts_at, id);
--- Deleting a service asks whether it was ever booked.
+-- Deleting a service looks for its appointments.
 create index appointments_service_idx on scheduling.appointments (tenant_id, service_id);
 create unique index appointments_hold_key on scheduling.appointments (tenant_id, hold_id) where hold_id is not null;
 create unique index appointments_guest_seat_key
@@ -143,7 +145,7 @@ create policy customer_select on scheduling.appointments as permissive for selec
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and (select current_setting('app.role', true)) = any ('{customer}')
-        -- What the customer sees of contacts is what the policy above shows.
+        -- The policies of crm.contacts show the customer only the contact that is linked to their account.
         and exists (
             select from crm.contacts as c where c.tenant_id = appointments.tenant_id and c.id = appointments.contact_id
         )
@@ -167,23 +169,33 @@ call app.open_to(
     $$
 );
 
--- Their appointments. customer_select (V0016) shows those of their contact.
+-- Customers create and change appointments of the contact that is linked to their account.
 call app.open_to(
     'scheduling.appointments', 'customer', 'insert',
     $$
     id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (select from crm.contacts as c where c.tenant_id = appointments.tenant_id
-    and c.id = appointments.contact_id
-    and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    and exists (
+        select
+        from crm.contacts as c
+        where
+            c.tenant_id = appointments.tenant_id
+            and c.id = appointments.contact_id
+            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    )
     $$
 );
 call app.open_to(
     'scheduling.appointments', 'customer', 'update',
     $$
     id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (select from crm.contacts as c where c.tenant_id = appointments.tenant_id
-    and c.id = appointments.contact_id
-    and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    and exists (
+        select
+        from crm.contacts as c
+        where
+            c.tenant_id = appointments.tenant_id
+            and c.id = appointments.contact_id
+            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    )
     $$
 );
 call app.admit('scheduling.appointments', 'appointd_gate', array['select']);
@@ -208,6 +220,7 @@ grant
     )
 on scheduling.appointments to appointd_gate;
 
+
 create table scheduling.appointment_segments (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     appointment_id uuid not null,
@@ -228,11 +241,11 @@ create table scheduling.appointment_segments (
 );
 
 comment on table scheduling.appointment_segments is
-    'The services of a visit of several, one after the other. Appointments with one service have none.';
+    'The services of a visit of several, one after the other. An appointment with one service has no row.';
 comment on column scheduling.appointment_segments.appointment_id is 'The visit.';
-comment on column scheduling.appointment_segments.position is 'Which of its services, from 1 on.';
-comment on column scheduling.appointment_segments.service_id is 'What is given.';
-comment on column scheduling.appointment_segments.provider_id is 'By whom.';
+comment on column scheduling.appointment_segments.position is 'Position of the service in the visit, from 1.';
+comment on column scheduling.appointment_segments.service_id is 'The service.';
+comment on column scheduling.appointment_segments.provider_id is 'The provider who performs it.';
 comment on column scheduling.appointment_segments.starts_at is 'First instant.';
 comment on column scheduling.appointment_segments.ends_at is 'First instant after it, at which the next one starts.';
 
@@ -261,8 +274,13 @@ call app.open_to(
 call app.open_to(
     'scheduling.appointment_segments', 'customer', 'select',
     $$
-    exists (select from scheduling.appointments as a where a.tenant_id = appointment_segments.tenant_id
-    and a.id = appointment_segments.appointment_id)
+    exists (
+        select
+        from scheduling.appointments as a
+        where
+            a.tenant_id = appointment_segments.tenant_id
+            and a.id = appointment_segments.appointment_id
+    )
     $$
 );
 call app.open_to(
@@ -275,8 +293,13 @@ call app.open_to(
     'scheduling.appointment_segments', 'customer', 'delete',
     $$
     appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (select from scheduling.appointments as a where a.tenant_id = appointment_segments.tenant_id
-    and a.id = appointment_segments.appointment_id)
+    and exists (
+        select
+        from scheduling.appointments as a
+        where
+            a.tenant_id = appointment_segments.tenant_id
+            and a.id = appointment_segments.appointment_id
+    )
     $$
 );
 call app.admit('scheduling.appointment_segments', 'appointd_gate', array['select']);
@@ -285,6 +308,7 @@ call app.admit('scheduling.appointment_segments', 'appointd_owner', array['all']
 grant select, insert (appointment_id, position, service_id, provider_id, starts_at, ends_at), delete
 on scheduling.appointment_segments to appointd_api;
 grant select (tenant_id, appointment_id, provider_id) on scheduling.appointment_segments to appointd_gate;
+
 
 create table scheduling.appointment_transitions (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -314,25 +338,25 @@ create table scheduling.appointment_transitions (
 );
 
 comment on table scheduling.appointment_transitions is
-    'What was done to an appointment, by whom and when. Appended to and never changed.';
-comment on column scheduling.appointment_transitions.appointment_id is 'Which appointment.';
+    'What was done to an appointment, by whom and when. Append-only.';
+comment on column scheduling.appointment_transitions.appointment_id is 'The appointment.';
 comment on column scheduling.appointment_transitions.id is 'UUIDv7, made by the server.';
 comment on column scheduling.appointment_transitions.action is
-    'What was done: confirm, decline, cancel, reschedule, swap, check_in, start, complete, no_show, undo (of one of '
-    'the last four).';
+    'confirm, decline, cancel, reschedule, swap, check_in, start, complete, no_show, or undo (of one of the last '
+    'four).';
 comment on column scheduling.appointment_transitions.from_status is 'The status before.';
 comment on column scheduling.appointment_transitions.to_status is 'The status after.';
-comment on column scheduling.appointment_transitions.from_starts_at is 'Of a move: when it would have started.';
-comment on column scheduling.appointment_transitions.from_provider_id is 'Of a move: who would have given it.';
+comment on column scheduling.appointment_transitions.from_starts_at is 'For a move: the previous start.';
+comment on column scheduling.appointment_transitions.from_provider_id is 'For a move: the previous provider.';
 comment on column scheduling.appointment_transitions.occurred_at is 'When.';
 comment on column scheduling.appointment_transitions.actor_id is
     'The account or API key; null: a guest. Filled from the context.';
 comment on column scheduling.appointment_transitions.actor_role is
-    'The role they had: owner to viewer, customer or guest. Filled from the context.';
-comment on column scheduling.appointment_transitions.reason is 'Why, where somebody said.';
+    'The role of the actor: owner to viewer, customer or guest. Filled from the context.';
+comment on column scheduling.appointment_transitions.reason is 'Reason; null: none given.';
 comment on column scheduling.appointment_transitions.released is
-    'Of complete and no_show: the claims that were released or shortened, as they had been, so that undo can take '
-    'them again. Null: none.';
+    'For complete and no_show: the claims that were deleted or shortened, as they were before, so that undo can '
+    'restore them. Null: none.';
 
 call app.build_wall('scheduling.appointment_transitions', reads => 'viewer', inserts => 'staff');
 call app.open_to(
@@ -345,8 +369,13 @@ call app.open_to(
     'scheduling.appointment_transitions', 'customer', 'insert',
     $$
     appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (select from scheduling.appointments as a where a.tenant_id = appointment_transitions.tenant_id
-    and a.id = appointment_transitions.appointment_id)
+    and exists (
+        select
+        from scheduling.appointments as a
+        where
+            a.tenant_id = appointment_transitions.tenant_id
+            and a.id = appointment_transitions.appointment_id
+    )
     $$
 );
 call app.admit('scheduling.appointment_transitions', 'appointd_owner', array['all']);

@@ -36,16 +36,16 @@ create table scheduling.waitlist_entries (
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 comment on table scheduling.waitlist_entries is
-    'Who waits for time of a service to be freed, first come, first served.';
+    'Contacts that wait for time of a service to be freed, first come, first served.';
 comment on column scheduling.waitlist_entries.id is 'UUIDv7, made by the server.';
-comment on column scheduling.waitlist_entries.service_id is 'What for.';
-comment on column scheduling.waitlist_entries.provider_id is 'With whom; null: anybody.';
-comment on column scheduling.waitlist_entries.contact_id is 'Who waits.';
-comment on column scheduling.waitlist_entries.from_instant is 'The earliest start that would do.';
-comment on column scheduling.waitlist_entries.to_instant is 'The instant before which it has to start.';
+comment on column scheduling.waitlist_entries.service_id is 'The service.';
+comment on column scheduling.waitlist_entries.provider_id is 'The wanted provider; null: any.';
+comment on column scheduling.waitlist_entries.contact_id is 'The contact that waits.';
+comment on column scheduling.waitlist_entries.from_instant is 'Earliest acceptable start.';
+comment on column scheduling.waitlist_entries.to_instant is 'First instant that is too late for a start.';
 comment on column scheduling.waitlist_entries.status is
-    'waiting, offered (a hold stands for it), booked; or over: declined, expired, withdrawn.';
-comment on column scheduling.waitlist_entries.appointment_id is 'Of a booked one: what came of it.';
+    'waiting, offered (a hold stands for it), booked; or closed: declined, expired, withdrawn.';
+comment on column scheduling.waitlist_entries.appointment_id is 'For a booked entry: the appointment.';
 comment on column scheduling.waitlist_entries.created_at is
     'When the entry was made, by the clock of the database: the order of the queue, then id.';
 comment on column scheduling.waitlist_entries.updated_at is 'When the row last changed.';
@@ -80,31 +80,46 @@ call app.open_to(
     $$
 );
 
--- What they wait for.
+-- Customers see and change waitlist entries of their contact.
 call app.open_to(
     'scheduling.waitlist_entries', 'customer', 'select',
     $$
-    exists (select from crm.contacts as c where c.tenant_id = waitlist_entries.tenant_id
-    and c.id = waitlist_entries.contact_id
-    and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    exists (
+        select
+        from crm.contacts as c
+        where
+            c.tenant_id = waitlist_entries.tenant_id
+            and c.id = waitlist_entries.contact_id
+            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    )
     $$
 );
 call app.open_to(
     'scheduling.waitlist_entries', 'customer', 'insert',
     $$
     id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (select from crm.contacts as c where c.tenant_id = waitlist_entries.tenant_id
-    and c.id = waitlist_entries.contact_id
-    and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    and exists (
+        select
+        from crm.contacts as c
+        where
+            c.tenant_id = waitlist_entries.tenant_id
+            and c.id = waitlist_entries.contact_id
+            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    )
     $$
 );
 call app.open_to(
     'scheduling.waitlist_entries', 'customer', 'update',
     $$
     id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (select from crm.contacts as c where c.tenant_id = waitlist_entries.tenant_id
-    and c.id = waitlist_entries.contact_id
-    and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
+    and exists (
+        select
+        from crm.contacts as c
+        where
+            c.tenant_id = waitlist_entries.tenant_id
+            and c.id = waitlist_entries.contact_id
+            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    )
     $$
 );
 call app.admit('scheduling.waitlist_entries', 'appointd_gate', array['select']);
@@ -117,6 +132,7 @@ grant
     update (status, appointment_id, updated_at)
 on scheduling.waitlist_entries to appointd_api;
 grant select on scheduling.waitlist_entries to appointd_gate;
+
 
 create table scheduling.freed_time (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -136,25 +152,27 @@ create table scheduling.freed_time (
 );
 
 comment on table scheduling.freed_time is
-    'Time that was freed and is yet to be offered to the waitlist. A row goes when every entry it may suit was asked.';
+    'Time that was freed and has yet to be offered to the waitlist. A row is deleted when every entry that it may '
+    'suit was considered.';
 comment on column scheduling.freed_time.id is 'Random.';
 comment on column scheduling.freed_time.resource_id is
-    'Whose time it is: a provider, a room, a piece of equipment or a contact. Null: of all providers.';
+    'The resource whose time was freed: a provider, a room, a piece of equipment or a contact. Null: all providers.';
 comment on column scheduling.freed_time.service_id is
-    'With a resource: the service that took the time, whose daily and weekly limit it counted for. Without: the '
+    'With a resource: the service that took the time and counted towards daily and weekly limits. Without: the '
     'service whose rules changed.';
 comment on column scheduling.freed_time.serves_at is
-    'With a service and a resource: the start that counted for the limits.';
+    'With a service and a resource: the start that counted towards the limits.';
 comment on column scheduling.freed_time.starts_at is 'First instant.';
 comment on column scheduling.freed_time.ends_at is
-    'First instant not freed; infinity where hours or rules changed for good.';
-comment on column scheduling.freed_time.freed_at is 'The transaction that freed it: its start.';
+    'First instant after the freed time; infinity: hours or rules changed for good.';
+comment on column scheduling.freed_time.freed_at is 'Start of the transaction that freed it.';
 comment on column scheduling.freed_time.after_created_at is
-    'Entries up to this one have been asked: its created_at. Null: none has.';
-comment on column scheduling.freed_time.after_entry_id is 'Its id.';
+    'created_at of the last entry that was considered. Null: none was.';
+comment on column scheduling.freed_time.after_entry_id is 'Id of that entry.';
 
 create index freed_time_due_idx on scheduling.freed_time (freed_at);
 
+-- The door: the gate finds the organizations that have freed time to offer.
 call app.build_wall(
     'scheduling.freed_time', reads => 'owner',
     door => $$(select current_user) = 'appointd_gate'$$

@@ -32,17 +32,17 @@ create table scheduling.holds (
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 comment on table scheduling.holds is
-    'Time that is kept for somebody for some minutes. Confirmed in time it becomes an appointment; expired it is as '
-    'if it were not there, and whoever books next removes it, or a server after some seconds.';
+    'Time that is kept for a person for some minutes. Confirmed in time, a hold becomes an appointment. An expired '
+    'hold counts for nothing: the next booking deletes it, or a server does after some seconds.';
 comment on column scheduling.holds.id is 'UUIDv7, made by the server.';
-comment on column scheduling.holds.service_id is 'What is to be booked.';
-comment on column scheduling.holds.provider_id is 'Whose time is held.';
+comment on column scheduling.holds.service_id is 'The service to be booked.';
+comment on column scheduling.holds.provider_id is 'The provider whose time is held.';
 comment on column scheduling.holds.starts_at is 'First instant.';
 comment on column scheduling.holds.ends_at is 'First instant after it.';
 comment on column scheduling.holds.expires_at is 'Until when it can be confirmed, by the clock of the database.';
 comment on column scheduling.holds.overridden is 'Whether staff held it against the rules of the service.';
 comment on column scheduling.holds.waitlist_entry_id is
-    'Of an offer to somebody on the waitlist: to whom. An offer that expires is passed on.';
+    'For an offer: the entry of the waitlist. An expired offer goes to the next entry.';
 comment on column scheduling.holds.created_at is 'When it was made.';
 comment on column scheduling.holds.created_by is
     'The account or API key that made it; null: the waitlist. Filled from the context.';
@@ -52,10 +52,14 @@ create index holds_service_idx on scheduling.holds (tenant_id, service_id);
 create index holds_provider_idx on scheduling.holds (tenant_id, provider_id);
 create index holds_due_idx on scheduling.holds (expires_at);
 
+-- The door: the gate finds the organizations that have expired holds. It changes none.
 call app.build_wall(
     'scheduling.holds', reads => 'viewer', inserts => 'staff', deletes => 'staff',
     door => $$(select current_user) = 'appointd_gate'$$
 );
+
+-- Confirming a hold and taking it over lock it, so that they wait for each other. Locking requires a policy for update
+-- and the right to update a column; no statement changes one.
 create policy staff_update on scheduling.holds as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
@@ -64,17 +68,20 @@ create policy staff_update on scheduling.holds as permissive for update to appoi
 call app.open_to('scheduling.holds', 'scheduler', 'select');
 call app.open_to('scheduling.holds', 'scheduler', 'insert', 'waitlist_entry_id is not null');
 
--- Locking what is deleted.
+-- Deleting locks the row first, which requires a policy for update.
 call app.open_to('scheduling.holds', 'scheduler', 'update');
 call app.open_to('scheduling.holds', 'scheduler', 'delete');
 call app.open_to(
     'scheduling.holds', 'guest', 'select',
     $$
     case
-    when expires_at <= statement_timestamp() then true
-    when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
-    else exists (select from scheduling.waitlist_entries as w where w.tenant_id = holds.tenant_id
-    and w.id = holds.waitlist_entry_id)
+        when expires_at <= statement_timestamp() then true
+        when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
+        else exists (
+            select
+            from scheduling.waitlist_entries as w
+            where w.tenant_id = holds.tenant_id and w.id = holds.waitlist_entry_id
+        )
     end
     $$
 );
@@ -82,23 +89,29 @@ call app.open_to(
     'scheduling.holds', 'guest', 'delete',
     $$
     case
-    when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
-    when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
-    else exists (select from scheduling.waitlist_entries as w where w.tenant_id = holds.tenant_id
-    and w.id = holds.waitlist_entry_id)
+        when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
+        when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
+        else exists (
+            select
+            from scheduling.waitlist_entries as w
+            where w.tenant_id = holds.tenant_id and w.id = holds.waitlist_entry_id
+        )
     end
     $$
 );
 
--- Locking what is deleted.
+-- Deleting locks the row first, which requires a policy for update.
 call app.open_to(
     'scheduling.holds', 'guest', 'update',
     $$
     case
-    when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
-    when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
-    else exists (select from scheduling.waitlist_entries as w where w.tenant_id = holds.tenant_id
-    and w.id = holds.waitlist_entry_id)
+        when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
+        when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
+        else exists (
+            select
+            from scheduling.waitlist_entries as w
+            where w.tenant_id = holds.tenant_id and w.id = holds.waitlist_entry_id
+        )
     end
     $$
 );
@@ -109,15 +122,19 @@ call app.open_to(
     $$
 );
 
--- What they hold, and what is held for what they wait for.
+-- Customers see their own holds, offers for their waitlist entries, and all expired holds.
 call app.open_to(
     'scheduling.holds', 'customer', 'select',
     $$
     case
-    when expires_at <= statement_timestamp() then true
-    when created_by = (select nullif(current_setting('app.account_id', true), '')::uuid) then waitlist_entry_id is null
-    else exists (select from scheduling.waitlist_entries as w where w.tenant_id = holds.tenant_id
-    and w.id = holds.waitlist_entry_id)
+        when expires_at <= statement_timestamp() then true
+        when created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
+            then waitlist_entry_id is null
+        else exists (
+            select
+            from scheduling.waitlist_entries as w
+            where w.tenant_id = holds.tenant_id and w.id = holds.waitlist_entry_id
+        )
     end
     $$
 );
@@ -125,11 +142,14 @@ call app.open_to(
     'scheduling.holds', 'customer', 'delete',
     $$
     case
-    when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
-    when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-        then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
-    else exists (select from scheduling.waitlist_entries as w where w.tenant_id = holds.tenant_id
-    and w.id = holds.waitlist_entry_id)
+        when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
+        when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+            then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        else exists (
+            select
+            from scheduling.waitlist_entries as w
+            where w.tenant_id = holds.tenant_id and w.id = holds.waitlist_entry_id
+        )
     end
     $$
 );
@@ -137,11 +157,14 @@ call app.open_to(
     'scheduling.holds', 'customer', 'update',
     $$
     case
-    when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
-    when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-        then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
-    else exists (select from scheduling.waitlist_entries as w where w.tenant_id = holds.tenant_id
-    and w.id = holds.waitlist_entry_id)
+        when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
+        when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+            then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        else exists (
+            select
+            from scheduling.waitlist_entries as w
+            where w.tenant_id = holds.tenant_id and w.id = holds.waitlist_entry_id
+        )
     end
     $$
 );
@@ -161,7 +184,7 @@ grant select (tenant_id, provider_id, expires_at, waitlist_entry_id, created_by)
 grant create on schema scheduling to appointd_gate;
 set local role appointd_gate;
 
--- As the gate: whoever holds time may not see the holds of others.
+-- Runs as the gate: the caller may not see the holds of others.
 create function scheduling.keep_holds_few() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -174,7 +197,7 @@ declare
     standing bigint;
 begin
     if customer is not null then
-        -- One after the other. The last lock of its transaction, so nothing waits in a circle.
+        -- Serializes the holds of one customer. It is the last lock of its transaction, so it cannot deadlock.
         perform pg_advisory_xact_lock(hashtextextended(new.tenant_id::text || customer::text || 'holds', 0));
         select count(*) into standing
         from scheduling.holds as h
@@ -189,7 +212,7 @@ begin
     select count(*) into standing
     from scheduling.holds as h
     where h.tenant_id = new.tenant_id and h.expires_at > statement_timestamp() and h.waitlist_entry_id is null;
-    -- Far from the bound nobody waits: fewer than 100 transactions hold time at once.
+    -- Far below the bound there is no lock: fewer than 100 transactions insert holds at the same time.
     if standing > 400 then
         perform pg_advisory_xact_lock(hashtextextended(new.tenant_id::text || 'holds', 0));
         select count(*) into standing
@@ -204,8 +227,8 @@ end
 $$;
 
 comment on function scheduling.keep_holds_few() is
-    'Trigger, after a hold came in: refuses more than 500 of one organization and more than 3 of one customer that '
-    'stand. Offers to the waitlist do not count.';
+    'Trigger, after a hold was inserted: fails on more than 500 unexpired holds of one organization, or more than 3 '
+    'of one customer. Offers to the waitlist do not count.';
 
 -- The role that makes a trigger must be allowed to call its function.
 grant execute on function scheduling.keep_holds_few() to appointd_owner;

@@ -49,54 +49,57 @@ create table scheduling.claims (
     )
 )
 -- Rows change all day: vacuum after 2 % of them, not 20 %.
+-- Every booking visits the dead claims that are still in the index of the constraint.
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 comment on table scheduling.claims is
-    'Time of a resource that is taken, and by what. Everything that takes time is a row here.';
+    'Time of a resource that is taken, by an appointment or a hold. Everything that takes time is a row here.';
 comment on column scheduling.claims.id is 'UUIDv7, made by the server.';
-comment on column scheduling.claims.resource_id is 'Whose time it is.';
+comment on column scheduling.claims.resource_id is 'The resource whose time is taken.';
 comment on column scheduling.claims.appointment_id is 'The appointment that takes it. Cancelling deletes the claim.';
 comment on column scheduling.claims.starts_at is 'First instant taken.';
 comment on column scheduling.claims.ends_at is
-    'First instant not taken any more, at most 24 hours later: reading may look that far back and no further.';
+    'First instant after it, at most 24 hours later: queries may look back that far and no further.';
 comment on column scheduling.claims.during is
-    'starts_at to ends_at, half-open, so that appointments may touch. For the constraint alone: no index serves && '
-    'under a policy.';
-comment on column scheduling.claims.hold_id is 'The hold that takes it; confirming makes it the appointment''s.';
+    'starts_at to ends_at, half-open, so that appointments may be adjacent. For the constraint alone: no index serves '
+    '&& under a policy.';
+comment on column scheduling.claims.hold_id is
+    'The hold that takes it. Confirming the hold passes the claim to the appointment.';
 comment on column scheduling.claims.service_id is
-    'Of a provider: the service given in this time. Null for rooms, equipment and contacts.';
+    'For a provider: the service performed in this time. Null for rooms, equipment and contacts.';
 comment on column scheduling.claims.serves_at is
-    'Of a provider: the start the customer sees, buffers not included. Limits count by it.';
+    'For a provider: the start that the customer sees, without buffers. Limits count by it.';
 comment on column scheduling.claims.serves_until is
-    'Of a provider: the end the customer sees, buffers not included. A group session keeps it, whatever becomes of '
-    'its service.';
+    'For a provider: the end that the customer sees, without buffers. A group session keeps it when its service '
+    'changes.';
 comment on column scheduling.claims.expires_at is
-    'Of a hold: from when on the claim counts for nothing. Null: never by itself.';
+    'For a hold: the instant from which the claim counts for nothing. Null: it does not expire.';
 comment on column scheduling.claims.group_key is
-    'Of a group session: names service and provider. Null: the time is for one.';
+    'For a group session: identifies service and provider. Null: the time is for one appointment.';
 comment on column scheduling.claims.seat is
-    'Of a group session: which of its seats. Unique, so that no session holds more than its capacity.';
+    'For a group session: number of the seat. Unique, so that no session has more seats than its capacity.';
 comment on column scheduling.claims.capacity is
-    'Of a group session: how many seats the service had when it was booked; otherwise 1.';
+    'For a group session: number of seats of the service at the time of booking; otherwise 1.';
 comment on column scheduling.claims.kind is 'What takes the time: appointment or hold.';
 comment on column scheduling.claims.session_id is
-    'Claims with one session_id may overlap: those of one group session, which have one range. Otherwise the id of '
-    'the claim.';
+    'Claims with the same session_id may overlap: those of one group session, which have the same range. Otherwise '
+    'the id of the claim.';
 comment on constraint claims_no_overlap on scheduling.claims is
-    'No resource is in two places at once: no two claims of a resource overlap, unless they are seats of one group '
-    'session. Book with insert … on conflict do nothing: no row means the time is taken. A plain insert can deadlock '
-    'against another.';
+    'No two claims of a resource overlap, unless they are seats of one group session. Book with insert … on conflict '
+    'do nothing: no row means the time is taken. A plain insert can deadlock with another.';
 
--- Reading who is busy: an index condition under the policies, unlike during && ….
+-- Serves reading busy times: starts_at and ends_at are index conditions under the policies, during && … is not.
 create index claims_time_idx on scheduling.claims (tenant_id, resource_id, starts_at, ends_at);
--- Cancelling finds the claims of an appointment.
+-- Cancelling looks for the claims of an appointment.
 create index claims_appointment_idx on scheduling.claims (tenant_id, appointment_id);
 create unique index claims_seat_key on scheduling.claims (tenant_id, resource_id, session_id, seat) where capacity > 1;
 create index claims_hold_idx on scheduling.claims (tenant_id, hold_id) where hold_id is not null;
--- Deleting a service asks whether its time is claimed.
+-- Deleting a service looks for its claims.
 create index claims_service_idx on scheduling.claims (tenant_id, service_id, serves_at) where service_id is not null;
 
 call app.build_wall('scheduling.claims', reads => 'viewer', inserts => 'staff', deletes => 'staff');
+
+-- Confirming a hold passes its claims to the appointment. Completing an appointment early shortens them.
 create policy staff_update on scheduling.claims as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
@@ -109,7 +112,7 @@ create policy staff_update on scheduling.claims as permissive for update to appo
 call app.open_to('scheduling.claims', 'scheduler', 'select');
 call app.open_to('scheduling.claims', 'scheduler', 'insert', 'hold_id is not null');
 
--- Times and ids; nothing of who comes.
+-- Guests and customers see times and ids, not contacts.
 call app.open_to('scheduling.claims', 'guest,customer', 'select');
 call app.open_to(
     'scheduling.claims', 'guest,customer', 'insert',
@@ -121,20 +124,30 @@ call app.open_to(
     'scheduling.claims', 'guest,customer', 'delete',
     $$
     appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (select from scheduling.appointments as a where a.tenant_id = claims.tenant_id
-    and a.id = claims.appointment_id)
+    and exists (
+        select
+        from scheduling.appointments as a
+        where a.tenant_id = claims.tenant_id and a.id = claims.appointment_id
+    )
     $$
 );
 
--- Confirming a hold, or accepting an offer, makes its claims the appointment's.
+-- Confirming a hold, or accepting an offer, passes its claims to the appointment.
 call app.open_to(
     'scheduling.claims', 'guest,customer', 'update',
     $$
     case
-    when hold_id is null then appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    else exists (select from scheduling.holds as h where h.tenant_id = claims.tenant_id
-    and h.id = claims.hold_id
-    and (select nullif(current_setting('app.appointment_id', true), '')::uuid) = any (array[h.id, h.waitlist_entry_id]))
+        when hold_id is null
+            then appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        else exists (
+            select
+            from scheduling.holds as h
+            where
+                h.tenant_id = claims.tenant_id
+                and h.id = claims.hold_id
+                and (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+                    = any (array[h.id, h.waitlist_entry_id])
+        )
     end
     $$
 );
@@ -152,6 +165,11 @@ grant
 on scheduling.claims to appointd_api;
 grant select (tenant_id, id, resource_id, starts_at, ends_at, hold_id), delete on scheduling.claims to appointd_gate;
 
+
+-- A person who is a provider of several organizations is in one place at a time. Their claims are listed here once
+-- more under their account, in whole quarters of an hour, with a constraint across tenants: constraints are checked
+-- below the policies, so another organization finds out in which quarters the person is busy, and nothing else. Each
+-- row belongs to the organization that booked.
 create table scheduling.shared_claims (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     claim_id uuid not null,
@@ -159,7 +177,7 @@ create table scheduling.shared_claims (
     account_id uuid,
     starts_at timestamptz not null,
     ends_at timestamptz not null,
-    -- Outwards to whole quarters of an hour: beginning and end are the booking organization's alone.
+    -- Rounded outwards to whole quarters of an hour: the exact start and end belong to the booking organization alone.
     during tstzrange not null generated always as (
         tstzrange(
             to_timestamp(floor(extract(epoch from starts_at - timestamptz '1970-01-01 00:00:00+00') / 900) * 900),
@@ -170,7 +188,7 @@ create table scheduling.shared_claims (
     constraint shared_claims_pkey primary key (tenant_id, claim_id),
     constraint shared_claims_claim_fkey foreign key (tenant_id, claim_id)
         references scheduling.claims (tenant_id, id) on delete cascade,
-    -- The account is the provider's and nobody else's; one that is taken away is null here, and null overlaps nothing.
+    -- The account is that of the provider. Unlinking the account sets it to null here, and null overlaps nothing.
     constraint shared_claims_person_fkey foreign key (tenant_id, provider_id, account_id)
         references scheduling.providers (tenant_id, id, account_id) on update cascade,
     constraint shared_claims_time check (
@@ -182,22 +200,23 @@ create table scheduling.shared_claims (
 -- Rows change all day: vacuum after 2 % of them, not 20 %.
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
-comment on table scheduling.shared_claims is 'The claims on providers who have an account, under that account.';
+comment on table scheduling.shared_claims is 'The claims on providers who have an account, listed under that account.';
 comment on column scheduling.shared_claims.claim_id is 'The claim.';
-comment on column scheduling.shared_claims.provider_id is 'The provider as that organization knows them.';
-comment on column scheduling.shared_claims.account_id is 'The person; null once they are that provider no more.';
+comment on column scheduling.shared_claims.provider_id is 'The provider that the person is in that organization.';
+comment on column scheduling.shared_claims.account_id is 'The person; null: no longer that provider.';
 comment on column scheduling.shared_claims.starts_at is 'First instant taken.';
-comment on column scheduling.shared_claims.ends_at is 'First instant not taken any more.';
+comment on column scheduling.shared_claims.ends_at is 'First instant after it.';
 comment on column scheduling.shared_claims.during is
-    'starts_at to ends_at in whole quarters of an hour, half-open: what other organizations meet.';
+    'starts_at to ends_at in whole quarters of an hour, half-open: all that another organization can find out.';
 comment on constraint shared_claims_no_overlap on scheduling.shared_claims is
-    'Nobody is in two organizations within one quarter of an hour. Between tenants on purpose: it is the one thing '
-    'they share.';
+    'No person is booked by two organizations within one quarter of an hour. Across tenants on purpose: it is the '
+    'only thing that they share.';
 
 create index shared_claims_person_idx on scheduling.shared_claims (account_id, starts_at);
--- With the account: a provider who becomes another person changes the rows that lead to it.
+-- Includes the account: changing the account of a provider updates the rows that refer to it.
 create index shared_claims_provider_idx on scheduling.shared_claims (tenant_id, provider_id, account_id);
 
+-- The door: the gate reads when a person is busy elsewhere (scheduling.busy_elsewhere).
 call app.build_wall(
     'scheduling.shared_claims', reads => 'staff', inserts => 'staff', updates => 'staff',
     door => $$(select current_user) = 'appointd_gate'$$

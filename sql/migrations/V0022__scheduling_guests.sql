@@ -14,12 +14,12 @@ create table scheduling.guest_requests (
 );
 
 comment on table scheduling.guest_requests is
-    'How often guests asked for a booking, by network address and by e-mail address. Rows of more than a day ago are '
-    'removed.';
-comment on column scheduling.guest_requests.kind is 'address (counted for an hour) or email (counted for a day).';
+    'Number of bookings that guests requested, by network address and by e-mail address. Rows older than a day are '
+    'deleted.';
+comment on column scheduling.guest_requests.kind is 'address (counted per hour) or email (counted per day).';
 comment on column scheduling.guest_requests.subject is 'SHA-256 of the organization and the address.';
 comment on column scheduling.guest_requests.since is 'When counting began.';
-comment on column scheduling.guest_requests.requests is 'How many since then.';
+comment on column scheduling.guest_requests.requests is 'Number of requests since then.';
 
 create index guest_requests_since_idx on scheduling.guest_requests (tenant_id, since);
 
@@ -29,6 +29,7 @@ call app.admit('scheduling.guest_requests', 'appointd_owner', array['all']);
 
 grant select on scheduling.guest_requests to appointd_api;
 grant select, insert (kind, subject), update (since, requests), delete on scheduling.guest_requests to appointd_gate;
+
 
 create table scheduling.guest_bookings (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -50,15 +51,15 @@ create table scheduling.guest_bookings (
 );
 
 comment on table scheduling.guest_bookings is
-    'What guests have said who have yet to open the link that was mailed to them. Goes with the hold: it expires, or '
+    'What guests gave who have yet to open the link sent by e-mail. Deleted with the hold, when that expires or '
     'becomes an appointment.';
 comment on column scheduling.guest_bookings.hold_id is
-    'The hold that keeps the time, and the id of the appointment to come.';
+    'The hold that keeps the time; its id becomes that of the appointment.';
 comment on column scheduling.guest_bookings.first_name is 'Given name, 1 to 100 characters.';
 comment on column scheduling.guest_bookings.last_name is 'Family name, 1 to 100 characters.';
 comment on column scheduling.guest_bookings.email is 'The address the link was sent to, lower case.';
-comment on column scheduling.guest_bookings.phone is 'Telephone number as the person writes it; null: not said.';
-comment on column scheduling.guest_bookings.note is 'What the organization should know; null: nothing.';
+comment on column scheduling.guest_bookings.phone is 'Telephone number as the person writes it; null: not given.';
+comment on column scheduling.guest_bookings.note is 'Message to the organization; null: none.';
 comment on column scheduling.guest_bookings.created_at is 'When it was booked.';
 
 call app.build_wall('scheduling.guest_bookings', reads => 'staff');

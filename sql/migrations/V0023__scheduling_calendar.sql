@@ -19,11 +19,12 @@ create table scheduling.calendar_feeds (
 );
 
 comment on table scheduling.calendar_feeds is
-    'Calendars that can be read by whoever has their URL. Deleting a row revokes it, and so does whoever made it by '
-    'leaving.';
+    'Calendars that anyone with their URL can read. A feed is revoked by deleting its row; it is deleted when its '
+    'maker leaves.';
 comment on column scheduling.calendar_feeds.id is 'UUIDv7, made by the server.';
-comment on column scheduling.calendar_feeds.provider_id is 'Whose appointments it shows; null: everybody''s.';
-comment on column scheduling.calendar_feeds.name is 'Says what the feed is for, 1 to 200 characters.';
+comment on column scheduling.calendar_feeds.provider_id is
+    'The provider whose appointments it shows; null: all providers.';
+comment on column scheduling.calendar_feeds.name is 'Purpose of the feed, 1 to 200 characters.';
 comment on column scheduling.calendar_feeds.token_hash is 'SHA-256 of the secret in the URL.';
 comment on column scheduling.calendar_feeds.created_at is 'When it was made.';
 comment on column scheduling.calendar_feeds.created_by is 'The account or API key that made it.';

@@ -22,18 +22,18 @@ create table operations.idempotency_keys (
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 comment on table operations.idempotency_keys is
-    'What was answered to a request with an Idempotency-Key, for 24 hours. Written with what the request did, so a '
-    'refused request leaves none.';
+    'Answers to requests with an Idempotency-Key, kept for 24 hours. Written in the transaction of the request, so a '
+    'refused request leaves no row.';
 comment on column operations.idempotency_keys.actor_id is
-    'The account or API key that asked; the organization where a guest did. Filled from the context.';
+    'The account or API key that sent the request; for a guest, the organization. Filled from the context.';
 comment on column operations.idempotency_keys.operation is 'The operationId.';
 comment on column operations.idempotency_keys.key is
-    'As the client sent it, 1 to 255 characters. Of a guest: SHA-256 of that and of the request, in hexadecimal '
+    'As the client sent it, 1 to 255 characters. For a guest: SHA-256 of the key and of the request, in hexadecimal '
     'digits.';
 comment on column operations.idempotency_keys.request_hash is
     'SHA-256 of the body: another body with the same key is refused.';
-comment on column operations.idempotency_keys.response is 'What was answered.';
-comment on column operations.idempotency_keys.asked_at is 'When it was first asked.';
+comment on column operations.idempotency_keys.response is 'The answer.';
+comment on column operations.idempotency_keys.asked_at is 'Time of the first request.';
 
 create index idempotency_keys_time_idx on operations.idempotency_keys (tenant_id, asked_at);
 
@@ -41,12 +41,12 @@ call app.build_wall(
     'operations.idempotency_keys', reads => 'staff', inserts => 'staff', updates => 'staff', deletes => 'staff'
 );
 
--- Asking twice: what guests asked, and no more.
+-- Guests see and write keys of guests.
 call app.open_to('operations.idempotency_keys', 'guest', 'select', 'actor_id = tenant_id');
 call app.open_to('operations.idempotency_keys', 'guest', 'insert', 'actor_id = tenant_id');
 call app.open_to('operations.idempotency_keys', 'guest', 'update', 'actor_id = tenant_id');
 
--- Asking twice and being served once.
+-- Customers see and write their own keys.
 call app.open_to(
     'operations.idempotency_keys', 'customer', 'select',
     $$
@@ -70,6 +70,7 @@ call app.admit('operations.idempotency_keys', 'appointd_owner', array['all']);
 grant select, insert (operation, key, request_hash), update (request_hash, response, asked_at), delete
 on operations.idempotency_keys to appointd_api;
 
+
 create table operations.deletions (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     kind text not null,
@@ -81,12 +82,12 @@ create table operations.deletions (
 );
 
 comment on table operations.deletions is
-    'Rows that are gone, of the tables that programs copy. Written by a trigger with the deletion. Somebody who joins '
-    'again is no deletion any more.';
+    'Deleted rows of the tables that programs copy. A trigger writes it with the deletion. A member who joins again '
+    'is removed from it.';
 comment on column operations.deletions.kind is 'What was deleted: contact, service, provider, resource or member.';
-comment on column operations.deletions.row_id is 'Its id; of a member the account.';
+comment on column operations.deletions.row_id is 'Id of the deleted row; for a member, the account.';
 comment on column operations.deletions.deleted_at is
-    'When the deleting transaction began, as updated_at of what changes.';
+    'Start of the transaction that deleted it, as updated_at of changed rows.';
 
 create index deletions_time_idx on operations.deletions (tenant_id, deleted_at, row_id);
 
@@ -132,7 +133,7 @@ end
 $$;
 
 comment on function operations.record_deletion() is
-    'Trigger: after a deletion, keeps the id of the row; after an insert of the same row, forgets it.';
+    'Trigger: after a deletion, stores the id of the row; after an insert of the same row, deletes it.';
 
 grant create on schema operations to appointd_gate;
 alter function operations.record_deletion() owner to appointd_gate;

@@ -19,17 +19,16 @@ create table messaging.mail_budgets (
 );
 
 comment on table messaging.mail_budgets is
-    'How much of its budget an address, an inviter or an organization has spent. A budget fills up steadily: what is '
-    'spent is less by the time that has passed. Belongs to no organization: the budget of an address is one for all '
-    'of them.';
+    'How much of its budget an address, an inviter or an organization has spent. A budget refills steadily: the '
+    'amount spent decreases with time. Belongs to no organization: the budget of an address is shared by all.';
 comment on column messaging.mail_budgets.bucket is
-    'What is counted, and over which time. account: mails to an address about the account of the person; recipient: '
+    'What is counted, and over which period. account: mails to an address about the account of the person; recipient: '
     'mails to an address sent for organizations; inviter: invitations of one account or API key; organization: mails '
     'sent for one organization.';
 comment on column messaging.mail_budgets.subject is
-    'SHA-256 of the e-mail address in lower case without what follows a plus sign in its local part, or of the id of '
-    'the inviter or organization.';
-comment on column messaging.mail_budgets.spent is 'How many mails were spent at counted_at.';
+    'SHA-256 of the e-mail address in lower case, without a plus sign in the local part and what follows it; or of '
+    'the id of the inviter or organization.';
+comment on column messaging.mail_budgets.spent is 'Number of mails spent at counted_at.';
 comment on column messaging.mail_budgets.counted_at is 'When the last mail was counted.';
 
 create index mail_budgets_time_idx on messaging.mail_budgets (counted_at);
@@ -52,8 +51,8 @@ begin atomic
     select b.bucket, b.subject, b.most, b.period
     from (
         values
-            -- Mails about one's own account are apart from the others: nobody keeps a person from a new password by
-            -- having mails sent to them.
+            -- Mails about one's own account are counted separately: otherwise mails of organizations could use up the
+            -- budget and keep a person from resetting their password.
             ('account_hour', case when organization_id is null then mailbox end, 6, interval '1 hour'),
             ('account_day', case when organization_id is null then mailbox end, 12, interval '1 day'),
             ('recipient_hour', case when organization_id is not null then mailbox end, 6, interval '1 hour'),
@@ -66,7 +65,7 @@ begin atomic
 end;
 
 comment on function messaging.budgets_of(bytea, uuid, uuid) is
-    'The budgets a mail counts towards: how many mails at once, and in which time that many are free again.';
+    'The budgets that a mail counts towards: maximum number of mails, and the period in which that many are refilled.';
 
 create function messaging.spend(
     in recipient text, in organization_id uuid, in inviter uuid, out refused text, out retry_after integer
@@ -77,7 +76,7 @@ as $$
 declare
     entered constant text := coalesce(current_setting('app.tenant_id', true), '');
     address constant text := lower(recipient);
-    -- Whatever follows a plus sign leads to the same mailbox with most providers.
+    -- With most providers an address with a plus sign and a suffix leads to the same mailbox.
     mailbox constant bytea := sha256(convert_to(regexp_replace(address, '^([^@+]+)\+[^@]*@', '\1@'), 'UTF8'));
     budget record;
     has_owner boolean;
@@ -111,7 +110,7 @@ begin
     order by b.bucket, b.subject
     on conflict on constraint mail_budgets_pkey do nothing;
     retry_after := 0;
-    -- All that count are locked, in one order; all have room, or none is spent.
+    -- All budgets are locked in one order; the mail is counted if all have room, and not at all otherwise.
     for budget in
         select
             b.bucket, b.most, b.period,
@@ -147,10 +146,10 @@ end
 $$;
 
 comment on function messaging.spend(text, uuid, uuid) is
-    'Counts a mail to an address towards every budget it has: sent for an organization (and an inviter), or without '
-    'one about the account of the person. refused null: it may be sent; else the budget that is spent, and after how '
-    'many seconds it has room again; `unverified`: no owner of the organization has a verified address, so it sends '
-    'nothing.';
+    'Counts a mail to an address towards each of its budgets: sent for an organization (and an inviter), or without '
+    'one about the account of the person. refused null: the mail may be sent. Otherwise refused is the budget that is '
+    'spent, and retry_after the seconds until it has room again; `unverified`: no owner of the organization has a '
+    'verified address, so it sends no mail.';
 
 grant execute on function messaging.spend(text, uuid, uuid) to appointd_api;
 reset role;

@@ -49,7 +49,7 @@ end
 $$;
 
 comment on function app.tenant_tables() is
-    'Every table with rows of tenants and the column that says whose, what is referred to before what refers to it.';
+    'Every table with rows of tenants and its tenant column, referenced tables before those that refer to them.';
 
 create function app.export_tenant(tenant uuid) returns setof jsonb
 language plpgsql volatile
@@ -96,7 +96,6 @@ comment on function app.export_tenant(uuid) is
     'Every row of a tenant and the accounts of its people, with their password hashes, as {relation, row}, in an '
     'order in which they can be imported.';
 
--- Which of the columns of a table a row names, as a list for `insert`; null: none.
 create function app.columns_of(target regclass, given jsonb) returns text
 language plpgsql stable
 as $$
@@ -110,9 +109,8 @@ end
 $$;
 
 comment on function app.columns_of(regclass, jsonb) is
-    'The columns of a table that a row has, generated ones left out, as a list for insert. Null: none.';
+    'The columns of a table that a row has, without generated ones, as a list for insert. Null: none.';
 
--- A table that rows may be imported or adopted into.
 create function app.target_table(wanted text) returns regclass
 language plpgsql stable
 as $$
@@ -131,9 +129,9 @@ end
 $$;
 
 comment on function app.target_table(text) is
-    'The table of tenants'' rows, or of accounts, with this name; fails where there is none.';
+    'The table with this name, if it has rows of tenants or accounts; fails otherwise.';
 
--- Many rows at a time: what is looked up in the catalog costs more than a hundred rows.
+-- Many rows at a time: the look-ups in the catalog cost more than inserting a hundred rows.
 create function app.import_rows(tenant uuid, wanted text, lines jsonb) returns bigint
 language plpgsql volatile
 as $$
@@ -144,7 +142,7 @@ declare
     elsewhere text;
 begin
     execute format('set local app.tenant_id = %L', tenant);
-    -- A tenant that is imported brings its own log; see operations.record_change.
+    -- An imported tenant brings its own log; see operations.record_change.
     set local app.restoring = 'on';
     if columns is null then
         raise exception 'a row of % without any column of it', target;
@@ -161,7 +159,7 @@ begin
     execute format(
         'insert into %s (%s) select %s from jsonb_populate_recordset(null::%s, $1) %s',
         target, columns, columns, target,
-        -- People may be here already, for another organization.
+        -- The account may exist already, as a member of another organization.
         case when target = 'identity.accounts'::regclass then 'on conflict (id) do nothing' end
     )
     using lines;
@@ -171,8 +169,8 @@ end
 $$;
 
 comment on function app.import_rows(uuid, text, jsonb) is
-    'Rows of one table from app.export_tenant, imported; all have the same columns. How many. The floor refuses a row '
-    'of any other tenant.';
+    'Imports rows of one table from app.export_tenant, which all have the same columns; returns how many. The floor '
+    'refuses a row of any other tenant.';
 
 create function app.delete_tenant(tenant uuid) returns bigint
 language plpgsql volatile
@@ -184,7 +182,7 @@ declare
 begin
     execute format('set local app.tenant_id = %L', tenant);
     set local app.restoring = 'on';
-    -- So that the last owner may go.
+    -- So that the last owner can be deleted.
     update tenancy.organizations set status = 'deleted', deleted_at = now(), purge_after = now() where id = tenant;
     for tenant_table in
         select t.relation, t.tenant_column
@@ -200,8 +198,8 @@ end
 $$;
 
 comment on function app.delete_tenant(uuid) is
-    'Deletes every row of a tenant, its audit log too, for good; how many. The accounts of its people stay, and their '
-    'sessions, which open nothing of it any more.';
+    'Deletes every row of a tenant for good, its audit log too; returns how many. The accounts of its people stay, '
+    'and their sessions, which no longer enter it.';
 
 create function app.set_tenant_status(tenant uuid, wanted text) returns boolean
 language plpgsql volatile
@@ -214,7 +212,7 @@ end
 $$;
 
 comment on function app.set_tenant_status(uuid, text) is
-    'Suspends a tenant or lets it in again; false where there is none, or where its owner has deleted it.';
+    'Suspends a tenant or makes it active again; false if it does not exist or its owner has deleted it.';
 
 create function app.adopt_rows(tenant uuid, wanted text, lines jsonb) returns bigint
 language plpgsql volatile
@@ -226,7 +224,7 @@ declare
     added bigint;
 begin
     execute format('set local app.tenant_id = %L', tenant);
-    -- A member is named by address: the account may have been here before, with another id.
+    -- A member is given by e-mail address: the account may exist already, with another id.
     if target = 'tenancy.members'::regclass then
         select jsonb_agg((l.line - 'email') || jsonb_build_object('account_id', a.id) order by l.position)
         into data
@@ -240,7 +238,7 @@ begin
         execute format(
             'insert into %s (%s) select %s from jsonb_populate_recordset(null::%s, $1) on conflict %s do nothing',
             target, columns, columns, target,
-            -- What takes time that is taken is no second time, but a mistake: it fails.
+            -- An overlapping claim is not a duplicate but an error: it must fail.
             case when target = 'scheduling.claims'::regclass then '(tenant_id, id)' end
         )
         using data;
@@ -251,5 +249,5 @@ end
 $$;
 
 comment on function app.adopt_rows(uuid, text, jsonb) is
-    'Rows of another system, all with the same columns, added to a table of the tenant where they are not there yet; '
-    'how many were added. tenant_id is filled from the context.';
+    'Adds rows of another system, which all have the same columns, to a table of the tenant, except those that exist; '
+    'returns how many were added. tenant_id is filled from the context.';

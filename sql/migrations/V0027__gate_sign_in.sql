@@ -7,12 +7,12 @@ set local role appointd_gate;
 
 create function identity.subscriber(address inet) returns bytea
 language sql immutable parallel safe
--- Who has one address of IPv6 has a whole /64.
+-- A subscriber with one IPv6 address has a whole /64.
 return sha256(
     convert_to(text(case when family(address) = 6 then network(set_masklen(address, 64)) else address end), 'UTF8')
 );
 
-comment on function identity.subscriber(inet) is 'What attempts from an address are counted by.';
+comment on function identity.subscriber(inet) is 'Key by which attempts from a network address are counted.';
 
 create function identity.wait_for(bucket text, subject bytea) returns integer
 language plpgsql volatile
@@ -32,8 +32,8 @@ end
 $$;
 
 comment on function identity.wait_for(text, bytea) is
-    'After how many seconds an attempt may be made; 0: now. Holds the row, so that of many attempts at once each is '
-    'counted.';
+    'Seconds to wait before an attempt may be made; 0: none. Locks the row, so that each of several concurrent '
+    'attempts is counted.';
 
 create function identity.count_attempt(
     bucket text, subject bytea, free_attempts integer, longest interval, remembered interval default '15 minutes'
@@ -45,7 +45,7 @@ begin
     set
         failures = n.failures,
         last_attempt_at = now(),
-        -- This one may still be tried; the next has to wait, twice as long each time.
+        -- This attempt may be made; the next has to wait, twice as long each time.
         blocked_until = case
             when n.failures > free_attempts
                 then now() + least(longest, interval '1 second' * power(2, least(n.failures - free_attempts, 20)))
@@ -61,16 +61,16 @@ end
 $$;
 
 comment on function identity.count_attempt(text, bytea, integer, interval, interval) is
-    'Counts an attempt as failed until it is taken back (identity.start_session). After free_attempts in a row each '
-    'further one doubles the wait, up to `longest`; `remembered` without attempts forgets all. Counting before the '
-    'secret is looked at leaves no gap for many attempts at once. Follows identity.wait_for.';
+    'Counts an attempt as failed until identity.start_session takes it back. After free_attempts in a row each '
+    'further attempt doubles the wait, up to `longest`; a period of `remembered` without attempts resets the count. '
+    'Counting before the secret is compared leaves no gap for concurrent attempts. Call identity.wait_for first.';
 
 create function identity.code_attempt(account_id uuid) returns integer
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- A signed-in account tries its own codes.
+    -- A signed-in account can only try its own codes.
     account constant uuid := coalesce(nullif(current_setting('app.account_id', true), '')::uuid, account_id);
     subject constant bytea := sha256(convert_to(account::text, 'UTF8'));
     retry_after integer;
@@ -80,7 +80,7 @@ begin
     end if;
     retry_after := identity.wait_for('second_factor', subject);
     if retry_after = 0 then
-        -- Six digits, three of which are good at a time: some 40 guesses a day find one in 20 years.
+        -- Six digits, three valid codes at a time: at 40 guesses a day an attacker needs 20 years on average.
         perform identity.count_attempt('second_factor', subject, 10, interval '1 hour', interval '1 day');
     end if;
     return retry_after;
@@ -88,9 +88,9 @@ end
 $$;
 
 comment on function identity.code_attempt(uuid) is
-    'Counts an attempt at a code of a second factor, wherever it is asked for: of the account in the context, or '
-    'before one has signed in of this one, whose password was right. Seconds to wait; 0: the code may be looked at. '
-    'Only a right code takes the count back (identity.code_given, identity.start_session): a right password does not.';
+    'Counts an attempt at a code of a second factor: of the account in the context, or, before sign-in is complete, '
+    'of the given account, whose password was right. Returns the seconds to wait; 0: the code may be compared. Only a '
+    'right code takes the count back (identity.code_given, identity.start_session); a right password does not.';
 
 create function identity.code_given() returns void
 language plpgsql volatile security definer
@@ -138,7 +138,7 @@ end
 $$;
 
 comment on function identity.memberships_of(uuid) is
-    'The organizations an account belongs to, the one joined first in front, as JSON.';
+    'The organizations of an account, in the order of joining, as JSON.';
 
 create function identity.my_memberships() returns jsonb
 language plpgsql volatile security definer
@@ -177,9 +177,9 @@ begin
     delete from identity.sign_in_failures as f
     where f.last_attempt_at < now() - interval '1 day' and f.blocked_until < now();
 
-    -- Guessing one account's password from one place is slowed down most; trying an account from everywhere at once is
-    -- slowed down by a minute at most, since that hits its owner too.
-    -- Where one says to wait nothing is counted, so that nobody keeps somebody else out by trying on and on.
+    -- Attempts on one account from one address are slowed down most. Attempts on an account from all addresses
+    -- together are delayed by at most a minute, since that affects its owner too. While a wait is due nothing is
+    -- counted, so that continued attempts cannot lock the owner out for longer.
     retry_after := greatest(
         identity.wait_for('account_and_address', sha256(by_email || by_address)),
         identity.wait_for('address', by_address),
@@ -208,7 +208,7 @@ end
 $$;
 
 comment on function identity.sign_in(text, inet) is
-    'What the server needs to check a password: always one row, account_id null where nobody has that e-mail address. '
+    'What the server needs to check a password: always one row; account_id null: no account has that e-mail address. '
     'retry_after > 0: too many attempts, try again after so many seconds. See identity.count_attempt.';
 
 create function identity.start_session(
@@ -234,8 +234,8 @@ declare
     by_address constant bytea := identity.subscriber(address);
 begin
     perform app.stay_outside();
-    -- Looking at a password takes a while. Whoever changed it meanwhile waits here for this session and ends it, or
-    -- this finds another password and begins none.
+    -- Comparing a password takes a while. A concurrent change of the password either waits here for this session and
+    -- ends it, or has changed the hash, and this starts no session.
     select sha256(convert_to(a.email, 'UTF8')) into by_email
     from identity.accounts as a
     where a.id = start_session.account_id and (verified_hash is null or a.password_hash = verified_hash)
@@ -252,7 +252,7 @@ begin
         outcome := 'code_invalid';
         return;
     end if;
-    -- A code is good once, also for two who send it at the same time.
+    -- A code is valid once, also for two requests that send it at the same time.
     if totp_step is not null then
         update identity.second_factors as f
         set last_step = totp_step
@@ -282,7 +282,7 @@ begin
     if new_password_hash is not null then
         update identity.accounts as a set password_hash = new_password_hash where a.id = start_session.account_id;
     end if;
-    -- In the order in which identity.sign_in takes them.
+    -- In the order in which identity.sign_in locks them.
     delete from identity.sign_in_failures as f
     where f.bucket = 'account_and_address' and f.subject = sha256(by_email || by_address);
     update identity.sign_in_failures as f
@@ -301,10 +301,10 @@ $$;
 comment on function identity.start_session(
     uuid, uuid, uuid, text, bytea, interval, text, inet, text, text, bigint, bytea
 ) is
-    'Starts a session of an account that has shown who it is: `started`; `password_changed` where verified_hash, the '
-    'one the password was compared with, is not that of the account any more; `code_invalid` where a code is due or '
-    'was used before. Takes back what identity.sign_in counted. new_password_hash: the same password, hashed as it is '
-    'hashed today.';
+    'Starts a session of an authenticated account: `started`; `password_changed` if verified_hash, which the password '
+    'was compared with, is no longer that of the account; `code_invalid` if a code is missing or was used before. '
+    'Takes back what identity.sign_in counted. new_password_hash: the same password, hashed with the present '
+    'parameters.';
 
 grant execute on function
     identity.code_attempt(uuid),

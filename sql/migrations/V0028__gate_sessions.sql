@@ -19,7 +19,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- Two tabs that refresh at once, or an answer that was lost.
+    -- Allows for two tabs that refresh at the same time, and for an answer that was lost.
     leeway constant interval := interval '10 seconds';
     token identity.refresh_tokens;
 begin
@@ -52,7 +52,7 @@ begin
         outcome := 'followed';
         return;
     end if;
-    -- At the host of another organization it is not known, and stays good.
+    -- At the host of another organization the token is unknown, and stays valid.
     if not tenancy.host_admits((
         select s.organization_id
         from identity.sessions as s
@@ -73,7 +73,8 @@ begin
         salt := token.salt;
         outcome := 'refreshed';
     else
-        -- What nobody is answered with any more goes: with it and an old token the present one could be computed.
+        -- Salts that are no longer returned are deleted: with a salt and an old token the present token could be
+        -- computed.
         update identity.refresh_tokens as t
         set salt = null, successor = null
         where
@@ -81,7 +82,7 @@ begin
             and t.session_id = refresh_session.session_id
             and t.used_at < now() - leeway
             and t.salt is not null;
-        -- One that was retired by switching stays used since then.
+        -- A token that was retired by switching keeps its time of use.
         update identity.refresh_tokens as t
         set used_at = coalesce(t.used_at, now()), salt = new_salt, successor = new_hash
         where
@@ -93,7 +94,7 @@ begin
         salt := new_salt;
         outcome := 'refreshed';
     end if;
-    -- For an organization that does not let them in any more the tokens are for none.
+    -- If the account may no longer enter the organization, the tokens are for none.
     if not exists (
         select
         from tenancy.members as m
@@ -111,9 +112,9 @@ $$;
 
 comment on function identity.refresh_session(uuid, uuid, bytea, bytea, bytea) is
     'Exchanges a refresh token for its successor: `refreshed`, the successor being SHA-256 of the token and `salt`, '
-    'which is new_salt the first time and for ten seconds stays the same; `followed` if that successor was used as '
-    'well: compute it and ask with it; `unknown` if there is no such token; `reused` if it was used before that: '
-    'somebody has a copy, and the session has ended for both (RFC 9700 section 4.14.2).';
+    'which is new_salt the first time and stays the same for ten seconds; `followed` if that successor was used as '
+    'well: derive it and call again with it; `unknown` if there is no such token; `reused` if it was used longer ago: '
+    'it was copied, and the session has ended for both holders (RFC 9700 section 4.14.2).';
 
 create function identity.move_session(
     in session_id uuid,
@@ -153,8 +154,9 @@ end
 $$;
 
 comment on function identity.move_session(uuid, uuid, bytea) is
-    'Moves the session of the account in the context to another organization it is an active member of, with a new '
-    'refresh token; the tokens of before are retired, and followed for ten seconds (identity.refresh_session).';
+    'Moves the session of the account in the context to another organization of which it is an active member, with a '
+    'new refresh token. The previous tokens are retired, and answered as `followed` for ten seconds '
+    '(identity.refresh_session).';
 
 create function identity.purge_expired() returns bigint
 language plpgsql volatile security definer
@@ -169,7 +171,7 @@ begin
     delete from identity.one_time_tokens as t where t.expires_at < now();
     get diagnostics here = row_count;
     purged := purged + here;
-    -- One used that long ago is found by nobody any more; whoever still has it is told that it is not known.
+    -- A token used that long ago is no longer found: its holder is told that it is unknown.
     delete from identity.refresh_tokens as t where t.expires_at < now();
     get diagnostics here = row_count;
     purged := purged + here;
@@ -177,7 +179,7 @@ begin
     where f.last_attempt_at < now() - interval '1 day' and f.blocked_until < now();
     get diagnostics here = row_count;
     purged := purged + here;
-    -- A budget that was not touched for so long is full again.
+    -- After two days without mails a budget is full again.
     delete from messaging.mail_budgets as b where b.counted_at < now() - interval '2 days';
     get diagnostics here = row_count;
     return purged + here;
@@ -185,7 +187,7 @@ end
 $$;
 
 comment on function identity.purge_expired() is
-    'Deletes sessions, tokens and counts of attempts that are over; how many. Called by `appointd tenant purge`.';
+    'Deletes expired sessions, tokens and counts of attempts; returns how many. Called by `appointd tenant purge`.';
 
 grant execute on function
     identity.refresh_session(uuid, uuid, bytea, bytea, bytea),

@@ -12,7 +12,7 @@ declare
     account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
     subject constant bytea := sha256(convert_to('again ' || account, 'UTF8'));
 begin
-    -- Who has a token and no password must not be able to guess it here.
+    -- A person who has a token but not the password must not be able to guess it here.
     retry_after := identity.wait_for('account', subject);
     if retry_after > 0 then
         return;
@@ -23,7 +23,7 @@ end
 $$;
 
 comment on function identity.password_of_account() is
-    'The hash of the password of the account in the context, which has to be given again before it is changed. '
+    'The password hash of the account in the context, whose password has to be given again before it is changed. '
     'Attempts are counted: retry_after > 0: too many, try again after so many seconds. identity.password_given takes '
     'that back.';
 
@@ -56,7 +56,7 @@ end
 $$;
 
 comment on function identity.change_password(uuid, text) is
-    'A new password for the account in the context. All its sessions but one end.';
+    'Sets a new password for the account in the context, and ends all its sessions but one.';
 
 create function identity.request_password_reset(
     in email text, in token_hash bytea, in lifetime interval, out token_account uuid
@@ -70,7 +70,7 @@ begin
         return;
     end if;
     delete from identity.one_time_tokens as t where t.account_id = token_account and t.expires_at < now();
-    -- Nobody's mailbox is filled by somebody who knows the address.
+    -- Limits mails to a mailbox that others request.
     if (
         select count(*)
         from identity.one_time_tokens as t
@@ -85,8 +85,8 @@ end
 $$;
 
 comment on function identity.request_password_reset(text, bytea, interval) is
-    'A token to set a new password, for the account with this e-mail address; null where there is none, or where '
-    'three were sent within the hour.';
+    'Stores a token to set a new password for the account with this e-mail address; null if there is none, or if '
+    'three tokens were sent within the hour.';
 
 create function identity.token_email(account_id uuid, token_hash bytea) returns text
 language plpgsql stable security definer
@@ -102,7 +102,7 @@ end
 $$;
 
 comment on function identity.token_email(uuid, bytea) is
-    'The address a one-time token was sent to; null where it is not good (any more).';
+    'The address that a one-time token was sent to; null if the token is not valid.';
 
 create function identity.end_unproved(account uuid, kept_session uuid) returns void
 language plpgsql volatile
@@ -125,8 +125,8 @@ end
 $$;
 
 comment on function identity.end_unproved(uuid, uuid) is
-    'The first proof that a person reads mail at the address of an account ends what was set up before it, since it '
-    'may have been somebody else: second factor, sessions (but one), tokens sent, and what the account handed out in '
+    'Called on the first proof that a person reads mail at the address of an account. Ends what was set up before, '
+    'possibly by another person: second factor, sessions (but one), tokens sent, and what the account handed out in '
     'its organizations.';
 
 create function identity.reset_password(
@@ -138,7 +138,7 @@ as $$
 declare
     sent_to text;
 begin
-    -- Two who prove at once wait for each other here.
+    -- Concurrent proofs wait for each other here.
     perform from identity.accounts as a where a.id = reset_password.account_id for no key update;
     delete from identity.one_time_tokens as t
     where
@@ -169,7 +169,7 @@ begin
     delete from identity.sessions as s where s.account_id = reset_password.account_id;
     delete from identity.one_time_tokens as t
     where t.account_id = reset_password.account_id and t.purpose = 'reset_password';
-    -- Whoever was locked out because others tried is not any more.
+    -- Ends a wait that attempts of others caused.
     delete from identity.sign_in_failures as f
     where
         f.bucket = 'account_and_address'
@@ -181,8 +181,9 @@ end
 $$;
 
 comment on function identity.reset_password(uuid, bytea, text, inet) is
-    'Sets a new password by a token sent by e-mail, which is used up; ends every session of the account, and if its '
-    'address was not verified before all that was set up (identity.end_unproved). False if the token is not valid.';
+    'Sets a new password by a token sent by e-mail, which is used up, and ends every session of the account. If its '
+    'address was not verified before, also ends all that was set up (identity.end_unproved). False if the token is '
+    'not valid.';
 
 create function identity.verify_email(kept_session uuid, token_hash bytea) returns boolean
 language plpgsql volatile security definer
@@ -214,10 +215,10 @@ end
 $$;
 
 comment on function identity.verify_email(uuid, bytea) is
-    'Marks the address of the account in the context as verified, by a token sent to it, which is used up. The first '
-    'time it ends what was set up before (identity.end_unproved), but for the session that asks. Asks for both, the '
-    'session and the token: a link opened by the owner of the address must not verify the account of somebody else '
-    'who registered it. False if the token is not valid.';
+    'Verifies the address of the account in the context by a token sent to it, which is used up. The first time it '
+    'ends what was set up before (identity.end_unproved), except the session that asks. Requires both session and '
+    'token: a link opened by the owner of the address must not verify the account of another person who registered '
+    'it. False if the token is not valid.';
 
 grant execute on function
     identity.password_of_account(),

@@ -1,6 +1,6 @@
 -- Organizations: registering, creating, deleting, restoring and leaving one. Functions that run as appointd_gate. One
 -- that works inside an organization enters it first, as every other role does, and refuses to be called in a
--- transaction that has entered one: nobody is moved from one tenant into another.
+-- transaction that has entered one: no function moves its caller from one tenant into another.
 
 -- A function's owner must be able to create in its schema; the gate may only while this migration runs.
 grant create on schema identity, tenancy to appointd_gate;
@@ -24,8 +24,8 @@ end
 $$;
 
 comment on function tenancy.found_organization(uuid, uuid, text, text, text, text, text, text[], boolean) is
-    'An organization with all that every organization has, and its first owner. Part of registering and of creating '
-    'one.';
+    'Creates an organization with the rows that every organization has, and its first owner. Part of registering and '
+    'of creating an organization.';
 
 create function tenancy.bound_elsewhere(account_id uuid, joining uuid, role text) returns boolean
 language plpgsql volatile
@@ -40,7 +40,7 @@ begin
     if role = 'customer' then
         return false;
     end if;
-    -- Whoever joins two organizations at once is counted by the second.
+    -- Concurrent joins of one account wait for each other here, so that the second counts the first.
     perform from identity.accounts as a where a.id = account_id for no key update;
     execute format('set local app.account_id = %L', account_id);
     execute format('set local app.tenant_id = %L', joining);
@@ -53,7 +53,7 @@ begin
             m.account_id = bound_elsewhere.account_id
             and m.tenant_id <> joining
             and m.role <> 'customer'
-            -- Who cannot get in is not bound either.
+            -- A membership that cannot be entered does not bind.
             and m.status = 'active'
             and o.status = 'active'
     loop
@@ -62,7 +62,7 @@ begin
         bound :=
             bound
             or (exclusive and membership.role <> 'owner')
-            -- One that is being founded has no settings yet.
+            -- An organization that is being created has no settings yet.
             or (coalesce(joining_is_exclusive, false) and role <> 'owner');
     end loop;
     execute format('set local app.tenant_id = %L', coalesce(kept, ''));
@@ -71,8 +71,8 @@ end
 $$;
 
 comment on function tenancy.bound_elsewhere(uuid, uuid, text) is
-    'Whether exclusive_members of an organization the account belongs to, or of the one it is about to join, forbids '
-    'joining. Leaves the account in the context.';
+    'Whether exclusive_members of an organization that the account belongs to, or of the one it is about to join, '
+    'forbids joining. Leaves the account in the context.';
 
 create function identity.register(
     account_id uuid, email text, password_hash text, full_name text, organization_id uuid, organization_name text,
@@ -120,8 +120,8 @@ end
 $$;
 
 comment on function tenancy.create_organization(uuid, text, text, text, text, text, text[]) is
-    'A new organization of the account in the context (see app.enter_account): `created`, or `bound_elsewhere` where '
-    'an organization it works for keeps its members to itself. Fails with 23505 on organizations_slug_key or '
+    'Creates an organization of the account in the context (see app.enter_account): `created`, or `bound_elsewhere` '
+    'if an organization that it works for has exclusive members. Fails with 23505 on organizations_slug_key or '
     'organizations_subdomain_key.';
 
 create function tenancy.delete_organization(grace interval) returns timestamptz
@@ -143,8 +143,8 @@ end
 $$;
 
 comment on function tenancy.delete_organization(interval) is
-    'Deletes the organization in the context, whose owner must be the one in the context: nobody gets in any more, '
-    'and after the grace its rows may be purged.';
+    'Deletes the organization in the context; the caller must be one of its owners. It can no longer be entered, and '
+    'after the grace period its rows may be purged.';
 
 create function tenancy.restore_organization(organization_id uuid) returns boolean
 language plpgsql volatile security definer
@@ -172,8 +172,8 @@ end
 $$;
 
 comment on function tenancy.restore_organization(uuid) is
-    'Takes back the deletion of an organization of which the account in the context is an owner; false where there is '
-    'none to take back.';
+    'Takes back the deletion of an organization of which the account in the context is an owner; false if it is not '
+    'deleted or may be purged already.';
 
 create function tenancy.leave_organization(organization_id uuid) returns boolean
 language plpgsql volatile security definer
@@ -189,8 +189,8 @@ end
 $$;
 
 comment on function tenancy.leave_organization(uuid) is
-    'Ends the membership of the account in the context, whatever its role; false where there is none. Fails with '
-    '23514 on members_last_owner.';
+    'Ends the membership of the account in the context, in any role; false if it has none. Fails with 23514 on '
+    'members_last_owner.';
 
 create function tenancy.list_organizations()
 returns table (id uuid, slug text, name text, status text, created_at timestamptz, purge_after timestamptz)

@@ -35,8 +35,8 @@ end
 $$;
 
 comment on function tenancy.standing(uuid) is
-    'The role an account or an API key has now in the organization in the context; null if it is no active member '
-    '(customers are none) or no valid key.';
+    'The present role of an account or an API key in the organization in the context; null: no active member '
+    '(customers do not count) and no valid key.';
 
 create function tenancy.may_give(giver_role text, given_role text) returns boolean
 language plpgsql stable
@@ -51,7 +51,7 @@ end
 $$;
 
 comment on function tenancy.may_give(text, text) is
-    'Whether a member of one role may invite somebody to another: staff invite customers, admins and owners invite '
+    'Whether a member with one role may invite a person to another: staff invite customers; admins and owners invite '
     'members up to their own role.';
 
 create function tenancy.end_handed_out(tenant uuid, giver uuid) returns void
@@ -61,7 +61,7 @@ declare
     entered constant text := coalesce(current_setting('app.tenant_id', true), '');
 begin
     execute format('set local app.tenant_id = %L', tenant);
-    -- Their invitations go with the keys: see tenancy.end_invitations_of_key.
+    -- Deletes the invitations of the keys as well: tenancy.end_invitations_of_key.
     update tenancy.api_keys as k
     set revoked_at = now()
     where k.tenant_id = tenant and k.created_by = giver and k.revoked_at is null;
@@ -72,8 +72,8 @@ end
 $$;
 
 comment on function tenancy.end_handed_out(uuid, uuid) is
-    'Ends what an account handed out in an organization: revokes its API keys, and deletes its invitations, those of '
-    'its keys, and its calendar feeds.';
+    'Ends what an account handed out in an organization: revokes its API keys; deletes its invitations, those of its '
+    'keys, and its calendar feeds.';
 
 create function tenancy.keep_handed_out_below() returns trigger
 language plpgsql security definer
@@ -168,8 +168,8 @@ end
 $$;
 
 comment on function tenancy.invitation_for(uuid, uuid, bytea) is
-    'What an invitation offers, to whoever holds its token: one row, all null if it is not valid or its giver could '
-    'not give it now. account_id: the account of the invited address, if any.';
+    'What an invitation offers to the holder of its token: one row, all null if it is not valid or its giver may no '
+    'longer give the role. account_id: the account of the invited address, if any.';
 
 create function tenancy.accept_invitation(
     organization_id uuid, invitation_id uuid, token_hash bytea, joining_account uuid, full_name text, password_hash text
@@ -186,7 +186,7 @@ begin
     end if;
     execute format('set local app.tenant_id = %L', organization_id);
     execute format('set local app.account_id = %L', joining_account);
-    -- Taken out first: of two who accept at once, one finds it.
+    -- Deleted first: of two that accept at the same time, one finds it.
     delete from tenancy.invitations as i
     where
         i.tenant_id = organization_id
@@ -200,7 +200,7 @@ begin
         return 'unknown';
     end if;
     if password_hash is not null then
-        -- The mail arrived, or there would be no token.
+        -- The address is verified: the token was sent there.
         insert into identity.accounts (id, email, password_hash, full_name, email_verified_at)
         values (joining_account, invitation.email, password_hash, full_name, now());
     elsif not exists (
@@ -223,7 +223,7 @@ begin
                 using errcode = 'check_violation', constraint = 'contact_account';
         end if;
     end if;
-    -- Who works there already and is invited as a customer stays what they are.
+    -- A member who is invited as a customer keeps their role.
     insert into tenancy.members (account_id, role)
     values (joining_account, invitation.role)
     on conflict (tenant_id, account_id) do update
@@ -234,10 +234,10 @@ end
 $$;
 
 comment on function tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, text) is
-    'Makes an account a member, by the token of an invitation, which is used up: `joined` (or was a member already, '
-    'who stays what they are), or `unknown` if it is not valid or its giver could not give it now. With a password '
-    'hash the account is created. Fails with 23514 on invitation_address (the account has another e-mail address), '
-    'exclusive_members, contact_account (the contact is somebody else''s) or plan_limit_members, with 23505 on '
+    'Makes an account a member, by the token of an invitation, which is used up: `joined` (an existing member keeps '
+    'their role), or `unknown` if it is not valid or its giver may no longer give the role. With a password hash the '
+    'account is created. Fails with 23514 on invitation_address (the account has another e-mail address), '
+    'exclusive_members, contact_account (the contact has another account) or plan_limit_members, and with 23505 on '
     'accounts_email_key.';
 
 grant execute on function

@@ -18,7 +18,7 @@ end
 $$;
 
 comment on function tenancy.formerly(text, text) is
-    'The organization that had a slug or a subdomain until a while ago.';
+    'The organization that had a slug or a subdomain within the last 90 days.';
 
 create function tenancy.claim_domain(domain_id uuid, texts text[]) returns text
 language plpgsql volatile security definer
@@ -40,7 +40,7 @@ begin
     if wanted.domain is null then
         return 'unknown';
     end if;
-    -- Nothing found is no proof either.
+    -- Null, if nothing was found, is no proof.
     if (wanted.challenge = any (texts)) is not true then
         return 'not_verified';
     end if;
@@ -52,11 +52,11 @@ begin
     where v.domain = wanted.domain
     for update;
     if holder is null then
-        -- Given up at this very moment.
+        -- Deleted by a concurrent transaction.
         return 'not_verified';
     end if;
     if holder <> tenant then
-        -- The former holder keeps it while its record stands beside, and while it could use it.
+        -- The present holder keeps the domain while its record is in the DNS as well, and while it may use it.
         execute format('set local app.tenant_id = %L', holder);
         execute format('set local app.account_id = %L', '');
         kept := app.has_feature(holder, 'custom_branding')
@@ -66,7 +66,7 @@ begin
                 where d.tenant_id = holder and d.domain = wanted.domain and d.challenge = any (texts)
             );
         if not kept then
-            -- In its log it was the system: who has the domain now is nobody they know.
+            -- Logged as a change by the system: the holder must not learn who has the domain now.
             update tenancy.domains as d set verified_at = null where d.tenant_id = holder and d.domain = wanted.domain;
         end if;
         execute format('set local app.tenant_id = %L', tenant);
@@ -84,9 +84,9 @@ end
 $$;
 
 comment on function tenancy.claim_domain(uuid, text[]) is
-    'Gives a domain to the organization in the context, whose owner asks, if one of the texts found in the DNS is its '
-    'challenge: `verified`; `not_verified`; `unknown`; or `taken` if the challenge of the organization that has it '
-    'stands there as well, and that organization is neither deleted nor without custom_branding.';
+    'Gives a domain to the organization in the context, on behalf of its owner, if one of the texts found in the DNS '
+    'is its challenge: `verified`; `not_verified`; `unknown`; or `taken` if the challenge of the organization that '
+    'has it is there as well, and that organization is not deleted and has the feature custom_branding.';
 
 create function tenancy.domains_due(most integer)
 returns table (domain text, organization_id uuid, challenge text)
@@ -106,7 +106,7 @@ begin
             where c.checked_at < now() - interval '1 day'
             order by c.checked_at
             limit most
-            -- Another server asks about those.
+            -- Another server looks those up.
             for update skip locked
         )
         returning v.domain, v.organization_id
@@ -122,8 +122,8 @@ end
 $$;
 
 comment on function tenancy.domains_due(integer) is
-    'Verified domains whose record was not asked for since yesterday, and what the record has to say. Each is '
-    'returned to one server and is due again a day later.';
+    'Verified domains whose record was not looked up since yesterday, and its required content. Each is returned to '
+    'one server and is due again a day later.';
 
 create function tenancy.note_domain(domain text, organization_id uuid, seen boolean) returns boolean
 language plpgsql volatile security definer
@@ -151,7 +151,7 @@ end
 $$;
 
 comment on function tenancy.note_domain(text, uuid, boolean) is
-    'Notes whether the record of a verified domain was found. Missing for a week, it leads nowhere any more: true.';
+    'Stores whether the record of a verified domain was found. Missing for a week, the domain is deleted: true.';
 
 create function tenancy.organization_at(host text) returns uuid
 language plpgsql volatile security definer
@@ -178,20 +178,20 @@ begin
     if found_id is null then
         return null;
     end if;
-    -- A domain of its own is something only some plans have.
+    -- Only some plans include a domain of one's own.
     execute format('set local app.tenant_id = %L', found_id);
     if not app.has_feature(found_id, 'custom_branding') then
         found_id := null;
     end if;
-    -- Found, not entered.
+    -- The organization was found, not entered.
     set local app.tenant_id = '';
     return found_id;
 end
 $$;
 
 comment on function tenancy.organization_at(text) is
-    'The active organization a host name leads to: a verified domain, or a name without a dot as a subdomain of ours. '
-    'Null: none.';
+    'The active organization that a host name leads to: a verified domain, or a name without a dot, which is a '
+    'subdomain of the server. Null: none.';
 
 create function tenancy.host_admits(organization uuid) returns boolean
 language plpgsql volatile
@@ -204,8 +204,8 @@ end
 $$;
 
 comment on function tenancy.host_admits(uuid) is
-    'Whether something of an organization is found at the host that was asked (app.host): at ours and at its own. To '
-    'be asked before a tenant is in the context.';
+    'Whether an organization is served at the host of the request (app.host): at the server''s own and at those of '
+    'the organization. Call it before a tenant is in the context.';
 
 create function tenancy.trusts_origin(origin text, organization uuid, host text, slug text) returns boolean
 language plpgsql volatile security definer
@@ -217,7 +217,7 @@ declare
 begin
     perform app.stay_outside();
     if host is not null then
-        -- Where both are said they have to agree.
+        -- If both are given they have to agree.
         asked := tenancy.organization_at(host);
         if organization is not null and organization is distinct from asked then
             return false;
@@ -238,7 +238,7 @@ end
 $$;
 
 comment on function tenancy.trusts_origin(text, uuid, text, text) is
-    'Whether the organization that is asked, by id, host or slug, lists the origin of a page among those it trusts.';
+    'Whether the organization, given by id, host or slug, lists the origin of a page as trusted.';
 
 create function tenancy.public_face(
     in host text,
@@ -285,8 +285,8 @@ end
 $$;
 
 comment on function tenancy.public_face(text, text) is
-    'What anybody may know of an active organization, found by host or else by slug (where both are given they have '
-    'to agree): one row, all null where there is none.';
+    'Public data of an active organization, found by host or else by slug (if both are given they have to agree): one '
+    'row, all null if there is none.';
 
 create function tenancy.allowance(organization_id uuid, key_id uuid, secret_hash bytea) returns integer
 language plpgsql volatile security definer
@@ -320,8 +320,8 @@ end
 $$;
 
 comment on function tenancy.allowance(uuid, uuid, bytea) is
-    'requests_per_minute of the plan an organization has now; for an API key (key_id and secret_hash) null if the '
-    'organization has no such key, so that a made-up one counts for nobody.';
+    'requests_per_minute of the present plan of an organization. For an API key (key_id and secret_hash) null if the '
+    'organization has no such key, so that an invented key counts for no organization.';
 
 create function tenancy.add_requests(organizations uuid[], requests bigint[]) returns void
 language plpgsql volatile security definer
@@ -332,7 +332,7 @@ declare
 begin
     perform app.stay_outside();
     for counted in
-        -- In order, so that two servers that add at once wait and do not deadlock.
+        -- In order, so that two servers that add at the same time wait and do not deadlock.
         select u.organization_id, u.amount
         from unnest(organizations, requests) as u (organization_id, amount)
         where exists (select from tenancy.organizations as o where o.id = u.organization_id)

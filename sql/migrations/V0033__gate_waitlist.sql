@@ -34,7 +34,7 @@ begin
         first := old.starts_at;
         past_last := old.ends_at;
     elsif tg_table_name = 'closures' then
-        -- In whatever zone the days are.
+        -- The zone of the days is not known here: one day more on each side, in UTC.
         first := old.starts_on::timestamp at time zone 'UTC' - interval '1 day';
         past_last := old.ends_on::timestamp at time zone 'UTC' + interval '2 days';
     elsif tg_table_name = 'schedules' then
@@ -42,7 +42,7 @@ begin
     elsif tg_table_name = 'services' then
         service := new.id;
     else
-        -- A provider who can be booked again or for more, a room that can be used again.
+        -- A provider or a room that can be booked again.
         resource := new.id;
     end if;
     first := greatest(first, clock_timestamp());
@@ -63,8 +63,8 @@ end
 $$;
 
 comment on function scheduling.note_freed() is
-    'Notes time that was freed in scheduling.freed_time, where the organization in the context has a waitlist entry '
-    'that it may suit.';
+    'Trigger, after time was freed: notes it in scheduling.freed_time, if the organization in the context has a '
+    'waitlist entry that it may suit.';
 
 create function scheduling.waiting_for(
     starts timestamptz[], ends timestamptz[], after_created_at timestamptz, after_id uuid, most integer
@@ -100,9 +100,9 @@ end
 $$;
 
 comment on function scheduling.waiting_for(timestamptz[], timestamptz[], timestamptz, uuid, integer) is
-    'Entries of the waitlist of the organization that was entered which time that is freed (from starts[i] to '
-    'ends[i]) may suit, after the given one, in the order of the queue. Callable in every role, since each of them '
-    'frees time: ids and periods only.';
+    'Waitlist entries of the entered organization that freed time (from starts[i] to ends[i]) may suit, after the '
+    'given entry, in the order of the queue. Every role may call it, since every role frees time; it returns ids and '
+    'periods only.';
 
 create function scheduling.offer_notice(
     in entry uuid,
@@ -131,7 +131,7 @@ end
 $$;
 
 comment on function scheduling.offer_notice(uuid) is
-    'What the mail about an offer says: for the scheduler, of the organization it has entered.';
+    'Contents of the mail about an offer, for the scheduler in the entered organization.';
 
 create function scheduling.tenants_due() returns setof uuid
 language plpgsql stable security definer
@@ -147,7 +147,7 @@ end
 $$;
 
 comment on function scheduling.tenants_due() is
-    'The organizations that have expired holds, or freed time to offer. Servers ask every few seconds and then enter '
+    'The organizations that have expired holds or freed time to offer. Servers ask every few seconds and then enter '
     'each as the scheduler.';
 
 grant execute on function
@@ -166,14 +166,14 @@ create trigger note_freed_update after update on scheduling.claims
 for each row when (new.ends_at < old.ends_at) execute function scheduling.note_freed();
 create trigger note_freed_delete after delete on scheduling.time_off
 for each row execute function scheduling.note_freed();
--- Moved or shortened: the engine sees what of it is still closed.
+-- Moved or shortened: the booking engine sees what of it is still closed.
 create trigger note_freed_update after update on scheduling.time_off
 for each row execute function scheduling.note_freed();
 create trigger note_freed_delete after delete on scheduling.closures
 for each row execute function scheduling.note_freed();
 create trigger note_freed_update after update on scheduling.closures
 for each row execute function scheduling.note_freed();
--- Setting a schedule always writes its row.
+-- Replacing a schedule always updates its row.
 create trigger note_freed_write after insert or update on scheduling.schedules
 for each row execute function scheduling.note_freed();
 create trigger note_freed_update after update on scheduling.services

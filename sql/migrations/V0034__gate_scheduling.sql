@@ -13,7 +13,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- Of a provider of the organization that was entered, or of nobody.
+    -- The account of a provider of the entered organization; otherwise null.
     person constant uuid := (
         select p.account_id
         from scheduling.providers as p
@@ -23,7 +23,7 @@ declare
             and nullif(current_setting('app.role', true), '') is not null
     );
 begin
-    -- Quarters that touch are one: how many appointments there are is not told.
+    -- Adjacent quarters are merged: the number of appointments is not told.
     select
         coalesce(array_agg(lower(b.busy) order by b.busy), '{}'),
         coalesce(array_agg(upper(b.busy) order by b.busy), '{}')
@@ -44,10 +44,9 @@ end
 $$;
 
 comment on function scheduling.busy_elsewhere(uuid, timestamptz, timestamptz) is
-    'When a provider of the organization that was entered is taken by other organizations, around a period, in whole '
-    'quarters of an hour. Not by which, nor what for.';
+    'When a provider of the entered organization is booked by other organizations, around a period, in whole quarters '
+    'of an hour. Does not tell by which, nor for what.';
 
--- Beside it, what a person has everywhere as a customer.
 create function scheduling.my_appointments_everywhere(after_start timestamptz, after_id uuid, row_limit bigint)
 returns table (
     organization_id uuid, organization_name text, id uuid, service_name text, provider_name text,
@@ -109,8 +108,8 @@ end
 $$;
 
 comment on function scheduling.my_appointments_everywhere(timestamptz, uuid, bigint) is
-    'What the signed-in account has as a customer of all its organizations, in the order of the starts, behind the '
-    'given start and id.';
+    'Appointments of the signed-in account as a customer of all its organizations, ordered by start, after the given '
+    'start and id.';
 
 create function scheduling.calendar_feed(organization_id uuid, feed_id uuid, token_hash bytea)
 returns table (
@@ -122,7 +121,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     feed record;
-    -- Of the day, so that the period moves once a day and not with every request.
+    -- Start of the day, so that the period moves once a day and not with every request.
     today constant timestamptz := date_trunc('day', now() at time zone 'UTC') at time zone 'UTC';
 begin
     perform app.stay_outside();
@@ -138,13 +137,14 @@ begin
         f.tenant_id = organization_id
         and f.id = feed_id
         and f.token_hash = calendar_feed.token_hash
-        -- What its maker may not hand out any more it does not show.
+        -- A feed whose maker may no longer hand it out shows nothing.
         and tenancy.standing(f.created_by) = any (app.roles_from('staff'));
     if feed.name is null then
         return;
     end if;
-    -- One row at least, so that an empty calendar is told from none. With it, an instant after which the feed did not
-    -- change (renaming aside: each entry says that): an appointment that left the feed is not there to say when.
+    -- At least one row, so that an empty calendar differs from none. It has an instant after which the feed did not
+    -- change (except names, for which each entry has its own): an appointment that left the feed has no row to tell
+    -- when.
     return query
     select
         feed.name, null::uuid, null::timestamptz, null::timestamptz, null::text, null::integer, feed.created_at,
@@ -184,14 +184,26 @@ $$;
 
 comment on function scheduling.calendar_feed(uuid, uuid, bytea) is
     'The appointments of a calendar feed, 60 days back and 400 ahead, after a row with the name of the feed and, as '
-    'updated_at, when what it shows last changed. No row: the feed does not exist (any more).';
+    'updated_at, the time of its last change. No row: the feed does not exist.';
 
+-- A claim keeps a resource from being booked twice. Once its time is over it only takes space in the index of
+-- claims_no_overlap, which cannot be rebuilt while bookings go on. So claims of appointments that ended more than 35
+-- days ago are deleted. What reads further back reads the appointment, which has times of its own:
+--
+--   * limits of a day and a week count claims, and look at most 8 days back from the requested start;
+--   * a shared claim (scheduling.shared_claims) is deleted with its claim, and is read for days to come;
+--   * moving an appointment deletes its claims and inserts others; cancelling deletes those that are there; undoing a
+--     transition may take the time again within these days;
+--   * sql/audit/bookings.sql looks for the claims of appointments that ended within these days.
+--
+-- An appointment that staff enter into the past before these days, overriding the rules, is a record: nothing keeps it
+-- from overlapping another.
 create function scheduling.forget_past_claims(after uuid) returns uuid
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- So that no call holds many rows for long.
+    -- Bounds the number of rows that a call locks.
     most constant integer := 5000;
     organization uuid;
     forgotten integer;
@@ -212,7 +224,7 @@ begin
         where
             c.tenant_id = organization
             and c.hold_id is null
-            -- A claim lasts 24 hours at most: an index knows when one begins.
+            -- A claim lasts 24 hours at most, so a condition on starts_at, which an index serves, is implied.
             and c.starts_at < now() - interval '35 days'
             and c.ends_at < now() - interval '35 days'
         limit most
@@ -222,7 +234,7 @@ begin
     where c.tenant_id = organization and c.id = p.id;
     get diagnostics forgotten = row_count;
     execute format('set local app.tenant_id = %L', '');
-    -- The same organization again, where there may be more.
+    -- The same organization again if it may have more.
     return case
         when forgotten < most then organization
         else coalesce(after, '00000000-0000-0000-0000-000000000000')
@@ -231,8 +243,8 @@ end
 $$;
 
 comment on function scheduling.forget_past_claims(uuid) is
-    'Deletes claims of appointments that ended more than 35 days ago, of the organization that follows the one given; '
-    'at most 5,000 a call. What to give next; null: there is none behind. Servers call it every hour.';
+    'Deletes claims of appointments that ended more than 35 days ago, of the organization after the given one, at '
+    'most 5,000 a call. Returns what to pass next; null: that was the last. Servers call it every hour.';
 
 grant execute on function
     scheduling.busy_elsewhere(uuid, timestamptz, timestamptz),

@@ -50,8 +50,8 @@ end
 $$;
 
 comment on function scheduling.count_guest_request(bytea, bytea) is
-    'Counts a booking that a guest of the organization in the context asks for. 0: it is within the limits; otherwise '
-    'in how many seconds to ask again.';
+    'Counts a booking that a guest of the organization in the context requests. 0: it is within the limits; otherwise '
+    'the seconds until the next may be requested.';
 
 create function scheduling.contact_of_guest() returns uuid
 language plpgsql stable security definer
@@ -70,15 +70,14 @@ begin
     join tenancy.settings as s on s.tenant_id = g.tenant_id and s.guests_match_by_verified_email
     join crm.contacts as c on c.tenant_id = g.tenant_id and c.email = g.email
     where g.tenant_id = tenant and g.hold_id = nullif(current_setting('app.appointment_id', true), '')::uuid;
-    -- Families share an address: one of them is not taken for another.
+    -- Families share an address: a guest must not be taken for another member of the family.
     return case when cardinality(found_ids) = 1 then found_ids[1] end;
 end
 $$;
 
 comment on function scheduling.contact_of_guest() is
-    'The contact with the e-mail address that the guest in the context gives with the booking of their link, where '
-    'the organization wants guests to be matched and exactly one contact has it. For a guest who has opened the link '
-    'that was sent there.';
+    'The contact with the e-mail address of the guest in the context, if the organization matches guests and exactly '
+    'one contact has that address. Call it once the guest has opened the link that was sent there.';
 
 create function scheduling.my_provider_links()
 returns table (organization_id uuid, organization_name text, provider_id uuid, provider_name text, status text)
@@ -93,7 +92,7 @@ begin
     if person is null then
         return;
     end if;
-    -- Whatever became of the membership or the organization: a link takes the person's time until it is ended.
+    -- Includes suspended memberships and organizations: a link takes the person's time until it is ended.
     for organization in
         select o.id, o.name
         from tenancy.members as m
@@ -118,7 +117,7 @@ end
 $$;
 
 comment on function scheduling.my_provider_links() is
-    'Which providers, in whichever organizations, the signed-in account is (accepted) or was asked to be (requested).';
+    'The providers, of any organization, that the signed-in account is (accepted) or was asked to be (requested).';
 
 create function scheduling.accept_provider_link(organization_id uuid, provider uuid) returns boolean
 language plpgsql volatile security definer
@@ -133,8 +132,8 @@ begin
         return false;
     end if;
     execute format('set local app.tenant_id = %L', organization_id);
-    -- Before any row is changed, and only for a person who was asked: those that book the provider are waited for, and
-    -- wait.
+    -- Before any row is changed, and only if the person was asked: waits for transactions that book the provider, and
+    -- has later ones wait.
     perform pg_advisory_xact_lock(hashtextextended(r.tenant_id::text || r.provider_id::text, 0))
     from scheduling.provider_link_requests as r
     where r.tenant_id = organization_id and r.provider_id = provider and r.account_id = person;
@@ -153,7 +152,7 @@ begin
         and exists (select from tenancy.organizations as o where o.id = organization_id and o.status = 'active');
     accepted := found;
     if accepted then
-        -- Those of a person the provider was before.
+        -- Shared claims of the account that the provider had before.
         delete from scheduling.shared_claims as s where s.tenant_id = organization_id and s.provider_id = provider;
         update scheduling.providers as p
         set account_id = person, updated_at = now()
@@ -170,9 +169,9 @@ end
 $$;
 
 comment on function scheduling.accept_provider_link(uuid, uuid) is
-    'Makes the signed-in account the person of a provider, as it was asked to be; false where it was not asked. Fails '
-    'with 23P01 on shared_claims_no_overlap where the person is booked elsewhere at a time of the provider''s, with '
-    '23505 on providers_account_key where the person is another provider there.';
+    'Links the signed-in account to a provider, as requested; false if there is no request. Fails with 23P01 on '
+    'shared_claims_no_overlap if the person is booked elsewhere at a time of the provider, and with 23505 on '
+    'providers_account_key if the person is another provider there.';
 
 create function scheduling.end_provider_link(organization_id uuid, provider uuid) returns boolean
 language plpgsql volatile security definer
@@ -194,7 +193,7 @@ begin
     delete from scheduling.provider_link_requests as r
     where r.tenant_id = organization_id and r.provider_id = provider and r.account_id = person;
     declined := found;
-    -- The key of the shared claims takes the account from them, and null overlaps nothing.
+    -- The foreign key of the shared claims sets their account to null, and null overlaps nothing.
     update scheduling.providers as p
     set account_id = null, updated_at = now()
     where p.tenant_id = organization_id and p.id = provider and p.account_id = person;
@@ -205,8 +204,8 @@ end
 $$;
 
 comment on function scheduling.end_provider_link(uuid, uuid) is
-    'Ends that the signed-in account is the person of a provider, or declines to be; false where it is not and was '
-    'not asked. Appointments stay.';
+    'Ends the link of the signed-in account to a provider, or declines the request; false if there is neither. '
+    'Appointments stay.';
 
 grant execute on function
     scheduling.count_guest_request(bytea, bytea),

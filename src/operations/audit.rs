@@ -1,4 +1,4 @@
-//! The audit log: who changed what, when. Written by the database itself; see `sql/migrations/V0020__audit.sql`.
+//! The audit log: who changed what, when. Written by the database itself; see `sql/migrations/V0004__operations_audit_log.sql`.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Object, OpenApi, param::Query};
