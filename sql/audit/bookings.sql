@@ -1,5 +1,5 @@
--- What must never be, however many book at once, and whatever breaks in between. No row: all is well. Each row names what
--- is wrong and the row of the table it was found in.
+-- What must never be, however many book at once, and whatever breaks in between. No row: all is well. Each row names
+-- what is wrong and the row of the table it was found in.
 --
 -- The constraints make these impossible; this looks whether they did. It reads the rows of all tenants, so it is for a
 -- superuser (psql -f sql/audit/bookings.sql); appointd_auditor sees catalogs only.
@@ -15,7 +15,11 @@ union all
 select 'seat taken twice', a.tenant_id, a.id
 from scheduling.claims as a
 join scheduling.claims as b
-    on b.tenant_id = a.tenant_id and b.resource_id = a.resource_id and b.session_id = a.session_id and b.seat = a.seat and b.id > a.id
+    on b.tenant_id = a.tenant_id
+    and b.resource_id = a.resource_id
+    and b.session_id = a.session_id
+    and b.seat = a.seat
+    and b.id > a.id
 union all
 select 'seat beyond the capacity', tenant_id, id
 from scheduling.claims

@@ -1,11 +1,12 @@
 -- Who may do what to the rows of which table, read from grants and policies: `appointd audit --matrix` prints it.
 --
--- guest to owner are people, for whom the server (appointd_api) has entered an organization; an API key has a role like a
--- person. scheduler is the server itself, when it offers freed time to the waitlist. gate, migrator and auditor are the roles appointd_gate, appointd_owner and appointd_auditor.
+-- guest to owner are people, for whom the server (appointd_api) has entered an organization; an API key has a role
+-- like a person. scheduler is the server itself, when it offers freed time to the waitlist. gate, migrator and auditor
+-- are the roles appointd_gate, appointd_owner and appointd_auditor.
 --
--- s select, i insert, u update, d delete, t truncate; - nothing. A letter says that there are rows, or columns, for which
--- it may: its own, those of the one thing a guest has the link of or a customer changes, those a restrictive policy leaves. No letter means
--- that there are none, in no organization.
+-- s select, i insert, u update, d delete, t truncate; - nothing. A letter says that there are rows, or columns, for
+-- which it may: its own, those of the one thing a guest has the link of or a customer changes, those a restrictive
+-- policy leaves. No letter means that there are none, in no organization.
 
 with tables as (
     select c.oid, format('%s.%s', n.nspname, c.relname) as name
@@ -14,7 +15,8 @@ with tables as (
     where c.oid >= 16384 and c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't'
 ),
 commands (name, letter, cmd, position) as (
-    values ('select', 's', 'r', 1), ('insert', 'i', 'a', 2), ('update', 'u', 'w', 3), ('delete', 'd', 'd', 4), ('truncate', 't', null, 5)
+    values ('select', 's', 'r', 1), ('insert', 'i', 'a', 2), ('update', 'u', 'w', 3), ('delete', 'd', 'd', 4),
+    ('truncate', 't', null, 5)
 ),
 audiences (audience, role, person, position) as (
     values
@@ -30,7 +32,8 @@ audiences (audience, role, person, position) as (
         ('migrator', 'appointd_owner', false, 9),
         ('auditor', 'appointd_auditor', false, 10)
 ),
--- What has to be true of who asks, of each permissive policy: the part of it that is decided before any row is looked at.
+-- What has to be true of who asks, of each permissive policy: the part of it that is decided before any row is looked
+-- at.
 policies as (
     select
         p.polrelid,
@@ -86,14 +89,22 @@ cells as (
                             -- Every list of roles in it has this one.
                             not exists (
                                 select
-                                from regexp_matches(p.expression, 'current_setting\(''app\.role''[^=]*= ANY \(''\{([^}]*)\}''', 'g') as list (roles)
+                                from regexp_matches(
+                                    p.expression, 'current_setting\(''app\.role''[^=]*= ANY \(''\{([^}]*)\}''', 'g'
+                                ) as list (roles)
                                 where a.audience <> all (string_to_array(list.roles[1], ','))
                             )
-                            -- Guests and the scheduler have no account, and only guests and customers one thing to make or change.
+                            -- Guests and the scheduler have no account, and only guests and customers one thing to
+                            -- make or change.
                             and not (
-                                a.audience in ('guest', 'scheduler') and p.expression like '%current_setting(''app.account_id''%' and p.expression not like '% OR %'
+                                a.audience in ('guest', 'scheduler')
+                                and p.expression like '%current_setting(''app.account_id''%'
+                                and p.expression not like '% OR %'
                             )
-                            and not (a.audience not in ('guest', 'customer') and p.expression like '%current_setting(''app.appointment_id''%')
+                            and not (
+                                a.audience not in ('guest', 'customer')
+                                and p.expression like '%current_setting(''app.appointment_id''%'
+                            )
                             -- A person sends no API key.
                             and p.expression not like '%current_setting(''app.key_id''%'
                         )

@@ -4,13 +4,15 @@ do $$
 begin
     -- What a migration makes belongs to the role that runs it, for good.
     if (session_user, current_user) <> ('appointd_owner', 'appointd_owner') then
-        raise exception 'connected as role "%", and migrations run as appointd_owner alone: what they make belongs to the role that runs them', current_user;
+        raise exception 'connected as role "%", and migrations run as appointd_owner alone: '
+            'what they make belongs to the role that runs them', current_user;
     end if;
     if pg_is_in_recovery() then
         raise exception 'the database is a standby, which takes no migrations; connect to the primary';
     end if;
     if not exists (select from pg_catalog.pg_namespace where nspname = 'app') then
-        raise exception 'schema "app" is missing: as a superuser, run sql/setup/roles.sql once and sql/setup/database.sql in this database';
+        raise exception 'schema "app" is missing: as a superuser, run sql/setup/roles.sql once and '
+            'sql/setup/database.sql in this database';
     end if;
     if current_setting('server_encoding') <> 'UTF8' then
         raise exception 'the encoding of the database is %, and has to be UTF8', current_setting('server_encoding');

@@ -14,14 +14,16 @@ begin
 end
 $$;
 
--- As who owns the schema: a member of the owner of the database, where there is no superuser, otherwise revokes nothing and is
--- told so in a warning.
+-- As who owns the schema: a member of the owner of the database, where there is no superuser, otherwise revokes
+-- nothing and is told so in a warning.
 do $$
 declare
     caller constant name := current_user;
 begin
     if not (select rolsuper from pg_catalog.pg_roles where rolname = caller) then
-        execute format('set local role %s', (select nspowner::regrole from pg_catalog.pg_namespace where nspname = 'public'));
+        execute format(
+            'set local role %s', (select nspowner::regrole from pg_catalog.pg_namespace where nspname = 'public')
+        );
     end if;
     revoke all on schema public from public;
     execute format('set local role %I', caller);
@@ -33,7 +35,8 @@ do $$
 begin
     if (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
         revoke execute on function
-            lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_put(oid, bigint, bytea), lowrite(integer, bytea)
+            lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_put(oid, bigint, bytea),
+            lowrite(integer, bytea)
         from public;
     end if;
 end

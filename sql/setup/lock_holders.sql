@@ -1,4 +1,5 @@
--- Sent by `appointd migrate` where it could not get a lock: who holds one on a table of this database, other than for a moment.
+-- Sent by `appointd migrate` where it could not get a lock: who holds one on a table of this database, other than for
+-- a moment.
 
 select format('pid %s (%s as %s)', a.pid, coalesce(nullif(a.application_name, ''), 'unnamed'), a.usename) as holder
 from pg_catalog.pg_stat_activity as a

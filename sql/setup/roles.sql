@@ -27,7 +27,10 @@ begin
             from pg_catalog.pg_roles
             where
                 rolname = role_name
-                and (rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls or rolinherit or not rolcanlogin)
+                and (
+                    rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls or rolinherit
+                    or not rolcanlogin
+                )
         ) then
             execute format(
                 'alter role %I with login nosuperuser nocreatedb nocreaterole noreplication nobypassrls noinherit',

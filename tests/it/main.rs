@@ -27,6 +27,7 @@ mod parsers;
 mod pooler;
 mod scheduling;
 mod serve;
+mod sql_style;
 mod statements;
 mod syncing;
 mod tenancy;

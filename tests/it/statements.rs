@@ -9,11 +9,12 @@ use std::{
 
 use crate::harness::{snapshot, system};
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     env!("CARGO_MANIFEST_DIR").into()
 }
 
-fn files_below(folder: &Path, ending: &str) -> Vec<PathBuf> {
+/// The files below a folder whose names end so, in the order of their paths.
+pub fn files_below(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(folder)
         .expect("a folder")
         .flat_map(|entry| {
@@ -74,11 +75,13 @@ fn every_statement_is_used_and_says_what_its_parameters_are() {
     let sources: String = sources("src").into_iter().map(|(_, text)| text).collect();
     for (name, sql) in files() {
         assert!(sources.contains(&format!("sql!(\"{name}\")")), "{name} is not used");
-        let first = sql.lines().next().unwrap_or_default();
-        assert!(first.starts_with("-- $1 ") || first.starts_with("-- no parameters; "), "{name}: {first}");
+        // Up to the first empty line of the comment.
+        let head: Vec<_> = sql.lines().map_while(|line| line.strip_prefix("-- ")).collect();
+        let head = head.join(" ");
+        assert!(head.starts_with("$1 ") || head.starts_with("no parameters; "), "{name}: {head}");
         let highest = (1..).take_while(|n| sql.contains(&format!("${n}"))).last().unwrap_or(0);
         for n in 1..=highest {
-            assert!(first.contains(&format!("${n}")), "{name} does not say what ${n} is");
+            assert!(head.contains(&format!("${n}")), "{name} does not say what ${n} is");
         }
         for line in sql.lines().filter(|line| !line.trim_start().starts_with("--")) {
             assert_eq!(line.to_lowercase(), line, "{name} is in lower case");

@@ -29,7 +29,8 @@ where
                 from pg_depend as m where m.deptype = 'e' and m.refobjid = e.oid and m.classid = 'pg_proc'::regclass
             )
         when d.classid in (
-            'pg_type'::regclass, 'pg_opclass'::regclass, 'pg_opfamily'::regclass, 'pg_amop'::regclass, 'pg_amproc'::regclass
+            'pg_type'::regclass, 'pg_opclass'::regclass, 'pg_opfamily'::regclass, 'pg_amop'::regclass,
+            'pg_amproc'::regclass
         ) then false
         when d.classid = 'pg_language'::regclass then e.extname <> 'plpgsql'
         -- Its two views, of statements without values.

@@ -80,6 +80,7 @@ where
         'scheduling.my_provider_links()',
         'scheduling.offer_notice(uuid)',
         'scheduling.tenants_due()',
-        'scheduling.waiting_for(timestamp with time zone[],timestamp with time zone[],timestamp with time zone,uuid,integer)'
+        'scheduling.waiting_for(timestamp with time zone[],timestamp with time zone[],timestamp with time zone,'
+        'uuid,integer)'
     )
 order by 1

@@ -26,7 +26,8 @@ where
     f.oid < 16384
     and age(f.xmin) < made.age
     and f.oid::regprocedure::text not in (
-        'lo_creat(integer)', 'lo_create(oid)', 'lo_from_bytea(oid,bytea)', 'lo_put(oid,bigint,bytea)', 'lowrite(integer,bytea)'
+        'lo_creat(integer)', 'lo_create(oid)', 'lo_from_bytea(oid,bytea)', 'lo_put(oid,bigint,bytea)',
+        'lowrite(integer,bytea)'
     )
 union all
 select

@@ -30,7 +30,10 @@ from (
         case a.grantee when 0 then 'public' else a.grantee::regrole::text end
     from pg_database as d
     cross join lateral aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) as a
-    where a.privilege_type in ('CREATE', 'TEMPORARY') and a.grantee not in (d.datdba, 10) and d.datname = current_database()
+    where
+        a.privilege_type in ('CREATE', 'TEMPORARY')
+        and a.grantee not in (d.datdba, 10)
+        and d.datname = current_database()
 ) as place (kind, name, privilege, grantee)
 group by place.kind, place.name, place.grantee
 order by 1, 2

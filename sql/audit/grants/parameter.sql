@@ -11,7 +11,9 @@ select
         lower(string_agg(a.privilege_type, ', ' order by a.privilege_type))
     ) as found,
     format(
-        'revoke all on parameter %s from %s;', p.parname, case a.grantee when 0 then 'public' else a.grantee::regrole::text end
+        'revoke all on parameter %s from %s;',
+        p.parname,
+        case a.grantee when 0 then 'public' else a.grantee::regrole::text end
     ) as fix
 from pg_parameter_acl as p
 cross join lateral aclexplode(p.paracl) as a

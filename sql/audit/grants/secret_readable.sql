@@ -19,7 +19,8 @@ where
     and not c.relispartition
     and a.attnum > 0
     and not a.attisdropped
-    and a.attname ~ '(passw|pwd|passphrase|secret|token|hash|challenge|private|credential|salt|api_key|signing|cookie|mfa|(^|_)(t?otp|pin|seed|ssn|cvv|iban|dob)($|_)|card_number)'
+    and a.attname ~ '(passw|pwd|passphrase|secret|token|hash|challenge|private|credential|salt|api_key|signing|cookie|'
+        'mfa|(^|_)(t?otp|pin|seed|ssn|cvv|iban|dob)($|_)|card_number)'
     and has_column_privilege(coalesce(to_regrole('appointd_api'), 0), a.attrelid, a.attnum, 'select')
     and format('%s.%s.%s', n.nspname, c.relname, a.attname) not in (
         'tenancy.api_keys.secret_hash',

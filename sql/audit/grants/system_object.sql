@@ -11,7 +11,9 @@ select
         lower(string_agg(distinct thing.privilege, ', '))
     ) as found,
     format(
-        'revoke all on %s from %s;', thing.name, case thing.grantee when 0 then 'public' else thing.grantee::regrole::text end
+        'revoke all on %s from %s;',
+        thing.name,
+        case thing.grantee when 0 then 'public' else thing.grantee::regrole::text end
     ) as fix
 from (
     select 'table ' || c.oid::regclass, 'pg_class'::regclass, c.oid, 0, a.grantee, a.privilege_type

@@ -6,8 +6,12 @@
 select
     format('%s.%I', a.attrelid::regclass, a.attname) as object,
     format('of type %s', format_type(a.atttypid, a.atttypmod)) as found,
-    format('alter table %s alter %I type %s;', a.attrelid::regclass, a.attname,
-        case when t.typname = 'timestamp' then 'timestamptz' when t.typname = 'json' then 'jsonb' else 'text' end) as fix
+    format(
+        'alter table %s alter %I type %s;',
+        a.attrelid::regclass,
+        a.attname,
+        case when t.typname = 'timestamp' then 'timestamptz' when t.typname = 'json' then 'jsonb' else 'text' end
+    ) as fix
 from pg_attribute as a
 join pg_class as c on c.oid = a.attrelid
 join pg_type as t on t.oid = a.atttypid
@@ -20,7 +24,8 @@ where
     and (
         t.typtype = 'e'
         or t.typname in (
-            'timestamp', 'json', 'money', 'regclass', 'regcollation', 'regconfig', 'regdictionary', 'regnamespace', 'regoper',
+            'timestamp', 'json', 'money', 'regclass', 'regcollation', 'regconfig', 'regdictionary', 'regnamespace',
+            'regoper',
             'regoperator', 'regproc', 'regprocedure', 'regrole', 'regtype'
         )
     )

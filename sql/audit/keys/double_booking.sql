@@ -36,7 +36,8 @@ union all
 select
     'scheduling.claims index claims_seat_key',
     'missing, or not what it was: a seat of a session can be taken twice',
-    'create unique index claims_seat_key on scheduling.claims (tenant_id, resource_id, session_id, seat) where capacity > 1;'
+    'create unique index claims_seat_key on scheduling.claims (tenant_id, resource_id, session_id, seat) '
+    'where capacity > 1;'
 where
     not exists (
         select
@@ -47,6 +48,7 @@ where
             and i.indisvalid
             and i.indisready
             and i.indislive
-            and pg_get_indexdef(i.indexrelid) like '% USING btree (tenant_id, resource_id, session_id, seat) WHERE (capacity > 1)'
+            and pg_get_indexdef(i.indexrelid)
+                like '% USING btree (tenant_id, resource_id, session_id, seat) WHERE (capacity > 1)'
     )
 order by 1

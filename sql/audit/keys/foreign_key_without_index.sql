@@ -31,7 +31,9 @@ where
             and (i.indnkeyatts >= cardinality(k.conkey) or (i.indisunique and i.indpred is null))
             and (
                 select bool_and(column_number = any (k.conkey))
-                from unnest((i.indkey::smallint[])[0:least(i.indnkeyatts::integer, cardinality(k.conkey)) - 1]) as column_number
+                from unnest(
+                    (i.indkey::smallint[])[0:least(i.indnkeyatts::integer, cardinality(k.conkey)) - 1]
+                ) as column_number
             )
             -- A null leads nowhere, so an index without nulls does.
             and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) ~ '^\(\w+ IS NOT NULL\)$')

@@ -10,7 +10,11 @@ select
 from pg_policy as p
 join pg_class as c on c.oid = p.polrelid
 join pg_depend as d
-    on d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid and d.refobjsubid > 0
+    on d.classid = 'pg_policy'::regclass
+    and d.objid = p.oid
+    and d.refclassid = 'pg_class'::regclass
+    and d.refobjid = c.oid
+    and d.refobjsubid > 0
 join pg_attribute as a on a.attrelid = c.oid and a.attnum = d.refobjsubid
 where
     p.polpermissive

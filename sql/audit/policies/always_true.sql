@@ -48,7 +48,8 @@ where
             ('tenancy.plan_features', 'owner_select'),
             ('tenancy.plans', 'gate_select'),
             ('tenancy.plans', 'owner_select'),
-            -- In every organization: which holds have expired, where freed time is to be offered, when a person is busy.
+            -- In every organization: which holds have expired, where freed time is to be offered, when a person is
+            -- busy.
             ('scheduling.freed_time', 'gate_select'),
             ('scheduling.holds', 'gate_select'),
             ('scheduling.shared_claims', 'gate_select')

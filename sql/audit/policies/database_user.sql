@@ -12,7 +12,8 @@ cross join lateral (
     select concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) as expression
 ) as e
 where
-    e.expression ~ '\m(CURRENT_USER|SESSION_USER|CURRENT_ROLE|USER|SYSTEM_USER|getpgusername|pg_has_role|current_query|inet_client_addr|application_name)\M'
+    e.expression ~ '\m(CURRENT_USER|SESSION_USER|CURRENT_ROLE|USER|SYSTEM_USER|getpgusername|pg_has_role|'
+    'current_query|inet_client_addr|application_name)\M'
     and not (
         not p.polpermissive
         and (p.polrelid::regclass, p.polname) in (

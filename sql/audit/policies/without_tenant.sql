@@ -42,7 +42,8 @@ cross join lateral (
 ) as part (name, wanted, expression)
 cross join lateral (
     select format(
-        '%I = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")', a.attname
+        '%I = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")',
+        a.attname
     ) as predicate
 ) as tenant
 where
@@ -61,14 +62,19 @@ where
     and (format('%s.%s', n.nspname, c.relname), p.polname, p.polroles, part.expression) not in (
         -- A person finds their own memberships, and so does the gate for them.
         (
-            'tenancy.members', 'own_select', array[to_regrole('appointd_api')::oid], '(account_id = ( SELECT (NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif"))'
+            'tenancy.members', 'own_select', array[to_regrole('appointd_api')::oid],
+            '(account_id = ( SELECT '
+            '(NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif"))'
         ),
         (
-            'tenancy.members', 'gate_select', array[to_regrole('appointd_gate')::oid], '(account_id = ( SELECT (NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif"))'
+            'tenancy.members', 'gate_select', array[to_regrole('appointd_gate')::oid],
+            '(account_id = ( SELECT '
+            '(NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif"))'
         ),
         -- The gate finds an organization by its name or host.
         ('tenancy.organizations', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true'),
-        -- The gate sees that a person is busy elsewhere, which holds have expired, and where freed time is to be offered.
+        -- The gate sees that a person is busy elsewhere, which holds have expired, and where freed time is to be
+        -- offered.
         ('scheduling.shared_claims', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true'),
         ('scheduling.holds', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true'),
         ('scheduling.freed_time', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true')

@@ -12,7 +12,13 @@ from (
     select
         format(
             '%s %s',
-            case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' when 'f' then 'foreign table' else 'table' end,
+            case c.relkind
+                when 'v' then 'view'
+                when 'm' then 'materialized view'
+                when 'S' then 'sequence'
+                when 'f' then 'foreign table'
+                else 'table'
+            end,
             c.oid::regclass
         ),
         c.relowner, false, 'pg_class'::regclass, c.oid

@@ -26,12 +26,16 @@ where
         setting.value ~* '^app\.'
         or lower(split_part(setting.value, '=', 1)) in (
             'row_security', 'session_replication_role', 'search_path', 'role', 'session_preload_libraries',
-            'local_preload_libraries', 'lo_compat_privileges', 'default_transaction_isolation', 'check_function_bodies', 'standard_conforming_strings',
-            'transform_null_equals', 'backslash_quote', 'zero_damaged_pages', 'ignore_checksum_failure', 'allow_system_table_mods'
+            'local_preload_libraries', 'lo_compat_privileges', 'default_transaction_isolation', 'check_function_bodies',
+            'standard_conforming_strings',
+            'transform_null_equals', 'backslash_quote', 'zero_damaged_pages', 'ignore_checksum_failure',
+            'allow_system_table_mods'
         )
     )
     and not (s.setdatabase = 0 and s.setrole = to_regrole('appointd_owner') and setting.value = 'row_security=off')
     and not (
-        s.setdatabase = 0 and s.setrole = to_regrole('appointd_api') and setting.value = 'search_path=pg_catalog, pg_temp'
+        s.setdatabase = 0
+        and s.setrole = to_regrole('appointd_api')
+        and setting.value = 'search_path=pg_catalog, pg_temp'
     )
 order by 1, 2

@@ -20,7 +20,6 @@ with rights as (
             id,
             column_number,
             case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
-            
             lower(
                 string_agg(
                     a.privilege_type || case when a.is_grantable then '*' else '' end,
@@ -76,7 +75,14 @@ things (kind, name, definition) as (
     where n.oid >= 16384 and n.nspname !~ '^pg_'
     union all
     select
-        case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table' when 'S' then 'sequence' when 'c' then 'type' else 'table' end,
+        case c.relkind
+            when 'v' then 'view'
+            when 'm' then 'materialized view'
+            when 'f' then 'foreign table'
+            when 'S' then 'sequence'
+            when 'c' then 'type'
+            else 'table'
+        end,
         c.name,
         concat_ws(
             '; ',
@@ -143,7 +149,13 @@ things (kind, name, definition) as (
             ' ',
             case when p.polpermissive then 'permissive' else 'restrictive' end,
             'for',
-            case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
+            case p.polcmd
+                when 'r' then 'select'
+                when 'a' then 'insert'
+                when 'w' then 'update'
+                when 'd' then 'delete'
+                else 'all'
+            end,
             'to',
             case when p.polroles = '{0}' then 'public' else (
                 select string_agg(r::regrole::text, ', ' order by r::regrole::text) from unnest(p.polroles) as r

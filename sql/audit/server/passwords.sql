@@ -16,6 +16,7 @@ where
     or (
         s.name = 'ssl'
         and s.setting = 'off'
-        and current_setting('listen_addresses') !~ '^(|localhost|127\.0\.0\.1|::1|(localhost|127\.0\.0\.1|::1)(, *(localhost|127\.0\.0\.1|::1))+)$'
+        and current_setting('listen_addresses')
+            !~ '^(|localhost|127\.0\.0\.1|::1|(localhost|127\.0\.0\.1|::1)(, *(localhost|127\.0\.0\.1|::1))+)$'
     )
 order by 1

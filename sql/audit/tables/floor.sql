@@ -14,7 +14,10 @@ select
         string_agg(command.name, ', ' order by command.name)
     ) as found,
     format(
-        'drop policy if exists tenant_floor on %1$s; create policy tenant_floor on %1$s as restrictive for all to public using (%2$I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)) with check (%2$I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid));',
+        'drop policy if exists tenant_floor on %1$s; '
+        'create policy tenant_floor on %1$s as restrictive for all to public '
+        'using (%2$I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)) '
+        'with check (%2$I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid));',
         c.oid::regclass, a.attname
     ) as fix
 from pg_class as c
@@ -52,33 +55,46 @@ where
                     (
                         'tenancy.members',
                         'r',
-                        '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (account_id = ( SELECT (NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif")))'
+                        '((tenant_id = ( SELECT '
+                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+                        'OR (account_id = ( SELECT '
+                        '(NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif")))'
                     ),
                     -- The gate finds an organization by its name or host.
                     (
                         'tenancy.organizations',
                         'r',
-                        '((id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
+                        '((id = ( SELECT '
+                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+                        'OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
                     ),
-                    -- The gate sees that a person is busy elsewhere, which holds have expired, and where freed time is to be offered.
+                    -- The gate sees that a person is busy elsewhere, which holds have expired, and where freed time is
+                    -- to be offered.
                     (
                         'scheduling.shared_claims',
                         'r',
-                        '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
+                        '((tenant_id = ( SELECT '
+                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+                        'OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
                     ),
                     (
                         'scheduling.freed_time',
                         'r',
-                        '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
+                        '((tenant_id = ( SELECT '
+                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+                        'OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
                     ),
                     (
                         'scheduling.holds',
                         'r',
-                        '((tenant_id = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
+                        '((tenant_id = ( SELECT '
+                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+                        'OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
                     )
                 )
                 or part.expression = format(
-                    '(%I = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif"))',
+                    '(%I = ( SELECT '
+                    '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif"))',
                     a.attname
                 )
             )

@@ -20,6 +20,8 @@ where
         select
         from pg_inherits as i
         join pg_class as c on c.oid = i.inhrelid
-        where i.inhparent = to_regclass('operations.audit_events') and pg_get_expr(c.relpartbound, c.oid) like wanted.pattern
+        where
+            i.inhparent = to_regclass('operations.audit_events')
+            and pg_get_expr(c.relpartbound, c.oid) like wanted.pattern
     )
 order by 1, 2

@@ -17,7 +17,8 @@ select
         end
     ) as found,
     format(
-        'alter table %s alter tenant_id set not null, alter tenant_id set default nullif(current_setting(''app.tenant_id'', true), '''')::uuid;',
+        'alter table %s alter tenant_id set not null, '
+        'alter tenant_id set default nullif(current_setting(''app.tenant_id'', true), '''')::uuid;',
         a.attrelid::regclass
     ) as fix
 from pg_attribute as a

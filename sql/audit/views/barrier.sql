@@ -13,7 +13,8 @@ where
     and c.relkind = 'v'
     and c.relpersistence <> 't'
     and not coalesce(
-        c.reloptions && array['security_barrier=true', 'security_barrier=on', 'security_barrier=yes', 'security_barrier=1'],
+        c.reloptions
+        && array['security_barrier=true', 'security_barrier=on', 'security_barrier=yes', 'security_barrier=1'],
         false
     )
     and not exists (

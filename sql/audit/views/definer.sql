@@ -13,7 +13,8 @@ where
     and c.relkind = 'v'
     and c.relpersistence <> 't'
     and not coalesce(
-        c.reloptions && array['security_invoker=true', 'security_invoker=on', 'security_invoker=yes', 'security_invoker=1'],
+        c.reloptions
+        && array['security_invoker=true', 'security_invoker=on', 'security_invoker=yes', 'security_invoker=1'],
         false
     )
     and not exists (

@@ -1,4 +1,5 @@
--- $1 tenant_id, $2 id, $3 first name, $4 last name (null leaves them), $5 whether to set $6 email, $7 whether to set $8 phone
+-- $1 tenant_id, $2 id, $3 first name, $4 last name (null leaves them), $5 whether to set $6 email, $7 whether to set
+-- $8 phone
 update crm.contacts
 set
     first_name = coalesce($3, first_name),
@@ -7,8 +8,10 @@ set
     phone = case when $7 then $8 else phone end,
     updated_at = now(),
     -- Calendar entries show the name: they have to be newer than those with the old one.
-    renames = renames
-    + case when (coalesce($3, first_name), coalesce($4, last_name)) is distinct from (first_name, last_name) then 1 else 0 end,
+    renames = renames + case
+        when (coalesce($3, first_name), coalesce($4, last_name)) is distinct from (first_name, last_name) then 1
+        else 0
+    end,
     renamed_at = case
         when (coalesce($3, first_name), coalesce($4, last_name)) is distinct from (first_name, last_name) then now()
         else renamed_at

@@ -1,9 +1,13 @@
 -- $1 tenant_id, $2 account or api key, $3 operation, $4 key, $5 sha-256 of the request
 --
--- A row: nobody has asked this before. None: somebody has; where they are still being served, this waits for the outcome.
+-- A row: nobody has asked this before. None: somebody has; where they are still being served, this waits for the
+-- outcome.
 with old as (
     delete from operations.idempotency_keys
-    where tenant_id = $1 and asked_at < now() - interval '24 hours' and not (actor_id = $2 and operation = $3 and key = $4)
+    where
+        tenant_id = $1
+        and asked_at < now() - interval '24 hours'
+        and not (actor_id = $2 and operation = $3 and key = $4)
 )
 insert into operations.idempotency_keys as k (operation, key, request_hash)
 values ($3, $4, $5)

@@ -17,7 +17,8 @@ select
             and pg_catalog.has_schema_privilege(n.oid, 'usage')
             and pg_catalog.has_table_privilege(c.oid, 'select')
     ) as migrated_ever,
-    -- Every relation that the role may touch, is no catalog, and is not wholly behind policies that ask for the context.
+    -- Every relation that the role may touch, is no catalog, and is not wholly behind policies that ask for the
+    -- context.
     array(
         select format('%s.%s', n.nspname, c.relname)
         from pg_catalog.pg_class as c

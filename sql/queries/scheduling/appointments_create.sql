@@ -1,7 +1,9 @@
--- $1 tenant_id, $2 appointments, $3 their claims, $4 their segments (arrays of objects), $5 contact whose time is claimed, or null
+-- $1 tenant_id, $2 appointments, $3 their claims, $4 their segments (arrays of objects), $5 contact whose time is
+-- claimed, or null
 --
 -- All or nothing: where a claim is taken there is no row. Where others were not, what they refer to is missing, and
--- claims_appointment_fkey fails the statement and all before it. Waits for a transaction that is about to take the time.
+-- claims_appointment_fkey fails the statement and all before it. Waits for a transaction that is about to take the
+-- time.
 with contact as (
     insert into scheduling.resources (id, kind)
     select $5::uuid, 'contact'
@@ -10,10 +12,12 @@ with contact as (
 ),
 claim as (
     insert into scheduling.claims (
-        id, appointment_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at, group_key, seat, capacity
+        id, appointment_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at, group_key, seat,
+        capacity
     )
     select
-        c.id, c.owner_id, c.resource_id, c.service_id, c.serves_at, c.serves_until, c.starts_at, c.ends_at, c.group_key, c.seat, c.capacity
+        c.id, c.owner_id, c.resource_id, c.service_id, c.serves_at, c.serves_until, c.starts_at, c.ends_at, c.group_key,
+        c.seat, c.capacity
     from
         jsonb_to_recordset($3) as c (
             id uuid, owner_id uuid, resource_id uuid, service_id uuid, serves_at timestamptz, serves_until timestamptz,
@@ -47,20 +51,22 @@ segment as (
     select s.appointment_id, s.position, s.service_id, s.provider_id, s.starts_at, s.ends_at
     from
         jsonb_to_recordset($4) as s (
-            appointment_id uuid, position smallint, service_id uuid, provider_id uuid, starts_at timestamptz, ends_at timestamptz
+            appointment_id uuid, position smallint, service_id uuid, provider_id uuid, starts_at timestamptz,
+            ends_at timestamptz
         )
     where (select whole from taken)
 )
 insert into scheduling.appointments (
-    id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, overridden, series_id, occurrence, visit, seat,
-    guest_key
+    id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, overridden, series_id, occurrence, visit,
+    seat, guest_key
 )
 select
-    a.id, a.service_id, a.provider_id, a.contact_id, a.starts_at, a.ends_at, a.status, a.note, a.overridden, a.series_id,
-    a.occurrence, a.visit, a.seat, a.guest_key
+    a.id, a.service_id, a.provider_id, a.contact_id, a.starts_at, a.ends_at, a.status, a.note, a.overridden,
+    a.series_id, a.occurrence, a.visit, a.seat, a.guest_key
 from
     jsonb_to_recordset($2) as a (
-        id uuid, service_id uuid, provider_id uuid, contact_id uuid, starts_at timestamptz, ends_at timestamptz, status text,
+        id uuid, service_id uuid, provider_id uuid, contact_id uuid, starts_at timestamptz, ends_at timestamptz,
+        status text,
         note text, overridden boolean, series_id uuid, occurrence smallint, visit boolean, seat smallint, guest_key uuid
     )
 where (select whole from taken)

@@ -1,4 +1,5 @@
--- $1 tenant_id, $2 status or null for any, $3 starts before, $4 after this start and $5 id, $6 row limit, $7 updated at or after, or null, $8 provider id
+-- $1 tenant_id, $2 status or null for any, $3 starts before, $4 after this start and $5 id, $6 row limit, $7 updated
+-- at or after, or null, $8 provider id
 --
 -- Those the provider gives or begins, and visits in which they give another service.
 with found as (
@@ -36,14 +37,15 @@ with found as (
 )
 select
     a.id, a.service_id, a.provider_id, a.contact_id, a.starts_at, a.ends_at, a.status, a.note, a.cancellation_reason,
-    a.cancelled_at, a.cancelled_by, a.cancelled_by_kind, a.created_at, a.created_by, a.updated_at, a.sequence, a.overridden,
-    a.series_id, a.occurrence, a.seat, a.visit,
+    a.cancelled_at, a.cancelled_by, a.cancelled_by_kind, a.created_at, a.created_by, a.updated_at, a.sequence,
+    a.overridden, a.series_id, a.occurrence, a.seat, a.visit,
     case
         when a.visit then (
             select
                 jsonb_agg(
                     jsonb_build_object(
-                        'service_id', g.service_id, 'provider_id', g.provider_id, 'starts_at', g.starts_at, 'ends_at', g.ends_at
+                        'service_id', g.service_id, 'provider_id', g.provider_id, 'starts_at', g.starts_at, 'ends_at',
+                        g.ends_at
                     )
                     order by g.position
                 )

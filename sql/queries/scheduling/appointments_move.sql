@@ -1,12 +1,15 @@
--- $1 tenant_id, $2 appointments as they are to be, $3 their claims, $4 their segments (arrays of objects), $5 transition ids, one each, $6 reschedule or swap, $7 now, $8 reason or null
+-- $1 tenant_id, $2 appointments as they are to be, $3 their claims, $4 their segments (arrays of objects),
+-- $5 transition ids, one each, $6 reschedule or swap, $7 now, $8 reason or null
 --
 -- Their old claims are gone (claims_release.sql). No row: some time is taken; roll back, and nothing has moved.
 with claim as (
     insert into scheduling.claims (
-        id, appointment_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at, group_key, seat, capacity
+        id, appointment_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at, group_key, seat,
+        capacity
     )
     select
-        c.id, c.owner_id, c.resource_id, c.service_id, c.serves_at, c.serves_until, c.starts_at, c.ends_at, c.group_key, c.seat, c.capacity
+        c.id, c.owner_id, c.resource_id, c.service_id, c.serves_at, c.serves_until, c.starts_at, c.ends_at, c.group_key,
+        c.seat, c.capacity
     from
         jsonb_to_recordset($3) as c (
             id uuid, owner_id uuid, resource_id uuid, service_id uuid, serves_at timestamptz, serves_until timestamptz,
@@ -40,14 +43,18 @@ segment as (
     select s.appointment_id, s.position, s.service_id, s.provider_id, s.starts_at, s.ends_at
     from
         jsonb_to_recordset($4) as s (
-            appointment_id uuid, position smallint, service_id uuid, provider_id uuid, starts_at timestamptz, ends_at timestamptz
+            appointment_id uuid, position smallint, service_id uuid, provider_id uuid, starts_at timestamptz,
+            ends_at timestamptz
         )
 ),
 move as (
     select m.id, m.provider_id, m.starts_at, m.ends_at, m.overridden, m.seat, m.status, m.transition_id
     from
         rows from (
-            jsonb_to_recordset($2) as (id uuid, provider_id uuid, starts_at timestamptz, ends_at timestamptz, overridden boolean, seat smallint, status text),
+            jsonb_to_recordset($2) as (
+                id uuid, provider_id uuid, starts_at timestamptz, ends_at timestamptz, overridden boolean,
+                seat smallint, status text
+            ),
             unnest($5::uuid[])
         ) as m (id, provider_id, starts_at, ends_at, overridden, seat, status, transition_id)
 ),
@@ -73,5 +80,5 @@ from move as m
 where a.tenant_id = $1 and a.id = m.id and (select whole from taken)
 returning
     a.id, a.service_id, a.provider_id, a.contact_id, a.starts_at, a.ends_at, a.status, a.note, a.cancellation_reason,
-    a.cancelled_at, a.cancelled_by, a.cancelled_by_kind, a.created_at, a.created_by, a.updated_at, a.sequence, a.overridden,
-    a.series_id, a.occurrence, a.seat, a.visit
+    a.cancelled_at, a.cancelled_by, a.cancelled_by_kind, a.created_at, a.created_by, a.updated_at, a.sequence,
+    a.overridden, a.series_id, a.occurrence, a.seat, a.visit

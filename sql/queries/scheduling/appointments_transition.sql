@@ -1,8 +1,9 @@
--- $1 tenant_id, $2 ids, $3 action, $4 status after, $5 statuses it may be done in, $6 reason or null, $7 transition ids, as many, $8 now, $9 actor or null, $10 kind of actor that cancels, or null
+-- $1 tenant_id, $2 ids, $3 action, $4 status after, $5 statuses it may be done in, $6 reason or null, $7 transition
+-- ids, as many, $8 now, $9 actor or null, $10 kind of actor that cancels, or null
 --
 -- A row for each that was there and could be moved on. Cancelled, declined or a no-show, its time is free in the same
--- instant; completed before its end, what is left of it, except the buffer after it. Seats of a group session have to keep
--- one range of time, so that one that is completed keeps its claim. What undoing would need is noted.
+-- instant; completed before its end, what is left of it, except the buffer after it. Seats of a group session have to
+-- keep one range of time, so that one that is completed keeps its claim. What undoing would need is noted.
 with before as (
     select a.id, a.status, a.ends_at
     from scheduling.appointments as a
@@ -44,14 +45,17 @@ released as (
         and r.ends_at < c.ends_at
 ),
 noted as (
-    insert into scheduling.appointment_transitions (appointment_id, id, action, from_status, to_status, reason, released)
+    insert into scheduling.appointment_transitions (
+        appointment_id, id, action, from_status, to_status, reason, released
+    )
     select
         n.id, ($7::uuid[])[n.position], $3, n.status, $4, $6,
         (
             select
                 jsonb_agg(
                     jsonb_build_object(
-                        'id', r.id, 'resource_id', r.resource_id, 'service_id', r.service_id, 'serves_at', r.serves_at, 'serves_until', r.serves_until,
+                        'id', r.id, 'resource_id', r.resource_id, 'service_id', r.service_id, 'serves_at', r.serves_at,
+                        'serves_until', r.serves_until,
                         'starts_at', r.starts_at, 'ends_at', r.ends_at, 'group_key', r.group_key, 'seat', r.seat,
                         'capacity', r.capacity
                     )
@@ -79,9 +83,10 @@ changed as (
     from before as b
     where a.tenant_id = $1 and a.id = b.id and b.status = any ($5)
     returning
-        a.id, a.service_id, a.provider_id, a.contact_id, a.starts_at, a.ends_at, a.status, a.note, a.cancellation_reason,
-        a.cancelled_at, a.cancelled_by, a.cancelled_by_kind, a.created_at, a.created_by, a.updated_at, a.sequence, a.overridden,
-        a.series_id, a.occurrence, a.seat, a.visit
+        a.id, a.service_id, a.provider_id, a.contact_id, a.starts_at, a.ends_at, a.status, a.note,
+        a.cancellation_reason,
+        a.cancelled_at, a.cancelled_by, a.cancelled_by_kind, a.created_at, a.created_by, a.updated_at, a.sequence,
+        a.overridden, a.series_id, a.occurrence, a.seat, a.visit
 ),
 freed as (
     delete from scheduling.claims as c
@@ -106,7 +111,8 @@ select
             select
                 jsonb_agg(
                     jsonb_build_object(
-                        'service_id', g.service_id, 'provider_id', g.provider_id, 'starts_at', g.starts_at, 'ends_at', g.ends_at
+                        'service_id', g.service_id, 'provider_id', g.provider_id, 'starts_at', g.starts_at, 'ends_at',
+                        g.ends_at
                     )
                     order by g.position
                 )

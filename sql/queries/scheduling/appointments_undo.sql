@@ -1,17 +1,20 @@
--- $1 tenant_id, $2 appointment id, $3 transition id, $4 status to return to, $5 claims to take again (array of objects), $6 now, $7 reason or null
+-- $1 tenant_id, $2 appointment id, $3 transition id, $4 status to return to, $5 claims to take again (array of
+-- objects), $6 now, $7 reason or null
 --
--- The appointment is locked, and what was left of these claims is gone (claims_delete.sql). No row: some of the time has
--- been taken since; roll back, and nothing has changed.
+-- The appointment is locked, and what was left of these claims is gone (claims_delete.sql). No row: some of the time
+-- has been taken since; roll back, and nothing has changed.
 with claim as (
     insert into scheduling.claims (
-        id, appointment_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at, group_key, seat, capacity
+        id, appointment_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at, group_key, seat,
+        capacity
     )
     select
-        c.id, $2, c.resource_id, c.service_id, c.serves_at, c.serves_until, c.starts_at, c.ends_at, c.group_key, c.seat, c.capacity
+        c.id, $2, c.resource_id, c.service_id, c.serves_at, c.serves_until, c.starts_at, c.ends_at, c.group_key, c.seat,
+        c.capacity
     from
         jsonb_to_recordset($5) as c (
-            id uuid, resource_id uuid, service_id uuid, serves_at timestamptz, serves_until timestamptz, starts_at timestamptz, ends_at timestamptz,
-            group_key uuid, seat smallint, capacity smallint
+            id uuid, resource_id uuid, service_id uuid, serves_at timestamptz, serves_until timestamptz,
+            starts_at timestamptz, ends_at timestamptz, group_key uuid, seat smallint, capacity smallint
         )
     order by c.resource_id, c.starts_at
     on conflict do nothing

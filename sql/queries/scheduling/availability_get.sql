@@ -1,9 +1,10 @@
--- $1 tenant_id, $2 service ids in their order, $3 provider id or null for any, $4 from, $5 to (instants, half-open), $6 first date, $7 last date, $8 appointments to leave out of account, $9 contact ids, $10 whether it is to be booked
+-- $1 tenant_id, $2 service ids in their order, $3 provider id or null for any, $4 from, $5 to (instants, half-open),
+-- $6 first date, $7 last date, $8 appointments to leave out of account, $9 contact ids, $10 whether it is to be booked
 --
--- All that decides which starts are free, for listing slots and for booking alike. A row for each provider, and for each
--- room and piece of equipment that would do, with the claims that reach into the period; on the first of them what is
--- about the services and the organization; and a row for each of the contacts whose time was ever claimed. One row without
--- an id where there is nobody.
+-- All that decides which starts are free, for listing slots and for booking alike. A row for each provider, and for
+-- each room and piece of equipment that would do, with the claims that reach into the period; on the first of them
+-- what is about the services and the organization; and a row for each of the contacts whose time was ever claimed. One
+-- row without an id where there is nobody.
 --
 -- To book, the statement takes the locks of booking (resources_lock.sql says which and why), in the order of the ids.
 -- What it reads is older than the locks: where something is limited, load again before counting.
@@ -20,7 +21,11 @@ rules as (
                     to_jsonb(a) - 'description'
                     || jsonb_build_object(
                         'provider_ids',
-                        array(select p.provider_id from scheduling.service_providers as p where p.tenant_id = $1 and p.service_id = a.id),
+                        array(
+                            select p.provider_id
+                            from scheduling.service_providers as p
+                            where p.tenant_id = $1 and p.service_id = a.id
+                        ),
                         'required_resources',
                         (
                             select coalesce(jsonb_agg(q.resource_ids order by q.requirement), '[]')
@@ -39,7 +44,8 @@ rules as (
                                 from scheduling.claims as c
                                 where
                                     c.tenant_id = $1 and c.service_id = a.id
-                                    and c.serves_at > $4::timestamptz - interval '8 days' and c.serves_at < $5::timestamptz + interval '8 days'
+                                    and c.serves_at > $4::timestamptz - interval '8 days'
+                                    and c.serves_at < $5::timestamptz + interval '8 days'
                                     and (c.expires_at is null or c.expires_at > statement_timestamp())
                                     and (c.appointment_id is null or c.appointment_id <> all ($8::uuid[]))
                                 group by c.resource_id, c.session_id
@@ -78,7 +84,11 @@ wanted as (
     from scheduling.resources as r
     where
         r.tenant_id = $1 and r.active
-        and r.id in (select n.resource_id from scheduling.service_resources as n where n.tenant_id = $1 and n.service_id = any ($2))
+        and r.id in (
+            select n.resource_id
+            from scheduling.service_resources as n
+            where n.tenant_id = $1 and n.service_id = any ($2)
+        )
     union all
     select r.id, r.kind, r.active, null, null, false
     from scheduling.resources as r
@@ -110,8 +120,14 @@ who as (
     select
         w.*,
         -- Limits count whole weeks.
-        case when coalesce(w.max_per_day, w.max_per_week) is null then $4::timestamptz else $4::timestamptz - interval '8 days' end as since,
-        case when coalesce(w.max_per_day, w.max_per_week) is null then $5::timestamptz else $5::timestamptz + interval '8 days' end as until,
+        case
+            when coalesce(w.max_per_day, w.max_per_week) is null then $4::timestamptz
+            else $4::timestamptz - interval '8 days'
+        end as since,
+        case
+            when coalesce(w.max_per_day, w.max_per_week) is null then $5::timestamptz
+            else $5::timestamptz + interval '8 days'
+        end as until,
         row_number() over (order by w.kind <> 'provider', w.id) as position
     from wanted as w
 )

@@ -11,7 +11,8 @@ with oldest as (
 select f.id, f.resource_id, f.service_id, f.serves_at, f.starts_at, f.ends_at, f.after_created_at, f.after_entry_id
 from scheduling.freed_time as f
 join oldest as o
-    on o.after_created_at is not distinct from f.after_created_at and o.after_entry_id is not distinct from f.after_entry_id
+    on o.after_created_at is not distinct from f.after_created_at
+    and o.after_entry_id is not distinct from f.after_entry_id
 where f.tenant_id = $1 and (f.freed_at = now()) = $2
 order by f.freed_at, f.id
 limit $3

@@ -1,6 +1,7 @@
 -- $1 tenant_id, $2 hold id: what a guest is told whose time is held
 select
-    o.name as organization_name, o.time_zone, coalesce(s.name, o.name) as service_name, coalesce(p.name, o.name) as provider_name
+    o.name as organization_name, o.time_zone, coalesce(s.name, o.name) as service_name,
+    coalesce(p.name, o.name) as provider_name
 from scheduling.holds as h
 join tenancy.organizations as o on o.id = $1
 left join scheduling.services as s on s.tenant_id = $1 and s.id = h.service_id

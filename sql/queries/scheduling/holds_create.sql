@@ -1,13 +1,16 @@
--- $1 tenant_id, $2 id, $3 claims, $4 service id, $5 provider id, $6 starts at, $7 ends at, $8 lifetime in seconds, $9 whether against the rules, $10 waitlist entry it is offered to, or null
+-- $1 tenant_id, $2 id, $3 claims, $4 service id, $5 provider id, $6 starts at, $7 ends at, $8 lifetime in seconds,
+-- $9 whether against the rules, $10 waitlist entry it is offered to, or null
 --
--- No row: the time is taken; or claims_hold_fkey fails the statement. The claims of an offer do not expire: the time stays
--- taken until the offer is ended, and is then offered to the next.
+-- No row: the time is taken; or claims_hold_fkey fails the statement. The claims of an offer do not expire: the time
+-- stays taken until the offer is ended, and is then offered to the next.
 with claim as (
     insert into scheduling.claims (
-        id, hold_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at, group_key, seat, capacity, expires_at
+        id, hold_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at, group_key, seat, capacity,
+        expires_at
     )
     select
-        c.id, c.owner_id, c.resource_id, c.service_id, c.serves_at, c.serves_until, c.starts_at, c.ends_at, c.group_key, c.seat, c.capacity,
+        c.id, c.owner_id, c.resource_id, c.service_id, c.serves_at, c.serves_until, c.starts_at, c.ends_at, c.group_key,
+        c.seat, c.capacity,
         case when $10::uuid is null then statement_timestamp() + make_interval(secs => $8) end
     from
         jsonb_to_recordset($3) as c (
@@ -37,7 +40,9 @@ taken as (
         (select count(*) from claim) = jsonb_array_length($3)
         and (select count(*) from shared) = (select count(*) from person) as whole
 )
-insert into scheduling.holds (id, service_id, provider_id, starts_at, ends_at, expires_at, overridden, waitlist_entry_id)
+insert into scheduling.holds (
+    id, service_id, provider_id, starts_at, ends_at, expires_at, overridden, waitlist_entry_id
+)
 select $2, $4, $5, $6, $7, statement_timestamp() + make_interval(secs => $8), $9, $10
 where (select whole from taken)
 returning id, service_id, provider_id, starts_at, ends_at, expires_at, waitlist_entry_id, created_at, created_by

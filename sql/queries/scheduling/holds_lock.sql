@@ -1,11 +1,17 @@
--- $1 tenant_id, $2 id or null, $3 waitlist entry or null: by either. Whether it can still be confirmed is decided here: who takes it over waits.
+-- $1 tenant_id, $2 id or null, $3 waitlist entry or null: by either. Whether it can still be confirmed is decided
+-- here: who takes it over waits.
 select
     h.id, h.service_id, h.provider_id, h.starts_at, h.ends_at, h.overridden, h.waitlist_entry_id,
     h.expires_at > clock_timestamp() as stands,
     -- What is not offered online any more customers do not see: the organization confirms it.
-    coalesce(s.requires_approval, true) as requires_approval, coalesce(s.contact_may_overlap, false) as contact_may_overlap,
+    coalesce(s.requires_approval, true) as requires_approval,
+    coalesce(s.contact_may_overlap, false) as contact_may_overlap,
     w.guest_key,
-    (select max(c.seat) from scheduling.claims as c where c.tenant_id = $1 and c.hold_id = h.id and c.capacity > 1) as seat
+    (
+        select max(c.seat)
+        from scheduling.claims as c
+        where c.tenant_id = $1 and c.hold_id = h.id and c.capacity > 1
+    ) as seat
 from scheduling.holds as h
 left join scheduling.services as s on s.tenant_id = $1 and s.id = h.service_id
 left join scheduling.waitlist_entries as w on w.tenant_id = $1 and w.id = h.waitlist_entry_id

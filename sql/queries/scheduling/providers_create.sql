@@ -5,4 +5,6 @@ with resource as (
 )
 insert into scheduling.providers (id, name, max_per_day, max_per_week)
 values ($1, $2, $3, $4)
-returning id, name, active, max_per_day, max_per_week, account_id, created_at, updated_at, null::uuid as requested_account_id
+returning
+    id, name, active, max_per_day, max_per_week, account_id, created_at, updated_at,
+    null::uuid as requested_account_id

@@ -1,14 +1,15 @@
 -- $1 tenant_id, $2 series id
 select
     a.id, a.service_id, a.provider_id, a.contact_id, a.starts_at, a.ends_at, a.status, a.note, a.cancellation_reason,
-    a.cancelled_at, a.cancelled_by, a.cancelled_by_kind, a.created_at, a.created_by, a.updated_at, a.sequence, a.overridden,
-    a.series_id, a.occurrence, a.seat, a.visit,
+    a.cancelled_at, a.cancelled_by, a.cancelled_by_kind, a.created_at, a.created_by, a.updated_at, a.sequence,
+    a.overridden, a.series_id, a.occurrence, a.seat, a.visit,
     case
         when a.visit then (
             select
                 jsonb_agg(
                     jsonb_build_object(
-                        'service_id', g.service_id, 'provider_id', g.provider_id, 'starts_at', g.starts_at, 'ends_at', g.ends_at
+                        'service_id', g.service_id, 'provider_id', g.provider_id, 'starts_at', g.starts_at, 'ends_at',
+                        g.ends_at
                     )
                     order by g.position
                 )

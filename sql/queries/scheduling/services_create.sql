@@ -7,7 +7,8 @@ insert into scheduling.services (
 )
 select
     $1, r.name, r.description, r.duration_minutes, r.slot_step_minutes, r.slot_offset_minutes, r.buffer_before_minutes,
-    r.buffer_after_minutes, r.min_notice_minutes, r.horizon_days, r.bookable_from, r.bookable_until, r.max_per_day, r.max_per_week,
-    r.requires_approval, r.capacity, r.price_amount, r.price_currency, r.cancellation_notice_minutes, r.contact_may_overlap,
-    r.bookable_online, r.guest_requires, r.guest_verification, r.active
+    r.buffer_after_minutes, r.min_notice_minutes, r.horizon_days, r.bookable_from, r.bookable_until, r.max_per_day,
+    r.max_per_week,
+    r.requires_approval, r.capacity, r.price_amount, r.price_currency, r.cancellation_notice_minutes,
+    r.contact_may_overlap, r.bookable_online, r.guest_requires, r.guest_verification, r.active
 from jsonb_populate_record(null::scheduling.services, $2) as r

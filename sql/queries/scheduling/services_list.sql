@@ -1,7 +1,12 @@
 -- $1 tenant_id, $2 last id of the page before, or the nil UUID, $3 row limit, $4 updated at or after, or null
 select
     s.id, s.created_at, s.updated_at, to_jsonb(s) as rules,
-    array(select p.provider_id from scheduling.service_providers as p where p.tenant_id = $1 and p.service_id = s.id order by 1) as provider_ids,
+    array(
+        select p.provider_id
+        from scheduling.service_providers as p
+        where p.tenant_id = $1 and p.service_id = s.id
+        order by 1
+    ) as provider_ids,
     (
         select jsonb_agg(q.resource_ids order by q.requirement)
         from (

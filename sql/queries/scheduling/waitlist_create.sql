@@ -5,4 +5,5 @@ insert into scheduling.waitlist_entries (id, service_id, provider_id, contact_id
 select $2, s.id, $4, $5, $6, $7, $8
 from scheduling.services as s
 where s.tenant_id = $1 and s.id = $3 and s.active
-returning id, service_id, provider_id, contact_id, from_instant, to_instant, status, appointment_id, created_at, updated_at
+returning
+    id, service_id, provider_id, contact_id, from_instant, to_instant, status, appointment_id, created_at, updated_at

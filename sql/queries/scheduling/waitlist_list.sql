@@ -1,7 +1,8 @@
--- $1 tenant_id, $2 status or null for any, $3 service id or null for any, $4 created_at and $5 id of the last of the page before, $6 row limit, $7 updated at or after, or null
+-- $1 tenant_id, $2 status or null for any, $3 service id or null for any, $4 created_at and $5 id of the last of the
+-- page before, $6 row limit, $7 updated at or after, or null
 select
-    w.id, w.service_id, w.provider_id, w.contact_id, w.from_instant, w.to_instant, w.status, w.appointment_id, w.created_at,
-    w.updated_at, h.id as hold_id, h.provider_id as offered_provider_id, h.starts_at as offered_starts_at,
+    w.id, w.service_id, w.provider_id, w.contact_id, w.from_instant, w.to_instant, w.status, w.appointment_id,
+    w.created_at, w.updated_at, h.id as hold_id, h.provider_id as offered_provider_id, h.starts_at as offered_starts_at,
     h.expires_at as offer_expires_at
 from scheduling.waitlist_entries as w
 left join scheduling.holds as h on h.tenant_id = $1 and h.waitlist_entry_id = w.id and w.status = 'offered'

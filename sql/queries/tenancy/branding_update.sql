@@ -1,4 +1,5 @@
--- $1 tenant_id, then in pairs whether to change and to what: $2 $3 display name, $4 $5 logo, $6 $7 favicon, $8 $9 primary color, $10 $11 secondary color, $12 $13 style sheet
+-- $1 tenant_id, then in pairs whether to change and to what: $2 $3 display name, $4 $5 logo, $6 $7 favicon,
+-- $8 $9 primary color, $10 $11 secondary color, $12 $13 style sheet
 update tenancy.branding
 set
     display_name = case when $2 then $3 else display_name end,

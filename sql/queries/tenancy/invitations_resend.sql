@@ -6,6 +6,7 @@ with sent as (
     returning id, email, role, contact_id, created_at, created_by, sent_at, expires_at
 )
 select
-    s.id, s.email, s.role, s.contact_id, s.created_at, s.created_by, s.sent_at, s.expires_at, o.name as organization_name
+    s.id, s.email, s.role, s.contact_id, s.created_at, s.created_by, s.sent_at, s.expires_at,
+    o.name as organization_name
 from sent as s
 join tenancy.organizations as o on o.id = $1

@@ -1,4 +1,7 @@
--- $1 tenant_id, $2 language, $3 date format, $4 time format, $5 notify by email, $6 notify by sms, $7 notify by push, $8 data retention in days, $9 bound by the GDPR, $10 exclusive members, $11 trusted origins, $12 minutes before the start from which one can check in, $13 guest bookings per address, $14 guest bookings per e-mail, $15 whether guests are matched by verified e-mail; null leaves a value as it is
+-- $1 tenant_id, $2 language, $3 date format, $4 time format, $5 notify by email, $6 notify by sms, $7 notify by push,
+-- $8 data retention in days, $9 bound by the GDPR, $10 exclusive members, $11 trusted origins, $12 minutes before the
+-- start from which one can check in, $13 guest bookings per address, $14 guest bookings per e-mail, $15 whether guests
+-- are matched by verified e-mail; null leaves a value as it is
 update tenancy.settings
 set
     language = coalesce($2, language),
@@ -18,6 +21,7 @@ set
     updated_at = now()
 where tenant_id = $1
 returning
-    language, date_format, time_format, notify_by_email, notify_by_sms, notify_by_push, data_retention_days, gdpr_compliant,
+    language, date_format, time_format, notify_by_email, notify_by_sms, notify_by_push, data_retention_days,
+    gdpr_compliant,
     exclusive_members, trusted_origins, check_in_opens_minutes, guest_bookings_per_address, guest_bookings_per_email,
     guests_match_by_verified_email

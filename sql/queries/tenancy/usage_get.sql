@@ -23,7 +23,8 @@ select
         where
             a.tenant_id = $1
             and a.starts_at >= date_trunc('month', now() at time zone o.time_zone) at time zone o.time_zone
-            and a.starts_at < (date_trunc('month', now() at time zone o.time_zone) + interval '1 month') at time zone o.time_zone
+            and a.starts_at
+                < (date_trunc('month', now() at time zone o.time_zone) + interval '1 month') at time zone o.time_zone
             and a.status not in ('cancelled', 'declined')
     ) as appointments_this_month,
     (
