@@ -148,7 +148,8 @@ grant
     ),
     delete
 on scheduling.services to appointd_api;
-grant select (tenant_id, id, name, renames, renamed_at) on scheduling.services to appointd_gate;
+grant select (tenant_id, id, name, renames, renamed_at, cancellation_notice_minutes)
+on scheduling.services to appointd_gate;
 
 
 create table scheduling.resources (

@@ -307,7 +307,8 @@ call app.admit('scheduling.appointment_segments', 'appointd_owner', array['all']
 
 grant select, insert (appointment_id, position, service_id, provider_id, starts_at, ends_at), delete
 on scheduling.appointment_segments to appointd_api;
-grant select (tenant_id, appointment_id, provider_id) on scheduling.appointment_segments to appointd_gate;
+grant select (tenant_id, appointment_id, service_id, provider_id)
+on scheduling.appointment_segments to appointd_gate;
 
 
 create table scheduling.appointment_transitions (

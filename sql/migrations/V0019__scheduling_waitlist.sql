@@ -15,6 +15,7 @@ create table scheduling.waitlist_entries (
     appointment_id uuid,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    guest_key uuid,
     constraint waitlist_entries_pkey primary key (tenant_id, id),
     constraint waitlist_entries_service_fkey foreign key (tenant_id, service_id)
         references scheduling.services (tenant_id, id) on delete cascade,
@@ -30,7 +31,13 @@ create table scheduling.waitlist_entries (
     constraint waitlist_entries_status check (
         status in ('waiting', 'offered', 'booked', 'declined', 'expired', 'withdrawn')
     ),
-    constraint waitlist_entries_appointment check ((status = 'booked') = (appointment_id is not null))
+    constraint waitlist_entries_appointment check ((status = 'booked') = (appointment_id is not null)),
+    -- A contact waits once for a time. (An entry for any provider and one for a named provider may overlap.)
+    constraint waitlist_entries_no_overlap exclude using gist (
+        tenant_id with =, contact_id with =, service_id with =,
+        coalesce(provider_id, '00000000-0000-0000-0000-000000000000'::uuid) with =,
+        tstzrange(from_instant, to_instant, '[)') with &&
+    ) where (status in ('waiting', 'offered'))
 )
 -- Rows change all day: vacuum after 2 % of them, not 20 %.
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
@@ -49,6 +56,11 @@ comment on column scheduling.waitlist_entries.appointment_id is 'For a booked en
 comment on column scheduling.waitlist_entries.created_at is
     'When the entry was made, by the clock of the database: the order of the queue, then id.';
 comment on column scheduling.waitlist_entries.updated_at is 'When the row last changed.';
+comment on column scheduling.waitlist_entries.guest_key is
+    'For an entry of a guest: what appointments of their e-mail address are marked with '
+    '(scheduling.appointments.guest_key).';
+comment on constraint waitlist_entries_no_overlap on scheduling.waitlist_entries is
+    'A contact waits once for one service, one provider and one time.';
 
 create index waitlist_entries_queue_idx on scheduling.waitlist_entries (tenant_id, created_at, id)
 where status = 'waiting';
@@ -128,7 +140,7 @@ call operations.audit('scheduling.waitlist_entries');
 
 grant
     select,
-    insert (id, service_id, provider_id, contact_id, from_instant, to_instant),
+    insert (id, service_id, provider_id, contact_id, from_instant, to_instant, guest_key),
     update (status, appointment_id, updated_at)
 on scheduling.waitlist_entries to appointd_api;
 grant select on scheduling.waitlist_entries to appointd_gate;
@@ -187,3 +199,29 @@ call app.admit('scheduling.freed_time', 'appointd_owner', array['all']);
 grant select, update (after_created_at, after_entry_id), delete on scheduling.freed_time to appointd_api;
 grant select (tenant_id, freed_at), insert (resource_id, service_id, serves_at, starts_at, ends_at)
 on scheduling.freed_time to appointd_gate;
+
+-- Every offer to an entry holds time for an hour, so waiting has a limit.
+-- Sees what the caller sees: of a contact who waits again, the other entries.
+create function scheduling.keep_waiting_few() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- One after the other. The last lock of its transaction.
+    perform pg_advisory_xact_lock(hashtextextended(new.tenant_id::text || new.contact_id::text || 'waitlist', 0));
+    if (
+        select count(*) > 10
+        from scheduling.waitlist_entries as w
+        where w.tenant_id = new.tenant_id and w.contact_id = new.contact_id and w.status in ('waiting', 'offered')
+    ) then
+        raise exception 'too many entries' using errcode = 'check_violation', constraint = 'waitlist_entries_too_many';
+    end if;
+    return null;
+end
+$$;
+
+comment on function scheduling.keep_waiting_few() is
+    'Trigger, after an entry of the waitlist came in: refuses more than 10 of one contact that wait or are offered '
+    'time.';
+create trigger keep_few after insert on scheduling.waitlist_entries
+for each row execute function scheduling.keep_waiting_few();

@@ -24,11 +24,19 @@ begin
     from tenancy.settings as s
     where s.tenant_id = tenant;
     delete from scheduling.guest_requests as r
-    where r.tenant_id = tenant and r.since < now() - interval '1 day';
+    where
+        r.tenant_id = tenant
+        and (r.kind, r.subject) in (
+            select o.kind, o.subject
+            from scheduling.guest_requests as o
+            where o.tenant_id = tenant and o.since < now() - interval '1 day'
+            for update skip locked
+        );
     for asked in
         select
             'address' as kind, address_hash as subject, interval '1 hour' as period,
             allowed.guest_bookings_per_address as most
+        where address_hash is not null
         union all
         select 'email', email_hash, interval '1 day', allowed.guest_bookings_per_email
         where email_hash is not null
@@ -78,6 +86,53 @@ $$;
 comment on function scheduling.contact_of_guest() is
     'The contact with the e-mail address of the guest in the context, if the organization matches guests and exactly '
     'one contact has that address. Call it once the guest has opened the link that was sent there.';
+
+-- What customers are told of their own appointment, also where its service or provider is not offered online any more.
+create function scheduling.booked_names(appointment uuid)
+returns table (
+    service_name text, provider_name text, renames integer, renamed_at timestamptz,
+    cancellation_notice_minutes integer
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+begin
+    return query
+    select
+        s.name, p.name, s.renames, greatest(s.renamed_at, p.renamed_at),
+        -- Of a visit, the longest counts.
+        greatest(
+            s.cancellation_notice_minutes,
+            (
+                select max(o.cancellation_notice_minutes)
+                from scheduling.appointment_segments as g
+                join scheduling.services as o on o.tenant_id = g.tenant_id and o.id = g.service_id
+                where g.tenant_id = tenant and g.appointment_id = a.id
+            )
+        )
+    from scheduling.appointments as a
+    join scheduling.services as s on s.tenant_id = a.tenant_id and s.id = a.service_id
+    join scheduling.providers as p on p.tenant_id = a.tenant_id and p.id = a.provider_id
+    where
+        a.tenant_id = tenant and a.id = appointment
+        and case current_setting('app.role', true)
+            when 'guest' then a.id = nullif(current_setting('app.appointment_id', true), '')::uuid
+            when 'customer' then exists (
+                select
+                from crm.contacts as c
+                where
+                    c.tenant_id = a.tenant_id and c.id = a.contact_id
+                    and c.account_id = nullif(current_setting('app.account_id', true), '')::uuid
+            )
+            else current_setting('app.role', true) in ('viewer', 'staff', 'manager', 'admin', 'owner')
+        end;
+end
+$$;
+
+comment on function scheduling.booked_names(uuid) is
+    'Names and notice of an appointment: for guests and customers of their own, for members of any.';
 
 create function scheduling.my_provider_links()
 returns table (organization_id uuid, organization_name text, provider_id uuid, provider_name text, status text)
@@ -208,6 +263,7 @@ comment on function scheduling.end_provider_link(uuid, uuid) is
     'Appointments stay.';
 
 grant execute on function
+    scheduling.booked_names(uuid),
     scheduling.count_guest_request(bytea, bytea),
     scheduling.contact_of_guest(),
     scheduling.my_provider_links(),

@@ -1,4 +1,5 @@
--- $1 tenant_id, $2 account of the customer, $3 last id of the page before, or the nil UUID, $4 row limit, $5 updated at or after, or null
+-- $1 tenant_id, $2 account of the customer, $3 last id of the page before, or the nil UUID, $4 row limit,
+-- $5 updated at or after, or null
 select
     w.id, w.service_id, w.provider_id, w.contact_id, w.from_instant, w.to_instant, w.status, w.appointment_id,
     w.created_at, w.updated_at, h.id as hold_id, h.provider_id as offered_provider_id, h.starts_at as offered_starts_at,
