@@ -7,6 +7,7 @@ mod connections;
 mod coverage;
 mod creating;
 mod crm;
+mod data_model;
 mod dev;
 mod edge;
 mod entering;
