@@ -46,7 +46,7 @@ pub enum Command {
     },
     /// Make an organization of the data of another system
     ///
-    /// From one JSON file; README says what is in it. Running it again changes nothing, and adds what was added to the file.
+    /// From one JSON file; docs/deploy.md says what is in it. Running it again changes nothing, and adds what was added to the file.
     Adopt {
         /// The file; standard input where not given
         file: Option<PathBuf>,

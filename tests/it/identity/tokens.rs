@@ -179,7 +179,7 @@ fn keys_change_without_anybody_noticing() {
         Tokens::new(&keys, &[SigningKey::from_bytes([3; 32])]).expect("keys")
     };
     let subject = Subject { account: Uuid::now_v7(), session: Uuid::now_v7(), organization: None };
-    // As README says: the next one at the end, then in front, then alone.
+    // As docs/deploy.md says: the next one at the end, then in front, then alone.
     let steps = [tokens(&[&old]), tokens(&[&old, &new]), tokens(&[&new, &old]), tokens(&[&new])];
     for pair in steps.windows(2) {
         // Servers of both steps run side by side.

@@ -278,7 +278,7 @@ async fn link_outlives_the_keys_of_tokens_and_dies_with_its_own() {
         let body = json!({ "token": token });
         Actor::nobody().at(server.address()).post("/api/v1/guest/appointment", body).await
     };
-    // As README says: the next one at the end, in front, alone; the keys of tokens are exchanged at once meanwhile.
+    // As docs/deploy.md says: the next one at the end, in front, alone; the keys of tokens are exchanged at once meanwhile.
     let first = serve(&[key(1)], &[key(11)]).await;
     let path = format!("/api/v1/guest/appointments?organization_slug={slug}");
     let booked = Actor::nobody()
