@@ -1,0 +1,35 @@
+# Shortcuts; `.ci/run` is what a change has to pass. `just` lists them.
+
+_list:
+    @just --list --unsorted
+
+# Format, lints, documentation, and whether the committed API description is current
+check:
+    cargo fmt --check
+    cargo clippy --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked --quiet
+    cargo run --quiet --locked -- openapi | diff openapi/openapi.json -
+
+# Tests, all or those whose names contain a word: just test isolation
+test *NAMES:
+    cargo test {{ NAMES }}
+
+# Everything: what the forge runs, and the faults planted in the program (ten minutes and more)
+test-all:
+    .ci/run
+    cargo test --test mutation
+
+# Write openapi/openapi.json
+openapi:
+    cargo build --quiet
+    cargo run --quiet -- openapi > target/openapi.json
+    mv target/openapi.json openapi/openapi.json
+
+# Write every snapshot; review the differences
+snapshots:
+    APPOINTD_UPDATE_SNAPSHOTS=1 cargo test
+    git status --short
+
+# Run a benchmark: load, neighbour or foreign
+bench NAME='load':
+    cargo bench --bench {{ NAME }}
