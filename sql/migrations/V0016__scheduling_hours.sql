@@ -1,5 +1,5 @@
 -- When a provider works: weekly hours, dates with other hours, travels, days off of the organization, time off. Hours
--- are wall time in an IANA zone. The server converts them to instants in one place (src/scheduling/wall_time.rs),
+-- are wall time in an IANA zone. The server converts them to instants in one place (src/scheduling/hours/wall_time.rs),
 -- never PostgreSQL, because the two differ on the day that clocks go back.
 --
 -- Times of day are minutes after midnight: the type `time` cannot hold an interval that ends on the next day.
