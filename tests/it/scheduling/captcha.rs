@@ -80,7 +80,7 @@ async fn guest_books_holds_and_waits_only_with_a_captcha_where_the_server_asks_f
         "service_id": shop.service,
         "from": "2031-05-05T00:00:00Z",
         "to": "2031-05-06T00:00:00Z",
-        "contact": { "first_name": "Guest", "last_name": "One" },
+        "contact": { "first_name": "Guest", "last_name": "One", "email": "guest@example.com" },
     });
     for (number, (what, body)) in
         [("appointments", &booking), ("holds", &hold), ("waitlist", &waiting)].into_iter().enumerate()

@@ -239,7 +239,7 @@ async fn service_that_is_not_offered_online_any_more_can_be_cancelled_and_keeps_
     let shop = Shop::new().await;
     let path = format!("/api/v1/services/{}", shop.service);
     shop.tenant.manager.patch(&path, json!({ "name": "Renamed" })).await.expect(200);
-    let booked = ask(&shop, "appointments", booking(&shop, "2031-05-05T09:00:00Z", &address())).await;
+    let booked = ask(&shop, "appointments", booking(&shop, "2031-05-05T11:00:00Z", &address())).await;
     let token = booked.expect(201)["manage_token"].clone();
     let entry = offered(&shop, &address()).await;
     let before = manage("appointment/calendar", &token).await.text;

@@ -250,7 +250,6 @@ async fn a_guest_changes_nothing_that_is_not_offered_any_more_and_asks_again_whe
     shop.tenant.manager.patch(&offered, json!({ "bookable_online": false })).await.expect(200);
     guest.post(path, reschedule("2031-05-05T11:00:00Z")).await.refused(409, "service_unavailable");
     let cancel = json!({ "token": booked["manage_token"] });
-    guest.post("/api/v1/guest/appointment/cancel", cancel.clone()).await.refused(409, "service_unavailable");
     assert_eq!(shop.get(&id).await, before);
     guest.post("/api/v1/guest/appointment/calendar", cancel.clone()).await;
     // The longest notice of all services counts.
@@ -368,14 +367,14 @@ async fn guests_of_one_address_or_email_book_so_often_and_no_more() {
             answer.refused(429, "guest_limit");
         }
     }
-    // All at once, without any address: three of six are left for this hour.
+    // All at once, without any address: four of six are left for this hour. What was refused did not count.
     let answers = join_all((0..8).map(|n| {
         let start = format!("2031-05-06T{:02}:00:00Z", 9 + n);
         guest.post(&path, booking(&shop, &start, None))
     }))
     .await;
     let booked = answers.iter().filter(|answer| answer.status == 201).count();
-    assert_eq!(booked, 3, "{answers:?}");
+    assert_eq!(booked, 4, "{answers:?}");
     assert!(answers.iter().all(|answer| matches!(answer.status, 201 | 429)), "{answers:?}");
     // Another organization counts for itself, and those who work there do not count.
     let there = format!("/api/v1/guest/appointments?organization_slug={}", slug(&other).await);
@@ -425,7 +424,11 @@ async fn guest_waits_accepts_declines_and_leaves_with_one_link() {
     let join = async |name: &str| {
         let wanted = json!({
             "service_id": shop.service, "from": "2031-05-05T00:00:00Z", "to": "2031-05-06T00:00:00Z",
-            "contact": { "first_name": "Guest", "last_name": name },
+            "contact": {
+                "first_name": "Guest",
+                "last_name": name,
+                "email": format!("g{}@example.com", Uuid::new_v4().simple()),
+            },
         });
         let joined = guest.post(&path, wanted).await.expect(201);
         assert_eq!(joined["status"], "waiting");
@@ -528,11 +531,7 @@ async fn guest_books_once_the_mailed_link_is_opened() {
     // No other way past the link.
     let hold = format!("/api/v1/guest/holds?organization_slug={slug}");
     let wanted = json!({ "service_id": shop.service, "starts_at": "2031-05-05T11:00:00Z" });
-    let hold = guest.post(&hold, wanted).await.expect(201);
-    let confirm = json!({
-        "token": hold["manage_token"], "contact": { "first_name": "Guest", "last_name": "One", "email": email },
-    });
-    guest.post("/api/v1/guest/hold/confirm", confirm).await.refused(409, "verification_required");
+    guest.post(&hold, wanted).await.refused(409, "verification_required");
     let wait = json!({
         "service_id": shop.service, "from": "2031-05-05T00:00:00Z", "to": "2031-05-06T00:00:00Z",
         "contact": { "first_name": "Guest", "last_name": "One", "email": email },

@@ -413,18 +413,21 @@ async fn queue_is_ordered_by_joining_and_not_by_ids() {
 async fn more_entries_than_one_transaction_asks_are_asked_later() {
     let shop = Shop::new().await;
     let id = shop.book("2031-05-05T09:00:00Z").await;
-    // The contact of the first is busy, so all of them are skipped until somebody else comes.
+    // All of them have something else then, and are skipped until one comes who has not.
     let other = shop.tenant.provider().await;
-    let busy = shop.tenant.contact().await;
-    let mut body = shop.body("2031-05-05T09:00:00Z");
-    (body["provider_id"], body["contact_id"]) = (json!(other), json!(busy));
-    shop.tenant.staff.post("/api/v1/appointments", body).await.expect(201);
-    let wish = json!({
-        "service_id": shop.service, "contact_id": busy, "provider_id": shop.provider,
-        "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z",
-    });
+    let course = json!({ "name": "Course", "duration_minutes": 30, "capacity": 30 });
+    let course = shop.tenant.service_with(course).await;
     for _ in 0..25 {
-        shop.tenant.staff.post(PATH, wish.clone()).await.expect(201);
+        let busy = shop.tenant.contact().await;
+        let seat = json!({
+            "service_id": course, "provider_id": other, "contact_id": busy, "starts_at": "2031-05-05T09:00:00Z",
+        });
+        shop.tenant.staff.post("/api/v1/appointments", seat).await.expect(201);
+        let wish = json!({
+            "service_id": shop.service, "contact_id": busy, "provider_id": shop.provider,
+            "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z",
+        });
+        shop.tenant.staff.post(PATH, wish).await.expect(201);
     }
     let last = join_list(
         &shop,
