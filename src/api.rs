@@ -34,8 +34,9 @@ use crate::{
             services::ServicesApi,
         },
         customers::{
-            calendar::CalendarApi, guest_verification::GuestVerificationApi, guest_waits::GuestWaitsApi,
-            guests::GuestsApi, my_appointments::MyAppointmentsApi, my_waits::MyWaitsApi,
+            calendar::CalendarApi, guest::Guests, guest_verification::GuestVerificationApi,
+            guest_waits::GuestWaitsApi, guests::GuestsApi, my_appointments::MyAppointmentsApi,
+            my_waits::MyWaitsApi,
         },
         hours::{closures::ClosuresApi, schedules::SchedulesApi, time_off::TimeOffApi},
         slots::listing::SlotsApi,
@@ -106,9 +107,9 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
         WaitlistApi { db: db.clone(), mailer: mailer.clone() },
         CalendarApi(db.clone()),
     );
-    let guests = GuestsApi { db: db.clone(), tokens, mailer: mailer.clone(), captcha };
+    let guests = Guests { db: db.clone(), tokens, mailer: mailer.clone(), captcha };
     let customers = (
-        guests.clone(),
+        GuestsApi(guests.clone()),
         GuestWaitsApi(guests.clone()),
         GuestVerificationApi(guests),
         MyAppointmentsApi { db: db.clone(), mailer: mailer.clone() },

@@ -12,9 +12,8 @@ declare
     owner record;
 begin
     for owner in select distinct a.tenant_id, a.provider_id from added as a order by 1, 2 loop
-        perform pg_advisory_xact_lock(
-            hashtextextended(owner.tenant_id::text || owner.provider_id::text || 'schedule', 0)
-        );
+        perform pg_advisory_xact_lock(hashtextextended(owner.tenant_id::text || owner.provider_id::text
+            || 'schedule', 0));
         if (case tg_table_name
             when 'schedule_rules' then (
                 select count(*) > 100
@@ -101,9 +100,8 @@ begin
         from added as a
         order by 1, 2, 3
     loop
-        perform pg_advisory_xact_lock(
-            hashtextextended(owner.tenant_id::text || owner.provider_id::text || 'time off', 0)
-        );
+        perform pg_advisory_xact_lock(hashtextextended(owner.tenant_id::text || owner.provider_id::text
+            || 'time off', 0));
         if (
             select count(*) > 366
             from scheduling.time_off as t

@@ -1,6 +1,7 @@
 //! What customers see and do: guests with a link, customers with an account, calendar programs.
 
 pub mod calendar;
+pub mod guest;
 pub mod guest_verification;
 pub mod guest_waits;
 pub mod guests;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    guests::{GuestAppointment, GuestsApi, Managing, managed},
+    guest::{GuestAppointment, Guests, Managing, managed},
     letters::{self, Place},
     online,
 };
@@ -77,7 +77,7 @@ pub enum GuestBooked {
     ),
 }
 
-pub struct GuestVerificationApi(pub GuestsApi);
+pub struct GuestVerificationApi(pub Guests);
 
 #[OpenApi(prefix_path = "/api/v1/guest", tag = "Tag::Scheduling")]
 impl GuestVerificationApi {
@@ -130,7 +130,7 @@ impl GuestVerificationApi {
 
 /// Holds the time of an order, keeps what the guest said, and mails the link.
 pub async fn hold(
-    api: &GuestsApi,
+    api: &Guests,
     guest: Context,
     order: &Order<'_>,
     contact: &NewContact,

@@ -13,7 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    guests::{GuestAppointment, GuestsApi, Managing, managed, says_enough},
+    guest::{GuestAppointment, Guests, Managing, managed, says_enough},
     online::{self, LINK_OUTLIVES, link_expired},
 };
 use crate::{
@@ -151,7 +151,7 @@ pub struct GuestWaitlistEntry {
     pub manage_token: String,
 }
 
-pub struct GuestWaitsApi(pub GuestsApi);
+pub struct GuestWaitsApi(pub Guests);
 
 #[OpenApi(prefix_path = "/api/v1/guest", tag = "Tag::Scheduling")]
 impl GuestWaitsApi {

@@ -1,9 +1,7 @@
 //! Guests: customers without an account. They see what an organization offers online, book it, and with the link they then
 //! get they see, move and cancel that one appointment. The link is signed, and good for nothing else.
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use poem::Request;
 use poem_openapi::{
     Object, OpenApi,
@@ -16,41 +14,35 @@ use uuid::Uuid;
 
 use super::{
     calendar,
+    guest::{GuestAppointment, Guests, Managing, managed, says_enough},
     guest_verification::{self, GuestBooked},
     ics::Ics,
-    letters::{self, Place},
     online::{self, OnlineProvider, OnlineService},
 };
 use crate::{
     crm::contacts::NewContact,
-    db::{self, Context, Db},
+    db::Context,
     http::{
         Tag, caller,
-        captcha::Captcha,
-        client::{Client, Host},
+        client::Client,
         json::{Json, Written},
         page::{Cursor, Page, PageSize},
-        problem::{Failure, FieldError, GuestReading, Guesting, Problem, Refused},
+        problem::{GuestReading, Guesting, Problem, Refused},
         text::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
-        token::Tokens,
     },
-    messaging::mail::Mailer,
     operations::idempotency::Once,
     scheduling::{
         booking::{
-            appointment::{Appointment, AppointmentStatus, CancelledBy},
+            appointment::{Appointment, CancelledBy},
             book::{self, Order, Who},
             guest_request::GuestRequest,
             hold::Hold,
         },
-        catalog::services::{GuestDetail, GuestVerification, Service},
         slots::{
             availability::Policy,
             listing::{self, Slots, Wanted},
         },
     },
-    sql,
-    tenancy::organizations,
 };
 
 /// What a guest books.
@@ -85,35 +77,6 @@ impl Example for GuestBooking {
             "contact": NewContact::example(),
         }))
         .expect("the example follows the rules it is an example of")
-    }
-}
-
-/// An appointment as a guest sees it.
-#[derive(Debug, Object, Serialize)]
-pub struct GuestAppointment {
-    pub id: Uuid,
-    pub service_id: Uuid,
-    pub provider_id: Uuid,
-    pub starts_at: DateTime<Utc>,
-    /// The first instant after it.
-    pub ends_at: DateTime<Utc>,
-    pub status: AppointmentStatus,
-    /// Shows, moves and cancels this appointment, until 30 days after its end.
-    pub manage_token: String,
-}
-
-/// What a guest got with the booking.
-#[derive(Clone, Debug, Deserialize, Object, Serialize)]
-#[serde(deny_unknown_fields)]
-#[oai(example)]
-pub struct Managing {
-    /// The `manage_token` of the booking.
-    pub token: String,
-}
-
-impl Example for Managing {
-    fn example() -> Self {
-        Self { token: "eyJ0eXAiOiJKV1Qi….eyJzdWIiOiIw….4pX".to_owned() }
     }
 }
 
@@ -160,13 +123,7 @@ impl Example for GuestReschedule {
     }
 }
 
-#[derive(Clone)]
-pub struct GuestsApi {
-    pub db: Db,
-    pub tokens: Arc<Tokens>,
-    pub mailer: Mailer,
-    pub captcha: Captcha,
-}
+pub struct GuestsApi(pub Guests);
 
 #[OpenApi(prefix_path = "/api/v1/guest", tag = "Tag::Scheduling")]
 impl GuestsApi {
@@ -184,8 +141,8 @@ impl GuestsApi {
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<OnlineService>>, Refused<GuestReading>> {
-        let guest = self.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
-        Ok(Json(online::services(&self.db, guest, limit.0, cursor.0).await?))
+        let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
+        Ok(Json(online::services(&self.0.db, guest, limit.0, cursor.0).await?))
     }
 
     /// List who can be booked online
@@ -202,8 +159,8 @@ impl GuestsApi {
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<OnlineProvider>>, Refused<GuestReading>> {
-        let guest = self.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
-        Ok(Json(online::providers(&self.db, guest, limit.0, cursor.0).await?))
+        let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
+        Ok(Json(online::providers(&self.0.db, guest, limit.0, cursor.0).await?))
     }
 
     /// List free slots online
@@ -228,7 +185,7 @@ impl GuestsApi {
         /// A service that follows in the same visit. May be repeated, up to four times.
         and_then: Query<Vec<Uuid>>,
     ) -> Result<Written<Slots>, Refused<GuestReading>> {
-        let guest = self.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
+        let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
         let wanted = Wanted {
             services: std::iter::once(service_id.0).chain(and_then.0).collect(),
             provider: provider_id.0,
@@ -240,7 +197,7 @@ impl GuestsApi {
             unavailable: false,
             online: true,
         };
-        Ok(listing::list(&self.db, guest, wanted, Utc::now()).await?)
+        Ok(listing::list(&self.0.db, guest, wanted, Utc::now()).await?)
     }
 
     /// Book as a guest
@@ -263,16 +220,16 @@ impl GuestsApi {
         body: Json<GuestBooking>,
     ) -> Result<GuestBooked, Refused<Guesting>> {
         let id = Uuid::now_v7();
-        let guest = self.guest(&client, organization_slug.0.as_deref(), id).await?;
+        let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "book_as_guest", idempotency_key.0, &body.0)?;
         let new = &body.0;
         let following = new.and_then.as_deref().unwrap_or_default();
-        if let Some(answer) = Once::kept(once.as_ref(), &self.db, guest).await? {
+        if let Some(answer) = Once::kept(once.as_ref(), &self.0.db, guest).await? {
             return self.as_before(guest, answer);
         }
-        self.captcha.check(captcha_token.0.as_deref(), client.address).await?;
+        self.0.captcha.check(captcha_token.0.as_deref(), client.address).await?;
         let wanted = book::services(new.service_id, following)?;
-        let verifies = says_enough(&self.db, guest, &wanted, &new.contact).await?;
+        let verifies = says_enough(&self.0.db, guest, &wanted, &new.contact).await?;
         let order = Order {
             id: Some(id),
             services: wanted,
@@ -285,16 +242,16 @@ impl GuestsApi {
             guest: Some(GuestRequest::new(guest.tenant, client.address, new.contact.email.as_deref())),
         };
         if verifies {
-            let held = guest_verification::hold(self, guest, &order, &new.contact, once.as_ref()).await?;
+            let held = guest_verification::hold(&self.0, guest, &order, &new.contact, once.as_ref()).await?;
             return Ok(GuestBooked::Held(Json(held), Once::is_replay(once.as_ref()).then_some(true)));
         }
         let appointment =
-            book::book(&self.db, &self.mailer, guest, &order, once.as_ref(), Utc::now()).await?;
+            book::book(&self.0.db, &self.0.mailer, guest, &order, once.as_ref(), Utc::now()).await?;
         let replayed = Once::is_replay(once.as_ref());
         let booked = if replayed {
-            self.show(guest.tenant, appointment)?
+            self.0.show(guest.tenant, appointment)?
         } else {
-            self.booked(guest, appointment, &new.contact).await?
+            self.0.booked(guest, appointment, &new.contact).await?
         };
         let location = "/api/v1/guest/appointment".to_owned();
         Ok(GuestBooked::Booked(Json(booked), location, replayed.then_some(true)))
@@ -305,25 +262,25 @@ impl GuestsApi {
     /// As `POST` does, with the `manage_token` in the header: `Authorization: Bearer …`.
     #[oai(path = "/appointment", method = "get", operation_id = "get_as_guest")]
     async fn get(&self, request: &Request) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
-        let guest = self.managing(caller::bearer_token(request)?)?;
-        let appointment = online::appointment(&self.db, guest, managed(guest)?).await?;
-        Ok(Json(self.show(guest.tenant, appointment)?))
+        let guest = self.0.managing(caller::bearer_token(request)?)?;
+        let appointment = online::appointment(&self.0.db, guest, managed(guest)?).await?;
+        Ok(Json(self.0.show(guest.tenant, appointment)?))
     }
 
     /// See the appointment of a link
     #[oai(path = "/appointment", method = "post", operation_id = "view_as_guest")]
     async fn view(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
-        let guest = self.managing(&body.0.token)?;
-        Ok(Json(self.show(guest.tenant, online::appointment(&self.db, guest, managed(guest)?).await?)?))
+        let guest = self.0.managing(&body.0.token)?;
+        Ok(Json(self.0.show(guest.tenant, online::appointment(&self.0.db, guest, managed(guest)?).await?)?))
     }
 
     /// Get the appointment of a link as a calendar entry
     #[oai(path = "/appointment/calendar", method = "post", operation_id = "get_calendar_as_guest")]
     async fn calendar(&self, body: Json<Managing>) -> Result<Ics, Refused<Guesting>> {
-        let guest = self.managing(&body.0.token)?;
+        let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
-        online::appointment(&self.db, guest, id).await?;
-        Ok(calendar::one(&self.db, guest, id).await?)
+        online::appointment(&self.0.db, guest, id).await?;
+        Ok(calendar::one(&self.0.db, guest, id).await?)
     }
 
     /// Cancel the appointment of a link
@@ -334,11 +291,11 @@ impl GuestsApi {
         &self,
         body: Json<GuestCancellation>,
     ) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
-        let guest = self.managing(&body.0.token)?;
+        let guest = self.0.managing(&body.0.token)?;
         let (id, reason) = (managed(guest)?, body.0.reason.as_deref());
         let by = CancelledBy::Guest;
-        let cancelled = online::cancel(&self.db, &self.mailer, guest, id, reason, by).await?;
-        Ok(Json(self.show(guest.tenant, cancelled)?))
+        let cancelled = online::cancel(&self.0.db, &self.0.mailer, guest, id, reason, by).await?;
+        Ok(Json(self.0.show(guest.tenant, cancelled)?))
     }
 
     /// Reschedule the appointment of a link
@@ -350,79 +307,15 @@ impl GuestsApi {
         &self,
         body: Json<GuestReschedule>,
     ) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
-        let guest = self.managing(&body.0.token)?;
+        let guest = self.0.managing(&body.0.token)?;
         let GuestReschedule { starts_at, provider_id, .. } = body.0;
         let id = managed(guest)?;
-        let moved = online::reschedule(&self.db, &self.mailer, guest, id, starts_at, provider_id).await?;
-        Ok(Json(self.show(guest.tenant, moved)?))
+        let moved = online::reschedule(&self.0.db, &self.0.mailer, guest, id, starts_at, provider_id).await?;
+        Ok(Json(self.0.show(guest.tenant, moved)?))
     }
 }
 
 impl GuestsApi {
-    /// A guest of the organization whose host is asked, or which is named.
-    pub async fn guest(
-        &self,
-        client: &Client,
-        slug: Option<&str>,
-        appointment: Uuid,
-    ) -> Result<Context, Failure> {
-        let host = match &client.host {
-            Host::Ours => None,
-            Host::Tenant(name) => Some(name.as_str()),
-        };
-        if host.is_none() && slug.is_none() {
-            let detail = "the slug of the organization, where it is not its own host that is asked";
-            Err(Problem::invalid_field("organization_slug", "required", detail))?;
-        }
-        let organization = organizations::public(&self.db, host, slug).await?;
-        Ok(context(organization.ok_or_else(Problem::not_found)?, appointment))
-    }
-
-    /// What a guest is told of what they have booked: by the answer, and by e-mail where they gave an address.
-    pub async fn booked(
-        &self,
-        guest: Context,
-        appointment: Appointment,
-        contact: &NewContact,
-    ) -> Result<GuestAppointment, Failure> {
-        let booked = self.show(guest.tenant, appointment)?;
-        if let Some(email) = &contact.email {
-            let now = Utc::now();
-            let until = booked.starts_at - online::notice(&self.db, guest, booked.id).await?;
-            let row = self.db.one(guest, sql!("scheduling/calendar_appointment.sql"), &[&booked.id]).await?;
-            let letter = letters::Booked {
-                place: Place {
-                    id: guest.tenant,
-                    organization: row.get("feed_name"),
-                    time_zone: row.get("time_zone"),
-                },
-                service: row.get("service_name"),
-                provider: row.get("provider_name"),
-                starts_at: booked.starts_at,
-                pending: booked.status == AppointmentStatus::Pending,
-                changeable_until: (until > now).then_some(until),
-                link: &self.mailer.link("manage-appointment", &booked.manage_token),
-            };
-            self.mailer.send(letter.to(email));
-        }
-        Ok(booked)
-    }
-
-    /// Lets a guest ask for time who is a person, as the captcha service has it: 422, 503. Who asks the same again is not
-    /// asked.
-    pub async fn admit(
-        &self,
-        client: &Client,
-        guest: Context,
-        captcha_token: Option<&str>,
-        once: Option<&Once>,
-    ) -> Result<(), Failure> {
-        if Once::kept(once, &self.db, guest).await?.is_some() {
-            return Ok(());
-        }
-        Ok(self.captcha.check(captcha_token, client.address).await?)
-    }
-
     /// The answer to a booking that was asked for before, whatever the service requires today.
     fn as_before(&self, guest: Context, answer: Value) -> Result<GuestBooked, Refused<Guesting>> {
         if answer.get("expires_at").is_some() {
@@ -430,76 +323,7 @@ impl GuestsApi {
             return Ok(GuestBooked::Held(Json(hold.into()), Some(true)));
         }
         let appointment = Appointment::parse_from_json(Some(answer)).map_err(|_| Problem::internal())?;
-        let booked = self.show(guest.tenant, appointment)?;
+        let booked = self.0.show(guest.tenant, appointment)?;
         Ok(GuestBooked::Booked(Json(booked), "/api/v1/guest/appointment".to_owned(), Some(true)))
     }
-
-    /// Whoever has the link of an appointment.
-    pub fn managing(&self, token: &str) -> Result<Context, Problem> {
-        let (organization, appointment) = self.tokens.managed(token)?;
-        Ok(context(organization, appointment))
-    }
-
-    pub fn show(&self, organization: Uuid, appointment: Appointment) -> Result<GuestAppointment, Problem> {
-        let manage_token = self.tokens.link_to(organization, appointment.id)?;
-        Ok(GuestAppointment {
-            id: appointment.id,
-            service_id: appointment.service_id,
-            provider_id: appointment.provider_id,
-            starts_at: appointment.starts_at,
-            ends_at: appointment.ends_at,
-            status: appointment.status,
-            manage_token,
-        })
-    }
-}
-
-fn context(tenant: Uuid, appointment: Uuid) -> Context {
-    Context { tenant, who: db::Who::Guest { appointment }, needs: "guest", feature: Some("appointments") }
-}
-
-pub fn managed(guest: Context) -> Result<Uuid, Problem> {
-    match guest.who {
-        db::Who::Guest { appointment } => Ok(appointment),
-        _ => Err(Problem::internal()),
-    }
-}
-
-/// 422 where a service that is booked requires more of a guest. Whether one of them wants the e-mail address verified.
-/// Services that do not exist are refused when booking.
-pub async fn says_enough(
-    db: &Db,
-    guest: Context,
-    services: &[Uuid],
-    contact: &NewContact,
-) -> Result<bool, Failure> {
-    let mut verifies = false;
-    let mut missing = BTreeMap::new();
-    for service in services {
-        let Some(row) = db.optional(guest, sql!("scheduling/services_get.sql"), &[service]).await? else {
-            continue;
-        };
-        let service = Service::try_from(row)?;
-        let verified = service.guest_verification == GuestVerification::Email;
-        verifies |= verified;
-        if verified && contact.email.is_none() {
-            missing.insert("contact.email", "your e-mail address: the service verifies it");
-        }
-        for detail in service.guest_requires {
-            match detail {
-                GuestDetail::Email if contact.email.is_none() => {
-                    missing.insert("contact.email", "your e-mail address: the service requires it");
-                }
-                GuestDetail::Phone if contact.phone.is_none() => {
-                    missing.insert("contact.phone", "your telephone number: the service requires it");
-                }
-                GuestDetail::Email | GuestDetail::Phone => {}
-            }
-        }
-    }
-    let missing: Vec<_> = missing
-        .into_iter()
-        .map(|(field, detail)| FieldError::new(field, "required", format!("expected {detail}")))
-        .collect();
-    if missing.is_empty() { Ok(verifies) } else { Err(Problem::invalid(missing).into()) }
 }

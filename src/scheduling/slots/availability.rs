@@ -8,10 +8,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    diary::{Diary, Starts, Taken},
-    search::Search,
-};
+use super::diary::{Diary, Starts, Taken};
 use crate::scheduling::hours::{
     wall_time,
     working_hours::{Interval, Open},
@@ -204,40 +201,6 @@ pub struct Availability {
 }
 
 impl Availability {
-    /// What booking this start, with this provider first, would take; or why it cannot be booked.
-    pub fn plan(&self, provider: &Provider, request: StartRequest) -> Result<Plan, Refusal> {
-        let StartRequest { start, with, policy, luck, .. } = request;
-        if policy == Policy::Kept {
-            self.check_time(start)?;
-            let session = self.session(provider, start);
-            let end = session.map_or(start + self.services[0].duration(), |session| session.own.ends_at);
-            if !provider.open.fits(start, end) {
-                return Err(Refusal::OutsideHours);
-            }
-            // A session stays where it was opened, whatever the grid is today.
-            if session.is_none() && !self.is_on_grid(provider, start) {
-                return Err(Refusal::OffGrid);
-            }
-        }
-        let mut search = Search { with, policy, luck, steps: 0, plan: Vec::new() };
-        self.extend(&mut search, provider, start)?;
-        let visit = Interval { starts_at: start, ends_at: search.plan[search.plan.len() - 1].piece.ends_at };
-        let busy = |contact| self.contacts.get(&contact).is_some_and(|diary| diary.is_taken(visit));
-        if self.claims_contact() && request.contact.is_some_and(busy) {
-            return Err(Refusal::ContactBusy);
-        }
-        let mut claims = Vec::new();
-        let mut pieces = Vec::new();
-        for part in &search.plan {
-            pieces.push(part.piece);
-            claims.extend(part.claims.iter().cloned());
-        }
-        let single = &search.plan[0];
-        let seat = (self.services.len() == 1 && self.services[0].capacity > 1).then_some(single.seat);
-        let remaining = if self.services.len() == 1 { single.remaining } else { 1 };
-        Ok(Plan { pieces, claims, seat, remaining })
-    }
-
     /// The session of the service that a provider already gives at a start.
     pub(super) fn session(&self, provider: &Provider, start: DateTime<Utc>) -> Option<Session> {
         let [rules] = &self.services[..] else {
@@ -324,7 +287,7 @@ impl Availability {
     }
 
     /// Notice and horizon of every service: what holds whoever gives them.
-    fn check_time(&self, start: DateTime<Utc>) -> Result<(), Refusal> {
+    pub(super) fn check_time(&self, start: DateTime<Utc>) -> Result<(), Refusal> {
         let today = wall_time::date(self.zone, self.now);
         let mut starts_at = start;
         for rules in &self.services {
@@ -369,7 +332,7 @@ impl Availability {
             .take_while(move |start| *start < to && *start < interval.ends_at)
     }
 
-    fn is_on_grid(&self, provider: &Provider, start: DateTime<Utc>) -> bool {
+    pub(super) fn is_on_grid(&self, provider: &Provider, start: DateTime<Utc>) -> bool {
         let rules = &self.services[0];
         let (step, offset) = (minutes(rules.slot_step_minutes), minutes(rules.slot_offset_minutes));
         provider.open.around(start).any(|interval| is_multiple(start - interval.starts_at - offset, step))

@@ -6,7 +6,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::{
-    availability::{Availability, Claim, Piece, Policy, Provider, Refusal, Rules, minutes},
+    availability::{
+        Availability, Claim, Piece, Plan, Policy, Provider, Refusal, Rules, StartRequest, minutes,
+    },
     diary::Diary,
 };
 use crate::scheduling::hours::{wall_time, working_hours::Interval};
@@ -15,7 +17,7 @@ use crate::scheduling::hours::{wall_time, working_hours::Interval};
 const MOST_STEPS: usize = 500;
 
 /// A search for who gives the services of a visit.
-pub(super) struct Search {
+struct Search {
     pub with: Option<Uuid>,
     pub policy: Policy,
     pub luck: usize,
@@ -23,7 +25,7 @@ pub(super) struct Search {
     pub plan: Vec<Part>,
 }
 
-pub(super) struct Part {
+struct Part {
     pub index: usize,
     pub piece: Piece,
     pub claims: Vec<Claim>,
@@ -32,13 +34,42 @@ pub(super) struct Part {
 }
 
 impl Availability {
+    /// What booking this start, with this provider first, would take; or why it cannot be booked.
+    pub fn plan(&self, provider: &Provider, request: StartRequest) -> Result<Plan, Refusal> {
+        let StartRequest { start, with, policy, luck, .. } = request;
+        if policy == Policy::Kept {
+            self.check_time(start)?;
+            let session = self.session(provider, start);
+            let end = session.map_or(start + self.services[0].duration(), |session| session.own.ends_at);
+            if !provider.open.fits(start, end) {
+                return Err(Refusal::OutsideHours);
+            }
+            // A session stays where it was opened, whatever the grid is today.
+            if session.is_none() && !self.is_on_grid(provider, start) {
+                return Err(Refusal::OffGrid);
+            }
+        }
+        let mut search = Search { with, policy, luck, steps: 0, plan: Vec::new() };
+        self.extend(&mut search, provider, start)?;
+        let visit = Interval { starts_at: start, ends_at: search.plan[search.plan.len() - 1].piece.ends_at };
+        let busy = |contact| self.contacts.get(&contact).is_some_and(|diary| diary.is_taken(visit));
+        if self.claims_contact() && request.contact.is_some_and(busy) {
+            return Err(Refusal::ContactBusy);
+        }
+        let mut claims = Vec::new();
+        let mut pieces = Vec::new();
+        for part in &search.plan {
+            pieces.push(part.piece);
+            claims.extend(part.claims.iter().cloned());
+        }
+        let single = &search.plan[0];
+        let seat = (self.services.len() == 1 && self.services[0].capacity > 1).then_some(single.seat);
+        let remaining = if self.services.len() == 1 { single.remaining } else { 1 };
+        Ok(Plan { pieces, claims, seat, remaining })
+    }
+
     /// Plans the next service with this provider, and all that follow.
-    pub(super) fn extend(
-        &self,
-        search: &mut Search,
-        provider: &Provider,
-        start: DateTime<Utc>,
-    ) -> Result<(), Refusal> {
+    fn extend(&self, search: &mut Search, provider: &Provider, start: DateTime<Utc>) -> Result<(), Refusal> {
         search.steps += 1;
         let index = search.plan.len();
         let part = self.part(search, provider, start)?;
