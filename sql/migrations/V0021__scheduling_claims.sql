@@ -136,19 +136,18 @@ call app.open_to(
 call app.open_to(
     'scheduling.claims', 'guest,customer', 'update',
     $$
-    case
-        when hold_id is null
-            then appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-        else exists (
-            select
-            from scheduling.holds as h
-            where
-                h.tenant_id = claims.tenant_id
-                and h.id = claims.hold_id
-                and (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-                    = any (array[h.id, h.waitlist_entry_id])
-        )
-    end
+    exists (
+        select
+        from scheduling.holds as h
+        where
+            h.tenant_id = claims.tenant_id
+            and h.id = claims.hold_id
+            and (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+                = any (array[h.id, h.waitlist_entry_id])
+    )
+    $$,
+    $$
+    appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     $$
 );
 call app.admit('scheduling.claims', 'appointd_gate', array['select', 'delete']);

@@ -23,15 +23,6 @@ begin
     into allowed
     from tenancy.settings as s
     where s.tenant_id = tenant;
-    delete from scheduling.guest_requests as r
-    where
-        r.tenant_id = tenant
-        and (r.kind, r.subject) in (
-            select o.kind, o.subject
-            from scheduling.guest_requests as o
-            where o.tenant_id = tenant and o.since < now() - interval '1 day'
-            for update skip locked
-        );
     for asked in
         select
             'address' as kind, address_hash as subject, interval '1 hour' as period,
@@ -53,6 +44,17 @@ begin
             seconds := greatest(seconds, ceil(extract(epoch from counted.since + asked.period - now()))::integer, 1);
         end if;
     end loop;
+    -- A few of those that count no more; others may be removing them.
+    delete from scheduling.guest_requests as r
+    where
+        r.tenant_id = tenant
+        and (r.kind, r.subject) in (
+            select o.kind, o.subject
+            from scheduling.guest_requests as o
+            where o.tenant_id = tenant and o.since < now() - interval '1 day'
+            limit 100
+            for update skip locked
+        );
     return seconds;
 end
 $$;

@@ -45,9 +45,14 @@ pub struct Captcha {
     asks: Option<(Service, Http)>,
 }
 
+/// Codes that say that the token is at fault. All others are about us, or about the service.
+const OF_THE_TOKEN: [&str; 3] = ["missing-input-response", "invalid-input-response", "timeout-or-duplicate"];
+
 #[derive(Deserialize)]
 struct Verdict {
     success: bool,
+    #[serde(default, rename = "error-codes")]
+    error_codes: Vec<String>,
 }
 
 impl Captcha {
@@ -75,7 +80,7 @@ impl Captcha {
             .finish();
         let asked = tokio::time::timeout(PATIENCE, ask(service, client, form)).await;
         match asked.unwrap_or_else(|_| Err("no answer in time".into())) {
-            Ok(Verdict { success: true }) => Ok(()),
+            Ok(Verdict { success: true, .. }) => Ok(()),
             Ok(_) => {
                 let detail = "a token that the captcha gave a moment ago, and that was sent once";
                 Err(Problem::invalid_field(HEADER, "captcha_failed", detail))
@@ -105,5 +110,10 @@ async fn ask(
         return Err(format!("it answered {}", answer.status()).into());
     }
     let body = Limited::new(answer.into_body(), LONGEST).collect().await?.to_bytes();
-    Ok(serde_json::from_slice(&body)?)
+    let verdict: Verdict = serde_json::from_slice(&body)?;
+    // A wrong secret, say: then nobody could book, and nothing would say why.
+    if let Some(code) = verdict.error_codes.iter().find(|code| !OF_THE_TOKEN.contains(&code.as_str())) {
+        return Err(format!("it answered {code}").into());
+    }
+    Ok(verdict)
 }

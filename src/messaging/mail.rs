@@ -88,10 +88,10 @@ impl Mailer {
         Self { tokens: Some(tokens), ..self }
     }
 
-    /// A link to a page that manages one thing of an organization, without an account.
-    pub fn managing_link(&self, page: &str, organization: Uuid, id: Uuid) -> String {
-        let token = self.tokens.as_ref().and_then(|tokens| tokens.link_to(organization, id).ok());
-        self.link(page, &token.unwrap_or_default())
+    /// A link to a page that manages one thing of an organization, without an account. None: nothing signs links here.
+    pub fn managing_link(&self, page: &str, organization: Uuid, id: Uuid) -> Option<String> {
+        let token = self.tokens.as_ref()?.link_to(organization, id).ok()?;
+        Some(self.link(page, &token))
     }
 
     /// A mailer that sends nothing, for programs that serve nobody.

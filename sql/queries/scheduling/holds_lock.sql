@@ -1,7 +1,7 @@
 -- $1 tenant_id, $2 id or null, $3 waitlist entry or null: by either. Whether it can still be confirmed is decided
 -- here: who takes it over waits.
 select
-    h.id, h.service_id, h.provider_id, h.starts_at, h.ends_at, h.overridden, h.waitlist_entry_id,
+    h.id, h.service_id, h.provider_id, h.starts_at, h.ends_at, h.overridden, h.waitlist_entry_id, h.created_by,
     h.expires_at > clock_timestamp() as stands,
     -- What is not offered online any more customers do not see: the organization confirms it.
     coalesce(s.requires_approval, true) as requires_approval,

@@ -31,7 +31,7 @@ pub struct Hold {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waitlist_entry_id: Option<Uuid>,
     pub created_at: DateTime<Utc>,
-    /// The account or API key that made it; absent where the waitlist did.
+    /// The account or API key that made it. Absent: a guest or the waitlist did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Uuid>,
 }

@@ -11,6 +11,7 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
@@ -25,7 +26,7 @@ use super::{
 };
 use crate::{
     crm::contacts::{self, NewContact},
-    db::{Context, Db, Tx},
+    db::{self, Context, Db, Tx},
     http::{
         Tag,
         caller::{Appointments, Member, Staff, Viewer},
@@ -34,7 +35,10 @@ use crate::{
         problem::{Creating, Deleting, Failure, Listing, Problem, Reading, Refused},
         text::{IdempotencyKey, Instant, Number, Text},
     },
-    messaging::mail::Mailer,
+    messaging::{
+        budget::{self, Leave, OnBehalf},
+        mail::Mailer,
+    },
     operations::idempotency::Once,
     scheduling::slots::{
         availability::{Policy, Refusal},
@@ -148,7 +152,8 @@ impl HoldsApi {
         let once = Once::new(&context, "create_hold", idempotency_key.0, &body.0)?;
         let order = body.0.order();
         let minutes = body.0.minutes.map_or(DEFAULT_MINUTES, |minutes| minutes.0);
-        let hold = hold(&self.db, &self.mailer, context, &order, minutes, once.as_ref(), Utc::now()).await?;
+        let now = Utc::now();
+        let (hold, _) = hold(&self.db, &self.mailer, context, &order, minutes, once.as_ref(), now).await?;
         let location = format!("/api/v1/holds/{}", hold.id);
         Ok(Created { location, body: hold, replayed: Once::is_replay(once.as_ref()) })
     }
@@ -195,7 +200,7 @@ impl HoldsApi {
         let who = book::who(body.0.contact_id, body.0.contact.as_ref())?;
         let confirmation = Confirmation {
             held: Held::By(hold_id.0),
-            who: Some(who),
+            who,
             note: body.0.note.as_deref(),
             guest: None,
             once: once.as_ref(),
@@ -239,7 +244,15 @@ pub async fn release(db: &Db, mailer: &Mailer, context: Context, id: Uuid) -> Re
     Ok(())
 }
 
-/// Holds a slot, in one transaction.
+/// What a guest is to be told whose address has to be verified, and leave to tell it.
+pub struct ToVerify {
+    pub leave: Leave,
+    /// A row of `guest_bookings_notice.sql`.
+    pub notice: Row,
+}
+
+/// Holds a slot, in one transaction. A guest who comes is told how to verify their address: leave to send that is part of
+/// it, for without the mail nobody could confirm the hold.
 pub async fn hold(
     db: &Db,
     mailer: &Mailer,
@@ -248,12 +261,12 @@ pub async fn hold(
     minutes: i32,
     once: Option<&Once>,
     now: DateTime<Utc>,
-) -> Result<Hold, Failure> {
+) -> Result<(Hold, Option<ToVerify>), Failure> {
     let seconds = f64::from(minutes * 60);
     let held =
         attempt(db, mailer, context, |tx, number| hold_now(tx, order, seconds, once, luck(number), now));
     match held.await? {
-        Ok(hold) => Ok(hold),
+        Ok(held) => Ok(held),
         Err(refusal) => Err(book::refuse(db, context, order, refusal, now).await),
     }
 }
@@ -265,12 +278,12 @@ async fn hold_now(
     once: Option<&Once>,
     luck: usize,
     now: DateTime<Utc>,
-) -> Result<Result<Hold, Refusal>, Setback> {
+) -> Result<Result<(Hold, Option<ToVerify>), Refusal>, Setback> {
     if let Some(once) = once
         && let Some(answer) = once.answered(&mut tx).await?
     {
         tx.commit().await?;
-        return Ok(Ok(answer));
+        return Ok(Ok((answer, None)));
     }
     let availability = book::load(&mut tx, order, now).await?;
     let plan = match choose(&availability, order.provider, order.request(luck))? {
@@ -283,6 +296,7 @@ async fn hold_now(
     let overridden = order.policy == Policy::Overridden;
     let id = order.id.unwrap_or_else(Uuid::now_v7);
     let hold = hold::insert(&mut tx, id, &plan, seconds, overridden, None).await?.ok_or_else(lost)?;
+    let mut to_verify = None;
     if let Who::New(contact) = &order.who {
         // Who comes is known, and becomes a contact when the hold is confirmed.
         tx.all(
@@ -297,12 +311,17 @@ async fn hold_now(
             ],
         )
         .await?;
+        let notice = tx.one(sql!("scheduling/guest_bookings_notice.sql"), &[&id]).await?;
+        let email = contact.email.as_deref().ok_or_else(Problem::internal)?;
+        let tenant = tx.context().ok_or_else(Problem::internal)?.tenant;
+        let on_behalf = OnBehalf::Organization { id: tenant, inviter: None };
+        to_verify = Some(ToVerify { leave: budget::ask(&mut tx, email, on_behalf).await?, notice });
     }
     if let Some(once) = once {
         once.keep(&mut tx, &hold).await?;
     }
     tx.commit().await?;
-    Ok(Ok(hold))
+    Ok(Ok((hold, to_verify)))
 }
 
 /// Which hold is to be confirmed.
@@ -316,8 +335,8 @@ pub enum Held {
 /// How a hold is confirmed.
 pub struct Confirmation<'a> {
     pub held: Held,
-    /// Who comes, where the waitlist does not say it.
-    pub who: Option<Who<'a>>,
+    /// Who comes.
+    pub who: Who<'a>,
     pub note: Option<&'a str>,
     /// Of a guest: what it counts towards.
     pub guest: Option<&'a GuestRequest>,
@@ -353,8 +372,9 @@ pub async fn confirm_alone(
     Ok((appointment, confirmed_before.into_inner() || Once::is_replay(confirmation.once)))
 }
 
-/// Makes a hold an appointment, with the id of the hold, or of the entry of the waitlist that it was offered to: a guest's
-/// link names all of them.
+/// Makes a hold an appointment, with the id of the hold, or of the entry of the waitlist that it was offered to: the link
+/// of a guest names all of them. Where a member confirms what a guest holds, it is for a contact that the member names:
+/// the guest's link must not lead there.
 pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<Appointment, Failure> {
     let Confirmation { held, who, note, guest, .. } = confirmation;
     let (by_id, by_entry) = match *held {
@@ -376,9 +396,9 @@ pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<App
     let hold: Uuid = row.get("id");
     let guest_key = guest.and_then(|guest| guest.key).or(row.get("guest_key"));
     let contact = match *who {
-        Some(Who::Known(contact)) => contact,
-        Some(Who::New(contact)) => contacts::create(tx, contact).await?,
-        Some(Who::Unknown) | None => Err(Problem::internal())?,
+        Who::Known(contact) => contact,
+        Who::New(contact) => contacts::create(tx, contact).await?,
+        Who::Unknown => Err(Problem::internal())?,
     };
     let pending = row.get::<_, bool>("requires_approval") && !row.get::<_, bool>("overridden");
     let status = if pending { AppointmentStatus::Pending } else { AppointmentStatus::Confirmed };
@@ -387,21 +407,17 @@ pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<App
     if let Some(guest) = guest {
         guest.count(tx).await?;
     }
+    let is_guests = entry.is_none() && row.get::<_, Option<Uuid>>("created_by").is_none();
+    let by_member = tx
+        .context()
+        .is_some_and(|context| matches!(context.who, db::Who::Session { .. } | db::Who::Key { .. }));
+    let id = if is_guests && by_member { Uuid::now_v7() } else { entry.unwrap_or(hold) };
     let contact_claim = (!row.get::<_, bool>("contact_may_overlap")).then(Uuid::now_v7);
     let seat: Option<i16> = row.get("seat");
     let confirmed = tx
         .all(
             sql!("scheduling/holds_confirm.sql"),
-            &[
-                &hold,
-                &entry.unwrap_or(hold),
-                &contact,
-                &contact_claim,
-                &status.name(),
-                &note,
-                &seat,
-                &guest_key,
-            ],
+            &[&hold, &id, &contact, &contact_claim, &status.name(), &note, &seat, &guest_key],
         )
         .await;
     let appointment = taken(confirmed)?.pop().map(Appointment::from).ok_or_else(contact_busy)?;

@@ -456,6 +456,10 @@ pub fn tell(mailer: &Mailer, notices: &[Notice]) {
         let Some(email) = &notice.email else {
             continue;
         };
+        let Some(link) = mailer.managing_link("waitlist-entry", notice.tenant, notice.entry) else {
+            tracing::error!(tenant = %notice.tenant, "an offer was not mailed: nothing signs links here");
+            continue;
+        };
         let zone: chrono_tz::Tz = notice.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC);
         let local =
             |instant: DateTime<Utc>| instant.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
@@ -465,7 +469,6 @@ pub fn tell(mailer: &Mailer, notices: &[Notice]) {
             body: format!(
                 "{service} with {provider} is free on {starts} ({zone}).\n\nIt is held for you until {expires} ({zone}). \
                  Accept or decline it here:\n\n{link}\n\n{organization}\n",
-                link = mailer.managing_link("waitlist-entry", notice.tenant, notice.entry),
                 service = notice.service,
                 provider = notice.provider,
                 organization = notice.organization,

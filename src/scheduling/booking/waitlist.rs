@@ -221,25 +221,28 @@ impl WaitlistApi {
         let once = Once::new(&context, "create_waitlist_entry", idempotency_key.0, &body.0)?;
         let new = body.0;
         let period = period(new.from, new.to)?;
-        let mut tx = self.db.begin(context);
-        let entry = Once::run(once.as_ref(), &mut tx, async |tx| {
-            let contact = match book::who(new.contact_id, new.contact.as_ref())? {
-                Who::Known(contact) => contact,
-                Who::New(contact) => contacts::create(tx, contact).await?,
-                Who::Unknown => Err(Problem::internal())?,
-            };
-            let entry = NewEntry {
-                id: Uuid::now_v7(),
-                service: new.service_id,
-                provider: new.provider_id,
-                contact,
-                period,
-                guest_key: None,
-            };
-            add(tx, &entry).await
-        })
-        .await?;
-        tx.commit().await?;
+        let entry = self.db.attempt(context, async |mut tx: Tx, _| -> Result<WaitlistEntry, Failure> {
+            let entry = Once::run(once.as_ref(), &mut tx, async |tx| {
+                let contact = match book::who(new.contact_id, new.contact.as_ref())? {
+                    Who::Known(contact) => contact,
+                    Who::New(contact) => contacts::create(tx, contact).await?,
+                    Who::Unknown => Err(Problem::internal())?,
+                };
+                let entry = NewEntry {
+                    id: Uuid::now_v7(),
+                    service: new.service_id,
+                    provider: new.provider_id,
+                    contact,
+                    period,
+                    guest_key: None,
+                };
+                add(tx, &entry).await
+            })
+            .await?;
+            tx.commit().await?;
+            Ok(entry)
+        });
+        let entry = entry.await?;
         let location = format!("/api/v1/waitlist/{}", entry.id);
         Ok(Created { location, body: entry, replayed: Once::is_replay(once.as_ref()) })
     }
@@ -382,15 +385,19 @@ pub async fn accept(
             }
             let confirmation = Confirmation {
                 held: Held::For(entry.id),
-                who: Some(Who::Known(entry.contact_id)),
+                who: Who::Known(entry.contact_id),
                 note: None,
                 guest: None,
                 once: None,
             };
             match holds::confirm(tx, &confirmation).await {
-                // Passed on since it was looked at.
+                // Accepted, or passed on, since it was looked at.
                 Err(Failure::Refusal(problem)) if problem.code == "not_found" => {
-                    Err(nothing_offered().into())
+                    let appointment =
+                        self::entry(tx, id).await?.appointment_id.ok_or_else(nothing_offered)?;
+                    booked_before.store(true, Ordering::Relaxed);
+                    let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
+                    Ok(row.ok_or_else(Problem::not_found)?.into())
                 }
                 confirmed => confirmed,
             }

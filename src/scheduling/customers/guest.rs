@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use poem_openapi::{Object, types::Example};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
@@ -96,41 +97,54 @@ impl Guests {
         contact: &NewContact,
     ) -> Result<GuestAppointment, Failure> {
         let booked = self.show(guest.tenant, appointment)?;
-        if let Some(email) = &contact.email {
-            let now = Utc::now();
-            let until = booked.starts_at - online::notice(&self.db, guest, booked.id).await?;
-            let row = self.db.one(guest, sql!("scheduling/calendar_appointment.sql"), &[&booked.id]).await?;
-            let letter = letters::Booked {
-                place: Place {
-                    id: guest.tenant,
-                    organization: row.get("feed_name"),
-                    time_zone: row.get("time_zone"),
-                },
-                service: row.get("service_name"),
-                provider: row.get("provider_name"),
-                starts_at: booked.starts_at,
-                pending: booked.status == AppointmentStatus::Pending,
-                changeable_until: (until > now).then_some(until),
-                link: &self.mailer.link("manage-appointment", &booked.manage_token),
-            };
-            self.mailer.send(letter.to(email));
+        if let Some(email) = &contact.email
+            && let Err(failure) = self.mail_booked(guest, &booked, email).await
+        {
+            // What is booked is booked, and the answer has the link.
+            tracing::error!(error = %Problem::from(failure), "a guest was not told by e-mail");
         }
         Ok(booked)
     }
 
+    async fn mail_booked(
+        &self,
+        guest: Context,
+        booked: &GuestAppointment,
+        email: &str,
+    ) -> Result<(), Failure> {
+        let until = booked.starts_at - online::notice(&self.db, guest, booked.id).await?;
+        let row = self.db.one(guest, sql!("scheduling/calendar_appointment.sql"), &[&booked.id]).await?;
+        let letter = letters::Booked {
+            place: Place {
+                id: guest.tenant,
+                organization: row.get("feed_name"),
+                time_zone: row.get("time_zone"),
+            },
+            service: row.get("service_name"),
+            provider: row.get("provider_name"),
+            starts_at: booked.starts_at,
+            pending: booked.status == AppointmentStatus::Pending,
+            changeable_until: (until > Utc::now()).then_some(until),
+            link: &self.mailer.link("manage-appointment", &booked.manage_token),
+        };
+        self.mailer.send(letter.to(email));
+        Ok(())
+    }
+
     /// Lets a guest ask for time who is a person, as the captcha service has it: 422, 503. Who asks the same again is not
-    /// asked.
+    /// asked; what was answered then.
     pub async fn admit(
         &self,
         client: &Client,
         guest: Context,
         captcha_token: Option<&str>,
         once: Option<&Once>,
-    ) -> Result<(), Failure> {
-        if Once::kept(once, &self.db, guest).await?.is_some() {
-            return Ok(());
+    ) -> Result<Option<Value>, Failure> {
+        let kept = Once::kept(once, &self.db, guest).await?;
+        if kept.is_none() {
+            self.captcha.check(captcha_token, client.address).await?;
         }
-        Ok(self.captcha.check(captcha_token, client.address).await?)
+        Ok(kept)
     }
 
     /// Whoever has the link of an appointment.

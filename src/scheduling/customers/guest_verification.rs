@@ -21,12 +21,13 @@ use crate::{
         problem::{Failure, Guesting, Problem, Refused},
         text::{EmailAddress, Text},
     },
+    messaging::mail::Mail,
     operations::idempotency::Once,
     scheduling::booking::{
         book::{Order, Who},
         guest_request::GuestRequest,
         hold::Hold,
-        holds::{self, Confirmation, Held},
+        holds::{self, Confirmation, Held, ToVerify},
     },
     sql,
 };
@@ -86,7 +87,7 @@ impl GuestVerificationApi {
     /// Books what is held until the e-mail address of a guest is verified (`guest_verification` of the service): the page that the
     /// mailed link leads to calls it. Where the organization wants it (`match_by_verified_email`), the appointment is for
     /// the contact that has this address, if exactly one has; that contact stays as it is. Called again, it answers the
-    /// appointment. 404 after the time to open the link has passed.
+    /// appointment. 409 `hold_expired`, or 404 some seconds later, after the time to open the link has passed.
     #[oai(path = "/appointment/verify", method = "post", operation_id = "verify_as_guest")]
     async fn verify(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
         let api = &self.0;
@@ -112,13 +113,8 @@ impl GuestVerificationApi {
         };
         tx.commit().await?;
         let counted = GuestRequest::counted(guest.tenant, text("email"));
-        let confirmation = Confirmation {
-            held: Held::By(id),
-            who: Some(who),
-            note: text("note"),
-            guest: Some(&counted),
-            once: None,
-        };
+        let confirmation =
+            Confirmation { held: Held::By(id), who, note: text("note"), guest: Some(&counted), once: None };
         let (appointment, before) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
         // Opened twice at once: one of the two tells the guest.
         if before {
@@ -145,12 +141,15 @@ pub async fn hold(
         return Err(Problem::invalid_field("contact.email", "required", detail).into());
     };
     let now = Utc::now();
-    let hold = holds::hold(&api.db, &api.mailer, guest, order, MINUTES, once, now).await?;
-    if Once::is_replay(once) {
-        return Ok(hold.into());
+    if !api.mailer.sends() {
+        let detail = "This server sends no e-mail, so that it cannot verify your address. Please call the organization.";
+        return Err(Problem::unavailable("mail_unavailable", detail).into());
     }
+    let (hold, to_verify) = holds::hold(&api.db, &api.mailer, guest, order, MINUTES, once, now).await?;
+    let Some(ToVerify { leave, notice: row }) = to_verify else {
+        return Ok(hold.into());
+    };
     let Hold { id, starts_at, expires_at, .. } = hold;
-    let row = api.db.one(guest, sql!("scheduling/guest_bookings_notice.sql"), &[&id]).await?;
     let token = api.tokens.link_to(guest.tenant, id)?;
     let letter = letters::Unverified {
         place: Place {
@@ -164,6 +163,7 @@ pub async fn hold(
         expires_at,
         link: &api.mailer.link("verify-booking", &token),
     };
-    api.mailer.send(letter.to(email));
+    let Mail { subject, body, .. } = letter.to(email);
+    api.mailer.send_with_leave(leave, subject, body);
     Ok(hold.into())
 }

@@ -18,12 +18,13 @@ use super::{
 };
 use crate::{
     crm::contacts::{self, NewContact},
-    db::Context,
+    db::{Context, Tx},
     http::{
         Tag, caller,
         client::Client,
         json::{Created, Json, NoContent},
-        problem::{Guesting, Problem, Refused},
+        limit::subscriber,
+        problem::{Failure, Guesting, Problem, Refused},
         text::{CaptchaToken, IdempotencyKey, Instant, Slug, Text},
     },
     operations::idempotency::Once,
@@ -174,9 +175,11 @@ impl GuestWaitsApi {
     ) -> Result<Created<GuestHold>, Refused<Guesting>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
-        let once = Once::new(&guest, "hold_as_guest", idempotency_key.0, &body.0)?;
-        self.0.admit(&client, guest, captcha_token.0.as_deref(), once.as_ref()).await?;
-        if online::verifies(&self.0.db, guest, &[body.0.service_id]).await? {
+        // The body says nothing of the guest: their network does.
+        let network = subscriber(client.address);
+        let once = Once::new(&guest, "hold_as_guest", idempotency_key.0, &(network, &body.0))?;
+        let kept = self.0.admit(&client, guest, captcha_token.0.as_deref(), once.as_ref()).await?;
+        if kept.is_none() && online::verifies(&self.0.db, guest, &[body.0.service_id]).await? {
             Err(verified_only())?;
         }
         let order = Order {
@@ -192,7 +195,7 @@ impl GuestWaitsApi {
         };
         let now = Utc::now();
         let (db, mailer, minutes) = (&self.0.db, &self.0.mailer, holds::DEFAULT_MINUTES);
-        let hold = holds::hold(db, mailer, guest, &order, minutes, once.as_ref(), now).await?;
+        let (hold, _) = holds::hold(db, mailer, guest, &order, minutes, once.as_ref(), now).await?;
         let (location, body) = ("/api/v1/guest/hold".to_owned(), self.show_hold(guest, &hold)?);
         Ok(Created { location, body, replayed: Once::is_replay(once.as_ref()) })
     }
@@ -240,12 +243,13 @@ impl GuestWaitsApi {
         let counted = GuestRequest::of_email(guest.tenant, body.0.contact.email.as_deref());
         let confirmation = Confirmation {
             held: Held::By(id),
-            who: Some(Who::New(&body.0.contact)),
+            who: Who::New(&body.0.contact),
             note: body.0.note.as_deref(),
             guest: Some(&counted),
             once: once.as_ref(),
         };
         let (appointment, replayed) = holds::confirm_alone(db, &self.0.mailer, guest, &confirmation).await?;
+        online::check_link(guest, &appointment)?;
         let body = if replayed {
             self.0.show(guest.tenant, appointment)?
         } else {
@@ -274,25 +278,31 @@ impl GuestWaitsApi {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "join_waitlist_as_guest", idempotency_key.0, &body.0)?;
         let GuestNewWaitlistEntry { service_id, provider_id, from, to, contact } = body.0;
-        let period = waitlist::period(from, to)?;
-        self.0.admit(&client, guest, captcha_token.0.as_deref(), once.as_ref()).await?;
-        if contact.email.is_none() {
-            let detail = "an e-mail address: offers are sent there";
-            Err(Problem::invalid_field("contact.email", "required", detail))?;
+        let kept = self.0.admit(&client, guest, captcha_token.0.as_deref(), once.as_ref()).await?;
+        if kept.is_none() {
+            waitlist::period(from, to)?;
+            if contact.email.is_none() {
+                let detail = "an e-mail address: offers are sent there";
+                Err(Problem::invalid_field("contact.email", "required", detail))?;
+            }
+            if says_enough(&self.0.db, guest, &[service_id], &contact).await? {
+                Err(verified_only())?;
+            }
         }
-        if says_enough(&self.0.db, guest, &[service_id], &contact).await? {
-            Err(verified_only())?;
-        }
-        let mut tx = self.0.db.begin(guest);
-        let entry = Once::run(once.as_ref(), &mut tx, async |tx| {
-            let counted = GuestRequest::new(guest.tenant, client.address, contact.email.as_deref());
-            counted.count(tx).await?;
-            let contact = contacts::create(tx, &contact).await?;
-            let (service, provider, guest_key) = (service_id, provider_id, counted.key);
-            waitlist::add(tx, &NewEntry { id, service, provider, contact, period, guest_key }).await
-        })
-        .await?;
-        tx.commit().await?;
+        let counted = GuestRequest::new(guest.tenant, client.address, contact.email.as_deref());
+        let entry = self.0.db.attempt(guest, async |mut tx: Tx, _| -> Result<WaitlistEntry, Failure> {
+            let entry = Once::run(once.as_ref(), &mut tx, async |tx| {
+                counted.count(tx).await?;
+                let contact = contacts::create(tx, &contact).await?;
+                let (service, provider, guest_key) = (service_id, provider_id, counted.key);
+                let period = (from.0, to.0);
+                waitlist::add(tx, &NewEntry { id, service, provider, contact, period, guest_key }).await
+            })
+            .await?;
+            tx.commit().await?;
+            Ok(entry)
+        });
+        let entry = entry.await?;
         let (location, body) = ("/api/v1/guest/waitlist-entry".to_owned(), self.show(guest, entry)?);
         Ok(Created { location, body, replayed: Once::is_replay(once.as_ref()) })
     }
@@ -329,6 +339,7 @@ impl GuestWaitsApi {
         let once = Once::new(&guest, "accept_offer_as_guest", idempotency_key.0, &body.0)?;
         let (appointment, replayed) =
             waitlist::accept(&self.0.db, &self.0.mailer, guest, id, once.as_ref()).await?;
+        online::check_link(guest, &appointment)?;
         let body = self.0.show(guest.tenant, appointment)?;
         let location = "/api/v1/guest/appointment".to_owned();
         Ok(Created { location, body, replayed })

@@ -224,10 +224,10 @@ impl GuestsApi {
         let once = Once::new(&guest, "book_as_guest", idempotency_key.0, &body.0)?;
         let new = &body.0;
         let following = new.and_then.as_deref().unwrap_or_default();
-        if let Some(answer) = Once::kept(once.as_ref(), &self.0.db, guest).await? {
+        let token = captcha_token.0.as_deref();
+        if let Some(answer) = self.0.admit(&client, guest, token, once.as_ref()).await? {
             return self.as_before(guest, answer);
         }
-        self.0.captcha.check(captcha_token.0.as_deref(), client.address).await?;
         let wanted = book::services(new.service_id, following)?;
         let verifies = says_enough(&self.0.db, guest, &wanted, &new.contact).await?;
         let order = Order {
@@ -300,8 +300,7 @@ impl GuestsApi {
 
     /// Reschedule the appointment of a link
     ///
-    /// 409 `too_late` once the notice the service wants is over; otherwise refused as booking is. The answer has a new token,
-    /// since the old one may end before the new time.
+    /// 409 `too_late` once the notice the service wants is over; otherwise refused as booking is.
     #[oai(path = "/appointment/reschedule", method = "post", operation_id = "reschedule_as_guest")]
     async fn reschedule(
         &self,

@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use super::my_appointments::{MyAppointment, contact};
 use crate::{
-    db::Db,
+    db::{Db, Tx},
     http::{
         Tag,
         caller::{Appointments, Customer, Member},
         json::{Created, Json, NoContent, OptionalJson},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Creating, Deleting, Listing, Problem, Reading, Refused},
+        problem::{Creating, Deleting, Failure, Listing, Problem, Reading, Refused},
         text::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
@@ -136,7 +136,7 @@ impl MyWaitsApi {
             guest: None,
         };
         let minutes = holds::DEFAULT_MINUTES;
-        let hold =
+        let (hold, _) =
             holds::hold(&self.db, &self.mailer, context, &order, minutes, once.as_ref(), Utc::now()).await?;
         let location = format!("/api/v1/my/holds/{}", hold.id);
         Ok(Created { location, body: hold, replayed: Once::is_replay(once.as_ref()) })
@@ -190,7 +190,7 @@ impl MyWaitsApi {
         }
         let confirmation = Confirmation {
             held: Held::By(hold_id.0),
-            who: Some(Who::Known(contact(&self.db, context).await?)),
+            who: Who::Known(contact(&self.db, context).await?),
             note: body.0.note.as_deref(),
             guest: None,
             once: once.as_ref(),
@@ -249,13 +249,14 @@ impl MyWaitsApi {
         let MyNewWaitlistEntry { service_id, provider_id, from, to } = body.0;
         let period = waitlist::period(from, to)?;
         let contact = contact(&self.db, context).await?;
-        let mut tx = self.db.begin(context);
-        let entry = Once::run(once.as_ref(), &mut tx, async |tx| {
-            let (service, provider) = (service_id, provider_id);
-            waitlist::add(tx, &NewEntry { id, service, provider, contact, period, guest_key: None }).await
-        })
-        .await?;
-        tx.commit().await?;
+        let (service, provider) = (service_id, provider_id);
+        let new = NewEntry { id, service, provider, contact, period, guest_key: None };
+        let entry = self.db.attempt(context, async |mut tx: Tx, _| -> Result<WaitlistEntry, Failure> {
+            let entry = Once::run(once.as_ref(), &mut tx, async |tx| waitlist::add(tx, &new).await).await?;
+            tx.commit().await?;
+            Ok(entry)
+        });
+        let entry = entry.await?;
         let location = format!("/api/v1/my/waitlist/{}", entry.id);
         Ok(Created { location, body: entry, replayed: Once::is_replay(once.as_ref()) })
     }

@@ -127,17 +127,21 @@ pub const LINK_OUTLIVES: TimeDelta = TimeDelta::days(30);
 pub fn link_expired() -> Problem {
     Problem::unauthorized(
         "token_expired",
-        "This link has expired: the appointment was more than 30 days ago.",
+        "This link has expired: what it was for ended more than 30 days ago.",
     )
+}
+
+/// 401 where the link of a guest leads to what ended long ago.
+pub fn check_link(context: Context, appointment: &Appointment) -> Result<(), Problem> {
+    let is_guest = matches!(context.who, Who::Guest { .. });
+    if is_guest && appointment.ends_at + LINK_OUTLIVES < Utc::now() { Err(link_expired()) } else { Ok(()) }
 }
 
 /// One appointment, where it is theirs. The link of a guest ends 30 days after it.
 pub async fn appointment(db: &Db, context: Context, id: Uuid) -> Result<Appointment, Failure> {
     let row = db.optional(context, sql!("scheduling/appointments_get.sql"), &[&id]).await?;
     let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
-    if matches!(context.who, Who::Guest { .. }) && appointment.ends_at + LINK_OUTLIVES < Utc::now() {
-        Err(link_expired())?;
-    }
+    check_link(context, &appointment)?;
     Ok(appointment)
 }
 
@@ -177,6 +181,7 @@ async fn in_time(db: &Db, context: Context, id: Uuid, now: DateTime<Utc>) -> Res
 /// A period as people say it.
 fn spoken(period: TimeDelta) -> String {
     let (count, unit) = match period.num_minutes() {
+        0 => return "the last minute".to_owned(),
         minutes if minutes % 1440 == 0 => (minutes / 1440, "day"),
         minutes if minutes % 60 == 0 => (minutes / 60, "hour"),
         minutes => (minutes, "minute"),

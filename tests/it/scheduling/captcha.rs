@@ -37,6 +37,13 @@ fn verify(
         "failing" => (StatusCode::BAD_GATEWAY, json!({ "success": true }).to_string()),
         "babbling" => (StatusCode::OK, "<html>".to_owned()),
         "endless" => (StatusCode::OK, format!("{{\"success\":true,\"pad\":\"{}\"}}", "x".repeat(100_000))),
+        "refused" => {
+            (StatusCode::OK, json!({ "success": false, "error-codes": ["invalid-input-secret"] }).to_string())
+        }
+        "robot" => (
+            StatusCode::OK,
+            json!({ "success": false, "error-codes": ["invalid-input-response"] }).to_string(),
+        ),
         _ => (StatusCode::OK, json!({ "success": success, "hostname": "salon.example" }).to_string()),
     }
 }
@@ -91,7 +98,7 @@ async fn guest_books_holds_and_waits_only_with_a_captcha_where_the_server_asks_f
             .await
             .invalid("Captcha-Token", "captcha_failed");
         send(&guest, &path, body, &[("captcha-token", "")]).await.invalid("Captcha-Token", "invalid_value");
-        for broken in ["failing", "babbling", "endless"] {
+        for broken in ["failing", "babbling", "endless", "refused"] {
             let answer = send(&guest, &path, body, &[("captcha-token", broken)]).await;
             assert_eq!(answer.header("retry-after"), "1");
             answer.refused(503, "captcha_unavailable");
