@@ -115,6 +115,12 @@ async fn tried(
         columns("select").await.into_iter().take(1).map(|column| format!("select {column} from {table}"));
     let updates =
         columns("update").await.into_iter().map(|column| format!("update {table} set {column} = {column}"));
+    let confirms = (table == "scheduling.claims").then(|| {
+        "update scheduling.claims
+         set appointment_id = nullif(current_setting('app.appointment_id', true), '')::uuid, hold_id = null
+         where hold_id is not null"
+            .to_owned()
+    });
     let inserted = columns("insert").await;
     // With rows that are there: one that violates a key has passed the policies, one that violates a policy has not.
     let own = match table {
@@ -137,7 +143,8 @@ async fn tried(
     let attempts: [(char, Vec<String>); 5] = [
         ('s', selects.collect()),
         ('i', inserts.collect()),
-        ('u', updates.collect()),
+        // What a guest confirms becomes their appointment's.
+        ('u', updates.chain(confirms).collect()),
         ('d', vec![format!("delete from {table}")]),
         ('t', vec![format!("truncate {table}")]),
     ];

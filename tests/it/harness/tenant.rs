@@ -301,6 +301,13 @@ impl Tenant {
                  values ('{id}', '{appointment}', '{service}', '{contact}', '2031-01-01', '2031-01-02', 'withdrawn');
                  insert into scheduling.holds (tenant_id, id, service_id, provider_id, starts_at, ends_at, expires_at, waitlist_entry_id)
                  values ('{id}', gen_random_uuid(), '{service}', '{provider}', '2031-01-01', '2031-01-02', 'infinity', '{appointment}');
+                 insert into scheduling.claims (tenant_id, id, hold_id, resource_id, starts_at, ends_at)
+                 select h.tenant_id, gen_random_uuid(), h.id, '{resource}', t.day, t.day + interval '1 hour'
+                 from (
+                     select tenant_id, id, row_number() over (order by id) as position from scheduling.holds
+                     where tenant_id = '{id}' and '{appointment}' in (id, waitlist_entry_id)
+                 ) as h
+                 cross join lateral (select timestamptz '2031-02-01' + h.position * interval '1 day' as day) as t;
                  update scheduling.waitlist_entries set provider_id = '{provider}' where tenant_id = '{id}' and id = '{waitlist_entry}';
                  insert into scheduling.provider_link_requests (tenant_id, provider_id, account_id) values ('{id}', '{provider}', '{customer}');
                  insert into scheduling.shared_claims (tenant_id, claim_id, provider_id, account_id, starts_at, ends_at)
