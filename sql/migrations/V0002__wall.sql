@@ -171,18 +171,15 @@ comment on procedure app.admit(regclass, name, text[], name) is
 revoke execute on procedure app.admit(regclass, name, text[], name) from public;
 
 -- Opens a table to people who do not work there, as app.build_wall does for those who do.
-create procedure app.open_to(
-    relation regclass, audience text, command text, condition text default null, written text default null
-)
+create procedure app.open_to(relation regclass, audience text, command text, condition text default null)
 language plpgsql
 as $$
 declare
-    own constant text := concat(
+    expression constant text := concat(
         'tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)',
-        format(' and (select current_setting(''app.role'', true)) = any (%L)', string_to_array(audience, ','))
+        format(' and (select current_setting(''app.role'', true)) = any (%L)', string_to_array(audience, ',')),
+        ' and (' || condition || ')'
     );
-    expression constant text := concat(own, ' and (' || condition || ')');
-    checked constant text := concat(own, ' and (' || coalesce(written, condition) || ')');
 begin
     execute format(
         'create policy %I on %s as permissive for %s to appointd_api %s %s',
@@ -190,12 +187,12 @@ begin
         relation,
         command,
         case when command <> 'insert' then format('using (%s)', expression) end,
-        case when command in ('insert', 'update') then format('with check (%s)', checked) end
+        case when command in ('insert', 'update') then format('with check (%s)', expression) end
     );
 end
 $$;
 
-comment on procedure app.open_to(regclass, text, text, text, text) is
+comment on procedure app.open_to(regclass, text, text, text) is
     'Lets an audience (guest, customer, scheduler, or several separated by commas) run one command on the rows of the '
-    'tenant that meet a condition. `written` is the condition of a row as an update leaves it; defaults to the same.';
-revoke execute on procedure app.open_to(regclass, text, text, text, text) from public;
+    'tenant that meet a condition.';
+revoke execute on procedure app.open_to(regclass, text, text, text) from public;

@@ -132,22 +132,25 @@ call app.open_to(
     $$
 );
 
--- Confirming a hold, or accepting an offer, passes its claims to the appointment.
+-- Confirming a hold, or accepting an offer, passes its claims to the appointment. The hold is there until that is done,
+-- and its own policies say whose it is.
 call app.open_to(
     'scheduling.claims', 'guest,customer', 'update',
     $$
-    exists (
+    case
+        when hold_id is null
+            then appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        else true
+    end
+    and exists (
         select
         from scheduling.holds as h
         where
             h.tenant_id = claims.tenant_id
-            and h.id = claims.hold_id
+            and h.id = coalesce(claims.hold_id, h.id)
             and (select nullif(current_setting('app.appointment_id', true), '')::uuid)
                 = any (array[h.id, h.waitlist_entry_id])
     )
-    $$,
-    $$
-    appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     $$
 );
 call app.admit('scheduling.claims', 'appointd_gate', array['select', 'delete']);
