@@ -1,5 +1,5 @@
-//! Appointments: what one is, reading, booking and moving them. Booking itself is in [`super::booking`], moving to another
-//! time in [`super::moving`], the life of an appointment in [`super::transitions`].
+//! Appointments: reading, booking and moving them. What one is stands in [`super::appointment`], booking in
+//! [`super::book`], moving to another time in [`super::reschedule`], its life in [`super::transitions`].
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
