@@ -86,9 +86,9 @@ impl World {
         let (service, provider, contact) =
             (dice.of(&self.services), dice.of(&self.providers), dice.of(&self.contacts));
         let mut body = json!({ "service_id": service, "starts_at": Self::start(dice) });
-        // Some are now, or people could not come.
+        // Some were in the last days, or nobody could come: there is room for as many as in the days to come.
         if dice.roll(2) == 0 {
-            let now = Utc::now() + TimeDelta::minutes(dice.roll(40) as i64 - 30);
+            let now = Utc::now() - TimeDelta::minutes(15 * dice.roll(300) as i64);
             body["starts_at"] = json!(now.format("%Y-%m-%dT%H:%M:00Z").to_string());
             body["override_rules"] = json!(true);
         }
