@@ -14,7 +14,7 @@ use tokio_postgres::Config as DatabaseUrl;
 use tracing::Level;
 
 use crate::{
-    http::{captcha, client::Network, limit::Rates, text::DomainName, token::SigningKey},
+    http::{captcha, client::Network, limit::Rates, values::DomainName, token::SigningKey},
     messaging::mail::Mailer,
 };
 

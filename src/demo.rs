@@ -13,7 +13,7 @@ use crate::{
     http::{
         problem::{Failure, Problem},
         secret::{OneTime, Secret},
-        text::Instant,
+        values::Instant,
     },
     identity::{
         accounts::{self, Registration},
@@ -24,16 +24,20 @@ use crate::{
         booking::{appointments::NewAppointment, book},
         catalog::{
             providers::{self, NewProvider},
-            services::{self, NewService},
+            service::NewService,
+            services,
         },
-        hours::schedules::{self, Schedule},
+        hours::{schedule::Schedule, schedules},
         slots::{
             listing::People,
             load::{self, AvailabilityQuery},
         },
     },
     sql,
-    tenancy::invitations::{self, NewInvitation},
+    tenancy::{
+        invitation_acceptance,
+        invitations::{self, NewInvitation},
+    },
 };
 
 /// An organization and how to get into it.
@@ -195,7 +199,7 @@ async fn organization(demo: &Demo, db: &Db) -> Result<Context, Error> {
         let invitation: NewInvitation = example(json!({ "email": email, "role": role }))?;
         let (_, _, token, _) = invitations::invite(db, context, &invitation, None).await?;
         let hash = hash(password)?;
-        invitations::accept(db, &token, Uuid::now_v7(), Some(name), Some(&hash)).await?;
+        invitation_acceptance::accept(db, &token, Uuid::now_v7(), Some(name), Some(&hash)).await?;
     }
     Ok(context)
 }

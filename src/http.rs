@@ -1,7 +1,7 @@
 //! The edge: HTTP in, HTTP out. Beside the `#[OpenApi]` impls of the modules the only code that knows poem. Reading
 //! order: [`edge`] (what every request passes), [`headers`] (how it is read), [`client`] and [`forwarded`] (from where),
 //! [`caller`] (who asks), [`limit`] and `allowance` (how often), [`computing`] (what takes longer), `query`, [`json`],
-//! [`text`], [`name`] and [`secret`] (what comes in), [`problem`] and `framework` (every refusal), [`page`] (lists),
+//! [`values`], [`name`] and [`secret`] (what comes in), [`problem`] and `framework` (every refusal), [`page`] (lists),
 //! [`conditional`] (304), [`routes`] and [`description`] (what the description is used for).
 
 mod allowance;
@@ -23,12 +23,11 @@ pub mod name;
 pub mod page;
 pub mod problem;
 mod query;
-mod refused;
 pub mod routes;
 mod schema;
 pub mod secret;
-pub mod text;
 pub mod token;
+pub mod values;
 
 /// One tag for each module.
 #[derive(poem_openapi::Tags)]

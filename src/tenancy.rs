@@ -3,6 +3,7 @@
 pub mod api_keys;
 pub mod branding;
 pub mod domains;
+pub mod invitation_acceptance;
 pub mod invitations;
 pub mod members;
 pub mod organizations;

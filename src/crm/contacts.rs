@@ -19,7 +19,7 @@ use crate::{
         name::Name,
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
-        text::{EmailAddress, IdempotencyKey, Instant, Text},
+        values::{EmailAddress, IdempotencyKey, Instant, Text},
     },
     operations::idempotency::Once,
     sql,

@@ -1,20 +1,13 @@
 //! Up to when everything that changed can be seen.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::Mutex;
 
 use super::{Db, Error};
 
 /// How long an instant is given again. An older one is as true, and shows a little more twice.
 const KEPT: Duration = Duration::from_secs(1);
-
-/// The instant that was last asked for, and when that was.
-pub type LastAsOf = Arc<Mutex<Option<(Instant, DateTime<Utc>)>>>;
 
 impl Db {
     /// An instant up to which every change of a request is visible to a statement that is sent from now on: whatever is not

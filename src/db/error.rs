@@ -58,6 +58,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// A statement that always answers with a row answered with none.
+    pub(super) fn no_row(statement: &'static str) -> Self {
+        Self::Other { statement, sqlstate: "none (no row where one was due)".to_owned() }
+    }
+
     /// Whether the same transaction, run again, may well succeed.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Conflict | Self::OutOfDate)

@@ -1,3 +1,8 @@
+use tokio_postgres::types::ToSql;
+
+/// Parameters of a statement, without what the door binds as `$1`.
+pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
 /// A statement the server may send. Made by [`sql!`](crate::sql) alone, from a file below `sql/queries`: that every
 /// statement is a file a DBA can read holds at compile time.
 #[derive(Clone, Copy, Debug)]

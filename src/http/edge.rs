@@ -24,7 +24,7 @@ use super::{
     problem::{Code, Problem, SESSION_ENDED},
     query,
     routes::{Route, Routes},
-    text::WebOrigin,
+    values::WebOrigin,
     token::Tokens,
 };
 use crate::{

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::{
     schema::{refusal, schema_type},
-    text::Text,
+    values::Text,
 };
 
 /// The name of an organization or a person: 1 to `MAX` characters, at least one of which can be seen, and no web or

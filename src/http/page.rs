@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     schema::{refusal, schema_type},
-    text::Number,
+    values::Number,
 };
 
 /// How many items a page may have at most; 50 where nobody says.

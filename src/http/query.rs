@@ -8,7 +8,7 @@ use super::{
     problem::{FieldError, LONGEST_NAME, MOST_ERRORS, Problem, summary},
     routes::{QueryParameter, Route},
     schema::split_refusal,
-    text::{Date, Instant, InstantOrDate, Slug, TimeZone},
+    values::{Date, Instant, InstantOrDate, Slug, TimeZone},
 };
 
 /// All that is wrong with the query: a misspelt filter must not pass for no filter, nor the first of two for both.

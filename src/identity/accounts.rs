@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     passwords::Passwords,
     recovery,
-    sessions::{Door, SessionTokens},
+    door::{Door, SessionTokens},
 };
 use crate::{
     db::{self, Db},
@@ -23,7 +23,7 @@ use crate::{
         json::{Created, Json},
         name::Name,
         problem::{ChangingOwn, OnConstraint as _, Problem, ReadingOwn, Refused, Registering},
-        text::{EmailAddress, Password, Slug, TimeZone},
+        values::{EmailAddress, Password, Slug, TimeZone},
     },
     messaging::mail::Mailer,
     sql,

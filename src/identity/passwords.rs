@@ -12,7 +12,7 @@ use zxcvbn::{Score, zxcvbn};
 
 use crate::http::{
     problem::{FieldError, Problem},
-    text::Password,
+    values::Password,
 };
 
 const SHORTEST: usize = 8;

@@ -20,7 +20,7 @@ use crate::{
         json::{Json, NoContent},
         problem::{ChangingOwn, Deleting, Failure, OpenWriting, Problem, Refused},
         secret::{OneTime, Secret},
-        text::{EmailAddress, Password},
+        values::{EmailAddress, Password},
     },
     messaging::{
         budget::{self, OnBehalf},

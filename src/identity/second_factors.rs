@@ -17,7 +17,7 @@ use crate::{
         json::{Json, NoContent},
         problem::{ChangingOwn, Problem, Refused},
         secret,
-        text::{Password, Text},
+        values::{Password, Text},
     },
     sql,
 };

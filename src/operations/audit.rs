@@ -14,7 +14,7 @@ use crate::{
         json::{AnyObject, Json},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Listing, Refused},
-        text::{Instant, Text, named_enum},
+        values::{Instant, Text, named_enum},
     },
     sql,
 };

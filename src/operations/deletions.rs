@@ -14,7 +14,7 @@ use crate::{
         json::Json,
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Listing, Refused},
-        text::{Instant, named_enum},
+        values::{Instant, named_enum},
     },
     sql,
 };

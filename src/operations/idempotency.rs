@@ -16,7 +16,7 @@ use crate::{
     db::{Context, Db, Params, Sql, Tx, Who},
     http::{
         problem::{Failure, Problem},
-        text::IdempotencyKey,
+        values::IdempotencyKey,
     },
     sql,
 };

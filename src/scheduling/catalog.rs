@@ -3,4 +3,5 @@
 pub mod provider_links;
 pub mod providers;
 pub mod resources;
+pub mod service;
 pub mod services;

@@ -19,7 +19,7 @@ use crate::{
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Creating, Deleting, Listing, Problem, Reading, Refused},
         secret::{self, Secret},
-        text::{IdempotencyKey, Instant, Text, named_enum},
+        values::{IdempotencyKey, Instant, Text, named_enum},
     },
     operations::idempotency::Once,
     sql,

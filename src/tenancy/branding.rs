@@ -15,7 +15,7 @@ use crate::{
         json::Json,
         name::Name,
         problem::{ChangingOwn, ReadingOwn, Refused},
-        text::{Color, HttpsUrl},
+        values::{Color, HttpsUrl},
     },
     sql,
 };

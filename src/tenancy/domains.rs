@@ -29,7 +29,7 @@ use crate::{
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Creating, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading, Refused},
         secret,
-        text::{DomainName, IdempotencyKey, Text},
+        values::{DomainName, IdempotencyKey, Text},
     },
     operations::idempotency::Once,
     sql,

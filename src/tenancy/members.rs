@@ -19,7 +19,7 @@ use crate::{
         json::{Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Changing, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused},
-        text::{Instant, named_enum},
+        values::{Instant, named_enum},
     },
     sql,
 };

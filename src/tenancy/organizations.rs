@@ -23,7 +23,7 @@ use crate::{
             ChangingOwn, Creating, Deleting, Failure, OnConstraint as _, OpenReading, Problem, ReadingOwn,
             Refused,
         },
-        text::{Slug, Text, TimeZone},
+        values::{Slug, Text, TimeZone},
     },
     sql,
 };

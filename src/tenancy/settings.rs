@@ -12,7 +12,7 @@ use crate::{
         caller::{Admin, Member, Viewer},
         json::{Json, present},
         problem::{ChangingOwn, Problem, ReadingOwn, Refused},
-        text::{LanguageTag, Number, WebOrigin, named_enum},
+        values::{LanguageTag, Number, WebOrigin, named_enum},
     },
     sql,
 };

@@ -11,7 +11,7 @@ use crate::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, present},
         problem::{ChangingOwn, Failure, FieldError, Problem, ReadingOwn, Refused},
-        text::Text,
+        values::Text,
     },
     sql,
 };

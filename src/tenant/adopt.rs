@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::{Batch, Outcome, begin, organizations};
 use crate::{
-    http::text::{EmailAddress, Instant, Number, Slug, Text, TimeZone},
-    scheduling::hours::schedules::{Schedule, ScheduleRule},
+    http::values::{EmailAddress, Instant, Number, Slug, Text, TimeZone},
+    scheduling::hours::schedule::{Schedule, ScheduleRule},
     tenancy::members::MemberRole,
 };
 

@@ -9,7 +9,7 @@ use appointd::{
         name::Name,
         page::Cursor,
         secret::{ApiKey, CalendarFeed, Secret},
-        text::{
+        values::{
             Color, Currency, Date, DomainName, EmailAddress, HttpsUrl, IdempotencyKey, Instant,
             InstantOrDate, LanguageTag, Number, Password, Slug, Text, TimeOfDay, TimeZone,
         },

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::http::{problem::Problem, text::named_enum};
+use crate::http::{problem::Problem, values::named_enum};
 
 named_enum! {
     /// Where an appointment is in its life.

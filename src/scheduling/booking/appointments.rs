@@ -24,7 +24,7 @@ use crate::{
         json::{Created, Json, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Changing, Creating, Listing, Problem, Reading, Refused},
-        text::{IdempotencyKey, Instant, Text},
+        values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,

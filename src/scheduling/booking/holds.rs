@@ -33,7 +33,7 @@ use crate::{
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Creating, Deleting, Failure, Listing, Problem, Reading, Refused},
-        text::{IdempotencyKey, Instant, Number, Text},
+        values::{IdempotencyKey, Instant, Number, Text},
     },
     messaging::{
         budget::{self, Leave, OnBehalf},

@@ -8,11 +8,14 @@
 
 use std::{collections::BTreeSet, slice};
 
-use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
-use tokio_postgres::Row;
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{hold, transaction::Locks};
+use super::{
+    freed::{Freed, Need, Waiting},
+    hold,
+    transaction::Locks,
+};
 use crate::{
     db::Tx,
     http::{
@@ -24,7 +27,6 @@ use crate::{
         mail::{Mail, Mailer},
     },
     scheduling::{
-        hours::wall_time,
         slots::{
             availability::{Availability, Plan, Policy, Provider, StartRequest},
             choose::best,
@@ -51,67 +53,6 @@ const REACH_AFTER: TimeDelta = TimeDelta::hours(12);
 
 /// Limits count days and weeks.
 const WEEK: TimeDelta = TimeDelta::days(7);
-
-/// An entry of the waitlist.
-#[derive(Clone)]
-struct Waiting {
-    id: Uuid,
-    service: Uuid,
-    provider: Option<Uuid>,
-    contact: Uuid,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    created_at: DateTime<Utc>,
-}
-
-impl From<&Row> for Waiting {
-    fn from(row: &Row) -> Self {
-        Self {
-            id: row.get("id"),
-            service: row.get("service_id"),
-            provider: row.get("provider_id"),
-            contact: row.get("contact_id"),
-            from: row.get("from_instant"),
-            to: row.get("to_instant"),
-            created_at: row.get("created_at"),
-        }
-    }
-}
-
-/// A note of `scheduling.freed_time`.
-#[derive(Clone)]
-pub(super) struct Freed {
-    pub id: Uuid,
-    /// None: all providers.
-    resource: Option<Uuid>,
-    service: Option<Uuid>,
-    counted_at: Option<DateTime<Utc>>,
-    pub from: DateTime<Utc>,
-    pub to: DateTime<Utc>,
-}
-
-impl From<&Row> for Freed {
-    fn from(row: &Row) -> Self {
-        Self {
-            id: row.get("id"),
-            resource: row.get("resource_id"),
-            service: row.get("service_id"),
-            counted_at: row.get("serves_at"),
-            from: row.get("starts_at"),
-            to: bounded(row, "ends_at"),
-        }
-    }
-}
-
-/// An end that may be infinity.
-fn bounded(row: &Row, column: &str) -> DateTime<Utc> {
-    use tokio_postgres::types::Timestamp;
-    match row.get::<_, Timestamp<DateTime<Utc>>>(column) {
-        Timestamp::Value(instant) => instant,
-        Timestamp::PosInfinity => DateTime::<Utc>::MAX_UTC,
-        Timestamp::NegInfinity => DateTime::<Utc>::MIN_UTC,
-    }
-}
 
 /// An entry that was offered time, and its mail.
 #[derive(Debug)]
@@ -350,17 +291,6 @@ impl Waiting {
     }
 }
 
-/// How much a booking needs the freed time; the first is offered first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Need {
-    /// It starts in it.
-    Start,
-    /// It takes some of it.
-    Overlap,
-    /// It counts for a limit for which one less counts now.
-    Limit,
-}
-
 #[derive(Default)]
 struct Looked {
     found: Option<(Need, Plan)>,
@@ -380,58 +310,6 @@ impl Looked {
 
 fn saturating(instant: DateTime<Utc>, more: TimeDelta) -> DateTime<Utc> {
     instant.checked_add_signed(more).unwrap_or(DateTime::<Utc>::MAX_UTC)
-}
-
-impl Freed {
-    /// Whether a booking would take some of it, or counts where one less counts now.
-    fn is_needed(&self, entry: &Waiting, plan: &Plan, availability: &Availability) -> Option<Need> {
-        let takes = |starts_at: DateTime<Utc>, ends_at: DateTime<Utc>| {
-            (starts_at < self.to && self.from < ends_at).then(|| {
-                let inside = self.from <= plan.starts_at() && plan.starts_at() < self.to;
-                if inside { Need::Start } else { Need::Overlap }
-            })
-        };
-        let of = |resource: Option<Uuid>| {
-            plan.claims
-                .iter()
-                .filter(|claim| resource.is_none_or(|resource| resource == claim.resource_id))
-                .find_map(|claim| takes(claim.starts_at, claim.ends_at))
-        };
-        match (self.resource, self.service) {
-            (None, Some(service)) if service != entry.service => None,
-            (None, _) => of(None),
-            (Some(contact), _) if contact == entry.contact => takes(plan.starts_at(), plan.ends_at()),
-            (Some(resource), service) => of(Some(resource)).or_else(|| {
-                let at = self.counted_at?;
-                counted_less(availability, resource, service, at, plan).then_some(Need::Limit)
-            }),
-        }
-    }
-}
-
-/// Whether an appointment that stood at `at` counted for a limit that a plan meets.
-fn counted_less(
-    availability: &Availability,
-    provider: Uuid,
-    service: Option<Uuid>,
-    at: DateTime<Utc>,
-    plan: &Plan,
-) -> bool {
-    let (then, planned) =
-        (wall_time::date(availability.zone, at), wall_time::date(availability.zone, plan.starts_at()));
-    let meets = |per_day: Option<usize>, per_week: Option<usize>| {
-        (per_day.is_some() && then == planned)
-            || (per_week.is_some() && then.iso_week() == planned.iso_week())
-    };
-    let piece = plan.pieces[0];
-    let of_service = availability
-        .services
-        .iter()
-        .any(|rules| Some(rules.id) == service && meets(rules.max_per_day, rules.max_per_week));
-    let of_provider = availability.providers.iter().any(|one| {
-        one.id == provider && piece.provider == provider && meets(one.max_per_day, one.max_per_week)
-    });
-    of_service || of_provider
 }
 
 /// Removes holds whose rows are locked, and offers their time. Entries that they were offered to get the given status.

@@ -19,7 +19,7 @@ use crate::{
     db::{self, Context, Db, Tx, Who},
     http::{
         problem::{Failure, Problem},
-        text::{Instant, Text},
+        values::{Instant, Text},
     },
     messaging::mail::Mailer,
     scheduling::{

@@ -27,7 +27,7 @@ use crate::{
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, present},
         problem::{Creating, FieldError, Problem, Reading, Refused},
-        text::{IdempotencyKey, Instant, Number, Text, TimeZone, named_enum},
+        values::{IdempotencyKey, Instant, Number, Text, TimeZone, named_enum},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,

@@ -26,7 +26,7 @@ use crate::{
         json::{Json, OptionalJson},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Changing, Failure, Listing, Problem, Refused},
-        text::Text,
+        values::Text,
     },
     messaging::mail::Mailer,
     scheduling::slots::{refusals::no_series, setback::Setback},

@@ -22,7 +22,7 @@ use crate::{
         problem::{
             Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused,
         },
-        text::{IdempotencyKey, Instant, Number},
+        values::{IdempotencyKey, Instant, Number},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,

@@ -17,7 +17,7 @@ use crate::{
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
-        text::{IdempotencyKey, Text, named_enum},
+        values::{IdempotencyKey, Text, named_enum},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,

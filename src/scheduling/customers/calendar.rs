@@ -24,7 +24,7 @@ use crate::{
             Refused,
         },
         secret::{CalendarFeed as FeedSecret, Secret},
-        text::{IdempotencyKey, Text},
+        values::{IdempotencyKey, Text},
     },
     operations::idempotency::Once,
     scheduling::slots::refusals::unknown_provider,

@@ -25,7 +25,7 @@ use crate::{
     operations::idempotency::Once,
     scheduling::{
         booking::appointment::{Appointment, AppointmentStatus},
-        catalog::services::{GuestDetail, GuestVerification, Service},
+        catalog::service::{GuestDetail, GuestVerification, Service},
     },
     sql,
     tenancy::organizations,

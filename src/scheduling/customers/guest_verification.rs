@@ -19,7 +19,7 @@ use crate::{
         json::Json,
         name::Name,
         problem::{Failure, Guesting, Problem, Refused},
-        text::{EmailAddress, Text},
+        values::{EmailAddress, Text},
     },
     messaging::mail::Mail,
     operations::idempotency::Once,

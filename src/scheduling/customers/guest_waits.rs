@@ -25,7 +25,7 @@ use crate::{
         json::{Created, Json, NoContent},
         limit::subscriber,
         problem::{Failure, Guesting, Problem, Refused},
-        text::{CaptchaToken, IdempotencyKey, Instant, Slug, Text},
+        values::{CaptchaToken, IdempotencyKey, Instant, Slug, Text},
     },
     operations::idempotency::Once,
     scheduling::{
@@ -34,7 +34,8 @@ use crate::{
             guest_request::GuestRequest,
             hold::Hold,
             holds::{self, Confirmation, Held},
-            waitlist::{self, NewEntry, Offer, WaitlistEntry, WaitlistStatus},
+            waitlist::{self, NewEntry},
+            waitlist_entry::{Offer, WaitlistEntry, WaitlistStatus},
         },
         slots::availability::Policy,
     },

@@ -28,7 +28,7 @@ use crate::{
         json::{Json, Written},
         page::{Cursor, Page, PageSize},
         problem::{GuestReading, Guesting, Problem, Refused},
-        text::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
+        values::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
     },
     operations::idempotency::Once,
     scheduling::{

@@ -26,7 +26,7 @@ use crate::{
         json::{Created, Json, OptionalJson, Written},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Changing, Computing, Creating, Failure, Listing, Problem, Reading, Refused},
-        text::{IdempotencyKey, Instant, InstantOrDate, Text, TimeZone},
+        values::{IdempotencyKey, Instant, InstantOrDate, Text, TimeZone},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,

@@ -11,7 +11,7 @@ use crate::{
     http::{
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Failure, Problem},
-        text::Instant,
+        values::Instant,
     },
     messaging::mail::Mailer,
     scheduling::{
@@ -20,7 +20,7 @@ use crate::{
             reschedule::{self, Reschedule},
             transitions::{Done, transition},
         },
-        catalog::services::{GuestDetail, GuestVerification, Service},
+        catalog::service::{GuestDetail, GuestVerification, Service},
     },
     sql,
 };

@@ -18,7 +18,7 @@ use crate::{
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
-        text::{Date, IdempotencyKey, Text},
+        values::{Date, IdempotencyKey, Text},
     },
     operations::idempotency::Once,
     sql,

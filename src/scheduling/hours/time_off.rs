@@ -20,7 +20,7 @@ use crate::{
         problem::{
             Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused,
         },
-        text::{IdempotencyKey, Instant},
+        values::{IdempotencyKey, Instant},
     },
     operations::idempotency::Once,
     sql,

@@ -26,7 +26,7 @@ use crate::{
         json::Written,
         limit,
         problem::{Computing, Failure, Problem, Refused},
-        text::{InstantOrDate, TimeZone},
+        values::{InstantOrDate, TimeZone},
     },
     scheduling::hours::wall_time,
     sql,

@@ -8,7 +8,10 @@ use poem_openapi::{
     types::Type as _,
 };
 
-use super::problem::{CONTENT_TYPE, Failure, Problem, ProblemDetails};
+use super::{
+    details::{CONTENT_TYPE, Problem, ProblemDetails},
+    failure::Failure,
+};
 
 /// The refusals an operation can answer with, beside those any operation can (`EVERYWHERE`).
 pub trait Refusals: Send + Sync + 'static {

@@ -1,0 +1,96 @@
+//! The first statement of a transaction, which sets its context: one of the functions `app.enter…` and `app.begin_request`.
+
+use tokio_postgres::{Statement, types::Type};
+
+use super::{
+    Error, Sql,
+    connection::Connection,
+    entry::{Context, Entry, Person, Who},
+    request::{REQUEST, Request},
+};
+
+const ENTER: Sql = crate::sql!("app/enter.sql");
+const ENTER_BY_KEY: Sql = crate::sql!("app/enter_by_key.sql");
+const ENTER_GUEST: Sql = crate::sql!("app/enter_guest.sql");
+const ENTER_SCHEDULER: Sql = crate::sql!("app/enter_scheduler.sql");
+const ENTER_CUSTOMER: Sql = crate::sql!("app/enter_customer.sql");
+const BEGIN_REQUEST: Sql = crate::sql!("app/begin_request.sql");
+const ENTER_ACCOUNT: Sql = crate::sql!("app/enter_account.sql");
+
+impl Entry {
+    /// The statement that enters, and the types of its parameters.
+    pub(super) fn door(&self) -> (Sql, &'static [Type]) {
+        match self {
+            Self::Tenant(Context { who: Who::Session { .. }, .. }) => {
+                (ENTER, &[Type::UUID, Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT])
+            }
+            Self::Tenant(Context { who: Who::Key { .. }, .. }) => (
+                ENTER_BY_KEY,
+                &[
+                    Type::UUID,
+                    Type::UUID,
+                    Type::BYTEA,
+                    Type::TEXT,
+                    Type::TEXT,
+                    Type::TEXT,
+                    Type::TEXT,
+                    Type::TEXT,
+                ],
+            ),
+            Self::Tenant(Context { who: Who::Guest { .. }, .. }) => {
+                (ENTER_GUEST, &[Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT])
+            }
+            Self::Tenant(Context { who: Who::Scheduler, .. }) => (ENTER_SCHEDULER, &[Type::UUID, Type::TEXT]),
+            Self::Tenant(Context { who: Who::Customer { .. }, .. }) => (
+                ENTER_CUSTOMER,
+                &[Type::UUID, Type::UUID, Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT],
+            ),
+            Self::Person(_) => (ENTER_ACCOUNT, &[Type::UUID, Type::UUID, Type::TEXT, Type::TEXT]),
+            Self::Stranger => (BEGIN_REQUEST, &[Type::TEXT, Type::TEXT]),
+        }
+    }
+
+    /// Says what was asked for where entering was refused for the lack of it.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        match (error, self) {
+            (Error::RoleTooLow { held, .. }, Self::Tenant(context)) => {
+                Error::RoleTooLow { needs: context.needs, held }
+            }
+            (Error::ScopeMissing { .. }, _) => Error::ScopeMissing {
+                scope: REQUEST.try_with(|request| request.scope.clone()).ok().flatten().unwrap_or_default(),
+            },
+            (error, _) => error,
+        }
+    }
+
+    pub(super) async fn enter(&self, client: &Connection, statement: &Statement) -> Result<(), tokio_postgres::Error> {
+        // Outside a request there is none: `dev` loading its data, tests.
+        let Request { id, host, scope, .. } = REQUEST.try_with(Request::clone).unwrap_or_default();
+        let entered = match self {
+            Self::Tenant(Context { tenant, who: Who::Session { account, session }, needs, feature }) => {
+                client.query(statement, &[tenant, account, session, needs, feature, &host, &id]).await
+            }
+            Self::Tenant(Context { tenant, who: Who::Key { id: key, secret_hash }, needs, feature }) => {
+                let hash = &secret_hash[..];
+                client.query(statement, &[tenant, key, &hash, needs, &scope, feature, &host, &id]).await
+            }
+            Self::Tenant(Context { tenant, who: Who::Guest { appointment }, feature, .. }) => {
+                client.query(statement, &[tenant, appointment, feature, &host, &id]).await
+            }
+            Self::Tenant(Context { tenant, who: Who::Scheduler, .. }) => {
+                client.query(statement, &[tenant, &id]).await
+            }
+            Self::Tenant(Context {
+                tenant,
+                who: Who::Customer { account, session, subject },
+                feature,
+                ..
+            }) => client.query(statement, &[tenant, account, session, subject, feature, &host, &id]).await,
+            Self::Person(Person { account, session }) => {
+                client.query(statement, &[account, session, &host, &id]).await
+            }
+            Self::Stranger => client.query(statement, &[&id, &host]).await,
+        };
+        entered.map(drop)
+    }
+}

@@ -1,0 +1,225 @@
+//! A connection in use: what travels in one flight, and what happens to the connection when it is given back.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use futures_util::future::{OptionFuture, join4};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_postgres::{NoTls, Row, types::ToSql};
+
+use super::{
+    Error, Sql,
+    entry::{Context, Entry, Who},
+    pool::{Object, Pool},
+    request::{Connections, Counted, REQUEST},
+    sql::{Binds, Params},
+};
+
+/// How long cleaning up after a dropped transaction may take before its connection is closed instead.
+const CLEAN_UP: Duration = Duration::from_secs(2);
+
+/// A connection, and what has to happen to it before somebody else may have it.
+pub(super) struct Guard {
+    client: Option<Object>,
+    /// The tenant's share of the pool; given back with the connection.
+    share: Option<OwnedSemaphorePermit>,
+    /// A transaction is open, or may be.
+    open: bool,
+    /// A statement is running, or may be.
+    running: bool,
+    /// The connection leads to a database that takes no writes: nobody may have it next.
+    unfit: bool,
+    _counted: Option<Counted>,
+}
+
+impl Guard {
+    pub(super) async fn check_out(pool: &Pool, entry: Entry) -> Result<Self, Error> {
+        let counted = Connections::count();
+        let share = match entry {
+            Entry::Tenant(context) => Some(pool.share(context.tenant).await?),
+            _ => None,
+        };
+        let client = pool.connection().await?;
+        Ok(Self { client: Some(client), share, open: false, running: false, unfit: false, _counted: counted })
+    }
+
+    /// `BEGIN`, entering, the statement and `COMMIT`, as far as asked for, in one flight.
+    pub(super) async fn train(
+        &mut self,
+        begin: bool,
+        entry: Entry,
+        sql: Sql,
+        params: Params<'_>,
+        commit: bool,
+    ) -> Result<Vec<Row>, Error> {
+        let client = self.client.as_ref().expect("a guard holds its connection until it is dropped");
+        let failed = |error| Error::from_postgres(sql.name, &error);
+        let door = begin.then(|| entry.door());
+        // What is not prepared yet is prepared inside the transaction, in the session it will be executed in.
+        let unprepared = !client.has(sql) || door.is_some_and(|(door, _)| !client.has(door));
+        let (statement, door, begin) = if unprepared {
+            self.open = true;
+            self.running = true;
+            let preparing = async {
+                if begin {
+                    client.begin().await?;
+                }
+                let statement = client.prepare(sql, &[]).await?;
+                let door = match door {
+                    Some((door, types)) => Some(client.prepare(door, types).await?),
+                    None => None,
+                };
+                Ok::<_, tokio_postgres::Error>((statement, door))
+            };
+            let prepared = preparing.await;
+            self.running = false;
+            let (statement, door) = match prepared.map_err(failed) {
+                Ok(prepared) => prepared,
+                Err(error) => return Err(self.judge(error)),
+            };
+            (statement, door, false)
+        } else {
+            let statement = client.prepare(sql, &[]).await.map_err(failed)?;
+            let door = match door {
+                Some((door, types)) => Some(client.prepare(door, types).await.map_err(failed)?),
+                None => None,
+            };
+            (statement, door, begin)
+        };
+        let first = match (sql.binds, entry) {
+            (Binds::Tenant, Entry::Tenant(context)) => Some(context.tenant),
+            (Binds::Account, Entry::Person(person)) => Some(person.account),
+            (
+                Binds::Account,
+                Entry::Tenant(Context {
+                    who: Who::Session { account, .. } | Who::Customer { account, .. },
+                    ..
+                }),
+            ) => Some(account),
+            _ => None,
+        };
+        let bound: Vec<&(dyn ToSql + Sync)>;
+        let params = match &first {
+            Some(first) => {
+                bound = std::iter::once(first as &(dyn ToSql + Sync)).chain(params.iter().copied()).collect();
+                &bound[..]
+            }
+            None => params,
+        };
+        let entering = door.as_ref().map(|statement| entry.enter(client, statement));
+
+        self.open = true;
+        self.running = true;
+        // A statement that cannot even be sent, because a parameter is not of its type, must not be followed by a
+        // commit of those before it. It is polled first, so that is known when the commit's turn comes.
+        let unsent = AtomicBool::new(false);
+        let running = async {
+            let rows = client.query(&statement, params).await;
+            unsent.store(rows.as_ref().is_err_and(|error| error.as_db_error().is_none()), Ordering::Relaxed);
+            rows
+        };
+        let ending = async {
+            let unsent = unsent.load(Ordering::Relaxed);
+            client.batch_execute(if unsent { "rollback" } else { "commit" }).await
+        };
+        let (begun, entered, rows, committed) = join4(
+            OptionFuture::from(begin.then(|| client.begin())),
+            OptionFuture::from(entering),
+            running,
+            OptionFuture::from(commit.then_some(ending)),
+        )
+        .await;
+        self.running = false;
+
+        if matches!(entered, Some(Ok(()))) {
+            // Outside a request nobody asks.
+            let _ = REQUEST.try_with(|request| request.entered.mark(entry));
+        }
+        let ended = committed.is_some();
+        // A commit behind a failed statement has rolled back. One that failed itself may have done neither.
+        self.open = !matches!(committed, Some(Ok(())));
+        let outcome = begun.unwrap_or(Ok(())).and(entered.unwrap_or(Ok(()))).and(rows);
+        let outcome = match committed {
+            Some(Err(error)) if outcome.is_ok() => Err(error),
+            _ => outcome,
+        };
+        // An error that PostgreSQL reports (no room on the disk, shutting down) says that nothing was kept.
+        let answered = outcome.as_ref().err().is_none_or(|error| error.as_db_error().is_some());
+        match outcome.map_err(|error| entry.explain(Error::from_postgres(sql.name, &error))) {
+            // It was sent, and nobody said what became of it.
+            Err(Error::Unavailable) if ended && !answered => Err(Error::InDoubt),
+            outcome => outcome.map_err(|error| self.judge(error)),
+        }
+    }
+
+    /// What an error says about the connection it came by, and about the others of the pool.
+    fn judge(&mut self, error: Error) -> Error {
+        let pool = self.client.as_ref().and_then(Object::pool);
+        match (&error, pool) {
+            // The primary is elsewhere by now. Idle connections lead to the same place as this one.
+            (Error::ReadOnly, Some(pool)) => {
+                self.unfit = true;
+                pool.retain(|_, _| false);
+            }
+            (Error::Pooler | Error::ReadOnly, _) => self.unfit = true,
+            // Every connection has prepared for the schema as it was.
+            (Error::OutOfDate, Some(pool)) => pool.manager().forget_statements(),
+            _ => {}
+        }
+        error
+    }
+
+    pub(super) async fn commit(&mut self) -> Result<(), Error> {
+        let client = self.client.as_ref().expect("a guard holds its connection until it is dropped");
+        self.running = true;
+        let result = client.batch_execute("commit").await;
+        self.running = false;
+        self.open = result.is_err();
+        result.map_err(|error| {
+            let answered = error.as_db_error().is_some();
+            match Error::from_postgres("commit", &error) {
+                Error::Unavailable if !answered => Error::InDoubt,
+                error => error,
+            }
+        })
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some(client) = self.client.take() else {
+            return;
+        };
+        if self.unfit {
+            drop(Object::take(client));
+            return;
+        }
+        if !self.open || client.is_closed() {
+            return;
+        }
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => {
+                runtime.spawn(clean_up(client, self.running, self.share.take()));
+            }
+            // The process ends; closing the connection ends the transaction.
+            Err(_) => drop(Object::take(client)),
+        }
+    }
+}
+
+/// Ends what a dropped transaction left behind. A connection on which a statement had to be cancelled is closed: nobody
+/// says when a cancellation has arrived, and it must not hit the statement of the next request.
+async fn clean_up(client: Object, running: bool, _share: Option<OwnedSemaphorePermit>) {
+    let clean = async {
+        match running {
+            true => client.cancel_token().cancel_query(NoTls).await,
+            false => client.batch_execute("rollback").await,
+        }
+    };
+    let cleaned = tokio::time::timeout(CLEAN_UP, clean).await;
+    if running || !matches!(cleaned, Ok(Ok(()))) {
+        drop(Object::take(client));
+    }
+}

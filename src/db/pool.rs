@@ -1,0 +1,103 @@
+//! The pool of connections, of which one tenant may use half. Only the door (`transaction`) takes connections from it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use deadpool::{
+    Runtime,
+    managed::{self, PoolError, TimeoutType, Timeouts},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_postgres::{Config, config::TargetSessionAttrs};
+use uuid::Uuid;
+
+use super::{Error, connection::Manager};
+
+/// A connection that goes back to its pool when it is dropped.
+pub(super) type Object = managed::Object<Manager>;
+
+/// How long a request waits for a free connection before it is told to come back.
+const CHECKOUT: Duration = Duration::from_secs(3);
+
+/// Connections, opened when needed. They belong to the runtime that opened them.
+#[derive(Clone)]
+pub(super) struct Pool {
+    connections: managed::Pool<Manager>,
+    shares: Arc<Shares>,
+}
+
+impl Pool {
+    pub(super) fn new(url: &Config, connections: usize) -> Self {
+        let mut url = url.clone();
+        // Of several hosts the primary; one host is asked by the check at the start and by its refusals (25006).
+        if url.get_hosts().len() > 1 && url.get_target_session_attrs() == TargetSessionAttrs::Any {
+            url.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        // Half, so that a tenant that floods leaves as much to the others.
+        let shares = Shares { each: connections.div_ceil(2), in_use: Mutex::default() };
+        let connections = managed::Pool::builder(Manager::new(url))
+            .max_size(connections)
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts { wait: Some(CHECKOUT), create: Some(CHECKOUT), recycle: Some(CHECKOUT) })
+            .build()
+            .expect("a runtime is given, which is all a pool with timeouts needs");
+        Self { connections, shares: Arc::new(shares) }
+    }
+
+    /// A tenant's share of the pool. Waits for at most 3 seconds.
+    pub(super) async fn share(&self, tenant: Uuid) -> Result<OwnedSemaphorePermit, Error> {
+        self.shares.permit(tenant).await
+    }
+
+    /// A connection. Waits for at most 3 seconds.
+    pub(super) async fn connection(&self) -> Result<Object, Error> {
+        self.connections.get().await.map_err(|error| match error {
+            PoolError::Timeout(TimeoutType::Wait) => Error::Busy,
+            PoolError::Backend(error) if super::error::is_pooler(&error) => {
+                Error::from_postgres("connecting", &error)
+            }
+            PoolError::Backend(error) => {
+                // Connecting touches no rows, so what is said about it quotes none.
+                let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                super::error::log_unreachable(&error.to_string(), &reason);
+                Error::Unavailable
+            }
+            error => {
+                super::error::log_unreachable(&error.to_string(), "");
+                Error::Unavailable
+            }
+        })
+    }
+}
+
+/// No tenant takes all connections: each may use a share of the pool, and waits for its own while others go on.
+struct Shares {
+    each: usize,
+    in_use: Mutex<HashMap<Uuid, Weak<Semaphore>>>,
+}
+
+impl Shares {
+    fn of(&self, tenant: Uuid) -> Arc<Semaphore> {
+        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = in_use.get(&tenant).and_then(Weak::upgrade) {
+            return share;
+        }
+        // Now and then, forget those nobody uses.
+        if in_use.len() >= 1024 {
+            in_use.retain(|_, share| share.strong_count() > 0);
+        }
+        let share = Arc::new(Semaphore::new(self.each));
+        in_use.insert(tenant, Arc::downgrade(&share));
+        share
+    }
+
+    async fn permit(&self, tenant: Uuid) -> Result<OwnedSemaphorePermit, Error> {
+        match tokio::time::timeout(CHECKOUT, self.of(tenant).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Error::Crowded),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What can stop a handler, and what the errors of the database mean to a caller.
+
+use super::details::{Problem, SESSION_ENDED};
+use crate::db;
+
+/// What can stop a handler half-way: a refusal of ours, or of the database's.
+#[derive(Debug)]
+pub enum Failure {
+    Refusal(Problem),
+    Database(db::Error),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Refusal(problem)
+    }
+}
+
+impl From<db::Error> for Failure {
+    fn from(error: db::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refusal(problem) => problem,
+            Failure::Database(error) => error.into(),
+        }
+    }
+}
+
+/// The database decides; the name of the constraint is the contract; the handler says what it means.
+pub trait OnConstraint<T> {
+    fn on_constraint(self, name: &str, refuse: impl FnOnce() -> Problem) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<Failure>> OnConstraint<T> for Result<T, E> {
+    fn on_constraint(self, name: &str, refuse: impl FnOnce() -> Problem) -> Result<T, Failure> {
+        self.map_err(|error| match error.into() {
+            Failure::Database(db::Error::Constraint(violated)) if violated == name => refuse().into(),
+            failure => failure,
+        })
+    }
+}
+
+impl db::Transient for Failure {
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Database(error) if error.is_transient())
+    }
+}
+
+impl From<db::Error> for Problem {
+    fn from(error: db::Error) -> Self {
+        match error {
+            db::Error::NotAMember => Self::unauthorized(
+                SESSION_ENDED,
+                "The session is over, the account is no active member of the organization it is for, or the organization is not active.",
+            ),
+            db::Error::KeyInvalid => Self::unauthorized(
+                "api_key_invalid",
+                "There is no such API key, it was revoked or has expired, or the organization is not active.",
+            ),
+            db::Error::RoleTooLow { needs, held } => Self::role_too_low(needs, &held),
+            db::Error::FeatureNotInPlan { feature, plans } => Self::feature_not_in_plan(&feature, &plans),
+            db::Error::ScopeMissing { scope } => Self::forbidden(
+                "scope_missing",
+                format!("This needs the scope {scope}, which the API key does not have."),
+            ),
+            // Like any other thing that is not there.
+            db::Error::WrongHost => Self::not_found(),
+            db::Error::Constraint(name) if name.starts_with("plan_limit_") => Self::forbidden(
+                "plan_limit",
+                match name.as_str() {
+                    "plan_limit_providers" => "The plan of the organization allows no more active providers.",
+                    "plan_limit_members" => {
+                        "The plan of the organization allows no more members and invitations."
+                    }
+                    "plan_limit_api_keys" => {
+                        "The plan of the organization allows no more API keys: revoke one that is not used."
+                    }
+                    _ => "The plan of the organization allows no more of these.",
+                },
+            ),
+            db::Error::Crowded => Self::unavailable(
+                "organization_busy",
+                "The organization has as many requests under way as it may at once; try again.",
+            ),
+            db::Error::Unstorable => Self::bad_request(
+                "invalid_text",
+                "Some text contains a character that cannot be stored, such as NUL.",
+            ),
+            db::Error::Conflict | db::Error::OutOfDate => {
+                Self::unavailable("try_again", "Other requests got in the way. Nothing was done; try again.")
+            }
+            db::Error::Busy => {
+                Self::unavailable("busy", "All connections to the database are in use; try again.")
+            }
+            db::Error::Timeout => Self::unavailable(
+                "timeout",
+                "The database took too long, and was told to undo what it had begun.",
+            ),
+            db::Error::InDoubt => Self::unavailable(
+                "outcome_unknown",
+                "The connection to the database broke before it had answered. Whether anything was changed is not known: \
+                 look before you try again.",
+            ),
+            db::Error::Unavailable => Self::unavailable(
+                "database_unavailable",
+                "The database cannot be reached at the moment, or has no room. Nothing was done; try again.",
+            ),
+            db::Error::Pooler => Self::unavailable(
+                "pooler_detected",
+                "The server does not reach the database by sessions of its own. Nothing was done.",
+            ),
+            db::Error::ReadOnly => Self::unavailable(
+                "database_read_only",
+                "The database takes no writes at the moment. Nothing was done; try again.",
+            ),
+            error @ (db::Error::Constraint(_) | db::Error::Failed | db::Error::Other { .. }) => {
+                tracing::error!(error = %error, "database error");
+                Self::internal()
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Names on the network: e-mail addresses, slugs, URLs, origins, domains.
+
+use std::ops::Deref;
+
+use poem_openapi::registry::MetaSchema;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::json;
+
+use super::{
+    super::{
+        client::canonical,
+        schema::{refusal, schema_type},
+    },
+    macros::{checked_text, from_string},
+};
+
+/// An e-mail address (RFC 5321), kept in lower case, its domain in ASCII (IDNA): people do not tell `Ada@` from `ada@`, and
+/// `ada@bücher.example` is `ada@xn--bcher-kva.example`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct EmailAddress(String);
+
+impl EmailAddress {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim().to_lowercase();
+        let ascii = text.rsplit_once('@').and_then(|(local, domain)| {
+            let domain = canonical(domain).filter(|_| !domain.contains([':', '[']))?;
+            Some(format!("{local}@{domain}"))
+        });
+        let text = ascii.unwrap_or(text);
+        if text.len() <= 254
+            && email_address::EmailAddress::is_valid(&text)
+            && text.parse::<lettre::Address>().is_ok()
+            && !text.contains(['<', '"', '['])
+        {
+            Ok(Self(text))
+        } else {
+            Err(refusal("invalid_value", "an e-mail address, such as ada@example.com, of at most 254 bytes"))
+        }
+    }
+}
+
+impl EmailAddress {
+    /// What somebody typed to sign in, as the address of an account is kept; in lower case if it is no address.
+    pub fn typed(text: &str) -> String {
+        Self::parse(text).map_or_else(|_| text.trim().to_lowercase(), |address| address.0)
+    }
+}
+
+impl Deref for EmailAddress {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+from_string!(EmailAddress);
+schema_type!(
+    EmailAddress,
+    "email",
+    MetaSchema {
+        max_length: Some(254),
+        example: Some(json!("ada@example.com")),
+        ..MetaSchema::new_with_format("string", "email")
+    }
+);
+
+/// One DNS label (RFC 1123 section 2.1), lower case, and none that browsers show as another: those with hyphens in third
+/// and fourth place stand for names in other scripts (RFC 5891 section 4.2.3.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Slug(String);
+
+impl Slug {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let fits = (1..=63).contains(&text.len())
+            && text.bytes().all(inner)
+            && !text.starts_with('-')
+            && !text.ends_with('-')
+            && text.as_bytes().get(2..4) != Some(b"--");
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(refusal(
+                "invalid_value",
+                "1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end and no two after the first two characters",
+            ))
+        }
+    }
+}
+
+impl Deref for Slug {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+from_string!(Slug);
+schema_type!(
+    Slug,
+    "slug",
+    MetaSchema {
+        min_length: Some(1),
+        max_length: Some(63),
+        pattern: Some("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$".into()),
+        example: Some(json!("acme-salon")),
+        ..MetaSchema::new_with_format("string", "slug")
+    }
+);
+
+checked_text!(
+    /// A URL whose scheme is https.
+    HttpsUrl,
+    "uri",
+    2000,
+    "https://cdn.example.com/logo.svg",
+    "an https URL of at most 2,000 characters",
+    |text| {
+        let rest = text.strip_prefix("https://")?;
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let fits = text.len() <= 2000
+            && text.is_ascii()
+            && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"\\^`{|}".contains(c))
+            && !host.contains('@')
+            && canonical(host).is_some();
+        fits.then(|| text.to_owned())
+    }
+);
+
+checked_text!(
+    /// The origin of a web page (RFC 6454) as browsers send it: scheme https, host, port where it is not 443.
+    WebOrigin,
+    "web-origin",
+    300,
+    "https://www.salon.example",
+    "an origin such as https://www.salon.example: https, the host in lower case, a port unless it is 443, no path",
+    |text| {
+        let host = text.strip_prefix("https://")?;
+        let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
+        let port_fits =
+            port.is_none_or(|port| port != "443" && port.parse::<u16>().is_ok_and(|number| number.to_string() == port));
+        let fits = text.len() <= 300
+            && port_fits
+            && name.contains('.')
+            && !name.ends_with('.')
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b))
+            && canonical(name).as_deref() == Some(name);
+        fits.then(|| text.to_owned())
+    }
+);
+
+checked_text!(
+    /// A domain name with at least one dot. International ones are kept in their ASCII form (IDNA).
+    DomainName,
+    "hostname",
+    253,
+    "appointments.example.com",
+    "a domain name with a dot, without port or path, such as appointments.example.com",
+    |text| {
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        let name = canonical(text).filter(|_| !text.contains([':', '/', '@']))?;
+        let number = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+        (name.contains('.') && !number && name.split('.').all(label)).then_some(name)
+    }
+);

@@ -1,0 +1,32 @@
+//! Whole numbers within bounds.
+
+use poem_openapi::registry::MetaSchema;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+
+use super::super::schema::{refusal, schema_type};
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Number<const MIN: i32, const MAX: i32>(pub i32);
+
+impl<'de, const MIN: i32, const MAX: i32> Deserialize<'de> for Number<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = format_args!("a whole number from {MIN} to {MAX}");
+        // JSON knows one kind of number: 30.0 is as whole as 30.
+        let number = serde_json::Value::deserialize(deserializer)?
+            .as_f64()
+            .ok_or_else(|| D::Error::custom(refusal("invalid_type", expected)))?;
+        if number.fract() == 0.0 && (f64::from(MIN)..=f64::from(MAX)).contains(&number) {
+            Ok(Self(number as i32))
+        } else {
+            Err(D::Error::custom(refusal("out_of_range", expected)))
+        }
+    }
+}
+
+schema_type!([const MIN: i32, const MAX: i32] Number<MIN, MAX>, "number", MetaSchema {
+    minimum: Some(f64::from(MIN)),
+    maximum: Some(f64::from(MAX)),
+    ..MetaSchema::new_with_format("integer", "int32")
+});

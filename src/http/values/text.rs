@@ -1,0 +1,141 @@
+//! Text of people, and keys and tokens of programs.
+
+use std::ops::Deref;
+
+use poem_openapi::registry::MetaSchema;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::json;
+
+use super::{
+    super::schema::{refusal, schema_type},
+    macros::{checked_text, from_string},
+};
+
+/// Text of `MIN` to `MAX` characters, without control characters; in text that may be long, line breaks and tabs are
+/// none. Blanks at both ends are dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Text<const MIN: usize, const MAX: usize>(String);
+
+/// Characters that show as nothing and make text read as something else (Unicode TR 36). Joiners stay: some scripts are
+/// written with them.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Whether anything of a character shows. Those that do not are Unicode's Default_Ignorable_Code_Point, the fillers of
+/// Hangul and the empty pattern of Braille among them.
+fn is_visible(c: char) -> bool {
+    !(c.is_whitespace()
+        || c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
+                | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        ))
+}
+
+/// From here on text is more than a line.
+const LONG: usize = 500;
+
+impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let length = text.chars().count();
+        let bounds = format_args!("{MIN} to {MAX} characters");
+        let layout = |c: char| MAX >= LONG && "\n\r\t".contains(c);
+        if length < MIN {
+            Err(refusal("too_short", bounds))
+        } else if length > MAX {
+            Err(refusal("too_long", bounds))
+        } else if text.chars().any(|c| (c.is_control() && !layout(c)) || is_invisible(c)) {
+            Err(refusal("invalid_value", "no control characters, and none that turn text around"))
+        } else if MIN > 0 && !text.chars().any(is_visible) {
+            Err(refusal("invalid_value", "at least one character that can be seen"))
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> Deref for Text<MIN, MAX> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+from_string!([const MIN: usize, const MAX: usize] Text<MIN, MAX>);
+schema_type!([const MIN: usize, const MAX: usize] Text<MIN, MAX>, "text", MetaSchema {
+    min_length: Some(MIN),
+    max_length: Some(MAX),
+    ..MetaSchema::new("string")
+});
+
+/// A password somebody types. No answer has one; `Serialize` is for examples, and `Debug` does not tell.
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
+pub struct Password(String);
+
+impl Password {
+    /// Longer than anybody types, short enough that hashing it costs nothing beside the hash.
+    const LONGEST: usize = 256;
+
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.chars().count() > Self::LONGEST {
+            return Err(refusal("too_long", format_args!("at most {} characters", Self::LONGEST)));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+from_string!(Password);
+schema_type!(
+    Password,
+    "password",
+    MetaSchema {
+        max_length: Some(Password::LONGEST),
+        write_only: true,
+        example: Some(json!("three small brass kettles")),
+        ..MetaSchema::new_with_format("string", "password")
+    }
+);
+
+checked_text!(
+    /// Names a request, so that it is carried out once however often it is sent (draft-ietf-httpapi-idempotency-key-header).
+    IdempotencyKey,
+    "idempotency-key",
+    255,
+    "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    "1 to 255 visible ASCII characters, such as a UUID",
+    |text| {
+        let fits = (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        fits.then(|| text.to_owned())
+    }
+);
+
+checked_text!(
+    /// What a captcha gave the browser of a guest.
+    CaptchaToken,
+    "captcha-token",
+    2048,
+    "0.mF74FV8wEufAWxyRvR8kCQ",
+    "1 to 2048 visible ASCII characters",
+    |text| {
+        let fits = (1..=2048).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        fits.then(|| text.to_owned())
+    }
+);

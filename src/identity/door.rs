@@ -1,0 +1,245 @@
+//! Where sessions begin: the row of `identity.sessions`, and the tokens or the cookie that stand for it.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, TimeDelta, Utc};
+use poem::{
+    IntoResponse, Response,
+    http::{HeaderValue, header},
+};
+use poem_openapi::{
+    ApiResponse, Object,
+    registry::{MetaResponses, Registry},
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    db::{Db, Person},
+    http::{
+        caller::{COOKIE, SignedIn},
+        client::Client,
+        json::Json,
+        problem::{Failure, Problem},
+        secret::{self, Refresh, Secret},
+        token::{COOKIE_LIFETIME, LIFETIME, Subject, Tokens},
+    },
+    sql,
+};
+
+/// How long a session lasts at most, however often it is refreshed.
+const SESSION_LIFETIME: TimeDelta = TimeDelta::days(90);
+
+/// Tokens of a session (RFC 6749 section 5.1).
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct SessionTokens {
+    /// Send it as `Authorization: Bearer …`.
+    pub access_token: String,
+    /// Always `bearer`.
+    pub token_type: String,
+    /// Seconds until the access token expires.
+    pub expires_in: u64,
+    /// Good once, within 30 days, for the next pair of tokens: `POST /api/v1/auth/refresh`. Used again within 10 seconds it is
+    /// answered with the same next one.
+    pub refresh_token: String,
+    /// The organization the tokens are for; absent where the account belongs to none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<Uuid>,
+}
+
+/// The session of a browser.
+#[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct WebSession {
+    /// Repeat it in the header `X-CSRF-Token` of every request that changes something.
+    pub csrf_token: String,
+    /// The organization the session is for; absent where the account belongs to none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<Uuid>,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A JSON body, and a cookie set beside it.
+pub struct WithCookie<T> {
+    cookie: String,
+    body: T,
+}
+
+impl<T: IntoResponse> IntoResponse for WithCookie<T> {
+    fn into_response(self) -> Response {
+        let mut response = self.body.into_response();
+        if let Ok(cookie) = HeaderValue::from_str(&self.cookie) {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+impl<T: ApiResponse> ApiResponse for WithCookie<T> {
+    fn meta() -> MetaResponses {
+        T::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+/// Starts sessions.
+#[derive(Clone)]
+pub struct Door {
+    pub db: Db,
+    pub tokens: Arc<Tokens>,
+}
+
+/// What was proved beside the password.
+#[derive(Default)]
+pub struct Proof {
+    /// The hash the password was compared with.
+    pub verified: Option<String>,
+    pub rehashed: Option<String>,
+    pub totp_step: Option<i64>,
+    pub recovery_hash: Option<[u8; 32]>,
+}
+
+impl Door {
+    /// A session of somebody who has shown who they are.
+    pub async fn start(
+        &self,
+        client: &Client,
+        account: Uuid,
+        organization: Option<Uuid>,
+    ) -> Result<(SessionTokens, Person), Failure> {
+        self.start_with(client, account, organization, &Proof::default()).await
+    }
+
+    pub async fn start_with(
+        &self,
+        client: &Client,
+        account: Uuid,
+        organization: Option<Uuid>,
+        proof: &Proof,
+    ) -> Result<(SessionTokens, Person), Failure> {
+        let session = Uuid::now_v7();
+        let refresh = Secret::<Refresh>::draw(account, session);
+        let hash = refresh.hash();
+        let subject =
+            self.insert(client, account, session, organization, Some(&hash), SESSION_LIFETIME, proof).await?;
+        Ok((self.tokens_for(&subject, &refresh)?, Person { account, session }))
+    }
+
+    pub async fn start_in_browser(
+        &self,
+        client: &Client,
+        account: Uuid,
+        organization: Option<Uuid>,
+        proof: &Proof,
+    ) -> Result<WithCookie<Json<WebSession>>, Failure> {
+        let session = Uuid::now_v7();
+        let lifetime = TimeDelta::seconds(COOKIE_LIFETIME.as_secs().cast_signed());
+        let subject = self.insert(client, account, session, organization, None, lifetime, proof).await?;
+        self.cookie_for(&subject, Utc::now() + lifetime)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the columns of a session, said once, here")]
+    async fn insert(
+        &self,
+        client: &Client,
+        account: Uuid,
+        session: Uuid,
+        organization: Option<Uuid>,
+        refresh_hash: Option<&[u8; 32]>,
+        lifetime: TimeDelta,
+        proof: &Proof,
+    ) -> Result<Subject, Failure> {
+        let kind = if refresh_hash.is_some() { "token" } else { "cookie" };
+        let row = self
+            .db
+            .gate(
+                sql!("identity/sessions_start.sql"),
+                &[
+                    &account,
+                    &session,
+                    &organization,
+                    &kind,
+                    &refresh_hash.map(|hash| &hash[..]),
+                    &(lifetime.num_seconds() as f64),
+                    &client.user_agent,
+                    &client.address,
+                    &proof.verified,
+                    &proof.rehashed,
+                    &proof.totp_step,
+                    &proof.recovery_hash.as_ref().map(|hash| &hash[..]),
+                ],
+            )
+            .await?;
+        match row.get(0) {
+            "started" => Ok(Subject { account, session, organization }),
+            "password_changed" => Err(credentials_invalid().into()),
+            _ => Err(second_factor_invalid().into()),
+        }
+    }
+
+    pub fn tokens_for(&self, subject: &Subject, refresh: &Secret<Refresh>) -> Result<SessionTokens, Failure> {
+        Ok(SessionTokens {
+            access_token: self.tokens.issue(subject, Utc::now())?,
+            token_type: "bearer".to_owned(),
+            expires_in: LIFETIME.as_secs(),
+            refresh_token: refresh.reveal(),
+            organization_id: subject.organization,
+        })
+    }
+
+    pub fn cookie_for(
+        &self,
+        subject: &Subject,
+        expires_at: DateTime<Utc>,
+    ) -> Result<WithCookie<Json<WebSession>>, Failure> {
+        let csrf = URL_SAFE_NO_PAD.encode(secret::random());
+        let now = Utc::now();
+        let token = self.tokens.issue_cookie(subject, csrf.clone(), now)?;
+        let seconds = (expires_at - now).num_seconds().max(0);
+        Ok(WithCookie {
+            cookie: format!("{COOKIE}={token}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax"),
+            body: Json(WebSession { csrf_token: csrf, organization_id: subject.organization, expires_at }),
+        })
+    }
+
+    /// Moves a session to another organization, with another refresh token if it has one. The instant is its end.
+    pub async fn move_session(
+        &self,
+        caller: &SignedIn,
+        organization: Uuid,
+        refresh: Option<&Secret<Refresh>>,
+    ) -> Result<(Subject, DateTime<Utc>), Failure> {
+        let hash = refresh.map(Secret::hash);
+        let row = self
+            .db
+            .one(
+                caller,
+                sql!("identity/sessions_switch.sql"),
+                &[&caller.claims.sid, &organization, &hash.as_ref().map(|hash| &hash[..])],
+            )
+            .await?;
+        if !row.get::<_, bool>(0) {
+            return Err(Problem::not_found().into());
+        }
+        let subject = Subject {
+            account: caller.claims.sub,
+            session: caller.claims.sid,
+            organization: Some(organization),
+        };
+        Ok((subject, row.get(1)))
+    }
+}
+
+pub fn credentials_invalid() -> Problem {
+    Problem::unauthorized("credentials_invalid", "The e-mail address or the password is wrong.")
+}
+
+pub fn second_factor_invalid() -> Problem {
+    Problem::unauthorized("second_factor_invalid", "The code is wrong, too old, or was used before.")
+}

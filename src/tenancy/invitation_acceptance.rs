@@ -1,0 +1,220 @@
+//! Accepting an invitation, with an account or with a new one.
+
+use std::sync::Arc;
+
+use poem_openapi::{Object, OpenApi, types::Example};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::invitations::InvitedRole;
+use crate::{
+    db::{self, Db},
+    http::{
+        Tag,
+        caller::SignedIn,
+        client::Client,
+        json::{Created, Json, NoContent},
+        name::Name,
+        problem::{
+            ChangingOwn, Failure, OnConstraint as _, OpenWriting, Problem, Refused, Registering,
+        },
+        secret::{self, Secret},
+        values::Password,
+    },
+    identity::{
+        door::{Door, SessionTokens},
+        passwords::Passwords,
+    },
+    sql,
+};
+
+/// The token of an invitation.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct InvitationToken {
+    /// The token of the e-mail.
+    pub token: Secret<secret::Invitation>,
+}
+
+impl Example for InvitationToken {
+    fn example() -> Self {
+        Self { token: Secret::example() }
+    }
+}
+
+/// What an invitation offers.
+#[derive(Debug, Object, Serialize)]
+pub struct InvitationOffer {
+    pub organization_id: Uuid,
+    pub organization_name: String,
+    /// Who is invited.
+    pub email: String,
+    pub role: InvitedRole,
+    /// Whether there is an account with that address: then sign in and `POST /api/v1/invitations/accept`; else
+    /// `POST /api/v1/invitations/register`.
+    pub account_exists: bool,
+}
+
+/// An account for whoever was invited.
+#[derive(Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct InvitedRegistration {
+    /// The token of the e-mail.
+    pub token: Secret<secret::Invitation>,
+    /// At least 8 characters, and not easily guessed.
+    pub password: Password,
+    /// How you are called.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub full_name: Option<Name<200>>,
+}
+
+impl Example for InvitedRegistration {
+    fn example() -> Self {
+        Self {
+            token: Secret::example(),
+            password: Password::parse("three small brass kettles").expect("a password"),
+            full_name: Name::parse("Grace Hopper").ok(),
+        }
+    }
+}
+
+pub struct InvitationAcceptanceApi {
+    pub db: Db,
+    pub passwords: Arc<Passwords>,
+    pub door: Door,
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
+impl InvitationAcceptanceApi {
+    /// What does an invitation offer?
+    ///
+    /// For whoever holds the token. 422 on `token` where it is not good, or not any more.
+    #[oai(path = "/invitations/look", method = "post", operation_id = "look_at_invitation")]
+    async fn look(&self, body: Json<InvitationToken>) -> Result<Json<InvitationOffer>, Refused<OpenWriting>> {
+        let token = body.0.token;
+        let offer = offered(&self.db, &token).await?;
+        Ok(Json(InvitationOffer {
+            organization_id: token.first,
+            organization_name: offer.organization,
+            email: offer.email,
+            role: InvitedRole::from_name(&offer.role),
+            account_exists: offer.account.is_some(),
+        }))
+    }
+
+    /// Accept an invitation
+    ///
+    /// As the account that asks, whose address has to be the one invited (409 `invitation_for_another`).
+    /// `POST /api/v1/auth/switch` then leads to the organization. 409 `exclusive_membership` where this or another
+    /// organization of the account keeps its members to itself. 422 on `token` where it is not good, or not any more.
+    #[oai(path = "/invitations/accept", method = "post", operation_id = "accept_invitation")]
+    async fn accept(
+        &self,
+        caller: SignedIn,
+        body: Json<InvitationToken>,
+    ) -> Result<NoContent, Refused<ChangingOwn>> {
+        // What accepts looks before a tenant is known, and at no session: entering as the account does, so that a token
+        // whose session has ended opens nothing here either.
+        self.db.one(&caller, sql!("identity/accounts_get_me.sql"), &[&caller.claims.tenant_id]).await?;
+        accept(&self.db, &body.0.token, caller.claims.sub, None, None).await?;
+        Ok(NoContent)
+    }
+
+    /// Accept an invitation with a new account
+    ///
+    /// Creates the account, with the address that was invited, and signs it in. 409 `email_taken` where there is one: sign
+    /// in and accept with that. Refuses else as accepting does.
+    #[oai(path = "/invitations/register", method = "post", operation_id = "register_invited")]
+    async fn register(
+        &self,
+        client: Client,
+        body: Json<InvitedRegistration>,
+    ) -> Result<Created<SessionTokens>, Refused<Registering>> {
+        let InvitedRegistration { token, password, full_name } = body.0;
+        let offer = offered(&self.db, &token).await?;
+        if offer.account.is_some() {
+            Err(email_taken())?;
+        }
+        let hash =
+            self.passwords.hash_new("password", &password, &[&offer.email, &offer.organization]).await?;
+        let account = Uuid::now_v7();
+        accept(&self.db, &token, account, full_name.as_deref(), Some(&hash)).await?;
+        let (tokens, _) = self.door.start(&client, account, Some(token.first)).await?;
+        Ok(Created { location: "/api/v1/auth/me".to_owned(), body: tokens, replayed: false })
+    }
+}
+
+struct Offer {
+    email: String,
+    role: String,
+    organization: String,
+    account: Option<Uuid>,
+}
+
+async fn offered(db: &Db, token: &Secret<secret::Invitation>) -> Result<Offer, Failure> {
+    let row = db
+        .gate(
+            sql!("tenancy/invitations_get_by_token.sql"),
+            &[&token.first, &token.second, &&token.hash()[..]],
+        )
+        .await?;
+    Ok(Offer {
+        email: row.get::<_, Option<String>>(0).ok_or_else(used_up)?,
+        role: row.get(1),
+        organization: row.get(2),
+        account: row.get(3),
+    })
+}
+
+/// Accepts an invitation: with a password hash for a new account.
+pub async fn accept(
+    db: &Db,
+    token: &Secret<secret::Invitation>,
+    account: Uuid,
+    full_name: Option<&str>,
+    password_hash: Option<&str>,
+) -> Result<(), Failure> {
+    let outcome: Result<Row, db::Error> = db
+        .gate(
+            sql!("tenancy/invitations_accept.sql"),
+            &[&token.first, &token.second, &&token.hash()[..], &account, &full_name, &password_hash],
+        )
+        .await;
+    let row = outcome
+        .on_constraint("invitation_address", || {
+            Problem::conflict("invitation_for_another", "The invitation is for another e-mail address.")
+        })
+        .on_constraint("exclusive_members", || {
+            Problem::conflict(
+                "exclusive_membership",
+                "This organization, or another the account works for, keeps its members to itself (exclusive_members).",
+            )
+        })
+        .on_constraint("contact_account", || {
+            Problem::conflict("contact_has_account", "The contact has another account already.")
+        })
+        .on_constraint("accounts_email_key", email_taken)?;
+    match row.get(0) {
+        "joined" => Ok(()),
+        _ => Err(used_up().into()),
+    }
+}
+
+fn email_taken() -> Problem {
+    Problem::conflict(
+        "email_taken",
+        "There is an account with this e-mail address. Sign in and accept with that.",
+    )
+}
+
+fn used_up() -> Problem {
+    Problem::invalid_field(
+        "token",
+        "not_found",
+        "The invitation was accepted, taken back, has expired, or is none of ours.",
+    )
+}
