@@ -15,7 +15,7 @@ use tracing::Level;
 
 use crate::{
     api, audit,
-    config::{self, DEFAULT_LISTEN, Given, LogFormat, Mistakes, Settings},
+    config::{self, DEFAULT_LISTEN, LogFormat, Mistakes, RawSettings, Settings},
     db::{self, Db, migrate},
     dev,
     http::{captcha::Captcha, limit::Limits, token::Tokens},
@@ -200,7 +200,7 @@ fn start_dev(args: DevArgs) -> Result<(), Box<dyn Error>> {
 }
 
 fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
-    let settings = Settings::new(Given {
+    let settings = Settings::new(RawSettings {
         database_url: args.database_url,
         token_keys: args.token_keys,
         link_keys: args.link_keys,

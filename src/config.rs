@@ -14,7 +14,7 @@ use tokio_postgres::Config as DatabaseUrl;
 use tracing::Level;
 
 use crate::{
-    http::{captcha, client::Network, limit::Rates, values::DomainName, token::SigningKey},
+    http::{captcha, client::Network, limit::Rates, token::SigningKey, values::DomainName},
     messaging::mail::Mailer,
 };
 
@@ -48,7 +48,7 @@ pub enum LogFormat {
 
 /// The settings as given, by flag or environment, not looked at yet.
 #[derive(Clone, Debug, Default)]
-pub struct Given {
+pub struct RawSettings {
     pub database_url: Option<String>,
     pub token_keys: Option<String>,
     pub link_keys: Option<String>,
@@ -76,7 +76,7 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 pub const DEFAULT_CONNECTIONS: usize = 16;
 
 impl Settings {
-    pub fn new(given: Given) -> Result<Self, Mistakes> {
+    pub fn new(given: RawSettings) -> Result<Self, Mistakes> {
         let mut mistakes = Vec::new();
         let database = database_url("APPOINTD_DATABASE_URL", given.database_url.as_deref(), &mut mistakes);
         let token_keys = signing_keys("APPOINTD_TOKEN_KEYS", given.token_keys.as_deref(), &mut mistakes);

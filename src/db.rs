@@ -19,8 +19,8 @@ mod tx;
 
 pub use attempt::Transient;
 pub use connection::{Unsuited, check_session};
-pub use error::Error;
 pub use entry::{Context, Entry, Person, Who};
+pub use error::Error;
 pub use request::{Entered, REQUEST, Request};
 pub use sql::{Binds, Params, Sql};
 pub use tx::{Db, Tx};

@@ -309,7 +309,7 @@ async fn book(db: &Db, context: Context, services: &[Uuid], now: DateTime<Utc>) 
                         }
                         Ok(_) => {}
                         // The same start drawn twice, or the same customer for two at once.
-                        Err(Failure::Refusal(problem))
+                        Err(Failure::Problem(problem))
                             if ["slot_unavailable", "contact_busy"].contains(&problem.code) => {}
                         Err(failure) => return Err(failure.into()),
                     }

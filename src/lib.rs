@@ -14,6 +14,9 @@
 //!   resource, holding its types, its operations and its statements
 //! * [`demo`]: the data `appointd dev` starts with
 
+// The futures of handlers nest deeper than the default of 128.
+#![recursion_limit = "256"]
+
 pub mod api;
 pub mod audit;
 pub mod cli;

@@ -48,7 +48,7 @@ use crate::{
         captcha::Captcha,
         client::Network,
         description,
-        edge::{Counts, Edge, Surroundings},
+        edge::{Counts, Edge, EdgeState},
         limit::Limits,
         routes::Routes,
         token::Tokens,
@@ -136,7 +136,7 @@ pub fn build(app: &App, counts: &Arc<Counts>) -> BoxEndpoint<'static, Response> 
             })),
         )
         .nest("/", service)
-        .with(Edge(Arc::new(Surroundings {
+        .with(Edge(Arc::new(EdgeState {
             routes,
             tokens: app.tokens.clone(),
             network: app.network.clone(),

@@ -18,7 +18,7 @@ use crate::{
         json::{Created, Json, NoContent, present},
         name::Name,
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
+        problem::{ApiError, Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading},
         values::{EmailAddress, IdempotencyKey, Instant, Text},
     },
     operations::idempotency::Once,
@@ -134,7 +134,7 @@ impl ContactsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Contact>>, Refused<Listing>> {
+    ) -> Result<Json<Page<Contact>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let as_of = self.0.as_of().await?;
@@ -157,7 +157,7 @@ impl ContactsApi {
         caller: Member<Staff>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewContact>,
-    ) -> Result<Created<Contact>, Refused<Creating>> {
+    ) -> Result<Created<Contact>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_contact", idempotency_key.0, &body.0)?;
         let insert = Insert::new(&body.0);
@@ -173,7 +173,7 @@ impl ContactsApi {
         &self,
         caller: Member<Viewer>,
         contact_id: Path<Uuid>,
-    ) -> Result<Json<Contact>, Refused<Reading>> {
+    ) -> Result<Json<Contact>, ApiError<Reading>> {
         let row = self.0.optional(&caller, sql!("crm/contacts_get.sql"), &[&contact_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
@@ -185,7 +185,7 @@ impl ContactsApi {
         caller: Member<Staff>,
         contact_id: Path<Uuid>,
         body: Json<ContactChanges>,
-    ) -> Result<Json<Contact>, Refused<Changing>> {
+    ) -> Result<Json<Contact>, ApiError<Changing>> {
         let changes = body.0;
         let row = self
             .0
@@ -214,7 +214,7 @@ impl ContactsApi {
         &self,
         caller: Member<Manager>,
         contact_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         self.0
             .optional(&caller, sql!("crm/contacts_delete.sql"), &[&contact_id.0])
             .await

@@ -63,7 +63,11 @@ impl Entry {
         }
     }
 
-    pub(super) async fn enter(&self, client: &Connection, statement: &Statement) -> Result<(), tokio_postgres::Error> {
+    pub(super) async fn enter(
+        &self,
+        client: &Connection,
+        statement: &Statement,
+    ) -> Result<(), tokio_postgres::Error> {
         // Outside a request there is none: `dev` loading its data, tests.
         let Request { id, host, scope, .. } = REQUEST.try_with(Request::clone).unwrap_or_default();
         let entered = match self {

@@ -11,13 +11,14 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaSecurityScheme, Registry},
 };
+use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 use super::{
     headers,
     problem::Problem,
     secret::{ApiKey, Purpose as _, Secret},
-    token::{Claims, Kind, Tokens},
+    token::{Kind, TokenClaims, Tokens},
 };
 use crate::db::{Context, Entry, Person, Who};
 
@@ -105,7 +106,7 @@ features! {
 /// What a request brought.
 #[derive(Clone, Debug)]
 pub enum Credentials {
-    Person(Claims),
+    Person(TokenClaims),
     Program(Secret<ApiKey>),
 }
 
@@ -151,7 +152,11 @@ fn read(request: &Request, tokens: &Tokens) -> Result<Credentials, Problem> {
         let claims = tokens.verify(token, Kind::Cookie)?;
         let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let repeated = headers::one(request.headers(), CSRF_HEADER)?;
-        let matches = claims.csrf.as_deref().zip(repeated).is_some_and(|(a, b)| same(a, b));
+        let matches = claims
+            .csrf
+            .as_deref()
+            .zip(repeated)
+            .is_some_and(|(a, b)| a.as_bytes().ct_eq(b.as_bytes()).into());
         return if reads || matches {
             Ok(Credentials::Person(claims))
         } else {
@@ -189,11 +194,6 @@ fn cookie(request: &Request) -> Result<Option<&str>, Problem> {
         .into_iter()
         .flat_map(|line| line.split(';'))
         .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('=')))
-}
-
-/// Whether two texts are the same, in a time that tells nothing of where they differ.
-fn same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
 }
 
 fn presented(request: &Request) -> Result<Credentials, Problem> {
@@ -296,7 +296,7 @@ impl<'a, R: Role, F: Feature> ApiExtractor<'a> for Member<R, F> {
 
 /// Somebody who has signed in, whatever they are in whichever organization. Never a program.
 pub struct SignedIn {
-    pub claims: Claims,
+    pub claims: TokenClaims,
 }
 
 impl SignedIn {

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use poem::{FromRequest, Request, RequestBody, Result};
 
 use super::{
-    forwarded::{self, Hop},
+    forwarded::{self, ForwardedElement},
     headers,
     problem::Problem,
 };
@@ -75,7 +75,7 @@ impl Network {
 
     /// From the nearest hop backwards: the first address that is no proxy of ours, and the host that the proxy farthest
     /// from us was asked for. What stands before that anybody may have written.
-    fn walk(&self, said: Vec<Hop>, peer: IpAddr) -> (IpAddr, Option<String>) {
+    fn walk(&self, said: Vec<ForwardedElement>, peer: IpAddr) -> (IpAddr, Option<String>) {
         let (mut nearest, mut host) = (peer.to_canonical(), None);
         for hop in said.into_iter().rev() {
             if !self.trusts(nearest) {

@@ -20,12 +20,12 @@ use super::{
     caller::{self, Asked, Credentials, Presented, Unfit},
     client::{Client, Host, Network},
     cors, framework, headers,
-    limit::{self, Limits, Told},
+    limit::{self, Limits, RateLimit},
     problem::{Code, Problem, SESSION_ENDED},
     query,
     routes::{Route, Routes},
-    values::WebOrigin,
     token::Tokens,
+    values::WebOrigin,
 };
 use crate::{
     db::{self, Db, Entered, Entry, REQUEST},
@@ -37,7 +37,7 @@ const REQUEST_ID: &str = "X-Request-Id";
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What the edge works with.
-pub struct Surroundings {
+pub struct EdgeState {
     pub routes: Routes,
     pub tokens: Arc<Tokens>,
     pub network: Arc<Network>,
@@ -71,7 +71,7 @@ impl Counts {
 
 /// The middleware around everything.
 #[derive(Clone)]
-pub struct Edge(pub Arc<Surroundings>);
+pub struct Edge(pub Arc<EdgeState>);
 
 impl<E: Endpoint> Middleware<E> for Edge {
     type Output = EdgeEndpoint<E>;
@@ -82,7 +82,7 @@ impl<E: Endpoint> Middleware<E> for Edge {
 }
 
 pub struct EdgeEndpoint<E> {
-    around: Arc<Surroundings>,
+    around: Arc<EdgeState>,
     inner: E,
 }
 
@@ -109,7 +109,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
             key_id = tracing::field::Empty,
         );
 
-        let mut told = Told::default();
+        let mut told = RateLimit::default();
         let entered = Arc::new(Entered::new(span.clone()));
         let arrival = self.arrive(&request);
         let (mut origin, mut host, mut asked, mut session) = (None, Host::Ours, Asking::default(), None);
@@ -238,7 +238,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         request_id: &str,
         Arrival { client, presented, .. }: Arrival,
         entered: &Arc<Entered>,
-        told: &mut Told,
+        told: &mut RateLimit,
     ) -> Result<Response, Problem> {
         if without_host(&request) {
             return Err(Problem::bad_request("host_missing", "A request of HTTP/1.1 has one Host header."));
@@ -309,7 +309,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         request: &Request,
         client: &Client,
         presented: &Presented,
-        told: &mut Told,
+        told: &mut RateLimit,
     ) -> Result<(), Problem> {
         // Whoever watches over the server must not be told that it is busy.
         if route.is_some_and(|route| route.template.starts_with("/health/")) {

@@ -8,7 +8,7 @@ use super::{headers, problem::Problem};
 
 /// What one proxy said.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Hop {
+pub struct ForwardedElement {
     /// From where it was asked; none where it does not say, or hides it.
     pub address: Option<IpAddr>,
     /// Which host it was asked for.
@@ -17,10 +17,10 @@ pub struct Hop {
 
 /// What the proxies said, the nearest to us last. `Forwarded` is read where there is no `X-Forwarded-For`: most proxies
 /// write only that one, and pass on what a client wrote in the other.
-pub fn hops(headers: &HeaderMap) -> Result<Vec<Hop>, Problem> {
+pub fn hops(headers: &HeaderMap) -> Result<Vec<ForwardedElement>, Problem> {
     let addresses = headers::list(headers, "X-Forwarded-For")?;
     if !addresses.is_empty() {
-        let hop = |text| Hop { address: address(text), host: None };
+        let hop = |text| ForwardedElement { address: address(text), host: None };
         return Ok(addresses.into_iter().flat_map(|line| line.split(',')).map(hop).collect());
     }
     let mut hops = Vec::new();
@@ -51,10 +51,10 @@ pub fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// The elements of a `Forwarded` header (RFC 7239 section 4); none where it is not of that form.
-fn elements(line: &str) -> Option<Vec<Hop>> {
+fn elements(line: &str) -> Option<Vec<ForwardedElement>> {
     let mut hops = Vec::new();
     for element in split(line, ',')? {
-        let mut hop = Hop::default();
+        let mut hop = ForwardedElement::default();
         for pair in split(element, ';')?.into_iter().map(str::trim).filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=')?;
             let value = unquoted(value.trim())?;

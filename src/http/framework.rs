@@ -9,7 +9,7 @@ use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
 use super::{
     problem::{FieldError, Problem},
     routes::Route,
-    schema::split_refusal,
+    schema::split_serde_error,
 };
 
 /// An error of the framework's as a problem.
@@ -54,7 +54,7 @@ pub fn problem(route: Option<&Route>, error: &poem::Error) -> Problem {
 /// poem-openapi says `failed to parse "string_uuid": … (occurred while parsing "…")`, and may quote the value.
 fn parameter_error(route: Option<&Route>, name: &str, reason: &str) -> FieldError {
     let reason = reason.split(" (occurred while parsing").next().unwrap_or_default();
-    if let Some((code, detail)) = split_refusal(reason) {
+    if let Some((code, detail)) = split_serde_error(reason) {
         return FieldError::new(name, code, detail);
     }
     if reason.ends_with("expects an input value.") {

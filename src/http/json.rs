@@ -78,25 +78,25 @@ impl_apirequest_for_payload!(Json<T>, T: DeserializeOwned + Type + ParseFromJSON
 
 /// A JSON body going out that is written already: what is large is written where it is computed, not on the thread that
 /// serves requests.
-pub struct Written<T> {
+pub struct SerializedJson<T> {
     bytes: Vec<u8>,
     of: PhantomData<T>,
 }
 
-impl<T> Written<T> {
+impl<T> SerializedJson<T> {
     /// Bytes that are `T` as JSON.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self { bytes, of: PhantomData }
     }
 }
 
-impl<T: Send> IntoResponse for Written<T> {
+impl<T: Send> IntoResponse for SerializedJson<T> {
     fn into_response(self) -> Response {
         Response::builder().content_type(JSON).body(self.bytes)
     }
 }
 
-impl<T: Type> ApiResponse for Written<T> {
+impl<T: Type> ApiResponse for SerializedJson<T> {
     fn meta() -> MetaResponses {
         meta::<T>(200, "Done.", vec![])
     }
@@ -178,8 +178,7 @@ impl<T: DeserializeOwned + Type> ParsePayload for Form<T> {
 impl_apirequest_for_payload!(Form<T>, T: DeserializeOwned + Type + ParseFromJSON);
 
 fn is_media_type(content_type: &str, wanted: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case(wanted)
+    content_type.parse::<mime::Mime>().is_ok_and(|sent| sent.essence_str() == wanted)
 }
 
 async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Problem> {

@@ -68,7 +68,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
     }
 
     /// Counts a request. What it is then found to cost beyond that is counted towards the same limit: see [`charge`].
-    fn check(self: &Arc<Self>, key: &K, told: &mut Told) -> Result<(), Problem> {
+    fn check(self: &Arc<Self>, key: &K, told: &mut RateLimit) -> Result<(), Problem> {
         if self.limiter.len() > MANY {
             self.limiter.retain_recent();
         }
@@ -123,11 +123,11 @@ struct Counted {
 
 tokio::task_local! {
     /// The limits that the request being served counted towards.
-    static COUNTED: Arc<Mutex<Told>>;
+    static COUNTED: Arc<Mutex<RateLimit>>;
 }
 
 /// Runs a handler that may [`charge`]; what it was told about limits is written to `told`.
-pub async fn charging<T>(told: &mut Told, handler: impl Future<Output = T>) -> T {
+pub async fn charging<T>(told: &mut RateLimit, handler: impl Future<Output = T>) -> T {
     let counted = Arc::new(Mutex::new(std::mem::take(told)));
     let output = COUNTED.scope(counted.clone(), handler).await;
     *told = std::mem::take(&mut *counted.lock().unwrap_or_else(PoisonError::into_inner));
@@ -191,20 +191,20 @@ impl Limits {
         }
     }
 
-    pub fn address(&self, address: IpAddr, told: &mut Told) -> Result<(), Problem> {
+    pub fn address(&self, address: IpAddr, told: &mut RateLimit) -> Result<(), Problem> {
         self.address.as_ref().map_or(Ok(()), |limit| limit.check(&subscriber(address), told))
     }
 
-    pub fn anonymous(&self, address: IpAddr, told: &mut Told) -> Result<(), Problem> {
+    pub fn anonymous(&self, address: IpAddr, told: &mut RateLimit) -> Result<(), Problem> {
         self.anonymous.as_ref().map_or(Ok(()), |limit| limit.check(&subscriber(address), told))
     }
 
-    pub fn account(&self, account: Uuid, told: &mut Told) -> Result<(), Problem> {
+    pub fn account(&self, account: Uuid, told: &mut RateLimit) -> Result<(), Problem> {
         self.account.as_ref().map_or(Ok(()), |limit| limit.check(&account, told))
     }
 
     /// `key` is the hash of its secret.
-    pub fn key(&self, key: [u8; 32], told: &mut Told) -> Result<(), Problem> {
+    pub fn key(&self, key: [u8; 32], told: &mut RateLimit) -> Result<(), Problem> {
         self.key.as_ref().map_or(Ok(()), |limit| limit.check(&key, told))
     }
 
@@ -212,7 +212,7 @@ impl Limits {
         &self,
         organization: Uuid,
         per_minute: NonZeroU32,
-        told: &mut Told,
+        told: &mut RateLimit,
     ) -> Result<(), Problem> {
         let limit = {
             let mut organizations = self.organizations.lock().unwrap_or_else(PoisonError::into_inner);
@@ -241,18 +241,18 @@ pub fn subscriber(address: IpAddr) -> IpAddr {
 }
 
 /// Counts a request once more, as so many.
-type CountMore = Box<dyn Fn(NonZeroU32, &mut Told) -> Result<(), Problem> + Send + Sync>;
+type CountMore = Box<dyn Fn(NonZeroU32, &mut RateLimit) -> Result<(), Problem> + Send + Sync>;
 
 /// What a client is told about the limits its request counted towards: `RateLimit-Policy` and `RateLimit`
 /// (draft-ietf-httpapi-ratelimit-headers-10).
 #[derive(Default)]
-pub struct Told {
+pub struct RateLimit {
     /// By the names of the limits.
     lines: Vec<(&'static str, NonZeroU32, Counted)>,
     counted: Vec<CountMore>,
 }
 
-impl Told {
+impl RateLimit {
     /// The latest about a limit counts.
     fn say(&mut self, name: &'static str, quota: NonZeroU32, counted: Counted) {
         match self.lines.iter_mut().find(|(said, ..)| *said == name) {

@@ -11,7 +11,7 @@ use serde_path_to_error::{Path, Segment};
 use super::{
     description::COMMITTED,
     problem::{FieldError, LONGEST_NAME, MOST_ERRORS},
-    schema::split_refusal,
+    schema::split_serde_error,
 };
 
 /// The name of the whole body, where no field of it is at fault.
@@ -89,7 +89,7 @@ pub fn explain(path: &str, message: &str) -> FieldError {
             _ => child(name),
         };
         FieldError::new(field, "unknown_field", expected(message))
-    } else if let Some((code, detail)) = split_refusal(message) {
+    } else if let Some((code, detail)) = split_serde_error(message) {
         FieldError::new(whole(), code, detail)
     } else if message.starts_with("missing field") {
         FieldError::new(child(shortened()), "required", "This field is required.")

@@ -6,7 +6,7 @@ use poem_openapi::registry::MetaSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::{
-    schema::{refusal, schema_type},
+    schema::{schema_type, serde_error},
     values::Text,
 };
 
@@ -20,7 +20,7 @@ impl<const MAX: usize> Name<MAX> {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = Text::parse(text)?;
         match has_link(&text) {
-            true => Err(refusal("invalid_value", "no web or e-mail address")),
+            true => Err(serde_error("invalid_value", "no web or e-mail address")),
             false => Ok(Self(text)),
         }
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use uuid::Uuid;
 
 use super::{
-    schema::{refusal, schema_type},
+    schema::{schema_type, serde_error},
     values::Number,
 };
 
@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Cursor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::decode(&text).ok_or_else(|| {
-            D::Error::custom(refusal("invalid_value", "the next_cursor of a page before, unchanged"))
+            D::Error::custom(serde_error("invalid_value", "the next_cursor of a page before, unchanged"))
         })
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     problem::{FieldError, LONGEST_NAME, MOST_ERRORS, Problem, summary},
     routes::{QueryParameter, Route},
-    schema::split_refusal,
+    schema::split_serde_error,
     values::{Date, Instant, InstantOrDate, Slug, TimeZone},
 };
 
@@ -93,7 +93,7 @@ fn mistake(parameter: &QueryParameter, text: &str) -> Option<FieldError> {
         }
         _ => None,
     }?;
-    let (code, detail) = split_refusal(&refused)?;
+    let (code, detail) = split_serde_error(&refused)?;
     wrong(code, detail.to_owned())
 }
 

@@ -1,15 +1,15 @@
 //! What poem-openapi asks of a type, for types whose rules live in their serde implementations.
 
-/// A refusal that keeps its code through serde, whose errors are text: see [`split_refusal`].
+/// A refusal that keeps its code through serde, whose errors are text: see [`split_serde_error`].
 const SEPARATOR: char = '\u{1f}';
 
 /// Text of a serde error that carries a stable code beside the explanation.
-pub fn refusal(code: &str, detail: impl std::fmt::Display) -> String {
+pub fn serde_error(code: &str, detail: impl std::fmt::Display) -> String {
     format!("{code}{SEPARATOR}{detail}")
 }
 
 /// Code and explanation of an error made with [`refusal`].
-pub fn split_refusal(message: &str) -> Option<(&str, &str)> {
+pub fn split_serde_error(message: &str) -> Option<(&str, &str)> {
     let (code, detail) = message.split_once(SEPARATOR)?;
     // Others may have written in front of it.
     let code = code.rsplit(|c: char| !c.is_ascii_lowercase() && c != '_').next()?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::schema::{refusal, schema_type};
+use super::schema::{schema_type, serde_error};
 
 /// What a secret is for: the beginning of its text, so that whoever finds one knows what it opens (and secret scanners
 /// do too).
@@ -84,7 +84,7 @@ impl<P: Purpose> Secret<P> {
 
     pub fn parse(text: &str) -> Result<Self, String> {
         Self::read(text).ok_or_else(|| {
-            refusal("invalid_value", format_args!("the whole text that begins with {}", P::PREFIX))
+            serde_error("invalid_value", format_args!("the whole text that begins with {}", P::PREFIX))
         })
     }
 

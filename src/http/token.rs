@@ -66,7 +66,7 @@ const FEWEST_BYTES: usize = 16;
 
 /// What a token says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Claims {
+pub struct TokenClaims {
     /// The account.
     pub sub: Uuid,
     /// Its session.
@@ -150,7 +150,7 @@ pub struct Tokens {
     sessions: Ring,
     links: Ring,
     validation: Validation,
-    verified: Cache<[u8; 32], Claims>,
+    verified: Cache<[u8; 32], TokenClaims>,
 }
 
 impl Tokens {
@@ -221,7 +221,7 @@ impl Tokens {
         now: DateTime<Utc>,
     ) -> Result<String, Problem> {
         let now = now.timestamp();
-        let claims = Claims {
+        let claims = TokenClaims {
             sub: subject.account,
             sid: subject.session,
             tenant_id: subject.organization,
@@ -241,7 +241,7 @@ impl Tokens {
     }
 
     /// What a token of this kind says, where it is one of ours and has not expired.
-    pub fn verify(&self, token: &str, kind: Kind) -> Result<Claims, Problem> {
+    pub fn verify(&self, token: &str, kind: Kind) -> Result<TokenClaims, Problem> {
         let invalid = || {
             Problem::unauthorized("token_invalid", "The access token is not valid. Sign in for a new one.")
         };
@@ -271,7 +271,7 @@ impl Tokens {
             .filter(|header| header.alg == Algorithm::EdDSA)
             .and_then(|header| self.ring(kind).keys.get(&header.kid?))
             .ok_or_else(invalid)?;
-        match decode::<Claims>(token, &key.decoding, &self.validation) {
+        match decode::<TokenClaims>(token, &key.decoding, &self.validation) {
             Ok(token) if token.claims.r#type == kind => {
                 self.verified.insert(digest, token.claims.clone());
                 Ok(token.claims)

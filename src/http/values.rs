@@ -9,7 +9,7 @@ mod time;
 
 pub use addresses::*;
 pub use codes::*;
+pub(crate) use macros::named_enum;
 pub use number::*;
 pub use text::*;
 pub use time::*;
-pub(crate) use macros::named_enum;

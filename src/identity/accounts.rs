@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    door::{Door, SessionTokens},
     passwords::Passwords,
     recovery,
-    door::{Door, SessionTokens},
 };
 use crate::{
     db::{self, Db},
@@ -22,7 +22,7 @@ use crate::{
         client::Client,
         json::{Created, Json},
         name::Name,
-        problem::{ChangingOwn, OnConstraint as _, Problem, ReadingOwn, Refused, Registering},
+        problem::{ApiError, ChangingOwn, OnConstraint as _, Problem, ReadingOwn, Registering},
         values::{EmailAddress, Password, Slug, TimeZone},
     },
     messaging::mail::Mailer,
@@ -125,7 +125,7 @@ impl AccountsApi {
         &self,
         client: Client,
         body: Json<Registration>,
-    ) -> Result<Created<SessionTokens>, Refused<Registering>> {
+    ) -> Result<Created<SessionTokens>, ApiError<Registering>> {
         let registration = body.0;
         let names =
             [&*registration.email, &*registration.organization_name, &*registration.organization_slug];
@@ -157,7 +157,7 @@ impl AccountsApi {
     ///
     /// The account behind the token, and its role in the organization the token is for.
     #[oai(path = "/me", method = "get", operation_id = "get_me")]
-    async fn get_me(&self, caller: SignedIn) -> Result<Json<Me>, Refused<ReadingOwn>> {
+    async fn get_me(&self, caller: SignedIn) -> Result<Json<Me>, ApiError<ReadingOwn>> {
         Ok(Json(self.me(&caller).await?))
     }
 
@@ -167,7 +167,7 @@ impl AccountsApi {
         &self,
         caller: SignedIn,
         body: Json<MeChanges>,
-    ) -> Result<Json<Me>, Refused<ChangingOwn>> {
+    ) -> Result<Json<Me>, ApiError<ChangingOwn>> {
         let name = body.0.full_name;
         self.db
             .one(

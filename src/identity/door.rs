@@ -20,7 +20,7 @@ use crate::{
     http::{
         caller::{COOKIE, SignedIn},
         client::Client,
-        json::Json,
+        json::{Json, NoContent},
         problem::{Failure, Problem},
         secret::{self, Refresh, Secret},
         token::{COOKIE_LIFETIME, LIFETIME, Subject, Tokens},
@@ -66,6 +66,16 @@ pub struct WebSession {
 pub struct WithCookie<T> {
     cookie: String,
     body: T,
+}
+
+impl WithCookie<NoContent> {
+    /// The end of a session: the browser forgets the cookie.
+    pub fn ended() -> Self {
+        Self {
+            cookie: format!("{COOKIE}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"),
+            body: NoContent,
+        }
+    }
 }
 
 impl<T: IntoResponse> IntoResponse for WithCookie<T> {

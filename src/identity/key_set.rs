@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::http::{
     Tag,
     json::Json,
-    problem::{Open, Problem, Refused},
+    problem::{ApiError, Open, Problem},
     token::Tokens,
 };
 
@@ -45,7 +45,7 @@ impl KeySetApi {
     ///
     /// A JSON Web Key Set (RFC 7517) of Ed25519 keys (RFC 8037). The first signs; the others are the next or the last ones.
     #[oai(path = "/.well-known/jwks.json", method = "get", operation_id = "get_key_set")]
-    async fn key_set(&self) -> Result<Json<KeySet>, Refused<Open>> {
+    async fn key_set(&self) -> Result<Json<KeySet>, ApiError<Open>> {
         let keys = serde_json::to_value(self.0.key_set())
             .ok()
             .and_then(|set| serde_json::from_value(set).ok())

@@ -11,7 +11,7 @@ use crate::{
         Tag,
         caller::SignedIn,
         json::Json,
-        problem::{Problem, Reading, ReadingOwn, Refused},
+        problem::{ApiError, Problem, Reading, ReadingOwn},
     },
     sql,
 };
@@ -53,7 +53,7 @@ impl MembershipsApi {
     ///
     /// All the account belongs to, the one joined first in front. Few, so there are no pages.
     #[oai(path = "/api/v1/auth/organizations", method = "get", operation_id = "list_my_organizations")]
-    async fn organizations(&self, caller: SignedIn) -> Result<Json<Memberships>, Refused<ReadingOwn>> {
+    async fn organizations(&self, caller: SignedIn) -> Result<Json<Memberships>, ApiError<ReadingOwn>> {
         let row = self.0.one(&caller, sql!("identity/accounts_memberships.sql"), &[]).await?;
         Ok(Json(Memberships { items: read(row.get(0)) }))
     }
@@ -71,11 +71,10 @@ impl MembershipsApi {
         &self,
         caller: SignedIn,
         organization_id: Path<Uuid>,
-    ) -> Result<Json<Membership>, Refused<Reading>> {
+    ) -> Result<Json<Membership>, ApiError<Reading>> {
         let row = self.0.one(&caller, sql!("identity/accounts_memberships.sql"), &[]).await?;
-        let found = read(row.get(0))
-            .into_iter()
-            .find(|membership| membership.organization_id == organization_id.0);
+        let found =
+            read(row.get(0)).into_iter().find(|membership| membership.organization_id == organization_id.0);
         Ok(Json(found.ok_or_else(Problem::not_found)?))
     }
 }

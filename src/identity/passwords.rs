@@ -55,7 +55,7 @@ impl Passwords {
     ) -> Result<String, Problem> {
         let (policy, password) = (self.policy, password.clone());
         let names: Vec<String> = names.iter().map(|name| start_of(name)).collect();
-        self.work(move || match refusal(field, policy, password.reveal(), &names) {
+        self.work(move || match weakness(field, policy, password.reveal(), &names) {
             Some(error) => Err(Problem::invalid(vec![error])),
             None => hash(password.reveal()).ok_or_else(|| {
                 tracing::error!("a password could not be hashed");
@@ -126,7 +126,7 @@ async fn work<T: Send + 'static>(
 }
 
 /// What is wrong with a new password; none where it will do.
-fn refusal(field: &str, policy: Policy, password: &str, names: &[String]) -> Option<FieldError> {
+fn weakness(field: &str, policy: Policy, password: &str, names: &[String]) -> Option<FieldError> {
     let refuse = |code: &str, detail: String| Some(FieldError::new(field, code, detail));
     if password.chars().count() < SHORTEST {
         return refuse("too_short", format!("at least {SHORTEST} characters"));

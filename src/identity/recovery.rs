@@ -18,7 +18,7 @@ use crate::{
         caller::SignedIn,
         client::Client,
         json::{Json, NoContent},
-        problem::{ChangingOwn, Deleting, Failure, OpenWriting, Problem, Refused},
+        problem::{ApiError, ChangingOwn, Deleting, Failure, OpenWriting, Problem},
         secret::{OneTime, Secret},
         values::{EmailAddress, Password},
     },
@@ -120,7 +120,7 @@ impl RecoveryApi {
         &self,
         caller: SignedIn,
         body: Json<PasswordChange>,
-    ) -> Result<NoContent, Refused<ChangingOwn>> {
+    ) -> Result<NoContent, ApiError<ChangingOwn>> {
         let change = body.0;
         check_password(&self.db, &self.passwords, &caller, "current_password", &change.current_password)
             .await?;
@@ -134,7 +134,7 @@ impl RecoveryApi {
     /// Sends a mail with a token that is good once, within the hour, at most three times an hour. The answer is the same
     /// whether or not there is such an account.
     #[oai(path = "/password/forgot", method = "post", operation_id = "request_password_reset")]
-    async fn forgot(&self, body: Json<ForgottenPassword>) -> Result<NoContent, Refused<OpenWriting>> {
+    async fn forgot(&self, body: Json<ForgottenPassword>) -> Result<NoContent, ApiError<OpenWriting>> {
         let email = body.0.email;
         // The account is known only afterwards, and not part of what is kept; so is the place for it in the token.
         let draft = Secret::<OneTime>::draw(Uuid::nil(), Uuid::nil());
@@ -173,7 +173,7 @@ impl RecoveryApi {
         &self,
         client: Client,
         body: Json<PasswordReset>,
-    ) -> Result<NoContent, Refused<OpenWriting>> {
+    ) -> Result<NoContent, ApiError<OpenWriting>> {
         let PasswordReset { token, new_password } = body.0;
         let (account, hash) = (token.first, token.hash());
         // Before the costly hashing, and for what a password must not be made of.
@@ -195,7 +195,7 @@ impl RecoveryApi {
     /// Sends a mail with a token that is good once, within a week. 409 `email_verified` where it is verified;
     /// `email_requested` where a mail was sent within the last minute. 429 `mail_limit` after six mails within the hour.
     #[oai(path = "/email/request-verification", method = "post", operation_id = "request_email_verification")]
-    async fn request_verification(&self, caller: SignedIn) -> Result<NoContent, Refused<Deleting>> {
+    async fn request_verification(&self, caller: SignedIn) -> Result<NoContent, ApiError<Deleting>> {
         // Holds the account, so that of two who ask at once the second sees what the first has sent.
         let mut tx = self.db.begin(&caller);
         let row = tx.one(sql!("identity/accounts_get_email.sql"), &[]).await?;
@@ -221,7 +221,7 @@ impl RecoveryApi {
         &self,
         caller: SignedIn,
         body: Json<EmailVerification>,
-    ) -> Result<NoContent, Refused<ChangingOwn>> {
+    ) -> Result<NoContent, ApiError<ChangingOwn>> {
         // One of another account is not found among those of this one.
         let token = body.0.token;
         let params: [&(dyn ToSql + Sync); 2] = [&caller.claims.sid, &&token.hash()[..]];
@@ -240,7 +240,7 @@ fn used_up() -> Problem {
 /// Sends the mail that asks to verify an address, if that address may get one now; it can be asked for later.
 pub async fn ask_to_verify(db: &Db, mailer: &Mailer, person: &Person, email: &str) -> Result<(), Failure> {
     match send_verification(db.begin(*person), mailer, person.account, email).await {
-        Err(Failure::Refusal(problem)) if problem.code == "mail_limit" => Ok(()),
+        Err(Failure::Problem(problem)) if problem.code == "mail_limit" => Ok(()),
         sent => sent,
     }
 }

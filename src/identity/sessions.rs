@@ -17,13 +17,13 @@ use crate::{
     db::Db,
     http::{
         Tag,
-        caller::{COOKIE, SignedIn},
+        caller::SignedIn,
         json::{Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Changing, Deleting, Listing, Problem, ReadingOwn, Refused, SigningIn},
+        problem::{ApiError, Changing, Deleting, Listing, Problem, ReadingOwn, SigningIn},
         secret::{self, Refresh, Secret},
-        values::named_enum,
         token::{Kind, Subject},
+        values::named_enum,
     },
     sql,
 };
@@ -107,7 +107,7 @@ impl SessionsApi {
     /// again. 401 `refresh_token_invalid` if it is not known or has expired; 401 `refresh_token_reused` if it was used more
     /// than 10 seconds ago, which ends the session, since one of the two who have it has stolen it.
     #[oai(path = "/api/v1/auth/refresh", method = "post", operation_id = "refresh_tokens")]
-    async fn refresh(&self, body: Json<RefreshRequest>) -> Result<Json<SessionTokens>, Refused<SigningIn>> {
+    async fn refresh(&self, body: Json<RefreshRequest>) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
         let mut held = body.0.refresh_token;
         let (account, session) = (held.first, held.second);
         for _ in 0..LONGEST_ROW {
@@ -141,9 +141,9 @@ impl SessionsApi {
     ///
     /// Ends the session: its access token opens nothing from the next request on, its refresh token neither.
     #[oai(path = "/api/v1/auth/logout", method = "post", operation_id = "log_out")]
-    async fn log_out(&self, caller: SignedIn) -> Result<WithCookie<NoContent>, Refused<ReadingOwn>> {
+    async fn log_out(&self, caller: SignedIn) -> Result<WithCookie<NoContent>, ApiError<ReadingOwn>> {
         self.db.optional(&caller, sql!("identity/sessions_end.sql"), &[&caller.claims.sid]).await?;
-        Ok(WithCookie { cookie: no_cookie(), body: NoContent })
+        Ok(WithCookie::ended())
     }
 
     /// Switch to another organization
@@ -156,7 +156,7 @@ impl SessionsApi {
         &self,
         caller: SignedIn,
         body: Json<Switch>,
-    ) -> Result<Json<SessionTokens>, Refused<Changing>> {
+    ) -> Result<Json<SessionTokens>, ApiError<Changing>> {
         if caller.claims.r#type == Kind::Cookie {
             Err(Problem::conflict(
                 "cookie_session",
@@ -179,7 +179,7 @@ impl SessionsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Session>>, Refused<Listing>> {
+    ) -> Result<Json<Page<Session>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows =
@@ -205,14 +205,14 @@ impl SessionsApi {
     ///
     /// All but the one that asks.
     #[oai(path = "/api/v1/auth/sessions", method = "delete", operation_id = "end_other_sessions")]
-    async fn end_others(&self, caller: SignedIn) -> Result<NoContent, Refused<ReadingOwn>> {
+    async fn end_others(&self, caller: SignedIn) -> Result<NoContent, ApiError<ReadingOwn>> {
         self.db.all(&caller, sql!("identity/sessions_end_others.sql"), &[&caller.claims.sid]).await?;
         Ok(NoContent)
     }
 
     /// End a session of mine
     #[oai(path = "/api/v1/auth/sessions/:session_id", method = "delete", operation_id = "end_session")]
-    async fn end(&self, caller: SignedIn, session_id: Path<Uuid>) -> Result<NoContent, Refused<Deleting>> {
+    async fn end(&self, caller: SignedIn, session_id: Path<Uuid>) -> Result<NoContent, ApiError<Deleting>> {
         self.db
             .optional(&caller, sql!("identity/sessions_end.sql"), &[&session_id.0])
             .await?
@@ -224,7 +224,7 @@ impl SessionsApi {
     ///
     /// With its `csrf_token`, for a page that was loaded anew. 404 where there is no cookie but a token.
     #[oai(path = "/api/v1/auth/web-session", method = "get", operation_id = "get_web_session")]
-    async fn get_web_session(&self, caller: SignedIn) -> Result<Json<WebSession>, Refused<ReadingOwn>> {
+    async fn get_web_session(&self, caller: SignedIn) -> Result<Json<WebSession>, ApiError<ReadingOwn>> {
         let row = self.db.one(&caller, sql!("identity/sessions_get.sql"), &[&caller.claims.sid]).await?;
         let csrf_token = caller.claims.csrf.clone().ok_or_else(Problem::not_found)?;
         Ok(Json(WebSession { csrf_token, organization_id: caller.claims.tenant_id, expires_at: row.get(0) }))
@@ -238,16 +238,11 @@ impl SessionsApi {
         &self,
         caller: SignedIn,
         body: Json<Switch>,
-    ) -> Result<WithCookie<Json<WebSession>>, Refused<Changing>> {
+    ) -> Result<WithCookie<Json<WebSession>>, ApiError<Changing>> {
         if caller.claims.r#type != Kind::Cookie {
             Err(Problem::conflict("token_session", "Tokens are switched at /api/v1/auth/switch."))?;
         }
         let (subject, expires_at) = self.door.move_session(&caller, body.0.organization_id, None).await?;
         Ok(self.door.cookie_for(&subject, expires_at)?)
     }
-}
-
-/// The cookie of no session.
-fn no_cookie() -> String {
-    format!("{COOKIE}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax")
 }

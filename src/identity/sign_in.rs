@@ -19,7 +19,7 @@ use crate::{
         Tag,
         client::{Client, Host},
         json::{Form, Json},
-        problem::{Failure, OrganizationChoice, Problem, Refused, SigningIn},
+        problem::{ApiError, Failure, OrganizationChoice, Problem, SigningIn},
         values::{EmailAddress, Password, Slug, Text},
     },
     sql,
@@ -113,7 +113,7 @@ impl SignInApi {
     /// which. The tokens of an account that belongs to none are for none. 429 `too_many_attempts` after
     /// ten wrong passwords, and after ten wrong codes.
     #[oai(path = "/api/v1/auth/login", method = "post", operation_id = "log_in")]
-    async fn log_in(&self, client: Client, body: SignIn) -> Result<Json<SessionTokens>, Refused<SigningIn>> {
+    async fn log_in(&self, client: Client, body: SignIn) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
         let credentials = match body {
             SignIn::Json(Json(credentials)) => credentials,
             SignIn::Form(Form(grant)) => Credentials {
@@ -136,7 +136,7 @@ impl SignInApi {
         &self,
         client: Client,
         body: Json<Credentials>,
-    ) -> Result<WithCookie<Json<WebSession>>, Refused<SigningIn>> {
+    ) -> Result<WithCookie<Json<WebSession>>, ApiError<SigningIn>> {
         let (account, organization, proof) = self.check(&client, &body.0).await?;
         Ok(self.door.start_in_browser(&client, account, organization, &proof).await?)
     }

@@ -13,7 +13,7 @@ use crate::{
         caller::{Admin, Member},
         json::{AnyObject, Json},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Listing, Refused},
+        problem::{ApiError, Listing},
         values::{Instant, Text, named_enum},
     },
     sql,
@@ -108,7 +108,7 @@ impl AuditApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<AuditEvent>>, Refused<Listing>> {
+    ) -> Result<Json<Page<AuditEvent>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let (before, before_id) = cursor.0.map(|cursor| (cursor.time, cursor.id)).unzip();
         let rows = self

@@ -13,7 +13,7 @@ use crate::{
         caller::{Member, Viewer},
         json::Json,
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Listing, Refused},
+        problem::{ApiError, Listing},
         values::{Instant, named_enum},
     },
     sql,
@@ -68,7 +68,7 @@ impl DeletionsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Deletion>>, Refused<Listing>> {
+    ) -> Result<Json<Page<Deletion>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let since = since.0.0;
         let after = cursor.0.filter(|cursor| cursor.time >= since).unwrap_or(Cursor::new(since, Uuid::nil()));

@@ -11,7 +11,7 @@ use crate::{
     http::{
         Tag,
         json::Json,
-        problem::{Open, Problem, Refused},
+        problem::{ApiError, Open, Problem},
     },
     sql,
 };
@@ -80,7 +80,7 @@ impl HealthApi {
     ///
     /// Asks nothing of the database. Where this does not answer, restart the server.
     #[oai(path = "/live", method = "get", operation_id = "get_liveness")]
-    async fn live(&self) -> Result<Json<Health>, Refused<Open>> {
+    async fn live(&self) -> Result<Json<Health>, ApiError<Open>> {
         Ok(Health::ok())
     }
 
@@ -89,7 +89,7 @@ impl HealthApi {
     /// Asks the database, once a second at most. 503 `database_unavailable`, `database_read_only` (a standby), `pooler_detected` (a pooler of
     /// transactions) or `not_migrated`: send requests elsewhere for now.
     #[oai(path = "/ready", method = "get", operation_id = "get_readiness")]
-    async fn ready(&self) -> Result<Json<Health>, Refused<Open>> {
+    async fn ready(&self) -> Result<Json<Health>, ApiError<Open>> {
         let mut last = self.last.lock().await;
         let answer = match &*last {
             Some((asked_at, answer)) if asked_at.elapsed() < KEPT => answer.clone(),

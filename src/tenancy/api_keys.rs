@@ -17,7 +17,7 @@ use crate::{
         caller::{Admin, ApiAccess, Member, Owner},
         json::{Created, Json},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Creating, Deleting, Listing, Problem, Reading, Refused},
+        problem::{ApiError, Creating, Deleting, Listing, Problem, Reading},
         secret::{self, Secret},
         values::{IdempotencyKey, Instant, Text, named_enum},
     },
@@ -144,7 +144,7 @@ impl ApiKeysApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<ApiKey>>, Refused<Listing>> {
+    ) -> Result<Json<Page<ApiKey>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows =
@@ -165,7 +165,7 @@ impl ApiKeysApi {
         caller: Member<Owner, ApiAccess>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewApiKey>,
-    ) -> Result<Created<NewApiKeySecret>, Refused<Creating>> {
+    ) -> Result<Created<NewApiKeySecret>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let new = body.0;
         let once = Once::new(&context, "create_api_key", idempotency_key.0, &new)?;
@@ -214,7 +214,7 @@ impl ApiKeysApi {
         &self,
         caller: Member<Admin>,
         api_key_id: Path<Uuid>,
-    ) -> Result<Json<ApiKey>, Refused<Reading>> {
+    ) -> Result<Json<ApiKey>, ApiError<Reading>> {
         let row = self.0.optional(&caller, sql!("tenancy/api_keys_get.sql"), &[&api_key_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
@@ -227,7 +227,7 @@ impl ApiKeysApi {
         &self,
         caller: Member<Owner>,
         api_key_id: Path<Uuid>,
-    ) -> Result<Json<ApiKey>, Refused<Deleting>> {
+    ) -> Result<Json<ApiKey>, ApiError<Deleting>> {
         let row = self.0.optional(&caller, sql!("tenancy/api_keys_revoke.sql"), &[&api_key_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }

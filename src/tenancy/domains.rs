@@ -27,7 +27,7 @@ use crate::{
         client::{Client, Host, Network, canonical, is_address},
         json::{Created, Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Creating, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading, Refused},
+        problem::{ApiError, Creating, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading},
         secret,
         values::{DomainName, IdempotencyKey, Text},
     },
@@ -195,7 +195,7 @@ impl DomainsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Domain>>, Refused<Listing>> {
+    ) -> Result<Json<Page<Domain>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows =
@@ -214,7 +214,7 @@ impl DomainsApi {
         caller: Member<Owner, CustomBranding>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewDomain>,
-    ) -> Result<Created<Domain>, Refused<Creating>> {
+    ) -> Result<Created<Domain>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_domain", idempotency_key.0, &body.0)?;
         let domain = body.0.domain;
@@ -249,7 +249,7 @@ impl DomainsApi {
         &self,
         caller: Member<Admin>,
         domain_id: Path<Uuid>,
-    ) -> Result<Json<Domain>, Refused<Reading>> {
+    ) -> Result<Json<Domain>, ApiError<Reading>> {
         let row = self.db.optional(&caller, sql!("tenancy/domains_get.sql"), &[&domain_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
@@ -266,7 +266,7 @@ impl DomainsApi {
         &self,
         caller: Member<Owner, CustomBranding>,
         domain_id: Path<Uuid>,
-    ) -> Result<Json<Domain>, Refused<Deleting>> {
+    ) -> Result<Json<Domain>, ApiError<Deleting>> {
         let row = self.db.optional(&caller, sql!("tenancy/domains_get.sql"), &[&domain_id.0]).await?;
         let domain = Domain::from(row.ok_or_else(Problem::not_found)?);
         let texts = self.dns.texts(&domain.record.name).await?;
@@ -297,7 +297,7 @@ impl DomainsApi {
         &self,
         caller: Member<Owner>,
         domain_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         self.db
             .optional(&caller, sql!("tenancy/domains_delete.sql"), &[&domain_id.0])
             .await?
@@ -316,7 +316,7 @@ impl DomainsApi {
         client: Client,
         /// The host name.
         domain: Query<Text<1, 253>>,
-    ) -> Result<NoContent, Refused<OpenReading>> {
+    ) -> Result<NoContent, ApiError<OpenReading>> {
         if !client.from_inside {
             Err(Problem::not_found())?;
         }

@@ -16,9 +16,7 @@ use crate::{
         client::Client,
         json::{Created, Json, NoContent},
         name::Name,
-        problem::{
-            ChangingOwn, Failure, OnConstraint as _, OpenWriting, Problem, Refused, Registering,
-        },
+        problem::{ApiError, ChangingOwn, Failure, OnConstraint as _, OpenWriting, Problem, Registering},
         secret::{self, Secret},
         values::Password,
     },
@@ -94,7 +92,10 @@ impl InvitationAcceptanceApi {
     ///
     /// For whoever holds the token. 422 on `token` where it is not good, or not any more.
     #[oai(path = "/invitations/look", method = "post", operation_id = "look_at_invitation")]
-    async fn look(&self, body: Json<InvitationToken>) -> Result<Json<InvitationOffer>, Refused<OpenWriting>> {
+    async fn look(
+        &self,
+        body: Json<InvitationToken>,
+    ) -> Result<Json<InvitationOffer>, ApiError<OpenWriting>> {
         let token = body.0.token;
         let offer = offered(&self.db, &token).await?;
         Ok(Json(InvitationOffer {
@@ -116,7 +117,7 @@ impl InvitationAcceptanceApi {
         &self,
         caller: SignedIn,
         body: Json<InvitationToken>,
-    ) -> Result<NoContent, Refused<ChangingOwn>> {
+    ) -> Result<NoContent, ApiError<ChangingOwn>> {
         // What accepts looks before a tenant is known, and at no session: entering as the account does, so that a token
         // whose session has ended opens nothing here either.
         self.db.one(&caller, sql!("identity/accounts_get_me.sql"), &[&caller.claims.tenant_id]).await?;
@@ -133,7 +134,7 @@ impl InvitationAcceptanceApi {
         &self,
         client: Client,
         body: Json<InvitedRegistration>,
-    ) -> Result<Created<SessionTokens>, Refused<Registering>> {
+    ) -> Result<Created<SessionTokens>, ApiError<Registering>> {
         let InvitedRegistration { token, password, full_name } = body.0;
         let offer = offered(&self.db, &token).await?;
         if offer.account.is_some() {

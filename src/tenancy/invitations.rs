@@ -17,9 +17,7 @@ use crate::{
         caller::{Member, Staff},
         json::{Created, Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{
-            Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused,
-        },
+        problem::{ApiError, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading},
         secret::{self, Secret},
         values::{EmailAddress, IdempotencyKey, named_enum},
     },
@@ -123,7 +121,7 @@ impl InvitationsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Invitation>>, Refused<Listing>> {
+    ) -> Result<Json<Page<Invitation>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
@@ -149,7 +147,7 @@ impl InvitationsApi {
         caller: Member<Staff>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewInvitation>,
-    ) -> Result<Created<Invitation>, Refused<Creating>> {
+    ) -> Result<Created<Invitation>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_invitation", idempotency_key.0, &body.0)?;
         let (invitation, organization, token, leave) =
@@ -167,7 +165,7 @@ impl InvitationsApi {
         &self,
         caller: Member<Staff>,
         invitation_id: Path<Uuid>,
-    ) -> Result<Json<Invitation>, Refused<Reading>> {
+    ) -> Result<Json<Invitation>, ApiError<Reading>> {
         let row = self.db.optional(&caller, sql!("tenancy/invitations_get.sql"), &[&invitation_id.0]).await?;
         Ok(Json(Invitation::from(&row.ok_or_else(Problem::not_found)?)))
     }
@@ -182,7 +180,7 @@ impl InvitationsApi {
         &self,
         caller: Member<Staff>,
         invitation_id: Path<Uuid>,
-    ) -> Result<Json<Invitation>, Refused<Deleting>> {
+    ) -> Result<Json<Invitation>, ApiError<Deleting>> {
         let token = Secret::<secret::Invitation>::draw(caller.tenant(), invitation_id.0);
         let mut tx = self.db.begin(&caller);
         may_hand_out(&mut tx).await?;
@@ -215,7 +213,7 @@ impl InvitationsApi {
         &self,
         caller: Member<Staff>,
         invitation_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         self.db
             .optional(&caller, sql!("tenancy/invitations_delete.sql"), &[&invitation_id.0])
             .await?

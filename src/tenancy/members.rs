@@ -18,7 +18,7 @@ use crate::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Changing, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused},
+        problem::{ApiError, Changing, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading},
         values::{Instant, named_enum},
     },
     sql,
@@ -131,7 +131,7 @@ impl MembersApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<OrganizationMember>>, Refused<Listing>> {
+    ) -> Result<Json<Page<OrganizationMember>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let as_of = self.0.as_of().await?;
@@ -153,7 +153,7 @@ impl MembersApi {
         &self,
         caller: Member<Viewer>,
         account_id: Path<Uuid>,
-    ) -> Result<Json<OrganizationMember>, Refused<Reading>> {
+    ) -> Result<Json<OrganizationMember>, ApiError<Reading>> {
         let row = self.0.optional(&caller, sql!("tenancy/members_get.sql"), &[&account_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
@@ -167,7 +167,7 @@ impl MembersApi {
         &self,
         caller: Member<Admin>,
         account_id: Path<Uuid>,
-    ) -> Result<Json<HandedOut>, Refused<Reading>> {
+    ) -> Result<Json<HandedOut>, ApiError<Reading>> {
         let mut tx = self.0.begin(&caller);
         tx.optional(sql!("tenancy/members_get.sql"), &[&account_id.0])
             .await?
@@ -192,7 +192,7 @@ impl MembersApi {
         caller: Member<Admin>,
         account_id: Path<Uuid>,
         body: Json<MemberChanges>,
-    ) -> Result<Json<OrganizationMember>, Refused<Changing>> {
+    ) -> Result<Json<OrganizationMember>, ApiError<Changing>> {
         let role = body.0.role.name();
         let mut tx = self.0.begin(&caller);
         below(&mut tx, account_id.0, Some(role)).await?;
@@ -214,7 +214,7 @@ impl MembersApi {
         &self,
         caller: Member<Admin>,
         account_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         let mut tx = self.0.begin(&caller);
         below(&mut tx, account_id.0, None).await?;
         last_owner(tx.commit_with(sql!("tenancy/members_remove.sql"), &[&account_id.0]).await)?
@@ -231,7 +231,7 @@ impl MembersApi {
         &self,
         caller: Member<Admin>,
         account_id: Path<Uuid>,
-    ) -> Result<Json<OrganizationMember>, Refused<Deleting>> {
+    ) -> Result<Json<OrganizationMember>, ApiError<Deleting>> {
         self.set_status(&caller, account_id.0, "suspended").await.map(Json).map_err(Into::into)
     }
 
@@ -243,7 +243,7 @@ impl MembersApi {
         &self,
         caller: Member<Admin>,
         account_id: Path<Uuid>,
-    ) -> Result<Json<OrganizationMember>, Refused<Deleting>> {
+    ) -> Result<Json<OrganizationMember>, ApiError<Deleting>> {
         self.set_status(&caller, account_id.0, "active").await.map(Json).map_err(Into::into)
     }
 
@@ -261,7 +261,7 @@ impl MembersApi {
         &self,
         caller: SignedIn,
         organization_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         let left = self.0.one(&caller, sql!("tenancy/members_leave.sql"), &[&organization_id.0]).await;
         match last_owner(left)?.get(0) {
             true => Ok(NoContent),
@@ -282,7 +282,7 @@ impl MembersApi {
         &self,
         caller: Member<Owner>,
         body: Json<OwnershipTransfer>,
-    ) -> Result<Json<OrganizationMember>, Refused<Changing>> {
+    ) -> Result<Json<OrganizationMember>, ApiError<Changing>> {
         let (from, to) = (caller.account()?, body.0.account_id);
         if from == to {
             Err(Problem::invalid_field("account_id", "invalid_value", "the account of somebody else"))?;

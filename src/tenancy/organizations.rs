@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::subscriptions::{self, Features, Wishes};
+use super::subscriptions::{self, FeatureChoices, Features};
 use crate::{
     db::{self, Db, Tx},
     http::{
@@ -20,8 +20,8 @@ use crate::{
         json::{Created, Json, NoContent, present},
         name::Name,
         problem::{
-            ChangingOwn, Creating, Deleting, Failure, OnConstraint as _, OpenReading, Problem, ReadingOwn,
-            Refused,
+            ApiError, ChangingOwn, Creating, Deleting, Failure, OnConstraint as _, OpenReading, Problem,
+            ReadingOwn,
         },
         values::{Slug, Text, TimeZone},
     },
@@ -93,7 +93,7 @@ pub struct NewOrganization {
     /// What it is to use. What is left out is as the plan has it; what the plan lacks cannot be asked for.
     #[serde(default)]
     #[oai(nullable)]
-    pub features: Option<Wishes>,
+    pub features: Option<FeatureChoices>,
 }
 
 impl Example for NewOrganization {
@@ -189,7 +189,7 @@ impl OrganizationsApi {
         &self,
         caller: SignedIn,
         body: Json<NewOrganization>,
-    ) -> Result<Created<Organization>, Refused<Creating>> {
+    ) -> Result<Created<Organization>, ApiError<Creating>> {
         let new = body.0;
         let plan_type = new.plan_type.as_deref().unwrap_or("basic").to_owned();
         let mut tx = self.0.begin(&caller);
@@ -243,7 +243,7 @@ impl OrganizationsApi {
     ///
     /// The one the token is for.
     #[oai(path = "/organizations/me", method = "get", operation_id = "get_organization")]
-    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Organization>, Refused<ReadingOwn>> {
+    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Organization>, ApiError<ReadingOwn>> {
         let row = self.0.one(&caller, sql!("tenancy/organizations_get.sql"), &[]).await?;
         Ok(Json(row.into()))
     }
@@ -257,7 +257,7 @@ impl OrganizationsApi {
         &self,
         caller: Member<Admin>,
         body: Json<OrganizationChanges>,
-    ) -> Result<Json<Organization>, Refused<ChangingOwn>> {
+    ) -> Result<Json<Organization>, ApiError<ChangingOwn>> {
         let changes = body.0;
         let row = taken(
             self.0
@@ -282,7 +282,7 @@ impl OrganizationsApi {
     /// The one the token is for: from now on nobody gets in. For 30 days an owner can restore it; then everything it has is
     /// deleted for good.
     #[oai(path = "/organizations/me", method = "delete", operation_id = "delete_organization")]
-    async fn delete(&self, caller: Member<Owner>) -> Result<Json<DeletedOrganization>, Refused<ReadingOwn>> {
+    async fn delete(&self, caller: Member<Owner>) -> Result<Json<DeletedOrganization>, ApiError<ReadingOwn>> {
         let seconds = GRACE.num_seconds() as f64;
         let row = self.0.one(&caller, sql!("tenancy/organizations_delete.sql"), &[&seconds]).await?;
         Ok(Json(DeletedOrganization { id: caller.tenant(), purge_after: row.get(0) }))
@@ -301,7 +301,7 @@ impl OrganizationsApi {
         &self,
         caller: SignedIn,
         organization_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         let row =
             self.0.one(&caller, sql!("tenancy/organizations_restore.sql"), &[&organization_id.0]).await?;
         match row.get(0) {
@@ -320,7 +320,7 @@ impl OrganizationsApi {
         client: Client,
         /// The slug of the organization, where the host does not say which.
         slug: Query<Option<Slug>>,
-    ) -> Result<Json<PublicOrganization>, Refused<OpenReading>> {
+    ) -> Result<Json<PublicOrganization>, ApiError<OpenReading>> {
         let host = match &client.host {
             Host::Ours => None,
             Host::Tenant(name) => Some(name.as_str()),

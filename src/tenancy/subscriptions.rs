@@ -10,7 +10,7 @@ use crate::{
         Tag,
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, present},
-        problem::{ChangingOwn, Failure, FieldError, Problem, ReadingOwn, Refused},
+        problem::{ApiError, ChangingOwn, Failure, FieldError, Problem, ReadingOwn},
         values::Text,
     },
     sql,
@@ -34,11 +34,11 @@ macro_rules! features {
         /// Which features are wanted, and which not. What is left out is as the plan has it.
         #[derive(Clone, Debug, Default, Deserialize, Object, Serialize)]
         #[serde(deny_unknown_fields)]
-        pub struct Wishes {
+        pub struct FeatureChoices {
             $($(#[$doc])* #[serde(default)] #[oai(nullable)] pub $name: Option<bool>,)*
         }
 
-        impl Wishes {
+        impl FeatureChoices {
             fn named(&self) -> Vec<(&'static str, Option<bool>)> {
                 vec![$((stringify!($name), self.$name),)*]
             }
@@ -69,7 +69,7 @@ features! {
     custom_branding,
 }
 
-impl Wishes {
+impl FeatureChoices {
     /// What of a plan is not wanted; or which wishes it cannot fulfil.
     pub fn disabled(&self, included: &[String], path: &str) -> Result<Vec<String>, Problem> {
         let has = |feature: &str| included.iter().any(|included| included == feature);
@@ -166,14 +166,14 @@ pub struct SubscriptionChanges {
     pub plan_type: Option<Text<1, 50>>,
     /// What is to be used of it.
     #[serde(default, deserialize_with = "present")]
-    pub features: Option<Wishes>,
+    pub features: Option<FeatureChoices>,
 }
 
 impl Example for SubscriptionChanges {
     fn example() -> Self {
         Self {
             plan_type: Text::parse("enterprise").ok(),
-            features: Some(Wishes { queues: Some(false), ..Wishes::default() }),
+            features: Some(FeatureChoices { queues: Some(false), ..FeatureChoices::default() }),
         }
     }
 }
@@ -182,20 +182,20 @@ impl Example for SubscriptionChanges {
 #[derive(Debug, Object, Serialize)]
 pub struct Usage {
     /// Active providers.
-    pub providers: Counted,
+    pub providers: CountedUsage,
     /// Active members and open invitations. Customers do not count.
-    pub members: Counted,
+    pub members: CountedUsage,
     /// API keys that are neither revoked nor expired.
-    pub api_keys: Counted,
-    pub storage: Storage,
-    pub requests: Requests,
+    pub api_keys: CountedUsage,
+    pub storage: StorageUsage,
+    pub requests: RequestUsage,
     pub appointments: Appointments,
 }
 
 /// So many of so many.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
-pub struct Counted {
+pub struct CountedUsage {
     pub used: i64,
     /// What the plan allows; absent where that is as many as you like.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -205,7 +205,7 @@ pub struct Counted {
 /// Files.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
-pub struct Storage {
+pub struct StorageUsage {
     /// Bytes of all files the organization keeps here.
     pub used_bytes: i64,
     /// What the plan allows, in gigabytes (10^9 bytes); absent where that is as much as you like.
@@ -215,7 +215,7 @@ pub struct Storage {
 
 /// Requests answered. Written down every few seconds, so the latest may be missing. Days are those of UTC.
 #[derive(Debug, Object, Serialize)]
-pub struct Requests {
+pub struct RequestUsage {
     pub today: i64,
     /// Today and the 29 days before.
     pub last_30_days: i64,
@@ -237,7 +237,7 @@ impl SubscriptionsApi {
     ///
     /// From the smallest to the largest. Few, so there are no pages.
     #[oai(path = "/plans", method = "get", operation_id = "list_plans")]
-    async fn plans(&self, caller: SignedIn) -> Result<Json<Plans>, Refused<ReadingOwn>> {
+    async fn plans(&self, caller: SignedIn) -> Result<Json<Plans>, ApiError<ReadingOwn>> {
         let rows = self.0.all(&caller, sql!("tenancy/plans_list.sql"), &[]).await?;
         Ok(Json(Plans { items: rows.into_iter().map(Plan::from).collect() }))
     }
@@ -246,7 +246,7 @@ impl SubscriptionsApi {
     ///
     /// With the features it has not switched off.
     #[oai(path = "/organizations/me/subscription", method = "get", operation_id = "get_subscription")]
-    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Plan>, Refused<ReadingOwn>> {
+    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Plan>, ApiError<ReadingOwn>> {
         let row = self.0.one(&caller, sql!("tenancy/subscriptions_get.sql"), &[]).await?;
         Ok(Json(row.into()))
     }
@@ -260,7 +260,7 @@ impl SubscriptionsApi {
         &self,
         caller: Member<Owner>,
         body: Json<SubscriptionChanges>,
-    ) -> Result<Json<Plan>, Refused<ChangingOwn>> {
+    ) -> Result<Json<Plan>, ApiError<ChangingOwn>> {
         let changes = body.0;
         let mut tx = self.0.begin(&caller);
         let row = tx.one(sql!("tenancy/subscriptions_lock.sql"), &[]).await?;
@@ -276,15 +276,15 @@ impl SubscriptionsApi {
 
     /// Get how much the organization has and does
     #[oai(path = "/organizations/me/usage", method = "get", operation_id = "get_usage")]
-    async fn usage(&self, caller: Member<Admin>) -> Result<Json<Usage>, Refused<ReadingOwn>> {
+    async fn usage(&self, caller: Member<Admin>) -> Result<Json<Usage>, ApiError<ReadingOwn>> {
         let row = self.0.one(&caller, sql!("tenancy/usage_get.sql"), &[]).await?;
         Ok(Json(Usage {
-            providers: Counted { used: row.get("providers"), limit: row.get("max_providers") },
-            members: Counted { used: row.get("members"), limit: row.get("max_members") },
-            api_keys: Counted { used: row.get("api_keys"), limit: row.get("max_api_keys") },
+            providers: CountedUsage { used: row.get("providers"), limit: row.get("max_providers") },
+            members: CountedUsage { used: row.get("members"), limit: row.get("max_members") },
+            api_keys: CountedUsage { used: row.get("api_keys"), limit: row.get("max_api_keys") },
             // There is nothing yet that keeps files.
-            storage: Storage { used_bytes: 0, limit_gb: row.get("max_storage_gb") },
-            requests: Requests {
+            storage: StorageUsage { used_bytes: 0, limit_gb: row.get("max_storage_gb") },
+            requests: RequestUsage {
                 today: row.get("requests_today"),
                 last_30_days: row.get("requests_last_30_days"),
             },

@@ -261,7 +261,7 @@ fn check(adopted: &Adopted) -> Outcome<()> {
     }
     for (index, provider) in adopted.providers.iter().enumerate() {
         if let Some(mistake) =
-            provider.schedule.as_ref().and_then(|schedule| schedule.mistakes().into_iter().next())
+            provider.schedule.as_ref().and_then(|schedule| schedule.validate().into_iter().next())
         {
             Err(format!("providers[{index}].schedule.{}: {}", mistake.field, mistake.detail))?;
         }

@@ -3,7 +3,7 @@
 
 use appointd::http::{
     client::Network,
-    forwarded::{self, Hop, address},
+    forwarded::{self, ForwardedElement, address},
     headers::{LISTS, SINGLE},
     limit::{Limits, Rates},
 };
@@ -171,7 +171,7 @@ fn forwarded_is_read_as_rfc_7239_has_it() {
         }
         forwarded::hops(&headers)
     };
-    let hop = |address: &str, host: Option<&str>| Hop {
+    let hop = |address: &str, host: Option<&str>| ForwardedElement {
         address: address.parse().ok(),
         host: host.map(ToOwned::to_owned),
     };

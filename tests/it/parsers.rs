@@ -3,17 +3,17 @@
 use std::str::FromStr as _;
 
 use appointd::{
-    config::{Given, Settings},
+    config::{RawSettings, Settings},
     http::{
         client::{Network, canonical},
         name::Name,
         page::Cursor,
         secret::{ApiKey, CalendarFeed, Secret},
+        token::{Kind, SigningKey, Tokens},
         values::{
             Color, Currency, Date, DomainName, EmailAddress, HttpsUrl, IdempotencyKey, Instant,
             InstantOrDate, LanguageTag, Number, Password, Slug, Text, TimeOfDay, TimeZone,
         },
-        token::{Kind, SigningKey, Tokens},
     },
     identity::second_factors,
 };
@@ -140,7 +140,7 @@ proptest! {
 
     #[test]
     fn settings(text in text()) {
-        let given = Given {
+        let given = RawSettings {
             database_url: Some(text.clone()),
             token_keys: Some(text.clone()),
             link_keys: Some(text.clone()),

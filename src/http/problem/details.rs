@@ -167,7 +167,7 @@ impl Problem {
     }
 
     /// 403: the plan does not include what the operation belongs to.
-    fn feature_not_in_plan(feature: &str, plans: &[String]) -> Self {
+    pub(super) fn feature_not_in_plan(feature: &str, plans: &[String]) -> Self {
         let detail = match plans {
             [] => format!("This needs the feature {feature}, which is switched off for the organization."),
             [plan] => format!("This needs the feature {feature}, which the plan {plan} includes."),

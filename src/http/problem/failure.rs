@@ -6,13 +6,13 @@ use crate::db;
 /// What can stop a handler half-way: a refusal of ours, or of the database's.
 #[derive(Debug)]
 pub enum Failure {
-    Refusal(Problem),
+    Problem(Problem),
     Database(db::Error),
 }
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self::Refusal(problem)
+        Self::Problem(problem)
     }
 }
 
@@ -25,7 +25,7 @@ impl From<db::Error> for Failure {
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Refusal(problem) => problem,
+            Failure::Problem(problem) => problem,
             Failure::Database(error) => error.into(),
         }
     }

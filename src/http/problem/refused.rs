@@ -14,28 +14,28 @@ use super::{
 };
 
 /// The refusals an operation can answer with, beside those any operation can (`EVERYWHERE`).
-pub trait Refusals: Send + Sync + 'static {
+pub trait Statuses: Send + Sync + 'static {
     const STATUSES: &'static [u16];
 }
 
 /// The refusals of every operation.
 const EVERYWHERE: &[u16] = &[429, 500, 503];
 
-macro_rules! refusals {
+macro_rules! statuses {
     ($($(#[$doc:meta])* $name:ident = [$($status:literal),*];)*) => {
         $(
             $(#[$doc])*
             #[derive(Debug)]
             pub struct $name;
 
-            impl Refusals for $name {
+            impl Statuses for $name {
                 const STATUSES: &'static [u16] = &[$($status),*];
             }
         )*
     };
 }
 
-refusals! {
+statuses! {
     /// Open to everybody, nothing to get wrong.
     Open = [400];
     /// Open to everybody, and may not be there.
@@ -69,21 +69,21 @@ refusals! {
 }
 
 /// The failure of an operation that can refuse with the statuses of `K`.
-pub struct Refused<K>(Problem, PhantomData<K>);
+pub struct ApiError<K>(Problem, PhantomData<K>);
 
-impl<K, E: Into<Failure>> From<E> for Refused<K> {
+impl<K, E: Into<Failure>> From<E> for ApiError<K> {
     fn from(error: E) -> Self {
         Self(Problem::from(error.into()), PhantomData)
     }
 }
 
-impl<K> From<Refused<K>> for poem::Error {
-    fn from(refused: Refused<K>) -> Self {
+impl<K> From<ApiError<K>> for poem::Error {
+    fn from(refused: ApiError<K>) -> Self {
         refused.0.into()
     }
 }
 
-impl<K: Refusals> ApiResponse for Refused<K> {
+impl<K: Statuses> ApiResponse for ApiError<K> {
     fn meta() -> MetaResponses {
         let mut statuses: Vec<u16> = K::STATUSES.iter().chain(EVERYWHERE).copied().collect();
         statuses.sort_unstable();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::json;
 
 use super::{
-    super::schema::{refusal, schema_type},
+    super::schema::{schema_type, serde_error},
     macros::{checked_text, from_string},
 };
 
@@ -31,7 +31,7 @@ checked_text!(
     3,
     "EUR",
     "an ISO 4217 code of three capital letters, such as EUR",
-    |text| (text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())).then(|| text.to_owned())
+    |text| iso_currency::Currency::from_code(text).map(|currency| currency.code().to_owned())
 );
 
 checked_text!(

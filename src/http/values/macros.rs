@@ -24,7 +24,7 @@ macro_rules! checked_text {
         impl $name {
             pub fn parse(text: &str) -> Result<Self, String> {
                 let read: fn(&str) -> Option<String> = $read;
-                read(text.trim()).map(Self).ok_or_else(|| refusal("invalid_value", $rule))
+                read(text.trim()).map(Self).ok_or_else(|| serde_error("invalid_value", $rule))
             }
         }
 

@@ -3,7 +3,7 @@
 use poem_openapi::registry::MetaSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use super::super::schema::{refusal, schema_type};
+use super::super::schema::{schema_type, serde_error};
 
 /// A whole number from `MIN` to `MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -16,11 +16,11 @@ impl<'de, const MIN: i32, const MAX: i32> Deserialize<'de> for Number<MIN, MAX> 
         // JSON knows one kind of number: 30.0 is as whole as 30.
         let number = serde_json::Value::deserialize(deserializer)?
             .as_f64()
-            .ok_or_else(|| D::Error::custom(refusal("invalid_type", expected)))?;
+            .ok_or_else(|| D::Error::custom(serde_error("invalid_type", expected)))?;
         if number.fract() == 0.0 && (f64::from(MIN)..=f64::from(MAX)).contains(&number) {
             Ok(Self(number as i32))
         } else {
-            Err(D::Error::custom(refusal("out_of_range", expected)))
+            Err(D::Error::custom(serde_error("out_of_range", expected)))
         }
     }
 }

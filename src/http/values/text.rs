@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::json;
 
 use super::{
-    super::schema::{refusal, schema_type},
+    super::schema::{schema_type, serde_error},
     macros::{checked_text, from_string},
 };
 
@@ -47,13 +47,13 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
         let bounds = format_args!("{MIN} to {MAX} characters");
         let layout = |c: char| MAX >= LONG && "\n\r\t".contains(c);
         if length < MIN {
-            Err(refusal("too_short", bounds))
+            Err(serde_error("too_short", bounds))
         } else if length > MAX {
-            Err(refusal("too_long", bounds))
+            Err(serde_error("too_long", bounds))
         } else if text.chars().any(|c| (c.is_control() && !layout(c)) || is_invisible(c)) {
-            Err(refusal("invalid_value", "no control characters, and none that turn text around"))
+            Err(serde_error("invalid_value", "no control characters, and none that turn text around"))
         } else if MIN > 0 && !text.chars().any(is_visible) {
-            Err(refusal("invalid_value", "at least one character that can be seen"))
+            Err(serde_error("invalid_value", "at least one character that can be seen"))
         } else {
             Ok(Self(text.to_owned()))
         }
@@ -86,7 +86,7 @@ impl Password {
 
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.chars().count() > Self::LONGEST {
-            return Err(refusal("too_long", format_args!("at most {} characters", Self::LONGEST)));
+            return Err(serde_error("too_long", format_args!("at most {} characters", Self::LONGEST)));
         }
         Ok(Self(text.to_owned()))
     }

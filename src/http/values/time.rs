@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::json;
 
 use super::{
-    super::schema::{refusal, schema_type},
+    super::schema::{schema_type, serde_error},
     macros::from_string,
 };
 
@@ -20,7 +20,7 @@ pub struct TimeZone(pub Tz);
 impl TimeZone {
     pub fn parse(text: &str) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
-            refusal(
+            serde_error(
                 "unknown_time_zone",
                 "the name of a zone of the IANA time zone database, such as Europe/Berlin",
             )
@@ -71,7 +71,7 @@ impl Instant {
             .and_then(|instant| DateTime::from_timestamp_micros(instant.timestamp_micros()))
             .map(Self)
             .ok_or_else(|| {
-                refusal(
+                serde_error(
                     "invalid_value",
                     "an RFC 3339 date-time with an offset, such as 2026-11-20T09:00:00+01:00, between 1970 and 2999",
                 )
@@ -109,7 +109,7 @@ impl InstantOrDate {
         match date {
             Some(date) => Ok(Self::Date(date)),
             None => Instant::parse(text).map(|instant| Self::Instant(instant.0)).map_err(|_| {
-                refusal(
+                serde_error(
                     "invalid_value",
                     "a date, such as 2026-11-20, or an RFC 3339 date-time with an offset, such as \
                      2026-11-20T09:00:00+01:00, between 1970 and 2999",
@@ -147,7 +147,7 @@ impl Date {
     pub fn parse(text: &str) -> Result<Self, String> {
         match InstantOrDate::parse(text) {
             Ok(InstantOrDate::Date(date)) => Ok(Self(date)),
-            _ => Err(refusal("invalid_value", "a date, such as 2026-11-20")),
+            _ => Err(serde_error("invalid_value", "a date, such as 2026-11-20")),
         }
     }
 }
@@ -179,7 +179,7 @@ impl<const END: bool> TimeOfDay<END> {
             .map(|(hour, minute)| Self { minute: hour * 60 + minute })
             .ok_or_else(|| {
                 let latest = if END { "24:00" } else { "23:59" };
-                refusal(
+                serde_error(
                     "invalid_value",
                     format_args!("a time of day to the minute, 00:00 to {latest}, such as 09:30"),
                 )

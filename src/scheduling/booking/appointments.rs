@@ -23,7 +23,7 @@ use crate::{
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Changing, Creating, Listing, Problem, Reading, Refused},
+        problem::{ApiError, Changing, Creating, Listing, Problem, Reading},
         values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
@@ -125,7 +125,7 @@ impl AppointmentsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Appointment>>, Refused<Listing>> {
+    ) -> Result<Json<Page<Appointment>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let rows_wanted = i64::from(size + 1);
         let status = status.0.map(AppointmentStatus::name);
@@ -172,7 +172,7 @@ impl AppointmentsApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewAppointment>,
-    ) -> Result<Created<Appointment>, Refused<Creating>> {
+    ) -> Result<Created<Appointment>, ApiError<Creating>> {
         let now = Utc::now();
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_appointment", idempotency_key.0, &body.0)?;
@@ -191,7 +191,7 @@ impl AppointmentsApi {
         &self,
         caller: Member<Viewer>,
         appointment_id: Path<Uuid>,
-    ) -> Result<Json<Appointment>, Refused<Reading>> {
+    ) -> Result<Json<Appointment>, ApiError<Reading>> {
         let row =
             self.db.optional(&caller, sql!("scheduling/appointments_get.sql"), &[&appointment_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
@@ -212,7 +212,7 @@ impl AppointmentsApi {
         caller: Member<Staff, Appointments>,
         appointment_id: Path<Uuid>,
         body: Json<Reschedule>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Changing>> {
         let id = appointment_id.0;
         let appointment =
             reschedule::reschedule(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?;
@@ -228,7 +228,7 @@ impl AppointmentsApi {
         caller: Member<Staff, Appointments>,
         appointment_id: Path<Uuid>,
         body: Json<Swap>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Changing>> {
         let id = appointment_id.0;
         Ok(Json(reschedule::swap(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?))
     }

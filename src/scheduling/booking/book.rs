@@ -9,7 +9,7 @@ use super::{
     attempts::attempt,
     claims::{self, Booking, CREATE, Parameters, taken, with_segments},
     guest_request::GuestRequest,
-    transaction::luck,
+    transaction::seat_seed,
 };
 use crate::{
     crm::contacts::{self, NewContact},
@@ -19,12 +19,12 @@ use crate::{
     operations::idempotency::Once,
     scheduling::slots::{
         alternatives,
-        availability::{Availability, Policy, Refusal, StartRequest},
+        availability::{Availability, Enforcement, SlotError, StartRequest},
         choose::choose,
         listing::MOST_SERVICES,
         load::{self, AvailabilityQuery},
-        refusals::{check_length, refused_start, unknown_service},
-        setback::{Setback, lost},
+        refusals::{check_length, slot_problem, unknown_service},
+        setback::{Setback, lost_race},
     },
 };
 
@@ -47,7 +47,7 @@ pub struct Order<'a> {
     pub start: DateTime<Utc>,
     pub who: Who<'a>,
     pub note: Option<&'a str>,
-    pub policy: Policy,
+    pub policy: Enforcement,
     /// Whether customers themselves book, and what they may not see does not exist.
     pub online: bool,
     /// Of a guest: what it counts towards.
@@ -63,19 +63,19 @@ impl<'a> Order<'a> {
         }
     }
 
-    pub fn request(&self, luck: usize) -> StartRequest {
+    pub fn request(&self, seat_seed: usize) -> StartRequest {
         StartRequest {
             start: self.start,
             with: self.provider,
             contact: self.contact(),
             policy: self.policy,
-            luck,
+            seat_seed,
         }
     }
 }
 
-pub fn policy(override_rules: bool) -> Policy {
-    if override_rules { Policy::Overridden } else { Policy::Kept }
+pub fn policy(override_rules: bool) -> Enforcement {
+    if override_rules { Enforcement::ClaimsOnly } else { Enforcement::Full }
 }
 
 /// Either a contact there is or a new one.
@@ -113,7 +113,8 @@ pub async fn book(
     once: Option<&Once>,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
-    match attempt(db, mailer, context, |tx, number| book_now(tx, order, once, luck(number), now)).await? {
+    match attempt(db, mailer, context, |tx, number| book_now(tx, order, once, seat_seed(number), now)).await?
+    {
         Ok(appointment) => Ok(appointment),
         Err(refusal) => Err(refuse(db, context, order, refusal, now).await),
     }
@@ -123,9 +124,9 @@ async fn book_now(
     mut tx: Tx,
     order: &Order<'_>,
     once: Option<&Once>,
-    luck: usize,
+    seat_seed: usize,
     now: DateTime<Utc>,
-) -> Result<Result<Appointment, Refusal>, Setback> {
+) -> Result<Result<Appointment, SlotError>, Setback> {
     if let Some(once) = once
         && let Some(answer) = once.answered(&mut tx).await?
     {
@@ -133,7 +134,7 @@ async fn book_now(
         return Ok(Ok(answer));
     }
     let availability = load(&mut tx, order, now).await?;
-    let plan = match choose(&availability, order.provider, order.request(luck))? {
+    let plan = match choose(&availability, order.provider, order.request(seat_seed))? {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -150,7 +151,7 @@ async fn book_now(
         contact,
         status: status(&availability, order.policy),
         note: order.note,
-        overridden: order.policy == Policy::Overridden,
+        overridden: order.policy == Enforcement::ClaimsOnly,
         occurrence: None,
         guest_key: order.guest.as_ref().and_then(|guest| guest.key),
         plan: &plan,
@@ -158,8 +159,10 @@ async fn book_now(
     let claims_contact = availability.claims_contact();
     // Where the time is taken there is nothing to undo, unless there is: the commit need not wait for the answer.
     if is_new || once.is_some() {
-        let appointment =
-            claims::create(&mut tx, &[booking], contact, claims_contact).await?.pop().ok_or_else(lost)?;
+        let appointment = claims::create(&mut tx, &[booking], contact, claims_contact)
+            .await?
+            .pop()
+            .ok_or_else(lost_race)?;
         if let Some(once) = once {
             once.keep(&mut tx, &appointment).await?;
         }
@@ -178,7 +181,7 @@ async fn book_now(
             ],
         )
         .await;
-    let row = taken(created.map(|row| row.into_iter().collect()))?.pop().ok_or_else(lost)?;
+    let row = taken(created.map(|row| row.into_iter().collect()))?.pop().ok_or_else(lost_race)?;
     Ok(Ok(with_segments(Appointment::from(row), &plan)))
 }
 
@@ -220,9 +223,9 @@ pub async fn load(tx: &mut Tx, order: &Order<'_>, now: DateTime<Utc>) -> Result<
     Ok(availability)
 }
 
-pub fn status(availability: &Availability, policy: Policy) -> AppointmentStatus {
+pub fn status(availability: &Availability, policy: Enforcement) -> AppointmentStatus {
     let wants_approval = availability.services.iter().any(|rules| rules.requires_approval);
-    if wants_approval && policy == Policy::Kept {
+    if wants_approval && policy == Enforcement::Full {
         AppointmentStatus::Pending
     } else {
         AppointmentStatus::Confirmed
@@ -234,10 +237,10 @@ pub async fn refuse(
     db: &Db,
     context: Context,
     order: &Order<'_>,
-    refusal: Refusal,
+    refusal: SlotError,
     now: DateTime<Utc>,
 ) -> Failure {
-    let problem = refused_start("starts_at", refusal);
+    let problem = slot_problem("starts_at", refusal);
     if problem.status != poem::http::StatusCode::CONFLICT {
         return problem.into();
     }

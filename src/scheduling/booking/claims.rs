@@ -9,7 +9,7 @@ use crate::{
     db::{self, Sql, Tx},
     http::problem::{Failure, OnConstraint as _, Problem},
     scheduling::slots::{
-        availability::{Claim, Piece, Plan},
+        availability::{Allocation, Claim, Piece},
         refusals::{unknown_provider, unknown_service},
     },
     sql,
@@ -26,7 +26,7 @@ pub struct Booking<'a> {
     pub occurrence: Option<(Uuid, i16)>,
     /// See [`GuestRequest::key`](super::guest_request::GuestRequest::key).
     pub guest_key: Option<Uuid>,
-    pub plan: &'a Plan,
+    pub plan: &'a Allocation,
 }
 
 pub(super) const CREATE: Sql = sql!("scheduling/appointments_create.sql");
@@ -77,7 +77,7 @@ impl Parameters {
 }
 
 /// The rows of the services of a visit; none of a single service.
-pub fn segments(appointment: Uuid, plan: &Plan) -> Vec<Value> {
+pub fn segments(appointment: Uuid, plan: &Allocation) -> Vec<Value> {
     if plan.pieces.len() == 1 {
         return Vec::new();
     }
@@ -95,7 +95,7 @@ pub fn segments(appointment: Uuid, plan: &Plan) -> Vec<Value> {
 }
 
 /// The contact's own time, without buffers.
-pub fn contact_claim(contact: Uuid, owner: Uuid, plan: &Plan) -> Claim {
+pub fn contact_claim(contact: Uuid, owner: Uuid, plan: &Allocation) -> Claim {
     Claim {
         id: Uuid::now_v7(),
         owner_id: owner,
@@ -146,7 +146,7 @@ pub async fn create(
     Ok(appointments)
 }
 
-pub fn with_segments(mut appointment: Appointment, plan: &Plan) -> Appointment {
+pub fn with_segments(mut appointment: Appointment, plan: &Allocation) -> Appointment {
     if plan.pieces.len() > 1 {
         let segment = |piece: &Piece| Segment {
             service_id: piece.service,

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    offers::{Freed, MOST_NOTES, Queue, free_holds, tell},
+    freed::FreedTime,
+    offers::{MOST_NOTES, Queue, free_holds, tell},
     transaction::{Locks, decide},
 };
 use crate::{
@@ -93,7 +94,7 @@ async fn offer_noted(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Fai
             tx.commit().await?;
             return Ok(None);
         };
-        let freed: Vec<_> = rows.iter().map(Freed::from).collect();
+        let freed: Vec<_> = rows.iter().map(FreedTime::from).collect();
         let times: Vec<_> = freed.iter().map(|freed| (freed.from, freed.to)).collect();
         let after = first.get::<_, Option<DateTime<Utc>>>("after_created_at").unwrap_or_default();
         let after_id = first.get::<_, Option<Uuid>>("after_entry_id").unwrap_or_default();

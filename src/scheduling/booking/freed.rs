@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::scheduling::{
     hours::wall_time,
-    slots::availability::{Availability, Plan},
+    slots::availability::{Allocation, Availability},
 };
 
 /// An entry of the waitlist.
@@ -37,7 +37,7 @@ impl From<&Row> for Waiting {
 
 /// A note of `scheduling.freed_time`.
 #[derive(Clone)]
-pub(super) struct Freed {
+pub(super) struct FreedTime {
     pub id: Uuid,
     /// None: all providers.
     resource: Option<Uuid>,
@@ -47,7 +47,7 @@ pub(super) struct Freed {
     pub to: DateTime<Utc>,
 }
 
-impl From<&Row> for Freed {
+impl From<&Row> for FreedTime {
     fn from(row: &Row) -> Self {
         Self {
             id: row.get("id"),
@@ -80,9 +80,9 @@ pub(super) enum Need {
     Limit,
 }
 
-impl Freed {
+impl FreedTime {
     /// Whether a booking would take some of it, or counts where one less counts now.
-    pub fn is_needed(&self, entry: &Waiting, plan: &Plan, availability: &Availability) -> Option<Need> {
+    pub fn is_needed(&self, entry: &Waiting, plan: &Allocation, availability: &Availability) -> Option<Need> {
         let takes = |starts_at: DateTime<Utc>, ends_at: DateTime<Utc>| {
             (starts_at < self.to && self.from < ends_at).then(|| {
                 let inside = self.from <= plan.starts_at() && plan.starts_at() < self.to;
@@ -113,7 +113,7 @@ fn counted_less(
     provider: Uuid,
     service: Option<Uuid>,
     at: DateTime<Utc>,
-    plan: &Plan,
+    plan: &Allocation,
 ) -> bool {
     let (then, planned) =
         (wall_time::date(availability.zone, at), wall_time::date(availability.zone, plan.starts_at()));

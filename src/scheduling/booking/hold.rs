@@ -11,7 +11,7 @@ use super::claims::taken;
 use crate::{
     db::Tx,
     http::problem::{Failure, OnConstraint as _, Problem},
-    scheduling::slots::availability::Plan,
+    scheduling::slots::availability::Allocation,
     sql,
 };
 
@@ -56,7 +56,7 @@ impl From<Row> for Hold {
 pub async fn insert(
     tx: &mut Tx,
     id: Uuid,
-    plan: &Plan,
+    plan: &Allocation,
     seconds: f64,
     overridden: bool,
     entry: Option<Uuid>,

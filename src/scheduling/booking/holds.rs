@@ -22,7 +22,7 @@ use super::{
     guest_request::GuestRequest,
     hold::{self, Hold},
     offers,
-    transaction::{Locks, luck},
+    transaction::{Locks, seat_seed},
 };
 use crate::{
     crm::contacts::{self, NewContact},
@@ -32,7 +32,7 @@ use crate::{
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Creating, Deleting, Failure, Listing, Problem, Reading, Refused},
+        problem::{ApiError, Creating, Deleting, Failure, Listing, Problem, Reading},
         values::{IdempotencyKey, Instant, Number, Text},
     },
     messaging::{
@@ -41,10 +41,10 @@ use crate::{
     },
     operations::idempotency::Once,
     scheduling::slots::{
-        availability::{Policy, Refusal},
+        availability::{Enforcement, SlotError},
         choose::choose,
         refusals::contact_busy,
-        setback::{Setback, lost},
+        setback::{Setback, lost_race},
     },
     sql,
 };
@@ -127,7 +127,7 @@ impl HoldsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Hold>>, Refused<Listing>> {
+    ) -> Result<Json<Page<Hold>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows =
@@ -147,7 +147,7 @@ impl HoldsApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewHold>,
-    ) -> Result<Created<Hold>, Refused<Creating>> {
+    ) -> Result<Created<Hold>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_hold", idempotency_key.0, &body.0)?;
         let order = body.0.order();
@@ -162,7 +162,11 @@ impl HoldsApi {
     ///
     /// 404 once it has expired.
     #[oai(path = "/holds/:hold_id", method = "get", operation_id = "get_hold")]
-    async fn get(&self, caller: Member<Viewer>, hold_id: Path<Uuid>) -> Result<Json<Hold>, Refused<Reading>> {
+    async fn get(
+        &self,
+        caller: Member<Viewer>,
+        hold_id: Path<Uuid>,
+    ) -> Result<Json<Hold>, ApiError<Reading>> {
         let row = self.db.optional(&caller, sql!("scheduling/holds_get.sql"), &[&hold_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
@@ -176,7 +180,7 @@ impl HoldsApi {
         &self,
         caller: Member<Staff>,
         hold_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         release(&self.db, &self.mailer, (&caller).into(), hold_id.0).await?;
         Ok(NoContent)
     }
@@ -194,12 +198,12 @@ impl HoldsApi {
         hold_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<HoldConfirmation>,
-    ) -> Result<Created<Appointment>, Refused<Creating>> {
+    ) -> Result<Created<Appointment>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "confirm_hold", idempotency_key.0, &(hold_id.0, &body.0))?;
         let who = book::who(body.0.contact_id, body.0.contact.as_ref())?;
         let confirmation = Confirmation {
-            held: Held::By(hold_id.0),
+            held: HoldSelector::By(hold_id.0),
             who,
             note: body.0.note.as_deref(),
             guest: None,
@@ -264,7 +268,7 @@ pub async fn hold(
 ) -> Result<(Hold, Option<ToVerify>), Failure> {
     let seconds = f64::from(minutes * 60);
     let held =
-        attempt(db, mailer, context, |tx, number| hold_now(tx, order, seconds, once, luck(number), now));
+        attempt(db, mailer, context, |tx, number| hold_now(tx, order, seconds, once, seat_seed(number), now));
     match held.await? {
         Ok(held) => Ok(held),
         Err(refusal) => Err(book::refuse(db, context, order, refusal, now).await),
@@ -276,9 +280,9 @@ async fn hold_now(
     order: &Order<'_>,
     seconds: f64,
     once: Option<&Once>,
-    luck: usize,
+    seat_seed: usize,
     now: DateTime<Utc>,
-) -> Result<Result<(Hold, Option<ToVerify>), Refusal>, Setback> {
+) -> Result<Result<(Hold, Option<ToVerify>), SlotError>, Setback> {
     if let Some(once) = once
         && let Some(answer) = once.answered(&mut tx).await?
     {
@@ -286,16 +290,16 @@ async fn hold_now(
         return Ok(Ok((answer, None)));
     }
     let availability = book::load(&mut tx, order, now).await?;
-    let plan = match choose(&availability, order.provider, order.request(luck))? {
+    let plan = match choose(&availability, order.provider, order.request(seat_seed))? {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(refusal)),
     };
     if let Some(guest) = &order.guest {
         guest.count(&mut tx).await?;
     }
-    let overridden = order.policy == Policy::Overridden;
+    let overridden = order.policy == Enforcement::ClaimsOnly;
     let id = order.id.unwrap_or_else(Uuid::now_v7);
-    let hold = hold::insert(&mut tx, id, &plan, seconds, overridden, None).await?.ok_or_else(lost)?;
+    let hold = hold::insert(&mut tx, id, &plan, seconds, overridden, None).await?.ok_or_else(lost_race)?;
     let mut to_verify = None;
     if let Who::New(contact) = &order.who {
         // Who comes is known, and becomes a contact when the hold is confirmed.
@@ -326,7 +330,7 @@ async fn hold_now(
 
 /// Which hold is to be confirmed.
 #[derive(Clone, Copy)]
-pub enum Held {
+pub enum HoldSelector {
     By(Uuid),
     /// The one that stands for somebody on the waitlist.
     For(Uuid),
@@ -334,7 +338,7 @@ pub enum Held {
 
 /// How a hold is confirmed.
 pub struct Confirmation<'a> {
-    pub held: Held,
+    pub held: HoldSelector,
     /// Who comes.
     pub who: Who<'a>,
     pub note: Option<&'a str>,
@@ -354,8 +358,8 @@ pub async fn confirm_alone(
     let appointment = attempt(db, mailer, context, async |mut tx: Tx, _| {
         let appointment =
             Once::run(confirmation.once, &mut tx, async |tx| match confirm(tx, confirmation).await {
-                Err(Failure::Refusal(problem)) if problem.code == "not_found" => {
-                    let Held::By(hold) = confirmation.held else {
+                Err(Failure::Problem(problem)) if problem.code == "not_found" => {
+                    let HoldSelector::By(hold) = confirmation.held else {
                         return Err(problem.into());
                     };
                     let row = tx.optional(sql!("scheduling/appointments_get_by_hold.sql"), &[&hold]).await?;
@@ -378,8 +382,8 @@ pub async fn confirm_alone(
 pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<Appointment, Failure> {
     let Confirmation { held, who, note, guest, .. } = confirmation;
     let (by_id, by_entry) = match *held {
-        Held::By(id) => (Some(id), None),
-        Held::For(entry) => (None, Some(entry)),
+        HoldSelector::By(id) => (Some(id), None),
+        HoldSelector::For(entry) => (None, Some(entry)),
     };
     let row = tx
         .optional(sql!("scheduling/holds_lock.sql"), &[&by_id, &by_entry])

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{
-    freed::{Freed, Need, Waiting},
+    freed::{FreedTime, Need, Waiting},
     hold,
     transaction::Locks,
 };
@@ -26,13 +26,11 @@ use crate::{
         budget::OnBehalf,
         mail::{Mail, Mailer},
     },
-    scheduling::{
-        slots::{
-            availability::{Availability, Plan, Policy, Provider, StartRequest},
-            choose::best,
-            load::{self, AvailabilityQuery},
-            setback::{Setback, lost},
-        },
+    scheduling::slots::{
+        availability::{Allocation, Availability, Enforcement, Provider, StartRequest},
+        choose::best,
+        load::{self, AvailabilityQuery},
+        setback::{Setback, lost_race},
     },
     sql,
 };
@@ -120,14 +118,14 @@ impl Queue {
         }
         tx.all(sql!("app/become_scheduler.sql"), &[]).await?;
         let rows = tx.all(sql!("scheduling/freed_time_take.sql"), &[&true, &MOST_NOTES]).await?;
-        let freed: Vec<_> = rows.iter().map(Freed::from).collect();
+        let freed: Vec<_> = rows.iter().map(FreedTime::from).collect();
         self.offer_all(tx, &freed, now).await
     }
 
     pub(super) async fn offer_all(
         &self,
         tx: &mut Tx,
-        freed: &[Freed],
+        freed: &[FreedTime],
         now: DateTime<Utc>,
     ) -> Result<Vec<Notice>, Setback> {
         let mut notices = Vec::new();
@@ -153,10 +151,16 @@ impl Queue {
 }
 
 /// Holds time for an entry.
-async fn hold(tx: &mut Tx, entry: &Waiting, plan: &Plan, now: DateTime<Utc>) -> Result<Notice, Setback> {
+async fn hold(
+    tx: &mut Tx,
+    entry: &Waiting,
+    plan: &Allocation,
+    now: DateTime<Utc>,
+) -> Result<Notice, Setback> {
     let seconds = offer_seconds(plan.starts_at(), now);
-    let hold =
-        hold::insert(tx, Uuid::now_v7(), plan, seconds, false, Some(entry.id)).await?.ok_or_else(lost)?;
+    let hold = hold::insert(tx, Uuid::now_v7(), plan, seconds, false, Some(entry.id))
+        .await?
+        .ok_or_else(lost_race)?;
     tx.all(sql!("scheduling/waitlist_update.sql"), &[&entry.id, &"offered", &None::<Uuid>, &vec!["waiting"]])
         .await?;
     let row = tx.one(sql!("scheduling/offer_notice.sql"), &[&entry.id]).await?;
@@ -183,9 +187,9 @@ impl Waiting {
     async fn first_start(
         &self,
         tx: &mut Tx,
-        freed: &[Freed],
+        freed: &[FreedTime],
         now: DateTime<Utc>,
-    ) -> Result<Option<Plan>, Setback> {
+    ) -> Result<Option<Allocation>, Setback> {
         let (Some(first), Some(last)) =
             (freed.iter().map(|freed| freed.from).min(), freed.iter().map(|freed| freed.to).max())
         else {
@@ -207,7 +211,7 @@ impl Waiting {
         &self,
         tx: &mut Tx,
         (from, to): (DateTime<Utc>, DateTime<Utc>),
-        freed: &[Freed],
+        freed: &[FreedTime],
         now: DateTime<Utc>,
     ) -> Result<Looked, Setback> {
         let services = [self.service];
@@ -249,9 +253,9 @@ impl Waiting {
         availability: &Availability,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
-        freed: &[Freed],
+        freed: &[FreedTime],
         deadline: &Deadline,
-    ) -> Option<(Need, Plan)> {
+    ) -> Option<(Need, Allocation)> {
         let candidates: Vec<&Provider> = availability
             .candidates()
             .filter(|provider| self.provider.is_none_or(|wanted| wanted == provider.id))
@@ -267,10 +271,10 @@ impl Waiting {
                 start,
                 with: self.provider,
                 contact: Some(self.contact),
-                policy: Policy::Kept,
-                luck: 0,
+                policy: Enforcement::Full,
+                seat_seed: 0,
             };
-            let mut plans: Vec<(Need, &Provider, Plan)> = candidates
+            let mut plans: Vec<(Need, &Provider, Allocation)> = candidates
                 .iter()
                 .filter_map(|provider| {
                     let plan = availability.plan(provider, request).ok()?;
@@ -293,13 +297,13 @@ impl Waiting {
 
 #[derive(Default)]
 struct Looked {
-    found: Option<(Need, Plan)>,
+    found: Option<(Need, Allocation)>,
     /// Whether a limit counts.
     limited: bool,
 }
 
 impl Looked {
-    fn keep(&mut self, other: Option<(Need, Plan)>) {
+    fn keep(&mut self, other: Option<(Need, Allocation)>) {
         if let Some((need, plan)) = other
             && self.found.as_ref().is_none_or(|(found, _)| need < *found)
         {

@@ -13,7 +13,7 @@ use super::{
     book,
     claims::{contact_claim, segments, taken, with_segments},
     offers::{self, Notice, Queue},
-    transaction::{Locks, luck},
+    transaction::{Locks, seat_seed},
 };
 use crate::{
     db::{self, Context, Db, Tx, Who},
@@ -26,11 +26,11 @@ use crate::{
         hours::wall_time,
         slots::{
             alternatives,
-            availability::{Availability, Claim, Plan, Policy, StartRequest},
+            availability::{Allocation, Availability, Claim, Enforcement, StartRequest},
             choose::provider_of,
             load::{self, AvailabilityQuery},
-            refusals::{check_length, no_series, refused_start},
-            setback::{Setback, lost},
+            refusals::{check_length, no_series, slot_problem},
+            setback::{Setback, lost_race},
         },
     },
     sql,
@@ -112,11 +112,11 @@ pub async fn reschedule(
 ) -> Result<Appointment, Failure> {
     let moved = attempt(db, mailer, context, |mut tx, number| async move {
         let moves = following(&mut tx, id, request).await?;
-        let how = How {
+        let how = RescheduleOptions {
             action: AppointmentAction::Reschedule,
             reason: request.reason.as_deref(),
             policy: book::policy(request.override_rules),
-            luck: luck(number),
+            seat_seed: seat_seed(number),
         };
         let (moved, notices) = carry_out(tx, context, moves, &how, now).await?;
         let answer =
@@ -125,7 +125,7 @@ pub async fn reschedule(
     })
     .await;
     match moved {
-        Err(Failure::Refusal(problem))
+        Err(Failure::Problem(problem))
             if ["slot_unavailable", "contact_busy"].contains(&problem.code) && !request.following =>
         {
             let row = db.optional(context, sql!("scheduling/appointments_get.sql"), &[&id]).await?;
@@ -226,11 +226,11 @@ pub async fn swap(
             field: "appointment_id".to_owned(),
         };
         let moves = vec![to_that_of(&one, &other), to_that_of(&other, &one)];
-        let how = How {
+        let how = RescheduleOptions {
             action: AppointmentAction::Swap,
             reason: None,
             policy: book::policy(request.override_rules),
-            luck: luck(number),
+            seat_seed: seat_seed(number),
         };
         let (moved, notices) = carry_out(tx, context, moves, &how, now).await?;
         let answer =
@@ -275,18 +275,18 @@ fn allow(appointment: &Appointment, action: AppointmentAction) -> Result<(), Pro
 }
 
 /// How appointments are moved.
-struct How<'a> {
+struct RescheduleOptions<'a> {
     action: AppointmentAction,
     reason: Option<&'a str>,
-    policy: Policy,
-    luck: usize,
+    policy: Enforcement,
+    seat_seed: usize,
 }
 
 async fn carry_out(
     mut tx: Tx,
     context: Context,
     moves: Vec<Move>,
-    how: &How<'_>,
+    how: &RescheduleOptions<'_>,
     now: DateTime<Utc>,
 ) -> Result<(Vec<Appointment>, Vec<Notice>), Setback> {
     check_reach(&moves)?;
@@ -309,7 +309,7 @@ async fn carry_out(
     };
     queue.add_to(locks).take(&mut tx).await?;
     tx.all(sql!("scheduling/claims_release.sql"), &[&ids]).await?;
-    let mut plans: Vec<Plan> = Vec::with_capacity(moves.len());
+    let mut plans: Vec<Allocation> = Vec::with_capacity(moves.len());
     let mut claims: Vec<Claim> = Vec::new();
     let mut rows = Vec::new();
     let mut segment_rows = Vec::new();
@@ -354,10 +354,10 @@ async fn carry_out(
             with,
             contact: Some(appointment.contact_id),
             policy: how.policy,
-            luck: how.luck,
+            seat_seed: how.seat_seed,
         };
         let plan =
-            availability.plan(provider, request).map_err(|refusal| refused_start(&one.field, refusal))?;
+            availability.plan(provider, request).map_err(|refusal| slot_problem(&one.field, refusal))?;
         availability.take(&plan, Some(appointment.contact_id));
         claims.extend(plan.claims_of(appointment.id));
         if availability.claims_contact() {
@@ -369,7 +369,7 @@ async fn carry_out(
             "provider_id": plan.pieces[0].provider,
             "starts_at": plan.starts_at(),
             "ends_at": plan.ends_at(),
-            "overridden": how.policy == Policy::Overridden,
+            "overridden": how.policy == Enforcement::ClaimsOnly,
             "seat": plan.seat,
             "status": asks_again(context, availability, appointment).then_some("pending"),
         }));
@@ -392,7 +392,7 @@ async fn carry_out(
         .await;
     let moved = taken(moved)?;
     if moved.is_empty() {
-        return Err(lost());
+        return Err(lost_race());
     }
     let appointments: Vec<_> = moved
         .into_iter()

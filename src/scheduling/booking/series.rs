@@ -17,7 +17,7 @@ use super::{
     attempts::attempt,
     book::{self, Who},
     claims::{self, Booking},
-    transaction::{Locks, luck},
+    transaction::{Locks, seat_seed},
 };
 use crate::{
     crm::contacts::{self, NewContact},
@@ -26,7 +26,7 @@ use crate::{
         Tag,
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, present},
-        problem::{Creating, FieldError, Problem, Reading, Refused},
+        problem::{ApiError, Creating, FieldError, Problem, Reading},
         values::{IdempotencyKey, Instant, Number, Text, TimeZone, named_enum},
     },
     messaging::mail::Mailer,
@@ -34,11 +34,11 @@ use crate::{
     scheduling::{
         hours::wall_time,
         slots::{
-            availability::{Availability, Plan, Policy, Refusal, StartRequest},
+            availability::{Allocation, Availability, Enforcement, SlotError, StartRequest},
             choose::named_provider,
             load::{self, AvailabilityQuery},
-            refusals::{refused_start, unknown_service},
-            setback::{Setback, lost},
+            refusals::{slot_problem, unknown_service},
+            setback::{Setback, lost_race},
         },
     },
     sql,
@@ -183,12 +183,12 @@ impl SeriesApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewSeries>,
-    ) -> Result<Created<Series>, Refused<Creating>> {
+    ) -> Result<Created<Series>, ApiError<Creating>> {
         let now = Utc::now();
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_appointment_series", idempotency_key.0, &body.0)?;
         let series = attempt(&self.db, &self.mailer, context, |tx, number| {
-            book(tx, &body.0, once.as_ref(), now, luck(number))
+            book(tx, &body.0, once.as_ref(), now, seat_seed(number))
         })
         .await?;
         Ok(Created {
@@ -204,7 +204,7 @@ impl SeriesApi {
         &self,
         caller: Member<Viewer>,
         series_id: Path<Uuid>,
-    ) -> Result<Json<Series>, Refused<Reading>> {
+    ) -> Result<Json<Series>, ApiError<Reading>> {
         let mut tx = self.db.begin(&caller);
         let row = tx
             .optional(sql!("scheduling/series_get.sql"), &[&series_id.0])
@@ -228,7 +228,7 @@ async fn book(
     new: &NewSeries,
     once: Option<&Once>,
     now: DateTime<Utc>,
-    luck: usize,
+    seat_seed: usize,
 ) -> Result<Series, Setback> {
     if let Some(once) = once
         && let Some(answer) = once.answered(&mut tx).await?
@@ -254,7 +254,13 @@ async fn book(
         ..Locks::default()
     };
     locks.take(&mut tx).await?;
-    let wanted = Wanted { service: new.service_id, provider: new.provider_id, contact: known, policy, luck };
+    let wanted = OccurrenceTemplate {
+        service: new.service_id,
+        provider: new.provider_id,
+        contact: known,
+        policy,
+        seat_seed,
+    };
     let (availability, plans) = plan(&mut tx, &wanted, &starts, now).await?;
     let contact = match who {
         Who::Known(contact) => contact,
@@ -273,7 +279,7 @@ async fn book(
             contact,
             status: book::status(&availability, policy),
             note: new.note.as_deref(),
-            overridden: policy == Policy::Overridden,
+            overridden: policy == Enforcement::ClaimsOnly,
             occurrence: Some((id, occurrence)),
             guest_key: None,
             plan,
@@ -282,7 +288,7 @@ async fn book(
     let claims_contact = availability.claims_contact();
     let appointments = claims::create(&mut tx, &bookings, contact, claims_contact).await?;
     if appointments.is_empty() {
-        return Err(lost());
+        return Err(lost_race());
     }
     let series = Series {
         id,
@@ -300,21 +306,21 @@ async fn book(
 }
 
 /// What every occurrence is.
-struct Wanted {
+struct OccurrenceTemplate {
     service: Uuid,
     provider: Option<Uuid>,
     contact: Option<Uuid>,
-    policy: Policy,
-    luck: usize,
+    policy: Enforcement,
+    seat_seed: usize,
 }
 
 /// The provider, and what each occurrence takes. The locks of booking are taken.
 async fn plan(
     tx: &mut Tx,
-    wanted: &Wanted,
+    wanted: &OccurrenceTemplate,
     starts: &[DateTime<Utc>],
     now: DateTime<Utc>,
-) -> Result<(Availability, Vec<Plan>), Setback> {
+) -> Result<(Availability, Vec<Allocation>), Setback> {
     let first = starts[0];
     let services = [wanted.service];
     let query = AvailabilityQuery {
@@ -331,7 +337,7 @@ async fn plan(
         with,
         contact: wanted.contact,
         policy: wanted.policy,
-        luck: wanted.luck,
+        seat_seed: wanted.seat_seed,
     };
     let candidates: Vec<Uuid> = match wanted.provider {
         Some(provider) => vec![provider],
@@ -356,7 +362,7 @@ async fn plan(
             free.into_iter().map(|(_, _, id)| id).take(MOST_PROVIDERS).collect()
         }
     };
-    let mut nearest: Option<Vec<(usize, Refusal)>> = None;
+    let mut nearest: Option<Vec<(usize, SlotError)>> = None;
     for candidate in candidates {
         let mut availability =
             load::to_book(tx, &AvailabilityQuery { provider: Some(candidate), ..query }).await?;
@@ -381,17 +387,17 @@ async fn plan(
             nearest = Some(refusals);
         }
     }
-    let refusals = nearest.unwrap_or_else(|| vec![(0, Refusal::OutsideHours)]);
-    let mut problem = refused_start(
+    let refusals = nearest.unwrap_or_else(|| vec![(0, SlotError::OutsideHours)]);
+    let mut problem = slot_problem(
         "starts_at",
-        refusals.iter().map(|(_, refusal)| *refusal).min().unwrap_or(Refusal::Busy),
+        refusals.iter().map(|(_, refusal)| *refusal).min().unwrap_or(SlotError::Busy),
     );
     problem.errors = refusals
         .into_iter()
         .flat_map(|(index, refusal)| {
             let field = format!("occurrences[{}]", index + 1);
             let at = starts[index].to_rfc3339();
-            refused_start(&field, refusal)
+            slot_problem(&field, refusal)
                 .errors
                 .into_iter()
                 .map(move |error| FieldError { detail: format!("{at}: {}", error.detail), ..error })

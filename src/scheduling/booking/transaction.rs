@@ -38,7 +38,7 @@ impl Locks {
 
 /// The seat that is taken: the first one at first, and by those who lost a race a random one, or they would collide
 /// at the next again.
-pub fn luck(attempt: usize) -> usize {
+pub fn seat_seed(attempt: usize) -> usize {
     if attempt == 0 {
         return 0;
     }

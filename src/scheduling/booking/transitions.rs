@@ -25,7 +25,7 @@ use crate::{
         caller::{Member, Staff, Viewer},
         json::{Json, OptionalJson},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Changing, Failure, Listing, Problem, Refused},
+        problem::{ApiError, Changing, Failure, Listing, Problem},
         values::Text,
     },
     messaging::mail::Mailer,
@@ -59,14 +59,14 @@ impl Example for Cancellation {
 #[derive(Debug, Default, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
-pub struct Why {
+pub struct TransitionReason {
     /// Why.
     #[serde(default)]
     #[oai(nullable)]
     pub reason: Option<Text<1, 500>>,
 }
 
-impl Example for Why {
+impl Example for TransitionReason {
     fn example() -> Self {
         Self { reason: Text::parse("As agreed on the telephone.").ok() }
     }
@@ -138,7 +138,7 @@ impl TransitionsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Transition>>, Refused<Listing>> {
+    ) -> Result<Json<Page<Transition>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let mut tx = self.db.begin(&caller);
@@ -171,10 +171,11 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<Cancellation>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Changing>> {
         let Cancellation { reason, following } = body.0;
         let action = AppointmentAction::Cancel;
-        let request = Done { action, reason: reason.as_deref(), following, by: CancelledBy::Member };
+        let request =
+            TransitionRequest { action, reason: reason.as_deref(), following, by: CancelledBy::Member };
         let id = appointment_id.0;
         Ok(Json(transition(&self.db, &self.mailer, (&caller).into(), id, request, Utc::now()).await?))
     }
@@ -191,8 +192,8 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        body: OptionalJson<TransitionReason>,
+    ) -> Result<Json<Appointment>, ApiError<Changing>> {
         let action = AppointmentAction::Confirm;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -209,8 +210,8 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        body: OptionalJson<TransitionReason>,
+    ) -> Result<Json<Appointment>, ApiError<Changing>> {
         let action = AppointmentAction::Decline;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -228,8 +229,8 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        body: OptionalJson<TransitionReason>,
+    ) -> Result<Json<Appointment>, ApiError<Changing>> {
         let action = AppointmentAction::CheckIn;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -243,8 +244,8 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        body: OptionalJson<TransitionReason>,
+    ) -> Result<Json<Appointment>, ApiError<Changing>> {
         let action = AppointmentAction::Start;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -263,8 +264,8 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        body: OptionalJson<TransitionReason>,
+    ) -> Result<Json<Appointment>, ApiError<Changing>> {
         let action = AppointmentAction::Complete;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -282,8 +283,8 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        body: OptionalJson<TransitionReason>,
+    ) -> Result<Json<Appointment>, ApiError<Changing>> {
         let action = AppointmentAction::NoShow;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -302,8 +303,8 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<Appointment>, Refused<Changing>> {
+        body: OptionalJson<TransitionReason>,
+    ) -> Result<Json<Appointment>, ApiError<Changing>> {
         let reason = body.0.reason.as_deref();
         Ok(Json(undo(&self.db, &self.mailer, (&caller).into(), appointment_id.0, reason, Utc::now()).await?))
     }
@@ -317,14 +318,14 @@ impl TransitionsApi {
         action: AppointmentAction,
         reason: Option<&str>,
     ) -> Result<Appointment, Failure> {
-        let request = Done { action, reason, following: false, by: CancelledBy::Member };
+        let request = TransitionRequest { action, reason, following: false, by: CancelledBy::Member };
         transition(&self.db, &self.mailer, context, appointment, request, Utc::now()).await
     }
 }
 
 /// What is done to an appointment.
 #[derive(Clone, Copy)]
-pub struct Done<'a> {
+pub struct TransitionRequest<'a> {
     pub action: AppointmentAction,
     pub reason: Option<&'a str>,
     /// Of one in a series: with all that follow.
@@ -338,7 +339,7 @@ pub async fn transition(
     mailer: &Mailer,
     context: Context,
     appointment: Uuid,
-    done: Done<'_>,
+    done: TransitionRequest<'_>,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
     let (changed, notices) =
@@ -351,7 +352,7 @@ async fn transition_now(
     mut tx: Tx,
     context: Context,
     appointment: Uuid,
-    done: Done<'_>,
+    done: TransitionRequest<'_>,
     now: DateTime<Utc>,
 ) -> Result<(Appointment, Vec<Notice>), Setback> {
     let action = done.action;

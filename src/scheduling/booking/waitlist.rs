@@ -14,7 +14,7 @@ use super::{
     appointment::Appointment,
     attempts::attempt,
     book::{self, Who},
-    holds::{self, Confirmation, Held},
+    holds::{self, Confirmation, HoldSelector},
     offers::{self, Notice},
     waitlist_entry::{NewWaitlistEntry, WaitlistEntry, WaitlistStatus},
 };
@@ -26,7 +26,7 @@ use crate::{
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused},
+        problem::{ApiError, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading},
         values::{IdempotencyKey, Instant},
     },
     messaging::mail::Mailer,
@@ -40,7 +40,6 @@ use crate::{
 
 /// Nobody waits longer.
 const LONGEST_WAIT: TimeDelta = TimeDelta::days(366);
-
 
 pub struct WaitlistApi {
     pub db: Db,
@@ -66,7 +65,7 @@ impl WaitlistApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<WaitlistEntry>>, Refused<Listing>> {
+    ) -> Result<Json<Page<WaitlistEntry>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.unwrap_or(Cursor::new(DateTime::UNIX_EPOCH, Uuid::nil()));
         let status = status.0.map(WaitlistStatus::name);
@@ -104,7 +103,7 @@ impl WaitlistApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewWaitlistEntry>,
-    ) -> Result<Created<WaitlistEntry>, Refused<Creating>> {
+    ) -> Result<Created<WaitlistEntry>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_waitlist_entry", idempotency_key.0, &body.0)?;
         let new = body.0;
@@ -141,7 +140,7 @@ impl WaitlistApi {
         &self,
         caller: Member<Viewer>,
         waitlist_entry_id: Path<Uuid>,
-    ) -> Result<Json<WaitlistEntry>, Refused<Reading>> {
+    ) -> Result<Json<WaitlistEntry>, ApiError<Reading>> {
         let row =
             self.db.optional(&caller, sql!("scheduling/waitlist_get.sql"), &[&waitlist_entry_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
@@ -161,7 +160,7 @@ impl WaitlistApi {
         caller: Member<Staff, Appointments>,
         waitlist_entry_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
-    ) -> Result<Created<Appointment>, Refused<Creating>> {
+    ) -> Result<Created<Appointment>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let id = waitlist_entry_id.0;
         let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &id)?;
@@ -182,7 +181,7 @@ impl WaitlistApi {
         &self,
         caller: Member<Staff>,
         waitlist_entry_id: Path<Uuid>,
-    ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
+    ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
         let (context, id) = ((&caller).into(), waitlist_entry_id.0);
         Ok(Json(leave(&self.db, &self.mailer, context, id, WaitlistStatus::Declined).await?))
     }
@@ -199,7 +198,7 @@ impl WaitlistApi {
         &self,
         caller: Member<Staff>,
         waitlist_entry_id: Path<Uuid>,
-    ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
+    ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
         let (context, id) = ((&caller).into(), waitlist_entry_id.0);
         Ok(Json(leave(&self.db, &self.mailer, context, id, WaitlistStatus::Withdrawn).await?))
     }
@@ -272,7 +271,7 @@ pub async fn accept(
                 Err(nothing_offered())?;
             }
             let confirmation = Confirmation {
-                held: Held::For(entry.id),
+                held: HoldSelector::For(entry.id),
                 who: Who::Known(entry.contact_id),
                 note: None,
                 guest: None,
@@ -280,7 +279,7 @@ pub async fn accept(
             };
             match holds::confirm(tx, &confirmation).await {
                 // Accepted, or passed on, since it was looked at.
-                Err(Failure::Refusal(problem)) if problem.code == "not_found" => {
+                Err(Failure::Problem(problem)) if problem.code == "not_found" => {
                     let appointment =
                         self::entry(tx, id).await?.appointment_id.ok_or_else(nothing_offered)?;
                     booked_before.store(true, Ordering::Relaxed);

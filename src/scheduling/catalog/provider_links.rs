@@ -16,7 +16,7 @@ use crate::{
         caller::SignedIn,
         json::{Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Deleting, Failure, Listing, OnConstraint as _, Problem, Refused},
+        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem},
     },
     sql,
 };
@@ -72,7 +72,7 @@ impl ProviderLinksApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<ProviderLink>>, Refused<Listing>> {
+    ) -> Result<Json<Page<ProviderLink>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let sql = sql!("scheduling/provider_links_list.sql");
@@ -97,7 +97,7 @@ impl ProviderLinksApi {
         caller: SignedIn,
         organization_id: Path<Uuid>,
         provider_id: Path<Uuid>,
-    ) -> Result<Json<ProviderLink>, Refused<Deleting>> {
+    ) -> Result<Json<ProviderLink>, ApiError<Deleting>> {
         let (organization, provider) = (organization_id.0, provider_id.0);
         let link = self.0.attempt(&caller, async |mut tx: Tx, _| -> Result<ProviderLink, Failure> {
             let accepted =
@@ -138,7 +138,7 @@ impl ProviderLinksApi {
         caller: SignedIn,
         organization_id: Path<Uuid>,
         provider_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         let row = self
             .0
             .one(&caller, sql!("scheduling/provider_links_end.sql"), &[&organization_id.0, &provider_id.0])

@@ -20,7 +20,7 @@ use crate::{
         name::Name,
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
-            Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused,
+            ApiError, Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading,
         },
         values::{IdempotencyKey, Instant, Number},
     },
@@ -187,7 +187,7 @@ impl ProvidersApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Provider>>, Refused<Listing>> {
+    ) -> Result<Json<Page<Provider>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let as_of = self.db.as_of().await?;
@@ -214,7 +214,7 @@ impl ProvidersApi {
         caller: Member<Admin, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewProvider>,
-    ) -> Result<Created<Provider>, Refused<Creating>> {
+    ) -> Result<Created<Provider>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_provider", idempotency_key.0, &body.0)?;
         let provider = create(&self.db, context, &body.0, once.as_ref()).await?;
@@ -228,7 +228,7 @@ impl ProvidersApi {
         &self,
         caller: Member<Viewer>,
         provider_id: Path<Uuid>,
-    ) -> Result<Json<Provider>, Refused<Reading>> {
+    ) -> Result<Json<Provider>, ApiError<Reading>> {
         let row = self.db.optional(&caller, sql!("scheduling/providers_get.sql"), &[&provider_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
@@ -243,7 +243,7 @@ impl ProvidersApi {
         caller: Member<Admin>,
         provider_id: Path<Uuid>,
         body: Json<ProviderChanges>,
-    ) -> Result<Json<Provider>, Refused<Changing>> {
+    ) -> Result<Json<Provider>, ApiError<Changing>> {
         let changes = body.0;
         let mut tx = self.db.begin(&caller);
         let mut columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
@@ -282,7 +282,7 @@ impl ProvidersApi {
         &self,
         caller: Member<Admin>,
         provider_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         let in_use = || {
             Problem::conflict(
                 "provider_in_use",

@@ -16,7 +16,7 @@ use crate::{
         caller::{Admin, Appointments, Member, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
+        problem::{ApiError, Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading},
         values::{IdempotencyKey, Text, named_enum},
     },
     messaging::mail::Mailer,
@@ -106,7 +106,7 @@ impl ResourcesApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Resource>>, Refused<Listing>> {
+    ) -> Result<Json<Page<Resource>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
@@ -126,7 +126,7 @@ impl ResourcesApi {
         caller: Member<Admin, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewResource>,
-    ) -> Result<Created<Resource>, Refused<Creating>> {
+    ) -> Result<Created<Resource>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let new = body.0;
         let once = Once::new(&context, "create_resource", idempotency_key.0, &new)?;
@@ -148,7 +148,7 @@ impl ResourcesApi {
         &self,
         caller: Member<Viewer>,
         resource_id: Path<Uuid>,
-    ) -> Result<Json<Resource>, Refused<Reading>> {
+    ) -> Result<Json<Resource>, ApiError<Reading>> {
         let row = self.db.optional(&caller, sql!("scheduling/resources_get.sql"), &[&resource_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
@@ -160,7 +160,7 @@ impl ResourcesApi {
         caller: Member<Admin>,
         resource_id: Path<Uuid>,
         body: Json<ResourceChanges>,
-    ) -> Result<Json<Resource>, Refused<Changing>> {
+    ) -> Result<Json<Resource>, ApiError<Changing>> {
         let changes = body.0;
         let row = self
             .db
@@ -181,7 +181,7 @@ impl ResourcesApi {
         &self,
         caller: Member<Admin>,
         resource_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         let in_use = || {
             Problem::conflict(
                 "resource_in_use",

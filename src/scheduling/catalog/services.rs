@@ -15,8 +15,8 @@ use crate::{
         json::{Created, Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
-            Changing, Creating, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem, Reading,
-            Refused,
+            ApiError, Changing, Creating, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem,
+            Reading,
         },
         values::{IdempotencyKey, Instant},
     },
@@ -31,7 +31,7 @@ const MOST_REQUIREMENTS: usize = 5;
 const MOST_IN_LIST: usize = 200;
 
 /// What is wrong with the lists of a service. Its values are right by their types.
-fn mistakes(
+fn validate(
     providers: Option<&Vec<Uuid>>,
     pools: Option<&Vec<Pool>>,
     details: Option<&Vec<GuestDetail>>,
@@ -63,7 +63,7 @@ fn mistakes(
 }
 
 /// What the constraints say about rules that do not go together.
-fn refused<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
+fn on_rules<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
     result
         .on_constraint("services_length", || {
             Problem::invalid_field("duration_minutes", "out_of_range", "with its buffers a day at most")
@@ -104,7 +104,7 @@ impl ServicesApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Service>>, Refused<Listing>> {
+    ) -> Result<Json<Page<Service>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let as_of = self.db.as_of().await?;
@@ -129,7 +129,7 @@ impl ServicesApi {
         caller: Member<Manager, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewService>,
-    ) -> Result<Created<Service>, Refused<Creating>> {
+    ) -> Result<Created<Service>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_service", idempotency_key.0, &body.0)?;
         let service = create(&self.db, context, &body.0, once.as_ref()).await?;
@@ -143,7 +143,7 @@ impl ServicesApi {
         &self,
         caller: Member<Viewer>,
         service_id: Path<Uuid>,
-    ) -> Result<Json<Service>, Refused<Reading>> {
+    ) -> Result<Json<Service>, ApiError<Reading>> {
         let row = self.db.optional(&caller, sql!("scheduling/services_get.sql"), &[&service_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.try_into()?))
     }
@@ -155,16 +155,16 @@ impl ServicesApi {
         caller: Member<Manager>,
         service_id: Path<Uuid>,
         body: Json<ServiceChanges>,
-    ) -> Result<Json<Service>, Refused<Changing>> {
+    ) -> Result<Json<Service>, ApiError<Changing>> {
         let changes = body.0;
-        mistakes(
+        validate(
             changes.provider_ids.as_ref(),
             changes.required_resources.as_ref(),
             changes.guest_requires.as_ref(),
         )?;
         let mut tx = self.db.begin(&caller);
         let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
-        refused(tx.optional(sql!("scheduling/services_update.sql"), &[&service_id.0, &columns]).await)?
+        on_rules(tx.optional(sql!("scheduling/services_update.sql"), &[&service_id.0, &columns]).await)?
             .ok_or_else(Problem::not_found)?;
         let (providers, pools) = (changes.provider_ids, changes.required_resources);
         set_lists(&mut tx, service_id.0, providers.as_deref(), pools.as_deref()).await?;
@@ -180,7 +180,7 @@ impl ServicesApi {
         &self,
         caller: Member<Manager>,
         service_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         let in_use = || {
             Problem::conflict(
                 "service_in_use",
@@ -207,11 +207,11 @@ pub async fn create(
     new: &NewService,
     once: Option<&Once>,
 ) -> Result<Service, Failure> {
-    mistakes(new.provider_ids.as_ref(), new.required_resources.as_ref(), new.guest_requires.as_ref())?;
+    validate(new.provider_ids.as_ref(), new.required_resources.as_ref(), new.guest_requires.as_ref())?;
     let mut tx = db.begin(context);
     let service = Once::run(once, &mut tx, async |tx| {
         let id = Uuid::now_v7();
-        refused(tx.all(sql!("scheduling/services_create.sql"), &[&id, &new.columns()]).await)?;
+        on_rules(tx.all(sql!("scheduling/services_create.sql"), &[&id, &new.columns()]).await)?;
         set_lists(tx, id, new.provider_ids.as_deref(), new.required_resources.as_deref()).await?;
         let row = tx.one(sql!("scheduling/services_get.sql"), &[&id]).await?;
         Ok(Service::try_from(row)?)

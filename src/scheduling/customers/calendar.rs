@@ -20,8 +20,8 @@ use crate::{
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
-            Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, OpenReading, Problem, Reading,
-            Refused,
+            ApiError, Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, OpenReading,
+            Problem, Reading,
         },
         secret::{CalendarFeed as FeedSecret, Secret},
         values::{IdempotencyKey, Text},
@@ -112,7 +112,7 @@ impl CalendarApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<CalendarFeed>>, Refused<Listing>> {
+    ) -> Result<Json<Page<CalendarFeed>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
@@ -133,7 +133,7 @@ impl CalendarApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewCalendarFeed>,
-    ) -> Result<Created<CalendarFeed>, Refused<Creating>> {
+    ) -> Result<Created<CalendarFeed>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_calendar_feed", idempotency_key.0, &body.0)?;
         let secret = Secret::<FeedSecret>::draw(caller.tenant(), Uuid::now_v7());
@@ -160,7 +160,7 @@ impl CalendarApi {
         &self,
         caller: Member<Staff>,
         calendar_feed_id: Path<Uuid>,
-    ) -> Result<Json<CalendarFeed>, Refused<Reading>> {
+    ) -> Result<Json<CalendarFeed>, ApiError<Reading>> {
         let row = self
             .0
             .optional(&caller, sql!("scheduling/calendar_feeds_get.sql"), &[&calendar_feed_id.0])
@@ -181,7 +181,7 @@ impl CalendarApi {
         caller: Member<Staff, Appointments>,
         calendar_feed_id: Path<Uuid>,
         body: Json<CalendarFeedChanges>,
-    ) -> Result<Json<CalendarFeed>, Refused<Changing>> {
+    ) -> Result<Json<CalendarFeed>, ApiError<Changing>> {
         let row = self
             .0
             .optional(
@@ -205,7 +205,7 @@ impl CalendarApi {
         &self,
         caller: Member<Staff>,
         calendar_feed_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         self.0
             .optional(&caller, sql!("scheduling/calendar_feeds_delete.sql"), &[&calendar_feed_id.0])
             .await?
@@ -229,7 +229,7 @@ impl CalendarApi {
         /// The `Last-Modified` of an earlier answer. Unchanged since: 304. Ignored if `If-None-Match` is given.
         #[oai(name = "If-Modified-Since")]
         if_modified_since: Header<Option<String>>,
-    ) -> Result<Refreshed, Refused<OpenReading>> {
+    ) -> Result<Refreshed, ApiError<OpenReading>> {
         let rows = self
             .0
             .gate_all(
@@ -260,7 +260,7 @@ impl CalendarApi {
         /// The `Last-Modified` of an earlier answer. Unchanged since: 304. Ignored if `If-None-Match` is given.
         #[oai(name = "If-Modified-Since")]
         if_modified_since: Header<Option<String>>,
-    ) -> Result<Refreshed, Refused<Reading>> {
+    ) -> Result<Refreshed, ApiError<Reading>> {
         let ics = one(&self.0, (&caller).into(), appointment_id.0).await?;
         Ok(ics.unless_held(if_none_match.0.as_deref(), if_modified_since.0.as_deref()))
     }

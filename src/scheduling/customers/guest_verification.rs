@@ -18,7 +18,7 @@ use crate::{
         Tag,
         json::Json,
         name::Name,
-        problem::{Failure, Guesting, Problem, Refused},
+        problem::{ApiError, Failure, Guesting, Problem},
         values::{EmailAddress, Text},
     },
     messaging::mail::Mail,
@@ -27,7 +27,7 @@ use crate::{
         book::{Order, Who},
         guest_request::GuestRequest,
         hold::Hold,
-        holds::{self, Confirmation, Held, ToVerify},
+        holds::{self, Confirmation, HoldSelector, ToVerify},
     },
     sql,
 };
@@ -89,7 +89,7 @@ impl GuestVerificationApi {
     /// the contact that has this address, if exactly one has; that contact stays as it is. Called again, it answers the
     /// appointment. 409 `hold_expired`, or 404 some seconds later, after the time to open the link has passed.
     #[oai(path = "/appointment/verify", method = "post", operation_id = "verify_as_guest")]
-    async fn verify(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
+    async fn verify(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
         let api = &self.0;
         let guest = api.managing(&body.0.token)?;
         let id = managed(guest)?;
@@ -113,8 +113,13 @@ impl GuestVerificationApi {
         };
         tx.commit().await?;
         let counted = GuestRequest::counted(guest.tenant, text("email"));
-        let confirmation =
-            Confirmation { held: Held::By(id), who, note: text("note"), guest: Some(&counted), once: None };
+        let confirmation = Confirmation {
+            held: HoldSelector::By(id),
+            who,
+            note: text("note"),
+            guest: Some(&counted),
+            once: None,
+        };
         let (appointment, before) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
         // Opened twice at once: one of the two tells the guest.
         if before {

@@ -24,7 +24,7 @@ use crate::{
         client::Client,
         json::{Created, Json, NoContent},
         limit::subscriber,
-        problem::{Failure, Guesting, Problem, Refused},
+        problem::{ApiError, Failure, Guesting, Problem},
         values::{CaptchaToken, IdempotencyKey, Instant, Slug, Text},
     },
     operations::idempotency::Once,
@@ -33,11 +33,11 @@ use crate::{
             book::{Order, Who},
             guest_request::GuestRequest,
             hold::Hold,
-            holds::{self, Confirmation, Held},
+            holds::{self, Confirmation, HoldSelector},
             waitlist::{self, NewEntry},
             waitlist_entry::{Offer, WaitlistEntry, WaitlistStatus},
         },
-        slots::availability::Policy,
+        slots::availability::Enforcement,
     },
     sql,
 };
@@ -173,7 +173,7 @@ impl GuestWaitsApi {
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestNewHold>,
-    ) -> Result<Created<GuestHold>, Refused<Guesting>> {
+    ) -> Result<Created<GuestHold>, ApiError<Guesting>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         // The body says nothing of the guest: their network does.
@@ -190,7 +190,7 @@ impl GuestWaitsApi {
             start: body.0.starts_at.0,
             who: Who::Unknown,
             note: None,
-            policy: Policy::Kept,
+            policy: Enforcement::Full,
             online: true,
             guest: Some(GuestRequest::new(guest.tenant, client.address, None)),
         };
@@ -205,7 +205,7 @@ impl GuestWaitsApi {
     ///
     /// With the `manage_token` in the header: `Authorization: Bearer …`. 404 after it has expired.
     #[oai(path = "/hold", method = "get", operation_id = "get_hold_as_guest")]
-    async fn get_hold(&self, request: &Request) -> Result<Json<GuestHold>, Refused<Guesting>> {
+    async fn get_hold(&self, request: &Request) -> Result<Json<GuestHold>, ApiError<Guesting>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
         let row = self.0.db.optional(guest, sql!("scheduling/holds_get.sql"), &[&managed(guest)?]).await?;
         Ok(Json(self.show_hold(guest, &row.ok_or_else(Problem::not_found)?.into())?))
@@ -215,7 +215,7 @@ impl GuestWaitsApi {
     ///
     /// Its time is free at once, or offered to the first on the waitlist.
     #[oai(path = "/hold/release", method = "post", operation_id = "release_hold_as_guest")]
-    async fn release(&self, body: Json<Managing>) -> Result<NoContent, Refused<Guesting>> {
+    async fn release(&self, body: Json<Managing>) -> Result<NoContent, ApiError<Guesting>> {
         let guest = self.0.managing(&body.0.token)?;
         holds::release(&self.0.db, &self.0.mailer, guest, managed(guest)?).await?;
         Ok(NoContent)
@@ -230,7 +230,7 @@ impl GuestWaitsApi {
         &self,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<GuestHoldConfirmation>,
-    ) -> Result<Created<GuestAppointment>, Refused<Guesting>> {
+    ) -> Result<Created<GuestAppointment>, ApiError<Guesting>> {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         let db = &self.0.db;
@@ -243,7 +243,7 @@ impl GuestWaitsApi {
         }
         let counted = GuestRequest::of_email(guest.tenant, body.0.contact.email.as_deref());
         let confirmation = Confirmation {
-            held: Held::By(id),
+            held: HoldSelector::By(id),
             who: Who::New(&body.0.contact),
             note: body.0.note.as_deref(),
             guest: Some(&counted),
@@ -274,7 +274,7 @@ impl GuestWaitsApi {
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestNewWaitlistEntry>,
-    ) -> Result<Created<GuestWaitlistEntry>, Refused<Guesting>> {
+    ) -> Result<Created<GuestWaitlistEntry>, ApiError<Guesting>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "join_waitlist_as_guest", idempotency_key.0, &body.0)?;
@@ -312,7 +312,7 @@ impl GuestWaitsApi {
     ///
     /// As `POST` does, with the `manage_token` in the header: `Authorization: Bearer …`.
     #[oai(path = "/waitlist-entry", method = "get", operation_id = "get_waitlist_entry_as_guest")]
-    async fn get(&self, request: &Request) -> Result<Json<GuestWaitlistEntry>, Refused<Guesting>> {
+    async fn get(&self, request: &Request) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
         let row = self.0.db.optional(guest, sql!("scheduling/waitlist_get.sql"), &[&managed(guest)?]).await?;
         Ok(Json(self.show(guest, row.ok_or_else(Problem::not_found)?.into())?))
@@ -320,7 +320,7 @@ impl GuestWaitsApi {
 
     /// See the waitlist entry of a link
     #[oai(path = "/waitlist-entry", method = "post", operation_id = "view_waitlist_entry_as_guest")]
-    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, Refused<Guesting>> {
+    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
         let guest = self.0.managing(&body.0.token)?;
         let row = self.0.db.optional(guest, sql!("scheduling/waitlist_get.sql"), &[&managed(guest)?]).await?;
         Ok(Json(self.show(guest, row.ok_or_else(Problem::not_found)?.into())?))
@@ -334,7 +334,7 @@ impl GuestWaitsApi {
         &self,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<Managing>,
-    ) -> Result<Created<GuestAppointment>, Refused<Guesting>> {
+    ) -> Result<Created<GuestAppointment>, ApiError<Guesting>> {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         let once = Once::new(&guest, "accept_offer_as_guest", idempotency_key.0, &body.0)?;
@@ -350,7 +350,7 @@ impl GuestWaitsApi {
     ///
     /// The time is offered to the next. 409 `nothing_offered` if nothing is held for the guest.
     #[oai(path = "/waitlist-entry/decline", method = "post", operation_id = "decline_offer_as_guest")]
-    async fn decline(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, Refused<Guesting>> {
+    async fn decline(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
         self.leave(&body.0, WaitlistStatus::Declined).await
     }
 
@@ -358,7 +358,7 @@ impl GuestWaitsApi {
     ///
     /// What was held for the guest is offered to the next. 409 `not_waiting` if they do not wait any more.
     #[oai(path = "/waitlist-entry/withdraw", method = "post", operation_id = "withdraw_as_guest")]
-    async fn withdraw(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, Refused<Guesting>> {
+    async fn withdraw(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
         self.leave(&body.0, WaitlistStatus::Withdrawn).await
     }
 }
@@ -374,7 +374,7 @@ impl GuestWaitsApi {
         &self,
         link: &Managing,
         status: WaitlistStatus,
-    ) -> Result<Json<GuestWaitlistEntry>, Refused<Guesting>> {
+    ) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
         let guest = self.0.managing(&link.token)?;
         let entry = waitlist::leave(&self.0.db, &self.0.mailer, guest, managed(guest)?, status).await?;
         Ok(Json(self.show(guest, entry)?))

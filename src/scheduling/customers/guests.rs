@@ -25,9 +25,9 @@ use crate::{
     http::{
         Tag, caller,
         client::Client,
-        json::{Json, Written},
+        json::{Json, SerializedJson},
         page::{Cursor, Page, PageSize},
-        problem::{GuestReading, Guesting, Problem, Refused},
+        problem::{ApiError, GuestReading, Guesting, Problem},
         values::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
     },
     operations::idempotency::Once,
@@ -39,8 +39,8 @@ use crate::{
             hold::Hold,
         },
         slots::{
-            availability::Policy,
-            listing::{self, Slots, Wanted},
+            availability::Enforcement,
+            listing::{self, SlotQuery, Slots},
         },
     },
 };
@@ -140,7 +140,7 @@ impl GuestsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<OnlineService>>, Refused<GuestReading>> {
+    ) -> Result<Json<Page<OnlineService>>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
         Ok(Json(online::services(&self.0.db, guest, limit.0, cursor.0).await?))
     }
@@ -158,7 +158,7 @@ impl GuestsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<OnlineProvider>>, Refused<GuestReading>> {
+    ) -> Result<Json<Page<OnlineProvider>>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
         Ok(Json(online::providers(&self.0.db, guest, limit.0, cursor.0).await?))
     }
@@ -184,9 +184,9 @@ impl GuestsApi {
         time_zone: Query<Option<TimeZone>>,
         /// A service that follows in the same visit. May be repeated, up to four times.
         and_then: Query<Vec<Uuid>>,
-    ) -> Result<Written<Slots>, Refused<GuestReading>> {
+    ) -> Result<SerializedJson<Slots>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
-        let wanted = Wanted {
+        let wanted = SlotQuery {
             services: std::iter::once(service_id.0).chain(and_then.0).collect(),
             provider: provider_id.0,
             from: from.0,
@@ -218,7 +218,7 @@ impl GuestsApi {
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestBooking>,
-    ) -> Result<GuestBooked, Refused<Guesting>> {
+    ) -> Result<GuestBooked, ApiError<Guesting>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "book_as_guest", idempotency_key.0, &body.0)?;
@@ -237,7 +237,7 @@ impl GuestsApi {
             start: new.starts_at.0,
             who: Who::New(&new.contact),
             note: new.note.as_deref(),
-            policy: Policy::Kept,
+            policy: Enforcement::Full,
             online: true,
             guest: Some(GuestRequest::new(guest.tenant, client.address, new.contact.email.as_deref())),
         };
@@ -261,7 +261,7 @@ impl GuestsApi {
     ///
     /// As `POST` does, with the `manage_token` in the header: `Authorization: Bearer …`.
     #[oai(path = "/appointment", method = "get", operation_id = "get_as_guest")]
-    async fn get(&self, request: &Request) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
+    async fn get(&self, request: &Request) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
         let appointment = online::appointment(&self.0.db, guest, managed(guest)?).await?;
         Ok(Json(self.0.show(guest.tenant, appointment)?))
@@ -269,14 +269,14 @@ impl GuestsApi {
 
     /// See the appointment of a link
     #[oai(path = "/appointment", method = "post", operation_id = "view_as_guest")]
-    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
+    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
         let guest = self.0.managing(&body.0.token)?;
         Ok(Json(self.0.show(guest.tenant, online::appointment(&self.0.db, guest, managed(guest)?).await?)?))
     }
 
     /// Get the appointment of a link as a calendar entry
     #[oai(path = "/appointment/calendar", method = "post", operation_id = "get_calendar_as_guest")]
-    async fn calendar(&self, body: Json<Managing>) -> Result<Ics, Refused<Guesting>> {
+    async fn calendar(&self, body: Json<Managing>) -> Result<Ics, ApiError<Guesting>> {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         online::appointment(&self.0.db, guest, id).await?;
@@ -290,7 +290,7 @@ impl GuestsApi {
     async fn cancel(
         &self,
         body: Json<GuestCancellation>,
-    ) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
+    ) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
         let guest = self.0.managing(&body.0.token)?;
         let (id, reason) = (managed(guest)?, body.0.reason.as_deref());
         let by = CancelledBy::Guest;
@@ -305,7 +305,7 @@ impl GuestsApi {
     async fn reschedule(
         &self,
         body: Json<GuestReschedule>,
-    ) -> Result<Json<GuestAppointment>, Refused<Guesting>> {
+    ) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
         let guest = self.0.managing(&body.0.token)?;
         let GuestReschedule { starts_at, provider_id, .. } = body.0;
         let id = managed(guest)?;
@@ -316,7 +316,7 @@ impl GuestsApi {
 
 impl GuestsApi {
     /// The answer to a booking that was asked for before, whatever the service requires today.
-    fn as_before(&self, guest: Context, answer: Value) -> Result<GuestBooked, Refused<Guesting>> {
+    fn as_before(&self, guest: Context, answer: Value) -> Result<GuestBooked, ApiError<Guesting>> {
         if answer.get("expires_at").is_some() {
             let hold = Hold::parse_from_json(Some(answer)).map_err(|_| Problem::internal())?;
             return Ok(GuestBooked::Held(Json(hold.into()), Some(true)));

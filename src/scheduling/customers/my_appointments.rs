@@ -23,9 +23,9 @@ use crate::{
     http::{
         Tag,
         caller::{Appointments, Customer, Member, SignedIn},
-        json::{Created, Json, OptionalJson, Written},
+        json::{Created, Json, OptionalJson, SerializedJson},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Changing, Computing, Creating, Failure, Listing, Problem, Reading, Refused},
+        problem::{ApiError, Changing, Computing, Creating, Failure, Listing, Problem, Reading},
         values::{IdempotencyKey, Instant, InstantOrDate, Text, TimeZone},
     },
     messaging::mail::Mailer,
@@ -34,11 +34,11 @@ use crate::{
         booking::{
             appointment::{Appointment, AppointmentStatus, CancelledBy, Segment},
             book::{self, Order, Who},
-            transitions::Why,
+            transitions::TransitionReason,
         },
         slots::{
-            availability::Policy,
-            listing::{self, Slots, Wanted},
+            availability::Enforcement,
+            listing::{self, SlotQuery, Slots},
         },
     },
     sql,
@@ -185,7 +185,7 @@ impl MyAppointmentsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<OnlineService>>, Refused<Listing>> {
+    ) -> Result<Json<Page<OnlineService>>, ApiError<Listing>> {
         Ok(Json(online::services(&self.db, (&caller).into(), limit.0, cursor.0).await?))
     }
 
@@ -200,7 +200,7 @@ impl MyAppointmentsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<OnlineProvider>>, Refused<Listing>> {
+    ) -> Result<Json<Page<OnlineProvider>>, ApiError<Listing>> {
         Ok(Json(online::providers(&self.db, (&caller).into(), limit.0, cursor.0).await?))
     }
 
@@ -225,12 +225,12 @@ impl MyAppointmentsApi {
         and_then: Query<Vec<Uuid>>,
         /// An appointment of mine that is to be moved: its own time counts as free.
         reschedule_of: Query<Option<Uuid>>,
-    ) -> Result<Written<Slots>, Refused<Computing>> {
+    ) -> Result<SerializedJson<Slots>, ApiError<Computing>> {
         let context = Context::from(&caller);
         let mut tx = self.db.begin(context);
         let contact = contacts::of_account(&mut tx, caller.account()?).await?;
         tx.commit().await?;
-        let wanted = Wanted {
+        let wanted = SlotQuery {
             contact,
             services: std::iter::once(service_id.0).chain(and_then.0).collect(),
             provider: provider_id.0,
@@ -257,7 +257,7 @@ impl MyAppointmentsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<MyAppointment>>, Refused<Listing>> {
+    ) -> Result<Json<Page<MyAppointment>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
         let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
@@ -290,7 +290,7 @@ impl MyAppointmentsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<AppointmentSomewhere>>, Refused<Listing>> {
+    ) -> Result<Json<Page<AppointmentSomewhere>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
         let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
@@ -316,7 +316,7 @@ impl MyAppointmentsApi {
         caller: Member<Customer, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<MyBooking>,
-    ) -> Result<Created<MyAppointment>, Refused<Creating>> {
+    ) -> Result<Created<MyAppointment>, ApiError<Creating>> {
         let id = Uuid::now_v7();
         let context = caller.about(id)?;
         let once = Once::new(&context, "book_my_appointment", idempotency_key.0, &body.0)?;
@@ -329,7 +329,7 @@ impl MyAppointmentsApi {
             start: new.starts_at.0,
             who: Who::Known(contact(&self.db, context).await?),
             note: new.note.as_deref(),
-            policy: Policy::Kept,
+            policy: Enforcement::Full,
             online: true,
             guest: None,
         };
@@ -345,7 +345,7 @@ impl MyAppointmentsApi {
         &self,
         caller: Member<Customer>,
         appointment_id: Path<Uuid>,
-    ) -> Result<Json<MyAppointment>, Refused<Reading>> {
+    ) -> Result<Json<MyAppointment>, ApiError<Reading>> {
         Ok(Json(online::appointment(&self.db, (&caller).into(), appointment_id.0).await?.into()))
     }
 
@@ -367,7 +367,7 @@ impl MyAppointmentsApi {
         /// The `Last-Modified` of an earlier answer. Unchanged since: 304. Ignored if `If-None-Match` is given.
         #[oai(name = "If-Modified-Since")]
         if_modified_since: Header<Option<String>>,
-    ) -> Result<Refreshed, Refused<Reading>> {
+    ) -> Result<Refreshed, ApiError<Reading>> {
         let ics = calendar::one(&self.db, (&caller).into(), appointment_id.0).await?;
         Ok(ics.unless_held(if_none_match.0.as_deref(), if_modified_since.0.as_deref()))
     }
@@ -385,8 +385,8 @@ impl MyAppointmentsApi {
         &self,
         caller: Member<Customer>,
         appointment_id: Path<Uuid>,
-        body: OptionalJson<Why>,
-    ) -> Result<Json<MyAppointment>, Refused<Changing>> {
+        body: OptionalJson<TransitionReason>,
+    ) -> Result<Json<MyAppointment>, ApiError<Changing>> {
         let context = caller.about(appointment_id.0)?;
         let reason = body.0.reason.as_deref();
         let by = CancelledBy::Customer;
@@ -408,7 +408,7 @@ impl MyAppointmentsApi {
         caller: Member<Customer, Appointments>,
         appointment_id: Path<Uuid>,
         body: Json<MyReschedule>,
-    ) -> Result<Json<MyAppointment>, Refused<Changing>> {
+    ) -> Result<Json<MyAppointment>, ApiError<Changing>> {
         let context = caller.about(appointment_id.0)?;
         let MyReschedule { starts_at, provider_id } = body.0;
         let id = appointment_id.0;

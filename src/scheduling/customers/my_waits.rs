@@ -18,7 +18,7 @@ use crate::{
         caller::{Appointments, Customer, Member},
         json::{Created, Json, NoContent, OptionalJson},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Creating, Deleting, Failure, Listing, Problem, Reading, Refused},
+        problem::{ApiError, Creating, Deleting, Failure, Listing, Problem, Reading},
         values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
@@ -27,11 +27,11 @@ use crate::{
         booking::{
             book::{Order, Who},
             hold::Hold,
-            holds::{self, Confirmation, Held},
+            holds::{self, Confirmation, HoldSelector},
             waitlist::{self, NewEntry},
             waitlist_entry::{WaitlistEntry, WaitlistStatus},
         },
-        slots::availability::Policy,
+        slots::availability::Enforcement,
     },
     sql,
 };
@@ -121,7 +121,7 @@ impl MyWaitsApi {
         caller: Member<Customer, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<MyNewHold>,
-    ) -> Result<Created<Hold>, Refused<Creating>> {
+    ) -> Result<Created<Hold>, ApiError<Creating>> {
         let id = Uuid::now_v7();
         let context = caller.about(id)?;
         let once = Once::new(&context, "create_my_hold", idempotency_key.0, &body.0)?;
@@ -132,7 +132,7 @@ impl MyWaitsApi {
             start: body.0.starts_at.0,
             who: Who::Unknown,
             note: None,
-            policy: Policy::Kept,
+            policy: Enforcement::Full,
             online: true,
             guest: None,
         };
@@ -151,7 +151,7 @@ impl MyWaitsApi {
         &self,
         caller: Member<Customer>,
         hold_id: Path<Uuid>,
-    ) -> Result<Json<Hold>, Refused<Reading>> {
+    ) -> Result<Json<Hold>, ApiError<Reading>> {
         let row = self.db.optional(&caller, sql!("scheduling/holds_get.sql"), &[&hold_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
@@ -164,7 +164,7 @@ impl MyWaitsApi {
         &self,
         caller: Member<Customer>,
         hold_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         holds::release(&self.db, &self.mailer, caller.about(hold_id.0)?, hold_id.0).await?;
         Ok(NoContent)
     }
@@ -180,7 +180,7 @@ impl MyWaitsApi {
         hold_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: OptionalJson<MyHoldConfirmation>,
-    ) -> Result<Created<MyAppointment>, Refused<Creating>> {
+    ) -> Result<Created<MyAppointment>, ApiError<Creating>> {
         let context = caller.about(hold_id.0)?;
         let once = Once::new(&context, "confirm_my_hold", idempotency_key.0, &(hold_id.0, &body.0))?;
         let hold = self.db.optional(context, sql!("scheduling/holds_get.sql"), &[&hold_id.0]).await?;
@@ -190,7 +190,7 @@ impl MyWaitsApi {
             self.db.optional(context, sql, &[&hold_id.0]).await?.ok_or_else(Problem::not_found)?;
         }
         let confirmation = Confirmation {
-            held: Held::By(hold_id.0),
+            held: HoldSelector::By(hold_id.0),
             who: Who::Known(contact(&self.db, context).await?),
             note: body.0.note.as_deref(),
             guest: None,
@@ -215,7 +215,7 @@ impl MyWaitsApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<WaitlistEntry>>, Refused<Listing>> {
+    ) -> Result<Json<Page<WaitlistEntry>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let updated = updated_since.0.map(|instant| instant.0);
@@ -243,7 +243,7 @@ impl MyWaitsApi {
         caller: Member<Customer, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<MyNewWaitlistEntry>,
-    ) -> Result<Created<WaitlistEntry>, Refused<Creating>> {
+    ) -> Result<Created<WaitlistEntry>, ApiError<Creating>> {
         let id = Uuid::now_v7();
         let context = caller.about(id)?;
         let once = Once::new(&context, "create_my_waitlist_entry", idempotency_key.0, &body.0)?;
@@ -268,7 +268,7 @@ impl MyWaitsApi {
         &self,
         caller: Member<Customer>,
         waitlist_entry_id: Path<Uuid>,
-    ) -> Result<Json<WaitlistEntry>, Refused<Reading>> {
+    ) -> Result<Json<WaitlistEntry>, ApiError<Reading>> {
         let row =
             self.db.optional(&caller, sql!("scheduling/waitlist_get.sql"), &[&waitlist_entry_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
@@ -288,7 +288,7 @@ impl MyWaitsApi {
         caller: Member<Customer, Appointments>,
         waitlist_entry_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
-    ) -> Result<Created<MyAppointment>, Refused<Creating>> {
+    ) -> Result<Created<MyAppointment>, ApiError<Creating>> {
         let id = waitlist_entry_id.0;
         let context = caller.about(id)?;
         let once = Once::new(&context, "accept_my_waitlist_offer", idempotency_key.0, &id)?;
@@ -310,7 +310,7 @@ impl MyWaitsApi {
         &self,
         caller: Member<Customer>,
         waitlist_entry_id: Path<Uuid>,
-    ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
+    ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
         let id = waitlist_entry_id.0;
         let context = caller.about(id)?;
         Ok(Json(waitlist::leave(&self.db, &self.mailer, context, id, WaitlistStatus::Declined).await?))
@@ -328,7 +328,7 @@ impl MyWaitsApi {
         &self,
         caller: Member<Customer>,
         waitlist_entry_id: Path<Uuid>,
-    ) -> Result<Json<WaitlistEntry>, Refused<Deleting>> {
+    ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
         let id = waitlist_entry_id.0;
         let context = caller.about(id)?;
         Ok(Json(waitlist::leave(&self.db, &self.mailer, context, id, WaitlistStatus::Withdrawn).await?))

@@ -18,7 +18,7 @@ use crate::{
         booking::{
             appointment::{Appointment, AppointmentAction, CancelledBy},
             reschedule::{self, Reschedule},
-            transitions::{Done, transition},
+            transitions::{TransitionRequest, transition},
         },
         catalog::service::{GuestDetail, GuestVerification, Service},
     },
@@ -200,7 +200,7 @@ pub async fn cancel(
 ) -> Result<Appointment, Failure> {
     let now = Utc::now();
     in_time(db, context, id, now).await?;
-    let done = Done { action: AppointmentAction::Cancel, reason, following: false, by };
+    let done = TransitionRequest { action: AppointmentAction::Cancel, reason, following: false, by };
     transition(db, mailer, context, id, done, now).await
 }
 

@@ -17,7 +17,7 @@ use crate::{
         caller::{Appointments, Manager, Member, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading, Refused},
+        problem::{ApiError, Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading},
         values::{Date, IdempotencyKey, Text},
     },
     operations::idempotency::Once,
@@ -122,7 +122,7 @@ impl ClosuresApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Closure>>, Refused<Listing>> {
+    ) -> Result<Json<Page<Closure>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
@@ -143,7 +143,7 @@ impl ClosuresApi {
         caller: Member<Manager, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewClosure>,
-    ) -> Result<Created<Closure>, Refused<Creating>> {
+    ) -> Result<Created<Closure>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let new = body.0;
         let once = Once::new(&context, "create_closure", idempotency_key.0, &new)?;
@@ -167,7 +167,7 @@ impl ClosuresApi {
         &self,
         caller: Member<Viewer>,
         closure_id: Path<Uuid>,
-    ) -> Result<Json<Closure>, Refused<Reading>> {
+    ) -> Result<Json<Closure>, ApiError<Reading>> {
         let row = self.0.optional(&caller, sql!("scheduling/closures_get.sql"), &[&closure_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
@@ -181,7 +181,7 @@ impl ClosuresApi {
         caller: Member<Manager, Appointments>,
         closure_id: Path<Uuid>,
         body: Json<ClosureChanges>,
-    ) -> Result<Json<Closure>, Refused<Changing>> {
+    ) -> Result<Json<Closure>, ApiError<Changing>> {
         let changes = body.0;
         let row = self
             .0
@@ -207,7 +207,7 @@ impl ClosuresApi {
         &self,
         caller: Member<Manager>,
         closure_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         self.0
             .optional(&caller, sql!("scheduling/closures_delete.sql"), &[&closure_id.0])
             .await?

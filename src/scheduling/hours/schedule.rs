@@ -157,7 +157,7 @@ impl Example for Schedule {
 
 impl Schedule {
     /// What is wrong with it as a whole. Its values are right by their types.
-    pub fn mistakes(&self) -> Vec<FieldError> {
+    pub fn validate(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
         if self.rules.len() > MOST_RULES {
             errors.push(FieldError::new("rules", "too_many", format!("at most {MOST_RULES}")));

@@ -16,7 +16,7 @@ use crate::{
         Tag,
         caller::{Manager, Member, Viewer},
         json::Json,
-        problem::{Changing, Failure, OnConstraint as _, Problem, Reading, Refused},
+        problem::{ApiError, Changing, Failure, OnConstraint as _, Problem, Reading},
     },
     sql,
 };
@@ -33,7 +33,7 @@ impl SchedulesApi {
         &self,
         caller: Member<Viewer>,
         provider_id: Path<Uuid>,
-    ) -> Result<Json<Schedule>, Refused<Reading>> {
+    ) -> Result<Json<Schedule>, ApiError<Reading>> {
         let row = self
             .0
             .optional(&caller, sql!("scheduling/schedules_get.sql"), &[&provider_id.0])
@@ -55,9 +55,9 @@ impl SchedulesApi {
         caller: Member<Manager>,
         provider_id: Path<Uuid>,
         body: Json<Schedule>,
-    ) -> Result<Json<Schedule>, Refused<Changing>> {
+    ) -> Result<Json<Schedule>, ApiError<Changing>> {
         let schedule = body.0;
-        let errors = schedule.mistakes();
+        let errors = schedule.validate();
         if !errors.is_empty() {
             Err(Problem::invalid(errors))?;
         }

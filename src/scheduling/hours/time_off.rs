@@ -18,7 +18,7 @@ use crate::{
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
-            Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Refused,
+            ApiError, Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading,
         },
         values::{IdempotencyKey, Instant},
     },
@@ -137,7 +137,7 @@ impl TimeOffApi {
         limit: Query<Option<PageSize>>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<TimeOff>>, Refused<Listing>> {
+    ) -> Result<Json<Page<TimeOff>>, ApiError<Listing>> {
         let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
@@ -170,7 +170,7 @@ impl TimeOffApi {
         provider_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewTimeOff>,
-    ) -> Result<Created<TimeOff>, Refused<Creating>> {
+    ) -> Result<Created<TimeOff>, ApiError<Creating>> {
         let context = Context::from(&caller);
         let request = (provider_id.0, &body.0);
         let once = Once::new(&context, "create_time_off", idempotency_key.0, &request)?;
@@ -200,7 +200,7 @@ impl TimeOffApi {
         &self,
         caller: Member<Viewer>,
         time_off_id: Path<Uuid>,
-    ) -> Result<Json<TimeOff>, Refused<Reading>> {
+    ) -> Result<Json<TimeOff>, ApiError<Reading>> {
         let row = self.0.optional(&caller, sql!("scheduling/time_off_get.sql"), &[&time_off_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
@@ -214,7 +214,7 @@ impl TimeOffApi {
         caller: Member<Staff, Appointments>,
         time_off_id: Path<Uuid>,
         body: Json<TimeOffChanges>,
-    ) -> Result<Json<TimeOff>, Refused<Changing>> {
+    ) -> Result<Json<TimeOff>, ApiError<Changing>> {
         let mut tx = self.0.begin(&caller);
         let row = tx
             .optional(
@@ -240,7 +240,7 @@ impl TimeOffApi {
         &self,
         caller: Member<Staff>,
         time_off_id: Path<Uuid>,
-    ) -> Result<NoContent, Refused<Deleting>> {
+    ) -> Result<NoContent, ApiError<Deleting>> {
         self.0
             .optional(&caller, sql!("scheduling/time_off_delete.sql"), &[&time_off_id.0])
             .await?

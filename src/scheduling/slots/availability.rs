@@ -19,7 +19,7 @@ pub const LONGEST_CLAIM: TimeDelta = TimeDelta::hours(24);
 
 /// The rules of a service, as `availability_get.sql` has them.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Rules {
+pub struct ServiceRules {
     pub id: Uuid,
     pub active: bool,
     pub bookable_online: bool,
@@ -43,14 +43,14 @@ pub struct Rules {
     /// Of each requirement the rooms and pieces of equipment that would do.
     pub required_resources: Vec<Vec<Uuid>>,
     /// The starts its limits count, where it has limits.
-    pub given_at: Option<Starts>,
+    pub counted_starts: Option<Starts>,
 }
 
 pub(super) fn minutes(minutes: u32) -> TimeDelta {
     TimeDelta::minutes(minutes.into())
 }
 
-impl Rules {
+impl ServiceRules {
     pub fn duration(&self) -> TimeDelta {
         minutes(self.duration_minutes)
     }
@@ -67,7 +67,7 @@ impl Rules {
 
 /// Why a start cannot be booked, the one that comes nearest to being bookable first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Refusal {
+pub enum SlotError {
     /// The contact has something else then.
     ContactBusy,
     /// All seats of the group session are taken.
@@ -136,7 +136,7 @@ pub struct Piece {
 
 /// What booking a start would take.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Allocation {
     /// One, or several in their order.
     pub pieces: Vec<Piece>,
     pub claims: Vec<Claim>,
@@ -146,7 +146,7 @@ pub struct Plan {
     pub remaining: usize,
 }
 
-impl Plan {
+impl Allocation {
     pub fn starts_at(&self) -> DateTime<Utc> {
         self.pieces[0].starts_at
     }
@@ -166,9 +166,9 @@ impl Plan {
 
 /// Whether the rules of services and hours count. Claims always do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
-    Kept,
-    Overridden,
+pub enum Enforcement {
+    Full,
+    ClaimsOnly,
 }
 
 /// A start that somebody would like.
@@ -179,16 +179,16 @@ pub struct StartRequest {
     pub with: Option<Uuid>,
     /// The contact that comes, where its other appointments count. None: a contact without any.
     pub contact: Option<Uuid>,
-    pub policy: Policy,
+    pub policy: Enforcement,
     /// Chooses among the free seats of a group session.
-    pub luck: usize,
+    pub seat_seed: usize,
 }
 
 /// Everything that decides which starts can be booked, as far as loaded.
 #[derive(Clone, Debug)]
 pub struct Availability {
     /// What is booked, one after the other.
-    pub services: Vec<Rules>,
+    pub services: Vec<ServiceRules>,
     /// In a stable order.
     pub providers: Vec<Provider>,
     /// Rooms and equipment.
@@ -212,7 +212,7 @@ impl Availability {
     }
 
     /// Takes what a plan takes, so that the next is planned around it.
-    pub fn take(&mut self, plan: &Plan, contact: Option<Uuid>) {
+    pub fn take(&mut self, plan: &Allocation, contact: Option<Uuid>) {
         if let Some(contact) = contact.filter(|_| self.claims_contact()) {
             self.contacts.entry(contact).or_default().insert(Taken {
                 during: Interval { starts_at: plan.starts_at(), ends_at: plan.ends_at() },
@@ -240,9 +240,9 @@ impl Availability {
             }
             let rules = self.services.iter_mut().find(|rules| Some(rules.id) == claim.service_id);
             if let (Some(rules), Some(serves_at)) = (rules, claim.serves_at)
-                && let Some(given_at) = &mut rules.given_at
+                && let Some(counted_starts) = &mut rules.counted_starts
             {
-                given_at.push(serves_at);
+                counted_starts.push(serves_at);
             }
         }
     }
@@ -266,7 +266,7 @@ impl Availability {
 
     /// How long it takes, without buffers.
     pub fn duration(&self) -> TimeDelta {
-        self.services.iter().map(Rules::duration).sum()
+        self.services.iter().map(ServiceRules::duration).sum()
     }
 
     /// Whether the contact's own time is claimed as well.
@@ -287,12 +287,12 @@ impl Availability {
     }
 
     /// Notice and horizon of every service: what holds whoever gives them.
-    pub(super) fn check_time(&self, start: DateTime<Utc>) -> Result<(), Refusal> {
+    pub(super) fn check_time(&self, start: DateTime<Utc>) -> Result<(), SlotError> {
         let today = wall_time::date(self.zone, self.now);
         let mut starts_at = start;
         for rules in &self.services {
             if starts_at < self.now + minutes(rules.min_notice_minutes) {
-                return Err(Refusal::TooSoon);
+                return Err(SlotError::TooSoon);
             }
             let date = wall_time::date(self.zone, starts_at);
             let beyond = rules
@@ -303,7 +303,7 @@ impl Availability {
                 || rules.bookable_from.is_some_and(|first| date < first)
                 || rules.bookable_until.is_some_and(|last| date > last)
             {
-                return Err(Refusal::TooFar);
+                return Err(SlotError::TooFar);
             }
             starts_at += rules.duration();
         }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    availability::{Availability, Plan, Provider, Refusal, StartRequest},
+    availability::{Allocation, Availability, Provider, SlotError, StartRequest},
     refusals::unknown_provider,
 };
 use crate::{http::problem::Problem, scheduling::hours::wall_time};
@@ -15,7 +15,7 @@ pub fn choose(
     availability: &Availability,
     named: Option<Uuid>,
     request: StartRequest,
-) -> Result<Result<Plan, Refusal>, Problem> {
+) -> Result<Result<Allocation, SlotError>, Problem> {
     if let Some(named) = named {
         let provider = named_provider(availability, named)?;
         return Ok(availability.plan(provider, request));
@@ -26,20 +26,20 @@ pub fn choose(
         match availability.plan(provider, request) {
             Ok(plan) => plans.push((provider, plan)),
             // The one that comes nearest to being bookable.
-            Err(refused) => refusal = Some(refusal.map_or(refused, |least: Refusal| least.min(refused))),
+            Err(refused) => refusal = Some(refusal.map_or(refused, |least: SlotError| least.min(refused))),
         }
     }
-    Ok(best(availability, request.start, plans).ok_or(refusal.unwrap_or(Refusal::OutsideHours)))
+    Ok(best(availability, request.start, plans).ok_or(refusal.unwrap_or(SlotError::OutsideHours)))
 }
 
 /// Of several providers that could be booked for one start, the one that is.
 pub fn best<'a>(
     availability: &Availability,
     start: DateTime<Utc>,
-    plans: impl IntoIterator<Item = (&'a Provider, Plan)>,
-) -> Option<Plan> {
+    plans: impl IntoIterator<Item = (&'a Provider, Allocation)>,
+) -> Option<Allocation> {
     let date = wall_time::date(availability.zone, start);
-    let order = |(provider, plan): &(&Provider, Plan)| {
+    let order = |(provider, plan): &(&Provider, Allocation)| {
         let joins = plan.remaining < usize::try_from(plan.claims[0].capacity).unwrap_or(1);
         (!joins, provider.booked_on(availability.zone, date), provider.id)
     };

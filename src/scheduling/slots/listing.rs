@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    availability::{Availability, Policy, StartRequest},
+    availability::{Availability, Enforcement, StartRequest},
     load::{AvailabilityQuery, Rows},
     refusals::{Reason, check_length, unknown_provider},
 };
@@ -23,9 +23,9 @@ use crate::{
         Tag,
         caller::{Member, Viewer},
         computing::{self, Deadline},
-        json::Written,
+        json::SerializedJson,
         limit,
-        problem::{Computing, Failure, Problem, Refused},
+        problem::{ApiError, Computing, Failure, Problem},
         values::{InstantOrDate, TimeZone},
     },
     scheduling::hours::wall_time,
@@ -83,7 +83,7 @@ pub struct Slots {
 #[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
-pub enum Include {
+pub enum SlotInclude {
     /// Starts that cannot be booked, with the reasons.
     Unavailable,
 }
@@ -123,10 +123,10 @@ impl SlotsApi {
         /// The contact that comes: only starts at which it has no other appointment, unless the service lets contacts overlap.
         contact_id: Query<Option<Uuid>>,
         /// `unavailable` lists starts that cannot be booked as well, with the reasons.
-        include: Query<Option<Include>>,
-    ) -> Result<Written<Slots>, Refused<Computing>> {
+        include: Query<Option<SlotInclude>>,
+    ) -> Result<SerializedJson<Slots>, ApiError<Computing>> {
         let now = Utc::now();
-        let wanted = Wanted {
+        let wanted = SlotQuery {
             services: std::iter::once(service_id.0).chain(and_then.0).collect(),
             provider: provider_id.0,
             from: from.0,
@@ -142,7 +142,7 @@ impl SlotsApi {
 }
 
 /// What slots are listed for.
-pub struct Wanted {
+pub struct SlotQuery {
     pub services: Vec<Uuid>,
     pub provider: Option<Uuid>,
     pub from: InstantOrDate,
@@ -160,9 +160,9 @@ pub struct Wanted {
 pub async fn list(
     db: &Db,
     context: Context,
-    wanted: Wanted,
+    wanted: SlotQuery,
     now: DateTime<Utc>,
-) -> Result<Written<Slots>, Failure> {
+) -> Result<SerializedJson<Slots>, Failure> {
     if wanted.services.len() > MOST_SERVICES {
         Err(Problem::invalid_field("and_then", "too_many", "at most four services that follow"))?;
     }
@@ -228,7 +228,7 @@ pub async fn list(
 }
 
 /// Whether what is wanted exists.
-fn check(wanted: &Wanted, availability: &Availability) -> Result<(), Problem> {
+fn check(wanted: &SlotQuery, availability: &Availability) -> Result<(), Problem> {
     // The service of the path first: it is the resource.
     match wanted.services.iter().position(|id| !availability.services.iter().any(|rules| rules.id == *id)) {
         Some(0) => return Err(Problem::not_found()),
@@ -304,7 +304,7 @@ impl Availability {
         zone: Tz,
         unavailable: bool,
         deadline: &Deadline,
-    ) -> Result<Written<Slots>, Failure> {
+    ) -> Result<SerializedJson<Slots>, Failure> {
         let broken = |_| Problem::internal();
         let mut effort = Effort::new(deadline);
         let mut bytes = b"{\"time_zone\":".to_vec();
@@ -331,7 +331,7 @@ impl Availability {
             beginning = end;
         }
         bytes.extend_from_slice(b"]}");
-        Ok(Written::new(bytes))
+        Ok(SerializedJson::new(bytes))
     }
 
     /// The slots in a period; none where they are too many to list.
@@ -370,7 +370,8 @@ impl Availability {
                 for start in self.starts(provider, from, to) {
                     effort.spend()?;
                     let People { with, contact } = people;
-                    let request = StartRequest { start, with, contact, policy: Policy::Kept, luck: 0 };
+                    let request =
+                        StartRequest { start, with, contact, policy: Enforcement::Full, seat_seed: 0 };
                     match self.plan(provider, request) {
                         Ok(plan) => {
                             let slot = found.entry(start).or_default();

@@ -3,7 +3,7 @@
 use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};
 
-use super::availability::{Availability, LONGEST_CLAIM, Refusal};
+use super::availability::{Availability, LONGEST_CLAIM, SlotError};
 use crate::http::problem::{FieldError, Problem};
 
 /// Why a start cannot be booked.
@@ -51,19 +51,19 @@ impl Reason {
     }
 }
 
-impl From<Refusal> for Reason {
-    fn from(refusal: Refusal) -> Self {
+impl From<SlotError> for Reason {
+    fn from(refusal: SlotError) -> Self {
         match refusal {
-            Refusal::TooSoon => Self::TooSoon,
-            Refusal::TooFar => Self::TooFar,
-            Refusal::OutsideHours => Self::OutsideHours,
-            Refusal::OffGrid => Self::OffGrid,
-            Refusal::Busy => Self::Busy,
-            Refusal::Buffer => Self::Buffer,
-            Refusal::LimitReached => Self::LimitReached,
-            Refusal::Capacity => Self::Capacity,
-            Refusal::Resource => Self::Resource,
-            Refusal::ContactBusy => Self::ContactBusy,
+            SlotError::TooSoon => Self::TooSoon,
+            SlotError::TooFar => Self::TooFar,
+            SlotError::OutsideHours => Self::OutsideHours,
+            SlotError::OffGrid => Self::OffGrid,
+            SlotError::Busy => Self::Busy,
+            SlotError::Buffer => Self::Buffer,
+            SlotError::LimitReached => Self::LimitReached,
+            SlotError::Capacity => Self::Capacity,
+            SlotError::Resource => Self::Resource,
+            SlotError::ContactBusy => Self::ContactBusy,
         }
     }
 }
@@ -90,26 +90,26 @@ pub fn contact_busy() -> Problem {
 }
 
 /// What is said about a start that cannot be booked.
-pub fn refused_start(field: &str, refusal: Refusal) -> Problem {
+pub fn slot_problem(field: &str, refusal: SlotError) -> Problem {
     let detail = match refusal {
-        Refusal::Busy => "the time is taken",
-        Refusal::Buffer => "the time around it, which the service needs too, is taken",
-        Refusal::Capacity => "all seats are taken",
-        Refusal::Resource => "no room or piece of equipment that it needs is free",
-        Refusal::ContactBusy => "the contact has another appointment at that time",
-        Refusal::LimitReached => "the daily or weekly limit is reached; choose another day",
-        Refusal::OffGrid => "one of the starts that GET /services/{service_id}/slots lists",
-        Refusal::OutsideHours => "a start from which the service fits into working hours",
-        Refusal::TooFar => "a start that can be booked already, on a date on which the service is offered",
-        Refusal::TooSoon => "a start in the future, with the notice the service asks for",
+        SlotError::Busy => "the time is taken",
+        SlotError::Buffer => "the time around it, which the service needs too, is taken",
+        SlotError::Capacity => "all seats are taken",
+        SlotError::Resource => "no room or piece of equipment that it needs is free",
+        SlotError::ContactBusy => "the contact has another appointment at that time",
+        SlotError::LimitReached => "the daily or weekly limit is reached; choose another day",
+        SlotError::OffGrid => "one of the starts that GET /services/{service_id}/slots lists",
+        SlotError::OutsideHours => "a start from which the service fits into working hours",
+        SlotError::TooFar => "a start that can be booked already, on a date on which the service is offered",
+        SlotError::TooSoon => "a start in the future, with the notice the service asks for",
     };
     let error = FieldError::new(field, Reason::from(refusal).name(), detail);
     match refusal {
-        Refusal::Busy | Refusal::Buffer | Refusal::Capacity | Refusal::Resource => {
+        SlotError::Busy | SlotError::Buffer | SlotError::Capacity | SlotError::Resource => {
             Problem::conflict("slot_unavailable", "The time is taken. Choose another slot.")
                 .with_errors(vec![error])
         }
-        Refusal::ContactBusy => contact_busy().with_errors(vec![error]),
+        SlotError::ContactBusy => contact_busy().with_errors(vec![error]),
         _ => Problem::invalid(vec![error]),
     }
 }

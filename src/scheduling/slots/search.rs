@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{
     availability::{
-        Availability, Claim, Piece, Plan, Policy, Provider, Refusal, Rules, StartRequest, minutes,
+        Allocation, Availability, Claim, Enforcement, Piece, Provider, ServiceRules, SlotError, StartRequest,
+        minutes,
     },
     diary::Diary,
 };
@@ -19,8 +20,8 @@ const MOST_STEPS: usize = 500;
 /// A search for who gives the services of a visit.
 struct Search {
     pub with: Option<Uuid>,
-    pub policy: Policy,
-    pub luck: usize,
+    pub policy: Enforcement,
+    pub seat_seed: usize,
     pub steps: usize,
     pub plan: Vec<Part>,
 }
@@ -35,26 +36,26 @@ struct Part {
 
 impl Availability {
     /// What booking this start, with this provider first, would take; or why it cannot be booked.
-    pub fn plan(&self, provider: &Provider, request: StartRequest) -> Result<Plan, Refusal> {
-        let StartRequest { start, with, policy, luck, .. } = request;
-        if policy == Policy::Kept {
+    pub fn plan(&self, provider: &Provider, request: StartRequest) -> Result<Allocation, SlotError> {
+        let StartRequest { start, with, policy, seat_seed, .. } = request;
+        if policy == Enforcement::Full {
             self.check_time(start)?;
             let session = self.session(provider, start);
             let end = session.map_or(start + self.services[0].duration(), |session| session.own.ends_at);
             if !provider.open.fits(start, end) {
-                return Err(Refusal::OutsideHours);
+                return Err(SlotError::OutsideHours);
             }
             // A session stays where it was opened, whatever the grid is today.
             if session.is_none() && !self.is_on_grid(provider, start) {
-                return Err(Refusal::OffGrid);
+                return Err(SlotError::OffGrid);
             }
         }
-        let mut search = Search { with, policy, luck, steps: 0, plan: Vec::new() };
+        let mut search = Search { with, policy, seat_seed, steps: 0, plan: Vec::new() };
         self.extend(&mut search, provider, start)?;
         let visit = Interval { starts_at: start, ends_at: search.plan[search.plan.len() - 1].piece.ends_at };
         let busy = |contact| self.contacts.get(&contact).is_some_and(|diary| diary.is_taken(visit));
         if self.claims_contact() && request.contact.is_some_and(busy) {
-            return Err(Refusal::ContactBusy);
+            return Err(SlotError::ContactBusy);
         }
         let mut claims = Vec::new();
         let mut pieces = Vec::new();
@@ -65,11 +66,16 @@ impl Availability {
         let single = &search.plan[0];
         let seat = (self.services.len() == 1 && self.services[0].capacity > 1).then_some(single.seat);
         let remaining = if self.services.len() == 1 { single.remaining } else { 1 };
-        Ok(Plan { pieces, claims, seat, remaining })
+        Ok(Allocation { pieces, claims, seat, remaining })
     }
 
     /// Plans the next service with this provider, and all that follow.
-    fn extend(&self, search: &mut Search, provider: &Provider, start: DateTime<Utc>) -> Result<(), Refusal> {
+    fn extend(
+        &self,
+        search: &mut Search,
+        provider: &Provider,
+        start: DateTime<Utc>,
+    ) -> Result<(), SlotError> {
         search.steps += 1;
         let index = search.plan.len();
         let part = self.part(search, provider, start)?;
@@ -81,7 +87,7 @@ impl Availability {
         // The same person goes on, if they can.
         let next = &self.services[index + 1];
         let others = self.providers.iter().filter(|other| other.id != provider.id);
-        let mut nearest = Refusal::OutsideHours;
+        let mut nearest = SlotError::OutsideHours;
         for other in std::iter::once(provider).chain(others) {
             if !other.active
                 || !next.is_given_by(other.id)
@@ -94,7 +100,7 @@ impl Availability {
             }
             // Whoever does not go on has their buffer now.
             if other.id != provider.id && !self.close(search, provider) {
-                nearest = nearest.min(Refusal::Buffer);
+                nearest = nearest.min(SlotError::Buffer);
                 break;
             }
             match self.extend(search, other, end) {
@@ -130,15 +136,15 @@ impl Availability {
         all_free
     }
 
-    fn part(&self, search: &Search, provider: &Provider, start: DateTime<Utc>) -> Result<Part, Refusal> {
+    fn part(&self, search: &Search, provider: &Provider, start: DateTime<Utc>) -> Result<Part, SlotError> {
         let index = search.plan.len();
         let rules = &self.services[index];
         let session = self.session(provider, start);
         let own = session
             .map_or(Interval { starts_at: start, ends_at: start + rules.duration() }, |session| session.own);
         let end = own.ends_at;
-        if index > 0 && search.policy == Policy::Kept && !provider.open.fits(start, end) {
-            return Err(Refusal::OutsideHours);
+        if index > 0 && search.policy == Enforcement::Full && !provider.open.fits(start, end) {
+            return Err(SlotError::OutsideHours);
         }
         // Between services of one person in one visit there is nothing to prepare.
         let goes_on = search.plan.last().is_some_and(|before| before.piece.provider == provider.id);
@@ -158,35 +164,38 @@ impl Availability {
             })
         };
         if earlier(provider.id) {
-            return Err(Refusal::Busy);
+            return Err(SlotError::Busy);
         }
         let key = if self.services.len() == 1 { rules.group_key(provider.id) } else { None };
         let taken_seats = match provider.diary.seats(during, key) {
             Ok(seats) => seats,
             // Limits first, where nothing would be gained by another time of that day.
-            Err(_) if search.policy == Policy::Kept && self.limit_reached(search, rules, provider, start) => {
-                return Err(Refusal::LimitReached);
+            Err(_)
+                if search.policy == Enforcement::Full
+                    && self.limit_reached(search, rules, provider, start) =>
+            {
+                return Err(SlotError::LimitReached);
             }
-            Err(_) if provider.diary.is_taken(own) => return Err(Refusal::Busy),
-            Err(_) => return Err(Refusal::Buffer),
+            Err(_) if provider.diary.is_taken(own) => return Err(SlotError::Busy),
+            Err(_) => return Err(SlotError::Buffer),
         };
         let capacity = if key.is_some() { rules.capacity } else { 1 };
         // Whoever joins a session adds none.
         if taken_seats.is_empty()
-            && search.policy == Policy::Kept
+            && search.policy == Enforcement::Full
             && self.limit_reached(search, rules, provider, start)
         {
-            return Err(Refusal::LimitReached);
+            return Err(SlotError::LimitReached);
         }
         let taken_seats: BTreeSet<i16> = taken_seats.into_iter().collect();
         let free: Vec<i16> = (1..=capacity).filter(|seat| !taken_seats.contains(seat)).collect();
         if free.is_empty() {
-            return Err(Refusal::Capacity);
+            return Err(SlotError::Capacity);
         }
-        let seat = free[search.luck % free.len()];
+        let seat = free[search.seat_seed % free.len()];
         let resources = self
             .assign_resources(&rules.required_resources, during, key, &earlier)
-            .ok_or(Refusal::Resource)?;
+            .ok_or(SlotError::Resource)?;
         let claim = |resource_id| Claim {
             id: Uuid::nil(),
             owner_id: Uuid::nil(),
@@ -214,7 +223,7 @@ impl Availability {
     fn limit_reached(
         &self,
         search: &Search,
-        rules: &Rules,
+        rules: &ServiceRules,
         provider: &Provider,
         start: DateTime<Utc>,
     ) -> bool {
@@ -230,7 +239,7 @@ impl Availability {
                 .count()
         };
         let of_service = |dates: &RangeInclusive<NaiveDate>| {
-            rules.given_at.as_ref().map_or(0, |given| given.count(self.zone, dates))
+            rules.counted_starts.as_ref().map_or(0, |given| given.count(self.zone, dates))
                 + planned(&|piece| piece.service == rules.id, dates)
         };
         let of_provider = |dates: &RangeInclusive<NaiveDate>| {

@@ -17,6 +17,6 @@ impl<E: Into<Failure>> From<E> for Setback {
 }
 
 /// Another transaction took the time first: look again.
-pub fn lost() -> Setback {
+pub fn lost_race() -> Setback {
     db::Error::Conflict.into()
 }

@@ -172,7 +172,7 @@ fn limited(size: i64) -> Availability {
     Availability {
         services: vec![rules(&json!({
             "duration_minutes": 1, "slot_step_minutes": 1, "max_per_week": 1_000_000,
-            "given_at": (0..size).map(start).collect::<Vec<_>>(),
+            "counted_starts": (0..size).map(start).collect::<Vec<_>>(),
         }))],
         providers: vec![Provider {
             id: Uuid::nil(),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use appointd::scheduling::{
     hours::working_hours::{Hours, Interval, Open, Rule, Span, Travel},
     slots::{
-        availability::{Availability, Policy, Provider, Refusal, Rules, StartRequest},
+        availability::{Availability, Enforcement, Provider, ServiceRules, SlotError, StartRequest},
         diary::{Diary, Taken},
         listing::People,
     },
@@ -112,7 +112,7 @@ impl Case {
     }
 
     /// What the oracle says of every minute of the period: none where it can be booked.
-    fn oracle(&self) -> BTreeMap<i64, Option<Refusal>> {
+    fn oracle(&self) -> BTreeMap<i64, Option<SlotError>> {
         // Three days around the period: hours may begin before it, and appointments end after it.
         let walk = |zone: Tz| -> Vec<(i64, NaiveDateTime)> {
             (-3 * 1440..(DAYS_WALKED + 3) * 1440)
@@ -181,19 +181,19 @@ impl Case {
                     || self.max_per_week.is_some_and(|most| that_week >= most);
                 let days_ahead = (counted[&minute] - counted[&self.now]).num_days();
                 let verdict = if minute < self.now + self.notice {
-                    Some(Refusal::TooSoon)
+                    Some(SlotError::TooSoon)
                 } else if self.horizon.is_some_and(|horizon| days_ahead > horizon) {
-                    Some(Refusal::TooFar)
+                    Some(SlotError::TooFar)
                 } else if !needed.clone().all(|minute| open.contains(&minute)) {
-                    Some(Refusal::OutsideHours)
+                    Some(SlotError::OutsideHours)
                 } else if !on_grid.contains(&minute) {
-                    Some(Refusal::OffGrid)
+                    Some(SlotError::OffGrid)
                 } else if full {
-                    Some(Refusal::LimitReached)
+                    Some(SlotError::LimitReached)
                 } else if needed.any(|minute| taken.contains(&minute)) {
-                    Some(Refusal::Busy)
+                    Some(SlotError::Busy)
                 } else if blocked.any(|minute| taken.contains(&minute)) {
-                    Some(Refusal::Buffer)
+                    Some(SlotError::Buffer)
                 } else {
                     None
                 };
@@ -204,7 +204,7 @@ impl Case {
 }
 
 /// The rules of a service, with what nobody said.
-pub fn rules(said: &serde_json::Value) -> Rules {
+pub fn rules(said: &serde_json::Value) -> ServiceRules {
     let mut rules = json!({
         "id": Uuid::nil(), "active": true, "bookable_online": true, "duration_minutes": 30, "slot_step_minutes": 15,
         "slot_offset_minutes": 0, "buffer_before_minutes": 0, "buffer_after_minutes": 0, "min_notice_minutes": 0,
@@ -223,8 +223,8 @@ fn starts(availability: &Availability, from: DateTime<Utc>, to: DateTime<Utc>) -
     slots.into_iter().map(|slot| slot.starts_at).collect()
 }
 
-fn refusal(availability: &Availability, start: DateTime<Utc>) -> Option<Refusal> {
-    let request = StartRequest { start, with: None, contact: None, policy: Policy::Kept, luck: 0 };
+fn refusal(availability: &Availability, start: DateTime<Utc>) -> Option<SlotError> {
+    let request = StartRequest { start, with: None, contact: None, policy: Enforcement::Full, seat_seed: 0 };
     availability.plan(&availability.providers[0], request).err()
 }
 
@@ -375,5 +375,5 @@ fn a_start_between_two_minutes_is_off_the_grid() {
         now: nine,
     };
     assert_eq!(refusal(&availability, nine), None);
-    assert_eq!(refusal(&availability, nine + TimeDelta::microseconds(1)), Some(Refusal::OffGrid));
+    assert_eq!(refusal(&availability, nine + TimeDelta::microseconds(1)), Some(SlotError::OffGrid));
 }

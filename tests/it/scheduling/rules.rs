@@ -338,6 +338,7 @@ async fn create_service_refuses_rules_that_do_not_go_together() {
         ),
         (json!({ "price_amount": 4500 }), "price_currency", "required"),
         (json!({ "price_amount": 4500, "price_currency": "euro" }), "price_currency", "invalid_value"),
+        (json!({ "price_amount": 4500, "price_currency": "ZZZ" }), "price_currency", "invalid_value"),
         (json!({ "capacity": 0 }), "capacity", "out_of_range"),
         (json!({ "max_per_day": 0 }), "max_per_day", "out_of_range"),
         (json!({ "required_resources": [[]] }), "required_resources[0]", "too_short"),
