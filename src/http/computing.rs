@@ -131,6 +131,20 @@ impl Computing {
     }
 }
 
+/// Has the threads that serve requests, and PostgreSQL, go first where cores are scarce: a thread that computes for a whole
+/// time slice would make them wait for it.
+fn lower_priority() {
+    // Only Linux has priorities of single threads.
+    #[cfg(target_os = "linux")]
+    {
+        thread_local!(static LOWERED: () = {
+            // Without it only latency suffers.
+            let _ = rustix::process::nice(10);
+        });
+        LOWERED.with(|()| ());
+    }
+}
+
 /// The right of a request to load what it computes with, and then to compute.
 pub struct Place {
     computing: &'static Computing,
@@ -177,6 +191,7 @@ impl Place {
         let deadline = Deadline::after(self.computing.limit);
         let waiting = Waiting(deadline.dropped.clone());
         let done = tokio::task::spawn_blocking(move || {
+            lower_priority();
             let result = work(&deadline);
             // Held until it has really ended, whether or not the request still waits for it.
             drop((own, thread, self));
