@@ -135,7 +135,7 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
              those.",
         )
         .contact(ContactObject::new().name("appointd"))
-        .license(LicenseObject::new("MIT OR Apache-2.0"))
+        .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
 }
 
 /// The description as poem-openapi writes it. A function of the code alone: it needs no database and no settings.

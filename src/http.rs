@@ -8,6 +8,7 @@ mod allowance;
 pub mod caller;
 pub mod captcha;
 pub mod client;
+pub mod compression;
 pub mod computing;
 pub mod conditional;
 pub mod cors;

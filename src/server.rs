@@ -4,34 +4,30 @@
 //! single-threaded runtime with its own pool, so that a request never crosses a core on its way to the database and
 //! back. (Sharing one port by SO_REUSEPORT would do as well, but then a second server on the same port is not told.)
 
+mod docs;
 mod places;
 
 use std::{
     convert::Infallible,
     io,
     net::{SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use hyper::{
-    body::{Bytes, Incoming},
-    server::conn::http1,
-    service::service_fn,
-};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
 use poem::{
     Endpoint, EndpointExt as _, Response, Route,
-    endpoint::{BoxEndpoint, make_sync},
+    endpoint::BoxEndpoint,
     get,
-    http::{Request, header, uri::Scheme},
+    http::{Request, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
-use poem_openapi::{OpenApi, OpenApiService};
 use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
@@ -47,6 +43,7 @@ use crate::{
     http::{
         captcha::Captcha,
         client::Network,
+        compression::Compression,
         description,
         edge::{Counts, Edge, EdgeState},
         limit::Limits,
@@ -89,9 +86,6 @@ const SWEEPING: Duration = Duration::from_secs(5);
 /// How often claims of the past are deleted.
 const FORGETTING: Duration = Duration::from_secs(3600);
 
-/// What redoc's page would fetch from somewhere else.
-const FONTS: &str = r#"<link href="https://fonts.googleapis.com/css?family=Montserrat:300,400,700|Roboto:300,400,700" rel="stylesheet">"#;
-
 /// What a server is made of.
 #[derive(Clone)]
 pub struct Parts {
@@ -115,26 +109,10 @@ pub struct Parts {
 /// The endpoint tree. Tests and all threads of a server call the same.
 pub fn build(app: &App, counts: &Arc<Counts>) -> BoxEndpoint<'static, Response> {
     let service = api::service(app);
-    let page = |html: &'static Bytes| {
-        get(make_sync(move |_| {
-            Response::builder().content_type("text/html; charset=utf-8").body(html.clone())
-        }))
-    };
-    let [swagger_ui, redoc] = pages(&service);
     let routes = serde_json::from_str(description::COMMITTED)
-        .map(|document| Routes::new(&document))
+        .map(|document| Routes::new(&description::inlined(&document)))
         .unwrap_or_default();
-    Route::new()
-        .at("/docs", page(swagger_ui))
-        .at("/redoc", page(redoc))
-        .at(
-            "/openapi.json",
-            get(make_sync(|_| {
-                Response::builder()
-                    .header(header::CONTENT_TYPE, "application/json")
-                    .body(description::COMMITTED)
-            })),
-        )
+    docs::routes(&service)
         .nest("/", service)
         .with(Edge(Arc::new(EdgeState {
             routes,
@@ -144,19 +122,8 @@ pub fn build(app: &App, counts: &Arc<Counts>) -> BoxEndpoint<'static, Response> 
             counts: counts.clone(),
             db: app.db.clone(),
         })))
+        .with(Compression)
         .boxed()
-}
-
-/// The pages that show the description. Megabytes, and the same for every thread: made once.
-fn pages(service: &OpenApiService<impl OpenApi, ()>) -> &'static [Bytes; 2] {
-    static PAGES: OnceLock<[Bytes; 2]> = OnceLock::new();
-    PAGES.get_or_init(|| {
-        // They carry the document in themselves: ours, not the raw one.
-        let raw = service.spec();
-        let ours = |html: String| Bytes::from(html.replace(&raw, description::COMMITTED));
-        // Nobody else need know who reads it.
-        [ours(service.swagger_ui_html()), ours(service.redoc_html().replace(FONTS, ""))]
-    })
 }
 
 /// A running server.

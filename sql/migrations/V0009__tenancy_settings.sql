@@ -3,8 +3,8 @@
 create table tenancy.settings (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     language text not null default 'en',
-    date_format text not null default 'YYYY-MM-DD',
-    time_format text not null default '24h',
+    date_format text not null default 'ymd_dashes',
+    time_format text not null default 'h24',
     notify_by_email boolean not null default true,
     notify_by_sms boolean not null default false,
     notify_by_push boolean not null default false,
@@ -20,8 +20,8 @@ create table tenancy.settings (
     constraint settings_pkey primary key (tenant_id),
     constraint settings_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
     constraint settings_language_form check (language ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$'),
-    constraint settings_date_format check (date_format in ('YYYY-MM-DD', 'DD.MM.YYYY', 'DD/MM/YYYY', 'MM/DD/YYYY')),
-    constraint settings_time_format check (time_format in ('24h', '12h')),
+    constraint settings_date_format check (date_format in ('ymd_dashes', 'dmy_dots', 'dmy_slashes', 'mdy_slashes')),
+    constraint settings_time_format check (time_format in ('h24', 'h12')),
     constraint settings_data_retention check (data_retention_days between 30 and 36500),
     constraint settings_check_in_opens check (check_in_opens_minutes between 0 and 1440),
     constraint settings_trusted_origins check (cardinality(trusted_origins) <= 20),
@@ -33,8 +33,8 @@ comment on table tenancy.settings is
     'Settings of an organization, one row each. The time zone is in tenancy.organizations. Language, formats, '
     'notifications and privacy are stored for clients; the server does not act on them yet.';
 comment on column tenancy.settings.language is 'BCP 47 language tag: language, optionally script and region.';
-comment on column tenancy.settings.date_format is 'How dates are shown to people.';
-comment on column tenancy.settings.time_format is 'How times of day are shown to people: 24h or 12h.';
+comment on column tenancy.settings.date_format is 'How dates are shown to people: 2026-12-24, 24.12.2026, 24/12/2026 or 12/24/2026.';
+comment on column tenancy.settings.time_format is 'How times of day are shown to people: 14:30 (h24) or 2:30 pm (h12).';
 comment on column tenancy.settings.notify_by_email is 'Whether customers are notified by e-mail.';
 comment on column tenancy.settings.notify_by_sms is 'Whether customers are notified by text message.';
 comment on column tenancy.settings.notify_by_push is 'Whether customers are notified by push message.';

@@ -38,14 +38,19 @@ impl Version {
     /// for nothing.
     pub fn is_held(&self, if_none_match: Option<&str>, if_modified_since: Option<&str>) -> bool {
         if let Some(tags) = if_none_match {
-            let same = |tag: &str| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.etag;
-            return tags.split(',').any(|tag| same(tag.trim()));
+            return matches(tags, &self.etag);
         }
         if_modified_since
             .and_then(|date| DateTime::parse_from_rfc2822(date).ok())
             // Dates have whole seconds.
             .is_some_and(|date| self.changed_at.timestamp() <= date.timestamp())
     }
+}
+
+/// Whether one of the tags of an `If-None-Match` is this one, by the weak comparison (RFC 9110 section 8.8.3.2).
+pub fn matches(if_none_match: &str, etag: &str) -> bool {
+    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
+    if_none_match.split(',').map(str::trim).any(|tag| tag == "*" || opaque(tag) == opaque(etag))
 }
 
 #[cfg(test)]

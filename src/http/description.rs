@@ -5,6 +5,12 @@ use serde_json::{Map, Value, json};
 
 use super::caller::{ACCOUNT, COOKIE, FEATURE_PREFIX, ROLE_PREFIX};
 
+mod components;
+mod responses;
+mod schemas;
+
+pub use components::inlined;
+
 /// The document this program was built with.
 pub const COMMITTED: &str = include_str!("../../openapi/openapi.json");
 
@@ -18,13 +24,13 @@ pub fn complete(raw: &str) -> String {
     security_schemes(&mut document);
     for (method, operation) in operations(&mut document) {
         security_and_role(method, operation);
-        parameters_without_examples(operation);
-        idempotency(operation);
-        headers(operation);
+        parameters(operation);
+        responses::idempotency(operation);
+        responses::headers(operation);
     }
-    for schema in schemas(&mut document) {
-        schema_details(schema);
-    }
+    schemas::complete(&mut document);
+    responses::one_schema_of_success(&mut document);
+    components::share(&mut document);
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
@@ -40,14 +46,6 @@ fn operations(document: &mut Value) -> impl Iterator<Item = (&String, &mut Map<S
         .filter_map(|(method, operation)| Some((method, operation.as_object_mut()?)))
 }
 
-fn schemas(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
-    document["components"]["schemas"]
-        .as_object_mut()
-        .into_iter()
-        .flat_map(|schemas| schemas.values_mut())
-        .filter_map(Value::as_object_mut)
-}
-
 /// Tags in the order in which somebody new meets them; poem-openapi has them in that of the alphabet.
 fn in_reading_order(document: &mut Value) {
     const ORDER: [&str; 5] = ["identity", "tenancy", "scheduling", "crm", "operations"];
@@ -56,43 +54,16 @@ fn in_reading_order(document: &mut Value) {
     }
 }
 
-/// One example for a type is the same for the beginning and the end of a period.
-fn parameters_without_examples(operation: &mut Map<String, Value>) {
+fn parameters(operation: &mut Map<String, Value>) {
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        // One example for a type is the same for the beginning and the end of a period.
         if let Some(schema) = parameter["schema"].as_object_mut() {
             schema.remove("example");
         }
         // A list may be empty, which in a query is said by leaving it out. poem-openapi calls it required.
         if parameter["in"] == "query" && parameter["schema"]["type"] == "array" {
             parameter["required"] = false.into();
-        }
-    }
-}
-
-/// What an `Idempotency-Key` does is the same everywhere.
-fn idempotency(operation: &mut Map<String, Value>) {
-    let mut takes_key = false;
-    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
-        if parameter["name"] == "Idempotency-Key" {
-            takes_key = true;
-            parameter["description"] = "Names this request: sent again with the same key and body, it does nothing more and is answered as the first time, with `Idempotency-Replayed: true`. 422 `used_before` if the key was sent with another body. Kept for 24 hours; a refused request keeps none.".into();
-        }
-    }
-    if takes_key {
-        let header = json!({
-            "description": "`true` if this is the answer to an earlier request with the same `Idempotency-Key`.",
-            "required": false,
-            "schema": { "type": "string", "enum": ["true"] },
-        });
-        let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten();
-        for (_, response) in responses.filter(|(status, _)| status.starts_with('2')) {
-            if !response["headers"].is_object() {
-                response["headers"] = json!({});
-            }
-            if let Some(headers) = response["headers"].as_object_mut() {
-                headers.retain(|name, _| !name.eq_ignore_ascii_case("Idempotency-Replayed"));
-            }
-            response["headers"]["Idempotency-Replayed"] = header.clone();
+            parameter["style"] = "form".into();
         }
     }
 }
@@ -161,113 +132,4 @@ fn security_and_role(method: &str, operation: &mut Map<String, Value>) {
         None => sentence,
     };
     operation.insert("description".into(), description.into());
-}
-
-/// Headers that come with every response, or with every response of a status.
-fn headers(operation: &mut Map<String, Value>) {
-    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
-        return;
-    };
-    for (status, response) in responses {
-        if !response["headers"].is_object() {
-            response["headers"] = json!({});
-        }
-        // poem-openapi writes the names of headers in capitals.
-        for name in ["Location", "ETag", "Last-Modified"] {
-            let headers = response["headers"].as_object_mut();
-            if let Some(header) = headers.and_then(|headers| headers.remove(&name.to_ascii_uppercase())) {
-                response["headers"][name] = header;
-            }
-        }
-        for (name, description) in [
-            (
-                "RateLimit-Policy",
-                "The limits this request counted towards: requests (`q`) in so many seconds (`w`).",
-            ),
-            ("RateLimit", "What is left of them (`r`), and after how many seconds there is more (`t`)."),
-        ] {
-            response["headers"][name] = json!({
-                "description": format!("{description} See draft-ietf-httpapi-ratelimit-headers."),
-                "required": false,
-                "schema": { "type": "string" },
-            });
-        }
-        response["headers"]["X-Request-Id"] = json!({
-            "description": "Names this request in the server's log. The client's own, where it sent one of at most 64 letters, digits, `-`, `_` and `.`.",
-            "schema": { "type": "string" },
-        });
-        match status.as_str() {
-            "401" => {
-                response["headers"]["WWW-Authenticate"] = json!({
-                    "description": "The challenge of RFC 6750.",
-                    "schema": { "type": "string" },
-                });
-            }
-            "429" | "503" => {
-                response["headers"]["Retry-After"] = json!({
-                    "description": "After how many seconds to try again.",
-                    "schema": { "type": "integer", "minimum": 0 },
-                });
-            }
-            _ => {}
-        }
-    }
-}
-
-fn schema_details(schema: &mut Map<String, Value>) {
-    if schema.get("type").is_some_and(|kind| kind == "object") {
-        // Unknown fields are refused coming in and never sent going out.
-        schema.insert("additionalProperties".into(), false.into());
-    }
-    integer_bounds(schema);
-    // What an example leaves out, poem-openapi writes as null.
-    let nullable: Vec<String> = schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-        .filter(|(_, property)| property["nullable"] == true)
-        .map(|(name, _)| name.clone())
-        .collect();
-    if let Some(example) = schema.get_mut("example").and_then(Value::as_object_mut) {
-        example.retain(|name, value| !value.is_null() || nullable.contains(name));
-        example.values_mut().for_each(without_nulls);
-    }
-    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-        for property in properties.values_mut().filter_map(Value::as_object_mut) {
-            integer_bounds(property);
-            description_beside_reference(property);
-        }
-    }
-}
-
-fn without_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, field| !field.is_null());
-            fields.values_mut().for_each(without_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_nulls),
-        _ => {}
-    }
-}
-
-/// poem-openapi writes the description of a field of a type of ours as another schema that the value has to fit, which
-/// some generators cannot merge.
-fn description_beside_reference(property: &mut Map<String, Value>) {
-    let Some(parts) = property.get_mut("allOf").and_then(Value::as_array_mut) else {
-        return;
-    };
-    parts.retain(|part| part.get("$ref").is_some());
-}
-
-/// poem-openapi writes the bounds of whole numbers as `1.0`.
-fn integer_bounds(schema: &mut Map<String, Value>) {
-    for bound in ["minimum", "maximum"] {
-        if let Some(number) = schema.get(bound).and_then(Value::as_f64)
-            && number.fract() == 0.0
-        {
-            schema.insert(bound.into(), (number as i64).into());
-        }
-    }
 }

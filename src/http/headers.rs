@@ -23,7 +23,8 @@ pub const SINGLE: &[&str] = &[
 ];
 
 /// The headers that are read and whose lines together are one list.
-pub const LISTS: &[&str] = &["Cookie", "Forwarded", "If-None-Match", "Transfer-Encoding", "X-Forwarded-For"];
+pub const LISTS: &[&str] =
+    &["Accept-Encoding", "Cookie", "Forwarded", "If-None-Match", "Transfer-Encoding", "X-Forwarded-For"];
 
 /// Refuses a request with a header that is read here and cannot be, or that is sent twice. Headers that nothing reads may
 /// be anything.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use poem_openapi::{ApiRequest, Enum, Object, OpenApi, types::Example};
+use poem_openapi::{Enum, Object, OpenApi, types::Example};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -89,13 +89,6 @@ pub enum GrantType {
     Password,
 }
 
-/// The two forms of signing in.
-#[derive(ApiRequest)]
-pub enum SignIn {
-    Json(Json<Credentials>),
-    Form(Form<PasswordGrant>),
-}
-
 pub struct SignInApi {
     pub db: Db,
     pub passwords: Arc<Passwords>,
@@ -106,25 +99,33 @@ pub struct SignInApi {
 impl SignInApi {
     /// Log in
     ///
-    /// With JSON, or with the form of the OAuth 2.0 password grant. The answer to an unknown e-mail address and to a
+    /// The answer to an unknown e-mail address and to a
     /// wrong password is the same, and takes the same time: 401 `credentials_invalid`. 401 `second_factor_required` where the
     /// password is right and a `code` is needed, `second_factor_invalid` where that is wrong. 409 `organization_ambiguous`,
     /// with the list, where the account belongs to several organizations and neither `organization_slug` nor the host says
     /// which. The tokens of an account that belongs to none are for none. 429 `too_many_attempts` after
     /// ten wrong passwords, and after ten wrong codes.
     #[oai(path = "/api/v1/auth/login", method = "post", operation_id = "log_in")]
-    async fn log_in(&self, client: Client, body: SignIn) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
-        let credentials = match body {
-            SignIn::Json(Json(credentials)) => credentials,
-            SignIn::Form(Form(grant)) => Credentials {
-                email: grant.username,
-                password: grant.password,
-                organization_slug: grant.organization_slug,
-                code: grant.code,
-            },
-        };
-        let (account, organization, proof) = self.check(&client, &credentials).await?;
-        Ok(Json(self.door.start_with(&client, account, organization, &proof).await?.0))
+    async fn log_in(
+        &self,
+        client: Client,
+        body: Json<Credentials>,
+    ) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
+        self.sign_in(&client, &body.0).await
+    }
+
+    /// Log in with the OAuth 2.0 password grant
+    ///
+    /// The same as `POST /api/v1/auth/login`, with the form of RFC 6749 section 4.3.2, for clients that know OAuth 2.0.
+    /// Errors are problem details as everywhere, not those of RFC 6749.
+    #[oai(path = "/api/v1/auth/token", method = "post", operation_id = "grant_token")]
+    async fn grant_token(
+        &self,
+        client: Client,
+        body: Form<PasswordGrant>,
+    ) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
+        let Form(PasswordGrant { username: email, password, organization_slug, code, .. }) = body;
+        self.sign_in(&client, &Credentials { email, password, organization_slug, code }).await
     }
 
     /// Log in with a cookie
@@ -143,6 +144,15 @@ impl SignInApi {
 }
 
 impl SignInApi {
+    async fn sign_in(
+        &self,
+        client: &Client,
+        credentials: &Credentials,
+    ) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
+        let (account, organization, proof) = self.check(client, credentials).await?;
+        Ok(Json(self.door.start_with(client, account, organization, &proof).await?.0))
+    }
+
     /// Whether somebody is who they say, and where they go in.
     async fn check(
         &self,

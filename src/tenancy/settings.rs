@@ -18,20 +18,26 @@ use crate::{
 };
 
 named_enum! {
-    /// How dates are shown to people.
+    /// How dates are shown to people: `ymd_dashes` is 2026-12-24, `dmy_dots` 24.12.2026, `dmy_slashes` 24/12/2026, `mdy_slashes` 12/24/2026.
     DateFormat {
-        YearMonthDay = "YYYY-MM-DD",
-        DayDotMonth = "DD.MM.YYYY",
-        DaySlashMonth = "DD/MM/YYYY",
-        MonthSlashDay = "MM/DD/YYYY",
+        /// 2026-12-24
+        YmdDashes = "ymd_dashes",
+        /// 24.12.2026
+        DmyDots = "dmy_dots",
+        /// 24/12/2026
+        DmySlashes = "dmy_slashes",
+        /// 12/24/2026
+        MdySlashes = "mdy_slashes",
     }
 }
 
 named_enum! {
-    /// How times of day are shown to people.
+    /// How times of day are shown to people: `h24` is 14:30, `h12` is 2:30 pm.
     TimeFormat {
-        Hours24 = "24h",
-        Hours12 = "12h",
+        /// 14:30
+        H24 = "h24",
+        /// 2:30 pm
+        H12 = "h12",
     }
 }
 
@@ -174,8 +180,8 @@ impl Example for SettingsChanges {
     fn example() -> Self {
         serde_json::from_value(serde_json::json!({
             "language": "de-CH",
-            "date_format": "DD.MM.YYYY",
-            "time_format": "24h",
+            "date_format": "dmy_dots",
+            "time_format": "h24",
             "notifications": { "email": true, "sms": false },
             "privacy": { "data_retention_days": 365 },
             "trusted_origins": ["https://www.salon.example"],

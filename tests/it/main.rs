@@ -2,6 +2,7 @@
 //! of its own for each test. That they can share a database is itself what is tested.
 
 mod audit;
+mod compression;
 mod computing;
 mod connections;
 mod coverage;

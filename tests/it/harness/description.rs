@@ -1,13 +1,13 @@
 use std::sync::OnceLock;
 
-use appointd::http::description::COMMITTED;
+use appointd::http::description::{COMMITTED, inlined};
 use serde_json::Value;
 
 use super::Answer;
 
 fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
-    DOCUMENT.get_or_init(|| serde_json::from_str(COMMITTED).expect("openapi.json is JSON"))
+    DOCUMENT.get_or_init(|| inlined(&serde_json::from_str(COMMITTED).expect("openapi.json is JSON")))
 }
 
 /// An operation of the description.
@@ -137,6 +137,17 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
 /// As much of JSON Schema as the description uses.
 fn compare(at: &str, value: &Value, schema: &Value, mistakes: &mut Vec<String>) {
     let schema = resolve(schema);
+    if let Some(variants) = schema["oneOf"].as_array() {
+        let fits = variants.iter().filter(|variant| {
+            let mut mistakes = Vec::new();
+            compare(at, value, variant, &mut mistakes);
+            mistakes.is_empty()
+        });
+        if fits.count() != 1 {
+            mistakes.push(format!("{at} is not one of {} schemas: {value}", variants.len()));
+        }
+        return;
+    }
     for part in schema["allOf"].as_array().into_iter().flatten() {
         compare(at, value, part, mistakes);
     }

@@ -122,7 +122,7 @@ async fn log_in_takes_json_and_a_form() {
 
     let form = |body: String| {
         let request = nobody
-            .request(Method::POST, "/api/v1/auth/login")
+            .request(Method::POST, "/api/v1/auth/token")
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body);
         nobody.send(request)

@@ -11,12 +11,12 @@ async fn settings_change_where_they_are_given() {
     let before = tenant.viewer.get(SETTINGS).await.expect(200);
     let changes = json!({
         "language": "PT-br",
-        "date_format": "DD/MM/YYYY",
+        "date_format": "dmy_slashes",
         "notifications": { "sms": true },
         "privacy": { "data_retention_days": 90 },
     });
     let after = tenant.admin.patch(SETTINGS, changes).await.expect(200);
-    assert_eq!((&after["language"], &after["date_format"]), (&json!("pt-BR"), &json!("DD/MM/YYYY")));
+    assert_eq!((&after["language"], &after["date_format"]), (&json!("pt-BR"), &json!("dmy_slashes")));
     assert_eq!(after["notifications"], json!({ "email": true, "sms": true, "push": false }));
     assert_eq!(after["privacy"]["data_retention_days"], 90);
     assert_eq!(after["time_format"], before["time_format"]);

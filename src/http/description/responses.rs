@@ -1,0 +1,123 @@
+//! What all responses have in common: headers, and one schema for what succeeds.
+
+use serde_json::{Map, Value, json};
+
+/// What an `Idempotency-Key` does is the same everywhere.
+pub fn idempotency(operation: &mut Map<String, Value>) {
+    let mut takes_key = false;
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        if parameter["name"] == "Idempotency-Key" {
+            takes_key = true;
+            parameter["description"] = "Names this request: sent again with the same key and body, it does nothing more and is answered as the first time, with `Idempotency-Replayed: true`. 422 `used_before` if the key was sent with another body. Kept for 24 hours; a refused request keeps none.".into();
+        }
+    }
+    if takes_key {
+        let header = json!({
+            "description": "`true` if this is the answer to an earlier request with the same `Idempotency-Key`.",
+            "required": false,
+            "schema": { "type": "string", "enum": ["true"] },
+        });
+        let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten();
+        for (_, response) in responses.filter(|(status, _)| status.starts_with('2')) {
+            if !response["headers"].is_object() {
+                response["headers"] = json!({});
+            }
+            if let Some(headers) = response["headers"].as_object_mut() {
+                headers.retain(|name, _| !name.eq_ignore_ascii_case("Idempotency-Replayed"));
+            }
+            response["headers"]["Idempotency-Replayed"] = header.clone();
+        }
+    }
+}
+
+/// Headers that come with every response, or with every response of a status.
+pub fn headers(operation: &mut Map<String, Value>) {
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for (status, response) in responses {
+        if !response["headers"].is_object() {
+            response["headers"] = json!({});
+        }
+        // poem-openapi writes the names of headers in capitals.
+        for name in ["Location", "ETag", "Last-Modified"] {
+            let headers = response["headers"].as_object_mut();
+            if let Some(header) = headers.and_then(|headers| headers.remove(&name.to_ascii_uppercase())) {
+                response["headers"][name] = header;
+            }
+        }
+        for (name, description) in [
+            (
+                "RateLimit-Policy",
+                "The limits this request counted towards: requests (`q`) in so many seconds (`w`).",
+            ),
+            ("RateLimit", "What is left of them (`r`), and after how many seconds there is more (`t`)."),
+        ] {
+            response["headers"][name] = json!({
+                "description": format!("{description} See draft-ietf-httpapi-ratelimit-headers."),
+                "required": false,
+                "schema": { "type": "string" },
+            });
+        }
+        response["headers"]["X-Request-Id"] = json!({
+            "description": "Names this request in the server's log. The client's own, where it sent one of at most 64 letters, digits, `-`, `_` and `.`.",
+            "schema": { "type": "string" },
+        });
+        match status.as_str() {
+            "401" => {
+                response["headers"]["WWW-Authenticate"] = json!({
+                    "description": "The challenge of RFC 6750.",
+                    "schema": { "type": "string" },
+                });
+            }
+            "429" | "503" => {
+                response["headers"]["Retry-After"] = json!({
+                    "description": "After how many seconds to try again.",
+                    "schema": { "type": "integer", "minimum": 0 },
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An operation that succeeds with different schemas answers with one of them: some generators take one type per
+/// operation.
+pub fn one_schema_of_success(document: &mut Value) {
+    let mut added = Map::new();
+    for (_, operation) in super::operations(document) {
+        let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
+            continue;
+        };
+        let mut schemas: Vec<&mut Value> = responses
+            .iter_mut()
+            .filter(|(status, _)| status.starts_with('2'))
+            .filter_map(|(_, response)| response.pointer_mut("/content/application~1json/schema"))
+            .collect();
+        let mut variants: Vec<Value> = schemas.iter().map(|schema| (**schema).clone()).collect();
+        variants.dedup();
+        if variants.len() < 2 {
+            continue;
+        }
+        let name = format!("{}Answer", pascal_case(&id));
+        for schema in &mut schemas {
+            **schema = json!({ "$ref": format!("#/components/schemas/{name}") });
+        }
+        let description = "The schema depends on the status: see the responses of the operation.";
+        added.insert(name, json!({ "description": description, "oneOf": variants }));
+    }
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        schemas.extend(added);
+    }
+}
+
+/// `book_as_guest` as `BookAsGuest`.
+pub fn pascal_case(name: &str) -> String {
+    name.split(['_', '-', '.'])
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>())
+        })
+        .collect()
+}
