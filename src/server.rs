@@ -22,9 +22,8 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
 };
 use poem::{
-    Endpoint, EndpointExt as _, Response, Route,
+    Endpoint, EndpointExt as _, Response,
     endpoint::BoxEndpoint,
-    get,
     http::{Request, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };

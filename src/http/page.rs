@@ -104,4 +104,11 @@ impl<'de> Deserialize<'de> for Cursor {
     }
 }
 
-schema_type!(Cursor, "cursor", MetaSchema::new("string"));
+schema_type!(
+    Cursor,
+    "cursor",
+    MetaSchema {
+        pattern: Some("^[A-Za-z0-9_-]{32}$".into()),
+        ..MetaSchema::new_with_format("string", "cursor")
+    }
+);

@@ -136,5 +136,7 @@ impl<P: Purpose> Secret<P> {
 schema_type!([P: Purpose] Secret<P>, "secret", MetaSchema {
     example: Some(Self::example().reveal().into()),
     max_length: Some(P::PREFIX.len() + 86),
+    // 64 bytes in base64url: four bits of the last character are always 0.
+    pattern: Some(format!("^{}[A-Za-z0-9_-]{{85}}[AQgw]$", P::PREFIX)),
     ..MetaSchema::new("string")
 });

@@ -220,16 +220,6 @@ impl SessionsApi {
         Ok(NoContent)
     }
 
-    /// Get the session of the cookie
-    ///
-    /// With its `csrf_token`, for a page that was loaded anew. 404 where there is no cookie but a token.
-    #[oai(path = "/api/v1/auth/web-session", method = "get", operation_id = "get_web_session")]
-    async fn get_web_session(&self, caller: SignedIn) -> Result<Json<WebSession>, ApiError<ReadingOwn>> {
-        let row = self.db.one(&caller, sql!("identity/sessions_get.sql"), &[&caller.claims.sid]).await?;
-        let csrf_token = caller.claims.csrf.clone().ok_or_else(Problem::not_found)?;
-        Ok(Json(WebSession { csrf_token, organization_id: caller.claims.tenant_id, expires_at: row.get(0) }))
-    }
-
     /// Switch the cookie to another organization
     ///
     /// As `POST /api/v1/auth/switch` does for tokens.

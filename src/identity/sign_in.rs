@@ -17,9 +17,10 @@ use crate::{
     db::{Db, Entry},
     http::{
         Tag,
+        caller::SignedIn,
         client::{Client, Host},
         json::{Form, Json},
-        problem::{ApiError, Failure, OrganizationChoice, Problem, SigningIn},
+        problem::{ApiError, Failure, OrganizationChoice, Problem, ReadingOwn, SigningIn},
         values::{EmailAddress, Password, Slug, Text},
     },
     sql,
@@ -140,6 +141,16 @@ impl SignInApi {
     ) -> Result<WithCookie<Json<WebSession>>, ApiError<SigningIn>> {
         let (account, organization, proof) = self.check(&client, &body.0).await?;
         Ok(self.door.start_in_browser(&client, account, organization, &proof).await?)
+    }
+
+    /// Get the session of the cookie
+    ///
+    /// With its `csrf_token`, for a page that was loaded anew. 404 where there is no cookie but a token.
+    #[oai(path = "/api/v1/auth/web-session", method = "get", operation_id = "get_web_session")]
+    async fn get_web_session(&self, caller: SignedIn) -> Result<Json<WebSession>, ApiError<ReadingOwn>> {
+        let row = self.db.one(&caller, sql!("identity/sessions_get.sql"), &[&caller.claims.sid]).await?;
+        let csrf_token = caller.claims.csrf.clone().ok_or_else(Problem::not_found)?;
+        Ok(Json(WebSession { csrf_token, organization_id: caller.claims.tenant_id, expires_at: row.get(0) }))
     }
 }
 

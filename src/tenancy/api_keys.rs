@@ -110,6 +110,7 @@ pub struct NewApiKey {
     pub name: Text<1, 100>,
     pub role: KeyRole,
     /// What it is good for: 1 to 20.
+    #[oai(validator(min_items = 1, max_items = 20))]
     pub scopes: Vec<Scope>,
     /// Until when; without it until the key is revoked.
     #[serde(default)]

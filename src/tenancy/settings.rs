@@ -129,6 +129,7 @@ pub struct SettingsChanges {
     /// Origins of web pages that may call the API for this organization from a browser, beside its own hosts: at most 20, in
     /// place of those there are. The organization need not own their hosts.
     #[serde(default, deserialize_with = "present")]
+    #[oai(validator(max_items = 20))]
     pub trusted_origins: Option<Vec<WebOrigin>>,
     /// Elapsed minutes before its start from which an appointment can be checked in, 0 to 1,440. 60 in a new organization.
     #[serde(default, deserialize_with = "present")]

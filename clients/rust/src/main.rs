@@ -252,7 +252,7 @@ async fn main() -> Result<()> {
     let call = anonymous.book_as_guest().organization_slug(&*slug).body_map(|body| {
         body.service_id(service.id).starts_at(guest_slots.items[0].starts_at).contact(contact)
     });
-    let types::GuestBooked::GuestAppointment(booked) = expect(201, call.send().await)? else {
+    let types::BookAsGuestAnswer::GuestAppointment(booked) = expect(201, call.send().await)? else {
         panic!("this service verifies no guests");
     };
     let call = anonymous.view_as_guest().body_map(|body| body.token(&booked.manage_token));

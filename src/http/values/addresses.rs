@@ -1,6 +1,6 @@
 //! Names on the network: e-mail addresses, slugs, URLs, origins, domains.
 
-use std::ops::Deref;
+use std::{cell::Cell, ops::Deref};
 
 use poem_openapi::registry::MetaSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
@@ -116,6 +116,14 @@ schema_type!(
     }
 );
 
+/// A URL that is written as one (WHATWG URL): what browsers put right, such as blanks and backslashes, is refused.
+fn strict_url(text: &str) -> Option<Url> {
+    let violated = Cell::new(false);
+    let note = |_| violated.set(true);
+    let url = Url::options().syntax_violation_callback(Some(&note)).parse(text).ok()?;
+    (!violated.get()).then_some(url)
+}
+
 checked_text!(
     /// A URL whose scheme is https.
     HttpsUrl,
@@ -124,7 +132,7 @@ checked_text!(
     "https://cdn.example.com/logo.svg",
     "an https URL of at most 2,000 characters",
     |text| {
-        let url = Url::parse(text).ok()?;
+        let url = strict_url(text)?;
         let fits = url.scheme() == "https"
             && url.has_host()
             && url.username().is_empty()
@@ -142,7 +150,7 @@ checked_text!(
     "https://www.salon.example",
     "an origin such as https://www.salon.example: https, the host in lower case, a port unless it is 443, no path",
     |text| {
-        let url = Url::parse(text).ok().filter(|url| url.scheme() == "https")?;
+        let url = strict_url(text).filter(|url| url.scheme() == "https")?;
         let name = url.domain()?;
         // An origin is compared as text: only in the form in which browsers send it does it match anything.
         let fits = text.len() <= 300

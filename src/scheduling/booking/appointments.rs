@@ -40,6 +40,7 @@ pub struct NewAppointment {
     /// Services that follow in the same visit, up to four.
     #[serde(default)]
     #[oai(nullable)]
+    #[oai(validator(max_items = 4))]
     pub and_then: Option<Vec<Uuid>>,
     /// Who gives it, and all that follows; whoever is free and has least that day, where not given.
     #[serde(default)]

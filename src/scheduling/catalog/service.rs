@@ -209,6 +209,7 @@ pub struct NewService {
     /// What a guest has to say to book it, beside a name. Defaults to nothing.
     #[serde(default)]
     #[oai(nullable)]
+    #[oai(validator(max_items = 2))]
     pub guest_requires: Option<Vec<GuestDetail>>,
     /// What a guest has to show before it is booked. Defaults to `none`.
     #[serde(default)]
@@ -217,10 +218,12 @@ pub struct NewService {
     /// Who gives it; everybody where not given, or empty.
     #[serde(default)]
     #[oai(nullable)]
+    #[oai(validator(max_items = 200))]
     pub provider_ids: Option<Vec<Uuid>>,
     /// What it needs: up to five lists, of each of which one room or piece of equipment is taken along with the provider.
     #[serde(default)]
     #[oai(nullable)]
+    #[oai(validator(max_items = 5))]
     pub required_resources: Option<Vec<Pool>>,
 }
 
@@ -346,15 +349,18 @@ pub struct ServiceChanges {
     pub bookable_online: Option<bool>,
     /// What a guest has to say to book it, beside a name, in place of what it was. Empty: nothing.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[oai(validator(max_items = 2))]
     pub guest_requires: Option<Vec<GuestDetail>>,
     /// What a guest has to show before it is booked.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub guest_verification: Option<GuestVerification>,
     /// Who gives it, in place of those there are; empty: everybody.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[oai(validator(max_items = 200))]
     pub provider_ids: Option<Vec<Uuid>>,
     /// What it needs, in place of what it did.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[oai(validator(max_items = 5))]
     pub required_resources: Option<Vec<Pool>>,
     /// Whether it can be booked.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]

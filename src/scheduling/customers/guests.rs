@@ -54,6 +54,7 @@ pub struct GuestBooking {
     /// Services that follow in the same visit, up to four.
     #[serde(default)]
     #[oai(nullable)]
+    #[oai(validator(max_items = 4))]
     pub and_then: Option<Vec<Uuid>>,
     /// Who gives it; whoever is free, where not given.
     #[serde(default)]

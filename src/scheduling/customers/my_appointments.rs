@@ -124,6 +124,7 @@ pub struct MyBooking {
     /// Services that follow in the same visit, up to four.
     #[serde(default)]
     #[oai(nullable)]
+    #[oai(validator(max_items = 4))]
     pub and_then: Option<Vec<Uuid>>,
     /// The provider of all services. If omitted: the free provider with the fewest appointments that day.
     #[serde(default)]

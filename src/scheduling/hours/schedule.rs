@@ -113,6 +113,7 @@ pub struct ScheduleOverride {
     /// The date on which the replaced and the replacing hours begin.
     pub date: Date,
     /// The hours instead, at most 24 intervals. None: closed.
+    #[oai(validator(max_items = 24))]
     pub intervals: Vec<ScheduleInterval>,
 }
 
@@ -124,14 +125,17 @@ pub struct Schedule {
     /// The IANA time zone all times of day are in.
     pub time_zone: TimeZone,
     /// The hours of every week; several on one day for breaks between them. At most 100.
+    #[oai(validator(max_items = 100))]
     pub rules: Vec<ScheduleRule>,
     /// Dates with other hours, at most 1,000. Defaults to none.
     #[serde(default)]
     #[oai(default)]
+    #[oai(validator(max_items = 1000))]
     pub overrides: Vec<ScheduleOverride>,
     /// Dates on which the hours are in another time zone, at most 100. Defaults to none.
     #[serde(default)]
     #[oai(default)]
+    #[oai(validator(max_items = 100))]
     pub travels: Vec<ScheduleTravel>,
 }
 
