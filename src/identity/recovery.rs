@@ -74,7 +74,7 @@ impl Example for ForgottenPassword {
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct PasswordReset {
-    /// /// The token from the e-mail.
+    /// The token from the e-mail.
     pub token: Secret<OneTime>,
     /// At least 8 characters and not easily guessed.
     pub new_password: Password,
@@ -94,7 +94,7 @@ impl Example for PasswordReset {
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct EmailVerification {
-    /// /// The token from the e-mail.
+    /// The token from the e-mail.
     pub token: Secret<OneTime>,
 }
 
@@ -207,7 +207,10 @@ impl RecoveryApi {
             Err(Problem::conflict("email_verified", "The e-mail address is already verified."))?;
         }
         if tx.one(sql!("identity/tokens_sent_recently.sql"), &[]).await?.get(0) {
-            Err(Problem::conflict("email_requested", "An e-mail was sent less than a minute ago; check the mailbox first."))?;
+            Err(Problem::conflict(
+                "email_requested",
+                "An e-mail was sent less than a minute ago; check the mailbox first.",
+            ))?;
         }
         send_verification(tx, &self.mailer, caller.claims.sub, &email).await?;
         Ok(NoContent)
@@ -294,6 +297,11 @@ pub async fn check_password(
             db.one(caller, sql!("identity/passwords_given.sql"), &[]).await?;
             Ok(())
         }
-        None => Err(Problem::invalid_field(field, "wrong_password", "expected the current password of the account").into()),
+        None => Err(Problem::invalid_field(
+            field,
+            "wrong_password",
+            "expected the current password of the account",
+        )
+        .into()),
     }
 }

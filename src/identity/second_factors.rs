@@ -167,7 +167,10 @@ impl SecondFactorsApi {
             Err(Problem::email_not_verified())?;
         }
         if !row.get::<_, bool>(2) {
-            Err(Problem::conflict("second_factor_active", "The account has a second factor. Remove it first."))?;
+            Err(Problem::conflict(
+                "second_factor_active",
+                "The account has a second factor. Remove it first.",
+            ))?;
         }
         let totp = totp(bytes, row.get(0)).ok_or_else(Problem::internal)?;
         Ok(Json(SecondFactor {
@@ -192,7 +195,9 @@ impl SecondFactorsApi {
         let secret: Vec<u8> = tx
             .optional(sql!("identity/second_factors_get_unconfirmed.sql"), &[])
             .await?
-            .ok_or_else(|| Problem::conflict("second_factor_absent", "No setup of a second factor was started."))?
+            .ok_or_else(|| {
+                Problem::conflict("second_factor_absent", "No setup of a second factor was started.")
+            })?
             .get(0);
         let Some(Code::Step(step)) = read(&body.0.code, &secret, Utc::now()) else {
             return Err(Problem::invalid_field(
@@ -229,8 +234,13 @@ impl SecondFactorsApi {
             .await?
             .ok_or_else(|| Problem::conflict("second_factor_absent", "The account has no second factor."))?
             .get(0);
-        let wrong =
-            || Problem::invalid_field("code", "invalid_value", "expected a current code that was not used before");
+        let wrong = || {
+            Problem::invalid_field(
+                "code",
+                "invalid_value",
+                "expected a current code that was not used before",
+            )
+        };
         let (step, recovery) = match read(&code, &secret, Utc::now()).ok_or_else(wrong)? {
             Code::Step(step) => (Some(step), None),
             Code::Recovery(hash) => (None, Some(hash)),
