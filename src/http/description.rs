@@ -1,5 +1,5 @@
-//! The OpenAPI document as we publish it: what poem-openapi writes, with what it cannot say put in. Written to
-//! `openapi/openapi.json` by `appointd openapi`, reviewed there, and served byte for byte.
+//! Completes the OpenAPI document that poem-openapi writes: adds security, headers and details that it cannot express.
+//! `appointd openapi` writes the result to `openapi/openapi.json`, where it is reviewed; it is served byte for byte.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use super::caller::{ACCOUNT, COOKIE, FEATURE_PREFIX, ROLE_PREFIX};
 /// The document this program was built with.
 pub const COMMITTED: &str = include_str!("../../openapi/openapi.json");
 
-/// Completes a document of poem-openapi's.
+/// Completes a document written by poem-openapi.
 pub fn complete(raw: &str) -> String {
     let mut document: Value = serde_json::from_str(raw).unwrap_or_default();
     document["openapi"] = "3.0.3".into();
@@ -48,7 +48,7 @@ fn schemas(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>
         .filter_map(Value::as_object_mut)
 }
 
-/// Tags in the order in which somebody new meets them; poem-openapi has them in that of the alphabet.
+/// Sorts the tags in the order of first use; poem-openapi sorts them alphabetically.
 fn in_reading_order(document: &mut Value) {
     const ORDER: [&str; 5] = ["identity", "tenancy", "scheduling", "crm", "operations"];
     if let Some(tags) = document["tags"].as_array_mut() {
@@ -56,26 +56,27 @@ fn in_reading_order(document: &mut Value) {
     }
 }
 
-/// One example for a type is the same for the beginning and the end of a period.
+/// Removes the examples of parameters: the example of a type would be the same for the beginning and the end of a
+/// period.
 fn parameters_without_examples(operation: &mut Map<String, Value>) {
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(schema) = parameter["schema"].as_object_mut() {
             schema.remove("example");
         }
-        // A list may be empty, which in a query is said by leaving it out. poem-openapi calls it required.
+        // An empty list is sent by omitting the parameter. poem-openapi marks it as required.
         if parameter["in"] == "query" && parameter["schema"]["type"] == "array" {
             parameter["required"] = false.into();
         }
     }
 }
 
-/// What an `Idempotency-Key` does is the same everywhere.
+/// Describes `Idempotency-Key` in every operation that accepts it.
 fn idempotency(operation: &mut Map<String, Value>) {
     let mut takes_key = false;
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         if parameter["name"] == "Idempotency-Key" {
             takes_key = true;
-            parameter["description"] = "Names this request: sent again with the same key and body, it does nothing more and is answered as the first time, with `Idempotency-Replayed: true`. 422 `used_before` if the key was sent with another body. Kept for 24 hours; a refused request keeps none.".into();
+            parameter["description"] = "A unique key for this request, such as a UUID. A repeated request with the same key and body changes nothing; it returns the first answer with `Idempotency-Replayed: true`. Keys are stored for 24 hours; a failed request stores none. 422 `used_before` if the key was sent with another body.".into();
         }
     }
     if takes_key {
@@ -97,25 +98,26 @@ fn idempotency(operation: &mut Map<String, Value>) {
     }
 }
 
-/// How to say who one is, whatever one is.
+/// The two ways to authenticate: a bearer token or a cookie.
 fn security_schemes(document: &mut Value) {
     document["components"]["securitySchemes"] = json!({
         "bearer": {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "The `access_token` of `POST /api/v1/auth/login`, good for 15 minutes and for one organization; or an API key of `POST /api/v1/api-keys`.",
+            "description": "An `access_token` from `POST /api/v1/auth/login`, which is for one organization and expires after 15 minutes; or an API key from `POST /api/v1/api-keys`.",
         },
         "cookie": {
             "type": "apiKey",
             "in": "cookie",
             "name": COOKIE,
-            "description": "The session of a browser, set by `POST /api/v1/auth/web-session`. A request that changes something repeats the `csrf_token` in the header `X-CSRF-Token`.",
+            "description": "The session cookie of a browser, set by `POST /api/v1/auth/web-session`. Requests that change data must repeat the `csrf_token` in the header `X-CSRF-Token`.",
         },
     });
 }
 
-/// `role:staff` becomes the schemes there are, the extensions `x-required-…` and a sentence. An open operation says so.
+/// Replaces `role:staff` by the real security schemes, the extensions `x-required-…` and a sentence. An open operation
+/// gets a sentence too.
 fn security_and_role(method: &str, operation: &mut Map<String, Value>) {
     let asked: Vec<String> = operation
         .get("security")
@@ -132,11 +134,11 @@ fn security_and_role(method: &str, operation: &mut Map<String, Value>) {
         operation.insert("security".into(), schemes);
         operation.insert("x-required-role".into(), role.as_str().into());
         sentences.push(match role.as_str() {
-            "customer" => "For customers with an account.".to_owned(),
+            "customer" => "Role: `customer`.".to_owned(),
             "owner" => "Role: `owner`.".to_owned(),
             role => format!("Role: `{role}` or higher."),
         });
-        // Keys come as admin at most, and never as a customer.
+        // API keys have at most the role admin, and never the role customer.
         if !matches!(role.as_str(), "owner" | "customer") {
             let verb = if method == "get" { "read" } else { "write" };
             let scope = format!("{}:{verb}", operation["tags"][0].as_str().unwrap_or_default());
@@ -150,10 +152,10 @@ fn security_and_role(method: &str, operation: &mut Map<String, Value>) {
     } else if asked.iter().any(|scheme| scheme == ACCOUNT) {
         operation.insert("security".into(), schemes);
         operation.insert("x-required-role".into(), "account".into());
-        sentences.push("For everybody who has signed in.".to_owned());
+        sentences.push("Any signed-in account.".to_owned());
     } else {
         operation.insert("security".into(), json!([]));
-        sentences.push("Open to everybody.".to_owned());
+        sentences.push("No authentication.".to_owned());
     }
     let sentence = sentences.join(" ");
     let description = match operation.get("description").and_then(Value::as_str) {
@@ -163,7 +165,7 @@ fn security_and_role(method: &str, operation: &mut Map<String, Value>) {
     operation.insert("description".into(), description.into());
 }
 
-/// Headers that come with every response, or with every response of a status.
+/// Describes the headers of every response, and those of certain statuses.
 fn headers(operation: &mut Map<String, Value>) {
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
@@ -172,7 +174,7 @@ fn headers(operation: &mut Map<String, Value>) {
         if !response["headers"].is_object() {
             response["headers"] = json!({});
         }
-        // poem-openapi writes the names of headers in capitals.
+        // poem-openapi writes header names in upper case.
         for name in ["Location", "ETag", "Last-Modified"] {
             let headers = response["headers"].as_object_mut();
             if let Some(header) = headers.and_then(|headers| headers.remove(&name.to_ascii_uppercase())) {
@@ -182,9 +184,12 @@ fn headers(operation: &mut Map<String, Value>) {
         for (name, description) in [
             (
                 "RateLimit-Policy",
-                "The limits this request counted towards: requests (`q`) in so many seconds (`w`).",
+                "The rate limits that this request counted towards: the number of requests (`q`) per period in seconds (`w`).",
             ),
-            ("RateLimit", "What is left of them (`r`), and after how many seconds there is more (`t`)."),
+            (
+                "RateLimit",
+                "The remaining requests of each limit (`r`), and the seconds until it allows more (`t`).",
+            ),
         ] {
             response["headers"][name] = json!({
                 "description": format!("{description} See draft-ietf-httpapi-ratelimit-headers."),
@@ -193,19 +198,19 @@ fn headers(operation: &mut Map<String, Value>) {
             });
         }
         response["headers"]["X-Request-Id"] = json!({
-            "description": "Names this request in the server's log. The client's own, where it sent one of at most 64 letters, digits, `-`, `_` and `.`.",
+            "description": "The id of this request, also written to the server's log. If the client sends an id of 1 to 64 letters, digits, `-`, `_` and `.`, it is used.",
             "schema": { "type": "string" },
         });
         match status.as_str() {
             "401" => {
                 response["headers"]["WWW-Authenticate"] = json!({
-                    "description": "The challenge of RFC 6750.",
+                    "description": "The authentication challenge (RFC 6750).",
                     "schema": { "type": "string" },
                 });
             }
             "429" | "503" => {
                 response["headers"]["Retry-After"] = json!({
-                    "description": "After how many seconds to try again.",
+                    "description": "The number of seconds to wait before trying again.",
                     "schema": { "type": "integer", "minimum": 0 },
                 });
             }
@@ -216,11 +221,11 @@ fn headers(operation: &mut Map<String, Value>) {
 
 fn schema_details(schema: &mut Map<String, Value>) {
     if schema.get("type").is_some_and(|kind| kind == "object") {
-        // Unknown fields are refused coming in and never sent going out.
+        // Requests with unknown fields are rejected, and responses contain none.
         schema.insert("additionalProperties".into(), false.into());
     }
     integer_bounds(schema);
-    // What an example leaves out, poem-openapi writes as null.
+    // poem-openapi writes fields that an example omits as null.
     let nullable: Vec<String> = schema
         .get("properties")
         .and_then(Value::as_object)
@@ -252,8 +257,8 @@ fn without_nulls(value: &mut Value) {
     }
 }
 
-/// poem-openapi writes the description of a field of a type of ours as another schema that the value has to fit, which
-/// some generators cannot merge.
+/// poem-openapi writes the description of a field beside a reference as a second schema in `allOf`, which some
+/// generators cannot merge.
 fn description_beside_reference(property: &mut Map<String, Value>) {
     let Some(parts) = property.get_mut("allOf").and_then(Value::as_array_mut) else {
         return;
