@@ -1,3 +1,5 @@
+//! The binary: sets the allocator and runs the command line.
+
 use std::process::ExitCode;
 
 /// Hashing passwords takes large blocks; glibc's allocator would keep some for each thread that ever hashed.
