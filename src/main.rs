@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Hashing passwords takes large blocks; glibc's allocator would keep some for each thread that ever hashed.
+/// Hashing passwords allocates large blocks; glibc's allocator would keep some for each thread that ever hashed.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
