@@ -147,7 +147,8 @@ impl Settings {
         let captcha_secret = given.captcha_secret.filter(|secret| !secret.is_empty());
         if given.captcha_url.is_some_and(|url| !url.is_empty()) != captcha_secret.is_some() {
             mistakes.push(
-                "only one of APPOINTD_CAPTCHA_URL and APPOINTD_CAPTCHA_SECRET is set; set both or neither".to_owned(),
+                "only one of APPOINTD_CAPTCHA_URL and APPOINTD_CAPTCHA_SECRET is set; set both or neither"
+                    .to_owned(),
             );
         }
         let captcha = captcha_url.zip(captcha_secret).map(|(url, secret)| captcha::Service { url, secret });
@@ -168,8 +169,9 @@ impl Settings {
         let mailer = public_url.zip(mail_from).and_then(|(public_url, from)| {
             let url = given.mail_url.as_deref().filter(|url| !url.is_empty());
             if url.is_some() && given.public_url.is_none() {
-                mistakes
-                    .push("APPOINTD_PUBLIC_URL is not set; it is the base URL of links in e-mails".to_owned());
+                mistakes.push(
+                    "APPOINTD_PUBLIC_URL is not set; it is the base URL of links in e-mails".to_owned(),
+                );
             }
             Mailer::new(url, from, public_url)
                 .map_err(|error| {
