@@ -39,10 +39,11 @@ pub struct Provider {
     pub name: String,
     /// Whether the provider can be booked.
     pub active: bool,
-    /// Maximum number of appointments per day, in the organization's time zone; absent if unlimited.
+    /// Maximum number of appointments per day, in the organization's time zone. A group session counts once. Absent if
+    /// unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_day: Option<i32>,
-    /// Maximum number of appointments per week, Monday to Sunday; absent if unlimited.
+    /// Maximum number of appointments per week, Monday to Sunday. A group session counts once. Absent if unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_week: Option<i32>,
     /// The linked account of the person, who has accepted the link. Two organizations cannot book the same person at
@@ -78,11 +79,12 @@ impl From<Row> for Provider {
 #[oai(example)]
 pub struct NewProvider {
     pub name: Name<200>,
-    /// Maximum number of appointments per day, in the organization's time zone. Defaults to unlimited.
+    /// Maximum number of appointments per day, in the organization's time zone. A group session counts once. Defaults
+    /// to unlimited.
     #[serde(default)]
     #[oai(nullable)]
     pub max_per_day: Option<Number<1, 10_000>>,
-    /// Maximum number of appointments per week, Monday to Sunday. Defaults to unlimited.
+    /// Maximum number of appointments per week, Monday to Sunday. A group session counts once. Defaults to unlimited.
     #[serde(default)]
     #[oai(nullable)]
     pub max_per_week: Option<Number<1, 10_000>>,
@@ -114,11 +116,11 @@ pub struct ProviderChanges {
     /// Whether the provider can be booked. Existing appointments are kept.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
-    /// Maximum number of appointments per day, in the organization's time zone.
+    /// Maximum number of appointments per day, in the organization's time zone. A group session counts once.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub max_per_day: MaybeUndefined<Number<1, 10_000>>,
-    /// Maximum number of appointments per week, Monday to Sunday.
+    /// Maximum number of appointments per week, Monday to Sunday. A group session counts once.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub max_per_week: MaybeUndefined<Number<1, 10_000>>,

@@ -71,11 +71,12 @@ pub struct Service {
     /// The last date on which the service is offered; absent if unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bookable_until: Option<NaiveDate>,
-    /// Maximum number of appointments per day, of all providers together, in the organization's time zone; absent if
-    /// unlimited.
+    /// Maximum number of appointments per day, of all providers together, in the organization's time zone. A group
+    /// session counts once. Absent if unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_per_day: Option<i32>,
-    /// Maximum number of appointments per week, Monday to Sunday, of all providers together; absent if unlimited.
+    /// Maximum number of appointments per week, Monday to Sunday, of all providers together. A group session counts
+    /// once. Absent if unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_per_week: Option<i32>,
     /// Whether a booking is pending, with its time taken, until a member confirms it.
@@ -179,12 +180,12 @@ pub struct NewService {
     #[oai(nullable)]
     pub bookable_until: Option<Date>,
     /// Maximum number of appointments per day, of all providers together, in the organization's time zone, 1 to 10,000.
-    /// Defaults to unlimited.
+    /// A group session counts once. Defaults to unlimited.
     #[serde(default)]
     #[oai(nullable)]
     pub max_per_day: Option<Number<1, 10_000>>,
-    /// Maximum number of appointments per week, Monday to Sunday, of all providers together, 1 to 10,000. Defaults to
-    /// unlimited.
+    /// Maximum number of appointments per week, Monday to Sunday, of all providers together, 1 to 10,000. A group
+    /// session counts once. Defaults to unlimited.
     #[serde(default)]
     #[oai(nullable)]
     pub max_per_week: Option<Number<1, 10_000>>,
@@ -329,10 +330,12 @@ pub struct ServiceChanges {
     #[oai(nullable)]
     pub bookable_until: MaybeUndefined<Date>,
     /// Maximum number of appointments per day, of all providers together, in the organization's time zone, 1 to 10,000.
+    /// A group session counts once.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub max_per_day: MaybeUndefined<Number<1, 10_000>>,
-    /// Maximum number of appointments per week, Monday to Sunday, of all providers together, 1 to 10,000.
+    /// Maximum number of appointments per week, Monday to Sunday, of all providers together, 1 to 10,000. A group
+    /// session counts once.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub max_per_week: MaybeUndefined<Number<1, 10_000>>,
