@@ -92,7 +92,11 @@ impl AppointmentAction {
             .collect();
         Problem::conflict(
             "transition_not_allowed",
-            format!("The status of the appointment is {}, which does not allow the action {}.", status.name(), self.name()),
+            format!(
+                "The status of the appointment is {}, which does not allow the action {}.",
+                status.name(),
+                self.name()
+            ),
         )
         .with_allowed(allowed)
     }

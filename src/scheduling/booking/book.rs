@@ -83,16 +83,12 @@ pub fn who(contact_id: Option<Uuid>, contact: Option<&NewContact>) -> Result<Who
     match (contact_id, contact) {
         (Some(id), None) => Ok(Who::Known(id)),
         (None, Some(contact)) => Ok(Who::New(contact)),
-        (Some(_), Some(_)) => Err(Problem::invalid_field(
-            "contact_id",
-            "conflicting",
-            "expected either contact_id or contact",
-        )),
-        (None, None) => Err(Problem::invalid_field(
-            "contact_id",
-            "required",
-            "expected either contact_id or contact",
-        )),
+        (Some(_), Some(_)) => {
+            Err(Problem::invalid_field("contact_id", "conflicting", "expected either contact_id or contact"))
+        }
+        (None, None) => {
+            Err(Problem::invalid_field("contact_id", "required", "expected either contact_id or contact"))
+        }
     }
 }
 

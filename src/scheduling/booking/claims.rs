@@ -175,8 +175,9 @@ pub fn taken(
         }
         booked => booked,
     };
-    let unknown_contact =
-        || Problem::invalid_field("contact_id", "not_found", "expected the id of a contact of the organization");
+    let unknown_contact = || {
+        Problem::invalid_field("contact_id", "not_found", "expected the id of a contact of the organization")
+    };
     let one_seat = || {
         let detail = "A seat of this group session is already booked with this e-mail address.";
         Problem::conflict("already_booked", detail)

@@ -82,9 +82,7 @@ pub async fn insert(
     let too_many = |detail: &'static str| Problem::conflict("too_many_holds", detail);
     let created = taken(created)
         .on_constraint("holds_too_many", || {
-            too_many(
-                "The organization has reached its limit of 500 holds. Confirm or release some.",
-            )
+            too_many("The organization has reached its limit of 500 holds. Confirm or release some.")
         })
         .on_constraint("holds_too_many_of_customer", || {
             too_many("You have reached your limit of three holds. Confirm or release one first.")

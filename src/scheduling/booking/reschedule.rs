@@ -208,7 +208,11 @@ pub async fn swap(
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
     if id == request.appointment_id {
-        Err(Problem::invalid_field("appointment_id", "invalid_value", "expected the id of another appointment"))?;
+        Err(Problem::invalid_field(
+            "appointment_id",
+            "invalid_value",
+            "expected the id of another appointment",
+        ))?;
     }
     let (swapped, notices) = attempt(db, mailer, context, |mut tx, number| async move {
         let both = locked(&mut tx, &[id, request.appointment_id]).await?;

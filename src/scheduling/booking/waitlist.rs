@@ -209,10 +209,18 @@ impl WaitlistApi {
 /// Validates the period of a waitlist entry.
 pub fn period(from: Instant, to: Instant) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
     if to.0 <= from.0 || to.0 <= Utc::now() {
-        return Err(Problem::invalid_field("to", "invalid_value", "expected an instant in the future, after from"));
+        return Err(Problem::invalid_field(
+            "to",
+            "invalid_value",
+            "expected an instant in the future, after from",
+        ));
     }
     if to.0 - from.0 > LONGEST_WAIT {
-        return Err(Problem::invalid_field("to", "period_too_long", "expected an instant at most 366 days after from"));
+        return Err(Problem::invalid_field(
+            "to",
+            "period_too_long",
+            "expected an instant at most 366 days after from",
+        ));
     }
     Ok((from.0, to.0))
 }
@@ -239,7 +247,11 @@ pub async fn add(tx: &mut Tx, new: &NewEntry) -> Result<WaitlistEntry, Failure> 
         .await
         .on_constraint("waitlist_entries_provider_fkey", unknown_provider)
         .on_constraint("waitlist_entries_contact_fkey", || {
-            Problem::invalid_field("contact_id", "not_found", "expected the id of a contact of the organization")
+            Problem::invalid_field(
+                "contact_id",
+                "not_found",
+                "expected the id of a contact of the organization",
+            )
         })
         .on_constraint("waitlist_entries_no_overlap", || {
             let detail = "The contact is already on the waitlist for this service in an overlapping period.";

@@ -158,12 +158,17 @@ async fn check_person(tx: &mut Tx, account: Uuid) -> Result<(), Failure> {
 
 /// Requests a link between a provider and an account.
 async fn request_link(tx: &mut Tx, provider: Uuid, account: Uuid) -> Result<(), Failure> {
-    let taken =
-        || Problem::conflict("account_taken", "This account is linked to another provider of the organization.");
+    let taken = || {
+        Problem::conflict("account_taken", "This account is linked to another provider of the organization.")
+    };
     tx.optional(sql!("scheduling/provider_link_requests_create.sql"), &[&provider, &account])
         .await
         .on_constraint("provider_link_requests_account_fkey", || {
-            Problem::invalid_field("account_id", "not_found", "expected the account of a member of the organization")
+            Problem::invalid_field(
+                "account_id",
+                "not_found",
+                "expected the account of a member of the organization",
+            )
         })
         .on_constraint("provider_link_requests_account_key", taken)
         .on_constraint("provider_link_requests_provider_fkey", Problem::not_found)?

@@ -38,7 +38,11 @@ fn validate(
 ) -> Result<(), Problem> {
     let mut errors = Vec::new();
     if details.is_some_and(|details| details.len() > 2) {
-        errors.push(FieldError::new("guest_requires", "too_many", "expected each of email and phone at most once"));
+        errors.push(FieldError::new(
+            "guest_requires",
+            "too_many",
+            "expected each of email and phone at most once",
+        ));
     }
     if providers.is_some_and(|providers| providers.len() > MOST_IN_LIST) {
         errors.push(FieldError::new("provider_ids", "too_many", format!("expected at most {MOST_IN_LIST}")));
@@ -54,7 +58,11 @@ fn validate(
     for (index, pool) in pools.iter().enumerate() {
         let field = format!("required_resources[{index}]");
         if pool.is_empty() {
-            errors.push(FieldError::new(field, "too_short", "expected at least one room or piece of equipment"));
+            errors.push(FieldError::new(
+                field,
+                "too_short",
+                "expected at least one room or piece of equipment",
+            ));
         } else if pool.len() > MOST_IN_LIST {
             errors.push(FieldError::new(field, "too_many", format!("expected at most {MOST_IN_LIST}")));
         }
@@ -66,7 +74,11 @@ fn validate(
 fn on_rules<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
     result
         .on_constraint("services_length", || {
-            Problem::invalid_field("duration_minutes", "out_of_range", "duration plus buffers must not exceed 24 hours")
+            Problem::invalid_field(
+                "duration_minutes",
+                "out_of_range",
+                "duration plus buffers must not exceed 24 hours",
+            )
         })
         .on_constraint("services_bookable_dates", || {
             Problem::invalid_field(
@@ -228,11 +240,16 @@ async fn set_lists(
     pools: Option<&[Pool]>,
 ) -> Result<(), Failure> {
     if let Some(providers) = providers {
-        tx.all(sql!("scheduling/service_providers_set.sql"), &[&service, &providers])
-            .await
-            .on_constraint("service_providers_provider_fkey", || {
-                Problem::invalid_field("provider_ids", "not_found", "expected ids of providers of the organization")
-            })?;
+        tx.all(sql!("scheduling/service_providers_set.sql"), &[&service, &providers]).await.on_constraint(
+            "service_providers_provider_fkey",
+            || {
+                Problem::invalid_field(
+                    "provider_ids",
+                    "not_found",
+                    "expected ids of providers of the organization",
+                )
+            },
+        )?;
     }
     if let Some(pools) = pools {
         let mut requirements: Vec<i16> = Vec::new();

@@ -163,7 +163,11 @@ impl Schedule {
             errors.push(FieldError::new("rules", "too_many", format!("expected at most {MOST_RULES}")));
         }
         if self.overrides.len() > MOST_OVERRIDES {
-            errors.push(FieldError::new("overrides", "too_many", format!("expected at most {MOST_OVERRIDES}")));
+            errors.push(FieldError::new(
+                "overrides",
+                "too_many",
+                format!("expected at most {MOST_OVERRIDES}"),
+            ));
         }
         if self.travels.len() > MOST_TRAVELS {
             errors.push(FieldError::new("travels", "too_many", format!("expected at most {MOST_TRAVELS}")));
@@ -175,7 +179,11 @@ impl Schedule {
         for (index, rule) in self.rules.iter().map(ScheduleRule::rule).enumerate() {
             if rule.valid_from > rule.valid_until {
                 let field = format!("rules[{index}].valid_until");
-                errors.push(FieldError::new(field, "invalid_value", "expected a date that is not before valid_from"));
+                errors.push(FieldError::new(
+                    field,
+                    "invalid_value",
+                    "expected a date that is not before valid_from",
+                ));
             }
             if others.iter().any(|other| other.overlaps(&rule)) {
                 let detail = "expected hours that do not overlap other hours of the same day";
@@ -186,7 +194,11 @@ impl Schedule {
         for (index, travel) in self.travels.iter().enumerate() {
             if travel.starts_on.0 > travel.ends_on.0 {
                 let field = format!("travels[{index}].ends_on");
-                errors.push(FieldError::new(field, "invalid_value", "expected a date that is not before starts_on"));
+                errors.push(FieldError::new(
+                    field,
+                    "invalid_value",
+                    "expected a date that is not before starts_on",
+                ));
             }
             let overlaps = |other: &ScheduleTravel| {
                 other.starts_on.0 <= travel.ends_on.0 && travel.starts_on.0 <= other.ends_on.0
@@ -233,7 +245,11 @@ fn check_span(
 ) {
     let span = Span { from: from.minute, to: to.minute };
     if others.iter().any(|other| other.overlaps(span)) {
-        errors.push(FieldError::new(field, "overlapping", "expected hours that do not overlap other hours of the same day"));
+        errors.push(FieldError::new(
+            field,
+            "overlapping",
+            "expected hours that do not overlap other hours of the same day",
+        ));
     }
     others.push(span);
 }

@@ -102,7 +102,11 @@ fn too_much() -> Problem {
 }
 
 fn wrong_length() -> Problem {
-    Problem::invalid_field("ends_at", "invalid_value", "expected an instant after starts_at, at most 366 days later")
+    Problem::invalid_field(
+        "ends_at",
+        "invalid_value",
+        "expected an instant after starts_at, at most 366 days later",
+    )
 }
 
 fn check(starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Result<(), Problem> {

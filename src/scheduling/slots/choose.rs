@@ -56,7 +56,11 @@ pub fn provider_of(availability: &Availability, named: Uuid, services: usize) ->
     let provider =
         availability.providers.iter().find(|provider| provider.id == named).ok_or_else(unknown_provider)?;
     if !provider.active {
-        return Err(Problem::invalid_field("provider_id", "inactive", "expected the id of an active provider"));
+        return Err(Problem::invalid_field(
+            "provider_id",
+            "inactive",
+            "expected the id of an active provider",
+        ));
     }
     if !availability.services.iter().take(services).all(|rules| rules.is_given_by(named)) {
         return Err(Problem::invalid_field(

@@ -181,7 +181,11 @@ pub async fn list(
         Err(Problem::invalid_field("to", "invalid_value", "expected an instant or a date after from"))?;
     }
     if to - from > LONGEST_PERIOD {
-        Err(Problem::invalid_field("to", "period_too_long", "expected an instant or a date at most 62 days after from"))?;
+        Err(Problem::invalid_field(
+            "to",
+            "period_too_long",
+            "expected an instant or a date at most 62 days after from",
+        ))?;
     }
     let days = u32::try_from((to - from).num_days() + 1).unwrap_or(u32::MAX);
     let weight = providers.saturating_mul(days);
@@ -408,7 +412,8 @@ fn too_long(from: DateTime<Utc>, until: DateTime<Utc>) -> Problem {
         let until = until.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         format!("expected {until} or earlier: this period has more slots than one answer can contain")
     } else {
-        "expected a shorter period, or a provider_id: this period has more slots than one answer can contain".to_owned()
+        "expected a shorter period, or a provider_id: this period has more slots than one answer can contain"
+            .to_owned()
     };
     Problem::invalid_field("to", "period_too_long", detail)
 }
