@@ -120,7 +120,7 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Rules that were skipped, and the missing option.
     pub skipped: Vec<(&'static str, &'static str)>,
-    /// Rules that could not be checked, and why. If there is one, the audit does not pass.
+    /// Rules that could not be checked, and why. If not empty, the audit does not pass.
     pub failed: Vec<(&'static str, String)>,
 }
 

@@ -258,7 +258,7 @@ async fn welcome(
         }
         None => writeln!(
             text,
-            "\nThe demo organization has no free slot in the next two weeks; `appointd dev --reset` starts anew."
+            "\nThe demo organization has no free slot in the next two weeks; `appointd dev --reset` starts over."
         )?,
     }
     writeln!(text)?;

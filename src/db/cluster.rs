@@ -189,7 +189,7 @@ fn ordinary_user() -> Result<Option<User>, Error> {
     ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten()).map(Some).ok_or_else(
         || Error::Failed {
             what: "PostgreSQL refuses to run as root".into(),
-            why: "and there is no user `postgres` or `nobody` to run it as".into(),
+            why: "and no user `postgres` or `nobody` exists to run it as".into(),
         },
     )
 }
@@ -294,7 +294,7 @@ impl Runner {
             return Err(Error::Failed {
                 what: format!("{} was made by PostgreSQL {}", data.display(), made_by.trim()),
                 why: format!(
-                    "but {} is version {}; set APPOINTD_POSTGRES_BIN to the older one, or start anew with --reset",
+                    "but {} is version {}; set APPOINTD_POSTGRES_BIN to the older one, or start over with --reset",
                     self.binaries.folder.display(),
                     self.binaries.version
                 ),

@@ -145,8 +145,8 @@ impl Example for OrganizationChanges {
 #[derive(Debug, Object, Serialize)]
 pub struct DeletedOrganization {
     pub id: Uuid,
-    /// When the organization is purged. Until then an owner can restore it: `POST
-    /// /api/v1/organizations/{organization_id}/restore`.
+    /// When the organization is purged. Until then an owner can restore it:
+    /// `POST /api/v1/organizations/{organization_id}/restore`.
     pub purge_after: DateTime<Utc>,
 }
 
@@ -182,11 +182,11 @@ pub struct OrganizationsApi(pub Db);
 impl OrganizationsApi {
     /// Create an organization
     ///
-    /// The signed-in account becomes its owner. The current token stays valid for its own organization; call `POST
-    /// /api/v1/auth/switch` for a token for the new one. 409 `slug_taken` or `subdomain_taken` if another organization
-    /// has it, or gave it up less than 90 days ago. 409 `exclusive_membership` if an organization the account works for
-    /// sets `exclusive_members`. 422 on `plan_type` if the plan does not exist, on `features` if the plan does not
-    /// include a feature.
+    /// The signed-in account becomes its owner. The current token stays valid for its own organization; call
+    /// `POST /api/v1/auth/switch` for a token for the new one. 409 `slug_taken` or `subdomain_taken` if another
+    /// organization has it, or gave it up less than 90 days ago. 409 `exclusive_membership` if an organization the
+    /// account works for sets `exclusive_members`. 422 on `plan_type` if the plan does not exist, on `features` if the
+    /// plan does not include a feature.
     #[oai(path = "/organizations", method = "post", operation_id = "create_organization")]
     async fn create(
         &self,

@@ -26,7 +26,7 @@ impl Binaries {
         if let Some(named) = std::env::var_os("APPOINTD_POSTGRES_BIN").map(PathBuf::from) {
             return Self::in_folder(&named).ok_or_else(|| Error::Failed {
                 what: format!("APPOINTD_POSTGRES_BIN is {}", named.display()),
-                why: format!("where there is no PostgreSQL {OLDEST} or newer"),
+                why: format!("that folder has no PostgreSQL {OLDEST} or newer"),
             });
         }
         let path = std::env::var_os("PATH").unwrap_or_default();

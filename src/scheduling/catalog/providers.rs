@@ -245,8 +245,8 @@ impl ProvidersApi {
 
     /// Change a provider
     ///
-    /// `account_id` requests a link to that account; the person finds the request at `GET
-    /// /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is linked to the account.
+    /// `account_id` requests a link to that account; the person finds the request at
+    /// `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is linked to the account.
     #[oai(path = "/providers/:provider_id", method = "patch", operation_id = "update_provider")]
     async fn update(
         &self,

@@ -43,8 +43,8 @@ pub struct UnverifiedBooking {
     pub starts_at: DateTime<Utc>,
     /// The end, exclusive.
     pub ends_at: DateTime<Utc>,
-    /// When the hold expires. Until then the guest must open the link, whose page calls `POST
-    /// /api/v1/guest/appointment/verify`.
+    /// When the hold expires. Until then the guest must open the link, whose page calls
+    /// `POST /api/v1/guest/appointment/verify`.
     pub expires_at: DateTime<Utc>,
 }
 

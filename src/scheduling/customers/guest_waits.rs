@@ -161,8 +161,8 @@ impl GuestWaitsApi {
     /// Hold a slot as a guest
     ///
     /// Reserves a free slot for 10 minutes, while the guest fills in a form. Confirming the hold before it expires
-    /// always succeeds. Counts towards the organization's limits of guest bookings. Errors are those of `POST
-    /// /api/v1/guest/appointments`. 409 `verification_required` if the service verifies e-mail addresses.
+    /// always succeeds. Counts towards the organization's limits of guest bookings. Errors are those of
+    /// `POST /api/v1/guest/appointments`. 409 `verification_required` if the service verifies e-mail addresses.
     #[oai(path = "/holds", method = "post", operation_id = "hold_as_guest")]
     async fn hold(
         &self,
@@ -263,9 +263,9 @@ impl GuestWaitsApi {
 
     /// Join the waitlist as a guest
     ///
-    /// Creates a waitlist entry and a contact, which needs an e-mail address. Offers and errors are those of `POST
-    /// /api/v1/waitlist`. Counts towards the organization's limits of guest bookings. 409 `verification_required` if
-    /// the service verifies e-mail addresses.
+    /// Creates a waitlist entry and a contact, which needs an e-mail address. Offers and errors are those of
+    /// `POST /api/v1/waitlist`. Counts towards the organization's limits of guest bookings. 409 `verification_required`
+    /// if the service verifies e-mail addresses.
     #[oai(path = "/waitlist", method = "post", operation_id = "join_waitlist_as_guest")]
     async fn join(
         &self,

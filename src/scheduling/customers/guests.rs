@@ -166,8 +166,8 @@ impl GuestsApi {
 
     /// List slots that can be booked online
     ///
-    /// The slots of a service that is bookable online. Limits and errors are those of `GET
-    /// /api/v1/services/{service_id}/slots`.
+    /// The slots of a service that is bookable online. Limits and errors are those of
+    /// `GET /api/v1/services/{service_id}/slots`.
     #[oai(path = "/services/:service_id/slots", method = "get", operation_id = "list_online_slots")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter")]
     async fn list_slots(

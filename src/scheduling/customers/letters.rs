@@ -1,5 +1,4 @@
-//! The e-mails to guests. Times are in the organization's time zone, which each e-mail names, as well as the
-//! organization.
+//! The e-mails to guests. Each names the organization, and gives times in its time zone, which it names too.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;

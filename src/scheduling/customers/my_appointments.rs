@@ -207,8 +207,8 @@ impl MyAppointmentsApi {
 
     /// List the slots I can book
     ///
-    /// The slots of a service that is bookable online. Limits and errors are those of `GET
-    /// /api/v1/services/{service_id}/slots`.
+    /// The slots of a service that is bookable online. Limits and errors are those of
+    /// `GET /api/v1/services/{service_id}/slots`.
     #[oai(path = "/services/:service_id/slots", method = "get", operation_id = "list_my_slots")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter")]
     async fn list_slots(
