@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 id, $3 first name, $4 last name (null leaves them), $5 whether to set $6 email, $7 whether to set
+-- $1 tenant_id, $2 id, $3 first name, $4 last name (null keeps them), $5 whether to set $6 email, $7 whether to set
 -- $8 phone
 update crm.contacts
 set

@@ -1,4 +1,4 @@
--- no parameters; what makes a server unsafe to start: the rights of the role it connects as, and holes in the wall
+-- no parameters; reasons not to start a server: rights of its role, and tables that are not isolated
 select
     r.rolsuper or r.rolbypassrls as above_policies,
     exists (
