@@ -2,9 +2,9 @@
 -- $6 first date, $7 last date, $8 appointments to leave out of account, $9 contact ids, $10 whether it is to be booked
 --
 -- Returns everything that decides which starts are free, for listing slots and for booking: a row for each provider,
--- and for each room and piece of equipment that the services can use, with the claims that overlap the period; the first
--- row also has the data of the services and the organization; and a row for each contact whose time was ever claimed.
--- A single row without an id if none of them exists.
+-- room and piece of equipment that the services can use, with the claims that overlap the period; and a row for each
+-- contact whose time was ever claimed. The first row also has the data of the services and the organization. A single
+-- row without an id if none of them exists.
 --
 -- To book, the statement takes the locks of booking (see resources_lock.sql), in the order of the ids. Its snapshot is
 -- older than the locks: if a limit applies, load again before counting.
