@@ -95,7 +95,7 @@ async fn a_finding_is_told_in_three_ways_and_can_be_accepted() {
     assert_eq!(output.status.code(), Some(1));
     let text = said(&output);
     for part in [
-        "error roles/above_policies: A role stands above the policies",
+        "error roles/above_policies: A role is not subject to policies",
         "role mighty: superuser",
         "alter role mighty nosuperuser",
     ] {
@@ -208,7 +208,7 @@ async fn rules_are_listed_and_explained_and_run_in_psql() {
     let explained =
         said(&audit(&system().cluster, "appointd_auditor", &["--explain", "policies/always_true"]));
     for part in [
-        "error policies/always_true: A policy asks nothing of the context",
+        "error policies/always_true: A policy does not depend on the context",
         "is the same for everybody",
         "from pg_policy as p",
     ] {
