@@ -209,7 +209,7 @@ async fn rules_are_listed_and_explained_and_run_in_psql() {
         said(&audit(&system().cluster, "appointd_auditor", &["--explain", "policies/always_true"]));
     for part in [
         "error policies/always_true: A policy does not depend on the context",
-        "is the same for everybody",
+        "is the same for all",
         "from pg_policy as p",
     ] {
         assert!(explained.contains(part), "{explained}");
