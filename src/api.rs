@@ -1,4 +1,4 @@
-//! The list of everything the API can do.
+//! The list of all operations, and the API description made from it.
 
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ use crate::{
     },
 };
 
-/// What the operations work with. Cheap to clone.
+/// The state that operations share. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
     pub db: Db,
@@ -71,7 +71,7 @@ pub struct App {
     pub limits: Arc<Limits>,
 }
 
-/// Every operation, with its description.
+/// The service with every operation and its description.
 pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
     let App { db, tokens, passwords, mailer, dns, captcha, network, limits: _ } = app.clone();
     let door = Door { db: db.clone(), tokens: tokens.clone() };
@@ -129,16 +129,16 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
     let apis = (identity, tenancy, scheduling, customers, others);
     OpenApiService::new(apis, "appointd", "1")
         .description(
-            "Appointments for many organizations. A token is for one organization; nothing of any other exists for it. \
-             Times are RFC 3339 instants, ids are UUIDs, every refusal is problem+json (RFC 9457) with a stable `code`.\n\n\
-             To begin: log in, authorize with the `access_token`, list the services, list the slots of one, and book one of \
-             those.",
+            "Appointments for many organizations. A token is for one organization and gives access to no other. \
+             Times are RFC 3339 instants, ids are UUIDs, and errors are problem+json (RFC 9457) with a stable `code`.\n\n\
+             To begin: log in, authorize with the `access_token`, list the services, list the slots of a service, \
+             and book one.",
         )
         .contact(ContactObject::new().name("appointd"))
         .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
 }
 
-/// The description as poem-openapi writes it. A function of the code alone: it needs no database and no settings.
+/// The description as poem-openapi writes it. Depends on the code only: needs no database and no settings.
 pub fn raw_description() -> String {
     let nobodys_keys = [SigningKey::from_bytes([0; 32])];
     let app = App {

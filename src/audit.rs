@@ -1,9 +1,9 @@
-//! `appointd audit`: looks for holes in the wall of a live database, in its catalogs alone.
+//! `appointd audit`: checks tenant isolation of a live database by reading its catalogs.
 //!
-//! A rule is a file `sql/audit/<theme>/<rule>.sql`: its comment says how bad what it finds is, what that means and why;
-//! its statement returns a row for each finding: the object, what was found, the SQL that mends it. Run by psql it is the
-//! same rule. Two rules need more than their statement: `schema/drift` is compared with the catalog as the migrations make
-//! it, and `statements/scan` plans the server's statements.
+//! A rule is a file `sql/audit/<theme>/<rule>.sql`. Its comment gives the severity, the title and the reason; its
+//! statement returns a row per finding: the object, the finding, and the SQL that fixes it. It also runs in psql. Two
+//! rules need more than their statement: the result of `schema/drift` is compared with the catalog that the migrations
+//! create, and `statements/scan` plans the server's statements.
 
 mod report;
 
@@ -26,7 +26,7 @@ mod files {
     include!(concat!(env!("OUT_DIR"), "/files.rs"));
 }
 
-/// The catalog as the migrations make it.
+/// The catalog that the migrations create.
 const CATALOG: &str = include_str!("../sql/audit/schema/drift.txt");
 const ABOUT: &str = include_str!("../sql/audit/about.sql");
 const PARAMETERS: &str = include_str!("../sql/audit/parameters.sql");
@@ -36,34 +36,34 @@ const SCAN: &str = "statements/scan";
 
 #[derive(Args)]
 pub struct AuditArgs {
-    /// URL of the database, as the role appointd_auditor. Required, other than for --list and --explain
+    /// URL of the database, as the role appointd_auditor. Required, except for --list and --explain
     #[arg(long, env = "APPOINTD_AUDITOR_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
-    /// URL of the same database, as the role appointd_api: to see how the server's statements are planned
+    /// URL of the same database, as the role appointd_api, to check the plans of the server's statements
     #[arg(long, env = "APPOINTD_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     server_database_url: Option<String>,
-    /// How to say what was found
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// A finding that is known and not counted: a rule, or a rule, = and the object it is about. May be given several times
+    /// A known finding that does not count: a rule, or a rule and an object. May be repeated
     #[arg(long, value_name = "RULE[=OBJECT]")]
     accept: Vec<String>,
     /// List the rules
     #[arg(long)]
     list: bool,
-    /// Say what a rule is about, and print its statement
+    /// Explain a rule and print its statement
     #[arg(long, value_name = "RULE", conflicts_with = "list")]
     explain: Option<String>,
-    /// Print who may do what to the rows of which table, instead of what is wrong
+    /// Print the rights of each audience on each table instead of findings
     #[arg(long, conflicts_with_all = ["list", "explain"])]
     matrix: bool,
-    /// Print what there is, one object a line: every table with its row-level security, every policy with its command, roles
-    /// and expressions, every column, key, trigger, function and right
+    /// Print the catalog, one object per line: every table with its row-level security, every policy with its command,
+    /// roles and expressions, every column, key, trigger, function and right
     #[arg(long, conflicts_with_all = ["list", "explain", "matrix"])]
     inventory: bool,
 }
 
-/// How findings are written.
+/// The output format of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people
@@ -74,58 +74,58 @@ pub enum Format {
     Sarif,
 }
 
-/// How bad it is.
+/// The severity of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The wall has a hole, or something it stands on is gone.
+    /// Isolation is broken, or something it depends on is missing.
     Error,
-    /// It holds, and would not for long, or not fast.
+    /// Isolation holds but is fragile or slow.
     Warning,
-    /// Worth knowing.
+    /// Information only.
     Note,
 }
 
-/// What is looked for.
+/// A rule of the audit.
 #[derive(Debug)]
 pub struct Rule {
-    /// `<theme>/<rule>`, as its file.
+    /// `<theme>/<rule>`, as in its file name.
     pub id: &'static str,
     pub severity: Severity,
     pub title: &'static str,
-    /// In paragraphs.
+    /// The reason, in paragraphs.
     pub why: String,
     pub sql: &'static str,
 }
 
-/// Something that was found.
+/// A finding.
 #[derive(Debug)]
 pub struct Finding {
     pub rule: &'static Rule,
     pub object: String,
     pub found: String,
-    /// SQL, with a comment where a person has to decide.
+    /// SQL that fixes it, or a comment if a person has to decide.
     pub fix: String,
-    /// Known, by `--accept`.
+    /// Whether `--accept` names it.
     pub accepted: bool,
 }
 
-/// What an audit says.
+/// The result of an audit.
 #[derive(Debug)]
 pub struct Report {
     pub database: String,
-    /// Of PostgreSQL.
+    /// The version of PostgreSQL.
     pub server_version: String,
     pub role: String,
     pub findings: Vec<Finding>,
-    /// Rules that were not asked for, and how to ask.
+    /// Rules that were skipped, and the missing option.
     pub skipped: Vec<(&'static str, &'static str)>,
-    /// Rules that could not be looked at, and why. With one, nothing is said to be clean.
+    /// Rules that could not be checked, and why. If not empty, the audit does not pass.
     pub failed: Vec<(&'static str, String)>,
 }
 
 impl Report {
-    /// Findings that count: errors and warnings that nobody has accepted.
+    /// Whether it has errors or warnings that are not accepted.
     fn counts(&self) -> bool {
         self.findings.iter().any(|finding| !finding.accepted && finding.rule.severity < Severity::Note)
     }
@@ -153,7 +153,7 @@ impl Rule {
     }
 }
 
-/// Runs the command: 0 nothing that counts, 1 something, 2 it could not be looked at.
+/// Runs the command. Exit code 0: no errors or warnings; 1: some; 2: a rule could not be checked.
 pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
     if args.list {
         return print(&report::list()).map(|()| ExitCode::SUCCESS);
@@ -182,7 +182,7 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
     }
     for (accepted, given) in accepted.iter().zip(&args.accept) {
         if !report.findings.iter().any(|finding| accepted.covers(finding)) {
-            eprintln!("appointd: nothing was found that --accept {} is about", plain(given));
+            eprintln!("appointd: --accept {} matches no finding", plain(given));
         }
     }
     print(&report::write(&report, args.format))?;
@@ -197,10 +197,10 @@ fn rule(id: &str) -> Result<&'static Rule, String> {
     rules()
         .iter()
         .find(|rule| rule.id == id)
-        .ok_or_else(|| format!("there is no rule {id}; `appointd audit --list` lists them"))
+        .ok_or_else(|| format!("unknown rule {id}; `appointd audit --list` lists all rules"))
 }
 
-/// What `--accept` says.
+/// One value of `--accept`.
 struct Accepted {
     rule: &'static str,
     object: Option<String>,
@@ -223,10 +223,11 @@ impl Accepted {
 async fn connect(url: &str, name: &str) -> Result<Client, String> {
     let url: DatabaseUrl = url
         .parse()
-        .map_err(|_| format!("{name} is no URL of a PostgreSQL: postgresql://user@host/database"))?;
+        .map_err(|_| format!("{name} is not a PostgreSQL URL such as postgresql://user@host/database"))?;
     let client =
-        migrate::connect(&url).await.map_err(|error| format!("cannot connect as {name} says: {error}"))?;
-    // Nothing is changed, no name is looked up where somebody else can create, and nobody waits for us.
+        migrate::connect(&url).await.map_err(|error| format!("cannot connect to {name}: {error}"))?;
+    // Read-only, with a search path in which others cannot create objects, and with timeouts so that others do not
+    // wait.
     client
         .batch_execute(
             "set search_path = pg_catalog, pg_temp; set default_transaction_read_only = on; \
@@ -237,11 +238,14 @@ async fn connect(url: &str, name: &str) -> Result<Client, String> {
     Ok(client)
 }
 
-/// Looks at a database with all rules. `server` is a connection as the server has it; without one its plans are not seen.
+/// Checks a database with all rules. `server` is a connection with the server's role; without it plans are not checked.
 pub async fn audit(auditor: &Client, server: Option<&Client>) -> Result<Report, String> {
     let row = auditor.query_one(ABOUT, &[]).await.map_err(|error| migrate::explain(&error))?;
     if !row.get::<_, bool>(3) {
-        return Err(format!("database {} holds no appointd: it has no schema app", row.get::<_, String>(0)));
+        return Err(format!(
+            "database {} is not an appointd database: it has no schema app",
+            row.get::<_, String>(0)
+        ));
     }
     if !row.get::<_, bool>(5) {
         return Err(format!("database {} is not migrated; run `appointd migrate`", row.get::<_, String>(0)));
@@ -294,12 +298,12 @@ pub async fn audit(auditor: &Client, server: Option<&Client>) -> Result<Report, 
     Ok(report)
 }
 
-/// Object, what was found, what mends it.
+/// Object, finding and fix.
 type Found = Vec<(String, String, String)>;
 
-/// What is there and should not be, what is not and should, and what is different.
+/// Objects that are unexpected, missing or different.
 async fn drift(auditor: &Client, rule: &Rule) -> Result<Found, tokio_postgres::Error> {
-    // By kind and name, which together name one object.
+    // By kind and name, which together identify an object.
     let mut wanted: BTreeMap<String, &str> = CATALOG
         .lines()
         .filter_map(|line| {
@@ -330,7 +334,7 @@ async fn drift(auditor: &Client, rule: &Rule) -> Result<Found, tokio_postgres::E
     Ok(found)
 }
 
-/// Statements whose plans read a tenant's table from one end to the other.
+/// Statements whose plans scan a whole table of tenants.
 async fn scans(server: &Client, rule: &Rule) -> Result<Found, tokio_postgres::Error> {
     let tables: Vec<String> = server.query(rule.sql, &[]).await?.into_iter().map(|row| row.get(0)).collect();
     server.batch_execute("set enable_seqscan = off; set plan_cache_mode = force_generic_plan").await?;
@@ -338,7 +342,7 @@ async fn scans(server: &Client, rule: &Rule) -> Result<Found, tokio_postgres::Er
     for (name, text) in files::STATEMENTS {
         let plan = match plan(server, text).await {
             Ok(plan) => plan,
-            // As the server will find out.
+            // The server would fail in the same way.
             Err(error) if error.as_db_error().is_some() => {
                 let reason = format!("cannot be planned as appointd_api: {}", migrate::explain(&error));
                 let fix = "-- see the other findings, or run appointd migrate".to_owned();
@@ -359,7 +363,7 @@ async fn scans(server: &Client, rule: &Rule) -> Result<Found, tokio_postgres::Er
     Ok(found)
 }
 
-/// How a statement is planned, whatever its values.
+/// The generic plan of a statement.
 async fn plan(server: &Client, text: &str) -> Result<Value, tokio_postgres::Error> {
     server.batch_execute(&format!("deallocate all; prepare audited as {text}")).await?;
     let parameters: i32 = server.query_one(PARAMETERS, &[]).await?.get(0);
@@ -368,12 +372,12 @@ async fn plan(server: &Client, text: &str) -> Result<Value, tokio_postgres::Erro
     Ok(server.query_one(&format!("explain (verbose, format json) execute audited{nulls}"), &[]).await?.get(0))
 }
 
-/// The tables that a plan reads without an index, or through one without a condition on it.
+/// The tables that a plan reads without an index, or through an index without a condition.
 fn read_whole(plan: &Value, tables: &mut Vec<String>) {
     let children = plan["Plans"].as_array().into_iter().flatten();
     let by_index = plan["Index Cond"].is_string()
         || children.clone().any(|child| child["Parent Relationship"] == "Outer" && child["Index Cond"].is_string())
-        // Several indexes put together.
+        // A combination of several indexes.
         || plan["Node Type"] == "Bitmap Heap Scan" && plan["Plans"][0]["Node Type"] != "Bitmap Index Scan";
     if let (Some(schema), Some(name)) = (plan["Schema"].as_str(), plan["Relation Name"].as_str())
         && plan["Node Type"].as_str().is_some_and(|kind| kind.ends_with("Scan"))
@@ -386,14 +390,14 @@ fn read_whole(plan: &Value, tables: &mut Vec<String>) {
     }
 }
 
-/// What there is, one object a line, in the form of the catalog the audit compares with.
+/// The catalog, one object per line, in the format of `schema/drift.txt`.
 pub async fn inventory(auditor: &Client) -> Result<String, String> {
     let rows = auditor.query(rule(DRIFT)?.sql, &[]).await.map_err(|error| migrate::explain(&error))?;
     let cell = |row: &tokio_postgres::Row, at: usize| plain(row.get(at));
     Ok(rows.iter().map(|row| format!("{} | {} | {}\n", cell(row, 0), cell(row, 1), cell(row, 2))).collect())
 }
 
-/// Who may do what to the rows of which table, as a table for people.
+/// The rights of each audience on the rows of each table, as text.
 pub async fn matrix(auditor: &Client) -> Result<String, String> {
     let rows = auditor.query(MATRIX, &[]).await.map_err(|error| migrate::explain(&error))?;
     Ok(report::matrix(&rows))

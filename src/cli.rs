@@ -1,4 +1,4 @@
-//! The commands.
+//! The command line: parses arguments and runs the commands.
 
 use std::{
     error::Error,
@@ -24,12 +24,12 @@ use crate::{
     sql, tenant,
 };
 
-/// As in sysexits.h: EX_TEMPFAIL.
+/// EX_TEMPFAIL of sysexits.h.
 const TRY_AGAIN_LATER: u8 = 75;
 
-/// Appointments for many businesses in one PostgreSQL, each behind a wall the database keeps.
+/// Appointments for many businesses in one PostgreSQL, isolated by the database
 ///
-/// To try it: `appointd dev`. To run it: have a superuser run sql/setup/roles.sql and sql/setup/database.sql, then
+/// To try it: `appointd dev`. To deploy it: run sql/setup/roles.sql and sql/setup/database.sql as a superuser, then
 /// `appointd migrate`, then `appointd serve`.
 #[derive(Parser)]
 #[command(name = "appointd", version)]
@@ -40,45 +40,43 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Bring up a whole system to try things on: a private PostgreSQL, demo data, a server
+    /// Start a complete development system: a private PostgreSQL, demo data and a server
     ///
-    /// Everything it makes is in one folder. A second start keeps the data. Never for production: its sign-ins are known
-    /// to everybody.
+    /// Everything is stored in one folder, and a restart keeps the data. Not for production: its passwords are public.
     Dev(DevArgs),
-    /// Serve, in production
+    /// Start a production server
     ///
-    /// Refuses to start with a weak secret, as a superuser, or on a database that is not migrated or not protected.
-    /// Stops at Ctrl-C or SIGTERM, when the requests under way have ended.
+    /// Does not start with a weak secret, as a superuser, or on a database that is not migrated or not isolated by
+    /// row-level security. Stops at Ctrl-C or SIGTERM, after current requests have ended.
     Serve(Box<ServeArgs>),
-    /// Bring a database up to date
+    /// Apply missing migrations to a database
     ///
-    /// Applies the migrations it lacks, each in a transaction. Running it again changes nothing.
+    /// Each migration is one transaction. Running it again changes nothing.
     Migrate(MigrateArgs),
     /// Export, import, suspend or delete one organization, as the owner of the database
     ///
-    /// Held by the policies like everybody: what it does to one organization it does to no other.
+    /// Row-level security applies to it too: it can only change the organization that it names.
     Tenant(TenantArgs),
-    /// Look for holes in the wall of a live database
+    /// Check tenant isolation of a live database
     ///
-    /// Reads the catalogs, as a role that has a right on nothing else, and changes nothing. Ends with 0 where nothing was
-    /// found (or notes alone), 1 where something was, 2 where it could not look. The rules are the files in sql/audit; each
-    /// runs in psql as well.
+    /// Reads only the catalogs, as a role without other rights, and changes nothing. Exit code 0: no findings except
+    /// notes; 1: findings; 2: a check failed. The rules are the files in sql/audit; each also runs in psql.
     Audit(audit::AuditArgs),
     /// Print the OpenAPI description of the API
     ///
-    /// The same text as openapi/openapi.json. Needs no database.
+    /// Prints the text of openapi/openapi.json. Needs no database.
     Openapi,
 }
 
 #[derive(Args)]
 struct DevArgs {
-    /// The folder everything is kept in
+    /// The folder for all data
     #[arg(long, default_value = ".appointd", value_name = "FOLDER")]
     data_dir: PathBuf,
-    /// Address and port to listen on; port 0 for any free one
+    /// Address and port to listen on; port 0 selects a free port
     #[arg(long, default_value = DEFAULT_LISTEN, value_name = "ADDRESS")]
     listen: std::net::SocketAddr,
-    /// Throw the data away first
+    /// Delete the data first
     #[arg(long)]
     reset: bool,
 }
@@ -88,11 +86,11 @@ struct ServeArgs {
     /// URL of the database, as the role appointd_api. Required
     #[arg(long, env = "APPOINTD_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
-    /// What access tokens are signed with: an Ed25519 key, 32 random bytes in base64; or several with commas between, of
-    /// which the first signs. Required; better in the environment than as a flag, where everybody on the machine can read it
+    /// The keys that sign access tokens: Ed25519 keys, each 32 random bytes in base64, comma-separated; the first one
+    /// signs. Required. Prefer the environment to the flag, which other users of the machine can read
     #[arg(long, env = "APPOINTD_TOKEN_KEYS", hide_env_values = true, value_name = "KEYS")]
     token_keys: Option<String>,
-    /// What the links of guests are signed with: as for tokens, and other keys.
+    /// The keys that sign links for guests, in the same format. They must differ from the token keys. Required
     #[arg(long, env = "APPOINTD_LINK_KEYS", hide_env_values = true, value_name = "KEYS")]
     link_keys: Option<String>,
     /// Address and port to listen on [default: 127.0.0.1:8080]
@@ -101,34 +99,36 @@ struct ServeArgs {
     /// Threads that serve requests [default: one for each core]
     #[arg(long, env = "APPOINTD_THREADS", value_name = "NUMBER")]
     threads: Option<String>,
-    /// Connections to the database, shared out among the threads [default: 16]
+    /// Connections to the database, divided among the threads [default: 16]
     #[arg(long, env = "APPOINTD_CONNECTIONS", value_name = "NUMBER")]
     connections: Option<String>,
-    /// The domain whose subdomains are those of organizations. Without it hosts mean nothing
+    /// The domain whose subdomains lead to organizations. Without it, the host of requests is ignored
     #[arg(long, env = "APPOINTD_BASE_DOMAIN", value_name = "DOMAIN")]
     base_domain: Option<String>,
-    /// Proxies whose X-Forwarded-For and X-Forwarded-Host are believed: addresses or networks, commas between
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Host are trusted: comma-separated addresses or networks
     #[arg(long, env = "APPOINTD_TRUSTED_PROXIES", value_name = "NETWORKS")]
     trusted_proxies: Option<String>,
-    /// Requests a minute, 0 for any [default: address=3000,anonymous=60,account=600,key=1200]
+    /// Rate limits in requests a minute, 0 for unlimited [default: address=3000,anonymous=60,account=600,key=1200]
     #[arg(long, env = "APPOINTD_RATE_LIMITS", value_name = "LIMITS")]
     rate_limits: Option<String>,
-    /// How to send e-mail: smtp:// or smtps:// with user, password, host and port; or file:/// and a folder to write it into
+    /// How to send e-mail: smtp:// or smtps:// with user, password, host and port; or file:/// with a folder to write
+    /// it to
     #[arg(long, env = "APPOINTD_MAIL_URL", hide_env_values = true, value_name = "URL")]
     mail_url: Option<String>,
-    /// Who e-mails come from
+    /// The sender of e-mails
     #[arg(long, env = "APPOINTD_MAIL_FROM", value_name = "ADDRESS")]
     mail_from: Option<String>,
-    /// Where the pages are that links in e-mails lead to. Required where e-mail is sent
+    /// The base URL of the pages that links in e-mails lead to. Required if e-mail is sent
     #[arg(long, env = "APPOINTD_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
-    /// The DNS server to ask about domains [default: those of the system]
+    /// The DNS server for verifying domains [default: those of the system]
     #[arg(long, env = "APPOINTD_DNS", value_name = "ADDRESS")]
     dns: Option<String>,
-    /// Where a captcha service verifies tokens: then no guest books, holds or waits without. Used with APPOINTD_CAPTCHA_SECRET
+    /// The URL where a captcha service verifies tokens. If set, guests need a captcha token to book, hold or join the
+    /// waitlist. Requires APPOINTD_CAPTCHA_SECRET
     #[arg(long, env = "APPOINTD_CAPTCHA_URL", value_name = "URL")]
     captcha_url: Option<String>,
-    /// What the captcha service knows this server by
+    /// The secret that identifies this server to the captcha service
     #[arg(long, env = "APPOINTD_CAPTCHA_SECRET", hide_env_values = true, value_name = "SECRET")]
     captcha_secret: Option<String>,
     /// The least important messages to log: error, warn, info, debug or trace [default: info]
@@ -144,8 +144,8 @@ struct MigrateArgs {
     /// URL of the database, as the role appointd_owner. Required
     #[arg(long, env = "APPOINTD_OWNER_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
-    /// For how many seconds to try to get a lock that somebody else holds, such as pg_dump. Nobody waits behind an attempt
-    /// for longer than 2 seconds. Ends with 75 where the lock could not be had: run it again later
+    /// For how many seconds to try to get a lock that another session, such as pg_dump, holds. No other session waits
+    /// behind an attempt for longer than 2 seconds. Exit code 75 if the lock was not free in time: run it again later
     #[arg(long, default_value_t = migrate::PATIENCE.as_secs(), value_name = "SECONDS")]
     patience: u64,
 }
@@ -224,7 +224,7 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     raise_open_files();
     block_on(async {
         let mut stop = StopSignal::listen()?;
-        // For the reason, should there be one; a pool tells none.
+        // Connects once, because a pool does not report why connecting fails.
         migrate::connect(&settings.database)
             .await
             .map_err(|error| format!("cannot connect to the database: {error}"))?;
@@ -256,7 +256,7 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
         tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
         if !sends_mail {
             tracing::warn!(
-                "APPOINTD_MAIL_URL is not set: no e-mail is sent, so nobody can be invited or set a new password"
+                "APPOINTD_MAIL_URL is not set: no e-mail is sent, so people cannot be invited or reset their passwords"
             );
         }
         stop.received().await;
@@ -266,7 +266,7 @@ fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     })
 }
 
-/// What a server must not be started on.
+/// Checks that a server may be started on this database.
 async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
     let row = db.gate(sql!("operations/server_check.sql"), &[]).await?;
     let (above_policies, member_of_others, migrated_ever): (bool, bool, bool) =
@@ -275,18 +275,18 @@ async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
     let mut mistakes = Vec::new();
     if row.get(4) {
         mistakes.push(
-            "the database takes no writes: it is a standby, or default_transaction_read_only is on; connect to the primary"
+            "the database is read-only: it is a standby, or default_transaction_read_only is on; connect to the primary"
                 .to_owned(),
         );
     }
     if above_policies {
         mistakes.push(
-            "the role is a superuser or has BYPASSRLS, so no policy would hold it; connect as appointd_api"
+            "the role is a superuser or has BYPASSRLS, so policies do not apply to it; connect as appointd_api"
                 .to_owned(),
         );
     } else if member_of_others {
         mistakes.push(
-            "the role is a member of other roles, whose rights it could take; connect as appointd_api"
+            "the role is a member of other roles and could use their rights; connect as appointd_api"
                 .to_owned(),
         );
     }
@@ -300,7 +300,7 @@ async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
     }
     if !unprotected.is_empty() {
         mistakes.push(format!(
-            "not wholly behind the wall (no forced row-level security, no floor, a policy that does not ask for the context, or a view): {}",
+            "not fully isolated (no forced row-level security, no restrictive policy, a policy without the tenant, or a view): {}",
             unprotected.join(", ")
         ));
     }
@@ -343,7 +343,7 @@ fn run_audit(args: audit::AuditArgs) -> ExitCode {
     match result {
         Ok(()) => code,
         Err(error) => {
-            // It may quote names of the database that was asked.
+            // The error may quote names from the audited database.
             eprintln!("appointd: {}", audit::plain(&error.to_string()));
             ExitCode::from(2)
         }
@@ -353,15 +353,15 @@ fn run_audit(args: audit::AuditArgs) -> ExitCode {
 fn list(mistakes: Mistakes) -> String {
     match mistakes.0.as_slice() {
         [one] => one.clone(),
-        several => format!("several things are wrong:\n  - {}", several.join("\n  - ")),
+        several => format!("several errors:\n  - {}", several.join("\n  - ")),
     }
 }
 
-/// Every connection takes a file descriptor, and the usual soft limit is for interactive programs.
+/// Raises the limit of open files: every connection takes one, and the usual soft limit is for interactive programs.
 fn raise_open_files() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // Some systems have a lower bound than they say; then it stays as it is.
+        // Some systems have a lower limit than they report; then it stays as it is.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }

@@ -1,5 +1,5 @@
-//! Settings: read once, checked together, so that every mistake is reported at once. Secrets have no defaults and are
-//! never shown.
+//! The settings of `appointd serve`. They are checked together, so that all errors are reported at once. Secrets have
+//! no defaults and are never shown.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -18,7 +18,7 @@ use crate::{
     messaging::mail::Mailer,
 };
 
-/// What `appointd serve` needs.
+/// The validated settings.
 pub struct Settings {
     pub database: DatabaseUrl,
     pub token_keys: Vec<SigningKey>,
@@ -29,24 +29,24 @@ pub struct Settings {
     pub network: Network,
     pub rates: Rates,
     pub mailer: Mailer,
-    /// The server that is asked about domains; none: those of the system.
+    /// The DNS server for verifying domains; `None`: those of the system.
     pub dns: Option<SocketAddr>,
-    /// Who is asked whether a guest is a person; none: nobody.
+    /// The captcha service for guests; `None`: no captcha is required.
     pub captcha: Option<captcha::Service>,
     pub log_level: Level,
     pub log_format: LogFormat,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
     /// For people.
     Text,
 }
 
-/// The settings as given, by flag or environment, not looked at yet.
+/// The settings as given by flags or environment, not validated yet.
 #[derive(Clone, Debug, Default)]
 pub struct RawSettings {
     pub database_url: Option<String>,
@@ -68,7 +68,7 @@ pub struct RawSettings {
     pub log_format: Option<String>,
 }
 
-/// Everything that is wrong, a line each.
+/// All errors in the settings, one line each.
 #[derive(Debug)]
 pub struct Mistakes(pub Vec<String>);
 
@@ -119,14 +119,14 @@ impl Settings {
         let trusted_proxies = parsed(
             "APPOINTD_TRUSTED_PROXIES",
             given.trusted_proxies.as_deref().unwrap_or_default(),
-            "addresses or networks with commas between, such as 127.0.0.1,10.0.0.0/8",
+            "comma-separated addresses or networks, such as 127.0.0.1,10.0.0.0/8",
             networks,
             &mut mistakes,
         );
         let rates = parsed(
             "APPOINTD_RATE_LIMITS",
             given.rate_limits.as_deref().unwrap_or_default(),
-            "pairs with commas between, such as address=3000,anonymous=60,account=600,key=1200 (requests a minute, 0: any)",
+            "comma-separated pairs, such as address=3000,anonymous=60,account=600,key=1200 (requests a minute, 0: unlimited)",
             rates,
             &mut mistakes,
         );
@@ -147,7 +147,8 @@ impl Settings {
         let captcha_secret = given.captcha_secret.filter(|secret| !secret.is_empty());
         if given.captcha_url.is_some_and(|url| !url.is_empty()) != captcha_secret.is_some() {
             mistakes.push(
-                "of APPOINTD_CAPTCHA_URL and APPOINTD_CAPTCHA_SECRET one is set; set both or none".to_owned(),
+                "only one of APPOINTD_CAPTCHA_URL and APPOINTD_CAPTCHA_SECRET is set; set both or neither"
+                    .to_owned(),
             );
         }
         let captcha = captcha_url.zip(captcha_secret).map(|(url, secret)| captcha::Service { url, secret });
@@ -168,13 +169,14 @@ impl Settings {
         let mailer = public_url.zip(mail_from).and_then(|(public_url, from)| {
             let url = given.mail_url.as_deref().filter(|url| !url.is_empty());
             if url.is_some() && given.public_url.is_none() {
-                mistakes
-                    .push("APPOINTD_PUBLIC_URL is not set; links in e-mails lead to pages there".to_owned());
+                mistakes.push(
+                    "APPOINTD_PUBLIC_URL is not set; it is the base URL of links in e-mails".to_owned(),
+                );
             }
             Mailer::new(url, from, public_url)
                 .map_err(|error| {
-                    // The text may hold a password, so it is not repeated.
-                    mistakes.push(format!("APPOINTD_MAIL_URL is no smtp, smtps or file URL: {error}"));
+                    // The text may contain a password, so it is not repeated.
+                    mistakes.push(format!("APPOINTD_MAIL_URL is not an smtp, smtps or file URL: {error}"));
                 })
                 .ok()
         });
@@ -228,7 +230,7 @@ pub fn database_url(name: &str, given: Option<&str>, mistakes: &mut Vec<String>)
         ));
         return None;
     };
-    // The text may hold a password, so it is not repeated.
+    // The text may contain a password, so it is not repeated.
     match text.parse::<DatabaseUrl>() {
         Ok(mut url) => {
             url.application_name("appointd");
@@ -252,11 +254,11 @@ fn signing_keys(name: &str, given: Option<&str>, mistakes: &mut Vec<String>) -> 
     let mut texts: Vec<&str> = text.split(',').map(str::trim).collect();
     texts.sort_unstable();
     if texts.windows(2).any(|pair| pair[0] == pair[1]) {
-        mistakes.push(format!("{name} has one key twice"));
+        mistakes.push(format!("{name} contains a key twice"));
     }
     if keys.is_none() {
         mistakes.push(format!(
-            "{name} has to be 32 random bytes in base64, or several of those with commas between; {make_one}"
+            "{name} must be 32 random bytes in base64, or several of these, comma-separated; {make_one}"
         ));
     }
     keys
@@ -288,7 +290,7 @@ fn rates(text: &str) -> Option<Rates> {
     Some(rates)
 }
 
-/// A setting that may be left out, or left empty.
+/// A setting that may be omitted or empty.
 fn optional<T>(
     name: &str,
     text: Option<&str>,

@@ -1,6 +1,7 @@
-//! The only code that speaks to PostgreSQL. Reading order: `sql` (what may be sent), `error` (what comes back), `entry`
-//! and `request` (who asks), `tx` (the wall's door), `guard` and `entering` (what it sends), `pool` and `connection`,
-//! `attempt` (retries), `single` (one statement), then running it: [`migrate`], [`cluster`]. Imports nothing else of ours.
+//! The only code that talks to PostgreSQL; imports no other module. Reading order: `sql` (statements), `error`
+//! (errors), `entry` and `request` (the caller), `tx` (the door: transactions of a tenant), `guard` and `entering`
+//! (what the door sends), `pool` and `connection`, `attempt` (retries), `single` (operations of one statement), then
+//! operating a database: [`migrate`], [`cluster`].
 
 mod as_of;
 mod attempt;

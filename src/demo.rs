@@ -1,5 +1,5 @@
-//! The data `appointd dev` starts with: three organizations of different trades in different time zones. Made by the
-//! functions that serve requests, so whatever a request could not do is not in it.
+//! The demo data of `appointd dev`: three organizations of different trades in different time zones. Created by the
+//! functions that serve requests, so it contains only what requests can create.
 
 use std::net::IpAddr;
 
@@ -40,7 +40,7 @@ use crate::{
     },
 };
 
-/// An organization and how to get into it.
+/// A demo organization and its sign-ins.
 pub struct Demo {
     pub organization: &'static str,
     pub slug: &'static str,
@@ -121,7 +121,7 @@ const CUSTOMERS: [(&str, &str); 12] = [
 const WEEKS_BEHIND: u64 = 2;
 const WEEKS_AHEAD: u64 = 3;
 
-/// Why loading failed: for the person at the terminal, who has done nothing wrong.
+/// Why loading failed, for the person at the terminal.
 #[derive(Debug, thiserror::Error)]
 #[error("the demo data could not be loaded: {0}")]
 pub struct Error(String);
@@ -139,7 +139,7 @@ impl From<crate::db::Error> for Error {
     }
 }
 
-/// Loads all of it.
+/// Loads all demo data.
 pub async fn load(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
     for demo in &DEMOS {
         let context = organization(demo, db).await?;
@@ -204,7 +204,7 @@ async fn organization(demo: &Demo, db: &Db) -> Result<Context, Error> {
     Ok(context)
 }
 
-/// Verifies the address of an owner, as the mail that nobody reads here would: without it they invite nobody.
+/// Verifies the e-mail address of an owner, which is required for invitations. No e-mail is sent here.
 async fn verify(db: &Db, context: Context, email: &str) -> Result<(), Error> {
     let Who::Session { account, session } = context.who else {
         return Err(Error("an owner is a person".to_owned()));
@@ -215,7 +215,7 @@ async fn verify(db: &Db, context: Context, email: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// A session of an owner, for an hour.
+/// Starts a session of an owner that expires after an hour.
 async fn enter(db: &Db, account: Uuid, tenant: Uuid) -> Result<Context, Error> {
     let session = Uuid::now_v7();
     let address = IpAddr::from([127, 0, 0, 1]);
@@ -240,7 +240,7 @@ async fn enter(db: &Db, account: Uuid, tenant: Uuid) -> Result<Context, Error> {
     Ok(Context { tenant, who: Who::Session { account, session }, needs: "owner", feature: None })
 }
 
-/// A way into the first organization, where it is as it was loaded.
+/// A context for the first demo organization; `None` if it was changed so that its owner cannot enter.
 pub async fn enter_first(db: &Db) -> Result<Option<Context>, Error> {
     let address = IpAddr::from([127, 0, 0, 1]);
     let row = db.gate(sql!("identity/accounts_sign_in.sql"), &[&DEMOS[0].sign_ins[0].0, &address]).await?;
@@ -252,11 +252,12 @@ pub async fn enter_first(db: &Db) -> Result<Option<Context>, Error> {
     }
 }
 
-/// Some weeks of appointments: the past ones were booked in the past, which is why the clock is passed in everywhere.
+/// Books some weeks of appointments. Past ones are booked as of the past; this is why functions take the time as an
+/// argument.
 async fn book(db: &Db, context: Context, services: &[Uuid], now: DateTime<Utc>) -> Result<(), Error> {
     let start = now - Days::new(7 * WEEKS_BEHIND);
     let mut contact_ids = Vec::new();
-    // Any sequence will do, as long as it is the same on every machine.
+    // Any sequence works if it is the same on every machine.
     let mut draw = (0u64..).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33);
     let mut pick = move |below: usize| draw.next().map_or(0, |drawn| drawn as usize % below);
 
@@ -308,7 +309,7 @@ async fn book(db: &Db, context: Context, services: &[Uuid], now: DateTime<Utc>) 
                             contact_ids.push((last_name, appointment.contact_id));
                         }
                         Ok(_) => {}
-                        // The same start drawn twice, or the same customer for two at once.
+                        // The same start was drawn twice, or the same customer for overlapping appointments.
                         Err(Failure::Problem(problem))
                             if ["slot_unavailable", "contact_busy"].contains(&problem.code) => {}
                         Err(failure) => return Err(failure.into()),

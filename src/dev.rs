@@ -1,4 +1,4 @@
-//! `appointd dev`: a whole system from nothing, to try things on.
+//! `appointd dev`: a complete development system with a private PostgreSQL and demo data.
 
 use std::{
     error::Error,
@@ -40,21 +40,21 @@ use crate::{
     sql,
 };
 
-/// What was asked for.
+/// The options of `appointd dev`.
 pub struct Options {
     pub data_dir: PathBuf,
     pub listen: SocketAddr,
     pub reset: bool,
 }
 
-/// Brings everything up, says how to use it, and waits until told to stop.
+/// Starts everything, prints how to use it, and waits for the signal to stop.
 pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let mut stop = StopSignal::listen()?;
     let folder = &options.data_dir;
-    // Before anything slow: who mistypes the address, or runs two, should know at once.
+    // Before anything slow, so that a wrong address or a second instance is reported at once.
     let listener = TcpListener::bind(options.listen).map_err(|error| {
         format!(
-            "cannot listen on {}: {error}; choose another address with --listen, port 0 for any free one",
+            "cannot listen on {}: {error}; choose another address with --listen (port 0 selects a free port)",
             options.listen
         )
     })?;
@@ -65,17 +65,17 @@ pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         () = stop.received() => return Ok(()),
         up = bring_up(folder, options.reset, listener) => up?,
     };
-    // Whoever has closed our output has no need to read it.
+    // Fails if the output was closed, which does not matter.
     let _ = io::stdout().write_all(welcome.as_bytes());
 
     stop.received().await;
     say("stopping");
-    // Who asks twice does not want to wait.
+    // A second signal ends the process at once.
     tokio::spawn(async move {
         stop.received().await;
         std::process::exit(130);
     });
-    // Off this thread, which serves the connections of our own.
+    // Not on this thread, which still serves our own connections.
     tokio::task::spawn_blocking(move || server.stop()).await?;
     tokio::task::spawn_blocking(move || drop(cluster)).await?;
     Ok(())
@@ -88,7 +88,7 @@ async fn bring_up(
 ) -> Result<(Cluster, Server, String), Box<dyn Error>> {
     let prepared = folder.join("prepared");
     if reset || !prepared.exists() {
-        // Not prepared to the end: nothing in it was ever served.
+        // An incomplete cluster was never served, so it is removed.
         forget(&prepared)?;
         cluster::remove(folder)?;
     }
@@ -115,10 +115,10 @@ async fn bring_up(
         )?,
         dns: None,
         captcha: Captcha::default(),
-        // Browsers and curl find every name below localhost on this machine.
+        // Browsers and curl resolve every name below localhost to this machine.
         network: Arc::new(Network {
             base_domain: Some("localhost".to_owned()),
-            // A page that is being developed is served from a port of its own.
+            // Pages in development are served from another port.
             local_pages: true,
             ..Network::default()
         }),
@@ -136,7 +136,7 @@ fn say(step: &str) {
     eprintln!("appointd: {step} …");
 }
 
-/// One system a folder. The lock ends with the process, however that ends.
+/// Locks the folder for one instance. The lock ends with the process.
 fn lock(folder: &Path) -> Result<fs::File, Box<dyn Error>> {
     let path = folder.join("lock");
     let file = fs::File::options().create(true).append(true).open(&path)?;
@@ -157,7 +157,7 @@ fn forget(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A key that tokens or links are signed with: kept, so that a sign-in and a link outlive a restart.
+/// A key for signing tokens or links. Stored, so that sessions and links survive a restart.
 fn key(folder: &Path, name: &str) -> io::Result<SigningKey> {
     let path = folder.join(name);
     if let Some(key) = fs::read_to_string(&path).ok().and_then(|text| SigningKey::parse(&text)) {
@@ -174,7 +174,7 @@ fn key(folder: &Path, name: &str) -> io::Result<SigningKey> {
     Ok(SigningKey::from_bytes(bytes))
 }
 
-/// Roles, database, migrations and, where asked for, the demo data. The URL the server is to use.
+/// Creates roles, database and, if requested, the demo data. Returns the URL for the server.
 async fn prepare(cluster: &Cluster, load_demo: bool) -> Result<DatabaseUrl, Box<dyn Error>> {
     set_up(cluster).await?;
     let database: DatabaseUrl = cluster.url("appointd_api", "appointd").parse()?;
@@ -185,7 +185,7 @@ async fn prepare(cluster: &Cluster, load_demo: bool) -> Result<DatabaseUrl, Box<
     Ok(database)
 }
 
-/// Roles, database and migrations, in a cluster that may have them already.
+/// Creates roles and database and runs the migrations, in a cluster that may have them already.
 pub async fn set_up(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
     let maintenance = migrate::connect(&cluster.url("postgres", "postgres").parse()?).await?;
     maintenance.batch_execute(include_str!("../sql/setup/roles.sql")).await?;
@@ -203,7 +203,7 @@ pub async fn set_up(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the terminal shows once everything runs.
+/// The text for the terminal once everything runs.
 async fn welcome(
     cluster: &Cluster,
     address: SocketAddr,
@@ -232,7 +232,7 @@ async fn welcome(
     }
     writeln!(
         text,
-        "               A password needs 8 characters here, and nothing else; `serve` wants it hard to guess.\n"
+        "               Passwords only need 8 characters here; `serve` also requires them to be hard to guess.\n"
     )?;
     let roles = [
         ("superuser", "postgres"),
@@ -258,14 +258,14 @@ async fn welcome(
         }
         None => writeln!(
             text,
-            "\nThe demo organization has no free slot in the next two weeks; `appointd dev --reset` starts anew."
+            "\nThe demo organization has no free slot in the next two weeks; `appointd dev --reset` starts over."
         )?,
     }
     writeln!(text)?;
     Ok(text)
 }
 
-/// A slot of the first demo organization that the printed line can book: service, start and provider.
+/// A free slot of the first demo organization, for the printed command: service, start and provider.
 async fn free_slot(database: &DatabaseUrl) -> Result<Option<(Uuid, (String, Uuid))>, Box<dyn Error>> {
     let db = Db::new(database, 1);
     let Some(context) = demo::enter_first(&db).await? else {

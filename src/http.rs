@@ -1,8 +1,8 @@
-//! The edge: HTTP in, HTTP out. Beside the `#[OpenApi]` impls of the modules the only code that knows poem. Reading
-//! order: [`edge`] (what every request passes), [`headers`] (how it is read), [`client`] and [`forwarded`] (from where),
-//! [`caller`] (who asks), [`limit`] and `allowance` (how often), [`computing`] (what takes longer), `query`, [`json`],
-//! [`values`], [`name`] and [`secret`] (what comes in), [`problem`] and `framework` (every refusal), [`page`] (lists),
-//! [`conditional`] (304), [`routes`] and [`description`] (what the description is used for).
+//! The edge: HTTP in, HTTP out. Apart from the `#[OpenApi]` impls of the modules, the only code that knows poem. Reading
+//! order: [`edge`] (what every request passes), [`headers`] (reading headers), [`client`] and [`forwarded`] (the
+//! client's address and host), [`caller`] (credentials), [`limit`] and `allowance` (rate limits), [`computing`] (long
+//! computations), `query`, [`json`], [`values`], [`name`] and [`secret`] (input), [`problem`] and `framework` (errors),
+//! [`page`] (lists), [`conditional`] (304), [`routes`] and [`description`] (the API description and its uses).
 
 mod allowance;
 pub mod caller;
@@ -34,14 +34,14 @@ pub mod values;
 #[derive(poem_openapi::Tags)]
 #[oai(rename_all = "lowercase")]
 pub enum Tag {
-    /// Accounts: registering, signing in and out, passwords, second factors, who am I.
+    /// Accounts: registration, sign-in, sessions, passwords and second factors.
     Identity,
-    /// Organizations, the tenants everything else belongs to: members, invitations, plans, settings, domains, API keys.
+    /// Organizations (tenants): members, invitations, plans, settings, branding, domains and API keys.
     Tenancy,
     /// Contacts: the people an organization deals with.
     Crm,
-    /// Services, providers and their hours, free slots, appointments.
+    /// Services, providers, working hours, slots, appointments and the waitlist.
     Scheduling,
-    /// Health of this server, and the audit log.
+    /// Health of the server, the change log, and deletions.
     Operations,
 }

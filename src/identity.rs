@@ -1,4 +1,4 @@
-//! Who people are: accounts, passwords and second factors, sessions.
+//! Accounts, passwords, second factors and sessions.
 
 pub mod accounts;
 pub mod door;

@@ -1,18 +1,18 @@
-//! appointd: many businesses that give appointments, one PostgreSQL. Row-level security decides who sees a row, an
-//! exclusion constraint decides who gets a slot, and this is the HTTP door in front of them.
+//! appointd: appointments for many businesses in one PostgreSQL. Row-level security decides who sees a row, an
+//! exclusion constraint decides who gets a slot, and this program serves them over HTTP.
 //!
-//! The map of the house, in reading order. Arrows point one way: modules → [`http`], [`db`].
+//! The modules in reading order. Dependencies point one way: modules → [`http`], [`db`].
 //!
-//! * [`cli`], [`config`], [`dev`], [`tenant`], [`audit`]: the program: commands, settings, a system to try things on, one
-//!   organization moved or removed as a whole, the wall looked at for holes
+//! * [`cli`], [`config`], [`dev`], [`tenant`], [`audit`]: commands, settings, a development system, operations on a
+//!   whole organization, the audit of tenant isolation
 //! * [`server`]: the endpoint tree, listener, threads, shutdown
-//! * [`api`]: the list of everything the API can do
+//! * [`api`]: the list of all operations
 //! * [`http`]: the edge
-//! * [`db`]: the wall's door
-//! * [`messaging`], which sends e-mail
-//! * [`identity`], [`tenancy`], [`crm`], [`scheduling`], [`operations`]: the modules, each the same inside: one file a
-//!   resource, holding its types, its operations and its statements
-//! * [`demo`]: the data `appointd dev` starts with
+//! * [`db`]: the door to the database
+//! * [`messaging`]: e-mail
+//! * [`identity`], [`tenancy`], [`crm`], [`scheduling`], [`operations`]: the modules, all with the same structure: one
+//!   file per resource, with its types, its operations and its statements
+//! * [`demo`]: the demo data of `appointd dev`
 
 // The futures of handlers nest deeper than the default of 128.
 #![recursion_limit = "256"]

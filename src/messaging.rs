@@ -1,4 +1,4 @@
-//! Telling people things.
+//! E-mail, and the budgets that limit it.
 
 pub mod budget;
 pub mod mail;

@@ -1,4 +1,4 @@
-//! Running the system: health, and the audit log.
+//! Operations of the system: health, the change log, deletions and idempotency keys.
 
 pub mod audit;
 pub mod deletions;

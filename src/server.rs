@@ -1,8 +1,8 @@
-//! The endpoint tree, and the threads that serve it.
+//! The server: the endpoint tree, the threads that serve it, and background tasks.
 //!
-//! One thread accepts and deals connections out in turn to the others. Each of those is a world of its own: a
-//! single-threaded runtime with its own pool, so that a request never crosses a core on its way to the database and
-//! back. (Sharing one port by SO_REUSEPORT would do as well, but then a second server on the same port is not told.)
+//! One thread accepts connections and distributes them to the others in turn. Each of those has a single-threaded
+//! runtime and its own pool, so that a request never changes threads on its way to the database and back. (Sharing the
+//! port with SO_REUSEPORT would work too, but then starting a second server on the same port would not fail.)
 
 mod docs;
 mod places;
@@ -60,52 +60,52 @@ use crate::{
 
 pub use places::{Capacity, Place, Places};
 
-/// How long a connection may take to send the header of a request, and how long it may be idle between two.
+/// How long a connection may take to send the header of a request, and how long it may be idle between requests.
 const HEADER_DEADLINE: Duration = Duration::from_secs(30);
-/// The same for a connection that comes when places are scarce.
+/// The same, for a connection accepted while places are scarce.
 const SHORT_HEADER_DEADLINE: Duration = Duration::from_secs(3);
-/// How long a client may take no byte of its response.
+/// How long a client may accept no byte of its response.
 const WRITE_DEADLINE: Duration = Duration::from_secs(30);
-/// A header is rarely a tenth of this. hyper answers one that is longer by more than it happened to read at once with 431.
+/// The maximum size of a request's header. hyper answers a larger one with 431.
 const LARGEST_HEADER: usize = 64 * 1024;
-/// How long requests that are under way may take to end when the server stops.
+/// How long the server waits for current requests when it stops.
 const DRAIN: Duration = Duration::from_secs(10);
-/// Where the process has no file descriptor left, accepting fails at once; asking again at once would burn a core.
+/// The pause after accepting failed, such as without a free file descriptor, so that retrying does not use up a core.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// How often what was counted is written down.
+/// How often counted requests are stored.
 const COUNTING: Duration = Duration::from_secs(5);
 
-/// How often verified domains are looked for that were not looked at since yesterday.
+/// How often verified domains that are due for their daily check are searched.
 const CHECKING_DOMAINS: Duration = Duration::from_secs(60);
 
-/// How often expired holds and freed time are looked for.
+/// How often expired holds and freed time are searched.
 const SWEEPING: Duration = Duration::from_secs(5);
 
-/// How often claims of the past are deleted.
+/// How often past claims are deleted.
 const FORGETTING: Duration = Duration::from_secs(3600);
 
-/// What a server is made of.
+/// The components of a server.
 #[derive(Clone)]
 pub struct Parts {
     pub database: DatabaseUrl,
     pub tokens: Arc<Tokens>,
     pub passwords: Arc<Passwords>,
     pub mailer: Mailer,
-    /// The server to ask about domains; none: those of the system.
+    /// The DNS server for verifying domains; `None`: those of the system.
     pub dns: Option<SocketAddr>,
     pub captcha: Captcha,
     pub network: Arc<Network>,
     pub limits: Arc<Limits>,
     /// Threads that serve requests.
     pub threads: usize,
-    /// Connections to the database, shared out among the threads.
+    /// Connections to the database, divided among the threads.
     pub connections: usize,
-    /// Connections of clients.
+    /// The limits of client connections.
     pub capacity: Capacity,
 }
 
-/// The endpoint tree. Tests and all threads of a server call the same.
+/// Builds the endpoint tree. Tests and all threads of a server use it.
 pub fn build(app: &App, counts: &Arc<Counts>) -> BoxEndpoint<'static, Response> {
     let service = api::service(app);
     let routes = serde_json::from_str(description::COMMITTED)
@@ -132,7 +132,7 @@ pub struct Server {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Ctrl-C and SIGTERM. From the moment somebody listens they end nothing by themselves.
+/// Ctrl-C and SIGTERM. While it exists, they no longer end the process by themselves.
 pub struct StopSignal {
     interrupt: Signal,
     terminate: Signal,
@@ -154,9 +154,9 @@ impl StopSignal {
 type Job = (TcpStream, SocketAddr, Place);
 
 impl Server {
-    /// Serves what comes in at `listener`.
+    /// Starts serving the connections of `listener`.
     pub fn start(parts: Parts, listener: TcpListener) -> io::Result<Self> {
-        // A thread without a connection to the database could serve nothing.
+        // Every thread needs at least one connection to the database.
         let count = parts.threads.min(parts.connections).max(1);
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -185,14 +185,14 @@ impl Server {
         Ok(Self { address, stop, threads })
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Accepts nothing more, lets requests under way end, and returns when all have.
+    /// Stops accepting connections, and returns when all current requests have ended.
     pub fn stop(self) {
-        // Fails where everybody who listens is gone already.
+        // Fails if all receivers are gone already.
         let _ = self.stop.send(true);
         for thread in self.threads {
             if thread.join().is_err() {
@@ -238,13 +238,13 @@ async fn accept(
                     }
                 }
             };
-            // Closed without a word: who holds so many must not be written to as well.
+            // Closed without an answer: the address already has too many connections.
             let Some(place) = places.take(free, peer.ip(), network.trusts(peer.ip())) else {
                 continue;
             };
             // Responses are small; waiting to fill a packet would only delay them.
             let _ = stream.set_nodelay(true);
-            // A thread that is gone has panicked; its connections are lost with it.
+            // Sending fails if the thread has panicked; the connection is then lost.
             if let Ok(stream) = stream.into_std() {
                 let _ = worker.send((stream, peer, place));
             }
@@ -299,7 +299,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
         let (watcher, mut draining) = (graceful.watcher(), draining.clone());
         tokio::spawn(async move {
             let _place = place;
-            // One that has not said a word need not be waited for.
+            // A connection that has not sent anything yet is not waited for.
             let spoken = tokio::select! {
                 readable = timeout(deadline, stream.readable()) => matches!(readable, Ok(Ok(()))),
                 _ = draining.wait_for(|draining| *draining) => false,
@@ -309,7 +309,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
             }
             let mut stream = TimeoutStream::new(stream);
             stream.set_write_timeout(Some(WRITE_DEADLINE));
-            // An error here is the client's: it went away, or spoke no HTTP, and was told if it could be.
+            // An error here is the client's: it disconnected or did not send HTTP. It got an answer if possible.
             let _ = watcher.watch(http.serve_connection(TokioIo::new(Box::pin(stream)), service)).await;
         });
     }
@@ -324,7 +324,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
     write_down(&app.db, &counts).await;
 }
 
-/// Removes expired holds and offers freed time to the waitlist. Several servers do not get in each other's way.
+/// Removes expired holds and offers freed time to the waitlist. Several servers can do this at once.
 async fn sweep(db: Db, mailer: Mailer) {
     loop {
         sleep(SWEEPING).await;
@@ -334,7 +334,7 @@ async fn sweep(db: Db, mailer: Mailer) {
     }
 }
 
-/// Looks now and then whether the records of verified domains still stand.
+/// Regularly checks the DNS records of verified domains.
 async fn check_domains(db: Db, dns: Dns) {
     loop {
         sleep(CHECKING_DOMAINS).await;
@@ -344,7 +344,7 @@ async fn check_domains(db: Db, dns: Dns) {
     }
 }
 
-/// Has claims of the past deleted. Several servers do not get in each other's way.
+/// Regularly deletes past claims. Several servers can do this at once.
 async fn forget_past(db: Db) {
     loop {
         sleep(FORGETTING).await;
@@ -354,7 +354,7 @@ async fn forget_past(db: Db) {
     }
 }
 
-/// Writes down now and then how much each organization has asked.
+/// Regularly stores the number of requests of each organization.
 async fn write_counts(db: Db, counts: Arc<Counts>) {
     loop {
         sleep(COUNTING).await;
@@ -369,7 +369,7 @@ async fn write_down(db: &Db, counts: &Counts) {
     }
     match subscriptions::add_requests(db, &organizations, &requests).await {
         Ok(()) => {}
-        // Counted or not: better not at all than twice.
+        // It is unknown whether they were counted; counting them again could count them twice.
         Err(error @ db::Error::InDoubt) => tracing::warn!(%error, "requests may not have been counted"),
         Err(error) => {
             tracing::warn!(%error, "requests could not be counted yet");

@@ -1,4 +1,4 @@
-//! Organizations, the tenants: what they are and who belongs to them, what they may have, how they are reached.
+//! Organizations, the tenants: their members, invitations and API keys, plans, settings, branding and domains.
 
 pub mod api_keys;
 pub mod branding;

@@ -1,5 +1,5 @@
-//! `appointd tenant`: one organization as a whole, by the operator, as the owner of the database. What is done is in
-//! `sql/migrations/V0026__operating.sql`; the owner enters the tenant and is held by its policies.
+//! `appointd tenant`: operations on a whole organization, as the owner of the database. The functions are in
+//! `sql/migrations/V0026__operating.sql`; the owner enters the tenant, and its policies apply.
 
 mod adopt;
 mod export;
@@ -27,51 +27,52 @@ use crate::db::{self, migrate};
 pub enum Command {
     /// List the organizations
     List,
-    /// Write everything an organization has into a file of JSON lines
+    /// Export all data of an organization as JSON lines
     ///
-    /// With the accounts of its people and their password hashes: keep it like a backup.
+    /// The export contains accounts and their password hashes: protect it like a backup.
     Export {
         /// Slug or id of the organization
         organization: String,
-        /// The file to write; standard output where not given
+        /// The file to write. Defaults to standard output
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Bring an exported organization back, or into another system
+    /// Import an exported organization, into the same or another system
     ///
-    /// All of it or nothing. Refuses where the organization is there.
+    /// Imports everything in one transaction. Fails if the organization exists.
     Import {
-        /// The file; standard input where not given
+        /// The file to read. Defaults to standard input
         file: Option<PathBuf>,
     },
-    /// Make an organization of the data of another system
+    /// Create an organization from the data of another system
     ///
-    /// From one JSON file; docs/deploy.md says what is in it. Running it again changes nothing, and adds what was added to the file.
+    /// Reads one JSON file, whose format is described in docs/deploy.md. Running it again only adds what was added to
+    /// the file.
     Adopt {
-        /// The file; standard input where not given
+        /// The file to read. Defaults to standard input
         file: Option<PathBuf>,
     },
-    /// Let nobody into an organization until it is reactivated
+    /// Block all access to an organization until it is reactivated
     Suspend {
         /// Slug or id of the organization
         organization: String,
     },
-    /// Let a suspended organization in again
+    /// Reactivate a suspended organization
     Reactivate {
         /// Slug or id of the organization
         organization: String,
     },
-    /// Delete everything an organization has, at once and for good
+    /// Delete all data of an organization immediately and permanently
     Delete {
         /// Slug or id of the organization
         organization: String,
-        /// Say that you mean it
+        /// Confirm the deletion
         #[arg(long)]
         yes: bool,
     },
-    /// Delete everything of the organizations whose owners deleted them and can restore them no more
+    /// Delete all data of organizations that were deleted more than 30 days ago
     ///
-    /// And sessions and tokens that have expired. For a timer, once a day.
+    /// Also deletes expired sessions and tokens. Meant to run once a day.
     Purge,
 }
 
@@ -81,7 +82,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
     let mut client =
         migrate::connect(url).await.map_err(|error| format!("cannot connect to the database: {error}"))?;
-    // How the owner begins is a setting of the session.
+    // The statements below depend on settings of the session.
     db::check_session(url).await?;
     let role = client.query_one(include_str!("../sql/tenant/role.sql"), &[]).await.map_err(said)?;
     if !row_is_true(&role) {
@@ -101,7 +102,7 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
             let organization = find(&client, &organization).await?;
             match output {
                 Some(path) => {
-                    // Holds password hashes; and no backup is overwritten by mistake.
+                    // Readable by the owner only, because it contains password hashes. Never overwrites a file.
                     let file = File::options()
                         .write(true)
                         .create_new(true)
@@ -129,14 +130,14 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
         Command::Suspend { organization } => set_status(&mut client, &organization, "suspended").await,
         Command::Reactivate { organization } => set_status(&mut client, &organization, "active").await,
         Command::Delete { organization, yes } => {
-            // What an organization has may be left where it itself is not.
+            // Data may be left of an organization whose own row is gone.
             let organization = match (find(&client, &organization).await, organization.parse()) {
                 (Err(_), Ok(id)) => Organization::nameless(id),
                 (found, _) => found?,
             };
             if !yes {
                 return Err(format!(
-                    "this deletes everything {} ({}) has, for good; say --yes if you mean it",
+                    "this permanently deletes all data of {} ({}); confirm with --yes",
                     organization.slug, organization.name
                 ))?;
             }
@@ -193,13 +194,13 @@ async fn find(client: &Client, name: &str) -> Outcome<Organization> {
         .await?
         .into_iter()
         .find(|organization| organization.slug == name || Some(organization.id) == id)
-        .ok_or_else(|| format!("there is no organization {name}; see `appointd tenant list`").into())
+        .ok_or_else(|| format!("organization {name} not found; see `appointd tenant list`").into())
 }
 
-/// How many rows travel at a time.
+/// The number of rows that are sent at a time.
 const BATCH: usize = 1000;
 
-/// Rows of one table, all with the same columns, and where each comes from.
+/// Rows of one table with the same columns, each with its position in the input.
 struct Batch {
     relation: String,
     columns: Vec<String>,
@@ -207,12 +208,12 @@ struct Batch {
 }
 
 impl Batch {
-    /// Whether a row can go with it.
+    /// Whether a row fits into this batch.
     fn takes(&self, relation: &str, row: &serde_json::Map<String, Value>) -> bool {
         self.relation == relation && self.rows.len() < BATCH && self.columns.iter().eq(row.keys())
     }
 
-    /// Sends its rows. Where one cannot be added the others are tried alone, to say which it is.
+    /// Sends the rows. If that fails, sends them one by one to find the row at fault.
     async fn send(self, transaction: &Transaction<'_>, statement: &str, tenant: Uuid) -> Outcome<i64> {
         let statement = transaction.prepare(statement).await.map_err(said)?;
         let send = async |rows: Vec<&Value>| {
@@ -232,14 +233,14 @@ impl Batch {
                         return Err(format!("{place}: {}", said(error)).into());
                     }
                 }
-                // None alone: two of them get in each other's way.
+                // Each row works alone: two of them conflict with each other.
                 Err(format!("{}: {}", self.relation, said(error)).into())
             }
         }
     }
 }
 
-/// One transaction. Whoever drops it without committing has changed nothing.
+/// Begins a transaction. Dropping it without a commit changes nothing.
 async fn begin(client: &mut Client) -> Outcome<tokio_postgres::Transaction<'_>> {
     Ok(client.transaction().await.map_err(said)?)
 }
@@ -252,7 +253,10 @@ async fn set_status(client: &mut Client, organization: &str, status: &str) -> Ou
         .await
         .map_err(said)?;
     if !row.get::<_, bool>(0) {
-        return Err(format!("{} was deleted by its owner, who can restore it", organization.slug))?;
+        return Err(format!(
+            "{} was deleted by its owner; only the owner can restore it",
+            organization.slug
+        ))?;
     }
     transaction.commit().await.map_err(said)?;
     println!("{} is {status}", organization.slug);
@@ -278,10 +282,10 @@ fn open(file: Option<PathBuf>) -> Outcome<Box<dyn BufRead>> {
     })
 }
 
-/// Where in the file, and what would be right.
+/// The position of an error in the file, and how to correct it.
 fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let message = error.inner().to_string();
-    // Types of ours put a code in front, for programs.
+    // Our own types write a code in front, for programs.
     let message = message.split_once('\u{1f}').map_or(message.as_str(), |(_, detail)| detail);
     match error.path().to_string().as_str() {
         "." => message.to_owned(),
@@ -293,14 +297,14 @@ fn row_is_true(row: &tokio_postgres::Row) -> bool {
     row.get(0)
 }
 
-/// What PostgreSQL said, for the operator, who may read it all.
+/// The message of PostgreSQL, for the operator, who may read all data.
 fn said(error: tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(refusal) if refusal.code() == &SqlState::UNDEFINED_FUNCTION => {
             "the database lacks migrations of this version; run `appointd migrate`".to_owned()
         }
         Some(refusal) if refusal.code() == &SqlState::LOCK_NOT_AVAILABLE => {
-            "somebody holds a lock that is needed, for longer than 2 s; nothing was changed: run it again"
+            "another session has held a required lock for more than 2 s; nothing was changed: run the command again"
                 .to_owned()
         }
         Some(refusal) => match refusal.constraint() {

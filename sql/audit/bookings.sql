@@ -1,7 +1,7 @@
--- What must never be, however many book at once, and whatever breaks in between. No row: all is well. Each row names
--- what is wrong and the row of the table it was found in.
+-- Finds bookings that must never exist, regardless of concurrent bookings and crashes. No row: no fault. Each row names
+-- the fault and the row of the table.
 --
--- The constraints make these impossible; this looks whether they did. It reads the rows of all tenants, so it is for a
+-- Constraints prevent these faults; this statement verifies it. It reads the rows of all tenants, so it is for a
 -- superuser (psql -f sql/audit/bookings.sql); appointd_auditor sees catalogs only.
 
 -- Two claims of one resource at once, other than seats of one session.
@@ -32,8 +32,8 @@ join scheduling.shared_claims as b
     on b.account_id = a.account_id and b.claim_id > a.claim_id and b.during && a.during
 where a.tenant_id <> b.tenant_id
 union all
--- Time that is taken by what is over.
-select 'claim of an appointment that is over', c.tenant_id, c.id
+-- Time that ended appointments still take.
+select 'claim of an ended appointment', c.tenant_id, c.id
 from scheduling.claims as c
 join scheduling.appointments as a on a.tenant_id = c.tenant_id and a.id = c.appointment_id
 where a.status in ('cancelled', 'declined', 'no_show')
@@ -61,7 +61,7 @@ select 'hold without its time', h.tenant_id, h.id
 from scheduling.holds as h
 where not exists (select from scheduling.claims as c where c.tenant_id = h.tenant_id and c.hold_id = h.id)
 union all
--- Somebody with an account whose time is not taken everywhere.
+-- Time of a linked person that is not shared with other organizations.
 select 'claim that is not shared', c.tenant_id, c.id
 from scheduling.claims as c
 join scheduling.providers as p on p.tenant_id = c.tenant_id and p.id = c.resource_id
@@ -80,14 +80,14 @@ from scheduling.shared_claims as s
 join scheduling.claims as c on c.tenant_id = s.tenant_id and c.id = s.claim_id
 where (s.starts_at, s.ends_at) <> (c.starts_at, c.ends_at)
 union all
--- Offered to somebody without a hold, or held for somebody who was offered nothing.
+-- Offers without a hold, and holds for entries without an offer.
 select 'offer without a hold', w.tenant_id, w.id
 from scheduling.waitlist_entries as w
 where
     w.status = 'offered'
     and not exists (select from scheduling.holds as h where h.tenant_id = w.tenant_id and h.waitlist_entry_id = w.id)
 union all
-select 'hold for somebody who was offered nothing', h.tenant_id, h.id
+select 'hold without an offer', h.tenant_id, h.id
 from scheduling.holds as h
 join scheduling.waitlist_entries as w on w.tenant_id = h.tenant_id and w.id = h.waitlist_entry_id
 where w.status <> 'offered'

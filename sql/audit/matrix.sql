@@ -1,12 +1,12 @@
--- Who may do what to the rows of which table, read from grants and policies: `appointd audit --matrix` prints it.
+-- The rights of each audience on the rows of each table, from grants and policies: `appointd audit --matrix` prints it.
 --
 -- guest to owner are people, for whom the server (appointd_api) has entered an organization; an API key has a role
 -- like a person. scheduler is the server itself, when it offers freed time to the waitlist. gate, migrator and auditor
 -- are the roles appointd_gate, appointd_owner and appointd_auditor.
 --
--- s select, i insert, u update, d delete, t truncate; - nothing. A letter says that there are rows, or columns, for
--- which it may: its own, those of the one thing a guest has the link of or a customer changes, those a restrictive
--- policy leaves. No letter means that there are none, in no organization.
+-- s select, i insert, u update, d delete, t truncate; - nothing. A letter means that the right covers at least some
+-- rows or columns: the audience's own, those of the object that a guest has the link of or a customer changes, those
+-- that a restrictive policy leaves. No letter means no row of any organization.
 
 with tables as (
     select c.oid, format('%s.%s', n.nspname, c.relname) as name

@@ -14,8 +14,8 @@ begin
 end
 $$;
 
--- As who owns the schema: a member of the owner of the database, where there is no superuser, otherwise revokes
--- nothing and is told so in a warning.
+-- Runs as the owner of the schema. Without a superuser, a member of the owner of the database would otherwise revoke
+-- nothing and get only a warning.
 do $$
 declare
     caller constant name := current_user;

@@ -48,14 +48,14 @@ grant appointd_gate to appointd_owner;
 -- A migration that would meet a policy fails instead of silently changing no rows.
 alter role appointd_owner set row_security = off;
 
--- Whoever waits for a lock on a table has everybody behind them wait who only wants to write. The owner gives up, and
--- `appointd migrate` tries again.
+-- A session that waits for an exclusive lock on a table makes all later writers wait behind it. The owner gives up
+-- after 2 seconds, and `appointd migrate` tries again.
 alter role appointd_owner set lock_timeout = '2s';
 
--- Every name in our SQL carries its schema; nothing is ever looked up in a schema somebody else can write to.
+-- Every name in our SQL has its schema; no name is looked up in a schema that other roles can write to.
 alter role appointd_api set search_path = pg_catalog, pg_temp;
 
--- A net under the server's own deadline (10 s): no statement and no forgotten transaction holds a row for long.
+-- A safeguard besides the server's own deadline (10 s): no statement or idle transaction locks a row for long.
 alter role appointd_api set statement_timeout = '8s';
 alter role appointd_api set lock_timeout = '4s';
 alter role appointd_api set idle_in_transaction_session_timeout = '15s';

@@ -1,3 +1,3 @@
--- no parameters; how `appointd tenant` begins: as the owner, whose queries would otherwise fail where policies apply,
--- and held by those policies
+-- no parameters; the first statement of `appointd tenant`: policies apply to the owner, whose queries would otherwise
+-- fail on tables with policies
 set row_security = on

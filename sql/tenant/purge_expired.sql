@@ -1,2 +1,2 @@
--- no parameters; sessions and tokens that are over, for everybody
+-- no parameters; deletes expired sessions and tokens of all accounts
 select identity.purge_expired() as purged

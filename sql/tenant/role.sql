@@ -1,2 +1,2 @@
--- no parameters; whether this is the owner, as whom alone the audit log is restored and not written anew
+-- no parameters; whether the session is of the owner: only the owner restores the change log instead of writing it
 select session_user = 'appointd_owner' as is_owner

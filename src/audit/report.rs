@@ -1,4 +1,4 @@
-//! Findings, for people and for programs.
+//! Writes findings as text, JSON or SARIF.
 
 use std::fmt::Write as _;
 
@@ -8,8 +8,8 @@ use tokio_postgres::Row;
 
 use super::{Finding, Format, Report, Rule, Severity, rules};
 
-/// Names of objects come from the database that is audited: nothing in them is for the terminal to obey, or ends the
-/// comment a fix may be.
+/// Replaces control characters: names of objects come from the audited database, and must neither control the terminal
+/// nor end the comment of a fix.
 pub fn plain(text: &str) -> String {
     let obeyed = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if obeyed(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
@@ -63,7 +63,7 @@ fn text(report: &Report) -> String {
     for finding in findings {
         let rule = finding.rule;
         if rule.id != last {
-            // The first paragraph; --explain has all of it.
+            // The first paragraph; --explain prints all of them.
             let why = rule.why.split("\n\n").next().unwrap_or_default().replace('\n', "\n  ");
             let _ = writeln!(text, "{} {}: {}\n  {why}\n", name(rule.severity), rule.id, rule.title);
             last = rule.id;
@@ -72,10 +72,10 @@ fn text(report: &Report) -> String {
         let _ = writeln!(text, "    {}\n", finding.fix);
     }
     for (rule, why) in &report.skipped {
-        let _ = writeln!(text, "not looked at: {rule}: {why}");
+        let _ = writeln!(text, "skipped: {rule}: {why}");
     }
     for (rule, why) in &report.failed {
-        let _ = writeln!(text, "could not be looked at: {rule}: {why}");
+        let _ = writeln!(text, "failed: {rule}: {why}");
     }
     let count = |severity| {
         report
@@ -99,7 +99,7 @@ fn text(report: &Report) -> String {
     text
 }
 
-/// The same for the same object and rule, whatever else is found: what a baseline compares.
+/// Identifies a finding by object and rule, for comparison with a baseline.
 fn fingerprint(finding: &Finding) -> String {
     let digest = Sha256::digest(format!("{}\0{}", finding.rule.id, finding.object));
     digest.iter().take(16).fold(String::new(), |mut text, byte| {
@@ -196,14 +196,14 @@ fn sarif(report: &Report) -> Value {
     })
 }
 
-/// A line a table, a column an audience.
+/// The matrix of rights: one line per table, one column per audience.
 pub fn matrix(rows: &[Row]) -> String {
     let mut text = String::from(
-        "Who may do what to the rows of which table: s select, i insert, u update, d delete, t truncate.\n\
-         guest to owner: people, for whom the server has entered an organization (an API key has a role like a person).\n\
+        "Rights on the rows of each table: s select, i insert, u update, d delete, t truncate.\n\
+         guest to owner: people for whom the server has entered an organization (an API key has a role like a person).\n\
          scheduler: the server itself, when it offers freed time to the waitlist.\n\
-         gate, migrator, auditor: the roles appointd_gate, appointd_owner and appointd_auditor. A letter says that there are\n\
-         rows or columns for which they may; no letter that there are none. Read from grants and policies.\n\n",
+         gate, migrator, auditor: the roles appointd_gate, appointd_owner and appointd_auditor. A letter means that the right\n\
+         covers at least some rows or columns. Read from grants and policies.\n\n",
     );
     let Some(first) = rows.first() else {
         return text;

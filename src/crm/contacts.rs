@@ -1,4 +1,4 @@
-//! Contacts: customers, patients, leads.
+//! Contacts: the people an organization deals with, such as customers, patients and leads.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
@@ -32,13 +32,13 @@ pub struct Contact {
     pub id: Uuid,
     pub first_name: String,
     pub last_name: String,
-    /// In lower case.
+    /// The e-mail address in lower case; absent if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// As the person writes it.
+    /// The telephone number as the person writes it; absent if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
-    /// Their account, where they have accepted to have one here.
+    /// The contact's account; absent if they have not accepted an invitation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Uuid>,
     pub created_at: DateTime<Utc>,
@@ -60,7 +60,7 @@ impl From<Row> for Contact {
     }
 }
 
-/// A contact to create.
+/// A new contact.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
@@ -70,7 +70,7 @@ pub struct NewContact {
     #[serde(default)]
     #[oai(nullable)]
     pub email: Option<EmailAddress>,
-    /// As the person writes it.
+    /// The telephone number as the person writes it, 1 to 50 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub phone: Option<Text<1, 50>>,
@@ -88,7 +88,7 @@ impl Example for NewContact {
     }
 }
 
-/// What is to change about a contact. What is left out stays; null takes e-mail address or telephone number away.
+/// Changes to a contact. Omitted fields are kept; `null` removes the e-mail address or telephone number.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
@@ -100,7 +100,7 @@ pub struct ContactChanges {
     #[serde(default)]
     #[oai(nullable)]
     pub email: MaybeUndefined<EmailAddress>,
-    /// As the person writes it.
+    /// The telephone number as the person writes it, 1 to 50 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub phone: MaybeUndefined<Text<1, 50>>,
@@ -123,12 +123,12 @@ pub struct ContactsApi(pub Db);
 impl ContactsApi {
     /// List contacts
     ///
-    /// In the order in which they were created.
+    /// All contacts, in the order in which they were created.
     #[oai(path = "/contacts", method = "get", operation_id = "list_contacts")]
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
@@ -208,7 +208,7 @@ impl ContactsApi {
 
     /// Delete a contact
     ///
-    /// 409 `contact_in_use` where the contact has appointments.
+    /// 409 `contact_in_use` if the contact has appointments.
     #[oai(path = "/contacts/:contact_id", method = "delete", operation_id = "delete_contact")]
     async fn delete(
         &self,
@@ -226,13 +226,13 @@ impl ContactsApi {
     }
 }
 
-/// The contact that is linked to an account, in a transaction of another module.
+/// The contact that is linked to an account. For transactions of other modules.
 pub async fn of_account(tx: &mut Tx, account: Uuid) -> Result<Option<Uuid>, db::Error> {
     let row = tx.optional(sql!("crm/contacts_get_mine.sql"), &[&account]).await?;
     Ok(row.map(|row| row.get(0)))
 }
 
-/// Creates a contact in a transaction of somebody else's.
+/// Creates a contact. For transactions of other modules.
 pub async fn create(tx: &mut Tx, new: &NewContact) -> Result<Uuid, db::Error> {
     let insert = Insert::new(new);
     tx.all(sql!("crm/contacts_add.sql"), &insert.params()).await?;

@@ -1,4 +1,4 @@
-//! Up to when everything that changed can be seen.
+//! Finds an instant up to which all changes are visible, for clients that synchronize.
 
 use std::time::{Duration, Instant};
 
@@ -6,15 +6,15 @@ use chrono::{DateTime, Utc};
 
 use super::{Db, Error};
 
-/// How long an instant is given again. An older one is as true, and shows a little more twice.
+/// How long an instant is reused. An older instant is still correct; it only lists a few more changes twice.
 const KEPT: Duration = Duration::from_secs(1);
 
 impl Db {
-    /// An instant up to which every change of a request is visible to a statement that is sent from now on: whatever is not
-    /// yet, because its transaction is still under way, has a later `updated_at`. Call it before the statement.
+    /// An instant up to which every change by a request is visible to statements sent from now on. A change that is not
+    /// yet visible, because its transaction is still open, has a later `updated_at`. Call it before the statement.
     ///
-    /// It looks at transactions of the server's role, of all servers. What the owner of the database does in long ones
-    /// (`appointd tenant import`) it cannot see.
+    /// Considers transactions of the server's role, from all servers. It cannot see long transactions of the database
+    /// owner (`appointd tenant import`).
     pub async fn as_of(&self) -> Result<DateTime<Utc>, Error> {
         let mut last = self.last_as_of.lock().await;
         if let Some((asked_at, as_of)) = *last

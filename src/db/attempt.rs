@@ -1,12 +1,12 @@
-//! The one way to try a transaction again. Each attempt is handed a transaction of its own and gives it back by returning,
-//! so nothing that follows an attempt (looking for alternatives, the next attempt) runs while a connection is still taken.
+//! Retries transactions. Each attempt gets a new transaction and ends it by returning, so code that follows an attempt
+//! (searching for alternatives, the next attempt) never holds a connection.
 
 use super::{Db, Entry, Error, Tx};
 
-/// Attempts at a transaction that others got in the way of, the first included.
+/// The maximum number of attempts, including the first.
 const MOST_ATTEMPTS: usize = 20;
 
-/// An error that may not happen again in a second attempt.
+/// An error that may be transient, so that another attempt may succeed.
 pub trait Transient: From<Error> {
     fn is_transient(&self) -> bool;
 }
@@ -18,9 +18,9 @@ impl Transient for Error {
 }
 
 impl Db {
-    /// Runs a transaction until it is decided: again after [`Error::Conflict`], which is a deadlock, a serialization failure
-    /// or a lost race for a claim, and after [`Error::OutOfDate`]. The closure gets the transaction and the number of
-    /// the attempt, from 0. After 20 attempts it fails with [`Error::Conflict`]: 503 `try_again`.
+    /// Runs a transaction and retries it after [`Error::Conflict`] (a deadlock, a serialization failure or a lost race
+    /// for a claim) and [`Error::OutOfDate`]. The closure gets the transaction and the number of the attempt, from 0.
+    /// After 20 attempts it fails with [`Error::Conflict`]: 503 `try_again`.
     pub async fn attempt<T, E, F>(
         &self,
         entry: impl Into<Entry>,

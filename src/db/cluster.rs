@@ -1,8 +1,8 @@
-//! A private PostgreSQL for development and tests: found, initialized, started, stopped. Reached over a Unix socket in
-//! a folder only its owner can enter, so it needs no password and no port.
+//! A private PostgreSQL for development and tests. Clients connect over a Unix socket in a folder that only its owner
+//! can enter, so it needs no password and no port.
 //!
-//! PostgreSQL refuses to run as root; started by root, it runs as an ordinary user. It ends with this process, however
-//! that ends: a shell between the two holds a pipe from us and stops the server when the pipe closes.
+//! PostgreSQL refuses to run as root, so root starts it as an ordinary user. It ends with this process, even if this
+//! process is killed: a shell between the two holds a pipe from this process and stops the server when the pipe closes.
 
 mod binaries;
 
@@ -27,12 +27,12 @@ use binaries::{Binaries, OLDEST};
 /// The longest path of a Unix socket, one terminating byte included, is 108 bytes on Linux and 104 on macOS.
 const LONGEST_SOCKET: usize = 103;
 const SOCKET: &str = ".s.PGSQL.5432";
-/// Where a cluster lives when the folder asked for is closed to the user PostgreSQL runs as.
+/// Where a cluster is stored if the user that PostgreSQL runs as cannot enter the requested folder.
 const ELSEWHERE: &str = "/var/lib/appointd";
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(30);
 
-/// What went wrong, in words for the person at the terminal.
+/// Why a cluster cannot be used, for the person at the terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
@@ -50,12 +50,12 @@ fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
     move |error| Error::Failed { what, why: error.to_string() }
 }
 
-/// What the cluster is for.
+/// The purpose of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     /// Survives a crash of the machine.
     Keep,
-    /// Survives nothing, and is faster for it.
+    /// Not crash-safe, and faster.
     Discard,
 }
 
@@ -68,8 +68,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts the cluster kept in `folder`, made first where there is none. `progress` is told about steps that take
-    /// longer than a moment.
+    /// Starts the cluster in `folder`, and creates it first if necessary. Calls `progress` for steps that take a while.
     pub fn start(folder: &Path, settings: &[&str], progress: &dyn Fn(&str)) -> Result<Self, Error> {
         let made_by = fs::read_to_string(folder.join("cluster/data/PG_VERSION")).ok();
         let binaries = Binaries::find(made_by.and_then(|version| version.trim().parse().ok()))?;
@@ -78,8 +77,8 @@ impl Cluster {
         Self::start_in(home, Runner { binaries, user, purpose: Purpose::Keep }, settings, progress)
     }
 
-    /// Starts a new cluster that is as fast as it is forgetful, in a temporary folder. It is gone when this process is,
-    /// even when that is killed.
+    /// Starts a new, fast, non-durable cluster in a temporary folder. It is removed when this process ends, even if it
+    /// is killed.
     pub fn temporary(settings: &[&str]) -> Result<Self, Error> {
         let binaries = Binaries::find(None)?;
         let user = ordinary_user()?;
@@ -114,7 +113,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// A URL for `role` to reach `database`, for psql and for us.
+    /// The URL of `database` for `role`, for psql and for this program.
     pub fn url(&self, role: &str, database: &str) -> String {
         format!(
             "postgresql:///{database}?host={}&user={role}",
@@ -122,13 +121,13 @@ impl Cluster {
         )
     }
 
-    /// Waits for the lock file to say so.
+    /// Waits until the lock file says that the server is ready.
     fn wait_until_ready(&mut self, data: &Path, log: &Path) -> Result<(), Error> {
         let deadline = Instant::now() + START;
         loop {
             // The eighth line of the lock file is the server's state; pg_ctl looks there too.
             let status = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-            // One left from a crash says so too, and nobody answers.
+            // A lock file left by a crash says so too, but then no server answers.
             if status.lines().nth(7).is_some_and(|line| line.trim() == "ready") && answers(&self.sockets) {
                 return Ok(());
             }
@@ -148,7 +147,7 @@ impl Drop for Cluster {
         while Instant::now() < deadline && matches!(self.keeper.try_wait(), Ok(None)) {
             thread::sleep(Duration::from_millis(5));
         }
-        // Where it is not in the folder of the cluster nobody else would. One that is in use stays.
+        // Removes the socket folder if it is outside the cluster's folder. A folder in use is not empty and stays.
         let _ = fs::remove_dir(&self.sockets);
     }
 }
@@ -169,8 +168,8 @@ pub fn remove(folder: &Path) -> Result<(), Error> {
     }
 }
 
-/// Where a link leads, if it is one that [`settle`] could have made. Others are not followed: who brings a folder with a
-/// link in it must not choose what is written to, or removed.
+/// The target of a link, if [`settle`] could have created it. Other links are not followed: a folder prepared by
+/// another person must not decide what is written or removed.
 fn elsewhere(link: &Path) -> Option<PathBuf> {
     let target = fs::read_link(link).ok()?;
     let name = target.file_name()?.to_str()?;
@@ -182,7 +181,7 @@ fn answers(sockets: &Path) -> bool {
     UnixStream::connect(sockets.join(SOCKET)).is_ok()
 }
 
-/// The user PostgreSQL runs as in place of root; none where we are not root.
+/// The user that PostgreSQL runs as instead of root; `None` if this process does not run as root.
 fn ordinary_user() -> Result<Option<User>, Error> {
     if !Uid::effective().is_root() {
         return Ok(None);
@@ -190,13 +189,13 @@ fn ordinary_user() -> Result<Option<User>, Error> {
     ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten()).map(Some).ok_or_else(
         || Error::Failed {
             what: "PostgreSQL refuses to run as root".into(),
-            why: "and there is no user `postgres` or `nobody` to run it as".into(),
+            why: "and no user `postgres` or `nobody` exists to run it as".into(),
         },
     )
 }
 
-/// The folder the cluster lives in: `folder/cluster`, or where that cannot be reached by the user PostgreSQL runs as, a
-/// place of its own that `folder/cluster` then links to.
+/// The folder of the cluster: `folder/cluster`. If the user that PostgreSQL runs as cannot enter it, `folder/cluster`
+/// is a link to a separate folder.
 fn settle(folder: &Path, user: Option<&User>) -> Result<PathBuf, Error> {
     let making = |path: &Path| failed(format!("cannot make {}", path.display()));
     fs::create_dir_all(folder).map_err(making(folder))?;
@@ -229,8 +228,8 @@ fn can_enter(user: &User, folder: &Path) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Makes a folder that only `user` can enter, in one that nobody else can write to or by a name nobody could guess. One
-/// that is there already must be theirs: it may have been put there for us to hand over or write into.
+/// Creates a folder that only `user` can enter. Its parent must not be writable by others, or its name must not be
+/// guessable. An existing folder must belong to `user`: another person may have created it as a trap.
 fn private_folder(path: &Path, user: Option<&User>) -> Result<(), Error> {
     let making = || failed(format!("cannot make {}", path.display()));
     match fs::DirBuilder::new().mode(0o700).create(path) {
@@ -264,7 +263,7 @@ fn as_user(mut command: Command, user: Option<&User>) -> Command {
     if let Some(User { uid, gid, .. }) = user {
         command.uid(Uid::as_raw(*uid)).gid(Gid::as_raw(*gid));
     }
-    // The folder we were started in may be closed to that user.
+    // That user may not be able to enter the current folder.
     command.current_dir("/");
     command
 }
@@ -286,7 +285,7 @@ impl Runner {
         command
     }
 
-    /// Makes the data folder beside its final place, so that one half made is never taken for a whole one.
+    /// Creates the data folder under a temporary name, so that an incomplete one is never used.
     fn initialize(&self, home: &Path, data: &Path, progress: &dyn Fn(&str)) -> Result<(), Error> {
         if let Ok(made_by) = fs::read_to_string(data.join("PG_VERSION")) {
             if made_by.trim() == self.binaries.version.to_string() {
@@ -295,7 +294,7 @@ impl Runner {
             return Err(Error::Failed {
                 what: format!("{} was made by PostgreSQL {}", data.display(), made_by.trim()),
                 why: format!(
-                    "but {} is version {}; set APPOINTD_POSTGRES_BIN to the older one, or start anew with --reset",
+                    "but {} is version {}; set APPOINTD_POSTGRES_BIN to the older one, or start over with --reset",
                     self.binaries.folder.display(),
                     self.binaries.version
                 ),
@@ -331,7 +330,7 @@ impl Runner {
 
     /// A server that outlived its keeper still holds the data.
     fn stop_leftover(&self, data: &Path) {
-        // Where that does not work, starting another says why.
+        // If this fails, starting the server reports why.
         let _ = self
             .command(&self.binaries.folder.join("pg_ctl"))
             .args(["stop", "--mode=fast", "--wait", "--silent", "--pgdata"])
@@ -346,11 +345,11 @@ impl Runner {
         let folder = if near.join(SOCKET).as_os_str().len() <= LONGEST_SOCKET {
             near
         } else {
-            // Derived from the long path, so that printed URLs stay true from one start to the next.
+            // Derived from the long path, so that printed URLs stay valid after a restart.
             let name = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, near.as_os_str().as_encoded_bytes());
             Path::new("/tmp").join(format!("appointd-{}", name.simple()))
         };
-        // As the user: what is below their folder is theirs to change, and root would follow a link of theirs.
+        // Runs as the user, who controls the folder: root would follow a link placed there.
         let mkdir = self
             .command(Path::new("/bin/mkdir"))
             .args(["-m", "700"])
@@ -362,8 +361,8 @@ impl Runner {
         Ok(folder)
     }
 
-    /// The shell that keeps the server: starts it, waits for our end of the pipe to close, stops it, and removes what is
-    /// not to be kept.
+    /// Starts the shell that supervises the server: it starts the server, stops it when our end of the pipe closes, and
+    /// removes a temporary cluster.
     fn spawn(
         &self,
         home: &Path,
@@ -372,8 +371,7 @@ impl Runner {
         log: &Path,
         settings: &[&str],
     ) -> Result<Child, Error> {
-        // The shell opens the log, as the user it runs as. It ends when the server does, and the server when our end of
-        // the pipe closes.
+        // The shell opens the log as the user it runs as. It ends when the server ends.
         const KEEP: &str = r#"
             log=$1 home=$2; shift 2
             exec 3<&0 >>"$log" 2>&1

@@ -1,11 +1,11 @@
-//! A connection of the pool: its session of PostgreSQL, and the statements that are prepared there.
+//! A connection of the pool: a session of PostgreSQL and the statements prepared in it.
 //!
-//! The driver names prepared statements by a number that counts in each process alone, so two servers have the same names
-//! for different statements. That is harmless where each connection is a session of its own, and is not behind a pooler
-//! that gives each transaction another session: there a name may lead to a statement of another server's. So each session
-//! is marked when the connection is made, by a prepared statement with a name that nobody else has, and every transaction
-//! begins by executing it: in any other session it fails, and everything behind it with it. What is prepared is prepared
-//! inside such a transaction, so that every statement of the connection is in the marked session.
+//! The driver numbers prepared statements per process, so two servers use the same names for different statements. This
+//! is harmless if each connection has its own session, but not behind a pooler that gives each transaction another
+//! session: there a name may refer to a statement of another server. Therefore each session is marked by a prepared
+//! statement with a unique name when the connection is opened, and every transaction begins by executing it. In any
+//! other session it fails, and with it everything that follows. Statements are prepared inside such a transaction, so
+//! that all of them are in the marked session.
 
 use std::{
     collections::HashMap,
@@ -22,10 +22,10 @@ use uuid::Uuid;
 
 use super::Sql;
 
-/// Makes the connections of a pool.
+/// Opens the connections of a pool.
 pub(super) struct Manager {
     url: Config,
-    /// Rises when statements that are prepared have to be prepared again.
+    /// Incremented when all statements must be prepared again.
     epoch: Arc<AtomicU64>,
 }
 
@@ -34,7 +34,7 @@ impl Manager {
         Self { url, epoch: Arc::default() }
     }
 
-    /// Has every connection prepare its statements again: those it has are for the schema as it was.
+    /// Makes every connection prepare its statements again, after the schema has changed.
     pub(super) fn forget_statements(&self) {
         self.epoch.fetch_add(1, Ordering::Relaxed);
     }
@@ -49,7 +49,7 @@ impl managed::Manager for Manager {
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
-        // What is left to clean is cleaned before a connection comes back to the pool.
+        // Connections are cleaned up before they return to the pool.
         match connection.client.is_closed() {
             true => Err(RecycleError::message("closed")),
             false => Ok(()),
@@ -57,10 +57,10 @@ impl managed::Manager for Manager {
     }
 }
 
-/// A connection, its mark, and what is prepared on it.
+/// A connection, its mark, and its prepared statements.
 pub(super) struct Connection {
     client: Client,
-    /// Begins a transaction in the session that is marked, or fails.
+    /// The command that begins a transaction in the marked session, or fails.
     begin: String,
     prepared: Mutex<Prepared>,
     epoch: Arc<AtomicU64>,
@@ -69,7 +69,7 @@ pub(super) struct Connection {
 #[derive(Default)]
 struct Prepared {
     epoch: u64,
-    /// By the name of the file.
+    /// By file name.
     statements: HashMap<&'static str, Statement>,
 }
 
@@ -91,7 +91,7 @@ impl Connection {
         self.client.batch_execute(&self.begin).await
     }
 
-    /// Whether a statement need not be prepared any more.
+    /// Whether a statement is already prepared.
     pub(super) fn has(&self, sql: Sql) -> bool {
         self.find(sql).is_some()
     }
@@ -105,8 +105,8 @@ impl Connection {
         prepared.statements.get(sql.name).cloned()
     }
 
-    /// The statement, prepared where it was not: inside a transaction that [`begin`](Self::begin) began. No types: as
-    /// PostgreSQL infers them.
+    /// The prepared statement. Prepares it if necessary; call it inside a transaction that [`begin`](Self::begin) has
+    /// begun. Without `types`, PostgreSQL infers them.
     pub(super) async fn prepare(&self, sql: Sql, types: &[Type]) -> Result<Statement, Error> {
         if let Some(statement) = self.find(sql) {
             return Ok(statement);
@@ -126,26 +126,25 @@ impl std::ops::Deref for Connection {
     }
 }
 
-/// How often the mark is looked for, and how long for each time: where a pooler has one session for all, for ever.
+/// How often the mark is checked, and the timeout of each check: a pooler with a single session would wait forever.
 const LOOKS: usize = 20;
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Why it cannot be worked through what is between us and PostgreSQL.
+/// Why the connection to PostgreSQL cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unsuited {
     #[error("{0}")]
     Unreachable(String),
     #[error(
-        "between here and PostgreSQL is a pooler that gives each transaction another session (PgBouncer: pool_mode = \
+        "a pooler between this server and PostgreSQL gives each transaction another session (PgBouncer: pool_mode = \
          transaction or statement), or one session to several clients; statements of one server would be taken for those of \
          another. Connect to PostgreSQL itself, or through a pool of sessions (PgBouncer: pool_mode = session)"
     )]
     Pooler,
 }
 
-/// Whether a connection is a session of its own. A pooler of transactions gives another connection that begins a
-/// transaction the session that was marked, or the next session in turn to the next transaction: either way the mark is
-/// missed.
+/// Checks that each connection has its own session. A transaction pooler gives the marked session to another connection
+/// that begins a transaction, or gives the next transaction another session; in both cases the mark is missing.
 pub async fn check_session(url: &Config) -> Result<(), Unsuited> {
     let first = patiently(Connection::open(url, Arc::default())).await?;
     let second = patiently(Connection::open(url, Arc::default())).await?;

@@ -1,4 +1,5 @@
-//! The first statement of a transaction, which sets its context: one of the functions `app.enter…` and `app.begin_request`.
+//! The first statement of a transaction, which sets its context: a call of one of the functions `app.enter…` or of
+//! `app.begin_request`.
 
 use tokio_postgres::{Statement, types::Type};
 
@@ -50,7 +51,7 @@ impl Entry {
         }
     }
 
-    /// Says what was asked for where entering was refused for the lack of it.
+    /// Adds the missing role or scope to the error of a refused entry.
     pub(super) fn explain(&self, error: Error) -> Error {
         match (error, self) {
             (Error::RoleTooLow { held, .. }, Self::Tenant(context)) => {
@@ -68,7 +69,7 @@ impl Entry {
         client: &Connection,
         statement: &Statement,
     ) -> Result<(), tokio_postgres::Error> {
-        // Outside a request there is none: `dev` loading its data, tests.
+        // Empty outside a request: in tests, and when `dev` loads its data.
         let Request { id, host, scope, .. } = REQUEST.try_with(Request::clone).unwrap_or_default();
         let entered = match self {
             Self::Tenant(Context { tenant, who: Who::Session { account, session }, needs, feature }) => {

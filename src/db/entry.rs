@@ -1,20 +1,21 @@
-//! Who asks for what: a tenant's member, key, guest or customer, a person without a tenant, or a stranger.
+//! How a transaction enters the database: as a member, API key, guest or customer of a tenant, as a person, or as a
+//! stranger.
 
 use uuid::Uuid;
 
-/// Who asks, for which tenant, and what the operation asks of them: the arguments of `app.enter`.
+/// The tenant, the caller, and what the operation requires: the arguments of `app.enter`.
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
     pub tenant: Uuid,
     pub who: Who,
-    /// The lowest role that may.
+    /// The lowest role that the operation allows.
     pub needs: &'static str,
-    /// The feature the plan has to include.
+    /// The feature that the plan must include.
     pub feature: Option<&'static str>,
 }
 
 impl Context {
-    /// The account or API key that acts; none where a guest does.
+    /// The account or API key that acts; `None` for guests and the scheduler.
     pub fn actor(&self) -> Option<Uuid> {
         match self.who {
             Who::Session { account, .. } | Who::Customer { account, .. } => Some(account),
@@ -29,13 +30,13 @@ impl Context {
 pub enum Who {
     /// A person who has signed in.
     Session { account: Uuid, session: Uuid },
-    /// A program with an API key, and the SHA-256 of the secret it sent.
+    /// A program with an API key, and the SHA-256 of the secret that it sent.
     Key { id: Uuid, secret_hash: [u8; 32] },
-    /// A customer without an account, and the appointment they book or have the link of.
+    /// A customer without an account, and the appointment that they book or have the link of.
     Guest { appointment: Uuid },
     /// The server itself, when it offers freed time to the waitlist.
     Scheduler,
-    /// A customer who has signed in, and the one thing they are about to make or change.
+    /// A customer who has signed in, and the one object that they create or change.
     Customer { account: Uuid, session: Uuid, subject: Uuid },
 }
 
@@ -53,19 +54,19 @@ impl std::fmt::Debug for Who {
     }
 }
 
-/// A person who has signed in, without any tenant: what `app.enter_account` takes.
+/// A person who has signed in, without a tenant: the arguments of `app.enter_account`.
 #[derive(Clone, Copy, Debug)]
 pub struct Person {
     pub account: Uuid,
     pub session: Uuid,
 }
 
-/// How a transaction begins: in a tenant, as a person, or as a stranger, who sees no row of any tenant.
+/// How a transaction begins: in a tenant, as a person, or as a stranger.
 #[derive(Clone, Copy, Debug)]
 pub enum Entry {
     Tenant(Context),
     Person(Person),
-    /// Nobody in particular: sees nothing, and calls the functions of the gate.
+    /// Without a tenant or person: sees no rows of any tenant, and may call the functions of the gate.
     Stranger,
 }
 

@@ -1,3 +1,5 @@
+//! The error type of the database, made from the errors of the driver, and the logging of failures.
+
 use std::{
     collections::HashMap,
     sync::{LazyLock, Mutex, PoisonError},
@@ -6,30 +8,30 @@ use std::{
 
 use tokio_postgres::error::SqlState;
 
-/// Why the database did not do it. Carries no value and no text of PostgreSQL's: those may quote rows.
+/// An error of the database. Contains no values and no texts of PostgreSQL, which may quote rows.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the account is not, or no longer, an active member of the organization")]
     NotAMember,
     #[error("the role is too low")]
     RoleTooLow {
-        /// The lowest role that may; empty where a function of the database asks for one by itself.
+        /// The lowest role that the operation allows; empty if a function of the database requires the role.
         needs: &'static str,
         held: String,
     },
     #[error("the plan of the organization lacks the feature")]
     FeatureNotInPlan {
         feature: String,
-        /// The plans that have it; none where it is switched off.
+        /// The plans that include it; empty if the organization has disabled it.
         plans: Vec<String>,
     },
     #[error("the host of the request leads to another organization")]
     WrongHost,
-    #[error("there is no such API key, or not any more")]
+    #[error("the API key is unknown or no longer valid")]
     KeyInvalid,
     #[error("the API key lacks the scope")]
     ScopeMissing { scope: String },
-    #[error("the organization has as many requests under way as it may")]
+    #[error("the organization has reached its limit of concurrent requests")]
     Crowded,
     #[error("constraint {0} refused")]
     Constraint(String),
@@ -39,11 +41,11 @@ pub enum Error {
     Conflict,
     #[error("the statement or a lock it needed took too long")]
     Timeout,
-    #[error("the database cannot be reached, or has no room")]
+    #[error("the database cannot be reached or is full")]
     Unavailable,
-    #[error("the database takes no writes")]
+    #[error("the database is read-only")]
     ReadOnly,
-    #[error("a pooler leads to the sessions of others")]
+    #[error("a pooler between server and database mixes sessions")]
     Pooler,
     #[error("all connections are in use")]
     Busy,
@@ -58,17 +60,17 @@ pub enum Error {
 }
 
 impl Error {
-    /// A statement that always answers with a row answered with none.
+    /// The error for a statement that returned no row although it always must.
     pub(super) fn no_row(statement: &'static str) -> Self {
         Self::Other { statement, sqlstate: "none (no row where one was due)".to_owned() }
     }
 
-    /// Whether the same transaction, run again, may well succeed.
+    /// Whether the same transaction may succeed if it is run again.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Conflict | Self::OutOfDate)
     }
 
-    /// Whether entering was refused: the caller may not do this, whatever was sent with it.
+    /// Whether entering was refused: the caller may not call the operation, regardless of the rest of the request.
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
@@ -81,7 +83,7 @@ impl Error {
         )
     }
 
-    /// Reads SQLSTATE and constraint name, and forgets the rest.
+    /// Keeps SQLSTATE and constraint name, and drops the rest.
     pub(super) fn from_postgres(statement: &'static str, error: &tokio_postgres::Error) -> Self {
         let Some(refusal) = error.as_db_error() else {
             let io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
@@ -93,7 +95,7 @@ impl Error {
             };
         };
         let error = Self::from_refusal(statement, refusal);
-        // What follows from a request is answered and no more; these are for the operator.
+        // Errors caused by requests are only answered; these concern the operator.
         if matches!(error, Self::Timeout | Self::Unavailable | Self::ReadOnly | Self::Pooler) {
             log_failure(statement, refusal.code().code());
         }
@@ -104,7 +106,8 @@ impl Error {
         match refusal.code() {
             code if POOLER.contains(code) => Self::Pooler,
             code if code.code() == "AP401" => Self::NotAMember,
-            // The hints of these are written by app.enter and its like, and name roles, features and plans.
+            // The hints of these errors are written by our own functions and contain only names of roles, features and
+            // plans.
             code if code.code() == "AP402" => {
                 let mut words = refusal.hint().unwrap_or_default().split(' ').map(ToOwned::to_owned);
                 Self::FeatureNotInPlan { feature: words.next().unwrap_or_default(), plans: words.collect() }
@@ -134,7 +137,8 @@ impl Error {
     }
 }
 
-/// A Citus worker reports the constraint of a shard: our name and a number, and only inside the message.
+/// The name of the violated constraint. A Citus worker reports the constraint of a shard, which is our name and a
+/// number, and only inside the message.
 fn constraint_name(refusal: &tokio_postgres::error::DbError) -> String {
     let reported = refusal.constraint().or_else(|| refusal.message().rsplit('"').nth(1)).unwrap_or_default();
     match reported.rsplit_once('_') {
@@ -145,8 +149,8 @@ fn constraint_name(refusal: &tokio_postgres::error::DbError) -> String {
     }
 }
 
-/// A prepared statement that is not there, or is there already, or of which a pooler says so: in a session of our own none
-/// of these happens.
+/// A prepared statement is missing or exists already, or a pooler reports that. None of these happens in a session of
+/// our own.
 const POOLER: [SqlState; 3] =
     [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT, SqlState::PROTOCOL_VIOLATION];
 
@@ -154,31 +158,31 @@ pub(super) fn is_pooler(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| POOLER.contains(code))
 }
 
-/// Logs that the database failed at a statement. While it is away every request fails: a line a second for each
-/// statement and SQLSTATE is enough, with the number of those left out since the line before.
+/// Logs that the database failed at a statement. During an outage every request fails, so at most one line per second
+/// is written for each statement and SQLSTATE, with the number of failures left out since the previous line.
 pub(super) fn log_failure(statement: &'static str, sqlstate: &str) {
     if let Some(left_out) = Folded::once_a_second(statement, sqlstate) {
         tracing::warn!(statement, sqlstate, left_out, "the database failed");
     }
 }
 
-/// Logs that no connection could be made, at most a line a second.
+/// Logs that no connection could be opened, at most one line per second.
 pub(super) fn log_unreachable(error: &str, reason: &str) {
     if let Some(left_out) = Folded::once_a_second("connect", "") {
         tracing::warn!(error, reason, left_out, "cannot connect to the database");
     }
 }
 
-/// When a line was last written, and how many like it were left out since.
+/// When a line was last written, and how many of the same kind were left out since.
 struct Folded {
     written: Instant,
     left_out: u64,
 }
 
 impl Folded {
-    /// How many were left out, where it is time for a line; otherwise none, and one more is left out.
+    /// How many lines were left out, if a line is due; otherwise counts one more and returns `None`.
     fn once_a_second(subject: &'static str, cause: &str) -> Option<u64> {
-        // As many as there are statements, each with the few SQLSTATEs that are logged.
+        // Bounded by the number of statements and of logged SQLSTATEs.
         static LINES: LazyLock<Mutex<HashMap<(&'static str, String), Folded>>> =
             LazyLock::new(Mutex::default);
         let now = Instant::now();

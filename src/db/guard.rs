@@ -1,4 +1,4 @@
-//! A connection in use: what travels in one flight, and what happens to the connection when it is given back.
+//! A connection in use: sends statements in one flight, and cleans up the connection when it is returned.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -17,19 +17,19 @@ use super::{
     sql::{Binds, Params},
 };
 
-/// How long cleaning up after a dropped transaction may take before its connection is closed instead.
+/// The timeout of cleaning up after a dropped transaction; after it the connection is closed instead.
 const CLEAN_UP: Duration = Duration::from_secs(2);
 
-/// A connection, and what has to happen to it before somebody else may have it.
+/// A connection, and what is to be cleaned up before it returns to the pool.
 pub(super) struct Guard {
     client: Option<Object>,
-    /// The tenant's share of the pool; given back with the connection.
+    /// The tenant's share of the pool; returned with the connection.
     share: Option<OwnedSemaphorePermit>,
     /// A transaction is open, or may be.
     open: bool,
     /// A statement is running, or may be.
     running: bool,
-    /// The connection leads to a database that takes no writes: nobody may have it next.
+    /// The connection is unusable (a read-only database or a pooler) and must not return to the pool.
     unfit: bool,
     _counted: Option<Counted>,
 }
@@ -45,7 +45,7 @@ impl Guard {
         Ok(Self { client: Some(client), share, open: false, running: false, unfit: false, _counted: counted })
     }
 
-    /// `BEGIN`, entering, the statement and `COMMIT`, as far as asked for, in one flight.
+    /// Sends `BEGIN`, entering, the statement and `COMMIT` in one flight, each as far as required.
     pub(super) async fn train(
         &mut self,
         begin: bool,
@@ -57,7 +57,7 @@ impl Guard {
         let client = self.client.as_ref().expect("a guard holds its connection until it is dropped");
         let failed = |error| Error::from_postgres(sql.name, &error);
         let door = begin.then(|| entry.door());
-        // What is not prepared yet is prepared inside the transaction, in the session it will be executed in.
+        // Statements that are not prepared yet are prepared inside the transaction, in the session that executes them.
         let unprepared = !client.has(sql) || door.is_some_and(|(door, _)| !client.has(door));
         let (statement, door, begin) = if unprepared {
             self.open = true;
@@ -112,8 +112,8 @@ impl Guard {
 
         self.open = true;
         self.running = true;
-        // A statement that cannot even be sent, because a parameter is not of its type, must not be followed by a
-        // commit of those before it. It is polled first, so that is known when the commit's turn comes.
+        // If a statement cannot be sent, because a parameter has the wrong type, the statements before it must not be
+        // committed. The statement is polled before the commit, so its failure is known by then.
         let unsent = AtomicBool::new(false);
         let running = async {
             let rows = client.query(&statement, params).await;
@@ -134,37 +134,37 @@ impl Guard {
         self.running = false;
 
         if matches!(entered, Some(Ok(()))) {
-            // Outside a request nobody asks.
+            // Fails outside a request, where the entry is not recorded.
             let _ = REQUEST.try_with(|request| request.entered.mark(entry));
         }
         let ended = committed.is_some();
-        // A commit behind a failed statement has rolled back. One that failed itself may have done neither.
+        // A commit after a failed statement rolls back. A commit that failed itself may have done neither.
         self.open = !matches!(committed, Some(Ok(())));
         let outcome = begun.unwrap_or(Ok(())).and(entered.unwrap_or(Ok(()))).and(rows);
         let outcome = match committed {
             Some(Err(error)) if outcome.is_ok() => Err(error),
             _ => outcome,
         };
-        // An error that PostgreSQL reports (no room on the disk, shutting down) says that nothing was kept.
+        // An error that PostgreSQL reports (disk full, shutting down) means that nothing was committed.
         let answered = outcome.as_ref().err().is_none_or(|error| error.as_db_error().is_some());
         match outcome.map_err(|error| entry.explain(Error::from_postgres(sql.name, &error))) {
-            // It was sent, and nobody said what became of it.
+            // The commit was sent, and its outcome is unknown.
             Err(Error::Unavailable) if ended && !answered => Err(Error::InDoubt),
             outcome => outcome.map_err(|error| self.judge(error)),
         }
     }
 
-    /// What an error says about the connection it came by, and about the others of the pool.
+    /// Reacts to what an error reveals about this connection and the others of the pool.
     fn judge(&mut self, error: Error) -> Error {
         let pool = self.client.as_ref().and_then(Object::pool);
         match (&error, pool) {
-            // The primary is elsewhere by now. Idle connections lead to the same place as this one.
+            // The primary has moved. Idle connections lead to the same server as this one.
             (Error::ReadOnly, Some(pool)) => {
                 self.unfit = true;
                 pool.retain(|_, _| false);
             }
             (Error::Pooler | Error::ReadOnly, _) => self.unfit = true,
-            // Every connection has prepared for the schema as it was.
+            // The schema has changed; the statements of every connection are outdated.
             (Error::OutOfDate, Some(pool)) => pool.manager().forget_statements(),
             _ => {}
         }
@@ -203,14 +203,14 @@ impl Drop for Guard {
             Ok(runtime) => {
                 runtime.spawn(clean_up(client, self.running, self.share.take()));
             }
-            // The process ends; closing the connection ends the transaction.
+            // The process is ending; closing the connection ends the transaction.
             Err(_) => drop(Object::take(client)),
         }
     }
 }
 
-/// Ends what a dropped transaction left behind. A connection on which a statement had to be cancelled is closed: nobody
-/// says when a cancellation has arrived, and it must not hit the statement of the next request.
+/// Ends a dropped transaction. If a statement had to be cancelled, the connection is closed: a cancellation may arrive
+/// late and must not hit the statement of the next request.
 async fn clean_up(client: Object, running: bool, _share: Option<OwnedSemaphorePermit>) {
     let clean = async {
         match running {

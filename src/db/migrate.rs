@@ -1,4 +1,4 @@
-//! Migrations: the files of `sql/migrations`, compiled in, applied in order by the owner.
+//! Migrations: the files of `sql/migrations`, compiled in and applied in order by the owner of the database.
 
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,12 @@ mod embedded {
 
 const HISTORY: &str = "app.migrations";
 
-/// How long `appointd migrate` tries to get a lock that others hold, where nothing else is said.
+/// How long `appointd migrate` tries to get a lock by default.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two attempts those who waited behind the last one have their turn.
+/// The pause between two attempts, in which transactions that waited behind the last attempt can continue.
 const BREATH: Duration = Duration::from_secs(1);
 
-/// Why migrating failed. Meant for the person who runs it, who is the owner of the database.
+/// Why migrating failed, for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot connect to the database as its owner: {0}")]
@@ -23,22 +23,22 @@ pub enum Error {
     #[error("{0}")]
     Migration(String),
     #[error(
-        "somebody holds a lock that is needed; tried for {patience} s, and what is not done is not begun. \
+        "another session holds a required lock; tried for {patience} s. Migrations are applied completely or not at all. \
          Run `appointd migrate` again when they have ended: {holders}"
     )]
     Locked { patience: u64, holders: String },
 }
 
-/// Applies what is missing and says what it applied. Two that run at once wait for each other.
+/// Applies the missing migrations and returns their names. Concurrent runs wait for each other.
 pub async fn run(url: &Config) -> Result<Vec<String>, Error> {
     run_within(url, PATIENCE).await
 }
 
-/// The same, and gives up where a lock cannot be had for as long as `patience`. No attempt has others wait behind it for
-/// longer than 2 seconds.
+/// Like [`run`], but gives up if a lock is not free within `patience`. No attempt makes other sessions wait for longer
+/// than 2 seconds.
 pub async fn run_within(url: &Config, patience: Duration) -> Result<Vec<String>, Error> {
     let mut client = connect(url).await.map_err(Error::Connect)?;
-    // The lock that keeps two apart belongs to a session.
+    // The lock that serializes concurrent runs belongs to a session.
     super::check_session(url).await.map_err(|error| Error::Connect(error.to_string()))?;
     client
         .batch_execute(include_str!("../../sql/setup/before_migrating.sql"))
@@ -82,7 +82,7 @@ impl Attempt {
     }
 }
 
-/// Each migration is a transaction, so that the next attempt goes on where this one ends.
+/// Runs the migrations. Each is a transaction, so that the next attempt continues where this one ended.
 async fn attempt(client: &mut Client, applied: &mut Vec<String>) -> Result<(), Attempt> {
     let result = embedded::migrations::runner().set_migration_table_name(HISTORY).run_async(client).await;
     let report = match &result {
@@ -98,7 +98,7 @@ async fn attempt(client: &mut Client, applied: &mut Vec<String>) -> Result<(), A
         .map_err(|error| Attempt::new(&error, explain(&error)))
 }
 
-/// The version a database must have for this program.
+/// The migration version that this program requires.
 pub fn newest() -> i32 {
     embedded::migrations::runner()
         .get_migrations()
@@ -108,7 +108,7 @@ pub fn newest() -> i32 {
         .unwrap_or_default()
 }
 
-/// One connection of its own, outside any pool.
+/// Opens a single connection, outside any pool.
 pub async fn connect(url: &Config) -> Result<Client, String> {
     let connecting = tokio::time::timeout(Duration::from_secs(10), url.connect(NoTls));
     let (client, connection) = match connecting.await {
@@ -120,7 +120,7 @@ pub async fn connect(url: &Config) -> Result<Client, String> {
     Ok(client)
 }
 
-/// What PostgreSQL said, for the person at the terminal.
+/// The message of PostgreSQL, for the person at the terminal.
 pub fn explain(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(refusal) => refusal.message().to_owned(),

@@ -1,4 +1,4 @@
-//! The pool of connections, of which one tenant may use half. Only the door (`transaction`) takes connections from it.
+//! The connection pool. One tenant may use at most half of it. Only transactions (`tx`) take connections from it.
 
 use std::{
     collections::HashMap,
@@ -16,10 +16,10 @@ use uuid::Uuid;
 
 use super::{Error, connection::Manager};
 
-/// A connection that goes back to its pool when it is dropped.
+/// A connection that returns to its pool when it is dropped.
 pub(super) type Object = managed::Object<Manager>;
 
-/// How long a request waits for a free connection before it is told to come back.
+/// How long a request waits for a free connection before it is answered with 503.
 const CHECKOUT: Duration = Duration::from_secs(3);
 
 /// Connections, opened when needed. They belong to the runtime that opened them.
@@ -32,11 +32,11 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn new(url: &Config, connections: usize) -> Self {
         let mut url = url.clone();
-        // Of several hosts the primary; one host is asked by the check at the start and by its refusals (25006).
+        // With several hosts, connect to the primary. A single host is checked at the start and by errors 25006.
         if url.get_hosts().len() > 1 && url.get_target_session_attrs() == TargetSessionAttrs::Any {
             url.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        // Half, so that a tenant that floods leaves as much to the others.
+        // Half, so that one tenant with many requests leaves as many connections to the others.
         let shares = Shares { each: connections.div_ceil(2), in_use: Mutex::default() };
         let connections = managed::Pool::builder(Manager::new(url))
             .max_size(connections)
@@ -60,7 +60,7 @@ impl Pool {
                 Error::from_postgres("connecting", &error)
             }
             PoolError::Backend(error) => {
-                // Connecting touches no rows, so what is said about it quotes none.
+                // Connecting reads no rows, so its error texts quote none.
                 let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                 super::error::log_unreachable(&error.to_string(), &reason);
                 Error::Unavailable
@@ -73,7 +73,7 @@ impl Pool {
     }
 }
 
-/// No tenant takes all connections: each may use a share of the pool, and waits for its own while others go on.
+/// The tenants' shares of the pool. A tenant that has used up its share waits while others continue.
 struct Shares {
     each: usize,
     in_use: Mutex<HashMap<Uuid, Weak<Semaphore>>>,
@@ -85,7 +85,7 @@ impl Shares {
         if let Some(share) = in_use.get(&tenant).and_then(Weak::upgrade) {
             return share;
         }
-        // Now and then, forget those nobody uses.
+        // From time to time, remove unused shares.
         if in_use.len() >= 1024 {
             in_use.retain(|_, share| share.strong_count() > 0);
         }

@@ -1,4 +1,4 @@
-//! The request that a transaction is part of: what the database is told about it, and what it has entered.
+//! The request that a transaction is part of: what the database needs to know about it, and what it has entered.
 
 use std::sync::{
     Arc, OnceLock,
@@ -9,28 +9,29 @@ use uuid::Uuid;
 
 use super::entry::{Context, Entry, Who};
 
-/// What the database is told about the request a transaction is part of. Set by the edge around a handler.
+/// What the database needs to know about a request. Set by the edge around a handler.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// Goes into the audit log.
+    /// The request id, for the change log.
     pub id: String,
-    /// The tenant's host that was asked; it has to lead to the tenant that is entered. None: a host of our own.
+    /// The requested host, if it may be a tenant's; it must lead to the tenant that is entered. `None`: a host of the
+    /// server.
     pub host: Option<String>,
-    /// What an API key has to be good for.
+    /// The scope that an API key needs.
     pub scope: Option<String>,
-    /// The connections it has at the moment.
+    /// The number of connections that the request holds.
     pub connections: Connections,
-    /// What it has entered so far.
+    /// What the request has entered so far.
     pub entered: Arc<Entered>,
 }
 
-/// Counts the connections of one request. It may have one: a request that waits for a second while it keeps the first can
-/// wait for others that do the same.
+/// Counts the connections of one request. It may hold only one: requests that wait for a second while they hold a first
+/// could wait for each other.
 #[derive(Clone, Debug, Default)]
 pub struct Connections(Arc<AtomicUsize>);
 
 impl Connections {
-    /// Counts one connection of the request that is served; none outside a request.
+    /// Counts one connection of the current request; `None` outside a request.
     pub(super) fn count() -> Option<Counted> {
         let connections = REQUEST.try_with(|request| request.connections.clone()).ok()?;
         let before = connections.0.fetch_add(1, Ordering::Relaxed);
@@ -47,11 +48,11 @@ impl Drop for Counted {
     }
 }
 
-/// What a request has entered. Until then whose it is is only what its credentials say.
+/// What a request has entered. Before that, its identity is only claimed by its credentials.
 #[derive(Debug)]
 pub struct Entered {
     entry: OnceLock<Entry>,
-    /// Is told who entered, as `tenant_id`, `account_id` and `key_id`.
+    /// The span that records who entered, as `tenant_id`, `account_id` and `key_id`.
     span: tracing::Span,
 }
 
@@ -71,7 +72,7 @@ impl Entered {
         self.entry.get().is_some()
     }
 
-    /// The tenant that was entered by a member of it or with a key of it.
+    /// The tenant that was entered by a member, a customer or an API key.
     pub fn as_member(&self) -> Option<Uuid> {
         match self.entry.get()? {
             Entry::Tenant(Context { who: Who::Guest { .. } | Who::Scheduler, .. })
@@ -106,6 +107,6 @@ impl Entered {
 }
 
 tokio::task_local! {
-    /// The request that is being served.
+    /// The current request.
     pub static REQUEST: Request;
 }

@@ -1,10 +1,12 @@
+//! Statements as values: [`sql!`](crate::sql) reads one from a file below `sql/queries` at compile time.
+
 use tokio_postgres::types::ToSql;
 
-/// Parameters of a statement, without what the door binds as `$1`.
+/// Parameters of a statement, without the `$1` that the door binds.
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// A statement the server may send. Made by [`sql!`](crate::sql) alone, from a file below `sql/queries`: that every
-/// statement is a file a DBA can read holds at compile time.
+/// A statement that the server may send. Only [`sql!`](crate::sql) creates it, from a file below `sql/queries`: the
+/// compiler thus guarantees that every statement is a file that a DBA can read.
 #[derive(Clone, Copy, Debug)]
 pub struct Sql {
     pub(super) name: &'static str,
@@ -12,12 +14,12 @@ pub struct Sql {
     pub(super) binds: Binds,
 }
 
-/// What the door binds as `$1`, as the file's first line says. A handler never does.
+/// What the door, never a handler, binds as `$1`. The first line of the file says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Binds {
     /// `-- $1 tenant_id`: the tenant that was entered.
     Tenant,
-    /// `-- $1 account_id`: the account that has signed in.
+    /// `-- $1 account_id`: the signed-in account.
     Account,
     Nothing,
 }
@@ -25,7 +27,7 @@ pub enum Binds {
 impl Sql {
     #[doc(hidden)]
     pub const fn from_file(name: &'static str, text: &'static str) -> Self {
-        // Behind the name, which `sql!` puts in front.
+        // After the name, which `sql!` writes in front.
         let at = name.len() + "-- \n".len();
         let binds = if has_at(text, at, "-- $1 tenant_id") {
             Binds::Tenant

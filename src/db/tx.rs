@@ -1,13 +1,13 @@
-//! The wall's door. Only transactions take connections from the pool, and a transaction either enters a tenant first or
-//! can reach no tenant's rows. To believe that no request sees another tenant, read this file, `guard` and `entering`,
-//! and `sql/migrations`.
+//! The door: transactions of a tenant. Only transactions take connections from the pool, and a transaction either
+//! enters a tenant first or can reach no tenant's rows. To verify that no request sees another tenant's rows, read this
+//! file, `guard`, `entering` and `sql/migrations`.
 //!
-//! * Nothing is sent before the first statement; `BEGIN`, `app.enter` and the statement then travel together. An
-//!   operation of one statement sends its `COMMIT` in the same train.
+//! * Nothing is sent before the first statement; `BEGIN`, `app.enter` and the statement are then sent in one flight. An
+//!   operation of one statement sends its `COMMIT` in the same flight.
 //! * The order on the wire is the order in which the futures are first polled; [`join4`] polls its arguments in order.
-//! * If entering fails the statement behind it fails too, and the policies would have shown it nothing anyway.
-//! * Whoever drops a transaction (an error, a panic, a client that went away) has it rolled back before the connection
-//!   goes back to the pool; where a statement was still running it is cancelled, and the connection closed.
+//! * If entering fails, the statement after it fails too; even without that, the policies would show it no rows.
+//! * A transaction that is dropped (an error, a panic, a client that disconnects) is rolled back before its connection
+//!   returns to the pool. If a statement was still running, it is cancelled and the connection is closed.
 
 use std::{sync::Arc, time::Instant};
 
@@ -27,7 +27,7 @@ use super::{
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
-    /// The answer of [`as_of`](Self::as_of), and when it was asked for.
+    /// The last answer of [`as_of`](Self::as_of), and when it was queried.
     pub(super) last_as_of: Arc<Mutex<Option<(Instant, DateTime<Utc>)>>>,
 }
 
@@ -52,7 +52,7 @@ pub struct Tx {
 }
 
 impl Tx {
-    /// Who acts in which tenant; none where no tenant is entered.
+    /// The tenant and the caller; `None` if no tenant is entered.
     pub fn context(&self) -> Option<Context> {
         match self.entry {
             Entry::Tenant(context) => Some(context),
@@ -60,33 +60,33 @@ impl Tx {
         }
     }
 
-    /// All rows.
+    /// Runs a statement and returns all rows.
     pub async fn all(&mut self, sql: Sql, params: Params<'_>) -> Result<Vec<Row>, Error> {
         self.run(sql, params, false).await
     }
 
-    /// One row or none.
+    /// Runs a statement that returns one row or none.
     pub async fn optional(&mut self, sql: Sql, params: Params<'_>) -> Result<Option<Row>, Error> {
         Ok(self.all(sql, params).await?.pop())
     }
 
-    /// One row.
+    /// Runs a statement that returns one row.
     pub async fn one(&mut self, sql: Sql, params: Params<'_>) -> Result<Row, Error> {
         self.optional(sql, params).await?.ok_or_else(|| Error::no_row(sql.name))
     }
 
-    /// The last statement, one row or none, with the commit behind it in the same train. Whatever the rows, what was
-    /// done is kept.
+    /// Runs the last statement, which returns one row or none, and commits in the same flight, also if it returns no
+    /// row.
     pub async fn commit_with(self, sql: Sql, params: Params<'_>) -> Result<Option<Row>, Error> {
         Ok(self.last(sql, params).await?.pop())
     }
 
-    /// Like [`commit_with`](Self::commit_with), with all rows.
+    /// Like [`commit_with`](Self::commit_with), but returns all rows.
     pub(super) async fn last(mut self, sql: Sql, params: Params<'_>) -> Result<Vec<Row>, Error> {
         self.run(sql, params, true).await
     }
 
-    /// Keeps what was done. Refused after a failed statement, where PostgreSQL would roll back and call it success.
+    /// Commits. Fails after a failed statement, because PostgreSQL would roll back and report success.
     pub async fn commit(mut self) -> Result<(), Error> {
         if self.failed {
             return Err(Error::Failed);
@@ -106,7 +106,7 @@ impl Tx {
             Some(guard) => guard,
             None => self.guard.insert(Guard::check_out(&self.db.pool, self.entry).await?),
         };
-        // Should this be dropped half-way, nothing more may be done in the transaction.
+        // If this future is dropped before it completes, the transaction must not be used again.
         self.failed = true;
         let result = guard.train(begin, self.entry, sql, params, commit).await;
         self.failed = result.is_err();

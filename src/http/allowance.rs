@@ -1,5 +1,5 @@
-//! What the plans of organizations allow: asked of the rows, and remembered for some seconds, so that a change of plan
-//! holds soon whatever the tokens say and few requests have to ask.
+//! The rate limits that plans set. Read from the database and cached for ten seconds, so that few requests need a query
+//! and a change of plan applies soon, also to existing tokens.
 
 use std::{
     collections::HashMap,
@@ -14,21 +14,21 @@ use uuid::Uuid;
 use super::caller::{Credentials, Presented};
 use crate::{db::Db, sql};
 
-/// How long an answer counts.
+/// How long an answer is cached.
 const REMEMBERED: Duration = Duration::from_secs(10);
-/// Beyond this many, old answers are forgotten.
+/// Above this number of entries, expired ones are removed.
 const MANY: usize = 100_000;
 
-/// Whose plan it is about: an organization, and of an API key which one, since what it says may be made up.
+/// The key of the cache: the organization, and for an API key its id and hash, because its claims may be forged.
 type Asker = (Uuid, Option<(Uuid, [u8; 32])>);
 
-/// The answers of the last seconds.
+/// The cache of rate limits.
 #[derive(Default)]
 pub struct Allowances(Mutex<HashMap<Asker, (NonZeroU32, Instant)>>);
 
 impl Allowances {
-    /// The organization that a request counts for, and how many requests a minute its plan allows. None: for no
-    /// organization, because the credentials name none, or are an API key that it does not have.
+    /// The organization that a request counts towards, and the requests per minute that its plan allows. `None` if the
+    /// credentials name no organization, or are an API key that the organization does not have.
     pub async fn of(&self, db: &Db, presented: &Presented) -> Option<(Uuid, NonZeroU32)> {
         let asker: Asker = match &presented.0 {
             Ok(Credentials::Person(claims)) => (claims.tenant_id?, None),
@@ -40,7 +40,7 @@ impl Allowances {
         }
         let (key, hash) = (asker.1.map(|(key, _)| key), asker.1.as_ref().map(|(_, hash)| &hash[..]));
         let params: [&(dyn ToSql + Sync); 3] = [&asker.0, &key, &hash];
-        // Where the database does not answer the request itself will be told so.
+        // If the database does not answer, the request itself will report that.
         let row = db.gate(sql!("tenancy/subscriptions_allowance.sql"), &params).await.ok()?;
         let rate = row.get::<_, Option<i32>>(0).and_then(|rate| u32::try_from(rate).ok())?;
         let rate = NonZeroU32::new(rate)?;

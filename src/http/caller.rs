@@ -1,5 +1,6 @@
-//! Who asks. The edge reads the credentials of a request once; a handler's first argument is what it needs of them, and
-//! its type says so: the description is generated from it, and the database checks it when the tenant is entered.
+//! The credentials of a request. The edge reads them once. The type of a handler's first argument says which
+//! credentials the operation requires: the API description is generated from it, and the database checks it when the
+//! tenant is entered.
 
 use std::{
     marker::PhantomData,
@@ -22,20 +23,20 @@ use super::{
 };
 use crate::db::{Context, Entry, Person, Who};
 
-/// The security schemes are named after what they ask; [`super::description`] turns them into those there are.
+/// The security schemes are named after their requirements; [`super::description`] replaces them by the real schemes.
 pub const ROLE_PREFIX: &str = "role:";
 pub const FEATURE_PREFIX: &str = "feature:";
-/// Of operations for whoever has signed in, whatever they are in whichever organization.
+/// The scheme of operations for any signed-in account, regardless of organization and role.
 pub const ACCOUNT: &str = "account";
 
-/// The cookie of a browser's session. The prefix has browsers keep it to this host, over TLS (RFC 6265bis).
+/// The cookie of a browser's session. Its prefix makes browsers send it to this host only, over TLS only (RFC 6265bis).
 pub const COOKIE: &str = "__Host-appointd";
-/// What a request with that cookie has to repeat, unless it only reads.
+/// The header in which a request with that cookie repeats the CSRF token, unless it only reads.
 pub const CSRF_HEADER: &str = "X-CSRF-Token";
 
 /// A member's role as a type: owner > admin > manager > staff > viewer; and customer.
 pub trait Role: Send + Sync + 'static {
-    /// As `app.enter` takes it.
+    /// The name that `app.enter` expects.
     const NAME: &'static str;
     const SCHEME: &'static str;
 }
@@ -53,28 +54,28 @@ macro_rules! roles {
 }
 
 roles! {
-    /// Sees what is theirs: appointments they have as a customer.
+    /// Sees their own appointments as a customer.
     Customer = "customer",
-    /// Reads.
+    /// Reads the organization's data.
     Viewer = "viewer",
-    /// Works: contacts and appointments.
+    /// Manages contacts and appointments.
     Staff = "staff",
-    /// Manages: services and hours.
+    /// Manages services and hours.
     Manager = "manager",
-    /// Administers: providers, members and the organization.
+    /// Manages providers, members and the organization.
     Admin = "admin",
-    /// Owns: plan, domains, keys, the end of it.
+    /// Manages the plan, domains and API keys; deletes the organization.
     Owner = "owner",
 }
 
 /// A feature of a plan as a type.
 pub trait Feature: Send + Sync + 'static {
-    /// As `app.enter` takes it.
+    /// The name that `app.enter` expects.
     const NAME: Option<&'static str>;
     const SCHEME: Option<&'static str>;
 }
 
-/// Whatever the plan.
+/// No feature required.
 pub enum AnyPlan {}
 
 impl Feature for AnyPlan {
@@ -103,18 +104,18 @@ features! {
     CustomBranding = "custom_branding",
 }
 
-/// What a request brought.
+/// The credentials of a request.
 #[derive(Clone, Debug)]
 pub enum Credentials {
     Person(TokenClaims),
     Program(Secret<ApiKey>),
 }
 
-/// The credentials of a request, or what is wrong with them, put into the request by the edge.
+/// The credentials of a request, or the error in them. The edge adds them to the request.
 #[derive(Clone)]
 pub struct Presented(pub Result<Credentials, Problem>);
 
-/// As what a handler is about to enter, told to the edge by the handler's first argument.
+/// How a handler will enter the database. The handler's first argument reports it to the edge.
 #[derive(Clone, Default)]
 pub struct Asked(Arc<OnceLock<Entry>>);
 
@@ -124,14 +125,14 @@ impl Asked {
     }
 }
 
-/// What is wrong with the query, put into the request by the edge. It is told after the credentials have been looked at.
+/// The error in the query, added to the request by the edge. It is reported after the credentials are checked.
 #[derive(Clone)]
 pub struct Unfit(pub Option<Problem>);
 
-/// Says as what the handler will enter, and stops where the query is no good.
+/// Reports how the handler will enter, and fails if the query is invalid.
 fn ask(request: &Request, entry: Entry) -> Result<(), Problem> {
     if let Some(asked) = request.extensions().get::<Asked>() {
-        // Once for each request: it has one first argument.
+        // Set once per request: a handler has one first argument.
         let _ = asked.0.set(entry);
     }
     match request.extensions().get::<Unfit>() {
@@ -162,15 +163,15 @@ fn read(request: &Request, tokens: &Tokens) -> Result<Credentials, Problem> {
         } else {
             Err(Problem::forbidden(
                 "csrf_token_invalid",
-                "A request with a session cookie that changes something repeats the csrf_token of the session in the header X-CSRF-Token.",
+                "A request with a session cookie that changes data must repeat the session's csrf_token in the header X-CSRF-Token.",
             ))
         };
     }
     let token = bearer_token(request)?;
     if token.starts_with(ApiKey::PREFIX) {
-        return Secret::parse(token).map(Credentials::Program).map_err(|_| {
-            Problem::unauthorized("token_invalid", "The API key is not whole, or not of the form keys have.")
-        });
+        return Secret::parse(token)
+            .map(Credentials::Program)
+            .map_err(|_| Problem::unauthorized("token_invalid", "The API key is incomplete or malformed."));
     }
     tokens.verify(token, Kind::Access).map(Credentials::Person)
 }
@@ -200,8 +201,8 @@ fn presented(request: &Request) -> Result<Credentials, Problem> {
     request.extensions().get::<Presented>().cloned().ok_or_else(Problem::internal)?.0
 }
 
-/// Somebody who works for the organization the token names, with the role `R` or a higher one, or a program of it; and a
-/// plan that includes `F`.
+/// A member of the token's organization with the role `R` or a higher one, or an API key of it with that role; the
+/// organization's plan includes `F`.
 pub struct Member<R, F = AnyPlan> {
     context: Context,
     asks: PhantomData<(R, F)>,
@@ -212,7 +213,7 @@ impl<R, F> Member<R, F> {
         self.context.tenant
     }
 
-    /// The account, where a person acts.
+    /// The account; fails for an API key.
     pub fn account(&self) -> Result<Uuid, Problem> {
         match self.context.who {
             Who::Session { account, .. } | Who::Customer { account, .. } => Ok(account),
@@ -222,7 +223,7 @@ impl<R, F> Member<R, F> {
 }
 
 impl<F> Member<Customer, F> {
-    /// The customer, about to make or change the one thing with this id.
+    /// The context of a customer who creates or changes the object with this id.
     pub fn about(&self, subject: Uuid) -> Result<Context, Problem> {
         match self.context.who {
             Who::Session { account, session } => {
@@ -294,7 +295,7 @@ impl<'a, R: Role, F: Feature> ApiExtractor<'a> for Member<R, F> {
     }
 }
 
-/// Somebody who has signed in, whatever they are in whichever organization. Never a program.
+/// A signed-in account, regardless of organization and role. Never an API key.
 pub struct SignedIn {
     pub claims: TokenClaims,
 }

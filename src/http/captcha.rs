@@ -1,6 +1,5 @@
-//! Whether somebody who books without an account is a person: asked of a captcha service that the operator chooses. All
-//! of Turnstile, hCaptcha and reCAPTCHA answer the same form (`secret`, `response`, `remoteip`) with the same JSON
-//! (`success`); so can a service of the operator's own.
+//! Verifies captcha tokens of guests with the service that the operator configures. Turnstile, hCaptcha and reCAPTCHA
+//! all accept the same form (`secret`, `response`, `remoteip`) and answer with the same JSON (`success`).
 
 use std::{io, net::IpAddr, time::Duration};
 
@@ -19,33 +18,33 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 
-/// The header that carries what the captcha gave the browser.
+/// The header that carries the captcha token.
 pub const HEADER: &str = "Captcha-Token";
 
-/// The longest that is waited for a verdict.
+/// The timeout of a verification.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The longest answer that is read, in bytes.
+/// The maximum size of the service's answer, in bytes.
 const LONGEST: usize = 16 * 1024;
 
-/// Which service is asked.
+/// The captcha service.
 #[derive(Clone)]
 pub struct Service {
-    /// Where it verifies tokens: an http or https URL.
+    /// The http or https URL that verifies tokens.
     pub url: Uri,
-    /// What it knows us by.
+    /// The secret that identifies this server to the service.
     pub secret: String,
 }
 
 type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// Asks for verdicts, or nobody, and then everybody counts as a person. Cheap to clone.
+/// A client of the captcha service. Without a service every request passes. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Captcha {
     asks: Option<(Service, Http)>,
 }
 
-/// Codes that say that the token is at fault. All others are about us, or about the service.
+/// Error codes that mean the token is invalid. All others mean a fault of our configuration or of the service.
 const OF_THE_TOKEN: [&str; 3] = ["missing-input-response", "invalid-input-response", "timeout-or-duplicate"];
 
 #[derive(Deserialize)]
@@ -56,21 +55,20 @@ struct Verdict {
 }
 
 impl Captcha {
-    /// Fails where this machine has no certificates to know servers by.
+    /// Fails if this machine has no root certificates.
     pub fn of(service: Service) -> io::Result<Self> {
         let connector =
             HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
         Ok(Self { asks: Some((service, Client::builder(TokioExecutor::new()).build(connector))) })
     }
 
-    /// 422 where the service says that this is no person, 503 where it does not say.
+    /// 422 if the service rejects the token, 503 if it does not answer.
     pub async fn check(&self, token: Option<&str>, address: IpAddr) -> Result<(), Problem> {
         let Some((service, client)) = &self.asks else {
             return Ok(());
         };
         let Some(token) = token else {
-            let detail =
-                "the token of the captcha on the page: this server takes no booking of a guest without";
+            let detail = "expected the token of the captcha on the page; guests cannot book without it";
             return Err(Problem::invalid_field(HEADER, "required", detail));
         };
         let form = form_urlencoded::Serializer::new(String::new())
@@ -82,7 +80,7 @@ impl Captcha {
         match asked.unwrap_or_else(|_| Err("no answer in time".into())) {
             Ok(Verdict { success: true, .. }) => Ok(()),
             Ok(_) => {
-                let detail = "a token that the captcha gave a moment ago, and that was sent once";
+                let detail = "expected a fresh captcha token that was not sent before";
                 Err(Problem::invalid_field(HEADER, "captcha_failed", detail))
             }
             Err(error) => {
@@ -111,7 +109,7 @@ async fn ask(
     }
     let body = Limited::new(answer.into_body(), LONGEST).collect().await?.to_bytes();
     let verdict: Verdict = serde_json::from_slice(&body)?;
-    // A wrong secret, say: then nobody could book, and nothing would say why.
+    // Such as a wrong secret: no guest could book, so it must be logged.
     if let Some(code) = verdict.error_codes.iter().find(|code| !OF_THE_TOKEN.contains(&code.as_str())) {
         return Err(format!("it answered {code}").into());
     }

@@ -1,4 +1,4 @@
-//! Where a request comes from and which host it asks, as far as that can be believed.
+//! The client's address and the requested host, as far as they can be trusted.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,33 +11,33 @@ use super::{
     problem::Problem,
 };
 
-/// What is believed.
+/// The network settings: which proxies and hosts are trusted.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
-    /// Proxies whose word about address and host of a client is taken.
+    /// Proxies whose `X-Forwarded-…` and `Forwarded` headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Below this, a label is the subdomain of an organization. None: hosts mean nothing.
+    /// The domain whose subdomains lead to organizations. `None`: the host is ignored.
     pub base_domain: Option<String>,
-    /// Pages served by this machine, at any port, may call: `appointd dev`.
+    /// Whether pages served by this machine, on any port, may call the API (`appointd dev`).
     pub local_pages: bool,
 }
 
-/// Which host was asked.
+/// The requested host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// One of our own: the base domain, `api.` in front of it, an address, localhost.
+    /// One of the server's own hosts: the base domain, `api.` in front of it, an IP address, localhost.
     Ours,
-    /// One that may be an organization's: a subdomain (without a dot) or a domain of theirs.
+    /// A host that may lead to an organization: its subdomain (without a dot) or its custom domain.
     Tenant(String),
 }
 
-/// Who sent a request.
+/// The client that sent a request.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub address: IpAddr,
     pub user_agent: Option<String>,
     pub host: Host,
-    /// A proxy we trust, or somebody on this very machine, asks for itself.
+    /// The request comes from a trusted proxy or from this machine, and was not forwarded.
     pub from_inside: bool,
 }
 
@@ -67,14 +67,14 @@ impl Network {
         })
     }
 
-    /// Whether this is one of our proxies.
+    /// Whether this address is a trusted proxy.
     pub fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 
-    /// From the nearest hop backwards: the first address that is no proxy of ours, and the host that the proxy farthest
-    /// from us was asked for. What stands before that anybody may have written.
+    /// From the nearest hop backwards: the first address that is not a trusted proxy, and the host that the farthest
+    /// trusted proxy received. Clients can forge everything before that.
     fn walk(&self, said: Vec<ForwardedElement>, peer: IpAddr) -> (IpAddr, Option<String>) {
         let (mut nearest, mut host) = (peer.to_canonical(), None);
         for hop in said.into_iter().rev() {
@@ -90,7 +90,7 @@ impl Network {
         (nearest, host)
     }
 
-    /// The host of a page that might be an organization's: over TLS, or on this machine.
+    /// The host of an origin that may belong to an organization: with https, or on this machine.
     pub fn origin(&self, origin: &str) -> Option<String> {
         let (scheme, host) = origin.split_once("://")?;
         let name = canonical(host)?;
@@ -104,7 +104,7 @@ impl Network {
         }
     }
 
-    /// Whether a page of this origin may call because we are developed on its machine.
+    /// Whether the origin is on this machine and local pages are allowed.
     pub fn is_local_page(&self, origin: &str) -> bool {
         let host = origin.split_once("://").and_then(|(_, host)| canonical(host));
         self.local_pages
@@ -121,14 +121,14 @@ impl Network {
         let Some(base) = &self.base_domain else {
             return Host::Ours;
         };
-        // Of no form a host has: nobody's.
+        // A malformed host leads to no organization.
         let name = canonical(host).unwrap_or_else(|| "?".to_owned());
         if is_address(&name) || name == "localhost" {
             return Host::Ours;
         }
         match below(&name, base) {
             Some("" | "api") => Host::Ours,
-            // Deeper ones are nobody's either; a label never has a dot.
+            // Deeper names lead to no organization; a subdomain contains no dot.
             Some(label) if label.contains('.') => Host::Tenant("?".to_owned()),
             Some(label) => Host::Tenant(label.to_owned()),
             None => Host::Tenant(name),
@@ -136,7 +136,7 @@ impl Network {
     }
 }
 
-/// What stands in front of the base domain, where a name is below it or it itself.
+/// The part in front of the base domain; empty for the base domain itself, `None` for names outside it.
 fn below<'a>(name: &'a str, base: &str) -> Option<&'a str> {
     match name.strip_suffix(base)? {
         "" => Some(""),
@@ -149,13 +149,13 @@ pub fn is_address(name: &str) -> bool {
     name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok()
 }
 
-/// Without port and without the dot at the end, in lower case and ASCII (UTS 46, which IDNA 2008 names stand under).
+/// The host without port and trailing dot, in lower case and ASCII (UTS 46, which includes IDNA 2008 names).
 pub fn canonical(host: &str) -> Option<String> {
     let name = match host.strip_prefix('[') {
         Some(rest) => return rest.split_once(']').map(|(address, _)| format!("[{address}]")),
         None => host.split(':').next().unwrap_or_default(),
     };
-    // There are other dots than ours: which of them end a name is known afterwards.
+    // UTS 46 maps other dot characters, so a trailing dot is removed after the mapping.
     let ascii = idna::domain_to_ascii_cow(name.as_bytes(), idna::AsciiDenyList::URL).ok()?;
     let name = ascii.strip_suffix('.').unwrap_or(&ascii);
     (name.split('.').all(|label| !label.is_empty()) && name.len() <= 253).then(|| name.to_owned())

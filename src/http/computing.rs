@@ -1,13 +1,13 @@
-//! Heavy computing, off the threads that serve requests.
+//! Long computations, on separate threads instead of the threads that serve requests.
 //!
 //! A thread that serves requests runs one task at a time: while a handler computes, every connection of that thread
-//! waits. What may take longer than a millisecond is computed here instead: on other threads, as many at once as the
-//! machine has cores, half of them for one organization at most. It ends when its deadline passes or when the request is
-//! dropped, because it asks [`Deadline::check`] as it goes.
+//! waits. Computations that may take longer than a millisecond run here instead, on other threads: as many at once as
+//! the machine has cores, at most half of them for one organization. A computation ends when its deadline passes or the
+//! request is dropped, because it calls [`Deadline::check`] regularly.
 //!
-//! An organization also has a bounded weight of such requests under way, from before the database is asked until the
-//! answer is written: what one organization loads costs the database and memory, and a queue in front of the threads
-//! would only collect it. No connection to the database is held while a request waits or computes.
+//! The total weight of such requests per organization is limited, from before the database is queried until the answer
+//! is written: the rows they load cost memory and database time, and a queue in front of the threads would only collect
+//! them. No database connection is held while a request waits or computes.
 
 use std::{
     collections::HashMap,
@@ -27,12 +27,12 @@ use crate::db;
 
 /// How long one computation may take.
 const LIMIT: Duration = Duration::from_secs(2);
-/// How long a request waits for its turn before it is told to come back.
+/// How long a request waits for a thread before it is answered with 503.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The weight one organization may have under way at once, on all threads of the server together.
+/// The maximum weight of one organization's concurrent requests, on all threads of the server together.
 pub const MOST_WEIGHT: u32 = 2000;
 
-/// Until when a computation may go on.
+/// The deadline of a computation.
 #[derive(Debug)]
 pub struct Deadline {
     at: Instant,
@@ -40,51 +40,51 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// One that is so far away that it does not count: for tests, and for what is small by its nature.
+    /// A deadline in an hour: for tests and for short computations.
     pub fn never() -> Self {
         Self { at: Instant::now() + Duration::from_secs(3600), dropped: Arc::default() }
     }
 
-    /// One that is so far away.
+    /// A deadline after this time.
     pub fn after(limit: Duration) -> Self {
         Self { at: Instant::now() + limit, dropped: Arc::default() }
     }
 
-    /// Fails once the time is over, or once the client no longer waits for the answer.
+    /// Fails if the deadline has passed or the client no longer waits for the answer.
     pub fn check(&self) -> Result<(), Problem> {
         if self.dropped.load(Ordering::Relaxed) || Instant::now() >= self.at {
             return Err(Problem::unavailable(
                 "computation_timeout",
-                "Computing the answer took too long and was given up. Ask for a shorter period, or for one provider.",
+                "Computing the answer took too long. Request a shorter period, or a single provider.",
             ));
         }
         Ok(())
     }
 }
 
-/// The threads that compute, and the organizations' shares of them.
+/// The computing threads, and the organizations' shares of them.
 pub struct Computing {
     threads: Arc<Semaphore>,
-    /// How many of the threads one organization may have.
+    /// The maximum number of threads that one organization may use.
     each: usize,
     limit: Duration,
     patience: Duration,
     shares: Mutex<HashMap<Uuid, Weak<Share>>>,
 }
 
-/// What one organization may have at once.
+/// The share of one organization.
 struct Share {
     weight: Arc<Semaphore>,
     threads: Arc<Semaphore>,
 }
 
-/// All threads of the process share the cores, and so they share this.
+/// One for the process, because all threads share the cores.
 static SHARED: LazyLock<Computing> =
     LazyLock::new(|| Computing::new(available_parallelism().map_or(2, usize::from), LIMIT, PATIENCE));
 
 impl Computing {
-    /// At least two threads, so that no organization has all of them. A computation may take `limit`, and wait for a
-    /// thread for `patience`.
+    /// Uses at least two threads, so that no organization can take all of them. A computation may take `limit`, and
+    /// wait `patience` for a thread.
     pub fn new(threads: usize, limit: Duration, patience: Duration) -> Self {
         let threads = threads.max(2);
         Self {
@@ -96,7 +96,7 @@ impl Computing {
         }
     }
 
-    /// How many threads compute nothing at the moment.
+    /// The number of idle threads.
     pub fn idle(&self) -> usize {
         self.threads.available_permits()
     }
@@ -106,7 +106,7 @@ impl Computing {
         if let Some(share) = shares.get(&organization).and_then(Weak::upgrade) {
             return share;
         }
-        // Now and then, forget those that compute nothing.
+        // From time to time, remove unused shares.
         if shares.len() >= 1024 {
             shares.retain(|_, share| share.strong_count() > 0);
         }
@@ -131,46 +131,46 @@ impl Computing {
     }
 }
 
-/// Has the threads that serve requests, and PostgreSQL, go first where cores are scarce: a thread that computes for a whole
-/// time slice would make them wait for it.
+/// Lowers the priority of this thread below the threads that serve requests and PostgreSQL, which would otherwise wait
+/// a whole time slice for a computation.
 fn lower_priority() {
-    // Only Linux has priorities of single threads.
+    // Only Linux has priorities per thread.
     #[cfg(target_os = "linux")]
     {
         thread_local!(static LOWERED: () = {
-            // Without it only latency suffers.
+            // A failure only costs latency.
             let _ = rustix::process::nice(10);
         });
         LOWERED.with(|()| ());
     }
 }
 
-/// The right of a request to load what it computes with, and then to compute.
+/// The permission of a request to load its input and then to compute.
 pub struct Place {
     computing: &'static Computing,
     share: Arc<Share>,
-    /// Held until the place is given back. None: of what was loaded without asking.
+    /// Held until the place is dropped. `None` for input that was loaded without a place.
     _weight: Option<OwnedSemaphorePermit>,
 }
 
-/// Waits until an organization may have so much more under way. Ask before the database is asked, and hold no connection
-/// meanwhile.
+/// Waits until the organization may start a request of this weight. Call it before querying the database, and hold no
+/// connection meanwhile.
 pub async fn place(organization: Uuid, weight: u32) -> Result<Place, Failure> {
     SHARED.place(organization, weight).await
 }
 
-/// A place for what is loaded already, in a transaction that goes on afterwards.
+/// A place for input that is already loaded, in a transaction that continues afterwards.
 pub fn place_inside(organization: Uuid) -> Place {
     Place { computing: &SHARED, share: SHARED.share(organization), _weight: None }
 }
 
 impl Place {
-    /// Computes on a thread of its own. Give connections to the database back first, where the transaction is at its end.
+    /// Computes on a separate thread. Return the database connection first, if the transaction is finished.
     pub async fn compute<T: Send + 'static>(
         self,
         work: impl FnOnce(&Deadline) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        /// Tells the computation that nobody waits for it any more.
+        /// Tells the computation that the client no longer waits for it.
         struct Waiting(Arc<AtomicBool>);
         impl Drop for Waiting {
             fn drop(&mut self) {
@@ -184,16 +184,14 @@ impl Place {
         };
         let thread = tokio::time::timeout(patience, self.computing.threads.clone().acquire_owned()).await;
         let Ok(Ok(thread)) = thread else {
-            return Err(
-                Problem::unavailable("busy", "All threads that compute are in use; try again.").into()
-            );
+            return Err(Problem::unavailable("busy", "All computing threads are in use; try again.").into());
         };
         let deadline = Deadline::after(self.computing.limit);
         let waiting = Waiting(deadline.dropped.clone());
         let done = tokio::task::spawn_blocking(move || {
             lower_priority();
             let result = work(&deadline);
-            // Held until it has really ended, whether or not the request still waits for it.
+            // Held until the computation has ended, even if the request no longer waits for it.
             drop((own, thread, self));
             result
         })

@@ -1,15 +1,15 @@
-//! Conditional requests (RFC 9110 section 13): a client that sends back the validators of an earlier answer gets 304 while
-//! the answer is the same.
+//! Conditional requests (RFC 9110 section 13): a client that sends the validators of an earlier answer gets 304 if the
+//! answer has not changed.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 
-/// No transaction lasts longer. A row carries the time at which its transaction began, so one that is older than what a
-/// client has seen may still appear within this time.
+/// The maximum duration of a transaction. A row carries the time at which its transaction began, so a row that is older
+/// than the client's copy may still become visible within this time.
 const LONGEST_TRANSACTION: TimeDelta = TimeDelta::seconds(60);
 
-/// The validators of one answer.
+/// The validators of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
     /// A strong entity tag, with its quotes.
@@ -19,7 +19,7 @@ pub struct Version {
 }
 
 impl Version {
-    /// Of this body, whose content last changed at `changed_at`.
+    /// The validators of this body, whose content last changed at `changed_at`.
     pub fn new(body: &str, changed_at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
         let digest = Sha256::digest(body);
         Self {
@@ -34,15 +34,15 @@ impl Version {
         self.last_modified.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
 
-    /// Whether the client has this version. `If-None-Match` decides where it is given; a date that cannot be read counts
-    /// for nothing.
+    /// Whether the client has this version. `If-None-Match` takes precedence over `If-Modified-Since`; an invalid date
+    /// is ignored.
     pub fn is_held(&self, if_none_match: Option<&str>, if_modified_since: Option<&str>) -> bool {
         if let Some(tags) = if_none_match {
             return matches(tags, &self.etag);
         }
         if_modified_since
             .and_then(|date| DateTime::parse_from_rfc2822(date).ok())
-            // Dates have whole seconds.
+            // HTTP dates have a resolution of one second.
             .is_some_and(|date| self.changed_at.timestamp() <= date.timestamp())
     }
 }

@@ -1,5 +1,5 @@
-//! Which web pages may read our answers (Fetch standard, CORS protocol): those of an organization's own hosts, and those it
-//! trusts. Cookies stay with their own host.
+//! CORS (Fetch standard): pages on an organization's own hosts, and on its trusted origins, may read responses. Requests
+//! across origins carry no cookies.
 
 use poem::{
     Request, Response,
@@ -8,23 +8,23 @@ use poem::{
 
 use super::headers;
 
-/// How long a browser may remember what a preflight said, in seconds.
+/// How long a browser may cache the answer to a preflight, in seconds.
 const MAX_AGE: &str = "600";
 
-/// The headers a page may send. Those that any page may send anyway are left out.
+/// The headers that a page may send, besides those that are always allowed.
 const ALLOWED: &str = "authorization, captcha-token, content-type, idempotency-key, if-modified-since, if-none-match, x-csrf-token, x-request-id";
 
-/// The headers of an answer that a page may read, beside those that any page may read anyway.
+/// The response headers that a page may read, besides those that are always readable.
 pub const EXPOSED: &str = "allow, etag, idempotency-replayed, last-modified, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, x-request-id";
 
-/// Whether a browser asks if a page may ask.
+/// Whether the request is a CORS preflight.
 pub fn is_preflight(request: &Request) -> bool {
     *request.method() == Method::OPTIONS
         && headers::has(request.headers(), "Origin")
         && headers::has(request.headers(), "Access-Control-Request-Method")
 }
 
-/// The answer to a preflight. Whether the origin is named in it decides.
+/// The answer to a preflight. The request is allowed only if the edge adds the origin to it.
 pub fn preflight(request: &Request) -> Option<Response> {
     is_preflight(request).then(|| {
         Response::builder()
@@ -37,7 +37,7 @@ pub fn preflight(request: &Request) -> Option<Response> {
     })
 }
 
-/// Lets pages of this origin read the response. Without cookies: those stay with their own host.
+/// Lets pages of this origin read the response. Without credentials, so no cookies are sent.
 pub fn allow(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));

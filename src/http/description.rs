@@ -1,5 +1,5 @@
-//! The OpenAPI document as we publish it: what poem-openapi writes, with what it cannot say put in. Written to
-//! `openapi/openapi.json` by `appointd openapi`, reviewed there, and served byte for byte.
+//! Completes the OpenAPI document that poem-openapi writes: adds security, headers and details that it cannot express.
+//! `appointd openapi` writes the result to `openapi/openapi.json`, where it is reviewed; it is served byte for byte.
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ pub use components::inlined;
 /// The document this program was built with.
 pub const COMMITTED: &str = include_str!("../../openapi/openapi.json");
 
-/// Completes a document of poem-openapi's.
+/// Completes a document written by poem-openapi.
 pub fn complete(raw: &str) -> String {
     let mut document: Value = serde_json::from_str(raw).unwrap_or_default();
     document["openapi"] = "3.0.3".into();
@@ -46,7 +46,7 @@ fn operations(document: &mut Value) -> impl Iterator<Item = (&String, &mut Map<S
         .filter_map(|(method, operation)| Some((method, operation.as_object_mut()?)))
 }
 
-/// Tags in the order in which somebody new meets them; poem-openapi has them in that of the alphabet.
+/// Sorts the tags in the order of first use; poem-openapi sorts them alphabetically.
 fn in_reading_order(document: &mut Value) {
     const ORDER: [&str; 5] = ["identity", "tenancy", "scheduling", "crm", "operations"];
     if let Some(tags) = document["tags"].as_array_mut() {
@@ -60,7 +60,7 @@ fn parameters(operation: &mut Map<String, Value>) {
         if let Some(schema) = parameter["schema"].as_object_mut() {
             schema.remove("example");
         }
-        // A list may be empty, which in a query is said by leaving it out. poem-openapi calls it required.
+        // An empty list is sent by omitting the parameter. poem-openapi marks it as required.
         if parameter["in"] == "query" && parameter["schema"]["type"] == "array" {
             parameter["required"] = false.into();
             parameter["style"] = "form".into();
@@ -72,25 +72,26 @@ fn parameters(operation: &mut Map<String, Value>) {
     }
 }
 
-/// How to say who one is, whatever one is.
+/// The two ways to authenticate: a bearer token or a cookie.
 fn security_schemes(document: &mut Value) {
     document["components"]["securitySchemes"] = json!({
         "bearer": {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "The `access_token` of `POST /api/v1/auth/login`, good for 15 minutes and for one organization; or an API key of `POST /api/v1/api-keys`.",
+            "description": "An `access_token` from `POST /api/v1/auth/login`, which is for one organization and expires after 15 minutes; or an API key from `POST /api/v1/api-keys`.",
         },
         "cookie": {
             "type": "apiKey",
             "in": "cookie",
             "name": COOKIE,
-            "description": "The session of a browser, set by `POST /api/v1/auth/web-session`. A request that changes something repeats the `csrf_token` in the header `X-CSRF-Token`.",
+            "description": "The session cookie of a browser, set by `POST /api/v1/auth/web-session`. Requests that change data must repeat the `csrf_token` in the header `X-CSRF-Token`.",
         },
     });
 }
 
-/// `role:staff` becomes the schemes there are, the extensions `x-required-…` and a sentence. An open operation says so.
+/// Replaces `role:staff` by the real security schemes, the extensions `x-required-…` and a sentence. An open operation
+/// gets a sentence too.
 fn security_and_role(method: &str, operation: &mut Map<String, Value>) {
     let asked: Vec<String> = operation
         .get("security")
@@ -107,11 +108,11 @@ fn security_and_role(method: &str, operation: &mut Map<String, Value>) {
         operation.insert("security".into(), schemes);
         operation.insert("x-required-role".into(), role.as_str().into());
         sentences.push(match role.as_str() {
-            "customer" => "For customers with an account.".to_owned(),
+            "customer" => "Role: `customer`.".to_owned(),
             "owner" => "Role: `owner`.".to_owned(),
             role => format!("Role: `{role}` or higher."),
         });
-        // Keys come as admin at most, and never as a customer.
+        // API keys have at most the role admin, and never the role customer.
         if !matches!(role.as_str(), "owner" | "customer") {
             let verb = if method == "get" { "read" } else { "write" };
             let scope = format!("{}:{verb}", operation["tags"][0].as_str().unwrap_or_default());
@@ -125,10 +126,10 @@ fn security_and_role(method: &str, operation: &mut Map<String, Value>) {
     } else if asked.iter().any(|scheme| scheme == ACCOUNT) {
         operation.insert("security".into(), schemes);
         operation.insert("x-required-role".into(), "account".into());
-        sentences.push("For everybody who has signed in.".to_owned());
+        sentences.push("Any signed-in account.".to_owned());
     } else {
         operation.insert("security".into(), json!([]));
-        sentences.push("Open to everybody.".to_owned());
+        sentences.push("No authentication.".to_owned());
     }
     let sentence = sentences.join(" ");
     let description = match operation.get("description").and_then(Value::as_str) {

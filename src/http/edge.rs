@@ -1,5 +1,5 @@
-//! What every request passes, from the outside in: an id and a span, its credentials, rate limits, the query's names, a
-//! deadline, a net under panics; and on the way out every refusal, the framework's included, becomes a problem.
+//! The middleware around every request, from the outside in: request id and span, credentials, rate limits, check of
+//! the query, deadline, catching panics. Every error, including those of the framework, leaves as a problem.
 
 use std::{
     collections::HashMap,
@@ -33,10 +33,10 @@ use crate::{
 };
 
 const REQUEST_ID: &str = "X-Request-Id";
-/// A little more than PostgreSQL gives a statement.
+/// The deadline of a request, a little more than PostgreSQL's statement timeout.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// What the edge works with.
+/// The state of the edge.
 pub struct EdgeState {
     pub routes: Routes,
     pub tokens: Arc<Tokens>,
@@ -46,7 +46,7 @@ pub struct EdgeState {
     pub db: Db,
 }
 
-/// How many requests each organization has sent since somebody last asked.
+/// The number of requests of each organization since the last [`take`](Self::take).
 #[derive(Default)]
 pub struct Counts(Mutex<HashMap<Uuid, i64>>);
 
@@ -55,12 +55,12 @@ impl Counts {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(organization).or_default() += 1;
     }
 
-    /// All of it, to be written down elsewhere.
+    /// Takes all counts, to be stored in the database.
     pub fn take(&self) -> HashMap<Uuid, i64> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes back what could not be written down, for the next time.
+    /// Puts back counts that could not be stored.
     pub fn put_back(&self, counts: impl IntoIterator<Item = (Uuid, i64)>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (organization, requests) in counts {
@@ -95,15 +95,15 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         trim_trailing_slash(&mut request);
         let route = self.around.routes.find(request.uri().path());
         let method = request.method().clone();
-        // Of the highest level, so that an error logged below it carries the id whatever the level of the log.
+        // Of the highest level, so that errors logged within it carry the id at every log level.
         let span = tracing::error_span!(
             "request",
             %request_id,
-            // What the credentials say, which anybody may have made up ...
+            // What the credentials claim, which may be forged ...
             claimed_tenant_id = tracing::field::Empty,
             claimed_account_id = tracing::field::Empty,
             claimed_key_id = tracing::field::Empty,
-            // ... and who has entered.
+            // ... and who has entered the database.
             tenant_id = tracing::field::Empty,
             account_id = tracing::field::Empty,
             key_id = tracing::field::Empty,
@@ -136,7 +136,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
             self.around.limits.remember(session, ended, entered.anything());
         }
         let mut response = answer.unwrap_or_else(|problem| problem.render(&request_id));
-        // Not for those who were to wait: looking takes a query.
+        // Not after a rate limit: the check takes a query.
         let origin = match origin.filter(|_| response.status() != StatusCode::TOO_MANY_REQUESTS) {
             Some(origin) => self.allowed_origin(origin, &host, &asked).instrument(span.clone()).await,
             None => None,
@@ -151,12 +151,12 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         if let Some(origin) = origin {
             cors::allow(headers, origin);
         }
-        // Only what has entered has used anything of the organization's.
+        // Only requests that entered the tenant count as its usage.
         if let Some(tenant) = entered.as_member() {
             self.around.counts.add(tenant);
         }
 
-        // The path as it was sent may carry anything; the template cannot.
+        // The requested path may contain anything; the template is safe to log.
         tracing::info!(
             parent: &span,
             %method,
@@ -188,7 +188,7 @@ fn record(span: &tracing::Span, presented: &Presented) {
     }
 }
 
-/// The organization a request says it is for.
+/// The organization that the credentials claim.
 fn claimed_organization(presented: &Presented) -> Option<Uuid> {
     match &presented.0 {
         Ok(Credentials::Person(claims)) => claims.tenant_id,
@@ -197,7 +197,7 @@ fn claimed_organization(presented: &Presented) -> Option<Uuid> {
     }
 }
 
-/// The session a request says it is part of.
+/// The session that the credentials claim.
 fn claimed_session(presented: &Presented) -> Option<Uuid> {
     match &presented.0 {
         Ok(Credentials::Person(claims)) => Some(claims.sid),
@@ -205,16 +205,16 @@ fn claimed_session(presented: &Presented) -> Option<Uuid> {
     }
 }
 
-/// What a request of a page asks about.
+/// The organization that a request from a web page is about.
 #[derive(Default)]
 struct Asking {
     organization: Option<Uuid>,
-    /// Of a guest.
+    /// The parameter `organization_slug` of a guest's request.
     slug: Option<String>,
     is_preflight: bool,
 }
 
-/// What the headers of a request say.
+/// The contents of a request's headers.
 struct Arrival {
     client: Client,
     presented: Presented,
@@ -222,7 +222,7 @@ struct Arrival {
 }
 
 impl<E: Endpoint> EdgeEndpoint<E> {
-    /// Reads the headers of a request; from here on they can be read.
+    /// Checks and reads the headers of a request.
     fn arrive(&self, request: &Request) -> Result<Arrival, Problem> {
         headers::check(request.headers())?;
         let client = self.around.network.client(request)?;
@@ -241,14 +241,14 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         told: &mut RateLimit,
     ) -> Result<Response, Problem> {
         if without_host(&request) {
-            return Err(Problem::bad_request("host_missing", "A request of HTTP/1.1 has one Host header."));
+            return Err(Problem::bad_request("host_missing", "An HTTP/1.1 request must have a Host header."));
         }
         self.limit(route, &request, &client, &presented, told).await?;
         if let Some(preflight) = cors::preflight(&request) {
             return Ok(preflight);
         }
         let unfit = query::check(route, &request);
-        // Operations with credentials are asked for those first: see `Unfit`.
+        // Operations that require credentials check those first: see `Unfit`.
         let is_open = route.is_none_or(|route| !route.wants_credentials(request.method()));
         if let Some(problem) = unfit.clone().filter(|_| is_open) {
             return Err(problem);
@@ -281,20 +281,19 @@ impl<E: Endpoint> EdgeEndpoint<E> {
                 }
             }
             Ok(Err(_panic)) => {
-                // The panic hook has said where.
+                // The panic hook has logged the location.
                 tracing::error!("a handler panicked");
                 Err(Problem::internal())
             }
             Err(_elapsed) => Err(Problem::unavailable(
                 "timeout",
-                "This took longer than 10 seconds and was given up. Whether anything was changed is not known: look \
-                     before you try again.",
+                "The request took longer than 10 seconds. It may have been executed; check before you try again.",
             )),
         }
     }
 
-    /// A request that was refused before it entered anything: what is wrong with it is told to those alone who may call
-    /// the operation. Others are told that they may not, whatever they sent.
+    /// For a request that failed before it entered: only callers who may call the operation learn what is wrong with
+    /// it. Others learn that they may not call it.
     async fn admission(&self, entry: Entry, problem: Problem) -> Problem {
         match self.around.db.all(entry, sql!("app/admitted.sql"), &[]).await {
             Err(error) if error.is_refusal() => error.into(),
@@ -302,7 +301,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         }
     }
 
-    /// Counts a request towards every limit it is subject to, the widest first.
+    /// Counts a request towards every limit that applies to it, the widest first.
     async fn limit(
         &self,
         route: Option<&Route>,
@@ -311,7 +310,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         presented: &Presented,
         told: &mut RateLimit,
     ) -> Result<(), Problem> {
-        // Whoever watches over the server must not be told that it is busy.
+        // Health checks are not limited.
         if route.is_some_and(|route| route.template.starts_with("/health/")) {
             return Ok(());
         }
@@ -322,18 +321,18 @@ impl<E: Endpoint> EdgeEndpoint<E> {
                 limits.account(claims.sub, told)?;
             }
             Ok(Credentials::Program(key)) => {
-                // Where keys open nothing, what looks like one is nobody's.
+                // If the operation does not accept keys, the request counts as anonymous.
                 let scope = route.and_then(|route| route.scope(request.method()));
                 if scope.is_none() && *request.method() == Method::POST {
                     limits.anonymous(client.address, told)?;
                 }
-                // By the secret: who knows only the id of a key uses up nothing of its limit.
+                // By the secret: a client that knows only the id of a key cannot use up its limit.
                 limits.key(key.hash(), told)?;
             }
             Err(_) if *request.method() == Method::POST => limits.anonymous(client.address, told)?,
             Err(_) => {}
         }
-        // Who was not let in the last time uses up nothing of the organization's.
+        // A session that was refused entry the last time does not count towards the organization's limit.
         if claimed_session(presented).is_some_and(|session| limits.is_outside(session)) {
             return Ok(());
         }
@@ -343,8 +342,8 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         }
     }
 
-    /// Whether the organization that is asked, by token, host or slug, trusts pages of this origin. Nothing asked: whether it
-    /// may be asked at all is then decided by the answer to the question.
+    /// Whether the organization that token, host or slug name trusts this origin. A preflight that names none is
+    /// allowed: the request that follows is checked.
     async fn is_trusted(&self, origin: &str, host: &Host, asked: &Asking) -> bool {
         if WebOrigin::parse(origin).is_err() {
             return false;
@@ -361,7 +360,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         answer.is_ok_and(|row| row.get(0))
     }
 
-    /// The origin of a page that may read the answer: one of an organization's own hosts, asking for that organization.
+    /// The origin, if its pages may read the answer: a trusted origin, or one of the organization's own hosts.
     async fn allowed_origin(&self, origin: String, host: &Host, asked: &Asking) -> Option<HeaderValue> {
         let organization = asked.organization;
         if self.around.network.is_local_page(&origin) {
@@ -386,7 +385,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
     }
 }
 
-/// The client's id where it is harmless to repeat, else one of ours.
+/// The client's request id if it is safe to repeat, else a new one.
 fn request_id(request: &Request) -> String {
     headers::one(request.headers(), REQUEST_ID)
         .ok()
@@ -398,7 +397,7 @@ fn request_id(request: &Request) -> String {
         .map_or_else(|| Uuid::now_v7().to_string(), ToOwned::to_owned)
 }
 
-/// `/contacts/` is `/contacts`.
+/// Treats `/contacts/` as `/contacts`.
 fn trim_trailing_slash(request: &mut Request) {
     let path = request.uri().path();
     if path.len() < 2 || !path.ends_with('/') {
@@ -417,7 +416,7 @@ fn trim_trailing_slash(request: &mut Request) {
     }
 }
 
-/// RFC 9112 section 3.2: a request of HTTP/1.1 names its host.
+/// Whether an HTTP/1.1 request lacks the required Host header (RFC 9112 section 3.2).
 fn without_host(request: &Request) -> bool {
     request.version() == Version::HTTP_11 && !headers::has(request.headers(), "Host")
 }

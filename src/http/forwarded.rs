@@ -1,4 +1,4 @@
-//! What proxies say about a request: `X-Forwarded-For`, and `Forwarded` (RFC 7239).
+//! Reads what proxies report about a request: `X-Forwarded-For` and `Forwarded` (RFC 7239).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,17 +6,17 @@ use poem::http::HeaderMap;
 
 use super::{headers, problem::Problem};
 
-/// What one proxy said.
+/// What one proxy reported.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ForwardedElement {
-    /// From where it was asked; none where it does not say, or hides it.
+    /// The address of its client; `None` if it is absent or obfuscated.
     pub address: Option<IpAddr>,
-    /// Which host it was asked for.
+    /// The host that its client requested.
     pub host: Option<String>,
 }
 
-/// What the proxies said, the nearest to us last. `Forwarded` is read where there is no `X-Forwarded-For`: most proxies
-/// write only that one, and pass on what a client wrote in the other.
+/// What the proxies reported, the nearest to us last. `Forwarded` is read only without `X-Forwarded-For`: most proxies
+/// write only `X-Forwarded-For` and pass on a `Forwarded` that the client wrote.
 pub fn hops(headers: &HeaderMap) -> Result<Vec<ForwardedElement>, Problem> {
     let addresses = headers::list(headers, "X-Forwarded-For")?;
     if !addresses.is_empty() {
@@ -25,7 +25,7 @@ pub fn hops(headers: &HeaderMap) -> Result<Vec<ForwardedElement>, Problem> {
     }
     let mut hops = Vec::new();
     for line in headers::list(headers, "Forwarded")? {
-        // The nearest proxy writes behind whatever it got: half a quoted text of a client's must not swallow that.
+        // The nearest proxy appends its element: an unterminated quoted string from the client must not swallow it.
         let elements = elements(line)
             .ok_or_else(|| headers::malformed("Forwarded", "elements of RFC 7239, such as for=192.0.2.60"))?;
         hops.extend(elements);
@@ -50,7 +50,7 @@ pub fn address(text: &str) -> Option<IpAddr> {
     })
 }
 
-/// The elements of a `Forwarded` header (RFC 7239 section 4); none where it is not of that form.
+/// The elements of a `Forwarded` header (RFC 7239 section 4); `None` if it is malformed.
 fn elements(line: &str) -> Option<Vec<ForwardedElement>> {
     let mut hops = Vec::new();
     for element in split(line, ',')? {
@@ -69,7 +69,7 @@ fn elements(line: &str) -> Option<Vec<ForwardedElement>> {
     Some(hops)
 }
 
-/// Splits outside of quoted text; none where a quote is not closed.
+/// Splits outside of quoted strings; `None` if a quote is not closed.
 fn split(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut parts, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
     for (at, c) in text.char_indices() {
@@ -88,7 +88,7 @@ fn split(text: &str, separator: char) -> Option<Vec<&str>> {
     (!quoted).then_some(parts)
 }
 
-/// A token, or a quoted text without its quotes (RFC 9110 section 5.6.4).
+/// A token, or a quoted string without its quotes (RFC 9110 section 5.6.4).
 fn unquoted(text: &str) -> Option<String> {
     let Some(quoted) = text.strip_prefix('"') else {
         return (!text.contains('"')).then(|| text.to_owned());

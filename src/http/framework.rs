@@ -1,4 +1,4 @@
-//! What poem and poem-openapi refuse by themselves, as problems. Their own texts may quote the request; ours do not.
+//! Errors of poem and poem-openapi as problems. Their texts may quote the request; ours do not.
 
 use poem::{
     error::{MethodNotAllowedError, NotFoundError},
@@ -12,12 +12,12 @@ use super::{
     schema::split_serde_error,
 };
 
-/// An error of the framework's as a problem.
+/// Maps an error of the framework to a problem.
 pub fn problem(route: Option<&Route>, error: &poem::Error) -> Problem {
     if error.is::<NotFoundError>() {
         Problem::not_found()
     } else if error.is::<MethodNotAllowedError>() {
-        // The pages are no operations.
+        // The documentation pages are not operations.
         let allow = route.map_or_else(|| "GET, HEAD".to_owned(), Route::allow);
         let problem = Problem::new(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -41,17 +41,17 @@ pub fn problem(route: Option<&Route>, error: &poem::Error) -> Problem {
         Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
-            "The Content-Type header must name a media type the operation takes, such as application/json.",
+            "The Content-Type header must name a media type that the operation accepts, such as application/json.",
         )
     } else if error.status().is_client_error() {
-        Problem::new(error.status(), "bad_request", "The request cannot be understood.")
+        Problem::new(error.status(), "bad_request", "The request is malformed.")
     } else {
         tracing::error!(status = error.status().as_u16(), "an error of the framework");
         Problem::internal()
     }
 }
 
-/// poem-openapi says `failed to parse "string_uuid": … (occurred while parsing "…")`, and may quote the value.
+/// poem-openapi writes `failed to parse "string_uuid": … (occurred while parsing "…")`, which may quote the value.
 fn parameter_error(route: Option<&Route>, name: &str, reason: &str) -> FieldError {
     let reason = reason.split(" (occurred while parsing").next().unwrap_or_default();
     if let Some((code, detail)) = split_serde_error(reason) {

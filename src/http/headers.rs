@@ -1,11 +1,11 @@
-//! Reads the headers of requests. No other file does: a header that cannot be read must never count as absent, and the
-//! first of two must never stand for both. [`check`] refuses such a request before anything looks at it.
+//! Reads the headers of requests. No other file does: an unreadable header must never count as absent, and a repeated
+//! header must never be read as its first value. [`check`] rejects such requests first.
 
 use poem::http::HeaderMap;
 
 use super::problem::{FieldError, Problem};
 
-/// The headers that are read and may be sent once.
+/// The headers that the server reads and that may be sent once.
 pub const SINGLE: &[&str] = &[
     "Access-Control-Request-Method",
     "Authorization",
@@ -22,12 +22,11 @@ pub const SINGLE: &[&str] = &[
     "X-Request-Id",
 ];
 
-/// The headers that are read and whose lines together are one list.
+/// The headers that the server reads and whose lines together form one list.
 pub const LISTS: &[&str] =
     &["Accept-Encoding", "Cookie", "Forwarded", "If-None-Match", "Transfer-Encoding", "X-Forwarded-For"];
 
-/// Refuses a request with a header that is read here and cannot be, or that is sent twice. Headers that nothing reads may
-/// be anything.
+/// Rejects a request if a header that the server reads is unreadable or repeated. Other headers are not checked.
 pub fn check(headers: &HeaderMap) -> Result<(), Problem> {
     let mistakes: Vec<_> = SINGLE
         .iter()
@@ -44,9 +43,11 @@ pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Pr
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => value.to_str().map(Some).map_err(|_| unreadable(name)),
-        (Some(_), Some(_)) => {
-            Err(refused(vec![FieldError::new(name, "duplicate_header", "This header may be sent once.")]))
-        }
+        (Some(_), Some(_)) => Err(refused(vec![FieldError::new(
+            name,
+            "duplicate_header",
+            "This header must be sent only once.",
+        )])),
     }
 }
 
@@ -55,7 +56,7 @@ pub fn list<'a>(headers: &'a HeaderMap, name: &str) -> Result<Vec<&'a str>, Prob
     headers.get_all(name).iter().map(|value| value.to_str().map_err(|_| unreadable(name))).collect()
 }
 
-/// Whether a header was sent, whatever its value.
+/// Whether a header was sent, with any value.
 pub fn has(headers: &HeaderMap, name: &str) -> bool {
     headers.contains_key(name)
 }
@@ -64,11 +65,11 @@ fn unreadable(name: &str) -> Problem {
     refused(vec![FieldError::new(
         name,
         "invalid_value",
-        "expected visible ASCII characters, blanks and tabs; encode others",
+        "expected visible ASCII characters, spaces and tabs; encode other characters",
     )])
 }
 
-/// 400 about a header that is well-formed text and still means nothing.
+/// 400 for a header that is readable but not valid.
 pub fn malformed(name: &str, expected: &str) -> Problem {
     refused(vec![FieldError::new(name, "invalid_value", format!("expected {expected}"))])
 }
@@ -76,8 +77,8 @@ pub fn malformed(name: &str, expected: &str) -> Problem {
 fn refused(mistakes: Vec<FieldError>) -> Problem {
     let names: Vec<_> = mistakes.iter().map(|mistake| mistake.field.as_str()).collect();
     let detail = match names.as_slice() {
-        [name] => format!("The header {name} cannot be read, or was sent twice; see errors."),
-        names => format!("The headers {} cannot be read, or were sent twice; see errors.", names.join(", ")),
+        [name] => format!("The header {name} is invalid or was sent twice; see `errors`."),
+        names => format!("The headers {} are invalid or were sent twice; see `errors`.", names.join(", ")),
     };
     Problem::bad_request("invalid_header", detail).with_errors(mistakes)
 }

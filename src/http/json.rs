@@ -1,5 +1,5 @@
-//! JSON bodies. In: a size limit, a time limit, unknown fields refused, mistakes named by their path. Out: written
-//! straight from the value to bytes.
+//! JSON bodies. Requests: limits of size and time, unknown fields rejected, errors named by path. Responses: serialized
+//! directly to bytes.
 
 use std::{marker::PhantomData, time::Duration};
 
@@ -26,15 +26,15 @@ use super::{
     problem::Problem,
 };
 
-/// The largest body taken, in bytes.
+/// The maximum size of a body, in bytes.
 pub const LARGEST_BODY: usize = 256 * 1024;
-/// How long a body may take to arrive.
+/// The timeout for receiving a body.
 const BODY_DEADLINE: Duration = Duration::from_secs(5);
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A JSON body, coming in or going out.
+/// A JSON body of a request or response.
 pub struct Json<T>(pub T);
 
 impl<T: Type> Payload for Json<T> {
@@ -59,15 +59,15 @@ impl<T: DeserializeOwned + Type + ParseFromJSON> ParsePayload for Json<T> {
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
         let bytes = read(request, body).await?;
         if bytes.is_empty() {
-            Err(Problem::bad_request("malformed_json", "The body is empty; it has to be JSON, such as {}."))?;
+            Err(Problem::bad_request("malformed_json", "The body is empty; expected JSON, such as {}."))?;
         }
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer)
             .map_err(|error| explain::<T>(&bytes, &error.path().to_string(), error.inner()))?;
         deserializer.end().map_err(|error| malformed(&error))?;
         if bytes.contains(&b'[') && T::parse_from_json(serde_json::from_slice(&bytes).ok()).is_err() {
-            // serde takes a list of values for an object, in the order of its fields. poem-openapi does not.
-            let detail = "an object wherever the description has one, not a list of its values";
+            // serde accepts a list of values for an object, in the order of its fields; poem-openapi does not.
+            let detail = "expected an object, not a list of its values";
             Err(Problem::invalid_field(BODY, "invalid_type", detail))?;
         }
         Ok(Self(value))
@@ -76,15 +76,15 @@ impl<T: DeserializeOwned + Type + ParseFromJSON> ParsePayload for Json<T> {
 
 impl_apirequest_for_payload!(Json<T>, T: DeserializeOwned + Type + ParseFromJSON);
 
-/// A JSON body going out that is written already: what is large is written where it is computed, not on the thread that
-/// serves requests.
+/// A response body that is already serialized: large bodies are serialized where they are computed, not on the thread
+/// that serves requests.
 pub struct SerializedJson<T> {
     bytes: Vec<u8>,
     of: PhantomData<T>,
 }
 
 impl<T> SerializedJson<T> {
-    /// Bytes that are `T` as JSON.
+    /// `bytes` is the JSON of a `T`.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self { bytes, of: PhantomData }
     }
@@ -98,7 +98,7 @@ impl<T: Send> IntoResponse for SerializedJson<T> {
 
 impl<T: Type> ApiResponse for SerializedJson<T> {
     fn meta() -> MetaResponses {
-        meta::<T>(200, "Done.", vec![])
+        meta::<T>(200, "Success.", vec![])
     }
 
     fn register(registry: &mut Registry) {
@@ -106,7 +106,7 @@ impl<T: Type> ApiResponse for SerializedJson<T> {
     }
 }
 
-/// A JSON body in which everything is optional, so that it may as well be left out.
+/// A JSON body whose fields are all optional, so that the body may be omitted.
 pub struct OptionalJson<T>(pub T);
 
 impl<'a, T: DeserializeOwned + Type + ParseFromJSON + Default> ApiExtractor<'a> for OptionalJson<T> {
@@ -140,7 +140,7 @@ impl<'a, T: DeserializeOwned + Type + ParseFromJSON + Default> ApiExtractor<'a> 
     }
 }
 
-/// A form body (WHATWG URL, application/x-www-form-urlencoded), coming in.
+/// A form body of a request (WHATWG URL, application/x-www-form-urlencoded).
 pub struct Form<T>(pub T);
 
 impl<T: Type> Payload for Form<T> {
@@ -184,7 +184,7 @@ fn is_media_type(content_type: &str, wanted: &str) -> bool {
 async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Problem> {
     let too_large =
         || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than 256 KiB.");
-    // hyper has refused a length that is no number.
+    // hyper has already rejected a length that is not a number.
     let announced = headers::one(request.headers(), "Content-Length")?.and_then(|length| length.parse().ok());
     if announced.is_some_and(|length: u64| length > LARGEST_BODY as u64) {
         return Err(too_large());
@@ -203,9 +203,9 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Prob
     }
 }
 
-/// Malformed is 400; well-formed and wrong is 422 with the fields.
+/// 400 for malformed JSON; 422 with the fields for valid JSON of the wrong form.
 fn explain<T: DeserializeOwned + Type>(body: &[u8], path: &str, error: &serde_json::Error) -> Problem {
-    // serde_json calls it a mistake of syntax, too, where a number stands in for one of some names.
+    // serde_json also reports a syntax error if it finds a number instead of the name of an enum value.
     match serde_json::from_slice::<Value>(body) {
         Ok(value) => {
             let first = mistakes::explain(path, &error.to_string());
@@ -216,7 +216,7 @@ fn explain<T: DeserializeOwned + Type>(body: &[u8], path: &str, error: &serde_js
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
-    // What serde_json says of syntax is a word about it, and nothing of the text.
+    // serde_json's messages about syntax do not quote the text.
     let message = error.to_string();
     let what = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);
     Problem::bad_request(
@@ -229,7 +229,7 @@ fn malformed(error: &serde_json::Error) -> Problem {
     )
 }
 
-/// For an optional field of a change that may be left out but not null: `#[serde(default, deserialize_with = "present")]`.
+/// For an optional field that may be omitted but not null: `#[serde(default, deserialize_with = "present")]`.
 pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -262,7 +262,7 @@ fn meta<T: Type>(status: u16, description: &'static str, headers: Vec<MetaHeader
 
 impl<T: Serialize + ToJSON> ApiResponse for Json<T> {
     fn meta() -> MetaResponses {
-        meta::<T>(200, "Done.", vec![])
+        meta::<T>(200, "Success.", vec![])
     }
 
     fn register(registry: &mut Registry) {
@@ -270,15 +270,15 @@ impl<T: Serialize + ToJSON> ApiResponse for Json<T> {
     }
 }
 
-/// 201 with what was created and, in `Location`, where it is.
+/// 201 with the created object, and its path in `Location`.
 pub struct Created<T> {
     pub location: String,
     pub body: T,
-    /// It was created by an earlier request with the same `Idempotency-Key`.
+    /// Whether an earlier request with the same `Idempotency-Key` created it.
     pub replayed: bool,
 }
 
-/// Says that an answer is that of an earlier request with the same `Idempotency-Key`.
+/// The header that marks the stored answer to an earlier request with the same `Idempotency-Key`.
 const REPLAYED: &str = "Idempotency-Replayed";
 
 impl<T: Serialize + Send> IntoResponse for Created<T> {
@@ -296,7 +296,7 @@ impl<T: Serialize + ToJSON> ApiResponse for Created<T> {
     fn meta() -> MetaResponses {
         let location = MetaHeader {
             name: "Location".to_owned(),
-            description: Some("The path of what was created.".to_owned()),
+            description: Some("The path of the created object.".to_owned()),
             required: true,
             deprecated: false,
             schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "uri-reference"))),
@@ -309,7 +309,7 @@ impl<T: Serialize + ToJSON> ApiResponse for Created<T> {
     }
 }
 
-/// 204: done, and nothing to say.
+/// 204: success without a body.
 pub struct NoContent;
 
 impl IntoResponse for NoContent {
@@ -322,7 +322,7 @@ impl ApiResponse for NoContent {
     fn meta() -> MetaResponses {
         MetaResponses {
             responses: vec![MetaResponse {
-                description: "Done.",
+                description: "Success.",
                 status: Some(204),
                 status_range: None,
                 content: vec![],
@@ -334,7 +334,7 @@ impl ApiResponse for NoContent {
     fn register(_registry: &mut Registry) {}
 }
 
-/// A JSON object of whatever fields.
+/// A JSON object with any fields.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub struct AnyObject(pub Value);

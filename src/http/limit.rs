@@ -1,7 +1,6 @@
-//! Rate limits (GCRA, by the `governor` crate), each server for itself: an address, an account, an API key and an
-//! organization may send so many requests a minute. A request that costs more than others counts as several: see
-//! [`charge`]. What several servers have to agree on, wrong passwords, is counted in the database:
-//! `identity.count_attempt`.
+//! Rate limits (GCRA, by the `governor` crate) per server: requests per minute of an address, an account, an API key
+//! and an organization. An expensive request counts as several: see [`charge`]. Wrong passwords are counted in the
+//! database, for all servers together: `identity.count_attempt`.
 
 use std::{
     collections::HashMap,
@@ -24,21 +23,21 @@ use uuid::Uuid;
 
 use super::{allowance::Allowances, problem::Problem};
 
-/// How many requests a minute; none: as many as they like.
+/// Requests per minute; `None`: unlimited.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rates {
-    /// From one address, whatever they ask.
+    /// From one address, for all operations.
     pub address: Option<NonZeroU32>,
-    /// From one address without credentials where something is written: registering, signing in, resetting passwords.
+    /// From one address without credentials, for operations that write: registering, signing in, resetting passwords.
     pub anonymous: Option<NonZeroU32>,
-    /// Of one account.
+    /// From one account.
     pub account: Option<NonZeroU32>,
     /// With one API key.
     pub key: Option<NonZeroU32>,
 }
 
 impl Rates {
-    /// What `appointd serve` starts with.
+    /// The defaults of `appointd serve`.
     pub const DEFAULT: Self = Self {
         address: NonZeroU32::new(3000),
         anonymous: NonZeroU32::new(60),
@@ -47,9 +46,9 @@ impl Rates {
     };
 }
 
-/// Seconds of the window the figures are for.
+/// The window of the limits, in seconds.
 const WINDOW: u32 = 60;
-/// Beyond this many, those that have not asked for a while are forgotten.
+/// Above this number of clients, those that were idle for a while are removed.
 const MANY: usize = 100_000;
 
 type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
@@ -67,7 +66,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
         Self { name, quota, limiter }
     }
 
-    /// Counts a request. What it is then found to cost beyond that is counted towards the same limit: see [`charge`].
+    /// Counts a request. Its further cost is counted later towards the same limit: see [`charge`].
     fn check(self: &Arc<Self>, key: &K, told: &mut RateLimit) -> Result<(), Problem> {
         if self.limiter.len() > MANY {
             self.limiter.retain_recent();
@@ -84,7 +83,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
     }
 
     fn count(&self, key: &K, cost: NonZeroU32) -> Counted {
-        // What costs more than a minute has room for counts as the whole minute.
+        // A cost above the limit counts as the whole limit.
         let counted = self.limiter.check_key_n(key, cost.min(self.quota));
         match counted {
             Ok(Ok(state)) => Counted { remaining: state.remaining_burst_capacity(), wait: 0 },
@@ -105,7 +104,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
             StatusCode::TOO_MANY_REQUESTS,
             "rate_limited",
             format!(
-                "More requests than the limit \"{}\" allows: {} a minute. Try again after {seconds} s.",
+                "The rate limit \"{}\" of {} requests a minute is exceeded. Try again after {seconds} s.",
                 self.name, self.quota
             ),
         )
@@ -113,20 +112,20 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
     }
 }
 
-/// What counting came to.
+/// The result of counting.
 #[derive(Clone, Copy)]
 struct Counted {
     remaining: u32,
-    /// Seconds to wait; 0: it was counted.
+    /// Seconds to wait; 0 if the request was counted.
     wait: u64,
 }
 
 tokio::task_local! {
-    /// The limits that the request being served counted towards.
+    /// The limits that the current request counted towards.
     static COUNTED: Arc<Mutex<RateLimit>>;
 }
 
-/// Runs a handler that may [`charge`]; what it was told about limits is written to `told`.
+/// Runs a handler that may [`charge`]; updates `told` with the resulting state of the limits.
 pub async fn charging<T>(told: &mut RateLimit, handler: impl Future<Output = T>) -> T {
     let counted = Arc::new(Mutex::new(std::mem::take(told)));
     let output = COUNTED.scope(counted.clone(), handler).await;
@@ -134,8 +133,8 @@ pub async fn charging<T>(told: &mut RateLimit, handler: impl Future<Output = T>)
     output
 }
 
-/// Counts the request that is being served as so many requests, towards every limit it counted towards as one. Call it
-/// before what costs so much. Outside a request nothing is counted.
+/// Counts the current request as this many requests, towards every limit that it counted towards as one. Call it before
+/// the expensive work. Does nothing outside a request.
 pub fn charge(cost: u32) -> Result<(), Problem> {
     let Some(more) = NonZeroU32::new(cost.saturating_sub(1)) else {
         return Ok(());
@@ -156,11 +155,11 @@ pub struct Limits {
     anonymous: Option<Arc<Limit<IpAddr>>>,
     account: Option<Arc<Limit<Uuid>>>,
     key: Option<Arc<Limit<[u8; 32]>>>,
-    /// By what their plans allow.
+    /// By the limit of the organization's plan.
     organizations: Mutex<HashMap<NonZeroU32, Arc<Limit<Uuid>>>>,
-    /// What that is.
+    /// The limits of the plans.
     pub allowances: Allowances,
-    /// Sessions whose tokens are good and that were not let in: they use up nothing of their organization's.
+    /// Sessions with a valid token that were refused entry: they do not count towards the organization's limit.
     outside: Cache<Uuid, ()>,
 }
 
@@ -177,12 +176,12 @@ impl Limits {
         }
     }
 
-    /// Whether the session was not let in when it was last tried.
+    /// Whether the session was refused entry the last time.
     pub fn is_outside(&self, session: Uuid) -> bool {
         self.outside.peek(&session).is_some()
     }
 
-    /// Keeps in mind how entering ended.
+    /// Remembers whether the session was refused entry.
     pub fn remember(&self, session: Uuid, ended: bool, entered: bool) {
         if ended {
             self.outside.insert(session, ());
@@ -216,7 +215,7 @@ impl Limits {
     ) -> Result<(), Problem> {
         let limit = {
             let mut organizations = self.organizations.lock().unwrap_or_else(PoisonError::into_inner);
-            // As many as there are plans.
+            // One for each distinct limit of a plan.
             organizations
                 .entry(per_minute)
                 .or_insert_with(|| Arc::new(Limit::new("organization", per_minute)))
@@ -226,7 +225,7 @@ impl Limits {
     }
 }
 
-/// One subscriber has a whole /64 of IPv6.
+/// The address that limits count: for IPv6 the /64 network, which one subscriber usually has.
 pub fn subscriber(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -240,20 +239,19 @@ pub fn subscriber(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Counts a request once more, as so many.
+/// Counts additional cost of a request.
 type CountMore = Box<dyn Fn(NonZeroU32, &mut RateLimit) -> Result<(), Problem> + Send + Sync>;
 
-/// What a client is told about the limits its request counted towards: `RateLimit-Policy` and `RateLimit`
-/// (draft-ietf-httpapi-ratelimit-headers-10).
+/// The content of `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10).
 #[derive(Default)]
 pub struct RateLimit {
-    /// By the names of the limits.
+    /// Name, quota and state of each limit.
     lines: Vec<(&'static str, NonZeroU32, Counted)>,
     counted: Vec<CountMore>,
 }
 
 impl RateLimit {
-    /// The latest about a limit counts.
+    /// Sets the state of a limit.
     fn say(&mut self, name: &'static str, quota: NonZeroU32, counted: Counted) {
         match self.lines.iter_mut().find(|(said, ..)| *said == name) {
             Some(line) => *line = (name, quota, counted),

@@ -1,5 +1,5 @@
-//! All that is wrong with a body, at once. serde stops at the first mistake; so that is put right in a copy, with what the
-//! description says would be right, and the copy is read again, until nothing is wrong any more.
+//! Collects all errors in a body. serde stops at the first error; so it is corrected in a copy, with a valid value
+//! according to the API description, and the copy is read again until no error is left.
 
 use std::sync::LazyLock;
 
@@ -14,19 +14,19 @@ use super::{
     schema::split_serde_error,
 };
 
-/// The name of the whole body, where no field of it is at fault.
+/// The field name of errors that concern the whole body.
 pub const BODY: &str = "body";
 
-/// Of a body that is longer than this only the first mistake is reported: each costs reading it once more.
+/// For a body longer than this only the first error is reported: each further error requires reading it again.
 const LONG: usize = 32 * 1024;
 
-/// The schemas of the description.
+/// The schemas of the API description.
 static SCHEMAS: LazyLock<Value> = LazyLock::new(|| {
     let mut document: Value = serde_json::from_str(COMMITTED).unwrap_or_default();
     document["components"]["schemas"].take()
 });
 
-/// What is wrong with a body that cannot be read as `T`, behind `first`. `length` is that of its text.
+/// `first` and the further errors in a body that cannot be read as `T`. `length` is the length of its text.
 pub fn collect<T: DeserializeOwned + Type>(
     first: FieldError,
     mut body: Value,
@@ -42,7 +42,7 @@ pub fn collect<T: DeserializeOwned + Type>(
         };
         let message = error.inner().to_string();
         let mistake = explain(&error.path().to_string(), &message);
-        // What was put right and is wrong all the same stays so.
+        // The same error again: the correction did not help.
         if mended.contains(&mistake) {
             break;
         }
@@ -60,14 +60,14 @@ pub fn collect<T: DeserializeOwned + Type>(
     mistakes
 }
 
-/// What a message of serde's says about the field at `path`. Never quotes a value.
+/// Translates a serde error about the field at `path`. Never quotes a value.
 pub fn explain(path: &str, message: &str) -> FieldError {
     let path = if path == "." { "" } else { path };
     let whole = || if path.is_empty() { BODY.to_owned() } else { path.to_owned() };
-    // serde_json ends its messages with a position in a text the client may not have in front of them.
+    // serde_json ends its messages with a position, which is not part of our message.
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
     let shortened = || quoted(message).chars().take(LONGEST_NAME).collect::<String>();
-    // What was found stands in front of it, and may say anything.
+    // The text before it quotes the value that was found.
     let expected = |message: &str| match message.rsplit_once(", expected ") {
         Some((_, expected)) if expected.starts_with("struct ") => "expected an object".to_owned(),
         Some((_, "a sequence")) => "expected a list".to_owned(),
@@ -83,7 +83,7 @@ pub fn explain(path: &str, message: &str) -> FieldError {
     };
     if message.starts_with("unknown field") {
         let name = shortened();
-        // The path may or may not end in the field already.
+        // The path may already end with the field.
         let field = match path.rsplit('.').next() {
             Some(last) if last.starts_with(&name) => path.chars().take(4 * LONGEST_NAME).collect(),
             _ => child(name),
@@ -104,7 +104,7 @@ pub fn explain(path: &str, message: &str) -> FieldError {
 
 const UUID: &str = "expected a UUID, such as 019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10";
 
-/// The name that a message of serde's is about.
+/// The name that a serde error quotes.
 fn quoted(message: &str) -> &str {
     message.split('`').nth(1).unwrap_or_default()
 }
@@ -114,7 +114,7 @@ enum Step<'a> {
     Index(usize),
 }
 
-/// Puts right what is wrong at `path`; false where that cannot be done.
+/// Corrects the error at `path`; `false` if that is not possible.
 fn mend(body: &mut Value, path: &Path, code: &str, message: &str, schema: &Value) -> bool {
     let Some(mut steps) = path
         .iter()
@@ -186,7 +186,7 @@ fn property<'a>(schema: &'a Value, name: &str) -> &'a Value {
     resolve(&schema["properties"][name])
 }
 
-/// The schema itself, where it is said by reference.
+/// The schema, with a reference resolved.
 fn resolve(schema: &Value) -> &Value {
     let referring = match schema["allOf"].as_array().map(Vec::as_slice) {
         Some([one]) => one,

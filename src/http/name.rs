@@ -1,4 +1,4 @@
-//! Names of organizations and people. They stand in mails to strangers and on pages of ours, so they carry no links.
+//! Names of organizations and people. They appear in e-mails and on pages, so they must not contain links.
 
 use std::ops::Deref;
 
@@ -10,8 +10,8 @@ use super::{
     values::Text,
 };
 
-/// The name of an organization or a person: 1 to `MAX` characters, at least one of which can be seen, and no web or
-/// e-mail address.
+/// The name of an organization or a person: 1 to `MAX` characters, at least one of them visible, without web or e-mail
+/// addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Name<const MAX: usize>(Text<1, MAX>);
@@ -20,7 +20,7 @@ impl<const MAX: usize> Name<MAX> {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = Text::parse(text)?;
         match has_link(&text) {
-            true => Err(serde_error("invalid_value", "no web or e-mail address")),
+            true => Err(serde_error("invalid_value", "expected no web or e-mail address")),
             false => Ok(Self(text)),
         }
     }
@@ -47,8 +47,8 @@ schema_type!([const MAX: usize] Name<MAX>, "name", MetaSchema {
     ..MetaSchema::new("string")
 });
 
-/// Ends of domain names that programs make links of though no scheme stands in front. Not all there are: those that are
-/// words of names ("Dr.No") are left out.
+/// Top-level domains that mail programs turn into links even without a scheme. Those that end usual names ("Dr.No") are
+/// left out.
 const ENDS: [&str; 71] = [
     "ai", "app", "at", "au", "be", "biz", "br", "buzz", "ca", "cc", "cf", "ch", "click", "club", "cn", "co",
     "com", "cz", "de", "dev", "dk", "edu", "es", "eu", "fi", "fr", "fun", "ga", "gg", "gl", "gov", "gq",
@@ -57,7 +57,7 @@ const ENDS: [&str; 71] = [
     "to", "top", "tv", "ua", "uk", "us", "vip", "website", "xyz",
 ];
 
-/// Whether mail programs would make a link of some of it.
+/// Whether mail programs would turn a part of the text into a link.
 fn has_link(text: &str) -> bool {
     let text = text.to_lowercase();
     text.contains("://")

@@ -1,4 +1,4 @@
-//! Lists: pages in a stable order, each with a cursor to the next.
+//! Pagination: pages in a stable order, each with a cursor to the next one.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
@@ -15,29 +15,30 @@ use super::{
     values::Number,
 };
 
-/// How many items a page may have at most; 50 where nobody says.
+/// The maximum number of items of a page, 1 to 100.
 pub type PageSize = Number<1, 100>;
 
-/// The page size where none is given.
+/// The default page size.
 pub const DEFAULT_PAGE_SIZE: i32 = 50;
 
-/// Some items of a list.
+/// A page of a list.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Page<T: ParseFromJSON + ToJSON + Type + Send + Sync> {
     /// The items, in the order of the list.
     pub items: Vec<T>,
-    /// Give this as `cursor` to get what follows; absent on the last page.
+    /// Send this as `cursor` to get the next page. Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
-    /// In lists with `updated_since`: every change before this instant has been listed. Send the one of the first page as
-    /// `updated_since` the next time; what changed about then is listed twice. Deleted things are in `GET /api/v1/deletions`.
+    /// In lists with `updated_since`: all changes before this instant are included. For the next synchronization, send
+    /// the value of the first page as `updated_since`; changes around that time are then listed twice. Deleted objects
+    /// are listed by `GET /api/v1/deletions`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<DateTime<Utc>>,
 }
 
 impl<T: ParseFromJSON + ToJSON + Type + Send + Sync> Page<T> {
-    /// A page from rows of which one more was asked for than fits, to see whether more follow.
+    /// A page from the fetched rows, one more than fits: the extra row shows that more follow.
     pub fn new(mut items: Vec<T>, size: i32, cursor: impl FnOnce(&T) -> Cursor) -> Self {
         let size = usize::try_from(size).unwrap_or_default();
         let more = items.len() > size;
@@ -46,14 +47,14 @@ impl<T: ParseFromJSON + ToJSON + Type + Send + Sync> Page<T> {
         Self { items, next_cursor, as_of: None }
     }
 
-    /// Up to when this page shows what changed.
+    /// Sets the instant up to which all changes are included.
     pub fn as_of(self, as_of: DateTime<Utc>) -> Self {
         Self { as_of: Some(as_of), ..self }
     }
 }
 
-/// Where a page begins: behind the item with this id and, in lists by time, this time. Opaque to clients, and no
-/// secret: what a forged one shows is what the policies allow.
+/// The position of a page: after the item with this id and, in lists ordered by time, this time. Opaque to clients but
+/// not secret: a forged cursor shows only what the policies allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub time: DateTime<Utc>,
@@ -65,7 +66,7 @@ impl Cursor {
         Self { time, id }
     }
 
-    /// For lists in the order of ids.
+    /// A cursor for lists ordered by id.
     pub fn id(id: Uuid) -> Self {
         Self::new(DateTime::UNIX_EPOCH, id)
     }
@@ -80,7 +81,7 @@ impl Cursor {
     fn decode(text: &str) -> Option<Self> {
         let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (time, id) = bytes.split_at(8);
-        // Years 1970 to 2999, as everywhere; others PostgreSQL might not know.
+        // Years 1970 to 2999, like other instants; PostgreSQL may reject others.
         let micros = i64::from_be_bytes(time.try_into().ok()?);
         (0..32_503_680_000_000_000).contains(&micros).then_some(Self {
             time: DateTime::from_timestamp_micros(micros)?,
@@ -99,7 +100,10 @@ impl<'de> Deserialize<'de> for Cursor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::decode(&text).ok_or_else(|| {
-            D::Error::custom(serde_error("invalid_value", "the next_cursor of a page before, unchanged"))
+            D::Error::custom(serde_error(
+                "invalid_value",
+                "expected the unchanged next_cursor of a previous page",
+            ))
         })
     }
 }

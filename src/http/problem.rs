@@ -1,5 +1,5 @@
-//! Every refusal: RFC 9457 problem details with a stable `code`. A handler fails with [`Refused`], whose parameter
-//! says which statuses its operation can answer with, so that the description and the code are one line.
+//! Errors as RFC 9457 problem details with a stable `code`. A handler fails with [`ApiError`]; its type parameter lists
+//! the statuses that the operation can answer with, so that code and description agree.
 
 mod details;
 mod failure;

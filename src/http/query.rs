@@ -1,4 +1,4 @@
-//! The query of a request, compared with the description before a handler sees it.
+//! Checks the query of a request against the API description, before the handler runs.
 
 use poem::Request;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::{
     values::{Date, Instant, InstantOrDate, Slug, TimeZone},
 };
 
-/// All that is wrong with the query: a misspelt filter must not pass for no filter, nor the first of two for both.
+/// All errors in the query: a misspelt filter must not count as no filter, nor a repeated parameter as its first value.
 pub fn check(route: Option<&Route>, request: &Request) -> Option<Problem> {
     let known = route?.query_parameters(request.method())?;
     let query = request.uri().query().unwrap_or_default();
@@ -27,9 +27,13 @@ pub fn check(route: Option<&Route>, request: &Request) -> Option<Problem> {
                 "unknown_parameter",
                 names(known),
             )),
-            Some(parameter) if seen.contains(&parameter.name.as_str()) && !parameter.is_list => errors.push(
-                FieldError::new(name.as_ref(), "duplicate_parameter", "This parameter may be given once."),
-            ),
+            Some(parameter) if seen.contains(&parameter.name.as_str()) && !parameter.is_list => {
+                errors.push(FieldError::new(
+                    name.as_ref(),
+                    "duplicate_parameter",
+                    "This parameter must be sent only once.",
+                ))
+            }
             Some(parameter) => {
                 seen.push(&parameter.name);
                 errors.extend(mistake(parameter, &value));
@@ -52,18 +56,18 @@ fn names(known: &[QueryParameter]) -> String {
     }
 }
 
-/// A parameter that has to be there.
+/// The error for a missing required parameter.
 pub fn required(name: &str) -> FieldError {
     FieldError::new(name, "required", "This parameter is required.")
 }
 
-/// The value of a parameter, as it was sent.
+/// The value of a query parameter.
 pub fn value(request: &Request, name: &str) -> Option<String> {
     let mut pairs = form_urlencoded::parse(request.uri().query()?.as_bytes());
     pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
-/// What is wrong with one value, as far as its schema says; the rest the handler's own types say.
+/// The error in one value, as far as its schema tells; the handler's types check the rest.
 fn mistake(parameter: &QueryParameter, text: &str) -> Option<FieldError> {
     let wrong = |code: &str, detail: String| Some(FieldError::new(&*parameter.name, code, detail));
     if !parameter.values.is_empty() {
@@ -97,14 +101,14 @@ fn mistake(parameter: &QueryParameter, text: &str) -> Option<FieldError> {
     wrong(code, detail.to_owned())
 }
 
-/// As the refusal of a path or query says it.
+/// How errors describe a UUID.
 pub const A_UUID: &str = "a UUID, such as 019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10";
 
 fn whole_number(schema: &Value, text: &str) -> Option<(&'static str, String)> {
     // poem-openapi writes whole bounds as 1.0.
     let bound = |name: &str| schema[name].as_f64().map(|bound| bound as i64);
     let (min, max) = (bound("minimum")?, bound("maximum")?);
-    let expected = format!("a whole number from {min} to {max}");
+    let expected = format!("expected a whole number from {min} to {max}");
     match text.parse::<i64>() {
         Ok(number) if (min..=max).contains(&number) => None,
         Ok(_) => Some(("out_of_range", expected)),
@@ -112,7 +116,7 @@ fn whole_number(schema: &Value, text: &str) -> Option<(&'static str, String)> {
     }
 }
 
-/// 400 about parameters.
+/// 400 for invalid parameters.
 pub fn invalid(errors: Vec<FieldError>) -> Problem {
     Problem::bad_request("invalid_parameter", summary(&errors)).with_errors(errors)
 }

@@ -1,12 +1,11 @@
-//! The operations as the description has them, found again by path: what is allowed on it, what its parameters are
-//! called, which query parameters it knows.
+//! The operations of the API description, by path: allowed methods, names of parameters, query parameters and scopes.
 
 use std::collections::BTreeMap;
 
 use poem::http::Method;
 use serde_json::Value;
 
-/// Every path of the description, by its number of segments.
+/// Every path of the API description, grouped by its number of segments.
 #[derive(Debug, Default)]
 pub struct Routes(Vec<Vec<Route>>);
 
@@ -30,7 +29,7 @@ struct Operation {
     id: String,
     query: Vec<QueryParameter>,
     scope: Option<String>,
-    /// Whether it is for those alone who say who they are.
+    /// Whether it requires credentials.
     wants_credentials: bool,
 }
 
@@ -38,12 +37,12 @@ struct Operation {
 #[derive(Debug)]
 pub struct QueryParameter {
     pub name: String,
-    /// The values it may have, where they are few.
+    /// The allowed values, if they are an enumeration.
     pub values: Vec<String>,
-    /// Whether it may be given more than once.
+    /// Whether it may be sent several times.
     pub is_list: bool,
     pub is_required: bool,
-    /// Of one value.
+    /// The schema of one value.
     pub schema: Value,
 }
 
@@ -67,7 +66,7 @@ impl Routes {
         routes
     }
 
-    /// The route a path belongs to. Where two match, the one that names more of it.
+    /// The route of a path. If two match, the one with more literal segments.
     pub fn find(&self, path: &str) -> Option<&Route> {
         self.0
             .get(split(path).count())?
@@ -78,7 +77,7 @@ impl Routes {
 }
 
 impl Route {
-    /// For the header `Allow` (RFC 9110 section 10.2.1). HEAD is served wherever GET is.
+    /// The value of the header `Allow` (RFC 9110 section 10.2.1). HEAD is served for every GET.
     pub fn allow(&self) -> String {
         let mut methods: Vec<&str> = self.operations.keys().map(String::as_str).collect();
         if methods.contains(&"GET") {
@@ -110,19 +109,19 @@ impl Route {
         self.operations.get(method).map(|operation| operation.id.as_str())
     }
 
-    /// What an API key has to be good for.
+    /// The scope that an API key needs.
     pub fn scope(&self, method: &Method) -> Option<&str> {
         let method = if method == Method::HEAD { "GET" } else { method.as_str() };
         self.operations.get(method)?.scope.as_deref()
     }
 
-    /// Whether an operation is for those alone who say who they are.
+    /// Whether an operation requires credentials.
     pub fn wants_credentials(&self, method: &Method) -> bool {
         let method = if method == Method::HEAD { "GET" } else { method.as_str() };
         self.operations.get(method).is_some_and(|operation| operation.wants_credentials)
     }
 
-    /// The values a query parameter of any operation of this route may have, where they are few.
+    /// The allowed values of a query parameter of any operation of this route, if they are an enumeration.
     pub fn values_of(&self, name: &str) -> &[String] {
         self.operations
             .values()

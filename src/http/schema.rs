@@ -1,17 +1,17 @@
-//! What poem-openapi asks of a type, for types whose rules live in their serde implementations.
+//! Implements poem-openapi's traits for types that are validated by their serde implementations.
 
-/// A refusal that keeps its code through serde, whose errors are text: see [`split_serde_error`].
+/// Separates code and text in a serde error, which can carry text only; see [`split_serde_error`].
 const SEPARATOR: char = '\u{1f}';
 
-/// Text of a serde error that carries a stable code beside the explanation.
+/// The text of a serde error that carries a stable code and an explanation.
 pub fn serde_error(code: &str, detail: impl std::fmt::Display) -> String {
     format!("{code}{SEPARATOR}{detail}")
 }
 
-/// Code and explanation of an error made with [`refusal`].
+/// Code and explanation of an error made with [`serde_error`].
 pub fn split_serde_error(message: &str) -> Option<(&str, &str)> {
     let (code, detail) = message.split_once(SEPARATOR)?;
-    // Others may have written in front of it.
+    // serde may have written text in front of the code.
     let code = code.rsplit(|c: char| !c.is_ascii_lowercase() && c != '_').next()?;
     Some((code, detail))
 }

@@ -1,5 +1,5 @@
-//! Secrets we hand out and get back: refresh tokens, API keys, what is in a link of an e-mail. Each says what it is and
-//! where to look, and carries 256 random bits of which only the SHA-256 is kept.
+//! Secrets that the server issues: refresh tokens, API keys, and tokens in links of e-mails. Each has a prefix that
+//! names its purpose, two ids that locate its row, and 256 random bits, of which only the SHA-256 is stored.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use poem_openapi::registry::MetaSchema;
@@ -9,8 +9,7 @@ use uuid::Uuid;
 
 use super::schema::{schema_type, serde_error};
 
-/// What a secret is for: the beginning of its text, so that whoever finds one knows what it opens (and secret scanners
-/// do too).
+/// The purpose of a secret: its prefix, by which people and secret scanners recognize it.
 pub trait Purpose: Send + Sync + 'static {
     const PREFIX: &'static str;
 }
@@ -28,19 +27,19 @@ macro_rules! purposes {
 }
 
 purposes! {
-    /// Of a session: account and session.
+    /// The refresh token of a session. Ids: account and session.
     Refresh = "appointd_refresh_";
-    /// Of a program: organization and key.
+    /// An API key. Ids: organization and key.
     ApiKey = "appointd_key_";
-    /// In an e-mail about an account: account, twice.
+    /// A token in an e-mail about an account. Ids: the account, twice.
     OneTime = "appointd_once_";
-    /// In an e-mail that invites: organization and invitation.
+    /// A token in an invitation. Ids: organization and invitation.
     Invitation = "appointd_invite_";
-    /// In the URL of a calendar: organization and feed.
+    /// A token in the URL of a calendar feed. Ids: organization and feed.
     CalendarFeed = "appointd_calendar_";
 }
 
-/// A secret, with the two ids that say where to look.
+/// A secret, with the two ids that locate its row.
 #[derive(Clone)]
 pub struct Secret<P> {
     pub first: Uuid,
@@ -50,17 +49,17 @@ pub struct Secret<P> {
 }
 
 impl<P: Purpose> Secret<P> {
-    /// A new one.
+    /// Draws a new secret.
     pub fn draw(first: Uuid, second: Uuid) -> Self {
         Self { first, second, random: random(), purpose: std::marker::PhantomData }
     }
 
-    /// The same secret, about something that was not known when it was drawn.
+    /// The same secret with other ids, for ids that are known only after it was drawn.
     pub fn about(self, first: Uuid, second: Uuid) -> Self {
         Self { first, second, ..self }
     }
 
-    /// The secret that replaces this one, for whoever also knows the salt: the same however often it is asked for.
+    /// The secret that replaces this one. Depends only on this secret and the salt, so it can be computed again.
     pub fn successor(&self, salt: &[u8]) -> Self {
         let random = Sha256::new()
             .chain_update(b"appointd successor")
@@ -71,12 +70,12 @@ impl<P: Purpose> Secret<P> {
         Self { first: self.first, second: self.second, random, purpose: std::marker::PhantomData }
     }
 
-    /// What is kept of it.
+    /// The hash that is stored.
     pub fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.random).into()
     }
 
-    /// The text that is handed out.
+    /// The text that the client gets.
     pub fn reveal(&self) -> String {
         let bytes = [self.first.as_bytes(), self.second.as_bytes(), &self.random[..]].concat();
         format!("{}{}", P::PREFIX, URL_SAFE_NO_PAD.encode(bytes))
@@ -84,7 +83,10 @@ impl<P: Purpose> Secret<P> {
 
     pub fn parse(text: &str) -> Result<Self, String> {
         Self::read(text).ok_or_else(|| {
-            serde_error("invalid_value", format_args!("the whole text that begins with {}", P::PREFIX))
+            serde_error(
+                "invalid_value",
+                format_args!("expected the complete text that begins with {}", P::PREFIX),
+            )
         })
     }
 
@@ -112,7 +114,7 @@ impl<P: Purpose> std::fmt::Debug for Secret<P> {
     }
 }
 
-/// In examples alone; what is handed out is text.
+/// For examples only: responses contain secrets as text.
 impl<P: Purpose> Serialize for Secret<P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.reveal())
@@ -127,7 +129,7 @@ impl<'de, P: Purpose> Deserialize<'de> for Secret<P> {
 }
 
 impl<P: Purpose> Secret<P> {
-    /// The same for everybody, to show how one looks. Opens nothing.
+    /// A constant example that is valid nowhere.
     pub fn example() -> Self {
         Self { first: Uuid::nil(), second: Uuid::nil(), random: [0; 32], purpose: std::marker::PhantomData }
     }

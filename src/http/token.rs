@@ -1,7 +1,7 @@
-//! Tokens that say who asks: JSON Web Tokens (RFC 7519) signed with Ed25519 (RFC 8037) and nothing else.
+//! Tokens that identify the caller: JSON Web Tokens (RFC 7519), signed with Ed25519 (RFC 8037) only.
 //!
-//! Verifying a signature takes some fifty microseconds, so what was verified is remembered until it expires. That the
-//! session behind a token still stands is asked of the database on every request and never remembered.
+//! Verifying a signature takes about fifty microseconds, so verified tokens are cached until they expire. Whether the
+//! session of a token is still active is checked in the database on every request and never cached.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -19,20 +19,20 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 
-/// How long an access token is good for.
+/// The lifetime of an access token.
 pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
-/// How long a browser's session lasts, used or not.
+/// The lifetime of a browser session, regardless of use.
 pub const COOKIE_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
-/// How long the signature of a guest's link is good: longer than the horizon of bookings. Whether there still is anything
-/// behind a link, the rows say.
+/// The lifetime of a guest's link: longer than the booking horizon. Whether its object still exists is checked in the
+/// database.
 const LINK_LIFETIME: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 const ISSUER: &str = "appointd";
 const AUDIENCE: &str = "appointd-api";
 /// How far the clocks of two servers may differ, in seconds.
 const LEEWAY: u64 = 5;
-/// No token of ours is as long; a longer one is not looked at.
+/// The maximum length of a token; a longer one is rejected unread.
 const LONGEST: usize = 2048;
-/// How many verified tokens are remembered.
+/// The number of verified tokens that are cached.
 const REMEMBERED: usize = 10_000;
 
 /// The private half of an Ed25519 key: 32 random bytes.
@@ -44,7 +44,7 @@ impl SigningKey {
         Self(bytes)
     }
 
-    /// As settings have it: 32 bytes in base64. None where it is not that, or was typed rather than drawn.
+    /// Reads a key from the settings: 32 bytes in base64. `None` if it is malformed or obviously not random.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; 32] = STANDARD.decode(text.trim()).ok()?.try_into().ok()?;
         let mut different = bytes.to_vec();
@@ -53,7 +53,7 @@ impl SigningKey {
         (different.len() >= FEWEST_BYTES).then_some(Self(bytes))
     }
 
-    /// PKCS #8 (RFC 8410 section 7), which is how the library takes it.
+    /// The key as PKCS #8 (RFC 8410 section 7), the format of the library.
     fn pkcs8(&self) -> Vec<u8> {
         const PREFIX: [u8; 16] =
             [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
@@ -61,20 +61,20 @@ impl SigningKey {
     }
 }
 
-/// Of 32 random bytes, fewer different ones than this are not to be expected in the life of the universe.
+/// 32 random bytes practically never contain fewer distinct values than this.
 const FEWEST_BYTES: usize = 16;
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TokenClaims {
     /// The account.
     pub sub: Uuid,
     /// Its session.
     pub sid: Uuid,
-    /// The one organization the token is for; none where the account belongs to none.
+    /// The one organization that the token is for; `None` if the account belongs to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<Uuid>,
-    /// Of a cookie: what a form of ours has to send along.
+    /// For a cookie: the CSRF token that requests must repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csrf: Option<String>,
     pub r#type: Kind,
@@ -85,7 +85,7 @@ pub struct TokenClaims {
     exp: i64,
 }
 
-/// What a token is for. One kind is never taken for the other.
+/// The kind of a token. A token is accepted as its own kind only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -93,11 +93,11 @@ pub enum Kind {
     Access,
     /// Kept by a browser.
     Cookie,
-    /// In the link of a guest: `sub` is the one appointment it opens.
+    /// In the link of a guest: `sub` is the appointment, hold or waitlist entry that it gives access to.
     Managing,
 }
 
-/// Who a token is for.
+/// The subject of a token.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject {
     pub account: Uuid,
@@ -110,19 +110,19 @@ struct Key {
     jwk: Jwk,
 }
 
-/// Some keys, of which the first signs and all verify, so that keys can be changed without anybody noticing: add the next
-/// at the end, restart every server; move it to the front, restart; drop the old one when the last token made with it has
+/// A set of keys. The first signs and all verify, so that keys can be rotated without an interruption: add the new key
+/// at the end and restart every server; move it to the front and restart; remove the old key when its last token has
 /// expired.
 struct Ring {
     encoding: EncodingKey,
     header: Header,
     keys: HashMap<String, Key>,
-    /// In the order of the settings.
+    /// The key ids, in the order of the settings.
     key_ids: Vec<String>,
 }
 
 impl Ring {
-    /// None where there is no key.
+    /// `None` if `signing_keys` is empty.
     fn new(signing_keys: &[SigningKey]) -> Option<Self> {
         let mut keys = HashMap::new();
         let mut key_ids = Vec::new();
@@ -144,8 +144,8 @@ impl Ring {
     }
 }
 
-/// Issues tokens and verifies them. Tokens of sessions are gone within hours; the links of guests are good for as long as
-/// appointments are booked ahead, so they have keys of their own, which are changed at another pace.
+/// Issues and verifies tokens. Tokens of sessions expire within hours; links of guests are valid for as long as
+/// appointments are booked ahead, so they have separate keys, which are rotated less often.
 pub struct Tokens {
     sessions: Ring,
     links: Ring,
@@ -154,7 +154,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// With keys for sessions, and for links. None where there is no key of one kind.
+    /// Takes the keys for sessions and those for links. `None` if one list is empty.
     pub fn new(session_keys: &[SigningKey], link_keys: &[SigningKey]) -> Option<Self> {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_required_spec_claims(&["sub", "iss", "aud", "nbf", "exp"]);
@@ -177,18 +177,18 @@ impl Tokens {
         }
     }
 
-    /// The public keys of sessions (RFC 7517): who holds a token can verify it with these.
+    /// The public keys for verifying tokens of sessions (RFC 7517).
     pub fn key_set(&self) -> JwkSet {
         let Ring { keys, key_ids, .. } = &self.sessions;
         JwkSet { keys: key_ids.iter().map(|id| keys[id].jwk.clone()).collect() }
     }
 
-    /// An access token.
+    /// Issues an access token.
     pub fn issue(&self, subject: &Subject, now: DateTime<Utc>) -> Result<String, Problem> {
         self.sign(subject, Kind::Access, None, LIFETIME, now)
     }
 
-    /// What a browser keeps in a cookie.
+    /// Issues the token for a browser's cookie.
     pub fn issue_cookie(
         &self,
         subject: &Subject,
@@ -198,17 +198,17 @@ impl Tokens {
         self.sign(subject, Kind::Cookie, Some(csrf), COOKIE_LIFETIME, now)
     }
 
-    /// What a guest manages one thing with: an appointment, a hold or an entry of the waitlist.
+    /// Issues the token for a guest's link to one appointment, hold or waitlist entry.
     pub fn link_to(&self, organization: Uuid, id: Uuid) -> Result<String, Problem> {
         let subject = Subject { account: id, session: Uuid::nil(), organization: Some(organization) };
         self.sign(&subject, Kind::Managing, None, LINK_LIFETIME, Utc::now())
     }
 
-    /// The organization and the appointment of a guest's link.
+    /// The organization and the object of a guest's link.
     pub fn managed(&self, token: &str) -> Result<(Uuid, Uuid), Problem> {
         let claims = self
             .verify(token, Kind::Managing)
-            .map_err(|_| Problem::unauthorized("token_invalid", "This link is incomplete or has expired."))?;
+            .map_err(|_| Problem::unauthorized("token_invalid", "The link is incomplete or has expired."))?;
         claims.tenant_id.map(|organization| (organization, claims.sub)).ok_or_else(Problem::not_found)
     }
 
@@ -240,7 +240,7 @@ impl Tokens {
         })
     }
 
-    /// What a token of this kind says, where it is one of ours and has not expired.
+    /// The claims of a token of this kind. Fails if the token is invalid or has expired.
     pub fn verify(&self, token: &str, kind: Kind) -> Result<TokenClaims, Problem> {
         let invalid = || {
             Problem::unauthorized("token_invalid", "The access token is not valid. Sign in for a new one.")
@@ -265,7 +265,7 @@ impl Tokens {
                 Err(invalid())
             };
         }
-        // Which key is said in front; that it is one of ours, and the algorithm, is checked before anything is computed.
+        // The header names the key. Key and algorithm are checked before the signature is computed.
         let key = decode_header(token)
             .ok()
             .filter(|header| header.alg == Algorithm::EdDSA)

@@ -1,4 +1,5 @@
-//! Values with rules: parsed once, where they come in, and right from then on. Each says its rule in the description.
+//! Types for validated values: parsed when a request arrives, and valid from then on. Each publishes its rule in the
+//! API description.
 
 mod addresses;
 mod codes;

@@ -1,4 +1,4 @@
-//! Registering, and who am I.
+//! Registering an account, and reading and changing one's own.
 
 use std::sync::Arc;
 
@@ -29,24 +29,24 @@ use crate::{
     sql,
 };
 
-/// An account and the organization it is to own.
+/// A new account and the organization it will own.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct Registration {
-    /// The name to sign in with. Lower and upper case are the same.
+    /// The e-mail address to sign in with. Case-insensitive.
     pub email: EmailAddress,
-    /// At least 8 characters, and not easily guessed.
+    /// At least 8 characters and not easily guessed.
     pub password: Password,
-    /// How you are called.
+    /// Your name, 1 to 200 characters, without web or e-mail addresses.
     #[serde(default)]
     #[oai(nullable)]
     pub full_name: Option<Name<200>>,
-    /// The name of the organization, shown to people.
+    /// The display name of the organization, 1 to 200 characters, without web or e-mail addresses.
     pub organization_name: Name<200>,
-    /// The name of the organization in addresses. Unique in the whole system.
+    /// The organization's name in URLs. Unique on this server.
     pub organization_slug: Slug,
-    /// The IANA time zone in which times are shown where nobody asks for another; UTC where not given.
+    /// The IANA time zone of the organization. Defaults to `UTC`.
     #[serde(default)]
     #[oai(nullable)]
     pub time_zone: Option<TimeZone>,
@@ -66,7 +66,7 @@ impl Example for Registration {
     }
 }
 
-/// The account behind a token, and what it is in the organization the token is for.
+/// The signed-in account, and its role in the organization the token is for.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Me {
@@ -74,27 +74,28 @@ pub struct Me {
     pub id: Uuid,
     /// Its e-mail address.
     pub email: String,
-    /// Whether the person has shown to receive mail there.
+    /// Whether the e-mail address is verified.
     pub email_verified: bool,
-    /// How the person is called.
+    /// The person's name; absent if not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub full_name: Option<String>,
-    /// owner, admin, manager, staff, viewer or customer; absent where the token is for no organization.
+    /// The account's role in the organization: `owner`, `admin`, `manager`, `staff`, `viewer` or `customer`. Absent if
+    /// the token is for no organization.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// The organization; absent where the token is for none.
+    /// The organization the token is for; absent if it is for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<Uuid>,
-    /// Whether signing in needs a code of an authenticator.
+    /// Whether signing in requires a code from an authenticator app.
     pub second_factor: bool,
 }
 
-/// What is to change about the account. What is left out stays; null takes the name away.
+/// Changes to the account. Omitted fields are kept; `null` removes the name.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct MeChanges {
-    /// How you are called.
+    /// Your name, 1 to 200 characters, without web or e-mail addresses.
     #[serde(default)]
     #[oai(nullable)]
     pub full_name: MaybeUndefined<Name<200>>,
@@ -117,9 +118,10 @@ pub struct AccountsApi {
 impl AccountsApi {
     /// Register an account and its organization
     ///
-    /// Creates both, and makes the account the owner of the organization: all of it or nothing. The plan is the smallest.
-    /// 409 `email_taken` or `slug_taken` if another account or organization has that e-mail address or slug, or gave up the
-    /// slug less than 90 days ago. A mail asks to verify the address.
+    /// Creates both in one transaction and makes the account the owner of the organization. The organization starts on
+    /// the smallest plan. An e-mail asks the owner to verify the address. 409 `email_taken` if another account has the
+    /// e-mail address. 409 `slug_taken` if another organization has the slug, or gave it up less than 90 days ago. 422
+    /// `reserved` on `organization_slug` if the slug is reserved.
     #[oai(path = "/register", method = "post", operation_id = "register_account")]
     async fn register(
         &self,
@@ -135,7 +137,7 @@ impl AccountsApi {
             .on_constraint("accounts_email_key", || {
                 Problem::conflict(
                     "email_taken",
-                    "There is an account with this e-mail address. Sign in instead.",
+                    "An account with this e-mail address exists. Sign in instead.",
                 )
             })
             .on_constraint("organizations_slug_key", || {
@@ -153,9 +155,9 @@ impl AccountsApi {
         Ok(Created { location: "/api/v1/auth/me".to_owned(), body: tokens, replayed: false })
     }
 
-    /// Who am I?
+    /// Get my account
     ///
-    /// The account behind the token, and its role in the organization the token is for.
+    /// The signed-in account, and its role in the organization the token is for.
     #[oai(path = "/me", method = "get", operation_id = "get_me")]
     async fn get_me(&self, caller: SignedIn) -> Result<Json<Me>, ApiError<ReadingOwn>> {
         Ok(Json(self.me(&caller).await?))
@@ -196,7 +198,7 @@ impl AccountsApi {
     }
 }
 
-/// Creates an account, an organization and the membership between them; the ids of the first two.
+/// Creates an account, an organization and the membership between them. Returns the ids of account and organization.
 pub async fn register(
     db: &Db,
     registration: &Registration,

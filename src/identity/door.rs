@@ -1,4 +1,4 @@
-//! Where sessions begin: the row of `identity.sessions`, and the tokens or the cookie that stand for it.
+//! Starts sessions: writes the row of `identity.sessions` and issues the tokens or the cookie for it.
 
 use std::sync::Arc;
 
@@ -28,23 +28,23 @@ use crate::{
     sql,
 };
 
-/// How long a session lasts at most, however often it is refreshed.
+/// The maximum lifetime of a session, regardless of refreshes.
 const SESSION_LIFETIME: TimeDelta = TimeDelta::days(90);
 
-/// Tokens of a session (RFC 6749 section 5.1).
+/// The tokens of a session (RFC 6749 section 5.1).
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SessionTokens {
-    /// Send it as `Authorization: Bearer …`.
+    /// The access token. Send it as `Authorization: Bearer …`.
     pub access_token: String,
     /// Always `bearer`.
     pub token_type: String,
     /// Seconds until the access token expires.
     pub expires_in: u64,
-    /// Good once, within 30 days, for the next pair of tokens: `POST /api/v1/auth/refresh`. Used again within 10 seconds it is
-    /// answered with the same next one.
+    /// The refresh token. `POST /api/v1/auth/refresh` exchanges it once, within 30 days, for new tokens. Used again
+    /// within 10 seconds, it returns the same new refresh token.
     pub refresh_token: String,
-    /// The organization the tokens are for; absent where the account belongs to none.
+    /// The organization the tokens are for; absent if the account belongs to none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<Uuid>,
 }
@@ -53,23 +53,23 @@ pub struct SessionTokens {
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct WebSession {
-    /// Repeat it in the header `X-CSRF-Token` of every request that changes something.
+    /// The token to repeat in the header `X-CSRF-Token` of every request that changes data.
     pub csrf_token: String,
-    /// The organization the session is for; absent where the account belongs to none.
+    /// The organization the session is for; absent if the account belongs to none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<Uuid>,
-    /// When it ends.
+    /// When the session ends.
     pub expires_at: DateTime<Utc>,
 }
 
-/// A JSON body, and a cookie set beside it.
+/// A response body together with a `Set-Cookie` header.
 pub struct WithCookie<T> {
     cookie: String,
     body: T,
 }
 
 impl WithCookie<NoContent> {
-    /// The end of a session: the browser forgets the cookie.
+    /// The response to signing out: the browser deletes the cookie.
     pub fn ended() -> Self {
         Self {
             cookie: format!("{COOKIE}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"),
@@ -105,10 +105,10 @@ pub struct Door {
     pub tokens: Arc<Tokens>,
 }
 
-/// What was proved beside the password.
+/// What the credentials proved, for starting the session.
 #[derive(Default)]
 pub struct Proof {
-    /// The hash the password was compared with.
+    /// The hash that the password was compared with. If it has changed meanwhile, the session does not start.
     pub verified: Option<String>,
     pub rehashed: Option<String>,
     pub totp_step: Option<i64>,
@@ -116,7 +116,7 @@ pub struct Proof {
 }
 
 impl Door {
-    /// A session of somebody who has shown who they are.
+    /// Starts a session for an account that is already authenticated.
     pub async fn start(
         &self,
         client: &Client,
@@ -218,7 +218,8 @@ impl Door {
         })
     }
 
-    /// Moves a session to another organization, with another refresh token if it has one. The instant is its end.
+    /// Moves a session to another organization, with a new refresh token if it uses tokens. Also returns when the
+    /// session ends.
     pub async fn move_session(
         &self,
         caller: &SignedIn,

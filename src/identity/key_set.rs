@@ -1,4 +1,4 @@
-//! The public keys that access tokens are verified with.
+//! The public keys for verifying access tokens, as a JSON Web Key Set.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub struct PublicKey {
     pub crv: String,
     /// The key, in base64url.
     pub x: String,
-    /// Its name in the header of tokens: the SHA-256 thumbprint of RFC 7638.
+    /// The key id in the header of tokens: the SHA-256 thumbprint of RFC 7638.
     pub kid: String,
     /// Always `EdDSA`.
     pub alg: String,
@@ -41,9 +41,10 @@ pub struct KeySetApi(pub Arc<Tokens>);
 
 #[OpenApi(tag = "Tag::Identity")]
 impl KeySetApi {
-    /// The keys access tokens are signed with
+    /// Get the public keys for verifying access tokens
     ///
-    /// A JSON Web Key Set (RFC 7517) of Ed25519 keys (RFC 8037). The first signs; the others are the next or the last ones.
+    /// A JSON Web Key Set (RFC 7517) of Ed25519 keys (RFC 8037). The first key signs new tokens. The others are
+    /// upcoming or previous keys.
     #[oai(path = "/.well-known/jwks.json", method = "get", operation_id = "get_key_set")]
     async fn key_set(&self) -> Result<Json<KeySet>, ApiError<Open>> {
         let keys = serde_json::to_value(self.0.key_set())

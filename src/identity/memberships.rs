@@ -1,4 +1,4 @@
-//! The organizations an account belongs to.
+//! The operations that list the organizations of an account.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Object, OpenApi, param::Path};
@@ -25,14 +25,16 @@ pub struct Membership {
     pub slug: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subdomain: Option<String>,
-    /// owner, admin, manager, staff, viewer or customer.
+    /// The account's role: `owner`, `admin`, `manager`, `staff`, `viewer` or `customer`.
     pub role: String,
-    /// `active`; or why it cannot be entered: `suspended` (the membership or the organization) or `deleted`.
+    /// `active`, `suspended` (the membership or the organization is suspended) or `deleted`. Only an active membership
+    /// can be signed in to.
     pub status: String,
-    /// Of a deleted organization: until when an owner may restore it.
+    /// When a deleted organization is purged; an owner can restore it until then. Absent if the organization is not
+    /// deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purge_after: Option<DateTime<Utc>>,
-    /// Slugs it had until a while ago.
+    /// Former slugs that still lead to the organization.
     #[serde(default, skip_serializing)]
     #[oai(skip)]
     pub former_slugs: Vec<String>,
@@ -41,7 +43,7 @@ pub struct Membership {
 /// The organizations of an account.
 #[derive(Debug, Object, Serialize)]
 pub struct Memberships {
-    /// The one joined first in front.
+    /// The memberships, oldest first.
     pub items: Vec<Membership>,
 }
 
@@ -51,7 +53,7 @@ pub struct MembershipsApi(pub Db);
 impl MembershipsApi {
     /// List my organizations
     ///
-    /// All the account belongs to, the one joined first in front. Few, so there are no pages.
+    /// All organizations the account belongs to, oldest membership first. Not paginated.
     #[oai(path = "/api/v1/auth/organizations", method = "get", operation_id = "list_my_organizations")]
     async fn organizations(&self, caller: SignedIn) -> Result<Json<Memberships>, ApiError<ReadingOwn>> {
         let row = self.0.one(&caller, sql!("identity/accounts_memberships.sql"), &[]).await?;
@@ -60,8 +62,8 @@ impl MembershipsApi {
 
     /// Get one of my organizations
     ///
-    /// Of those that `GET /api/v1/auth/organizations` lists. What belongs to it is for tokens that are for it: see
-    /// `POST /api/v1/auth/switch`.
+    /// Returns one entry of `GET /api/v1/auth/organizations`. To read the organization's own data, get a token for it
+    /// with `POST /api/v1/auth/switch`.
     #[oai(
         path = "/api/v1/organizations/:organization_id",
         method = "get",
@@ -79,7 +81,7 @@ impl MembershipsApi {
     }
 }
 
-/// The memberships as `accounts_memberships.sql` and `accounts_sign_in.sql` answer them.
+/// Reads the JSON that `accounts_memberships.sql` and `accounts_sign_in.sql` return.
 pub fn read(json: Option<serde_json::Value>) -> Vec<Membership> {
     json.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default()
 }

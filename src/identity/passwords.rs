@@ -1,4 +1,4 @@
-//! Passwords: which are good enough, and hashing them with Argon2id away from the threads that serve requests.
+//! Password strength, and Argon2id hashing on blocking threads, apart from the threads that serve requests.
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -16,15 +16,15 @@ use crate::http::{
 };
 
 const SHORTEST: usize = 8;
-/// How long a sign-in waits for its turn before it is told to come back.
+/// How long a sign-in waits for a hashing permit before it is answered with 429.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Which passwords are taken.
+/// Which passwords are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// At least 8 characters, and not easily guessed.
+    /// At least 8 characters and not easily guessed.
     Strict,
-    /// At least 8 characters. For `appointd dev` and its demo sign-ins alone.
+    /// At least 8 characters. Only for `appointd dev` and its demo sign-ins.
     Development,
 }
 
@@ -32,7 +32,7 @@ pub enum Policy {
 pub struct Passwords {
     policy: Policy,
     permits: Arc<Semaphore>,
-    /// What is verified where nobody has the e-mail address, so that it takes as long.
+    /// Verified in place of a stored hash if no account has the e-mail address, so that both cases take the same time.
     decoy: String,
 }
 
@@ -46,7 +46,8 @@ impl Passwords {
         }
     }
 
-    /// The hash of a new password of somebody with these names, or what is wrong with the field it came in.
+    /// Hashes a new password. Fails with a problem on `field` if the password is too weak for a person with these
+    /// names.
     pub async fn hash_new(
         &self,
         field: &'static str,
@@ -65,8 +66,8 @@ impl Passwords {
         .await?
     }
 
-    /// A turn at comparing a password. Taken before an attempt is counted: whoever is sent away because many sign in at
-    /// once has not guessed anything.
+    /// Waits for a permit to compare one password. Call it before the attempt is counted: a sign-in that is rejected
+    /// because many happen at once must not count as a guess.
     pub async fn turn(&self) -> Result<Turn, Problem> {
         Ok(Turn { permit: self.permit().await?, decoy: self.decoy.clone() })
     }
@@ -81,21 +82,21 @@ impl Passwords {
             _ => Err(Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_requests",
-                "Too many people are signing in at this moment; try again.",
+                "Too many sign-ins at once; try again.",
             )
             .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))),
         }
     }
 }
 
-/// Leave to compare one password.
+/// A permit to compare one password.
 pub struct Turn {
     permit: OwnedSemaphorePermit,
     decoy: String,
 }
 
 impl Turn {
-    /// Whether the password is the one that was hashed. Takes as long where there is no hash.
+    /// Compares the password with the hash. Takes the same time without a hash, and then never succeeds.
     pub async fn verify(
         self,
         password: &Password,
@@ -114,7 +115,7 @@ async fn work<T: Send + 'static>(
     job: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(move || {
-        // Kept until the work is done, even where the client does not wait for it.
+        // Held until the work is done, even if the client has disconnected.
         let _permit = permit;
         job()
     })
@@ -125,7 +126,7 @@ async fn work<T: Send + 'static>(
     })
 }
 
-/// What is wrong with a new password; none where it will do.
+/// What is wrong with a new password; `None` if it is strong enough.
 fn weakness(field: &str, policy: Policy, password: &str, names: &[String]) -> Option<FieldError> {
     let refuse = |code: &str, detail: String| Some(FieldError::new(field, code, detail));
     if password.chars().count() < SHORTEST {
@@ -150,17 +151,17 @@ fn weakness(field: &str, policy: Policy, password: &str, names: &[String]) -> Op
     )
 }
 
-/// As much as is looked at to estimate how long guessing takes: estimating takes ever longer with the length, and if
-/// this much is hard to guess, so is the whole.
+/// The part of a password whose strength is estimated. The cost of estimating grows with the length, and a password
+/// whose beginning is hard to guess is hard to guess as a whole.
 fn start_of(text: &str) -> String {
     text.chars().take(32).collect()
 }
 
-/// A password that was right.
+/// The result of a successful comparison.
 #[derive(Debug)]
 pub struct Verified {
-    /// Its hash as it is made today, where the one there is was made otherwise: with other parameters, or by bcrypt, which
-    /// imported accounts bring.
+    /// A new hash with today's parameters, if the stored one was made with other parameters or by bcrypt (imported
+    /// accounts).
     pub rehashed: Option<String>,
 }
 
@@ -180,7 +181,7 @@ fn verify(password: &str, stored: &str) -> Option<Verified> {
     Some(Verified { rehashed: if current { None } else { hash(password) } })
 }
 
-/// The hash of a password, with a salt of its own.
+/// Hashes a password with a random salt.
 pub fn hash(password: &str) -> Option<String> {
     Argon2::default().hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())
 }

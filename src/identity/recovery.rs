@@ -1,4 +1,4 @@
-//! Passwords changed, and set anew by whoever has forgotten theirs; e-mail addresses verified.
+//! Changing a password, resetting a forgotten one, and verifying e-mail addresses.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ use crate::{
     sql,
 };
 
-/// How long asking for a new password takes at least.
+/// The minimum duration of a request for a password reset.
 const LEAST: Duration = Duration::from_millis(100);
 const RESET_LIFETIME: TimeDelta = TimeDelta::hours(1);
 const VERIFY_LIFETIME: TimeDelta = TimeDelta::days(7);
@@ -39,9 +39,9 @@ const VERIFY_LIFETIME: TimeDelta = TimeDelta::days(7);
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct PasswordChange {
-    /// The password as it is.
+    /// The current password of the account.
     pub current_password: Password,
-    /// At least 8 characters, and not easily guessed.
+    /// At least 8 characters and not easily guessed.
     pub new_password: Password,
 }
 
@@ -54,7 +54,7 @@ impl Example for PasswordChange {
     }
 }
 
-/// Whose password is forgotten.
+/// The account whose password is forgotten.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
@@ -69,14 +69,14 @@ impl Example for ForgottenPassword {
     }
 }
 
-/// A new password.
+/// A new password, and the token that allows setting it.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct PasswordReset {
-    /// The token of the e-mail.
+    /// The token from the e-mail.
     pub token: Secret<OneTime>,
-    /// At least 8 characters, and not easily guessed.
+    /// At least 8 characters and not easily guessed.
     pub new_password: Password,
 }
 
@@ -89,12 +89,12 @@ impl Example for PasswordReset {
     }
 }
 
-/// The token of an e-mail.
+/// The token from a verification e-mail.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct EmailVerification {
-    /// The token of the e-mail.
+    /// The token from the e-mail.
     pub token: Secret<OneTime>,
 }
 
@@ -114,7 +114,7 @@ pub struct RecoveryApi {
 impl RecoveryApi {
     /// Change my password
     ///
-    /// Ends all my other sessions. 422 on `current_password` where it is wrong.
+    /// Ends all other sessions of the account. 422 `wrong_password` on `current_password`.
     #[oai(path = "/password/change", method = "post", operation_id = "change_password")]
     async fn change(
         &self,
@@ -129,20 +129,21 @@ impl RecoveryApi {
         Ok(NoContent)
     }
 
-    /// Ask for a new password
+    /// Request a password reset
     ///
-    /// Sends a mail with a token that is good once, within the hour, at most three times an hour. The answer is the same
-    /// whether or not there is such an account.
+    /// Sends an e-mail with a single-use token that expires after an hour, at most three e-mails an hour. The answer is
+    /// the same whether or not an account with this address exists.
     #[oai(path = "/password/forgot", method = "post", operation_id = "request_password_reset")]
     async fn forgot(&self, body: Json<ForgottenPassword>) -> Result<NoContent, ApiError<OpenWriting>> {
         let email = body.0.email;
-        // The account is known only afterwards, and not part of what is kept; so is the place for it in the token.
+        // The account is not known yet. The hash does not cover the ids in the token, so they can be filled in
+        // afterwards.
         let draft = Secret::<OneTime>::draw(Uuid::nil(), Uuid::nil());
         let hash = draft.hash();
         let seconds = RESET_LIFETIME.num_seconds() as f64;
         let params: [&(dyn ToSql + Sync); 3] = [&&*email, &&hash[..], &seconds];
         let asking = self.db.gate(sql!("identity/passwords_request_reset.sql"), &params);
-        // Writing something takes longer than writing nothing; nobody is to see which it was.
+        // Storing a token takes longer than storing none. The minimum duration hides the difference.
         let (row, ()) = join(asking, sleep(LEAST)).await;
         let row = row?;
         if let Some(account) = row.get::<_, Option<Uuid>>(0) {
@@ -165,9 +166,10 @@ impl RecoveryApi {
 
     /// Set a new password
     ///
-    /// With the token of the e-mail, which is used up. Ends every session of the account. If the address was not verified
-    /// before, it is now, and everything set up before ends: the second factor, and the invitations, API keys and calendar
-    /// feeds the account made. 422 `not_found` on `token` if it is not valid.
+    /// Requires the token from the e-mail, which can be used once. Ends every session of the account. If the e-mail
+    /// address was not verified before, it becomes verified, and everything set up before is removed: the second
+    /// factor, and the invitations, API keys and calendar feeds that the account created. 422 `not_found` on `token` if
+    /// it is not valid.
     #[oai(path = "/password/reset", method = "post", operation_id = "reset_password")]
     async fn reset(
         &self,
@@ -176,7 +178,7 @@ impl RecoveryApi {
     ) -> Result<NoContent, ApiError<OpenWriting>> {
         let PasswordReset { token, new_password } = body.0;
         let (account, hash) = (token.first, token.hash());
-        // Before the costly hashing, and for what a password must not be made of.
+        // Checked before the expensive hashing. The address is also needed to reject passwords derived from it.
         let row = self.db.gate(sql!("identity/tokens_email.sql"), &[&account, &&hash[..]]).await?;
         let email: String = row.get::<_, Option<String>>(0).ok_or_else(used_up)?;
         let password = self.passwords.hash_new("new_password", &new_password, &[&email]).await?;
@@ -190,21 +192,25 @@ impl RecoveryApi {
         }
     }
 
-    /// Ask to verify my e-mail address
+    /// Request verification of my e-mail address
     ///
-    /// Sends a mail with a token that is good once, within a week. 409 `email_verified` where it is verified;
-    /// `email_requested` where a mail was sent within the last minute. 429 `mail_limit` after six mails within the hour.
+    /// Sends an e-mail with a single-use token that expires after a week. 409 `email_verified` if the address is
+    /// already verified. 409 `email_requested` if an e-mail was sent within the last minute. 429 `mail_limit` after six
+    /// e-mails within an hour.
     #[oai(path = "/email/request-verification", method = "post", operation_id = "request_email_verification")]
     async fn request_verification(&self, caller: SignedIn) -> Result<NoContent, ApiError<Deleting>> {
-        // Holds the account, so that of two who ask at once the second sees what the first has sent.
+        // Locks the account, so that the second of two concurrent requests sees the e-mail of the first.
         let mut tx = self.db.begin(&caller);
         let row = tx.one(sql!("identity/accounts_get_email.sql"), &[]).await?;
         let (email, verified): (String, bool) = (row.get(0), row.get(1));
         if verified {
-            Err(Problem::conflict("email_verified", "The address is verified."))?;
+            Err(Problem::conflict("email_verified", "The e-mail address is already verified."))?;
         }
         if tx.one(sql!("identity/tokens_sent_recently.sql"), &[]).await?.get(0) {
-            Err(Problem::conflict("email_requested", "A mail was sent a moment ago; look there first."))?;
+            Err(Problem::conflict(
+                "email_requested",
+                "An e-mail was sent less than a minute ago; check the mailbox first.",
+            ))?;
         }
         send_verification(tx, &self.mailer, caller.claims.sub, &email).await?;
         Ok(NoContent)
@@ -212,17 +218,18 @@ impl RecoveryApi {
 
     /// Verify an e-mail address
     ///
-    /// Takes the token of the e-mail, which is used up, and a session of the same account: whoever opens the link of an
-    /// account that somebody else registered with their address does not verify it for them. The first verification ends
-    /// everything set up before: the other sessions, the second factor, and the invitations, API keys and calendar feeds
-    /// the account made. 422 `not_found` on `token` if it is not valid, or is of another account.
+    /// Requires the token from the e-mail, which can be used once, and a session of the same account. A recipient of
+    /// the link therefore cannot verify an account that another person registered with their address. The first
+    /// verification removes everything set up before: the other sessions, the second factor, and the invitations, API
+    /// keys and calendar feeds that the account created. 422 `not_found` on `token` if it is not valid or belongs to
+    /// another account.
     #[oai(path = "/email/verify", method = "post", operation_id = "verify_email")]
     async fn verify_email(
         &self,
         caller: SignedIn,
         body: Json<EmailVerification>,
     ) -> Result<NoContent, ApiError<ChangingOwn>> {
-        // One of another account is not found among those of this one.
+        // Only tokens of the signed-in account are searched.
         let token = body.0.token;
         let params: [&(dyn ToSql + Sync); 2] = [&caller.claims.sid, &&token.hash()[..]];
         let row = self.db.one(&caller, sql!("identity/accounts_verify_email.sql"), &params).await?;
@@ -234,10 +241,10 @@ impl RecoveryApi {
 }
 
 fn used_up() -> Problem {
-    Problem::invalid_field("token", "not_found", "The token was used, has expired, or is none of ours.")
+    Problem::invalid_field("token", "not_found", "The token is unknown, was used before or has expired.")
 }
 
-/// Sends the mail that asks to verify an address, if that address may get one now; it can be asked for later.
+/// Sends the verification e-mail if the address may receive one now. The account can request it later.
 pub async fn ask_to_verify(db: &Db, mailer: &Mailer, person: &Person, email: &str) -> Result<(), Failure> {
     match send_verification(db.begin(*person), mailer, person.account, email).await {
         Err(Failure::Problem(problem)) if problem.code == "mail_limit" => Ok(()),
@@ -245,7 +252,7 @@ pub async fn ask_to_verify(db: &Db, mailer: &Mailer, person: &Person, email: &st
     }
 }
 
-/// The last thing in a transaction of the person: keeps the token, then mails it.
+/// Stores the token, commits the transaction and sends the token by e-mail.
 async fn send_verification(mut tx: Tx, mailer: &Mailer, account: Uuid, email: &str) -> Result<(), Failure> {
     let leave = budget::ask(&mut tx, email, OnBehalf::Account).await?;
     let token = Secret::<OneTime>::draw(account, account);
@@ -261,8 +268,8 @@ async fn send_verification(mut tx: Tx, mailer: &Mailer, account: Uuid, email: &s
     Ok(())
 }
 
-/// Counts an attempt at a code of the account's second factor, or refuses it: wherever codes are asked for they count
-/// together, and only a right one takes the count back.
+/// Counts an attempt at a code of the account's second factor, or fails if the limit is reached. All operations that
+/// ask for a code share one count; only a right code resets it.
 pub async fn code_attempt(db: &Db, entry: impl Into<Entry>, account: Uuid) -> Result<(), Failure> {
     let row = db.one(entry, sql!("identity/second_factors_attempt.sql"), &[&account]).await?;
     match row.get(0) {
@@ -271,7 +278,7 @@ pub async fn code_attempt(db: &Db, entry: impl Into<Entry>, account: Uuid) -> Re
     }
 }
 
-/// Whether it is the person itself who sits there.
+/// Checks the password of the signed-in account.
 pub async fn check_password(
     db: &Db,
     passwords: &Passwords,
@@ -290,6 +297,11 @@ pub async fn check_password(
             db.one(caller, sql!("identity/passwords_given.sql"), &[]).await?;
             Ok(())
         }
-        None => Err(Problem::invalid_field(field, "wrong_password", "the password of the account").into()),
+        None => Err(Problem::invalid_field(
+            field,
+            "wrong_password",
+            "expected the current password of the account",
+        )
+        .into()),
     }
 }

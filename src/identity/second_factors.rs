@@ -1,4 +1,4 @@
-//! Second factors: time-based one-time passwords (RFC 6238), and recovery codes for whoever has lost theirs.
+//! Second factors: time-based one-time passwords (RFC 6238), and recovery codes in case the authenticator is lost.
 
 use std::sync::Arc;
 
@@ -22,21 +22,20 @@ use crate::{
     sql,
 };
 
-/// How many recovery codes there are.
+/// How many recovery codes an account gets.
 const RECOVERY_CODES: usize = 10;
-/// Letters and digits of a recovery code, 5 bits each.
+/// Length of a recovery code in letters and digits, 5 bits each.
 const RECOVERY_LENGTH: usize = 16;
 
-/// What a code turned out to be.
+/// The kind of a code.
 pub enum Code {
-    /// One of the authenticator, for this step of 30 seconds.
+    /// A code from the authenticator, valid for this step of 30 seconds.
     Step(i64),
-    /// Perhaps a recovery code: its SHA-256.
+    /// A code with the form of a recovery code: its SHA-256.
     Recovery([u8; 32]),
 }
 
-/// Reads a code somebody typed. None where it is neither that of the authenticator at this time nor looks like a recovery
-/// code.
+/// Reads a typed code. `None` if it is neither a current code of the authenticator nor has the form of a recovery code.
 pub fn read(code: &str, secret: &[u8], now: DateTime<Utc>) -> Option<Code> {
     let plain: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
     if plain.len() == 6 {
@@ -64,7 +63,7 @@ fn recovery_hash(plain: &str) -> [u8; 32] {
     Sha256::digest(plain.to_ascii_lowercase()).into()
 }
 
-/// A new code: 80 random bits, in groups of four.
+/// A new recovery code: 80 random bits, in groups of four characters.
 fn recovery_code() -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let code: Vec<char> = secret::random()
@@ -75,7 +74,7 @@ fn recovery_code() -> String {
     code.chunks(4).map(String::from_iter).collect::<Vec<_>>().join("-")
 }
 
-/// The password again, since what follows changes how one signs in.
+/// The password again: required for changes to how the account signs in.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
@@ -90,14 +89,14 @@ impl Example for PasswordAgain {
     }
 }
 
-/// The password again, and a code.
+/// The password and a code, to remove the second factor.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct Removal {
     /// The password of the account.
     pub password: Password,
-    /// The six digits of the authenticator, or a recovery code.
+    /// The six digits from the authenticator app, or a recovery code.
     pub code: Text<6, 40>,
 }
 
@@ -110,21 +109,21 @@ impl Example for Removal {
     }
 }
 
-/// What an authenticator app has to be told.
+/// The shared secret to enter into an authenticator app.
 #[derive(Debug, Object, Serialize)]
 pub struct SecondFactor {
     /// The shared secret, in base32.
     pub secret: String,
-    /// The same as a URL for a QR code (Key Uri Format).
+    /// The secret as an `otpauth://` URL for a QR code (Key Uri Format).
     pub otpauth_url: String,
 }
 
-/// A code of the authenticator.
+/// A code from the authenticator app.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct Confirmation {
-    /// The six digits it shows now.
+    /// The six digits that the app shows now.
     pub code: Text<6, 6>,
 }
 
@@ -134,10 +133,10 @@ impl Example for Confirmation {
     }
 }
 
-/// For whoever has lost the authenticator.
+/// Recovery codes, for signing in without the authenticator.
 #[derive(Debug, Object, Serialize)]
 pub struct RecoveryCodes {
-    /// Each good once in place of a code. Shown this one time.
+    /// Each can be used once instead of a code from the app. Returned only once.
     pub recovery_codes: Vec<String>,
 }
 
@@ -148,11 +147,12 @@ pub struct SecondFactorsApi {
 
 #[OpenApi(prefix_path = "/api/v1/auth/second-factor", tag = "Tag::Identity")]
 impl SecondFactorsApi {
-    /// Begin to set up a second factor
+    /// Set up a second factor
     ///
-    /// Answers with a new secret for an authenticator app. Nothing changes until it is confirmed; beginning again makes
-    /// another. 403 `email_not_verified` until the address of the account is verified. 409 `second_factor_active` where
-    /// there is one: take that away first. 422 on `password` where it is wrong.
+    /// Returns a new secret for an authenticator app. The second factor takes effect when it is confirmed; calling this
+    /// again replaces an unconfirmed secret. 403 `email_not_verified` until the account's e-mail address is verified.
+    /// 409 `second_factor_active` if the account has a second factor: remove it first. 422 `wrong_password` on
+    /// `password`.
     #[oai(path = "/", method = "post", operation_id = "begin_second_factor")]
     async fn begin(
         &self,
@@ -167,7 +167,10 @@ impl SecondFactorsApi {
             Err(Problem::email_not_verified())?;
         }
         if !row.get::<_, bool>(2) {
-            Err(Problem::conflict("second_factor_active", "There is a second factor. Take it away first."))?;
+            Err(Problem::conflict(
+                "second_factor_active",
+                "The account has a second factor. Remove it first.",
+            ))?;
         }
         let totp = totp(bytes, row.get(0)).ok_or_else(Problem::internal)?;
         Ok(Json(SecondFactor {
@@ -178,8 +181,9 @@ impl SecondFactorsApi {
 
     /// Confirm the second factor
     ///
-    /// With a code, which shows that the app has the secret. From now on signing in needs one. 409 `second_factor_absent`
-    /// where none was begun; 422 on `code` where it is wrong; 429 `too_many_attempts` after ten wrong codes.
+    /// Requires a code, which proves that the app has the secret. From now on, signing in requires a code. Returns the
+    /// recovery codes. 409 `second_factor_absent` if no setup was started. 422 on `code` if the code is wrong. 429
+    /// `too_many_attempts` after ten wrong codes.
     #[oai(path = "/confirm", method = "post", operation_id = "confirm_second_factor")]
     async fn confirm(
         &self,
@@ -191,13 +195,15 @@ impl SecondFactorsApi {
         let secret: Vec<u8> = tx
             .optional(sql!("identity/second_factors_get_unconfirmed.sql"), &[])
             .await?
-            .ok_or_else(|| Problem::conflict("second_factor_absent", "No second factor was begun."))?
+            .ok_or_else(|| {
+                Problem::conflict("second_factor_absent", "No setup of a second factor was started.")
+            })?
             .get(0);
         let Some(Code::Step(step)) = read(&body.0.code, &secret, Utc::now()) else {
             return Err(Problem::invalid_field(
                 "code",
                 "invalid_value",
-                "the six digits the authenticator shows now; are its clock and yours right?",
+                "expected the six digits that the app shows now; check the clock of its device",
             ))?;
         };
         let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
@@ -208,10 +214,11 @@ impl SecondFactorsApi {
         Ok(Json(RecoveryCodes { recovery_codes: codes }))
     }
 
-    /// Take the second factor away
+    /// Remove the second factor
     ///
-    /// And the recovery codes. 409 `second_factor_absent` where there is none; 422 on `password` or `code` where that is wrong;
-    /// 429 `too_many_attempts` after ten wrong passwords or codes: a right password forgives no wrong code.
+    /// Also removes the recovery codes. 409 `second_factor_absent` if the account has no second factor. 422 on
+    /// `password` or `code` if it is wrong. 429 `too_many_attempts` after ten wrong passwords or ten wrong codes; a
+    /// right password does not reset the count of wrong codes.
     #[oai(path = "/remove", method = "post", operation_id = "remove_second_factor")]
     async fn remove(
         &self,
@@ -225,10 +232,15 @@ impl SecondFactorsApi {
         let secret: Vec<u8> = tx
             .optional(sql!("identity/second_factors_get_confirmed.sql"), &[])
             .await?
-            .ok_or_else(|| Problem::conflict("second_factor_absent", "There is no second factor."))?
+            .ok_or_else(|| Problem::conflict("second_factor_absent", "The account has no second factor."))?
             .get(0);
-        let wrong =
-            || Problem::invalid_field("code", "invalid_value", "a code that is good now and was not used");
+        let wrong = || {
+            Problem::invalid_field(
+                "code",
+                "invalid_value",
+                "expected a current code that was not used before",
+            )
+        };
         let (step, recovery) = match read(&code, &secret, Utc::now()).ok_or_else(wrong)? {
             Code::Step(step) => (Some(step), None),
             Code::Recovery(hash) => (None, Some(hash)),

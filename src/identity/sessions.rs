@@ -1,6 +1,5 @@
-//! Sessions between signing in and out. An access token is good for minutes and is refreshed with a refresh token that is
-//! good once; a browser has a cookie instead. Behind both stands a row of `identity.sessions`, and without it they open
-//! nothing.
+//! Sessions between signing in and out. An access token expires within minutes and is renewed with a single-use refresh
+//! token; a browser has a cookie instead. Both are valid only while their row of `identity.sessions` exists.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
@@ -28,15 +27,15 @@ use crate::{
     sql,
 };
 
-/// How many refresh tokens of a session, each used within seconds of the one before, are followed to the last.
+/// How many successors of a refresh token are followed, each used within seconds of the one before.
 const LONGEST_ROW: usize = 8;
 
-/// A refresh token to exchange.
+/// A refresh token to exchange for new tokens.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct RefreshRequest {
-    /// The one handed out last.
+    /// The refresh token issued last.
     pub refresh_token: Secret<Refresh>,
 }
 
@@ -51,7 +50,7 @@ impl Example for RefreshRequest {
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct Switch {
-    /// One the account belongs to: see `GET /api/v1/auth/organizations`.
+    /// An organization the account belongs to; see `GET /api/v1/auth/organizations`.
     pub organization_id: Uuid,
 }
 
@@ -61,32 +60,32 @@ impl Example for Switch {
     }
 }
 
-/// Where somebody is signed in.
+/// A signed-in session of the account.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Session {
     pub id: Uuid,
-    /// The organization it is for; absent where it is for none.
+    /// The organization the session is for; absent if it is for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<Uuid>,
     pub kind: SessionKind,
-    /// What the client called itself when it signed in.
+    /// The `User-Agent` header of the request that signed in; absent if it had none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    /// The address it signed in from.
+    /// The network address it signed in from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// Whether it is the one that asks.
+    /// Whether this is the session of the request.
     pub current: bool,
     pub created_at: DateTime<Utc>,
-    /// When it was last refreshed or switched.
+    /// When the session was last refreshed or switched.
     pub last_used_at: DateTime<Utc>,
-    /// When it ends at the latest.
+    /// When the session ends at the latest.
     pub expires_at: DateTime<Utc>,
 }
 
 named_enum! {
-    /// How a session is kept: by tokens, or by a browser's cookie.
+    /// How the client holds the session: `token`, or `cookie` in a browser.
     SessionKind {
         Token = "token",
         Cookie = "cookie",
@@ -102,10 +101,11 @@ pub struct SessionsApi {
 impl SessionsApi {
     /// Refresh the tokens
     ///
-    /// Exchanges a refresh token for the next pair of tokens. Each is good once. Within 10 seconds of its first use it is
-    /// answered again, with the same next refresh token: two tabs may refresh at once, and a lost answer may be asked for
-    /// again. 401 `refresh_token_invalid` if it is not known or has expired; 401 `refresh_token_reused` if it was used more
-    /// than 10 seconds ago, which ends the session, since one of the two who have it has stolen it.
+    /// Exchanges a refresh token for a new access token and a new refresh token. A refresh token can be used once.
+    /// Within 10 seconds of its first use, repeating the request returns the same new refresh token, so two browser
+    /// tabs may refresh at once and a lost answer can be requested again. 401 `refresh_token_invalid` if the token is
+    /// unknown or has expired. 401 `refresh_token_reused` if it was used more than 10 seconds ago; this ends the
+    /// session, because the token may be stolen.
     #[oai(path = "/api/v1/auth/refresh", method = "post", operation_id = "refresh_tokens")]
     async fn refresh(&self, body: Json<RefreshRequest>) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
         let mut held = body.0.refresh_token;
@@ -122,7 +122,7 @@ impl SessionsApi {
                     let subject = Subject { account, session, organization: row.get(1) };
                     return Ok(Json(self.door.tokens_for(&subject, &successor)?));
                 }
-                // Somebody went on with it meanwhile: the last of the row is answered.
+                // It was exchanged again meanwhile: follow it to the newest token.
                 ("followed", Some(successor)) => held = successor,
                 ("reused", _) => Err(Problem::unauthorized(
                     "refresh_token_reused",
@@ -133,13 +133,13 @@ impl SessionsApi {
         }
         Err(Problem::unauthorized(
             "refresh_token_invalid",
-            "There is no such refresh token, or it has expired. Sign in again.",
+            "The refresh token is unknown or has expired. Sign in again.",
         ))?
     }
 
     /// Log out
     ///
-    /// Ends the session: its access token opens nothing from the next request on, its refresh token neither.
+    /// Ends the session. Its access and refresh tokens stop working immediately.
     #[oai(path = "/api/v1/auth/logout", method = "post", operation_id = "log_out")]
     async fn log_out(&self, caller: SignedIn) -> Result<WithCookie<NoContent>, ApiError<ReadingOwn>> {
         self.db.optional(&caller, sql!("identity/sessions_end.sql"), &[&caller.claims.sid]).await?;
@@ -148,9 +148,9 @@ impl SessionsApi {
 
     /// Switch to another organization
     ///
-    /// Moves the session: the tokens of before are over, those of the answer are for the other organization. The refresh
-    /// token of before can be exchanged for 10 seconds more, for tabs that were about to. 404 where the
-    /// account does not belong to it, or it cannot be entered.
+    /// Moves the session to another organization and returns new tokens for it. The old access token stops working
+    /// immediately. The old refresh token can be exchanged for another 10 seconds, so that other browser tabs can
+    /// follow. 404 if the account is not an active member of the organization, or the organization is not active.
     #[oai(path = "/api/v1/auth/switch", method = "post", operation_id = "switch_organization")]
     async fn switch(
         &self,
@@ -160,7 +160,7 @@ impl SessionsApi {
         if caller.claims.r#type == Kind::Cookie {
             Err(Problem::conflict(
                 "cookie_session",
-                "A browser switches at /api/v1/auth/web-session/switch.",
+                "This session uses a cookie: call /api/v1/auth/web-session/switch.",
             ))?;
         }
         let refresh = Secret::<Refresh>::draw(caller.claims.sub, caller.claims.sid);
@@ -170,7 +170,7 @@ impl SessionsApi {
 
     /// List my sessions
     ///
-    /// Everywhere I am signed in, in the order of signing in.
+    /// All sessions of the account, in the order in which they signed in.
     #[oai(path = "/api/v1/auth/sessions", method = "get", operation_id = "list_sessions")]
     async fn list(
         &self,
@@ -203,7 +203,7 @@ impl SessionsApi {
 
     /// End my other sessions
     ///
-    /// All but the one that asks.
+    /// Ends all sessions except the one of this request.
     #[oai(path = "/api/v1/auth/sessions", method = "delete", operation_id = "end_other_sessions")]
     async fn end_others(&self, caller: SignedIn) -> Result<NoContent, ApiError<ReadingOwn>> {
         self.db.all(&caller, sql!("identity/sessions_end_others.sql"), &[&caller.claims.sid]).await?;
@@ -222,7 +222,8 @@ impl SessionsApi {
 
     /// Switch the cookie to another organization
     ///
-    /// As `POST /api/v1/auth/switch` does for tokens.
+    /// Moves the session to another organization and sets a new cookie. Works like `POST /api/v1/auth/switch` for
+    /// tokens.
     #[oai(path = "/api/v1/auth/web-session/switch", method = "post", operation_id = "switch_web_session")]
     async fn switch_web_session(
         &self,
@@ -230,7 +231,7 @@ impl SessionsApi {
         body: Json<Switch>,
     ) -> Result<WithCookie<Json<WebSession>>, ApiError<Changing>> {
         if caller.claims.r#type != Kind::Cookie {
-            Err(Problem::conflict("token_session", "Tokens are switched at /api/v1/auth/switch."))?;
+            Err(Problem::conflict("token_session", "This session uses tokens: call /api/v1/auth/switch."))?;
         }
         let (subject, expires_at) = self.door.move_session(&caller, body.0.organization_id, None).await?;
         Ok(self.door.cookie_for(&subject, expires_at)?)

@@ -26,7 +26,7 @@ use crate::{
     sql,
 };
 
-/// Who signs in.
+/// The credentials of an account.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
@@ -35,11 +35,12 @@ pub struct Credentials {
     pub email: Text<1, 254>,
     /// Its password.
     pub password: Password,
-    /// The organization to sign in to. Needed where the account belongs to several and no host says which.
+    /// The slug of the organization to sign in to. Required if the account belongs to several organizations and the
+    /// request's host does not name one.
     #[serde(default)]
     #[oai(nullable)]
     pub organization_slug: Option<Slug>,
-    /// Where the account has a second factor: the six digits of the authenticator, or a recovery code.
+    /// The six digits from the authenticator app, or a recovery code. Required if the account has a second factor.
     #[serde(default)]
     #[oai(nullable)]
     pub code: Option<Text<6, 40>>,
@@ -55,7 +56,7 @@ impl Example for Credentials {
     }
 }
 
-/// Who signs in, as the OAuth 2.0 password grant has it (RFC 6749 section 4.3.2).
+/// The credentials of an account as an OAuth 2.0 password grant (RFC 6749 section 4.3.2).
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordGrant {
@@ -65,24 +66,25 @@ pub struct PasswordGrant {
     pub password: Password,
     #[serde(default)]
     pub grant_type: Option<GrantType>,
-    /// The organization to sign in to.
+    /// The slug of the organization to sign in to. Required if the account belongs to several organizations and the
+    /// request's host does not name one.
     #[serde(default)]
     pub organization_slug: Option<Slug>,
-    /// The six digits of the authenticator, or a recovery code.
+    /// The six digits from the authenticator app, or a recovery code. Required if the account has a second factor.
     #[serde(default)]
     pub code: Option<Text<6, 40>>,
-    /// Not used.
+    /// Accepted and ignored.
     #[serde(default)]
     pub scope: Option<String>,
-    /// Not used.
+    /// Accepted and ignored.
     #[serde(default)]
     pub client_id: Option<String>,
-    /// Not used.
+    /// Accepted and ignored.
     #[serde(default)]
     pub client_secret: Option<String>,
 }
 
-/// The kind of grant: always `password`.
+/// The grant type: always `password`.
 #[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
@@ -100,12 +102,13 @@ pub struct SignInApi {
 impl SignInApi {
     /// Log in
     ///
-    /// The answer to an unknown e-mail address and to a
-    /// wrong password is the same, and takes the same time: 401 `credentials_invalid`. 401 `second_factor_required` where the
-    /// password is right and a `code` is needed, `second_factor_invalid` where that is wrong. 409 `organization_ambiguous`,
-    /// with the list, where the account belongs to several organizations and neither `organization_slug` nor the host says
-    /// which. The tokens of an account that belongs to none are for none. 429 `too_many_attempts` after
-    /// ten wrong passwords, and after ten wrong codes.
+    /// An unknown e-mail address and a wrong password get
+    /// the same answer after the same time: 401 `credentials_invalid`. 401 `second_factor_required` if the password is
+    /// right and the account needs a `code`; 401 `second_factor_invalid` if the code is wrong. 403 `not_a_member` if
+    /// the account is not an active member of the organization that `organization_slug` or the host names. 409
+    /// `organization_ambiguous`, with a list of organizations, if the account belongs to several and neither
+    /// `organization_slug` nor the host names one. If the account belongs to no organization, the tokens are for none.
+    /// 429 `too_many_attempts` after ten wrong passwords or ten wrong codes.
     #[oai(path = "/api/v1/auth/login", method = "post", operation_id = "log_in")]
     async fn log_in(
         &self,
@@ -117,8 +120,8 @@ impl SignInApi {
 
     /// Log in with the OAuth 2.0 password grant
     ///
-    /// The same as `POST /api/v1/auth/login`, with the form of RFC 6749 section 4.3.2, for clients that know OAuth 2.0.
-    /// Errors are problem details as everywhere, not those of RFC 6749.
+    /// Works like `POST /api/v1/auth/login`, with the form of RFC 6749 section 4.3.2, for OAuth 2.0 clients. Errors are
+    /// problem details, not those of RFC 6749.
     #[oai(path = "/api/v1/auth/token", method = "post", operation_id = "grant_token")]
     async fn grant_token(
         &self,
@@ -131,8 +134,8 @@ impl SignInApi {
 
     /// Log in with a cookie
     ///
-    /// For browsers. Sets the cookie `__Host-appointd` (Secure, HttpOnly, SameSite=Lax), good for twelve hours, in place of
-    /// tokens; refuses as `POST /api/v1/auth/login` does.
+    /// For browsers. Sets the cookie `__Host-appointd` (Secure, HttpOnly, SameSite=Lax) instead of returning tokens.
+    /// The cookie expires after twelve hours. Errors are those of `POST /api/v1/auth/login`.
     #[oai(path = "/api/v1/auth/web-session", method = "post", operation_id = "start_web_session")]
     async fn start_web_session(
         &self,
@@ -145,7 +148,8 @@ impl SignInApi {
 
     /// Get the session of the cookie
     ///
-    /// With its `csrf_token`, for a page that was loaded anew. 404 where there is no cookie but a token.
+    /// Returns the session's `csrf_token`, for a page that was reloaded. 404 if the request carries a token instead of
+    /// the cookie.
     #[oai(path = "/api/v1/auth/web-session", method = "get", operation_id = "get_web_session")]
     async fn get_web_session(&self, caller: SignedIn) -> Result<Json<WebSession>, ApiError<ReadingOwn>> {
         let row = self.db.one(&caller, sql!("identity/sessions_get.sql"), &[&caller.claims.sid]).await?;
@@ -155,16 +159,8 @@ impl SignInApi {
 }
 
 impl SignInApi {
-    async fn sign_in(
-        &self,
-        client: &Client,
-        credentials: &Credentials,
-    ) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
-        let (account, organization, proof) = self.check(client, credentials).await?;
-        Ok(Json(self.door.start_with(client, account, organization, &proof).await?.0))
-    }
-
-    /// Whether somebody is who they say, and where they go in.
+    /// Checks the credentials. Returns the account, the organization to sign in to, and the proof for starting the
+    /// session.
     async fn check(
         &self,
         client: &Client,
@@ -187,7 +183,7 @@ impl SignInApi {
             let Some(code) = &credentials.code else {
                 return Err(Problem::unauthorized(
                     "second_factor_required",
-                    "The account has a second factor: send the code of the authenticator, or a recovery code, as `code`.",
+                    "The account has a second factor: send the code from the authenticator app, or a recovery code, as `code`.",
                 )
                 .into());
             };
@@ -203,7 +199,7 @@ impl SignInApi {
         Ok((account, organization, proof))
     }
 
-    /// The organization to sign in to: the one that was named, by host or slug, or the only one.
+    /// The organization to sign in to: the one that host or slug names, or the account's only one.
     async fn choose(
         &self,
         client: &Client,
@@ -229,7 +225,7 @@ impl SignInApi {
             (Some(one), None) => Ok(Some(one.organization_id)),
             (None, _) if slug.is_some() || at_host.is_some() => Err(Problem::forbidden(
                 "not_a_member",
-                "The account is no active member of that organization, or the organization is not active.",
+                "The account is not an active member of that organization, or the organization is not active.",
             )
             .into()),
             (None, _) => Ok(None),
@@ -244,7 +240,7 @@ impl SignInApi {
                     .collect();
                 Err(Problem::conflict(
                     "organization_ambiguous",
-                    "The account belongs to several organizations: say which one by organization_slug.",
+                    "The account belongs to several organizations: send `organization_slug`.",
                 )
                 .with_organizations(choices)
                 .into())

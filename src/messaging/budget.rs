@@ -1,5 +1,5 @@
-//! How many mails may be sent: to one address, for one inviter, for one organization. Counted in the database
-//! (`messaging.spend`), for all servers together.
+//! E-mail budgets: how many e-mails may be sent to one address, for one inviter and for one organization. Counted in
+//! the database (`messaging.spend`), for all servers together.
 
 use poem::http::{HeaderValue, StatusCode, header};
 use tokio_postgres::{Row, types::ToSql};
@@ -11,21 +11,21 @@ use crate::{
     sql,
 };
 
-/// For whom a mail is sent, beside the person who gets it.
+/// On whose behalf an e-mail is sent: whose budget it counts towards, besides that of the recipient.
 #[derive(Clone, Copy, Debug)]
 pub enum OnBehalf {
-    /// Nobody else: it is about the account of the person, who asked for it.
+    /// The recipient's own: the e-mail is about their account and they requested it.
     Account,
-    /// An organization; and of an invitation the account or API key that invites.
+    /// An organization. For an invitation also the account or API key that invites.
     Organization { id: Uuid, inviter: Option<Uuid> },
 }
 
-/// Leave to send one mail, to this address: made by [`ask`] alone.
+/// Permission to send one e-mail to this address. Only [`ask`] and [`ask_alone`] create it.
 pub struct Leave {
     pub(super) to: String,
 }
 
-/// Why a mail may not be sent.
+/// Why an e-mail may not be sent.
 #[derive(Debug)]
 pub struct Refusal {
     budget: String,
@@ -33,7 +33,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// What is spent, for the log.
+    /// The budget that is used up, for the log.
     pub fn budget(&self) -> &str {
         &self.budget
     }
@@ -46,23 +46,23 @@ impl From<Refusal> for Problem {
             "unverified" => {
                 return Self::forbidden(
                     "email_not_verified",
-                    "The organization sends no mails until one of its owners has verified their e-mail address.",
+                    "The organization sends no e-mails until one of its owners has verified their e-mail address.",
                 );
             }
-            "inviter" => "you may send",
-            "organization" => "the organization may send",
-            _ => "this address may get",
+            "inviter" => "from you",
+            "organization" => "from the organization",
+            _ => "to this address",
         };
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "mail_limit",
-            format!("As many mails as {whose} have been sent. Try again after {retry_after} s."),
+            format!("The limit of e-mails {whose} is reached. Try again after {retry_after} s."),
         )
         .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after))
     }
 }
 
-/// Counts a mail, as part of a transaction: what is rolled back was not counted. Send it after the commit.
+/// Counts an e-mail within a transaction; a rollback takes the count back. Send the e-mail after the commit.
 pub async fn ask(tx: &mut Tx, to: &str, on_behalf: OnBehalf) -> Result<Leave, Failure> {
     let (organization, inviter) = parts(on_behalf);
     let params: [&(dyn ToSql + Sync); 3] = [&to, &organization, &inviter];
@@ -70,7 +70,7 @@ pub async fn ask(tx: &mut Tx, to: &str, on_behalf: OnBehalf) -> Result<Leave, Fa
     leave(&row, to).map_err(|refusal| Problem::from(refusal).into())
 }
 
-/// The same by itself, for a mail that is sent where it may be and left out where not.
+/// Counts an e-mail in a transaction of its own, for e-mails that are skipped if a budget is used up.
 pub async fn ask_alone(db: &Db, to: &str, on_behalf: OnBehalf) -> Result<Result<Leave, Refusal>, db::Error> {
     let (organization, inviter) = parts(on_behalf);
     let params: [&(dyn ToSql + Sync); 3] = [&to, &organization, &inviter];

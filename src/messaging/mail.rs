@@ -1,6 +1,6 @@
-//! E-mail, sent by SMTP or written into a folder. A request never waits for it: who asked is answered at once, and the
-//! mail is tried a few times in the background. It is lost with the process, so each of them can be asked for again. Every
-//! mail counts towards the budgets of [`super::budget`], and none is sent without leave.
+//! Sends e-mail by SMTP, or writes it into a folder. A request never waits for it: an e-mail is sent in the background,
+//! with a few retries. It is lost if the process ends, so every e-mail can be requested again. Each e-mail counts
+//! towards the budgets of [`super::budget`], and none is sent without permission.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -17,9 +17,9 @@ use uuid::Uuid;
 use super::budget::{self, Leave, OnBehalf};
 use crate::{db::Db, http::token::Tokens};
 
-/// Mails under way at once; more are dropped, and said so in the log.
+/// Maximum number of e-mails being sent at once. More are dropped and logged.
 const MOST: usize = 200;
-/// How long to wait before each further try.
+/// The delay before each retry.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60)];
 
 enum Transport {
@@ -28,36 +28,36 @@ enum Transport {
     Nowhere,
 }
 
-/// Sends mails.
+/// Sends e-mails.
 #[derive(Clone)]
 pub struct Mailer {
     inner: Arc<Inner>,
-    /// Where leave to send is asked for. None: nothing is sent but what has leave.
+    /// The database that counts budgets. Without it only e-mails that already have permission are sent.
     db: Option<Db>,
-    /// What signs the links of guests.
+    /// Signs the links for guests.
     tokens: Option<Arc<Tokens>>,
 }
 
 struct Inner {
     transport: Transport,
     from: Mailbox,
-    /// Where the pages are that a link in a mail leads to.
+    /// The base URL of the pages that links in e-mails lead to.
     public_url: String,
     places: Arc<Semaphore>,
 }
 
-/// A mail to one person.
+/// An e-mail to one person.
 pub struct Mail {
     pub to: String,
     pub subject: String,
     pub body: String,
-    /// Whose budget it counts towards, beside that of the person who gets it.
+    /// Whose budget it counts towards, besides that of the recipient.
     pub on_behalf: OnBehalf,
 }
 
 impl Mailer {
-    /// By `smtp://…` or `smtps://…` with user, password, host and port; or into a folder, by `file:///…`. What is wrong with
-    /// the URL, without repeating it: it may hold a password.
+    /// `url` is `smtp://…` or `smtps://…` with user, password, host and port, or `file:///…` with a folder. An error
+    /// does not repeat the URL, which may contain a password.
     pub fn new(url: Option<&str>, from: Mailbox, public_url: String) -> Result<Self, String> {
         let transport = match url {
             None => Transport::Nowhere,
@@ -65,7 +65,7 @@ impl Mailer {
                 Some(folder) if Path::new(folder).is_absolute() && Path::new(folder).is_dir() => {
                     Transport::Folder(AsyncFileTransport::new(Path::new(folder)))
                 }
-                Some(_) => return Err("there is no such folder".to_owned()),
+                Some(_) => return Err("the folder does not exist".to_owned()),
                 None => Transport::Smtp(
                     AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
                         .map_err(|_| "expected smtp://, smtps:// or file:/// and a folder".to_owned())?
@@ -78,40 +78,40 @@ impl Mailer {
         Ok(Self { inner: Arc::new(inner), db: None, tokens: None })
     }
 
-    /// The same, with a database to ask for leave.
+    /// The same mailer, with a database that counts budgets.
     pub fn asking(self, db: Db) -> Self {
         Self { db: Some(db), ..self }
     }
 
-    /// The same, with what signs links.
+    /// The same mailer, with the keys that sign links.
     pub fn signing(self, tokens: Arc<Tokens>) -> Self {
         Self { tokens: Some(tokens), ..self }
     }
 
-    /// A link to a page that manages one thing of an organization, without an account. None: nothing signs links here.
+    /// A link to a page where a guest manages one object of an organization. `None` if the mailer cannot sign links.
     pub fn managing_link(&self, page: &str, organization: Uuid, id: Uuid) -> Option<String> {
         let token = self.tokens.as_ref()?.link_to(organization, id).ok()?;
         Some(self.link(page, &token))
     }
 
-    /// A mailer that sends nothing, for programs that serve nobody.
+    /// A mailer that sends nothing, for programs that serve no requests.
     pub fn nowhere() -> Self {
         let from = "appointd@localhost".parse().expect("an address");
         Self::new(None, from, String::new()).expect("nothing to get wrong")
     }
 
-    /// Whether it sends anything at all.
+    /// Whether it sends e-mails at all.
     pub fn sends(&self) -> bool {
         !matches!(self.inner.transport, Transport::Nowhere)
     }
 
-    /// A link to a page, with a secret behind the `#`: that part is sent to no server and stands in no log.
+    /// A link to a page, with a secret after the `#`: browsers do not send that part, so it appears in no server's log.
     pub fn link(&self, page: &str, secret: &str) -> String {
         format!("{}/{page}#token={secret}", self.inner.public_url.trim_end_matches('/'))
     }
 
-    /// Sends a mail, some time soon, if the budgets it counts towards have room; if not, the log says which has none. Where
-    /// the sender should know, [`budget::ask`] first.
+    /// Sends an e-mail in the background if its budgets allow it; otherwise logs the budget that is used up. If the
+    /// caller needs to know, use [`budget::ask`] instead.
     pub fn send(&self, mail: Mail) {
         let Some(db) = self.db.clone() else {
             tracing::error!("an e-mail without leave was dropped");
@@ -129,7 +129,7 @@ impl Mailer {
         });
     }
 
-    /// Sends a mail that has leave, some time soon.
+    /// Sends an e-mail that has permission, in the background.
     pub fn send_with_leave(&self, leave: Leave, subject: String, body: String) {
         self.in_background(subject, move |inner, subject| async move {
             inner.deliver(&leave.to, &subject, &body).await;
@@ -158,8 +158,8 @@ impl Mailer {
 }
 
 impl Inner {
-    /// As it can be read and copied: plain ASCII, and whatever stays on this machine. Our lines are shorter than the 998
-    /// characters RFC 5322 allows.
+    /// Leaves the body readable if it is ASCII or written into a folder. Our lines are shorter than the 998 characters
+    /// that RFC 5322 allows.
     fn encoded(&self, body: &str) -> Body {
         let encoding = match (&self.transport, body.is_ascii()) {
             (_, true) => ContentTransferEncoding::SevenBit,

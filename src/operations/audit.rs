@@ -1,4 +1,5 @@
-//! The audit log: who changed what, when. Written by the database itself; see `sql/migrations/V0004__operations_audit_log.sql`.
+//! The change log: who changed which row, and when. Triggers write it; see
+//! `sql/migrations/V0004__operations_audit_log.sql`.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Object, OpenApi, param::Query};
@@ -20,17 +21,17 @@ use crate::{
 };
 
 named_enum! {
-    /// Who acted.
+    /// The kind of actor that made a change.
     ActorKind {
         Account = "account",
         ApiKey = "api_key",
-        /// Nobody in particular: the operator, or the system by itself.
+        /// The operator, or the server itself.
         System = "system",
     }
 }
 
 named_enum! {
-    /// What was done to a row.
+    /// How the row was changed.
     AuditAction {
         Insert = "insert",
         Update = "update",
@@ -38,29 +39,29 @@ named_enum! {
     }
 }
 
-/// A change.
+/// A change of one row.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct AuditEvent {
     pub id: Uuid,
     pub occurred_at: DateTime<Utc>,
     pub actor_kind: ActorKind,
-    /// The account or API key that acted.
+    /// The account or API key that made the change; absent if it was the system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor_id: Option<Uuid>,
-    /// The `X-Request-Id` of the request it was part of.
+    /// The `X-Request-Id` of the request that made the change; absent if it was not made by a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     pub action: AuditAction,
-    /// The table, with its module: `crm.contacts`.
+    /// The table with its module, such as `crm.contacts`.
     pub relation: String,
-    /// The id of the row, or of what it belongs to.
+    /// The id of the row, or of the object it belongs to; absent if it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_id: Option<Uuid>,
-    /// The row before; of an update what changed alone. Without secrets.
+    /// The row before the change, without secrets. For an update, only the changed columns. Absent for an insert.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<AnyObject>,
-    /// The row after; of an update what changed alone. Without secrets.
+    /// The row after the change, without secrets. For an update, only the changed columns. Absent for a delete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<AnyObject>,
 }
@@ -86,23 +87,24 @@ pub struct AuditApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Operations")]
 impl AuditApi {
-    /// List the audit log
+    /// List the change log
     ///
-    /// Every change of the organization's rows, the latest in front: who, what, when, in which request, before and after.
+    /// Every change of the organization's rows, latest first: the actor, the time, the request, and the row before and
+    /// after.
     #[expect(clippy::too_many_arguments, reason = "the filters of a list are the arguments of its operation")]
     #[oai(path = "/audit-events", method = "get", operation_id = "list_audit_events")]
     async fn list(
         &self,
         caller: Member<Admin>,
-        /// Of this row alone.
+        /// Only changes of the row with this id.
         row_id: Query<Option<Uuid>>,
-        /// By this account or API key alone.
+        /// Only changes by this account or API key.
         actor_id: Query<Option<Uuid>>,
-        /// Of this table alone, with its module: `crm.contacts`.
+        /// Only changes of this table, with its module, such as `crm.contacts`.
         relation: Query<Option<Text<1, 100>>>,
-        /// From this instant on.
+        /// Only changes at or after this instant.
         from: Query<Option<Instant>>,
-        /// Before this instant.
+        /// Only changes before this instant.
         to: Query<Option<Instant>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,

@@ -1,4 +1,4 @@
-//! What was deleted, for programs that keep a copy.
+//! The list of deleted objects, for clients that keep a copy of the data.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Object, OpenApi, param::Query};
@@ -20,23 +20,23 @@ use crate::{
 };
 
 named_enum! {
-    /// What was deleted.
+    /// The kind of a deleted object.
     DeletedKind {
         Contact = "contact",
         Service = "service",
         Provider = "provider",
         /// A room or a piece of equipment.
         Resource = "resource",
-        /// Somebody who is no member any more.
+        /// A member who left or was removed.
         Member = "member",
     }
 }
 
-/// Something that is gone.
+/// A deleted object.
 #[derive(Debug, Object, Serialize)]
 pub struct Deletion {
     pub kind: DeletedKind,
-    /// Its id; of a member the account.
+    /// The id of the object; for a member, the id of the account.
     pub id: Uuid,
     pub deleted_at: DateTime<Utc>,
 }
@@ -51,18 +51,19 @@ pub struct DeletionsApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Operations")]
 impl DeletionsApi {
-    /// List what was deleted
+    /// List deletions
     ///
-    /// Contacts, services, providers, resources and members that are gone since an instant, in the order of their deletion.
-    /// For programs that keep a copy: lists with `updated_since` say what changed, this one says what to remove. Appointments
-    /// and waitlist entries are never deleted. To ask again, send the `as_of` of the first page as `since`.
+    /// Contacts, services, providers, resources and members that were deleted since an instant, in the order of their
+    /// deletion. For clients that keep a copy of the data: lists with `updated_since` return what changed, this list
+    /// returns what to remove. Appointments and waitlist entries are never deleted. For the next synchronization, send
+    /// the `as_of` of the first page as `since`.
     #[oai(path = "/deletions", method = "get", operation_id = "list_deletions")]
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only what was deleted at this instant or later.
+        /// Only objects that were deleted at or after this instant.
         since: Query<Instant>,
-        /// Only things of this kind.
+        /// Only objects of this kind.
         kind: Query<Option<DeletedKind>>,
         /// Maximum number of items. Defaults to 50.
         limit: Query<Option<PageSize>>,

@@ -1,4 +1,4 @@
-//! Whether this server is alive, and whether it can serve.
+//! Health checks: whether the server is alive, and whether it is ready to serve requests.
 
 use std::time::{Duration, Instant};
 
@@ -16,15 +16,15 @@ use crate::{
     sql,
 };
 
-/// Shorter than the patience of whoever asks.
+/// The timeout of the database query, shorter than the usual timeout of a probe.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long an answer about readiness is given again: however many ask, each thread asks the database once a second.
+/// How long an answer is reused: each thread queries the database at most once a second.
 const KEPT: Duration = Duration::from_secs(1);
 
-/// How a server is.
+/// The health of the server.
 #[derive(Debug, Object, Serialize)]
 pub struct Health {
-    /// Always `ok`: a server that is not well answers with a problem.
+    /// Always `ok`. An unhealthy server answers with a problem.
     pub status: String,
 }
 
@@ -36,7 +36,7 @@ impl Health {
 
 pub struct HealthApi {
     db: Db,
-    /// When the database was last asked, and what came of it. Whoever comes while it is asked waits for that answer.
+    /// When the database was last queried, and the result. Concurrent requests wait for a query that is under way.
     last: Mutex<Option<(Instant, Result<(), Problem>)>>,
 }
 
@@ -51,9 +51,9 @@ impl HealthApi {
             Problem::unavailable("database_unavailable", "The database does not answer.")
         })?;
         let not_migrated =
-            || Problem::unavailable("not_migrated", "The database lacks migrations of this server.");
+            || Problem::unavailable("not_migrated", "The database lacks migrations that this server needs.");
         let row = match answer {
-            // No such schema, no such table, or no right on them: another database than the server started on.
+            // The schema or the table is missing, or access is denied: not the database that the server started on.
             Err(db::Error::Other { sqlstate, .. })
                 if ["3F000", "42P01", "42501"].contains(&sqlstate.as_str()) =>
             {
@@ -67,7 +67,7 @@ impl HealthApi {
         if row.get(1) {
             return Err(Problem::unavailable(
                 "database_read_only",
-                "The database is a standby, or takes no writes for another reason.",
+                "The database is read-only, such as a standby.",
             ));
         }
         Ok(())
@@ -76,18 +76,19 @@ impl HealthApi {
 
 #[OpenApi(prefix_path = "/health", tag = "Tag::Operations")]
 impl HealthApi {
-    /// Is the server alive?
+    /// Check whether the server is alive
     ///
-    /// Asks nothing of the database. Where this does not answer, restart the server.
+    /// Does not query the database. If this does not answer, restart the server.
     #[oai(path = "/live", method = "get", operation_id = "get_liveness")]
     async fn live(&self) -> Result<Json<Health>, ApiError<Open>> {
         Ok(Health::ok())
     }
 
-    /// Can the server serve?
+    /// Check whether the server is ready
     ///
-    /// Asks the database, once a second at most. 503 `database_unavailable`, `database_read_only` (a standby), `pooler_detected` (a pooler of
-    /// transactions) or `not_migrated`: send requests elsewhere for now.
+    /// Queries the database at most once a second. 503 if the server cannot serve requests: `database_unavailable`,
+    /// `database_read_only` (such as a standby), `pooler_detected` (a transaction pooler) or `not_migrated`. Send
+    /// requests to another server meanwhile.
     #[oai(path = "/ready", method = "get", operation_id = "get_readiness")]
     async fn ready(&self) -> Result<Json<Health>, ApiError<Open>> {
         let mut last = self.last.lock().await;

@@ -1,5 +1,5 @@
-//! Asking twice and being served once: what was answered to a request with an `Idempotency-Key` is kept for 24 hours, in
-//! the transaction that did what was asked. A request that was refused leaves nothing, so that its key can be used again.
+//! Idempotency keys: the answer to a request with an `Idempotency-Key` is stored for 24 hours, in the same transaction
+//! as its changes. A failed request stores nothing, so its key can be used again.
 
 use std::{
     fmt::Write as _,
@@ -21,7 +21,7 @@ use crate::{
     sql,
 };
 
-/// A request with a key.
+/// A request with an `Idempotency-Key`.
 pub struct Once {
     actor: Uuid,
     operation: &'static str,
@@ -31,11 +31,11 @@ pub struct Once {
 }
 
 impl Once {
-    /// None where the client sent no key. `request` is everything that says what is asked: the body, and ids of the path.
+    /// `None` if the client sent no key. `request` is everything that identifies the request: the body and ids of the
+    /// path.
     ///
-    /// Keys of one account or API key are told apart from those of any other. Guests are nobody in particular: theirs are
-    /// kept for the organization, bound to the request, so that a guest who happens to send another's key is answered as
-    /// if nobody had sent it before.
+    /// Each account and API key has its own keys. Guests have no identity: their keys are stored for the organization
+    /// and bound to the request, so that two guests who send the same key do not get each other's answers.
     pub fn new(
         context: &Context,
         operation: &'static str,
@@ -52,18 +52,18 @@ impl Once {
             Who::Session { account: id, .. } | Who::Customer { account: id, .. } | Who::Key { id, .. } => {
                 (id, key.to_string())
             }
-            // Asks nothing.
+            // // Sends no requests.
             Who::Scheduler => return Ok(None),
         };
         Ok(Some(Self { actor, operation, key, hash, replayed: AtomicBool::new(false) }))
     }
 
-    /// Whether the answer is that of an earlier request.
+    /// Whether the answer is the stored one of an earlier request.
     pub fn is_replay(once: Option<&Self>) -> bool {
         once.is_some_and(|once| once.replayed.load(Ordering::Relaxed))
     }
 
-    /// What was answered to the same request before.
+    /// The stored answer to the same request.
     pub async fn kept(
         once: Option<&Self>,
         db: &Db,
@@ -82,7 +82,7 @@ impl Once {
         Ok(row.filter(|row| row.get::<_, &[u8]>(0) == once.hash).and_then(|row| row.get(1)))
     }
 
-    /// Does `work` in a transaction, or answers as it was answered before. Committing is the caller's.
+    /// Does `work` in a transaction, or returns the stored answer. The caller commits.
     pub async fn run<T: Serialize + ParseFromJSON>(
         once: Option<&Self>,
         tx: &mut Tx,
@@ -99,7 +99,7 @@ impl Once {
         Ok(answer)
     }
 
-    /// Creates something by one statement, or answers as it was answered before.
+    /// Creates an object with one statement, or returns the stored answer.
     pub async fn create<T: From<Row> + Serialize + ParseFromJSON>(
         once: Option<&Self>,
         db: &Db,
@@ -108,7 +108,7 @@ impl Once {
         params: Params<'_>,
     ) -> Result<T, Failure> {
         if once.is_none() {
-            // In one train.
+            // All in one flight.
             return Ok(db.one(context, sql, params).await?.into());
         }
         let mut tx = db.begin(context);
@@ -117,7 +117,7 @@ impl Once {
         Ok(answer)
     }
 
-    /// What was answered, where this was asked before. Otherwise the key is taken until the transaction ends.
+    /// The stored answer, if the request was answered before. Otherwise the key is reserved until the transaction ends.
     pub async fn answered<T: ParseFromJSON>(&self, tx: &mut Tx) -> Result<Option<T>, Failure> {
         let fresh = tx
             .optional(
@@ -135,7 +135,7 @@ impl Once {
             Err(Problem::invalid_field(
                 "Idempotency-Key",
                 "used_before",
-                "a key of its own for each request: this one was sent with another body",
+                "expected a new key for each request; this one was sent with another body",
             ))?;
         }
         let response: Option<serde_json::Value> = row.get(1);
@@ -144,7 +144,7 @@ impl Once {
         answer.map(Some).ok_or_else(|| Problem::internal().into())
     }
 
-    /// Keeps what is answered.
+    /// Stores the answer.
     pub async fn keep(&self, tx: &mut Tx, answer: &impl Serialize) -> Result<(), Failure> {
         let answer = serde_json::to_value(answer).map_err(|_| Problem::internal())?;
         tx.all(
@@ -156,7 +156,7 @@ impl Once {
     }
 }
 
-/// A key and the request it was sent with, as one key.
+/// The digest of a key and the request it was sent with, as one key.
 fn bound(key: &str, hash: &[u8; 32]) -> String {
     let digest = Sha256::new().chain_update(hash).chain_update(key).finalize();
     digest.iter().fold(String::with_capacity(64), |mut text, byte| {

@@ -1,4 +1,4 @@
-//! Who has which time: appointments, holds, the waitlist.
+//! Bookings: appointments, series, holds and the waitlist.
 
 pub mod appointment;
 pub mod appointments;

@@ -1,4 +1,4 @@
-//! What is offered, by whom and where.
+//! The catalog: services, providers, their links to accounts, and resources.
 
 pub mod provider_links;
 pub mod providers;

@@ -1,4 +1,4 @@
-//! What customers see and do: guests with a link, customers with an account, calendar programs.
+//! Operations for customers: guests without an account, customers with an account, and calendar programs.
 
 pub mod calendar;
 pub mod guest;

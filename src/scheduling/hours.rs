@@ -1,4 +1,4 @@
-//! Wall time to instants: when work is done.
+//! Working hours, closures and time off: from wall time to instants.
 
 pub mod closures;
 pub mod schedule;

@@ -1,4 +1,4 @@
-//! Which starts can be booked, and what booking one takes.
+//! Slots: which starts can be booked, and which resources a booking claims.
 
 pub mod alternatives;
 pub mod availability;

@@ -1,4 +1,4 @@
-//! Places for connections: how many there are, and how many of them one address may have.
+//! Limits the number of client connections, in total and per address.
 
 use std::{
     collections::HashMap,
@@ -13,28 +13,29 @@ use crate::http::limit::subscriber;
 /// How many connections a server keeps at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Capacity {
-    /// Altogether. More wait in the kernel's queue.
+    /// The maximum number in total. Further connections wait in the kernel's queue.
     pub total: usize,
-    /// From one address, which is a /64 of IPv6. More are closed at once. Proxies that are trusted may have all.
+    /// The maximum number from one address (for IPv6, one /64 network). Further connections are closed at once. Trusted
+    /// proxies have no such limit.
     pub of_one_address: usize,
 }
 
 impl Capacity {
-    /// What `appointd serve` starts with.
+    /// The defaults of `appointd serve`.
     pub const DEFAULT: Self = Self { total: 10_000, of_one_address: 500 };
 }
 
-/// The places of a server.
+/// The places of a server, one per connection.
 pub struct Places {
     capacity: Capacity,
     free: Arc<Semaphore>,
     taken: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A place that is taken, until it is dropped.
+/// A taken place. Dropping it frees it.
 pub struct Place {
     places: Arc<Places>,
-    /// None for a trusted proxy.
+    /// `None` for a trusted proxy.
     address: Option<IpAddr>,
     is_scarce: bool,
     _one: OwnedSemaphorePermit,
@@ -46,13 +47,13 @@ impl Places {
         Arc::new(Self { capacity, free, taken: Mutex::default() })
     }
 
-    /// Waits until one is free.
+    /// Waits until a place is free.
     pub async fn free(&self) -> Option<OwnedSemaphorePermit> {
-        // Fails where the semaphore is closed, which it never is.
+        // Fails only if the semaphore is closed, which never happens.
         self.free.clone().acquire_owned().await.ok()
     }
 
-    /// Takes a free one for a peer; none where its address has as many as it may.
+    /// Takes a free place for a peer; `None` if its address has reached its maximum.
     pub fn take(
         self: &Arc<Self>,
         one: OwnedSemaphorePermit,

@@ -1,4 +1,4 @@
-//! API keys: how programs get in.
+//! API keys, the credentials of programs.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
@@ -27,7 +27,7 @@ use crate::{
 };
 
 named_enum! {
-    /// As what a key comes. Never as an owner.
+    /// The role of an API key. A key never has the role owner.
     KeyRole {
         Admin = "admin",
         Manager = "manager",
@@ -37,7 +37,7 @@ named_enum! {
 }
 
 named_enum! {
-    /// What a key is good for: reading or writing what one tag of the description has. Writing includes reading.
+    /// What an API key may do: read or write the operations of one tag of this description. Writing includes reading.
     Scope {
         TenancyWrite = "tenancy:write",
         TenancyRead = "tenancy:read",
@@ -49,26 +49,27 @@ named_enum! {
     }
 }
 
-/// A key, without its secret.
+/// An API key, without its secret.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ApiKey {
     pub id: Uuid,
-    /// What it is for.
+    /// The purpose of the key, 1 to 100 characters.
     pub name: String,
-    /// At most what its maker's role allows: demoting the maker lowers it.
+    /// The current role of the key: never higher than the role of the member who created it. Demoting that member
+    /// lowers it.
     pub role: KeyRole,
     pub scopes: Vec<Scope>,
-    /// Until when it opens anything; absent where that is until it is revoked.
+    /// When the key expires; absent if it does not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it last opened something, to the minute.
+    /// When the key was last used, to the minute; absent if never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
-    /// The account that made it.
+    /// The account that created the key.
     pub created_by: Uuid,
 }
 
@@ -89,30 +90,31 @@ impl From<Row> for ApiKey {
     }
 }
 
-/// A key just made.
+/// A new API key with its secret.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct NewApiKeySecret {
     pub id: Uuid,
-    /// The key itself: send it as `Authorization: Bearer …`. Shown this one time; a replay has none.
+    /// The secret key. Send it as `Authorization: Bearer …`. Returned only once; absent from a replayed answer
+    /// (`Idempotency-Replayed`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// What is known of it from now on.
+    /// The key as `GET /api/v1/api-keys/{api_key_id}` returns it.
     pub api_key: ApiKey,
 }
 
-/// A key to make.
+/// A new API key.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewApiKey {
-    /// What it is for.
+    /// The purpose of the key, 1 to 100 characters.
     pub name: Text<1, 100>,
     pub role: KeyRole,
-    /// What it is good for: 1 to 20.
+    /// The scopes of the key, 1 to 20.
     #[oai(validator(min_items = 1, max_items = 20))]
     pub scopes: Vec<Scope>,
-    /// Until when; without it until the key is revoked.
+    /// When the key expires, an instant in the future. Defaults to never.
     #[serde(default)]
     #[oai(nullable)]
     pub expires_at: Option<Instant>,
@@ -136,7 +138,7 @@ pub struct ApiKeysApi(pub Db);
 impl ApiKeysApi {
     /// List the API keys
     ///
-    /// Revoked and expired ones too, in the order in which they were made. Never their secrets.
+    /// All keys, including revoked and expired ones, oldest first. Secrets are never returned.
     #[oai(path = "/api-keys", method = "get", operation_id = "list_api_keys")]
     async fn list(
         &self,
@@ -154,12 +156,13 @@ impl ApiKeysApi {
         Ok(Json(Page::new(keys, size, |last| Cursor::id(last.id))))
     }
 
-    /// Make an API key
+    /// Create an API key
     ///
-    /// The answer has the key itself, this one time. It may do what its role may, within its scopes, and never more than its
-    /// maker may now: it is lowered when the caller is demoted, opens nothing while they are suspended, and is revoked when
-    /// they leave or are removed. 403 `email_not_verified` until the address of the caller's account is verified;
-    /// `plan_limit` if the plan allows no more keys. Its requests count towards the rate of the organization.
+    /// The answer contains the secret key; it is returned only once. The key may do what its role allows, within its
+    /// scopes, and never more than the member who created it: it is lowered when that member is demoted, stops working
+    /// while they are suspended, and is revoked when they leave or are removed. Its requests count towards the
+    /// organization's rate limit. 403 `email_not_verified` until the e-mail address of the caller's account is
+    /// verified. 403 `plan_limit` if the plan allows no more keys.
     #[oai(path = "/api-keys", method = "post", operation_id = "create_api_key")]
     async fn create(
         &self,
@@ -171,10 +174,10 @@ impl ApiKeysApi {
         let new = body.0;
         let once = Once::new(&context, "create_api_key", idempotency_key.0, &new)?;
         if !(1..=20).contains(&new.scopes.len()) {
-            Err(Problem::invalid_field("scopes", "invalid_value", "1 to 20 scopes"))?;
+            Err(Problem::invalid_field("scopes", "invalid_value", "expected 1 to 20 scopes"))?;
         }
         if new.expires_at.is_some_and(|at| at.0 <= Utc::now()) {
-            Err(Problem::invalid_field("expires_at", "in_the_past", "an instant that is still to come"))?;
+            Err(Problem::invalid_field("expires_at", "in_the_past", "expected an instant in the future"))?;
         }
         let mut scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.name()).collect();
         scopes.sort_unstable();
@@ -203,7 +206,7 @@ impl ApiKeysApi {
         let replayed = Once::is_replay(once.as_ref());
         Ok(Created {
             location: format!("/api/v1/api-keys/{}", api_key.id),
-            // Only the hash of the secret is kept.
+            // Only the hash of the secret is stored.
             body: NewApiKeySecret { id: api_key.id, key: (!replayed).then(|| key.reveal()), api_key },
             replayed,
         })
@@ -222,7 +225,7 @@ impl ApiKeysApi {
 
     /// Revoke an API key
     ///
-    /// From the next request on it opens nothing. Revoking again changes nothing.
+    /// The key stops working immediately. Revoking a revoked key changes nothing.
     #[oai(path = "/api-keys/:api_key_id/revoke", method = "post", operation_id = "revoke_api_key")]
     async fn revoke(
         &self,

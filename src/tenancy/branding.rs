@@ -1,4 +1,4 @@
-//! How an organization shows itself to its customers.
+//! The branding of an organization: display name, logo, colours and style sheet.
 
 use poem_openapi::{
     Object, OpenApi,
@@ -20,21 +20,21 @@ use crate::{
     sql,
 };
 
-/// The branding of an organization. What is absent is as the pages have it by themselves.
+/// The branding of an organization. A field is absent if the organization has not set it; pages then use their default.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Branding {
-    /// The name customers read; absent where it is that of the organization.
+    /// The name shown to customers. If absent: the organization's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logo_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub favicon_url: Option<String>,
-    /// `#rrggbb`.
+    /// A colour as `#rrggbb`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub primary_color: Option<String>,
-    /// `#rrggbb`.
+    /// A colour as `#rrggbb`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secondary_color: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,38 +54,38 @@ impl From<Row> for Branding {
     }
 }
 
-/// What is to change about the branding. What is left out stays; null takes it away.
+/// Changes to the branding. Omitted fields are kept; `null` removes a value.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct BrandingChanges {
-    /// The name customers read.
+    /// The name shown to customers, 1 to 200 characters, without web or e-mail addresses.
     #[serde(default)]
     #[oai(nullable)]
     pub display_name: MaybeUndefined<Name<200>>,
     #[serde(default)]
     #[oai(nullable)]
     pub logo_url: MaybeUndefined<HttpsUrl>,
-    /// Feature `custom_branding`.
+    /// Setting it requires the feature `custom_branding`.
     #[serde(default)]
     #[oai(nullable)]
     pub favicon_url: MaybeUndefined<HttpsUrl>,
-    /// Feature `custom_branding`.
+    /// Setting it requires the feature `custom_branding`.
     #[serde(default)]
     #[oai(nullable)]
     pub primary_color: MaybeUndefined<Color>,
-    /// Feature `custom_branding`.
+    /// Setting it requires the feature `custom_branding`.
     #[serde(default)]
     #[oai(nullable)]
     pub secondary_color: MaybeUndefined<Color>,
-    /// Feature `custom_branding`.
+    /// Setting it requires the feature `custom_branding`.
     #[serde(default)]
     #[oai(nullable)]
     pub style_sheet_url: MaybeUndefined<HttpsUrl>,
 }
 
 impl BrandingChanges {
-    /// Whether it sets what only some plans include. Taking away is free.
+    /// Whether it sets a value that requires the feature `custom_branding`. Removing a value does not.
     fn needs_feature(&self) -> bool {
         self.favicon_url.is_value()
             || self.primary_color.is_value()
@@ -117,7 +117,8 @@ impl BrandingApi {
 
     /// Change the branding
     ///
-    /// Name and logo with every plan; 403 `feature_not_in_plan` where more is set and the plan lacks `custom_branding`.
+    /// Every plan allows `display_name` and `logo_url`. 403 `feature_not_in_plan` if another field is set and the plan
+    /// does not include `custom_branding`.
     #[oai(path = "/branding", method = "patch", operation_id = "update_branding")]
     async fn update(
         &self,

@@ -1,4 +1,4 @@
-//! Domains of an organization's own: proved by a DNS record, then a host that leads to it.
+//! Custom domains of an organization: verified by a DNS record, then a host that leads to the organization.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -35,30 +35,32 @@ use crate::{
     sql,
 };
 
-/// How many verified domains are looked at each time.
+/// How many verified domains are checked in one round.
 const AT_ONCE: i32 = 20;
-/// How long the domain name system may take to answer.
+/// The timeout of a DNS query.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// A domain of the organization's own.
+/// A custom domain of the organization.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Domain {
     pub id: Uuid,
-    /// In its ASCII form (IDNA).
+    /// The domain name in its ASCII form (IDNA).
     pub domain: String,
-    /// When its record was first seen; absent if it was not yet, or if the domain lapsed or went to another organization.
+    /// When the domain was verified. Absent if it is not verified: its record was not found yet, it lapsed, or another
+    /// organization has verified it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<DateTime<Utc>>,
-    /// Since when the record of a verified domain has not been found. A week later the domain lapses.
+    /// Since when the record of a verified domain is missing; a week later the domain lapses. Absent if the record was
+    /// found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<DateTime<Utc>>,
-    /// The record that proves it. Keep it: it is looked for once a day.
+    /// The DNS record that verifies the domain. Keep it: it is checked once a day.
     pub record: DnsRecord,
     pub created_at: DateTime<Utc>,
 }
 
-/// A record to put into the domain name system.
+/// A DNS record to create.
 #[derive(Debug, Object, Serialize)]
 pub struct DnsRecord {
     /// Always `TXT`.
@@ -87,12 +89,12 @@ fn challenge_name(domain: &str) -> String {
     format!("_appointd-challenge.{domain}")
 }
 
-/// A domain to add.
+/// A new domain.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewDomain {
-    /// Without port and path. International ones may be written as they are read.
+    /// The domain name, without port and path. An internationalized name may be sent in Unicode.
     pub domain: DomainName,
 }
 
@@ -102,12 +104,12 @@ impl Example for NewDomain {
     }
 }
 
-/// Asks the domain name system.
+/// A DNS client.
 #[derive(Clone)]
 pub struct Dns(Option<TokioResolver>);
 
 impl Dns {
-    /// The servers of the system, or this one.
+    /// A client of this server, or of the servers that the operating system is configured with.
     pub fn new(server: Option<SocketAddr>) -> Self {
         let built = match server {
             Some(server) => {
@@ -122,23 +124,23 @@ impl Dns {
             None => Resolver::builder_tokio().ok(),
         };
         Self(built.and_then(|mut builder| {
-            // A record that was not there a minute ago may be there now.
+            // Not cached: a record that was missing a minute ago may exist now.
             builder.options_mut().cache_size = 0;
             builder.build().ok()
         }))
     }
 
-    /// Asks nobody, for programs that serve nobody.
+    /// A client that sends no queries, for programs that serve no requests.
     pub fn nowhere() -> Self {
         Self(None)
     }
 
-    /// The texts of the TXT records of a name.
+    /// The values of the TXT records of a name.
     async fn texts(&self, name: &str) -> Result<Vec<String>, Problem> {
         let unanswered =
-            || Problem::unavailable("dns_unavailable", "The domain name system does not answer; try again.");
+            || Problem::unavailable("dns_unavailable", "The DNS server does not answer; try again.");
         let resolver = self.0.as_ref().ok_or_else(unanswered)?;
-        // With a dot at the end: not below any domain of ours.
+        // Ends with a dot, so that the resolver appends no search domain.
         let looking = resolver.txt_lookup(format!("{name}."));
         match tokio::time::timeout(PATIENCE, looking).await {
             Err(_) => Err(unanswered()),
@@ -158,12 +160,11 @@ impl Dns {
     }
 }
 
-/// Looks whether the records of verified domains still stand: those that were not looked at since yesterday. Several
-/// servers share the work.
+/// Checks the records of verified domains whose last check is a day old. Several servers share the work.
 pub async fn check_due(db: &Db, dns: &Dns) -> Result<(), db::Error> {
     for row in db.gate_all(sql!("tenancy/domains_due.sql"), &[&AT_ONCE]).await? {
         let (domain, organization, challenge): (String, Uuid, String) = (row.get(0), row.get(1), row.get(2));
-        // Where nobody answers nothing is known.
+        // Without an answer the record may still exist.
         let Ok(texts) = dns.texts(&challenge_name(&domain)).await else {
             continue;
         };
@@ -186,7 +187,7 @@ pub struct DomainsApi {
 impl DomainsApi {
     /// List the domains
     ///
-    /// In the order in which they were added.
+    /// All domains of the organization, in the order in which they were added.
     #[oai(path = "/api/v1/domains", method = "get", operation_id = "list_domains")]
     async fn list(
         &self,
@@ -206,8 +207,9 @@ impl DomainsApi {
 
     /// Add a domain
     ///
-    /// The answer says which TXT record proves it; put that there and `POST …/verify`. 409 `domain_exists` where the
-    /// organization has added it before.
+    /// The answer contains the TXT record that verifies the domain. Create the record, then call `POST …/verify`. 409
+    /// `domain_exists` if the organization has already added this domain. 422 `reserved` on `domain` if it is the
+    /// server's base domain or below it.
     #[oai(path = "/api/v1/domains", method = "post", operation_id = "create_domain")]
     async fn create(
         &self,
@@ -224,7 +226,7 @@ impl DomainsApi {
             Err(Problem::invalid_field(
                 "domain",
                 "reserved",
-                "a domain of your own; one below ours is the subdomain of the organization",
+                "expected a domain of your own; for a name below the server's domain, set the subdomain",
             ))?;
         }
         let challenge = format!("appointd-verification={}", URL_SAFE_NO_PAD.encode(&secret::random()[..24]));
@@ -237,7 +239,7 @@ impl DomainsApi {
         )
         .await
         .on_constraint("domains_domain_key", || {
-            Problem::conflict("domain_exists", "The organization has added this domain before.")
+            Problem::conflict("domain_exists", "The organization has already added this domain.")
         })?;
         let location = format!("/api/v1/domains/{}", domain.id);
         Ok(Created { location, body: domain, replayed: Once::is_replay(once.as_ref()) })
@@ -256,11 +258,11 @@ impl DomainsApi {
 
     /// Verify a domain
     ///
-    /// Looks for the record. From then on the domain leads to the organization, as long as the record stays: it is looked for
-    /// once a day, and a week after it was last found the domain lapses. 409 `domain_not_verified` if the record is not there
-    /// (yet: it may take a while until everybody sees it); `domain_taken` if the domain leads to another organization whose
-    /// record is there as well. Without that record, or if that organization was deleted or its plan includes no domains,
-    /// the domain is taken from it. 503 `dns_unavailable`.
+    /// Looks up the record. If it is found, the domain leads to the organization. The record is checked once a day; the
+    /// domain lapses a week after it was last found. 409 `domain_not_verified` if the record is not found; a new record
+    /// can take hours to become visible. 409 `domain_taken` if the domain leads to another organization whose record is
+    /// found as well. If that record is missing, or that organization was deleted or its plan does not include domains,
+    /// the domain moves to this organization. 503 `dns_unavailable` if the DNS server does not answer.
     #[oai(path = "/api/v1/domains/:domain_id/verify", method = "post", operation_id = "verify_domain")]
     async fn verify(
         &self,
@@ -280,7 +282,9 @@ impl DomainsApi {
                 let DnsRecord { name, value, .. } = &domain.record;
                 Err(Problem::conflict(
                     "domain_not_verified",
-                    format!("There is no TXT record {name} with the value {value} (yet: it may take hours)."),
+                    format!(
+                        "No TXT record {name} with the value {value} was found (a new one can take hours)."
+                    ),
                 ))?;
             }
         }
@@ -291,7 +295,7 @@ impl DomainsApi {
 
     /// Remove a domain
     ///
-    /// It leads nowhere from the next request on.
+    /// The domain stops leading to the organization immediately.
     #[oai(path = "/api/v1/domains/:domain_id", method = "delete", operation_id = "delete_domain")]
     async fn delete(
         &self,
@@ -305,11 +309,11 @@ impl DomainsApi {
         Ok(NoContent)
     }
 
-    /// May a certificate be made for this host?
+    /// Check whether a certificate may be issued for a host
     ///
-    /// For a proxy that gets certificates on demand: 204 if the host leads to an active organization or is ours, 404 if not, and
-    /// for IP addresses and `localhost`.
-    /// Answers requests from this machine and from trusted proxies alone; for everybody else there is no such resource.
+    /// For a proxy that obtains certificates on demand. 204 if the host leads to an active organization or is the
+    /// server's own. 404 if not, for IP addresses and for `localhost`. Only for requests from this machine and from
+    /// trusted proxies; others get 404.
     #[oai(path = "/internal/tls/allow", method = "get", operation_id = "allow_certificate")]
     async fn allow_certificate(
         &self,

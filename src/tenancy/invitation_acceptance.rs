@@ -1,4 +1,4 @@
-//! Accepting an invitation, with an account or with a new one.
+//! Accepting an invitation, with an existing account or with a new one.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct InvitationToken {
-    /// The token of the e-mail.
+    /// The token from the e-mail.
     pub token: Secret<secret::Invitation>,
 }
 
@@ -42,29 +42,29 @@ impl Example for InvitationToken {
     }
 }
 
-/// What an invitation offers.
+/// The contents of an invitation.
 #[derive(Debug, Object, Serialize)]
 pub struct InvitationOffer {
     pub organization_id: Uuid,
     pub organization_name: String,
-    /// Who is invited.
+    /// The e-mail address that is invited.
     pub email: String,
     pub role: InvitedRole,
-    /// Whether there is an account with that address: then sign in and `POST /api/v1/invitations/accept`; else
-    /// `POST /api/v1/invitations/register`.
+    /// Whether an account with that address exists. If `true`, sign in and call `POST /api/v1/invitations/accept`. If
+    /// `false`, call `POST /api/v1/invitations/register`.
     pub account_exists: bool,
 }
 
-/// An account for whoever was invited.
+/// A new account for the invited person.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct InvitedRegistration {
-    /// The token of the e-mail.
+    /// The token from the e-mail.
     pub token: Secret<secret::Invitation>,
-    /// At least 8 characters, and not easily guessed.
+    /// At least 8 characters and not easily guessed.
     pub password: Password,
-    /// How you are called.
+    /// Your name, 1 to 200 characters, without web or e-mail addresses.
     #[serde(default)]
     #[oai(nullable)]
     pub full_name: Option<Name<200>>,
@@ -88,9 +88,10 @@ pub struct InvitationAcceptanceApi {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
 impl InvitationAcceptanceApi {
-    /// What does an invitation offer?
+    /// Look at an invitation
     ///
-    /// For whoever holds the token. 422 on `token` where it is not good, or not any more.
+    /// Requires the token from the e-mail. 422 `not_found` on `token` if the invitation is unknown, was accepted or
+    /// withdrawn, or has expired.
     #[oai(path = "/invitations/look", method = "post", operation_id = "look_at_invitation")]
     async fn look(
         &self,
@@ -109,17 +110,19 @@ impl InvitationAcceptanceApi {
 
     /// Accept an invitation
     ///
-    /// As the account that asks, whose address has to be the one invited (409 `invitation_for_another`).
-    /// `POST /api/v1/auth/switch` then leads to the organization. 409 `exclusive_membership` where this or another
-    /// organization of the account keeps its members to itself. 422 on `token` where it is not good, or not any more.
+    /// The signed-in account joins the organization; then call `POST /api/v1/auth/switch` for a token for it. 409
+    /// `invitation_for_another` if the invitation is for another e-mail address. 409 `exclusive_membership` if this
+    /// organization, or another one the account works for, sets `exclusive_members`. 409 `contact_has_account` if the
+    /// contact to be linked has another account. 422 `not_found` on `token` if the invitation is unknown, was accepted
+    /// or withdrawn, or has expired.
     #[oai(path = "/invitations/accept", method = "post", operation_id = "accept_invitation")]
     async fn accept(
         &self,
         caller: SignedIn,
         body: Json<InvitationToken>,
     ) -> Result<NoContent, ApiError<ChangingOwn>> {
-        // What accepts looks before a tenant is known, and at no session: entering as the account does, so that a token
-        // whose session has ended opens nothing here either.
+        // Accepting runs before a tenant is known and does not check the session. Entering as the account does, so that
+        // a token whose session has ended is rejected here too.
         self.db.one(&caller, sql!("identity/accounts_get_me.sql"), &[&caller.claims.tenant_id]).await?;
         accept(&self.db, &body.0.token, caller.claims.sub, None, None).await?;
         Ok(NoContent)
@@ -127,8 +130,9 @@ impl InvitationAcceptanceApi {
 
     /// Accept an invitation with a new account
     ///
-    /// Creates the account, with the address that was invited, and signs it in. 409 `email_taken` where there is one: sign
-    /// in and accept with that. Refuses else as accepting does.
+    /// Creates an account with the invited e-mail address, accepts the invitation and signs the account in. 409
+    /// `email_taken` if an account with this address exists: sign in and accept with it. Other errors are those of
+    /// `POST /api/v1/invitations/accept`.
     #[oai(path = "/invitations/register", method = "post", operation_id = "register_invited")]
     async fn register(
         &self,
@@ -171,7 +175,7 @@ async fn offered(db: &Db, token: &Secret<secret::Invitation>) -> Result<Offer, F
     })
 }
 
-/// Accepts an invitation: with a password hash for a new account.
+/// Accepts an invitation. A password hash creates the account first.
 pub async fn accept(
     db: &Db,
     token: &Secret<secret::Invitation>,
@@ -192,11 +196,11 @@ pub async fn accept(
         .on_constraint("exclusive_members", || {
             Problem::conflict(
                 "exclusive_membership",
-                "This organization, or another the account works for, keeps its members to itself (exclusive_members).",
+                "This organization, or another one the account works for, sets `exclusive_members`: its members may belong to no other.",
             )
         })
         .on_constraint("contact_account", || {
-            Problem::conflict("contact_has_account", "The contact has another account already.")
+            Problem::conflict("contact_has_account", "The contact already has another account.")
         })
         .on_constraint("accounts_email_key", email_taken)?;
     match row.get(0) {
@@ -208,7 +212,7 @@ pub async fn accept(
 fn email_taken() -> Problem {
     Problem::conflict(
         "email_taken",
-        "There is an account with this e-mail address. Sign in and accept with that.",
+        "An account with this e-mail address exists. Sign in and accept the invitation with it.",
     )
 }
 
@@ -216,6 +220,6 @@ fn used_up() -> Problem {
     Problem::invalid_field(
         "token",
         "not_found",
-        "The invitation was accepted, taken back, has expired, or is none of ours.",
+        "The invitation is unknown, was accepted or withdrawn, or has expired.",
     )
 }

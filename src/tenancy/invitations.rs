@@ -1,4 +1,4 @@
-//! Inviting people to an organization: members of its staff, and customers of it who are to have an account.
+//! Inviting people to an organization: new members, and customers who are to get an account.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
@@ -32,7 +32,7 @@ use crate::{
 const LIFETIME: TimeDelta = TimeDelta::days(7);
 
 named_enum! {
-    /// What somebody is invited as.
+    /// The role an invitation offers.
     InvitedRole {
         Admin = "admin",
         Manager = "manager",
@@ -40,27 +40,27 @@ named_enum! {
         #[serde(alias = "member")]
         Staff = "staff",
         Viewer = "viewer",
-        /// With `contact_id`: a customer who is to have an account.
+        /// A customer who is to get an account; requires `contact_id`.
         Customer = "customer",
     }
 }
 
-/// Somebody who was invited and has not accepted yet.
+/// An invitation that is not accepted yet.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Invitation {
     pub id: Uuid,
     pub email: String,
     pub role: InvitedRole,
-    /// Of a customer: the contact they are.
+    /// The contact that the account will be linked to. Absent if the role is not customer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact_id: Option<Uuid>,
     pub created_at: DateTime<Utc>,
-    /// The giver: the account or API key that sent it last.
+    /// The account or API key that last sent the invitation.
     pub created_by: Uuid,
-    /// When the mail was last sent.
+    /// When the e-mail was last sent.
     pub sent_at: DateTime<Utc>,
-    /// Until when it can be accepted.
+    /// When the invitation expires.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -79,15 +79,16 @@ impl From<&Row> for Invitation {
     }
 }
 
-/// Somebody to invite.
+/// A new invitation.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewInvitation {
     pub email: EmailAddress,
-    /// At most the caller's own. Staff invite customers; who works there is invited by admins.
+    /// The role to offer, at most the caller's own. Staff and managers may invite customers only; admins may invite
+    /// members.
     pub role: InvitedRole,
-    /// Of a customer: the contact they are.
+    /// The contact to link the account to. Required for the role customer, not allowed for other roles.
     #[serde(default)]
     #[oai(nullable)]
     pub contact_id: Option<Uuid>,
@@ -112,7 +113,7 @@ pub struct InvitationsApi {
 impl InvitationsApi {
     /// List the open invitations
     ///
-    /// Those that have not expired, in the order in which they were made.
+    /// Invitations that are neither accepted nor expired, oldest first.
     #[oai(path = "/invitations", method = "get", operation_id = "list_invitations")]
     async fn list(
         &self,
@@ -132,15 +133,18 @@ impl InvitationsApi {
         Ok(Json(Page::new(invitations, size, |last| Cursor::id(last.id))))
     }
 
-    /// Invite somebody
+    /// Invite a person
     ///
-    /// Sends them a mail with a token that is good once, for seven days. 403 `role_above_own` where the role is higher than
-    /// the caller's, or is one that only admins give; `plan_limit` where the plan allows no more members;
-    /// `email_not_verified` until the address of the caller's account is verified. The invitation can be accepted while
-    /// the caller could give the role: it ends if they are removed or demoted, or the API key is revoked. 409
-    /// `already_member`, `already_invited`. 429 `mail_limit` if this address, the caller or the organization has got or sent as
-    /// many mails as may be sent: 6 at once to one address, from all organizations together, and 6 more an hour, at most 20 a
-    /// day; 60 an hour from one inviter; 300 an hour and 2,000 a day from one organization. 422 on `contact_id` where a customer has none, or somebody else has one.
+    /// Sends an e-mail with a single-use token that expires after seven days. The invitation can be accepted as long as
+    /// the caller could still give the role: it is withdrawn if they are removed or demoted, or the API key is revoked.
+    /// 403 `role_above_own` if the role is higher than the caller's, or only admins may give it. 403 `plan_limit` if
+    /// the plan allows no more members. 403 `email_not_verified` until the e-mail address of the caller's account is
+    /// verified. 409 `already_member` or `already_invited`. 422 on `contact_id`: `required` if it is missing for a
+    /// customer or given for another role, `not_found` if the contact does not exist.
+    ///
+    /// 429 `mail_limit` if an e-mail budget is used up: 6 e-mails at once to one address, from all organizations
+    /// together, then 6 more an hour and 20 a day; 60 an hour from one inviter; 300 an hour and 2,000 a day from one
+    /// organization.
     #[oai(path = "/invitations", method = "post", operation_id = "create_invitation")]
     async fn create(
         &self,
@@ -172,9 +176,10 @@ impl InvitationsApi {
 
     /// Send an invitation again
     ///
-    /// With a new token, for another seven days; the old one is over, and the caller is the giver (`created_by`) from now on.
-    /// Once a minute: 409 `invitation_sent`. 429 `mail_limit` as for inviting. 403 `email_not_verified` until the address of the caller's account is verified.
-    /// 404 also if it is not the caller's to send.
+    /// Sends a new token, which expires after seven days, and makes the caller its sender (`created_by`). The old token
+    /// stops working. 409 `invitation_sent` if it was sent less than a minute ago. 429 `mail_limit` as for inviting.
+    /// 403 `email_not_verified` until the e-mail address of the caller's account is verified. 404 also if the caller
+    /// may not give the role.
     #[oai(path = "/invitations/:invitation_id/resend", method = "post", operation_id = "resend_invitation")]
     async fn resend(
         &self,
@@ -196,7 +201,10 @@ impl InvitationsApi {
             .await?;
         let Some(row) = sent else {
             Err(match invitation.sent_at > Utc::now() - TimeDelta::minutes(1) {
-                true => Problem::conflict("invitation_sent", "It was sent a moment ago; wait a minute."),
+                true => Problem::conflict(
+                    "invitation_sent",
+                    "The invitation was sent less than a minute ago; try again later.",
+                ),
                 false => Problem::not_found(),
             })?
         };
@@ -205,9 +213,9 @@ impl InvitationsApi {
         Ok(Json(Invitation::from(&row)))
     }
 
-    /// Take an invitation back
+    /// Withdraw an invitation
     ///
-    /// Its token is over. 404 also where it is not the caller's to take back.
+    /// Its token stops working. 404 also if the caller may not give the role.
     #[oai(path = "/invitations/:invitation_id", method = "delete", operation_id = "delete_invitation")]
     async fn delete(
         &self,
@@ -225,7 +233,7 @@ impl InvitationsApi {
 impl InvitationsApi {
     fn send(&self, leave: Leave, organization: &str, token: &Secret<secret::Invitation>) {
         let token = token.reveal();
-        // Of one line, whatever the organization calls itself.
+        // A single line: names contain no line breaks.
         let subject = format!("An invitation from {organization}");
         let body = format!(
             "{organization} invites you.\n\nAccept within seven days here:\n\n{}\n\nor with this token: {token}\n\n\
@@ -236,12 +244,12 @@ impl InvitationsApi {
     }
 }
 
-/// Whose budget the mail of an invitation counts towards.
+/// Whose budget the e-mail of an invitation counts towards.
 fn on_behalf(context: Context) -> OnBehalf {
     OnBehalf::Organization { id: context.tenant, inviter: context.actor() }
 }
 
-/// Refuses who may send no invitations and make no API keys: an account whose address nobody has verified.
+/// Fails if the actor may not send invitations or create API keys: the e-mail address of their account is not verified.
 pub async fn may_hand_out(tx: &mut Tx) -> Result<(), Failure> {
     match tx.one(sql!("tenancy/hand_out_check.sql"), &[]).await?.get(0) {
         true => Ok(()),
@@ -249,7 +257,7 @@ pub async fn may_hand_out(tx: &mut Tx) -> Result<(), Failure> {
     }
 }
 
-/// Makes an invitation; with it the name of the organization, the token to send, and leave to send it.
+/// Creates an invitation. Also returns the name of the organization, the token to send, and the permission to send it.
 pub async fn invite(
     db: &Db,
     context: Context,
@@ -257,7 +265,7 @@ pub async fn invite(
     once: Option<&Once>,
 ) -> Result<(Invitation, String, Secret<secret::Invitation>, Option<Leave>), Failure> {
     if (new.role == InvitedRole::Customer) != new.contact_id.is_some() {
-        let detail = "for the role customer, and for no other";
+        let detail = "expected for the role customer, and only for that role";
         return Err(Problem::invalid_field("contact_id", "required", detail).into());
     }
     let token = Secret::draw(context.tenant, Uuid::now_v7());
@@ -272,7 +280,7 @@ pub async fn invite(
     if !check.get::<_, bool>(0) {
         return Err(Problem::forbidden(
             "role_above_own",
-            "You cannot give this role: it is higher than yours, or for admins to give.",
+            "You cannot give this role: it is higher than yours, or only admins may give it.",
         )
         .into());
     }
@@ -280,10 +288,14 @@ pub async fn invite(
         return Err(Problem::email_not_verified().into());
     }
     if check.get(1) {
-        return Err(Problem::conflict("already_member", "Somebody with this address is a member.").into());
+        return Err(Problem::conflict(
+            "already_member",
+            "An account with this e-mail address is already a member.",
+        )
+        .into());
     }
     let leave = budget::ask(&mut tx, &new.email, on_behalf(context)).await?;
-    // One that has expired blocks nobody.
+    // An expired invitation must not block a new one.
     tx.all(sql!("tenancy/invitations_clear.sql"), &[&&*new.email]).await?;
     let row = tx
         .one(
@@ -301,11 +313,11 @@ pub async fn invite(
         .on_constraint("invitations_email_key", || {
             Problem::conflict(
                 "already_invited",
-                "This address is invited. Send the mail again, or take it back.",
+                "This e-mail address is already invited. Send the invitation again, or withdraw it.",
             )
         })
         .on_constraint("invitations_contact_fkey", || {
-            Problem::invalid_field("contact_id", "not_found", "There is no such contact.")
+            Problem::invalid_field("contact_id", "not_found", "The contact does not exist.")
         })?;
     let invitation = Invitation::from(&row);
     if let Some(once) = once {

@@ -1,4 +1,4 @@
-//! Members: who works for an organization, and as what. They come by invitation: see `invitations`.
+//! Members: the accounts that work for an organization, and their roles. They join by invitation: see `invitations`.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
@@ -25,7 +25,7 @@ use crate::{
 };
 
 named_enum! {
-    /// What somebody may do in an organization: owner > admin > manager > staff > viewer.
+    /// The role of a member, from highest to lowest: owner, admin, manager, staff, viewer.
     MemberRole {
         Owner = "owner",
         Admin = "admin",
@@ -38,25 +38,25 @@ named_enum! {
 }
 
 named_enum! {
-    /// Whether a member is let in.
+    /// Whether a member has access.
     MemberStatus {
         Active = "active",
         Suspended = "suspended",
     }
 }
 
-/// Somebody who works for the organization.
+/// A member of the organization.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct OrganizationMember {
-    /// The account.
+    /// The id of the member's account.
     pub account_id: Uuid,
     pub email: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub full_name: Option<String>,
     pub role: MemberRole,
     pub status: MemberStatus,
-    /// When they joined.
+    /// When the member joined.
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -75,12 +75,12 @@ impl From<Row> for OrganizationMember {
     }
 }
 
-/// Another role for a member.
+/// The new role of a member.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct MemberChanges {
-    /// At most the caller's own.
+    /// The new role, at most the caller's own.
     pub role: MemberRole,
 }
 
@@ -90,12 +90,12 @@ impl Example for MemberChanges {
     }
 }
 
-/// Who is to own the organization.
+/// The member to make an owner.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct OwnershipTransfer {
-    /// The account of an active member.
+    /// The account id of an active member.
     pub account_id: Uuid,
 }
 
@@ -105,12 +105,12 @@ impl Example for OwnershipTransfer {
     }
 }
 
-/// What a member has handed out.
+/// The API keys and invitations of a member.
 #[derive(Debug, Object, Serialize)]
 pub struct HandedOut {
-    /// Keys they made that are neither revoked nor expired.
+    /// API keys they created that are neither revoked nor expired.
     pub api_keys: Vec<ApiKey>,
-    /// Open invitations they, or their keys, sent.
+    /// Open invitations sent by them or by their API keys.
     pub invitations: Vec<Invitation>,
 }
 
@@ -120,12 +120,12 @@ pub struct MembersApi(pub Db);
 impl MembersApi {
     /// List the members
     ///
-    /// Who works for the organization, in the order of their accounts. Customers are not among them.
+    /// All members, ordered by account id. Customers are not members.
     #[oai(path = "/members", method = "get", operation_id = "list_members")]
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
@@ -158,10 +158,10 @@ impl MembersApi {
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 
-    /// List what a member has handed out
+    /// List the API keys and invitations of a member
     ///
-    /// Their API keys, and their open invitations and those of their keys: what ends, or is lowered, if they are removed or
-    /// demoted. At most 100 of each, the oldest first.
+    /// The member's API keys, and the open invitations sent by them or by their keys. These are revoked, withdrawn or
+    /// lowered if the member is removed or demoted. At most 100 of each, oldest first.
     #[oai(path = "/members/:account_id/handed-out", method = "get", operation_id = "list_handed_out")]
     async fn handed_out(
         &self,
@@ -183,9 +183,10 @@ impl MembersApi {
 
     /// Change the role of a member
     ///
-    /// Holds from their next request on, and lowers what they handed out (`GET …/handed-out`): their API keys get at most the
-    /// new role, and invitations they could not make now are withdrawn. 403 `role_above_own` where the member has, or is to have, a higher role than the
-    /// caller. 409 `last_owner` where nobody would own the organization.
+    /// The new role applies from the member's next request on. Their API keys are lowered to the new role, and
+    /// invitations they could no longer send are withdrawn; see `GET …/handed-out`. 403 `role_above_own` if the
+    /// member's current or new role is higher than the caller's. 409 `last_owner` if the organization would have no
+    /// active owner.
     #[oai(path = "/members/:account_id", method = "patch", operation_id = "update_member")]
     async fn update(
         &self,
@@ -205,10 +206,10 @@ impl MembersApi {
 
     /// Remove a member
     ///
-    /// Or a customer, who stays a contact without an account. Their tokens for the organization open nothing from the next
-    /// request on. What they handed out ends with them (`GET …/handed-out`): their API keys are revoked, their invitations
-    /// and those of their keys are withdrawn, their calendar feeds are deleted. What they did stays. 403 `role_above_own`,
-    /// 409 `last_owner` as for changing the role.
+    /// Also removes a customer, who stays a contact without an account. Their tokens for the organization stop working
+    /// immediately. Their API keys are revoked, invitations sent by them or by their keys are withdrawn, and their
+    /// calendar feeds are deleted; see `GET …/handed-out`. Appointments and other records they created are kept. 403
+    /// `role_above_own` and 409 `last_owner` as for changing the role.
     #[oai(path = "/members/:account_id", method = "delete", operation_id = "remove_member")]
     async fn remove(
         &self,
@@ -224,8 +225,9 @@ impl MembersApi {
 
     /// Suspend a member
     ///
-    /// Still a member, and not let in from the next request on; nor do their API keys open anything, and their invitations
-    /// cannot be accepted, until they are reactivated. Refuses as removing does.
+    /// The member keeps their membership but loses access immediately. Until they are reactivated, their API keys do
+    /// not work and their invitations cannot be accepted. 403 `role_above_own` and 409 `last_owner` as for changing the
+    /// role.
     #[oai(path = "/members/:account_id/suspend", method = "post", operation_id = "suspend_member")]
     async fn suspend(
         &self,
@@ -235,9 +237,10 @@ impl MembersApi {
         self.set_status(&caller, account_id.0, "suspended").await.map(Json).map_err(Into::into)
     }
 
-    /// Let a suspended member in again
+    /// Reactivate a suspended member
     ///
-    /// 403 `plan_limit` where the plan allows no more members.
+    /// 403 `plan_limit` if the plan allows no more members. 403 `role_above_own` if the member's role is higher than
+    /// the caller's.
     #[oai(path = "/members/:account_id/reactivate", method = "post", operation_id = "reactivate_member")]
     async fn reactivate(
         &self,
@@ -249,9 +252,10 @@ impl MembersApi {
 
     /// Leave an organization
     ///
-    /// As a member, suspended or not, or as a customer. What the organization knows of the person stays with it; what they
-    /// handed out ends, as when they are removed. 409
-    /// `last_owner` where nobody would own it: hand it over first. 404 where the account does not belong to it.
+    /// Ends the account's membership, active or suspended, or its link as a customer. The organization keeps its
+    /// records about the person. API keys, invitations and calendar feeds of the account end as when a member is
+    /// removed. 409 `last_owner` if the organization would have no active owner: transfer the ownership first. 404 if
+    /// the account does not belong to the organization.
     #[oai(
         path = "/organizations/:organization_id/leave",
         method = "post",
@@ -269,10 +273,10 @@ impl MembersApi {
         }
     }
 
-    /// Hand the organization over
+    /// Transfer the ownership
     ///
-    /// Makes another active member an owner and the caller an admin, both or neither. 409 `member_suspended` where the
-    /// member is not active.
+    /// Makes another active member an owner and the caller an admin, in one transaction. 409 `member_suspended` if the
+    /// member is not active. 422 `not_found` on `account_id` if it is not a member.
     #[oai(
         path = "/organizations/me/transfer-ownership",
         method = "post",
@@ -285,24 +289,29 @@ impl MembersApi {
     ) -> Result<Json<OrganizationMember>, ApiError<Changing>> {
         let (from, to) = (caller.account()?, body.0.account_id);
         if from == to {
-            Err(Problem::invalid_field("account_id", "invalid_value", "the account of somebody else"))?;
+            Err(Problem::invalid_field(
+                "account_id",
+                "invalid_value",
+                "expected the account of another member",
+            ))?;
         }
         let row = self.0.attempt(&caller, |tx, _| hand_over(tx, from, to)).await?;
         Ok(Json(row.into()))
     }
 }
 
-/// Both or neither.
+/// Makes `to` an owner and `from` an admin, in one transaction.
 async fn hand_over(mut tx: Tx, from: Uuid, to: Uuid) -> Result<Row, Failure> {
-    let nobody = || Problem::invalid_field("account_id", "not_found", "the account of an active member");
-    // Whatever else changes who owns the organization waits here.
+    let nobody =
+        || Problem::invalid_field("account_id", "not_found", "expected the account of an active member");
+    // Other changes of ownership wait for this lock.
     tx.one(sql!("tenancy/subscriptions_lock.sql"), &[]).await?;
     let member = tx.optional(sql!("tenancy/members_get.sql"), &[&to]).await?;
     if OrganizationMember::from(member.ok_or_else(nobody)?).status == MemberStatus::Suspended {
         let suspended = "The member is suspended; reactivate them first.";
         return Err(Problem::conflict("member_suspended", suspended).into());
     }
-    // The new one first, so that there is an owner at every moment.
+    // The new owner first, so that the organization has an owner at every moment.
     let row = tx
         .optional(sql!("tenancy/members_update.sql"), &[&to, &Some("owner"), &None::<&str>])
         .await?
@@ -329,7 +338,8 @@ impl MembersApi {
     }
 }
 
-/// Nobody changes, or makes, somebody above themselves. The policies say so too; here it gets its own words.
+/// Fails if the member's role, or the new one, is higher than the caller's. The policies enforce this too; here it gets
+/// an error of its own.
 async fn below(tx: &mut Tx, account: Uuid, new_role: Option<&str>) -> Result<(), Failure> {
     let row = tx
         .optional(sql!("tenancy/members_compare.sql"), &[&account, &new_role])
@@ -339,7 +349,7 @@ async fn below(tx: &mut Tx, account: Uuid, new_role: Option<&str>) -> Result<(),
         true => Ok(()),
         false => Err(Problem::forbidden(
             "role_above_own",
-            "The member has, or is to have, a higher role than you.",
+            "The member's current or new role is higher than yours.",
         )
         .into()),
     }
@@ -349,12 +359,12 @@ fn last_owner<T>(result: Result<T, Error>) -> Result<T, Failure> {
     result.on_constraint("members_last_owner", || {
         Problem::conflict(
             "last_owner",
-            "The organization needs an active owner: make somebody else one first.",
+            "The organization needs an active owner: make another member an owner first.",
         )
     })
 }
 
-/// Whether somebody works here: an active member who is no customer.
+/// Whether an account is an active member and not a customer.
 pub async fn works_here(tx: &mut Tx, account: Uuid) -> Result<bool, Error> {
     Ok(tx.one(sql!("tenancy/members_work_here.sql"), &[&account]).await?.get(0))
 }

@@ -1,4 +1,4 @@
-//! Organizations, from their founding to their end.
+//! Organizations: creating, changing, deleting and restoring them, and their public profile.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
@@ -31,23 +31,23 @@ use crate::{
 /// How long a deleted organization can be restored.
 const GRACE: TimeDelta = TimeDelta::days(30);
 
-/// A business that gives appointments.
+/// A business that offers appointments.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Organization {
     pub id: Uuid,
-    /// Its name, shown to people.
+    /// The display name.
     pub name: String,
-    /// Its name in addresses. Unique in the whole system.
+    /// The name in URLs. Unique on this server.
     pub slug: String,
-    /// The label in front of the base domain of the server; absent where it has none.
+    /// The DNS label in front of the server's base domain; absent if the organization has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subdomain: Option<String>,
-    /// The IANA time zone in which times are shown where nobody asks for another.
+    /// The IANA time zone of the organization: the default for dates and times.
     pub time_zone: String,
-    /// Its plan: see `GET /api/v1/plans`.
+    /// The plan; see `GET /api/v1/plans`.
     pub plan_type: String,
-    /// What it may use: what its plan includes and it has not switched off.
+    /// The enabled features: those the plan includes and the organization has not disabled.
     pub features: Features,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -69,28 +69,28 @@ impl From<Row> for Organization {
     }
 }
 
-/// An organization to create.
+/// A new organization.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewOrganization {
-    /// Its name, shown to people.
+    /// The display name, 1 to 200 characters, without web or e-mail addresses.
     pub name: Name<200>,
-    /// Its name in addresses. Unique in the whole system.
+    /// The name in URLs. Unique on this server. Some names are reserved.
     pub slug: Slug,
-    /// A label in front of the base domain of the server. Some names are reserved.
+    /// The DNS label in front of the server's base domain. Some names are reserved.
     #[serde(default)]
     #[oai(nullable)]
     pub subdomain: Option<Slug>,
-    /// The IANA time zone in which times are shown where nobody asks for another; UTC where not given.
+    /// The IANA time zone of the organization: the default for dates and times. Defaults to `UTC`.
     #[serde(default)]
     #[oai(nullable)]
     pub time_zone: Option<TimeZone>,
-    /// One of `GET /api/v1/plans`; the smallest where not given.
+    /// The `plan_type` of a plan that `GET /api/v1/plans` lists. Defaults to the smallest, `basic`.
     #[serde(default)]
     #[oai(nullable)]
     pub plan_type: Option<Text<1, 50>>,
-    /// What it is to use. What is left out is as the plan has it; what the plan lacks cannot be asked for.
+    /// Features of the plan to enable or disable. Defaults to all features of the plan.
     #[serde(default)]
     #[oai(nullable)]
     pub features: Option<FeatureChoices>,
@@ -110,22 +110,22 @@ impl Example for NewOrganization {
     }
 }
 
-/// What is to change about an organization. What is left out stays; null takes the subdomain away.
+/// Changes to an organization. Omitted fields are kept; `null` removes the subdomain.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct OrganizationChanges {
-    /// Its name, shown to people.
+    /// The display name, 1 to 200 characters, without web or e-mail addresses.
     #[serde(default, deserialize_with = "present")]
     pub name: Option<Name<200>>,
-    /// Its name in addresses. Unique in the whole system.
+    /// The name in URLs. Unique on this server. Some names are reserved.
     #[serde(default, deserialize_with = "present")]
     pub slug: Option<Slug>,
-    /// A label in front of the base domain of the server. Some names are reserved.
+    /// The DNS label in front of the server's base domain. Some names are reserved.
     #[serde(default)]
     #[oai(nullable)]
     pub subdomain: MaybeUndefined<Slug>,
-    /// The IANA time zone in which times are shown where nobody asks for another.
+    /// The IANA time zone of the organization: the default for dates and times.
     #[serde(default, deserialize_with = "present")]
     pub time_zone: Option<TimeZone>,
 }
@@ -141,34 +141,35 @@ impl Example for OrganizationChanges {
     }
 }
 
-/// An organization that has been deleted.
+/// A deleted organization.
 #[derive(Debug, Object, Serialize)]
 pub struct DeletedOrganization {
     pub id: Uuid,
-    /// Until when an owner can restore it: `POST /api/v1/organizations/{organization_id}/restore`.
+    /// When the organization is purged. Until then an owner can restore it:
+    /// `POST /api/v1/organizations/{organization_id}/restore`.
     pub purge_after: DateTime<Utc>,
 }
 
-/// What anybody may know of an organization.
+/// The public profile of an organization.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct PublicOrganization {
     pub id: Uuid,
-    /// The name its customers read.
+    /// The name shown to customers.
     pub name: String,
     pub slug: String,
-    /// The IANA time zone it shows times in.
+    /// The IANA time zone of the organization.
     pub time_zone: String,
-    /// The language (BCP 47) it speaks to its customers.
+    /// The language for communicating with customers, as a BCP 47 tag.
     pub language: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logo_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub favicon_url: Option<String>,
-    /// `#rrggbb`.
+    /// A colour as `#rrggbb`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub primary_color: Option<String>,
-    /// `#rrggbb`.
+    /// A colour as `#rrggbb`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secondary_color: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,9 +182,11 @@ pub struct OrganizationsApi(pub Db);
 impl OrganizationsApi {
     /// Create an organization
     ///
-    /// Its owner is the account that asks. The token stays with the organization it is for: `POST /api/v1/auth/switch`
-    /// leads to the new one. 409 `slug_taken`, `subdomain_taken`; `exclusive_membership` where an organization the account works
-    /// for keeps its members to itself. 422 on `plan_type` and `features` where there is no such plan or it lacks a feature.
+    /// The signed-in account becomes its owner. The current token stays valid for its own organization; call
+    /// `POST /api/v1/auth/switch` for a token for the new one. 409 `slug_taken` or `subdomain_taken` if another
+    /// organization has it, or gave it up less than 90 days ago. 409 `exclusive_membership` if an organization the
+    /// account works for sets `exclusive_members`. 422 on `plan_type` if the plan does not exist, on `features` if the
+    /// plan does not include a feature.
     #[oai(path = "/organizations", method = "post", operation_id = "create_organization")]
     async fn create(
         &self,
@@ -215,7 +218,7 @@ impl OrganizationsApi {
         if row.get::<_, &str>(0) != "created" {
             Err(Problem::conflict(
                 "exclusive_membership",
-                "An organization the account works for keeps its members to itself (exclusive_members).",
+                "An organization the account works for sets `exclusive_members`: its members may belong to no other.",
             ))?;
         }
         tx.commit().await?;
@@ -241,7 +244,7 @@ impl OrganizationsApi {
 
     /// Get the organization
     ///
-    /// The one the token is for.
+    /// The organization the token is for.
     #[oai(path = "/organizations/me", method = "get", operation_id = "get_organization")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Organization>, ApiError<ReadingOwn>> {
         let row = self.0.one(&caller, sql!("tenancy/organizations_get.sql"), &[]).await?;
@@ -250,8 +253,8 @@ impl OrganizationsApi {
 
     /// Change the organization
     ///
-    /// The one the token is for. 409 `slug_taken` or `subdomain_taken` if another organization has it, or gave it up less than
-    /// 90 days ago. A slug or subdomain that is changed leads to the organization for 90 days more.
+    /// Changes the organization the token is for. A former slug or subdomain leads to the organization for another 90
+    /// days. 409 `slug_taken` or `subdomain_taken` if another organization has it, or gave it up less than 90 days ago.
     #[oai(path = "/organizations/me", method = "patch", operation_id = "update_organization")]
     async fn update(
         &self,
@@ -279,8 +282,8 @@ impl OrganizationsApi {
 
     /// Delete the organization
     ///
-    /// The one the token is for: from now on nobody gets in. For 30 days an owner can restore it; then everything it has is
-    /// deleted for good.
+    /// Deletes the organization the token is for. All access to it ends immediately. An owner can restore it within 30
+    /// days; after that, all its data are deleted permanently.
     #[oai(path = "/organizations/me", method = "delete", operation_id = "delete_organization")]
     async fn delete(&self, caller: Member<Owner>) -> Result<Json<DeletedOrganization>, ApiError<ReadingOwn>> {
         let seconds = GRACE.num_seconds() as f64;
@@ -290,8 +293,8 @@ impl OrganizationsApi {
 
     /// Restore a deleted organization
     ///
-    /// By an owner, with any token of theirs (sign in anew for one). 404 where there is no deleted organization of theirs
-    /// with this id.
+    /// The signed-in account must be an owner of the organization. Its token may be for any organization or none; sign
+    /// in again to get one. 404 if no deleted organization of the account has this id.
     #[oai(
         path = "/organizations/:organization_id/restore",
         method = "post",
@@ -310,15 +313,15 @@ impl OrganizationsApi {
         }
     }
 
-    /// Get what is public of an organization
+    /// Get the public profile of an organization
     ///
-    /// The one whose host was asked, by subdomain or own domain; on a host of ours the one with this `slug`. The answer has
-    /// the slug of today, also if it was found by one it gave up.
+    /// The organization that the request's host leads to, by subdomain or custom domain. On the server's own host, the
+    /// organization with this `slug`. The answer contains the current slug, also if a former one was sent.
     #[oai(path = "/public/organization", method = "get", operation_id = "get_public_organization")]
     async fn public(
         &self,
         client: Client,
-        /// The slug of the organization, where the host does not say which.
+        /// The slug of the organization. Required on the server's own host.
         slug: Query<Option<Slug>>,
     ) -> Result<Json<PublicOrganization>, ApiError<OpenReading>> {
         let host = match &client.host {
@@ -342,7 +345,7 @@ impl OrganizationsApi {
     }
 }
 
-/// Names that another organization has, or nobody may have.
+/// Maps the constraints on slugs and subdomains: taken by another organization, or reserved.
 fn taken<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
     result
         .on_constraint("organizations_slug_key", || {
@@ -359,7 +362,7 @@ fn taken<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
         })
 }
 
-/// The active organization a host leads to, or where there is no such host the one with a slug.
+/// The active organization that the host leads to, or else the one with the slug.
 pub async fn public(db: &Db, host: Option<&str>, slug: Option<&str>) -> Result<Option<Uuid>, db::Error> {
     if host.is_none() && slug.is_none() {
         return Ok(None);
@@ -367,9 +370,9 @@ pub async fn public(db: &Db, host: Option<&str>, slug: Option<&str>) -> Result<O
     Ok(db.gate(sql!("tenancy/organizations_get_public.sql"), &[&host, &slug]).await?.get(0))
 }
 
-/// The zone in which the organization of a transaction shows times.
+/// The time zone of the organization that the transaction has entered.
 pub async fn time_zone(tx: &mut Tx) -> Result<TimeZone, db::Error> {
     let row = tx.one(sql!("tenancy/organizations_get_time_zone.sql"), &[]).await?;
-    // Only names that parsed are stored; should a later time zone database drop one, times show in UTC.
+    // Only valid names are stored. If a later time zone database drops one, UTC is used.
     Ok(TimeZone::parse(row.get(0)).unwrap_or(TimeZone(chrono_tz::UTC)))
 }

@@ -1,4 +1,4 @@
-//! How an organization wants things.
+//! The settings of an organization: language, formats, notifications, privacy, trusted origins and guests.
 
 use chrono::TimeDelta;
 use poem_openapi::{Object, OpenApi, types::Example};
@@ -41,36 +41,38 @@ named_enum! {
     }
 }
 
-/// The settings of an organization. Its time zone is with the organization itself.
+/// The settings of an organization. Its time zone is a field of the organization itself.
 #[derive(Debug, Object, Serialize)]
 pub struct Settings {
-    /// The language (BCP 47) it speaks to its customers.
+    /// The language for communicating with customers, as a BCP 47 tag.
     pub language: String,
     pub date_format: DateFormat,
     pub time_format: TimeFormat,
     pub notifications: Notifications,
     pub privacy: Privacy,
-    /// Whether members of this organization may belong to no other. Does not bind its owners, nor customers.
+    /// Whether members of this organization may belong to no other organization. Does not apply to owners and
+    /// customers.
     pub exclusive_members: bool,
-    /// Origins of web pages that may call the API for this organization from a browser, beside its own hosts.
+    /// Origins of web pages that may call the API for this organization from a browser, in addition to its own hosts.
     pub trusted_origins: Vec<String>,
-    /// Elapsed minutes before its start from which an appointment can be checked in.
+    /// How many minutes before its start an appointment can be checked in.
     pub check_in_opens_minutes: i32,
     pub guests: GuestSettings,
 }
 
-/// How guests are dealt with.
+/// The settings for bookings by guests.
 #[derive(Debug, Object, Serialize)]
 pub struct GuestSettings {
-    /// From one network address within an hour.
+    /// Maximum number of guest bookings from one network address per hour.
     pub bookings_per_address: i32,
-    /// With one e-mail address within a day.
+    /// Maximum number of guest bookings with one e-mail address per day.
     pub bookings_per_email: i32,
-    /// Whether what a guest books is for the contact that has their e-mail address, once it is verified, if exactly one has.
+    /// Whether a guest booking with a verified e-mail address is made for the existing contact with that address,
+    /// provided exactly one contact has it. If `false`, a new contact is created.
     pub match_by_verified_email: bool,
 }
 
-/// By which ways customers are notified.
+/// The channels for notifying customers.
 #[derive(Debug, Object, Serialize)]
 pub struct Notifications {
     pub email: bool,
@@ -78,12 +80,12 @@ pub struct Notifications {
     pub push: bool,
 }
 
-/// What is kept of people, and for how long.
+/// The privacy settings.
 #[derive(Debug, Object, Serialize)]
 pub struct Privacy {
-    /// Days for which data about people are kept after they were last needed.
+    /// Number of days that personal data are kept after their last use.
     pub data_retention_days: i32,
-    /// Whether the organization is bound by the GDPR.
+    /// Whether the GDPR applies to the organization.
     pub gdpr_compliant: bool,
 }
 
@@ -107,12 +109,12 @@ impl From<Row> for Settings {
     }
 }
 
-/// What is to change about the settings. What is left out stays.
+/// Changes to the settings. Omitted fields are kept.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct SettingsChanges {
-    /// The language (BCP 47) it speaks to its customers.
+    /// The language for communicating with customers, as a BCP 47 tag.
     #[serde(default, deserialize_with = "present")]
     pub language: Option<LanguageTag>,
     #[serde(default, deserialize_with = "present")]
@@ -123,38 +125,39 @@ pub struct SettingsChanges {
     pub notifications: Option<NotificationsChanges>,
     #[serde(default, deserialize_with = "present")]
     pub privacy: Option<PrivacyChanges>,
-    /// Whether members of this organization may belong to no other. Who belongs to another already may stay.
+    /// Whether members of this organization may belong to no other organization. Existing memberships elsewhere are
+    /// kept.
     #[serde(default, deserialize_with = "present")]
     pub exclusive_members: Option<bool>,
-    /// Origins of web pages that may call the API for this organization from a browser, beside its own hosts: at most 20, in
-    /// place of those there are. The organization need not own their hosts.
+    /// Origins of web pages that may call the API for this organization from a browser, in addition to its own hosts.
+    /// Replaces the list; at most 20. The organization need not own the hosts.
     #[serde(default, deserialize_with = "present")]
     #[oai(validator(max_items = 20))]
     pub trusted_origins: Option<Vec<WebOrigin>>,
-    /// Elapsed minutes before its start from which an appointment can be checked in, 0 to 1,440. 60 in a new organization.
+    /// How many minutes before its start an appointment can be checked in, 0 to 1,440. Initially 60.
     #[serde(default, deserialize_with = "present")]
     pub check_in_opens_minutes: Option<Number<0, 1440>>,
     #[serde(default, deserialize_with = "present")]
     pub guests: Option<GuestSettingsChanges>,
 }
 
-/// What is to change about how guests are dealt with.
+/// Changes to the settings for guests. Omitted fields are kept.
 #[derive(Debug, Default, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuestSettingsChanges {
-    /// From one network address within an hour, 1 to 10,000. 20 in a new organization.
+    /// Maximum number of guest bookings from one network address per hour, 1 to 10,000. Initially 20.
     #[serde(default, deserialize_with = "present")]
     pub bookings_per_address: Option<Number<1, 10_000>>,
-    /// With one e-mail address within a day, 1 to 10,000. 5 in a new organization.
+    /// Maximum number of guest bookings with one e-mail address per day, 1 to 10,000. Initially 5.
     #[serde(default, deserialize_with = "present")]
     pub bookings_per_email: Option<Number<1, 10_000>>,
-    /// Whether what a guest books is for the contact that has their e-mail address, once it is verified, if exactly one has. `false`
-    /// in a new organization.
+    /// Whether a guest booking with a verified e-mail address is made for the existing contact with that address,
+    /// provided exactly one contact has it. If `false`, a new contact is created. Initially `false`.
     #[serde(default, deserialize_with = "present")]
     pub match_by_verified_email: Option<bool>,
 }
 
-/// What is to change about notifications.
+/// Changes to the notification channels. Omitted fields are kept.
 #[derive(Debug, Default, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotificationsChanges {
@@ -166,11 +169,11 @@ pub struct NotificationsChanges {
     pub push: Option<bool>,
 }
 
-/// What is to change about privacy.
+/// Changes to the privacy settings. Omitted fields are kept.
 #[derive(Debug, Default, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PrivacyChanges {
-    /// Days, 30 to 36,500.
+    /// Number of days that personal data are kept after their last use, 30 to 36,500.
     #[serde(default, deserialize_with = "present")]
     pub data_retention_days: Option<Number<30, 36500>>,
     #[serde(default, deserialize_with = "present")]
@@ -191,7 +194,7 @@ impl Example for SettingsChanges {
     }
 }
 
-/// How many origins an organization may trust.
+/// The maximum number of trusted origins.
 const MOST_ORIGINS: usize = 20;
 
 pub struct SettingsApi(pub Db);
@@ -200,7 +203,7 @@ pub struct SettingsApi(pub Db);
 impl SettingsApi {
     /// Get the settings
     ///
-    /// Language, formats, notifications and privacy are kept for clients; nothing acts on them yet.
+    /// The server only stores language, formats, notifications and privacy for clients; it does not act on them yet.
     #[oai(path = "/settings", method = "get", operation_id = "get_settings")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Settings>, ApiError<ReadingOwn>> {
         let row = self.0.one(&caller, sql!("tenancy/settings_get.sql"), &[]).await?;
@@ -216,7 +219,7 @@ impl SettingsApi {
     ) -> Result<Json<Settings>, ApiError<ChangingOwn>> {
         let changes = body.0;
         if changes.trusted_origins.as_ref().is_some_and(|origins| origins.len() > MOST_ORIGINS) {
-            Err(Problem::invalid_field("trusted_origins", "too_long", "at most 20 origins"))?;
+            Err(Problem::invalid_field("trusted_origins", "too_long", "expected at most 20 origins"))?;
         }
         let origins: Option<Vec<&str>> =
             changes.trusted_origins.as_ref().map(|origins| origins.iter().map(|origin| &**origin).collect());
@@ -250,7 +253,7 @@ impl SettingsApi {
     }
 }
 
-/// How long before its start an appointment can be checked in, in a transaction of another module.
+/// How long before its start an appointment can be checked in. For transactions of other modules.
 pub async fn check_in_opens(tx: &mut Tx) -> Result<TimeDelta, db::Error> {
     let row = tx.one(sql!("tenancy/settings_get.sql"), &[]).await?;
     Ok(TimeDelta::minutes(row.get::<_, i32>("check_in_opens_minutes").into()))

@@ -1,4 +1,4 @@
-//! Plans: what an organization may have and use, and how much of it is used.
+//! Plans: the limits and features of an organization, and its usage.
 
 use poem_openapi::{Object, OpenApi, types::Example};
 use serde::{Deserialize, Serialize};
@@ -18,20 +18,21 @@ use crate::{
 
 macro_rules! features {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// What an organization may use.
+        /// The features that are enabled.
         #[derive(Clone, Debug, Object, Serialize)]
         pub struct Features {
             $($(#[$doc])* pub $name: bool,)*
         }
 
         impl Features {
-            /// From the names of those there are.
+            /// The features with these names.
             pub fn of(names: Vec<String>) -> Self {
                 Self { $($name: names.iter().any(|name| name == stringify!($name)),)* }
             }
         }
 
-        /// Which features are wanted, and which not. What is left out is as the plan has it.
+        /// Features to enable or disable. An omitted or `null` feature keeps its setting; in a new organization it is
+        /// enabled if the plan includes it.
         #[derive(Clone, Debug, Default, Deserialize, Object, Serialize)]
         #[serde(deny_unknown_fields)]
         pub struct FeatureChoices {
@@ -43,7 +44,7 @@ macro_rules! features {
                 vec![$((stringify!($name), self.$name),)*]
             }
 
-            /// What is switched off now, with these wishes on top.
+            /// These choices, on top of the features that are disabled now.
             fn over(&self, disabled: &[String]) -> Self {
                 let off = |feature: &str| disabled.iter().any(|disabled| disabled == feature).then_some(false);
                 Self { $($name: self.$name.or(off(stringify!($name))),)* }
@@ -53,24 +54,24 @@ macro_rules! features {
 }
 
 features! {
-    /// Services, providers, schedules, appointments.
+    /// Services, providers, schedules and appointments.
     appointments,
-    /// Queues and tickets of people who walk in.
+    /// Queues and tickets for walk-in customers.
     queues,
-    /// A web app of the organization's own to install.
+    /// An installable web app of the organization.
     pwa,
-    /// Figures about what happens.
+    /// Statistics.
     analytics,
     /// Webhooks to other systems.
     integrations,
     /// API keys for programs.
     api_access,
-    /// Own colours, style sheet and domains.
+    /// Custom colours, style sheet and domains.
     custom_branding,
 }
 
 impl FeatureChoices {
-    /// What of a plan is not wanted; or which wishes it cannot fulfil.
+    /// The names of the disabled features. Fails if a feature is enabled that the plan does not include.
     pub fn disabled(&self, included: &[String], path: &str) -> Result<Vec<String>, Problem> {
         let has = |feature: &str| included.iter().any(|included| included == feature);
         let beyond: Vec<FieldError> = self
@@ -81,7 +82,7 @@ impl FeatureChoices {
                 FieldError::new(
                     format!("{path}{feature}"),
                     "feature_not_in_plan",
-                    "The plan does not include it; choose another plan or leave it out.",
+                    "The plan does not include this feature; choose another plan or omit the field.",
                 )
             })
             .collect();
@@ -97,7 +98,7 @@ impl FeatureChoices {
     }
 }
 
-/// Something an organization can subscribe to.
+/// A plan an organization can subscribe to, with its limits and features.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Plan {
@@ -106,24 +107,24 @@ pub struct Plan {
     pub features: Features,
 }
 
-/// How much of some things an organization may have. What is absent has no limit.
+/// The limits of a plan. A field is absent if the plan sets no limit.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Limits {
-    /// Active providers.
+    /// Maximum number of active providers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_providers: Option<i32>,
-    /// Active members and open invitations together. Customers do not count.
+    /// Maximum number of active members and open invitations together. Customers do not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_members: Option<i32>,
-    /// Gigabytes (10^9 bytes) of files.
+    /// Maximum size of all files, in gigabytes (10^9 bytes).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_storage_gb: Option<i32>,
-    /// API keys that are neither revoked nor expired.
+    /// Maximum number of API keys that are neither revoked nor expired.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_api_keys: Option<i32>,
-    /// Requests a minute, of the people and API keys of the organization together, to one server. Each API key has a limit of
-    /// its own beside it.
+    /// Maximum number of requests per minute to one server, from all members and API keys of the organization together.
+    /// Each API key has its own limit as well.
     pub requests_per_minute: i32,
 }
 
@@ -152,19 +153,19 @@ impl From<Row> for Plan {
 /// All plans.
 #[derive(Debug, Object, Serialize)]
 pub struct Plans {
-    /// From the smallest to the largest.
+    /// The plans, smallest first.
     pub items: Vec<Plan>,
 }
 
-/// What is to change about the plan. What is left out stays.
+/// Changes to the plan. Omitted fields are kept.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct SubscriptionChanges {
-    /// One of `GET /api/v1/plans`.
+    /// The `plan_type` of a plan that `GET /api/v1/plans` lists.
     #[serde(default, deserialize_with = "present")]
     pub plan_type: Option<Text<1, 50>>,
-    /// What is to be used of it.
+    /// Features of the plan to enable or disable.
     #[serde(default, deserialize_with = "present")]
     pub features: Option<FeatureChoices>,
 }
@@ -178,7 +179,7 @@ impl Example for SubscriptionChanges {
     }
 }
 
-/// How much an organization has and does.
+/// The usage of an organization.
 #[derive(Debug, Object, Serialize)]
 pub struct Usage {
     /// Active providers.
@@ -192,28 +193,28 @@ pub struct Usage {
     pub appointments: Appointments,
 }
 
-/// So many of so many.
+/// A count and its limit.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct CountedUsage {
     pub used: i64,
-    /// What the plan allows; absent where that is as many as you like.
+    /// Maximum allowed by the plan; absent if unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<i32>,
 }
 
-/// Files.
+/// File storage.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct StorageUsage {
-    /// Bytes of all files the organization keeps here.
+    /// Size of all files of the organization, in bytes.
     pub used_bytes: i64,
-    /// What the plan allows, in gigabytes (10^9 bytes); absent where that is as much as you like.
+    /// Maximum allowed by the plan, in gigabytes (10^9 bytes); absent if unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_gb: Option<i32>,
 }
 
-/// Requests answered. Written down every few seconds, so the latest may be missing. Days are those of UTC.
+/// Number of requests answered. Recorded every few seconds, so the latest may be missing. Days are UTC days.
 #[derive(Debug, Object, Serialize)]
 pub struct RequestUsage {
     pub today: i64,
@@ -221,11 +222,12 @@ pub struct RequestUsage {
     pub last_30_days: i64,
 }
 
-/// Appointments that stand, by when they start. The month is that of the organization's time zone.
+/// Number of appointments that are not cancelled or declined, by their start. The month is that of the organization's
+/// time zone.
 #[derive(Debug, Object, Serialize)]
 pub struct Appointments {
     pub this_month: i64,
-    /// From now on.
+    /// Appointments that start from now on.
     pub upcoming: i64,
 }
 
@@ -235,7 +237,7 @@ pub struct SubscriptionsApi(pub Db);
 impl SubscriptionsApi {
     /// List the plans
     ///
-    /// From the smallest to the largest. Few, so there are no pages.
+    /// All plans, smallest first. Not paginated.
     #[oai(path = "/plans", method = "get", operation_id = "list_plans")]
     async fn plans(&self, caller: SignedIn) -> Result<Json<Plans>, ApiError<ReadingOwn>> {
         let rows = self.0.all(&caller, sql!("tenancy/plans_list.sql"), &[]).await?;
@@ -244,7 +246,7 @@ impl SubscriptionsApi {
 
     /// Get the plan of the organization
     ///
-    /// With the features it has not switched off.
+    /// The plan, its limits, and the features that the organization has not disabled.
     #[oai(path = "/organizations/me/subscription", method = "get", operation_id = "get_subscription")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Plan>, ApiError<ReadingOwn>> {
         let row = self.0.one(&caller, sql!("tenancy/subscriptions_get.sql"), &[]).await?;
@@ -253,8 +255,10 @@ impl SubscriptionsApi {
 
     /// Change the plan of the organization
     ///
-    /// Holds from the next request on; requests a minute within ten seconds, whatever tokens are in use. 403 `plan_limit` where there is more than the plan allows: that has to go first. What
-    /// was made with features the plan lacks is kept and not used. 422 where there is no such plan, or it lacks a feature.
+    /// The new plan applies from the next request on; its rate limit applies within ten seconds, also to existing
+    /// tokens. Data created with features that the new plan does not include are kept but cannot be used. 403
+    /// `plan_limit` if the organization has more than the new plan allows: remove the excess first. 422 `not_found` on
+    /// `plan_type` if the plan does not exist. 422 `feature_not_in_plan` if the plan does not include a feature.
     #[oai(path = "/organizations/me/subscription", method = "patch", operation_id = "update_subscription")]
     async fn update(
         &self,
@@ -274,7 +278,7 @@ impl SubscriptionsApi {
         Ok(Json(row.into()))
     }
 
-    /// Get how much the organization has and does
+    /// Get the usage of the organization
     #[oai(path = "/organizations/me/usage", method = "get", operation_id = "get_usage")]
     async fn usage(&self, caller: Member<Admin>) -> Result<Json<Usage>, ApiError<ReadingOwn>> {
         let row = self.0.one(&caller, sql!("tenancy/usage_get.sql"), &[]).await?;
@@ -282,7 +286,7 @@ impl SubscriptionsApi {
             providers: CountedUsage { used: row.get("providers"), limit: row.get("max_providers") },
             members: CountedUsage { used: row.get("members"), limit: row.get("max_members") },
             api_keys: CountedUsage { used: row.get("api_keys"), limit: row.get("max_api_keys") },
-            // There is nothing yet that keeps files.
+            // The server does not store files yet.
             storage: StorageUsage { used_bytes: 0, limit_gb: row.get("max_storage_gb") },
             requests: RequestUsage {
                 today: row.get("requests_today"),
@@ -301,11 +305,14 @@ pub async fn features_of_plan(tx: &mut Tx, plan_type: &str) -> Result<Vec<String
     let row = tx.optional(sql!("tenancy/plans_get.sql"), &[&plan_type]).await?;
     match row {
         Some(row) => Ok(row.get(0)),
-        None => Err(Problem::invalid_field("plan_type", "not_found", "one of GET /api/v1/plans").into()),
+        None => {
+            Err(Problem::invalid_field("plan_type", "not_found", "expected a plan of GET /api/v1/plans")
+                .into())
+        }
     }
 }
 
-/// Adds requests that were counted to those of today.
+/// Adds counted requests to today's usage.
 pub async fn add_requests(db: &Db, organizations: &[uuid::Uuid], requests: &[i64]) -> Result<(), db::Error> {
     db.gate(sql!("tenancy/usage_add_requests.sql"), &[&organizations, &requests]).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! An organization made of the data of another system.
+//! Creates an organization from the data of another system.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -15,11 +15,10 @@ use crate::{
     tenancy::members::MemberRole,
 };
 
-/// Claims of what ended longer ago are not kept: scheduling.forget_past_claims would delete them.
+/// Appointments that ended longer ago get no claims: scheduling.forget_past_claims would delete them.
 const CLAIMS_ARE_KEPT: TimeDelta = TimeDelta::days(35);
 
-/// The data of another system. Its ids are whatever they were there; ours follow from them, so that the same row is the same
-/// row each time.
+/// The data of another system, with its own ids. Our ids are derived from them, so that each run finds the same rows.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adopted {
@@ -57,7 +56,7 @@ struct AdoptedMember {
     #[serde(default)]
     full_name: Option<Text<1, 200>>,
     role: MemberRole,
-    /// Argon2 in PHC string format, or bcrypt. Without one the person asks for a new password.
+    /// Argon2 in PHC string format, or bcrypt. Without it the person has to reset the password.
     #[serde(default)]
     password_hash: Option<String>,
 }
@@ -79,7 +78,7 @@ struct AdoptedContact {
 struct AdoptedProvider {
     id: Text<1, 200>,
     name: Text<1, 200>,
-    /// As `PUT /providers/{provider_id}/schedule` takes it.
+    /// The schedule, in the format of `PUT /providers/{provider_id}/schedule`.
     #[serde(default)]
     schedule: Option<Schedule>,
 }
@@ -101,7 +100,7 @@ struct AdoptedAppointment {
     provider_id: Text<1, 200>,
     contact_id: Text<1, 200>,
     starts_at: Instant,
-    /// The duration of the service after `starts_at`, where it is not said.
+    /// Defaults to `starts_at` plus the duration of the service.
     #[serde(default)]
     ends_at: Option<Instant>,
     #[serde(default)]
@@ -131,7 +130,7 @@ impl AdoptedStatus {
     }
 }
 
-/// Ids here follow from theirs, so that the same row is the same row each time.
+/// Derives our ids from theirs, so that each run finds the same rows.
 struct Ids<'a>(&'a str);
 
 impl Ids<'_> {
@@ -141,7 +140,7 @@ impl Ids<'_> {
     }
 }
 
-/// Rows on their way, a table after the other.
+/// Sends rows in batches, one table after the other.
 struct Sending<'a> {
     transaction: &'a Transaction<'a>,
     tenant: Uuid,
@@ -196,7 +195,7 @@ pub async fn adopt(client: &mut Client, adopted: &Adopted) -> Outcome<i64> {
     sending.add("tenancy.subscriptions", json!({ "plan_type": organization.plan_type })).await?;
     sending.add("tenancy.settings", json!({ "exclusive_members": true })).await?;
     sending.add("tenancy.branding", json!({})).await?;
-    // By address: the same person may be here already.
+    // By e-mail address: the person may have an account already.
     let members: BTreeMap<&str, &AdoptedMember> =
         adopted.members.iter().map(|member| (&*member.email, member)).collect();
     for (email, member) in &members {
@@ -247,7 +246,7 @@ pub async fn adopt(client: &mut Client, adopted: &Adopted) -> Outcome<i64> {
     Ok(added)
 }
 
-/// What no constraint of the database would say as well.
+/// Checks for errors that database constraints would report less clearly.
 fn check(adopted: &Adopted) -> Outcome<()> {
     if !adopted.members.iter().any(|member| member.role == MemberRole::Owner) {
         Err("an organization needs an owner: a member with the role owner")?;
@@ -321,7 +320,7 @@ async fn add_schedules(
     Ok(())
 }
 
-/// Appointments, and the time that those take which stand: their provider's and their contact's.
+/// Adds appointments, and claims on provider and contact for those that are not cancelled.
 async fn add_appointments(sending: &mut Sending<'_>, ids: &Ids<'_>, adopted: &Adopted) -> Outcome<()> {
     let durations: HashMap<&str, i32> =
         adopted.services.iter().map(|service| (&*service.id, service.duration_minutes.0)).collect();
@@ -361,7 +360,7 @@ async fn add_appointments(sending: &mut Sending<'_>, ids: &Ids<'_>, adopted: &Ad
             "sequence": 0,
             "overridden": false,
             "visit": false,
-            // When they were there is not known here.
+            // The time of the cancellation is unknown.
             "cancelled_at": cancelled.then_some(now),
             "cancelled_by_kind": cancelled.then_some("member"),
         });
@@ -392,7 +391,7 @@ async fn add_appointments(sending: &mut Sending<'_>, ids: &Ids<'_>, adopted: &Ad
     for contact in busy {
         sending.add("scheduling.resources", json!({ "id": contact, "kind": "contact" })).await?;
     }
-    // Seats are counted from 1; a claim that is for one has a capacity of 1.
+    // Seats are numbered from 1; every claim here has a capacity of 1.
     for mut claim in claims {
         claim["seat"] = json!(1);
         claim["capacity"] = json!(1);

@@ -1,4 +1,4 @@
-//! An organization as a file of JSON lines: everything it has in one snapshot, and back again.
+//! Exports all data of an organization from one snapshot as JSON lines, and imports them.
 
 use std::{
     io::{self, BufRead},
@@ -17,22 +17,22 @@ use crate::db::migrate;
 /// The first line of an export.
 #[derive(Deserialize, Serialize)]
 struct Header {
-    /// Of the format.
+    /// The version of the format.
     appointd_export: u32,
     organization_id: Uuid,
     slug: String,
-    /// The newest migration of the database it comes from.
+    /// The newest migration of the exporting database.
     migration: i32,
 }
 
-/// The last line of an export: how many rows came before it.
+/// The last line of an export: the number of rows before it.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Footer {
     appointd_export_end: u64,
 }
 
-/// A line of an export between the two.
+/// A line of an export between header and footer.
 #[derive(Deserialize)]
 struct Line {
     relation: String,
@@ -46,7 +46,7 @@ pub async fn export(
     organization: &Organization,
     mut out: impl io::Write,
 ) -> Outcome<()> {
-    // One snapshot: what is booked meanwhile is in the export with all its rows, or not at all.
+    // One snapshot, so that a concurrent booking is exported with all its rows or not at all.
     let transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
@@ -78,13 +78,13 @@ pub async fn export(
 pub async fn import(client: &mut Client, input: impl BufRead) -> Outcome<(String, u64)> {
     let mut lines = input.lines();
     let first = lines.next().ok_or("the file is empty")??;
-    let header: Header =
-        serde_json::from_str(&first).map_err(|_| "the first line is not that of an export of appointd")?;
+    let header: Header = serde_json::from_str(&first)
+        .map_err(|_| "the file is not an export of appointd: its first line is not a header")?;
     if header.appointd_export != FORMAT || header.migration > migrate::newest() {
-        return Err("the export is of a newer appointd than this")?;
+        return Err("the export was written by a newer version of appointd")?;
     }
     if organizations(client).await?.iter().any(|organization| organization.id == header.organization_id) {
-        return Err(format!("{} is here; delete it first, or leave it as it is", header.slug))?;
+        return Err(format!("organization {} already exists; delete it first", header.slug))?;
     }
     let transaction = begin(client).await?;
     let statement = include_str!("../../sql/tenant/import.sql");
@@ -115,7 +115,7 @@ pub async fn import(client: &mut Client, input: impl BufRead) -> Outcome<(String
     }
     if end != Some(rows) {
         return Err(
-            "the file is not whole: its last line is missing, or speaks of more rows than there are",
+            "the file is incomplete: its last line is missing or counts more rows than the file contains",
         )?;
     }
     transaction.commit().await.map_err(said)?;

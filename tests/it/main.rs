@@ -26,6 +26,7 @@ mod openapi;
 mod operated;
 mod operations;
 mod parsers;
+mod plain_english;
 mod pooler;
 mod scheduling;
 mod serve;

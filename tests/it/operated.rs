@@ -128,7 +128,7 @@ async fn a_primary_that_is_demoted_is_not_ready_and_one_that_is_promoted_is() {
     assert_eq!((status, &problem["code"]), (503, &json!("database_read_only")), "{problem}");
     // Signing in counts the attempt: a write.
     assert_eq!(log_in().await, (503, "database_read_only".to_owned()));
-    serve_refuses(url, "takes no writes").await;
+    serve_refuses(url, "the database is read-only").await;
     let owner = cluster.url("appointd_owner", "appointd");
     let output = appointd(&["migrate"], &[("APPOINTD_OWNER_DATABASE_URL", owner)]).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

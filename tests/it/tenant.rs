@@ -177,7 +177,7 @@ async fn an_organization_exported_deleted_and_imported_is_as_it_was_and_no_other
     fails(&cluster, &["import", path], "delete it first").await;
     fails(&cluster, &["export", "harbour", "--output", path], "File exists").await;
     fails(&cluster, &["delete", "acme"], "--yes").await;
-    fails(&cluster, &["delete", "nobody", "--yes"], "there is no organization").await;
+    fails(&cluster, &["delete", "nobody", "--yes"], "not found").await;
     succeeds(&cluster, &["delete", "acme", "--yes"]).await;
     let after = everything(&superuser).await;
     for (table, rows) in &before {
@@ -193,7 +193,7 @@ async fn an_organization_exported_deleted_and_imported_is_as_it_was_and_no_other
     let (rows, _end) = whole.split_at(whole.len() - 1);
     for lines in [&whole[..20], rows] {
         let torn = file(&lines.join("\n"));
-        fails(&cluster, &["import", torn.to_str().expect("text")], "not whole").await;
+        fails(&cluster, &["import", torn.to_str().expect("text")], "incomplete").await;
     }
     let wrong = r#"{"relation": "crm.contacts", "row": {"first_name": "x"}}"#;
     let torn = file(&[rows, &[wrong]].concat().join("\n"));

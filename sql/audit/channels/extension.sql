@@ -1,8 +1,8 @@
 -- error: An extension is installed that is not needed
 --
--- An extension is code with the rights it asks for, and functions for everybody: dblink and postgres_fdw reach other
--- databases, file_fdw and adminpack files, pageinspect the pages below all policies. btree_gist is needed; those below
--- it are known to show nothing of anybody's rows to roles like ours.
+-- An extension is code with the rights it asks for, and functions for every role: dblink and postgres_fdw reach other
+-- databases, file_fdw and adminpack files, pageinspect the pages below all policies. btree_gist is needed; the others
+-- in the list below are known to show no rows to roles like ours.
 
 select
     format('extension %I', e.extname) as object,

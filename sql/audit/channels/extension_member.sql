@@ -1,8 +1,8 @@
--- error: An extension holds what it did not bring
+-- error: An extension contains objects that it did not create
 --
--- What belongs to an extension is not looked at by other rules: its code is its author's. `alter extension … add` makes
--- anything belong to one. The extensions that are needed bring functions in C from their own library, types, operators
--- and what indexes need; anything else was added by hand.
+-- Other rules skip objects of extensions, because the author of the extension is responsible for its code. `alter
+-- extension … add` makes any object belong to one. The extensions that are needed contain functions in C from their own
+-- library, types, operators and support for indexes; other objects were added by hand.
 
 select
     format('extension %I', e.extname) as object,

@@ -1,6 +1,6 @@
--- warning: An extension is older than the server has it
+-- warning: An extension is older than the version on the server
 --
--- The newer version may mend what the older one leaks; after an upgrade of the server extensions stay what they were.
+-- A newer version may fix leaks of the older one. Upgrading the server does not upgrade extensions.
 
 select
     format('extension %I', e.extname) as object,

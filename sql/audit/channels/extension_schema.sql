@@ -1,11 +1,11 @@
--- warning: An extension is in a schema others can use
+-- warning: An extension is in a schema that other roles can use
 --
--- Its functions and operators are found by name by whoever has the schema in their path, and can be taken for, or
--- shadowed by, somebody else's.
+-- Its functions and operators are found by name by every role that has the schema in its search path; they can be
+-- mistaken for, or shadowed by, those of another role.
 
 select
     format('extension %I', e.extname) as object,
-    format('in schema %s, which everybody may use', e.extnamespace::regnamespace) as found,
+    format('in schema %s, which every role may use', e.extnamespace::regnamespace) as found,
     format('revoke usage, create on schema %s from public;', e.extnamespace::regnamespace) as fix
 from pg_extension as e
 join pg_namespace as n on n.oid = e.extnamespace

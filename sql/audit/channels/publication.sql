@@ -1,6 +1,6 @@
--- error: Changes are sent elsewhere
+-- error: Changes are sent to another server
 --
--- Logical replication sends the rows of all organizations to whoever subscribes; policies are not asked.
+-- Logical replication sends the rows of all organizations to its subscribers, without checking policies.
 
 select
     format('publication %I', p.pubname) as object,

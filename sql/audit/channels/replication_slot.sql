@@ -1,7 +1,7 @@
--- warning: Somebody reads the changes of this database
+-- warning: A replication slot reads the changes of this database
 --
--- A logical slot hands out every change of every row of this database, decoded. One that nobody reads any more keeps
--- all write-ahead log until the disk is full.
+-- A logical slot sends every change of every row of this database, decoded. A slot that is no longer read keeps all
+-- write-ahead log until the disk is full.
 
 select
     format('replication slot %I', s.slot_name) as object,

@@ -1,9 +1,9 @@
--- error: One organization can have another wait
+-- error: One organization can make another wait
 --
--- Policies hold rows, and an advisory lock is none: who knows a number has everybody wait who locks by it. The key of
--- each lock that our functions take begins with the tenant, in one form that can be checked:
--- pg_advisory_xact_lock(hashtextextended(tenant_id::text || …)), or its shared form. (The statements in sql/queries are
--- held to the same by a test.)
+-- Policies apply to rows, not to advisory locks: a session that knows the number of a lock can make others wait for it.
+-- The key of each lock that our functions take begins with the tenant, in one form that can be checked:
+-- pg_advisory_xact_lock(hashtextextended(tenant_id::text || …)), or its shared form. (A test checks the same for the
+-- statements in sql/queries.)
 
 select
     format('function %s', f.oid::regprocedure) as object,

@@ -1,7 +1,8 @@
--- error: The server may call a function that is not known
+-- error: The server may call an unknown function
 --
--- Everything the server can do besides reading and writing rows under policies is one of these functions. Those of them
--- that run as the gate look before a tenant is known, or into more than one; each returns what its caller may know.
+-- Everything the server can do besides reading and writing rows under policies is one of these functions. Those that
+-- run as the gate run before a tenant is known, or read more than one tenant; each returns only what its caller may
+-- know.
 
 select
     f.oid::regprocedure::text as object,

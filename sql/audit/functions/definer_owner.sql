@@ -1,7 +1,7 @@
--- error: A function runs as a role that is above what it needs
+-- error: A function runs as a role with more rights than it needs
 --
--- SECURITY DEFINER functions belong to appointd_gate, which has a few rights and policies of its own and is held by
--- them. One of the owner's, or of a superuser's, lends that role to whoever may call it.
+-- SECURITY DEFINER functions belong to appointd_gate, which has few rights and is subject to policies. A function that
+-- belongs to the owner or a superuser gives its callers the rights of that role.
 
 select
     f.oid::regprocedure::text as object,

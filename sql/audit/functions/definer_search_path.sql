@@ -1,8 +1,8 @@
--- error: A function that runs as its owner looks names up where its caller says
+-- error: A SECURITY DEFINER function uses the search path of its caller
 --
--- With the caller's search_path, or with pg_temp searched first, a temporary table or a function of the caller's takes
--- the place of ours, with the rights of the owner (CVE-2018-1058). Every SECURITY DEFINER function sets its own
--- search_path, in which pg_temp comes last and no schema somebody else can create in.
+-- With the caller's search_path, or with pg_temp searched first, a temporary table or a function of the caller replaces
+-- ours, with the rights of the owner (CVE-2018-1058). Every SECURITY DEFINER function sets its own search_path, in
+-- which pg_temp comes last and no other role can create objects.
 
 select
     f.oid::regprocedure::text as object,

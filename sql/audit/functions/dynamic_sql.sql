@@ -1,7 +1,7 @@
--- error: A function that runs as its owner builds a statement of what it was given
+-- error: A SECURITY DEFINER function builds a statement from its arguments
 --
--- EXECUTE of a concatenated string (`||`), or of one made with format's %s, runs whatever is in it with the rights of
--- the owner. %L and %I quote; USING passes values.
+-- EXECUTE of a concatenated string (`||`), or of one made with format's %s, runs its content with the rights of the
+-- owner. %L and %I quote; USING passes values.
 
 select
     f.oid::regprocedure::text as object,

@@ -1,12 +1,12 @@
--- error: Everybody may call a function
+-- error: Every role may call a function
 --
--- PostgreSQL gives EXECUTE on every new function to PUBLIC; each of ours takes it back. One that runs as its owner does
--- for anybody what its owner may.
+-- PostgreSQL grants EXECUTE on every new function to PUBLIC; each of ours revokes it. A function that runs as its owner
+-- would give every role the rights of the owner.
 
 select
     f.oid::regprocedure::text as object,
     format(
-        'everybody may execute it%s',
+        'every role may execute it%s',
         case when f.prosecdef then format(', as %s', f.proowner::regrole) else '' end
     ) as found,
     format('revoke execute on routine %s from public;', f.oid::regprocedure) as fix

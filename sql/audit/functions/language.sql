@@ -13,7 +13,7 @@ where
     f.oid >= 16384
     and not l.lanpltrusted
     and l.lanname <> 'sql'
-    -- Aggregates, and the constructors of a range type, are called so; they are not written by anybody.
+    -- Aggregates, and the constructors of range types, have this language too; they contain no code.
     and f.prokind <> 'a'
     and not exists (
         select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'i'

@@ -1,12 +1,12 @@
--- warning: Everybody can keep data outside all tables
+-- warning: Every role can store data outside all tables
 --
--- Large objects belong to no table, so no policy holds them, and from one transaction to the next they are a way to
--- hand data from one organization's to another's. The functions that make and write them are for nobody (taking them
--- from PUBLIC takes a superuser; sql/setup/database.sql does, where it can).
+-- Large objects belong to no table, so no policy applies to them, and one organization could use them to pass data to
+-- another. No role may call the functions that create and write them (revoking them from PUBLIC requires a superuser;
+-- sql/setup/database.sql does it if it can).
 
 select
     f.oid::regprocedure::text as object,
-    'everybody may execute it' as found,
+    'every role may execute it' as found,
     format('revoke execute on function %s from public;', f.oid::regprocedure) as fix
 from pg_proc as f
 cross join lateral aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) as a

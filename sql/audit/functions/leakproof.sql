@@ -1,7 +1,7 @@
--- error: A function is said not to leak
+-- error: A function is marked LEAKPROOF
 --
--- A LEAKPROOF function is called on rows before the policies are asked. Only a superuser can say so, and nobody checks
--- whether it is true: one that raises an error with its argument in it shows every row.
+-- A LEAKPROOF function is called on rows before policies are checked. Only a superuser can set the mark, and PostgreSQL
+-- does not verify it: a function that raises an error with its argument shows every row.
 
 select
     f.oid::regprocedure::text as object,

@@ -1,7 +1,7 @@
--- error: An operator or a cast was made
+-- error: An operator or a cast was created
 --
--- A better match for the types of an expression than the built-in one, found first, changes what `=` means. appointd
--- makes none; extensions bring their own.
+-- If it matches the types of an expression better than the built-in one, it changes what `=` means. appointd creates
+-- none; extensions bring their own.
 
 select
     o.oid::regoperator::text as object,

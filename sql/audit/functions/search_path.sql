@@ -1,8 +1,8 @@
--- warning: A function looks names up where its caller says
+-- warning: A function uses the search path of its caller
 --
--- A function without a search_path of its own uses its caller's. The server's is set on its role (roles/unset looks at
--- that), and the gate calls from functions that set theirs; for any other role that may call one, whoever can create in
--- a schema of that role's path decides what its operators and functions mean.
+-- A function without a search_path of its own uses that of its caller. The server's is set on its role (checked by
+-- roles/unset), and the gate calls from functions that set theirs; for any other role that may call one, a role that
+-- can create objects in a schema of that path decides what its operators and functions mean.
 
 select
     f.oid::regprocedure::text as object,

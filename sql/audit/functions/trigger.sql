@@ -1,10 +1,9 @@
--- error: A trigger does something nobody knows of
+-- error: A table has an unknown trigger
 --
--- A trigger runs with every change of a row, and one whose function is SECURITY DEFINER as somebody else: what it does
--- it does for everybody, and an error in it may quote rows its author cannot see. Known: the audit log and the list of
--- deletions, the limits of a plan, the last owner of an organization, what ends with the one who handed it out, names
--- that were given up, freed time that is to be offered, bounds on schedules, closures, time off, holds and the
--- waitlist, and the lock before a link ends.
+-- A trigger runs with every change of a row, with other rights if its function is SECURITY DEFINER, and its errors may
+-- quote rows that the author of the statement cannot see. Known: the change log and the list of deletions, the limits
+-- of a plan, the last owner of an organization, invitations and keys that end with their creator, former names, freed
+-- time to offer, limits of schedules, closures, time off, holds and the waitlist, and the lock before a link ends.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,

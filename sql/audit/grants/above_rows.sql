@@ -1,14 +1,14 @@
--- error: Somebody has a right that policies do not hold
+-- error: A role has a right that policies do not limit
 --
--- Policies hold SELECT, INSERT, UPDATE and DELETE. TRUNCATE empties a table for all organizations; REFERENCES makes
--- foreign keys, which are checked below the policies; TRIGGER hangs code on everybody's statements; MAINTAIN (since 17)
--- locks the table.
+-- Policies apply to SELECT, INSERT, UPDATE and DELETE. TRUNCATE empties a table for all organizations; REFERENCES
+-- creates foreign keys, which are checked below the policies; TRIGGER adds code to the statements of all roles;
+-- MAINTAIN (since 17) locks the table.
 
 select
     c.oid::regclass::text as object,
     format(
         '%s may %s',
-        case a.grantee when 0 then 'everybody' else a.grantee::regrole::text end,
+        case a.grantee when 0 then 'every role' else a.grantee::regrole::text end,
         lower(string_agg(distinct a.privilege_type, ', '))
     ) as found,
     format(

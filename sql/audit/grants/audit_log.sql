@@ -1,7 +1,7 @@
--- error: The audit log can be changed by those it is about
+-- error: The change log can be changed by those it records
 --
--- The server reads the log; it is written by a trigger that runs as the gate. Nobody changes what is in it, and only
--- the owner removes it, when it is old enough.
+-- The server reads the log; a trigger that runs as the gate writes it. No role changes its rows, and only the owner
+-- deletes them when they are old enough.
 
 select
     'operations.audit_events' as object,

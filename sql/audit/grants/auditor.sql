@@ -1,7 +1,6 @@
--- error: The auditor can see more than catalogs
+-- error: The auditor can read more than catalogs
 --
--- Everything the audit needs is in the catalogs. The auditor has no right on any table, sequence or function of
--- appointd.
+-- The audit only needs catalogs. The auditor has no right on any table, sequence or function of appointd.
 
 select
     c.oid::regclass::text as object,

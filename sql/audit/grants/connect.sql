@@ -1,10 +1,10 @@
--- error: Somebody may connect who has nothing to do here
+-- error: A role may connect that does not need to
 --
--- The owner, the server and the auditor connect. The gate never does: it is a role its functions run as.
+-- The owner, the server and the auditor connect. The gate never does: its functions only run as this role.
 
 select
     format('database %I', d.datname) as object,
-    format('%s may connect', case a.grantee when 0 then 'everybody' else a.grantee::regrole::text end) as found,
+    format('%s may connect', case a.grantee when 0 then 'every role' else a.grantee::regrole::text end) as found,
     format(
         'revoke connect on database %I from %s;',
         d.datname,

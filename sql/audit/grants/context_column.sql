@@ -1,13 +1,12 @@
 -- error: A column that only the context fills can be written
 --
--- The tenant of a row is never anybody's to write. Who made a row and when, and a password's hash, are not the
--- server's.
+-- No role writes the tenant of a row. The server does not write who created a row and when, nor password hashes.
 
 select
     format('%s.%I', a.attrelid::regclass, a.attname) as object,
     format(
         '%s may %s it',
-        case g.grantee when 0 then 'everybody' else g.grantee::regrole::text end,
+        case g.grantee when 0 then 'every role' else g.grantee::regrole::text end,
         lower(string_agg(distinct g.privilege_type, ', '))
     ) as found,
     format(

@@ -1,7 +1,7 @@
--- error: Somebody but the owner can make things
+-- error: A role other than the owner can create objects
 --
--- Who can create a function, an operator, a table or a temporary table can put one where a name of ours is looked up,
--- or read the planner's statistics through an operator of their own (CVE-2019-10130, CVE-2025-8713).
+-- A role that can create a function, an operator, a table or a temporary table can place one where our names are looked
+-- up, or read statistics of the planner through its own operator (CVE-2019-10130, CVE-2025-8713).
 
 select
     format('%s %s', place.kind, place.name) as object,

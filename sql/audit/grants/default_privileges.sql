@@ -1,13 +1,13 @@
--- error: What is made later is given away
+-- error: New objects are granted to other roles
 --
--- Default privileges give rights on tables, functions and the like the moment they are made, before anybody has written
--- a policy for them.
+-- Default privileges grant rights on tables, functions and other objects when they are created, before they have
+-- policies.
 
 select
     format('default privileges of %s', d.defaclrole::regrole) as object,
     format(
         '%s gets %s on new %s',
-        case a.grantee when 0 then 'everybody' else a.grantee::regrole::text end,
+        case a.grantee when 0 then 'every role' else a.grantee::regrole::text end,
         lower(string_agg(a.privilege_type, ', ')),
         case d.defaclobjtype
             when 'r' then 'tables'

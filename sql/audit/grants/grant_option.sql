@@ -1,6 +1,6 @@
 -- error: A right may be passed on
 --
--- WITH GRANT OPTION lets a role give away what it has, to roles nobody thought of.
+-- WITH GRANT OPTION lets a role grant its rights to other roles.
 
 select
     c.oid::regclass::text as object,

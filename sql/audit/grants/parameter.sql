@@ -1,13 +1,13 @@
--- error: Somebody may set what only a superuser should
+-- error: A role may set a parameter that is for superusers
 --
--- With SET on session_replication_role a role switches triggers off for itself, and with them foreign keys, the audit
--- log and the limits of a plan; with ALTER SYSTEM it changes the server.
+-- With SET on session_replication_role a role disables triggers for itself, and with them foreign keys, the change log
+-- and the limits of a plan; with ALTER SYSTEM it changes the server.
 
 select
     format('parameter %s', p.parname) as object,
     format(
         '%s may %s it',
-        case a.grantee when 0 then 'everybody' else a.grantee::regrole::text end,
+        case a.grantee when 0 then 'every role' else a.grantee::regrole::text end,
         lower(string_agg(a.privilege_type, ', ' order by a.privilege_type))
     ) as found,
     format(

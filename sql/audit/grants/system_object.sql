@@ -1,13 +1,13 @@
--- error: Somebody was given a right on the system's own
+-- error: A role has a right on an object of the system
 --
--- PostgreSQL keeps from everybody what shows rows past the policies (the values in pg_statistic), passwords (pg_authid)
--- and the server's files (pg_read_file, lo_import). This lists every right on a catalog, a function or a language of
--- the system that was not there when the cluster was made.
+-- PostgreSQL protects what would show rows past the policies (the values in pg_statistic), passwords (pg_authid) and
+-- the files of the server (pg_read_file, lo_import). This rule lists every right on a catalog, a function or a language
+-- of the system that did not exist when the cluster was created.
 
 select
     thing.name as object,
     format(
-        '%s may %s', case thing.grantee when 0 then 'everybody' else thing.grantee::regrole::text end,
+        '%s may %s', case thing.grantee when 0 then 'every role' else thing.grantee::regrole::text end,
         lower(string_agg(distinct thing.privilege, ', '))
     ) as found,
     format(
@@ -22,7 +22,7 @@ from (
     where
         c.oid < 16384
         and a.grantee <> c.relowner
-        -- What it shows everybody is by the standard.
+        -- The SQL standard makes it visible to PUBLIC.
         and (c.relnamespace <> 'information_schema'::regnamespace or a.grantee <> 0)
     union all
     select 'table ' || c.oid::regclass, 'pg_class'::regclass, c.oid, col.attnum, a.grantee, a.privilege_type
@@ -32,7 +32,7 @@ from (
     where
         c.oid < 16384
         and a.grantee <> c.relowner
-        -- What it shows everybody is by the standard.
+        -- The SQL standard makes it visible to PUBLIC.
         and (c.relnamespace <> 'information_schema'::regnamespace or a.grantee <> 0)
     union all
     select 'routine ' || f.oid::regprocedure, 'pg_proc'::regclass, f.oid, 0, a.grantee, a.privilege_type
@@ -57,7 +57,7 @@ where
             and a.grantee = thing.grantee
             and a.privilege_type = thing.privilege
     )
-    -- What was for everybody from the beginning has no record; that it is said now is because some were taken.
+    -- Initial rights of PUBLIC have no record unless some of them were revoked.
     and not (
         thing.catalog in ('pg_proc'::regclass, 'pg_language'::regclass)
         and thing.grantee = 0

@@ -1,11 +1,10 @@
--- error: Everybody has a right
+-- error: PUBLIC has a right
 --
--- A right of PUBLIC is one of every role there is and ever will be, the auditor and somebody's reporting tool among
--- them.
+-- A right of PUBLIC is a right of every existing and future role, including the auditor and reporting tools.
 
 select
     format('%s %s', relation.kind, relation.name) as object,
-    format('everybody may %s', lower(string_agg(distinct relation.privilege, ', '))) as found,
+    format('every role may %s', lower(string_agg(distinct relation.privilege, ', '))) as found,
     format('revoke all on %s %s from public;', relation.kind, relation.name) as fix
 from (
     select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text, a.privilege_type

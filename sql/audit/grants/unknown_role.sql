@@ -1,7 +1,7 @@
--- error: A role that is not one of appointd's has a right
+-- error: An unknown role has a right
 --
--- What a reporting tool or a colleague was given here is held by no policy that is for them, or by none at all once
--- they may write. appointd_owner, appointd_api and appointd_gate are the roles that have rights.
+-- No policy is meant for the role of a reporting tool or a colleague. Only appointd_owner, appointd_api and
+-- appointd_gate have rights.
 
 select
     c.oid::regclass::text as object,

@@ -1,8 +1,8 @@
 -- error: The server may write every column of a table
 --
--- INSERT and UPDATE are granted by column, without those that only the context fills (the tenant, who made a row,
--- when). A right on the table holds for all columns, also those a later migration adds, and a request that names one is
--- obeyed.
+-- INSERT and UPDATE are granted by column, except on those that only the context fills (the tenant, who created a row,
+-- and when). A right on the table covers all columns, also those of later migrations, and a request could then set
+-- them.
 
 select
     c.oid::regclass::text as object,

@@ -1,7 +1,7 @@
--- warning: Numbers count the rows of all organizations
+-- warning: A sequence counts the rows of all organizations
 --
--- A sequence or identity column is shared: from two of its values an organization learns how much all the others did in
--- between. Ids are UUIDs.
+-- A sequence or identity column is shared: from two of its values an organization learns how many rows all others have
+-- added in between. Ids are UUIDs.
 
 select
     format('%s.%I', a.attrelid::regclass, a.attname) as object,

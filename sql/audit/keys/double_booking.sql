@@ -1,7 +1,7 @@
--- error: Nothing keeps two bookings apart
+-- error: Nothing prevents double bookings
 --
--- Whether a slot is free is decided by these constraints alone: no two claims of a resource overlap, no seat is taken
--- twice, nobody is in two organizations at once.
+-- Only these constraints decide whether a slot is free: no two claims of a resource overlap, no seat is taken twice,
+-- and no person is booked by two organizations at once.
 
 select
     wanted.relation || ' constraint ' || wanted.name as object,

@@ -1,7 +1,7 @@
 -- error: A constraint compares tenants by something other than equality
 --
--- An exclusion constraint that has the tenant but not with `=` excludes rows of one organization because of another's.
--- Known: nobody is in two organizations at once.
+-- An exclusion constraint that has the tenant but not with `=` rejects rows of one organization because of rows of
+-- another. Known: no person is booked by two organizations at once.
 
 select
     k.conrelid::regclass || ' constraint ' || quote_ident(k.conname) as object,

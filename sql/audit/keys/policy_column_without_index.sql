@@ -1,7 +1,7 @@
 -- warning: A policy compares a column that no index begins with
 --
--- In the tables that are about people or all organizations, the policies of the server compare another column than the
--- tenant. Without an index that begins with it, every look at one person's row reads everybody's.
+-- In the tables about people or all organizations, the policies of the server compare another column than the tenant.
+-- Without an index that begins with it, reading one person's row reads all rows.
 
 select
     format('%s.%I', c.oid::regclass, a.attname) as object,

@@ -1,7 +1,7 @@
--- error: Deleting a row would take away the tenant of others
+-- error: Deleting a row would remove the tenant of other rows
 --
--- ON DELETE (or ON UPDATE) SET NULL and SET DEFAULT change all columns of the key, tenant_id among them, unless the
--- ones they are meant for are named: `on delete set null (contact_id)`.
+-- ON DELETE (or ON UPDATE) SET NULL and SET DEFAULT change all columns of the key, including tenant_id, unless they
+-- name the columns: `on delete set null (contact_id)`.
 
 select
     k.conrelid::regclass || ' constraint ' || quote_ident(k.conname) as object,

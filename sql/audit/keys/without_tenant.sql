@@ -1,11 +1,11 @@
 -- error: A key of a tenant's table does not begin with the tenant
 --
--- Keys are kept below the policies. One without the tenant tells an organization that a value is taken by another, and
--- `insert … on conflict do update … where` evaluates its condition on the hidden row, before any policy is asked (in
--- every release up to now). With the tenant first, nobody can meet a foreign row at all.
+-- Keys are checked below the policies. One without the tenant tells an organization that another one uses a value, and
+-- `insert … on conflict do update … where` evaluates its condition on the hidden row before any policy is checked (in
+-- every release up to now). With the tenant first, rows of different tenants never conflict.
 --
--- Named below are what organizations share on purpose: their names in URLs, and the time of a person who works for
--- several of them (who learns one bit: busy).
+-- Named below are the keys that organizations share on purpose: their names in URLs, and the time of a person who works
+-- for several of them (which reveals only that the person is busy).
 
 select
     i.indexrelid::regclass::text as object,

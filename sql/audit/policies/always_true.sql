@@ -1,10 +1,10 @@
--- error: A policy asks nothing of the context
+-- error: A policy does not depend on the context
 --
--- A permissive policy whose expression reads no setting of the transaction is the same for everybody: `true`, `1 = 1`,
--- `id is not null`, `tenant_id = tenant_id` all mean every row.
+-- A permissive policy whose expression reads no setting of the transaction is the same for all: `true`, `1 = 1`, `id is
+-- not null` and `tenant_id = tenant_id` all match every row.
 --
--- The gate reads the tables that are about people, and it and the owner the tables that are the same for everybody;
--- these policies are named below. The gate is no login of the server: it is reached through its functions alone.
+-- The gate reads the tables about people, and the gate and the owner read the tables that are the same for all tenants;
+-- these policies are named below. The server cannot connect as the gate: it only calls its functions.
 
 select
     format('%s policy %I %s', p.polrelid::regclass, p.polname, part.name) as object,

@@ -1,7 +1,7 @@
--- warning: A policy is always true or never
+-- warning: A policy is always true or always false
 --
--- A restrictive policy that is true takes nothing away, and looks as if it did; any policy that is false lets nobody
--- in, and looks as if it were for somebody. (Permissive ones that are true are reported by policies/always_true.)
+-- A restrictive policy that is always true restricts nothing, and a policy that is always false admits no rows,
+-- although both look as if they did. (Permissive policies that are always true are reported by policies/always_true.)
 
 select
     format('%s policy %I %s', p.polrelid::regclass, p.polname, part.name) as object,

@@ -1,7 +1,7 @@
--- error: A policy asks who is connected
+-- error: A policy compares the role of the connection
 --
--- The server connects as one role for everybody. A policy that compares with current_user, session_user or their like
--- means the server, not the person it asks for. One floor does, by name: the gate finds an organization by its host.
+-- The server connects as one role for all callers. A policy that compares with current_user, session_user or similar
+-- tests the server, not the caller. One floor does so on purpose: the gate finds an organization by its host.
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,

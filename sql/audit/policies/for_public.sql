@@ -1,7 +1,7 @@
--- error: A permissive policy is for everybody
+-- error: A permissive policy is for every role
 --
--- It opens the table to every role there is and ever will be. Permissive policies name the role they are for;
--- restrictive ones are for everybody, because they take away.
+-- It opens the table to every existing and future role. Permissive policies name their role; restrictive ones apply to
+-- every role, because they only restrict.
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,

@@ -1,8 +1,8 @@
 -- error: A policy calls a function that is not STABLE
 --
--- An IMMUTABLE function is evaluated when a statement is planned: with prepared statements, whoever comes next on the
--- same connection sees the rows of the organization the plan was made for. A VOLATILE one is evaluated for every row
--- and keeps every index from being used.
+-- An IMMUTABLE function is evaluated when a statement is planned: with prepared statements, the next request on the
+-- same connection would see the rows of the organization that the plan was made for. A VOLATILE one is evaluated for
+-- every row and prevents the use of indexes.
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,

@@ -1,6 +1,6 @@
--- note: A policy is called something for now
+-- note: A policy has a temporary name
 --
--- Names like `todo`, `tmp` or `debug` stay.
+-- Names like `todo`, `tmp` or `debug` tend to stay.
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,

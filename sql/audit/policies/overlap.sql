@@ -1,7 +1,7 @@
--- note: Many policies are asked for one command
+-- note: Many policies apply to one command
 --
--- All permissive policies of a role and a command are asked together, for every row. Up to four are usual here:
--- members, guests, customers, and those who are entering or a role of the server's own.
+-- All permissive policies of a role and a command are checked for every row. Up to four are usual here: members,
+-- guests, customers, and those that enter or another role of the server.
 
 select
     p.polrelid::regclass::text as object,

@@ -1,6 +1,6 @@
 -- error: A policy compares by a pattern
 --
--- With LIKE or a regular expression a context of `%` is everybody's.
+-- With LIKE or a regular expression, a context of `%` matches every row.
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,

@@ -1,7 +1,7 @@
--- warning: A policy fails where nobody has entered
+-- warning: A policy fails without a context
 --
--- current_setting(name) without `true` raises an error on a connection that never set it, and is the empty string on
--- one that once did: the same statement fails or not by what the connection was used for before.
+-- current_setting(name) without `true` raises an error on a connection that never set it, and returns the empty string
+-- on one that did: whether the statement fails depends on the earlier use of the connection.
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,

@@ -1,7 +1,7 @@
--- error: A policy trusts a setting that nobody vouches for
+-- error: A policy trusts a setting that is not verified
 --
--- app.enter and its like check who asks and set the settings below. Another one (a claim copied from a token, a header)
--- is whatever the client said.
+-- app.enter and similar functions verify the caller and set the settings below. Any other setting (a claim copied from
+-- a token, a header) is what the client sent.
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,
@@ -17,7 +17,7 @@ cross join lateral (
 where setting.name not in ('app.tenant_id', 'app.account_id', 'app.role', 'app.key_id', 'app.appointment_id')
 group by p.polrelid, p.polname, setting.name
 union all
--- A name that is put together is whatever it is put together to.
+-- A computed name can be any name.
 select
     format('%s policy %I', p.polrelid::regclass, p.polname),
     format('reads a setting whose name is computed: %s', e.expression),

@@ -1,11 +1,11 @@
--- error: A policy of a table about people does not begin with who asks
+-- error: A policy of a table about people does not begin with the person
 --
--- In the tables that belong to no organization, a policy of the server begins with the person (or the organization) in
--- the context, to the letter:
+-- In the tables that belong to no organization, a policy of the server begins exactly with the person (or the
+-- organization) in the context:
 --
 --     account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
 --
--- and has no OR beside it. The exceptions are what is the same for everybody who has entered, and colleagues, whose
+-- and has no OR beside it. The exceptions are rows that are the same for all who have entered, and colleagues, whose
 -- names and addresses the members of an organization see.
 
 select

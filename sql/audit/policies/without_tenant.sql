@@ -1,21 +1,20 @@
 -- error: A policy of a tenant's table does not begin with the tenant
 --
--- Every permissive policy begins with the one tenant predicate, to the letter:
+-- Every permissive policy begins exactly with the tenant predicate:
 --
 --     tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
 --
--- in its USING and in its WITH CHECK, and has no OR beside it. So the loss of the floor opens nothing, and nobody has
--- to work out what an expression means. The sub-select keeps a plan cached for one organization from being used for the
--- next; nullif because a setting is the empty string, not null, after the transaction that made it.
+-- in its USING and in its WITH CHECK, and has no OR beside it. So the loss of the floor opens nothing, and reviewers
+-- need not analyse expressions. The sub-select keeps a plan cached for one organization from being used for another;
+-- nullif is needed because a setting is the empty string, not null, after the transaction that set it.
 --
--- The exceptions are the ways in for those who must look before a tenant is known; they are named below, with who has
--- them.
+-- The exceptions are the policies for lookups before a tenant is known; they are named below with their roles.
 
 select
     format('%s policy %I %s', p.polrelid::regclass, p.polname, part.name) as object,
     format(
         'for %s: %s',
-        case when p.polroles = '{0}' then 'everybody' else (
+        case when p.polroles = '{0}' then 'every role' else (
             select string_agg(r::regrole::text, ', ') from unnest(p.polroles) as r
         ) end,
         coalesce(part.expression, 'missing')

@@ -1,8 +1,7 @@
--- error: A role stands above the policies
+-- error: A role is not subject to policies
 --
--- Superusers and roles with BYPASSRLS are held by no policy. The cluster's first superuser, and a role for backups, are
--- the only ones a production cluster needs: anything else is to be known (`--accept roles/above_policies=role
--- rdsadmin`).
+-- Policies do not apply to superusers and roles with BYPASSRLS. A production cluster only needs the first superuser and
+-- a role for backups: accept others explicitly (`--accept roles/above_policies=role rdsadmin`).
 
 select
     format('role %I', r.rolname) as object,

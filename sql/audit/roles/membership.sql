@@ -1,9 +1,9 @@
 -- error: A role can become another
 --
--- A member of a role takes its rights and its policies with SET ROLE (and without, if it inherits). The one membership
--- there is: the owner is a member of the gate, to hand it its functions. The server is a member of nothing. Paths
--- through several roles count, and so does a role that can read or write everything, or the server's files. (Superusers
--- are members of everything, and reported by roles/above_policies.)
+-- A member of a role takes its rights and its policies with SET ROLE (and without, if it inherits). The only membership
+-- is that of the owner in the gate, which lets it create the functions of the gate. The server is a member of no role.
+-- Paths through several roles count, and so does a role that can read or write all data, or files of the server.
+-- (Superusers are members of every role, and are reported by roles/above_policies.)
 
 select
     format('role %I', r.rolname) as object,
@@ -40,6 +40,6 @@ where
         )
     )
     and (r.rolname, target.rolname) <> ('appointd_owner', 'appointd_gate')
-    -- Whoever owns the database is, by way of that, a member of this one.
+    -- The owner of the database is implicitly a member of this role.
     and target.rolname <> 'pg_database_owner'
 order by 1, 2

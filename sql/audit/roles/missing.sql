@@ -1,6 +1,6 @@
--- error: A role of appointd's is missing
+-- error: A role of appointd is missing
 --
--- Without it grants and policies are not for whom they should be. sql/setup/roles.sql makes all four.
+-- Without it, grants and policies apply to the wrong roles. sql/setup/roles.sql creates all four.
 
 select
     format('role %s', wanted.name) as object,

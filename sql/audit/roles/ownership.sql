@@ -1,8 +1,8 @@
--- error: Something belongs to the wrong role
+-- error: An object belongs to the wrong role
 --
--- Who owns a table can drop its policies; who owns a function can replace it; who owns the database or a schema can
--- drop all of it. Everything belongs to appointd_owner, the functions of the gate to appointd_gate, and nothing to the
--- server.
+-- The owner of a table can drop its policies, the owner of a function can replace it, and the owner of the database or
+-- a schema can drop all of it. All objects belong to appointd_owner, the functions of the gate to appointd_gate, and
+-- none to the server.
 
 select
     thing.name as object,

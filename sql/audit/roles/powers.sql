@@ -1,8 +1,8 @@
--- error: A role can do more than it has to
+-- error: A role has more attributes than it needs
 --
--- Who can make roles can join them (in releases before 16 without being asked); who can replicate reads every row of
--- the cluster. Of the roles of appointd none can make databases, which would copy this one, and none inherits: what a
--- role of theirs has is taken on purpose. An administrator of a managed PostgreSQL makes roles; accept it by name.
+-- A role that can create roles can join them (in releases before 16 implicitly); a role that can replicate reads every
+-- row of the cluster. No role of appointd can create databases, which could copy this one, and none inherits: rights of
+-- other roles must be taken explicitly. The administrator of a managed PostgreSQL creates roles; accept it by name.
 
 select
     format('role %I', r.rolname) as object,

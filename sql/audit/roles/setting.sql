@@ -1,8 +1,8 @@
--- error: A setting is given to a role before anybody entered
+-- error: A role has a default for a setting of the context
 --
--- A default for app.tenant_id makes a connection that entered nothing belong to that organization, after every commit.
--- One for row_security, session_replication_role or search_path of a role decides whether policies, triggers and
--- foreign keys hold and where names are looked up. Known: what sql/setup/roles.sql sets.
+-- A default for app.tenant_id makes a connection that has not entered belong to that organization, after every commit.
+-- A default of a role for row_security, session_replication_role or search_path decides whether policies, triggers and
+-- foreign keys apply and where names are looked up. Known: the settings of sql/setup/roles.sql.
 
 select
     format(

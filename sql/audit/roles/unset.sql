@@ -1,7 +1,8 @@
--- warning: A role lacks a setting it should start with
+-- warning: A role lacks a default setting
 --
--- The server looks names up in pg_catalog alone, no statement and no forgotten transaction of its holds a row for long,
--- the owner fails where a policy would silently hide rows from a migration, and has nobody wait long behind a lock.
+-- The server looks up names only in pg_catalog, and its statements and idle transactions lock rows for a limited time.
+-- The owner fails if a policy would silently hide rows from a migration, and limits how long others wait behind its
+-- locks.
 
 select
     format('role %s', wanted.role_name) as object,

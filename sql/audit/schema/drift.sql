@@ -1,13 +1,13 @@
--- error: The database is not what the migrations make of it
+-- error: The database differs from what the migrations create
 --
--- Somebody changed something by hand, or a migration was changed after it ran. Whatever it is, nobody reviewed it, and
--- the next migration may fail on it. Every schema, table, column, constraint, index, policy, trigger and function, with
--- the rights on it, is compared with those that the migrations of this version make (sql/audit/schema/drift.txt). Not
--- compared: partitions, which come and go, and the rights on databases, types, parameters and the system's own objects,
--- which other rules look at. A database that lacks migrations of this version, or has those of a newer one, differs as
--- well: run `appointd migrate`, or the audit of that version.
+-- An object was changed by hand, or a migration was changed after it ran. The change was not reviewed, and the next
+-- migration may fail on it. Every schema, table, column, constraint, index, policy, trigger and function, with the
+-- rights on it, is compared with those that the migrations of this version create (sql/audit/schema/drift.txt). Not
+-- compared: partitions, which change with time, and the rights on databases, types, parameters and objects of the
+-- system, which other rules check. A database that lacks migrations of this version, or has those of a newer one,
+-- differs as well: run `appointd migrate`, or the audit of that version.
 --
--- This statement lists what there is, one object a line (`appointd audit --inventory`). By hand:
+-- This statement lists the catalog, one object per line (`appointd audit --inventory`). By hand:
 --
 --     psql -XAt -F ' | ' -f sql/audit/schema/drift.sql | diff sql/audit/schema/drift.txt -
 

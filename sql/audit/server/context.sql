@@ -1,7 +1,7 @@
--- error: A context is set before anybody entered
+-- error: A setting of the context has a value on a new connection
 --
--- A line in the server's configuration that sets app.tenant_id, or another setting the policies read, makes every
--- connection belong to somebody from its beginning. (Look with a new connection: in one that has entered it is set.)
+-- A line in the configuration of the server that sets app.tenant_id, or another setting that policies read, makes every
+-- connection belong to an organization from the beginning. (Use a new connection for this check.)
 
 select
     format('setting %s', setting.name) as object,

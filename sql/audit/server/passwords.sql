@@ -1,14 +1,14 @@
--- warning: Passwords travel, or are kept, badly
+-- warning: Passwords are transmitted or stored insecurely
 --
--- md5 hashes can be used to sign in without the password behind them, and a connection over a network without TLS shows
--- every row to whoever is between. (Loopback and Unix sockets need none.)
+-- md5 hashes can be used to sign in without the password, and a connection over a network without TLS shows every row
+-- to eavesdroppers. (Loopback and Unix sockets need no TLS.)
 
 select
     format('setting %s', s.name) as object,
     s.setting as found,
     case s.name
         when 'ssl' then 'alter system set ssl = on; -- with a certificate'
-        else 'alter system set password_encryption = ''scram-sha-256''; -- and set the passwords anew'
+        else 'alter system set password_encryption = ''scram-sha-256''; -- and set the passwords again'
     end as fix
 from pg_settings as s
 where

@@ -1,9 +1,9 @@
--- error: The server is set not to check
+-- error: A setting of the server disables checks
 --
--- lo_compat_privileges lets everybody read and write large objects; session_replication_role other than origin switches
--- triggers, and with them foreign keys and the audit log, off; zero_damaged_pages and ignore_checksum_failure lose rows
--- in silence; without fsync or full_page_writes a crash may bring two bookings of one slot back (a cluster made for
--- tests, whose data nobody keeps, runs without: it says so in synchronous_commit, too).
+-- lo_compat_privileges lets every role read and write large objects; session_replication_role other than origin
+-- disables triggers, and with them foreign keys and the change log; zero_damaged_pages and ignore_checksum_failure lose
+-- rows silently; without fsync or full_page_writes a crash may bring back two bookings of one slot (a disposable test
+-- cluster runs without them, which synchronous_commit = off indicates).
 
 select
     format('setting %s', s.name) as object,

@@ -1,7 +1,7 @@
--- error: Anybody who makes databases may copy this one
+-- error: A role with CREATEDB may copy this database
 --
--- A database that is marked as a template can be copied by every role with CREATEDB, which then owns the copy and all
--- that is in it.
+-- A database that is marked as a template can be copied by every role with CREATEDB, which then owns the copy and its
+-- data.
 
 select
     format('database %I', d.datname) as object,

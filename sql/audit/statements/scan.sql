@@ -4,9 +4,9 @@
 -- resort (enable_seqscan off): one that still reads a tenant's table from one end to the other has no index it could
 -- use, and gets slower with every organization that joins.
 --
--- The auditor may not plan statements about tables it has no right on, so this is looked at where the server's own
--- APPOINTD_DATABASE_URL is given as well. By hand, as appointd_api: `set enable_seqscan = off; prepare s as …; explain
--- execute s(null, …);`. This statement lists the tables whose plans are looked at.
+-- The auditor may not plan statements on tables without rights on them, so this rule also needs the server's own
+-- APPOINTD_DATABASE_URL. By hand, as appointd_api: `set enable_seqscan = off; prepare s as …; explain
+-- execute s(null, …);`. This statement lists the tables whose plans are checked.
 
 select c.oid::regclass::text as object
 from pg_class as c

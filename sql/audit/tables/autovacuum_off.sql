@@ -1,7 +1,7 @@
--- warning: Nobody vacuums a table
+-- warning: Autovacuum is off for a table
 --
--- Without autovacuum a table grows with every change, its statistics grow old, and in the end transaction ids run out
--- for the whole cluster.
+-- Without autovacuum a table grows with every change, its statistics become outdated, and in the end transaction ids
+-- run out for the whole cluster.
 
 select
     c.oid::regclass::text as object,

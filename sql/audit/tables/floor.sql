@@ -1,16 +1,15 @@
 -- error: A table has no floor for some command
 --
--- The floor is a restrictive policy for every role that asks for the tenant: with it, a permissive policy somebody adds
--- later cannot open the table wider, whatever it says. It must begin with the tenant predicate, and for every command
--- there must be one.
+-- The floor is a restrictive policy for every role that requires the tenant: with it, a permissive policy that is added
+-- later cannot open the table wider. It must begin with the tenant predicate and cover every command.
 --
--- Four floors have one more way in for reading, each for rows that somebody must find before a tenant is known, and
--- each still closed to the server by its permissive policies; they are named below.
+-- Four floors admit one more case for reading, for rows that must be found before a tenant is known; permissive
+-- policies still hide these rows from the server. They are named below.
 
 select
     c.oid::regclass::text as object,
     format(
-        'no restrictive policy for everybody that asks for the tenant, for: %s',
+        'no restrictive policy for every role that requires the tenant, for: %s',
         string_agg(command.name, ', ' order by command.name)
     ) as found,
     format(

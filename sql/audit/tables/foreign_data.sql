@@ -1,7 +1,6 @@
--- error: A table, or a server, is in another database
+-- error: A table or a server is in another database
 --
--- Row-level security does not apply to foreign tables, and what is read through them is read as whoever the user
--- mapping says.
+-- Row-level security does not apply to foreign tables, and their rows are read as the role of the user mapping.
 
 select
     c.oid::regclass::text as object,

@@ -1,7 +1,8 @@
 -- error: A table inherits from another
 --
--- A query of the parent reads the child as well, but the child has its own rights and policies for whoever names it,
--- and the keys of the parent do not reach into it: two rows with one key, and no exclusion constraint between them.
+-- A query of the parent also reads the child, but the child has its own rights and policies when it is named directly,
+-- and the keys of the parent do not cover it: two rows can have the same key, and exclusion constraints do not apply
+-- between them.
 
 select
     c.oid::regclass::text as object,

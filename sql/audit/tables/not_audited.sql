@@ -1,6 +1,6 @@
--- warning: Changes of a table are not in the audit log
+-- warning: Changes of a table are not in the change log
 --
--- Every change of a tenant's row is recorded with who made it (operations.record_change), except in the tables named
+-- Every change of a tenant's row is recorded with its actor (operations.record_change), except in the tables named
 -- below.
 
 select
@@ -18,9 +18,9 @@ where
     and format('%s.%s', n.nspname, c.relname) not in (
         -- The log itself.
         'operations.audit_events',
-        -- What the log says of deletions, for everybody who reads.
+        -- The deletions of the log, for all readers.
         'operations.deletions',
-        -- Counters, and answers kept for a day: nobody's decisions.
+        -- Counters, and answers stored for a day: not decisions of a person.
         'tenancy.usage_days',
         'operations.idempotency_keys',
         -- What is still to be offered to the waitlist.
@@ -39,7 +39,7 @@ where
             t.tgrelid = c.oid
             and t.tgfoid = to_regprocedure('operations.record_change()')
             and t.tgenabled in ('O', 'A')
-            -- After each row, for insert, update and delete, of all columns, whatever is in them.
+            -- After each row, for insert, update and delete, of all columns.
             and t.tgtype & 31 = 29
             and t.tgqual is null
             and t.tgattr::text = ''

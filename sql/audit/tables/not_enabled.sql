@@ -1,9 +1,9 @@
 -- error: Row-level security is off
 --
--- Nobody asks the policies of such a table: whoever has a right on it has it on the rows of every organization. A table
--- made by `create table … (like …)` or `create table … as` starts this way, and so does every partition.
+-- Policies of such a table are not checked: a right on it is a right on the rows of every organization. A table created
+-- by `create table … (like …)` or `create table … as` starts this way, and so does every partition.
 --
--- app.migrations holds the names of the migrations and nothing of anybody.
+-- app.migrations contains only the names of the migrations.
 
 select
     c.oid::regclass::text as object,

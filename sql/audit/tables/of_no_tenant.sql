@@ -1,7 +1,7 @@
 -- error: A table belongs to no organization
 --
--- Every table has a column `tenant_id`, except the ones named below, which are about people or about all organizations.
--- A table without it that is not on the list holds rows no policy can tell apart.
+-- Every table has a column `tenant_id`, except those named below, which are about people or about all organizations. No
+-- policy can separate the rows of another table without it.
 
 select
     c.oid::regclass::text as object,
@@ -9,7 +9,7 @@ select
     format(
         'alter table %s add column tenant_id uuid not null '
         'default nullif(current_setting(''app.tenant_id'', true), '''')::uuid; '
-        'call app.build_wall(%L, ''viewer''); -- with a tenant for each row there is',
+        'call app.build_wall(%L, ''viewer''); -- with a tenant for each existing row',
         c.oid::regclass, c.oid::regclass
     ) as fix
 from pg_class as c
@@ -25,7 +25,7 @@ where
     and format('%s.%s', n.nspname, c.relname) not in (
         -- The tenants themselves: their id is the tenant.
         'tenancy.organizations',
-        -- People: one account for all the organizations somebody belongs to.
+        -- People: one account for all organizations a person belongs to.
         'identity.accounts',
         'identity.one_time_tokens',
         'identity.recovery_codes',
@@ -33,12 +33,13 @@ where
         'identity.second_factors',
         'identity.sessions',
         'identity.sign_in_failures',
-        -- The same for everybody.
+        -- The same for all tenants.
         'tenancy.features',
         'tenancy.plan_features',
         'tenancy.plans',
         'app.migrations',
-        -- Which host leads to which organization: asked before there is a tenant. Its policies compare organization_id.
+        -- Which host leads to which organization, looked up before a tenant is known. Its policies compare
+        -- organization_id.
         'tenancy.verified_domains',
         -- Names that organizations gave up: the same.
         'tenancy.former_names',

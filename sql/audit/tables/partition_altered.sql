@@ -1,7 +1,7 @@
--- error: A partition has something of its own
+-- error: A partition differs from its parent
 --
--- Rules, triggers and policies are its parent's. What was put on a partition holds for the rows of one month only, and
--- is seen by nobody who reads the migrations.
+-- Rules, triggers and policies belong to the parent. Those of a partition apply to the rows of one month only, and no
+-- migration contains them.
 
 select
     c.oid::regclass::text as object,

@@ -1,8 +1,8 @@
--- error: The audit log has nowhere to write to
+-- error: A partition of the change log is missing
 --
--- There is a partition for every month, some months ahead, and one for whatever falls between. Without the one for now
--- rows go to the default partition, which cannot be taken apart by month; without that one, nothing can be changed at
--- all.
+-- The log has a partition for every month, some months ahead, and a default partition. Without the one for the current
+-- month, rows go to the default partition, which cannot be divided by month; without the default partition, nothing can
+-- be changed at all.
 
 select
     'operations.audit_events' as object,

@@ -1,7 +1,7 @@
--- error: A partition can be reached without its parent
+-- error: A partition can be accessed without its parent
 --
--- Only the policies of the table that a statement names are asked. A right on a partition leads around those of its
--- parent, and a conflict met there is reported with the values of the row it met.
+-- Only the policies of the table that a statement names are checked. A right on a partition bypasses those of its
+-- parent, and the error of a conflict contains the values of the existing row.
 
 select
     c.oid::regclass::text as object,

@@ -1,7 +1,7 @@
--- error: tenant_id can be missing or made up
+-- error: tenant_id can be missing or chosen
 --
 -- The column is a uuid, never null, and filled from the context of the transaction (app.tenant_id). A row whose tenant
--- is null is hidden from everybody; one whose tenant a statement has to give can be given another's.
+-- is null is hidden from all roles; if a statement sets the tenant, it can set another one.
 
 select
     a.attrelid::regclass || '.tenant_id' as object,

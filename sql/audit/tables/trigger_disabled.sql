@@ -1,7 +1,7 @@
 -- error: A trigger does not fire
 --
--- Foreign keys are kept by triggers, and so are the audit log, the limits of a plan and the last owner of an
--- organization. One that is disabled, or that fires on replicas only, keeps nothing.
+-- Triggers enforce foreign keys, the change log, the limits of a plan and the last owner of an organization. One that
+-- is disabled, or that fires on replicas only, enforces nothing.
 
 select
     t.tgrelid::regclass::text as object,

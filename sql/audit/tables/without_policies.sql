@@ -1,12 +1,12 @@
 -- warning: A table has no permissive policy
 --
--- With row-level security on and no permissive policy there are no rows for anybody. That is safe, and hardly meant:
--- the next who wonders why it is empty may open it wider than it should be. (Partitions have none: they are reached
--- through their parent, whose policies hold.)
+-- With row-level security and no permissive policy, no role sees a row. That is safe but probably not intended, and the
+-- missing rows may lead to a policy that is too wide. (Partitions have no policies: they are accessed through their
+-- parent.)
 
 select
     c.oid::regclass::text as object,
-    'no permissive policy: nobody sees a row' as found,
+    'no permissive policy: no role sees a row' as found,
     format('call app.build_wall(%L, ''viewer'');', c.oid::regclass) as fix
 from pg_class as c
 where

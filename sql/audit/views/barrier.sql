@@ -1,7 +1,7 @@
--- warning: A view lets a condition look first
+-- warning: A view evaluates conditions of its reader first
 --
--- Without security_barrier a condition of whoever reads the view may be asked before the view's own, and tell by its
--- errors about the rows the view leaves out.
+-- Without security_barrier, a condition of the reader may be evaluated before the condition of the view, and its errors
+-- may reveal rows that the view excludes.
 
 select
     c.oid::regclass::text as object,

@@ -1,7 +1,7 @@
--- error: A view shows what its owner sees
+-- error: A view is read with the rights of its owner
 --
--- Without security_invoker a view is read with the rights and the policies of its owner. Over tables of a superuser's,
--- or of one with BYPASSRLS, that is every organization's rows; over ours, those the owner's policies show.
+-- Without security_invoker a view is read with the rights and the policies of its owner: for a superuser or a role with
+-- BYPASSRLS the rows of every organization, for our owner the rows that its policies show.
 
 select
     c.oid::regclass::text as object,

@@ -1,6 +1,6 @@
--- error: A view calls a function that runs as its owner
+-- error: A view calls a SECURITY DEFINER function
 --
--- Whoever may read the view may call the function through it, with whatever the view gives it.
+-- A role that may read the view may call the function through it, with the arguments that the view passes.
 
 select
     c.oid::regclass::text as object,

@@ -1,6 +1,7 @@
 -- error: A materialized view holds copies of rows
 --
--- It holds the rows of whoever refreshed it, and no policy can be put on it: one right on it is one on all of them.
+-- It contains the rows visible to the role that refreshed it, and it cannot have policies: a right on it is a right on
+-- all its rows.
 
 select
     c.oid::regclass::text as object,

@@ -1,2 +1,2 @@
--- no parameters; asks nothing: whether the caller may enter is the question
+-- no parameters; returns nothing: only tests whether the caller may enter
 select true as admitted

@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 id, $3 first name, $4 last name (null leaves them), $5 whether to set $6 email, $7 whether to set
+-- $1 tenant_id, $2 id, $3 first name, $4 last name (null keeps them), $5 whether to set $6 email, $7 whether to set
 -- $8 phone
 update crm.contacts
 set
@@ -7,7 +7,7 @@ set
     email = case when $5 then $6 else email end,
     phone = case when $7 then $8 else phone end,
     updated_at = now(),
-    -- Calendar entries show the name: they have to be newer than those with the old one.
+    -- Calendar entries contain the name, so a new name makes them newer.
     renames = renames + case
         when (coalesce($3, first_name), coalesce($4, last_name)) is distinct from (first_name, last_name) then 1
         else 0

@@ -1,2 +1,2 @@
--- no parameters; the organizations of the signed-in account, as JSON
+-- no parameters; the memberships of the signed-in account, as JSON
 select identity.my_memberships() as memberships

@@ -1,2 +1,2 @@
--- $1 account; where one has signed in, that one
+-- $1 account, ignored if one has signed in; counts an attempt at a code
 select identity.code_attempt($1) as retry_after

@@ -1,6 +1,6 @@
 -- $1 account_id, $2 secret
 --
--- Not begun: the address is not verified, or a second factor exists and is confirmed.
+-- Stores the secret, unless the address is not verified or a confirmed second factor exists.
 with person as (
     select email, email_verified_at is not null as verified
     from identity.accounts

@@ -1,6 +1,6 @@
 -- $1 account_id, $2 step of the code or null, $3 SHA-256 of the recovery code or null
 --
--- No row: the code was used before, or is none.
+-- Removes the second factor. Returns no row if the code is wrong or was used before.
 delete from identity.second_factors
 where
     account_id = $1

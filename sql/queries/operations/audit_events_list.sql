@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 row id, $3 actor, $4 table, $5 from, $6 to, $7 before this time, $8 and this id, $9 how many; null:
+-- $1 tenant_id, $2 row id, $3 actor, $4 table, $5 from, $6 to, $7 before this time, $8 and this id, $9 row limit; null:
 -- any
 select id, occurred_at, actor_kind, actor_id, request_id, action, relation, row_id, before, after
 from operations.audit_events

@@ -1,7 +1,7 @@
 -- $1 tenant_id, $2 account or api key, $3 operation, $4 key, $5 sha-256 of the request
 --
--- A row: nobody has asked this before. None: somebody has; where they are still being served, this waits for the
--- outcome.
+-- Reserves the key. Returns a row if it is new, and none if it was used before. Waits for a transaction that has
+-- reserved it.
 with old as (
     delete from operations.idempotency_keys
     where

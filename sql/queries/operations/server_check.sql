@@ -1,4 +1,4 @@
--- no parameters; what makes a server unsafe to start: the rights of the role it connects as, and holes in the wall
+-- no parameters; reasons not to start a server: rights of its role, and tables that are not isolated
 select
     r.rolsuper or r.rolbypassrls as above_policies,
     exists (
@@ -17,8 +17,8 @@ select
             and pg_catalog.has_schema_privilege(n.oid, 'usage')
             and pg_catalog.has_table_privilege(c.oid, 'select')
     ) as migrated_ever,
-    -- Every relation that the role may touch, is no catalog, and is not wholly behind policies that ask for the
-    -- context.
+    -- Every relation outside the catalogs that the role may access, and that policies with the tenant do not fully
+    -- protect.
     array(
         select format('%s.%s', n.nspname, c.relname)
         from pg_catalog.pg_class as c
@@ -27,8 +27,8 @@ select
             n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
             and c.relkind in ('r', 'p', 'v', 'm', 'f')
             and (n.nspname, c.relname) <> ('app', 'migrations')
-            -- As in the audit: what an extension brought is its author's (pg_stat_statements has a view for everybody).
-            -- In a schema of ours it is looked at all the same; `channels/extension_member` is about the rest.
+            -- As in the audit: objects of extensions are skipped (pg_stat_statements has a view for PUBLIC), except in
+            -- our own schemas; `channels/extension_member` checks the rest.
             and (
                 n.nspname in ('app', 'identity', 'tenancy', 'crm', 'scheduling', 'operations')
                 or not exists (

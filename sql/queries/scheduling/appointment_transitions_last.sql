@@ -1,5 +1,6 @@
--- $1 tenant_id, $2 appointment id, $3 its status: the step that led there and can be taken back, with the claims it
--- released
+-- $1 tenant_id, $2 appointment id, $3 its status
+--
+-- The transition that led to the status and can be undone, with the claims that it released.
 select t.from_status, t.released
 from scheduling.appointment_transitions as t
 where

@@ -1,9 +1,9 @@
 -- $1 tenant_id, $2 appointments, $3 their claims, $4 their segments (arrays of objects), $5 contact whose time is
 -- claimed, or null
 --
--- All or nothing: where a claim is taken there is no row. Where others were not, what they refer to is missing, and
--- claims_appointment_fkey fails the statement and all before it. Waits for a transaction that is about to take the
--- time.
+-- Creates the appointments, all or none: returns no row if a claim is taken. If the other claims were inserted, the
+-- appointment that they refer to is missing, and claims_appointment_fkey fails the statement and the transaction. Waits
+-- for a concurrent transaction that takes the time.
 with contact as (
     insert into scheduling.resources (id, kind)
     select $5::uuid, 'contact'

@@ -1,3 +1,3 @@
--- $1 appointment id: elapsed minutes before its start until which customers may cancel or reschedule it
+-- $1 appointment id; the cancellation notice in minutes: how long before its start customers can change it
 select cancellation_notice_minutes
 from scheduling.booked_names($1)

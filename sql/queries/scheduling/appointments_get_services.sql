@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 id: what is performed for whom, of a visit in its order
+-- $1 tenant_id, $2 id; the services of the appointment, in their order, and its contact
 select
     a.contact_id,
     coalesce(

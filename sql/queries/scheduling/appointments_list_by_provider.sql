@@ -1,7 +1,7 @@
 -- $1 tenant_id, $2 status or null for any, $3 starts before, $4 after this start and $5 id, $6 row limit, $7 updated
 -- at or after, or null, $8 provider id
 --
--- Those the provider gives or begins, and visits in which they give another service.
+-- Appointments whose only or first service the provider performs, and visits in which they perform a later one.
 with found as (
     (
         select a.id

@@ -1,5 +1,5 @@
--- $1 tenant_id, $2 series id, $3 from this occurrence on; locked in the order of their ids, so that whoever moves some
--- of them waits
+-- $1 tenant_id, $2 series id, $3 from this occurrence on; locked in the order of their ids, so that concurrent moves
+-- wait
 select
     a.id, a.service_id, a.provider_id, a.contact_id, a.starts_at, a.ends_at, a.status, a.note, a.cancellation_reason,
     a.cancelled_at, a.cancelled_by, a.cancelled_by_kind, a.created_at, a.created_by, a.updated_at, a.sequence,

@@ -1,7 +1,8 @@
--- $1 tenant_id, $2 appointments as they are to be, $3 their claims, $4 their segments (arrays of objects),
+-- $1 tenant_id, $2 appointments with their new values, $3 their claims, $4 their segments (arrays of objects),
 -- $5 transition ids, one each, $6 reschedule or swap, $7 now, $8 reason or null
 --
--- Their old claims are gone (claims_release.sql). No row: some time is taken; roll back, and nothing has moved.
+-- Moves appointments whose old claims are already deleted (claims_release.sql). Returns no row if some time is taken;
+-- roll back then.
 with claim as (
     insert into scheduling.claims (
         id, appointment_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at, group_key, seat,

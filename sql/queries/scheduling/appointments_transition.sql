@@ -1,9 +1,9 @@
 -- $1 tenant_id, $2 ids, $3 action, $4 status after, $5 statuses it may be done in, $6 reason or null, $7 transition
 -- ids, as many, $8 now, $9 actor or null, $10 kind of actor that cancels, or null
 --
--- A row for each that was there and could be moved on. Cancelled, declined or a no-show, its time is free in the same
--- instant; completed before its end, what is left of it, except the buffer after it. Seats of a group session have to
--- keep one range of time, so that one that is completed keeps its claim. What undoing would need is noted.
+-- Changes the status of the appointments; returns a row for each whose status allowed it. Cancelling, declining and a
+-- no-show free the time at once; completing before the end frees the rest of it, except the buffer after it. All seats
+-- of a group session must have the same range of time, so a completed one keeps its claim. Records what undoing needs.
 with before as (
     select a.id, a.status, a.ends_at
     from scheduling.appointments as a
@@ -23,7 +23,7 @@ released as (
                     $8::timestamptz
                     + (
                         c.ends_at
-                        -- Of a visit, the end of the last service that the claim serves.
+                        -- For a visit, the end of the last service that the claim is for.
                         - coalesce(
                             (
                                 select max(g.ends_at)

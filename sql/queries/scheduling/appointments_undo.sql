@@ -1,8 +1,8 @@
 -- $1 tenant_id, $2 appointment id, $3 transition id, $4 status to return to, $5 claims to take again (array of
 -- objects), $6 now, $7 reason or null
 --
--- The appointment is locked, and what was left of these claims is gone (claims_delete.sql). No row: some of the time
--- has been taken since; roll back, and nothing has changed.
+-- Restores the status and the claims of an appointment. It is locked, and the rest of these claims is already deleted
+-- (claims_delete.sql). Returns no row if some of the time was taken meanwhile; roll back then.
 with claim as (
     insert into scheduling.claims (
         id, appointment_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at, group_key, seat,

@@ -1,13 +1,13 @@
 -- $1 tenant_id, $2 service ids in their order, $3 provider id or null for any, $4 from, $5 to (instants, half-open),
 -- $6 first date, $7 last date, $8 appointments to leave out of account, $9 contact ids, $10 whether it is to be booked
 --
--- All that decides which starts are free, for listing slots and for booking alike. A row for each provider, and for
--- each room and piece of equipment that would do, with the claims that reach into the period; on the first of them
--- what is about the services and the organization; and a row for each of the contacts whose time was ever claimed. One
--- row without an id where there is nobody.
+-- Returns everything that decides which starts are free, for listing slots and for booking: a row for each provider,
+-- room and piece of equipment that the services can use, with the claims that overlap the period; and a row for each
+-- contact whose time was ever claimed. The first row also has the data of the services and the organization. A single
+-- row without an id if none of them exists.
 --
--- To book, the statement takes the locks of booking (resources_lock.sql says which and why), in the order of the ids.
--- What it reads is older than the locks: where something is limited, load again before counting.
+-- To book, the statement takes the locks of booking (see resources_lock.sql), in the order of the ids. Its snapshot is
+-- older than the locks: if a limit applies, load again before counting.
 with asked as (
     select s.*, w.position
     from unnest($2::uuid[]) with ordinality as w (id, position)
@@ -37,7 +37,7 @@ rules as (
                             ) as q
                         ),
                         'given_at',
-                        -- What its limits count: starts, those of one group session once.
+                        -- The starts that count towards its limits; those of one group session count once.
                         case
                             when coalesce(a.max_per_day, a.max_per_week) is not null then array(
                                 select min(c.serves_at)
@@ -119,7 +119,7 @@ locked as materialized (
 who as (
     select
         w.*,
-        -- Limits count whole weeks.
+        -- Limits apply to whole weeks.
         case
             when coalesce(w.max_per_day, w.max_per_week) is null then $4::timestamptz
             else $4::timestamptz - interval '8 days'
@@ -180,7 +180,7 @@ cross join lateral (
     where tenant_id = $1 and provider_id = w.id and ends_at > $4 and starts_at < $5
 ) as f
 cross join lateral (
-    -- A claim lasts 24 hours at most, so none that began earlier reaches into the period.
+    -- A claim lasts at most 24 hours, so none that began earlier overlaps the period.
     select
         coalesce(array_agg(starts_at order by starts_at), '{}') as starts,
         coalesce(array_agg(ends_at order by starts_at), '{}') as ends,

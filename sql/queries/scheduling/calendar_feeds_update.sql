@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 id, $3 name or null: as it is
+-- $1 tenant_id, $2 id, $3 name; null keeps it
 update scheduling.calendar_feeds
 set name = coalesce($3, name)
 where tenant_id = $1 and id = $2

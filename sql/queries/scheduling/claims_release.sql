@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 appointment ids: the claims and segments they had, to be made anew in the same transaction
+-- $1 tenant_id, $2 appointment ids; deletes their claims and segments, which the same transaction creates again
 with freed as (
     delete from scheduling.claims
     where tenant_id = $1 and appointment_id = any ($2)

@@ -1,6 +1,6 @@
--- $1 tenant_id, $2 whether this transaction's own, or the oldest of others, $3 row limit
+-- $1 tenant_id, $2 whether the rows of this transaction or the oldest of others, $3 row limit
 --
--- Rows in the same state: the entries up to after_created_at and after_entry_id have been asked about all of them.
+-- Locks and returns rows with the same progress: the entries up to after_created_at and after_entry_id were tried.
 with oldest as (
     select f.after_created_at, f.after_entry_id
     from scheduling.freed_time as f

@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 hold id: what a guest is told whose time is held
+-- $1 tenant_id, $2 hold id; the content of the verification e-mail
 select
     o.name as organization_name, o.time_zone, coalesce(s.name, o.name) as service_name,
     coalesce(p.name, o.name) as provider_name

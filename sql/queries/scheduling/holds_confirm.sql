@@ -1,8 +1,8 @@
--- $1 tenant_id, $2 hold id, $3 appointment id, $4 contact id, $5 claim id of the contact or null where its time is not
+-- $1 tenant_id, $2 hold id, $3 appointment id, $4 contact id, $5 claim id of the contact, or null if its time is not
 -- claimed, $6 status, $7 note or null, $8 seat or null, $9 guest key or null
 --
--- The claims of the hold become the appointment's; nothing can stand in the way but the contact's own time: no row
--- then.
+-- Turns the hold into an appointment, which takes over its claims. Returns no row if the contact's own time is taken;
+-- nothing else can prevent it.
 with held as (
     select id, service_id, provider_id, starts_at, ends_at, overridden
     from scheduling.holds

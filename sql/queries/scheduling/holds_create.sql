@@ -1,8 +1,8 @@
 -- $1 tenant_id, $2 id, $3 claims, $4 service id, $5 provider id, $6 starts at, $7 ends at, $8 lifetime in seconds,
--- $9 whether against the rules, $10 waitlist entry it is offered to, or null
+-- $9 whether rules were overridden, $10 waitlist entry it is offered to, or null
 --
--- No row: the time is taken; or claims_hold_fkey fails the statement. The claims of an offer do not expire: the time
--- stays taken until the offer is ended, and is then offered to the next.
+-- Creates a hold. If the time is taken, returns no row, or claims_hold_fkey fails the statement. The claims of an offer
+-- do not expire: the time stays taken until the offer is ended, and is then offered to the next entry.
 with claim as (
     insert into scheduling.claims (
         id, hold_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at, group_key, seat, capacity,

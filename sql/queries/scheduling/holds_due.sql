@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 row limit; expired holds, locked; those that another transaction confirms or ends are left out
+-- $1 tenant_id, $2 row limit; expired holds, locked; skips those that another transaction confirms or ends
 select id, service_id, provider_id, starts_at, ends_at, waitlist_entry_id
 from scheduling.holds
 where tenant_id = $1 and expires_at <= clock_timestamp()

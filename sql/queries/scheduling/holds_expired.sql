@@ -1,4 +1,4 @@
--- $1 tenant_id: whether holds that have expired are still in the way
+-- $1 tenant_id; whether expired holds are not removed yet
 select
     exists (
         select

@@ -1,9 +1,10 @@
--- $1 tenant_id, $2 id or null, $3 waitlist entry or null: by either. Whether it can still be confirmed is decided
--- here: who takes it over waits.
+-- $1 tenant_id, $2 id or null, $3 waitlist entry or null
+--
+-- Locks the hold and returns whether it can still be confirmed. A transaction that ends it waits.
 select
     h.id, h.service_id, h.provider_id, h.starts_at, h.ends_at, h.overridden, h.waitlist_entry_id, h.created_by,
     h.expires_at > clock_timestamp() as stands,
-    -- What is not offered online any more customers do not see: the organization confirms it.
+    -- Customers cannot see a service that is no longer bookable online: then the organization has to confirm.
     coalesce(s.requires_approval, true) as requires_approval,
     coalesce(s.contact_may_overlap, false) as contact_may_overlap,
     w.guest_key,

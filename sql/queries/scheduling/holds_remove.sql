@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 ids, with their claims; entries of the waitlist that they were offered to become $3
+-- $1 tenant_id, $2 ids, $3 new status of the waitlist entries that they were offered to; also deletes their claims
 with ended as (
     update scheduling.waitlist_entries as w
     set status = $3, updated_at = now()

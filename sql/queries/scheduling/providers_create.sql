@@ -1,4 +1,4 @@
--- $1 id, $2 name, $3 most a day or null, $4 most a week or null
+-- $1 id, $2 name, $3 maximum per day or null, $4 maximum per week or null
 with resource as (
     insert into scheduling.resources (id, kind)
     values ($1, 'provider')

@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 id, $3 what changes (an object)
+-- $1 tenant_id, $2 id, $3 changes (an object)
 update scheduling.providers as p
 set
     (name, active, max_per_day, max_per_week, account_id) = (
@@ -6,7 +6,7 @@ set
         from jsonb_populate_record(p, $3) as r
     ),
     updated_at = now(),
-    -- Calendar entries show the name: they have to be newer than those with the old one.
+    -- Calendar entries contain the name, so a new name makes them newer.
     renamed_at = case when coalesce($3::jsonb ->> 'name', p.name) <> p.name then now() else p.renamed_at end
 where p.tenant_id = $1 and p.id = $2
 returning

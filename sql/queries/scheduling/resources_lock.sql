@@ -1,15 +1,15 @@
--- $1 tenant_id, $2 services that are to be booked, $3 whether any provider may be booked, $4 resources,
--- $5 appointments and $6 holds whose time is to be freed
+-- $1 tenant_id, $2 services to book, $3 whether any provider may be booked, $4 resources,
+-- $5 appointments and $6 holds whose time will be freed
 --
--- The locks of booking, for transactions that free time, move it or count it. A transaction takes all its locks in one
--- statement, in the order of the ids, after the rows of the appointments or holds it changes and before anything else,
--- so two never wait for each other in a circle:
+-- Takes the locks of booking, for transactions that free, move or count time. A transaction takes all its locks in one
+-- statement, in the order of the ids, after locking the appointments or holds that it changes and before anything else,
+-- so transactions cannot deadlock:
 --
--- * alone on each resource ($4, and those of the claims of $5 and $6): a booking that waits for a deleted claim at the
---   exclusion constraint may itself hold a claim that this transaction is about to need;
--- * alone on services and providers with a limit: what is counted must not change between counting and booking;
--- * shared with others that book on every provider, room and piece of equipment that may be taken ($2, $3). Bookings
---   take theirs in availability_get.sql. Linking a provider to an account is alone on the provider
+-- * exclusive on each resource ($4, and those of the claims of $5 and $6): a booking that waits for a deleted claim at
+--   the exclusion constraint may itself hold a claim that this transaction needs;
+-- * exclusive on services and providers with a limit: the count must not change between counting and booking;
+-- * shared with other bookings on every provider, room and piece of equipment that may be claimed ($2, $3). Bookings
+--   take theirs in availability_get.sql. Linking a provider to an account takes an exclusive lock on the provider
 --   (providers_lock.sql).
 select
     count(

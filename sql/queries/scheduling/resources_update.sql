@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 id, $3 name, $4 active; null leaves a value
+-- $1 tenant_id, $2 id, $3 name, $4 active; null keeps a value
 update scheduling.resources
 set name = coalesce($3, name), active = coalesce($4, active)
 where tenant_id = $1 and id = $2 and kind in ('room', 'equipment')

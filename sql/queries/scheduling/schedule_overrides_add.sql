@@ -1,4 +1,4 @@
--- $1 provider id, $2 dates, $3 intervals as [[first minutes], [end minutes]]: one override each, side by side
+-- $1 provider id, $2 dates, $3 intervals as [[first minutes], [end minutes]]; parallel arrays, one override each
 insert into scheduling.schedule_overrides (provider_id, date, from_minutes, to_minutes)
 select
     $1,

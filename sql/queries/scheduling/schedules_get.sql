@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 provider id; one row where the provider exists, with a null time zone where it has no schedule
+-- $1 tenant_id, $2 provider id; no row if the provider does not exist; a null time zone if it has no schedule
 select
     s.time_zone, r.weekdays, r.from_minutes, r.to_minutes, r.valid_from, r.valid_until, o.dates, o.intervals,
     t.starts_on, t.ends_on, t.time_zones

@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 service id, $3 provider ids: those and no others
+-- $1 tenant_id, $2 service id, $3 provider ids; replaces the list
 with gone as (
     delete from scheduling.service_providers
     where tenant_id = $1 and service_id = $2 and provider_id <> all ($3)

@@ -1,5 +1,6 @@
--- $1 tenant_id, $2 service id, $3 requirements, $4 resource ids, side by side: those and no others; whether all of
--- them exist
+-- $1 tenant_id, $2 service id, $3 requirements, $4 resource ids; parallel arrays
+--
+-- Replaces the required resources of a service. Returns whether all of them exist.
 with wanted as (
     select r.requirement, r.resource_id, o.id is not null as known
     from unnest($3::smallint[], $4::uuid[]) as r (requirement, resource_id)

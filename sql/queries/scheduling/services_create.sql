@@ -1,4 +1,4 @@
--- $1 id, $2 the rules (an object with all columns but those the database fills)
+-- $1 id, $2 the rules (an object with all columns except those that the database sets)
 insert into scheduling.services (
     id, name, description, duration_minutes, slot_step_minutes, slot_offset_minutes, buffer_before_minutes,
     buffer_after_minutes, min_notice_minutes, horizon_days, bookable_from, bookable_until, max_per_day, max_per_week,

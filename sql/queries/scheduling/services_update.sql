@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 id, $3 what changes (an object)
+-- $1 tenant_id, $2 id, $3 changes (an object)
 update scheduling.services as s
 set
     (
@@ -18,7 +18,7 @@ set
         from jsonb_populate_record(s, $3) as r
     ),
     updated_at = now(),
-    -- Calendar entries show the name: they have to be newer than those with the old one.
+    -- Calendar entries contain the name, so a new name makes them newer.
     renames = s.renames + case when coalesce($3::jsonb ->> 'name', s.name) <> s.name then 1 else 0 end,
     renamed_at = case when coalesce($3::jsonb ->> 'name', s.name) <> s.name then now() else s.renamed_at end
 where s.tenant_id = $1 and s.id = $2

@@ -1,4 +1,4 @@
--- $1 tenant_id: what listing slots has to know before anything is loaded: the zone, and how many providers there are
+-- $1 tenant_id; the time zone and the number of active providers, from which the cost of a listing follows
 select
     o.time_zone,
     (select count(*) from scheduling.providers as p where p.tenant_id = $1 and p.active) as providers

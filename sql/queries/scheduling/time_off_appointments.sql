@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 provider id, $3 starts at, $4 ends at: what stands in that time, with its buffers, at most 100
+-- $1 tenant_id, $2 provider id, $3 starts at, $4 ends at; at most 100 appointments that overlap it with their buffers
 select a.id
 from scheduling.claims as c
 join scheduling.appointments as a on a.tenant_id = $1 and a.id = c.appointment_id

@@ -1,5 +1,5 @@
--- $1 tenant_id, $2 provider id, $3 last id of the page before, or the nil UUID, $4 row limit; a row without an id
--- where the provider has none
+-- $1 tenant_id, $2 provider id, $3 last id of the page before, or the nil UUID, $4 row limit; a row without an
+-- id if the provider has none
 select t.id, p.id as provider_id, t.starts_at, t.ends_at, t.created_at
 from scheduling.providers as p
 left join lateral (

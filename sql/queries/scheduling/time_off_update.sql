@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 id, $3 starts at, $4 ends at; null: as it is
+-- $1 tenant_id, $2 id, $3 starts at, $4 ends at; null keeps a value
 update scheduling.time_off
 set starts_at = coalesce($3, starts_at), ends_at = coalesce($4, ends_at)
 where tenant_id = $1 and id = $2

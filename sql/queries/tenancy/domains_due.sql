@@ -1,3 +1,3 @@
--- $1 how many at most; verified domains whose record is to be asked for
+-- $1 row limit; verified domains whose record is due for a check
 select domain, organization_id, challenge
 from tenancy.domains_due($1)

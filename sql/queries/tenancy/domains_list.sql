@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 after this id, $3 how many
+-- $1 tenant_id, $2 after this id, $3 row limit
 select d.id, d.domain, d.challenge, d.verified_at, d.created_at, v.missing_since
 from tenancy.domains as d
 left join tenancy.verified_domains as v on v.domain = d.domain and v.organization_id = $1

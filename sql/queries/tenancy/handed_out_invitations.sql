@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 account; its invitations, and those of its API keys
+-- $1 tenant_id, $2 account; open invitations sent by the account and by its API keys
 select id, email, role, contact_id, created_at, created_by, sent_at, expires_at
 from tenancy.invitations
 where

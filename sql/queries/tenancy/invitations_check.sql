@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 email, $3 role to be given
+-- $1 tenant_id, $2 email, $3 role to give
 select
     $3 = any (app.roles_up_to(current_setting('app.role')))
     and ($3 = 'customer' or current_setting('app.role') = any ('{admin,owner}')) as may_give,

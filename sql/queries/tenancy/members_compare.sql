@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 account id, $3 role to be given, or null
+-- $1 tenant_id, $2 account id, $3 role to give, or null
 select
     m.role = any (app.roles_up_to(current_setting('app.role')))
     and ($3::text is null or $3 = any (app.roles_up_to(current_setting('app.role')))) as below

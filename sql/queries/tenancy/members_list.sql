@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 after this account id, $3 how many, $4 updated at or after, or null
+-- $1 tenant_id, $2 after this account id, $3 row limit, $4 updated at or after, or null
 select m.account_id, a.email, a.full_name, m.role, m.status, m.created_at, m.updated_at
 from tenancy.members as m
 join identity.accounts as a on a.id = m.account_id

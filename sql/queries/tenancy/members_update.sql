@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 account id, $3 role, $4 status; null leaves a value as it is
+-- $1 tenant_id, $2 account id, $3 role, $4 status; null keeps a value
 with changed as (
     update tenancy.members as m
     set role = coalesce($3, m.role), status = coalesce($4, m.status), updated_at = now()

@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 account; whether they are let in and are no customer
+-- $1 tenant_id, $2 account; whether it is an active member and not a customer
 select exists (
     select
     from tenancy.members

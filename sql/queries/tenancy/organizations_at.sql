@@ -1,2 +1,2 @@
--- $1 host name: a domain, or a subdomain of ours without a dot
+-- $1 host name: a custom domain, or a subdomain label
 select tenancy.organization_at($1) as organization_id

@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 name, $3 slug, $4 time zone (null leaves a value as it is), $5 whether to change the subdomain,
+-- $1 tenant_id, $2 name, $3 slug, $4 time zone (null keeps a value), $5 whether to change the subdomain,
 -- $6 subdomain or null
 with changed as (
     update tenancy.organizations

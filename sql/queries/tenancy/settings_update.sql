@@ -1,7 +1,7 @@
 -- $1 tenant_id, $2 language, $3 date format, $4 time format, $5 notify by email, $6 notify by sms, $7 notify by push,
 -- $8 data retention in days, $9 bound by the GDPR, $10 exclusive members, $11 trusted origins, $12 minutes before the
 -- start from which one can check in, $13 guest bookings per address, $14 guest bookings per e-mail, $15 whether guests
--- are matched by verified e-mail; null leaves a value as it is
+-- are matched by verified e-mail; null keeps a value
 update tenancy.settings
 set
     language = coalesce($2, language),

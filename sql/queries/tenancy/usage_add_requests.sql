@@ -1,2 +1,2 @@
--- $1 organizations, $2 how many requests of each
+-- $1 organizations, $2 number of requests of each
 select tenancy.add_requests($1, $2)

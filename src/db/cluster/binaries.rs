@@ -1,4 +1,4 @@
-//! Where PostgreSQL's programs are on this machine.
+//! Finds PostgreSQL's programs on this machine.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 
 use super::Error;
 
-/// The oldest PostgreSQL that has what the migrations use.
+/// The oldest PostgreSQL version that supports the migrations.
 pub const OLDEST: u32 = 15;
 
 /// The programs of one PostgreSQL installation.
@@ -20,13 +20,13 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// The one `APPOINTD_POSTGRES_BIN` names; else one of the wanted major version; else the first that is new enough,
-    /// in the order of the error message that says there is none.
+    /// The installation that `APPOINTD_POSTGRES_BIN` names; else one of the wanted major version; else the first that
+    /// is new enough, in the order that [`Error::NotFound`] lists.
     pub fn find(wanted: Option<u32>) -> Result<Self, Error> {
         if let Some(named) = std::env::var_os("APPOINTD_POSTGRES_BIN").map(PathBuf::from) {
             return Self::in_folder(&named).ok_or_else(|| Error::Failed {
                 what: format!("APPOINTD_POSTGRES_BIN is {}", named.display()),
-                why: format!("where there is no PostgreSQL {OLDEST} or newer"),
+                why: format!("that folder has no PostgreSQL {OLDEST} or newer"),
             });
         }
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -35,7 +35,7 @@ impl Binaries {
             .output()
             .ok()
             .map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-        // A relative entry would be looked up in another folder by the user the programs run as.
+        // Relative entries are skipped: the programs run in another folder.
         let found: Vec<_> = std::env::split_paths(&path)
             .chain(pg_config)
             .chain(usual_folders())

@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-/// What an `Idempotency-Key` does is the same everywhere.
+/// Describes `Idempotency-Key` in every operation that accepts it.
 pub fn idempotency(operation: &mut Map<String, Value>) {
     let mut takes_key = false;
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         if parameter["name"] == "Idempotency-Key" {
             takes_key = true;
-            parameter["description"] = "Names this request: sent again with the same key and body, it does nothing more and is answered as the first time, with `Idempotency-Replayed: true`. 422 `used_before` if the key was sent with another body. Kept for 24 hours; a refused request keeps none.".into();
+            parameter["description"] = "A unique key for this request, such as a UUID. A repeated request with the same key and body changes nothing; it returns the first answer with `Idempotency-Replayed: true`. Keys are stored for 24 hours; a failed request stores none. 422 `used_before` if the key was sent with another body.".into();
         }
     }
     if takes_key {
@@ -30,7 +30,7 @@ pub fn idempotency(operation: &mut Map<String, Value>) {
     }
 }
 
-/// Headers that come with every response, or with every response of a status.
+/// Describes the headers of every response, and those of certain statuses.
 pub fn headers(operation: &mut Map<String, Value>) {
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
@@ -39,7 +39,7 @@ pub fn headers(operation: &mut Map<String, Value>) {
         if !response["headers"].is_object() {
             response["headers"] = json!({});
         }
-        // poem-openapi writes the names of headers in capitals.
+        // poem-openapi writes header names in upper case.
         for name in ["Location", "ETag", "Last-Modified"] {
             let headers = response["headers"].as_object_mut();
             if let Some(header) = headers.and_then(|headers| headers.remove(&name.to_ascii_uppercase())) {
@@ -49,9 +49,12 @@ pub fn headers(operation: &mut Map<String, Value>) {
         for (name, description) in [
             (
                 "RateLimit-Policy",
-                "The limits this request counted towards: requests (`q`) in so many seconds (`w`).",
+                "The rate limits that this request counted towards: the number of requests (`q`) per period in seconds (`w`).",
             ),
-            ("RateLimit", "What is left of them (`r`), and after how many seconds there is more (`t`)."),
+            (
+                "RateLimit",
+                "The remaining requests of each limit (`r`), and the seconds until it allows more (`t`).",
+            ),
         ] {
             response["headers"][name] = json!({
                 "description": format!("{description} See draft-ietf-httpapi-ratelimit-headers."),
@@ -60,19 +63,19 @@ pub fn headers(operation: &mut Map<String, Value>) {
             });
         }
         response["headers"]["X-Request-Id"] = json!({
-            "description": "Names this request in the server's log. The client's own, where it sent one of at most 64 letters, digits, `-`, `_` and `.`.",
+            "description": "The id of this request, also written to the server's log. If the client sends an id of 1 to 64 letters, digits, `-`, `_` and `.`, it is used.",
             "schema": { "type": "string" },
         });
         match status.as_str() {
             "401" => {
                 response["headers"]["WWW-Authenticate"] = json!({
-                    "description": "The challenge of RFC 6750.",
+                    "description": "The authentication challenge (RFC 6750).",
                     "schema": { "type": "string" },
                 });
             }
             "429" | "503" => {
                 response["headers"]["Retry-After"] = json!({
-                    "description": "After how many seconds to try again.",
+                    "description": "The number of seconds to wait before trying again.",
                     "schema": { "type": "integer", "minimum": 0 },
                 });
             }

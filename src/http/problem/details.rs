@@ -1,4 +1,4 @@
-//! Problem details (RFC 9457), and how a response is made of them.
+//! Problem details (RFC 9457), and the response made from them.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// The media type of problem details.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
-/// Why a request was refused (RFC 9457).
+/// Why a request failed (RFC 9457).
 #[derive(Clone, Debug, Object, Serialize)]
 #[oai(rename = "Problem", skip_serializing_if_is_none)]
 pub struct ProblemDetails {
@@ -27,43 +27,43 @@ pub struct ProblemDetails {
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// Names the problem. Stable: write programs against this, not against the texts.
+    /// The stable code of the problem. Programs should depend on this, not on the texts.
     pub code: String,
-    /// What is wrong here, and what would be right, for people.
+    /// What is wrong and how to correct it, for people.
     pub detail: String,
-    /// The fields at fault; absent where the problem is not about fields.
+    /// The invalid fields, at most 20. Absent if the problem is not about fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldError>>,
-    /// Of `organization_ambiguous`: the organizations to choose from.
+    /// The organizations to choose from. Only with `organization_ambiguous`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organizations: Option<Vec<OrganizationChoice>>,
-    /// Of `slot_unavailable`: up to three starts near it that can be booked.
+    /// Up to three nearby starts that can be booked. Only with `slot_unavailable`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alternatives: Option<Vec<Alternative>>,
-    /// Of `transition_not_allowed`: what can be done with it in its present status.
+    /// The transitions that the current status allows. Only with `transition_not_allowed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed: Option<Vec<String>>,
-    /// The id of this request, as in the header `X-Request-Id`: quote it when you ask for help.
+    /// The id of this request, as in the header `X-Request-Id`. Quote it in support requests.
     pub request_id: String,
 }
 
-/// The code of a refusal to let in who has a good token and no session or membership (any more).
+/// The code for a valid token whose session or membership has ended.
 pub const SESSION_ENDED: &str = "session_ended";
 
-/// A refusal lists this many mistakes at most, so that it is never much longer than what it refuses.
+/// The maximum number of errors in a problem, so that the answer is never much longer than the request.
 pub const MOST_ERRORS: usize = 20;
 
-/// How much of a name that somebody made up is repeated to them.
+/// How many characters of an unknown name an error repeats.
 pub const LONGEST_NAME: usize = 64;
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, PartialEq, Eq, Object, Serialize)]
 pub struct FieldError {
-    /// Where: a parameter's name, or a path into the body such as `rules[1].from`.
+    /// The name of the parameter, or a path into the body such as `rules[1].from`.
     pub field: String,
-    /// Names the mistake. Stable.
+    /// The stable code of the error.
     pub code: String,
-    /// What would be right, for people.
+    /// How to correct it, for people.
     pub detail: String,
 }
 
@@ -75,21 +75,21 @@ pub struct OrganizationChoice {
     pub slug: String,
 }
 
-/// A start that can be booked instead.
+/// An alternative start that can be booked.
 #[derive(Clone, Debug, PartialEq, Eq, Object, Serialize)]
 pub struct Alternative {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
-    /// Who is free.
+    /// The providers who are free.
     pub provider_ids: Vec<Uuid>,
 }
 
-/// What can be done instead.
+/// Alternatives that a problem offers.
 #[derive(Clone, Debug)]
 pub enum Choices {
     Organizations(Vec<OrganizationChoice>),
     Starts(Vec<Alternative>),
-    /// None where nothing can be done any more.
+    /// Empty if the status is final.
     Actions(Vec<&'static str>),
 }
 
@@ -99,7 +99,7 @@ impl FieldError {
     }
 }
 
-/// The first mistake in a sentence, and how many more there are.
+/// The first error as a sentence, and the number of further errors.
 pub fn summary(errors: &[FieldError]) -> Cow<'static, str> {
     match errors {
         [] => "The request is invalid.".into(),
@@ -115,14 +115,14 @@ pub fn summary(errors: &[FieldError]) -> Cow<'static, str> {
     }
 }
 
-/// A refusal on its way out. The body is written at the edge, where the id of the request is known.
+/// An error to answer with. The edge writes the body, because it knows the id of the request.
 #[derive(Clone, Debug)]
 pub struct Problem {
     pub status: StatusCode,
     pub code: &'static str,
     pub detail: Cow<'static, str>,
     pub errors: Vec<FieldError>,
-    /// Seldom there are any.
+    /// Boxed, because most problems have none.
     pub choices: Option<Box<Choices>>,
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -132,7 +132,7 @@ impl Problem {
         Self { status, code, detail: detail.into(), errors: Vec::new(), choices: None, headers: Vec::new() }
     }
 
-    /// 400: the request cannot be understood.
+    /// 400: the request is malformed.
     pub fn bad_request(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
@@ -150,12 +150,12 @@ impl Problem {
             .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
     }
 
-    /// 403: known, and not allowed.
+    /// 403: authenticated but not allowed.
     pub fn forbidden(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, code, detail)
     }
 
-    /// 403: a member may not do what higher roles may.
+    /// 403: the operation needs a higher role.
     pub fn role_too_low(needs: &str, held: &str) -> Self {
         let detail = match (needs, held) {
             ("", _) | (_, "") => "This needs a higher role in the organization.".to_owned(),
@@ -166,7 +166,7 @@ impl Problem {
         Self::forbidden("role_too_low", detail)
     }
 
-    /// 403: the plan does not include what the operation belongs to.
+    /// 403: the plan does not include the feature that the operation needs.
     pub(super) fn feature_not_in_plan(feature: &str, plans: &[String]) -> Self {
         let detail = match plans {
             [] => format!("This needs the feature {feature}, which is switched off for the organization."),
@@ -178,7 +178,7 @@ impl Problem {
         Self::forbidden("feature_not_in_plan", detail)
     }
 
-    /// 403: a program may not do what is about a person.
+    /// 403: the operation is for people, not for API keys.
     pub fn person_required() -> Self {
         Self::forbidden("person_required", "This is for people who have signed in, not for API keys.")
     }
@@ -187,27 +187,31 @@ impl Problem {
     pub fn organization_required() -> Self {
         Self::forbidden(
             "organization_required",
-            "The token is for no organization. Create one, accept an invitation, or POST /api/v1/auth/switch to one you belong to.",
+            "The token is for no organization. Create an organization, accept an invitation, or call POST /api/v1/auth/switch.",
         )
     }
 
-    /// 404: there is no such thing, or none that this caller may know of. One body for both.
+    /// 404: the object does not exist or is not visible to the caller. Both cases get the same body.
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such resource.")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "The object does not exist, or you have no access to it.",
+        )
     }
 
-    /// 409: it cannot be done now.
+    /// 409: the request conflicts with the current state.
     pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
-    /// 422: understood, and wrong in these fields.
+    /// 422: these fields are invalid.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = summary(&errors);
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail) }
     }
 
-    /// 422 for one field.
+    /// 422: one field is invalid.
     pub fn invalid_field(
         field: impl Into<String>,
         code: impl Into<String>,
@@ -216,7 +220,7 @@ impl Problem {
         Self::invalid(vec![FieldError::new(field, code, detail)])
     }
 
-    /// 403: an address nobody has verified may be that of somebody else.
+    /// 403: the e-mail address is not verified, so it may belong to another person.
     pub fn email_not_verified() -> Self {
         Self::forbidden(
             "email_not_verified",
@@ -224,7 +228,7 @@ impl Problem {
         )
     }
 
-    /// 429: passwords are not to be guessed.
+    /// 429: too many attempts to guess a password or code.
     pub fn too_many_attempts(retry_after: i32) -> Self {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
@@ -234,12 +238,12 @@ impl Problem {
         .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after))
     }
 
-    /// 429: guests book so often and no more.
+    /// 429: the limit of guest bookings is reached.
     pub fn guest_limit(retry_after: i32) -> Self {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "guest_limit",
-            "More bookings by guests from this network address or with this e-mail address than the organization allows.",
+            "The organization's limit of guest bookings from this network address or with this e-mail address is reached.",
         )
         .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after))
     }
@@ -320,7 +324,7 @@ impl Problem {
     }
 }
 
-/// The code of the problem that a response is: for the log.
+/// The code of the problem in a response, for the log.
 #[derive(Clone, Copy, Debug)]
 pub struct Code(pub &'static str);
 

@@ -1,9 +1,9 @@
-//! What can stop a handler, and what the errors of the database mean to a caller.
+//! The error type of handlers, and the mapping of database errors to problems.
 
 use super::details::{Problem, SESSION_ENDED};
 use crate::db;
 
-/// What can stop a handler half-way: a refusal of ours, or of the database's.
+/// An error that ends a handler: a problem, or an error of the database.
 #[derive(Debug)]
 pub enum Failure {
     Problem(Problem),
@@ -31,7 +31,7 @@ impl From<Failure> for Problem {
     }
 }
 
-/// The database decides; the name of the constraint is the contract; the handler says what it means.
+/// Maps a violated constraint, by its name, to a problem.
 pub trait OnConstraint<T> {
     fn on_constraint(self, name: &str, refuse: impl FnOnce() -> Problem) -> Result<T, Failure>;
 }
@@ -56,11 +56,11 @@ impl From<db::Error> for Problem {
         match error {
             db::Error::NotAMember => Self::unauthorized(
                 SESSION_ENDED,
-                "The session is over, the account is no active member of the organization it is for, or the organization is not active.",
+                "The session has ended, the account is not an active member of the organization, or the organization is not active.",
             ),
             db::Error::KeyInvalid => Self::unauthorized(
                 "api_key_invalid",
-                "There is no such API key, it was revoked or has expired, or the organization is not active.",
+                "The API key is unknown, was revoked or has expired, or the organization is not active.",
             ),
             db::Error::RoleTooLow { needs, held } => Self::role_too_low(needs, &held),
             db::Error::FeatureNotInPlan { feature, plans } => Self::feature_not_in_plan(&feature, &plans),
@@ -68,7 +68,7 @@ impl From<db::Error> for Problem {
                 "scope_missing",
                 format!("This needs the scope {scope}, which the API key does not have."),
             ),
-            // Like any other thing that is not there.
+            // The same answer as for an object that does not exist.
             db::Error::WrongHost => Self::not_found(),
             db::Error::Constraint(name) if name.starts_with("plan_limit_") => Self::forbidden(
                 "plan_limit",
@@ -78,45 +78,45 @@ impl From<db::Error> for Problem {
                         "The plan of the organization allows no more members and invitations."
                     }
                     "plan_limit_api_keys" => {
-                        "The plan of the organization allows no more API keys: revoke one that is not used."
+                        "The plan of the organization allows no more API keys: revoke one that is not in use."
                     }
                     _ => "The plan of the organization allows no more of these.",
                 },
             ),
             db::Error::Crowded => Self::unavailable(
                 "organization_busy",
-                "The organization has as many requests under way as it may at once; try again.",
+                "The organization has reached its limit of concurrent requests; try again.",
             ),
             db::Error::Unstorable => Self::bad_request(
                 "invalid_text",
-                "Some text contains a character that cannot be stored, such as NUL.",
+                "The request contains a character that cannot be stored, such as NUL.",
             ),
-            db::Error::Conflict | db::Error::OutOfDate => {
-                Self::unavailable("try_again", "Other requests got in the way. Nothing was done; try again.")
-            }
+            db::Error::Conflict | db::Error::OutOfDate => Self::unavailable(
+                "try_again",
+                "Concurrent requests prevented this one. Nothing was changed; try again.",
+            ),
             db::Error::Busy => {
                 Self::unavailable("busy", "All connections to the database are in use; try again.")
             }
-            db::Error::Timeout => Self::unavailable(
-                "timeout",
-                "The database took too long, and was told to undo what it had begun.",
-            ),
+            db::Error::Timeout => {
+                Self::unavailable("timeout", "The database took too long; the statement was cancelled.")
+            }
             db::Error::InDoubt => Self::unavailable(
                 "outcome_unknown",
-                "The connection to the database broke before it had answered. Whether anything was changed is not known: \
-                 look before you try again.",
+                "The connection to the database broke before it answered. The request may have been executed; check \
+                 before you try again.",
             ),
             db::Error::Unavailable => Self::unavailable(
                 "database_unavailable",
-                "The database cannot be reached at the moment, or has no room. Nothing was done; try again.",
+                "The database cannot be reached or is full. Nothing was changed; try again.",
             ),
             db::Error::Pooler => Self::unavailable(
                 "pooler_detected",
-                "The server does not reach the database by sessions of its own. Nothing was done.",
+                "A transaction pooler stands between the server and the database. Nothing was changed.",
             ),
             db::Error::ReadOnly => Self::unavailable(
                 "database_read_only",
-                "The database takes no writes at the moment. Nothing was done; try again.",
+                "The database is read-only at the moment. Nothing was changed; try again.",
             ),
             error @ (db::Error::Constraint(_) | db::Error::Failed | db::Error::Other { .. }) => {
                 tracing::error!(error = %error, "database error");

@@ -1,4 +1,4 @@
-//! The statuses an operation can refuse with, as a type: the description is generated from it.
+//! The error statuses of an operation as a type, from which its description is generated.
 
 use std::marker::PhantomData;
 
@@ -13,12 +13,12 @@ use super::{
     failure::Failure,
 };
 
-/// The refusals an operation can answer with, beside those any operation can (`EVERYWHERE`).
+/// The error statuses of an operation, besides those of every operation (`EVERYWHERE`).
 pub trait Statuses: Send + Sync + 'static {
     const STATUSES: &'static [u16];
 }
 
-/// The refusals of every operation.
+/// The error statuses of every operation.
 const EVERYWHERE: &[u16] = &[429, 500, 503];
 
 macro_rules! statuses {
@@ -36,31 +36,31 @@ macro_rules! statuses {
 }
 
 statuses! {
-    /// Open to everybody, nothing to get wrong.
+    /// No authentication and no input.
     Open = [400];
-    /// Open to everybody, and may not be there.
+    /// No authentication; the object may not exist.
     OpenReading = [400, 404];
-    /// Open to everybody, with a body that may be wrong.
+    /// No authentication, with a body.
     OpenWriting = [400, 408, 413, 415, 422];
-    /// Reading something of the caller's own organization that is always there, but for a host that leads elsewhere.
+    /// Reading an object that every organization has. 404 only if the host leads to another organization.
     ReadingOwn = [400, 401, 403, 404];
-    /// Reading one thing by its id.
+    /// Reading one object by its id.
     Reading = [400, 401, 403, 404];
     /// Reading a list.
     Listing = [400, 401, 403, 404, 422];
-    /// Creating something.
+    /// Creating an object.
     Creating = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Changing, replacing or moving on one thing by its id, with a body.
+    /// Changing one object by its id, with a body.
     Changing = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Changing something of the caller's own that is always there, with a body.
+    /// Changing an object that every organization or account has, with a body.
     ChangingOwn = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Reading what follows from one thing and some parameters.
+    /// Computing an answer from one object and parameters.
     Computing = [400, 401, 403, 404, 422];
-    /// Deleting one thing by its id, or moving it on without a body.
+    /// Deleting or changing one object by its id, without a body.
     Deleting = [400, 401, 403, 404, 409];
-    /// What a guest reads.
+    /// Reading as a guest.
     GuestReading = [400, 403, 404, 422];
-    /// What a guest does.
+    /// Creating or changing an object as a guest.
     Guesting = [400, 401, 403, 404, 408, 409, 413, 415, 422];
     /// Registering.
     Registering = [400, 401, 403, 404, 408, 409, 413, 415, 422];
@@ -68,7 +68,7 @@ statuses! {
     SigningIn = [400, 401, 403, 408, 409, 413, 415, 422];
 }
 
-/// The failure of an operation that can refuse with the statuses of `K`.
+/// The error of an operation that answers with the statuses of `K`.
 pub struct ApiError<K>(Problem, PhantomData<K>);
 
 impl<K, E: Into<Failure>> From<E> for ApiError<K> {
@@ -108,26 +108,26 @@ impl<K: Statuses> ApiResponse for ApiError<K> {
 fn describe(status: u16) -> &'static str {
     match status {
         400 => {
-            "The request cannot be understood: malformed JSON, a parameter that is not of its type or not known, a header that cannot be read or was sent twice (`invalid_header`)."
+            "The request is malformed: invalid JSON (`malformed_json`), an invalid or unknown parameter (`invalid_parameter`), or an invalid or repeated header (`invalid_header`)."
         }
         401 => {
-            "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, `api_key_invalid`, or `session_ended` where session, membership or organization is not active any more."
+            "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, `api_key_invalid`, or `session_ended` if the session, membership or organization is no longer active."
         }
         403 => {
             "Not allowed: `role_too_low`, `feature_not_in_plan`, `plan_limit`, `scope_missing` (API keys), `person_required`, `organization_required`, `email_not_verified`, or `csrf_token_invalid` (cookies)."
         }
-        404 => "There is no such resource, or none the caller may know of: `not_found`.",
-        408 => "The body did not arrive in time: `body_timeout`.",
-        409 => "Cannot be done in the present state; `code` says why.",
+        404 => "The object does not exist or is not visible to the caller: `not_found`.",
+        408 => "The body did not arrive within 5 seconds: `body_timeout`.",
+        409 => "The request conflicts with the current state; `code` says why.",
         413 => "The body is larger than 256 KiB: `body_too_large`.",
-        415 => "The body is of another media type than the description says: `unsupported_media_type`.",
-        422 => "Understood, but wrong in the fields listed in `errors`.",
+        415 => "The media type of the body is not supported: `unsupported_media_type`.",
+        422 => "The request is well-formed but invalid; see `errors`.",
         429 => {
-            "Too many requests, or too many attempts to sign in: `rate_limited`, `too_many_attempts`, `too_many_requests`, or more mails than may be sent: `mail_limit`, or too many bookings by guests: `guest_limit`. Try again after `Retry-After` seconds."
+            "Too many requests (`rate_limited`), attempts to sign in (`too_many_attempts`, `too_many_requests`), e-mails (`mail_limit`) or bookings by guests (`guest_limit`). Try again after `Retry-After` seconds."
         }
-        500 => "A mistake of ours: `internal`.",
+        500 => "An error of the server: `internal`.",
         503 => {
-            "Not at the moment. `database_unavailable`, `database_read_only`, `pooler_detected`, `busy`, `organization_busy`, `try_again`, `computation_timeout`: nothing was done; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: look what was done before you try again."
+            "Temporarily unavailable. `database_unavailable`, `database_read_only`, `pooler_detected`, `busy`, `organization_busy`, `try_again`, `computation_timeout`: nothing was changed; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: the request may have been executed; check before you try again."
         }
         _ => "",
     }

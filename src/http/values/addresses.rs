@@ -1,4 +1,4 @@
-//! Names on the network: e-mail addresses, slugs, URLs, origins, domains.
+//! E-mail addresses, slugs, URLs, origins and domain names.
 
 use std::{cell::Cell, ops::Deref};
 
@@ -15,8 +15,8 @@ use super::{
     macros::{checked_text, from_string},
 };
 
-/// An e-mail address (RFC 5321), kept in lower case, its domain in ASCII (IDNA): people do not tell `Ada@` from `ada@`, and
-/// `ada@bücher.example` is `ada@xn--bcher-kva.example`.
+/// An e-mail address (RFC 5321), in lower case and with an ASCII domain (IDNA): `Ada@bücher.example` becomes
+/// `ada@xn--bcher-kva.example`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct EmailAddress(String);
@@ -38,14 +38,14 @@ impl EmailAddress {
         } else {
             Err(serde_error(
                 "invalid_value",
-                "an e-mail address, such as ada@example.com, of at most 254 bytes",
+                "expected an e-mail address, such as ada@example.com, of at most 254 bytes",
             ))
         }
     }
 }
 
 impl EmailAddress {
-    /// What somebody typed to sign in, as the address of an account is kept; in lower case if it is no address.
+    /// The normalized form of an address typed to sign in; lower case if it is not a valid address.
     pub fn typed(text: &str) -> String {
         Self::parse(text).map_or_else(|_| text.trim().to_lowercase(), |address| address.0)
     }
@@ -70,8 +70,8 @@ schema_type!(
     }
 );
 
-/// One DNS label (RFC 1123 section 2.1), lower case, and none that browsers show as another: those with hyphens in third
-/// and fourth place stand for names in other scripts (RFC 5891 section 4.2.3.1).
+/// One DNS label (RFC 1123 section 2.1) in lower case. Labels with hyphens in third and fourth place are excluded:
+/// browsers show them as names in other scripts (RFC 5891 section 4.2.3.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Slug(String);
@@ -89,7 +89,7 @@ impl Slug {
         } else {
             Err(serde_error(
                 "invalid_value",
-                "1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end and no two after the first two characters",
+                "expected 1 to 63 lower-case letters, digits and hyphens; not a hyphen at either end, nor `--` in third and fourth place",
             ))
         }
     }
@@ -130,7 +130,7 @@ checked_text!(
     "uri",
     2000,
     "https://cdn.example.com/logo.svg",
-    "an https URL of at most 2,000 characters",
+    "expected an https URL of at most 2,000 characters",
     |text| {
         let url = strict_url(text)?;
         let fits = url.scheme() == "https"
@@ -143,16 +143,16 @@ checked_text!(
 );
 
 checked_text!(
-    /// The origin of a web page (RFC 6454) as browsers send it: scheme https, host, port where it is not 443.
+    /// The origin of a web page (RFC 6454) as browsers send it: scheme https, host, and the port if it is not 443.
     WebOrigin,
     "web-origin",
     300,
     "https://www.salon.example",
-    "an origin such as https://www.salon.example: https, the host in lower case, a port unless it is 443, no path",
+    "expected an origin such as https://www.salon.example: https, the host in lower case, a port unless it is 443, no path",
     |text| {
         let url = strict_url(text).filter(|url| url.scheme() == "https")?;
         let name = url.domain()?;
-        // An origin is compared as text: only in the form in which browsers send it does it match anything.
+        // Origins are compared as text, so only the form that browsers send can match.
         let fits = text.len() <= 300
             && name.contains('.')
             && !name.ends_with('.')
@@ -162,12 +162,12 @@ checked_text!(
 );
 
 checked_text!(
-    /// A domain name with at least one dot. International ones are kept in their ASCII form (IDNA).
+    /// A domain name with at least one dot, stored in its ASCII form (IDNA).
     DomainName,
     "hostname",
     253,
     "appointments.example.com",
-    "a domain name with a dot, without port or path, such as appointments.example.com",
+    "expected a domain name with a dot, without port or path, such as appointments.example.com",
     |text| {
         let label = |label: &str| {
             (1..=63).contains(&label.len())

@@ -1,4 +1,4 @@
-//! Codes that standards define: colours, currencies, languages.
+//! Standard codes: colours, currencies and languages.
 
 use std::ops::Deref;
 
@@ -12,12 +12,12 @@ use super::{
 };
 
 checked_text!(
-    /// A colour, sRGB: `#rrggbb`.
+    /// An sRGB colour, as `#rrggbb`.
     Color,
     "color",
     7,
     "#1f6feb",
-    "a colour as # and six hexadecimal digits, such as #1f6feb",
+    "expected a colour as # and six hexadecimal digits, such as #1f6feb",
     |text| {
         let digits = text.strip_prefix('#')?;
         (digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| text.to_lowercase())
@@ -25,22 +25,22 @@ checked_text!(
 );
 
 checked_text!(
-    /// A currency by its ISO 4217 code.
+    /// An ISO 4217 currency code.
     Currency,
     "currency",
     3,
     "EUR",
-    "an ISO 4217 code of three capital letters, such as EUR",
+    "expected an ISO 4217 code of three capital letters, such as EUR",
     |text| iso_currency::Currency::from_code(text).map(|currency| currency.code().to_owned())
 );
 
 checked_text!(
-    /// A language as BCP 47 has it: language, optionally script and region.
+    /// A BCP 47 language tag: language, optionally script and region.
     LanguageTag,
     "language-tag",
     11,
     "de-CH",
-    "a language tag (BCP 47) such as en, de-CH or zh-Hant-TW",
+    "expected a language tag (BCP 47) such as en, de-CH or zh-Hant-TW",
     |text| {
         let mut parts = text.split('-');
         let letters = |part: &str| part.bytes().all(|b| b.is_ascii_alphabetic());

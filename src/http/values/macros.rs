@@ -1,6 +1,6 @@
-//! What the types of values have in common.
+//! Macros that define the types of values.
 
-/// A type read from a JSON string by `fn parse(&str) -> Result<Self, String>`, the error made by [`refusal`].
+/// A type read from a JSON string by `fn parse(&str) -> Result<Self, String>`, with an error made by `serde_error`.
 macro_rules! from_string {
     ([$($generics:tt)*] $ty:ty) => {
         impl<'de, $($generics)*> Deserialize<'de> for $ty {
@@ -13,7 +13,7 @@ macro_rules! from_string {
     ($ty:ty) => { from_string!([] $ty); };
 }
 
-/// A type that is text on the wire, checked by one function.
+/// A type that is a string in JSON, validated by one function.
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $format:literal, $longest:literal, $example:literal, $rule:literal, $read:expr) => {
         $(#[$doc])*
@@ -45,8 +45,8 @@ macro_rules! checked_text {
     };
 }
 
-/// An enumeration whose values have the same names in JSON, in the description and in the database, where a check
-/// constraint holds them. A name that only a later version knows reads as the last.
+/// An enumeration whose values have the same names in JSON, in the API description and in the database, where a check
+/// constraint lists them. An unknown name, written by a later version, is read as the last value.
 macro_rules! named_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*

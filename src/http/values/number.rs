@@ -12,8 +12,8 @@ pub struct Number<const MIN: i32, const MAX: i32>(pub i32);
 
 impl<'de, const MIN: i32, const MAX: i32> Deserialize<'de> for Number<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expected = format_args!("a whole number from {MIN} to {MAX}");
-        // JSON knows one kind of number: 30.0 is as whole as 30.
+        let expected = format_args!("expected a whole number from {MIN} to {MAX}");
+        // JSON has one kind of number: 30.0 is accepted like 30.
         let number = serde_json::Value::deserialize(deserializer)?
             .as_f64()
             .ok_or_else(|| D::Error::custom(serde_error("invalid_type", expected)))?;

@@ -1,4 +1,4 @@
-//! Text of people, and keys and tokens of programs.
+//! Text that people write, passwords, and keys and tokens of programs.
 
 use std::ops::Deref;
 
@@ -11,20 +11,19 @@ use super::{
     macros::{checked_text, from_string},
 };
 
-/// Text of `MIN` to `MAX` characters, without control characters; in text that may be long, line breaks and tabs are
-/// none. Blanks at both ends are dropped.
+/// Text of `MIN` to `MAX` characters without control characters. Long text (`MAX` of 500 or more) may contain line
+/// breaks and tabs. White space at both ends is removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Text<const MIN: usize, const MAX: usize>(String);
 
-/// Characters that show as nothing and make text read as something else (Unicode TR 36). Joiners stay: some scripts are
-/// written with them.
+/// Invisible characters that can change how text reads (Unicode TR 36). Joiners are allowed: some scripts need them.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Whether anything of a character shows. Those that do not are Unicode's Default_Ignorable_Code_Point, the fillers of
-/// Hangul and the empty pattern of Braille among them.
+/// Whether a character is visible. Invisible are white space, control characters and Unicode's
+/// Default_Ignorable_Code_Point, which include the Hangul fillers, and the blank Braille pattern.
 fn is_visible(c: char) -> bool {
     !(c.is_whitespace()
         || c.is_control()
@@ -37,23 +36,26 @@ fn is_visible(c: char) -> bool {
         ))
 }
 
-/// From here on text is more than a line.
+/// From this maximum length on, text may have several lines.
 const LONG: usize = 500;
 
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let length = text.chars().count();
-        let bounds = format_args!("{MIN} to {MAX} characters");
+        let bounds = format_args!("expected {MIN} to {MAX} characters");
         let layout = |c: char| MAX >= LONG && "\n\r\t".contains(c);
         if length < MIN {
             Err(serde_error("too_short", bounds))
         } else if length > MAX {
             Err(serde_error("too_long", bounds))
         } else if text.chars().any(|c| (c.is_control() && !layout(c)) || is_invisible(c)) {
-            Err(serde_error("invalid_value", "no control characters, and none that turn text around"))
+            Err(serde_error(
+                "invalid_value",
+                "expected no control characters, and none that are invisible or change the text direction",
+            ))
         } else if MIN > 0 && !text.chars().any(is_visible) {
-            Err(serde_error("invalid_value", "at least one character that can be seen"))
+            Err(serde_error("invalid_value", "expected at least one visible character"))
         } else {
             Ok(Self(text.to_owned()))
         }
@@ -75,18 +77,21 @@ schema_type!([const MIN: usize, const MAX: usize] Text<MIN, MAX>, "text", MetaSc
     ..MetaSchema::new("string")
 });
 
-/// A password somebody types. No answer has one; `Serialize` is for examples, and `Debug` does not tell.
+/// A typed password. No response contains one; `Serialize` is for examples, and `Debug` hides it.
 #[derive(Clone, Serialize)]
 #[serde(transparent)]
 pub struct Password(String);
 
 impl Password {
-    /// Longer than anybody types, short enough that hashing it costs nothing beside the hash.
+    /// Longer than any typed password, and short enough that its length does not matter for the cost of hashing.
     const LONGEST: usize = 256;
 
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.chars().count() > Self::LONGEST {
-            return Err(serde_error("too_long", format_args!("at most {} characters", Self::LONGEST)));
+            return Err(serde_error(
+                "too_long",
+                format_args!("expected at most {} characters", Self::LONGEST),
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -115,12 +120,12 @@ schema_type!(
 );
 
 checked_text!(
-    /// Names a request, so that it is carried out once however often it is sent (draft-ietf-httpapi-idempotency-key-header).
+    /// A unique key of a request, so that it is executed once (draft-ietf-httpapi-idempotency-key-header).
     IdempotencyKey,
     "idempotency-key",
     255,
     "8e03978e-40d5-43dd-bc93-6894a57f9324",
-    "1 to 255 visible ASCII characters, such as a UUID",
+    "expected 1 to 255 visible ASCII characters, such as a UUID",
     |text| {
         let fits = (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         fits.then(|| text.to_owned())
@@ -128,12 +133,12 @@ checked_text!(
 );
 
 checked_text!(
-    /// What a captcha gave the browser of a guest.
+    /// The token that a captcha gave to a guest's browser.
     CaptchaToken,
     "captcha-token",
     2048,
     "0.mF74FV8wEufAWxyRvR8kCQ",
-    "1 to 2048 visible ASCII characters",
+    "expected 1 to 2048 visible ASCII characters",
     |text| {
         let fits = (1..=2048).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         fits.then(|| text.to_owned())

@@ -1,4 +1,4 @@
-//! Instants, dates, times of day, and time zones.
+//! Instants, dates, times of day and time zones.
 
 use std::ops::RangeInclusive;
 
@@ -13,17 +13,14 @@ use super::{
     macros::from_string,
 };
 
-/// An IANA time zone by its name.
+/// The name of an IANA time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeZone(pub Tz);
 
 impl TimeZone {
     pub fn parse(text: &str) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
-            serde_error(
-                "unknown_time_zone",
-                "the name of a zone of the IANA time zone database, such as Europe/Berlin",
-            )
+            serde_error("unknown_time_zone", "expected the name of an IANA time zone, such as Europe/Berlin")
         })
     }
 
@@ -48,22 +45,22 @@ schema_type!(
     }
 );
 
-/// The years of instants and dates. Whatever lies beyond is a slip of the finger.
+/// The accepted years of instants and dates. Other years are taken for typing errors.
 const YEARS: RangeInclusive<i32> = 1970..=2999;
 
-/// An instant: RFC 3339 with an offset. Between 1970 and 2999, whole microseconds, which is what PostgreSQL keeps.
+/// An RFC 3339 instant with an offset, between 1970 and 2999, in whole microseconds, the resolution of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub DateTime<Utc>);
 
 impl Instant {
     pub fn parse(text: &str) -> Result<Self, String> {
-        // In a query a plus that is not encoded is a blank. It can only have been that of an offset.
+        // In a query an unencoded plus is read as a space. After the T it can only be the sign of an offset.
         let text = match text.split_once('T') {
             Some((date, time)) => format!("{date}T{}", time.replace(' ', "+")),
             None => text.to_owned(),
         };
         DateTime::parse_from_rfc3339(&text)
-            // ISO 8601 also has offsets without a colon, and some clients write them.
+            // Some clients write ISO 8601 offsets without a colon.
             .or_else(|_| DateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f%z"))
             .ok()
             .map(|instant| instant.to_utc())
@@ -73,7 +70,7 @@ impl Instant {
             .ok_or_else(|| {
                 serde_error(
                     "invalid_value",
-                    "an RFC 3339 date-time with an offset, such as 2026-11-20T09:00:00+01:00, between 1970 and 2999",
+                    "expected an RFC 3339 date-time with an offset, such as 2026-11-20T09:00:00+01:00, between 1970 and 2999",
                 )
             })
     }
@@ -95,7 +92,7 @@ schema_type!(
     }
 );
 
-/// An instant, or a calendar date for whoever reads it to take in some zone.
+/// An instant, or a calendar date that the operation interprets in a time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstantOrDate {
     Instant(DateTime<Utc>),
@@ -111,7 +108,7 @@ impl InstantOrDate {
             None => Instant::parse(text).map(|instant| Self::Instant(instant.0)).map_err(|_| {
                 serde_error(
                     "invalid_value",
-                    "a date, such as 2026-11-20, or an RFC 3339 date-time with an offset, such as \
+                    "expected a date, such as 2026-11-20, or an RFC 3339 date-time with an offset, such as \
                      2026-11-20T09:00:00+01:00, between 1970 and 2999",
                 )
             }),
@@ -147,7 +144,7 @@ impl Date {
     pub fn parse(text: &str) -> Result<Self, String> {
         match InstantOrDate::parse(text) {
             Ok(InstantOrDate::Date(date)) => Ok(Self(date)),
-            _ => Err(serde_error("invalid_value", "a date, such as 2026-11-20")),
+            _ => Err(serde_error("invalid_value", "expected a date, such as 2026-11-20")),
         }
     }
 }
@@ -159,7 +156,7 @@ schema_type!(
     MetaSchema { example: Some(json!("2026-12-24")), ..MetaSchema::new_with_format("string", "date") }
 );
 
-/// A time of day to the minute, `00:00` to `23:59`, and to `24:00` where it is an `END`.
+/// A time of day in minutes, `00:00` to `23:59`; up to `24:00` if it is the `END` of an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeOfDay<const END: bool> {
     /// Minutes after midnight, 0 to 1440.
@@ -181,7 +178,7 @@ impl<const END: bool> TimeOfDay<END> {
                 let latest = if END { "24:00" } else { "23:59" };
                 serde_error(
                     "invalid_value",
-                    format_args!("a time of day to the minute, 00:00 to {latest}, such as 09:30"),
+                    format_args!("expected a time of day from 00:00 to {latest}, such as 09:30"),
                 )
             })
     }

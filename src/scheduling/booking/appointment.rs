@@ -1,4 +1,4 @@
-//! What an appointment is, and what can be done to it in which status.
+//! Appointments: the API object, its statuses, and the actions that each status allows.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
@@ -9,36 +9,36 @@ use uuid::Uuid;
 use crate::http::{problem::Problem, values::named_enum};
 
 named_enum! {
-    /// Where an appointment is in its life.
+    /// The status of an appointment.
     AppointmentStatus {
-        /// To be confirmed or declined; its time is taken.
+        /// Waits to be confirmed or declined; its time is taken.
         Pending = "pending",
-        /// It stands, and its time is taken.
+        /// Booked; its time is taken.
         Confirmed = "confirmed",
-        /// The customer is there.
+        /// The customer has arrived.
         CheckedIn = "checked_in",
-        /// It has begun.
+        /// The appointment has begun.
         InProgress = "in_progress",
-        /// It was given.
+        /// The appointment has taken place.
         Completed = "completed",
-        /// It was called off, and its time is free again.
+        /// Cancelled; its time is free again.
         Cancelled = "cancelled",
-        /// It was not confirmed, and its time is free again.
+        /// Declined instead of confirmed; its time is free again.
         Declined = "declined",
-        /// The customer did not come, and its time is free again.
+        /// The customer did not come; its time is free again.
         NoShow = "no_show",
     }
 }
 
 impl AppointmentStatus {
-    /// Whether the appointment still takes somebody's time.
+    /// Whether an appointment with this status takes time.
     pub const fn takes_time(self) -> bool {
         !matches!(self, Self::Cancelled | Self::Declined | Self::NoShow)
     }
 }
 
 named_enum! {
-    /// What can be done to an appointment.
+    /// An action on an appointment.
     AppointmentAction {
         Confirm = "confirm",
         Decline = "decline",
@@ -49,13 +49,13 @@ named_enum! {
         Start = "start",
         Complete = "complete",
         NoShow = "no_show",
-        /// Takes back the last check_in, start, complete or no_show.
+        /// Undoes the last check_in, start, complete or no_show.
         Undo = "undo",
     }
 }
 
 impl AppointmentAction {
-    /// The states in which it can be done.
+    /// The statuses that allow the action.
     pub const fn from(self) -> &'static [AppointmentStatus] {
         use AppointmentStatus::{CheckedIn, Completed, Confirmed, InProgress, NoShow, Pending};
         match self {
@@ -69,7 +69,7 @@ impl AppointmentAction {
         }
     }
 
-    /// The state it leads to. None: it keeps the state, or returns to an earlier one.
+    /// The status after the action. `None`: the status stays, or an earlier one is restored.
     pub const fn to(self) -> Option<AppointmentStatus> {
         match self {
             Self::Confirm => Some(AppointmentStatus::Confirmed),
@@ -83,7 +83,7 @@ impl AppointmentAction {
         }
     }
 
-    /// Why it cannot be done now, and what can.
+    /// The error for an action that the status does not allow, with the allowed actions.
     pub fn not_allowed(self, status: AppointmentStatus) -> Problem {
         let allowed: Vec<_> = Self::ALL
             .iter()
@@ -92,81 +92,87 @@ impl AppointmentAction {
             .collect();
         Problem::conflict(
             "transition_not_allowed",
-            format!("The appointment is {}; that does not allow: {}.", status.name(), self.name()),
+            format!(
+                "The status of the appointment is {}, which does not allow the action {}.",
+                status.name(),
+                self.name()
+            ),
         )
         .with_allowed(allowed)
     }
 }
 
 named_enum! {
-    /// Who called an appointment off.
+    /// Who cancelled an appointment.
     CancelledBy {
-        /// Somebody who works there, or a program of theirs.
+        /// A member or an API key.
         Member = "member",
         /// A customer with an account.
         Customer = "customer",
-        /// A customer with a link.
+        /// A guest with a link.
         Guest = "guest",
     }
 }
 
-/// One service of a visit of several.
+/// One service of a visit with several services.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 pub struct Segment {
     pub service_id: Uuid,
     pub provider_id: Uuid,
     pub starts_at: DateTime<Utc>,
-    /// The first instant after it, at which the next one starts.
+    /// The end, exclusive, at which the next service starts.
     pub ends_at: DateTime<Utc>,
 }
 
-/// A service that a provider gives to a contact at a time; or a visit of several services, one after the other.
+/// An appointment of a contact with a provider for a service, or a visit of several consecutive services.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Appointment {
     pub id: Uuid,
-    /// Of a visit the first service.
+    /// The service; with several services, the first one.
     pub service_id: Uuid,
-    /// Of a visit the provider of the first service.
+    /// The provider; with several services, the provider of the first one.
     pub provider_id: Uuid,
     pub contact_id: Uuid,
     pub starts_at: DateTime<Utc>,
-    /// The first instant after it.
-    /// One that was completed early keeps this time; what is left of it can be booked again.
+    /// The end, exclusive. An appointment that was completed early keeps this time, and the rest of it can be booked
+    /// again.
     pub ends_at: DateTime<Utc>,
     pub status: AppointmentStatus,
-    /// Of a visit of several services: all of them, in their order.
+    /// The services of a visit, in their order. Absent for a single service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segments: Option<Vec<Segment>>,
-    /// Of a group session: the number of the seat.
+    /// The number of the seat in a group session. Absent if the service has one seat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seat: Option<i16>,
-    /// The series it is part of: `GET /api/v1/appointment-series/{series_id}`.
+    /// The series the appointment belongs to; see `GET /api/v1/appointment-series/{series_id}`. Absent if it belongs to
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub series_id: Option<Uuid>,
-    /// Which of the series it is, from 1 on.
+    /// The number of the appointment in its series, from 1. Absent if it belongs to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurrence: Option<i16>,
-    /// Free text of the organization.
+    /// A note of the organization or the customer; absent if not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Whether it was booked or moved against the rules of the service.
+    /// Whether it was booked or moved with `override_rules`.
     pub overridden: bool,
-    /// Rises when it is moved, confirmed, cancelled, declined or a no-show. The SEQUENCE of its calendar entries (RFC 5545) is this
-    /// and how often service and contact were renamed.
+    /// A revision number that increases when the appointment is moved, confirmed, cancelled, declined or marked as a
+    /// no-show. The SEQUENCE of its calendar entries (RFC 5545) is this number plus the number of times that service
+    /// and contact were renamed.
     pub sequence: i32,
-    /// Why it was cancelled or declined, where somebody said.
+    /// The reason for cancelling or declining; absent if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation_reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_at: Option<DateTime<Utc>>,
-    /// The account or API key that cancelled it; absent where a guest did.
+    /// The account or API key that cancelled it. Absent if a guest did, or if it is not cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<Uuid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_by_kind: Option<CancelledBy>,
     pub created_at: DateTime<Utc>,
-    /// The account or API key that booked it; absent where a guest did.
+    /// The account or API key that booked it. Absent if a guest did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Uuid>,
     pub updated_at: DateTime<Utc>,
@@ -195,7 +201,7 @@ impl From<Row> for Appointment {
             series_id: row.get(17),
             occurrence: row.get(18),
             seat: row.get(19),
-            // Column 20 says whether there are any; what was just made brings them itself.
+            // Column 20 says whether it has segments; a new appointment gets them from its allocation.
             segments: row
                 .try_get::<_, Option<serde_json::Value>>(21)
                 .ok()
@@ -206,7 +212,7 @@ impl From<Row> for Appointment {
 }
 
 impl Appointment {
-    /// What is given, in order.
+    /// The ids of the services, in order.
     pub fn services(&self) -> Vec<Uuid> {
         match &self.segments {
             Some(segments) => segments.iter().map(|segment| segment.service_id).collect(),

@@ -1,5 +1,5 @@
-//! Appointments: reading, booking and moving them. What one is stands in [`super::appointment`], booking in
-//! [`super::book`], moving to another time in [`super::reschedule`], its life in [`super::transitions`].
+//! The operations that read, book and move appointments. See also [`super::appointment`] (the object), [`super::book`]
+//! (booking), [`super::reschedule`] (moving) and [`super::transitions`] (changes of status).
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
@@ -31,35 +31,37 @@ use crate::{
     sql,
 };
 
-/// An appointment to book.
+/// A new appointment.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewAppointment {
     pub service_id: Uuid,
-    /// Services that follow in the same visit, up to four.
+    /// Services that follow in the same visit, up to four. Defaults to none.
     #[serde(default)]
     #[oai(nullable)]
     #[oai(validator(max_items = 4))]
     pub and_then: Option<Vec<Uuid>>,
-    /// Who gives it, and all that follows; whoever is free and has least that day, where not given.
+    /// Provider for this and all following services. If omitted: the free provider with the fewest appointments that
+    /// day.
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
-    /// One of the starts that `GET /api/v1/services/{service_id}/slots` lists.
+    /// The start: one that `GET /api/v1/services/{service_id}/slots` lists.
     pub starts_at: Instant,
-    /// Who comes: either a contact there is, or with `contact` a new one.
+    /// An existing contact. Send either `contact_id` or `contact`.
     #[serde(default)]
     #[oai(nullable)]
     pub contact_id: Option<Uuid>,
-    /// Who comes: a contact to create with the appointment. Give either this or `contact_id`.
+    /// A new contact, created with the appointment. Send either `contact_id` or `contact`.
     #[serde(default, deserialize_with = "present")]
     pub contact: Option<NewContact>,
-    /// Free text of the organization.
+    /// A note of the organization, 1 to 2,000 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub note: Option<Text<1, 2000>>,
-    /// Book against the rules: notice, horizon, hours, grid, limits, approval. Time that is taken stays taken.
+    /// Whether to ignore the rules for notice, horizon, hours, grid, limits and approval. Taken time still cannot be
+    /// booked. Defaults to `false`.
     #[serde(default)]
     #[oai(default)]
     pub override_rules: bool,
@@ -104,23 +106,23 @@ pub struct AppointmentsApi {
 impl AppointmentsApi {
     /// List appointments
     ///
-    /// In the order of their starts.
+    /// All appointments, ordered by start.
     #[oai(path = "/appointments", method = "get", operation_id = "list_appointments")]
     #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only those that start at this instant or later.
+        /// Only appointments that start at or after this instant.
         starts_from: Query<Option<Instant>>,
-        /// Only those that start before this instant.
+        /// Only appointments that start before this instant.
         starts_to: Query<Option<Instant>>,
-        /// Only those of this provider.
+        /// Only appointments of this provider.
         provider_id: Query<Option<Uuid>>,
-        /// Only those of this contact.
+        /// Only appointments of this contact.
         contact_id: Query<Option<Uuid>>,
-        /// Only those in this state.
+        /// Only appointments with this status.
         status: Query<Option<AppointmentStatus>>,
-        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
@@ -132,7 +134,7 @@ impl AppointmentsApi {
         let status = status.0.map(AppointmentStatus::name);
         let updated = updated_since.0.map(|instant| instant.0);
         let before = starts_to.0.map_or(END_OF_TIME, |instant| instant.0);
-        // Behind the nil UUID is every appointment that starts at the instant.
+        // Every id is greater than the nil UUID, so all appointments that start at the instant are included.
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
         let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
         let as_of = self.db.as_of().await?;
@@ -163,10 +165,11 @@ impl AppointmentsApi {
 
     /// Book an appointment
     ///
-    /// Books a free slot, or nothing. 409 `slot_unavailable`, with up to three `alternatives`, where the time is taken (`busy`,
-    /// `buffer`, `capacity`, `resource` in `errors`), by whoever came first; `contact_busy` where the contact has something else
-    /// then. 422 with `starts_at` at fault where it is `too_soon`, `too_far`, `outside_hours`, `off_grid` or `limit_reached`;
-    /// `override_rules` books those all the same. Where the service wants approval it is `pending`, and its time taken.
+    /// Books a free slot. If the service requires approval, the appointment is `pending` and its time is taken. 409
+    /// `slot_unavailable`, with up to three `alternatives`, if the time is taken; `errors` says why: `busy`, `buffer`,
+    /// `capacity` or `resource`. 409 `contact_busy` if the contact has another appointment at that time. 422 on
+    /// `starts_at` if the start violates a rule: `too_soon`, `too_far`, `outside_hours`, `off_grid` or `limit_reached`;
+    /// `override_rules` ignores these rules.
     #[oai(path = "/appointments", method = "post", operation_id = "create_appointment")]
     async fn create(
         &self,
@@ -200,9 +203,11 @@ impl AppointmentsApi {
 
     /// Reschedule an appointment
     ///
-    /// Moves it in place, with the id it has, or leaves it as it is. Refused as booking is; its own time counts as free. With
-    /// `following`, one of a series and all that follow are moved by the same days, to the same time of day, all or none; an
-    /// error then names the occurrence. 409 `transition_not_allowed` where it has begun or ended, with what can be done.
+    /// Moves the appointment to another time; it keeps its id. If the request fails, the appointment stays unchanged.
+    /// Errors are those of booking; the appointment's own time counts as free. With `following`, this appointment of a
+    /// series and all later ones are moved in one transaction, by the same number of days and to the same time of day;
+    /// errors then name the occurrence, such as `occurrences[3]`. 409 `no_series` if it belongs to no series. 409
+    /// `transition_not_allowed`, with the `allowed` actions, if it has begun or ended.
     #[oai(
         path = "/appointments/:appointment_id/reschedule",
         method = "post",
@@ -222,7 +227,8 @@ impl AppointmentsApi {
 
     /// Swap two appointments
     ///
-    /// Each gets the start and the provider of the other, or both stay as they are. Answered is the first.
+    /// Each appointment gets the start and the provider of the other, in one transaction. Returns the appointment of
+    /// the path. Errors are those of rescheduling.
     #[oai(path = "/appointments/:appointment_id/swap", method = "post", operation_id = "swap_appointments")]
     async fn swap(
         &self,

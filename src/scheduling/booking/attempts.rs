@@ -1,4 +1,4 @@
-//! Transactions that take time, tried again after expired holds were removed.
+//! Runs transactions that book, and repeats them after removing expired holds.
 
 use super::{expiry, transaction::decide};
 use crate::{
@@ -8,9 +8,9 @@ use crate::{
     scheduling::slots::setback::Setback,
 };
 
-/// Runs a transaction that takes time until it is decided, as [`Db::attempt`] does. Expired holds are removed, and their
-/// time is offered to the waitlist, in a transaction of their own between two attempts: a transaction that deletes
-/// claims before it inserts others could wait for one that waits for it.
+/// Runs a transaction that books, and retries it as [`Db::attempt`] does. Expired holds are removed, and their time is
+/// offered to the waitlist, in a separate transaction between two attempts: transactions that delete claims before they
+/// insert others could deadlock.
 pub async fn attempt<T, F>(
     db: &Db,
     mailer: &Mailer,

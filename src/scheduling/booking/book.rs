@@ -1,5 +1,5 @@
-//! Booking. The rules are asked of [`Availability`], then the claims decide: `claims_no_overlap`, `claims_seat_key` and
-//! `shared_claims_no_overlap`, and nothing here. Whoever loses a race looks again.
+//! Books appointments. [`Availability`] checks the rules; then the constraints on claims decide: `claims_no_overlap`,
+//! `claims_seat_key` and `shared_claims_no_overlap`. After a lost race the attempt is repeated.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -28,19 +28,19 @@ use crate::{
     },
 };
 
-/// Who comes.
+/// The contact of a booking.
 #[derive(Clone)]
 pub enum Who<'a> {
     Known(Uuid),
     New(&'a NewContact),
-    /// Not said yet.
+    /// Not known yet.
     Unknown,
 }
 
-/// What is to be booked.
+/// A request to book.
 #[derive(Clone)]
 pub struct Order<'a> {
-    /// The id it gets, where that matters before.
+    /// The id of the appointment or hold, if it is needed in advance.
     pub id: Option<Uuid>,
     pub services: Vec<Uuid>,
     pub provider: Option<Uuid>,
@@ -48,14 +48,14 @@ pub struct Order<'a> {
     pub who: Who<'a>,
     pub note: Option<&'a str>,
     pub policy: Enforcement,
-    /// Whether customers themselves book, and what they may not see does not exist.
+    /// Whether a customer or guest books: services that are not bookable online do not exist for them.
     pub online: bool,
-    /// Of a guest: what it counts towards.
+    /// For a guest: the limits it counts towards.
     pub guest: Option<GuestRequest>,
 }
 
 impl<'a> Order<'a> {
-    /// The contact, where it is known already.
+    /// The contact, if it already exists.
     fn contact(&self) -> Option<Uuid> {
         match self.who {
             Who::Known(contact) => Some(contact),
@@ -78,33 +78,29 @@ pub fn policy(override_rules: bool) -> Enforcement {
     if override_rules { Enforcement::ClaimsOnly } else { Enforcement::Full }
 }
 
-/// Either a contact there is or a new one.
+/// Reads the contact of a request: an existing one or a new one.
 pub fn who(contact_id: Option<Uuid>, contact: Option<&NewContact>) -> Result<Who<'_>, Problem> {
     match (contact_id, contact) {
         (Some(id), None) => Ok(Who::Known(id)),
         (None, Some(contact)) => Ok(Who::New(contact)),
-        (Some(_), Some(_)) => Err(Problem::invalid_field(
-            "contact_id",
-            "conflicting",
-            "either contact_id or contact, and not both",
-        )),
-        (None, None) => Err(Problem::invalid_field(
-            "contact_id",
-            "required",
-            "either contact_id or contact, and not both",
-        )),
+        (Some(_), Some(_)) => {
+            Err(Problem::invalid_field("contact_id", "conflicting", "expected either contact_id or contact"))
+        }
+        (None, None) => {
+            Err(Problem::invalid_field("contact_id", "required", "expected either contact_id or contact"))
+        }
     }
 }
 
-/// What is booked, one after the other.
+/// The services to book, one after the other.
 pub fn services(first: Uuid, following: &[Uuid]) -> Result<Vec<Uuid>, Problem> {
     if following.len() >= MOST_SERVICES {
-        return Err(Problem::invalid_field("and_then", "too_many", "at most four services that follow"));
+        return Err(Problem::invalid_field("and_then", "too_many", "expected at most four services"));
     }
     Ok(std::iter::once(first).chain(following.iter().copied()).collect())
 }
 
-/// Books, in one transaction.
+/// Books an appointment in one transaction, or fails with alternatives.
 pub async fn book(
     db: &Db,
     mailer: &Mailer,
@@ -157,7 +153,7 @@ async fn book_now(
         plan: &plan,
     };
     let claims_contact = availability.claims_contact();
-    // Where the time is taken there is nothing to undo, unless there is: the commit need not wait for the answer.
+    // A new contact or a stored answer must be rolled back if the time is taken. Otherwise the commit is sent along.
     if is_new || once.is_some() {
         let appointment = claims::create(&mut tx, &[booking], contact, claims_contact)
             .await?
@@ -185,9 +181,9 @@ async fn book_now(
     Ok(Ok(with_segments(Appointment::from(row), &plan)))
 }
 
-/// Loads what decides, and takes the locks of booking.
+/// Takes the locks and loads the data for booking.
 pub async fn load(tx: &mut Tx, order: &Order<'_>, now: DateTime<Utc>) -> Result<Availability, Setback> {
-    // An unnamed provider is chosen by what each has that day, wherever the day begins.
+    // Choosing a provider depends on the appointments of the whole day, in any time zone.
     let around = if order.provider.is_some() { TimeDelta::zero() } else { TimeDelta::hours(24) };
     let contact = order.contact();
     let query = AvailabilityQuery {
@@ -201,7 +197,7 @@ pub async fn load(tx: &mut Tx, order: &Order<'_>, now: DateTime<Utc>) -> Result<
     };
     let mut availability = load::locked_to_book(tx, &query).await?;
     if availability.has_limits() {
-        // Counted alone: the first look was before the locks, which others may have held.
+        // Loaded again: the first statement's snapshot is older than the locks, and others may have booked meanwhile.
         availability = load::to_book(tx, &query).await?;
     }
     let known = |id: &Uuid| {
@@ -212,12 +208,12 @@ pub async fn load(tx: &mut Tx, order: &Order<'_>, now: DateTime<Utc>) -> Result<
         Some(index) => Err(Problem::invalid_field(
             format!("and_then[{}]", index - 1),
             "not_found",
-            "the id of a service of the organization",
+            "expected the id of a service of the organization",
         ))?,
         None => {}
     }
     if availability.services.iter().any(|rules| !rules.active) {
-        Err(Problem::invalid_field("service_id", "inactive", "the id of an active service"))?;
+        Err(Problem::invalid_field("service_id", "inactive", "expected the id of an active service"))?;
     }
     check_length(&availability)?;
     Ok(availability)
@@ -232,7 +228,7 @@ pub fn status(availability: &Availability, policy: Enforcement) -> AppointmentSt
     }
 }
 
-/// The refusal of a start, with others that can be booked where that one is taken.
+/// The error for a start, with alternatives if it is taken.
 pub async fn refuse(
     db: &Db,
     context: Context,

@@ -1,5 +1,5 @@
-//! Appointments and the time they take, written in one statement. The constraints decide: `claims_no_overlap`,
-//! `claims_seat_key` and `shared_claims_no_overlap`.
+//! Writes appointments and their claims in one statement. The constraints decide whether it succeeds:
+//! `claims_no_overlap`, `claims_seat_key` and `shared_claims_no_overlap`.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -15,14 +15,14 @@ use crate::{
     sql,
 };
 
-/// An appointment about to be made.
+/// An appointment to create.
 pub struct Booking<'a> {
     pub id: Uuid,
     pub contact: Uuid,
     pub status: AppointmentStatus,
     pub note: Option<&'a str>,
     pub overridden: bool,
-    /// The series, and which of it.
+    /// The series and the number of the occurrence in it.
     pub occurrence: Option<(Uuid, i16)>,
     /// See [`GuestRequest::key`](super::guest_request::GuestRequest::key).
     pub guest_key: Option<Uuid>,
@@ -76,7 +76,7 @@ impl Parameters {
     }
 }
 
-/// The rows of the services of a visit; none of a single service.
+/// The rows for the services of a visit; empty for a single service.
 pub fn segments(appointment: Uuid, plan: &Allocation) -> Vec<Value> {
     if plan.pieces.len() == 1 {
         return Vec::new();
@@ -94,7 +94,7 @@ pub fn segments(appointment: Uuid, plan: &Allocation) -> Vec<Value> {
     (1..).zip(&plan.pieces).map(row).collect()
 }
 
-/// The contact's own time, without buffers.
+/// The claim on the contact's time, without buffers.
 pub fn contact_claim(contact: Uuid, owner: Uuid, plan: &Allocation) -> Claim {
     Claim {
         id: Uuid::now_v7(),
@@ -111,7 +111,7 @@ pub fn contact_claim(contact: Uuid, owner: Uuid, plan: &Allocation) -> Claim {
     }
 }
 
-/// Makes appointments of one contact, all or none: none where some time is taken.
+/// Creates appointments of one contact, all or none: returns none if some time is taken.
 pub async fn create(
     tx: &mut Tx,
     bookings: &[Booking<'_>],
@@ -159,33 +159,34 @@ pub fn with_segments(mut appointment: Appointment, plan: &Allocation) -> Appoint
     appointment
 }
 
-/// What it means where a key of a booking leads nowhere. No row: another transaction took some of the time.
+/// Maps constraints on a booking to errors. Returns no row if another transaction took some of the time.
 pub fn taken(
     booked: Result<Vec<tokio_postgres::Row>, db::Error>,
 ) -> Result<Vec<tokio_postgres::Row>, Failure> {
     let booked = match booked {
-        // Some of the claims were made, and not all: what they refer to was not.
+        // Only some of the claims were inserted, so the appointment or hold that they refer to was not.
         Err(db::Error::Constraint(name))
             if name == "claims_appointment_fkey"
                 || name == "claims_hold_fkey"
-                // The provider is somebody else since, or nobody.
+                // The provider's link to a person has changed meanwhile.
                 || name == "shared_claims_person_fkey" =>
         {
             return Ok(Vec::new());
         }
         booked => booked,
     };
-    let unknown_contact =
-        || Problem::invalid_field("contact_id", "not_found", "the id of a contact of the organization");
+    let unknown_contact = || {
+        Problem::invalid_field("contact_id", "not_found", "expected the id of a contact of the organization")
+    };
     let one_seat = || {
-        let detail = "A seat of this session is booked with this e-mail address already.";
+        let detail = "A seat of this group session is already booked with this e-mail address.";
         Problem::conflict("already_booked", detail)
     };
     booked
         .on_constraint("appointments_guest_seat_key", one_seat)
         .on_constraint("appointments_contact_fkey", unknown_contact)
         .on_constraint("resources_contact_fkey", unknown_contact)
-        // Somebody deleted it since it was loaded.
+        // Deleted after it was loaded.
         .on_constraint("appointments_service_fkey", unknown_service)
         .on_constraint("claims_service_fkey", unknown_service)
         .on_constraint("holds_service_fkey", unknown_service)

@@ -1,4 +1,5 @@
-//! Removing expired holds and offering freed time, every few seconds and where a booking meets an expired hold.
+//! Removes expired holds and offers freed time to the waitlist: every few seconds, and when a booking meets an expired
+//! hold.
 
 use std::collections::BTreeSet;
 
@@ -18,21 +19,21 @@ use crate::{
     sql,
 };
 
-/// Expired holds that one transaction removes.
+/// The maximum number of expired holds that one transaction removes.
 const MOST_HOLDS: i64 = 200;
 
-/// How often the sweep asks for the organizations that are due, in one call.
+/// How often one sweep queries the organizations that are due.
 const MOST_ROUNDS: usize = 100;
 
-/// The server itself, in one organization.
+/// The context of the scheduler, which is the server itself, in one organization.
 fn scheduler(tenant: Uuid) -> Context {
     Context { tenant, who: Who::Scheduler, needs: "scheduler", feature: None }
 }
 
-/// Removes expired holds of all organizations, and offers freed time. What servers do every few seconds. The organizations
-/// take turns, so that one with much to do does not make others wait.
+/// Removes expired holds of all organizations, and offers freed time. Servers call it every few seconds. The
+/// organizations take turns, so that a busy one does not delay others.
 pub async fn sweep(db: &Db, mailer: &Mailer) -> Result<(), db::Error> {
-    // Locked by others, or not to be entered: the next sweep looks again.
+    // Organizations that are locked or cannot be entered; the next sweep tries again.
     let mut left: BTreeSet<Uuid> = BTreeSet::new();
     for _ in 0..MOST_ROUNDS {
         let rows = db.gate_all(sql!("scheduling/tenants_due.sql"), &[]).await?;
@@ -57,7 +58,7 @@ pub async fn sweep(db: &Db, mailer: &Mailer) -> Result<(), db::Error> {
     Ok(())
 }
 
-/// Removes all expired holds of one organization, and offers their time to the waitlist first.
+/// Removes all expired holds of one organization, and offers their time to the waitlist.
 pub async fn expire(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<(), Failure> {
     for _ in 0..MOST_ROUNDS {
         if !expire_some(db, mailer, tenant).await? {
@@ -67,7 +68,7 @@ pub async fn expire(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<(), Failur
     Ok(())
 }
 
-/// Removes some expired holds; whether any were.
+/// Removes some expired holds. Returns whether it found any.
 async fn expire_some(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Failure> {
     let notices = as_scheduler(db, tenant, async |mut tx: Tx, _| {
         let expired = tx.all(sql!("scheduling/holds_due.sql"), &[&MOST_HOLDS]).await?;
@@ -86,7 +87,7 @@ async fn expire_some(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Fai
     Ok(notices.is_some())
 }
 
-/// Offers some of the freed time that was noted; whether any was.
+/// Offers some of the recorded freed time. Returns whether it found any.
 async fn offer_noted(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Failure> {
     let notices = as_scheduler(db, tenant, async |mut tx: Tx, _| {
         let rows = tx.all(sql!("scheduling/freed_time_take.sql"), &[&false, &MOST_NOTES]).await?;
@@ -113,6 +114,6 @@ async fn as_scheduler<T, F>(db: &Db, tenant: Uuid, run: impl Fn(Tx, usize) -> F)
 where
     F: Future<Output = Result<T, Setback>>,
 {
-    // Those that have expired are held by a transaction that confirms or ends them.
+    // Nothing to remove here: if a hold has expired meanwhile, another transaction is confirming or ending it.
     decide(db, scheduler(tenant), async || Ok(()), run).await
 }

@@ -1,4 +1,4 @@
-//! Freed time, the entries of the waitlist, and whether one needs the other.
+//! Freed time and waitlist entries, and whether a booking for an entry needs the freed time.
 
 use chrono::{DateTime, Datelike as _, Utc};
 use tokio_postgres::{Row, types::Timestamp};
@@ -9,7 +9,7 @@ use crate::scheduling::{
     slots::availability::{Allocation, Availability},
 };
 
-/// An entry of the waitlist.
+/// A waitlist entry that waits for an offer.
 #[derive(Clone)]
 pub(super) struct Waiting {
     pub id: Uuid,
@@ -35,11 +35,11 @@ impl From<&Row> for Waiting {
     }
 }
 
-/// A note of `scheduling.freed_time`.
+/// A row of `scheduling.freed_time`.
 #[derive(Clone)]
 pub(super) struct FreedTime {
     pub id: Uuid,
-    /// None: all providers.
+    /// The resource that was freed; `None`: all providers.
     resource: Option<Uuid>,
     service: Option<Uuid>,
     pub counted_at: Option<DateTime<Utc>>,
@@ -60,7 +60,7 @@ impl From<&Row> for FreedTime {
     }
 }
 
-/// An end that may be infinity.
+/// An end that may be infinite.
 fn bounded(row: &Row, column: &str) -> DateTime<Utc> {
     match row.get::<_, Timestamp<DateTime<Utc>>>(column) {
         Timestamp::Value(instant) => instant,
@@ -69,19 +69,19 @@ fn bounded(row: &Row, column: &str) -> DateTime<Utc> {
     }
 }
 
-/// How much a booking needs the freed time; the first is offered first.
+/// How a booking uses the freed time; offered in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Need {
-    /// It starts in it.
+    /// It starts within the freed time.
     Start,
-    /// It takes some of it.
+    /// It overlaps the freed time.
     Overlap,
-    /// It counts for a limit for which one less counts now.
+    /// It counts towards a limit that is no longer reached.
     Limit,
 }
 
 impl FreedTime {
-    /// Whether a booking would take some of it, or counts where one less counts now.
+    /// Whether a booking would use the freed time, or counts towards a limit that is no longer reached.
     pub fn is_needed(&self, entry: &Waiting, plan: &Allocation, availability: &Availability) -> Option<Need> {
         let takes = |starts_at: DateTime<Utc>, ends_at: DateTime<Utc>| {
             (starts_at < self.to && self.from < ends_at).then(|| {
@@ -107,7 +107,7 @@ impl FreedTime {
     }
 }
 
-/// Whether an appointment that stood at `at` counted for a limit that a plan meets.
+/// Whether a removed appointment at `at` counted towards a limit that the allocation counts towards.
 fn counted_less(
     availability: &Availability,
     provider: Uuid,

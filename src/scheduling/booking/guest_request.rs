@@ -1,6 +1,6 @@
-//! What a guest asks for counts: towards the limits of one network address and of one e-mail address
-//! (`scheduling.count_guest_request`), and as one seat of a group session. Counted is what takes time, in the transaction
-//! that takes it: a request that is refused uses up nobody's limit.
+//! Limits for guests: bookings per network address and per e-mail address (`scheduling.count_guest_request`), and one
+//! seat per e-mail address in a group session. A request is counted in the transaction that books, so a request that
+//! fails does not count.
 
 use std::net::IpAddr;
 
@@ -16,34 +16,36 @@ use crate::{
     sql,
 };
 
-/// A guest's request for time, as hashes.
+/// A guest's request to book, with hashes of address and e-mail address.
 #[derive(Clone)]
 pub struct GuestRequest {
     address: Option<Vec<u8>>,
     email: Option<Vec<u8>>,
-    /// What appointments of the e-mail address are marked with, so that they take one seat of a session.
+    /// Marks appointments of the e-mail address, so that they take at most one seat of a group session.
     pub key: Option<Uuid>,
 }
 
 impl GuestRequest {
-    /// Counts towards both limits.
+    /// A request that counts towards both limits.
     pub fn new(tenant: Uuid, address: IpAddr, email: Option<&str>) -> Self {
         let address = hash(tenant, "address", &subscriber(address).to_string());
         Self { address: Some(address), ..Self::of_email(tenant, email) }
     }
 
-    /// Counts towards the limit of the e-mail address: the network address was counted when the time was held.
+    /// A request that counts towards the limit of the e-mail address; the network address was counted when the time was
+    /// held.
     pub fn of_email(tenant: Uuid, email: Option<&str>) -> Self {
         Self { email: email.map(|email| hash(tenant, "email", email)), ..Self::counted(tenant, email) }
     }
 
-    /// Was counted before.
+    /// A request that was counted before.
     pub fn counted(tenant: Uuid, email: Option<&str>) -> Self {
         let key = email.and_then(|email| Uuid::from_slice(&hash(tenant, "guest", email)[..16]).ok());
         Self { address: None, email: None, key }
     }
 
-    /// Counts it: 429 beyond the limits of the organization. After the locks of booking, before anything is taken.
+    /// Counts the request; 429 if a limit of the organization is exceeded. Call it after taking the locks and before
+    /// booking.
     pub async fn count(&self, tx: &mut Tx) -> Result<(), Failure> {
         if self.address.is_none() && self.email.is_none() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What a hold is, and how one is written.
+//! Holds: the API object, and the statement that inserts one.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
@@ -15,7 +15,7 @@ use crate::{
     sql,
 };
 
-/// Time that is kept for somebody.
+/// A slot that is reserved until it is confirmed or expires.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Hold {
@@ -23,15 +23,15 @@ pub struct Hold {
     pub service_id: Uuid,
     pub provider_id: Uuid,
     pub starts_at: DateTime<Utc>,
-    /// The first instant after it.
+    /// The end, exclusive.
     pub ends_at: DateTime<Utc>,
-    /// Until when it can be confirmed.
+    /// When the hold expires; it can be confirmed until then.
     pub expires_at: DateTime<Utc>,
-    /// Of an offer to somebody on the waitlist: to whom.
+    /// The waitlist entry that the slot is offered to. Absent if the hold is not an offer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waitlist_entry_id: Option<Uuid>,
     pub created_at: DateTime<Utc>,
-    /// The account or API key that made it. Absent: a guest or the waitlist did.
+    /// The account or API key that created the hold. Absent if a guest or the waitlist did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Uuid>,
 }
@@ -52,7 +52,8 @@ impl From<Row> for Hold {
     }
 }
 
-/// Makes a hold of a single service, or of none of its time where some is taken. For an entry of the waitlist it is an offer.
+/// Inserts a hold for a single service; `None` if some of the time is taken. With a waitlist entry, the hold is an
+/// offer.
 pub async fn insert(
     tx: &mut Tx,
     id: Uuid,
@@ -81,12 +82,10 @@ pub async fn insert(
     let too_many = |detail: &'static str| Problem::conflict("too_many_holds", detail);
     let created = taken(created)
         .on_constraint("holds_too_many", || {
-            too_many(
-                "The organization has 500 holds that stand, as many as it may have. Confirm or release some.",
-            )
+            too_many("The organization has reached its limit of 500 holds. Confirm or release some.")
         })
         .on_constraint("holds_too_many_of_customer", || {
-            too_many("You hold three slots, as many as you may. Confirm or release one first.")
+            too_many("You have reached your limit of three holds. Confirm or release one first.")
         });
     Ok(created?.pop().map(Hold::from))
 }

@@ -1,5 +1,5 @@
-//! Holds: time kept for somebody for some minutes. Confirmed in time a hold becomes an appointment, whatever else happens;
-//! expired it counts for nothing, without anybody having to do anything. The clock is the database's.
+//! The operations on holds: slots reserved for some minutes. Confirming a hold in time always succeeds and makes it an
+//! appointment. An expired hold has no effect, even before it is removed. The clock is the database's.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -49,26 +49,27 @@ use crate::{
     sql,
 };
 
-/// How many minutes a hold lasts where nobody says.
+/// The default duration of a hold, in minutes.
 pub const DEFAULT_MINUTES: i32 = 10;
 
-/// A hold to make.
+/// A new hold.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewHold {
     pub service_id: Uuid,
-    /// Who gives it; whoever is free and has least that day, where not given.
+    /// The provider. If omitted: the free provider with the fewest appointments that day.
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
-    /// One of the starts that `GET /api/v1/services/{service_id}/slots` lists.
+    /// The start: one that `GET /api/v1/services/{service_id}/slots` lists.
     pub starts_at: Instant,
-    /// How many minutes it lasts, 1 to 60; 10 where not given.
+    /// Duration of the hold in minutes, 1 to 60. Defaults to 10.
     #[serde(default)]
     #[oai(nullable)]
     pub minutes: Option<Number<1, 60>>,
-    /// Hold against the rules: notice, horizon, hours, grid, limits. Time that is taken stays taken.
+    /// Whether to ignore the rules for notice, horizon, hours, grid, limits and approval. Taken time still cannot be
+    /// held. Defaults to `false`.
     #[serde(default)]
     #[oai(default)]
     pub override_rules: bool,
@@ -85,19 +86,19 @@ impl Example for NewHold {
     }
 }
 
-/// For whom a hold becomes an appointment.
+/// The contact for whom a hold is confirmed.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct HoldConfirmation {
-    /// Who comes: either a contact there is, or with `contact` a new one.
+    /// An existing contact. Send either `contact_id` or `contact`.
     #[serde(default)]
     #[oai(nullable)]
     pub contact_id: Option<Uuid>,
-    /// Who comes: a contact to create. Give either this or `contact_id`.
+    /// A new contact. Send either `contact_id` or `contact`.
     #[serde(default, deserialize_with = "present")]
     pub contact: Option<NewContact>,
-    /// Free text of the organization.
+    /// A note of the organization, 1 to 2,000 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub note: Option<Text<1, 2000>>,
@@ -118,7 +119,7 @@ pub struct HoldsApi {
 impl HoldsApi {
     /// List holds
     ///
-    /// Those that have not expired, in the order in which they were made.
+    /// Holds that have not expired, in the order in which they were created.
     #[oai(path = "/holds", method = "get", operation_id = "list_holds")]
     async fn list(
         &self,
@@ -138,9 +139,8 @@ impl HoldsApi {
 
     /// Hold a slot
     ///
-    /// Keeps a free slot for some minutes: nobody else gets it, and confirming it before it expires always works. Refused as
-    /// booking is. An organization may have 500 holds that stand: 409 `too_many_holds` otherwise. Offers to the waitlist do not
-    /// count.
+    /// Reserves a free slot for some minutes. Confirming the hold before it expires always succeeds. Errors are those
+    /// of booking. 409 `too_many_holds` if the organization has 500 holds; offers to the waitlist do not count.
     #[oai(path = "/holds", method = "post", operation_id = "create_hold")]
     async fn create(
         &self,
@@ -160,7 +160,7 @@ impl HoldsApi {
 
     /// Get a hold
     ///
-    /// 404 once it has expired.
+    /// 404 after it has expired.
     #[oai(path = "/holds/:hold_id", method = "get", operation_id = "get_hold")]
     async fn get(
         &self,
@@ -173,8 +173,8 @@ impl HoldsApi {
 
     /// Release a hold
     ///
-    /// Its time is free at once, or offered to the first on the waitlist. An offer to the waitlist is declined at
-    /// `/api/v1/waitlist` instead: 404 here.
+    /// Frees its time immediately, or offers it to the waitlist. 404 for an offer to the waitlist; decline it with
+    /// `POST /api/v1/waitlist/{waitlist_entry_id}/decline` instead.
     #[oai(path = "/holds/:hold_id", method = "delete", operation_id = "release_hold")]
     async fn release(
         &self,
@@ -187,10 +187,9 @@ impl HoldsApi {
 
     /// Confirm a hold
     ///
-    /// Makes it an appointment, `pending` where the service wants approval. A hold that was confirmed before is answered with the
-    /// appointment it has become, and `Idempotency-Replayed: true`. 409 `hold_expired` where it was confirmed too late (404 some
-    /// seconds later),
-    /// `contact_busy` where the contact has something else then.
+    /// Turns the hold into an appointment, which is `pending` if the service requires approval. If the hold was already
+    /// confirmed, returns its appointment with `Idempotency-Replayed: true`. 409 `hold_expired` after it has expired,
+    /// and 404 some seconds later. 409 `contact_busy` if the contact has another appointment at that time.
     #[oai(path = "/holds/:hold_id/confirm", method = "post", operation_id = "confirm_hold")]
     async fn confirm(
         &self,
@@ -231,7 +230,7 @@ impl NewHold {
     }
 }
 
-/// Gives a hold back, and offers its time to the waitlist in the same transaction.
+/// Releases a hold, and offers its time to the waitlist in the same transaction.
 pub async fn release(db: &Db, mailer: &Mailer, context: Context, id: Uuid) -> Result<(), Failure> {
     let notices = attempt(db, mailer, context, async |mut tx: Tx, _| {
         let row = tx
@@ -248,15 +247,15 @@ pub async fn release(db: &Db, mailer: &Mailer, context: Context, id: Uuid) -> Re
     Ok(())
 }
 
-/// What a guest is to be told whose address has to be verified, and leave to tell it.
+/// The content of a verification e-mail to a guest, and the permission to send it.
 pub struct ToVerify {
     pub leave: Leave,
     /// A row of `guest_bookings_notice.sql`.
     pub notice: Row,
 }
 
-/// Holds a slot, in one transaction. A guest who comes is told how to verify their address: leave to send that is part of
-/// it, for without the mail nobody could confirm the hold.
+/// Holds a slot in one transaction. For a guest whose address must be verified, the transaction also gets the
+/// permission to send the e-mail, because the hold cannot be confirmed without it.
 pub async fn hold(
     db: &Db,
     mailer: &Mailer,
@@ -302,7 +301,7 @@ async fn hold_now(
     let hold = hold::insert(&mut tx, id, &plan, seconds, overridden, None).await?.ok_or_else(lost_race)?;
     let mut to_verify = None;
     if let Who::New(contact) = &order.who {
-        // Who comes is known, and becomes a contact when the hold is confirmed.
+        // Stores the guest's details; they become a contact when the hold is confirmed.
         tx.all(
             sql!("scheduling/guest_bookings_create.sql"),
             &[
@@ -328,26 +327,26 @@ async fn hold_now(
     Ok(Ok((hold, to_verify)))
 }
 
-/// Which hold is to be confirmed.
+/// The hold to confirm.
 #[derive(Clone, Copy)]
 pub enum HoldSelector {
     By(Uuid),
-    /// The one that stands for somebody on the waitlist.
+    /// The current offer to a waitlist entry.
     For(Uuid),
 }
 
-/// How a hold is confirmed.
+/// A request to confirm a hold.
 pub struct Confirmation<'a> {
     pub held: HoldSelector,
-    /// Who comes.
+    /// The contact.
     pub who: Who<'a>,
     pub note: Option<&'a str>,
-    /// Of a guest: what it counts towards.
+    /// For a guest: the limits it counts towards.
     pub guest: Option<&'a GuestRequest>,
     pub once: Option<&'a Once>,
 }
 
-/// Confirms a hold in a transaction of its own; whether it was confirmed before, by this request or another.
+/// Confirms a hold in its own transaction. Also returns whether it was already confirmed, by this request or another.
 pub async fn confirm_alone(
     db: &Db,
     mailer: &Mailer,
@@ -376,9 +375,9 @@ pub async fn confirm_alone(
     Ok((appointment, confirmed_before.into_inner() || Once::is_replay(confirmation.once)))
 }
 
-/// Makes a hold an appointment, with the id of the hold, or of the entry of the waitlist that it was offered to: the link
-/// of a guest names all of them. Where a member confirms what a guest holds, it is for a contact that the member names:
-/// the guest's link must not lead there.
+/// Turns a hold into an appointment, with the id of the hold or of the waitlist entry it was offered to, because the
+/// link of a guest is valid for all of them. If a member confirms a guest's hold, the appointment gets a new id: it is
+/// for a contact that the member chose, and the guest's link must not give access to it.
 pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<Appointment, Failure> {
     let Confirmation { held, who, note, guest, .. } = confirmation;
     let (by_id, by_entry) = match *held {
@@ -391,11 +390,11 @@ pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<App
         .ok_or_else(Problem::not_found)?;
     let entry: Option<Uuid> = row.get("waitlist_entry_id");
     if by_entry.is_none() && entry.is_some() {
-        // An offer is accepted by whom it was made to.
+        // An offer can only be accepted through its waitlist entry.
         Err(Problem::not_found())?;
     }
     if !row.get::<_, bool>("stands") {
-        Err(Problem::conflict("hold_expired", "The hold has expired. Look for another slot."))?;
+        Err(Problem::conflict("hold_expired", "The hold has expired. Choose another slot."))?;
     }
     let hold: Uuid = row.get("id");
     let guest_key = guest.and_then(|guest| guest.key).or(row.get("guest_key"));

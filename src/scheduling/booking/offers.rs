@@ -1,10 +1,10 @@
-//! Offering freed time to the waitlist. The booking engine is asked which entries could now be booked at a start that needs
-//! the freed time, in the order in which they joined; each of those gets a hold with a deadline.
+//! Offers freed time to the waitlist. In the order of the entries, it searches a start that can be booked and uses the
+//! freed time; each entry found gets a hold with a deadline.
 //!
-//! What frees an appointment's or a hold's time does it in four steps of one transaction: [`Queue::read`] (who may wait
-//! for it), [`Locks`] (all at once), freeing, [`Queue::offer`]. Everything else that frees time (hours, closures, rules of a
-//! service, deleted contacts) and what one transaction cannot finish is noted in `scheduling.freed_time` by the database, and
-//! offered by [`expiry`](super::expiry) some seconds later.
+//! A transaction that frees the time of an appointment or hold has four steps: [`Queue::read`] (find the entries),
+//! [`Locks`] (lock everything at once), free the time, [`Queue::offer`]. Time freed in other ways (hours, closures,
+//! rules of a service, deleted contacts), and time that one transaction cannot finish, is recorded in
+//! `scheduling.freed_time` by the database and offered by [`expiry`](super::expiry) some seconds later.
 
 use std::{collections::BTreeSet, slice};
 
@@ -35,13 +35,13 @@ use crate::{
     sql,
 };
 
-/// Entries that one transaction asks. The sweep goes on with the next.
+/// The maximum number of entries that one transaction tries. The sweep continues with the next.
 const MOST_ENTRIES: usize = 20;
 
-/// Notes of freed time that one transaction looks at.
+/// The maximum number of rows of freed time that one transaction reads.
 pub(super) const MOST_NOTES: i64 = 500;
 
-/// What a single look at availability covers.
+/// The maximum period of one search.
 const LONGEST_LOOK: TimeDelta = TimeDelta::days(31);
 
 /// A buffer before a start is at most half a day, and an appointment with its buffers a day.
@@ -49,10 +49,10 @@ const REACH_BEFORE: TimeDelta = TimeDelta::hours(24);
 
 const REACH_AFTER: TimeDelta = TimeDelta::hours(12);
 
-/// Limits count days and weeks.
+/// Limits are per day and week.
 const WEEK: TimeDelta = TimeDelta::days(7);
 
-/// An entry that was offered time, and its mail.
+/// An entry that was offered time, with the content of its e-mail.
 #[derive(Debug)]
 pub struct Notice {
     tenant: Uuid,
@@ -66,15 +66,15 @@ pub struct Notice {
     expires_at: DateTime<Utc>,
 }
 
-/// Entries that freed time may suit, in the order in which they joined.
+/// Entries that may match freed time, in their order.
 pub struct Queue {
     entries: Vec<Waiting>,
-    /// Whether further ones follow.
+    /// Whether more entries follow.
     more: bool,
 }
 
 impl Queue {
-    /// Entries that may be booked in time that is about to be freed. Before the locks.
+    /// Reads the entries that may match time that will be freed. Call it before taking the locks.
     pub async fn read(tx: &mut Tx, times: &[(DateTime<Utc>, DateTime<Utc>)]) -> Result<Self, Failure> {
         Self::after(tx, times, DateTime::<Utc>::UNIX_EPOCH, Uuid::nil()).await
     }
@@ -85,7 +85,7 @@ impl Queue {
         created_at: DateTime<Utc>,
         id: Uuid,
     ) -> Result<Self, Failure> {
-        // An end in the far future is beyond every entry.
+        // Limits an infinite end to an instant after every entry.
         let far = Utc::now() + TimeDelta::days(10 * 366);
         let (starts, ends): (Vec<_>, Vec<_>) = times.iter().map(|(from, to)| (*from, (*to).min(far))).unzip();
         let most = i32::try_from(MOST_ENTRIES + 1).unwrap_or(i32::MAX);
@@ -98,7 +98,7 @@ impl Queue {
         Ok(Self { entries, more })
     }
 
-    /// What offering needs in addition to what freeing does.
+    /// Adds the locks that offering needs.
     pub fn add_to(&self, mut locks: Locks) -> Locks {
         for entry in &self.entries {
             locks.services.push(entry.service);
@@ -111,7 +111,7 @@ impl Queue {
         locks
     }
 
-    /// Offers what this transaction has freed. The last thing in it: it goes on as the scheduler.
+    /// Offers the time that this transaction has freed. Must be its last step, because it continues as the scheduler.
     pub async fn offer(&self, tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<Notice>, Setback> {
         if self.entries.is_empty() {
             return Ok(Vec::new());
@@ -150,7 +150,7 @@ impl Queue {
     }
 }
 
-/// Holds time for an entry.
+/// Holds a slot for an entry.
 async fn hold(
     tx: &mut Tx,
     entry: &Waiting,
@@ -177,13 +177,13 @@ async fn hold(
     })
 }
 
-/// How long an offer stands: an hour, or until shortly before the start.
+/// The duration of an offer: until the start, but at most an hour and at least a minute.
 fn offer_seconds(starts_at: DateTime<Utc>, now: DateTime<Utc>) -> f64 {
     (starts_at - now).clamp(TimeDelta::minutes(1), TimeDelta::hours(1)).num_seconds() as f64
 }
 
 impl Waiting {
-    /// The start in the period of the entry that needs the freed time most ([`Need`]), and of those the earliest.
+    /// The best start for the entry: by how it uses the freed time ([`Need`]), then the earliest.
     async fn first_start(
         &self,
         tx: &mut Tx,
@@ -198,7 +198,7 @@ impl Waiting {
         let own = |from: DateTime<Utc>, to: DateTime<Utc>| (self.from.max(from).max(now), self.to.min(to));
         let near = own(first - REACH_BEFORE, saturating(last, REACH_AFTER));
         let looked = self.look(tx, near, freed, now).await?;
-        // Where a limit was reached, the whole day or week is free again.
+        // If a limit is no longer reached, the whole day or week can be booked again.
         let week = own(first - REACH_BEFORE - WEEK, saturating(last, REACH_AFTER + WEEK));
         let counts = freed.iter().any(|freed| freed.counted_at.is_some());
         if looked.found.is_none() && looked.limited && counts && week != near {
@@ -246,8 +246,8 @@ impl Waiting {
         Ok(looked)
     }
 
-    /// The best start in a period, or the best that was found in the time there was: what frees time does not fail because
-    /// offering it would be dear.
+    /// The best start in a period, or the best found before the deadline: freeing time must not fail because the search
+    /// is expensive.
     fn search(
         &self,
         availability: &Availability,
@@ -298,7 +298,7 @@ impl Waiting {
 #[derive(Default)]
 struct Looked {
     found: Option<(Need, Allocation)>,
-    /// Whether a limit counts.
+    /// Whether the service or a provider has a limit.
     limited: bool,
 }
 
@@ -332,7 +332,7 @@ pub async fn free_holds(
     queue.offer(tx, now).await
 }
 
-/// Tells the entries that have an address.
+/// Sends e-mails to the entries that have an address.
 pub fn tell(mailer: &Mailer, notices: &[Notice]) {
     for notice in notices {
         let Some(email) = &notice.email else {

@@ -1,5 +1,4 @@
-//! Moving appointments to another time, in place: the same id, one transaction, and the original intact where that is
-//! refused.
+//! Moves appointments to another time in one transaction. They keep their ids, and stay unchanged if moving fails.
 
 use chrono::{DateTime, Datelike as _, Days, TimeDelta, Utc};
 use poem_openapi::{Object, types::Example};
@@ -36,26 +35,28 @@ use crate::{
     sql,
 };
 
-/// Where an appointment is to be moved.
+/// The new time of an appointment.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct Reschedule {
     /// The new start: one that `GET /api/v1/services/{service_id}/slots?reschedule_of=…` lists.
     pub starts_at: Instant,
-    /// Who is to give it; as before where not given.
+    /// The new provider. Defaults to the current one.
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
-    /// Why.
+    /// The reason, 1 to 500 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub reason: Option<Text<1, 500>>,
-    /// Of one in a series: this and all that follow, by as many days, to the same time of day.
+    /// Whether to move all later appointments of the series too, by the same number of days and to the same time of
+    /// day. Defaults to `false`.
     #[serde(default)]
     #[oai(default)]
     pub following: bool,
-    /// Move against the rules: notice, horizon, hours, grid, limits. Time that is taken stays taken.
+    /// Whether to ignore the rules for notice, horizon, hours, grid and limits. Taken time still cannot be booked.
+    /// Defaults to `false`.
     #[serde(default)]
     #[oai(default)]
     pub override_rules: bool,
@@ -70,14 +71,15 @@ impl Example for Reschedule {
     }
 }
 
-/// What an appointment is to be swapped with.
+/// The appointment to swap with.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct Swap {
-    /// The other one.
+    /// The id of the other appointment.
     pub appointment_id: Uuid,
-    /// Swap against the rules: notice, horizon, hours, grid, limits. Time that is taken stays taken.
+    /// Whether to ignore the rules for notice, horizon, hours, grid and limits. Taken time still cannot be booked.
+    /// Defaults to `false`.
     #[serde(default)]
     #[oai(default)]
     pub override_rules: bool,
@@ -89,19 +91,19 @@ impl Example for Swap {
     }
 }
 
-/// From the first to the last of a series, however its parts were moved.
+/// The maximum time from the first to the last appointment of a series, after moving.
 const LONGEST_SERIES: TimeDelta = TimeDelta::days(4 * 366);
 
-/// An appointment, and where it goes.
+/// An appointment and its new time.
 struct Move {
     appointment: Appointment,
     provider: Option<Uuid>,
     start: DateTime<Utc>,
-    /// What an error names.
+    /// The field that errors name.
     field: String,
 }
 
-/// Moves one appointment, or one of a series and all that follow.
+/// Moves one appointment, or one of a series and all later ones.
 pub async fn reschedule(
     db: &Db,
     mailer: &Mailer,
@@ -130,7 +132,7 @@ pub async fn reschedule(
         {
             let row = db.optional(context, sql!("scheduling/appointments_get.sql"), &[&id]).await?;
             let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
-            // Of a visit only the one who was asked for gives all of it.
+            // For a visit, only a requested provider must perform all services.
             let provider = match appointment.segments {
                 Some(_) => request.provider_id,
                 None => request.provider_id.or(Some(appointment.provider_id)),
@@ -155,7 +157,7 @@ pub async fn reschedule(
     }
 }
 
-/// The appointment and, where they are to be moved with it, those of its series that follow: locked, each with its new start.
+/// Locks the appointment and, if requested, the later ones of its series. Returns each with its new start.
 async fn following(tx: &mut Tx, id: Uuid, request: &Reschedule) -> Result<Vec<Move>, Failure> {
     let start = request.starts_at.0;
     let provider = request.provider_id;
@@ -175,7 +177,7 @@ async fn following(tx: &mut Tx, id: Uuid, request: &Reschedule) -> Result<Vec<Mo
     // Locked in one statement, in the order of their ids.
     let rows = tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
     let all: Vec<_> = rows.into_iter().map(Appointment::from).collect();
-    // Gone from the list: another transaction has changed it meanwhile.
+    // Missing from the list if another transaction has changed it meanwhile.
     let first = all.iter().find(|one| one.id == id).ok_or(db::Error::Conflict)?;
     let days = wall_time::date(zone, start) - wall_time::date(zone, first.starts_at);
     let mut moves: Vec<Move> = all
@@ -196,7 +198,7 @@ async fn following(tx: &mut Tx, id: Uuid, request: &Reschedule) -> Result<Vec<Mo
     Ok(moves)
 }
 
-/// Gives each of two appointments the start and the provider of the other.
+/// Swaps the starts and providers of two appointments.
 pub async fn swap(
     db: &Db,
     mailer: &Mailer,
@@ -206,14 +208,18 @@ pub async fn swap(
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
     if id == request.appointment_id {
-        Err(Problem::invalid_field("appointment_id", "invalid_value", "another appointment than this one"))?;
+        Err(Problem::invalid_field(
+            "appointment_id",
+            "invalid_value",
+            "expected the id of another appointment",
+        ))?;
     }
     let (swapped, notices) = attempt(db, mailer, context, |mut tx, number| async move {
         let both = locked(&mut tx, &[id, request.appointment_id]).await?;
         let find = |wanted: Uuid| both.iter().find(|appointment| appointment.id == wanted).cloned();
         let one = find(id).ok_or_else(Problem::not_found)?;
         let other = find(request.appointment_id).ok_or_else(|| {
-            let detail = "the id of an appointment of the organization";
+            let detail = "expected the id of an appointment of the organization";
             Problem::invalid_field("appointment_id", "not_found", detail)
         })?;
         for appointment in &both {
@@ -242,20 +248,20 @@ pub async fn swap(
     Ok(swapped)
 }
 
-/// Whether what a customer moves has to be confirmed anew.
+/// Whether an appointment that a customer or guest moves must be confirmed again.
 fn asks_again(context: Context, availability: &Availability, appointment: &Appointment) -> bool {
     matches!(context.who, Who::Guest { .. } | Who::Customer { .. })
         && appointment.status == AppointmentStatus::Confirmed
         && availability.services.iter().any(|rules| rules.requires_approval)
 }
 
-/// Those of a series stay within some years of each other, and all within those there are.
+/// Checks that a series spans at most four years, between 1970 and 2999.
 fn check_reach(moves: &[Move]) -> Result<(), Problem> {
     let first = moves.iter().map(|one| one.start).min().unwrap_or_default();
     let last = moves.iter().map(|one| one.start).max().unwrap_or_default();
     let years = 1970..=2999;
     if !years.contains(&first.year()) || !years.contains(&last.year()) || last - first > LONGEST_SERIES {
-        let detail = "a start from which all that follow lie within four years, between 1970 and 2999";
+        let detail = "expected a start so that the series spans at most four years, between 1970 and 2999";
         return Err(Problem::invalid_field("starts_at", "out_of_range", detail));
     }
     Ok(())
@@ -274,7 +280,7 @@ fn allow(appointment: &Appointment, action: AppointmentAction) -> Result<(), Pro
     }
 }
 
-/// How appointments are moved.
+/// Options for moving appointments.
 struct RescheduleOptions<'a> {
     action: AppointmentAction,
     reason: Option<&'a str>,
@@ -296,7 +302,7 @@ async fn carry_out(
     let queue = Queue::read(&mut tx, &freed).await?;
     let locks = Locks {
         services: moves.iter().flat_map(|one| one.appointment.services()).collect(),
-        // Of a visit, the providers may change.
+        // The providers of a visit may change.
         any_provider: moves.iter().any(|one| one.appointment.segments.is_some() && one.provider.is_none()),
         resources: moves
             .iter()
@@ -313,7 +319,7 @@ async fn carry_out(
     let mut claims: Vec<Claim> = Vec::new();
     let mut rows = Vec::new();
     let mut segment_rows = Vec::new();
-    // Those of one series are of one service: what decides about all of them is loaded at once.
+    // Appointments of one series have the same service, so their data are loaded at once.
     let services = moves[0].appointment.services();
     let alike = moves.iter().all(|one| one.appointment.services() == services);
     let contacts: Vec<Uuid> = moves.iter().map(|one| one.appointment.contact_id).collect();
@@ -337,15 +343,15 @@ async fn carry_out(
         }
         let availability = loaded.as_mut().ok_or_else(Problem::internal)?;
         if availability.services.len() != appointment.services().len() {
-            // A guest does not see what is not offered online any more.
+            // A guest or customer cannot see a service that is no longer bookable online.
             Err(Problem::conflict(
                 "service_unavailable",
-                "The service is not offered online any more. Tell the organization.",
+                "The service is no longer offered online. Please contact the organization.",
             ))?;
         }
         check_length(availability)?;
         let named = one.provider.unwrap_or(appointment.provider_id);
-        // Of a visit the first: who gives the others may change.
+        // For a visit, the provider of the first service; the others may change.
         let with = if appointment.segments.is_some() { one.provider } else { Some(named) };
         let services = if with.is_some() { availability.services.len() } else { 1 };
         let provider = provider_of(availability, named, services)?;

@@ -1,5 +1,5 @@
-//! Series: appointments that recur, booked together. They keep the time of day in one time zone, whatever clocks do; all of
-//! them are booked or none.
+//! Series: recurring appointments, booked in one transaction. They keep the time of day in one time zone across clock
+//! changes.
 
 use chrono::{DateTime, Datelike as _, Days, Months, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -45,17 +45,17 @@ use crate::{
     tenancy::organizations,
 };
 
-/// From the first to the last.
+/// The maximum time from the first to the last appointment of a series.
 const LONGEST: TimeDelta = TimeDelta::days(3 * 366);
 
 /// The last day that every month has.
 const LAST_DAY: u32 = 28;
 
-/// How many providers are tried where nobody is named.
+/// How many providers are tried if none is requested.
 const MOST_PROVIDERS: usize = 10;
 
 named_enum! {
-    /// How often a series recurs.
+    /// The frequency of a series.
     Frequency {
         Daily = "daily",
         Weekly = "weekly",
@@ -63,56 +63,58 @@ named_enum! {
     }
 }
 
-/// Appointments that were booked together because they recur.
+/// A series of recurring appointments.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 pub struct Series {
     pub id: Uuid,
     pub frequency: Frequency,
-    /// Every how many days, weeks or months.
+    /// The interval in days, weeks or months.
     pub every: i16,
-    /// How many were booked.
+    /// The number of appointments that were booked.
     pub count: i16,
-    /// The IANA time zone in which all were booked for the same time of day.
+    /// The IANA time zone in which all appointments were booked for the same time of day.
     pub time_zone: String,
-    /// In the order of their occurrences, whatever became of them.
+    /// The appointments of the series, including cancelled ones, in the order of their occurrences.
     pub appointments: Vec<Appointment>,
 }
 
-/// A series to book.
+/// A new series.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewSeries {
     pub service_id: Uuid,
-    /// Who gives all of them; somebody who can, where not given.
+    /// The provider of all appointments. Defaults to a provider who is free for all of them.
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
     /// The first start.
     pub starts_at: Instant,
     pub frequency: Frequency,
-    /// Every how many days, weeks or months, 1 to 52; 1 where not given.
+    /// The interval in days, weeks or months, 1 to 52. Defaults to 1.
     #[serde(default)]
     #[oai(nullable)]
     pub every: Option<Number<1, 52>>,
-    /// How many, the first included: 2 to 104, within three years.
+    /// The number of appointments, 2 to 104, within three years.
     pub count: Number<2, 104>,
-    /// The IANA time zone in which all begin at the same time of day; the organization's where not given.
+    /// The IANA time zone in which all appointments start at the same time of day. Defaults to the organization's time
+    /// zone.
     #[serde(default)]
     #[oai(nullable)]
     pub time_zone: Option<TimeZone>,
-    /// Who comes: either a contact there is, or with `contact` a new one.
+    /// An existing contact. Send either `contact_id` or `contact`.
     #[serde(default)]
     #[oai(nullable)]
     pub contact_id: Option<Uuid>,
-    /// Who comes: a contact to create. Give either this or `contact_id`.
+    /// A new contact. Send either `contact_id` or `contact`.
     #[serde(default, deserialize_with = "present")]
     pub contact: Option<NewContact>,
-    /// Free text of the organization, on each.
+    /// A note of the organization for each appointment, 1 to 2,000 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub note: Option<Text<1, 2000>>,
-    /// Book against the rules: notice, horizon, hours, grid, limits, approval. Time that is taken stays taken.
+    /// Whether to ignore the rules for notice, horizon, hours, grid, limits and approval. Taken time still cannot be
+    /// booked. Defaults to `false`.
     #[serde(default)]
     #[oai(default)]
     pub override_rules: bool,
@@ -132,12 +134,12 @@ impl Example for NewSeries {
 }
 
 impl NewSeries {
-    /// The starts, in the zone they keep their time of day in.
+    /// The starts, at the same time of day in this time zone.
     fn starts(&self, zone: Tz) -> Result<Vec<DateTime<Utc>>, Problem> {
         let first = self.starts_at.0;
         let date = wall_time::date(zone, first);
         if self.frequency == Frequency::Monthly && date.day() > LAST_DAY {
-            let detail = "a day that every month has: the 28th at the latest";
+            let detail = "expected a day that every month has: the 28th at the latest";
             return Err(Problem::invalid_field("starts_at", "invalid_value", detail));
         }
         let every = self.every.map_or(1, |every| every.0.unsigned_abs());
@@ -148,7 +150,7 @@ impl NewSeries {
                 .map(|date| wall_time::same_time_on(zone, date, first))
                 .filter(|start| *start - first <= LONGEST)
                 .ok_or_else(|| {
-                    let detail = "fewer: the last within three years of the first";
+                    let detail = "expected fewer appointments: the last within three years of the first";
                     Problem::invalid_field("count", "period_too_long", detail)
                 })?;
             starts.push(start);
@@ -174,9 +176,9 @@ pub struct SeriesApi {
 impl SeriesApi {
     /// Book a series
     ///
-    /// Appointments that recur at the same time of day, all of them or none. Refused as booking one is; `errors` then names
-    /// every occurrence that cannot be booked, counted from 1: `occurrences[3]`. One of them is moved and cancelled like any
-    /// appointment, and with `following` together with all behind it.
+    /// Books a recurring series atomically, at the same local time across DST changes. Errors are those of booking an
+    /// appointment; `errors` names every occurrence that cannot be booked, counted from 1, such as `occurrences[3]`.
+    /// Each appointment can be moved and cancelled separately, or with `following` together with all later ones.
     #[oai(path = "/appointment-series", method = "post", operation_id = "create_appointment_series")]
     async fn create(
         &self,
@@ -305,7 +307,7 @@ async fn book(
     Ok(series)
 }
 
-/// What every occurrence is.
+/// What all occurrences have in common.
 struct OccurrenceTemplate {
     service: Uuid,
     provider: Option<Uuid>,
@@ -314,7 +316,7 @@ struct OccurrenceTemplate {
     seat_seed: usize,
 }
 
-/// The provider, and what each occurrence takes. The locks of booking are taken.
+/// Chooses the provider and the allocation of each occurrence. The locks must be taken already.
 async fn plan(
     tx: &mut Tx,
     wanted: &OccurrenceTemplate,
@@ -342,7 +344,7 @@ async fn plan(
     let candidates: Vec<Uuid> = match wanted.provider {
         Some(provider) => vec![provider],
         None => {
-            // Those that can be booked for the first occurrence, the one with the fewest appointments that day in front.
+            // Providers who are free for the first occurrence come first, then those with fewer appointments that day.
             let around = AvailabilityQuery {
                 from: first - TimeDelta::hours(24),
                 to: first + TimeDelta::hours(24),
@@ -410,7 +412,7 @@ fn known(availability: &Availability) -> Result<(), Problem> {
     match availability.services.first() {
         None => Err(unknown_service()),
         Some(rules) if !rules.active => {
-            Err(Problem::invalid_field("service_id", "inactive", "the id of an active service"))
+            Err(Problem::invalid_field("service_id", "inactive", "expected the id of an active service"))
         }
         Some(_) => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! Transactions that take or free time: tried again where another was faster, and locked in one order.
+//! Transactions that book or free time: they take their locks in one order and are retried after a lost race.
 
 use uuid::Uuid;
 
@@ -9,18 +9,18 @@ use crate::{
     sql,
 };
 
-/// What a transaction is about to free, move or count. All of it is locked in one statement: `resources_lock.sql`.
+/// What a transaction will book, free, move or count. All of it is locked by one statement, `resources_lock.sql`.
 #[derive(Debug, Default)]
 pub struct Locks {
-    /// Services that are to be booked.
+    /// Services to book.
     pub services: Vec<Uuid>,
-    /// Whether any provider may be booked, and not only those among `resources`.
+    /// Whether any provider may be booked, not only those in `resources`.
     pub any_provider: bool,
     /// Providers, rooms, equipment and contacts.
     pub resources: Vec<Uuid>,
-    /// Appointments whose time is to be freed.
+    /// Appointments whose time will be freed.
     pub appointments: Vec<Uuid>,
-    /// Holds whose time is to be freed.
+    /// Holds whose time will be freed.
     pub holds: Vec<Uuid>,
 }
 
@@ -36,8 +36,8 @@ impl Locks {
     }
 }
 
-/// The seat that is taken: the first one at first, and by those who lost a race a random one, or they would collide
-/// at the next again.
+/// Selects a seat. The first attempt takes the lowest free seat; retries pick a random one so that losers of a race do
+/// not collide again.
 pub fn seat_seed(attempt: usize) -> usize {
     if attempt == 0 {
         return 0;
@@ -46,7 +46,7 @@ pub fn seat_seed(attempt: usize) -> usize {
     u32::from_be_bytes([a, b, c, d]) as usize
 }
 
-/// Runs a transaction until it is decided, as [`Db::attempt`] does. Where expired holds may be in the way, `expire` comes
+/// Runs a transaction and retries it as [`Db::attempt`] does. If expired holds may block the time, calls `expire`
 /// before the next attempt.
 pub async fn decide<T, E, F>(
     db: &Db,

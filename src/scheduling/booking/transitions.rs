@@ -1,5 +1,6 @@
-//! The life of an appointment: approval, cancelling, checking in, beginning and ending, and taking such a step back. Each
-//! step is noted in `scheduling.appointment_transitions`; what it frees is free in the same statement.
+//! The operations that change the status of an appointment: confirm, decline, cancel, check in, start, complete,
+//! no-show and undo. Each is recorded in `scheduling.appointment_transitions`; time that it frees is free in the same
+//! statement.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use poem_openapi::{
@@ -34,16 +35,16 @@ use crate::{
     tenancy::settings,
 };
 
-/// Calling an appointment off.
+/// A cancellation.
 #[derive(Debug, Default, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct Cancellation {
-    /// Why.
+    /// The reason, 1 to 500 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub reason: Option<Text<1, 500>>,
-    /// Of one in a series: this and all that follow.
+    /// Whether to cancel all later appointments of the series too. Defaults to `false`.
     #[serde(default)]
     #[oai(default)]
     pub following: bool,
@@ -55,12 +56,12 @@ impl Example for Cancellation {
     }
 }
 
-/// Why something was done.
+/// The reason of a change of status.
 #[derive(Debug, Default, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct TransitionReason {
-    /// Why.
+    /// The reason, 1 to 500 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub reason: Option<Text<1, 500>>,
@@ -72,7 +73,7 @@ impl Example for TransitionReason {
     }
 }
 
-/// What was done to an appointment.
+/// A change of an appointment.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Transition {
@@ -80,20 +81,20 @@ pub struct Transition {
     pub action: AppointmentAction,
     pub from_status: AppointmentStatus,
     pub to_status: AppointmentStatus,
-    /// Of a move: when it would have started.
+    /// The previous start. Absent if it was not moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_starts_at: Option<DateTime<Utc>>,
-    /// Of a move: who would have given it.
+    /// The previous provider. Absent if it was not moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_provider_id: Option<Uuid>,
     pub occurred_at: DateTime<Utc>,
-    /// The account or API key that did it; absent where a guest did.
+    /// The account or API key that made the change. Absent if a guest did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor_id: Option<Uuid>,
-    /// The role they had: owner to viewer, customer or guest.
+    /// The role of the actor: a member's role, `customer` or `guest`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor_role: Option<String>,
-    /// Why, where somebody said.
+    /// The reason; absent if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -122,9 +123,10 @@ pub struct TransitionsApi {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
 impl TransitionsApi {
-    /// List what was done to an appointment
+    /// List the changes of an appointment
     ///
-    /// By whom and when, in the order in which it was. Booking it is not listed: the appointment itself says that.
+    /// All changes of status and time, oldest first. The booking itself is not listed; see `created_at` and
+    /// `created_by` of the appointment.
     #[oai(
         path = "/appointments/:appointment_id/transitions",
         method = "get",
@@ -158,9 +160,9 @@ impl TransitionsApi {
 
     /// Cancel an appointment
     ///
-    /// Its time is free at once, or offered to the first on the waitlist. The body may be left out; with `following`, one of a
-    /// series and all that follow are cancelled, and this one is answered. 409 `transition_not_allowed` where it cannot be
-    /// cancelled any more, with what can be done.
+    /// Frees its time immediately, or offers it to the waitlist. The body is optional. With `following`, all later
+    /// appointments of the series are cancelled too; the answer contains this one. 409 `no_series` if it belongs to no
+    /// series. 409 `transition_not_allowed`, with the `allowed` actions, if its status does not allow cancelling.
     #[oai(
         path = "/appointments/:appointment_id/cancel",
         method = "post",
@@ -182,7 +184,7 @@ impl TransitionsApi {
 
     /// Confirm an appointment
     ///
-    /// One that is pending. 409 `transition_not_allowed` otherwise, with what can be done.
+    /// Confirms a pending appointment. 409 `transition_not_allowed`, with the `allowed` actions, if it is not pending.
     #[oai(
         path = "/appointments/:appointment_id/confirm",
         method = "post",
@@ -200,7 +202,8 @@ impl TransitionsApi {
 
     /// Decline an appointment
     ///
-    /// One that is pending; its time is free at once. 409 `transition_not_allowed` otherwise, with what can be done.
+    /// Declines a pending appointment, and frees its time immediately or offers it to the waitlist. 409
+    /// `transition_not_allowed`, with the `allowed` actions, if it is not pending.
     #[oai(
         path = "/appointments/:appointment_id/decline",
         method = "post",
@@ -218,8 +221,9 @@ impl TransitionsApi {
 
     /// Check in for an appointment
     ///
-    /// The customer is there. 409 `too_early` before the organization's `check_in_opens_minutes` before the start (`PATCH
-    /// /api/v1/organizations/me/settings`), `transition_not_allowed` unless it is confirmed, with what can be done.
+    /// Records that the customer has arrived. 409 `too_early` if the start is more than `check_in_opens_minutes` ahead
+    /// (see `PATCH /api/v1/organizations/me/settings`). 409 `transition_not_allowed`, with the `allowed` actions, if it
+    /// is not confirmed.
     #[oai(
         path = "/appointments/:appointment_id/check-in",
         method = "post",
@@ -237,8 +241,8 @@ impl TransitionsApi {
 
     /// Start an appointment
     ///
-    /// It begins. 409 `too_early` before its start, `transition_not_allowed` unless it is confirmed or checked in, with what can
-    /// be done.
+    /// Records that the appointment has begun. 409 `too_early` before its start. 409 `transition_not_allowed`, with the
+    /// `allowed` actions, if it is neither confirmed nor checked in.
     #[oai(path = "/appointments/:appointment_id/start", method = "post", operation_id = "start_appointment")]
     async fn start(
         &self,
@@ -252,9 +256,10 @@ impl TransitionsApi {
 
     /// Complete an appointment
     ///
-    /// It was given. Completed before its end, its remaining time, except the buffer after it, can be booked again and is
-    /// offered to the waitlist; a group session keeps its time. 409 `too_early` before its start, `transition_not_allowed`
-    /// unless it is checked in or in progress, with what can be done.
+    /// Records that the appointment has ended. If it is completed before its end, its remaining time, except the buffer
+    /// after it, can be booked again and is offered to the waitlist; a group session keeps its time. 409 `too_early`
+    /// before its start. 409 `transition_not_allowed`, with the `allowed` actions, if it is neither checked in nor in
+    /// progress.
     #[oai(
         path = "/appointments/:appointment_id/complete",
         method = "post",
@@ -272,8 +277,8 @@ impl TransitionsApi {
 
     /// Mark an appointment as a no-show
     ///
-    /// The customer did not come. Its time can be booked again and is offered to the waitlist. 409 `too_early` before its
-    /// start, `transition_not_allowed` unless it is confirmed, with what can be done.
+    /// Records that the customer did not come. Its time can be booked again and is offered to the waitlist. 409
+    /// `too_early` before its start. 409 `transition_not_allowed`, with the `allowed` actions, if it is not confirmed.
     #[oai(
         path = "/appointments/:appointment_id/no-show",
         method = "post",
@@ -289,11 +294,11 @@ impl TransitionsApi {
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
 
-    /// Undo the last step of an appointment
+    /// Undo the last transition of an appointment
     ///
-    /// Takes back the last check-in, start, completion or no-show: the appointment returns to the status before it, and to the
-    /// time that step had freed. 409 `slot_unavailable` if that time has been taken since, `transition_not_allowed` if no such
-    /// step can be taken back, with what can be done.
+    /// Undoes the last check-in, start, completion or no-show: the appointment returns to its previous status, and
+    /// takes the time again that the transition had freed. 409 `slot_unavailable` if that time was taken meanwhile. 409
+    /// `transition_not_allowed`, with the `allowed` actions, if the status cannot be undone.
     #[oai(
         path = "/appointments/:appointment_id/undo",
         method = "post",
@@ -323,17 +328,17 @@ impl TransitionsApi {
     }
 }
 
-/// What is done to an appointment.
+/// A requested change of status.
 #[derive(Clone, Copy)]
 pub struct TransitionRequest<'a> {
     pub action: AppointmentAction,
     pub reason: Option<&'a str>,
-    /// Of one in a series: with all that follow.
+    /// Whether to include all later appointments of the series.
     pub following: bool,
     pub by: CancelledBy,
 }
 
-/// Moves an appointment on in its life. What that frees is offered to the waitlist, in the same transaction.
+/// Changes the status of an appointment. Freed time is offered to the waitlist in the same transaction.
 pub async fn transition(
     db: &Db,
     mailer: &Mailer,
@@ -368,7 +373,7 @@ async fn transition_now(
             tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
         ids.extend(rows.iter().map(|row| row.get::<_, Uuid>(0)).filter(|id| *id != appointment));
     }
-    // In a statement of its own, so that the next sees the changes of transactions that this one waited for.
+    // Lock first, in its own statement: the next statement's snapshot then includes the changes we waited for.
     let rows = tx.all(sql!("scheduling/appointments_lock.sql"), &[&ids]).await?;
     for row in &rows {
         in_its_time(&mut tx, row, action, now).await?;
@@ -401,7 +406,7 @@ async fn transition_now(
         .await?;
     let Some(changed) = rows.into_iter().map(Appointment::from).find(|changed| changed.id == appointment)
     else {
-        // Nothing was done. Say why.
+        // Nothing was changed: report the current status.
         let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
         let as_it_is = Appointment::from(row.ok_or_else(Problem::not_found)?);
         return Err(action.not_allowed(as_it_is.status).into());
@@ -414,7 +419,7 @@ async fn transition_now(
     Ok((changed, notices))
 }
 
-/// 409 where an action that can be done at all can not be done yet.
+/// 409 if an action that the status allows is not possible yet.
 async fn in_its_time(
     tx: &mut Tx,
     appointment: &Row,
@@ -433,7 +438,7 @@ async fn in_its_time(
     let opens_at = appointment.get::<_, DateTime<Utc>>("starts_at") - early;
     if now < opens_at {
         let opens_at = opens_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        let detail = format!("{} is possible from {opens_at} on.", action.name());
+        let detail = format!("The action {} is possible from {opens_at} on.", action.name());
         return Err(Problem::conflict("too_early", detail).into());
     }
     Ok(())

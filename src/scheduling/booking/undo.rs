@@ -1,4 +1,4 @@
-//! Taking back the last step of an appointment: a mistaken check-in, start, completion or no-show.
+//! Undoes the last transition of an appointment: a mistaken check-in, start, completion or no-show.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -18,7 +18,7 @@ use crate::{
     sql,
 };
 
-/// Takes back the last step of an appointment that has begun or ended, with the time which that step gave back.
+/// Undoes the last transition of an appointment, and claims the time again that it freed.
 pub async fn undo(
     db: &Db,
     mailer: &Mailer,
@@ -51,7 +51,7 @@ pub async fn undo(
             if tx.one(sql!("scheduling/holds_expired.sql"), &[]).await?.get(0) {
                 return Err(Setback::HoldsExpired);
             }
-            // What is left of them, to be claimed in full again.
+            // The remaining claims are deleted, so that the full time can be claimed again.
             tx.all(sql!("scheduling/claims_delete.sql"), &[&id, &ids_of("id")]).await?;
         }
         let undone = tx
@@ -63,7 +63,7 @@ pub async fn undo(
         let row = claims::taken(undone)?.pop().ok_or_else(|| {
             Problem::conflict(
                 "slot_unavailable",
-                "The time of the appointment has been taken since. Book or move something else first.",
+                "The time of the appointment was taken meanwhile. Free it first, or book another time.",
             )
         })?;
         let undone = Appointment { segments: appointment.segments.clone(), ..row.into() };

@@ -1,11 +1,11 @@
-//! What servers do now and then so that tables stay small.
+//! Regular upkeep that keeps tables small.
 
 use crate::{
     db::{self, Db},
     sql,
 };
 
-/// Deletes the claims of appointments that ended long ago, of all organizations, one after the other.
+/// Deletes the claims of appointments that ended long ago, one organization after the other.
 pub async fn forget_past_claims(db: &Db) -> Result<(), db::Error> {
     let mut last = None::<uuid::Uuid>;
     loop {

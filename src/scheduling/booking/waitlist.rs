@@ -1,5 +1,5 @@
-//! The waitlist: contacts that would come if time were freed. Freed time is held for the first entry that can be booked in
-//! it, with a deadline; an offer that is declined or expires is made to the next ([`super::offers`]).
+//! The operations on the waitlist. Freed time is offered to the first matching entry for up to an hour; an offer that
+//! is declined or expires goes to the next entry ([`super::offers`]).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,7 +38,7 @@ use crate::{
     sql,
 };
 
-/// Nobody waits longer.
+/// The maximum period of a waitlist entry.
 const LONGEST_WAIT: TimeDelta = TimeDelta::days(366);
 
 pub struct WaitlistApi {
@@ -50,16 +50,16 @@ pub struct WaitlistApi {
 impl WaitlistApi {
     /// List the waitlist
     ///
-    /// In the order in which people joined, which is the order in which time is offered.
+    /// All entries, in the order in which they were created; time is offered in this order.
     #[oai(path = "/waitlist", method = "get", operation_id = "list_waitlist_entries")]
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only those in this state.
+        /// Only entries with this status.
         status: Query<Option<WaitlistStatus>>,
-        /// Only those who wait for this service.
+        /// Only entries for this service.
         service_id: Query<Option<Uuid>>,
-        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
@@ -92,11 +92,12 @@ impl WaitlistApi {
 
     /// Join the waitlist
     ///
-    /// For time of a service that becomes free. It is offered to the first entry that can be booked in it, in the order of joining:
-    /// held for an hour, or until shortly before it starts, with an e-mail to the contact if it has an address. Entries whose
-    /// contact has another appointment then are skipped. Time freed by a cancellation, a move or a hold is offered at once;
-    /// time freed by changed hours, closures, time off or rules of the service within some seconds. 409 `already_waiting` if the
-    /// contact waits for the service at an overlapping time, `too_many_entries` if it has ten entries that wait.
+    /// Adds a contact to the waitlist of a service. Freed time is offered to the first matching entry for up to an
+    /// hour, but not beyond its start, then to the next. The contact gets an e-mail if it has an address. Entries whose
+    /// contact has another appointment at that time are skipped. Time freed by a cancellation, a move or a hold is
+    /// offered immediately; time freed by changes of hours, closures, time off or rules of the service is offered
+    /// within seconds. 409 `already_waiting` if the contact has an entry for the service in an overlapping period. 409
+    /// `too_many_entries` if the contact has ten waiting entries.
     #[oai(path = "/waitlist", method = "post", operation_id = "create_waitlist_entry")]
     async fn create(
         &self,
@@ -134,7 +135,7 @@ impl WaitlistApi {
         Ok(Created { location, body: entry, replayed: Once::is_replay(once.as_ref()) })
     }
 
-    /// Get somebody on the waitlist
+    /// Get a waitlist entry
     #[oai(path = "/waitlist/:waitlist_entry_id", method = "get", operation_id = "get_waitlist_entry")]
     async fn get(
         &self,
@@ -148,8 +149,8 @@ impl WaitlistApi {
 
     /// Accept an offer
     ///
-    /// Books what is held for somebody on the waitlist. 409 `nothing_offered` where nothing is, `hold_expired` where it is too
-    /// late, `contact_busy` where the contact has something else then.
+    /// Books the offered time. 409 `nothing_offered` if nothing is offered. 409 `hold_expired` if the offer has
+    /// expired. 409 `contact_busy` if the contact has another appointment at that time.
     #[oai(
         path = "/waitlist/:waitlist_entry_id/accept",
         method = "post",
@@ -171,7 +172,7 @@ impl WaitlistApi {
 
     /// Decline an offer
     ///
-    /// The time is offered to the next, or free where nobody is. 409 `nothing_offered` where nothing is held for them.
+    /// Offers the time to the next matching entry, or frees it. 409 `nothing_offered` if nothing is offered.
     #[oai(
         path = "/waitlist/:waitlist_entry_id/decline",
         method = "post",
@@ -188,7 +189,8 @@ impl WaitlistApi {
 
     /// Leave the waitlist
     ///
-    /// What was held for them is offered to the next. 409 `not_waiting` where they do not wait any more.
+    /// Withdraws the entry. Offered time is offered to the next matching entry. 409 `not_waiting` if the entry is no
+    /// longer waiting.
     #[oai(
         path = "/waitlist/:waitlist_entry_id/withdraw",
         method = "post",
@@ -204,29 +206,37 @@ impl WaitlistApi {
     }
 }
 
-/// From when until when somebody may wait.
+/// Validates the period of a waitlist entry.
 pub fn period(from: Instant, to: Instant) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
     if to.0 <= from.0 || to.0 <= Utc::now() {
-        return Err(Problem::invalid_field("to", "invalid_value", "an instant after from, and not past"));
+        return Err(Problem::invalid_field(
+            "to",
+            "invalid_value",
+            "expected an instant in the future, after from",
+        ));
     }
     if to.0 - from.0 > LONGEST_WAIT {
-        return Err(Problem::invalid_field("to", "period_too_long", "at most 366 days after from"));
+        return Err(Problem::invalid_field(
+            "to",
+            "period_too_long",
+            "expected an instant at most 366 days after from",
+        ));
     }
     Ok((from.0, to.0))
 }
 
-/// Somebody who is to wait.
+/// A waitlist entry to create.
 pub struct NewEntry {
     pub id: Uuid,
     pub service: Uuid,
     pub provider: Option<Uuid>,
     pub contact: Uuid,
     pub period: (DateTime<Utc>, DateTime<Utc>),
-    /// Of a guest: see [`GuestRequest::key`](super::guest_request::GuestRequest::key).
+    /// For a guest: see [`GuestRequest::key`](super::guest_request::GuestRequest::key).
     pub guest_key: Option<Uuid>,
 }
 
-/// Puts a contact on the waitlist.
+/// Creates a waitlist entry.
 pub async fn add(tx: &mut Tx, new: &NewEntry) -> Result<WaitlistEntry, Failure> {
     let NewEntry { id, service, provider, contact, period: (from, to), guest_key } = new;
     let row = tx
@@ -237,20 +247,25 @@ pub async fn add(tx: &mut Tx, new: &NewEntry) -> Result<WaitlistEntry, Failure> 
         .await
         .on_constraint("waitlist_entries_provider_fkey", unknown_provider)
         .on_constraint("waitlist_entries_contact_fkey", || {
-            Problem::invalid_field("contact_id", "not_found", "the id of a contact of the organization")
+            Problem::invalid_field(
+                "contact_id",
+                "not_found",
+                "expected the id of a contact of the organization",
+            )
         })
         .on_constraint("waitlist_entries_no_overlap", || {
-            let detail = "The contact is on the waitlist for this service and time already.";
+            let detail = "The contact is already on the waitlist for this service in an overlapping period.";
             Problem::conflict("already_waiting", detail)
         })
         .on_constraint("waitlist_entries_too_many", || {
-            let detail = "The contact has ten entries on the waitlist, as many as one may have.";
+            let detail = "The contact has reached the limit of ten waiting entries.";
             Problem::conflict("too_many_entries", detail)
         })?;
     Ok(row.ok_or_else(unknown_service)?.into())
 }
 
-/// Books what is held for an entry, as an appointment with the id of the entry; whether it was booked before.
+/// Books the time offered to an entry, as an appointment with the id of the entry. Also returns whether it was already
+/// booked.
 pub async fn accept(
     db: &Db,
     mailer: &Mailer,
@@ -278,7 +293,7 @@ pub async fn accept(
                 once: None,
             };
             match holds::confirm(tx, &confirmation).await {
-                // Accepted, or passed on, since it was looked at.
+                // The offer was accepted or passed on meanwhile.
                 Err(Failure::Problem(problem)) if problem.code == "not_found" => {
                     let appointment =
                         self::entry(tx, id).await?.appointment_id.ok_or_else(nothing_offered)?;
@@ -297,7 +312,7 @@ pub async fn accept(
     Ok((appointment, booked_before.into_inner() || Once::is_replay(once)))
 }
 
-/// Declines an offer, or leaves the waitlist with or without one. What was held is offered to the next.
+/// Declines an offer, or withdraws an entry with or without an offer. Offered time is offered to the next entry.
 pub async fn leave(
     db: &Db,
     mailer: &Mailer,
@@ -342,7 +357,7 @@ async fn entry(tx: &mut Tx, id: Uuid) -> Result<WaitlistEntry, Failure> {
     Ok(row.ok_or_else(Problem::not_found)?.into())
 }
 
-/// Ends an offer, whose time then is offered to the next. The entry as it was before is passed in.
+/// Ends an offer and offers its time to the next entry.
 async fn end(tx: &mut Tx, id: Uuid, status: &str) -> Result<Vec<Notice>, Setback> {
     let rows = tx.all(sql!("scheduling/holds_of_entry.sql"), &[&id]).await?;
     let holds = rows.iter().map(|row| row.get("id")).collect();

@@ -1,4 +1,4 @@
-//! What a waitlist entry is, as it is created and answered.
+//! Waitlist entries, as the API reads and creates them.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Object, types::Example};
@@ -16,51 +16,51 @@ use crate::{
 };
 
 named_enum! {
-    /// Where somebody on the waitlist is.
+    /// The status of a waitlist entry.
     WaitlistStatus {
-        /// Nothing was freed yet.
+        /// Waiting for an offer.
         Waiting = "waiting",
-        /// Time is held for them.
+        /// Time is offered and held.
         Offered = "offered",
-        /// They took it.
+        /// The offer was accepted.
         Booked = "booked",
-        /// They did not want it.
+        /// The offer was declined.
         Declined = "declined",
-        /// They did not answer in time.
+        /// The offer expired.
         Expired = "expired",
-        /// They do not wait any more.
+        /// The entry was withdrawn.
         Withdrawn = "withdrawn",
     }
 }
 
-/// Time that is held for somebody on the waitlist.
+/// Time that is offered to a waitlist entry and held for it.
 #[derive(Debug, Object, Serialize)]
 pub struct Offer {
     pub provider_id: Uuid,
     pub starts_at: DateTime<Utc>,
-    /// Until when it can be accepted.
+    /// When the offer expires.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Somebody on the waitlist.
+/// A waitlist entry: a contact who waits for time of a service.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct WaitlistEntry {
     pub id: Uuid,
     pub service_id: Uuid,
-    /// With whom; absent: anybody.
+    /// The requested provider; absent if any provider is acceptable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_id: Option<Uuid>,
     pub contact_id: Uuid,
-    /// The earliest start that would do.
+    /// The earliest acceptable start.
     pub from: DateTime<Utc>,
-    /// The instant before which it has to start.
+    /// The end of the period of acceptable starts, exclusive.
     pub to: DateTime<Utc>,
     pub status: WaitlistStatus,
-    /// What is held for them, where something is.
+    /// The current offer; absent if nothing is offered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offer: Option<Offer>,
-    /// What came of it.
+    /// The appointment that was booked by accepting an offer. Absent if none was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub appointment_id: Option<Uuid>,
     pub created_at: DateTime<Utc>,
@@ -90,25 +90,25 @@ impl From<Row> for WaitlistEntry {
     }
 }
 
-/// Somebody who would come if time were freed.
+/// A new waitlist entry.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewWaitlistEntry {
     pub service_id: Uuid,
-    /// With whom; anybody where not given.
+    /// The requested provider. Defaults to any provider.
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
-    /// The earliest start that would do.
+    /// The earliest acceptable start.
     pub from: Instant,
-    /// The instant before which it has to start, at most 366 days after `from`.
+    /// The end of the period of acceptable starts, exclusive, at most 366 days after `from`.
     pub to: Instant,
-    /// Who waits: either a contact there is, or with `contact` a new one.
+    /// An existing contact. Send either `contact_id` or `contact`.
     #[serde(default)]
     #[oai(nullable)]
     pub contact_id: Option<Uuid>,
-    /// Who waits: a contact to create. Give either this or `contact_id`.
+    /// A new contact. Send either `contact_id` or `contact`.
     #[serde(default, deserialize_with = "present")]
     pub contact: Option<NewContact>,
 }

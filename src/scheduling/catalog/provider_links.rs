@@ -1,5 +1,5 @@
-//! Links between a provider and the account of a person, as that person has them: asked for by an organization, accepted or
-//! declined, and ended by the person at any time.
+//! Links between a provider and a person's account, from the view of that person: requested by an organization,
+//! accepted or declined by the person, and ended by the person at any time.
 
 use poem_openapi::{
     Enum, Object, OpenApi,
@@ -21,18 +21,18 @@ use crate::{
     sql,
 };
 
-/// How far a link has come.
+/// The status of a provider link.
 #[derive(Clone, Copy, Debug, Enum, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum ProviderLinkStatus {
-    /// The organization asked; the person has not answered. Nothing follows from it.
+    /// The organization has requested the link and the person has not answered. The link has no effect.
     Requested,
-    /// The person accepted: no two organizations book them at once.
+    /// The person has accepted. Two organizations cannot book them at the same time.
     Accepted,
 }
 
-/// That a provider of an organization is, or is asked to be, the person of an account.
+/// A link, or a request for one, between a provider of an organization and the account.
 #[derive(Debug, Object, Serialize)]
 pub struct ProviderLink {
     pub organization_id: Uuid,
@@ -63,7 +63,8 @@ pub struct ProviderLinksApi(pub Db);
 impl ProviderLinksApi {
     /// List my provider links
     ///
-    /// The providers, of all organizations, that I am or was asked to be, in the order of the creation of the providers.
+    /// The account's links and requests for links, in all organizations, in the order in which the providers were
+    /// created.
     #[oai(path = "/provider-links", method = "get", operation_id = "list_provider_links")]
     async fn list(
         &self,
@@ -83,10 +84,11 @@ impl ProviderLinksApi {
 
     /// Accept a link to a provider
     ///
-    /// From then on no two organizations book the person at once: appointments of this provider take the person's time in all
-    /// of them, in blocks of 15 minutes, and each organization can find out which blocks others have taken. 404 where the
-    /// organization has not asked, or the person no longer works there; 409 `person_busy` where another organization has a block
-    /// that an appointment of this provider needs, `account_taken` where the person is another provider of the organization.
+    /// From then on, two organizations cannot book the person at the same time: appointments of this provider also take
+    /// the person's time in other organizations, in blocks of 15 minutes. Each organization can find out which blocks
+    /// others have taken. 404 if the organization has not requested the link, or the person is no longer a member. 409
+    /// `person_busy` if another organization has taken a block that an appointment of this provider needs. 409
+    /// `account_taken` if the account is linked to another provider of the organization.
     #[oai(
         path = "/provider-links/:organization_id/:provider_id/accept",
         method = "post",
@@ -106,12 +108,11 @@ impl ProviderLinksApi {
                 .on_constraint("shared_claims_no_overlap", || {
                     Problem::conflict(
                         "person_busy",
-                        "Another organization has booked you within the same 15 minutes as this provider. Have one \
-                         of the appointments moved first.",
+                        "Another organization has booked you within the same 15 minutes as this provider. One of the appointments must be moved first.",
                     )
                 })
                 .on_constraint("providers_account_key", || {
-                    Problem::conflict("account_taken", "You are another provider of this organization.")
+                    Problem::conflict("account_taken", "Your account is linked to another provider of this organization.")
                 })?;
             if !row.get::<_, bool>(0) {
                 Err(Problem::not_found())?;
@@ -126,8 +127,8 @@ impl ProviderLinksApi {
 
     /// End or decline a link to a provider
     ///
-    /// The provider is no longer the person of the account, and appointments of the provider no longer take the person's time in
-    /// other organizations. Appointments that stand are kept.
+    /// Ends the link or declines the request. Appointments of the provider no longer take the person's time in other
+    /// organizations. Existing appointments are kept.
     #[oai(
         path = "/provider-links/:organization_id/:provider_id",
         method = "delete",
@@ -147,7 +148,7 @@ impl ProviderLinksApi {
     }
 }
 
-/// A claim that was there when the statement began and is gone when its key is checked: looking again does not find it.
+/// Maps a claim that was deleted while the statement ran to a conflict, so that the attempt is repeated.
 fn lost(accepted: Result<Row, db::Error>) -> Result<Row, Failure> {
     match accepted {
         Err(db::Error::Constraint(name)) if name == "shared_claims_claim_fkey" => {

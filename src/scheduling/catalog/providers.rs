@@ -1,4 +1,4 @@
-//! Providers: who is booked.
+//! Providers: the people who can be booked.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
@@ -31,7 +31,7 @@ use crate::{
     tenancy::members,
 };
 
-/// A person who gives appointments.
+/// A person who can be booked.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Provider {
@@ -39,16 +39,18 @@ pub struct Provider {
     pub name: String,
     /// Whether the provider can be booked.
     pub active: bool,
-    /// How many appointments a day at most, in the zone of the organization; absent: any number.
+    /// Maximum number of appointments per day, in the organization's time zone. A group session counts once. Absent if
+    /// unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_day: Option<i32>,
-    /// How many appointments a week from Monday to Sunday at most; absent: any number.
+    /// Maximum number of appointments per week, Monday to Sunday. A group session counts once. Absent if unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_week: Option<i32>,
-    /// The account of the person, once the person has accepted to be linked. No two organizations book one person at once.
+    /// The linked account of the person, who has accepted the link. Two organizations cannot book the same person at
+    /// the same time. Absent if no account is linked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Uuid>,
-    /// The account of the person who was asked to be linked and has not answered.
+    /// The account of a requested link that the person has not accepted yet. Absent if no link is requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested_account_id: Option<Uuid>,
     pub created_at: DateTime<Utc>,
@@ -71,21 +73,23 @@ impl From<Row> for Provider {
     }
 }
 
-/// A provider to create.
+/// A new provider.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewProvider {
     pub name: Name<200>,
-    /// How many appointments a day at most; any number where not given.
+    /// Maximum number of appointments per day, in the organization's time zone. A group session counts once. Defaults
+    /// to unlimited.
     #[serde(default)]
     #[oai(nullable)]
     pub max_per_day: Option<Number<1, 10_000>>,
-    /// How many appointments a week from Monday to Sunday at most; any number where not given.
+    /// Maximum number of appointments per week, Monday to Sunday. A group session counts once. Defaults to unlimited.
     #[serde(default)]
     #[oai(nullable)]
     pub max_per_week: Option<Number<1, 10_000>>,
-    /// The account of the person, an active member. The person is asked: `requested_account_id` until they accept.
+    /// The account of the person, who must be an active member. Requests a link: the account is `requested_account_id`
+    /// until the person accepts.
     #[serde(default)]
     #[oai(nullable)]
     pub account_id: Option<Uuid>,
@@ -102,26 +106,26 @@ impl Example for NewProvider {
     }
 }
 
-/// What is to change about a provider. What is left out stays; null takes a limit or the account away.
+/// Changes to a provider. Omitted fields are kept; `null` removes a limit or the account.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct ProviderChanges {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub name: Option<Name<200>>,
-    /// Whether the provider can be booked. Appointments that stand are kept.
+    /// Whether the provider can be booked. Existing appointments are kept.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
-    /// How many appointments a day at most.
+    /// Maximum number of appointments per day, in the organization's time zone. A group session counts once.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub max_per_day: MaybeUndefined<Number<1, 10_000>>,
-    /// How many appointments a week from Monday to Sunday at most.
+    /// Maximum number of appointments per week, Monday to Sunday. A group session counts once.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub max_per_week: MaybeUndefined<Number<1, 10_000>>,
-    /// The account of the person, an active member. Another than now ends the link; the new person is asked, and
-    /// `requested_account_id` until they accept. Null ends the link or takes the request back.
+    /// The account of the person, who must be an active member. A new account ends the existing link and requests a new
+    /// one: it is `requested_account_id` until the person accepts. `null` ends the link or withdraws the request.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub account_id: MaybeUndefined<Uuid>,
@@ -139,7 +143,7 @@ impl Example for ProviderChanges {
     }
 }
 
-/// Only active members that are no customers are asked to be providers.
+/// Checks that an account may be linked: only active members, not customers.
 async fn check_person(tx: &mut Tx, account: Uuid) -> Result<(), Failure> {
     if members::works_here(tx, account).await? {
         return Ok(());
@@ -147,19 +151,24 @@ async fn check_person(tx: &mut Tx, account: Uuid) -> Result<(), Failure> {
     Err(Problem::invalid_field(
         "account_id",
         "not_found",
-        "the account of an active member of the organization who is no customer",
+        "expected the account of an active member of the organization",
     )
     .into())
 }
 
-/// Asks a person to be a provider.
+/// Requests a link between a provider and an account.
 async fn request_link(tx: &mut Tx, provider: Uuid, account: Uuid) -> Result<(), Failure> {
-    let taken =
-        || Problem::conflict("account_taken", "Another provider of the organization has this account.");
+    let taken = || {
+        Problem::conflict("account_taken", "This account is linked to another provider of the organization.")
+    };
     tx.optional(sql!("scheduling/provider_link_requests_create.sql"), &[&provider, &account])
         .await
         .on_constraint("provider_link_requests_account_fkey", || {
-            Problem::invalid_field("account_id", "not_found", "the account of a member of the organization")
+            Problem::invalid_field(
+                "account_id",
+                "not_found",
+                "expected the account of a member of the organization",
+            )
         })
         .on_constraint("provider_link_requests_account_key", taken)
         .on_constraint("provider_link_requests_provider_fkey", Problem::not_found)?
@@ -176,12 +185,12 @@ pub struct ProvidersApi {
 impl ProvidersApi {
     /// List providers
     ///
-    /// In the order in which they were created.
+    /// All providers, including inactive ones, in the order in which they were created.
     #[oai(path = "/providers", method = "get", operation_id = "list_providers")]
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
@@ -205,9 +214,10 @@ impl ProvidersApi {
 
     /// Create a provider
     ///
-    /// Performs every service that does not name others, as soon as they have a schedule: `PUT /api/v1/providers/{provider_id}/schedule`.
-    /// With `account_id` that person is asked to be linked: they find the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken`
-    /// where another provider has the account.
+    /// The provider can be booked once they have a schedule: see `PUT /api/v1/providers/{provider_id}/schedule`. They
+    /// perform every service that does not list other providers. `account_id` requests a link to that account; the
+    /// person finds the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is
+    /// linked to the account.
     #[oai(path = "/providers", method = "post", operation_id = "create_provider")]
     async fn create(
         &self,
@@ -235,8 +245,8 @@ impl ProvidersApi {
 
     /// Change a provider
     ///
-    /// With `account_id` that person is asked to be linked: they find the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken`
-    /// where another provider has the account.
+    /// `account_id` requests a link to that account; the person finds the request at
+    /// `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is linked to the account.
     #[oai(path = "/providers/:provider_id", method = "patch", operation_id = "update_provider")]
     async fn update(
         &self,
@@ -251,7 +261,7 @@ impl ProvidersApi {
             check_person(&mut tx, *account).await?;
         }
         if !changes.account_id.is_undefined() {
-            // First of all: whatever ends a link changes what bookings of the provider take.
+            // Locked first, because ending a link changes what bookings of the provider claim.
             tx.optional(sql!("scheduling/providers_lock.sql"), &[&provider_id.0])
                 .await?
                 .ok_or_else(Problem::not_found)?;
@@ -262,7 +272,7 @@ impl ProvidersApi {
             if let Some(wanted) = wanted.filter(|wanted| before.account_id != Some(*wanted)) {
                 request_link(&mut tx, provider_id.0, wanted).await?;
             }
-            // Nobody is linked by others; a link that stays is left alone.
+            // Only the person can accept a link; an existing link to the same account is kept.
             columns["account_id"] = json!(before.account_id.filter(|linked| wanted == Some(*linked)));
         }
         let row = tx
@@ -275,8 +285,8 @@ impl ProvidersApi {
 
     /// Delete a provider
     ///
-    /// And the provider's schedule. 409 `provider_in_use` where the provider was ever booked: make them inactive
-    /// instead.
+    /// Also deletes the provider's schedule. 409 `provider_in_use` if the provider was ever booked: set `active` to
+    /// `false` instead.
     #[oai(path = "/providers/:provider_id", method = "delete", operation_id = "delete_provider")]
     async fn delete(
         &self,
@@ -286,10 +296,10 @@ impl ProvidersApi {
         let in_use = || {
             Problem::conflict(
                 "provider_in_use",
-                "The provider has appointments or holds. Make them inactive instead.",
+                "The provider has appointments or holds. Set `active` to false instead.",
             )
         };
-        // Expired holds do not count as holds.
+        // Expired holds must not block the deletion.
         expiry::expire(&self.db, &self.mailer, caller.tenant()).await?;
         let mut tx = self.db.begin(&caller);
         Locks { resources: vec![provider_id.0], ..Locks::default() }.take(&mut tx).await?;

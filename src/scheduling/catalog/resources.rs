@@ -1,4 +1,4 @@
-//! Rooms and equipment: what services need beside a provider.
+//! Resources that services need besides a provider: rooms and equipment.
 
 use poem_openapi::{
     Object, OpenApi,
@@ -26,7 +26,7 @@ use crate::{
 };
 
 named_enum! {
-    /// What it is.
+    /// The kind of a resource.
     ResourceKind {
         Room = "room",
         Equipment = "equipment",
@@ -39,7 +39,7 @@ pub struct Resource {
     pub id: Uuid,
     pub kind: ResourceKind,
     pub name: String,
-    /// Whether it can be used.
+    /// Whether it can be booked.
     pub active: bool,
 }
 
@@ -54,12 +54,12 @@ impl From<Row> for Resource {
     }
 }
 
-/// A room or a piece of equipment to create.
+/// A new room or piece of equipment.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewResource {
-    /// What it is; it stays that.
+    /// The kind of the resource. Cannot be changed later.
     pub kind: ResourceKind,
     pub name: Text<1, 200>,
 }
@@ -70,14 +70,14 @@ impl Example for NewResource {
     }
 }
 
-/// What is to change about a room or a piece of equipment. What is left out stays.
+/// Changes to a room or a piece of equipment. Omitted fields are kept.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct ResourceChanges {
     #[serde(default, deserialize_with = "present")]
     pub name: Option<Text<1, 200>>,
-    /// Whether it can be used. Appointments that stand keep it.
+    /// Whether it can be booked. Existing appointments keep it.
     #[serde(default, deserialize_with = "present")]
     pub active: Option<bool>,
 }
@@ -97,7 +97,7 @@ pub struct ResourcesApi {
 impl ResourcesApi {
     /// List rooms and equipment
     ///
-    /// In the order in which they were created.
+    /// All rooms and equipment, in the order in which they were created.
     #[oai(path = "/resources", method = "get", operation_id = "list_resources")]
     async fn list(
         &self,
@@ -119,7 +119,7 @@ impl ResourcesApi {
 
     /// Create a room or a piece of equipment
     ///
-    /// Services that need it say so: `required_resources`.
+    /// To book it together with a service, add it to the service's `required_resources`.
     #[oai(path = "/resources", method = "post", operation_id = "create_resource")]
     async fn create(
         &self,
@@ -175,7 +175,7 @@ impl ResourcesApi {
 
     /// Delete a room or a piece of equipment
     ///
-    /// 409 `resource_in_use` where a service needs it or its time is taken: make it inactive instead.
+    /// 409 `resource_in_use` if a service requires it or it is booked: set `active` to `false` instead.
     #[oai(path = "/resources/:resource_id", method = "delete", operation_id = "delete_resource")]
     async fn delete(
         &self,
@@ -185,10 +185,10 @@ impl ResourcesApi {
         let in_use = || {
             Problem::conflict(
                 "resource_in_use",
-                "A service needs it, or its time is taken. Make it inactive instead.",
+                "A service requires it, or it is booked. Set `active` to false instead.",
             )
         };
-        // Expired holds do not count as holds.
+        // Expired holds must not block the deletion.
         expiry::expire(&self.db, &self.mailer, caller.tenant()).await?;
         let mut tx = self.db.begin(&caller);
         Locks { resources: vec![resource_id.0], ..Locks::default() }.take(&mut tx).await?;

@@ -1,4 +1,4 @@
-//! What a service is: its rules as they are answered, created and changed.
+//! A service and its rules, as the API reads, creates and changes them.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use poem_openapi::{
@@ -16,14 +16,14 @@ use crate::http::{
     values::{Currency, Date, Number, Text, named_enum},
 };
 
-/// Minutes, up to a day.
+/// A number of minutes, 1 to 1,440.
 pub type Minutes = Number<1, 1440>;
 
-/// The rooms and pieces of equipment of which any one would do.
+/// Rooms and pieces of equipment, any one of which satisfies the requirement.
 pub type Pool = Vec<Uuid>;
 
 named_enum! {
-    /// What a guest may have to say to book a service.
+    /// Contact details that guests can be required to give.
     GuestDetail {
         Email = "email",
         Phone = "phone",
@@ -31,78 +31,82 @@ named_enum! {
 }
 
 named_enum! {
-    /// What a guest has to show before they have booked a service.
+    /// How a guest is verified before a booking takes effect.
     GuestVerification {
         None = "none",
-        /// That they read the e-mail of the address they gave: the time is held until they open a mailed link.
+        /// By e-mail: the time is held until the guest opens a link sent to their address.
         Email = "email",
     }
 }
 
-/// Something the organization offers by appointment.
+/// A service that the organization offers by appointment.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Service {
     pub id: Uuid,
     pub name: String,
-    /// What the customer should know.
+    /// Information for customers; absent if not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Elapsed minutes an appointment takes.
+    /// Duration of an appointment in minutes of elapsed time.
     pub duration_minutes: i32,
-    /// Minutes from one offered start to the next, counted from the beginning of each interval of working hours.
+    /// Minutes between starts, counted from the beginning of each interval of working hours.
     pub slot_step_minutes: i32,
-    /// Minutes from the beginning of each interval of working hours to the first offered start.
+    /// Minutes from the beginning of each interval of working hours to the first start.
     pub slot_offset_minutes: i32,
-    /// Minutes before it in which the provider is not free for others; customers never see them.
+    /// Minutes before the appointment in which the provider is not free. Not shown to customers.
     pub buffer_before_minutes: i32,
-    /// Minutes after it in which the provider is not free for others. Buffers of neighbours add up and may stick out of working hours.
+    /// Minutes after the appointment in which the provider is not free. Adjacent buffers add up and may extend past
+    /// working hours.
     pub buffer_after_minutes: i32,
-    /// Elapsed minutes that have to lie between booking and start at least.
+    /// Minimum time between booking and start, in minutes of elapsed time.
     pub min_notice_minutes: i32,
-    /// How many days ahead of today, in the zone of the organization, it can be booked; absent where there is no such rule.
+    /// How many days in advance the service can be booked, counted from today in the organization's time zone; absent
+    /// if unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub horizon_days: Option<i32>,
-    /// The first date on which it is given; absent where there is no such rule.
+    /// The first date on which the service is offered; absent if unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bookable_from: Option<NaiveDate>,
-    /// The last date on which it is given; absent where there is no such rule.
+    /// The last date on which the service is offered; absent if unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bookable_until: Option<NaiveDate>,
-    /// How many a day at most, in the zone of the organization, by all providers together; absent where there is no such rule.
+    /// Maximum number of appointments per day, of all providers together, in the organization's time zone. A group
+    /// session counts once. Absent if unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_per_day: Option<i32>,
-    /// How many a week from Monday to Sunday at most; absent where there is no such rule.
+    /// Maximum number of appointments per week, Monday to Sunday, of all providers together. A group session counts
+    /// once. Absent if unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_per_week: Option<i32>,
-    /// Whether what is booked is pending, with its time taken, until somebody confirms it.
+    /// Whether a booking is pending, with its time taken, until a member confirms it.
     pub requires_approval: bool,
-    /// How many may be booked into one start of one provider, each in a numbered seat.
+    /// Number of seats: how many appointments one provider can have at one start.
     pub capacity: i32,
-    /// Price in the minor unit of the currency (cents); absent where there is no such rule.
+    /// Price in the minor unit of the currency, such as cents; absent if not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_amount: Option<i32>,
-    /// ISO 4217 code of the currency of the price; absent where there is no such rule.
+    /// ISO 4217 code of the currency of the price; absent if no price is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_currency: Option<String>,
-    /// Elapsed minutes before the start until which customers may cancel or reschedule themselves.
+    /// How long before the start customers and guests can cancel or reschedule, in minutes of elapsed time.
     pub cancellation_notice_minutes: i32,
-    /// Whether a contact may have it while having something else.
+    /// Whether a contact may have another appointment at the same time.
     pub contact_may_overlap: bool,
-    /// Whether customers and guests see it and may book it themselves.
+    /// Whether customers and guests can see and book the service.
     pub bookable_online: bool,
-    /// What a guest has to say to book it, beside a name. Empty: nothing.
+    /// Contact details that a guest must give besides a name. Empty: none.
     #[serde(default)]
     pub guest_requires: Vec<GuestDetail>,
-    /// What a guest has to show before it is booked.
+    /// How a guest is verified before a booking takes effect.
     pub guest_verification: GuestVerification,
-    /// Who gives it; empty: everybody.
+    /// Providers who perform it. Empty: all providers.
     #[serde(default)]
     pub provider_ids: Vec<Uuid>,
-    /// What it needs: of each list one room or piece of equipment.
+    /// Resources it requires besides the provider: one room or piece of equipment of each list.
     #[serde(default)]
     pub required_resources: Vec<Pool>,
-    /// Whether it can be booked.
+    /// Whether the service can be booked.
     pub active: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -126,101 +130,111 @@ impl TryFrom<Row> for Service {
     }
 }
 
-/// A service to create.
+/// A new service.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewService {
     pub name: Text<1, 200>,
-    /// What the customer should know.
+    /// Information for customers, 1 to 2,000 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub description: Option<Text<1, 2000>>,
-    /// Elapsed minutes an appointment takes.
+    /// Duration of an appointment in minutes of elapsed time, 1 to 1,440. Duration plus buffers must not exceed 24
+    /// hours.
     pub duration_minutes: Minutes,
-    /// Minutes from one offered start to the next, counted from the beginning of each interval of working hours; 15 where not given.
+    /// Minutes between starts, counted from the beginning of each interval of working hours, 1 to 1,440. Defaults to
+    /// 15.
     #[serde(default)]
     #[oai(nullable)]
     pub slot_step_minutes: Option<Minutes>,
-    /// Minutes from the beginning of each interval of working hours to the first offered start; 0 where not given.
+    /// Minutes from the beginning of each interval of working hours to the first start, 0 to 1,439. Defaults to 0.
     #[serde(default)]
     #[oai(nullable)]
     pub slot_offset_minutes: Option<Number<0, 1439>>,
-    /// Minutes before it in which the provider is not free for others; customers never see them; 0 where not given.
+    /// Minutes before the appointment in which the provider is not free, 0 to 720. Not shown to customers. Defaults to
+    /// 0.
     #[serde(default)]
     #[oai(nullable)]
     pub buffer_before_minutes: Option<Number<0, 720>>,
-    /// Minutes after it in which the provider is not free for others. Buffers of neighbours add up and may stick out of working hours; 0 where not given.
+    /// Minutes after the appointment in which the provider is not free, 0 to 720. Adjacent buffers add up and may
+    /// extend past working hours. Defaults to 0.
     #[serde(default)]
     #[oai(nullable)]
     pub buffer_after_minutes: Option<Number<0, 720>>,
-    /// Elapsed minutes that have to lie between booking and start at least; 0 where not given.
+    /// Minimum time between booking and start, in minutes of elapsed time, 0 to 525,600. Defaults to 0.
     #[serde(default)]
     #[oai(nullable)]
     pub min_notice_minutes: Option<Number<0, 525_600>>,
-    /// How many days ahead of today, in the zone of the organization, it can be booked.
+    /// How many days in advance the service can be booked, 0 to 3,660, counted from today in the organization's time
+    /// zone. Defaults to unlimited.
     #[serde(default)]
     #[oai(nullable)]
     pub horizon_days: Option<Number<0, 3660>>,
-    /// The first date on which it is given.
+    /// The first date on which the service is offered. Defaults to no limit.
     #[serde(default)]
     #[oai(nullable)]
     pub bookable_from: Option<Date>,
-    /// The last date on which it is given.
+    /// The last date on which the service is offered. Defaults to no limit.
     #[serde(default)]
     #[oai(nullable)]
     pub bookable_until: Option<Date>,
-    /// How many a day at most, in the zone of the organization, by all providers together.
+    /// Maximum number of appointments per day, of all providers together, in the organization's time zone, 1 to 10,000.
+    /// A group session counts once. Defaults to unlimited.
     #[serde(default)]
     #[oai(nullable)]
     pub max_per_day: Option<Number<1, 10_000>>,
-    /// How many a week from Monday to Sunday at most.
+    /// Maximum number of appointments per week, Monday to Sunday, of all providers together, 1 to 10,000. A group
+    /// session counts once. Defaults to unlimited.
     #[serde(default)]
     #[oai(nullable)]
     pub max_per_week: Option<Number<1, 10_000>>,
-    /// Whether what is booked is pending, with its time taken, until somebody confirms it; false where not given.
+    /// Whether a booking is pending, with its time taken, until a member confirms it. Defaults to `false`.
     #[serde(default)]
     #[oai(nullable)]
     pub requires_approval: Option<bool>,
-    /// How many may be booked into one start of one provider, each in a numbered seat; 1 where not given.
+    /// Number of seats: how many appointments one provider can have at one start, 1 to 1,000. Defaults to 1.
     #[serde(default)]
     #[oai(nullable)]
     pub capacity: Option<Number<1, 1000>>,
-    /// Price in the minor unit of the currency (cents).
+    /// Price in the minor unit of the currency, such as cents. `price_amount` and `price_currency` must be given
+    /// together.
     #[serde(default)]
     #[oai(nullable)]
     pub price_amount: Option<Number<0, 2_000_000_000>>,
-    /// ISO 4217 code of the currency of the price.
+    /// ISO 4217 code of the currency of the price. `price_amount` and `price_currency` must be given together.
     #[serde(default)]
     #[oai(nullable)]
     pub price_currency: Option<Currency>,
-    /// Elapsed minutes before the start until which customers may cancel or reschedule themselves; 0 where not given.
+    /// How long before the start customers and guests can cancel or reschedule, in minutes of elapsed time, 0 to
+    /// 525,600. Defaults to 0.
     #[serde(default)]
     #[oai(nullable)]
     pub cancellation_notice_minutes: Option<Number<0, 525_600>>,
-    /// Whether a contact may have it while having something else; false where not given.
+    /// Whether a contact may have another appointment at the same time. Defaults to `false`.
     #[serde(default)]
     #[oai(nullable)]
     pub contact_may_overlap: Option<bool>,
-    /// Whether customers and guests see it and may book it themselves; true where not given.
+    /// Whether customers and guests can see and book the service. Defaults to `true`.
     #[serde(default)]
     #[oai(nullable)]
     pub bookable_online: Option<bool>,
-    /// What a guest has to say to book it, beside a name. Defaults to nothing.
+    /// Contact details that a guest must give besides a name. Defaults to none.
     #[serde(default)]
     #[oai(nullable)]
     #[oai(validator(max_items = 2))]
     pub guest_requires: Option<Vec<GuestDetail>>,
-    /// What a guest has to show before it is booked. Defaults to `none`.
+    /// How a guest is verified before a booking takes effect. Defaults to `none`.
     #[serde(default)]
     #[oai(nullable)]
     pub guest_verification: Option<GuestVerification>,
-    /// Who gives it; everybody where not given, or empty.
+    /// Providers who perform it, at most 200. Defaults to all providers.
     #[serde(default)]
     #[oai(nullable)]
     #[oai(validator(max_items = 200))]
     pub provider_ids: Option<Vec<Uuid>>,
-    /// What it needs: up to five lists, of each of which one room or piece of equipment is taken along with the provider.
+    /// Resources it requires besides the provider: one room or piece of equipment of each list. At most five lists of 1
+    /// to 200 ids. Defaults to none.
     #[serde(default)]
     #[oai(nullable)]
     #[oai(validator(max_items = 5))]
@@ -246,7 +260,7 @@ impl Example for NewService {
 }
 
 impl NewService {
-    /// The columns, with what nobody said.
+    /// The columns, with defaults for omitted fields.
     pub fn columns(&self) -> serde_json::Value {
         let mut columns = serde_json::to_value(self).unwrap_or_default();
         if let Some(columns) = columns.as_object_mut() {
@@ -274,95 +288,102 @@ impl NewService {
     }
 }
 
-/// What is to change about a service. What is left out stays; null takes a rule away. Appointments that stand keep their
-/// times.
+/// Changes to a service. Omitted fields are kept; `null` removes a rule. Existing appointments keep their times.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct ServiceChanges {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub name: Option<Text<1, 200>>,
-    /// What the customer should know.
+    /// Information for customers, 1 to 2,000 characters.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub description: MaybeUndefined<Text<1, 2000>>,
-    /// Elapsed minutes an appointment takes.
+    /// Duration of an appointment in minutes of elapsed time, 1 to 1,440. Duration plus buffers must not exceed 24
+    /// hours.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub duration_minutes: Option<Minutes>,
-    /// Minutes from one offered start to the next, counted from the beginning of each interval of working hours.
+    /// Minutes between starts, counted from the beginning of each interval of working hours, 1 to 1,440.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub slot_step_minutes: Option<Minutes>,
-    /// Minutes from the beginning of each interval of working hours to the first offered start.
+    /// Minutes from the beginning of each interval of working hours to the first start, 0 to 1,439.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub slot_offset_minutes: Option<Number<0, 1439>>,
-    /// Minutes before it in which the provider is not free for others; customers never see them.
+    /// Minutes before the appointment in which the provider is not free, 0 to 720. Not shown to customers.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub buffer_before_minutes: Option<Number<0, 720>>,
-    /// Minutes after it in which the provider is not free for others. Buffers of neighbours add up and may stick out of working hours.
+    /// Minutes after the appointment in which the provider is not free, 0 to 720. Adjacent buffers add up and may
+    /// extend past working hours.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub buffer_after_minutes: Option<Number<0, 720>>,
-    /// Elapsed minutes that have to lie between booking and start at least.
+    /// Minimum time between booking and start, in minutes of elapsed time, 0 to 525,600.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub min_notice_minutes: Option<Number<0, 525_600>>,
-    /// How many days ahead of today, in the zone of the organization, it can be booked.
+    /// How many days in advance the service can be booked, 0 to 3,660, counted from today in the organization's time
+    /// zone.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub horizon_days: MaybeUndefined<Number<0, 3660>>,
-    /// The first date on which it is given.
+    /// The first date on which the service is offered.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub bookable_from: MaybeUndefined<Date>,
-    /// The last date on which it is given.
+    /// The last date on which the service is offered.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub bookable_until: MaybeUndefined<Date>,
-    /// How many a day at most, in the zone of the organization, by all providers together.
+    /// Maximum number of appointments per day, of all providers together, in the organization's time zone, 1 to 10,000.
+    /// A group session counts once.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub max_per_day: MaybeUndefined<Number<1, 10_000>>,
-    /// How many a week from Monday to Sunday at most.
+    /// Maximum number of appointments per week, Monday to Sunday, of all providers together, 1 to 10,000. A group
+    /// session counts once.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub max_per_week: MaybeUndefined<Number<1, 10_000>>,
-    /// Whether what is booked is pending, with its time taken, until somebody confirms it.
+    /// Whether a booking is pending, with its time taken, until a member confirms it.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub requires_approval: Option<bool>,
-    /// How many may be booked into one start of one provider, each in a numbered seat.
+    /// Number of seats: how many appointments one provider can have at one start, 1 to 1,000.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Number<1, 1000>>,
-    /// Price in the minor unit of the currency (cents).
+    /// Price in the minor unit of the currency, such as cents. `price_amount` and `price_currency` must be given
+    /// together.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub price_amount: MaybeUndefined<Number<0, 2_000_000_000>>,
-    /// ISO 4217 code of the currency of the price.
+    /// ISO 4217 code of the currency of the price. `price_amount` and `price_currency` must be given together.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub price_currency: MaybeUndefined<Currency>,
-    /// Elapsed minutes before the start until which customers may cancel or reschedule themselves.
+    /// How long before the start customers and guests can cancel or reschedule, in minutes of elapsed time, 0 to
+    /// 525,600.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub cancellation_notice_minutes: Option<Number<0, 525_600>>,
-    /// Whether a contact may have it while having something else.
+    /// Whether a contact may have another appointment at the same time.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub contact_may_overlap: Option<bool>,
-    /// Whether customers and guests see it and may book it themselves.
+    /// Whether customers and guests can see and book the service.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub bookable_online: Option<bool>,
-    /// What a guest has to say to book it, beside a name, in place of what it was. Empty: nothing.
+    /// Contact details that a guest must give besides a name. Replaces the list; empty: none.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[oai(validator(max_items = 2))]
     pub guest_requires: Option<Vec<GuestDetail>>,
-    /// What a guest has to show before it is booked.
+    /// How a guest is verified before a booking takes effect.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub guest_verification: Option<GuestVerification>,
-    /// Who gives it, in place of those there are; empty: everybody.
+    /// Providers who perform it, at most 200. Replaces the list; empty: all providers.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[oai(validator(max_items = 200))]
     pub provider_ids: Option<Vec<Uuid>>,
-    /// What it needs, in place of what it did.
+    /// Resources it requires besides the provider: one room or piece of equipment of each list. Replaces the lists; at
+    /// most five lists of 1 to 200 ids.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[oai(validator(max_items = 5))]
     pub required_resources: Option<Vec<Pool>>,
-    /// Whether it can be booked.
+    /// Whether the service can be booked.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
 }

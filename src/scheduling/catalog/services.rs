@@ -1,4 +1,4 @@
-//! Services: what can be booked.
+//! The operations on services.
 
 use poem_openapi::{
     OpenApi,
@@ -30,7 +30,7 @@ const MOST_REQUIREMENTS: usize = 5;
 
 const MOST_IN_LIST: usize = 200;
 
-/// What is wrong with the lists of a service. Its values are right by their types.
+/// Validates the lists of a service. Single values are validated by their types.
 fn validate(
     providers: Option<&Vec<Uuid>>,
     pools: Option<&Vec<Pool>>,
@@ -38,48 +38,60 @@ fn validate(
 ) -> Result<(), Problem> {
     let mut errors = Vec::new();
     if details.is_some_and(|details| details.len() > 2) {
-        errors.push(FieldError::new("guest_requires", "too_many", "each of email and phone once at most"));
+        errors.push(FieldError::new(
+            "guest_requires",
+            "too_many",
+            "expected each of email and phone at most once",
+        ));
     }
     if providers.is_some_and(|providers| providers.len() > MOST_IN_LIST) {
-        errors.push(FieldError::new("provider_ids", "too_many", format!("at most {MOST_IN_LIST}")));
+        errors.push(FieldError::new("provider_ids", "too_many", format!("expected at most {MOST_IN_LIST}")));
     }
     let pools = pools.map(Vec::as_slice).unwrap_or_default();
     if pools.len() > MOST_REQUIREMENTS {
         errors.push(FieldError::new(
             "required_resources",
             "too_many",
-            format!("at most {MOST_REQUIREMENTS}"),
+            format!("expected at most {MOST_REQUIREMENTS}"),
         ));
     }
     for (index, pool) in pools.iter().enumerate() {
         let field = format!("required_resources[{index}]");
         if pool.is_empty() {
-            errors.push(FieldError::new(field, "too_short", "at least one room or piece of equipment"));
+            errors.push(FieldError::new(
+                field,
+                "too_short",
+                "expected at least one room or piece of equipment",
+            ));
         } else if pool.len() > MOST_IN_LIST {
-            errors.push(FieldError::new(field, "too_many", format!("at most {MOST_IN_LIST}")));
+            errors.push(FieldError::new(field, "too_many", format!("expected at most {MOST_IN_LIST}")));
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
 }
 
-/// What the constraints say about rules that do not go together.
+/// Maps constraints on combinations of rules to errors.
 fn on_rules<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
     result
         .on_constraint("services_length", || {
-            Problem::invalid_field("duration_minutes", "out_of_range", "with its buffers a day at most")
+            Problem::invalid_field(
+                "duration_minutes",
+                "out_of_range",
+                "duration plus buffers must not exceed 24 hours",
+            )
         })
         .on_constraint("services_bookable_dates", || {
             Problem::invalid_field(
                 "bookable_until",
                 "invalid_value",
-                "a date that is not before bookable_from",
+                "expected a date that is not before bookable_from",
             )
         })
         .on_constraint("services_price", || {
             Problem::invalid_field(
                 "price_currency",
                 "required",
-                "a price has an amount and a currency, or neither",
+                "price_amount and price_currency must be given together",
             )
         })
 }
@@ -93,12 +105,12 @@ pub struct ServicesApi {
 impl ServicesApi {
     /// List services
     ///
-    /// In the order in which they were created.
+    /// All services, including inactive ones, in the order in which they were created.
     #[oai(path = "/services", method = "get", operation_id = "list_services")]
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
@@ -122,7 +134,7 @@ impl ServicesApi {
 
     /// Create a service
     ///
-    /// Every active provider gives it, unless `provider_ids` says who.
+    /// Every active provider performs the service, unless `provider_ids` lists providers.
     #[oai(path = "/services", method = "post", operation_id = "create_service")]
     async fn create(
         &self,
@@ -174,7 +186,7 @@ impl ServicesApi {
 
     /// Delete a service
     ///
-    /// 409 `service_in_use` where it was ever booked: make it inactive instead.
+    /// 409 `service_in_use` if it was ever booked: set `active` to `false` instead.
     #[oai(path = "/services/:service_id", method = "delete", operation_id = "delete_service")]
     async fn delete(
         &self,
@@ -184,10 +196,10 @@ impl ServicesApi {
         let in_use = || {
             Problem::conflict(
                 "service_in_use",
-                "The service has appointments or holds. Make it inactive instead.",
+                "The service has appointments or holds. Set `active` to false instead.",
             )
         };
-        // Expired holds do not count as holds.
+        // Expired holds must not block the deletion.
         expiry::expire(&self.db, &self.mailer, caller.tenant()).await?;
         self.db
             .optional(&caller, sql!("scheduling/services_delete.sql"), &[&service_id.0])
@@ -228,11 +240,16 @@ async fn set_lists(
     pools: Option<&[Pool]>,
 ) -> Result<(), Failure> {
     if let Some(providers) = providers {
-        tx.all(sql!("scheduling/service_providers_set.sql"), &[&service, &providers])
-            .await
-            .on_constraint("service_providers_provider_fkey", || {
-                Problem::invalid_field("provider_ids", "not_found", "ids of providers of the organization")
-            })?;
+        tx.all(sql!("scheduling/service_providers_set.sql"), &[&service, &providers]).await.on_constraint(
+            "service_providers_provider_fkey",
+            || {
+                Problem::invalid_field(
+                    "provider_ids",
+                    "not_found",
+                    "expected ids of providers of the organization",
+                )
+            },
+        )?;
     }
     if let Some(pools) = pools {
         let mut requirements: Vec<i16> = Vec::new();
@@ -249,7 +266,7 @@ async fn set_lists(
             Err(Problem::invalid_field(
                 "required_resources",
                 "not_found",
-                "ids of rooms and equipment of the organization",
+                "expected ids of rooms and equipment of the organization",
             ))?;
         }
     }

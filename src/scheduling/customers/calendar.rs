@@ -1,5 +1,5 @@
-//! Calendars (RFC 5545): feeds that programs subscribe to by a secret URL, and one file for one appointment. Their text is
-//! written by [`super::ics`].
+//! Calendars (RFC 5545): feeds that programs subscribe to by a secret URL, and a file for a single appointment.
+//! [`super::ics`] writes their text.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
@@ -31,20 +31,21 @@ use crate::{
     sql,
 };
 
-/// A calendar that can be read by whoever has its URL.
+/// A calendar feed. Its URL is a secret that gives access to it.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct CalendarFeed {
     pub id: Uuid,
-    /// Whose appointments it shows; absent: everybody's.
+    /// The provider whose appointments the feed contains. Absent: all providers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_id: Option<Uuid>,
-    /// Says what it is for.
+    /// The name of the feed, 1 to 200 characters.
     pub name: String,
     pub created_at: DateTime<Utc>,
-    /// The account or API key that made it.
+    /// The account or API key that created the feed.
     pub created_by: Uuid,
-    /// Where it is read, with the secret: shown once, when it is made; a replay has none.
+    /// The path of the feed, with its secret. Returned only once, when the feed is created; absent from a replayed
+    /// answer (`Idempotency-Replayed`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
 }
@@ -62,14 +63,14 @@ impl From<Row> for CalendarFeed {
     }
 }
 
-/// A calendar feed to make.
+/// A new calendar feed.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewCalendarFeed {
-    /// Says what it is for.
+    /// The name of the feed, 1 to 200 characters.
     pub name: Text<1, 200>,
-    /// Whose appointments it shows; everybody's where not given.
+    /// The provider whose appointments the feed contains. Defaults to all providers.
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
@@ -81,12 +82,12 @@ impl Example for NewCalendarFeed {
     }
 }
 
-/// What to change of a calendar feed; what is left out stays.
+/// Changes to a calendar feed. Omitted fields are kept.
 #[derive(Clone, Debug, Default, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct CalendarFeedChanges {
-    /// Says what it is for.
+    /// The name of the feed, 1 to 200 characters.
     #[serde(default, deserialize_with = "present")]
     pub name: Option<Text<1, 200>>,
 }
@@ -103,7 +104,7 @@ pub struct CalendarApi(pub Db);
 impl CalendarApi {
     /// List calendar feeds
     ///
-    /// In the order in which they were made, without their secrets.
+    /// All calendar feeds, without their secrets, in the order in which they were created.
     #[oai(path = "/calendar-feeds", method = "get", operation_id = "list_calendar_feeds")]
     async fn list(
         &self,
@@ -125,8 +126,9 @@ impl CalendarApi {
 
     /// Create a calendar feed
     ///
-    /// For calendar programs, which subscribe to its URL. Whoever has that reads the appointments of 60 days back and 400 ahead,
-    /// with the names of those who come, until the feed is deleted or whoever made it leaves.
+    /// For calendar programs, which subscribe to its URL. The URL gives access to the appointments of the past 60 and
+    /// the next 400 days, with the names of the contacts, until the feed is deleted or its creator leaves the
+    /// organization.
     #[oai(path = "/calendar-feeds", method = "post", operation_id = "create_calendar_feed")]
     async fn create(
         &self,
@@ -147,14 +149,14 @@ impl CalendarApi {
         .await
         .on_constraint("calendar_feeds_provider_fkey", unknown_provider)?;
         let replayed = Once::is_replay(once.as_ref());
-        // Only the hash of the secret is kept.
+        // Only the hash of the secret is stored.
         feed.path = (!replayed).then(|| format!("/api/v1/calendar.ics?token={}", secret.reveal()));
         Ok(Created { location: format!("/api/v1/calendar-feeds/{}", feed.id), body: feed, replayed })
     }
 
     /// Get a calendar feed
     ///
-    /// Without its URL.
+    /// Returns the feed without its URL.
     #[oai(path = "/calendar-feeds/:calendar_feed_id", method = "get", operation_id = "get_calendar_feed")]
     async fn get_feed(
         &self,
@@ -170,7 +172,7 @@ impl CalendarApi {
 
     /// Change a calendar feed
     ///
-    /// Its URL stays the same.
+    /// Changes the name; the URL stays the same.
     #[oai(
         path = "/calendar-feeds/:calendar_feed_id",
         method = "patch",
@@ -195,7 +197,7 @@ impl CalendarApi {
 
     /// Delete a calendar feed
     ///
-    /// Its URL shows nothing any more.
+    /// Its URL stops working immediately.
     #[oai(
         path = "/calendar-feeds/:calendar_feed_id",
         method = "delete",
@@ -215,18 +217,20 @@ impl CalendarApi {
 
     /// Read a calendar feed
     ///
-    /// 404 after it was deleted. An entry that was cancelled stays in the feed, as cancelled. Renaming a service or a contact
-    /// raises `LAST-MODIFIED` and `SEQUENCE` of the entries that show the name, renaming a provider `LAST-MODIFIED`. Programs
-    /// are asked to read it again every 15 minutes (`REFRESH-INTERVAL`).
+    /// Returns the feed as iCalendar text. A cancelled appointment stays in the feed with the status cancelled.
+    /// Renaming a service or a contact changes `LAST-MODIFIED` and `SEQUENCE` of the entries that contain the name;
+    /// renaming a provider changes only `LAST-MODIFIED`. `REFRESH-INTERVAL` asks programs to read the feed again every
+    /// 15 minutes. 404 after the feed was deleted.
     #[oai(path = "/calendar.ics", method = "get", operation_id = "read_calendar_feed")]
     async fn read(
         &self,
         /// The secret of the feed.
         token: Query<Secret<FeedSecret>>,
-        /// The `ETag` of an earlier answer, or several with commas between. Unchanged: 304.
+        /// The `ETag` of an earlier answer, or several, comma-separated. 304 if the content has one of them.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-        /// The `Last-Modified` of an earlier answer. Unchanged since: 304. Ignored if `If-None-Match` is given.
+        /// The `Last-Modified` of an earlier answer. 304 if the content has not changed since. Ignored if
+        /// `If-None-Match` is sent.
         #[oai(name = "If-Modified-Since")]
         if_modified_since: Header<Option<String>>,
     ) -> Result<Refreshed, ApiError<OpenReading>> {
@@ -244,7 +248,7 @@ impl CalendarApi {
 
     /// Get an appointment as a calendar entry
     ///
-    /// One iCalendar file, to be attached or opened.
+    /// Returns the appointment as an iCalendar file.
     #[oai(
         path = "/appointments/:appointment_id/calendar.ics",
         method = "get",
@@ -254,10 +258,11 @@ impl CalendarApi {
         &self,
         caller: Member<Viewer>,
         appointment_id: Path<Uuid>,
-        /// The `ETag` of an earlier answer, or several with commas between. Unchanged: 304.
+        /// The `ETag` of an earlier answer, or several, comma-separated. 304 if the content has one of them.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-        /// The `Last-Modified` of an earlier answer. Unchanged since: 304. Ignored if `If-None-Match` is given.
+        /// The `Last-Modified` of an earlier answer. 304 if the content has not changed since. Ignored if
+        /// `If-None-Match` is sent.
         #[oai(name = "If-Modified-Since")]
         if_modified_since: Header<Option<String>>,
     ) -> Result<Refreshed, ApiError<Reading>> {
@@ -266,7 +271,7 @@ impl CalendarApi {
     }
 }
 
-/// One appointment.
+/// The calendar of one appointment.
 pub async fn one(db: &Db, context: Context, appointment: Uuid) -> Result<Ics, Failure> {
     let row = db
         .optional(context, sql!("scheduling/calendar_appointment.sql"), &[&appointment])

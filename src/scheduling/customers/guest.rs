@@ -1,4 +1,4 @@
-//! A guest: how a request becomes one, what it is told, and what its link leads to.
+//! Guests: entering an organization as a guest, the guest's appointment and link, and the checks before a booking.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -31,26 +31,26 @@ use crate::{
     tenancy::organizations,
 };
 
-/// An appointment as a guest sees it.
+/// An appointment, as a guest sees it.
 #[derive(Debug, Object, Serialize)]
 pub struct GuestAppointment {
     pub id: Uuid,
     pub service_id: Uuid,
     pub provider_id: Uuid,
     pub starts_at: DateTime<Utc>,
-    /// The first instant after it.
+    /// The end, exclusive.
     pub ends_at: DateTime<Utc>,
     pub status: AppointmentStatus,
-    /// Shows, moves and cancels this appointment, until 30 days after its end.
+    /// The token for viewing, moving and cancelling this appointment. Valid until 30 days after its end.
     pub manage_token: String,
 }
 
-/// What a guest got with the booking.
+/// The token of a guest's booking, hold or waitlist entry.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct Managing {
-    /// The `manage_token` of the booking.
+    /// The `manage_token` of the booking, hold or waitlist entry.
     pub token: String,
 }
 
@@ -60,7 +60,7 @@ impl Example for Managing {
     }
 }
 
-/// What operations of guests work with. Cheap to clone.
+/// The state of the operations for guests. Cheap to clone.
 #[derive(Clone)]
 pub struct Guests {
     pub db: Db,
@@ -70,7 +70,7 @@ pub struct Guests {
 }
 
 impl Guests {
-    /// A guest of the organization whose host is asked, or which is named.
+    /// The context of a guest of the organization that the host leads to or the slug names.
     pub async fn guest(
         &self,
         client: &Client,
@@ -89,7 +89,7 @@ impl Guests {
         Ok(context(organization.ok_or_else(Problem::not_found)?, appointment))
     }
 
-    /// What a guest is told of what they have booked: by the answer, and by e-mail where they gave an address.
+    /// The answer after a booking. Also sends it by e-mail if the guest gave an address.
     pub async fn booked(
         &self,
         guest: Context,
@@ -100,7 +100,7 @@ impl Guests {
         if let Some(email) = &contact.email
             && let Err(failure) = self.mail_booked(guest, &booked, email).await
         {
-            // What is booked is booked, and the answer has the link.
+            // The booking stands, and the answer contains the link.
             tracing::error!(error = %Problem::from(failure), "a guest was not told by e-mail");
         }
         Ok(booked)
@@ -131,8 +131,8 @@ impl Guests {
         Ok(())
     }
 
-    /// Lets a guest ask for time who is a person, as the captcha service has it: 422, 503. Who asks the same again is not
-    /// asked; what was answered then.
+    /// Checks the captcha of a guest: 422 or 503 if it fails. A repeated request needs no captcha; returns its stored
+    /// answer.
     pub async fn admit(
         &self,
         client: &Client,
@@ -147,7 +147,7 @@ impl Guests {
         Ok(kept)
     }
 
-    /// Whoever has the link of an appointment.
+    /// The context of a guest with the link of an appointment, hold or waitlist entry.
     pub fn managing(&self, token: &str) -> Result<Context, Problem> {
         let (organization, appointment) = self.tokens.managed(token)?;
         Ok(context(organization, appointment))
@@ -178,8 +178,8 @@ pub fn managed(guest: Context) -> Result<Uuid, Problem> {
     }
 }
 
-/// 422 where a service that is booked requires more of a guest. Whether one of them wants the e-mail address verified.
-/// Services that do not exist are refused when booking.
+/// Checks that the guest gave the details that the services require; 422 if not. Returns whether a service verifies
+/// e-mail addresses. Unknown services are rejected later, when booking.
 pub async fn says_enough(
     db: &Db,
     guest: Context,

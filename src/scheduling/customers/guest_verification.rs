@@ -1,5 +1,5 @@
-//! Services that want to know that a guest can be reached: the time is held until the link that was mailed is opened, and
-//! then booked. The hold, and the appointment that comes of it, have one id, which the link names.
+//! Booking services that verify the e-mail address of a guest: the time is held until the guest opens a link, and then
+//! booked. The hold and its appointment have the same id, which the link contains.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{ApiResponse, Object, OpenApi};
@@ -32,18 +32,19 @@ use crate::{
     sql,
 };
 
-/// How long a guest has to open the link.
+/// How long a guest can open the link, in minutes.
 const MINUTES: i32 = 30;
 
-/// Time that is held until a guest opens the link that was mailed.
+/// Time that is held until the guest opens the link in an e-mail.
 #[derive(Debug, Object, Serialize)]
 pub struct UnverifiedBooking {
     pub service_id: Uuid,
     pub provider_id: Uuid,
     pub starts_at: DateTime<Utc>,
-    /// The first instant after it.
+    /// The end, exclusive.
     pub ends_at: DateTime<Utc>,
-    /// Until when the link has to be opened: `POST /api/v1/guest/appointment/verify`.
+    /// When the hold expires. Until then the guest must open the link, whose page calls
+    /// `POST /api/v1/guest/appointment/verify`.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -54,25 +55,25 @@ impl From<Hold> for UnverifiedBooking {
     }
 }
 
-/// What became of a booking of a guest.
+/// The result of a booking by a guest.
 #[derive(ApiResponse)]
 pub enum GuestBooked {
-    /// Booked.
+    /// The appointment was booked.
     #[oai(status = 201)]
     Booked(
         Json<GuestAppointment>,
-        /// The path of what was created.
+        /// The path of the created object.
         #[oai(header = "Location")]
         String,
-        /// `true`: the answer to an earlier request with the same `Idempotency-Key`.
+        /// `true` if this is the answer to an earlier request with the same `Idempotency-Key`.
         #[oai(header = "Idempotency-Replayed")]
         Option<bool>,
     ),
-    /// Held, and not booked yet: a link was mailed that has to be opened first.
+    /// The time is held but not booked yet: the guest must open the link in an e-mail first.
     #[oai(status = 202)]
     Held(
         Json<UnverifiedBooking>,
-        /// `true`: the answer to an earlier request with the same `Idempotency-Key`.
+        /// `true` if this is the answer to an earlier request with the same `Idempotency-Key`.
         #[oai(header = "Idempotency-Replayed")]
         Option<bool>,
     ),
@@ -82,12 +83,13 @@ pub struct GuestVerificationApi(pub Guests);
 
 #[OpenApi(prefix_path = "/api/v1/guest", tag = "Tag::Scheduling")]
 impl GuestVerificationApi {
-    /// Verify the booking of a link
+    /// Verify a guest's booking
     ///
-    /// Books what is held until the e-mail address of a guest is verified (`guest_verification` of the service): the page that the
-    /// mailed link leads to calls it. Where the organization wants it (`match_by_verified_email`), the appointment is for
-    /// the contact that has this address, if exactly one has; that contact stays as it is. Called again, it answers the
-    /// appointment. 409 `hold_expired`, or 404 some seconds later, after the time to open the link has passed.
+    /// Books the time held for a guest whose e-mail address the service verifies (`guest_verification`). Called by the
+    /// page that the link in the e-mail leads to. If the organization sets `match_by_verified_email` and exactly one
+    /// contact has this address, the appointment is for that contact, who is not changed; otherwise a new contact is
+    /// created. Calling it again returns the appointment. 409 `hold_expired` after the hold has expired, and 404 some
+    /// seconds later.
     #[oai(path = "/appointment/verify", method = "post", operation_id = "verify_as_guest")]
     async fn verify(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
         let api = &self.0;
@@ -121,7 +123,7 @@ impl GuestVerificationApi {
             once: None,
         };
         let (appointment, before) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
-        // Opened twice at once: one of the two tells the guest.
+        // If the link is opened twice at once, only one request sends the e-mail.
         if before {
             return Ok(Json(api.show(guest.tenant, appointment)?));
         }
@@ -129,7 +131,7 @@ impl GuestVerificationApi {
     }
 }
 
-/// Holds the time of an order, keeps what the guest said, and mails the link.
+/// Holds the time, stores the guest's details, and sends the link by e-mail.
 pub async fn hold(
     api: &Guests,
     guest: Context,
@@ -138,16 +140,16 @@ pub async fn hold(
     once: Option<&Once>,
 ) -> Result<UnverifiedBooking, Failure> {
     if order.services.len() > 1 {
-        let detail = "nothing: a service that verifies e-mail addresses is booked alone";
+        let detail = "expected no further service; a service that verifies e-mail addresses is booked alone";
         return Err(Problem::invalid_field("and_then", "not_supported", detail).into());
     }
     let Some(email) = &contact.email else {
-        let detail = "the e-mail address of the guest: the service verifies it";
+        let detail = "expected the e-mail address of the guest; the service verifies it";
         return Err(Problem::invalid_field("contact.email", "required", detail).into());
     };
     let now = Utc::now();
     if !api.mailer.sends() {
-        let detail = "This server sends no e-mail, so that it cannot verify your address. Please call the organization.";
+        let detail = "This server does not send e-mail and cannot verify your address. Please contact the organization.";
         return Err(Problem::unavailable("mail_unavailable", detail).into());
     }
     let (hold, to_verify) = holds::hold(&api.db, &api.mailer, guest, order, MINUTES, once, now).await?;

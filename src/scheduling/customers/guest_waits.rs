@@ -1,5 +1,5 @@
-//! Guests hold time and wait for it. The link of a guest names one thing: the hold or the entry of the waitlist, and later
-//! the appointment that comes of it, which has the same id.
+//! Holds and waitlist entries of guests. The link of a guest is for one id: the hold or waitlist entry, and later the
+//! appointment booked from it, which has the same id.
 
 use chrono::{DateTime, Utc};
 use poem::Request;
@@ -42,7 +42,7 @@ use crate::{
     sql,
 };
 
-/// A slot that a guest holds for 10 minutes.
+/// A new hold by a guest, for 10 minutes.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
@@ -52,7 +52,7 @@ pub struct GuestNewHold {
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
-    /// One of the starts that are listed.
+    /// The start: one that `GET /api/v1/guest/services/{service_id}/slots` lists.
     pub starts_at: Instant,
 }
 
@@ -66,31 +66,31 @@ impl Example for GuestNewHold {
     }
 }
 
-/// A hold as a guest sees it.
+/// A hold, as a guest sees it.
 #[derive(Debug, Object, Serialize)]
 pub struct GuestHold {
     pub id: Uuid,
     pub service_id: Uuid,
     pub provider_id: Uuid,
     pub starts_at: DateTime<Utc>,
-    /// The first instant after it.
+    /// The end, exclusive.
     pub ends_at: DateTime<Utc>,
-    /// Until when it can be confirmed.
+    /// When the hold expires; it can be confirmed until then.
     pub expires_at: DateTime<Utc>,
-    /// Confirms and releases this hold, and manages the appointment that comes of it.
+    /// The token for confirming and releasing this hold, and for managing the appointment booked from it.
     pub manage_token: String,
 }
 
-/// A guest confirms a hold.
+/// A confirmation of a hold by a guest.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct GuestHoldConfirmation {
     /// The `manage_token` of the hold.
     pub token: String,
-    /// Who comes.
+    /// The guest.
     pub contact: NewContact,
-    /// What the organization should know.
+    /// A message for the organization, 1 to 500 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub note: Option<Text<1, 500>>,
@@ -102,21 +102,21 @@ impl Example for GuestHoldConfirmation {
     }
 }
 
-/// What a guest waits for.
+/// A new waitlist entry of a guest.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct GuestNewWaitlistEntry {
     pub service_id: Uuid,
-    /// The provider. If omitted: any.
+    /// The requested provider. Defaults to any provider.
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
-    /// The earliest start that suits.
+    /// The earliest acceptable start.
     pub from: Instant,
-    /// The instant before which it has to start, at most 366 days after `from`.
+    /// The end of the period of acceptable starts, exclusive, at most 366 days after `from`.
     pub to: Instant,
-    /// Who waits. An offer is sent to the e-mail address, if it has one.
+    /// The guest. Offers are sent to the e-mail address, which is required.
     pub contact: NewContact,
 }
 
@@ -132,24 +132,25 @@ impl Example for GuestNewWaitlistEntry {
     }
 }
 
-/// An entry of the waitlist as a guest sees it.
+/// A waitlist entry, as a guest sees it.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct GuestWaitlistEntry {
     pub id: Uuid,
     pub service_id: Uuid,
-    /// The provider. Absent: any.
+    /// The requested provider. Absent if any provider is acceptable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_id: Option<Uuid>,
-    /// The earliest start that suits.
+    /// The earliest acceptable start.
     pub from: DateTime<Utc>,
-    /// The instant before which it has to start.
+    /// The end of the period of acceptable starts, exclusive.
     pub to: DateTime<Utc>,
     pub status: WaitlistStatus,
-    /// What is held for the guest. Absent: nothing is.
+    /// The current offer. Absent if nothing is offered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offer: Option<Offer>,
-    /// Shows and ends this entry, accepts and declines its offers, and manages the appointment that comes of it.
+    /// The token for viewing and withdrawing this entry, accepting and declining offers, and managing the appointment
+    /// booked from it.
     pub manage_token: String,
 }
 
@@ -159,24 +160,24 @@ pub struct GuestWaitsApi(pub Guests);
 impl GuestWaitsApi {
     /// Hold a slot as a guest
     ///
-    /// Keeps a free slot for 10 minutes, while the guest fills in a form; confirming it before it expires always works. Refused as
-    /// booking is; 409 `verification_required` where the service verifies e-mail addresses. Counts as a booking for the limits
-    /// of guests.
+    /// Reserves a free slot for 10 minutes, while the guest fills in a form. Confirming the hold before it expires
+    /// always succeeds. Counts towards the organization's limits of guest bookings. Errors are those of
+    /// `POST /api/v1/guest/appointments`. 409 `verification_required` if the service verifies e-mail addresses.
     #[oai(path = "/holds", method = "post", operation_id = "hold_as_guest")]
     async fn hold(
         &self,
         client: Client,
-        /// The organization. Not needed at its own host.
+        /// The slug of the organization. Required unless the request's host leads to it.
         organization_slug: Query<Option<Slug>>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
-        /// What the captcha on the page gave. Required where the server asks for it; good for one request.
+        /// The token from the captcha on the page, valid for one request. Required if the server uses a captcha.
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestNewHold>,
     ) -> Result<Created<GuestHold>, ApiError<Guesting>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
-        // The body says nothing of the guest: their network does.
+        // The body does not identify the guest, so the key is bound to their network.
         let network = subscriber(client.address);
         let once = Once::new(&guest, "hold_as_guest", idempotency_key.0, &(network, &body.0))?;
         let kept = self.0.admit(&client, guest, captcha_token.0.as_deref(), once.as_ref()).await?;
@@ -201,9 +202,9 @@ impl GuestWaitsApi {
         Ok(Created { location, body, replayed: Once::is_replay(once.as_ref()) })
     }
 
-    /// Get the hold of a link
+    /// Get a guest's hold
     ///
-    /// With the `manage_token` in the header: `Authorization: Bearer …`. 404 after it has expired.
+    /// Send the `manage_token` as `Authorization: Bearer …`. 404 after the hold has expired.
     #[oai(path = "/hold", method = "get", operation_id = "get_hold_as_guest")]
     async fn get_hold(&self, request: &Request) -> Result<Json<GuestHold>, ApiError<Guesting>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
@@ -211,9 +212,9 @@ impl GuestWaitsApi {
         Ok(Json(self.show_hold(guest, &row.ok_or_else(Problem::not_found)?.into())?))
     }
 
-    /// Release the hold of a link
+    /// Release a guest's hold
     ///
-    /// Its time is free at once, or offered to the first on the waitlist.
+    /// Frees its time immediately, or offers it to the waitlist.
     #[oai(path = "/hold/release", method = "post", operation_id = "release_hold_as_guest")]
     async fn release(&self, body: Json<Managing>) -> Result<NoContent, ApiError<Guesting>> {
         let guest = self.0.managing(&body.0.token)?;
@@ -221,10 +222,11 @@ impl GuestWaitsApi {
         Ok(NoContent)
     }
 
-    /// Confirm the hold of a link
+    /// Confirm a guest's hold
     ///
-    /// Makes it an appointment, `pending` where the service requires approval. 409 `hold_expired` or 404 after it has expired. 422 where
-    /// the service requires more of a guest; 409 `verification_required` where it verifies e-mail addresses.
+    /// Turns the hold into an appointment, which is `pending` if the service requires approval. 409 `hold_expired` or
+    /// 404 after it has expired. 422 `required` on `contact.email` or `contact.phone` if the service requires it. 409
+    /// `verification_required` if the service verifies e-mail addresses.
     #[oai(path = "/hold/confirm", method = "post", operation_id = "confirm_hold_as_guest")]
     async fn confirm(
         &self,
@@ -235,7 +237,7 @@ impl GuestWaitsApi {
         let id = managed(guest)?;
         let db = &self.0.db;
         let once = Once::new(&guest, "confirm_hold_as_guest", idempotency_key.0, &body.0)?;
-        // One that was confirmed before is gone, and its appointment is answered.
+        // A hold that was already confirmed is gone; its appointment is returned.
         if let Some(row) = db.optional(guest, sql!("scheduling/holds_get.sql"), &[&id]).await?
             && says_enough(db, guest, &[Hold::from(row).service_id], &body.0.contact).await?
         {
@@ -261,16 +263,17 @@ impl GuestWaitsApi {
 
     /// Join the waitlist as a guest
     ///
-    /// As `POST /api/v1/waitlist` does for members; the contact needs an e-mail address. Counts as a booking for the limits of guests. 409
-    /// `verification_required` where the service verifies e-mail addresses.
+    /// Creates a waitlist entry and a contact, which needs an e-mail address. Offers and errors are those of
+    /// `POST /api/v1/waitlist`. Counts towards the organization's limits of guest bookings. 409 `verification_required`
+    /// if the service verifies e-mail addresses.
     #[oai(path = "/waitlist", method = "post", operation_id = "join_waitlist_as_guest")]
     async fn join(
         &self,
         client: Client,
-        /// The organization. Not needed at its own host.
+        /// The slug of the organization. Required unless the request's host leads to it.
         organization_slug: Query<Option<Slug>>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
-        /// What the captcha on the page gave. Required where the server asks for it; good for one request.
+        /// The token from the captcha on the page, valid for one request. Required if the server uses a captcha.
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestNewWaitlistEntry>,
@@ -283,7 +286,7 @@ impl GuestWaitsApi {
         if kept.is_none() {
             waitlist::period(from, to)?;
             if contact.email.is_none() {
-                let detail = "an e-mail address: offers are sent there";
+                let detail = "expected an e-mail address; offers are sent to it";
                 Err(Problem::invalid_field("contact.email", "required", detail))?;
             }
             if says_enough(&self.0.db, guest, &[service_id], &contact).await? {
@@ -308,9 +311,9 @@ impl GuestWaitsApi {
         Ok(Created { location, body, replayed: Once::is_replay(once.as_ref()) })
     }
 
-    /// Get the waitlist entry of a link
+    /// Get a guest's waitlist entry
     ///
-    /// As `POST` does, with the `manage_token` in the header: `Authorization: Bearer …`.
+    /// Send the `manage_token` as `Authorization: Bearer …`.
     #[oai(path = "/waitlist-entry", method = "get", operation_id = "get_waitlist_entry_as_guest")]
     async fn get(&self, request: &Request) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
@@ -318,7 +321,7 @@ impl GuestWaitsApi {
         Ok(Json(self.show(guest, row.ok_or_else(Problem::not_found)?.into())?))
     }
 
-    /// See the waitlist entry of a link
+    /// Get a guest's waitlist entry by a token in the body
     #[oai(path = "/waitlist-entry", method = "post", operation_id = "view_waitlist_entry_as_guest")]
     async fn view(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
         let guest = self.0.managing(&body.0.token)?;
@@ -326,9 +329,10 @@ impl GuestWaitsApi {
         Ok(Json(self.show(guest, row.ok_or_else(Problem::not_found)?.into())?))
     }
 
-    /// Accept the offer of a link
+    /// Accept a guest's offer
     ///
-    /// Books what is held. 409 `nothing_offered` if nothing is held for the guest, `hold_expired` if it is too late.
+    /// Books the offered time. 409 `nothing_offered` if nothing is offered. 409 `hold_expired` if the offer has
+    /// expired.
     #[oai(path = "/waitlist-entry/accept", method = "post", operation_id = "accept_offer_as_guest")]
     async fn accept(
         &self,
@@ -346,26 +350,28 @@ impl GuestWaitsApi {
         Ok(Created { location, body, replayed })
     }
 
-    /// Decline the offer of a link
+    /// Decline a guest's offer
     ///
-    /// The time is offered to the next. 409 `nothing_offered` if nothing is held for the guest.
+    /// Offers the time to the next matching entry, or frees it. 409 `nothing_offered` if nothing is offered.
     #[oai(path = "/waitlist-entry/decline", method = "post", operation_id = "decline_offer_as_guest")]
     async fn decline(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
         self.leave(&body.0, WaitlistStatus::Declined).await
     }
 
-    /// Leave the waitlist by a link
+    /// Leave the waitlist as a guest
     ///
-    /// What was held for the guest is offered to the next. 409 `not_waiting` if they do not wait any more.
+    /// Withdraws the entry. Offered time is offered to the next matching entry. 409 `not_waiting` if the entry is no
+    /// longer waiting.
     #[oai(path = "/waitlist-entry/withdraw", method = "post", operation_id = "withdraw_as_guest")]
     async fn withdraw(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
         self.leave(&body.0, WaitlistStatus::Withdrawn).await
     }
 }
 
-/// 409: the address of whoever holds or waits was not verified.
+/// 409: the service verifies e-mail addresses, which holds and waitlist entries of guests do not.
 fn verified_only() -> Problem {
-    let detail = "The service verifies e-mail addresses: guests book it by POST /api/v1/guest/appointments.";
+    let detail =
+        "The service verifies e-mail addresses: guests must book it with POST /api/v1/guest/appointments.";
     Problem::conflict("verification_required", detail)
 }
 

@@ -1,5 +1,5 @@
-//! Guests: customers without an account. They see what an organization offers online, book it, and with the link they then
-//! get they see, move and cancel that one appointment. The link is signed, and good for nothing else.
+//! The operations for guests, who are customers without an account. They list services and slots and book; with the
+//! signed link that they get they can view, move and cancel that one appointment.
 
 use chrono::Utc;
 use poem::Request;
@@ -45,26 +45,27 @@ use crate::{
     },
 };
 
-/// What a guest books.
+/// A booking by a guest.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct GuestBooking {
     pub service_id: Uuid,
-    /// Services that follow in the same visit, up to four.
+    /// Services that follow in the same visit, up to four. Defaults to none.
     #[serde(default)]
     #[oai(nullable)]
     #[oai(validator(max_items = 4))]
     pub and_then: Option<Vec<Uuid>>,
-    /// Who gives it; whoever is free, where not given.
+    /// Provider for this and all following services. If omitted: the free provider with the fewest appointments that
+    /// day.
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
-    /// One of the starts that are listed.
+    /// The start: one that `GET /api/v1/guest/services/{service_id}/slots` lists.
     pub starts_at: Instant,
-    /// Who comes. The link is sent to the e-mail address, where there is one.
+    /// The guest. The link is sent to the e-mail address, if given.
     pub contact: NewContact,
-    /// What the organization should know.
+    /// A message for the organization, 1 to 500 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub note: Option<Text<1, 500>>,
@@ -81,14 +82,14 @@ impl Example for GuestBooking {
     }
 }
 
-/// A guest who does not come.
+/// A cancellation by a guest.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct GuestCancellation {
-    /// The `manage_token` of the booking.
+    /// The `manage_token` of the appointment.
     pub token: String,
-    /// Why.
+    /// The reason, 1 to 500 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub reason: Option<Text<1, 500>>,
@@ -100,16 +101,16 @@ impl Example for GuestCancellation {
     }
 }
 
-/// A guest who would rather come at another time.
+/// A new time for a guest's appointment.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct GuestReschedule {
-    /// The `manage_token` of the booking.
+    /// The `manage_token` of the appointment.
     pub token: String,
-    /// The new start: one of those listed.
+    /// The new start: one that `GET /api/v1/guest/services/{service_id}/slots` lists.
     pub starts_at: Instant,
-    /// Who is to give it; as before where not given.
+    /// The new provider. Defaults to the current one.
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
@@ -128,14 +129,14 @@ pub struct GuestsApi(pub Guests);
 
 #[OpenApi(prefix_path = "/api/v1/guest", tag = "Tag::Scheduling")]
 impl GuestsApi {
-    /// List what can be booked online
+    /// List services that can be booked online
     ///
-    /// Of the organization whose host is asked, or which is named. In the order of creation.
+    /// The services of the organization that are bookable online, in the order in which they were created.
     #[oai(path = "/services", method = "get", operation_id = "list_online_services")]
     async fn list_services(
         &self,
         client: Client,
-        /// The organization. Not needed at its own host.
+        /// The slug of the organization. Required unless the request's host leads to it.
         organization_slug: Query<Option<Slug>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
@@ -146,14 +147,14 @@ impl GuestsApi {
         Ok(Json(online::services(&self.0.db, guest, limit.0, cursor.0).await?))
     }
 
-    /// List who can be booked online
+    /// List providers who can be booked online
     ///
-    /// Of the organization whose host is asked, or which is named. In the order of creation.
+    /// The active providers of the organization, in the order in which they were created.
     #[oai(path = "/providers", method = "get", operation_id = "list_online_providers")]
     async fn list_providers(
         &self,
         client: Client,
-        /// The organization. Not needed at its own host.
+        /// The slug of the organization. Required unless the request's host leads to it.
         organization_slug: Query<Option<Slug>>,
         /// How many at most; 50 where not given.
         limit: Query<Option<PageSize>>,
@@ -164,26 +165,27 @@ impl GuestsApi {
         Ok(Json(online::providers(&self.0.db, guest, limit.0, cursor.0).await?))
     }
 
-    /// List free slots online
+    /// List slots that can be booked online
     ///
-    /// As `GET /api/v1/services/{service_id}/slots` does for those who work there.
+    /// The slots of a service that is bookable online. Limits and errors are those of
+    /// `GET /api/v1/services/{service_id}/slots`.
     #[oai(path = "/services/:service_id/slots", method = "get", operation_id = "list_online_slots")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter")]
     async fn list_slots(
         &self,
         client: Client,
         service_id: Path<Uuid>,
-        /// The organization. Not needed at its own host.
+        /// The slug of the organization. Required unless the request's host leads to it.
         organization_slug: Query<Option<Slug>>,
         /// The beginning of the period: an instant, or a date in `time_zone`.
         from: Query<InstantOrDate>,
-        /// The end of the period, itself not part of it. At most 62 days after `from`.
+        /// The end of the period, exclusive: an instant, or a date in `time_zone`. At most 62 days after `from`.
         to: Query<InstantOrDate>,
-        /// Only this provider; anybody where not given.
+        /// Only slots of this provider, for all services. Defaults to all providers.
         provider_id: Query<Option<Uuid>>,
-        /// The IANA time zone that dates are in; the organization's where not given.
+        /// The IANA time zone for dates and `local_starts_at`. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
-        /// A service that follows in the same visit. May be repeated, up to four times.
+        /// The id of a service that follows in the same visit. Can be repeated, up to four times.
         and_then: Query<Vec<Uuid>>,
     ) -> Result<SerializedJson<Slots>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
@@ -203,19 +205,20 @@ impl GuestsApi {
 
     /// Book as a guest
     ///
-    /// 202 where the service verifies e-mail addresses (`guest_verification`): the time is held for 30 minutes, until the link that
-    /// was mailed is opened. Refused as `POST /api/v1/appointments` does, with the same codes; 409 `already_booked` for a second seat of a group session with
-    /// one e-mail address; 422 where a service requires an e-mail address or a telephone number (`guest_requires`); 429
-    /// `guest_limit` after as many bookings as the organization lets guests ask for. The answer has a `manage_token`, and where the contact has
-    /// an e-mail address a link with it is sent there.
+    /// Books a slot and returns a `manage_token`; a link with it is sent to the contact's e-mail address, if given. If
+    /// the service verifies e-mail addresses (`guest_verification`), returns 202 instead and holds the time for 30
+    /// minutes, until the guest opens the link in an e-mail. Errors are those of `POST /api/v1/appointments`. 409
+    /// `already_booked` for a second seat of a group session with the same e-mail address. 422 `required` on
+    /// `contact.email` or `contact.phone` if the service requires it (`guest_requires`). 429 `guest_limit` if the
+    /// organization's limit of guest bookings is reached.
     #[oai(path = "/appointments", method = "post", operation_id = "book_as_guest")]
     async fn book(
         &self,
         client: Client,
-        /// The organization. Not needed at its own host.
+        /// The slug of the organization. Required unless the request's host leads to it.
         organization_slug: Query<Option<Slug>>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
-        /// What the captcha on the page gave. Required where the server asks for it; good for one request.
+        /// The token from the captcha on the page, valid for one request. Required if the server uses a captcha.
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestBooking>,
@@ -258,9 +261,9 @@ impl GuestsApi {
         Ok(GuestBooked::Booked(Json(booked), location, replayed.then_some(true)))
     }
 
-    /// Get the appointment of a link
+    /// Get a guest's appointment
     ///
-    /// As `POST` does, with the `manage_token` in the header: `Authorization: Bearer …`.
+    /// Send the `manage_token` as `Authorization: Bearer …`.
     #[oai(path = "/appointment", method = "get", operation_id = "get_as_guest")]
     async fn get(&self, request: &Request) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
@@ -268,14 +271,14 @@ impl GuestsApi {
         Ok(Json(self.0.show(guest.tenant, appointment)?))
     }
 
-    /// See the appointment of a link
+    /// Get a guest's appointment by a token in the body
     #[oai(path = "/appointment", method = "post", operation_id = "view_as_guest")]
     async fn view(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
         let guest = self.0.managing(&body.0.token)?;
         Ok(Json(self.0.show(guest.tenant, online::appointment(&self.0.db, guest, managed(guest)?).await?)?))
     }
 
-    /// Get the appointment of a link as a calendar entry
+    /// Get a guest's appointment as a calendar entry
     #[oai(path = "/appointment/calendar", method = "post", operation_id = "get_calendar_as_guest")]
     async fn calendar(&self, body: Json<Managing>) -> Result<Ics, ApiError<Guesting>> {
         let guest = self.0.managing(&body.0.token)?;
@@ -284,9 +287,10 @@ impl GuestsApi {
         Ok(calendar::one(&self.0.db, guest, id).await?)
     }
 
-    /// Cancel the appointment of a link
+    /// Cancel a guest's appointment
     ///
-    /// 409 `too_late` once the notice the service wants is over, `transition_not_allowed` where it cannot be cancelled any more.
+    /// 409 `too_late` after the cancellation notice of the service has passed. 409 `transition_not_allowed`, with the
+    /// `allowed` actions, if its status does not allow cancelling.
     #[oai(path = "/appointment/cancel", method = "post", operation_id = "cancel_as_guest")]
     async fn cancel(
         &self,
@@ -299,9 +303,11 @@ impl GuestsApi {
         Ok(Json(self.0.show(guest.tenant, cancelled)?))
     }
 
-    /// Reschedule the appointment of a link
+    /// Reschedule a guest's appointment
     ///
-    /// 409 `too_late` once the notice the service wants is over; otherwise refused as booking is.
+    /// If the service requires approval, a confirmed appointment becomes pending again. 409 `too_late` after the
+    /// cancellation notice of the service has passed. 409 `service_unavailable` if the service is no longer bookable
+    /// online. Other errors are those of booking.
     #[oai(path = "/appointment/reschedule", method = "post", operation_id = "reschedule_as_guest")]
     async fn reschedule(
         &self,
@@ -316,7 +322,7 @@ impl GuestsApi {
 }
 
 impl GuestsApi {
-    /// The answer to a booking that was asked for before, whatever the service requires today.
+    /// The stored answer to a repeated booking, regardless of what the service requires now.
     fn as_before(&self, guest: Context, answer: Value) -> Result<GuestBooked, ApiError<Guesting>> {
         if answer.get("expires_at").is_some() {
             let hold = Hold::parse_from_json(Some(answer)).map_err(|_| Problem::internal())?;

@@ -1,5 +1,5 @@
-//! Appointments as iCalendar text (RFC 5545, RFC 7986), and the answers that carry it. All times are in UTC, which is right
-//! in every zone and needs no definitions of any.
+//! Appointments as iCalendar text (RFC 5545, RFC 7986), and the responses that contain it. All times are in UTC, which
+//! needs no definitions of time zones.
 
 use chrono::{DateTime, Utc};
 use icalendar::{Calendar, Component as _, Event, EventLike as _, EventStatus, Property};
@@ -18,7 +18,7 @@ use crate::{http::conditional::Version, scheduling::booking::appointment::Appoin
 
 const MEDIA_TYPE: &str = "text/calendar; charset=utf-8";
 
-/// How often calendar programs are asked to read a feed again.
+/// How often calendar programs should read a feed again.
 const REFRESH: &str = "PT15M";
 
 /// A calendar as text (RFC 5545).
@@ -28,7 +28,8 @@ pub struct Ics {
 }
 
 impl Ics {
-    /// A calendar of this name, whose content last changed at `changed_at` or, where that is later, with the newest entry.
+    /// A calendar with this name. Its content last changed at `changed_at` or with the newest entry, whichever is
+    /// later.
     pub fn new(name: &str, rows: &[Row], changed_at: DateTime<Utc>) -> Self {
         let changed_at = rows.iter().map(|row| row.get("updated_at")).fold(changed_at, DateTime::max);
         let text = calendar(name, rows);
@@ -36,7 +37,7 @@ impl Ics {
         Self { text, version }
     }
 
-    /// The same, or 304 where the client has it.
+    /// The calendar, or 304 if the client has this version.
     pub fn unless_held(self, if_none_match: Option<&str>, if_modified_since: Option<&str>) -> Refreshed {
         let held = self.version.is_held(if_none_match, if_modified_since);
         Refreshed { ics: self, held }
@@ -63,7 +64,7 @@ impl ApiResponse for Ics {
     fn register(_registry: &mut Registry) {}
 }
 
-/// A calendar that is read again and again.
+/// A calendar, or 304 if the client has this version.
 pub struct Refreshed {
     ics: Ics,
     held: bool,
@@ -86,7 +87,7 @@ impl IntoResponse for Refreshed {
 impl ApiResponse for Refreshed {
     fn meta() -> MetaResponses {
         let unchanged = MetaResponse {
-            description: "The client has the present version, as `If-None-Match` or `If-Modified-Since` says.",
+            description: "Not modified: the client has the current version, according to `If-None-Match` or `If-Modified-Since`.",
             status: Some(304),
             status_range: None,
             content: vec![],
@@ -120,10 +121,10 @@ fn validators() -> Vec<MetaHeader> {
         schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
     };
     vec![
-        header("ETag", "Changes with the content. Send it back as `If-None-Match`."),
+        header("ETag", "The version of the content. Send it as `If-None-Match`."),
         header(
             "Last-Modified",
-            "When the content last changed, at the latest. Send it back as `If-Modified-Since`.",
+            "When the content last changed, at the latest. Send it as `If-Modified-Since`.",
         ),
     ]
 }
@@ -131,7 +132,7 @@ fn validators() -> Vec<MetaHeader> {
 fn calendar(name: &str, rows: &[Row]) -> String {
     let mut calendar = Calendar::empty();
     calendar.append_property(("VERSION", "2.0")).append_property(("PRODID", "-//appointd//appointd//EN"));
-    // The library escapes the properties of RFC 5545 and those that begin with X-. NAME is of RFC 7986.
+    // The library escapes the properties of RFC 5545 and those that begin with X-, but not NAME of RFC 7986.
     calendar.append_property(("NAME", escaped(name).as_str())).append_property(("X-WR-CALNAME", name));
     let mut interval = Property::new("REFRESH-INTERVAL", REFRESH);
     interval.add_parameter("VALUE", "DURATION");
@@ -142,7 +143,7 @@ fn calendar(name: &str, rows: &[Row]) -> String {
     calendar.to_string()
 }
 
-/// RFC 5545 section 3.3.11.
+/// Escapes text (RFC 5545 section 3.3.11).
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -172,7 +173,7 @@ fn event(row: &Row) -> Event {
         None => service.to_owned(),
     };
     Event::new()
-        // Stays the same while the appointment exists, in every feed.
+        // The same in every feed and for the life of the appointment.
         .uid(&format!("{id}@appointd"))
         .timestamp(updated_at)
         .created(row.get("created_at"))

@@ -1,5 +1,4 @@
-//! What people are told by e-mail. Every time is in the zone of the organization, which is named beside it; every mail names
-//! the organization.
+//! The e-mails to guests. Each names the organization, and gives times in its time zone, which it names too.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -7,9 +6,9 @@ use uuid::Uuid;
 
 use crate::messaging::{budget::OnBehalf, mail::Mail};
 
-/// Where and when: the organization as its customers know it, and the zone its times are in.
+/// The organization of an e-mail, and its time zone.
 pub struct Place<'a> {
-    /// Whose budget of mails is spent.
+    /// The organization whose e-mail budget is used.
     pub id: Uuid,
     pub organization: &'a str,
     /// An IANA name.
@@ -17,24 +16,24 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// An instant as people there read it: `2031-05-05 11:00 (Europe/Berlin)`.
+    /// An instant in the organization's time zone: `2031-05-05 11:00 (Europe/Berlin)`.
     pub fn local(&self, instant: DateTime<Utc>) -> String {
         let zone = self.time_zone.parse().unwrap_or(Tz::UTC);
         format!("{} ({})", instant.with_timezone(&zone).format("%Y-%m-%d %H:%M"), zone.name())
     }
 }
 
-/// A guest has booked.
+/// The e-mail after a guest has booked.
 pub struct Booked<'a> {
     pub place: Place<'a>,
     pub service: &'a str,
     pub provider: &'a str,
     pub starts_at: DateTime<Utc>,
-    /// To be confirmed by the organization.
+    /// Whether the organization still has to confirm it.
     pub pending: bool,
-    /// Until when the guest can move or cancel it. None: it is too late for that already.
+    /// Until when the guest can move or cancel it; `None` if it is too late already.
     pub changeable_until: Option<DateTime<Utc>>,
-    /// Where it is shown, moved and cancelled.
+    /// The link for viewing, moving and cancelling it.
     pub link: &'a str,
 }
 
@@ -59,13 +58,13 @@ impl Booked<'_> {
     }
 }
 
-/// A guest has to open a link before they have booked.
+/// The e-mail that asks a guest to open a link, which completes the booking.
 pub struct Unverified<'a> {
     pub place: Place<'a>,
     pub service: &'a str,
     pub provider: &'a str,
     pub starts_at: DateTime<Utc>,
-    /// Until when the link has to be opened.
+    /// When the link expires.
     pub expires_at: DateTime<Utc>,
     pub link: &'a str,
 }

@@ -1,5 +1,5 @@
-//! Customers with an account: what they can book with the organization their token is for, what they have with it, and
-//! what they have with all organizations.
+//! The operations for customers with an account: booking with the organization of their token, and their appointments
+//! with it and with all organizations.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
@@ -44,20 +44,20 @@ use crate::{
     sql,
 };
 
-/// An appointment as the customer sees it.
+/// An appointment, as the customer sees it.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct MyAppointment {
     pub id: Uuid,
-    /// Of a visit of several services, the first.
+    /// The service; with several services, the first one.
     pub service_id: Uuid,
-    /// Of a visit of several services, the provider of the first.
+    /// The provider; with several services, the provider of the first one.
     pub provider_id: Uuid,
     pub starts_at: DateTime<Utc>,
-    /// The first instant after it.
+    /// The end, exclusive.
     pub ends_at: DateTime<Utc>,
     pub status: AppointmentStatus,
-    /// Of a visit of several services: all of them, in their order. Absent in lists.
+    /// The services of a visit, in their order. Absent for a single service, and in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub segments: Option<Vec<Segment>>,
 }
@@ -84,7 +84,7 @@ impl From<Appointment> for MyAppointment {
     }
 }
 
-/// An appointment as the customer of several organizations sees it.
+/// An appointment with any organization, as the customer sees it.
 #[derive(Debug, Object, Serialize)]
 pub struct AppointmentSomewhere {
     pub organization_id: Uuid,
@@ -115,24 +115,25 @@ impl From<Row> for AppointmentSomewhere {
     }
 }
 
-/// What a customer books for themselves.
+/// A booking by a customer.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct MyBooking {
     pub service_id: Uuid,
-    /// Services that follow in the same visit, up to four.
+    /// Services that follow in the same visit, up to four. Defaults to none.
     #[serde(default)]
     #[oai(nullable)]
     #[oai(validator(max_items = 4))]
     pub and_then: Option<Vec<Uuid>>,
-    /// The provider of all services. If omitted: the free provider with the fewest appointments that day.
+    /// Provider for this and all following services. If omitted: the free provider with the fewest appointments that
+    /// day.
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
-    /// One of the starts that `GET /api/v1/my/services/{service_id}/slots` lists.
+    /// The start: one that `GET /api/v1/my/services/{service_id}/slots` lists.
     pub starts_at: Instant,
-    /// What the organization should know.
+    /// A message for the organization, 1 to 500 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub note: Option<Text<1, 500>>,
@@ -148,14 +149,14 @@ impl Example for MyBooking {
     }
 }
 
-/// Where a customer wants their appointment to be moved.
+/// A new time for a customer's appointment.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct MyReschedule {
     /// The new start: one that `GET /api/v1/my/services/{service_id}/slots?reschedule_of=…` lists.
     pub starts_at: Instant,
-    /// The new provider. If omitted: the same as before.
+    /// The new provider. Defaults to the current one.
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
@@ -177,7 +178,7 @@ pub struct MyAppointmentsApi {
 impl MyAppointmentsApi {
     /// List the services I can book
     ///
-    /// Those that are offered online, in the order of creation.
+    /// The services that can be booked online, in the order in which they were created.
     #[oai(path = "/services", method = "get", operation_id = "list_my_services")]
     async fn list_services(
         &self,
@@ -192,7 +193,7 @@ impl MyAppointmentsApi {
 
     /// List the providers I can book
     ///
-    /// In the order of creation.
+    /// The active providers of the organization, in the order in which they were created.
     #[oai(path = "/providers", method = "get", operation_id = "list_my_providers")]
     async fn list_providers(
         &self,
@@ -207,7 +208,8 @@ impl MyAppointmentsApi {
 
     /// List the slots I can book
     ///
-    /// As `GET /api/v1/services/{service_id}/slots` does for those who work there, of services that are offered online.
+    /// The slots of a service that is bookable online. Limits and errors are those of
+    /// `GET /api/v1/services/{service_id}/slots`.
     #[oai(path = "/services/:service_id/slots", method = "get", operation_id = "list_my_slots")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter")]
     async fn list_slots(
@@ -216,15 +218,16 @@ impl MyAppointmentsApi {
         service_id: Path<Uuid>,
         /// The beginning of the period: an instant, or a date in `time_zone`.
         from: Query<InstantOrDate>,
-        /// The end of the period, itself not part of it. At most 62 days after `from`.
+        /// The end of the period, exclusive: an instant, or a date in `time_zone`. At most 62 days after `from`.
         to: Query<InstantOrDate>,
-        /// Only slots of this provider. If omitted: of all providers.
+        /// Only slots of this provider, for all services. Defaults to all providers.
         provider_id: Query<Option<Uuid>>,
-        /// The IANA time zone that dates are in. If omitted: the organization's.
+        /// The IANA time zone for dates and `local_starts_at`. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
-        /// A service that follows in the same visit. May be repeated, up to four times.
+        /// The id of a service that follows in the same visit. Can be repeated, up to four times.
         and_then: Query<Vec<Uuid>>,
-        /// An appointment of mine that is to be moved: its own time counts as free.
+        /// The id of an appointment of the customer to reschedule: its own time counts as free, and it does not count
+        /// towards limits.
         reschedule_of: Query<Option<Uuid>>,
     ) -> Result<SerializedJson<Slots>, ApiError<Computing>> {
         let context = Context::from(&caller);
@@ -247,12 +250,12 @@ impl MyAppointmentsApi {
 
     /// List my appointments
     ///
-    /// For customers with an account: those they have with the organization the token is for, in the order of their starts.
+    /// The customer's appointments with the organization of the token, ordered by start.
     #[oai(path = "/appointments", method = "get", operation_id = "list_my_appointments")]
     async fn list_mine(
         &self,
         caller: Member<Customer>,
-        /// Only those that start at this instant or later.
+        /// Only appointments that start at or after this instant.
         starts_from: Query<Option<Instant>>,
         /// Maximum number of items. Defaults to 50.
         limit: Query<Option<PageSize>>,
@@ -274,9 +277,9 @@ impl MyAppointmentsApi {
         Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
     }
 
-    /// List my appointments everywhere
+    /// List my appointments with all organizations
     ///
-    /// For customers with an account: those they have with all organizations, in the order of their starts.
+    /// The account's appointments as a customer of any organization, ordered by start.
     #[oai(
         path = "/appointments/everywhere",
         method = "get",
@@ -285,7 +288,7 @@ impl MyAppointmentsApi {
     async fn list_everywhere(
         &self,
         caller: SignedIn,
-        /// Only those that start at this instant or later.
+        /// Only appointments that start at or after this instant.
         starts_from: Query<Option<Instant>>,
         /// Maximum number of items. Defaults to 50.
         limit: Query<Option<PageSize>>,
@@ -307,10 +310,10 @@ impl MyAppointmentsApi {
         Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
     }
 
-    /// Book an appointment for myself
+    /// Book an appointment of mine
     ///
-    /// Refused as `POST /api/v1/appointments` is, with the same codes. 409 `contact_missing` if no contact of the organization is
-    /// linked to the account.
+    /// Books a slot for the customer's contact. Errors are those of `POST /api/v1/appointments`. 409 `contact_missing`
+    /// if no contact of the organization is linked to the account.
     #[oai(path = "/appointments", method = "post", operation_id = "book_my_appointment")]
     async fn book(
         &self,
@@ -352,7 +355,7 @@ impl MyAppointmentsApi {
 
     /// Get an appointment of mine as a calendar entry
     ///
-    /// One iCalendar file, to be attached or opened.
+    /// Returns the appointment as an iCalendar file.
     #[oai(
         path = "/appointments/:appointment_id/calendar.ics",
         method = "get",
@@ -362,10 +365,11 @@ impl MyAppointmentsApi {
         &self,
         caller: Member<Customer>,
         appointment_id: Path<Uuid>,
-        /// The `ETag` of an earlier answer, or several with commas between. Unchanged: 304.
+        /// The `ETag` of an earlier answer, or several, comma-separated. 304 if the content has one of them.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-        /// The `Last-Modified` of an earlier answer. Unchanged since: 304. Ignored if `If-None-Match` is given.
+        /// The `Last-Modified` of an earlier answer. 304 if the content has not changed since. Ignored if
+        /// `If-None-Match` is sent.
         #[oai(name = "If-Modified-Since")]
         if_modified_since: Header<Option<String>>,
     ) -> Result<Refreshed, ApiError<Reading>> {
@@ -375,8 +379,8 @@ impl MyAppointmentsApi {
 
     /// Cancel an appointment of mine
     ///
-    /// The body may be left out. 409 `too_late` once the notice of the service has passed, `transition_not_allowed` if it cannot be
-    /// cancelled any more, with what can be done.
+    /// The body is optional. 409 `too_late` after the cancellation notice of the service has passed. 409
+    /// `transition_not_allowed`, with the `allowed` actions, if its status does not allow cancelling.
     #[oai(
         path = "/appointments/:appointment_id/cancel",
         method = "post",
@@ -397,8 +401,9 @@ impl MyAppointmentsApi {
 
     /// Reschedule an appointment of mine
     ///
-    /// 409 `too_late` once the notice of the service has passed; otherwise refused as booking is. Where the service requires approval
-    /// it is pending again.
+    /// If the service requires approval, a confirmed appointment becomes pending again. 409 `too_late` after the
+    /// cancellation notice of the service has passed. 409 `service_unavailable` if the service is no longer bookable
+    /// online. Other errors are those of booking.
     #[oai(
         path = "/appointments/:appointment_id/reschedule",
         method = "post",

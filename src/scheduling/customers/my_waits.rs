@@ -1,4 +1,4 @@
-//! Customers with an account hold time and wait for it themselves.
+//! Holds and waitlist entries of customers with an account.
 
 use chrono::Utc;
 use poem_openapi::{
@@ -36,7 +36,7 @@ use crate::{
     sql,
 };
 
-/// A slot that a customer holds for themselves, for 10 minutes.
+/// A new hold by a customer, for 10 minutes.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
@@ -46,7 +46,7 @@ pub struct MyNewHold {
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
-    /// One of the starts that `GET /api/v1/my/services/{service_id}/slots` lists.
+    /// The start: one that `GET /api/v1/my/services/{service_id}/slots` lists.
     pub starts_at: Instant,
 }
 
@@ -60,12 +60,12 @@ impl Example for MyNewHold {
     }
 }
 
-/// What a customer adds when they confirm a hold.
+/// Details for confirming a hold.
 #[derive(Clone, Debug, Default, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct MyHoldConfirmation {
-    /// What the organization should know.
+    /// A message for the organization, 1 to 500 characters.
     #[serde(default)]
     #[oai(nullable)]
     pub note: Option<Text<1, 500>>,
@@ -77,19 +77,19 @@ impl Example for MyHoldConfirmation {
     }
 }
 
-/// What a customer waits for.
+/// A new waitlist entry of a customer.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct MyNewWaitlistEntry {
     pub service_id: Uuid,
-    /// The provider. If omitted: any.
+    /// The requested provider. Defaults to any provider.
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
-    /// The earliest start that suits.
+    /// The earliest acceptable start.
     pub from: Instant,
-    /// The instant before which it has to start, at most 366 days after `from`.
+    /// The end of the period of acceptable starts, exclusive, at most 366 days after `from`.
     pub to: Instant,
 }
 
@@ -113,8 +113,8 @@ pub struct MyWaitsApi {
 impl MyWaitsApi {
     /// Hold a slot for myself
     ///
-    /// Keeps a free slot for 10 minutes; confirming it before it expires always works. Refused as booking is. 409 `too_many_holds`
-    /// while three other holds stand.
+    /// Reserves a free slot for 10 minutes. Confirming the hold before it expires always succeeds. Errors are those of
+    /// booking. 409 `too_many_holds` if the customer has three holds.
     #[oai(path = "/holds", method = "post", operation_id = "create_my_hold")]
     async fn hold(
         &self,
@@ -158,7 +158,7 @@ impl MyWaitsApi {
 
     /// Release a hold of mine
     ///
-    /// Its time is free at once, or offered to the first on the waitlist.
+    /// Frees its time immediately, or offers it to the waitlist.
     #[oai(path = "/holds/:hold_id", method = "delete", operation_id = "release_my_hold")]
     async fn release(
         &self,
@@ -171,8 +171,9 @@ impl MyWaitsApi {
 
     /// Confirm a hold of mine
     ///
-    /// Makes it an appointment with the id of the hold, `pending` where the service requires approval. The body may be left out. 409
-    /// `hold_expired` or 404 after it has expired, `contact_busy` if I have something else then.
+    /// Turns the hold into an appointment with the same id, which is `pending` if the service requires approval. The
+    /// body is optional. 409 `hold_expired` or 404 after it has expired. 409 `contact_busy` if the customer has another
+    /// appointment at that time.
     #[oai(path = "/holds/:hold_id/confirm", method = "post", operation_id = "confirm_my_hold")]
     async fn confirm(
         &self,
@@ -185,7 +186,7 @@ impl MyWaitsApi {
         let once = Once::new(&context, "confirm_my_hold", idempotency_key.0, &(hold_id.0, &body.0))?;
         let hold = self.db.optional(context, sql!("scheduling/holds_get.sql"), &[&hold_id.0]).await?;
         if hold.is_none() {
-            // One that was confirmed before is gone, and its appointment is answered.
+            // A hold that was already confirmed is gone; its appointment is returned.
             let sql = sql!("scheduling/appointments_get_by_hold.sql");
             self.db.optional(context, sql, &[&hold_id.0]).await?.ok_or_else(Problem::not_found)?;
         }
@@ -202,14 +203,14 @@ impl MyWaitsApi {
         Ok(Created { location, body: appointment.into(), replayed })
     }
 
-    /// List what I wait for
+    /// List my waitlist entries
     ///
-    /// In the order in which I joined.
+    /// The customer's waitlist entries, in the order in which they were created.
     #[oai(path = "/waitlist", method = "get", operation_id = "list_my_waitlist_entries")]
     async fn list(
         &self,
         caller: Member<Customer>,
-        /// Only those that changed at this instant or later: the `as_of` of the list before.
+        /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
         /// Maximum number of items. Defaults to 50.
         limit: Query<Option<PageSize>>,
@@ -233,10 +234,10 @@ impl MyWaitsApi {
         Ok(Json(page.as_of(as_of)))
     }
 
-    /// Join the waitlist myself
+    /// Join the waitlist
     ///
-    /// As `POST /api/v1/waitlist` does for a contact. 409 `contact_missing` if no contact of the organization is linked to the
-    /// account.
+    /// Creates a waitlist entry for the customer's contact. Offers and errors are those of `POST /api/v1/waitlist`. 409
+    /// `contact_missing` if no contact of the organization is linked to the account.
     #[oai(path = "/waitlist", method = "post", operation_id = "create_my_waitlist_entry")]
     async fn join(
         &self,
@@ -262,7 +263,7 @@ impl MyWaitsApi {
         Ok(Created { location, body: entry, replayed: Once::is_replay(once.as_ref()) })
     }
 
-    /// Get something I wait for
+    /// Get a waitlist entry of mine
     #[oai(path = "/waitlist/:waitlist_entry_id", method = "get", operation_id = "get_my_waitlist_entry")]
     async fn get(
         &self,
@@ -274,10 +275,11 @@ impl MyWaitsApi {
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 
-    /// Accept an offer to me
+    /// Accept an offer of mine
     ///
-    /// Books what is held. The appointment has the id of the entry. 409 `nothing_offered` if nothing is held for me, `hold_expired` if
-    /// it is too late, `contact_busy` if I have something else then.
+    /// Books the offered time. The appointment has the id of the entry. 409 `nothing_offered` if nothing is offered.
+    /// 409 `hold_expired` if the offer has expired. 409 `contact_busy` if the customer has another appointment at that
+    /// time.
     #[oai(
         path = "/waitlist/:waitlist_entry_id/accept",
         method = "post",
@@ -298,9 +300,9 @@ impl MyWaitsApi {
         Ok(Created { location, body: appointment.into(), replayed })
     }
 
-    /// Decline an offer to me
+    /// Decline an offer of mine
     ///
-    /// The time is offered to the next. 409 `nothing_offered` if nothing is held for me.
+    /// Offers the time to the next matching entry, or frees it. 409 `nothing_offered` if nothing is offered.
     #[oai(
         path = "/waitlist/:waitlist_entry_id/decline",
         method = "post",
@@ -318,7 +320,8 @@ impl MyWaitsApi {
 
     /// Leave the waitlist
     ///
-    /// What was held for me is offered to the next. 409 `not_waiting` if I do not wait any more.
+    /// Withdraws the entry. Offered time is offered to the next matching entry. 409 `not_waiting` if the entry is no
+    /// longer waiting.
     #[oai(
         path = "/waitlist/:waitlist_entry_id/withdraw",
         method = "post",

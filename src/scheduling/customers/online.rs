@@ -1,5 +1,5 @@
-//! What guests and customers with an account have in common: what an organization offers them, and what they may do with
-//! what they have until the notice of the service.
+//! What guests and customers with an account have in common: the services and providers they can book online, and
+//! cancelling and moving their appointments.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::Object;
@@ -25,32 +25,32 @@ use crate::{
     sql,
 };
 
-/// A service as customers see it.
+/// A service, as customers see it.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct OnlineService {
     pub id: Uuid,
     pub name: String,
-    /// What the customer should know.
+    /// Information for customers; absent if not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Elapsed minutes an appointment takes.
+    /// Duration of an appointment in minutes of elapsed time.
     pub duration_minutes: i32,
-    /// Price in the minor unit of the currency (cents). Absent: none is shown.
+    /// Price in the minor unit of the currency, such as cents; absent if not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_amount: Option<i32>,
-    /// ISO 4217 code of the currency of the price.
+    /// ISO 4217 code of the currency of the price; absent if no price is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_currency: Option<String>,
-    /// Whether what is booked is pending until the organization confirms it.
+    /// Whether a booking is pending until the organization confirms it.
     pub requires_approval: bool,
-    /// How many may be booked into one start.
+    /// Number of seats: how many appointments one provider can have at one start.
     pub capacity: i32,
-    /// Elapsed minutes before the start until which it can be cancelled or moved.
+    /// How long before the start an appointment can be cancelled or moved, in minutes of elapsed time.
     pub cancellation_notice_minutes: i32,
-    /// What a guest has to say to book it, beside a name.
+    /// Contact details that a guest must give besides a name.
     pub guest_requires: Vec<GuestDetail>,
-    /// What a guest has to show before it is booked.
+    /// How a guest is verified before a booking takes effect.
     pub guest_verification: GuestVerification,
 }
 
@@ -72,14 +72,14 @@ impl From<Service> for OnlineService {
     }
 }
 
-/// A provider who can be booked, as customers see them.
+/// A provider who can be booked online.
 #[derive(Debug, Object, Serialize)]
 pub struct OnlineProvider {
     pub id: Uuid,
     pub name: String,
 }
 
-/// What can be booked, in the order of creation.
+/// The services that can be booked online, in the order of creation.
 pub async fn services(
     db: &Db,
     context: Context,
@@ -100,7 +100,7 @@ pub async fn services(
     Ok(Page::new(services?, size, |last| Cursor::id(last.id)))
 }
 
-/// Who can be booked, in the order of creation.
+/// The providers who can be booked online, in the order of creation.
 pub async fn providers(
     db: &Db,
     context: Context,
@@ -120,24 +120,24 @@ pub async fn providers(
     Ok(Page::new(providers, size, |last| Cursor::id(last.id)))
 }
 
-/// How long after an appointment its link still shows it.
+/// How long after the end of an appointment its link is valid.
 pub const LINK_OUTLIVES: TimeDelta = TimeDelta::days(30);
 
-/// 401: what the link was for ended long ago.
+/// 401: the appointment of the link ended too long ago.
 pub fn link_expired() -> Problem {
     Problem::unauthorized(
         "token_expired",
-        "This link has expired: what it was for ended more than 30 days ago.",
+        "The link has expired: its appointment or waitlist entry ended more than 30 days ago.",
     )
 }
 
-/// 401 where the link of a guest leads to what ended long ago.
+/// 401 if the appointment of a guest's link ended too long ago.
 pub fn check_link(context: Context, appointment: &Appointment) -> Result<(), Problem> {
     let is_guest = matches!(context.who, Who::Guest { .. });
     if is_guest && appointment.ends_at + LINK_OUTLIVES < Utc::now() { Err(link_expired()) } else { Ok(()) }
 }
 
-/// One appointment, where it is theirs. The link of a guest ends 30 days after it.
+/// One appointment of the guest or customer. The link of a guest expires 30 days after its end.
 pub async fn appointment(db: &Db, context: Context, id: Uuid) -> Result<Appointment, Failure> {
     let row = db.optional(context, sql!("scheduling/appointments_get.sql"), &[&id]).await?;
     let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
@@ -145,7 +145,7 @@ pub async fn appointment(db: &Db, context: Context, id: Uuid) -> Result<Appointm
     Ok(appointment)
 }
 
-/// Whether one of these services wants the e-mail addresses of guests verified.
+/// Whether one of these services verifies e-mail addresses of guests.
 pub async fn verifies(db: &Db, context: Context, services: &[Uuid]) -> Result<bool, Failure> {
     let mut verifies = false;
     for service in services {
@@ -156,14 +156,15 @@ pub async fn verifies(db: &Db, context: Context, services: &[Uuid]) -> Result<bo
     Ok(verifies)
 }
 
-/// How long before the start of an appointment a customer may change it: of a visit, the longest notice counts.
+/// How long before its start an appointment can be changed by a customer. For a visit, the longest notice of its
+/// services.
 pub async fn notice(db: &Db, context: Context, id: Uuid) -> Result<TimeDelta, Failure> {
     let row = db.optional(context, sql!("scheduling/appointments_get_notice.sql"), &[&id]).await?;
     let minutes: i32 = row.ok_or_else(Problem::not_found)?.get(0);
     Ok(TimeDelta::minutes(minutes.into()))
 }
 
-/// 409 once the notice of the service has passed.
+/// 409 after the cancellation notice of the service has passed.
 async fn in_time(db: &Db, context: Context, id: Uuid, now: DateTime<Utc>) -> Result<(), Failure> {
     let appointment = appointment(db, context, id).await?;
     let notice = notice(db, context, id).await?;
@@ -171,14 +172,14 @@ async fn in_time(db: &Db, context: Context, id: Uuid, now: DateTime<Utc>) -> Res
         let notice = spoken(notice);
         return Err(Problem::conflict(
             "too_late",
-            format!("It could be changed until {notice} before its start. Please call the organization."),
+            format!("The appointment could be changed until {notice} before its start. Please contact the organization."),
         )
         .into());
     }
     Ok(())
 }
 
-/// A period as people say it.
+/// A period in words.
 fn spoken(period: TimeDelta) -> String {
     let (count, unit) = match period.num_minutes() {
         0 => return "the last minute".to_owned(),
@@ -189,7 +190,7 @@ fn spoken(period: TimeDelta) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Cancels an appointment of theirs, while that is possible.
+/// Cancels an appointment for a guest or customer, within the cancellation notice.
 pub async fn cancel(
     db: &Db,
     mailer: &Mailer,
@@ -204,7 +205,7 @@ pub async fn cancel(
     transition(db, mailer, context, id, done, now).await
 }
 
-/// Moves an appointment of theirs, while that is possible, by the rules.
+/// Moves an appointment for a guest or customer, within the cancellation notice and the rules of the service.
 pub async fn reschedule(
     db: &Db,
     mailer: &Mailer,

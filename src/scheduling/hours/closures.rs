@@ -1,4 +1,4 @@
-//! Closures: days on which the whole organization is closed.
+//! Closures: dates on which the whole organization is closed.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use poem_openapi::{
@@ -24,15 +24,15 @@ use crate::{
     sql,
 };
 
-/// Days on which the whole organization is closed.
+/// A closure: dates on which the whole organization is closed.
 #[derive(Debug, Object, Serialize)]
 pub struct Closure {
     pub id: Uuid,
-    /// The first day, in the zone of the organization.
+    /// The first date, in the organization's time zone.
     pub starts_on: NaiveDate,
-    /// The last day.
+    /// The last date, included.
     pub ends_on: NaiveDate,
-    /// What it is for. Customers may see it.
+    /// The reason of the closure, 1 to 200 characters. Customers may see it.
     pub name: String,
     pub created_at: DateTime<Utc>,
 }
@@ -49,16 +49,16 @@ impl From<Row> for Closure {
     }
 }
 
-/// Days to close on.
+/// A new closure.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewClosure {
-    /// The first day, in the zone of the organization.
+    /// The first date, in the organization's time zone.
     pub starts_on: Date,
-    /// The last day, at most 366 later.
+    /// The last date, included, at most 366 days after `starts_on`.
     pub ends_on: Date,
-    /// What it is for. Customers may see it.
+    /// The reason of the closure, 1 to 200 characters. Customers may see it.
     pub name: Text<1, 200>,
 }
 
@@ -73,18 +73,18 @@ impl Example for NewClosure {
     }
 }
 
-/// What to change of a closure; what is left out stays.
+/// Changes to a closure. Omitted fields are kept.
 #[derive(Clone, Debug, Default, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct ClosureChanges {
-    /// The first day, in the zone of the organization.
+    /// The first date, in the organization's time zone.
     #[serde(default, deserialize_with = "present")]
     pub starts_on: Option<Date>,
-    /// The last day, at most 366 later.
+    /// The last date, included, at most 366 days after `starts_on`.
     #[serde(default, deserialize_with = "present")]
     pub ends_on: Option<Date>,
-    /// What it is for. Customers may see it.
+    /// The reason of the closure, 1 to 200 characters. Customers may see it.
     #[serde(default, deserialize_with = "present")]
     pub name: Option<Text<1, 200>>,
 }
@@ -99,12 +99,12 @@ impl Example for ClosureChanges {
 fn too_many() -> Problem {
     Problem::conflict(
         "too_many_closures",
-        "At most 366 closures may begin in one calendar year. Days that follow each other are one closure.",
+        "At most 366 closures may begin in one calendar year. Combine consecutive days in one closure.",
     )
 }
 
 fn dates_are_wrong() -> Problem {
-    Problem::invalid_field("ends_on", "invalid_value", "starts_on, or up to 366 days later")
+    Problem::invalid_field("ends_on", "invalid_value", "expected starts_on or a date up to 366 days later")
 }
 
 pub struct ClosuresApi(pub Db);
@@ -113,7 +113,7 @@ pub struct ClosuresApi(pub Db);
 impl ClosuresApi {
     /// List closures
     ///
-    /// In the order in which they were entered.
+    /// All closures, in the order in which they were created.
     #[oai(path = "/closures", method = "get", operation_id = "list_closures")]
     async fn list(
         &self,
@@ -135,8 +135,8 @@ impl ClosuresApi {
 
     /// Create a closure
     ///
-    /// Whatever the schedules say, nothing can be booked on these days. Appointments that stand are kept. At most 366 closures
-    /// may begin in one calendar year: 409 `too_many_closures` otherwise.
+    /// Nothing can be booked on these dates, regardless of schedules. Existing appointments are kept. 409
+    /// `too_many_closures` if more than 366 closures would begin in one calendar year.
     #[oai(path = "/closures", method = "post", operation_id = "create_closure")]
     async fn create(
         &self,
@@ -174,7 +174,8 @@ impl ClosuresApi {
 
     /// Change a closure
     ///
-    /// Appointments that stand on its new days are kept.
+    /// Existing appointments on the new dates are kept. 409 `too_many_closures` if more than 366 closures would begin
+    /// in one calendar year.
     #[oai(path = "/closures/:closure_id", method = "patch", operation_id = "update_closure")]
     async fn update(
         &self,

@@ -1,4 +1,4 @@
-//! What a schedule is, as it is set and answered: working hours in wall time.
+//! A provider's schedule as the API reads and writes it: working hours in wall time.
 
 use std::collections::BTreeSet;
 
@@ -12,17 +12,17 @@ use crate::http::{
     values::{Date, TimeOfDay, TimeZone},
 };
 
-/// More than a schedule needs, and few enough to look through for each request. The database has the same bounds.
+/// Limits that no real schedule reaches, and that keep computing slots fast. The database enforces the same limits.
 const MOST_RULES: usize = 100;
 
 const MOST_OVERRIDES: usize = 1000;
 
 const MOST_TRAVELS: usize = 100;
 
-/// Of one date.
+/// Per date.
 const MOST_INTERVALS: usize = 24;
 
-/// What stands for "from ever" and "for ever".
+/// The dates that mean "no first date" and "no last date".
 const FIRST_DATE: NaiveDate = match NaiveDate::from_ymd_opt(1, 1, 1) {
     Some(date) => date,
     None => NaiveDate::MIN,
@@ -64,27 +64,27 @@ impl Weekday {
     }
 }
 
-/// Hours of every week.
+/// Weekly working hours.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleRule {
-    /// The day on which they begin.
+    /// The weekday on which the hours begin.
     pub weekday: Weekday,
-    /// When they begin, `00:00` to `23:59`.
+    /// The local time at which the hours begin, `00:00` to `23:59`.
     pub from: TimeOfDay<false>,
-    /// When they end; `24:00` is the end of the day. Not later than `from`: on the next day.
+    /// The local time at which the hours end, up to `24:00`. If not later than `from`, they end on the next day.
     pub to: TimeOfDay<true>,
-    /// The first date on which they may begin; any where not given.
+    /// The first date on which the rule applies. Defaults to no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[oai(nullable, skip_serializing_if_is_none)]
     pub valid_from: Option<Date>,
-    /// The last date on which they may begin; any where not given.
+    /// The last date on which the rule applies. Defaults to no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[oai(nullable, skip_serializing_if_is_none)]
     pub valid_until: Option<Date>,
 }
 
-/// Dates on which the provider is in another time zone.
+/// A time-zone override: dates on which the provider's hours are in another time zone.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleTravel {
@@ -92,39 +92,39 @@ pub struct ScheduleTravel {
     pub starts_on: Date,
     /// The last date.
     pub ends_on: Date,
-    /// The IANA time zone that hours which begin on these dates are in.
+    /// The IANA time zone of hours that begin on these dates.
     pub time_zone: TimeZone,
 }
 
-/// Hours of one date.
+/// Working hours on one date.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleInterval {
-    /// When they begin, `00:00` to `23:59`.
+    /// The local time at which the hours begin, `00:00` to `23:59`.
     pub from: TimeOfDay<false>,
-    /// When they end; `24:00` is the end of the day. Not later than `from`: on the next day.
+    /// The local time at which the hours end, up to `24:00`. If not later than `from`, they end on the next day.
     pub to: TimeOfDay<true>,
 }
 
-/// A date with other hours than its weekday has.
+/// Working hours that replace the weekly hours on one date.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleOverride {
-    /// The date on which the replaced and the replacing hours begin.
+    /// The date whose hours are replaced.
     pub date: Date,
-    /// The hours instead, at most 24 intervals. None: closed.
+    /// The hours on that date, at most 24 intervals. Empty: the provider does not work.
     #[oai(validator(max_items = 24))]
     pub intervals: Vec<ScheduleInterval>,
 }
 
-/// When a provider works.
+/// The working hours of a provider.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct Schedule {
-    /// The IANA time zone all times of day are in.
+    /// The IANA time zone of the hours.
     pub time_zone: TimeZone,
-    /// The hours of every week; several on one day for breaks between them. At most 100.
+    /// The weekly hours, at most 100 rules. Several rules on one weekday allow for breaks.
     #[oai(validator(max_items = 100))]
     pub rules: Vec<ScheduleRule>,
     /// Dates with other hours, at most 1,000. Defaults to none.
@@ -132,7 +132,7 @@ pub struct Schedule {
     #[oai(default)]
     #[oai(validator(max_items = 1000))]
     pub overrides: Vec<ScheduleOverride>,
-    /// Dates on which the hours are in another time zone, at most 100. Defaults to none.
+    /// Time-zone overrides: dates on which the hours are in another time zone, at most 100. Defaults to none.
     #[serde(default)]
     #[oai(default)]
     #[oai(validator(max_items = 100))]
@@ -160,17 +160,21 @@ impl Example for Schedule {
 }
 
 impl Schedule {
-    /// What is wrong with it as a whole. Its values are right by their types.
+    /// The errors that concern several fields. Single values are validated by their types.
     pub fn validate(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
         if self.rules.len() > MOST_RULES {
-            errors.push(FieldError::new("rules", "too_many", format!("at most {MOST_RULES}")));
+            errors.push(FieldError::new("rules", "too_many", format!("expected at most {MOST_RULES}")));
         }
         if self.overrides.len() > MOST_OVERRIDES {
-            errors.push(FieldError::new("overrides", "too_many", format!("at most {MOST_OVERRIDES}")));
+            errors.push(FieldError::new(
+                "overrides",
+                "too_many",
+                format!("expected at most {MOST_OVERRIDES}"),
+            ));
         }
         if self.travels.len() > MOST_TRAVELS {
-            errors.push(FieldError::new("travels", "too_many", format!("at most {MOST_TRAVELS}")));
+            errors.push(FieldError::new("travels", "too_many", format!("expected at most {MOST_TRAVELS}")));
         }
         if !errors.is_empty() {
             return errors;
@@ -179,10 +183,14 @@ impl Schedule {
         for (index, rule) in self.rules.iter().map(ScheduleRule::rule).enumerate() {
             if rule.valid_from > rule.valid_until {
                 let field = format!("rules[{index}].valid_until");
-                errors.push(FieldError::new(field, "invalid_value", "a date that is not before valid_from"));
+                errors.push(FieldError::new(
+                    field,
+                    "invalid_value",
+                    "expected a date that is not before valid_from",
+                ));
             }
             if others.iter().any(|other| other.overlaps(&rule)) {
-                let detail = "hours of one day must not overlap";
+                let detail = "expected hours that do not overlap other hours of the same day";
                 errors.push(FieldError::new(format!("rules[{index}]"), "overlapping", detail));
             }
             others.push(rule);
@@ -190,13 +198,17 @@ impl Schedule {
         for (index, travel) in self.travels.iter().enumerate() {
             if travel.starts_on.0 > travel.ends_on.0 {
                 let field = format!("travels[{index}].ends_on");
-                errors.push(FieldError::new(field, "invalid_value", "a date that is not before starts_on"));
+                errors.push(FieldError::new(
+                    field,
+                    "invalid_value",
+                    "expected a date that is not before starts_on",
+                ));
             }
             let overlaps = |other: &ScheduleTravel| {
                 other.starts_on.0 <= travel.ends_on.0 && travel.starts_on.0 <= other.ends_on.0
             };
             if self.travels[..index].iter().any(overlaps) {
-                let detail = "nobody is in two time zones on one date";
+                let detail = "expected at most one time zone for each date";
                 errors.push(FieldError::new(format!("travels[{index}]"), "overlapping", detail));
             }
         }
@@ -207,14 +219,14 @@ impl Schedule {
                 errors.push(FieldError::new(
                     format!("{field}.date"),
                     "duplicate",
-                    "a date may be overridden once",
+                    "expected each date at most once",
                 ));
             }
             if date.intervals.len() > MOST_INTERVALS {
                 errors.push(FieldError::new(
                     format!("{field}.intervals"),
                     "too_many",
-                    format!("at most {MOST_INTERVALS}"),
+                    format!("expected at most {MOST_INTERVALS}"),
                 ));
                 continue;
             }
@@ -237,7 +249,11 @@ fn check_span(
 ) {
     let span = Span { from: from.minute, to: to.minute };
     if others.iter().any(|other| other.overlaps(span)) {
-        errors.push(FieldError::new(field, "overlapping", "hours of one day must not overlap"));
+        errors.push(FieldError::new(
+            field,
+            "overlapping",
+            "expected hours that do not overlap other hours of the same day",
+        ));
     }
     others.push(span);
 }
@@ -254,7 +270,7 @@ impl ScheduleRule {
 }
 
 impl Schedule {
-    /// The same in the form that everything is computed from.
+    /// The schedule in the form that slots are computed from.
     pub fn hours(&self) -> Hours {
         let mut rules: Vec<_> = self.rules.iter().map(ScheduleRule::rule).collect();
         rules.sort_by_key(|rule| (rule.weekday, rule.span.from));

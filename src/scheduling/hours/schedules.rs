@@ -1,4 +1,4 @@
-//! Schedules: when a provider works, in wall time.
+//! The operations that read and replace a provider's schedule, and the rows of schedules.
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -27,7 +27,7 @@ pub struct SchedulesApi(pub Db);
 impl SchedulesApi {
     /// Get a provider's schedule
     ///
-    /// 404 where there is no such provider, or the provider has no schedule yet.
+    /// 404 if the provider does not exist or has no schedule yet.
     #[oai(path = "/providers/:provider_id/schedule", method = "get", operation_id = "get_schedule")]
     async fn get(
         &self,
@@ -45,10 +45,11 @@ impl SchedulesApi {
 
     /// Set a provider's schedule
     ///
-    /// Replaces the whole of it. Appointments that stand are kept, whatever the new hours.
+    /// Replaces the whole schedule. Existing appointments are kept, even outside the new hours.
     ///
-    /// Times are wall time. On the day clocks go forward, a time that is skipped is the moment they do; on the day they
-    /// go back, a time that comes twice is the first of the two. Durations are elapsed time.
+    /// Times are local times in the schedule's time zone. When clocks go forward, a skipped time means the instant of
+    /// the change. When clocks go back, a time that occurs twice means the first of the two. Durations are elapsed
+    /// time.
     #[oai(path = "/providers/:provider_id/schedule", method = "put", operation_id = "set_schedule")]
     async fn set(
         &self,
@@ -66,8 +67,8 @@ impl SchedulesApi {
     }
 }
 
-/// Replaces the schedule of a provider. The row of the schedule is written first, so that of two replacements at once
-/// one waits for the other and neither is mixed with the other's hours.
+/// Replaces the schedule of a provider. Writes the row of the schedule first, so that concurrent replacements wait for
+/// each other and are not mixed.
 pub async fn set(db: &Db, context: Context, provider: Uuid, schedule: &Schedule) -> Result<(), Failure> {
     db.attempt(context, |tx, _| replace(tx, provider, schedule)).await
 }
@@ -104,8 +105,9 @@ fn columns(spans: &[Span]) -> (Vec<i16>, Vec<i16>) {
     spans.iter().map(|span| (span.from, span.to)).unzip()
 }
 
-/// The hours in a row that has, from column `at` on: time zone; weekdays, first and end minutes, first and last dates of
-/// rules; dates and intervals of overrides; first and last dates and time zones of travels. None where there is no schedule.
+/// Reads the hours from a row with these columns from `at` on: time zone; weekdays, first and end minutes, first and
+/// last dates of rules; dates and intervals of overrides; first and last dates and time zones of time-zone overrides.
+/// `None` if the provider has no schedule.
 pub fn hours(row: &Row, at: usize) -> Result<Option<Hours>, Failure> {
     let Some(zone) = row.get::<_, Option<&str>>(at) else {
         return Ok(None);
@@ -139,7 +141,7 @@ pub fn hours(row: &Row, at: usize) -> Result<Option<Hours>, Failure> {
 
 fn known_zone(name: &str) -> Result<Tz, Problem> {
     name.parse().map_err(|_| {
-        // Only names that parsed are stored: the time zone database this was built with lacks one it had.
+        // Only valid names are stored, so this program's time zone database lacks a zone that an earlier one had.
         tracing::error!(time_zone = name, "a schedule is in an unknown time zone");
         Problem::internal()
     })

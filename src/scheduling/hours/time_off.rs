@@ -1,4 +1,4 @@
-//! Time off: when a provider is away.
+//! Time off: periods in which a provider is away.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
@@ -26,17 +26,18 @@ use crate::{
     sql,
 };
 
-/// Time a provider is away.
+/// A period in which a provider is away.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct TimeOff {
     pub id: Uuid,
     pub provider_id: Uuid,
     pub starts_at: DateTime<Utc>,
-    /// The first instant after it.
+    /// The end of the period, exclusive.
     pub ends_at: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
-    /// When it is entered: appointments that stand in that time, up to 100. They are kept; move or cancel them.
+    /// Ids of existing appointments in this period, up to 100. They are kept; move or cancel them. Only in the answer
+    /// to creating or changing time off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub appointment_ids: Option<Vec<Uuid>>,
 }
@@ -54,13 +55,13 @@ impl From<Row> for TimeOff {
     }
 }
 
-/// Time off to enter. Why is nobody's business, and not kept.
+/// New time off. No reason is stored.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewTimeOff {
     pub starts_at: Instant,
-    /// The first instant after it, at most 366 days later.
+    /// The end of the period, exclusive, at most 366 days after `starts_at`.
     pub ends_at: Instant,
 }
 
@@ -74,14 +75,14 @@ impl Example for NewTimeOff {
     }
 }
 
-/// What to change of time off; what is left out stays.
+/// Changes to time off. Omitted fields are kept.
 #[derive(Clone, Debug, Default, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct TimeOffChanges {
     #[serde(default, deserialize_with = "present")]
     pub starts_at: Option<Instant>,
-    /// The first instant after it, at most 366 days later.
+    /// The end of the period, exclusive, at most 366 days after `starts_at`.
     #[serde(default, deserialize_with = "present")]
     pub ends_at: Option<Instant>,
 }
@@ -96,12 +97,16 @@ impl Example for TimeOffChanges {
 fn too_much() -> Problem {
     Problem::conflict(
         "too_much_time_off",
-        "At most 366 entries of a provider may begin in one calendar year. Time that follows is one entry.",
+        "At most 366 periods of time off of a provider may begin in one calendar year. Combine consecutive periods.",
     )
 }
 
 fn wrong_length() -> Problem {
-    Problem::invalid_field("ends_at", "invalid_value", "an instant after starts_at, at most 366 days")
+    Problem::invalid_field(
+        "ends_at",
+        "invalid_value",
+        "expected an instant after starts_at, at most 366 days later",
+    )
 }
 
 fn check(starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Result<(), Problem> {
@@ -109,7 +114,7 @@ fn check(starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Result<(), Problem
     if fits { Ok(()) } else { Err(wrong_length()) }
 }
 
-/// Lists the appointments that stand in that time.
+/// Adds the ids of existing appointments in the period.
 async fn with_standing(tx: &mut Tx, mut time_off: TimeOff) -> Result<TimeOff, Failure> {
     let standing = tx
         .all(
@@ -127,7 +132,7 @@ pub struct TimeOffApi(pub Db);
 impl TimeOffApi {
     /// List a provider's time off
     ///
-    /// In the order in which it was entered.
+    /// All time off of the provider, in the order in which it was created.
     #[oai(path = "/providers/:provider_id/time-off", method = "get", operation_id = "list_time_off")]
     async fn list(
         &self,
@@ -159,10 +164,10 @@ impl TimeOffApi {
         Ok(Json(Page::new(all, size, |last: &TimeOff| Cursor::id(last.id))))
     }
 
-    /// Enter time off
+    /// Create time off
     ///
-    /// The provider cannot be booked in that time. Appointments that stand are kept, and listed in the answer. At most 366
-    /// entries of a provider may begin in one calendar year (UTC): 409 `too_much_time_off` otherwise.
+    /// The provider cannot be booked in this period. Existing appointments are kept and listed in the answer. 409
+    /// `too_much_time_off` if more than 366 periods of the provider would begin in one calendar year (UTC).
     #[oai(path = "/providers/:provider_id/time-off", method = "post", operation_id = "create_time_off")]
     async fn create(
         &self,
@@ -207,7 +212,8 @@ impl TimeOffApi {
 
     /// Change time off
     ///
-    /// Moves, lengthens or shortens it. Appointments that stand in that time are kept, and listed in the answer.
+    /// Moves, extends or shortens the period. Existing appointments in it are kept and listed in the answer. 409
+    /// `too_much_time_off` as for creating time off.
     #[oai(path = "/time-off/:time_off_id", method = "patch", operation_id = "update_time_off")]
     async fn update(
         &self,

@@ -1,5 +1,5 @@
-//! Wall time to instants: the one place where it happens. chrono-tz knows the zones; this says what is meant on the
-//! days clocks are put forward or back.
+//! Converts wall time to instants; no other file does. chrono-tz knows the time zones; this file defines what happens
+//! on days with a clock change.
 
 use chrono::{
     DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Timelike as _,
@@ -9,8 +9,9 @@ use chrono_tz::Tz;
 
 /// The first instant at which the clocks of a zone show this minute of this date, or a later time.
 ///
-/// A time that is skipped when clocks go forward is thus the instant at which they do; one that comes twice when they
-/// go back is the first of the two. `minute` counts from midnight; 1440 is the midnight that ends the date.
+/// A time that is skipped when clocks go forward therefore becomes the instant of the change; a time that occurs twice
+/// when they go back means the first of the two. `minute` counts from midnight; 1440 is the midnight that ends the
+/// date.
 pub fn instant(zone: Tz, date: NaiveDate, minute: i16) -> DateTime<Utc> {
     let wall = date.and_time(NaiveTime::MIN) + TimeDelta::minutes(minute.into());
     match zone.from_local_datetime(&wall) {
@@ -20,7 +21,7 @@ pub fn instant(zone: Tz, date: NaiveDate, minute: i16) -> DateTime<Utc> {
     }
 }
 
-/// The date the clocks of a zone show.
+/// The date that the clocks of a zone show.
 pub fn date(zone: Tz, instant: DateTime<Utc>) -> NaiveDate {
     instant.with_timezone(&zone).date_naive()
 }
@@ -33,13 +34,13 @@ pub fn same_time_on(zone: Tz, date: NaiveDate, like: DateTime<Utc>) -> DateTime<
     instant(zone, date, minute) + beyond
 }
 
-/// The instant at which clocks jump over `wall`. Before it they show less, from it on they show more.
+/// The instant at which clocks skip `wall`: before it they show an earlier time, from then on a later time.
 fn end_of_gap(zone: Tz, wall: NaiveDateTime) -> DateTime<Utc> {
     let shows_more = |seconds: i64| {
         DateTime::from_timestamp(seconds, 0)
             .is_some_and(|instant| instant.with_timezone(&zone).naive_local() > wall)
     };
-    // No zone is further than 15 hours from UTC, and the largest gap there was skipped a day.
+    // No zone is more than 15 hours from UTC, and the largest gap in history skipped a day.
     let (mut before, mut after) =
         (wall.and_utc().timestamp() - 40 * 3600, wall.and_utc().timestamp() + 40 * 3600);
     while after - before > 1 {

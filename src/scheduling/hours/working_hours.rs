@@ -1,4 +1,5 @@
-//! Working hours as the schedule has them (wall time) and as everything else needs them (intervals of instants).
+//! Working hours in wall time, as a schedule defines them, and as intervals of instants, as slots are computed from
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +8,14 @@ use chrono_tz::Tz;
 
 use super::wall_time;
 
-/// From one instant to another, half-open: intervals may touch.
+/// A half-open interval of instants, so intervals may touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Interval {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
 }
 
-/// From one minute of a day to another, counted from midnight. To a minute that is not later: of the next day.
+/// From one minute of a day to another, counted from midnight. If `to` is not later than `from`, it is on the next day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     pub from: i16,
@@ -22,30 +23,30 @@ pub struct Span {
 }
 
 impl Span {
-    /// The end, counted from the midnight at which the day of the beginning begins.
+    /// The end, counted from the midnight before the beginning.
     pub fn end(self) -> i16 {
         if self.to <= self.from { self.to + 1440 } else { self.to }
     }
 
-    /// Whether two that begin on one date have a minute in common.
+    /// Whether two spans that begin on the same date overlap.
     pub fn overlaps(self, other: Self) -> bool {
         self.from < other.end() && other.from < self.end()
     }
 }
 
-/// Hours of every week of a season.
+/// Weekly hours within a range of dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// ISO: Monday is 1.
+    /// ISO weekday: Monday is 1.
     pub weekday: i16,
     pub span: Span,
-    /// The first and the last date of the season.
+    /// The first date of the range. `valid_until` is the last one.
     pub valid_from: NaiveDate,
     pub valid_until: NaiveDate,
 }
 
 impl Rule {
-    /// Whether two begin on one date and have a minute of it in common.
+    /// Whether two rules have hours on the same date that overlap.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.weekday == other.weekday
             && self.span.overlaps(other.span)
@@ -54,7 +55,7 @@ impl Rule {
     }
 }
 
-/// Dates on which hours are wall time of another zone.
+/// A time-zone override: dates on which hours are wall time of another zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Travel {
     pub starts_on: NaiveDate,
@@ -67,22 +68,22 @@ pub struct Travel {
 pub struct Hours {
     pub zone: Tz,
     pub rules: Vec<Rule>,
-    /// Dates on which other spans replace those of the weekday.
+    /// Dates on which other spans replace the weekly ones.
     pub overrides: BTreeMap<NaiveDate, Vec<Span>>,
     pub travels: Vec<Travel>,
 }
 
 impl Hours {
-    /// The intervals that reach into a period, in the order of their beginnings. They are not merged: each is where a
-    /// grid of slots begins.
+    /// The intervals that overlap a period, ordered by beginning. They are not merged: each one starts its own grid of
+    /// slots.
     pub fn intervals(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Interval> {
-        // One that begins on a date ends on the next at the latest, and no zone is a day away from UTC.
+        // An interval ends at the latest on the day after it begins, and no zone is a day away from UTC.
         let first = from.date_naive() - Days::new(2);
         let last = to.date_naive() + Days::new(1);
         let mut intervals: Vec<_> = first
             .iter_days()
             .take_while(|date| *date <= last)
-            // Asked once a date, not once an interval.
+            // Determined once per date, not once per interval.
             .map(|date| (date, self.zone_on(date)))
             .flat_map(|(date, zone)| self.spans(date).map(move |span| (date, zone, span)))
             .map(|(date, zone, span)| {
@@ -95,7 +96,7 @@ impl Hours {
                     ends_at: wall_time::instant(zone, end_date, end),
                 }
             })
-            // Hours that lie wholly in a gap of the clock are none.
+            // Hours that a clock change skips completely do not exist.
             .filter(|interval| interval.starts_at < interval.ends_at)
             .filter(|interval| interval.starts_at < to && interval.ends_at > from)
             .collect();
@@ -124,9 +125,10 @@ impl Hours {
     }
 }
 
-/// Finds what reaches into a time, among intervals in the order of their beginnings: the latest end of each and all
-/// before it. A search walks back from the last that begins early enough, and stops where nothing earlier reaches as far.
-/// It takes as many steps as it finds intervals, however many end earlier (unless a long one covers many short ones).
+/// An index for finding the intervals that overlap a time, among intervals ordered by beginning: for each interval, the
+/// latest end among it and all before it. A search walks back from the last interval that begins early enough, and
+/// stops where no earlier one can overlap. It takes as many steps as it finds intervals, regardless of how many end
+/// earlier (unless a long interval covers many short ones).
 #[derive(Clone, Debug, Default)]
 pub struct Reach(Vec<DateTime<Utc>>);
 
@@ -144,28 +146,28 @@ impl Reach {
         )
     }
 
-    /// The indices, the last first, of those among the first `before` that may end after an instant.
+    /// The indices, last first, of intervals among the first `before` that may end after an instant.
     pub fn back(&self, before: usize, instant: DateTime<Utc>) -> impl Iterator<Item = usize> {
         (0..before).rev().take_while(move |index| self.0[*index] > instant)
     }
 
-    /// The first index from which on an interval may end after an instant.
+    /// The index of the first interval that may end after an instant.
     pub fn first(&self, instant: DateTime<Utc>) -> usize {
         self.0.partition_point(|latest| *latest <= instant)
     }
 }
 
-/// When somebody can be booked: their hours, less closures and time off.
+/// When a provider can be booked: the working hours without closures and time off.
 #[derive(Clone, Debug, Default)]
 pub struct Open {
-    /// Each the beginning of a grid, in the order of their beginnings.
+    /// The working hours, ordered by beginning. Each interval starts its own grid of slots.
     intervals: Vec<Interval>,
     reach: Reach,
-    /// The same time without overlaps and seams, and without what is away.
+    /// The working hours, merged and without absences.
     open: Vec<Interval>,
 }
 
-/// The same time without overlaps and seams. Takes intervals in the order of their beginnings.
+/// Merges overlapping and touching intervals. Expects intervals ordered by beginning.
 pub fn merged(intervals: impl IntoIterator<Item = Interval>) -> Vec<Interval> {
     let mut merged: Vec<Interval> = Vec::new();
     for interval in intervals {
@@ -180,13 +182,13 @@ pub fn merged(intervals: impl IntoIterator<Item = Interval>) -> Vec<Interval> {
 }
 
 impl Open {
-    /// Intervals in the order of their beginnings, and what is away in any order. Takes as many steps as both have
-    /// entries together (and the sorting of what is away).
+    /// Takes working hours ordered by beginning, and absences in any order. Linear in the number of both, apart from
+    /// sorting the absences.
     pub fn new(intervals: Vec<Interval>, mut away: Vec<Interval>) -> Self {
         away.sort_unstable();
         let away = merged(away);
         let mut open = Vec::with_capacity(intervals.len());
-        // Both are in order and without overlaps: what ends before one interval begins ends before the next as well.
+        // Both are ordered and merged: an absence that ends before one interval begins also ends before the next.
         let mut passed = 0;
         for mut interval in merged(intervals.iter().copied()) {
             while away.get(passed).is_some_and(|away| away.ends_at <= interval.starts_at) {
@@ -206,20 +208,20 @@ impl Open {
         Self { intervals, reach, open }
     }
 
-    /// Whether all of a time lies in open hours.
+    /// Whether a time lies completely within open hours.
     pub fn fits(&self, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> bool {
         let after = self.open.partition_point(|open| open.starts_at <= starts_at);
         self.open[..after].last().is_some_and(|open| ends_at <= open.ends_at)
     }
 
-    /// The intervals of working hours that an instant lies in, absences or not.
+    /// The intervals of working hours that contain an instant, regardless of absences.
     pub fn around(&self, instant: DateTime<Utc>) -> impl Iterator<Item = Interval> {
         let after = self.intervals.partition_point(|interval| interval.starts_at <= instant);
         let found = self.reach.back(after, instant).map(|index| self.intervals[index]);
         found.filter(move |interval| instant < interval.ends_at)
     }
 
-    /// The intervals of working hours that reach into a period, in the order of their beginnings, absences or not.
+    /// The intervals of working hours that overlap a period, ordered by beginning, regardless of absences.
     pub fn reaching(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> impl Iterator<Item = Interval> {
         let first = self.reach.first(from);
         let found =

@@ -1,4 +1,4 @@
-//! Starts near one that is taken.
+//! Finds free starts near one that is taken.
 
 use chrono::TimeDelta;
 
@@ -14,15 +14,15 @@ use crate::{
     },
 };
 
-/// How far ahead alternatives are looked for.
+/// How far ahead alternatives are searched.
 const ALTERNATIVES_WITHIN: TimeDelta = TimeDelta::days(7);
 
 const MOST_ALTERNATIVES: usize = 3;
 
-/// What looking for them weighs: see [`computing::place`].
+/// The weight of a search; see [`computing::place`].
 const ALTERNATIVES_WEIGHT: u32 = 100;
 
-/// Starts near the one of the query (`from`) that is taken.
+/// Free starts near the taken one, which is the query's `from`.
 pub async fn near(
     db: &Db,
     context: Context,
@@ -39,7 +39,7 @@ pub async fn near(
     let slots = place
         .compute(move |deadline| {
             let mut effort = Effort::new(deadline);
-            // They are a help: where they would take too long there are none.
+            // Alternatives are optional: if the search takes too long, none are returned.
             Ok(availability.slots_of(from, to, people, zone, false, &mut effort).unwrap_or_default())
         })
         .await?;

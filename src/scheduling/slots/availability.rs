@@ -1,5 +1,6 @@
-//! Which starts can be booked, and what booking one takes. Pure: rows and clock are passed in. Listing and booking ask
-//! [`Availability::plan`] alike, so what is listed can be booked, and what cannot be booked is not listed.
+//! Decides which starts can be booked, and what a booking claims. Pure functions: rows and clock are arguments. Listing
+//! and booking both call [`Availability::plan`], so a listed start can be booked, and a start that cannot be booked is
+//! not listed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +15,10 @@ use crate::scheduling::hours::{
     working_hours::{Interval, Open},
 };
 
-/// No claim lasts longer, and so no visit.
+/// The maximum duration of a claim, and therefore of a visit.
 pub const LONGEST_CLAIM: TimeDelta = TimeDelta::hours(24);
 
-/// The rules of a service, as `availability_get.sql` has them.
+/// The rules of a service, as `availability_get.sql` returns them.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ServiceRules {
     pub id: Uuid,
@@ -38,11 +39,11 @@ pub struct ServiceRules {
     pub capacity: i16,
     pub contact_may_overlap: bool,
     pub cancellation_notice_minutes: u32,
-    /// Who gives it; everybody where there is nobody.
+    /// Providers who perform it. Empty: all providers.
     pub provider_ids: BTreeSet<Uuid>,
-    /// Of each requirement the rooms and pieces of equipment that would do.
+    /// For each requirement, the rooms and pieces of equipment that satisfy it.
     pub required_resources: Vec<Vec<Uuid>>,
-    /// The starts its limits count, where it has limits.
+    /// The starts that count towards its limits, if it has limits.
     pub counted_starts: Option<Starts>,
 }
 
@@ -59,38 +60,38 @@ impl ServiceRules {
         self.provider_ids.is_empty() || self.provider_ids.contains(&provider)
     }
 
-    /// What tells the claims of a group session from others.
+    /// The key that identifies claims of the same group session.
     pub(super) fn group_key(&self, provider: Uuid) -> Option<Uuid> {
         (self.capacity > 1).then(|| Uuid::new_v5(&self.id, provider.as_bytes()))
     }
 }
 
-/// Why a start cannot be booked, the one that comes nearest to being bookable first.
+/// Why a start cannot be booked, ordered from nearest to farthest from being bookable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SlotError {
-    /// The contact has something else then.
+    /// The contact has another appointment at that time.
     ContactBusy,
     /// All seats of the group session are taken.
     Capacity,
-    /// Its own time is free, but not that of the buffers around it.
+    /// The time of the service is free, but not the time of its buffers.
     Buffer,
-    /// The provider is free, but no room or no piece of equipment that it needs.
+    /// The provider is free, but a required room or piece of equipment is not.
     Resource,
-    /// The time, or a part of it, is taken.
+    /// The time is taken, at least in part.
     Busy,
-    /// The provider or the service has as many that day or week as there may be.
+    /// The daily or weekly limit of the provider or the service is reached.
     LimitReached,
-    /// Within working hours, but not a multiple of the step after their beginning.
+    /// Within working hours, but not on the grid of starts.
     OffGrid,
-    /// Not within working hours from beginning to end.
+    /// Not completely within working hours.
     OutsideHours,
-    /// Later than it may be booked today, or not a date on which it is given.
+    /// Beyond the booking horizon, or on a date on which the service is not offered.
     TooFar,
-    /// Earlier than the notice the service wants, or past.
+    /// In the past, or with less notice than the service requires.
     TooSoon,
 }
 
-/// Somebody who can be booked.
+/// A provider with their open hours and taken times.
 #[derive(Clone, Debug)]
 pub struct Provider {
     pub id: Uuid,
@@ -102,13 +103,13 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// How many the provider has on a date.
+    /// The number of appointments of the provider on a date.
     pub fn booked_on(&self, zone: Tz, date: NaiveDate) -> usize {
         self.diary.count(zone, &(date..=date))
     }
 }
 
-/// A claim to be made: time of a resource, for an appointment or a hold.
+/// A new claim: time of a resource for an appointment or a hold.
 #[derive(Clone, Debug, Serialize)]
 pub struct Claim {
     pub id: Uuid,
@@ -125,7 +126,7 @@ pub struct Claim {
     pub capacity: i16,
 }
 
-/// One service of what is booked.
+/// One service of a booking.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece {
     pub service: Uuid,
@@ -134,15 +135,15 @@ pub struct Piece {
     pub ends_at: DateTime<Utc>,
 }
 
-/// What booking a start would take.
+/// What a booking would claim: the result of a search.
 #[derive(Clone, Debug)]
 pub struct Allocation {
-    /// One, or several in their order.
+    /// The booked services, in their order.
     pub pieces: Vec<Piece>,
     pub claims: Vec<Claim>,
-    /// Of a group session: the seat.
+    /// The seat in a group session; `None` otherwise.
     pub seat: Option<i16>,
-    /// How many more could be booked at this start with this provider, this one included.
+    /// The number of free seats at this start with this provider, this one included.
     pub remaining: usize,
 }
 
@@ -155,7 +156,7 @@ impl Allocation {
         self.pieces[self.pieces.len() - 1].ends_at
     }
 
-    /// The claims, as those of an appointment or a hold.
+    /// The claims, for this appointment or hold.
     pub fn claims_of(&self, owner: Uuid) -> Vec<Claim> {
         self.claims
             .iter()
@@ -164,30 +165,30 @@ impl Allocation {
     }
 }
 
-/// Whether the rules of services and hours count. Claims always do.
+/// Whether the rules of services and hours are enforced. Claims always are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enforcement {
     Full,
     ClaimsOnly,
 }
 
-/// A start that somebody would like.
+/// A requested start.
 #[derive(Clone, Copy, Debug)]
 pub struct StartRequest {
     pub start: DateTime<Utc>,
-    /// The provider of the other services of a visit, too. None: any.
+    /// The provider for the other services of a visit, too. `None`: any.
     pub with: Option<Uuid>,
-    /// The contact that comes, where its other appointments count. None: a contact without any.
+    /// The contact, if its other appointments are considered.
     pub contact: Option<Uuid>,
     pub policy: Enforcement,
-    /// Chooses among the free seats of a group session.
+    /// Selects one of the free seats of a group session.
     pub seat_seed: usize,
 }
 
-/// Everything that decides which starts can be booked, as far as loaded.
+/// The data that decide which starts can be booked.
 #[derive(Clone, Debug)]
 pub struct Availability {
-    /// What is booked, one after the other.
+    /// The services to book, one after the other.
     pub services: Vec<ServiceRules>,
     /// In a stable order.
     pub providers: Vec<Provider>,
@@ -195,13 +196,13 @@ pub struct Availability {
     pub resources: BTreeMap<Uuid, Diary>,
     /// Contacts whose own time was loaded.
     pub contacts: BTreeMap<Uuid, Diary>,
-    /// In which days and weeks are counted.
+    /// The organization's time zone, in which days and weeks are counted.
     pub zone: Tz,
     pub now: DateTime<Utc>,
 }
 
 impl Availability {
-    /// The session of the service that a provider already gives at a start.
+    /// The existing group session of the service with this provider at this start.
     pub(super) fn session(&self, provider: &Provider, start: DateTime<Utc>) -> Option<Session> {
         let [rules] = &self.services[..] else {
             return None;
@@ -211,7 +212,7 @@ impl Availability {
         Some(Session { during: taken.during, own: Interval { starts_at: start, ends_at } })
     }
 
-    /// Takes what a plan takes, so that the next is planned around it.
+    /// Marks the claims of an allocation as taken, so that the next one is planned around them.
     pub fn take(&mut self, plan: &Allocation, contact: Option<Uuid>) {
         if let Some(contact) = contact.filter(|_| self.claims_contact()) {
             self.contacts.entry(contact).or_default().insert(Taken {
@@ -247,8 +248,8 @@ impl Availability {
         }
     }
 
-    /// The starts of a provider in a period, whether or not they can be booked, in order: those of the grid, and those of
-    /// group sessions that were opened already.
+    /// The starts of a provider in a period in order, whether or not they can be booked: those on the grid, and those
+    /// of existing group sessions.
     pub fn starts(&self, provider: &Provider, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<DateTime<Utc>> {
         let mut starts: Vec<_> =
             provider.open.reaching(from, to).flat_map(|interval| self.grid_of(interval, from, to)).collect();
@@ -264,29 +265,29 @@ impl Availability {
         starts
     }
 
-    /// How long it takes, without buffers.
+    /// The total duration of all services, without buffers.
     pub fn duration(&self) -> TimeDelta {
         self.services.iter().map(ServiceRules::duration).sum()
     }
 
-    /// Whether the contact's own time is claimed as well.
+    /// Whether the contact's time is claimed, too.
     pub fn claims_contact(&self) -> bool {
         self.services.iter().any(|rules| !rules.contact_may_overlap)
     }
 
-    /// Whether bookings are counted, by a service or by a provider.
+    /// Whether a service or a provider has a daily or weekly limit.
     pub fn has_limits(&self) -> bool {
         let limited = |day: Option<usize>, week: Option<usize>| day.or(week).is_some();
         self.services.iter().any(|rules| limited(rules.max_per_day, rules.max_per_week))
             || self.providers.iter().any(|provider| limited(provider.max_per_day, provider.max_per_week))
     }
 
-    /// Who gives the first of the services and can be booked.
+    /// The active providers who perform the first service.
     pub fn candidates(&self) -> impl Iterator<Item = &Provider> {
         self.providers.iter().filter(|provider| provider.active && self.services[0].is_given_by(provider.id))
     }
 
-    /// Notice and horizon of every service: what holds whoever gives them.
+    /// Checks notice, horizon and dates of every service: the rules that do not depend on the provider.
     pub(super) fn check_time(&self, start: DateTime<Utc>) -> Result<(), SlotError> {
         let today = wall_time::date(self.zone, self.now);
         let mut starts_at = start;
@@ -327,7 +328,7 @@ impl Availability {
             _ => 0,
         };
         let first = first + step * i32::try_from(skipped).unwrap_or(i32::MAX);
-        // A step is a minute at least, so this ends.
+        // A step is at least a minute, so this ends.
         std::iter::successors(Some(first), move |start| Some(*start + step))
             .take_while(move |start| *start < to && *start < interval.ends_at)
     }
@@ -342,9 +343,9 @@ impl Availability {
 /// A group session with at least one seat taken.
 #[derive(Clone, Copy)]
 pub(super) struct Session {
-    /// What it takes of the provider, and of what else it needs.
+    /// The claimed time of the provider and other resources.
     pub during: Interval,
-    /// What its customers see.
+    /// The time that customers see.
     pub own: Interval,
 }
 

@@ -1,4 +1,4 @@
-//! Which provider is booked.
+//! Chooses the provider of a booking.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{http::problem::Problem, scheduling::hours::wall_time};
 
-/// The provider, and what booking takes: the provider that was named; otherwise one whose session has a free seat, then
-/// the one with the fewest appointments that day, then the one that was created first.
+/// The allocation for the requested provider. If none is requested: a provider whose session has a free seat, then the
+/// one with the fewest appointments that day, then the one created first.
 pub fn choose(
     availability: &Availability,
     named: Option<Uuid>,
@@ -25,14 +25,14 @@ pub fn choose(
     for provider in availability.candidates() {
         match availability.plan(provider, request) {
             Ok(plan) => plans.push((provider, plan)),
-            // The one that comes nearest to being bookable.
+            // Of all errors, the one that is nearest to being bookable.
             Err(refused) => refusal = Some(refusal.map_or(refused, |least: SlotError| least.min(refused))),
         }
     }
     Ok(best(availability, request.start, plans).ok_or(refusal.unwrap_or(SlotError::OutsideHours)))
 }
 
-/// Of several providers that could be booked for one start, the one that is.
+/// The best of several allocations for one start.
 pub fn best<'a>(
     availability: &Availability,
     start: DateTime<Utc>,
@@ -46,23 +46,27 @@ pub fn best<'a>(
     plans.into_iter().min_by_key(order).map(|(_, plan)| plan)
 }
 
-/// The provider who was asked for, where that is somebody who can be booked for all of it.
+/// The requested provider, if they can be booked for all services.
 pub fn named_provider(availability: &Availability, named: Uuid) -> Result<&Provider, Problem> {
     provider_of(availability, named, availability.services.len())
 }
 
-/// The provider who was asked for, where that is somebody who can be booked for the first so many services.
+/// The requested provider, if they can be booked for the first `services` services.
 pub fn provider_of(availability: &Availability, named: Uuid, services: usize) -> Result<&Provider, Problem> {
     let provider =
         availability.providers.iter().find(|provider| provider.id == named).ok_or_else(unknown_provider)?;
     if !provider.active {
-        return Err(Problem::invalid_field("provider_id", "inactive", "the id of an active provider"));
+        return Err(Problem::invalid_field(
+            "provider_id",
+            "inactive",
+            "expected the id of an active provider",
+        ));
     }
     if !availability.services.iter().take(services).all(|rules| rules.is_given_by(named)) {
         return Err(Problem::invalid_field(
             "provider_id",
             "not_eligible",
-            "the id of a provider who gives the service",
+            "expected the id of a provider who performs the service",
         ));
     }
     Ok(provider)

@@ -1,4 +1,4 @@
-//! What is taken of a provider, a room, a piece of equipment or a contact.
+//! The taken times of a provider, room, piece of equipment or contact.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,12 +16,12 @@ use crate::scheduling::hours::{
     working_hours::{Interval, Reach},
 };
 
-/// Starts that limits count. Which date each is on is asked once, not once for each start that is tried.
+/// Starts that count towards limits. The date of each is computed once, not once for each start that is tried.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "Vec<DateTime<Utc>>")]
 pub struct Starts {
     starts: Vec<DateTime<Utc>>,
-    /// How many on each date of a zone.
+    /// The number of starts on each date of a time zone.
     dates: OnceLock<(Tz, BTreeMap<NaiveDate, usize>)>,
 }
 
@@ -39,7 +39,7 @@ impl Starts {
         }
     }
 
-    /// How many are on the dates from one to another, both included. The zone is the same at every call.
+    /// The number of starts within a range of dates. The zone must be the same at every call.
     pub(super) fn count(&self, zone: Tz, dates: &RangeInclusive<NaiveDate>) -> usize {
         let (counted_in, counts) = self.dates.get_or_init(|| {
             let mut counts = BTreeMap::new();
@@ -53,24 +53,24 @@ impl Starts {
     }
 }
 
-/// Time of a resource that is taken.
+/// A taken time of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
     pub during: Interval,
-    /// The start the customer sees, where it is the time of a provider.
+    /// The start that the customer sees, if the resource is a provider.
     pub serves_at: Option<DateTime<Utc>>,
-    /// The end the customer sees.
+    /// The end that the customer sees.
     pub serves_until: Option<DateTime<Utc>>,
     pub group_key: Option<Uuid>,
     pub seat: i16,
 }
 
-/// What is taken of a resource, in the order of the beginnings.
+/// The taken times of a resource, ordered by beginning.
 #[derive(Clone, Debug, Default)]
 pub struct Diary {
     taken: Vec<Taken>,
     reach: Reach,
-    /// What customers see of it; those of one session once.
+    /// The starts that customers see; seats of one group session count once.
     starts: Starts,
 }
 
@@ -90,7 +90,7 @@ impl Diary {
             let mut beside = self.taken[first..]
                 .iter()
                 .take_while(|other| other.during.starts_at == taken.during.starts_at);
-            // Seats of one session count once.
+            // Seats of one group session count once.
             if !beside.any(|other| other.serves_at == taken.serves_at) {
                 self.starts.push(serves_at);
             }
@@ -99,7 +99,7 @@ impl Diary {
         self.reach = Reach::new(self.taken.iter().map(|taken| taken.during));
     }
 
-    /// Whether anything of a time is taken.
+    /// Whether any part of a time is taken.
     pub fn is_taken(&self, during: Interval) -> bool {
         self.overlapping(during).next().is_some()
     }
@@ -110,7 +110,7 @@ impl Diary {
         found.filter(move |taken| taken.during.ends_at > during.starts_at)
     }
 
-    /// The seats of the session that are taken, where nothing else takes the time; otherwise what does.
+    /// The taken seats of the group session. Fails with the conflicting entry if anything else takes the time.
     pub(super) fn seats(&self, during: Interval, group_key: Option<Uuid>) -> Result<Vec<i16>, &Taken> {
         let mut seats = Vec::new();
         for taken in self.overlapping(during) {
@@ -123,22 +123,22 @@ impl Diary {
         Ok(seats)
     }
 
-    /// The session of a group that starts at an instant, as one of its seats takes it.
+    /// The group session that starts at an instant, as one of its seats.
     pub(super) fn session(&self, group_key: Uuid, start: DateTime<Utc>) -> Option<&Taken> {
         let own = |taken: &&Taken| taken.group_key == Some(group_key) && taken.serves_at == Some(start);
-        // A buffer before the start is half a day at most.
+        // A buffer before the start is at most half a day.
         let during = Interval { starts_at: start, ends_at: start + TimeDelta::microseconds(1) };
         self.overlapping(during).find(own)
     }
 
-    /// The starts of the sessions of a group that take time of a period.
+    /// The starts of group sessions that overlap a period.
     pub(super) fn sessions(&self, group_key: Uuid, period: Interval) -> impl Iterator<Item = DateTime<Utc>> {
         self.overlapping(period)
             .filter(move |taken| taken.group_key == Some(group_key))
             .filter_map(|taken| taken.serves_at)
     }
 
-    /// How many begin on the dates from one to another, both included. Those of one session count once.
+    /// The number of appointments within a range of dates. Seats of one group session count once.
     pub(super) fn count(&self, zone: Tz, dates: &RangeInclusive<NaiveDate>) -> usize {
         self.starts.count(zone, dates)
     }

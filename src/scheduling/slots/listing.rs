@@ -1,4 +1,4 @@
-//! The listing of slots.
+//! The operation that lists slots.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,54 +32,54 @@ use crate::{
     sql,
 };
 
-/// The longest period that slots are listed for.
+/// The maximum period of a listing.
 const LONGEST_PERIOD: TimeDelta = TimeDelta::days(62);
 
-/// The largest answer, in bytes.
+/// The maximum size of an answer, in bytes.
 const LARGEST_ANSWER: usize = 2 * 1024 * 1024;
 
-/// The most pairs of start and provider that are looked at for one answer.
+/// The maximum number of pairs of start and provider that are tried for one answer.
 const MOST_TRIES: usize = 500_000;
 
-/// Starts of so much time are looked for at once: what is listed is complete up to some instant at any time.
+/// The period that is computed at once, so that the list is always complete up to some instant.
 const AT_ONCE: TimeDelta = TimeDelta::days(1);
 
-/// So many providers' days of listing cost as much as a request does.
+/// How many provider days count as one request towards the rate limits.
 const DAYS_A_REQUEST: u32 = 100;
 
-/// How many services a visit may have.
+/// The maximum number of services of a visit.
 pub const MOST_SERVICES: usize = 5;
 
-/// A start of a service.
+/// A start at which a service, or the services of a visit, can be booked.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Slot {
     pub starts_at: DateTime<Utc>,
-    /// The first instant after it; of a visit of several services after the last.
+    /// The end, exclusive; with several services, the end of the last one.
     pub ends_at: DateTime<Utc>,
-    /// `starts_at` as clocks of the time zone show it, with their offset.
+    /// `starts_at` in the time zone of the answer, with its offset.
     pub local_starts_at: String,
-    /// Whether it can be booked. Others are listed only where asked for with `include=unavailable`.
+    /// Whether the start can be booked. Starts that cannot are listed only with `include=unavailable`.
     pub bookable: bool,
-    /// Who is free; of a visit who can begin it.
+    /// The free providers; with several services, those who can perform the first one.
     pub provider_ids: Vec<Uuid>,
-    /// How many seats of all providers together are free at this start. Rooms they share and limits may allow fewer.
+    /// Number of free seats at this start, of all providers together. Shared rooms and limits may allow fewer.
     pub remaining: usize,
-    /// Of a start that cannot be booked: why, for any of the providers.
+    /// Why the start cannot be booked, for all providers together. Absent if it can be booked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasons: Option<Vec<Reason>>,
 }
 
-/// The starts in a period at which a service can be booked.
+/// The slots in a period.
 #[derive(Debug, Object, Serialize)]
 pub struct Slots {
-    /// The zone in which dates were read.
+    /// The IANA time zone used for dates and `local_starts_at`.
     pub time_zone: String,
-    /// In order of time.
+    /// The slots, ordered by start.
     pub items: Vec<Slot>,
 }
 
-/// What may be listed beside what can be booked.
+/// What to list in addition to starts that can be booked.
 #[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
@@ -94,12 +94,13 @@ pub struct SlotsApi(pub Db);
 impl SlotsApi {
     /// List free slots
     ///
-    /// Every start at which the service can be booked, by the rules and the rows by which booking decides. An inactive
+    /// All starts at which the service can be booked. Booking applies the same rules to the same data. An inactive
     /// service has no slots. With `and_then`, the starts at which a visit of several services can be booked.
     ///
-    /// An answer holds 2 MiB at most, of 500,000 pairs of start and provider at most. 422 `period_too_long` says until when
-    /// the period may last instead. Computing takes 2 s at most: 503 `computation_timeout` otherwise. Towards the rate limits
-    /// this counts as 1 request and 1 more for every 100 days of providers: a month of 20 providers counts as 7.
+    /// 422 `period_too_long` on `to` if the period is longer than 62 days, or if the answer would exceed 2 MiB or
+    /// 500,000 pairs of start and provider; the error then names a possible end of the period. 503
+    /// `computation_timeout` if computing takes longer than 2 seconds. The request counts towards the rate limits as
+    /// one request plus one for every 100 provider days: a month of 20 providers counts as 7.
     #[oai(path = "/services/:service_id/slots", method = "get", operation_id = "list_slots")]
     #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn list(
@@ -108,21 +109,21 @@ impl SlotsApi {
         service_id: Path<Uuid>,
         /// The beginning of the period: an instant, or a date in `time_zone`.
         from: Query<InstantOrDate>,
-        /// The end of the period, itself not part of it: an instant, or a date in `time_zone`. At most 62 days after
-        /// `from`.
+        /// The end of the period, exclusive: an instant, or a date in `time_zone`. At most 62 days after `from`.
         to: Query<InstantOrDate>,
-        /// Only this provider; anybody where not given.
+        /// Only slots of this provider, for all services. Defaults to all providers.
         provider_id: Query<Option<Uuid>>,
-        /// The IANA time zone that dates are in; the organization's where not given.
+        /// The IANA time zone for dates and `local_starts_at`. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
-        /// A service that follows in the same visit. May be repeated, up to four times.
+        /// The id of a service that follows in the same visit. Can be repeated, up to four times.
         and_then: Query<Vec<Uuid>>,
-        /// An appointment of this service that is to be moved: its own time counts as free, and it does not count towards
-        /// limits. Of a visit, the services that follow are its own.
+        /// The id of an appointment of this service to reschedule: its own time counts as free, and it does not count
+        /// towards limits. The services of the visit are those of the appointment; `and_then` is ignored.
         reschedule_of: Query<Option<Uuid>>,
-        /// The contact that comes: only starts at which it has no other appointment, unless the service lets contacts overlap.
+        /// The id of the contact: only starts at which it has no other appointment, unless the service sets
+        /// `contact_may_overlap`.
         contact_id: Query<Option<Uuid>>,
-        /// `unavailable` lists starts that cannot be booked as well, with the reasons.
+        /// `unavailable` also lists starts that cannot be booked, with the reasons.
         include: Query<Option<SlotInclude>>,
     ) -> Result<SerializedJson<Slots>, ApiError<Computing>> {
         let now = Utc::now();
@@ -141,7 +142,7 @@ impl SlotsApi {
     }
 }
 
-/// What slots are listed for.
+/// The parameters of a listing.
 pub struct SlotQuery {
     pub services: Vec<Uuid>,
     pub provider: Option<Uuid>,
@@ -151,12 +152,12 @@ pub struct SlotQuery {
     pub reschedule_of: Option<Uuid>,
     pub contact: Option<Uuid>,
     pub unavailable: bool,
-    /// Whether only what customers may book themselves is listed.
+    /// Whether only services that customers may book online are listed.
     pub online: bool,
 }
 
-/// Lists the slots, as whoever may see them. What that costs is known before anything is loaded; no connection to the
-/// database is held while it waits for its turn or is computed.
+/// Lists slots for the given context. The cost is known before anything is loaded, and no database connection is held
+/// while the request waits for a computing thread or computes.
 pub async fn list(
     db: &Db,
     context: Context,
@@ -164,7 +165,7 @@ pub async fn list(
     now: DateTime<Utc>,
 ) -> Result<SerializedJson<Slots>, Failure> {
     if wanted.services.len() > MOST_SERVICES {
-        Err(Problem::invalid_field("and_then", "too_many", "at most four services that follow"))?;
+        Err(Problem::invalid_field("and_then", "too_many", "expected at most four services"))?;
     }
     let (zone, providers) = match (wanted.time_zone, wanted.provider) {
         (Some(zone), Some(_)) => (zone.0, 1),
@@ -177,10 +178,14 @@ pub async fn list(
     };
     let (from, to) = (instant(wanted.from, zone), instant(wanted.to, zone));
     if to <= from {
-        Err(Problem::invalid_field("to", "invalid_value", "an instant or a date after from"))?;
+        Err(Problem::invalid_field("to", "invalid_value", "expected an instant or a date after from"))?;
     }
     if to - from > LONGEST_PERIOD {
-        Err(Problem::invalid_field("to", "period_too_long", "at most 62 days after from"))?;
+        Err(Problem::invalid_field(
+            "to",
+            "period_too_long",
+            "expected an instant or a date at most 62 days after from",
+        ))?;
     }
     let days = u32::try_from((to - from).num_days() + 1).unwrap_or(u32::MAX);
     let weight = providers.saturating_mul(days);
@@ -191,7 +196,7 @@ pub async fn list(
     if let Some(contact) = wanted.contact
         && !contacts::exists(&mut tx, contact).await?
     {
-        let detail = "the id of a contact of the organization";
+        let detail = "expected the id of a contact of the organization";
         Err(Problem::invalid_field("contact_id", "not_found", detail))?;
     }
     let mut wanted = wanted;
@@ -199,11 +204,11 @@ pub async fn list(
         let row = tx.optional(sql!("scheduling/appointments_get_services.sql"), &[&moved]).await?;
         let services: Vec<Uuid> = row.as_ref().map(|row| row.get("service_ids")).unwrap_or_default();
         if services.first() != wanted.services.first() {
-            let detail = "the id of an appointment of this service";
+            let detail = "expected the id of an appointment of this service";
             Err(Problem::invalid_field("reschedule_of", "not_found", detail))?;
         }
         wanted.services = services;
-        // Its own contact comes.
+        // Defaults to the contact of the appointment.
         wanted.contact = wanted.contact.or(row.map(|row| row.get("contact_id")));
     }
     let query = AvailabilityQuery {
@@ -227,13 +232,13 @@ pub async fn list(
         .await
 }
 
-/// Whether what is wanted exists.
+/// Checks that the requested services and provider exist.
 fn check(wanted: &SlotQuery, availability: &Availability) -> Result<(), Problem> {
-    // The service of the path first: it is the resource.
+    // The service in the path comes first: without it the answer is 404.
     match wanted.services.iter().position(|id| !availability.services.iter().any(|rules| rules.id == *id)) {
         Some(0) => return Err(Problem::not_found()),
         Some(_) => {
-            let detail = "ids of services of the organization";
+            let detail = "expected ids of services of the organization";
             return Err(Problem::invalid_field("and_then", "not_found", detail));
         }
         None => {}
@@ -248,7 +253,7 @@ fn check(wanted: &SlotQuery, availability: &Availability) -> Result<(), Problem>
     Ok(())
 }
 
-/// A date begins when its midnight does, or when clocks have jumped over that.
+/// A date begins at midnight, or at the clock change that skips midnight.
 fn instant(given: InstantOrDate, zone: Tz) -> DateTime<Utc> {
     match given {
         InstantOrDate::Instant(instant) => instant,
@@ -256,26 +261,26 @@ fn instant(given: InstantOrDate, zone: Tz) -> DateTime<Utc> {
     }
 }
 
-/// For whom slots are listed.
+/// The people that slots are listed for.
 #[derive(Clone, Copy, Default)]
 pub struct People {
-    /// The only provider. None: any.
+    /// The only provider. `None`: any.
     pub with: Option<Uuid>,
-    /// The contact that comes. None: a contact without other appointments.
+    /// The contact. `None`: a contact without other appointments.
     pub contact: Option<Uuid>,
 }
 
-/// How much of a computation may still be done.
+/// Limits the effort of a computation.
 pub struct Effort<'a> {
     deadline: &'a Deadline,
     tries: usize,
 }
 
-/// Why a computation stopped.
+/// Why a computation was stopped.
 pub enum Stopped {
-    /// It was more than is listed at once.
+    /// It exceeded the maximum of one answer.
     TooMuch,
-    /// It took too long.
+    /// It exceeded its deadline.
     Late(Problem),
 }
 
@@ -284,7 +289,7 @@ impl<'a> Effort<'a> {
         Self { deadline, tries: 0 }
     }
 
-    /// Before one more start of one provider is looked at.
+    /// Counts one more try. Call it before each pair of start and provider.
     fn spend(&mut self) -> Result<(), Stopped> {
         self.tries += 1;
         if self.tries > MOST_TRIES {
@@ -295,7 +300,7 @@ impl<'a> Effort<'a> {
 }
 
 impl Availability {
-    /// The slots in a period as JSON.
+    /// Writes the slots in a period as JSON.
     fn write(
         &self,
         from: DateTime<Utc>,
@@ -334,7 +339,7 @@ impl Availability {
         Ok(SerializedJson::new(bytes))
     }
 
-    /// The slots in a period; none where they are too many to list.
+    /// The slots in a period; `None` if they are too many for one answer.
     pub fn slots(
         &self,
         from: DateTime<Utc>,
@@ -347,7 +352,7 @@ impl Availability {
         self.slots_of(from, to, people, zone, unavailable, &mut Effort::new(&deadline)).ok()
     }
 
-    /// The slots in a period, as far as the effort goes.
+    /// The slots in a period, within the given effort.
     pub fn slots_of(
         &self,
         from: DateTime<Utc>,
@@ -401,13 +406,14 @@ impl Availability {
     }
 }
 
-/// 422: more than is listed at once lies between `from` and `to`, and less between `from` and `until`.
+/// 422: the slots between `from` and `to` exceed one answer; those between `from` and `until` do not.
 fn too_long(from: DateTime<Utc>, until: DateTime<Utc>) -> Problem {
     let detail = if until > from {
         let until = until.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        format!("{until} or earlier: more slots are in this period than one answer holds")
+        format!("expected {until} or earlier: this period has more slots than one answer can contain")
     } else {
-        "a shorter period, or one provider_id: more slots are in this period than one answer holds".to_owned()
+        "expected a shorter period, or a provider_id: this period has more slots than one answer can contain"
+            .to_owned()
     };
     Problem::invalid_field("to", "period_too_long", detail)
 }

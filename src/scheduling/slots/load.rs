@@ -1,4 +1,4 @@
-//! The rows that decide which starts can be booked, loaded by one statement for listing and for booking.
+//! Loads the rows that decide which starts can be booked, with one statement for both listing and booking.
 
 use std::collections::BTreeMap;
 
@@ -25,32 +25,32 @@ use crate::{
     sql,
 };
 
-/// What booking loads of more rows, or of a longer time, is not turned into values on the thread that serves requests.
+/// More rows, or a longer period, are converted on a computing thread instead of the thread that serves requests.
 const FEW_ROWS: usize = 20;
 
 const SHORT: TimeDelta = TimeDelta::days(8);
 
-/// What is asked about: starts of services in a period.
+/// A query for starts of services in a period.
 #[derive(Clone, Copy)]
 pub struct AvailabilityQuery<'a> {
-    /// One, or several of a visit in their order. Services that do not exist are missing in the answer.
+    /// One service, or the services of a visit in their order. Services that do not exist are missing from the result.
     pub services: &'a [Uuid],
-    /// Only this provider. None: all that are active.
+    /// Only this provider. `None`: all active ones.
     pub provider: Option<Uuid>,
-    /// Contacts whose own time counts.
+    /// Contacts whose own appointments are considered.
     pub contacts: &'a [Uuid],
     pub from: DateTime<Utc>,
-    /// The first instant after the period.
+    /// The end of the period, exclusive.
     pub to: DateTime<Utc>,
-    /// Appointments whose own time counts as free.
+    /// Appointments whose time counts as free.
     pub ignored: &'a [Uuid],
     pub now: DateTime<Utc>,
 }
 
-/// What was loaded.
+/// The loaded data.
 struct Loaded {
     availability: Availability,
-    /// Whether holds have expired and were not removed yet: their claims are left out, and stand in the way of a booking.
+    /// Whether expired holds are not removed yet: their claims were not loaded, but would block a booking.
     holds_expired: bool,
 }
 
@@ -60,17 +60,17 @@ impl Loaded {
     }
 }
 
-/// Loads what decides, to list or suggest starts.
+/// Loads the data for listing or suggesting starts.
 pub async fn to_list(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<Availability, Failure> {
     Ok(load(tx, query, false).await?.availability)
 }
 
-/// Loads what decides, to book. The locks of booking are taken already.
+/// Loads the data for booking. The locks must be taken already.
 pub async fn to_book(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<Availability, Setback> {
     load(tx, query, false).await?.bookable()
 }
 
-/// Takes the locks of booking (`resources_lock.sql`) and loads what decides, to book.
+/// Takes the locks (`resources_lock.sql`) and loads the data for booking.
 pub async fn locked_to_book(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<Availability, Setback> {
     load(tx, query, true).await?.bookable()
 }
@@ -85,7 +85,7 @@ async fn load(tx: &mut Tx, query: &AvailabilityQuery<'_>, booking: bool) -> Resu
     }
 }
 
-/// The rows that decide, as the database has them.
+/// The loaded rows, not converted yet.
 pub struct Rows {
     rows: Vec<Row>,
     since: DateTime<Utc>,
@@ -94,24 +94,24 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Of a listing: they are read later, when no connection is held.
+    /// Loads the rows for a listing, which are converted after the connection is returned.
     pub async fn of(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<Self, Failure> {
         Self::load(tx, query, false).await
     }
 
-    /// Turns them into values, to list.
+    /// Converts the rows for a listing.
     pub fn availability(self, deadline: &Deadline) -> Result<Availability, Failure> {
         Ok(self.read(deadline)?.availability)
     }
 
     async fn load(tx: &mut Tx, query: &AvailabilityQuery<'_>, booking: bool) -> Result<Self, Failure> {
         let AvailabilityQuery { services, provider, contacts, from, to, ignored, now } = *query;
-        // An appointment that starts just before the end of the period may reach a day beyond it, a visit more; and half a
-        // day of buffer may lie before the first.
+        // An appointment that starts just before the end of the period may end a day later, a visit even later; and the
+        // first one may have half a day of buffer before it.
         let since = from - TimeDelta::hours(12);
         let services_count = i32::try_from(services.len()).unwrap_or(1);
         let reach = to + TimeDelta::hours(24) * services_count;
-        // Dates of whatever zone a schedule is in, the day before included, whose hours may reach over midnight.
+        // Dates in any time zone, and the day before, whose hours may extend past midnight.
         let first = since.date_naive() - Days::new(2);
         let last = reach.date_naive() + Days::new(1);
         let rows = tx
@@ -123,7 +123,7 @@ impl Rows {
         Ok(Self { rows, since, reach, now })
     }
 
-    /// Turns them into values. Takes as long as they are many.
+    /// Converts the rows. The time is proportional to their number.
     fn read(self, deadline: &Deadline) -> Result<Loaded, Failure> {
         let Self { rows, since, reach, now } = self;
         let about = rows.first().ok_or_else(Problem::internal)?;
@@ -146,7 +146,7 @@ impl Rows {
                 ends_at: wall_time::instant(zone, last, 1440),
             })
             .collect();
-        // Once, and not once a provider.
+        // Merged once, not once per provider.
         let closed = merged(closed);
         let mut providers = Vec::with_capacity(rows.len());
         let mut resources = BTreeMap::new();

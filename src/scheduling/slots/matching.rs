@@ -1,4 +1,4 @@
-//! Which rooms and pieces of equipment a booking takes.
+//! Chooses the rooms and pieces of equipment that a booking claims.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use super::availability::Availability;
 use crate::scheduling::hours::working_hours::Interval;
 
 impl Availability {
-    /// One of each, none twice: a matching by augmenting paths (Kuhn 1955), which takes no longer than requirements times
-    /// resources times requirements, whatever they are.
+    /// Assigns a different free resource to each requirement: a matching by augmenting paths (Kuhn 1955), in at most
+    /// requirements × resources × requirements steps.
     pub(super) fn assign_resources(
         &self,
         requirements: &[Vec<Uuid>],
@@ -20,7 +20,7 @@ impl Availability {
         let free: Vec<Vec<Uuid>> = requirements
             .iter()
             .map(|pool| {
-                // The one the session is in already comes first.
+                // A resource that the session already uses comes first.
                 let mut free: Vec<(bool, Uuid)> = pool
                     .iter()
                     .filter(|resource| !earlier(**resource))
@@ -46,7 +46,7 @@ impl Availability {
     }
 }
 
-/// Finds a resource for a requirement, where others may have to take another for it.
+/// Finds a resource for a requirement; other requirements may have to switch to another one.
 fn augment(
     requirement: usize,
     free: &[Vec<Uuid>],

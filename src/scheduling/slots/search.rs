@@ -1,4 +1,4 @@
-//! The search for the providers of the services of a visit: with limits, buffers and rooms.
+//! Searches for the providers of the services of a visit, considering limits, buffers and rooms.
 
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::scheduling::hours::{wall_time, working_hours::Interval};
 
-/// How many combinations of providers of a visit are looked at for one start.
+/// The maximum number of combinations of providers that are tried for one start.
 const MOST_STEPS: usize = 500;
 
-/// A search for who gives the services of a visit.
+/// The state of a search for the providers of a visit.
 struct Search {
     pub with: Option<Uuid>,
     pub policy: Enforcement,
@@ -35,7 +35,7 @@ struct Part {
 }
 
 impl Availability {
-    /// What booking this start, with this provider first, would take; or why it cannot be booked.
+    /// The allocation for this start with this provider for the first service, or why it cannot be booked.
     pub fn plan(&self, provider: &Provider, request: StartRequest) -> Result<Allocation, SlotError> {
         let StartRequest { start, with, policy, seat_seed, .. } = request;
         if policy == Enforcement::Full {
@@ -45,7 +45,7 @@ impl Availability {
             if !provider.open.fits(start, end) {
                 return Err(SlotError::OutsideHours);
             }
-            // A session stays where it was opened, whatever the grid is today.
+            // An existing group session can be booked even if it is not on today's grid.
             if session.is_none() && !self.is_on_grid(provider, start) {
                 return Err(SlotError::OffGrid);
             }
@@ -69,7 +69,7 @@ impl Availability {
         Ok(Allocation { pieces, claims, seat, remaining })
     }
 
-    /// Plans the next service with this provider, and all that follow.
+    /// Plans the next service with this provider, and all following services.
     fn extend(
         &self,
         search: &mut Search,
@@ -84,7 +84,7 @@ impl Availability {
         if index + 1 == self.services.len() {
             return Ok(());
         }
-        // The same person goes on, if they can.
+        // The same provider continues if possible.
         let next = &self.services[index + 1];
         let others = self.providers.iter().filter(|other| other.id != provider.id);
         let mut nearest = SlotError::OutsideHours;
@@ -98,7 +98,7 @@ impl Availability {
             if search.steps >= MOST_STEPS {
                 break;
             }
-            // Whoever does not go on has their buffer now.
+            // If another provider continues, the buffer after this service is needed.
             if other.id != provider.id && !self.close(search, provider) {
                 nearest = nearest.min(SlotError::Buffer);
                 break;
@@ -112,7 +112,7 @@ impl Availability {
         Err(nearest)
     }
 
-    /// Gives the last part its buffer behind, which it was planned without; whether that is free.
+    /// Adds the buffer after the last item, which was planned without it. Returns whether that time is free.
     fn close(&self, search: &mut Search, provider: &Provider) -> bool {
         let Some(part) = search.plan.last_mut() else {
             return true;
@@ -146,16 +146,16 @@ impl Availability {
         if index > 0 && search.policy == Enforcement::Full && !provider.open.fits(start, end) {
             return Err(SlotError::OutsideHours);
         }
-        // Between services of one person in one visit there is nothing to prepare.
+        // Consecutive services of one provider in one visit need no buffer between them.
         let goes_on = search.plan.last().is_some_and(|before| before.piece.provider == provider.id);
         let last = index + 1 == self.services.len();
         let planned = Interval {
             starts_at: if goes_on { start } else { start - minutes(rules.buffer_before_minutes) },
             ends_at: if last { end + minutes(rules.buffer_after_minutes) } else { end },
         };
-        // Joining a session takes the time it was opened with: its seats have one range.
+        // Joining a group session claims the time of its first booking: all seats have the same range.
         let during = session.map_or(planned, |session| session.during);
-        // Somebody who comes back in the same visit.
+        // Whether an earlier service of the visit already claims the resource at this time.
         let earlier = |resource: Uuid| {
             search.plan.iter().flat_map(|part| &part.claims).any(|claim| {
                 claim.resource_id == resource
@@ -169,7 +169,7 @@ impl Availability {
         let key = if self.services.len() == 1 { rules.group_key(provider.id) } else { None };
         let taken_seats = match provider.diary.seats(during, key) {
             Ok(seats) => seats,
-            // Limits first, where nothing would be gained by another time of that day.
+            // A reached limit is reported first: no other time of that day would help.
             Err(_)
                 if search.policy == Enforcement::Full
                     && self.limit_reached(search, rules, provider, start) =>
@@ -180,7 +180,7 @@ impl Availability {
             Err(_) => return Err(SlotError::Buffer),
         };
         let capacity = if key.is_some() { rules.capacity } else { 1 };
-        // Whoever joins a session adds none.
+        // Joining a group session does not count towards limits.
         if taken_seats.is_empty()
             && search.policy == Enforcement::Full
             && self.limit_reached(search, rules, provider, start)

@@ -1,11 +1,11 @@
-//! Why a transaction that takes time ended without a decision.
+//! Why an attempt to book ended without a decision, so that it may be retried.
 
 use crate::{db, http::problem::Failure};
 
 /// Why an attempt ended without a decision.
 #[derive(Debug)]
 pub enum Setback {
-    /// Expired holds may be in the way. They are removed, and the attempt is made again.
+    /// Expired holds may block the time. They are removed, and the attempt is repeated.
     HoldsExpired,
     Failed(Failure),
 }
@@ -16,7 +16,7 @@ impl<E: Into<Failure>> From<E> for Setback {
     }
 }
 
-/// Another transaction took the time first: look again.
+/// Another transaction took the time first; the attempt is repeated.
 pub fn lost_race() -> Setback {
     db::Error::Conflict.into()
 }

@@ -186,7 +186,9 @@ async fn step_before_its_time_is_refused() {
     shop.shift(&id, Utc::now() + TimeDelta::minutes(61)).await;
     let refused = shop.act(&id, "check-in", json!({})).await.refused(409, "too_early");
     assert!(
-        refused["detail"].as_str().is_some_and(|detail| detail.starts_with("check_in is possible from 20"))
+        refused["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.starts_with("The action check_in is possible from 20"))
     );
     shop.shift(&id, Utc::now() + TimeDelta::minutes(59)).await;
     shop.act(&id, "check-in", json!({})).await.expect(200);
