@@ -159,6 +159,15 @@ impl SignInApi {
 }
 
 impl SignInApi {
+    async fn sign_in(
+        &self,
+        client: &Client,
+        credentials: &Credentials,
+    ) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
+        let (account, organization, proof) = self.check(client, credentials).await?;
+        Ok(Json(self.door.start_with(client, account, organization, &proof).await?.0))
+    }
+
     /// Checks the credentials. Returns the account, the organization to sign in to, and the proof for starting the
     /// session.
     async fn check(

@@ -18,7 +18,7 @@ pub fn complete(document: &mut Value) {
         let Some(schema) = schema.as_object_mut() else {
             continue;
         };
-        schema_details(schema);
+        schema_details(name, schema);
         // A request with a field that is not known is refused. An answer may get more fields in a later version.
         if schema.get("type").is_some_and(|kind| kind == "object")
             && requests.contains(name)
@@ -106,7 +106,7 @@ fn named_changes(name: &str, schema: &mut Value) -> Vec<(String, Value)> {
     named
 }
 
-fn schema_details(schema: &mut Map<String, Value>) {
+fn schema_details(name: &str, schema: &mut Map<String, Value>) {
     integer_bounds(schema);
     // What an example leaves out, poem-openapi writes as null.
     let nullable: Vec<String> = schema
@@ -118,7 +118,9 @@ fn schema_details(schema: &mut Map<String, Value>) {
         .map(|(name, _)| name.clone())
         .collect();
     if let Some(example) = schema.get_mut("example").and_then(Value::as_object_mut) {
-        example.retain(|name, value| !value.is_null() || nullable.contains(name));
+        // Only a request of changes says something by null.
+        let says_null = |field: &String| name.ends_with("Changes") && nullable.contains(field);
+        example.retain(|field, value| !value.is_null() || says_null(field));
         example.values_mut().for_each(without_nulls);
     }
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
