@@ -94,33 +94,23 @@ where w.status <> 'offered'
 union all
 -- More appointments of a service, or of a provider, in a day or week than its limit: booked since the limit was last
 -- changed, and by the rules. Seats of one group session count once.
-select 'limit of a service exceeded', c.tenant_id, c.service_id
+select l.finding, c.tenant_id, l.owner
 from scheduling.claims as c
 join scheduling.services as s on s.tenant_id = c.tenant_id and s.id = c.service_id
-join scheduling.appointments as a on a.tenant_id = c.tenant_id and a.id = c.appointment_id
-join tenancy.organizations as o on o.id = c.tenant_id
-cross join lateral (
-    values
-        (s.max_per_day, date_trunc('day', c.serves_at at time zone o.time_zone)),
-        (s.max_per_week, date_trunc('week', c.serves_at at time zone o.time_zone))
-) as l (most, period)
-where l.most is not null and a.created_at > s.updated_at and not a.overridden
-group by c.tenant_id, c.service_id, l.most, l.period
-having count(distinct (c.resource_id, c.session_id)) > l.most
-union all
-select 'limit of a provider exceeded', c.tenant_id, c.resource_id
-from scheduling.claims as c
 join scheduling.providers as p on p.tenant_id = c.tenant_id and p.id = c.resource_id
 join scheduling.appointments as a on a.tenant_id = c.tenant_id and a.id = c.appointment_id
 join tenancy.organizations as o on o.id = c.tenant_id
 cross join lateral (
     values
-        (p.max_per_day, date_trunc('day', c.serves_at at time zone o.time_zone)),
-        (p.max_per_week, date_trunc('week', c.serves_at at time zone o.time_zone))
-) as l (most, period)
-where l.most is not null and a.created_at > p.updated_at and not a.overridden
-group by c.tenant_id, c.resource_id, l.most, l.period
-having count(distinct c.session_id) > l.most
+        ('limit of a service exceeded', s.id, s.updated_at, 'day', s.max_per_day),
+        ('limit of a service exceeded', s.id, s.updated_at, 'week', s.max_per_week),
+        ('limit of a provider exceeded', p.id, p.updated_at, 'day', p.max_per_day),
+        ('limit of a provider exceeded', p.id, p.updated_at, 'week', p.max_per_week)
+) as l (finding, owner, since, period, most)
+where l.most is not null and a.created_at > l.since and not a.overridden
+group by
+    l.finding, c.tenant_id, l.owner, l.period, l.most, date_trunc(l.period, c.serves_at at time zone o.time_zone)
+having count(distinct (c.resource_id, c.session_id)) > l.most
 union all
 -- A series of which some are missing.
 select 'series that is not whole', s.tenant_id, s.id

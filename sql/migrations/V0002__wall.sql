@@ -55,6 +55,20 @@ comment on function app.lower_role(text, text) is 'The lower of two roles. Null 
 grant execute on function app.roles_from(text), app.roles_up_to(text), app.lower_role(text, text)
 to appointd_api, appointd_gate;
 
+-- Locks ---------------------------------------------------------------------------------------------------------------
+
+-- Policies hold rows, and an advisory lock is no row: a key that did not begin with the tenant would let one
+-- organization have another wait. Whatever locks takes its key from here; an audit rule holds functions to it
+-- (functions/advisory_lock), a test the statements.
+create function app.lock_key(tenant uuid, what text) returns bigint
+language sql immutable parallel safe
+return hashtextextended(tenant::text || what, 0);
+
+comment on function app.lock_key(uuid, text) is
+    'The key of an advisory lock inside a tenant. what: the id of a resource or service, or a name of what is counted.';
+
+grant execute on function app.lock_key(uuid, text) to appointd_api, appointd_gate;
+
 -- Policies ------------------------------------------------------------------------------------------------------------
 
 -- A floor with a door shows more rows to a select and is unchanged for every other command: split into a policy per

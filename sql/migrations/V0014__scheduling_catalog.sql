@@ -183,19 +183,9 @@ comment on column scheduling.resources.contact_id is
 
 create index resources_contact_idx on scheduling.resources (tenant_id, contact_id) where contact_id is not null;
 
-call app.build_wall('scheduling.resources', reads => 'viewer', inserts => 'admin', deletes => 'admin');
-
--- Admins change rooms and equipment. Moving an appointment locks the resources it takes; locking requires a policy for
--- update and changes no row.
-create policy admin_update on scheduling.resources as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{guest,customer,staff,manager,admin,owner}')
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{admin,owner}')
-    );
+call app.build_wall(
+    'scheduling.resources', reads => 'viewer', inserts => 'admin', updates => 'admin', deletes => 'admin'
+);
 
 -- Booking a contact creates the resource of that contact, so that its time can be claimed.
 create policy staff_insert on scheduling.resources as permissive for insert to appointd_api
@@ -299,7 +289,8 @@ call app.build_wall(
 );
 call app.open_to('scheduling.providers', 'scheduler', 'select');
 call app.open_to('scheduling.providers', 'guest,customer', 'select', 'active');
--- The gate counts active providers for the plan, and links accounts to providers.
+-- The gate counts active providers for the plan, and links accounts to providers: nobody else can, and the gate only if
+-- the person accepts.
 call app.admit('scheduling.providers', 'appointd_gate', array['select']);
 call app.admit('scheduling.providers', 'appointd_gate', array['update']);
 call app.admit('scheduling.providers', 'appointd_owner', array['all']);
@@ -307,8 +298,8 @@ call operations.audit('scheduling.providers');
 
 grant
     select,
-    insert (id, name, max_per_day, max_per_week, account_id),
-    update (name, active, updated_at, renamed_at, max_per_day, max_per_week, account_id)
+    insert (id, name, max_per_day, max_per_week),
+    update (name, active, updated_at, renamed_at, max_per_day, max_per_week)
 on scheduling.providers to appointd_api;
 grant select (tenant_id, id, name, active, renamed_at, account_id), update (updated_at, account_id)
 on scheduling.providers to appointd_gate;

@@ -43,7 +43,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform pg_advisory_xact_lock(hashtextextended(p.tenant_id::text || p.id::text, 0))
+    perform pg_advisory_xact_lock(app.lock_key(p.tenant_id, p.id::text))
     from scheduling.providers as p
     where p.tenant_id = old.tenant_id and p.account_id = old.account_id;
     return old;

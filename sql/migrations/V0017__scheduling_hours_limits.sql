@@ -12,8 +12,7 @@ declare
     owner record;
 begin
     for owner in select distinct a.tenant_id, a.provider_id from added as a order by 1, 2 loop
-        perform pg_advisory_xact_lock(hashtextextended(owner.tenant_id::text || owner.provider_id::text
-            || 'schedule', 0));
+        perform pg_advisory_xact_lock(app.lock_key(owner.tenant_id, owner.provider_id::text || 'schedule'));
         if (case tg_table_name
             when 'schedule_rules' then (
                 select count(*) > 100
@@ -62,7 +61,7 @@ begin
         from added as a
         order by 1, 2
     loop
-        perform pg_advisory_xact_lock(hashtextextended(owner.tenant_id::text || 'closures', 0));
+        perform pg_advisory_xact_lock(app.lock_key(owner.tenant_id, 'closures'));
         if (
             select count(*) > 366
             from scheduling.closures as c
@@ -100,8 +99,7 @@ begin
         from added as a
         order by 1, 2, 3
     loop
-        perform pg_advisory_xact_lock(hashtextextended(owner.tenant_id::text || owner.provider_id::text
-            || 'time off', 0));
+        perform pg_advisory_xact_lock(app.lock_key(owner.tenant_id, owner.provider_id::text || 'time off'));
         if (
             select count(*) > 366
             from scheduling.time_off as t

@@ -253,26 +253,9 @@ create index appointment_segments_service_idx on scheduling.appointment_segments
 create index appointment_segments_provider_idx on scheduling.appointment_segments (tenant_id, provider_id, starts_at);
 
 call app.build_wall('scheduling.appointment_segments', reads => 'viewer', inserts => 'staff', deletes => 'staff');
+-- Of an appointment that the policies of appointments show them.
 call app.open_to(
-    'scheduling.appointment_segments', 'guest', 'insert',
-    $$
-    appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    $$
-);
-call app.open_to(
-    'scheduling.appointment_segments', 'guest', 'select',
-    $$
-    appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    $$
-);
-call app.open_to(
-    'scheduling.appointment_segments', 'guest', 'delete',
-    $$
-    appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    $$
-);
-call app.open_to(
-    'scheduling.appointment_segments', 'customer', 'select',
+    'scheduling.appointment_segments', 'guest,customer', 'select',
     $$
     exists (
         select
@@ -284,13 +267,20 @@ call app.open_to(
     $$
 );
 call app.open_to(
-    'scheduling.appointment_segments', 'customer', 'insert',
+    'scheduling.appointment_segments', 'guest,customer', 'insert',
     $$
     appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    and exists (
+        select
+        from scheduling.appointments as a
+        where
+            a.tenant_id = appointment_segments.tenant_id
+            and a.id = appointment_segments.appointment_id
+    )
     $$
 );
 call app.open_to(
-    'scheduling.appointment_segments', 'customer', 'delete',
+    'scheduling.appointment_segments', 'guest,customer', 'delete',
     $$
     appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     and exists (

@@ -183,6 +183,7 @@ comment on column scheduling.freed_time.after_created_at is
 comment on column scheduling.freed_time.after_entry_id is 'Id of that entry.';
 
 create index freed_time_due_idx on scheduling.freed_time (freed_at);
+create index freed_time_order_idx on scheduling.freed_time (tenant_id, freed_at, id);
 
 -- The door: the gate finds the organizations that have freed time to offer.
 call app.build_wall(
@@ -208,7 +209,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- One after the other. The last lock of its transaction.
-    perform pg_advisory_xact_lock(hashtextextended(new.tenant_id::text || new.contact_id::text || 'waitlist', 0));
+    perform pg_advisory_xact_lock(app.lock_key(new.tenant_id, new.contact_id::text || 'waitlist'));
     if (
         select count(*) > 10
         from scheduling.waitlist_entries as w

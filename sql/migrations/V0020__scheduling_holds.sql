@@ -198,7 +198,7 @@ declare
 begin
     if customer is not null then
         -- Serializes the holds of one customer. It is the last lock of its transaction, so it cannot deadlock.
-        perform pg_advisory_xact_lock(hashtextextended(new.tenant_id::text || customer::text || 'holds', 0));
+        perform pg_advisory_xact_lock(app.lock_key(new.tenant_id, customer::text || 'holds'));
         select count(*) into standing
         from scheduling.holds as h
         where
@@ -214,7 +214,7 @@ begin
     where h.tenant_id = new.tenant_id and h.expires_at > statement_timestamp() and h.waitlist_entry_id is null;
     -- Far below the bound there is no lock: fewer than 100 transactions insert holds at the same time.
     if standing > 400 then
-        perform pg_advisory_xact_lock(hashtextextended(new.tenant_id::text || 'holds', 0));
+        perform pg_advisory_xact_lock(app.lock_key(new.tenant_id, 'holds'));
         select count(*) into standing
         from scheduling.holds as h
         where h.tenant_id = new.tenant_id and h.expires_at > statement_timestamp() and h.waitlist_entry_id is null;

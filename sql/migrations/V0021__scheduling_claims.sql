@@ -1,6 +1,6 @@
 -- Claims: the time of a resource that is taken, by an appointment or by a hold. The exclusion constraint on claims,
 -- and nothing else, decides who gets a slot: two transactions that want overlapping time of one resource wait for each
--- other there.
+-- other there. One function inserts them: scheduling.take_time.
 
 create table scheduling.claims (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -85,8 +85,8 @@ comment on column scheduling.claims.session_id is
     'Claims with the same session_id may overlap: those of one group session, which have the same range. Otherwise '
     'the id of the claim.';
 comment on constraint claims_no_overlap on scheduling.claims is
-    'No two claims of a resource overlap, unless they are seats of one group session. Book with insert … on conflict '
-    'do nothing: no row means the time is taken. A plain insert can deadlock with another.';
+    'No two claims of a resource overlap, unless they are seats of one group session. scheduling.take_time inserts '
+    'claims: a plain insert can deadlock with another.';
 
 -- Serves reading busy times: starts_at and ends_at are index conditions under the policies, during && … is not.
 create index claims_time_idx on scheduling.claims (tenant_id, resource_id, starts_at, ends_at);
@@ -112,12 +112,46 @@ create policy staff_update on scheduling.claims as permissive for update to appo
 call app.open_to('scheduling.claims', 'scheduler', 'select');
 call app.open_to('scheduling.claims', 'scheduler', 'insert', 'hold_id is not null');
 
--- Guests and customers see times and ids, not contacts.
+-- A function and not a part of the policy: the executor prepares every sub-select of every policy of a table, for
+-- members as well, and each booking would pay for those of the tables in this one.
+create function scheduling.is_own(appointment uuid, hold uuid) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select
+        from scheduling.appointments as a
+        where
+            a.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and a.id = appointment
+    )
+    or exists (
+        select
+        from scheduling.holds as h
+        where
+            h.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and h.id = hold
+            -- Expired ones are shown to all.
+            and h.expires_at > statement_timestamp()
+    );
+end
+$$;
+
+comment on function scheduling.is_own(uuid, uuid) is
+    'Whether the caller sees this appointment, or this hold and it has not expired. Guests and customers see their '
+    'own.';
+
+grant execute on function scheduling.is_own(uuid, uuid) to appointd_api;
+
+-- Guests and customers see times and ids, not contacts. They take time for the appointment or the hold that they name,
+-- if it is theirs.
 call app.open_to('scheduling.claims', 'guest,customer', 'select');
 call app.open_to(
     'scheduling.claims', 'guest,customer', 'insert',
     $$
     (select nullif(current_setting('app.appointment_id', true), '')::uuid) = any (array[appointment_id, hold_id])
+    and scheduling.is_own(appointment_id, hold_id)
     $$
 );
 call app.open_to(
@@ -224,7 +258,19 @@ call app.build_wall(
     door => $$(select current_user) = 'appointd_gate'$$
 );
 call app.open_to('scheduling.shared_claims', 'scheduler', 'insert');
-call app.open_to('scheduling.shared_claims', 'guest,customer', 'insert');
+call app.open_to(
+    'scheduling.shared_claims', 'guest,customer', 'insert',
+    $$
+    exists (
+        select
+        from scheduling.claims as c
+        where
+            c.tenant_id = shared_claims.tenant_id and c.id = shared_claims.claim_id
+            and (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+                = any (array[c.appointment_id, c.hold_id])
+    )
+    $$
+);
 call app.admit('scheduling.shared_claims', 'appointd_gate', array['insert', 'delete']);
 create policy gate_select on scheduling.shared_claims as permissive for select to appointd_gate using (true);
 call app.admit('scheduling.shared_claims', 'appointd_owner', array['all']);
@@ -236,3 +282,87 @@ grant
     insert (claim_id, provider_id, account_id, starts_at, ends_at),
     delete
 on scheduling.shared_claims to appointd_gate;
+
+
+-- The one place that takes time. An insert into an exclusion constraint can deadlock with another; on conflict do
+-- nothing waits for the other transaction instead, and then inserts no row. A missing row fails the statement as the
+-- insert would, with the name of the constraint: all of the time is taken, or none.
+--
+-- What the claims are for has to be there: insert the appointment or the hold first, and call this with what its insert
+-- returned. Runs with the rights and the policies of its caller.
+create function scheduling.take_time(
+    organization uuid, wanted jsonb, held boolean default false, expiry timestamptz default null
+)
+returns boolean
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    claimed bigint;
+    people bigint;
+    shared bigint;
+begin
+    with wanted_claim as (
+        select *
+        from jsonb_to_recordset(wanted) as c (
+            id uuid, owner_id uuid, resource_id uuid, service_id uuid, serves_at timestamptz, serves_until timestamptz,
+            starts_at timestamptz, ends_at timestamptz, group_key uuid, seat smallint, capacity smallint,
+            of_contact boolean
+        )
+    ),
+    -- A contact becomes a resource when its time is first taken.
+    contact as (
+        insert into scheduling.resources (id, kind)
+        select distinct c.resource_id, 'contact'
+        from wanted_claim as c
+        where c.of_contact
+        order by 1
+        on conflict do nothing
+    ),
+    claim as (
+        insert into scheduling.claims (
+            id, appointment_id, hold_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at,
+            group_key, seat, capacity, expires_at
+        )
+        select
+            c.id, case when not held then c.owner_id end, case when held then c.owner_id end, c.resource_id,
+            c.service_id, c.serves_at, c.serves_until, c.starts_at, c.ends_at, c.group_key, c.seat, c.capacity, expiry
+        from wanted_claim as c
+        order by c.resource_id, c.starts_at
+        on conflict do nothing
+        returning resource_id
+    )
+    select count(*), count(p.id)
+    into claimed, people
+    from claim as c
+    left join scheduling.providers as p
+        on p.tenant_id = organization and p.id = c.resource_id and p.account_id is not null;
+    if claimed < jsonb_array_length(wanted) then
+        raise exception 'the time is taken' using errcode = 'exclusion_violation', constraint = 'claims_no_overlap';
+    end if;
+    if people > 0 then
+        insert into scheduling.shared_claims (claim_id, provider_id, account_id, starts_at, ends_at)
+        select c.id, p.id, p.account_id, c.starts_at, c.ends_at
+        from
+            jsonb_to_recordset(wanted) as c (id uuid, resource_id uuid, starts_at timestamptz, ends_at timestamptz)
+        join scheduling.providers as p on p.tenant_id = organization and p.id = c.resource_id
+        where p.account_id is not null
+        order by p.account_id, c.starts_at
+        on conflict do nothing;
+        get diagnostics shared = row_count;
+        if shared < people then
+            raise exception 'the person is booked elsewhere'
+                using errcode = 'exclusion_violation', constraint = 'shared_claims_no_overlap';
+        end if;
+    end if;
+    return true;
+end
+$$;
+
+comment on function scheduling.take_time(uuid, jsonb, boolean, timestamptz) is
+    'Inserts claims, and the shared claims of providers who have an account. wanted: an array of objects, named like '
+    'the columns; owner_id is the appointment, of_contact says that it is a contact''s own time. held: owner_id is a '
+    'hold, and expiry is when the claims expire. Returns true, or fails with 23P01 on claims_no_overlap (the time or '
+    'the seat is taken) or shared_claims_no_overlap (another organization has booked the person).';
+
+grant execute on function scheduling.take_time(uuid, jsonb, boolean, timestamptz) to appointd_api;

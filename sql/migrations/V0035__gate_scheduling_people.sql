@@ -191,7 +191,7 @@ begin
     execute format('set local app.tenant_id = %L', organization_id);
     -- Before any row is changed, and only if the person was asked: waits for transactions that book the provider, and
     -- has later ones wait.
-    perform pg_advisory_xact_lock(hashtextextended(r.tenant_id::text || r.provider_id::text, 0))
+    perform pg_advisory_xact_lock(app.lock_key(r.tenant_id, r.provider_id::text))
     from scheduling.provider_link_requests as r
     where r.tenant_id = organization_id and r.provider_id = provider and r.account_id = person;
     delete from scheduling.provider_link_requests as r
@@ -244,7 +244,7 @@ begin
         return false;
     end if;
     execute format('set local app.tenant_id = %L', organization_id);
-    perform pg_advisory_xact_lock(hashtextextended(p.tenant_id::text || p.id::text, 0))
+    perform pg_advisory_xact_lock(app.lock_key(p.tenant_id, p.id::text))
     from scheduling.providers as p
     where p.tenant_id = organization_id and p.id = provider and p.account_id = person;
     delete from scheduling.provider_link_requests as r
@@ -264,13 +264,36 @@ comment on function scheduling.end_provider_link(uuid, uuid) is
     'Ends the link of the signed-in account to a provider, or declines the request; false if there is neither. '
     'Appointments stay.';
 
+create function scheduling.cut_provider_link(provider uuid) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if coalesce(current_setting('app.role', true), '') <> all ('{admin,owner}') then
+        raise exception 'no admin has entered' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    update scheduling.providers as p
+    set account_id = null, updated_at = now()
+    where
+        p.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and p.id = provider
+        and p.account_id is not null;
+    return found;
+end
+$$;
+
+comment on function scheduling.cut_provider_link(uuid) is
+    'Ends the link of a provider of the entered organization to an account, on behalf of an admin; false if it has '
+    'none. Appointments stay. The caller has the lock of the provider (providers_lock.sql).';
+
 grant execute on function
     scheduling.booked_names(uuid),
     scheduling.count_guest_request(bytea, bytea),
     scheduling.contact_of_guest(),
     scheduling.my_provider_links(),
     scheduling.accept_provider_link(uuid, uuid),
-    scheduling.end_provider_link(uuid, uuid)
+    scheduling.end_provider_link(uuid, uuid),
+    scheduling.cut_provider_link(uuid)
 to appointd_api;
 reset role;
 revoke create on schema scheduling from appointd_gate;

@@ -29,6 +29,7 @@ mod parsers;
 mod plain_english;
 mod pooler;
 mod scheduling;
+mod schema;
 mod serve;
 mod sql_style;
 mod statements;

@@ -1,14 +1,14 @@
 -- error: One organization can make another wait
 --
 -- Policies apply to rows, not to advisory locks: a session that knows the number of a lock can make others wait for it.
--- The key of each lock that our functions take begins with the tenant, in one form that can be checked:
--- pg_advisory_xact_lock(hashtextextended(tenant_id::text || …)), or its shared form. (A test checks the same for the
--- statements in sql/queries.)
+-- app.lock_key makes the key of each lock that our functions take from the tenant, in one form that can be checked:
+-- pg_advisory_xact_lock(app.lock_key(tenant_id, …)), or its shared form. (A test checks the same for the statements in
+-- sql/queries.)
 
 select
     format('function %s', f.oid::regprocedure) as object,
-    'locks by a key that does not begin with the tenant' as found,
-    '-- hashtextextended(tenant_id::text || …, 0) as the key, after the row was found under the policies' as fix
+    'locks by a key that is not made of the tenant' as found,
+    '-- app.lock_key(tenant_id, …) as the key, after the row was found under the policies' as fix
 from pg_proc as f
 cross join lateral (select coalesce(pg_get_function_sqlbody(f.oid), f.prosrc) as text) as body
 where
@@ -18,6 +18,6 @@ where
     )
     and regexp_count(body.text, 'advisory_\w*lock') > regexp_count(
         body.text,
-        'pg_advisory_xact_lock(_shared)?\(hashtextextended\((\w+\.)?tenant(_id)?::text \|\| '
+        'pg_advisory_xact_lock(_shared)?\(app\.lock_key\((\w+\.)?tenant(_id)?, '
     )
 order by 1

@@ -28,6 +28,7 @@ where
         'app.enter_customer(uuid,uuid,uuid,uuid,text,text,text)',
         'app.check_way_in(uuid,text,text)',
         'app.has_feature(uuid,text)',
+        'app.lock_key(uuid,text)',
         'app.lower_role(text,text)',
         'app.may_hand_out()',
         'app.plans_with(uuid,text)',
@@ -75,11 +76,14 @@ where
         'scheduling.calendar_feed(uuid,uuid,bytea)',
         'scheduling.contact_of_guest()',
         'scheduling.count_guest_request(bytea,bytea)',
+        'scheduling.cut_provider_link(uuid)',
         'scheduling.end_provider_link(uuid,uuid)',
         'scheduling.forget_past_claims(uuid)',
+        'scheduling.is_own(uuid,uuid)',
         'scheduling.my_appointments_everywhere(timestamp with time zone,uuid,bigint)',
         'scheduling.my_provider_links()',
         'scheduling.offer_notice(uuid)',
+        'scheduling.take_time(uuid,jsonb,boolean,timestamp with time zone)',
         'scheduling.tenants_due()',
         'scheduling.waiting_for(timestamp with time zone[],timestamp with time zone[],timestamp with time zone,'
         'uuid,integer)'

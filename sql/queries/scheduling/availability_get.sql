@@ -98,8 +98,8 @@ locked as materialized (
     select
         count(
             case
-                when k.counts then pg_advisory_xact_lock(hashtextextended($1::text || k.id::text, 0))
-                else pg_advisory_xact_lock_shared(hashtextextended($1::text || k.id::text, 0))
+                when k.counts then pg_advisory_xact_lock(app.lock_key($1, k.id::text))
+                else pg_advisory_xact_lock_shared(app.lock_key($1, k.id::text))
             end
         )
     from (

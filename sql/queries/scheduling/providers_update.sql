@@ -1,8 +1,8 @@
 -- $1 tenant_id, $2 id, $3 changes (an object)
 update scheduling.providers as p
 set
-    (name, active, max_per_day, max_per_week, account_id) = (
-        select r.name, r.active, r.max_per_day, r.max_per_week, r.account_id
+    (name, active, max_per_day, max_per_week) = (
+        select r.name, r.active, r.max_per_day, r.max_per_week
         from jsonb_populate_record(p, $3) as r
     ),
     updated_at = now(),

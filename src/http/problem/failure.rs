@@ -33,11 +33,11 @@ impl From<Failure> for Problem {
 
 /// Maps a violated constraint, by its name, to a problem.
 pub trait OnConstraint<T> {
-    fn on_constraint(self, name: &str, refuse: impl FnOnce() -> Problem) -> Result<T, Failure>;
+    fn on_constraint<R: Into<Failure>>(self, name: &str, refuse: impl FnOnce() -> R) -> Result<T, Failure>;
 }
 
 impl<T, E: Into<Failure>> OnConstraint<T> for Result<T, E> {
-    fn on_constraint(self, name: &str, refuse: impl FnOnce() -> Problem) -> Result<T, Failure> {
+    fn on_constraint<R: Into<Failure>>(self, name: &str, refuse: impl FnOnce() -> R) -> Result<T, Failure> {
         self.map_err(|error| match error.into() {
             Failure::Database(db::Error::Constraint(violated)) if violated == name => refuse().into(),
             failure => failure,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     appointment::{Appointment, AppointmentStatus},
     attempts::attempt,
-    claims::{self, Booking, CREATE, Parameters, taken, with_segments},
+    claims::{self, Booking, CREATE, Parameters, on_taken},
     guest_request::GuestRequest,
     transaction::seat_seed,
 };
@@ -137,9 +137,9 @@ async fn book_now(
     if let Some(guest) = &order.guest {
         guest.count(&mut tx).await?;
     }
-    let (contact, is_new) = match order.who {
-        Who::Known(contact) => (contact, false),
-        Who::New(contact) => (contacts::create(&mut tx, contact).await?, true),
+    let contact = match order.who {
+        Who::Known(contact) => contact,
+        Who::New(contact) => contacts::create(&mut tx, contact).await?,
         Who::Unknown => Err(Problem::internal())?,
     };
     let booking = Booking {
@@ -153,32 +153,20 @@ async fn book_now(
         plan: &plan,
     };
     let claims_contact = availability.claims_contact();
-    // A new contact or a stored answer must be rolled back if the time is taken. Otherwise the commit is sent along.
-    if is_new || once.is_some() {
-        let appointment = claims::create(&mut tx, &[booking], contact, claims_contact)
-            .await?
-            .pop()
-            .ok_or_else(lost_race)?;
-        if let Some(once) = once {
-            once.keep(&mut tx, &appointment).await?;
-        }
-        tx.commit().await?;
-        return Ok(Ok(appointment));
+    // Of one service, and with nothing to write after it: the commit need not wait for the answer.
+    if once.is_none() && plan.pieces.len() == 1 {
+        let parameters = Parameters::new(&[booking], contact, claims_contact);
+        let created = tx.commit_with(CREATE, &[&parameters.appointments, &parameters.claims]).await;
+        let row = on_taken(created, lost_race)?.ok_or_else(Problem::internal)?;
+        return Ok(Ok(row.into()));
     }
-    let parameters = Parameters::new(&[booking], contact, claims_contact);
-    let created = tx
-        .commit_with(
-            CREATE,
-            &[
-                &parameters.appointments,
-                &parameters.claims,
-                &parameters.segments,
-                &parameters.claimed_contact,
-            ],
-        )
-        .await;
-    let row = taken(created.map(|row| row.into_iter().collect()))?.pop().ok_or_else(lost_race)?;
-    Ok(Ok(with_segments(Appointment::from(row), &plan)))
+    let created = claims::create(&mut tx, &[booking], contact, claims_contact).await?;
+    let appointment = created.into_iter().next().ok_or_else(Problem::internal)?;
+    if let Some(once) = once {
+        once.keep(&mut tx, &appointment).await?;
+    }
+    tx.commit().await?;
+    Ok(Ok(appointment))
 }
 
 /// Takes the locks and loads the data for booking.

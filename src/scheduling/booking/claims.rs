@@ -1,6 +1,7 @@
-//! Writes appointments and their claims in one statement. The constraints decide whether it succeeds:
-//! `claims_no_overlap`, `claims_seat_key` and `shared_claims_no_overlap`.
+//! Writes appointments and their claims in one statement. The constraints of claims decide: `scheduling.take_time` fails
+//! with their names.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ use crate::{
     scheduling::slots::{
         availability::{Allocation, Claim, Piece},
         refusals::{unknown_provider, unknown_service},
+        setback::lost_race,
     },
     sql,
 };
@@ -35,8 +37,6 @@ pub(super) const CREATE: Sql = sql!("scheduling/appointments_create.sql");
 pub(super) struct Parameters {
     pub appointments: Value,
     pub claims: Value,
-    pub segments: Value,
-    pub claimed_contact: Option<Uuid>,
 }
 
 impl Parameters {
@@ -45,7 +45,12 @@ impl Parameters {
         for booking in bookings {
             claims.extend(booking.plan.claims_of(booking.id));
             if claims_contact {
-                claims.push(contact_claim(contact, booking.id, booking.plan));
+                claims.push(contact_claim(
+                    contact,
+                    booking.id,
+                    booking.plan.starts_at(),
+                    booking.plan.ends_at(),
+                ));
             }
         }
         let appointments = bookings.iter().map(|booking| {
@@ -67,12 +72,7 @@ impl Parameters {
                 "guest_key": booking.guest_key,
             })
         });
-        Self {
-            appointments: appointments.collect(),
-            claims: json!(claims),
-            segments: bookings.iter().flat_map(|booking| segments(booking.id, booking.plan)).collect(),
-            claimed_contact: claims_contact.then_some(contact),
-        }
+        Self { appointments: appointments.collect(), claims: json!(claims) }
     }
 }
 
@@ -94,8 +94,16 @@ pub fn segments(appointment: Uuid, plan: &Allocation) -> Vec<Value> {
     (1..).zip(&plan.pieces).map(row).collect()
 }
 
+/// Adds the services of visits to appointments that were made or moved.
+pub async fn add_segments(tx: &mut Tx, segments: Vec<Value>) -> Result<(), Failure> {
+    if !segments.is_empty() {
+        tx.all(sql!("scheduling/appointment_segments_add.sql"), &[&json!(segments)]).await?;
+    }
+    Ok(())
+}
+
 /// The claim on the contact's time, without buffers.
-pub fn contact_claim(contact: Uuid, owner: Uuid, plan: &Allocation) -> Claim {
+pub fn contact_claim(contact: Uuid, owner: Uuid, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Claim {
     Claim {
         id: Uuid::now_v7(),
         owner_id: owner,
@@ -103,15 +111,16 @@ pub fn contact_claim(contact: Uuid, owner: Uuid, plan: &Allocation) -> Claim {
         service_id: None,
         serves_at: None,
         serves_until: None,
-        starts_at: plan.starts_at(),
-        ends_at: plan.ends_at(),
+        starts_at,
+        ends_at,
         group_key: None,
         seat: 1,
         capacity: 1,
+        of_contact: true,
     }
 }
 
-/// Creates appointments of one contact, all or none: returns none if some time is taken.
+/// Creates appointments of one contact, all or none.
 pub async fn create(
     tx: &mut Tx,
     bookings: &[Booking<'_>],
@@ -119,18 +128,11 @@ pub async fn create(
     claims_contact: bool,
 ) -> Result<Vec<Appointment>, Failure> {
     let parameters = Parameters::new(bookings, contact, claims_contact);
-    let created = tx
-        .all(
-            CREATE,
-            &[
-                &parameters.appointments,
-                &parameters.claims,
-                &parameters.segments,
-                &parameters.claimed_contact,
-            ],
-        )
-        .await;
-    let mut appointments: Vec<_> = taken(created)?
+    let created = tx.all(CREATE, &[&parameters.appointments, &parameters.claims]).await;
+    let created = on_taken(created, lost_race)?;
+    add_segments(tx, bookings.iter().flat_map(|booking| segments(booking.id, booking.plan)).collect())
+        .await?;
+    let mut appointments: Vec<_> = created
         .into_iter()
         .map(|row| {
             let appointment = Appointment::from(row);
@@ -159,30 +161,22 @@ pub fn with_segments(mut appointment: Appointment, plan: &Allocation) -> Appoint
     appointment
 }
 
-/// Maps constraints on a booking to errors. Returns no row if another transaction took some of the time.
-pub fn taken(
-    booked: Result<Vec<tokio_postgres::Row>, db::Error>,
-) -> Result<Vec<tokio_postgres::Row>, Failure> {
-    let booked = match booked {
-        // Only some of the claims were inserted, so the appointment or hold that they refer to was not.
-        Err(db::Error::Constraint(name))
-            if name == "claims_appointment_fkey"
-                || name == "claims_hold_fkey"
-                // The provider's link to a person has changed meanwhile.
-                || name == "shared_claims_person_fkey" =>
-        {
-            return Ok(Vec::new());
-        }
-        booked => booked,
-    };
-    let unknown_contact = || {
-        Problem::invalid_field("contact_id", "not_found", "expected the id of a contact of the organization")
-    };
+/// What the constraints say that a booking meets; `taken`, where another transaction took some of the time first.
+pub fn on_taken<T, R: Into<Failure>>(
+    booked: Result<T, db::Error>,
+    taken: impl Fn() -> R,
+) -> Result<T, Failure> {
+    let unknown_contact =
+        || Problem::invalid_field("contact_id", "not_found", "expected the id of a contact of the organization");
     let one_seat = || {
         let detail = "A seat of this group session is already booked with this e-mail address.";
         Problem::conflict("already_booked", detail)
     };
     booked
+        .on_constraint("claims_no_overlap", &taken)
+        .on_constraint("shared_claims_no_overlap", &taken)
+        // The provider is somebody else since, or nobody.
+        .on_constraint("shared_claims_person_fkey", &taken)
         .on_constraint("appointments_guest_seat_key", one_seat)
         .on_constraint("appointments_contact_fkey", unknown_contact)
         .on_constraint("resources_contact_fkey", unknown_contact)

@@ -7,11 +7,11 @@ use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::claims::taken;
+use super::claims::on_taken;
 use crate::{
     db::Tx,
     http::problem::{Failure, OnConstraint as _, Problem},
-    scheduling::slots::availability::Allocation,
+    scheduling::slots::{availability::Allocation, setback::lost_race},
     sql,
 };
 
@@ -61,10 +61,10 @@ pub async fn insert(
     seconds: f64,
     overridden: bool,
     entry: Option<Uuid>,
-) -> Result<Option<Hold>, Failure> {
+) -> Result<Hold, Failure> {
     let piece = plan.pieces[0];
     let created = tx
-        .all(
+        .one(
             sql!("scheduling/holds_create.sql"),
             &[
                 &id,
@@ -80,12 +80,12 @@ pub async fn insert(
         )
         .await;
     let too_many = |detail: &'static str| Problem::conflict("too_many_holds", detail);
-    let created = taken(created)
+    let created = on_taken(created, lost_race)
         .on_constraint("holds_too_many", || {
             too_many("The organization has reached its limit of 500 holds. Confirm or release some.")
         })
         .on_constraint("holds_too_many_of_customer", || {
             too_many("You have reached your limit of three holds. Confirm or release one first.")
         });
-    Ok(created?.pop().map(Hold::from))
+    Ok(created?.into())
 }

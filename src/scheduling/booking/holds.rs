@@ -18,7 +18,7 @@ use super::{
     appointment::{Appointment, AppointmentStatus},
     attempts::attempt,
     book::{self, Order, Who},
-    claims::taken,
+    claims::{contact_claim, on_taken},
     guest_request::GuestRequest,
     hold::{self, Hold},
     offers,
@@ -44,7 +44,7 @@ use crate::{
         availability::{Enforcement, SlotError},
         choose::choose,
         refusals::contact_busy,
-        setback::{Setback, lost_race},
+        setback::Setback,
     },
     sql,
 };
@@ -298,7 +298,7 @@ async fn hold_now(
     }
     let overridden = order.policy == Enforcement::ClaimsOnly;
     let id = order.id.unwrap_or_else(Uuid::now_v7);
-    let hold = hold::insert(&mut tx, id, &plan, seconds, overridden, None).await?.ok_or_else(lost_race)?;
+    let hold = hold::insert(&mut tx, id, &plan, seconds, overridden, None).await?;
     let mut to_verify = None;
     if let Who::New(contact) = &order.who {
         // Stores the guest's details; they become a contact when the hold is confirmed.
@@ -415,15 +415,18 @@ pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<App
         .context()
         .is_some_and(|context| matches!(context.who, db::Who::Session { .. } | db::Who::Key { .. }));
     let id = if is_guests && by_member { Uuid::now_v7() } else { entry.unwrap_or(hold) };
-    let contact_claim = (!row.get::<_, bool>("contact_may_overlap")).then(Uuid::now_v7);
+    let claims: Vec<_> = (!row.get::<_, bool>("contact_may_overlap"))
+        .then(|| contact_claim(contact, id, row.get("starts_at"), row.get("ends_at")))
+        .into_iter()
+        .collect();
     let seat: Option<i16> = row.get("seat");
     let confirmed = tx
-        .all(
+        .one(
             sql!("scheduling/holds_confirm.sql"),
-            &[&hold, &id, &contact, &contact_claim, &status.name(), &note, &seat, &guest_key],
+            &[&hold, &id, &contact, &json!(claims), &status.name(), &note, &seat, &guest_key],
         )
         .await;
-    let appointment = taken(confirmed)?.pop().map(Appointment::from).ok_or_else(contact_busy)?;
+    let appointment = Appointment::from(on_taken(confirmed, contact_busy)?);
     if let Some(entry) = entry {
         tx.all(
             sql!("scheduling/waitlist_update.sql"),

@@ -30,7 +30,7 @@ use crate::{
         availability::{Allocation, Availability, Enforcement, Provider, StartRequest},
         choose::best,
         load::{self, AvailabilityQuery},
-        setback::{Setback, lost_race},
+        setback::Setback,
     },
     sql,
 };
@@ -158,9 +158,7 @@ async fn hold(
     now: DateTime<Utc>,
 ) -> Result<Notice, Setback> {
     let seconds = offer_seconds(plan.starts_at(), now);
-    let hold = hold::insert(tx, Uuid::now_v7(), plan, seconds, false, Some(entry.id))
-        .await?
-        .ok_or_else(lost_race)?;
+    let hold = hold::insert(tx, Uuid::now_v7(), plan, seconds, false, Some(entry.id)).await?;
     tx.all(sql!("scheduling/waitlist_update.sql"), &[&entry.id, &"offered", &None::<Uuid>, &vec!["waiting"]])
         .await?;
     let row = tx.one(sql!("scheduling/offer_notice.sql"), &[&entry.id]).await?;

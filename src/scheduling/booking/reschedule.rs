@@ -10,7 +10,7 @@ use super::{
     appointment::{Appointment, AppointmentAction, AppointmentStatus},
     attempts::attempt,
     book,
-    claims::{contact_claim, segments, taken, with_segments},
+    claims::{add_segments, contact_claim, on_taken, segments, with_segments},
     offers::{self, Notice, Queue},
     transaction::{Locks, seat_seed},
 };
@@ -367,7 +367,8 @@ async fn carry_out(
         availability.take(&plan, Some(appointment.contact_id));
         claims.extend(plan.claims_of(appointment.id));
         if availability.claims_contact() {
-            claims.push(contact_claim(appointment.contact_id, appointment.id, &plan));
+            let (contact, id) = (appointment.contact_id, appointment.id);
+            claims.push(contact_claim(contact, id, plan.starts_at(), plan.ends_at()));
         }
         segment_rows.extend(segments(appointment.id, &plan));
         rows.push(json!({
@@ -385,21 +386,11 @@ async fn carry_out(
     let moved = tx
         .all(
             sql!("scheduling/appointments_move.sql"),
-            &[
-                &json!(rows),
-                &json!(claims),
-                &json!(segment_rows),
-                &transitions,
-                &how.action.name(),
-                &now,
-                &how.reason,
-            ],
+            &[&json!(rows), &json!(claims), &transitions, &how.action.name(), &now, &how.reason],
         )
         .await;
-    let moved = taken(moved)?;
-    if moved.is_empty() {
-        return Err(lost_race());
-    }
+    let moved = on_taken(moved, lost_race)?;
+    add_segments(&mut tx, segment_rows).await?;
     let appointments: Vec<_> = moved
         .into_iter()
         .map(|row| {

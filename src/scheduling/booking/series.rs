@@ -38,7 +38,7 @@ use crate::{
             choose::named_provider,
             load::{self, AvailabilityQuery},
             refusals::{slot_problem, unknown_service},
-            setback::{Setback, lost_race},
+            setback::Setback,
         },
     },
     sql,
@@ -289,9 +289,6 @@ async fn book(
         .collect();
     let claims_contact = availability.claims_contact();
     let appointments = claims::create(&mut tx, &bookings, contact, claims_contact).await?;
-    if appointments.is_empty() {
-        return Err(lost_race());
-    }
     let series = Series {
         id,
         frequency: new.frequency,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     appointment::{Appointment, AppointmentAction},
     attempts::attempt,
-    claims,
+    claims::on_taken,
     transaction::Locks,
 };
 use crate::{
@@ -55,12 +55,12 @@ pub async fn undo(
             tx.all(sql!("scheduling/claims_delete.sql"), &[&id, &ids_of("id")]).await?;
         }
         let undone = tx
-            .all(
+            .one(
                 sql!("scheduling/appointments_undo.sql"),
                 &[&id, &Uuid::now_v7(), &last.get::<_, &str>("from_status"), &released, &now, &reason],
             )
             .await;
-        let row = claims::taken(undone)?.pop().ok_or_else(|| {
+        let row = on_taken(undone, || {
             Problem::conflict(
                 "slot_unavailable",
                 "The time of the appointment was taken meanwhile. Free it first, or book another time.",

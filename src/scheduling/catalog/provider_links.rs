@@ -104,7 +104,10 @@ impl ProviderLinksApi {
         let link = self.0.attempt(&caller, async |mut tx: Tx, _| -> Result<ProviderLink, Failure> {
             let accepted =
                 tx.one(sql!("scheduling/provider_links_accept.sql"), &[&organization, &provider]).await;
-            let row = lost(accepted)
+            let row = accepted
+                // A claim that was there when the statement began and is gone when its key is checked: looking again does
+                // not find it.
+                .on_constraint("shared_claims_claim_fkey", || db::Error::Conflict)
                 .on_constraint("shared_claims_no_overlap", || {
                     Problem::conflict(
                         "person_busy",
@@ -145,15 +148,5 @@ impl ProviderLinksApi {
             .one(&caller, sql!("scheduling/provider_links_end.sql"), &[&organization_id.0, &provider_id.0])
             .await?;
         if row.get(0) { Ok(NoContent) } else { Err(Problem::not_found())? }
-    }
-}
-
-/// Maps a claim that was deleted while the statement ran to a conflict, so that the attempt is repeated.
-fn lost(accepted: Result<Row, db::Error>) -> Result<Row, Failure> {
-    match accepted {
-        Err(db::Error::Constraint(name)) if name == "shared_claims_claim_fkey" => {
-            Err(db::Error::Conflict.into())
-        }
-        accepted => Ok(accepted?),
     }
 }

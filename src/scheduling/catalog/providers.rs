@@ -7,7 +7,6 @@ use poem_openapi::{
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -256,7 +255,7 @@ impl ProvidersApi {
     ) -> Result<Json<Provider>, ApiError<Changing>> {
         let changes = body.0;
         let mut tx = self.db.begin(&caller);
-        let mut columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
+        let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
         if let Some(account) = changes.account_id.value() {
             check_person(&mut tx, *account).await?;
         }
@@ -272,8 +271,10 @@ impl ProvidersApi {
             if let Some(wanted) = wanted.filter(|wanted| before.account_id != Some(*wanted)) {
                 request_link(&mut tx, provider_id.0, wanted).await?;
             }
-            // Only the person can accept a link; an existing link to the same account is kept.
-            columns["account_id"] = json!(before.account_id.filter(|linked| wanted == Some(*linked)));
+            // Nobody is linked by others; a link that stays is left alone.
+            if before.account_id.is_some() && before.account_id != wanted {
+                tx.one(sql!("scheduling/provider_links_cut.sql"), &[&provider_id.0]).await?;
+            }
         }
         let row = tx
             .optional(sql!("scheduling/providers_update.sql"), &[&provider_id.0, &columns])

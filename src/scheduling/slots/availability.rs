@@ -124,6 +124,8 @@ pub struct Claim {
     pub group_key: Option<Uuid>,
     pub seat: i16,
     pub capacity: i16,
+    /// Whether it is a contact's own time.
+    pub of_contact: bool,
 }
 
 /// One service of a booking.

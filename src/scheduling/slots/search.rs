@@ -208,6 +208,7 @@ impl Availability {
             group_key: key,
             seat,
             capacity,
+            of_contact: false,
         };
         let mut claims = vec![Claim {
             service_id: Some(rules.id),

@@ -17,6 +17,6 @@ impl<E: Into<Failure>> From<E> for Setback {
 }
 
 /// Another transaction took the time first; the attempt is repeated.
-pub fn lost_race() -> Setback {
-    db::Error::Conflict.into()
+pub fn lost_race() -> db::Error {
+    db::Error::Conflict
 }

@@ -116,6 +116,7 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
         "scheduling.my_provider_links()".to_owned(),
         format!("scheduling.accept_provider_link('{there}', '{there}')"),
         format!("scheduling.end_provider_link('{there}', '{there}')"),
+        format!("scheduling.cut_provider_link('{there}')"),
         format!("scheduling.calendar_feed('{there}', '{there}', sha256('x'))"),
         "scheduling.my_appointments_everywhere('1970-01-01', null, 10)".to_owned(),
         format!("messaging.spend('x@x.example', '{there}', null)"),

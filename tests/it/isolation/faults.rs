@@ -911,6 +911,11 @@ const FAULTS: &[Fault] = &[
         "create function app.wait_for(id uuid) returns void language plpgsql as $$ begin perform pg_advisory_xact_lock(hashtextextended(id::text, 0)); end $$; alter function app.wait_for(uuid) owner to appointd_owner; revoke execute on function app.wait_for(uuid) from public",
     ),
     fault(
+        "functions/advisory_lock",
+        "a lock by a key that is not made of the tenant",
+        "create function app.wait_for(id uuid) returns void language plpgsql as $$ begin perform pg_advisory_xact_lock(app.lock_key(id, 'x')); end $$; alter function app.wait_for(uuid) owner to appointd_owner; revoke execute on function app.wait_for(uuid) from public",
+    ),
+    fault(
         "keys/foreign_key_without_index",
         "an index on half of a foreign key",
         "drop index scheduling.shared_claims_provider_idx; create index shared_claims_provider_idx on scheduling.shared_claims (tenant_id, provider_id); drop index tenancy.subscriptions_plan_idx",

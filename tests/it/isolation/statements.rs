@@ -89,9 +89,9 @@ fn every_advisory_lock_of_a_statement_begins_its_key_with_the_tenant() {
             let call = &code[at..];
             let key =
                 call.split_once("lock(").or_else(|| call.split_once("lock_shared(")).map(|(_, key)| key);
-            let by_tenant = ["$1", "p.tenant_id"].iter().any(|tenant| {
-                key.is_some_and(|key| key.starts_with(&format!("hashtextextended({tenant}::text || ")))
-            });
+            let by_tenant = ["$1", "p.tenant_id"]
+                .iter()
+                .any(|tenant| key.is_some_and(|key| key.starts_with(&format!("app.lock_key({tenant}, "))));
             assert!(by_tenant && text.starts_with("-- $1 tenant_id"), "{name}: {call}");
             locks += 1;
         }

@@ -375,6 +375,12 @@ async fn with_sql_as_the_server_nobody_reads_the_claims_of_the_other() {
     let refused = api.execute(&forged, &[]).await.expect_err("a refusal");
     assert_eq!(refused.code(), Some(&tokio_postgres::error::SqlState::FOREIGN_KEY_VIOLATION));
     api.batch_execute("rollback").await.expect("a rollback");
+    // Nor linked without being asked, by whatever the server sends.
+    enter(&api, two.tenant.id, &two.tenant.owner).await;
+    let link = format!("update scheduling.providers set account_id = '{}'", two.tenant.viewer.account);
+    let refused = api.execute(&link, &[]).await.expect_err("a refusal");
+    assert_eq!(refused.code(), Some(&tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE));
+    api.batch_execute("rollback").await.expect("a rollback");
     let foreign = json!({ "account_id": one.tenant.owner.account });
     let path = format!("/api/v1/providers/{}", two.provider);
     two.tenant.admin.patch(&path, foreign).await.invalid("account_id", "not_found");

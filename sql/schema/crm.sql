@@ -1,0 +1,114 @@
+-- The schema as it is: what sql/migrations makes, read from the catalog by tests/it/schema.sql. To read, not to run and
+-- not to edit. After a migration: APPOINTD_UPDATE_SNAPSHOTS=1 cargo test schema
+
+-- The people an organization deals with: contacts.
+create schema crm authorization appointd_owner;
+
+grant usage on schema crm to appointd_api;
+grant usage on schema crm to appointd_auditor;
+grant usage on schema crm to appointd_gate;
+
+
+-- A person the organization deals with. Two contacts may have the same e-mail address: families share one.
+create table crm.contacts (
+    -- The organization. Filled from the context; the server has no right to write it.
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    -- UUIDv7, so that the order of ids is the order of creation.
+    id uuid not null,
+    -- Given name, 1 to 100 characters.
+    first_name text not null,
+    -- Family name, 1 to 100 characters.
+    last_name text not null,
+    -- E-mail address, lower case; null: not known.
+    email text,
+    -- Telephone number as the person writes it, at most 50 characters; null: not known.
+    phone text,
+    -- When the contact was created.
+    created_at timestamptz not null default now(),
+    -- When the row last changed.
+    updated_at timestamptz not null default now(),
+    -- How often the name changed. Part of the SEQUENCE of calendar entries (RFC 5545 section 3.8.7.4), whose summary
+    -- shows the name.
+    renames integer not null default 0,
+    -- When the name last changed; null: never.
+    renamed_at timestamptz,
+    -- Account of the person, linked by accepting an invitation; with it they see their own data.
+    account_id uuid,
+    constraint contacts_pkey primary key (tenant_id, id),
+    constraint contacts_account_fkey foreign key (account_id) references identity.accounts(id),
+    constraint contacts_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
+    constraint contacts_email_lower_case check (email = lower(email) and length(email) >= 3 and length(email) <= 254),
+    constraint contacts_first_name_length check (length(first_name) >= 1 and length(first_name) <= 100),
+    constraint contacts_last_name_length check (length(last_name) >= 1 and length(last_name) <= 100),
+    constraint contacts_phone_length check (length(phone) >= 1 and length(phone) <= 50)
+);
+
+create index contacts_account_fkey_idx on crm.contacts using btree (account_id) where account_id is not null;
+create index contacts_account_idx on crm.contacts using btree (tenant_id, account_id) where account_id is not null;
+create index contacts_email_idx on crm.contacts using btree (tenant_id, email) where email is not null;
+create index contacts_updated_idx on crm.contacts using btree (tenant_id, updated_at);
+
+alter table crm.contacts enable row level security, force row level security;
+
+create policy tenant_floor on crm.contacts as restrictive for all to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy customer_select on crm.contacts as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{customer}'))
+    );
+create policy gate_select on crm.contacts as permissive for select to appointd_gate
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy gate_update on crm.contacts as permissive for update to appointd_gate
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy guest_insert on crm.contacts as permissive for insert to appointd_api
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and account_id is null
+    );
+create policy manager_delete on crm.contacts as permissive for delete to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+    );
+create policy owner_all on crm.contacts as permissive for all to appointd_owner
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy staff_insert on crm.contacts as permissive for insert to appointd_api
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+    );
+create policy staff_update on crm.contacts as permissive for update to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+    )
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+    );
+create policy viewer_select on crm.contacts as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+    );
+
+grant select, delete on crm.contacts to appointd_api;
+grant insert (id, first_name, last_name, email, phone) on crm.contacts to appointd_api;
+grant update (
+    first_name, last_name, email, phone, updated_at, renames, renamed_at, account_id
+) on crm.contacts to appointd_api;
+grant select (
+    tenant_id, id, first_name, last_name, email, created_at, renames, renamed_at, account_id
+) on crm.contacts to appointd_gate;
+grant update (updated_at, account_id) on crm.contacts to appointd_gate;
+
+create trigger record_change after insert or delete or update on crm.contacts
+for each row execute function operations.record_change();
+create trigger record_deletion after delete on crm.contacts
+for each row execute function operations.record_deletion('contact');

@@ -1,0 +1,169 @@
+-- The schema as it is: what sql/migrations makes, read from the catalog by tests/it/schema.sql. To read, not to run and
+-- not to edit. After a migration: APPOINTD_UPDATE_SNAPSHOTS=1 cargo test schema
+
+-- Telling people things: how many mails may be sent.
+create schema messaging authorization appointd_owner;
+
+grant usage on schema messaging to appointd_api;
+grant usage on schema messaging to appointd_auditor;
+grant usage on schema messaging to appointd_gate;
+
+
+-- How much of its budget an address, an inviter or an organization has spent. A budget refills steadily: the amount
+-- spent decreases with time. Belongs to no organization: the budget of an address is shared by all.
+create table messaging.mail_budgets (
+    -- What is counted, and over which period. account: mails to an address about the account of the person; recipient:
+    -- mails to an address sent for organizations; inviter: invitations of one account or API key; organization: mails
+    -- sent for one organization.
+    bucket text not null,
+    -- SHA-256 of the e-mail address in lower case, without a plus sign in the local part and what follows it; or of the
+    -- id of the inviter or organization.
+    subject bytea not null,
+    -- Number of mails spent at counted_at.
+    spent double precision not null default 0,
+    -- When the last mail was counted.
+    counted_at timestamptz not null default now(),
+    constraint mail_budgets_pkey primary key (bucket, subject),
+    constraint mail_budgets_bucket check (
+        bucket = any (
+            array['account_hour', 'account_day', 'recipient_hour', 'recipient_day', 'inviter_hour', 'organization_hour',
+            'organization_day']
+        )
+    ),
+    constraint mail_budgets_spent check (spent >= 0::double precision),
+    constraint mail_budgets_subject_length check (length(subject) = 32)
+);
+
+create index mail_budgets_time_idx on messaging.mail_budgets using btree (counted_at);
+
+alter table messaging.mail_budgets enable row level security, force row level security;
+
+create policy gate_all on messaging.mail_budgets as permissive for all to appointd_gate
+    using (true)
+    with check (true);
+
+grant select, insert, update, delete on messaging.mail_budgets to appointd_gate;
+
+
+-- The budgets that a mail counts towards: maximum number of mails, and the period in which that many are refilled.
+create function messaging.budgets_of(mailbox bytea, organization_id uuid, inviter uuid)
+returns table(bucket text, subject bytea, most integer, period interval)
+language sql stable
+begin atomic select b.bucket, b.subject, b.most, b.period
+from (
+     values (
+        'account_hour',
+        case
+            when (budgets_of.organization_id is null) then budgets_of.mailbox else null::bytea
+        end,6,'01:00:00'::interval
+    ),
+    (
+        'account_day',
+        case when (budgets_of.organization_id is null) then budgets_of.mailbox else null::bytea end,12,'1 day'::interval
+    ),
+    (
+        'recipient_hour',
+        case
+            when (budgets_of.organization_id is not null) then budgets_of.mailbox else null::bytea
+        end,6,'01:00:00'::interval
+    ),
+    (
+        'recipient_day',
+        case
+            when (budgets_of.organization_id is not null) then budgets_of.mailbox else null::bytea
+        end,20,'1 day'::interval
+    ),
+    ('inviter_hour',sha256(convert_to((budgets_of.inviter)::text, 'UTF8'::name)),60,'01:00:00'::interval),
+    ('organization_hour',sha256(convert_to((budgets_of.organization_id)::text, 'UTF8'::name)),300,'01:00:00'::interval),
+    ('organization_day',sha256(convert_to((budgets_of.organization_id)::text, 'UTF8'::name)),2000,'1 day'::interval)
+) b(bucket, subject, most, period)
+where (b.subject is not null); end;
+
+alter function messaging.budgets_of(bytea,uuid,uuid) owner to appointd_gate;
+
+
+-- Counts a mail to an address towards each of its budgets: sent for an organization (and an inviter), or without one
+-- about the account of the person. refused null: the mail may be sent. Otherwise refused is the budget that is spent,
+-- and retry_after the seconds until it has room again; `unverified`: no owner of the organization has a verified
+-- address, so it sends no mail.
+create function messaging.spend(
+    recipient text, organization_id uuid, inviter uuid, out refused text, out retry_after integer
+)
+returns record
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    address constant text := lower(recipient);
+    -- With most providers an address with a plus sign and a suffix leads to the same mailbox.
+    mailbox constant bytea := sha256(convert_to(regexp_replace(address, '^([^@+]+)\+[^@]*@', '\1@'), 'UTF8'));
+    budget record;
+    has_owner boolean;
+begin
+    if nullif(current_setting('app.role', true), '') is not null and organization_id::text is distinct from entered then
+        raise exception 'this transaction has entered another tenant'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    if organization_id is not null then
+        execute format('set local app.tenant_id = %L', organization_id);
+        has_owner := exists (
+            select
+            from tenancy.members as m
+            join identity.accounts as a on a.id = m.account_id
+            where
+                m.tenant_id = organization_id
+                and m.role = 'owner'
+                and m.status = 'active'
+                and a.email_verified_at is not null
+        );
+        execute format('set local app.tenant_id = %L', entered);
+        if not has_owner then
+            refused := 'unverified';
+            retry_after := 0;
+            return;
+        end if;
+    end if;
+    insert into messaging.mail_budgets (bucket, subject)
+    select b.bucket, b.subject
+    from messaging.budgets_of(mailbox, organization_id, inviter) as b
+    order by b.bucket, b.subject
+    on conflict on constraint mail_budgets_pkey do nothing;
+    retry_after := 0;
+    -- All budgets are locked in one order; the mail is counted if all have room, and not at all otherwise.
+    for budget in
+        select
+            b.bucket, b.most, b.period,
+            greatest(
+                0, m.spent - extract(epoch from now() - m.counted_at) * b.most / extract(epoch from b.period)
+            ) as spent
+        from messaging.mail_budgets as m
+        join messaging.budgets_of(mailbox, organization_id, inviter) as b
+            on b.bucket = m.bucket and b.subject = m.subject
+        order by m.bucket, m.subject
+        for update of m
+    loop
+        if budget.spent + 1 > budget.most then
+            refused := coalesce(refused, budget.bucket);
+            retry_after := greatest(
+                retry_after,
+                ceil((budget.spent + 1 - budget.most) * extract(epoch from budget.period) / budget.most)::integer
+            );
+        end if;
+    end loop;
+    if refused is not null then
+        return;
+    end if;
+    update messaging.mail_budgets as m
+    set
+        spent = 1 + greatest(
+            0, m.spent - extract(epoch from now() - m.counted_at) * b.most / extract(epoch from b.period)
+        ),
+        counted_at = now()
+    from messaging.budgets_of(mailbox, organization_id, inviter) as b
+    where m.bucket = b.bucket and m.subject = b.subject;
+end
+$$;
+
+alter function messaging.spend(text,uuid,uuid) owner to appointd_gate;
+grant execute on function messaging.spend(text,uuid,uuid) to appointd_api;
