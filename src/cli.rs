@@ -14,14 +14,14 @@ use clap::{Args, Parser, Subcommand};
 use tracing::Level;
 
 use crate::{
-    api, audit,
+    api,
     config::{self, DEFAULT_LISTEN, LogFormat, Mistakes, RawSettings, Settings},
     db::{self, Db, migrate},
     dev,
     http::{captcha::Captcha, limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
     server::{Capacity, Parts, Server, StopSignal},
-    sql, tenant,
+    sql, tenant_commands, wall_audit,
 };
 
 /// As in sysexits.h: EX_TEMPFAIL.
@@ -63,7 +63,7 @@ enum Command {
     /// Reads the catalogs, as a role that has a right on nothing else, and changes nothing. Ends with 0 where nothing was
     /// found (or notes alone), 1 where something was, 2 where it could not look. The rules are the files in sql/audit; each
     /// runs in psql as well.
-    Audit(audit::AuditArgs),
+    Audit(wall_audit::AuditArgs),
     /// Print the OpenAPI description of the API
     ///
     /// The same text as openapi/openapi.json. Needs no database.
@@ -162,7 +162,7 @@ struct TenantArgs {
     )]
     database_url: Option<String>,
     #[command(subcommand)]
-    command: tenant::Command,
+    command: tenant_commands::Command,
 }
 
 /// Runs the command of this process.
@@ -329,22 +329,22 @@ fn run_tenant(args: TenantArgs) -> Result<(), Box<dyn Error>> {
     let url =
         config::database_url("APPOINTD_OWNER_DATABASE_URL", args.database_url.as_deref(), &mut mistakes);
     match url {
-        Some(url) => block_on(tenant::run(&url, args.command)),
+        Some(url) => block_on(tenant_commands::run(&url, args.command)),
         None => Err(list(Mistakes(mistakes)))?,
     }
 }
 
-fn run_audit(args: audit::AuditArgs) -> ExitCode {
+fn run_audit(args: wall_audit::AuditArgs) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     let result = block_on(async {
-        code = audit::run(args).await?;
+        code = wall_audit::run(args).await?;
         Ok(())
     });
     match result {
         Ok(()) => code,
         Err(error) => {
             // It may quote names of the database that was asked.
-            eprintln!("appointd: {}", audit::plain(&error.to_string()));
+            eprintln!("appointd: {}", wall_audit::plain(&error.to_string()));
             ExitCode::from(2)
         }
     }

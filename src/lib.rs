@@ -3,8 +3,8 @@
 //!
 //! The map of the house, in reading order. Arrows point one way: modules → [`http`], [`db`].
 //!
-//! * [`cli`], [`config`], [`dev`], [`tenant`], [`audit`]: the program: commands, settings, a system to try things on, one
-//!   organization moved or removed as a whole, the wall looked at for holes
+//! * [`cli`], [`config`], [`dev`], [`tenant_commands`], [`wall_audit`]: the program: commands, settings, a system to try
+//!   things on, one organization moved or removed as a whole, the wall looked at for holes
 //! * [`server`]: the endpoint tree, listener, threads, shutdown
 //! * [`api`]: the list of everything the API can do
 //! * [`http`]: the edge
@@ -18,7 +18,6 @@
 #![recursion_limit = "256"]
 
 pub mod api;
-pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod crm;
@@ -32,4 +31,5 @@ pub mod operations;
 pub mod scheduling;
 pub mod server;
 pub mod tenancy;
-pub mod tenant;
+pub mod tenant_commands;
+pub mod wall_audit;

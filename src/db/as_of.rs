@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use super::{Db, Error};
+use super::{error::Error, tx::Db};
 
 /// How long an instant is given again. An older one is as true, and shows a little more twice.
 const KEPT: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ impl Db {
         {
             return Ok(as_of);
         }
-        let as_of = self.gate(crate::sql!("operations/as_of.sql"), &[]).await?.get(0);
+        let as_of = self.gate(crate::sql!("app/as_of.sql"), &[]).await?.get(0);
         *last = Some((Instant::now(), as_of));
         Ok(as_of)
     }

@@ -1,7 +1,11 @@
 //! The one way to try a transaction again. Each attempt is handed a transaction of its own and gives it back by returning,
 //! so nothing that follows an attempt (looking for alternatives, the next attempt) runs while a connection is still taken.
 
-use super::{Db, Entry, Error, Tx};
+use super::{
+    entry::Entry,
+    error::Error,
+    tx::{Db, Tx},
+};
 
 /// Attempts at a transaction that others got in the way of, the first included.
 const MOST_ATTEMPTS: usize = 20;

@@ -2,7 +2,12 @@
 
 use tokio_postgres::Row;
 
-use super::{Db, Entry, Error, Sql, Tx, sql::Params};
+use super::{
+    entry::Entry,
+    error::Error,
+    sql::{Params, Sql},
+    tx::{Db, Tx},
+};
 
 impl Db {
     /// One statement and its commit, in one train. All rows.

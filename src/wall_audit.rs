@@ -5,9 +5,12 @@
 //! same rule. Two rules need more than their statement: `schema/drift` is compared with the catalog as the migrations make
 //! it, and `statements/scan` plans the server's statements.
 
+mod files;
 mod report;
+mod rule;
 
 pub use report::plain;
+pub use rule::rules;
 
 use std::{
     collections::BTreeMap,
@@ -15,16 +18,14 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, ValueEnum};
-use serde::Serialize;
+use clap::Args;
 use serde_json::Value;
 use tokio_postgres::{Client, Config as DatabaseUrl};
 
-use crate::db::migrate;
+use report::{Finding, Format, Report};
+use rule::{Rule, rule};
 
-mod files {
-    include!(concat!(env!("OUT_DIR"), "/files.rs"));
-}
+use crate::db::migrate;
 
 /// The catalog as the migrations make it.
 const CATALOG: &str = include_str!("../sql/audit/schema/drift.txt");
@@ -61,96 +62,6 @@ pub struct AuditArgs {
     /// and expressions, every column, key, trigger, function and right
     #[arg(long, conflicts_with_all = ["list", "explain", "matrix"])]
     inventory: bool,
-}
-
-/// How findings are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Text,
-    /// One JSON object
-    Json,
-    /// SARIF 2.1.0 (OASIS), for code-scanning tools
-    Sarif,
-}
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// The wall has a hole, or something it stands on is gone.
-    Error,
-    /// It holds, and would not for long, or not fast.
-    Warning,
-    /// Worth knowing.
-    Note,
-}
-
-/// What is looked for.
-#[derive(Debug)]
-pub struct Rule {
-    /// `<theme>/<rule>`, as its file.
-    pub id: &'static str,
-    pub severity: Severity,
-    pub title: &'static str,
-    /// In paragraphs.
-    pub why: String,
-    pub sql: &'static str,
-}
-
-/// Something that was found.
-#[derive(Debug)]
-pub struct Finding {
-    pub rule: &'static Rule,
-    pub object: String,
-    pub found: String,
-    /// SQL, with a comment where a person has to decide.
-    pub fix: String,
-    /// Known, by `--accept`.
-    pub accepted: bool,
-}
-
-/// What an audit says.
-#[derive(Debug)]
-pub struct Report {
-    pub database: String,
-    /// Of PostgreSQL.
-    pub server_version: String,
-    pub role: String,
-    pub findings: Vec<Finding>,
-    /// Rules that were not asked for, and how to ask.
-    pub skipped: Vec<(&'static str, &'static str)>,
-    /// Rules that could not be looked at, and why. With one, nothing is said to be clean.
-    pub failed: Vec<(&'static str, String)>,
-}
-
-impl Report {
-    /// Findings that count: errors and warnings that nobody has accepted.
-    fn counts(&self) -> bool {
-        self.findings.iter().any(|finding| !finding.accepted && finding.rule.severity < Severity::Note)
-    }
-}
-
-/// All rules, in the order of their ids.
-pub fn rules() -> &'static [Rule] {
-    static RULES: std::sync::OnceLock<Vec<Rule>> = std::sync::OnceLock::new();
-    RULES.get_or_init(|| files::RULES.iter().filter_map(|(id, sql)| Rule::read(id, sql)).collect())
-}
-
-impl Rule {
-    /// Reads the comment at the head of a file: `-- <severity>: <title>`, an empty line, why.
-    fn read(id: &'static str, sql: &'static str) -> Option<Self> {
-        let mut comment = sql.lines().map_while(|line| line.strip_prefix("--").map(str::trim_start));
-        let (severity, title) = comment.next()?.split_once(": ")?;
-        let severity = match severity {
-            "error" => Severity::Error,
-            "warning" => Severity::Warning,
-            "note" => Severity::Note,
-            _ => return None,
-        };
-        let why = comment.skip(1).collect::<Vec<_>>().join("\n");
-        Some(Self { id, severity, title, why, sql })
-    }
 }
 
 /// Runs the command: 0 nothing that counts, 1 something, 2 it could not be looked at.
@@ -191,13 +102,6 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
 
 fn print(text: &str) -> Result<(), String> {
     io::stdout().write_all(text.as_bytes()).map_err(|error| format!("cannot write: {error}"))
-}
-
-fn rule(id: &str) -> Result<&'static Rule, String> {
-    rules()
-        .iter()
-        .find(|rule| rule.id == id)
-        .ok_or_else(|| format!("there is no rule {id}; `appointd audit --list` lists them"))
 }
 
 /// What `--accept` says.
