@@ -6,12 +6,11 @@
 //! * [`cli`], [`config`], [`dev`], [`tenant_commands`], [`wall_audit`]: the program: commands, settings, a system to try
 //!   things on, one organization moved or removed as a whole, the wall looked at for holes
 //! * [`server`]: the endpoint tree, listener, threads, shutdown
-//! * [`api`]: the list of everything the API can do
+//! * [`api`]: the modules, listed
 //! * [`http`]: the edge
 //! * [`db`]: the wall's door
 //! * [`messaging`], which sends e-mail
-//! * [`identity`], [`tenancy`], [`crm`], [`scheduling`], [`operations`]: the modules, each the same inside: one file a
-//!   resource, holding its types, its operations and its statements
+//! * the modules, each the same inside: one file a resource, holding its types, its operations and its statements
 //! * [`demo`]: the data `appointd dev` starts with
 
 // The futures of handlers nest deeper than the default of 128.

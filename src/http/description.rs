@@ -8,6 +8,9 @@ use super::caller::{ACCOUNT, COOKIE, FEATURE_PREFIX, ROLE_PREFIX};
 /// The document this program was built with.
 pub const COMMITTED: &str = include_str!("../../openapi/openapi.json");
 
+/// The name of the schema of the scopes of API keys.
+pub const SCOPE: &str = "Scope";
+
 /// Completes a document of poem-openapi's.
 pub fn complete(raw: &str) -> String {
     let mut document: Value = serde_json::from_str(raw).unwrap_or_default();
@@ -22,6 +25,7 @@ pub fn complete(raw: &str) -> String {
         idempotency(operation);
         headers(operation);
     }
+    scopes(&mut document);
     for schema in schemas(&mut document) {
         schema_details(schema);
     }
@@ -48,12 +52,22 @@ fn schemas(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>
         .filter_map(Value::as_object_mut)
 }
 
-/// Tags in the order in which somebody new meets them; poem-openapi has them in that of the alphabet.
+/// Tags in the order of their operations, which is that of the modules; poem-openapi has them in that of the alphabet.
 fn in_reading_order(document: &mut Value) {
-    const ORDER: [&str; 5] = ["identity", "tenancy", "scheduling", "crm", "operations"];
+    let order: Vec<Value> = operations(document).map(|(_, operation)| operation["tags"][0].clone()).collect();
     if let Some(tags) = document["tags"].as_array_mut() {
-        tags.sort_by_key(|tag| ORDER.iter().position(|name| tag["name"] == **name));
+        tags.sort_by_key(|tag| order.iter().position(|name| *name == tag["name"]));
     }
+}
+
+/// The scopes there are: those that operations ask for, in the order of these.
+fn scopes(document: &mut Value) {
+    let mut scopes: Vec<Value> = Vec::new();
+    for (_, operation) in operations(document) {
+        let scope = operation.get("x-required-scope").filter(|scope| !scopes.contains(scope));
+        scopes.extend(scope.cloned());
+    }
+    document["components"]["schemas"][SCOPE]["enum"] = scopes.into();
 }
 
 /// One example for a type is the same for the beginning and the end of a period.

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use crate::{
     db::Db,
     http::{
-        Tag,
         caller::{Admin, Member},
         json::{AnyObject, Json},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
@@ -84,7 +83,7 @@ impl From<Row> for AuditEvent {
 
 pub struct AuditApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Operations")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl AuditApi {
     /// List the audit log
     ///

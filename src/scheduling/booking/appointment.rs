@@ -88,14 +88,21 @@ impl AppointmentAction {
         let allowed: Vec<_> = Self::ALL
             .iter()
             .filter(|action| action.from().contains(&status))
-            .map(|action| action.name())
+            .map(|action| action.name().to_owned())
             .collect();
         Problem::conflict(
             "transition_not_allowed",
             format!("The appointment is {}; that does not allow: {}.", status.name(), self.name()),
         )
-        .with_allowed(allowed)
+        .with_extension(&AllowedActions { allowed })
     }
+}
+
+/// What `transition_not_allowed` adds to a problem.
+#[derive(Debug, Object, Serialize)]
+pub struct AllowedActions {
+    /// Of `transition_not_allowed`: what can be done with it in its present status.
+    pub allowed: Vec<String>,
 }
 
 named_enum! {

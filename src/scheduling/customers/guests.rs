@@ -23,7 +23,7 @@ use crate::{
     crm::contacts::NewContact,
     db::Context,
     http::{
-        Tag, caller,
+        caller,
         client::Client,
         json::{Json, SerializedJson},
         page::{Cursor, Page, PageSize},
@@ -125,7 +125,7 @@ impl Example for GuestReschedule {
 
 pub struct GuestsApi(pub Guests);
 
-#[OpenApi(prefix_path = "/api/v1/guest", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1/guest")]
 impl GuestsApi {
     /// List what can be booked online
     ///
