@@ -21,6 +21,7 @@ mod messaging;
 mod migrations;
 mod mistakes;
 mod mutants;
+mod named_paths;
 mod openapi;
 mod operated;
 mod operations;
