@@ -20,6 +20,7 @@ mod limits;
 mod messaging;
 mod migrations;
 mod mistakes;
+mod modules;
 mod mutants;
 mod named_paths;
 mod openapi;

@@ -30,7 +30,7 @@ select
             -- As in the audit: what an extension brought is its author's (pg_stat_statements has a view for everybody).
             -- In a schema of ours it is looked at all the same; `channels/extension_member` is about the rest.
             and (
-                n.nspname in ('app', 'identity', 'tenancy', 'crm', 'scheduling', 'operations')
+                n.nspowner = (select ours.nspowner from pg_catalog.pg_namespace as ours where ours.nspname = 'app')
                 or not exists (
                     select
                     from pg_catalog.pg_depend as d
