@@ -14,14 +14,14 @@ use clap::{Args, Parser, Subcommand};
 use tracing::Level;
 
 use crate::{
-    api, audit,
+    api,
     config::{self, DEFAULT_LISTEN, LogFormat, Mistakes, RawSettings, Settings},
     db::{self, Db, migrate},
     dev,
     http::{captcha::Captcha, limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
     server::{Capacity, Parts, Server, StopSignal},
-    sql, tenant,
+    sql, tenant_commands, wall_audit,
 };
 
 /// EX_TEMPFAIL of sysexits.h.
@@ -61,7 +61,7 @@ enum Command {
     ///
     /// Reads only the catalogs, as a role without other rights, and changes nothing. Exit code 0: no findings except
     /// notes; 1: findings; 2: a check failed. The rules are the files in sql/audit; each also runs in psql.
-    Audit(audit::AuditArgs),
+    Audit(wall_audit::AuditArgs),
     /// Print the OpenAPI description of the API
     ///
     /// Prints the text of openapi/openapi.json. Needs no database.
@@ -162,7 +162,7 @@ struct TenantArgs {
     )]
     database_url: Option<String>,
     #[command(subcommand)]
-    command: tenant::Command,
+    command: tenant_commands::Command,
 }
 
 /// Runs the command of this process.
@@ -329,22 +329,22 @@ fn run_tenant(args: TenantArgs) -> Result<(), Box<dyn Error>> {
     let url =
         config::database_url("APPOINTD_OWNER_DATABASE_URL", args.database_url.as_deref(), &mut mistakes);
     match url {
-        Some(url) => block_on(tenant::run(&url, args.command)),
+        Some(url) => block_on(tenant_commands::run(&url, args.command)),
         None => Err(list(Mistakes(mistakes)))?,
     }
 }
 
-fn run_audit(args: audit::AuditArgs) -> ExitCode {
+fn run_audit(args: wall_audit::AuditArgs) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     let result = block_on(async {
-        code = audit::run(args).await?;
+        code = wall_audit::run(args).await?;
         Ok(())
     });
     match result {
         Ok(()) => code,
         Err(error) => {
             // The error may quote names from the audited database.
-            eprintln!("appointd: {}", audit::plain(&error.to_string()));
+            eprintln!("appointd: {}", wall_audit::plain(&error.to_string()));
             ExitCode::from(2)
         }
     }

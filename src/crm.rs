@@ -1,3 +1,22 @@
 //! The people an organization deals with.
 
 pub mod contacts;
+
+use contacts::ContactsApi;
+
+use crate::{
+    db::Db,
+    http::module::{Apis, Module},
+};
+
+/// What this module is.
+pub enum Crm {}
+
+impl Module for Crm {
+    const NAME: &str = "crm";
+    const ABOUT: &str = "Contacts: the people an organization deals with.";
+}
+
+pub fn apis(db: Db) -> Apis<Crm, ContactsApi> {
+    Apis::new(ContactsApi(db))
+}

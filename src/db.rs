@@ -15,7 +15,7 @@ pub mod migrate;
 mod pool;
 mod request;
 mod single;
-mod sql;
+pub mod sql;
 mod tx;
 
 pub use attempt::Transient;

@@ -2,7 +2,8 @@
 //! order: [`edge`] (what every request passes), [`headers`] (reading headers), [`client`] and [`forwarded`] (the
 //! client's address and host), [`caller`] (credentials), [`limit`] and `allowance` (rate limits), [`computing`] (long
 //! computations), `query`, [`json`], [`values`], [`name`] and [`secret`] (input), [`problem`] and `framework` (errors),
-//! [`page`] (lists), [`conditional`] (304), [`routes`] and [`description`] (the API description and its uses).
+//! [`page`] (lists), [`conditional`] (304), [`compression`], [`module`] (what a module declares), [`scope`], [`routes`] and
+//! [`description`] (the API description and its uses).
 
 mod allowance;
 pub mod caller;
@@ -20,28 +21,14 @@ pub mod headers;
 pub mod json;
 pub mod limit;
 mod mistakes;
+pub mod module;
 pub mod name;
 pub mod page;
 pub mod problem;
 mod query;
 pub mod routes;
 mod schema;
+pub mod scope;
 pub mod secret;
 pub mod token;
 pub mod values;
-
-/// One tag for each module.
-#[derive(poem_openapi::Tags)]
-#[oai(rename_all = "lowercase")]
-pub enum Tag {
-    /// Accounts: registration, sign-in, sessions, passwords and second factors.
-    Identity,
-    /// Organizations (tenants): members, invitations, plans, settings, branding, domains and API keys.
-    Tenancy,
-    /// Contacts: the people an organization deals with.
-    Crm,
-    /// Services, providers, working hours, slots, appointments and the waitlist.
-    Scheduling,
-    /// Health of the server, the change log, and deletions.
-    Operations,
-}

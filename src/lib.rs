@@ -3,10 +3,10 @@
 //!
 //! The modules in reading order. Dependencies point one way: modules → [`http`], [`db`].
 //!
-//! * [`cli`], [`config`], [`dev`], [`tenant`], [`audit`]: commands, settings, a development system, operations on a
+//! * [`cli`], [`config`], [`dev`], [`tenant_commands`], [`wall_audit`]: commands, settings, a development system, operations on a
 //!   whole organization, the audit of tenant isolation
 //! * [`server`]: the endpoint tree, listener, threads, shutdown
-//! * [`api`]: the list of all operations
+//! * [`api`]: the list of modules
 //! * [`http`]: the edge
 //! * [`db`]: the door to the database
 //! * [`messaging`]: e-mail
@@ -18,7 +18,6 @@
 #![recursion_limit = "256"]
 
 pub mod api;
-pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod crm;
@@ -32,4 +31,5 @@ pub mod operations;
 pub mod scheduling;
 pub mod server;
 pub mod tenancy;
-pub mod tenant;
+pub mod tenant_commands;
+pub mod wall_audit;

@@ -4,3 +4,26 @@ pub mod audit;
 pub mod deletions;
 pub mod health;
 pub mod idempotency;
+
+use poem_openapi::OpenApi;
+
+use audit::AuditApi;
+use deletions::DeletionsApi;
+use health::HealthApi;
+
+use crate::{
+    db::Db,
+    http::module::{Apis, Module},
+};
+
+/// What this module is.
+pub enum Operations {}
+
+impl Module for Operations {
+    const NAME: &str = "operations";
+    const ABOUT: &str = "Health of this server, and the audit log.";
+}
+
+pub fn apis(db: Db) -> Apis<Operations, impl OpenApi> {
+    Apis::new((AuditApi(db.clone()), DeletionsApi(db.clone()), HealthApi::new(db)))
+}

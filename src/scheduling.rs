@@ -5,5 +5,76 @@
 pub mod booking;
 pub mod catalog;
 pub mod customers;
+pub mod features;
 pub mod hours;
 pub mod slots;
+
+use std::sync::Arc;
+
+use poem_openapi::{OpenApi, registry::Registry};
+
+use booking::{
+    appointment::AllowedActions, appointments::AppointmentsApi, holds::HoldsApi, series::SeriesApi,
+    transitions::TransitionsApi, waitlist::WaitlistApi,
+};
+use catalog::{
+    provider_links::ProviderLinksApi, providers::ProvidersApi, resources::ResourcesApi, services::ServicesApi,
+};
+use customers::{
+    calendar::CalendarApi, guest::Guests, guest_verification::GuestVerificationApi,
+    guest_waits::GuestWaitsApi, guests::GuestsApi, my_appointments::MyAppointmentsApi, my_waits::MyWaitsApi,
+};
+use hours::{closures::ClosuresApi, schedules::SchedulesApi, time_off::TimeOffApi};
+use slots::{alternatives::Alternatives, listing::SlotsApi};
+
+use crate::{
+    db::Db,
+    http::{
+        captcha::Captcha,
+        module::{Apis, Module},
+        problem,
+        token::Tokens,
+    },
+    messaging::mail::Mailer,
+};
+
+/// What this module is.
+pub enum Scheduling {}
+
+impl Module for Scheduling {
+    const NAME: &str = "scheduling";
+    const ABOUT: &str = "Services, providers and their hours, free slots, appointments.";
+
+    fn document_problems(registry: &mut Registry) {
+        problem::document::<Alternatives>(registry);
+        problem::document::<AllowedActions>(registry);
+    }
+}
+
+pub fn apis(db: Db, tokens: Arc<Tokens>, mailer: Mailer, captcha: Captcha) -> Apis<Scheduling, impl OpenApi> {
+    let staff = (
+        ServicesApi { db: db.clone(), mailer: mailer.clone() },
+        ProvidersApi { db: db.clone(), mailer: mailer.clone() },
+        ProviderLinksApi(db.clone()),
+        ResourcesApi { db: db.clone(), mailer: mailer.clone() },
+        SchedulesApi(db.clone()),
+        ClosuresApi(db.clone()),
+        TimeOffApi(db.clone()),
+        SlotsApi(db.clone()),
+        AppointmentsApi { db: db.clone(), mailer: mailer.clone() },
+        TransitionsApi { db: db.clone(), mailer: mailer.clone() },
+        SeriesApi { db: db.clone(), mailer: mailer.clone() },
+        HoldsApi { db: db.clone(), mailer: mailer.clone() },
+        WaitlistApi { db: db.clone(), mailer: mailer.clone() },
+        CalendarApi(db.clone()),
+    );
+    let guests = Guests { db: db.clone(), tokens, mailer: mailer.clone(), captcha };
+    let customers = (
+        GuestsApi(guests.clone()),
+        GuestWaitsApi(guests.clone()),
+        GuestVerificationApi(guests),
+        MyAppointmentsApi { db: db.clone(), mailer: mailer.clone() },
+        MyWaitsApi { db, mailer },
+    );
+    Apis::new((staff, customers))
+}

@@ -3,9 +3,63 @@
 pub mod api_keys;
 pub mod branding;
 pub mod domains;
+pub mod features;
 pub mod invitation_acceptance;
 pub mod invitations;
 pub mod members;
 pub mod organizations;
 pub mod settings;
 pub mod subscriptions;
+
+use std::sync::Arc;
+
+use poem_openapi::OpenApi;
+
+use api_keys::ApiKeysApi;
+use branding::BrandingApi;
+use domains::{Dns, DomainsApi};
+use invitation_acceptance::InvitationAcceptanceApi;
+use invitations::InvitationsApi;
+use members::MembersApi;
+use organizations::OrganizationsApi;
+use settings::SettingsApi;
+use subscriptions::SubscriptionsApi;
+
+use crate::{
+    db::Db,
+    http::{
+        client::Network,
+        module::{Apis, Module},
+    },
+    identity::{door::Door, passwords::Passwords},
+    messaging::mail::Mailer,
+};
+
+/// What this module is.
+pub enum Tenancy {}
+
+impl Module for Tenancy {
+    const NAME: &str = "tenancy";
+    const ABOUT: &str = "Organizations, the tenants everything else belongs to: members, invitations, plans, settings, domains, API keys.";
+}
+
+pub fn apis(
+    db: Db,
+    passwords: Arc<Passwords>,
+    door: Door,
+    mailer: Mailer,
+    dns: Dns,
+    network: Arc<Network>,
+) -> Apis<Tenancy, impl OpenApi> {
+    Apis::new((
+        OrganizationsApi(db.clone()),
+        SubscriptionsApi(db.clone()),
+        SettingsApi(db.clone()),
+        BrandingApi(db.clone()),
+        MembersApi(db.clone()),
+        InvitationsApi { db: db.clone(), mailer },
+        InvitationAcceptanceApi { db: db.clone(), passwords, door },
+        ApiKeysApi(db.clone()),
+        DomainsApi { db, dns, network },
+    ))
+}

@@ -13,7 +13,6 @@ use uuid::Uuid;
 use crate::{
     db::{self, Context, Db, Sql, Tx},
     http::{
-        Tag,
         caller::{Manager, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
         name::Name,
@@ -119,7 +118,7 @@ impl Example for ContactChanges {
 
 pub struct ContactsApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Crm")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl ContactsApi {
     /// List contacts
     ///

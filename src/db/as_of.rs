@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use super::{Db, Error};
+use super::{error::Error, tx::Db};
 
 /// How long an instant is reused. An older instant is still correct; it only lists a few more changes twice.
 const KEPT: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ impl Db {
         {
             return Ok(as_of);
         }
-        let as_of = self.gate(crate::sql!("operations/as_of.sql"), &[]).await?.get(0);
+        let as_of = self.gate(crate::sql!("app/as_of.sql"), &[]).await?.get(0);
         *last = Some((Instant::now(), as_of));
         Ok(as_of)
     }

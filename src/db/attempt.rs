@@ -1,7 +1,11 @@
 //! Retries transactions. Each attempt gets a new transaction and ends it by returning, so code that follows an attempt
 //! (searching for alternatives, the next attempt) never holds a connection.
 
-use super::{Db, Entry, Error, Tx};
+use super::{
+    entry::Entry,
+    error::Error,
+    tx::{Db, Tx},
+};
 
 /// The maximum number of attempts, including the first.
 const MOST_ATTEMPTS: usize = 20;

@@ -5,10 +5,13 @@
 //! process is killed: a shell between the two holds a pipe from this process and stops the server when the pipe closes.
 
 mod binaries;
+mod error;
+
+pub use error::Error;
 
 use std::{
     fs,
-    io::{self, ErrorKind, Write as _},
+    io::{ErrorKind, Write as _},
     os::unix::{
         fs::{DirBuilderExt as _, MetadataExt as _, lchown, symlink},
         net::UnixStream,
@@ -22,7 +25,8 @@ use std::{
 
 use nix::unistd::{Gid, Uid, User};
 
-use binaries::{Binaries, OLDEST};
+use binaries::Binaries;
+use error::failed;
 
 /// The longest path of a Unix socket, one terminating byte included, is 108 bytes on Linux and 104 on macOS.
 const LONGEST_SOCKET: usize = 103;
@@ -31,24 +35,6 @@ const SOCKET: &str = ".s.PGSQL.5432";
 const ELSEWHERE: &str = "/var/lib/appointd";
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(30);
-
-/// Why a cluster cannot be used, for the person at the terminal.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(
-        "no PostgreSQL {OLDEST} or newer found (looked in $APPOINTD_POSTGRES_BIN, PATH, pg_config and the usual folders); \
-         install it (Debian and Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17) \
-         or set APPOINTD_DATABASE_URL and run `appointd serve` against a server of yours"
-    )]
-    NotFound,
-    #[error("{what}: {why}")]
-    Failed { what: String, why: String },
-}
-
-fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
-    let what = what.into();
-    move |error| Error::Failed { what, why: error.to_string() }
-}
 
 /// The purpose of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

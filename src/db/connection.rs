@@ -20,7 +20,7 @@ use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use tokio_postgres::{Client, Config, Error, NoTls, Statement, types::Type};
 use uuid::Uuid;
 
-use super::Sql;
+use super::sql::Sql;
 
 /// Opens the connections of a pool.
 pub(super) struct Manager {
@@ -160,7 +160,7 @@ async fn patiently<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<
     match tokio::time::timeout(PATIENCE, answer).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) if !super::error::is_pooler(&error) => {
-            Err(Unsuited::Unreachable(super::migrate::explain(&error)))
+            Err(Unsuited::Unreachable(super::error::explain(&error)))
         }
         _ => Err(Unsuited::Pooler),
     }

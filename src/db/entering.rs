@@ -4,10 +4,11 @@
 use tokio_postgres::{Statement, types::Type};
 
 use super::{
-    Error, Sql,
     connection::Connection,
     entry::{Context, Entry, Person, Who},
+    error::Error,
     request::{REQUEST, Request},
+    sql::Sql,
 };
 
 const ENTER: Sql = crate::sql!("app/enter.sql");

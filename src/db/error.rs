@@ -199,3 +199,22 @@ impl Folded {
         Some(std::mem::take(&mut line.left_out))
     }
 }
+
+/// What PostgreSQL said, for the person at the terminal.
+pub fn explain(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(refusal) => refusal.message().to_owned(),
+        None => error_chain(error),
+    }
+}
+
+/// An error, and what it came from.
+pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -10,11 +10,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::{NoTls, Row, types::ToSql};
 
 use super::{
-    Error, Sql,
     entry::{Context, Entry, Who},
+    error::Error,
     pool::{Object, Pool},
     request::{Connections, Counted, REQUEST},
-    sql::{Binds, Params},
+    sql::{Binds, Params, Sql},
 };
 
 /// The timeout of cleaning up after a dropped transaction; after it the connection is closed instead.

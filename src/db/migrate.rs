@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, Config, NoTls, error::SqlState};
 
+pub use super::error::explain;
+use super::{connection::check_session, error::error_chain};
+
 mod embedded {
     refinery::embed_migrations!("sql/migrations");
 }
@@ -39,7 +42,7 @@ pub async fn run(url: &Config) -> Result<Vec<String>, Error> {
 pub async fn run_within(url: &Config, patience: Duration) -> Result<Vec<String>, Error> {
     let mut client = connect(url).await.map_err(Error::Connect)?;
     // The lock that serializes concurrent runs belongs to a session.
-    super::check_session(url).await.map_err(|error| Error::Connect(error.to_string()))?;
+    check_session(url).await.map_err(|error| Error::Connect(error.to_string()))?;
     client
         .batch_execute(include_str!("../../sql/setup/before_migrating.sql"))
         .await
@@ -118,22 +121,4 @@ pub async fn connect(url: &Config) -> Result<Client, String> {
     };
     tokio::spawn(connection);
     Ok(client)
-}
-
-/// The message of PostgreSQL, for the person at the terminal.
-pub fn explain(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(refusal) => refusal.message().to_owned(),
-        None => error_chain(error),
-    }
-}
-
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Config, config::TargetSessionAttrs};
 use uuid::Uuid;
 
-use super::{Error, connection::Manager};
+use super::{connection::Manager, error::Error};
 
 /// A connection that returns to its pool when it is dropped.
 pub(super) type Object = managed::Object<Manager>;

@@ -3,7 +3,12 @@
 
 use tokio_postgres::Row;
 
-use super::{Db, Entry, Error, Sql, Tx, sql::Params};
+use super::{
+    entry::Entry,
+    error::Error,
+    sql::{Params, Sql},
+    tx::{Db, Tx},
+};
 
 impl Db {
     /// Runs one statement and commits, in one flight. Returns all rows.

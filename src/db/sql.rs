@@ -66,7 +66,7 @@ const fn has_at(text: &str, start: usize, part: &str) -> bool {
 macro_rules! sql {
     ($file:literal) => {
         const {
-            $crate::db::Sql::from_file(
+            $crate::db::sql::Sql::from_file(
                 $file,
                 concat!(
                     "-- ",

@@ -16,11 +16,11 @@ use tokio::sync::Mutex;
 use tokio_postgres::{Config, Row};
 
 use super::{
-    Error, Sql,
     entry::{Context, Entry},
+    error::Error,
     guard::Guard,
     pool::Pool,
-    sql::Params,
+    sql::{Params, Sql},
 };
 
 /// Access to the database as `appointd_api`.

@@ -83,26 +83,19 @@ impl Feature for AnyPlan {
     const SCHEME: Option<&'static str> = None;
 }
 
+/// The features of a module. What they are called in plans is a row of `tenancy.features`.
 macro_rules! features {
     ($($(#[$doc:meta])* $feature:ident = $name:literal,)*) => {$(
         $(#[$doc])*
         pub enum $feature {}
 
-        impl Feature for $feature {
+        impl $crate::http::caller::Feature for $feature {
             const NAME: Option<&'static str> = Some($name);
             const SCHEME: Option<&'static str> = Some(concat!("feature:", $name));
         }
     )*};
 }
-
-features! {
-    /// Services, providers, appointments.
-    Appointments = "appointments",
-    /// Keys for programs.
-    ApiAccess = "api_access",
-    /// Own domains.
-    CustomBranding = "custom_branding",
-}
+pub(crate) use features;
 
 /// The credentials of a request.
 #[derive(Clone, Debug)]

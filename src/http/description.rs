@@ -14,6 +14,9 @@ pub use components::inlined;
 /// The document this program was built with.
 pub const COMMITTED: &str = include_str!("../../openapi/openapi.json");
 
+/// The name of the schema of the scopes of API keys.
+pub const SCOPE: &str = "Scope";
+
 /// Completes a document written by poem-openapi.
 pub fn complete(raw: &str) -> String {
     let mut document: Value = serde_json::from_str(raw).unwrap_or_default();
@@ -28,6 +31,7 @@ pub fn complete(raw: &str) -> String {
         responses::idempotency(operation);
         responses::headers(operation);
     }
+    scopes(&mut document);
     schemas::complete(&mut document);
     responses::one_schema_of_success(&mut document);
     components::share(&mut document);
@@ -48,10 +52,20 @@ fn operations(document: &mut Value) -> impl Iterator<Item = (&String, &mut Map<S
 
 /// Sorts the tags in the order of first use; poem-openapi sorts them alphabetically.
 fn in_reading_order(document: &mut Value) {
-    const ORDER: [&str; 5] = ["identity", "tenancy", "scheduling", "crm", "operations"];
+    let order: Vec<Value> = operations(document).map(|(_, operation)| operation["tags"][0].clone()).collect();
     if let Some(tags) = document["tags"].as_array_mut() {
-        tags.sort_by_key(|tag| ORDER.iter().position(|name| tag["name"] == **name));
+        tags.sort_by_key(|tag| order.iter().position(|name| *name == tag["name"]));
     }
+}
+
+/// Lists the scopes that operations require, in the order of the operations.
+fn scopes(document: &mut Value) {
+    let mut scopes: Vec<Value> = Vec::new();
+    for (_, operation) in operations(document) {
+        let scope = operation.get("x-required-scope").filter(|scope| !scopes.contains(scope));
+        scopes.extend(scope.cloned());
+    }
+    document["components"]["schemas"][SCOPE]["enum"] = scopes.into();
 }
 
 fn parameters(operation: &mut Map<String, Value>) {

@@ -356,7 +356,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
             return asked.is_preflight;
         }
         let params: db::Params = &[&origin, &asked.organization, &host, &asked.slug];
-        let answer = self.around.db.gate(sql!("tenancy/origins_trusted.sql"), params).await;
+        let answer = self.around.db.gate(sql!("app/origins_trusted.sql"), params).await;
         answer.is_ok_and(|row| row.get(0))
     }
 
@@ -371,7 +371,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         }
         let name = self.around.network.origin(&origin)?;
         let at = async |name: &str| -> Option<Uuid> {
-            let row = self.around.db.gate(sql!("tenancy/organizations_at.sql"), &[&name]).await.ok()?;
+            let row = self.around.db.gate(sql!("app/organizations_at.sql"), &[&name]).await.ok()?;
             row.get(0)
         };
         let owner = at(&name).await?;

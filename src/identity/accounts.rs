@@ -17,7 +17,6 @@ use super::{
 use crate::{
     db::{self, Db},
     http::{
-        Tag,
         caller::SignedIn,
         client::Client,
         json::{Created, Json},
@@ -114,7 +113,7 @@ pub struct AccountsApi {
     pub mailer: Mailer,
 }
 
-#[OpenApi(prefix_path = "/api/v1/auth", tag = "Tag::Identity")]
+#[OpenApi(prefix_path = "/api/v1/auth")]
 impl AccountsApi {
     /// Register an account and its organization
     ///

@@ -6,7 +6,6 @@ use poem_openapi::{Object, OpenApi};
 use serde::{Deserialize, Serialize};
 
 use crate::http::{
-    Tag,
     json::Json,
     problem::{ApiError, Open, Problem},
     token::Tokens,
@@ -39,7 +38,7 @@ pub struct PublicKey {
 
 pub struct KeySetApi(pub Arc<Tokens>);
 
-#[OpenApi(tag = "Tag::Identity")]
+#[OpenApi]
 impl KeySetApi {
     /// Get the public keys for verifying access tokens
     ///

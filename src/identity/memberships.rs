@@ -8,7 +8,6 @@ use uuid::Uuid;
 use crate::{
     db::Db,
     http::{
-        Tag,
         caller::SignedIn,
         json::Json,
         problem::{ApiError, Problem, Reading, ReadingOwn},
@@ -49,7 +48,7 @@ pub struct Memberships {
 
 pub struct MembershipsApi(pub Db);
 
-#[OpenApi(tag = "Tag::Identity")]
+#[OpenApi]
 impl MembershipsApi {
     /// List my organizations
     ///

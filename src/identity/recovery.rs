@@ -14,7 +14,6 @@ use super::passwords::Passwords;
 use crate::{
     db::{Db, Entry, Person, Tx},
     http::{
-        Tag,
         caller::SignedIn,
         client::Client,
         json::{Json, NoContent},
@@ -110,7 +109,7 @@ pub struct RecoveryApi {
     pub mailer: Mailer,
 }
 
-#[OpenApi(prefix_path = "/api/v1/auth", tag = "Tag::Identity")]
+#[OpenApi(prefix_path = "/api/v1/auth")]
 impl RecoveryApi {
     /// Change my password
     ///

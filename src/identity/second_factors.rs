@@ -12,7 +12,6 @@ use super::{passwords::Passwords, recovery};
 use crate::{
     db::Db,
     http::{
-        Tag,
         caller::SignedIn,
         json::{Json, NoContent},
         problem::{ApiError, ChangingOwn, Problem},
@@ -145,7 +144,7 @@ pub struct SecondFactorsApi {
     pub passwords: Arc<Passwords>,
 }
 
-#[OpenApi(prefix_path = "/api/v1/auth/second-factor", tag = "Tag::Identity")]
+#[OpenApi(prefix_path = "/api/v1/auth/second-factor")]
 impl SecondFactorsApi {
     /// Set up a second factor
     ///

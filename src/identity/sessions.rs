@@ -15,7 +15,6 @@ use super::door::{Door, SessionTokens, WebSession, WithCookie};
 use crate::{
     db::Db,
     http::{
-        Tag,
         caller::SignedIn,
         json::{Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
@@ -97,7 +96,7 @@ pub struct SessionsApi {
     pub door: Door,
 }
 
-#[OpenApi(tag = "Tag::Identity")]
+#[OpenApi]
 impl SessionsApi {
     /// Refresh the tokens
     ///

@@ -16,11 +16,10 @@ use super::{
 use crate::{
     db::{Db, Entry},
     http::{
-        Tag,
         caller::SignedIn,
         client::{Client, Host},
         json::{Form, Json},
-        problem::{ApiError, Failure, OrganizationChoice, Problem, ReadingOwn, SigningIn},
+        problem::{ApiError, Failure, Problem, ReadingOwn, SigningIn},
         values::{EmailAddress, Password, Slug, Text},
     },
     sql,
@@ -92,13 +91,28 @@ pub enum GrantType {
     Password,
 }
 
+/// What `organization_ambiguous` adds to a problem.
+#[derive(Debug, Object, Serialize)]
+pub struct OrganizationChoices {
+    /// Of `organization_ambiguous`: the organizations to choose from.
+    pub organizations: Vec<OrganizationChoice>,
+}
+
+/// An organization to sign in to.
+#[derive(Clone, Debug, PartialEq, Eq, Object, Serialize)]
+pub struct OrganizationChoice {
+    pub organization_id: Uuid,
+    pub name: String,
+    pub slug: String,
+}
+
 pub struct SignInApi {
     pub db: Db,
     pub passwords: Arc<Passwords>,
     pub door: Door,
 }
 
-#[OpenApi(tag = "Tag::Identity")]
+#[OpenApi]
 impl SignInApi {
     /// Log in
     ///
@@ -220,7 +234,7 @@ impl SignInApi {
         let at_host: Option<Uuid> = match &client.host {
             Host::Ours => None,
             Host::Tenant(name) => {
-                let row = self.db.gate(sql!("tenancy/organizations_at.sql"), &[name]).await?;
+                let row = self.db.gate(sql!("app/organizations_at.sql"), &[name]).await?;
                 Some(row.get::<_, Option<Uuid>>(0).unwrap_or_default())
             }
         };
@@ -239,7 +253,7 @@ impl SignInApi {
             .into()),
             (None, _) => Ok(None),
             (Some(_), Some(_)) => {
-                let choices = active
+                let organizations = active
                     .iter()
                     .map(|membership| OrganizationChoice {
                         organization_id: membership.organization_id,
@@ -251,7 +265,7 @@ impl SignInApi {
                     "organization_ambiguous",
                     "The account belongs to several organizations: send `organization_slug`.",
                 )
-                .with_organizations(choices)
+                .with_extension(&OrganizationChoices { organizations })
                 .into())
             }
         }

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use crate::{
     db::Db,
     http::{
-        Tag,
         caller::{Member, Viewer},
         json::Json,
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
@@ -49,7 +48,7 @@ impl From<Row> for Deletion {
 
 pub struct DeletionsApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Operations")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl DeletionsApi {
     /// List deletions
     ///

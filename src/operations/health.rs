@@ -9,7 +9,6 @@ use tokio::sync::Mutex;
 use crate::{
     db::{self, Db, migrate},
     http::{
-        Tag,
         json::Json,
         problem::{ApiError, Open, Problem},
     },
@@ -74,7 +73,7 @@ impl HealthApi {
     }
 }
 
-#[OpenApi(prefix_path = "/health", tag = "Tag::Operations")]
+#[OpenApi(prefix_path = "/health")]
 impl HealthApi {
     /// Check whether the server is alive
     ///

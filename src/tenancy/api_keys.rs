@@ -13,17 +13,17 @@ use uuid::Uuid;
 use crate::{
     db::{Context, Db},
     http::{
-        Tag,
-        caller::{Admin, ApiAccess, Member, Owner},
+        caller::{Admin, Member, Owner},
         json::{Created, Json},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{ApiError, Creating, Deleting, Listing, Problem, Reading},
+        scope::Scope,
         secret::{self, Secret},
         values::{IdempotencyKey, Instant, Text, named_enum},
     },
     operations::idempotency::Once,
     sql,
-    tenancy::invitations::may_hand_out,
+    tenancy::{features::ApiAccess, invitations::may_hand_out},
 };
 
 named_enum! {
@@ -36,20 +36,7 @@ named_enum! {
     }
 }
 
-named_enum! {
-    /// What an API key may do: read or write the operations of one tag of this description. Writing includes reading.
-    Scope {
-        TenancyWrite = "tenancy:write",
-        TenancyRead = "tenancy:read",
-        CrmWrite = "crm:write",
-        CrmRead = "crm:read",
-        SchedulingWrite = "scheduling:write",
-        SchedulingRead = "scheduling:read",
-        OperationsRead = "operations:read",
-    }
-}
-
-/// An API key, without its secret.
+/// A key, without its secret.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ApiKey {
@@ -80,7 +67,7 @@ impl From<Row> for ApiKey {
             id: row.get(0),
             name: row.get(1),
             role: KeyRole::from_name(row.get(2)),
-            scopes: scopes.iter().map(|scope| Scope::from_name(scope)).collect(),
+            scopes: scopes.into_iter().map(Scope::known).collect(),
             expires_at: row.get(4),
             last_used_at: row.get(5),
             revoked_at: row.get(6),
@@ -122,19 +109,22 @@ pub struct NewApiKey {
 
 impl Example for NewApiKey {
     fn example() -> Self {
-        serde_json::from_value(serde_json::json!({
+        let mut example: Self = serde_json::from_value(serde_json::json!({
             "name": "Website",
             "role": "staff",
-            "scopes": ["scheduling:write", "crm:read"],
+            "scopes": [],
             "expires_at": "2031-01-01T00:00:00Z",
         }))
-        .expect("the example follows the rules it is an example of")
+        .expect("the example follows the rules it is an example of");
+        // Those that may be given are read from the description, of which this is a part.
+        example.scopes = ["scheduling:write", "crm:read"].map(Scope::known).into();
+        example
     }
 }
 
 pub struct ApiKeysApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl ApiKeysApi {
     /// List the API keys
     ///

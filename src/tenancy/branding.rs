@@ -10,14 +10,14 @@ use tokio_postgres::Row;
 use crate::{
     db::{Context, Db},
     http::{
-        Tag,
-        caller::{Admin, CustomBranding, Feature as _, Member, Viewer},
+        caller::{Admin, Feature as _, Member, Viewer},
         json::Json,
         name::Name,
         problem::{ApiError, ChangingOwn, ReadingOwn},
         values::{Color, HttpsUrl},
     },
     sql,
+    tenancy::features::CustomBranding,
 };
 
 /// The branding of an organization. A field is absent if the organization has not set it; pages then use their default.
@@ -106,7 +106,7 @@ impl Example for BrandingChanges {
 
 pub struct BrandingApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1/organizations/me", tag = "Tag::Tenancy")]
+#[OpenApi(prefix_path = "/api/v1/organizations/me")]
 impl BrandingApi {
     /// Get the branding
     #[oai(path = "/branding", method = "get", operation_id = "get_branding")]

@@ -22,8 +22,7 @@ use uuid::Uuid;
 use crate::{
     db::{self, Context, Db},
     http::{
-        Tag,
-        caller::{Admin, CustomBranding, Member, Owner},
+        caller::{Admin, Member, Owner},
         client::{Client, Host, Network, canonical, is_address},
         json::{Created, Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
@@ -33,6 +32,7 @@ use crate::{
     },
     operations::idempotency::Once,
     sql,
+    tenancy::features::CustomBranding,
 };
 
 /// How many verified domains are checked in one round.
@@ -183,7 +183,7 @@ pub struct DomainsApi {
     pub network: std::sync::Arc<Network>,
 }
 
-#[OpenApi(tag = "Tag::Tenancy")]
+#[OpenApi]
 impl DomainsApi {
     /// List the domains
     ///
@@ -331,7 +331,7 @@ impl DomainsApi {
             Host::Ours if self.network.base_domain.is_some() => Ok(NoContent),
             Host::Ours => Err(Problem::not_found())?,
             Host::Tenant(name) => {
-                let row = self.db.gate(sql!("tenancy/organizations_at.sql"), &[&name]).await?;
+                let row = self.db.gate(sql!("app/organizations_at.sql"), &[&name]).await?;
                 row.get::<_, Option<Uuid>>(0).ok_or_else(Problem::not_found)?;
                 Ok(NoContent)
             }

@@ -11,7 +11,6 @@ use super::invitations::InvitedRole;
 use crate::{
     db::{self, Db},
     http::{
-        Tag,
         caller::SignedIn,
         client::Client,
         json::{Created, Json, NoContent},
@@ -86,7 +85,7 @@ pub struct InvitationAcceptanceApi {
     pub door: Door,
 }
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl InvitationAcceptanceApi {
     /// Look at an invitation
     ///
@@ -123,7 +122,7 @@ impl InvitationAcceptanceApi {
     ) -> Result<NoContent, ApiError<ChangingOwn>> {
         // Accepting runs before a tenant is known and does not check the session. Entering as the account does, so that
         // a token whose session has ended is rejected here too.
-        self.db.one(&caller, sql!("identity/accounts_get_me.sql"), &[&caller.claims.tenant_id]).await?;
+        self.db.all(&caller, sql!("app/admitted.sql"), &[]).await?;
         accept(&self.db, &body.0.token, caller.claims.sub, None, None).await?;
         Ok(NoContent)
     }

@@ -13,7 +13,6 @@ use uuid::Uuid;
 use crate::{
     db::{Context, Db, Tx},
     http::{
-        Tag,
         caller::{Member, Staff},
         json::{Created, Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
@@ -109,7 +108,7 @@ pub struct InvitationsApi {
     pub mailer: Mailer,
 }
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl InvitationsApi {
     /// List the open invitations
     ///

@@ -14,7 +14,6 @@ use super::{api_keys::ApiKey, invitations::Invitation};
 use crate::{
     db::{Db, Error, Tx},
     http::{
-        Tag,
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
@@ -116,7 +115,7 @@ pub struct HandedOut {
 
 pub struct MembersApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl MembersApi {
     /// List the members
     ///

@@ -14,7 +14,6 @@ use super::subscriptions::{self, FeatureChoices, Features};
 use crate::{
     db::{self, Db, Tx},
     http::{
-        Tag,
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         client::{Client, Host},
         json::{Created, Json, NoContent, present},
@@ -178,7 +177,7 @@ pub struct PublicOrganization {
 
 pub struct OrganizationsApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl OrganizationsApi {
     /// Create an organization
     ///

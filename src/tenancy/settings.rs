@@ -8,7 +8,6 @@ use tokio_postgres::Row;
 use crate::{
     db::{self, Db, Tx},
     http::{
-        Tag,
         caller::{Admin, Member, Viewer},
         json::{Json, present},
         problem::{ApiError, ChangingOwn, Problem, ReadingOwn},
@@ -199,7 +198,7 @@ const MOST_ORIGINS: usize = 20;
 
 pub struct SettingsApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1/organizations/me", tag = "Tag::Tenancy")]
+#[OpenApi(prefix_path = "/api/v1/organizations/me")]
 impl SettingsApi {
     /// Get the settings
     ///

@@ -7,7 +7,6 @@ use tokio_postgres::Row;
 use crate::{
     db::{self, Db, Tx},
     http::{
-        Tag,
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, present},
         problem::{ApiError, ChangingOwn, Failure, FieldError, Problem, ReadingOwn},
@@ -233,7 +232,7 @@ pub struct Appointments {
 
 pub struct SubscriptionsApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Tenancy")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl SubscriptionsApi {
     /// List the plans
     ///

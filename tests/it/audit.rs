@@ -3,9 +3,8 @@
 use std::process::{Command, Output};
 
 use appointd::{
-    audit,
     db::{Db, cluster::Cluster, migrate},
-    demo,
+    demo, wall_audit,
 };
 use chrono::Utc;
 use serde_json::Value;
@@ -139,7 +138,7 @@ async fn a_finding_is_told_in_three_ways_and_can_be_accepted() {
     assert_eq!((&sarif["version"], &sarif["runs"].as_array().map(Vec::len)), (&"2.1.0".into(), &Some(1)));
     let run = &sarif["runs"][0];
     let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
-    assert_eq!(rules.len(), audit::rules().len());
+    assert_eq!(rules.len(), wall_audit::rules().len());
     assert!(!run["results"].as_array().expect("results").is_empty());
     for result in run["results"].as_array().expect("results") {
         let index =
@@ -196,8 +195,8 @@ async fn what_could_not_be_looked_at_is_never_clean() {
 #[tokio::test]
 async fn rules_are_listed_and_explained_and_run_in_psql() {
     let listed = audit(&system().cluster, "appointd_auditor", &["--list"]);
-    assert_eq!(said(&listed).lines().count(), audit::rules().len());
-    for rule in audit::rules() {
+    assert_eq!(said(&listed).lines().count(), wall_audit::rules().len());
+    for rule in wall_audit::rules() {
         assert!(!rule.title.is_empty() && !rule.title.ends_with('.') && rule.why.len() > 30, "{}", rule.id);
         assert!(
             rule.why.lines().chain(rule.sql.lines().take(1)).all(|line| line.chars().count() <= 120),
@@ -215,7 +214,7 @@ async fn rules_are_listed_and_explained_and_run_in_psql() {
         assert!(explained.contains(part), "{explained}");
     }
     // In the order and form a person at psql has them.
-    for rule in audit::rules() {
+    for rule in wall_audit::rules() {
         let output = Command::new("psql")
             .args(["-X", "-At", "-v", "ON_ERROR_STOP=1"])
             .arg(system().cluster.url("appointd_auditor", "appointd"))
@@ -233,7 +232,7 @@ async fn rules_are_listed_and_explained_and_run_in_psql() {
 async fn the_catalog_the_audit_compares_with_is_current() {
     let auditor = system().connect("appointd_auditor").await;
     auditor.batch_execute("set search_path = pg_catalog, pg_temp").await.expect("a setting");
-    let text = audit::inventory(&auditor).await.expect("what there is");
+    let text = wall_audit::inventory(&auditor).await.expect("what there is");
     snapshot("sql/audit/schema/drift.txt", &text);
 }
 

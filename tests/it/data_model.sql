@@ -18,11 +18,8 @@ schemas as (
         t.nspname,
         obj_description(t.namespace, 'pg_namespace') as what,
         row_number() over (
-            order by
-                array_position(
-                    array['tenancy', 'identity', 'crm', 'scheduling', 'messaging', 'operations', 'app']::name[], t.nspname
-                ),
-                t.nspname
+            -- In the order in which the migrations make them, and last what all of them use.
+            order by t.nspname = 'app', t.namespace
         ) as place
     from (select distinct nspname, namespace from tables) as t
 ),

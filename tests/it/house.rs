@@ -2,109 +2,107 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::statements::sources;
+use crate::{
+    named_paths::{Sources, module_of},
+    statements::{files, sources},
+};
 
-#[test]
-fn arrows_between_modules_point_one_way() {
-    let forbidden = [
-        (
-            "src/db",
-            &[
-                "crate::http",
-                "crate::api",
-                "crate::scheduling",
-                "crate::crm",
-                "crate::identity",
-                "crate::tenancy",
-            ][..],
-        ),
-        ("src/http", &["crate::api", "crate::scheduling", "crate::crm", "crate::identity", "crate::tenancy"]),
-        ("src/identity", &["crate::scheduling", "crate::crm", "crate::tenancy", "crate::api"]),
-        ("src/tenancy", &["crate::scheduling", "crate::crm", "crate::api"]),
-        ("src/crm", &["crate::scheduling", "crate::api"]),
-        ("src/scheduling", &["crate::api", "sql!(\"crm", "sql!(\"tenancy", "sql!(\"identity"]),
-        (
-            "src/messaging",
-            &[
-                "crate::scheduling",
-                "crate::crm",
-                "crate::identity",
-                "crate::tenancy",
-                "crate::operations",
-                "crate::api",
-            ],
-        ),
-        ("src/operations", &["crate::scheduling", "crate::crm", "crate::identity", "crate::tenancy"]),
-    ];
-    for (folder, words) in forbidden {
-        for (name, text) in sources(folder) {
-            for word in words {
-                assert!(!text.contains(word), "{name} knows {word}");
-            }
-        }
-    }
-}
+/// The parts of `src`, from the bottom to the top, and which parts each may name beside itself: paths of the code, and
+/// tables in its statements. What is not listed is forbidden.
+const MAY_NAME: &[(&str, &str)] = &[
+    ("db", ""),
+    ("http", "db"),
+    ("messaging", "db http"),
+    ("operations", "db http"),
+    ("identity", "db http messaging"),
+    ("tenancy", "db http messaging operations identity"),
+    ("crm", "db http operations"),
+    ("scheduling::features", "http"),
+    ("scheduling::hours", "db http operations scheduling::features"),
+    ("scheduling::slots", "db http crm scheduling::hours"),
+    (
+        "scheduling::booking",
+        "db http messaging operations tenancy crm scheduling::features scheduling::hours scheduling::slots",
+    ),
+    ("scheduling::catalog", "db http messaging operations tenancy scheduling::features scheduling::booking"),
+    (
+        "scheduling::customers",
+        "db http messaging operations tenancy crm scheduling::features scheduling::slots scheduling::booking \
+         scheduling::catalog",
+    ),
+    (
+        "scheduling",
+        "db http messaging scheduling::hours scheduling::slots scheduling::booking scheduling::catalog \
+         scheduling::customers",
+    ),
+    ("api", "db http messaging operations identity tenancy crm scheduling"),
+    ("server", "db http messaging identity tenancy scheduling::booking api"),
+    ("config", "http messaging"),
+    (
+        "demo",
+        "db http messaging identity tenancy crm scheduling::hours scheduling::slots scheduling::booking \
+         scheduling::catalog",
+    ),
+    ("dev", "db http messaging identity scheduling::slots server config demo"),
+    ("tenant_commands", "db http tenancy scheduling::hours"),
+    ("wall_audit", "db"),
+    ("cli", "db http identity api server config dev tenant_commands wall_audit"),
+    ("main", "cli"),
+];
 
-#[test]
-fn only_the_door_knows_the_pool() {
-    for (name, text) in sources("src") {
-        if !["src/db/pool.rs", "src/db/connection.rs"].iter().any(|door| name.ends_with(door)) {
-            assert!(!text.contains("deadpool"), "{name}");
-        }
-    }
-}
+/// Statements of a module that read a table of a module above it. The list may only shrink.
+const UPWARDS: &[(&str, &str)] = &[
+    // The role in the organization the session is for.
+    ("identity/accounts_get_me.sql", "tenancy"),
+    // The contact of a customer who is removed stays, without an account.
+    ("tenancy/members_remove.sql", "crm"),
+    // How many appointments an organization has.
+    ("tenancy/usage_get.sql", "scheduling"),
+];
 
-/// The wings of scheduling. Each knows those before it, and no other.
-const WINGS: [&str; 5] = ["hours", "slots", "booking", "catalog", "customers"];
-
-#[test]
-fn wings_of_scheduling_know_only_those_before_them() {
-    for (place, wing) in WINGS.iter().enumerate() {
-        let files = sources(&format!("src/scheduling/{wing}"));
-        assert!(!files.is_empty(), "{wing}");
-        for (name, text) in files {
-            for import in imports(&name, &text) {
-                let later = WINGS[place + 1..]
-                    .iter()
-                    .find(|later| import.starts_with(&format!("crate::scheduling::{later}::")));
-                assert_eq!(later, None, "{name} names {import}");
-            }
-        }
-    }
-}
-
-#[test]
-fn no_two_files_of_scheduling_know_each_other_however_far_around() {
-    let files = sources("src/scheduling");
-    let modules: BTreeMap<String, &str> =
-        files.iter().map(|(name, _)| (module_of(name), name.as_str())).collect();
-    let arrows: BTreeMap<String, BTreeSet<String>> = files
+/// The part a module belongs to: the one that names most of it.
+fn part_of(module: &str) -> &'static str {
+    let path = module.trim_start_matches("crate::");
+    MAY_NAME
         .iter()
-        .map(|(name, text)| {
-            let own = module_of(name);
-            let known = imports(name, text)
-                .into_iter()
-                .filter_map(|import| {
-                    // The longest module that the path begins with.
-                    let mut path = import.as_str();
-                    loop {
-                        if modules.contains_key(path) {
-                            return (path != own).then(|| path.to_owned());
-                        }
-                        path = path.rsplit_once("::")?.0;
-                    }
-                })
-                .collect();
-            (own, known)
-        })
-        .collect();
-    assert!(arrows.values().map(BTreeSet::len).sum::<usize>() > 50, "arrows are found");
-    // Files without an arrow to one that is left are taken away, until none is left or all that are stand in circles.
-    let mut left = arrows.clone();
+        .map(|(part, _)| *part)
+        .filter(|part| path.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with("::")))
+        .max_by_key(|part| part.len())
+        .unwrap_or_else(|| panic!("{module} belongs to no part: list it, and what it may name"))
+}
+
+#[test]
+fn parts_name_only_what_they_may() {
+    let mut allowed = BTreeSet::new();
+    for (place, (part, names)) in MAY_NAME.iter().enumerate() {
+        for name in names.split_whitespace() {
+            let below = MAY_NAME[..place].iter().any(|(below, _)| *below == name);
+            assert!(below, "{part} may name {name}, which is not below it");
+            allowed.insert((*part, name));
+        }
+    }
+    let mut unused = allowed.clone();
+    for (module, known) in Sources::read().arrows() {
+        for other in known {
+            let (part, named) = (part_of(&module), part_of(&other));
+            assert!(part == named || allowed.contains(&(part, named)), "{module} names {other}");
+            unused.remove(&(part, named));
+        }
+    }
+    assert!(unused.is_empty(), "allowed, and not named: {unused:?}");
+}
+
+#[test]
+fn no_file_of_src_knows_another_that_knows_it_however_far_around() {
+    let arrows = Sources::read().arrows();
+    assert!(arrows.values().map(BTreeSet::len).sum::<usize>() > 500, "arrows are found");
+    // Files that name none that is left, or that none names, are taken away, until none is left or all stand in circles.
+    let mut left: BTreeMap<_, _> = arrows;
     loop {
+        let named = |module: &String| left.values().any(|known| known.contains(module));
         let free: Vec<String> = left
             .iter()
-            .filter(|(_, known)| !known.iter().any(|module| left.contains_key(module)))
+            .filter(|(module, known)| !known.iter().any(|other| left.contains_key(other)) || !named(module))
             .map(|(module, _)| module.clone())
             .collect();
         if free.is_empty() {
@@ -115,6 +113,51 @@ fn no_two_files_of_scheduling_know_each_other_however_far_around() {
         });
     }
     assert_eq!(left.keys().collect::<Vec<_>>(), Vec::<&String>::new(), "circles");
+}
+
+#[test]
+fn modules_send_their_own_statements_and_these_read_tables_of_modules_below() {
+    // What the program does from outside, it does with what there is.
+    const OUTSIDE: [&str; 3] = ["cli", "demo", "dev"];
+    for (name, text) in sources("src") {
+        for statement in text.split("sql!(\"").skip(1) {
+            let folder = statement.split('/').next().unwrap_or_default();
+            let part = part_of(&module_of(&name)).split("::").next().unwrap_or_default();
+            let may = [part, "app"].contains(&folder) || OUTSIDE.contains(&part);
+            assert!(may, "{name} sends a statement of {folder}");
+        }
+    }
+    let mut upwards = Vec::new();
+    for (name, text) in files() {
+        let own = name.split('/').next().unwrap_or_default();
+        let code: Vec<_> = text.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+        let code = code.join("\n");
+        for (schema, _) in MAY_NAME.iter().filter(|(part, _)| *part != own && !part.contains("::")) {
+            let reads = code.match_indices(&format!("{schema}.")).any(|(at, _)| {
+                let rest = &code[at + schema.len() + 1..];
+                let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(rest.len());
+                let begins = !code[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || "_.'".contains(c));
+                begins && end > 0 && !rest[end..].starts_with('(')
+            });
+            let below = MAY_NAME
+                .iter()
+                .filter(|(part, _)| part.split("::").next() == Some(own))
+                .any(|(_, names)| names.split_whitespace().any(|name| name == *schema));
+            if reads && !below {
+                upwards.push((name.clone(), *schema));
+            }
+        }
+    }
+    assert_eq!(upwards, UPWARDS.iter().map(|(name, of)| ((*name).to_owned(), *of)).collect::<Vec<_>>());
+}
+
+#[test]
+fn only_the_door_knows_the_pool() {
+    for (name, text) in sources("src") {
+        if !["src/db/pool.rs", "src/db/connection.rs"].iter().any(|door| name.ends_with(door)) {
+            assert!(!text.contains("deadpool"), "{name}");
+        }
+    }
 }
 
 /// Files of src that are longer than 450 lines, with their length at most. The list may only shrink.
@@ -136,46 +179,5 @@ fn files_are_short_enough_to_know() {
             long.iter().any(|(name, _)| name.ends_with(listed)),
             "{listed} is short now: take it off the list"
         );
-    }
-}
-
-/// `src/scheduling/hours/closures.rs` is `crate::scheduling::hours::closures`.
-fn module_of(file: &str) -> String {
-    let path = file.rsplit_once("src/").map_or(file, |(_, path)| path);
-    format!("crate::{}", path.trim_end_matches(".rs").replace('/', "::"))
-}
-
-/// All paths that a file imports, written out.
-fn imports(file: &str, text: &str) -> Vec<String> {
-    let own = module_of(file);
-    let parent = own.rsplit_once("::").map_or("crate", |(parent, _)| parent).to_owned();
-    let mut paths = Vec::new();
-    for part in text.split("\nuse ").skip(1) {
-        let tree: String = part.split(';').next().unwrap_or_default().split_whitespace().collect();
-        expand("", &tree, &mut paths);
-    }
-    paths.into_iter().map(|path| path.replacen("super::", &format!("{parent}::"), 1)).collect()
-}
-
-/// `a::{b,c::{d,e}}` is `a::b`, `a::c::d` and `a::c::e`.
-fn expand(before: &str, tree: &str, paths: &mut Vec<String>) {
-    let Some((head, rest)) = tree.split_once('{') else {
-        paths.push(format!("{before}{tree}"));
-        return;
-    };
-    let inner = rest.strip_suffix('}').unwrap_or(rest);
-    let (mut depth, mut start) = (0, 0);
-    for (at, letter) in inner.char_indices().chain([(inner.len(), ',')]) {
-        match letter {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                if at > start {
-                    expand(&format!("{before}{head}"), &inner[start..at], paths);
-                }
-                start = at + 1;
-            }
-            _ => {}
-        }
     }
 }

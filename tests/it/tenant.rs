@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::harness::private_database;
+use crate::harness::{add_rows, private_database, schemas};
 
 async fn appointd(cluster: &Cluster, arguments: &[&str]) -> Output {
     let url = cluster.url("appointd_owner", "appointd");
@@ -67,8 +67,6 @@ async fn furnish(superuser: &Client) {
              insert into tenancy.usage_days (tenant_id, day, requests) select id, '2026-01-01', 7 from tenancy.organizations;
              insert into scheduling.schedule_overrides (tenant_id, provider_id, date, from_minutes, to_minutes)
              select tenant_id, provider_id, '2031-12-24', '{600}', '{720}' from scheduling.schedules;
-             insert into operations.idempotency_keys (tenant_id, actor_id, operation, key, request_hash)
-             select id, id, 'create_appointment', 'x', sha256('x') from tenancy.organizations;
              insert into scheduling.schedule_travels (tenant_id, provider_id, starts_on, ends_on, time_zone)
              select tenant_id, provider_id, '2031-12-24', '2031-12-25', 'UTC' from scheduling.schedules;
              insert into scheduling.closures (tenant_id, id, starts_on, ends_on, name)
@@ -99,7 +97,6 @@ async fn furnish(superuser: &Client) {
              select tenant_id, id, provider_id, id, starts_at, ends_at from scheduling.holds;
              insert into scheduling.freed_time (tenant_id, starts_at, ends_at, freed_at)
              select id, '2031-12-24', 'infinity', 'infinity' from tenancy.organizations;
-             insert into operations.deletions (tenant_id, kind, row_id) select id, 'contact', id from tenancy.organizations;
              insert into scheduling.calendar_feeds (tenant_id, id, name, token_hash, created_by)
              select id, id, 'Feed', sha256('x'), id from tenancy.organizations;
              update scheduling.providers p set account_id = m.account_id
@@ -116,6 +113,9 @@ async fn furnish(superuser: &Client) {
         )
         .await
         .expect("rows");
+    for tenant in superuser.query("select id from tenancy.organizations", &[]).await.expect("organizations") {
+        add_rows(superuser, tenant.get(0)).await;
+    }
 }
 
 /// Everything in the database, by table: every row as text.
@@ -123,9 +123,8 @@ async fn everything(superuser: &Client) -> BTreeMap<String, BTreeSet<String>> {
     let tables = superuser
         .query(
             "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-             where c.relkind in ('r', 'p') and not c.relispartition
-               and n.nspname in ('app', 'identity', 'tenancy', 'crm', 'scheduling', 'operations')",
-            &[],
+             where c.relkind in ('r', 'p') and not c.relispartition and n.nspname = any ($1)",
+            &[&schemas(superuser).await],
         )
         .await
         .expect("tables");

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use appointd::audit;
+use appointd::wall_audit;
 use serde_json::Value;
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use crate::{
 async fn the_permission_table_is_current_and_true() {
     let auditor = system().connect("appointd_auditor").await;
     auditor.batch_execute("set search_path = pg_catalog, pg_temp").await.expect("a setting");
-    let text = audit::matrix(&auditor).await.expect("a matrix");
+    let text = wall_audit::matrix(&auditor).await.expect("a matrix");
     snapshot("tests/it/permissions.txt", &text);
 
     // Two organizations: what the gate may see of a person is what it has elsewhere, too.

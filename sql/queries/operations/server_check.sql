@@ -30,7 +30,7 @@ select
             -- As in the audit: objects of extensions are skipped (pg_stat_statements has a view for PUBLIC), except in
             -- our own schemas; `channels/extension_member` checks the rest.
             and (
-                n.nspname in ('app', 'identity', 'tenancy', 'crm', 'scheduling', 'operations')
+                n.nspowner = (select ours.nspowner from pg_catalog.pg_namespace as ours where ours.nspname = 'app')
                 or not exists (
                     select
                     from pg_catalog.pg_depend as d

@@ -6,10 +6,7 @@ use std::{
     process::Command,
 };
 
-use super::Error;
-
-/// The oldest PostgreSQL version that supports the migrations.
-pub const OLDEST: u32 = 15;
+use super::error::{Error, OLDEST};
 
 /// The programs of one PostgreSQL installation.
 #[derive(Clone, Debug)]

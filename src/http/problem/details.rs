@@ -2,15 +2,18 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
 use poem::{
     Response,
     error::ResponseError,
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
-use poem_openapi::Object;
+use poem_openapi::{
+    Object,
+    registry::Registry,
+    types::{IsObjectType, Type as _},
+};
 use serde::Serialize;
-use uuid::Uuid;
+use serde_json::{Map, Value};
 
 /// The media type of problem details.
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -34,20 +37,28 @@ pub struct ProblemDetails {
     /// The invalid fields, at most 20. Absent if the problem is not about fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldError>>,
-    /// The organizations to choose from. Only with `organization_ambiguous`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub organizations: Option<Vec<OrganizationChoice>>,
-    /// Up to three nearby starts that can be booked. Only with `slot_unavailable`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub alternatives: Option<Vec<Alternative>>,
-    /// The transitions that the current status allows. Only with `transition_not_allowed`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub allowed: Option<Vec<String>>,
-    /// The id of this request, as in the header `X-Request-Id`. Quote it in support requests.
+    /// What the problem adds: see [`Problem::with_extension`].
+    #[serde(flatten)]
+    #[oai(skip)]
+    pub extension: Option<Box<Extension>>,
+    /// The id of this request, as in the header `X-Request-Id`: quote it when you ask for help.
     pub request_id: String,
 }
 
-/// The code for a valid token whose session or membership has ended.
+/// Members of a problem beside those that every problem may have.
+pub type Extension = Map<String, Value>;
+
+/// Adds the members of an object to the description of problems, in front of the id of the request.
+pub fn document<T: IsObjectType>(registry: &mut Registry) {
+    ProblemDetails::register(registry);
+    let members = registry.create_fake_schema::<T>().properties;
+    if let Some(problem) = registry.schemas.get_mut(ProblemDetails::name().as_ref()) {
+        let last = problem.properties.len() - 1;
+        problem.properties.splice(last..last, members);
+    }
+}
+
+/// The code of a refusal to let in who has a good token and no session or membership (any more).
 pub const SESSION_ENDED: &str = "session_ended";
 
 /// The maximum number of errors in a problem, so that the answer is never much longer than the request.
@@ -65,32 +76,6 @@ pub struct FieldError {
     pub code: String,
     /// How to correct it, for people.
     pub detail: String,
-}
-
-/// An organization to sign in to.
-#[derive(Clone, Debug, PartialEq, Eq, Object, Serialize)]
-pub struct OrganizationChoice {
-    pub organization_id: Uuid,
-    pub name: String,
-    pub slug: String,
-}
-
-/// An alternative start that can be booked.
-#[derive(Clone, Debug, PartialEq, Eq, Object, Serialize)]
-pub struct Alternative {
-    pub starts_at: DateTime<Utc>,
-    pub ends_at: DateTime<Utc>,
-    /// The providers who are free.
-    pub provider_ids: Vec<Uuid>,
-}
-
-/// Alternatives that a problem offers.
-#[derive(Clone, Debug)]
-pub enum Choices {
-    Organizations(Vec<OrganizationChoice>),
-    Starts(Vec<Alternative>),
-    /// Empty if the status is final.
-    Actions(Vec<&'static str>),
 }
 
 impl FieldError {
@@ -122,14 +107,14 @@ pub struct Problem {
     pub code: &'static str,
     pub detail: Cow<'static, str>,
     pub errors: Vec<FieldError>,
-    /// Boxed, because most problems have none.
-    pub choices: Option<Box<Choices>>,
+    /// Members that only this problem has. Seldom there are any.
+    pub extension: Option<Box<Extension>>,
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), choices: None, headers: Vec::new() }
+        Self { status, code, detail: detail.into(), errors: Vec::new(), extension: None, headers: Vec::new() }
     }
 
     /// 400: the request is malformed.
@@ -268,20 +253,12 @@ impl Problem {
         self
     }
 
-    pub fn with_organizations(mut self, organizations: Vec<OrganizationChoice>) -> Self {
-        self.choices = Some(Box::new(Choices::Organizations(organizations)));
-        self
-    }
-
-    pub fn with_alternatives(mut self, alternatives: Vec<Alternative>) -> Self {
-        if !alternatives.is_empty() {
-            self.choices = Some(Box::new(Choices::Starts(alternatives)));
+    /// With the members of an object of the module that refuses (RFC 9457 section 3.2). The description has them where the
+    /// module registers the object by [`document`].
+    pub fn with_extension(mut self, object: &(impl IsObjectType + Serialize)) -> Self {
+        if let Ok(Value::Object(members)) = serde_json::to_value(object) {
+            self.extension.get_or_insert_default().extend(members);
         }
-        self
-    }
-
-    pub fn with_allowed(mut self, allowed: Vec<&'static str>) -> Self {
-        self.choices = Some(Box::new(Choices::Actions(allowed)));
         self
     }
 
@@ -292,15 +269,6 @@ impl Problem {
 
     /// The response as the client gets it.
     pub fn render(&self, request_id: &str) -> Response {
-        let (mut organizations, mut alternatives, mut allowed) = (None, None, None);
-        match self.choices.as_deref() {
-            None => {}
-            Some(Choices::Organizations(choices)) => organizations = Some(choices.clone()),
-            Some(Choices::Starts(choices)) => alternatives = Some(choices.clone()),
-            Some(Choices::Actions(choices)) => {
-                allowed = Some(choices.iter().map(|action| (*action).to_owned()).collect());
-            }
-        }
         let details = ProblemDetails {
             kind: "about:blank".to_owned(),
             title: self.status.canonical_reason().unwrap_or_default().to_owned(),
@@ -309,9 +277,7 @@ impl Problem {
             detail: self.detail.clone().into_owned(),
             errors: (!self.errors.is_empty())
                 .then(|| self.errors.iter().take(MOST_ERRORS).cloned().collect()),
-            organizations,
-            alternatives,
-            allowed,
+            extension: self.extension.clone(),
             request_id: request_id.to_owned(),
         };
         let mut response = Response::builder()

@@ -88,7 +88,7 @@ impl AppointmentAction {
         let allowed: Vec<_> = Self::ALL
             .iter()
             .filter(|action| action.from().contains(&status))
-            .map(|action| action.name())
+            .map(|action| action.name().to_owned())
             .collect();
         Problem::conflict(
             "transition_not_allowed",
@@ -98,8 +98,15 @@ impl AppointmentAction {
                 self.name()
             ),
         )
-        .with_allowed(allowed)
+        .with_extension(&AllowedActions { allowed })
     }
+}
+
+/// What `transition_not_allowed` adds to a problem.
+#[derive(Debug, Object, Serialize)]
+pub struct AllowedActions {
+    /// Of `transition_not_allowed`: what can be done with it in its present status.
+    pub allowed: Vec<String>,
 }
 
 named_enum! {

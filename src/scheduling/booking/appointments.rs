@@ -19,8 +19,7 @@ use crate::{
     crm::contacts::NewContact,
     db::{Context, Db, Params},
     http::{
-        Tag,
-        caller::{Appointments, Member, Staff, Viewer},
+        caller::{Member, Staff, Viewer},
         json::{Created, Json, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{ApiError, Changing, Creating, Listing, Problem, Reading},
@@ -28,6 +27,7 @@ use crate::{
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
+    scheduling::features::Appointments,
     sql,
 };
 
@@ -102,7 +102,7 @@ pub struct AppointmentsApi {
     pub mailer: Mailer,
 }
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl AppointmentsApi {
     /// List appointments
     ///

@@ -239,7 +239,7 @@ pub async fn refuse(
         now,
     };
     match alternatives::near(db, context, query).await {
-        Ok(alternatives) => problem.with_alternatives(alternatives).into(),
+        Ok(alternatives) => problem.with_extension(&alternatives).into(),
         Err(failure) => failure,
     }
 }

@@ -28,8 +28,7 @@ use crate::{
     crm::contacts::{self, NewContact},
     db::{self, Context, Db, Tx},
     http::{
-        Tag,
-        caller::{Appointments, Member, Staff, Viewer},
+        caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{ApiError, Creating, Deleting, Failure, Listing, Problem, Reading},
@@ -40,11 +39,14 @@ use crate::{
         mail::Mailer,
     },
     operations::idempotency::Once,
-    scheduling::slots::{
-        availability::{Enforcement, SlotError},
-        choose::choose,
-        refusals::contact_busy,
-        setback::Setback,
+    scheduling::{
+        features::Appointments,
+        slots::{
+            availability::{Enforcement, SlotError},
+            choose::choose,
+            refusals::contact_busy,
+            setback::{Setback, lost_race},
+        },
     },
     sql,
 };
@@ -115,7 +117,7 @@ pub struct HoldsApi {
     pub mailer: Mailer,
 }
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl HoldsApi {
     /// List holds
     ///

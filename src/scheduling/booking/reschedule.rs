@@ -147,7 +147,7 @@ pub async fn reschedule(
                 now,
             };
             let others = alternatives::near(db, context, query).await?;
-            Err(problem.with_alternatives(others).into())
+            Err(problem.with_extension(&others).into())
         }
         moved => {
             let (appointment, notices) = moved?;

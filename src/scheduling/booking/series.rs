@@ -23,8 +23,7 @@ use crate::{
     crm::contacts::{self, NewContact},
     db::{Context, Db, Tx},
     http::{
-        Tag,
-        caller::{Appointments, Member, Staff, Viewer},
+        caller::{Member, Staff, Viewer},
         json::{Created, Json, present},
         problem::{ApiError, Creating, FieldError, Problem, Reading},
         values::{IdempotencyKey, Instant, Number, Text, TimeZone, named_enum},
@@ -32,6 +31,7 @@ use crate::{
     messaging::mail::Mailer,
     operations::idempotency::Once,
     scheduling::{
+        features::Appointments,
         hours::wall_time,
         slots::{
             availability::{Allocation, Availability, Enforcement, SlotError, StartRequest},
@@ -172,7 +172,7 @@ pub struct SeriesApi {
     pub mailer: Mailer,
 }
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl SeriesApi {
     /// Book a series
     ///

@@ -22,7 +22,6 @@ use super::{
 use crate::{
     db::{Context, Db, Tx},
     http::{
-        Tag,
         caller::{Member, Staff, Viewer},
         json::{Json, OptionalJson},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
@@ -121,7 +120,7 @@ pub struct TransitionsApi {
     pub mailer: Mailer,
 }
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl TransitionsApi {
     /// List the changes of an appointment
     ///

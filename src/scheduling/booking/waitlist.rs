@@ -22,8 +22,7 @@ use crate::{
     crm::contacts,
     db::{Context, Db, Tx},
     http::{
-        Tag,
-        caller::{Appointments, Member, Staff, Viewer},
+        caller::{Member, Staff, Viewer},
         json::{Created, Json},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{ApiError, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading},
@@ -31,9 +30,12 @@ use crate::{
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
-    scheduling::slots::{
-        refusals::{unknown_provider, unknown_service},
-        setback::Setback,
+    scheduling::{
+        features::Appointments,
+        slots::{
+            refusals::{unknown_provider, unknown_service},
+            setback::Setback,
+        },
     },
     sql,
 };
@@ -46,7 +48,7 @@ pub struct WaitlistApi {
     pub mailer: Mailer,
 }
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl WaitlistApi {
     /// List the waitlist
     ///

@@ -12,7 +12,6 @@ use uuid::Uuid;
 use crate::{
     db::{self, Db, Tx},
     http::{
-        Tag,
         caller::SignedIn,
         json::{Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
@@ -59,7 +58,7 @@ impl From<Row> for ProviderLink {
 
 pub struct ProviderLinksApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1/auth/me", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1/auth/me")]
 impl ProviderLinksApi {
     /// List my provider links
     ///

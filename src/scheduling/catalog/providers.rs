@@ -13,8 +13,7 @@ use uuid::Uuid;
 use crate::{
     db::{Context, Db, Tx},
     http::{
-        Tag,
-        caller::{Admin, Appointments, Member, Viewer},
+        caller::{Admin, Member, Viewer},
         json::{Created, Json, NoContent, present},
         name::Name,
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
@@ -25,7 +24,10 @@ use crate::{
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
-    scheduling::booking::{expiry, transaction::Locks},
+    scheduling::{
+        booking::{expiry, transaction::Locks},
+        features::Appointments,
+    },
     sql,
     tenancy::members,
 };
@@ -180,7 +182,7 @@ pub struct ProvidersApi {
     pub mailer: Mailer,
 }
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl ProvidersApi {
     /// List providers
     ///

@@ -12,8 +12,7 @@ use uuid::Uuid;
 use crate::{
     db::{Context, Db},
     http::{
-        Tag,
-        caller::{Admin, Appointments, Member, Viewer},
+        caller::{Admin, Member, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{ApiError, Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading},
@@ -21,7 +20,10 @@ use crate::{
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
-    scheduling::booking::{expiry, transaction::Locks},
+    scheduling::{
+        booking::{expiry, transaction::Locks},
+        features::Appointments,
+    },
     sql,
 };
 
@@ -93,7 +95,7 @@ pub struct ResourcesApi {
     pub mailer: Mailer,
 }
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl ResourcesApi {
     /// List rooms and equipment
     ///

@@ -10,8 +10,7 @@ use super::service::{GuestDetail, NewService, Pool, Service, ServiceChanges};
 use crate::{
     db::{self, Context, Db, Tx},
     http::{
-        Tag,
-        caller::{Appointments, Manager, Member, Viewer},
+        caller::{Manager, Member, Viewer},
         json::{Created, Json, NoContent},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
@@ -22,7 +21,7 @@ use crate::{
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
-    scheduling::booking::expiry,
+    scheduling::{booking::expiry, features::Appointments},
     sql,
 };
 
@@ -101,7 +100,7 @@ pub struct ServicesApi {
     pub mailer: Mailer,
 }
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl ServicesApi {
     /// List services
     ///

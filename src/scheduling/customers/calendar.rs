@@ -15,8 +15,7 @@ use super::ics::{Ics, Refreshed};
 use crate::{
     db::{Context, Db},
     http::{
-        Tag,
-        caller::{Appointments, Member, Staff, Viewer},
+        caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
@@ -27,7 +26,7 @@ use crate::{
         values::{IdempotencyKey, Text},
     },
     operations::idempotency::Once,
-    scheduling::slots::refusals::unknown_provider,
+    scheduling::{features::Appointments, slots::refusals::unknown_provider},
     sql,
 };
 
@@ -100,7 +99,7 @@ impl Example for CalendarFeedChanges {
 
 pub struct CalendarApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl CalendarApi {
     /// List calendar feeds
     ///

@@ -15,7 +15,6 @@ use crate::{
     crm::contacts::NewContact,
     db::Context,
     http::{
-        Tag,
         json::Json,
         name::Name,
         problem::{ApiError, Failure, Guesting, Problem},
@@ -81,7 +80,7 @@ pub enum GuestBooked {
 
 pub struct GuestVerificationApi(pub Guests);
 
-#[OpenApi(prefix_path = "/api/v1/guest", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1/guest")]
 impl GuestVerificationApi {
     /// Verify a guest's booking
     ///

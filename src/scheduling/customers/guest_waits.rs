@@ -20,7 +20,7 @@ use crate::{
     crm::contacts::{self, NewContact},
     db::{Context, Tx},
     http::{
-        Tag, caller,
+        caller,
         client::Client,
         json::{Created, Json, NoContent},
         limit::subscriber,
@@ -156,7 +156,7 @@ pub struct GuestWaitlistEntry {
 
 pub struct GuestWaitsApi(pub Guests);
 
-#[OpenApi(prefix_path = "/api/v1/guest", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1/guest")]
 impl GuestWaitsApi {
     /// Hold a slot as a guest
     ///

@@ -23,7 +23,7 @@ use crate::{
     crm::contacts::NewContact,
     db::Context,
     http::{
-        Tag, caller,
+        caller,
         client::Client,
         json::{Json, SerializedJson},
         page::{Cursor, Page, PageSize},
@@ -127,7 +127,7 @@ impl Example for GuestReschedule {
 
 pub struct GuestsApi(pub Guests);
 
-#[OpenApi(prefix_path = "/api/v1/guest", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1/guest")]
 impl GuestsApi {
     /// List services that can be booked online
     ///

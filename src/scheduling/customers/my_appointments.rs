@@ -21,8 +21,7 @@ use crate::{
     crm::contacts,
     db::{Context, Db},
     http::{
-        Tag,
-        caller::{Appointments, Customer, Member, SignedIn},
+        caller::{Customer, Member, SignedIn},
         json::{Created, Json, OptionalJson, SerializedJson},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{ApiError, Changing, Computing, Creating, Failure, Listing, Problem, Reading},
@@ -36,6 +35,7 @@ use crate::{
             book::{self, Order, Who},
             transitions::TransitionReason,
         },
+        features::Appointments,
         slots::{
             availability::Enforcement,
             listing::{self, SlotQuery, Slots},
@@ -174,7 +174,7 @@ pub struct MyAppointmentsApi {
     pub mailer: Mailer,
 }
 
-#[OpenApi(prefix_path = "/api/v1/my", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1/my")]
 impl MyAppointmentsApi {
     /// List the services I can book
     ///

@@ -14,8 +14,7 @@ use super::my_appointments::{MyAppointment, contact};
 use crate::{
     db::{Db, Tx},
     http::{
-        Tag,
-        caller::{Appointments, Customer, Member},
+        caller::{Customer, Member},
         json::{Created, Json, NoContent, OptionalJson},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{ApiError, Creating, Deleting, Failure, Listing, Problem, Reading},
@@ -31,6 +30,7 @@ use crate::{
             waitlist::{self, NewEntry},
             waitlist_entry::{WaitlistEntry, WaitlistStatus},
         },
+        features::Appointments,
         slots::availability::Enforcement,
     },
     sql,
@@ -109,7 +109,7 @@ pub struct MyWaitsApi {
     pub mailer: Mailer,
 }
 
-#[OpenApi(prefix_path = "/api/v1/my", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1/my")]
 impl MyWaitsApi {
     /// Hold a slot for myself
     ///

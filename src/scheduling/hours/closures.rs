@@ -13,14 +13,14 @@ use uuid::Uuid;
 use crate::{
     db::{Context, Db},
     http::{
-        Tag,
-        caller::{Appointments, Manager, Member, Viewer},
+        caller::{Manager, Member, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{ApiError, Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading},
         values::{Date, IdempotencyKey, Text},
     },
     operations::idempotency::Once,
+    scheduling::features::Appointments,
     sql,
 };
 
@@ -109,7 +109,7 @@ fn dates_are_wrong() -> Problem {
 
 pub struct ClosuresApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl ClosuresApi {
     /// List closures
     ///

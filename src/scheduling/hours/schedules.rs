@@ -13,7 +13,6 @@ use super::{
 use crate::{
     db::{Context, Db, Tx},
     http::{
-        Tag,
         caller::{Manager, Member, Viewer},
         json::Json,
         problem::{ApiError, Changing, Failure, OnConstraint as _, Problem, Reading},
@@ -23,7 +22,7 @@ use crate::{
 
 pub struct SchedulesApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl SchedulesApi {
     /// Get a provider's schedule
     ///

@@ -13,8 +13,7 @@ use uuid::Uuid;
 use crate::{
     db::{Context, Db, Tx},
     http::{
-        Tag,
-        caller::{Appointments, Member, Staff, Viewer},
+        caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
         problem::{
@@ -23,6 +22,7 @@ use crate::{
         values::{IdempotencyKey, Instant},
     },
     operations::idempotency::Once,
+    scheduling::features::Appointments,
     sql,
 };
 
@@ -128,7 +128,7 @@ async fn with_standing(tx: &mut Tx, mut time_off: TimeOff) -> Result<TimeOff, Fa
 
 pub struct TimeOffApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl TimeOffApi {
     /// List a provider's time off
     ///

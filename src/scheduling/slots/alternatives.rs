@@ -1,6 +1,9 @@
 //! Finds free starts near one that is taken.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use poem_openapi::Object;
+use serde::Serialize;
+use uuid::Uuid;
 
 use super::{
     listing::{Effort, People},
@@ -8,13 +11,27 @@ use super::{
 };
 use crate::{
     db::{Context, Db},
-    http::{
-        computing,
-        problem::{Alternative, Failure},
-    },
+    http::{computing, problem::Failure},
 };
 
-/// How far ahead alternatives are searched.
+/// What `slot_unavailable` adds to a problem.
+#[derive(Debug, Object, Serialize)]
+pub struct Alternatives {
+    /// Of `slot_unavailable`: up to three starts near it that can be booked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+}
+
+/// A start that can be booked instead.
+#[derive(Clone, Debug, PartialEq, Eq, Object, Serialize)]
+pub struct Alternative {
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    /// Who is free.
+    pub provider_ids: Vec<Uuid>,
+}
+
+/// How far ahead alternatives are looked for.
 const ALTERNATIVES_WITHIN: TimeDelta = TimeDelta::days(7);
 
 const MOST_ALTERNATIVES: usize = 3;
@@ -22,12 +39,8 @@ const MOST_ALTERNATIVES: usize = 3;
 /// The weight of a search; see [`computing::place`].
 const ALTERNATIVES_WEIGHT: u32 = 100;
 
-/// Free starts near the taken one, which is the query's `from`.
-pub async fn near(
-    db: &Db,
-    context: Context,
-    query: AvailabilityQuery<'_>,
-) -> Result<Vec<Alternative>, Failure> {
+/// Starts near the one of the query (`from`) that is taken.
+pub async fn near(db: &Db, context: Context, query: AvailabilityQuery<'_>) -> Result<Alternatives, Failure> {
     let start = query.from;
     let (from, to) = (start - TimeDelta::hours(12), start + ALTERNATIVES_WITHIN);
     let people = People { with: query.provider, contact: query.contacts.first().copied() };
@@ -54,5 +67,5 @@ pub async fn near(
     alternatives.sort_by_key(|alternative| (alternative.starts_at - start).abs());
     alternatives.truncate(MOST_ALTERNATIVES);
     alternatives.sort_by_key(|alternative| alternative.starts_at);
-    Ok(alternatives)
+    Ok(Alternatives { alternatives })
 }

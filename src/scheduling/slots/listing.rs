@@ -20,7 +20,6 @@ use crate::{
     crm::contacts,
     db::{Context, Db},
     http::{
-        Tag,
         caller::{Member, Viewer},
         computing::{self, Deadline},
         json::SerializedJson,
@@ -90,7 +89,7 @@ pub enum SlotInclude {
 
 pub struct SlotsApi(pub Db);
 
-#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Scheduling")]
+#[OpenApi(prefix_path = "/api/v1")]
 impl SlotsApi {
     /// List free slots
     ///

@@ -5,9 +5,15 @@ use serde_json::Value;
 
 use super::Answer;
 
-fn document() -> &'static Value {
+pub fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
     DOCUMENT.get_or_init(|| inlined(&serde_json::from_str(COMMITTED).expect("openapi.json is JSON")))
+}
+
+/// Every scope of API keys.
+pub fn scopes() -> Vec<&'static str> {
+    let scopes = document()["components"]["schemas"]["Scope"]["enum"].as_array().expect("scopes");
+    scopes.iter().map(|scope| scope.as_str().expect("a scope")).collect()
 }
 
 /// An operation of the description.
@@ -41,7 +47,7 @@ pub fn operations() -> Vec<Operation> {
     all().to_vec()
 }
 
-fn all() -> &'static [Operation] {
+pub fn all() -> &'static [Operation] {
     static ALL: OnceLock<Vec<Operation>> = OnceLock::new();
     ALL.get_or_init(|| {
         let paths = document()["paths"].as_object().expect("paths");

@@ -9,9 +9,9 @@ mod tenant;
 
 pub use actor::Actor;
 pub use answer::Answer;
-pub use description::{Operation, operations, uuids_of_body};
-pub use system::{KEY, private_database, private_system, system, within};
-pub use tenant::{Furnished, PASSWORD, Tenant, enter, person};
+pub use description::{Operation, document, operations, scopes, uuids_of_body};
+pub use system::{KEY, private_database, private_system, schemas, system, within};
+pub use tenant::{Furnished, PASSWORD, Tenant, add_rows, enter, person};
 
 use std::path::PathBuf;
 

@@ -54,6 +54,19 @@ pub async fn private_system(settings: &'static [&'static str]) -> &'static Syste
     Box::leak(Box::new(system.await.expect("no panic")))
 }
 
+/// Every schema of a database but those of PostgreSQL itself.
+pub async fn schemas(client: &Client) -> Vec<String> {
+    client
+        .query_one(
+            "select array_agg(nspname::text order by nspname) from pg_namespace
+             where nspname !~ '^pg_' and nspname <> 'information_schema'",
+            &[],
+        )
+        .await
+        .expect("schemas")
+        .get(0)
+}
+
 /// Everything in `task` that asks for the system gets this one.
 pub async fn within<T>(system: &'static System, task: impl Future<Output = T>) -> T {
     OWN.scope(system, task).await

@@ -1,4 +1,4 @@
-use std::sync::OnceLock;
+use std::{collections::BTreeMap, fs, sync::OnceLock};
 
 use appointd::{
     db::Context,
@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::{Actor, system};
+use super::{Actor, Operation, description::all, system};
+use crate::statements::{files_below, root};
 
 /// The password of everybody a [`Tenant`] has.
 pub const PASSWORD: &str = "three small brass kettles";
@@ -226,7 +227,7 @@ impl Tenant {
         let session = self.owner.session.to_string();
         let member = person(self.id, "staff").await.account.to_string();
         let organization = self.id.to_string();
-        Furnished {
+        let mut furnished = Furnished {
             service,
             provider,
             contact,
@@ -244,7 +245,20 @@ impl Tenant {
             waitlist_entry,
             series,
             calendar_feed,
+            others: BTreeMap::new(),
+        };
+        for Operation { path, .. } in all() {
+            let Some((collection, name)) = path.strip_suffix('}').and_then(|path| path.rsplit_once("/{"))
+            else {
+                continue;
+            };
+            let create = all().iter().find(|other| other.method == "POST" && other.path == collection);
+            if let (None, Some(create)) = (furnished.id(name), create) {
+                let id = self.owner.post(collection, create.example().expect("a body")).await.created();
+                furnished.others.insert(name.to_owned(), id);
+            }
         }
+        furnished
     }
 }
 
@@ -265,9 +279,6 @@ impl Tenant {
                  insert into messaging.mail_budgets (bucket, subject, spent) values ('recipient_day', sha256('{id}'), 1);
                  insert into operations.idempotency_keys (tenant_id, actor_id, operation, key, request_hash)
                  select '{id}', account_id, 'x', '{id}', sha256('x') from tenancy.members where tenant_id = '{id}';
-                 insert into operations.idempotency_keys (tenant_id, actor_id, operation, key, request_hash)
-                 values ('{id}', '{id}', 'x', '{id}', sha256('x'));
-                 insert into operations.deletions (tenant_id, kind, row_id) values ('{id}', 'contact', '{id}');
                  insert into scheduling.guest_requests (tenant_id, kind, subject) values ('{id}', 'address', sha256('x'));
                  insert into scheduling.schedule_travels (tenant_id, provider_id, starts_on, ends_on, time_zone)
                  values ('{id}', '{provider}', '2031-01-01', '2031-01-02', 'UTC');
@@ -324,7 +335,17 @@ impl Tenant {
             ))
             .await
             .expect("rows");
+        add_rows(&system().superuser().await, id).await;
         furnished
+    }
+}
+
+/// The rows of `tests/it/<module>/rows.sql`, where `{tenant}` stands for the organization.
+pub async fn add_rows(superuser: &Client, tenant: Uuid) {
+    for file in files_below(&root().join("tests/it"), "sql").iter().filter(|file| file.ends_with("rows.sql"))
+    {
+        let rows = fs::read_to_string(file).expect("a file").replace("{tenant}", &tenant.to_string());
+        superuser.batch_execute(&rows).await.unwrap_or_else(|error| panic!("{}: {error:?}", file.display()));
     }
 }
 
@@ -349,6 +370,34 @@ pub struct Furnished {
     pub waitlist_entry: String,
     pub series: String,
     pub calendar_feed: String,
+    /// What an example makes, by the name of the parameter that takes its id.
+    others: BTreeMap<String, String>,
+}
+
+impl Furnished {
+    /// The id for a parameter of a path.
+    pub fn id(&self, name: &str) -> Option<&str> {
+        Some(match name {
+            "service_id" => &self.service,
+            "provider_id" => &self.provider,
+            "contact_id" => &self.contact,
+            "appointment_id" => &self.appointment,
+            "invitation_id" => &self.invitation,
+            "api_key_id" => &self.api_key,
+            "domain_id" => &self.domain,
+            "session_id" => &self.session,
+            "account_id" => &self.member,
+            "organization_id" => &self.organization,
+            "resource_id" => &self.resource,
+            "closure_id" => &self.closure,
+            "time_off_id" => &self.time_off,
+            "hold_id" => &self.hold,
+            "waitlist_entry_id" => &self.waitlist_entry,
+            "series_id" => &self.series,
+            "calendar_feed_id" => &self.calendar_feed,
+            other => self.others.get(other)?,
+        })
+    }
 }
 
 /// One more member of an organization.

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::harness::{Actor, Tenant, system};
+use crate::harness::{Actor, Tenant, schemas, system};
 
 /// The database that is attacked.
 pub struct Target {
@@ -554,8 +554,7 @@ impl UnderWay<'_> {
                 ]
             })
             .collect();
-        let schemas = ["app", "identity", "tenancy", "crm", "scheduling", "operations", "public"];
-        for schema in schemas {
+        for schema in schemas(&self.superuser).await {
             statements.push(format!("create table {schema}.mine ()"));
             statements.push(format!("create function {schema}.mine() returns void language sql as ''"));
             statements.push(format!("create view {schema}.mine as select 1"));

@@ -14,7 +14,7 @@ use appointd::http::{
 
 use crate::{
     coverage::{OPEN, actor_of, filled, id_of, query, send, takes_away},
-    harness::{Actor, Answer, Furnished, Tenant, operations, system, uuids_of_body},
+    harness::{Actor, Answer, Furnished, Tenant, operations, scopes, system, uuids_of_body},
 };
 
 /// What two answers are compared by: everything but the id and the time of the request (a calendar that changed a moment ago says a time a minute before it), and up to when a list is whole.
@@ -36,10 +36,9 @@ fn plain(answer: &Answer) -> (u16, Value, Vec<(String, String)>) {
 
 /// Somebody's API key for everything keys are for.
 async fn key(tenant: &Tenant) -> Actor {
-    let scopes = ["tenancy:write", "crm:write", "scheduling:write", "operations:read"];
     let made = tenant
         .owner
-        .post("/api/v1/api-keys", json!({ "name": "Key", "role": "admin", "scopes": scopes }))
+        .post("/api/v1/api-keys", json!({ "name": "Key", "role": "admin", "scopes": scopes() }))
         .await;
     Actor::with_token(made.expect(201)["key"].as_str().expect("a key"))
 }

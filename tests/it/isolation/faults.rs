@@ -7,7 +7,7 @@ use std::{
     fmt::Write as _,
 };
 
-use appointd::{audit, db::cluster::Cluster};
+use appointd::{db::cluster::Cluster, wall_audit};
 use tokio_postgres::Client;
 
 use super::attack::{Attack, Side, Target};
@@ -1033,7 +1033,7 @@ async fn every_fault_is_caught_and_every_rule_catches_one() {
         "faults that nobody caught, or not the rule that is there for them\n{text}"
     );
     // Which releases there are is no fault of a database's: `server_versions` tries that rule.
-    let unproven: Vec<_> = audit::rules()
+    let unproven: Vec<_> = wall_audit::rules()
         .iter()
         .map(|rule| rule.id)
         .filter(|id| !proven.contains(id) && *id != "server/version")
@@ -1077,10 +1077,10 @@ async fn caught(
     auditor.batch_execute("set search_path = pg_catalog, pg_temp").await.expect("a setting");
     // Planning all statements takes a while.
     let server = Some(server).filter(|_| fault.rule == "statements/scan" || fault.name == "nothing");
-    let report = audit::audit(&auditor, server.as_ref()).await.expect("an audit");
+    let report = wall_audit::audit(&auditor, server.as_ref()).await.expect("an audit");
     let mut caught: BTreeMap<String, String> =
         report.findings.into_iter().map(|finding| (finding.rule.id.to_owned(), finding.found)).collect();
-    let matrix = audit::matrix(&auditor).await.expect("a matrix");
+    let matrix = wall_audit::matrix(&auditor).await.expect("a matrix");
     if matrix != include_str!("../permissions.txt") {
         caught.insert("[permissions]".to_owned(), matrix);
     }
@@ -1102,7 +1102,7 @@ async fn caught(
 #[tokio::test]
 async fn server_versions() {
     let auditor = crate::harness::system().connect("appointd_auditor").await;
-    let rule = audit::rules().iter().find(|rule| rule.id == "server/version").expect("a rule");
+    let rule = wall_audit::rules().iter().find(|rule| rule.id == "server/version").expect("a rule");
     for (version, lacks) in [
         (140020, true),
         (150013, true),

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Actor, Tenant, operations, person, system};
+use crate::harness::{Actor, Tenant, operations, person, scopes, system};
 
 const PATH: &str = "/api/v1/api-keys";
 
@@ -40,7 +40,7 @@ async fn a_key_does_what_its_role_may_within_its_scopes() {
 #[tokio::test]
 async fn a_key_opens_what_it_has_the_scope_for_and_nothing_else() {
     let tenant = Tenant::new().await;
-    let all = ["tenancy:write", "crm:write", "scheduling:write", "operations:read"];
+    let all = scopes();
     let (_, everything) = key(&tenant, "admin", &all).await;
     // A plan allows so many keys: one for each set of scopes will do.
     let mut made: BTreeMap<String, Actor> = BTreeMap::new();

@@ -2,23 +2,23 @@
 //! `sql/migrations/V0026__operating.sql`; the owner enters the tenant, and its policies apply.
 
 mod adopt;
+mod database;
 mod export;
 
 use std::{
-    error::Error,
     fs::File,
     io::{self, BufRead, BufReader, BufWriter},
     os::unix::fs::OpenOptionsExt as _,
     path::PathBuf,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use clap::Subcommand;
-use serde_json::Value;
-use tokio_postgres::{Client, Config as DatabaseUrl, Transaction, error::SqlState};
+use tokio_postgres::{Client, Config as DatabaseUrl};
 use uuid::Uuid;
 
 use adopt::{Adopted, adopt};
+use database::{Organization, Outcome, begin, organizations, said};
 use export::{export, import};
 
 use crate::db::{self, migrate};
@@ -75,8 +75,6 @@ pub enum Command {
     /// Also deletes expired sessions and tokens. Meant to run once a day.
     Purge,
 }
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Runs one of the commands.
 pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
@@ -159,35 +157,6 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
     }
 }
 
-struct Organization {
-    id: Uuid,
-    slug: String,
-    name: String,
-    status: String,
-    purge_after: Option<DateTime<Utc>>,
-}
-
-impl Organization {
-    fn nameless(id: Uuid) -> Self {
-        let name = id.to_string();
-        Self { id, slug: name.clone(), name, status: String::new(), purge_after: None }
-    }
-}
-
-async fn organizations(client: &Client) -> Outcome<Vec<Organization>> {
-    let rows = client.query(include_str!("../sql/tenant/list.sql"), &[]).await.map_err(said)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Organization {
-            id: row.get(0),
-            slug: row.get(1),
-            name: row.get(2),
-            status: row.get(3),
-            purge_after: row.get(5),
-        })
-        .collect())
-}
-
 async fn find(client: &Client, name: &str) -> Outcome<Organization> {
     let id: Option<Uuid> = name.parse().ok();
     organizations(client)
@@ -195,54 +164,6 @@ async fn find(client: &Client, name: &str) -> Outcome<Organization> {
         .into_iter()
         .find(|organization| organization.slug == name || Some(organization.id) == id)
         .ok_or_else(|| format!("organization {name} not found; see `appointd tenant list`").into())
-}
-
-/// The number of rows that are sent at a time.
-const BATCH: usize = 1000;
-
-/// Rows of one table with the same columns, each with its position in the input.
-struct Batch {
-    relation: String,
-    columns: Vec<String>,
-    rows: Vec<(String, Value)>,
-}
-
-impl Batch {
-    /// Whether a row fits into this batch.
-    fn takes(&self, relation: &str, row: &serde_json::Map<String, Value>) -> bool {
-        self.relation == relation && self.rows.len() < BATCH && self.columns.iter().eq(row.keys())
-    }
-
-    /// Sends the rows. If that fails, sends them one by one to find the row at fault.
-    async fn send(self, transaction: &Transaction<'_>, statement: &str, tenant: Uuid) -> Outcome<i64> {
-        let statement = transaction.prepare(statement).await.map_err(said)?;
-        let send = async |rows: Vec<&Value>| {
-            let rows = serde_json::to_string(&rows).unwrap_or_default();
-            transaction.query_one(&statement, &[&tenant, &self.relation, &rows]).await
-        };
-        transaction.batch_execute("savepoint batch").await.map_err(said)?;
-        match send(self.rows.iter().map(|(_, row)| row).collect()).await {
-            Ok(row) => {
-                transaction.batch_execute("release savepoint batch").await.map_err(said)?;
-                Ok(row.get(0))
-            }
-            Err(error) => {
-                transaction.batch_execute("rollback to savepoint batch").await.map_err(said)?;
-                for (place, row) in &self.rows {
-                    if let Err(error) = send(vec![row]).await {
-                        return Err(format!("{place}: {}", said(error)).into());
-                    }
-                }
-                // Each row works alone: two of them conflict with each other.
-                Err(format!("{}: {}", self.relation, said(error)).into())
-            }
-        }
-    }
-}
-
-/// Begins a transaction. Dropping it without a commit changes nothing.
-async fn begin(client: &mut Client) -> Outcome<tokio_postgres::Transaction<'_>> {
-    Ok(client.transaction().await.map_err(said)?)
 }
 
 async fn set_status(client: &mut Client, organization: &str, status: &str) -> Outcome<()> {
@@ -295,22 +216,4 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
 
 fn row_is_true(row: &tokio_postgres::Row) -> bool {
     row.get(0)
-}
-
-/// The message of PostgreSQL, for the operator, who may read all data.
-fn said(error: tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(refusal) if refusal.code() == &SqlState::UNDEFINED_FUNCTION => {
-            "the database lacks migrations of this version; run `appointd migrate`".to_owned()
-        }
-        Some(refusal) if refusal.code() == &SqlState::LOCK_NOT_AVAILABLE => {
-            "another session has held a required lock for more than 2 s; nothing was changed: run the command again"
-                .to_owned()
-        }
-        Some(refusal) => match refusal.constraint() {
-            Some(constraint) => format!("{} ({constraint})", refusal.message()),
-            None => refusal.message().to_owned(),
-        },
-        None => error.to_string(),
-    }
 }

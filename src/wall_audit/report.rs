@@ -2,11 +2,56 @@
 
 use std::fmt::Write as _;
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::Row;
 
-use super::{Finding, Format, Report, Rule, Severity, rules};
+use super::rule::{Rule, Severity, rules};
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+    /// SARIF 2.1.0 (OASIS), for code-scanning tools
+    Sarif,
+}
+
+/// Something that was found.
+#[derive(Debug)]
+pub struct Finding {
+    pub rule: &'static Rule,
+    pub object: String,
+    pub found: String,
+    /// SQL, with a comment where a person has to decide.
+    pub fix: String,
+    /// Known, by `--accept`.
+    pub accepted: bool,
+}
+
+/// What an audit says.
+#[derive(Debug)]
+pub struct Report {
+    pub database: String,
+    /// Of PostgreSQL.
+    pub server_version: String,
+    pub role: String,
+    pub findings: Vec<Finding>,
+    /// Rules that were not asked for, and how to ask.
+    pub skipped: Vec<(&'static str, &'static str)>,
+    /// Rules that could not be looked at, and why. With one, nothing is said to be clean.
+    pub failed: Vec<(&'static str, String)>,
+}
+
+impl Report {
+    /// Findings that count: errors and warnings that nobody has accepted.
+    pub fn counts(&self) -> bool {
+        self.findings.iter().any(|finding| !finding.accepted && finding.rule.severity < Severity::Note)
+    }
+}
 
 /// Replaces control characters: names of objects come from the audited database, and must neither control the terminal
 /// nor end the comment of a fix.

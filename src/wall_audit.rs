@@ -5,9 +5,12 @@
 //! rules need more than their statement: the result of `schema/drift` is compared with the catalog that the migrations
 //! create, and `statements/scan` plans the server's statements.
 
+mod files;
 mod report;
+mod rule;
 
 pub use report::plain;
+pub use rule::rules;
 
 use std::{
     collections::BTreeMap,
@@ -15,16 +18,14 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, ValueEnum};
-use serde::Serialize;
+use clap::Args;
 use serde_json::Value;
 use tokio_postgres::{Client, Config as DatabaseUrl};
 
-use crate::db::migrate;
+use report::{Finding, Format, Report};
+use rule::{Rule, rule};
 
-mod files {
-    include!(concat!(env!("OUT_DIR"), "/files.rs"));
-}
+use crate::db::migrate;
 
 /// The catalog that the migrations create.
 const CATALOG: &str = include_str!("../sql/audit/schema/drift.txt");
@@ -63,97 +64,7 @@ pub struct AuditArgs {
     inventory: bool,
 }
 
-/// The output format of findings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Text,
-    /// One JSON object
-    Json,
-    /// SARIF 2.1.0 (OASIS), for code-scanning tools
-    Sarif,
-}
-
-/// The severity of a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Isolation is broken, or something it depends on is missing.
-    Error,
-    /// Isolation holds but is fragile or slow.
-    Warning,
-    /// Information only.
-    Note,
-}
-
-/// A rule of the audit.
-#[derive(Debug)]
-pub struct Rule {
-    /// `<theme>/<rule>`, as in its file name.
-    pub id: &'static str,
-    pub severity: Severity,
-    pub title: &'static str,
-    /// The reason, in paragraphs.
-    pub why: String,
-    pub sql: &'static str,
-}
-
-/// A finding.
-#[derive(Debug)]
-pub struct Finding {
-    pub rule: &'static Rule,
-    pub object: String,
-    pub found: String,
-    /// SQL that fixes it, or a comment if a person has to decide.
-    pub fix: String,
-    /// Whether `--accept` names it.
-    pub accepted: bool,
-}
-
-/// The result of an audit.
-#[derive(Debug)]
-pub struct Report {
-    pub database: String,
-    /// The version of PostgreSQL.
-    pub server_version: String,
-    pub role: String,
-    pub findings: Vec<Finding>,
-    /// Rules that were skipped, and the missing option.
-    pub skipped: Vec<(&'static str, &'static str)>,
-    /// Rules that could not be checked, and why. If not empty, the audit does not pass.
-    pub failed: Vec<(&'static str, String)>,
-}
-
-impl Report {
-    /// Whether it has errors or warnings that are not accepted.
-    fn counts(&self) -> bool {
-        self.findings.iter().any(|finding| !finding.accepted && finding.rule.severity < Severity::Note)
-    }
-}
-
-/// All rules, in the order of their ids.
-pub fn rules() -> &'static [Rule] {
-    static RULES: std::sync::OnceLock<Vec<Rule>> = std::sync::OnceLock::new();
-    RULES.get_or_init(|| files::RULES.iter().filter_map(|(id, sql)| Rule::read(id, sql)).collect())
-}
-
-impl Rule {
-    /// Reads the comment at the head of a file: `-- <severity>: <title>`, an empty line, why.
-    fn read(id: &'static str, sql: &'static str) -> Option<Self> {
-        let mut comment = sql.lines().map_while(|line| line.strip_prefix("--").map(str::trim_start));
-        let (severity, title) = comment.next()?.split_once(": ")?;
-        let severity = match severity {
-            "error" => Severity::Error,
-            "warning" => Severity::Warning,
-            "note" => Severity::Note,
-            _ => return None,
-        };
-        let why = comment.skip(1).collect::<Vec<_>>().join("\n");
-        Some(Self { id, severity, title, why, sql })
-    }
-}
-
-/// Runs the command. Exit code 0: no errors or warnings; 1: some; 2: a rule could not be checked.
+/// Runs the command: 0 nothing that counts, 1 something, 2 it could not be looked at.
 pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
     if args.list {
         return print(&report::list()).map(|()| ExitCode::SUCCESS);
@@ -193,14 +104,7 @@ fn print(text: &str) -> Result<(), String> {
     io::stdout().write_all(text.as_bytes()).map_err(|error| format!("cannot write: {error}"))
 }
 
-fn rule(id: &str) -> Result<&'static Rule, String> {
-    rules()
-        .iter()
-        .find(|rule| rule.id == id)
-        .ok_or_else(|| format!("unknown rule {id}; `appointd audit --list` lists all rules"))
-}
-
-/// One value of `--accept`.
+/// What `--accept` says.
 struct Accepted {
     rule: &'static str,
     object: Option<String>,

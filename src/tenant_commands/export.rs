@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use tokio_postgres::{Client, IsolationLevel, types::ToSql};
 use uuid::Uuid;
 
-use super::{Batch, Organization, Outcome, begin, organizations, said};
+use super::database::{Batch, Organization, Outcome, begin, organizations, said};
 use crate::db::migrate;
 
 /// The first line of an export.

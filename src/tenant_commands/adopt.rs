@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use tokio_postgres::{Client, Transaction};
 use uuid::Uuid;
 
-use super::{Batch, Outcome, begin, organizations};
+use super::database::{Batch, Outcome, begin, organizations, said};
 use crate::{
     http::values::{EmailAddress, Instant, Number, Slug, Text, TimeZone},
     scheduling::hours::schedule::{Schedule, ScheduleRule},
@@ -242,7 +242,7 @@ pub async fn adopt(client: &mut Client, adopted: &Adopted) -> Outcome<i64> {
     add_appointments(&mut sending, &ids, adopted).await?;
     sending.flush().await?;
     let added = sending.added;
-    transaction.commit().await.map_err(super::said)?;
+    transaction.commit().await.map_err(said)?;
     Ok(added)
 }
 

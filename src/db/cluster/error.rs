@@ -1,0 +1,23 @@
+use std::io;
+
+/// The oldest PostgreSQL that has what the migrations use.
+pub const OLDEST: u32 = 15;
+
+/// What went wrong, in words for the person at the terminal.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(
+        "no PostgreSQL {OLDEST} or newer found (looked in $APPOINTD_POSTGRES_BIN, PATH, pg_config and the usual folders); \
+         install it (Debian and Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17) \
+         or set APPOINTD_DATABASE_URL and run `appointd serve` against a server of yours"
+    )]
+    NotFound,
+    #[error("{what}: {why}")]
+    Failed { what: String, why: String },
+}
+
+/// What was done when the system refused.
+pub fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
+    let what = what.into();
+    move |error| Error::Failed { what, why: error.to_string() }
+}

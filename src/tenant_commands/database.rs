@@ -1,0 +1,105 @@
+//! What the commands send to the database and read from it.
+
+use std::error::Error;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tokio_postgres::{Client, Transaction, error::SqlState};
+use uuid::Uuid;
+
+pub type Outcome<T> = Result<T, Box<dyn Error>>;
+
+pub struct Organization {
+    pub id: Uuid,
+    pub slug: String,
+    pub name: String,
+    pub status: String,
+    pub purge_after: Option<DateTime<Utc>>,
+}
+
+impl Organization {
+    pub fn nameless(id: Uuid) -> Self {
+        let name = id.to_string();
+        Self { id, slug: name.clone(), name, status: String::new(), purge_after: None }
+    }
+}
+
+pub async fn organizations(client: &Client) -> Outcome<Vec<Organization>> {
+    let rows = client.query(include_str!("../../sql/tenant/list.sql"), &[]).await.map_err(said)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Organization {
+            id: row.get(0),
+            slug: row.get(1),
+            name: row.get(2),
+            status: row.get(3),
+            purge_after: row.get(5),
+        })
+        .collect())
+}
+
+/// How many rows travel at a time.
+const BATCH: usize = 1000;
+
+/// Rows of one table, all with the same columns, and where each comes from.
+pub struct Batch {
+    pub relation: String,
+    pub columns: Vec<String>,
+    pub rows: Vec<(String, Value)>,
+}
+
+impl Batch {
+    /// Whether a row can go with it.
+    pub fn takes(&self, relation: &str, row: &serde_json::Map<String, Value>) -> bool {
+        self.relation == relation && self.rows.len() < BATCH && self.columns.iter().eq(row.keys())
+    }
+
+    /// Sends its rows. Where one cannot be added the others are tried alone, to say which it is.
+    pub async fn send(self, transaction: &Transaction<'_>, statement: &str, tenant: Uuid) -> Outcome<i64> {
+        let statement = transaction.prepare(statement).await.map_err(said)?;
+        let send = async |rows: Vec<&Value>| {
+            let rows = serde_json::to_string(&rows).unwrap_or_default();
+            transaction.query_one(&statement, &[&tenant, &self.relation, &rows]).await
+        };
+        transaction.batch_execute("savepoint batch").await.map_err(said)?;
+        match send(self.rows.iter().map(|(_, row)| row).collect()).await {
+            Ok(row) => {
+                transaction.batch_execute("release savepoint batch").await.map_err(said)?;
+                Ok(row.get(0))
+            }
+            Err(error) => {
+                transaction.batch_execute("rollback to savepoint batch").await.map_err(said)?;
+                for (place, row) in &self.rows {
+                    if let Err(error) = send(vec![row]).await {
+                        return Err(format!("{place}: {}", said(error)).into());
+                    }
+                }
+                // None alone: two of them get in each other's way.
+                Err(format!("{}: {}", self.relation, said(error)).into())
+            }
+        }
+    }
+}
+
+/// One transaction. Whoever drops it without committing has changed nothing.
+pub async fn begin(client: &mut Client) -> Outcome<Transaction<'_>> {
+    Ok(client.transaction().await.map_err(said)?)
+}
+
+/// What PostgreSQL said, for the operator, who may read it all.
+pub fn said(error: tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(refusal) if refusal.code() == &SqlState::UNDEFINED_FUNCTION => {
+            "the database lacks migrations of this version; run `appointd migrate`".to_owned()
+        }
+        Some(refusal) if refusal.code() == &SqlState::LOCK_NOT_AVAILABLE => {
+            "somebody holds a lock that is needed, for longer than 2 s; nothing was changed: run it again"
+                .to_owned()
+        }
+        Some(refusal) => match refusal.constraint() {
+            Some(constraint) => format!("{} ({constraint})", refusal.message()),
+            None => refusal.message().to_owned(),
+        },
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,59 @@
+//! What is looked for.
+
+use serde::Serialize;
+
+use super::files;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The wall has a hole, or something it stands on is gone.
+    Error,
+    /// It holds, and would not for long, or not fast.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+/// What is looked for.
+#[derive(Debug)]
+pub struct Rule {
+    /// `<theme>/<rule>`, as its file.
+    pub id: &'static str,
+    pub severity: Severity,
+    pub title: &'static str,
+    /// In paragraphs.
+    pub why: String,
+    pub sql: &'static str,
+}
+
+/// All rules, in the order of their ids.
+pub fn rules() -> &'static [Rule] {
+    static RULES: std::sync::OnceLock<Vec<Rule>> = std::sync::OnceLock::new();
+    RULES.get_or_init(|| files::RULES.iter().filter_map(|(id, sql)| Rule::read(id, sql)).collect())
+}
+
+impl Rule {
+    /// Reads the comment at the head of a file: `-- <severity>: <title>`, an empty line, why.
+    fn read(id: &'static str, sql: &'static str) -> Option<Self> {
+        let mut comment = sql.lines().map_while(|line| line.strip_prefix("--").map(str::trim_start));
+        let (severity, title) = comment.next()?.split_once(": ")?;
+        let severity = match severity {
+            "error" => Severity::Error,
+            "warning" => Severity::Warning,
+            "note" => Severity::Note,
+            _ => return None,
+        };
+        let why = comment.skip(1).collect::<Vec<_>>().join("\n");
+        Some(Self { id, severity, title, why, sql })
+    }
+}
+
+/// The rule with an id.
+pub fn rule(id: &str) -> Result<&'static Rule, String> {
+    rules()
+        .iter()
+        .find(|rule| rule.id == id)
+        .ok_or_else(|| format!("there is no rule {id}; `appointd audit --list` lists them"))
+}
