@@ -17,7 +17,7 @@ use crate::{
         caller::{Manager, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
         name::Name,
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{ApiError, Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading},
         values::{EmailAddress, IdempotencyKey, Instant, Text},
     },
@@ -130,24 +130,19 @@ impl ContactsApi {
         caller: Member<Viewer>,
         /// Only those that changed at this instant or later: the `as_of` of the list before.
         updated_since: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Contact>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let as_of = self.0.as_of().await?;
         let rows = self
             .0
             .all(
                 &caller,
                 sql!("crm/contacts_list.sql"),
-                &[&after, &i64::from(size + 1), &updated_since.0.map(|instant| instant.0)],
+                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
             )
             .await?;
         let contacts = rows.into_iter().map(Contact::from).collect();
-        Ok(Json(Page::new(contacts, size, |last| Cursor::id(last.id)).as_of(as_of)))
+        Ok(Json(page.of(contacts, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create a contact

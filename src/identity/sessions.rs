@@ -3,11 +3,7 @@
 //! nothing.
 
 use chrono::{DateTime, Utc};
-use poem_openapi::{
-    Object, OpenApi,
-    param::{Path, Query},
-    types::Example,
-};
+use poem_openapi::{Object, OpenApi, param::Path, types::Example};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -19,7 +15,7 @@ use crate::{
         Tag,
         caller::SignedIn,
         json::{Json, NoContent},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{ApiError, Changing, Deleting, Listing, Problem, ReadingOwn, SigningIn},
         secret::{self, Refresh, Secret},
         token::{Kind, Subject},
@@ -172,18 +168,11 @@ impl SessionsApi {
     ///
     /// Everywhere I am signed in, in the order of signing in.
     #[oai(path = "/api/v1/auth/sessions", method = "get", operation_id = "list_sessions")]
-    async fn list(
-        &self,
-        caller: SignedIn,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Session>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
-        let rows =
-            self.db.all(&caller, sql!("identity/sessions_list.sql"), &[&after, &i64::from(size + 1)]).await?;
+    async fn list(&self, caller: SignedIn, page: Paging) -> Result<Json<Page<Session>>, ApiError<Listing>> {
+        let rows = self
+            .db
+            .all(&caller, sql!("identity/sessions_list.sql"), &[&page.after_id(), &page.rows()])
+            .await?;
         let sessions = rows
             .into_iter()
             .map(|row| Session {
@@ -198,7 +187,7 @@ impl SessionsApi {
                 expires_at: row.get(7),
             })
             .collect();
-        Ok(Json(Page::new(sessions, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(sessions, |last| Cursor::id(last.id))))
     }
 
     /// End my other sessions

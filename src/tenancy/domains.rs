@@ -26,7 +26,7 @@ use crate::{
         caller::{Admin, CustomBranding, Member, Owner},
         client::{Client, Host, Network, canonical, is_address},
         json::{Created, Json, NoContent},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{ApiError, Creating, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading},
         secret,
         values::{DomainName, IdempotencyKey, Text},
@@ -191,17 +191,12 @@ impl DomainsApi {
     async fn list(
         &self,
         caller: Member<Admin>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Domain>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows =
-            self.db.all(&caller, sql!("tenancy/domains_list.sql"), &[&after, &i64::from(size + 1)]).await?;
+            self.db.all(&caller, sql!("tenancy/domains_list.sql"), &[&page.after_id(), &page.rows()]).await?;
         let domains = rows.into_iter().map(Domain::from).collect();
-        Ok(Json(Page::new(domains, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(domains, |last| Cursor::id(last.id))))
     }
 
     /// Add a domain

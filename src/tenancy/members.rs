@@ -17,7 +17,7 @@ use crate::{
         Tag,
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, NoContent},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{ApiError, Changing, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading},
         values::{Instant, named_enum},
     },
@@ -127,24 +127,19 @@ impl MembersApi {
         caller: Member<Viewer>,
         /// Only those that changed at this instant or later: the `as_of` of the list before.
         updated_since: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<OrganizationMember>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let as_of = self.0.as_of().await?;
         let rows = self
             .0
             .all(
                 &caller,
                 sql!("tenancy/members_list.sql"),
-                &[&after, &i64::from(size + 1), &updated_since.0.map(|instant| instant.0)],
+                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
             )
             .await?;
         let members = rows.into_iter().map(OrganizationMember::from).collect();
-        Ok(Json(Page::new(members, size, |last| Cursor::id(last.account_id)).as_of(as_of)))
+        Ok(Json(page.of(members, |last| Cursor::id(last.account_id)).as_of(as_of)))
     }
 
     /// Get a member

@@ -22,7 +22,7 @@ use crate::{
         Tag,
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, present},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{ApiError, Changing, Creating, Listing, Problem, Reading},
         values::{IdempotencyKey, Instant, Text},
     },
@@ -121,42 +121,36 @@ impl AppointmentsApi {
         status: Query<Option<AppointmentStatus>>,
         /// Only those that changed at this instant or later: the `as_of` of the list before.
         updated_since: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Appointment>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let rows_wanted = i64::from(size + 1);
         let status = status.0.map(AppointmentStatus::name);
         let updated = updated_since.0.map(|instant| instant.0);
         let before = starts_to.0.map_or(END_OF_TIME, |instant| instant.0);
-        // Behind the nil UUID is every appointment that starts at the instant.
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
-        let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
+        let after = page.after(from);
         let as_of = self.db.as_of().await?;
         // One statement for each index.
         let rows = match (provider_id.0, contact_id.0) {
             (provider, Some(contact)) => {
                 let sql = sql!("scheduling/appointments_list_by_contact.sql");
                 let params: Params =
-                    &[&status, &before, &after.time, &after.id, &rows_wanted, &updated, &contact, &provider];
+                    &[&status, &before, &after.time, &after.id, &page.rows(), &updated, &contact, &provider];
                 self.db.all(&caller, sql, params).await?
             }
             (Some(provider), None) => {
                 let sql = sql!("scheduling/appointments_list_by_provider.sql");
                 let params: Params =
-                    &[&status, &before, &after.time, &after.id, &rows_wanted, &updated, &provider];
+                    &[&status, &before, &after.time, &after.id, &page.rows(), &updated, &provider];
                 self.db.all(&caller, sql, params).await?
             }
             (None, None) => {
                 let sql = sql!("scheduling/appointments_list.sql");
-                let params: Params = &[&status, &before, &after.time, &after.id, &rows_wanted, &updated];
+                let params: Params = &[&status, &before, &after.time, &after.id, &page.rows(), &updated];
                 self.db.all(&caller, sql, params).await?
             }
         };
         let appointments = rows.into_iter().map(Appointment::from).collect();
-        let page = Page::new(appointments, size, |last: &Appointment| Cursor::new(last.starts_at, last.id));
+        let page = page.of(appointments, |last: &Appointment| Cursor::new(last.starts_at, last.id));
         Ok(Json(page.as_of(as_of)))
     }
 

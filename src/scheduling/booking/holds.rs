@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path, Query},
+    param::{Header, Path},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ use crate::{
         Tag,
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{ApiError, Creating, Deleting, Failure, Listing, Problem, Reading},
         values::{IdempotencyKey, Instant, Number, Text},
     },
@@ -123,17 +123,14 @@ impl HoldsApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Hold>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
-        let rows =
-            self.db.all(&caller, sql!("scheduling/holds_list.sql"), &[&after, &i64::from(size + 1)]).await?;
+        let rows = self
+            .db
+            .all(&caller, sql!("scheduling/holds_list.sql"), &[&page.after_id(), &page.rows()])
+            .await?;
         let holds = rows.into_iter().map(Hold::from).collect();
-        Ok(Json(Page::new(holds, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(holds, |last| Cursor::id(last.id))))
     }
 
     /// Hold a slot

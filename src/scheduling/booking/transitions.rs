@@ -2,11 +2,7 @@
 //! step is noted in `scheduling.appointment_transitions`; what it frees is free in the same statement.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use poem_openapi::{
-    Object, OpenApi,
-    param::{Path, Query},
-    types::Example,
-};
+use poem_openapi::{Object, OpenApi, param::Path, types::Example};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -24,7 +20,7 @@ use crate::{
         Tag,
         caller::{Member, Staff, Viewer},
         json::{Json, OptionalJson},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{ApiError, Changing, Failure, Listing, Problem},
         values::Text,
     },
@@ -134,13 +130,8 @@ impl TransitionsApi {
         &self,
         caller: Member<Viewer>,
         appointment_id: Path<Uuid>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Transition>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let mut tx = self.db.begin(&caller);
         tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment_id.0])
             .await?
@@ -148,12 +139,12 @@ impl TransitionsApi {
         let rows = tx
             .all(
                 sql!("scheduling/appointment_transitions_list.sql"),
-                &[&appointment_id.0, &after, &i64::from(size + 1)],
+                &[&appointment_id.0, &page.after_id(), &page.rows()],
             )
             .await?;
         tx.commit().await?;
         let transitions = rows.into_iter().map(Transition::from).collect();
-        Ok(Json(Page::new(transitions, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(transitions, |last| Cursor::id(last.id))))
     }
 
     /// Cancel an appointment

@@ -25,7 +25,7 @@ use crate::{
         Tag,
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{ApiError, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading},
         values::{IdempotencyKey, Instant},
     },
@@ -61,13 +61,9 @@ impl WaitlistApi {
         service_id: Query<Option<Uuid>>,
         /// Only those that changed at this instant or later: the `as_of` of the list before.
         updated_since: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<WaitlistEntry>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.unwrap_or(Cursor::new(DateTime::UNIX_EPOCH, Uuid::nil()));
+        let after = page.after(DateTime::UNIX_EPOCH);
         let status = status.0.map(WaitlistStatus::name);
         let as_of = self.db.as_of().await?;
         let rows = self
@@ -80,13 +76,13 @@ impl WaitlistApi {
                     &service_id.0,
                     &after.time,
                     &after.id,
-                    &i64::from(size + 1),
+                    &page.rows(),
                     &updated_since.0.map(|instant| instant.0),
                 ],
             )
             .await?;
         let entries = rows.into_iter().map(WaitlistEntry::from).collect();
-        let page = Page::new(entries, size, |last: &WaitlistEntry| Cursor::new(last.created_at, last.id));
+        let page = page.of(entries, |last: &WaitlistEntry| Cursor::new(last.created_at, last.id));
         Ok(Json(page.as_of(as_of)))
     }
 

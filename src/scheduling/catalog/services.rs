@@ -13,7 +13,7 @@ use crate::{
         Tag,
         caller::{Appointments, Manager, Member, Viewer},
         json::{Created, Json, NoContent},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{
             ApiError, Changing, Creating, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem,
             Reading,
@@ -100,24 +100,19 @@ impl ServicesApi {
         caller: Member<Viewer>,
         /// Only those that changed at this instant or later: the `as_of` of the list before.
         updated_since: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Service>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let as_of = self.db.as_of().await?;
         let rows = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/services_list.sql"),
-                &[&after, &i64::from(size + 1), &updated_since.0.map(|instant| instant.0)],
+                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
             )
             .await?;
         let services = rows.into_iter().map(Service::try_from).collect::<Result<Vec<_>, _>>()?;
-        Ok(Json(Page::new(services, size, |last| Cursor::id(last.id)).as_of(as_of)))
+        Ok(Json(page.of(services, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create a service

@@ -18,7 +18,7 @@ use crate::{
         Tag,
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{
             ApiError, Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, OpenReading,
             Problem, Reading,
@@ -108,19 +108,14 @@ impl CalendarApi {
     async fn list(
         &self,
         caller: Member<Staff>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<CalendarFeed>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
             .0
-            .all(&caller, sql!("scheduling/calendar_feeds_list.sql"), &[&after, &i64::from(size + 1)])
+            .all(&caller, sql!("scheduling/calendar_feeds_list.sql"), &[&page.after_id(), &page.rows()])
             .await?;
         let feeds = rows.into_iter().map(CalendarFeed::from).collect();
-        Ok(Json(Page::new(feeds, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(feeds, |last| Cursor::id(last.id))))
     }
 
     /// Create a calendar feed

@@ -26,7 +26,7 @@ use crate::{
         Tag, caller,
         client::Client,
         json::{Json, SerializedJson},
-        page::{Cursor, Page, PageSize},
+        page::{Page, Paging},
         problem::{ApiError, GuestReading, Guesting, Problem},
         values::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
     },
@@ -136,13 +136,10 @@ impl GuestsApi {
         client: Client,
         /// The organization. Not needed at its own host.
         organization_slug: Query<Option<Slug>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<OnlineService>>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
-        Ok(Json(online::services(&self.0.db, guest, limit.0, cursor.0).await?))
+        Ok(Json(online::services(&self.0.db, guest, page).await?))
     }
 
     /// List who can be booked online
@@ -154,13 +151,10 @@ impl GuestsApi {
         client: Client,
         /// The organization. Not needed at its own host.
         organization_slug: Query<Option<Slug>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<OnlineProvider>>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
-        Ok(Json(online::providers(&self.0.db, guest, limit.0, cursor.0).await?))
+        Ok(Json(online::providers(&self.0.db, guest, page).await?))
     }
 
     /// List free slots online

@@ -24,7 +24,7 @@ use crate::{
         Tag,
         caller::{Appointments, Customer, Member, SignedIn},
         json::{Created, Json, OptionalJson, SerializedJson},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{ApiError, Changing, Computing, Creating, Failure, Listing, Problem, Reading},
         values::{IdempotencyKey, Instant, InstantOrDate, Text, TimeZone},
     },
@@ -181,12 +181,9 @@ impl MyAppointmentsApi {
     async fn list_services(
         &self,
         caller: Member<Customer, Appointments>,
-        /// Maximum number of items. Defaults to 50.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<OnlineService>>, ApiError<Listing>> {
-        Ok(Json(online::services(&self.db, (&caller).into(), limit.0, cursor.0).await?))
+        Ok(Json(online::services(&self.db, (&caller).into(), page).await?))
     }
 
     /// List the providers I can book
@@ -196,12 +193,9 @@ impl MyAppointmentsApi {
     async fn list_providers(
         &self,
         caller: Member<Customer, Appointments>,
-        /// Maximum number of items. Defaults to 50.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<OnlineProvider>>, ApiError<Listing>> {
-        Ok(Json(online::providers(&self.db, (&caller).into(), limit.0, cursor.0).await?))
+        Ok(Json(online::providers(&self.db, (&caller).into(), page).await?))
     }
 
     /// List the slots I can book
@@ -253,24 +247,20 @@ impl MyAppointmentsApi {
         caller: Member<Customer>,
         /// Only those that start at this instant or later.
         starts_from: Query<Option<Instant>>,
-        /// Maximum number of items. Defaults to 50.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<MyAppointment>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
-        let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
+        let after = page.after(from);
         let rows = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/appointments_list_mine.sql"),
-                &[&caller.account()?, &after.time, &after.id, &i64::from(size + 1)],
+                &[&caller.account()?, &after.time, &after.id, &page.rows()],
             )
             .await?;
         let appointments = rows.into_iter().map(MyAppointment::from).collect();
-        Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
+        Ok(Json(page.of(appointments, |last| Cursor::new(last.starts_at, last.id))))
     }
 
     /// List my appointments everywhere
@@ -286,24 +276,20 @@ impl MyAppointmentsApi {
         caller: SignedIn,
         /// Only those that start at this instant or later.
         starts_from: Query<Option<Instant>>,
-        /// Maximum number of items. Defaults to 50.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<AppointmentSomewhere>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
-        let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
+        let after = page.after(from);
         let rows = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/appointments_list_everywhere.sql"),
-                &[&after.time, &after.id, &i64::from(size + 1)],
+                &[&after.time, &after.id, &page.rows()],
             )
             .await?;
         let appointments = rows.into_iter().map(AppointmentSomewhere::from).collect();
-        Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
+        Ok(Json(page.of(appointments, |last| Cursor::new(last.starts_at, last.id))))
     }
 
     /// Book an appointment for myself

@@ -17,7 +17,7 @@ use crate::{
         Tag,
         caller::{Appointments, Customer, Member},
         json::{Created, Json, NoContent, OptionalJson},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{ApiError, Creating, Deleting, Failure, Listing, Problem, Reading},
         values::{IdempotencyKey, Instant, Text},
     },
@@ -211,13 +211,8 @@ impl MyWaitsApi {
         caller: Member<Customer>,
         /// Only those that changed at this instant or later: the `as_of` of the list before.
         updated_since: Query<Option<Instant>>,
-        /// Maximum number of items. Defaults to 50.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<WaitlistEntry>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let updated = updated_since.0.map(|instant| instant.0);
         let as_of = self.db.as_of().await?;
         let rows = self
@@ -225,11 +220,11 @@ impl MyWaitsApi {
             .all(
                 &caller,
                 sql!("scheduling/waitlist_list_mine.sql"),
-                &[&caller.account()?, &after, &i64::from(size + 1), &updated],
+                &[&caller.account()?, &page.after_id(), &page.rows(), &updated],
             )
             .await?;
         let entries = rows.into_iter().map(WaitlistEntry::from).collect();
-        let page = Page::new(entries, size, |last: &WaitlistEntry| Cursor::id(last.id));
+        let page = page.of(entries, |last: &WaitlistEntry| Cursor::id(last.id));
         Ok(Json(page.as_of(as_of)))
     }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path, Query},
+    param::{Header, Path},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::{
         Tag,
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{
             ApiError, Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading,
         },
@@ -133,19 +133,14 @@ impl TimeOffApi {
         &self,
         caller: Member<Viewer>,
         provider_id: Path<Uuid>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<TimeOff>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
             .0
             .all(
                 &caller,
                 sql!("scheduling/time_off_list.sql"),
-                &[&provider_id.0, &after, &i64::from(size + 1)],
+                &[&provider_id.0, &page.after_id(), &page.rows()],
             )
             .await?;
         if rows.is_empty() {
@@ -156,7 +151,7 @@ impl TimeOffApi {
             .filter(|row| row.get::<_, Option<Uuid>>(0).is_some())
             .map(TimeOff::from)
             .collect();
-        Ok(Json(Page::new(all, size, |last: &TimeOff| Cursor::id(last.id))))
+        Ok(Json(page.of(all, |last: &TimeOff| Cursor::id(last.id))))
     }
 
     /// Enter time off
