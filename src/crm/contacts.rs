@@ -18,7 +18,7 @@ use crate::{
         json::{Created, Json, NoContent, present},
         name::Name,
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading},
+        problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{EmailAddress, IdempotencyKey, Instant, Text},
     },
     operations::idempotency::Once,
@@ -152,7 +152,7 @@ impl ContactsApi {
         caller: Member<Staff>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewContact>,
-    ) -> Result<Created<Contact>, ApiError<Creating>> {
+    ) -> Result<Created<Contact>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_contact", idempotency_key.0, &body.0)?;
         let insert = Insert::new(&body.0);
@@ -180,7 +180,7 @@ impl ContactsApi {
         caller: Member<Staff>,
         contact_id: Path<Uuid>,
         body: Json<ContactChanges>,
-    ) -> Result<Json<Contact>, ApiError<Changing>> {
+    ) -> Result<Json<Contact>, ApiError<Writing>> {
         let changes = body.0;
         let row = self
             .0

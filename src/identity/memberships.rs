@@ -11,7 +11,7 @@ use crate::{
         Tag,
         caller::SignedIn,
         json::Json,
-        problem::{ApiError, Problem, Reading, ReadingOwn},
+        problem::{ApiError, Problem, Reading},
     },
     sql,
 };
@@ -53,7 +53,7 @@ impl MembershipsApi {
     ///
     /// All the account belongs to, the one joined first in front. Few, so there are no pages.
     #[oai(path = "/api/v1/auth/organizations", method = "get", operation_id = "list_my_organizations")]
-    async fn organizations(&self, caller: SignedIn) -> Result<Json<Memberships>, ApiError<ReadingOwn>> {
+    async fn organizations(&self, caller: SignedIn) -> Result<Json<Memberships>, ApiError<Reading>> {
         let row = self.0.one(&caller, sql!("identity/accounts_memberships.sql"), &[]).await?;
         Ok(Json(Memberships { items: read(row.get(0)) }))
     }

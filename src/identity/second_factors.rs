@@ -15,7 +15,7 @@ use crate::{
         Tag,
         caller::SignedIn,
         json::{Json, NoContent},
-        problem::{ApiError, ChangingOwn, Problem},
+        problem::{ApiError, Problem, Writing},
         secret,
         values::{Password, Text},
     },
@@ -158,7 +158,7 @@ impl SecondFactorsApi {
         &self,
         caller: SignedIn,
         body: Json<PasswordAgain>,
-    ) -> Result<Json<SecondFactor>, ApiError<ChangingOwn>> {
+    ) -> Result<Json<SecondFactor>, ApiError<Writing>> {
         recovery::check_password(&self.db, &self.passwords, &caller, "password", &body.0.password).await?;
         // 160 bits, as RFC 4226 section 4 recommends.
         let bytes = &secret::random()[..20];
@@ -185,7 +185,7 @@ impl SecondFactorsApi {
         &self,
         caller: SignedIn,
         body: Json<Confirmation>,
-    ) -> Result<Json<RecoveryCodes>, ApiError<ChangingOwn>> {
+    ) -> Result<Json<RecoveryCodes>, ApiError<Writing>> {
         recovery::code_attempt(&self.db, &caller, caller.claims.sub).await?;
         let mut tx = self.db.begin(&caller);
         let secret: Vec<u8> = tx
@@ -213,11 +213,7 @@ impl SecondFactorsApi {
     /// And the recovery codes. 409 `second_factor_absent` where there is none; 422 on `password` or `code` where that is wrong;
     /// 429 `too_many_attempts` after ten wrong passwords or codes: a right password forgives no wrong code.
     #[oai(path = "/remove", method = "post", operation_id = "remove_second_factor")]
-    async fn remove(
-        &self,
-        caller: SignedIn,
-        body: Json<Removal>,
-    ) -> Result<NoContent, ApiError<ChangingOwn>> {
+    async fn remove(&self, caller: SignedIn, body: Json<Removal>) -> Result<NoContent, ApiError<Writing>> {
         let Removal { password, code } = body.0;
         recovery::check_password(&self.db, &self.passwords, &caller, "password", &password).await?;
         recovery::code_attempt(&self.db, &caller, caller.claims.sub).await?;

@@ -16,7 +16,7 @@ use crate::{
         caller::SignedIn,
         json::{Json, NoContent},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Changing, Deleting, Listing, Problem, ReadingOwn, SigningIn},
+        problem::{ApiError, Deleting, Listing, Problem, Reading, SigningIn, Writing},
         secret::{self, Refresh, Secret},
         token::{Kind, Subject},
         values::named_enum,
@@ -137,7 +137,7 @@ impl SessionsApi {
     ///
     /// Ends the session: its access token opens nothing from the next request on, its refresh token neither.
     #[oai(path = "/api/v1/auth/logout", method = "post", operation_id = "log_out")]
-    async fn log_out(&self, caller: SignedIn) -> Result<WithCookie<NoContent>, ApiError<ReadingOwn>> {
+    async fn log_out(&self, caller: SignedIn) -> Result<WithCookie<NoContent>, ApiError<Reading>> {
         self.db.optional(&caller, sql!("identity/sessions_end.sql"), &[&caller.claims.sid]).await?;
         Ok(WithCookie::ended())
     }
@@ -152,7 +152,7 @@ impl SessionsApi {
         &self,
         caller: SignedIn,
         body: Json<Switch>,
-    ) -> Result<Json<SessionTokens>, ApiError<Changing>> {
+    ) -> Result<Json<SessionTokens>, ApiError<Writing>> {
         if caller.claims.r#type == Kind::Cookie {
             Err(Problem::conflict(
                 "cookie_session",
@@ -194,7 +194,7 @@ impl SessionsApi {
     ///
     /// All but the one that asks.
     #[oai(path = "/api/v1/auth/sessions", method = "delete", operation_id = "end_other_sessions")]
-    async fn end_others(&self, caller: SignedIn) -> Result<NoContent, ApiError<ReadingOwn>> {
+    async fn end_others(&self, caller: SignedIn) -> Result<NoContent, ApiError<Reading>> {
         self.db.all(&caller, sql!("identity/sessions_end_others.sql"), &[&caller.claims.sid]).await?;
         Ok(NoContent)
     }
@@ -213,7 +213,7 @@ impl SessionsApi {
     ///
     /// With its `csrf_token`, for a page that was loaded anew. 404 where there is no cookie but a token.
     #[oai(path = "/api/v1/auth/web-session", method = "get", operation_id = "get_web_session")]
-    async fn get_web_session(&self, caller: SignedIn) -> Result<Json<WebSession>, ApiError<ReadingOwn>> {
+    async fn get_web_session(&self, caller: SignedIn) -> Result<Json<WebSession>, ApiError<Reading>> {
         let row = self.db.one(&caller, sql!("identity/sessions_get.sql"), &[&caller.claims.sid]).await?;
         let csrf_token = caller.claims.csrf.clone().ok_or_else(Problem::not_found)?;
         Ok(Json(WebSession { csrf_token, organization_id: caller.claims.tenant_id, expires_at: row.get(0) }))
@@ -227,7 +227,7 @@ impl SessionsApi {
         &self,
         caller: SignedIn,
         body: Json<Switch>,
-    ) -> Result<WithCookie<Json<WebSession>>, ApiError<Changing>> {
+    ) -> Result<WithCookie<Json<WebSession>>, ApiError<Writing>> {
         if caller.claims.r#type != Kind::Cookie {
             Err(Problem::conflict("token_session", "Tokens are switched at /api/v1/auth/switch."))?;
         }

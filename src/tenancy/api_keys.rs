@@ -17,7 +17,7 @@ use crate::{
         caller::{Admin, ApiAccess, Member, Owner},
         json::{Created, Json},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Creating, Deleting, Listing, Problem, Reading},
+        problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
         secret::{self, Secret},
         values::{IdempotencyKey, Instant, Text, named_enum},
     },
@@ -160,7 +160,7 @@ impl ApiKeysApi {
         caller: Member<Owner, ApiAccess>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewApiKey>,
-    ) -> Result<Created<NewApiKeySecret>, ApiError<Creating>> {
+    ) -> Result<Created<NewApiKeySecret>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let new = body.0;
         let once = Once::new(&context, "create_api_key", idempotency_key.0, &new)?;

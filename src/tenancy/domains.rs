@@ -27,7 +27,7 @@ use crate::{
         client::{Client, Host, Network, canonical, is_address},
         json::{Created, Json, NoContent},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Creating, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading},
+        problem::{ApiError, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading, Writing},
         secret,
         values::{DomainName, IdempotencyKey, Text},
     },
@@ -209,7 +209,7 @@ impl DomainsApi {
         caller: Member<Owner, CustomBranding>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewDomain>,
-    ) -> Result<Created<Domain>, ApiError<Creating>> {
+    ) -> Result<Created<Domain>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_domain", idempotency_key.0, &body.0)?;
         let domain = body.0.domain;

@@ -16,7 +16,7 @@ use crate::{
         client::Client,
         json::{Created, Json, NoContent},
         name::Name,
-        problem::{ApiError, ChangingOwn, Failure, OnConstraint as _, OpenWriting, Problem, Registering},
+        problem::{ApiError, Failure, OnConstraint as _, OpenWriting, Problem, Writing},
         secret::{self, Secret},
         values::Password,
     },
@@ -117,7 +117,7 @@ impl InvitationAcceptanceApi {
         &self,
         caller: SignedIn,
         body: Json<InvitationToken>,
-    ) -> Result<NoContent, ApiError<ChangingOwn>> {
+    ) -> Result<NoContent, ApiError<Writing>> {
         // What accepts looks before a tenant is known, and at no session: entering as the account does, so that a token
         // whose session has ended opens nothing here either.
         self.db.one(&caller, sql!("identity/accounts_get_me.sql"), &[&caller.claims.tenant_id]).await?;
@@ -134,7 +134,7 @@ impl InvitationAcceptanceApi {
         &self,
         client: Client,
         body: Json<InvitedRegistration>,
-    ) -> Result<Created<SessionTokens>, ApiError<Registering>> {
+    ) -> Result<Created<SessionTokens>, ApiError<Writing>> {
         let InvitedRegistration { token, password, full_name } = body.0;
         let offer = offered(&self.db, &token).await?;
         if offer.account.is_some() {

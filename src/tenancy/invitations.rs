@@ -17,7 +17,7 @@ use crate::{
         caller::{Member, Staff},
         json::{Created, Json, NoContent},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading},
+        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         secret::{self, Secret},
         values::{EmailAddress, IdempotencyKey, named_enum},
     },
@@ -142,7 +142,7 @@ impl InvitationsApi {
         caller: Member<Staff>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewInvitation>,
-    ) -> Result<Created<Invitation>, ApiError<Creating>> {
+    ) -> Result<Created<Invitation>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_invitation", idempotency_key.0, &body.0)?;
         let (invitation, organization, token, leave) =

@@ -18,7 +18,7 @@ use crate::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, NoContent},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Changing, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading},
+        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{Instant, named_enum},
     },
     sql,
@@ -187,7 +187,7 @@ impl MembersApi {
         caller: Member<Admin>,
         account_id: Path<Uuid>,
         body: Json<MemberChanges>,
-    ) -> Result<Json<OrganizationMember>, ApiError<Changing>> {
+    ) -> Result<Json<OrganizationMember>, ApiError<Writing>> {
         let role = body.0.role.name();
         let mut tx = self.0.begin(&caller);
         below(&mut tx, account_id.0, Some(role)).await?;
@@ -277,7 +277,7 @@ impl MembersApi {
         &self,
         caller: Member<Owner>,
         body: Json<OwnershipTransfer>,
-    ) -> Result<Json<OrganizationMember>, ApiError<Changing>> {
+    ) -> Result<Json<OrganizationMember>, ApiError<Writing>> {
         let (from, to) = (caller.account()?, body.0.account_id);
         if from == to {
             Err(Problem::invalid_field("account_id", "invalid_value", "the account of somebody else"))?;

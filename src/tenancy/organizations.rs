@@ -19,10 +19,7 @@ use crate::{
         client::{Client, Host},
         json::{Created, Json, NoContent, present},
         name::Name,
-        problem::{
-            ApiError, ChangingOwn, Creating, Deleting, Failure, OnConstraint as _, OpenReading, Problem,
-            ReadingOwn,
-        },
+        problem::{ApiError, Deleting, Failure, OnConstraint as _, OpenReading, Problem, Reading, Writing},
         values::{Slug, Text, TimeZone},
     },
     sql,
@@ -189,7 +186,7 @@ impl OrganizationsApi {
         &self,
         caller: SignedIn,
         body: Json<NewOrganization>,
-    ) -> Result<Created<Organization>, ApiError<Creating>> {
+    ) -> Result<Created<Organization>, ApiError<Writing>> {
         let new = body.0;
         let plan_type = new.plan_type.as_deref().unwrap_or("basic").to_owned();
         let mut tx = self.0.begin(&caller);
@@ -243,7 +240,7 @@ impl OrganizationsApi {
     ///
     /// The one the token is for.
     #[oai(path = "/organizations/me", method = "get", operation_id = "get_organization")]
-    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Organization>, ApiError<ReadingOwn>> {
+    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Organization>, ApiError<Reading>> {
         let row = self.0.one(&caller, sql!("tenancy/organizations_get.sql"), &[]).await?;
         Ok(Json(row.into()))
     }
@@ -257,7 +254,7 @@ impl OrganizationsApi {
         &self,
         caller: Member<Admin>,
         body: Json<OrganizationChanges>,
-    ) -> Result<Json<Organization>, ApiError<ChangingOwn>> {
+    ) -> Result<Json<Organization>, ApiError<Writing>> {
         let changes = body.0;
         let row = taken(
             self.0
@@ -282,7 +279,7 @@ impl OrganizationsApi {
     /// The one the token is for: from now on nobody gets in. For 30 days an owner can restore it; then everything it has is
     /// deleted for good.
     #[oai(path = "/organizations/me", method = "delete", operation_id = "delete_organization")]
-    async fn delete(&self, caller: Member<Owner>) -> Result<Json<DeletedOrganization>, ApiError<ReadingOwn>> {
+    async fn delete(&self, caller: Member<Owner>) -> Result<Json<DeletedOrganization>, ApiError<Reading>> {
         let seconds = GRACE.num_seconds() as f64;
         let row = self.0.one(&caller, sql!("tenancy/organizations_delete.sql"), &[&seconds]).await?;
         Ok(Json(DeletedOrganization { id: caller.tenant(), purge_after: row.get(0) }))

@@ -42,28 +42,16 @@ statuses! {
     OpenReading = [400, 404];
     /// Open to everybody, with a body that may be wrong.
     OpenWriting = [400, 408, 413, 415, 422];
-    /// Reading something of the caller's own organization that is always there, but for a host that leads elsewhere.
-    ReadingOwn = [400, 401, 403, 404];
-    /// Reading one thing by its id.
+    /// Reading one thing: by its id, or of the caller's own; 404 of the latter for a host that leads elsewhere.
     Reading = [400, 401, 403, 404];
-    /// Reading a list.
+    /// Reading what follows from parameters: a list, or slots.
     Listing = [400, 401, 403, 404, 422];
-    /// Creating something.
-    Creating = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Changing, replacing or moving on one thing by its id, with a body.
-    Changing = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Changing something of the caller's own that is always there, with a body.
-    ChangingOwn = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Reading what follows from one thing and some parameters.
-    Computing = [400, 401, 403, 404, 422];
+    /// Creating or changing something, with a body.
+    Writing = [400, 401, 403, 404, 408, 409, 413, 415, 422];
     /// Deleting one thing by its id, or moving it on without a body.
     Deleting = [400, 401, 403, 404, 409];
     /// What a guest reads.
     GuestReading = [400, 403, 404, 422];
-    /// What a guest does.
-    Guesting = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Registering.
-    Registering = [400, 401, 403, 404, 408, 409, 413, 415, 422];
     /// Signing in.
     SigningIn = [400, 401, 403, 408, 409, 413, 415, 422];
 }

@@ -23,7 +23,7 @@ use crate::{
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, present},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Changing, Creating, Listing, Problem, Reading},
+        problem::{ApiError, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
@@ -166,7 +166,7 @@ impl AppointmentsApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewAppointment>,
-    ) -> Result<Created<Appointment>, ApiError<Creating>> {
+    ) -> Result<Created<Appointment>, ApiError<Writing>> {
         let now = Utc::now();
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_appointment", idempotency_key.0, &body.0)?;
@@ -206,7 +206,7 @@ impl AppointmentsApi {
         caller: Member<Staff, Appointments>,
         appointment_id: Path<Uuid>,
         body: Json<Reschedule>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let id = appointment_id.0;
         let appointment =
             reschedule::reschedule(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?;
@@ -222,7 +222,7 @@ impl AppointmentsApi {
         caller: Member<Staff, Appointments>,
         appointment_id: Path<Uuid>,
         body: Json<Swap>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let id = appointment_id.0;
         Ok(Json(reschedule::swap(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?))
     }

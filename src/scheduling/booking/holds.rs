@@ -32,7 +32,7 @@ use crate::{
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Creating, Deleting, Failure, Listing, Problem, Reading},
+        problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number, Text},
     },
     messaging::{
@@ -144,7 +144,7 @@ impl HoldsApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewHold>,
-    ) -> Result<Created<Hold>, ApiError<Creating>> {
+    ) -> Result<Created<Hold>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_hold", idempotency_key.0, &body.0)?;
         let order = body.0.order();
@@ -195,7 +195,7 @@ impl HoldsApi {
         hold_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<HoldConfirmation>,
-    ) -> Result<Created<Appointment>, ApiError<Creating>> {
+    ) -> Result<Created<Appointment>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "confirm_hold", idempotency_key.0, &(hold_id.0, &body.0))?;
         let who = book::who(body.0.contact_id, body.0.contact.as_ref())?;

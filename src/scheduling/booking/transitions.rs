@@ -21,7 +21,7 @@ use crate::{
         caller::{Member, Staff, Viewer},
         json::{Json, OptionalJson},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Changing, Failure, Listing, Problem},
+        problem::{ApiError, Failure, Listing, Problem, Writing},
         values::Text,
     },
     messaging::mail::Mailer,
@@ -162,7 +162,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<Cancellation>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let Cancellation { reason, following } = body.0;
         let action = AppointmentAction::Cancel;
         let request =
@@ -184,7 +184,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Confirm;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -202,7 +202,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Decline;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -221,7 +221,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::CheckIn;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -236,7 +236,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Start;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -256,7 +256,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Complete;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -275,7 +275,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::NoShow;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -295,7 +295,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let reason = body.0.reason.as_deref();
         Ok(Json(undo(&self.db, &self.mailer, (&caller).into(), appointment_id.0, reason, Utc::now()).await?))
     }

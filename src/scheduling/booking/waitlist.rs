@@ -26,7 +26,7 @@ use crate::{
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading},
+        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant},
     },
     messaging::mail::Mailer,
@@ -99,7 +99,7 @@ impl WaitlistApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewWaitlistEntry>,
-    ) -> Result<Created<WaitlistEntry>, ApiError<Creating>> {
+    ) -> Result<Created<WaitlistEntry>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_waitlist_entry", idempotency_key.0, &body.0)?;
         let new = body.0;
@@ -156,7 +156,7 @@ impl WaitlistApi {
         caller: Member<Staff, Appointments>,
         waitlist_entry_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
-    ) -> Result<Created<Appointment>, ApiError<Creating>> {
+    ) -> Result<Created<Appointment>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let id = waitlist_entry_id.0;
         let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &id)?;

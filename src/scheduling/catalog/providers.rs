@@ -19,9 +19,7 @@ use crate::{
         json::{Created, Json, NoContent, present},
         name::Name,
         page::{Cursor, Page, Paging},
-        problem::{
-            ApiError, Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading,
-        },
+        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number},
     },
     messaging::mail::Mailer,
@@ -209,7 +207,7 @@ impl ProvidersApi {
         caller: Member<Admin, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewProvider>,
-    ) -> Result<Created<Provider>, ApiError<Creating>> {
+    ) -> Result<Created<Provider>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_provider", idempotency_key.0, &body.0)?;
         let provider = create(&self.db, context, &body.0, once.as_ref()).await?;
@@ -238,7 +236,7 @@ impl ProvidersApi {
         caller: Member<Admin>,
         provider_id: Path<Uuid>,
         body: Json<ProviderChanges>,
-    ) -> Result<Json<Provider>, ApiError<Changing>> {
+    ) -> Result<Json<Provider>, ApiError<Writing>> {
         let changes = body.0;
         let mut tx = self.db.begin(&caller);
         let mut columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;

@@ -16,7 +16,7 @@ use crate::{
         caller::{Admin, Appointments, Member, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading},
+        problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Text, named_enum},
     },
     messaging::mail::Mailer,
@@ -121,7 +121,7 @@ impl ResourcesApi {
         caller: Member<Admin, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewResource>,
-    ) -> Result<Created<Resource>, ApiError<Creating>> {
+    ) -> Result<Created<Resource>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let new = body.0;
         let once = Once::new(&context, "create_resource", idempotency_key.0, &new)?;
@@ -155,7 +155,7 @@ impl ResourcesApi {
         caller: Member<Admin>,
         resource_id: Path<Uuid>,
         body: Json<ResourceChanges>,
-    ) -> Result<Json<Resource>, ApiError<Changing>> {
+    ) -> Result<Json<Resource>, ApiError<Writing>> {
         let changes = body.0;
         let row = self
             .db

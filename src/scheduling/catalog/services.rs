@@ -15,8 +15,7 @@ use crate::{
         json::{Created, Json, NoContent},
         page::{Cursor, Page, Paging},
         problem::{
-            ApiError, Changing, Creating, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem,
-            Reading,
+            ApiError, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem, Reading, Writing,
         },
         values::{IdempotencyKey, Instant},
     },
@@ -124,7 +123,7 @@ impl ServicesApi {
         caller: Member<Manager, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewService>,
-    ) -> Result<Created<Service>, ApiError<Creating>> {
+    ) -> Result<Created<Service>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_service", idempotency_key.0, &body.0)?;
         let service = create(&self.db, context, &body.0, once.as_ref()).await?;
@@ -150,7 +149,7 @@ impl ServicesApi {
         caller: Member<Manager>,
         service_id: Path<Uuid>,
         body: Json<ServiceChanges>,
-    ) -> Result<Json<Service>, ApiError<Changing>> {
+    ) -> Result<Json<Service>, ApiError<Writing>> {
         let changes = body.0;
         validate(
             changes.provider_ids.as_ref(),

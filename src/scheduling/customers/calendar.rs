@@ -20,8 +20,7 @@ use crate::{
         json::{Created, Json, NoContent, present},
         page::{Cursor, Page, Paging},
         problem::{
-            ApiError, Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, OpenReading,
-            Problem, Reading,
+            ApiError, Deleting, Failure, Listing, OnConstraint as _, OpenReading, Problem, Reading, Writing,
         },
         secret::{CalendarFeed as FeedSecret, Secret},
         values::{IdempotencyKey, Text},
@@ -128,7 +127,7 @@ impl CalendarApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewCalendarFeed>,
-    ) -> Result<Created<CalendarFeed>, ApiError<Creating>> {
+    ) -> Result<Created<CalendarFeed>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_calendar_feed", idempotency_key.0, &body.0)?;
         let secret = Secret::<FeedSecret>::draw(caller.tenant(), Uuid::now_v7());
@@ -176,7 +175,7 @@ impl CalendarApi {
         caller: Member<Staff, Appointments>,
         calendar_feed_id: Path<Uuid>,
         body: Json<CalendarFeedChanges>,
-    ) -> Result<Json<CalendarFeed>, ApiError<Changing>> {
+    ) -> Result<Json<CalendarFeed>, ApiError<Writing>> {
         let row = self
             .0
             .optional(

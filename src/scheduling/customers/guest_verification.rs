@@ -18,7 +18,7 @@ use crate::{
         Tag,
         json::Json,
         name::Name,
-        problem::{ApiError, Failure, Guesting, Problem},
+        problem::{ApiError, Failure, Problem, Writing},
         values::{EmailAddress, Text},
     },
     messaging::mail::Mail,
@@ -89,7 +89,7 @@ impl GuestVerificationApi {
     /// the contact that has this address, if exactly one has; that contact stays as it is. Called again, it answers the
     /// appointment. 409 `hold_expired`, or 404 some seconds later, after the time to open the link has passed.
     #[oai(path = "/appointment/verify", method = "post", operation_id = "verify_as_guest")]
-    async fn verify(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
+    async fn verify(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
         let api = &self.0;
         let guest = api.managing(&body.0.token)?;
         let id = managed(guest)?;

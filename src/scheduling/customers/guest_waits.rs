@@ -24,7 +24,7 @@ use crate::{
         client::Client,
         json::{Created, Json, NoContent},
         limit::subscriber,
-        problem::{ApiError, Failure, Guesting, Problem},
+        problem::{ApiError, Failure, Problem, Writing},
         values::{CaptchaToken, IdempotencyKey, Instant, Slug, Text},
     },
     operations::idempotency::Once,
@@ -173,7 +173,7 @@ impl GuestWaitsApi {
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestNewHold>,
-    ) -> Result<Created<GuestHold>, ApiError<Guesting>> {
+    ) -> Result<Created<GuestHold>, ApiError<Writing>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         // The body says nothing of the guest: their network does.
@@ -205,7 +205,7 @@ impl GuestWaitsApi {
     ///
     /// With the `manage_token` in the header: `Authorization: Bearer …`. 404 after it has expired.
     #[oai(path = "/hold", method = "get", operation_id = "get_hold_as_guest")]
-    async fn get_hold(&self, request: &Request) -> Result<Json<GuestHold>, ApiError<Guesting>> {
+    async fn get_hold(&self, request: &Request) -> Result<Json<GuestHold>, ApiError<Writing>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
         let row = self.0.db.optional(guest, sql!("scheduling/holds_get.sql"), &[&managed(guest)?]).await?;
         Ok(Json(self.show_hold(guest, &row.ok_or_else(Problem::not_found)?.into())?))
@@ -215,7 +215,7 @@ impl GuestWaitsApi {
     ///
     /// Its time is free at once, or offered to the first on the waitlist.
     #[oai(path = "/hold/release", method = "post", operation_id = "release_hold_as_guest")]
-    async fn release(&self, body: Json<Managing>) -> Result<NoContent, ApiError<Guesting>> {
+    async fn release(&self, body: Json<Managing>) -> Result<NoContent, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         holds::release(&self.0.db, &self.0.mailer, guest, managed(guest)?).await?;
         Ok(NoContent)
@@ -230,7 +230,7 @@ impl GuestWaitsApi {
         &self,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<GuestHoldConfirmation>,
-    ) -> Result<Created<GuestAppointment>, ApiError<Guesting>> {
+    ) -> Result<Created<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         let db = &self.0.db;
@@ -274,7 +274,7 @@ impl GuestWaitsApi {
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestNewWaitlistEntry>,
-    ) -> Result<Created<GuestWaitlistEntry>, ApiError<Guesting>> {
+    ) -> Result<Created<GuestWaitlistEntry>, ApiError<Writing>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "join_waitlist_as_guest", idempotency_key.0, &body.0)?;
@@ -312,7 +312,7 @@ impl GuestWaitsApi {
     ///
     /// As `POST` does, with the `manage_token` in the header: `Authorization: Bearer …`.
     #[oai(path = "/waitlist-entry", method = "get", operation_id = "get_waitlist_entry_as_guest")]
-    async fn get(&self, request: &Request) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
+    async fn get(&self, request: &Request) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
         let row = self.0.db.optional(guest, sql!("scheduling/waitlist_get.sql"), &[&managed(guest)?]).await?;
         Ok(Json(self.show(guest, row.ok_or_else(Problem::not_found)?.into())?))
@@ -320,7 +320,7 @@ impl GuestWaitsApi {
 
     /// See the waitlist entry of a link
     #[oai(path = "/waitlist-entry", method = "post", operation_id = "view_waitlist_entry_as_guest")]
-    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
+    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let row = self.0.db.optional(guest, sql!("scheduling/waitlist_get.sql"), &[&managed(guest)?]).await?;
         Ok(Json(self.show(guest, row.ok_or_else(Problem::not_found)?.into())?))
@@ -334,7 +334,7 @@ impl GuestWaitsApi {
         &self,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<Managing>,
-    ) -> Result<Created<GuestAppointment>, ApiError<Guesting>> {
+    ) -> Result<Created<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         let once = Once::new(&guest, "accept_offer_as_guest", idempotency_key.0, &body.0)?;
@@ -350,7 +350,7 @@ impl GuestWaitsApi {
     ///
     /// The time is offered to the next. 409 `nothing_offered` if nothing is held for the guest.
     #[oai(path = "/waitlist-entry/decline", method = "post", operation_id = "decline_offer_as_guest")]
-    async fn decline(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
+    async fn decline(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
         self.leave(&body.0, WaitlistStatus::Declined).await
     }
 
@@ -358,7 +358,7 @@ impl GuestWaitsApi {
     ///
     /// What was held for the guest is offered to the next. 409 `not_waiting` if they do not wait any more.
     #[oai(path = "/waitlist-entry/withdraw", method = "post", operation_id = "withdraw_as_guest")]
-    async fn withdraw(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
+    async fn withdraw(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
         self.leave(&body.0, WaitlistStatus::Withdrawn).await
     }
 }
@@ -374,7 +374,7 @@ impl GuestWaitsApi {
         &self,
         link: &Managing,
         status: WaitlistStatus,
-    ) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
+    ) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
         let guest = self.0.managing(&link.token)?;
         let entry = waitlist::leave(&self.0.db, &self.0.mailer, guest, managed(guest)?, status).await?;
         Ok(Json(self.show(guest, entry)?))

@@ -27,7 +27,7 @@ use crate::{
         client::Client,
         json::{Json, SerializedJson},
         page::{Page, Paging},
-        problem::{ApiError, GuestReading, Guesting, Problem},
+        problem::{ApiError, GuestReading, Problem, Writing},
         values::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
     },
     operations::idempotency::Once,
@@ -212,7 +212,7 @@ impl GuestsApi {
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestBooking>,
-    ) -> Result<GuestBooked, ApiError<Guesting>> {
+    ) -> Result<GuestBooked, ApiError<Writing>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "book_as_guest", idempotency_key.0, &body.0)?;
@@ -255,7 +255,7 @@ impl GuestsApi {
     ///
     /// As `POST` does, with the `manage_token` in the header: `Authorization: Bearer …`.
     #[oai(path = "/appointment", method = "get", operation_id = "get_as_guest")]
-    async fn get(&self, request: &Request) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
+    async fn get(&self, request: &Request) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
         let appointment = online::appointment(&self.0.db, guest, managed(guest)?).await?;
         Ok(Json(self.0.show(guest.tenant, appointment)?))
@@ -263,14 +263,14 @@ impl GuestsApi {
 
     /// See the appointment of a link
     #[oai(path = "/appointment", method = "post", operation_id = "view_as_guest")]
-    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
+    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         Ok(Json(self.0.show(guest.tenant, online::appointment(&self.0.db, guest, managed(guest)?).await?)?))
     }
 
     /// Get the appointment of a link as a calendar entry
     #[oai(path = "/appointment/calendar", method = "post", operation_id = "get_calendar_as_guest")]
-    async fn calendar(&self, body: Json<Managing>) -> Result<Ics, ApiError<Guesting>> {
+    async fn calendar(&self, body: Json<Managing>) -> Result<Ics, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         online::appointment(&self.0.db, guest, id).await?;
@@ -284,7 +284,7 @@ impl GuestsApi {
     async fn cancel(
         &self,
         body: Json<GuestCancellation>,
-    ) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
+    ) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let (id, reason) = (managed(guest)?, body.0.reason.as_deref());
         let by = CancelledBy::Guest;
@@ -299,7 +299,7 @@ impl GuestsApi {
     async fn reschedule(
         &self,
         body: Json<GuestReschedule>,
-    ) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
+    ) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let GuestReschedule { starts_at, provider_id, .. } = body.0;
         let id = managed(guest)?;
@@ -310,7 +310,7 @@ impl GuestsApi {
 
 impl GuestsApi {
     /// The answer to a booking that was asked for before, whatever the service requires today.
-    fn as_before(&self, guest: Context, answer: Value) -> Result<GuestBooked, ApiError<Guesting>> {
+    fn as_before(&self, guest: Context, answer: Value) -> Result<GuestBooked, ApiError<Writing>> {
         if answer.get("expires_at").is_some() {
             let hold = Hold::parse_from_json(Some(answer)).map_err(|_| Problem::internal())?;
             return Ok(GuestBooked::Held(Json(hold.into()), Some(true)));

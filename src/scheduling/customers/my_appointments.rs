@@ -25,7 +25,7 @@ use crate::{
         caller::{Appointments, Customer, Member, SignedIn},
         json::{Created, Json, OptionalJson, SerializedJson},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Changing, Computing, Creating, Failure, Listing, Problem, Reading},
+        problem::{ApiError, Failure, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, InstantOrDate, Text, TimeZone},
     },
     messaging::mail::Mailer,
@@ -219,7 +219,7 @@ impl MyAppointmentsApi {
         and_then: Query<Vec<Uuid>>,
         /// An appointment of mine that is to be moved: its own time counts as free.
         reschedule_of: Query<Option<Uuid>>,
-    ) -> Result<SerializedJson<Slots>, ApiError<Computing>> {
+    ) -> Result<SerializedJson<Slots>, ApiError<Listing>> {
         let context = Context::from(&caller);
         let mut tx = self.db.begin(context);
         let contact = contacts::of_account(&mut tx, caller.account()?).await?;
@@ -302,7 +302,7 @@ impl MyAppointmentsApi {
         caller: Member<Customer, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<MyBooking>,
-    ) -> Result<Created<MyAppointment>, ApiError<Creating>> {
+    ) -> Result<Created<MyAppointment>, ApiError<Writing>> {
         let id = Uuid::now_v7();
         let context = caller.about(id)?;
         let once = Once::new(&context, "book_my_appointment", idempotency_key.0, &body.0)?;
@@ -372,7 +372,7 @@ impl MyAppointmentsApi {
         caller: Member<Customer>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<MyAppointment>, ApiError<Changing>> {
+    ) -> Result<Json<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(appointment_id.0)?;
         let reason = body.0.reason.as_deref();
         let by = CancelledBy::Customer;
@@ -394,7 +394,7 @@ impl MyAppointmentsApi {
         caller: Member<Customer, Appointments>,
         appointment_id: Path<Uuid>,
         body: Json<MyReschedule>,
-    ) -> Result<Json<MyAppointment>, ApiError<Changing>> {
+    ) -> Result<Json<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(appointment_id.0)?;
         let MyReschedule { starts_at, provider_id } = body.0;
         let id = appointment_id.0;

@@ -18,7 +18,7 @@ use crate::{
         caller::{Appointments, Customer, Member},
         json::{Created, Json, NoContent, OptionalJson},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Creating, Deleting, Failure, Listing, Problem, Reading},
+        problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
@@ -121,7 +121,7 @@ impl MyWaitsApi {
         caller: Member<Customer, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<MyNewHold>,
-    ) -> Result<Created<Hold>, ApiError<Creating>> {
+    ) -> Result<Created<Hold>, ApiError<Writing>> {
         let id = Uuid::now_v7();
         let context = caller.about(id)?;
         let once = Once::new(&context, "create_my_hold", idempotency_key.0, &body.0)?;
@@ -180,7 +180,7 @@ impl MyWaitsApi {
         hold_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: OptionalJson<MyHoldConfirmation>,
-    ) -> Result<Created<MyAppointment>, ApiError<Creating>> {
+    ) -> Result<Created<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(hold_id.0)?;
         let once = Once::new(&context, "confirm_my_hold", idempotency_key.0, &(hold_id.0, &body.0))?;
         let hold = self.db.optional(context, sql!("scheduling/holds_get.sql"), &[&hold_id.0]).await?;
@@ -238,7 +238,7 @@ impl MyWaitsApi {
         caller: Member<Customer, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<MyNewWaitlistEntry>,
-    ) -> Result<Created<WaitlistEntry>, ApiError<Creating>> {
+    ) -> Result<Created<WaitlistEntry>, ApiError<Writing>> {
         let id = Uuid::now_v7();
         let context = caller.about(id)?;
         let once = Once::new(&context, "create_my_waitlist_entry", idempotency_key.0, &body.0)?;
@@ -283,7 +283,7 @@ impl MyWaitsApi {
         caller: Member<Customer, Appointments>,
         waitlist_entry_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
-    ) -> Result<Created<MyAppointment>, ApiError<Creating>> {
+    ) -> Result<Created<MyAppointment>, ApiError<Writing>> {
         let id = waitlist_entry_id.0;
         let context = caller.about(id)?;
         let once = Once::new(&context, "accept_my_waitlist_offer", idempotency_key.0, &id)?;

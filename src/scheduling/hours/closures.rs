@@ -17,7 +17,7 @@ use crate::{
         caller::{Appointments, Manager, Member, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading},
+        problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{Date, IdempotencyKey, Text},
     },
     operations::idempotency::Once,
@@ -138,7 +138,7 @@ impl ClosuresApi {
         caller: Member<Manager, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewClosure>,
-    ) -> Result<Created<Closure>, ApiError<Creating>> {
+    ) -> Result<Created<Closure>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let new = body.0;
         let once = Once::new(&context, "create_closure", idempotency_key.0, &new)?;
@@ -176,7 +176,7 @@ impl ClosuresApi {
         caller: Member<Manager, Appointments>,
         closure_id: Path<Uuid>,
         body: Json<ClosureChanges>,
-    ) -> Result<Json<Closure>, ApiError<Changing>> {
+    ) -> Result<Json<Closure>, ApiError<Writing>> {
         let changes = body.0;
         let row = self
             .0

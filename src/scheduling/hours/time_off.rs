@@ -17,9 +17,7 @@ use crate::{
         caller::{Appointments, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, Page, Paging},
-        problem::{
-            ApiError, Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading,
-        },
+        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant},
     },
     operations::idempotency::Once,
@@ -165,7 +163,7 @@ impl TimeOffApi {
         provider_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewTimeOff>,
-    ) -> Result<Created<TimeOff>, ApiError<Creating>> {
+    ) -> Result<Created<TimeOff>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let request = (provider_id.0, &body.0);
         let once = Once::new(&context, "create_time_off", idempotency_key.0, &request)?;
@@ -209,7 +207,7 @@ impl TimeOffApi {
         caller: Member<Staff, Appointments>,
         time_off_id: Path<Uuid>,
         body: Json<TimeOffChanges>,
-    ) -> Result<Json<TimeOff>, ApiError<Changing>> {
+    ) -> Result<Json<TimeOff>, ApiError<Writing>> {
         let mut tx = self.0.begin(&caller);
         let row = tx
             .optional(
