@@ -16,8 +16,8 @@ use crate::{
         caller::{Manager, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
         name::Name,
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading},
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{EmailAddress, IdempotencyKey, Instant, Text},
     },
     operations::idempotency::Once,
@@ -129,24 +129,19 @@ impl ContactsApi {
         caller: Member<Viewer>,
         /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Contact>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let as_of = self.0.as_of().await?;
         let rows = self
             .0
             .all(
                 &caller,
                 sql!("crm/contacts_list.sql"),
-                &[&after, &i64::from(size + 1), &updated_since.0.map(|instant| instant.0)],
+                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
             )
             .await?;
         let contacts = rows.into_iter().map(Contact::from).collect();
-        Ok(Json(Page::new(contacts, size, |last| Cursor::id(last.id)).as_of(as_of)))
+        Ok(Json(page.of(contacts, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create a contact
@@ -156,7 +151,7 @@ impl ContactsApi {
         caller: Member<Staff>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewContact>,
-    ) -> Result<Created<Contact>, ApiError<Creating>> {
+    ) -> Result<Created<Contact>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_contact", idempotency_key.0, &body.0)?;
         let insert = Insert::new(&body.0);
@@ -184,7 +179,7 @@ impl ContactsApi {
         caller: Member<Staff>,
         contact_id: Path<Uuid>,
         body: Json<ContactChanges>,
-    ) -> Result<Json<Contact>, ApiError<Changing>> {
+    ) -> Result<Json<Contact>, ApiError<Writing>> {
         let changes = body.0;
         let row = self
             .0

@@ -26,6 +26,7 @@ pub fn complete(raw: &str) -> String {
     in_reading_order(&mut document);
     security_schemes(&mut document);
     for (method, operation) in operations(&mut document) {
+        parameter_groups(operation);
         security_and_role(method, operation);
         parameters(operation);
         responses::idempotency(operation);
@@ -56,6 +57,33 @@ fn in_reading_order(document: &mut Value) {
     if let Some(tags) = document["tags"].as_array_mut() {
         tags.sort_by_key(|tag| order.iter().position(|name| *name == tag["name"]));
     }
+}
+
+/// Splits query parameters that are one object in the code, which some generators cannot read.
+fn parameter_groups(operation: &mut Map<String, Value>) {
+    let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) else {
+        return;
+    };
+    let parts = |parameter: Value| match parameter["schema"]["properties"].as_object() {
+        None => vec![parameter],
+        Some(properties) => {
+            let part = |(name, schema): (&String, &Value)| {
+                let mut schema = schema.clone();
+                let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+                json!({
+                    "name": name,
+                    "schema": schema,
+                    "in": parameter["in"],
+                    "description": description,
+                    "required": false,
+                    "deprecated": false,
+                    "explode": true,
+                })
+            };
+            properties.iter().map(part).collect()
+        }
+    };
+    *parameters = std::mem::take(parameters).into_iter().flat_map(parts).collect();
 }
 
 /// Lists the scopes that operations require, in the order of the operations.

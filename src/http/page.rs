@@ -2,10 +2,12 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
+use poem::{Request, RequestBody, Result};
 use poem_openapi::{
-    Object,
-    registry::MetaSchema,
-    types::{ParseFromJSON, ToJSON, Type},
+    ApiExtractor, ApiExtractorType, ExtractParamOptions, Object,
+    param::Query,
+    registry::{MetaParamIn, MetaSchema, MetaSchemaRef},
+    types::{ParseFromJSON, ParseFromParameter, ToJSON, Type},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use uuid::Uuid;
@@ -16,10 +18,94 @@ use super::{
 };
 
 /// The maximum number of items of a page, 1 to 100.
-pub type PageSize = Number<1, 100>;
+type PageSize = Number<1, 100>;
 
 /// The default page size.
-pub const DEFAULT_PAGE_SIZE: i32 = 50;
+const DEFAULT_PAGE_SIZE: PageSize = Number(50);
+
+/// The query parameters of every list: `limit` and `cursor`.
+#[derive(Clone, Copy, Debug)]
+pub struct Paging {
+    size: PageSize,
+    cursor: Option<Cursor>,
+}
+
+impl Paging {
+    /// The number of rows to fetch: one more than fits, which shows whether more follow.
+    pub fn rows(self) -> i64 {
+        i64::from(self.size.0) + 1
+    }
+
+    /// Where the page begins. None: at the beginning of the list.
+    pub fn cursor(self) -> Option<Cursor> {
+        self.cursor
+    }
+
+    /// The id after which the page begins, for lists in the order of ids.
+    pub fn after_id(self) -> Uuid {
+        self.cursor.map_or(Uuid::nil(), |cursor| cursor.id)
+    }
+
+    /// The position after which the page begins, for lists in the order of time that begin at `from`. Every id is greater
+    /// than the nil UUID.
+    pub fn after(self, from: DateTime<Utc>) -> Cursor {
+        self.cursor.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()))
+    }
+
+    /// The page made of the fetched [`rows`](Self::rows).
+    pub fn of<T>(self, mut items: Vec<T>, cursor: impl FnOnce(&T) -> Cursor) -> Page<T>
+    where
+        T: ParseFromJSON + ToJSON + Type + Send + Sync,
+    {
+        let size = self.size.0 as usize;
+        let more = items.len() > size;
+        items.truncate(size);
+        let next_cursor = items.last().filter(|_| more).map(|last| cursor(last).encode());
+        Page { items, next_cursor, as_of: None }
+    }
+}
+
+impl<'a> ApiExtractor<'a> for Paging {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Query)
+    }
+
+    /// An object, which [`description`](super::description) writes as a parameter for each property.
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        let property = |schema: MetaSchemaRef, description| {
+            schema.merge(MetaSchema { description: Some(description), ..MetaSchema::ANY })
+        };
+        Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
+            properties: vec![
+                ("limit", property(PageSize::schema_ref(), "Items per page. Defaults to 50.")),
+                ("cursor", property(Cursor::schema_ref(), "The `next_cursor` of the previous page.")),
+            ],
+            ..MetaSchema::new("object")
+        })))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let size = query(request, body, "limit").await?.unwrap_or(DEFAULT_PAGE_SIZE);
+        Ok(Self { size, cursor: query(request, body, "cursor").await? })
+    }
+}
+
+async fn query<T: ParseFromParameter>(
+    request: &Request,
+    body: &mut RequestBody,
+    name: &'static str,
+) -> Result<Option<T>> {
+    let options = ExtractParamOptions { name, ..ExtractParamOptions::default() };
+    Ok(Query::<Option<T>>::from_request(request, body, options).await?.0)
+}
 
 /// A page of a list.
 #[derive(Debug, Object, Serialize)]
@@ -38,15 +124,6 @@ pub struct Page<T: ParseFromJSON + ToJSON + Type + Send + Sync> {
 }
 
 impl<T: ParseFromJSON + ToJSON + Type + Send + Sync> Page<T> {
-    /// A page from the fetched rows, one more than fits: the extra row shows that more follow.
-    pub fn new(mut items: Vec<T>, size: i32, cursor: impl FnOnce(&T) -> Cursor) -> Self {
-        let size = usize::try_from(size).unwrap_or_default();
-        let more = items.len() > size;
-        items.truncate(size);
-        let next_cursor = items.last().filter(|_| more).map(|last| cursor(last).encode());
-        Self { items, next_cursor, as_of: None }
-    }
-
     /// Sets the instant up to which all changes are included.
     pub fn as_of(self, as_of: DateTime<Utc>) -> Self {
         Self { as_of: Some(as_of), ..self }

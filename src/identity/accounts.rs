@@ -21,7 +21,7 @@ use crate::{
         client::Client,
         json::{Created, Json},
         name::Name,
-        problem::{ApiError, ChangingOwn, OnConstraint as _, Problem, ReadingOwn, Registering},
+        problem::{ApiError, OnConstraint as _, Problem, Reading, Writing},
         values::{EmailAddress, Password, Slug, TimeZone},
     },
     messaging::mail::Mailer,
@@ -126,7 +126,7 @@ impl AccountsApi {
         &self,
         client: Client,
         body: Json<Registration>,
-    ) -> Result<Created<SessionTokens>, ApiError<Registering>> {
+    ) -> Result<Created<SessionTokens>, ApiError<Writing>> {
         let registration = body.0;
         let names =
             [&*registration.email, &*registration.organization_name, &*registration.organization_slug];
@@ -158,7 +158,7 @@ impl AccountsApi {
     ///
     /// The signed-in account, and its role in the organization the token is for.
     #[oai(path = "/me", method = "get", operation_id = "get_me")]
-    async fn get_me(&self, caller: SignedIn) -> Result<Json<Me>, ApiError<ReadingOwn>> {
+    async fn get_me(&self, caller: SignedIn) -> Result<Json<Me>, ApiError<Reading>> {
         Ok(Json(self.me(&caller).await?))
     }
 
@@ -168,7 +168,7 @@ impl AccountsApi {
         &self,
         caller: SignedIn,
         body: Json<MeChanges>,
-    ) -> Result<Json<Me>, ApiError<ChangingOwn>> {
+    ) -> Result<Json<Me>, ApiError<Writing>> {
         let name = body.0.full_name;
         self.db
             .one(

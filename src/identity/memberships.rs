@@ -10,7 +10,7 @@ use crate::{
     http::{
         caller::SignedIn,
         json::Json,
-        problem::{ApiError, Problem, Reading, ReadingOwn},
+        problem::{ApiError, Problem, Reading},
     },
     sql,
 };
@@ -54,7 +54,7 @@ impl MembershipsApi {
     ///
     /// All organizations the account belongs to, oldest membership first. Not paginated.
     #[oai(path = "/api/v1/auth/organizations", method = "get", operation_id = "list_my_organizations")]
-    async fn organizations(&self, caller: SignedIn) -> Result<Json<Memberships>, ApiError<ReadingOwn>> {
+    async fn organizations(&self, caller: SignedIn) -> Result<Json<Memberships>, ApiError<Reading>> {
         let row = self.0.one(&caller, sql!("identity/accounts_memberships.sql"), &[]).await?;
         Ok(Json(Memberships { items: read(row.get(0)) }))
     }

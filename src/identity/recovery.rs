@@ -17,7 +17,7 @@ use crate::{
         caller::SignedIn,
         client::Client,
         json::{Json, NoContent},
-        problem::{ApiError, ChangingOwn, Deleting, Failure, OpenWriting, Problem},
+        problem::{ApiError, Deleting, Failure, OpenWriting, Problem, Writing},
         secret::{OneTime, Secret},
         values::{EmailAddress, Password},
     },
@@ -119,7 +119,7 @@ impl RecoveryApi {
         &self,
         caller: SignedIn,
         body: Json<PasswordChange>,
-    ) -> Result<NoContent, ApiError<ChangingOwn>> {
+    ) -> Result<NoContent, ApiError<Writing>> {
         let change = body.0;
         check_password(&self.db, &self.passwords, &caller, "current_password", &change.current_password)
             .await?;
@@ -227,7 +227,7 @@ impl RecoveryApi {
         &self,
         caller: SignedIn,
         body: Json<EmailVerification>,
-    ) -> Result<NoContent, ApiError<ChangingOwn>> {
+    ) -> Result<NoContent, ApiError<Writing>> {
         // Only tokens of the signed-in account are searched.
         let token = body.0.token;
         let params: [&(dyn ToSql + Sync); 2] = [&caller.claims.sid, &&token.hash()[..]];

@@ -14,7 +14,7 @@ use crate::{
     http::{
         caller::SignedIn,
         json::{Json, NoContent},
-        problem::{ApiError, ChangingOwn, Problem},
+        problem::{ApiError, Problem, Writing},
         secret,
         values::{Password, Text},
     },
@@ -157,7 +157,7 @@ impl SecondFactorsApi {
         &self,
         caller: SignedIn,
         body: Json<PasswordAgain>,
-    ) -> Result<Json<SecondFactor>, ApiError<ChangingOwn>> {
+    ) -> Result<Json<SecondFactor>, ApiError<Writing>> {
         recovery::check_password(&self.db, &self.passwords, &caller, "password", &body.0.password).await?;
         // 160 bits, as RFC 4226 section 4 recommends.
         let bytes = &secret::random()[..20];
@@ -188,7 +188,7 @@ impl SecondFactorsApi {
         &self,
         caller: SignedIn,
         body: Json<Confirmation>,
-    ) -> Result<Json<RecoveryCodes>, ApiError<ChangingOwn>> {
+    ) -> Result<Json<RecoveryCodes>, ApiError<Writing>> {
         recovery::code_attempt(&self.db, &caller, caller.claims.sub).await?;
         let mut tx = self.db.begin(&caller);
         let secret: Vec<u8> = tx
@@ -219,11 +219,7 @@ impl SecondFactorsApi {
     /// `password` or `code` if it is wrong. 429 `too_many_attempts` after ten wrong passwords or ten wrong codes; a
     /// right password does not reset the count of wrong codes.
     #[oai(path = "/remove", method = "post", operation_id = "remove_second_factor")]
-    async fn remove(
-        &self,
-        caller: SignedIn,
-        body: Json<Removal>,
-    ) -> Result<NoContent, ApiError<ChangingOwn>> {
+    async fn remove(&self, caller: SignedIn, body: Json<Removal>) -> Result<NoContent, ApiError<Writing>> {
         let Removal { password, code } = body.0;
         recovery::check_password(&self.db, &self.passwords, &caller, "password", &password).await?;
         recovery::code_attempt(&self.db, &caller, caller.claims.sub).await?;

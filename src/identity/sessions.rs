@@ -2,11 +2,7 @@
 //! token; a browser has a cookie instead. Both are valid only while their row of `identity.sessions` exists.
 
 use chrono::{DateTime, Utc};
-use poem_openapi::{
-    Object, OpenApi,
-    param::{Path, Query},
-    types::Example,
-};
+use poem_openapi::{Object, OpenApi, param::Path, types::Example};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -17,8 +13,8 @@ use crate::{
     http::{
         caller::SignedIn,
         json::{Json, NoContent},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Changing, Deleting, Listing, Problem, ReadingOwn, SigningIn},
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Deleting, Listing, Problem, Reading, SigningIn, Writing},
         secret::{self, Refresh, Secret},
         token::{Kind, Subject},
         values::named_enum,
@@ -140,7 +136,7 @@ impl SessionsApi {
     ///
     /// Ends the session. Its access and refresh tokens stop working immediately.
     #[oai(path = "/api/v1/auth/logout", method = "post", operation_id = "log_out")]
-    async fn log_out(&self, caller: SignedIn) -> Result<WithCookie<NoContent>, ApiError<ReadingOwn>> {
+    async fn log_out(&self, caller: SignedIn) -> Result<WithCookie<NoContent>, ApiError<Reading>> {
         self.db.optional(&caller, sql!("identity/sessions_end.sql"), &[&caller.claims.sid]).await?;
         Ok(WithCookie::ended())
     }
@@ -155,7 +151,7 @@ impl SessionsApi {
         &self,
         caller: SignedIn,
         body: Json<Switch>,
-    ) -> Result<Json<SessionTokens>, ApiError<Changing>> {
+    ) -> Result<Json<SessionTokens>, ApiError<Writing>> {
         if caller.claims.r#type == Kind::Cookie {
             Err(Problem::conflict(
                 "cookie_session",
@@ -171,18 +167,11 @@ impl SessionsApi {
     ///
     /// All sessions of the account, in the order in which they signed in.
     #[oai(path = "/api/v1/auth/sessions", method = "get", operation_id = "list_sessions")]
-    async fn list(
-        &self,
-        caller: SignedIn,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<Session>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
-        let rows =
-            self.db.all(&caller, sql!("identity/sessions_list.sql"), &[&after, &i64::from(size + 1)]).await?;
+    async fn list(&self, caller: SignedIn, page: Paging) -> Result<Json<Page<Session>>, ApiError<Listing>> {
+        let rows = self
+            .db
+            .all(&caller, sql!("identity/sessions_list.sql"), &[&page.after_id(), &page.rows()])
+            .await?;
         let sessions = rows
             .into_iter()
             .map(|row| Session {
@@ -197,14 +186,14 @@ impl SessionsApi {
                 expires_at: row.get(7),
             })
             .collect();
-        Ok(Json(Page::new(sessions, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(sessions, |last| Cursor::id(last.id))))
     }
 
     /// End my other sessions
     ///
     /// Ends all sessions except the one of this request.
     #[oai(path = "/api/v1/auth/sessions", method = "delete", operation_id = "end_other_sessions")]
-    async fn end_others(&self, caller: SignedIn) -> Result<NoContent, ApiError<ReadingOwn>> {
+    async fn end_others(&self, caller: SignedIn) -> Result<NoContent, ApiError<Reading>> {
         self.db.all(&caller, sql!("identity/sessions_end_others.sql"), &[&caller.claims.sid]).await?;
         Ok(NoContent)
     }
@@ -228,7 +217,7 @@ impl SessionsApi {
         &self,
         caller: SignedIn,
         body: Json<Switch>,
-    ) -> Result<WithCookie<Json<WebSession>>, ApiError<Changing>> {
+    ) -> Result<WithCookie<Json<WebSession>>, ApiError<Writing>> {
         if caller.claims.r#type != Kind::Cookie {
             Err(Problem::conflict("token_session", "This session uses tokens: call /api/v1/auth/switch."))?;
         }

@@ -19,7 +19,7 @@ use crate::{
         caller::SignedIn,
         client::{Client, Host},
         json::{Form, Json},
-        problem::{ApiError, Failure, Problem, ReadingOwn, SigningIn},
+        problem::{ApiError, Failure, Problem, Reading, SigningIn},
         values::{EmailAddress, Password, Slug, Text},
     },
     sql,
@@ -165,7 +165,7 @@ impl SignInApi {
     /// Returns the session's `csrf_token`, for a page that was reloaded. 404 if the request carries a token instead of
     /// the cookie.
     #[oai(path = "/api/v1/auth/web-session", method = "get", operation_id = "get_web_session")]
-    async fn get_web_session(&self, caller: SignedIn) -> Result<Json<WebSession>, ApiError<ReadingOwn>> {
+    async fn get_web_session(&self, caller: SignedIn) -> Result<Json<WebSession>, ApiError<Reading>> {
         let row = self.db.one(&caller, sql!("identity/sessions_get.sql"), &[&caller.claims.sid]).await?;
         let csrf_token = caller.claims.csrf.clone().ok_or_else(Problem::not_found)?;
         Ok(Json(WebSession { csrf_token, organization_id: caller.claims.tenant_id, expires_at: row.get(0) }))

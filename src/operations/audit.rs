@@ -12,7 +12,7 @@ use crate::{
     http::{
         caller::{Admin, Member},
         json::{AnyObject, Json},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{ApiError, Listing},
         values::{Instant, Text, named_enum},
     },
@@ -105,13 +105,9 @@ impl AuditApi {
         from: Query<Option<Instant>>,
         /// Only changes before this instant.
         to: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<AuditEvent>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let (before, before_id) = cursor.0.map(|cursor| (cursor.time, cursor.id)).unzip();
+        let (before, before_id) = page.cursor().map(|cursor| (cursor.time, cursor.id)).unzip();
         let rows = self
             .0
             .all(
@@ -125,11 +121,11 @@ impl AuditApi {
                     &to.0.map(|to| to.0),
                     &before,
                     &before_id,
-                    &i64::from(size + 1),
+                    &page.rows(),
                 ],
             )
             .await?;
         let events = rows.into_iter().map(AuditEvent::from).collect();
-        Ok(Json(Page::new(events, size, |last| Cursor::new(last.occurred_at, last.id))))
+        Ok(Json(page.of(events, |last| Cursor::new(last.occurred_at, last.id))))
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     http::{
         caller::{Member, Viewer},
         json::Json,
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{ApiError, Listing},
         values::{Instant, named_enum},
     },
@@ -64,24 +64,20 @@ impl DeletionsApi {
         since: Query<Instant>,
         /// Only objects of this kind.
         kind: Query<Option<DeletedKind>>,
-        /// Maximum number of items. Defaults to 50.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Deletion>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let since = since.0.0;
-        let after = cursor.0.filter(|cursor| cursor.time >= since).unwrap_or(Cursor::new(since, Uuid::nil()));
+        let after = page.after(since);
         let as_of = self.0.as_of().await?;
         let rows = self
             .0
             .all(
                 &caller,
                 sql!("operations/deletions_list.sql"),
-                &[&since, &kind.0.map(DeletedKind::name), &after.time, &after.id, &i64::from(size + 1)],
+                &[&since, &kind.0.map(DeletedKind::name), &after.time, &after.id, &page.rows()],
             )
             .await?;
         let deletions = rows.into_iter().map(Deletion::from).collect();
-        Ok(Json(Page::new(deletions, size, |last| Cursor::new(last.deleted_at, last.id)).as_of(as_of)))
+        Ok(Json(page.of(deletions, |last| Cursor::new(last.deleted_at, last.id)).as_of(as_of)))
     }
 }

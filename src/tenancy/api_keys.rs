@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path, Query},
+    param::{Header, Path},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -15,9 +15,9 @@ use crate::{
     http::{
         caller::{Admin, Member, Owner},
         json::{Created, Json},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Creating, Deleting, Listing, Problem, Reading},
         scope::Scope,
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
         secret::{self, Secret},
         values::{IdempotencyKey, Instant, Text, named_enum},
     },
@@ -133,17 +133,12 @@ impl ApiKeysApi {
     async fn list(
         &self,
         caller: Member<Admin>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<ApiKey>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows =
-            self.0.all(&caller, sql!("tenancy/api_keys_list.sql"), &[&after, &i64::from(size + 1)]).await?;
+            self.0.all(&caller, sql!("tenancy/api_keys_list.sql"), &[&page.after_id(), &page.rows()]).await?;
         let keys = rows.into_iter().map(ApiKey::from).collect();
-        Ok(Json(Page::new(keys, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(keys, |last| Cursor::id(last.id))))
     }
 
     /// Create an API key
@@ -159,7 +154,7 @@ impl ApiKeysApi {
         caller: Member<Owner, ApiAccess>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewApiKey>,
-    ) -> Result<Created<NewApiKeySecret>, ApiError<Creating>> {
+    ) -> Result<Created<NewApiKeySecret>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let new = body.0;
         let once = Once::new(&context, "create_api_key", idempotency_key.0, &new)?;

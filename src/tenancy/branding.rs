@@ -13,7 +13,7 @@ use crate::{
         caller::{Admin, Feature as _, Member, Viewer},
         json::Json,
         name::Name,
-        problem::{ApiError, ChangingOwn, ReadingOwn},
+        problem::{ApiError, Reading, Writing},
         values::{Color, HttpsUrl},
     },
     sql,
@@ -110,7 +110,7 @@ pub struct BrandingApi(pub Db);
 impl BrandingApi {
     /// Get the branding
     #[oai(path = "/branding", method = "get", operation_id = "get_branding")]
-    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Branding>, ApiError<ReadingOwn>> {
+    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Branding>, ApiError<Reading>> {
         let row = self.0.one(&caller, sql!("tenancy/branding_get.sql"), &[]).await?;
         Ok(Json(row.into()))
     }
@@ -124,7 +124,7 @@ impl BrandingApi {
         &self,
         caller: Member<Admin>,
         body: Json<BrandingChanges>,
-    ) -> Result<Json<Branding>, ApiError<ChangingOwn>> {
+    ) -> Result<Json<Branding>, ApiError<Writing>> {
         let changes = body.0;
         let feature = changes.needs_feature().then_some(CustomBranding::NAME).flatten();
         let context = Context { feature, ..Context::from(&caller) };

@@ -25,8 +25,8 @@ use crate::{
         caller::{Admin, Member, Owner},
         client::{Client, Host, Network, canonical, is_address},
         json::{Created, Json, NoContent},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Creating, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading},
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading, Writing},
         secret,
         values::{DomainName, IdempotencyKey, Text},
     },
@@ -192,17 +192,12 @@ impl DomainsApi {
     async fn list(
         &self,
         caller: Member<Admin>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Domain>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows =
-            self.db.all(&caller, sql!("tenancy/domains_list.sql"), &[&after, &i64::from(size + 1)]).await?;
+            self.db.all(&caller, sql!("tenancy/domains_list.sql"), &[&page.after_id(), &page.rows()]).await?;
         let domains = rows.into_iter().map(Domain::from).collect();
-        Ok(Json(Page::new(domains, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(domains, |last| Cursor::id(last.id))))
     }
 
     /// Add a domain
@@ -216,7 +211,7 @@ impl DomainsApi {
         caller: Member<Owner, CustomBranding>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewDomain>,
-    ) -> Result<Created<Domain>, ApiError<Creating>> {
+    ) -> Result<Created<Domain>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_domain", idempotency_key.0, &body.0)?;
         let domain = body.0.domain;

@@ -15,7 +15,7 @@ use crate::{
         client::Client,
         json::{Created, Json, NoContent},
         name::Name,
-        problem::{ApiError, ChangingOwn, Failure, OnConstraint as _, OpenWriting, Problem, Registering},
+        problem::{ApiError, Failure, OnConstraint as _, OpenWriting, Problem, Writing},
         secret::{self, Secret},
         values::Password,
     },
@@ -119,7 +119,7 @@ impl InvitationAcceptanceApi {
         &self,
         caller: SignedIn,
         body: Json<InvitationToken>,
-    ) -> Result<NoContent, ApiError<ChangingOwn>> {
+    ) -> Result<NoContent, ApiError<Writing>> {
         // Accepting runs before a tenant is known and does not check the session. Entering as the account does, so that
         // a token whose session has ended is rejected here too.
         self.db.all(&caller, sql!("app/admitted.sql"), &[]).await?;
@@ -137,7 +137,7 @@ impl InvitationAcceptanceApi {
         &self,
         client: Client,
         body: Json<InvitedRegistration>,
-    ) -> Result<Created<SessionTokens>, ApiError<Registering>> {
+    ) -> Result<Created<SessionTokens>, ApiError<Writing>> {
         let InvitedRegistration { token, password, full_name } = body.0;
         let offer = offered(&self.db, &token).await?;
         if offer.account.is_some() {

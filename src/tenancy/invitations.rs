@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path, Query},
+    param::{Header, Path},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,8 @@ use crate::{
     http::{
         caller::{Member, Staff},
         json::{Created, Json, NoContent},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading},
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         secret::{self, Secret},
         values::{EmailAddress, IdempotencyKey, named_enum},
     },
@@ -117,19 +117,14 @@ impl InvitationsApi {
     async fn list(
         &self,
         caller: Member<Staff>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Invitation>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
             .db
-            .all(&caller, sql!("tenancy/invitations_list.sql"), &[&after, &i64::from(size + 1)])
+            .all(&caller, sql!("tenancy/invitations_list.sql"), &[&page.after_id(), &page.rows()])
             .await?;
         let invitations = rows.iter().map(Invitation::from).collect();
-        Ok(Json(Page::new(invitations, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(invitations, |last| Cursor::id(last.id))))
     }
 
     /// Invite a person
@@ -150,7 +145,7 @@ impl InvitationsApi {
         caller: Member<Staff>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewInvitation>,
-    ) -> Result<Created<Invitation>, ApiError<Creating>> {
+    ) -> Result<Created<Invitation>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_invitation", idempotency_key.0, &body.0)?;
         let (invitation, organization, token, leave) =

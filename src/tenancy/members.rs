@@ -16,8 +16,8 @@ use crate::{
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, NoContent},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Changing, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading},
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{Instant, named_enum},
     },
     sql,
@@ -126,24 +126,19 @@ impl MembersApi {
         caller: Member<Viewer>,
         /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<OrganizationMember>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let as_of = self.0.as_of().await?;
         let rows = self
             .0
             .all(
                 &caller,
                 sql!("tenancy/members_list.sql"),
-                &[&after, &i64::from(size + 1), &updated_since.0.map(|instant| instant.0)],
+                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
             )
             .await?;
         let members = rows.into_iter().map(OrganizationMember::from).collect();
-        Ok(Json(Page::new(members, size, |last| Cursor::id(last.account_id)).as_of(as_of)))
+        Ok(Json(page.of(members, |last| Cursor::id(last.account_id)).as_of(as_of)))
     }
 
     /// Get a member
@@ -192,7 +187,7 @@ impl MembersApi {
         caller: Member<Admin>,
         account_id: Path<Uuid>,
         body: Json<MemberChanges>,
-    ) -> Result<Json<OrganizationMember>, ApiError<Changing>> {
+    ) -> Result<Json<OrganizationMember>, ApiError<Writing>> {
         let role = body.0.role.name();
         let mut tx = self.0.begin(&caller);
         below(&mut tx, account_id.0, Some(role)).await?;
@@ -285,7 +280,7 @@ impl MembersApi {
         &self,
         caller: Member<Owner>,
         body: Json<OwnershipTransfer>,
-    ) -> Result<Json<OrganizationMember>, ApiError<Changing>> {
+    ) -> Result<Json<OrganizationMember>, ApiError<Writing>> {
         let (from, to) = (caller.account()?, body.0.account_id);
         if from == to {
             Err(Problem::invalid_field(

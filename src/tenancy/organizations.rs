@@ -18,10 +18,7 @@ use crate::{
         client::{Client, Host},
         json::{Created, Json, NoContent, present},
         name::Name,
-        problem::{
-            ApiError, ChangingOwn, Creating, Deleting, Failure, OnConstraint as _, OpenReading, Problem,
-            ReadingOwn,
-        },
+        problem::{ApiError, Deleting, Failure, OnConstraint as _, OpenReading, Problem, Reading, Writing},
         values::{Slug, Text, TimeZone},
     },
     sql,
@@ -191,7 +188,7 @@ impl OrganizationsApi {
         &self,
         caller: SignedIn,
         body: Json<NewOrganization>,
-    ) -> Result<Created<Organization>, ApiError<Creating>> {
+    ) -> Result<Created<Organization>, ApiError<Writing>> {
         let new = body.0;
         let plan_type = new.plan_type.as_deref().unwrap_or("basic").to_owned();
         let mut tx = self.0.begin(&caller);
@@ -245,7 +242,7 @@ impl OrganizationsApi {
     ///
     /// The organization the token is for.
     #[oai(path = "/organizations/me", method = "get", operation_id = "get_organization")]
-    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Organization>, ApiError<ReadingOwn>> {
+    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Organization>, ApiError<Reading>> {
         let row = self.0.one(&caller, sql!("tenancy/organizations_get.sql"), &[]).await?;
         Ok(Json(row.into()))
     }
@@ -259,7 +256,7 @@ impl OrganizationsApi {
         &self,
         caller: Member<Admin>,
         body: Json<OrganizationChanges>,
-    ) -> Result<Json<Organization>, ApiError<ChangingOwn>> {
+    ) -> Result<Json<Organization>, ApiError<Writing>> {
         let changes = body.0;
         let row = taken(
             self.0
@@ -284,7 +281,7 @@ impl OrganizationsApi {
     /// Deletes the organization the token is for. All access to it ends immediately. An owner can restore it within 30
     /// days; after that, all its data are deleted permanently.
     #[oai(path = "/organizations/me", method = "delete", operation_id = "delete_organization")]
-    async fn delete(&self, caller: Member<Owner>) -> Result<Json<DeletedOrganization>, ApiError<ReadingOwn>> {
+    async fn delete(&self, caller: Member<Owner>) -> Result<Json<DeletedOrganization>, ApiError<Reading>> {
         let seconds = GRACE.num_seconds() as f64;
         let row = self.0.one(&caller, sql!("tenancy/organizations_delete.sql"), &[&seconds]).await?;
         Ok(Json(DeletedOrganization { id: caller.tenant(), purge_after: row.get(0) }))

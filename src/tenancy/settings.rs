@@ -10,7 +10,7 @@ use crate::{
     http::{
         caller::{Admin, Member, Viewer},
         json::{Json, present},
-        problem::{ApiError, ChangingOwn, Problem, ReadingOwn},
+        problem::{ApiError, Problem, Reading, Writing},
         values::{LanguageTag, Number, WebOrigin, named_enum},
     },
     sql,
@@ -204,7 +204,7 @@ impl SettingsApi {
     ///
     /// The server only stores language, formats, notifications and privacy for clients; it does not act on them yet.
     #[oai(path = "/settings", method = "get", operation_id = "get_settings")]
-    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Settings>, ApiError<ReadingOwn>> {
+    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Settings>, ApiError<Reading>> {
         let row = self.0.one(&caller, sql!("tenancy/settings_get.sql"), &[]).await?;
         Ok(Json(row.into()))
     }
@@ -215,7 +215,7 @@ impl SettingsApi {
         &self,
         caller: Member<Admin>,
         body: Json<SettingsChanges>,
-    ) -> Result<Json<Settings>, ApiError<ChangingOwn>> {
+    ) -> Result<Json<Settings>, ApiError<Writing>> {
         let changes = body.0;
         if changes.trusted_origins.as_ref().is_some_and(|origins| origins.len() > MOST_ORIGINS) {
             Err(Problem::invalid_field("trusted_origins", "too_long", "expected at most 20 origins"))?;

@@ -9,7 +9,7 @@ use crate::{
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, present},
-        problem::{ApiError, ChangingOwn, Failure, FieldError, Problem, ReadingOwn},
+        problem::{ApiError, Failure, FieldError, Problem, Reading, Writing},
         values::Text,
     },
     sql,
@@ -238,7 +238,7 @@ impl SubscriptionsApi {
     ///
     /// All plans, smallest first. Not paginated.
     #[oai(path = "/plans", method = "get", operation_id = "list_plans")]
-    async fn plans(&self, caller: SignedIn) -> Result<Json<Plans>, ApiError<ReadingOwn>> {
+    async fn plans(&self, caller: SignedIn) -> Result<Json<Plans>, ApiError<Reading>> {
         let rows = self.0.all(&caller, sql!("tenancy/plans_list.sql"), &[]).await?;
         Ok(Json(Plans { items: rows.into_iter().map(Plan::from).collect() }))
     }
@@ -247,7 +247,7 @@ impl SubscriptionsApi {
     ///
     /// The plan, its limits, and the features that the organization has not disabled.
     #[oai(path = "/organizations/me/subscription", method = "get", operation_id = "get_subscription")]
-    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Plan>, ApiError<ReadingOwn>> {
+    async fn get(&self, caller: Member<Viewer>) -> Result<Json<Plan>, ApiError<Reading>> {
         let row = self.0.one(&caller, sql!("tenancy/subscriptions_get.sql"), &[]).await?;
         Ok(Json(row.into()))
     }
@@ -263,7 +263,7 @@ impl SubscriptionsApi {
         &self,
         caller: Member<Owner>,
         body: Json<SubscriptionChanges>,
-    ) -> Result<Json<Plan>, ApiError<ChangingOwn>> {
+    ) -> Result<Json<Plan>, ApiError<Writing>> {
         let changes = body.0;
         let mut tx = self.0.begin(&caller);
         let row = tx.one(sql!("tenancy/subscriptions_lock.sql"), &[]).await?;
@@ -279,7 +279,7 @@ impl SubscriptionsApi {
 
     /// Get the usage of the organization
     #[oai(path = "/organizations/me/usage", method = "get", operation_id = "get_usage")]
-    async fn usage(&self, caller: Member<Admin>) -> Result<Json<Usage>, ApiError<ReadingOwn>> {
+    async fn usage(&self, caller: Member<Admin>) -> Result<Json<Usage>, ApiError<Reading>> {
         let row = self.0.one(&caller, sql!("tenancy/usage_get.sql"), &[]).await?;
         Ok(Json(Usage {
             providers: CountedUsage { used: row.get("providers"), limit: row.get("max_providers") },

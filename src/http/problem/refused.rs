@@ -42,28 +42,16 @@ statuses! {
     OpenReading = [400, 404];
     /// No authentication, with a body.
     OpenWriting = [400, 408, 413, 415, 422];
-    /// Reading an object that every organization has. 404 only if the host leads to another organization.
-    ReadingOwn = [400, 401, 403, 404];
-    /// Reading one object by its id.
+    /// Reading one object, by its id or because the caller has exactly one.
     Reading = [400, 401, 403, 404];
-    /// Reading a list.
+    /// Reading what follows from parameters: a list, or slots.
     Listing = [400, 401, 403, 404, 422];
-    /// Creating an object.
-    Creating = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Changing one object by its id, with a body.
-    Changing = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Changing an object that every organization or account has, with a body.
-    ChangingOwn = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Computing an answer from one object and parameters.
-    Computing = [400, 401, 403, 404, 422];
+    /// Creating or changing an object, with a body.
+    Writing = [400, 401, 403, 404, 408, 409, 413, 415, 422];
     /// Deleting or changing one object by its id, without a body.
     Deleting = [400, 401, 403, 404, 409];
     /// Reading as a guest.
     GuestReading = [400, 403, 404, 422];
-    /// Creating or changing an object as a guest.
-    Guesting = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Registering.
-    Registering = [400, 401, 403, 404, 408, 409, 413, 415, 422];
     /// Signing in.
     SigningIn = [400, 401, 403, 408, 409, 413, 415, 422];
 }

@@ -21,8 +21,8 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, present},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Changing, Creating, Listing, Problem, Reading},
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
@@ -124,42 +124,36 @@ impl AppointmentsApi {
         status: Query<Option<AppointmentStatus>>,
         /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Appointment>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let rows_wanted = i64::from(size + 1);
         let status = status.0.map(AppointmentStatus::name);
         let updated = updated_since.0.map(|instant| instant.0);
         let before = starts_to.0.map_or(END_OF_TIME, |instant| instant.0);
-        // Every id is greater than the nil UUID, so all appointments that start at the instant are included.
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
-        let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
+        let after = page.after(from);
         let as_of = self.db.as_of().await?;
         // One statement for each index.
         let rows = match (provider_id.0, contact_id.0) {
             (provider, Some(contact)) => {
                 let sql = sql!("scheduling/appointments_list_by_contact.sql");
                 let params: Params =
-                    &[&status, &before, &after.time, &after.id, &rows_wanted, &updated, &contact, &provider];
+                    &[&status, &before, &after.time, &after.id, &page.rows(), &updated, &contact, &provider];
                 self.db.all(&caller, sql, params).await?
             }
             (Some(provider), None) => {
                 let sql = sql!("scheduling/appointments_list_by_provider.sql");
                 let params: Params =
-                    &[&status, &before, &after.time, &after.id, &rows_wanted, &updated, &provider];
+                    &[&status, &before, &after.time, &after.id, &page.rows(), &updated, &provider];
                 self.db.all(&caller, sql, params).await?
             }
             (None, None) => {
                 let sql = sql!("scheduling/appointments_list.sql");
-                let params: Params = &[&status, &before, &after.time, &after.id, &rows_wanted, &updated];
+                let params: Params = &[&status, &before, &after.time, &after.id, &page.rows(), &updated];
                 self.db.all(&caller, sql, params).await?
             }
         };
         let appointments = rows.into_iter().map(Appointment::from).collect();
-        let page = Page::new(appointments, size, |last: &Appointment| Cursor::new(last.starts_at, last.id));
+        let page = page.of(appointments, |last: &Appointment| Cursor::new(last.starts_at, last.id));
         Ok(Json(page.as_of(as_of)))
     }
 
@@ -176,7 +170,7 @@ impl AppointmentsApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewAppointment>,
-    ) -> Result<Created<Appointment>, ApiError<Creating>> {
+    ) -> Result<Created<Appointment>, ApiError<Writing>> {
         let now = Utc::now();
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_appointment", idempotency_key.0, &body.0)?;
@@ -218,7 +212,7 @@ impl AppointmentsApi {
         caller: Member<Staff, Appointments>,
         appointment_id: Path<Uuid>,
         body: Json<Reschedule>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let id = appointment_id.0;
         let appointment =
             reschedule::reschedule(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?;
@@ -235,7 +229,7 @@ impl AppointmentsApi {
         caller: Member<Staff, Appointments>,
         appointment_id: Path<Uuid>,
         body: Json<Swap>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let id = appointment_id.0;
         Ok(Json(reschedule::swap(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?))
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path, Query},
+    param::{Header, Path},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,8 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Creating, Deleting, Failure, Listing, Problem, Reading},
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number, Text},
     },
     messaging::{
@@ -126,17 +126,14 @@ impl HoldsApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Hold>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
-        let rows =
-            self.db.all(&caller, sql!("scheduling/holds_list.sql"), &[&after, &i64::from(size + 1)]).await?;
+        let rows = self
+            .db
+            .all(&caller, sql!("scheduling/holds_list.sql"), &[&page.after_id(), &page.rows()])
+            .await?;
         let holds = rows.into_iter().map(Hold::from).collect();
-        Ok(Json(Page::new(holds, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(holds, |last| Cursor::id(last.id))))
     }
 
     /// Hold a slot
@@ -149,7 +146,7 @@ impl HoldsApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewHold>,
-    ) -> Result<Created<Hold>, ApiError<Creating>> {
+    ) -> Result<Created<Hold>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_hold", idempotency_key.0, &body.0)?;
         let order = body.0.order();
@@ -199,7 +196,7 @@ impl HoldsApi {
         hold_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<HoldConfirmation>,
-    ) -> Result<Created<Appointment>, ApiError<Creating>> {
+    ) -> Result<Created<Appointment>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "confirm_hold", idempotency_key.0, &(hold_id.0, &body.0))?;
         let who = book::who(body.0.contact_id, body.0.contact.as_ref())?;

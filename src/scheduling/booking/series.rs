@@ -25,7 +25,7 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, present},
-        problem::{ApiError, Creating, FieldError, Problem, Reading},
+        problem::{ApiError, FieldError, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number, Text, TimeZone, named_enum},
     },
     messaging::mail::Mailer,
@@ -185,7 +185,7 @@ impl SeriesApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewSeries>,
-    ) -> Result<Created<Series>, ApiError<Creating>> {
+    ) -> Result<Created<Series>, ApiError<Writing>> {
         let now = Utc::now();
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_appointment_series", idempotency_key.0, &body.0)?;

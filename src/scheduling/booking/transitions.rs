@@ -3,11 +3,7 @@
 //! statement.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use poem_openapi::{
-    Object, OpenApi,
-    param::{Path, Query},
-    types::Example,
-};
+use poem_openapi::{Object, OpenApi, param::Path, types::Example};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -24,8 +20,8 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         json::{Json, OptionalJson},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Changing, Failure, Listing, Problem},
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Failure, Listing, Problem, Writing},
         values::Text,
     },
     messaging::mail::Mailer,
@@ -135,13 +131,8 @@ impl TransitionsApi {
         &self,
         caller: Member<Viewer>,
         appointment_id: Path<Uuid>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Transition>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let mut tx = self.db.begin(&caller);
         tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment_id.0])
             .await?
@@ -149,12 +140,12 @@ impl TransitionsApi {
         let rows = tx
             .all(
                 sql!("scheduling/appointment_transitions_list.sql"),
-                &[&appointment_id.0, &after, &i64::from(size + 1)],
+                &[&appointment_id.0, &page.after_id(), &page.rows()],
             )
             .await?;
         tx.commit().await?;
         let transitions = rows.into_iter().map(Transition::from).collect();
-        Ok(Json(Page::new(transitions, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(transitions, |last| Cursor::id(last.id))))
     }
 
     /// Cancel an appointment
@@ -172,7 +163,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<Cancellation>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let Cancellation { reason, following } = body.0;
         let action = AppointmentAction::Cancel;
         let request =
@@ -194,7 +185,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Confirm;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -213,7 +204,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Decline;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -233,7 +224,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::CheckIn;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -248,7 +239,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Start;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -269,7 +260,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Complete;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -288,7 +279,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::NoShow;
         Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
     }
@@ -308,7 +299,7 @@ impl TransitionsApi {
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Changing>> {
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let reason = body.0.reason.as_deref();
         Ok(Json(undo(&self.db, &self.mailer, (&caller).into(), appointment_id.0, reason, Utc::now()).await?))
     }

@@ -24,8 +24,8 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading},
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant},
     },
     messaging::mail::Mailer,
@@ -63,13 +63,9 @@ impl WaitlistApi {
         service_id: Query<Option<Uuid>>,
         /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<WaitlistEntry>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.unwrap_or(Cursor::new(DateTime::UNIX_EPOCH, Uuid::nil()));
+        let after = page.after(DateTime::UNIX_EPOCH);
         let status = status.0.map(WaitlistStatus::name);
         let as_of = self.db.as_of().await?;
         let rows = self
@@ -82,13 +78,13 @@ impl WaitlistApi {
                     &service_id.0,
                     &after.time,
                     &after.id,
-                    &i64::from(size + 1),
+                    &page.rows(),
                     &updated_since.0.map(|instant| instant.0),
                 ],
             )
             .await?;
         let entries = rows.into_iter().map(WaitlistEntry::from).collect();
-        let page = Page::new(entries, size, |last: &WaitlistEntry| Cursor::new(last.created_at, last.id));
+        let page = page.of(entries, |last: &WaitlistEntry| Cursor::new(last.created_at, last.id));
         Ok(Json(page.as_of(as_of)))
     }
 
@@ -106,7 +102,7 @@ impl WaitlistApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewWaitlistEntry>,
-    ) -> Result<Created<WaitlistEntry>, ApiError<Creating>> {
+    ) -> Result<Created<WaitlistEntry>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_waitlist_entry", idempotency_key.0, &body.0)?;
         let new = body.0;
@@ -163,7 +159,7 @@ impl WaitlistApi {
         caller: Member<Staff, Appointments>,
         waitlist_entry_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
-    ) -> Result<Created<Appointment>, ApiError<Creating>> {
+    ) -> Result<Created<Appointment>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let id = waitlist_entry_id.0;
         let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &id)?;

@@ -1,10 +1,7 @@
 //! Links between a provider and a person's account, from the view of that person: requested by an organization,
 //! accepted or declined by the person, and ended by the person at any time.
 
-use poem_openapi::{
-    Enum, Object, OpenApi,
-    param::{Path, Query},
-};
+use poem_openapi::{Enum, Object, OpenApi, param::Path};
 use serde::Serialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -14,7 +11,7 @@ use crate::{
     http::{
         caller::SignedIn,
         json::{Json, NoContent},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem},
     },
     sql,
@@ -68,17 +65,12 @@ impl ProviderLinksApi {
     async fn list(
         &self,
         caller: SignedIn,
-        /// Maximum number of items. Defaults to 50.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<ProviderLink>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let sql = sql!("scheduling/provider_links_list.sql");
-        let rows = self.0.all(&caller, sql, &[&after, &i64::from(size + 1)]).await?;
+        let rows = self.0.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
         let links = rows.into_iter().map(ProviderLink::from).collect();
-        Ok(Json(Page::new(links, size, |last| Cursor::id(last.provider_id))))
+        Ok(Json(page.of(links, |last| Cursor::id(last.provider_id))))
     }
 
     /// Accept a link to a provider

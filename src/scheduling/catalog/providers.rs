@@ -16,10 +16,8 @@ use crate::{
         caller::{Admin, Member, Viewer},
         json::{Created, Json, NoContent, present},
         name::Name,
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{
-            ApiError, Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading,
-        },
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number},
     },
     messaging::mail::Mailer,
@@ -193,24 +191,19 @@ impl ProvidersApi {
         caller: Member<Viewer>,
         /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Provider>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let as_of = self.db.as_of().await?;
         let rows = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/providers_list.sql"),
-                &[&after, &i64::from(size + 1), &updated_since.0.map(|instant| instant.0)],
+                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
             )
             .await?;
         let providers = rows.into_iter().map(Provider::from).collect();
-        Ok(Json(Page::new(providers, size, |last| Cursor::id(last.id)).as_of(as_of)))
+        Ok(Json(page.of(providers, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create a provider
@@ -225,7 +218,7 @@ impl ProvidersApi {
         caller: Member<Admin, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewProvider>,
-    ) -> Result<Created<Provider>, ApiError<Creating>> {
+    ) -> Result<Created<Provider>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_provider", idempotency_key.0, &body.0)?;
         let provider = create(&self.db, context, &body.0, once.as_ref()).await?;
@@ -254,7 +247,7 @@ impl ProvidersApi {
         caller: Member<Admin>,
         provider_id: Path<Uuid>,
         body: Json<ProviderChanges>,
-    ) -> Result<Json<Provider>, ApiError<Changing>> {
+    ) -> Result<Json<Provider>, ApiError<Writing>> {
         let changes = body.0;
         let mut tx = self.db.begin(&caller);
         let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;

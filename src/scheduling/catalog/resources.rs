@@ -2,7 +2,7 @@
 
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path, Query},
+    param::{Header, Path},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,8 @@ use crate::{
     http::{
         caller::{Admin, Member, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading},
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Text, named_enum},
     },
     messaging::mail::Mailer,
@@ -104,19 +104,14 @@ impl ResourcesApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Resource>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
             .db
-            .all(&caller, sql!("scheduling/resources_list.sql"), &[&after, &i64::from(size + 1)])
+            .all(&caller, sql!("scheduling/resources_list.sql"), &[&page.after_id(), &page.rows()])
             .await?;
         let resources = rows.into_iter().map(Resource::from).collect();
-        Ok(Json(Page::new(resources, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(resources, |last| Cursor::id(last.id))))
     }
 
     /// Create a room or a piece of equipment
@@ -128,7 +123,7 @@ impl ResourcesApi {
         caller: Member<Admin, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewResource>,
-    ) -> Result<Created<Resource>, ApiError<Creating>> {
+    ) -> Result<Created<Resource>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let new = body.0;
         let once = Once::new(&context, "create_resource", idempotency_key.0, &new)?;
@@ -162,7 +157,7 @@ impl ResourcesApi {
         caller: Member<Admin>,
         resource_id: Path<Uuid>,
         body: Json<ResourceChanges>,
-    ) -> Result<Json<Resource>, ApiError<Changing>> {
+    ) -> Result<Json<Resource>, ApiError<Writing>> {
         let changes = body.0;
         let row = self
             .db

@@ -12,10 +12,9 @@ use crate::{
     http::{
         caller::{Manager, Member, Viewer},
         json::{Created, Json, NoContent},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{
-            ApiError, Changing, Creating, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem,
-            Reading,
+            ApiError, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem, Reading, Writing,
         },
         values::{IdempotencyKey, Instant},
     },
@@ -111,24 +110,19 @@ impl ServicesApi {
         caller: Member<Viewer>,
         /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Service>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let as_of = self.db.as_of().await?;
         let rows = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/services_list.sql"),
-                &[&after, &i64::from(size + 1), &updated_since.0.map(|instant| instant.0)],
+                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
             )
             .await?;
         let services = rows.into_iter().map(Service::try_from).collect::<Result<Vec<_>, _>>()?;
-        Ok(Json(Page::new(services, size, |last| Cursor::id(last.id)).as_of(as_of)))
+        Ok(Json(page.of(services, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create a service
@@ -140,7 +134,7 @@ impl ServicesApi {
         caller: Member<Manager, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewService>,
-    ) -> Result<Created<Service>, ApiError<Creating>> {
+    ) -> Result<Created<Service>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_service", idempotency_key.0, &body.0)?;
         let service = create(&self.db, context, &body.0, once.as_ref()).await?;
@@ -166,7 +160,7 @@ impl ServicesApi {
         caller: Member<Manager>,
         service_id: Path<Uuid>,
         body: Json<ServiceChanges>,
-    ) -> Result<Json<Service>, ApiError<Changing>> {
+    ) -> Result<Json<Service>, ApiError<Writing>> {
         let changes = body.0;
         validate(
             changes.provider_ids.as_ref(),

@@ -17,10 +17,9 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{
-            ApiError, Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, OpenReading,
-            Problem, Reading,
+            ApiError, Deleting, Failure, Listing, OnConstraint as _, OpenReading, Problem, Reading, Writing,
         },
         secret::{CalendarFeed as FeedSecret, Secret},
         values::{IdempotencyKey, Text},
@@ -108,19 +107,14 @@ impl CalendarApi {
     async fn list(
         &self,
         caller: Member<Staff>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<CalendarFeed>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
             .0
-            .all(&caller, sql!("scheduling/calendar_feeds_list.sql"), &[&after, &i64::from(size + 1)])
+            .all(&caller, sql!("scheduling/calendar_feeds_list.sql"), &[&page.after_id(), &page.rows()])
             .await?;
         let feeds = rows.into_iter().map(CalendarFeed::from).collect();
-        Ok(Json(Page::new(feeds, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(feeds, |last| Cursor::id(last.id))))
     }
 
     /// Create a calendar feed
@@ -134,7 +128,7 @@ impl CalendarApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewCalendarFeed>,
-    ) -> Result<Created<CalendarFeed>, ApiError<Creating>> {
+    ) -> Result<Created<CalendarFeed>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_calendar_feed", idempotency_key.0, &body.0)?;
         let secret = Secret::<FeedSecret>::draw(caller.tenant(), Uuid::now_v7());
@@ -182,7 +176,7 @@ impl CalendarApi {
         caller: Member<Staff, Appointments>,
         calendar_feed_id: Path<Uuid>,
         body: Json<CalendarFeedChanges>,
-    ) -> Result<Json<CalendarFeed>, ApiError<Changing>> {
+    ) -> Result<Json<CalendarFeed>, ApiError<Writing>> {
         let row = self
             .0
             .optional(

@@ -17,7 +17,7 @@ use crate::{
     http::{
         json::Json,
         name::Name,
-        problem::{ApiError, Failure, Guesting, Problem},
+        problem::{ApiError, Failure, Problem, Writing},
         values::{EmailAddress, Text},
     },
     messaging::mail::Mail,
@@ -90,7 +90,7 @@ impl GuestVerificationApi {
     /// created. Calling it again returns the appointment. 409 `hold_expired` after the hold has expired, and 404 some
     /// seconds later.
     #[oai(path = "/appointment/verify", method = "post", operation_id = "verify_as_guest")]
-    async fn verify(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
+    async fn verify(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
         let api = &self.0;
         let guest = api.managing(&body.0.token)?;
         let id = managed(guest)?;

@@ -24,7 +24,7 @@ use crate::{
         client::Client,
         json::{Created, Json, NoContent},
         limit::subscriber,
-        problem::{ApiError, Failure, Guesting, Problem},
+        problem::{ApiError, Failure, Problem, Writing},
         values::{CaptchaToken, IdempotencyKey, Instant, Slug, Text},
     },
     operations::idempotency::Once,
@@ -174,7 +174,7 @@ impl GuestWaitsApi {
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestNewHold>,
-    ) -> Result<Created<GuestHold>, ApiError<Guesting>> {
+    ) -> Result<Created<GuestHold>, ApiError<Writing>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         // The body does not identify the guest, so the key is bound to their network.
@@ -206,7 +206,7 @@ impl GuestWaitsApi {
     ///
     /// Send the `manage_token` as `Authorization: Bearer …`. 404 after the hold has expired.
     #[oai(path = "/hold", method = "get", operation_id = "get_hold_as_guest")]
-    async fn get_hold(&self, request: &Request) -> Result<Json<GuestHold>, ApiError<Guesting>> {
+    async fn get_hold(&self, request: &Request) -> Result<Json<GuestHold>, ApiError<Writing>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
         let row = self.0.db.optional(guest, sql!("scheduling/holds_get.sql"), &[&managed(guest)?]).await?;
         Ok(Json(self.show_hold(guest, &row.ok_or_else(Problem::not_found)?.into())?))
@@ -216,7 +216,7 @@ impl GuestWaitsApi {
     ///
     /// Frees its time immediately, or offers it to the waitlist.
     #[oai(path = "/hold/release", method = "post", operation_id = "release_hold_as_guest")]
-    async fn release(&self, body: Json<Managing>) -> Result<NoContent, ApiError<Guesting>> {
+    async fn release(&self, body: Json<Managing>) -> Result<NoContent, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         holds::release(&self.0.db, &self.0.mailer, guest, managed(guest)?).await?;
         Ok(NoContent)
@@ -232,7 +232,7 @@ impl GuestWaitsApi {
         &self,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<GuestHoldConfirmation>,
-    ) -> Result<Created<GuestAppointment>, ApiError<Guesting>> {
+    ) -> Result<Created<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         let db = &self.0.db;
@@ -277,7 +277,7 @@ impl GuestWaitsApi {
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestNewWaitlistEntry>,
-    ) -> Result<Created<GuestWaitlistEntry>, ApiError<Guesting>> {
+    ) -> Result<Created<GuestWaitlistEntry>, ApiError<Writing>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "join_waitlist_as_guest", idempotency_key.0, &body.0)?;
@@ -315,7 +315,7 @@ impl GuestWaitsApi {
     ///
     /// Send the `manage_token` as `Authorization: Bearer …`.
     #[oai(path = "/waitlist-entry", method = "get", operation_id = "get_waitlist_entry_as_guest")]
-    async fn get(&self, request: &Request) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
+    async fn get(&self, request: &Request) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
         let row = self.0.db.optional(guest, sql!("scheduling/waitlist_get.sql"), &[&managed(guest)?]).await?;
         Ok(Json(self.show(guest, row.ok_or_else(Problem::not_found)?.into())?))
@@ -323,7 +323,7 @@ impl GuestWaitsApi {
 
     /// Get a guest's waitlist entry by a token in the body
     #[oai(path = "/waitlist-entry", method = "post", operation_id = "view_waitlist_entry_as_guest")]
-    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
+    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let row = self.0.db.optional(guest, sql!("scheduling/waitlist_get.sql"), &[&managed(guest)?]).await?;
         Ok(Json(self.show(guest, row.ok_or_else(Problem::not_found)?.into())?))
@@ -338,7 +338,7 @@ impl GuestWaitsApi {
         &self,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<Managing>,
-    ) -> Result<Created<GuestAppointment>, ApiError<Guesting>> {
+    ) -> Result<Created<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         let once = Once::new(&guest, "accept_offer_as_guest", idempotency_key.0, &body.0)?;
@@ -354,7 +354,7 @@ impl GuestWaitsApi {
     ///
     /// Offers the time to the next matching entry, or frees it. 409 `nothing_offered` if nothing is offered.
     #[oai(path = "/waitlist-entry/decline", method = "post", operation_id = "decline_offer_as_guest")]
-    async fn decline(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
+    async fn decline(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
         self.leave(&body.0, WaitlistStatus::Declined).await
     }
 
@@ -363,7 +363,7 @@ impl GuestWaitsApi {
     /// Withdraws the entry. Offered time is offered to the next matching entry. 409 `not_waiting` if the entry is no
     /// longer waiting.
     #[oai(path = "/waitlist-entry/withdraw", method = "post", operation_id = "withdraw_as_guest")]
-    async fn withdraw(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
+    async fn withdraw(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
         self.leave(&body.0, WaitlistStatus::Withdrawn).await
     }
 }
@@ -380,7 +380,7 @@ impl GuestWaitsApi {
         &self,
         link: &Managing,
         status: WaitlistStatus,
-    ) -> Result<Json<GuestWaitlistEntry>, ApiError<Guesting>> {
+    ) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
         let guest = self.0.managing(&link.token)?;
         let entry = waitlist::leave(&self.0.db, &self.0.mailer, guest, managed(guest)?, status).await?;
         Ok(Json(self.show(guest, entry)?))

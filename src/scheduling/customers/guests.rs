@@ -26,8 +26,8 @@ use crate::{
         caller,
         client::Client,
         json::{Json, SerializedJson},
-        page::{Cursor, Page, PageSize},
-        problem::{ApiError, GuestReading, Guesting, Problem},
+        page::{Page, Paging},
+        problem::{ApiError, GuestReading, Problem, Writing},
         values::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
     },
     operations::idempotency::Once,
@@ -138,13 +138,10 @@ impl GuestsApi {
         client: Client,
         /// The slug of the organization. Required unless the request's host leads to it.
         organization_slug: Query<Option<Slug>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<OnlineService>>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
-        Ok(Json(online::services(&self.0.db, guest, limit.0, cursor.0).await?))
+        Ok(Json(online::services(&self.0.db, guest, page).await?))
     }
 
     /// List providers who can be booked online
@@ -156,13 +153,10 @@ impl GuestsApi {
         client: Client,
         /// The slug of the organization. Required unless the request's host leads to it.
         organization_slug: Query<Option<Slug>>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<OnlineProvider>>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
-        Ok(Json(online::providers(&self.0.db, guest, limit.0, cursor.0).await?))
+        Ok(Json(online::providers(&self.0.db, guest, page).await?))
     }
 
     /// List slots that can be booked online
@@ -222,7 +216,7 @@ impl GuestsApi {
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestBooking>,
-    ) -> Result<GuestBooked, ApiError<Guesting>> {
+    ) -> Result<GuestBooked, ApiError<Writing>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "book_as_guest", idempotency_key.0, &body.0)?;
@@ -265,7 +259,7 @@ impl GuestsApi {
     ///
     /// Send the `manage_token` as `Authorization: Bearer …`.
     #[oai(path = "/appointment", method = "get", operation_id = "get_as_guest")]
-    async fn get(&self, request: &Request) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
+    async fn get(&self, request: &Request) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
         let appointment = online::appointment(&self.0.db, guest, managed(guest)?).await?;
         Ok(Json(self.0.show(guest.tenant, appointment)?))
@@ -273,14 +267,14 @@ impl GuestsApi {
 
     /// Get a guest's appointment by a token in the body
     #[oai(path = "/appointment", method = "post", operation_id = "view_as_guest")]
-    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
+    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         Ok(Json(self.0.show(guest.tenant, online::appointment(&self.0.db, guest, managed(guest)?).await?)?))
     }
 
     /// Get a guest's appointment as a calendar entry
     #[oai(path = "/appointment/calendar", method = "post", operation_id = "get_calendar_as_guest")]
-    async fn calendar(&self, body: Json<Managing>) -> Result<Ics, ApiError<Guesting>> {
+    async fn calendar(&self, body: Json<Managing>) -> Result<Ics, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         online::appointment(&self.0.db, guest, id).await?;
@@ -295,7 +289,7 @@ impl GuestsApi {
     async fn cancel(
         &self,
         body: Json<GuestCancellation>,
-    ) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
+    ) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let (id, reason) = (managed(guest)?, body.0.reason.as_deref());
         let by = CancelledBy::Guest;
@@ -312,7 +306,7 @@ impl GuestsApi {
     async fn reschedule(
         &self,
         body: Json<GuestReschedule>,
-    ) -> Result<Json<GuestAppointment>, ApiError<Guesting>> {
+    ) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let GuestReschedule { starts_at, provider_id, .. } = body.0;
         let id = managed(guest)?;
@@ -323,7 +317,7 @@ impl GuestsApi {
 
 impl GuestsApi {
     /// The stored answer to a repeated booking, regardless of what the service requires now.
-    fn as_before(&self, guest: Context, answer: Value) -> Result<GuestBooked, ApiError<Guesting>> {
+    fn as_before(&self, guest: Context, answer: Value) -> Result<GuestBooked, ApiError<Writing>> {
         if answer.get("expires_at").is_some() {
             let hold = Hold::parse_from_json(Some(answer)).map_err(|_| Problem::internal())?;
             return Ok(GuestBooked::Held(Json(hold.into()), Some(true)));

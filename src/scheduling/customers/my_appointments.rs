@@ -23,8 +23,8 @@ use crate::{
     http::{
         caller::{Customer, Member, SignedIn},
         json::{Created, Json, OptionalJson, SerializedJson},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Changing, Computing, Creating, Failure, Listing, Problem, Reading},
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Failure, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, InstantOrDate, Text, TimeZone},
     },
     messaging::mail::Mailer,
@@ -183,12 +183,9 @@ impl MyAppointmentsApi {
     async fn list_services(
         &self,
         caller: Member<Customer, Appointments>,
-        /// Maximum number of items. Defaults to 50.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<OnlineService>>, ApiError<Listing>> {
-        Ok(Json(online::services(&self.db, (&caller).into(), limit.0, cursor.0).await?))
+        Ok(Json(online::services(&self.db, (&caller).into(), page).await?))
     }
 
     /// List the providers I can book
@@ -198,12 +195,9 @@ impl MyAppointmentsApi {
     async fn list_providers(
         &self,
         caller: Member<Customer, Appointments>,
-        /// Maximum number of items. Defaults to 50.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<OnlineProvider>>, ApiError<Listing>> {
-        Ok(Json(online::providers(&self.db, (&caller).into(), limit.0, cursor.0).await?))
+        Ok(Json(online::providers(&self.db, (&caller).into(), page).await?))
     }
 
     /// List the slots I can book
@@ -229,7 +223,7 @@ impl MyAppointmentsApi {
         /// The id of an appointment of the customer to reschedule: its own time counts as free, and it does not count
         /// towards limits.
         reschedule_of: Query<Option<Uuid>>,
-    ) -> Result<SerializedJson<Slots>, ApiError<Computing>> {
+    ) -> Result<SerializedJson<Slots>, ApiError<Listing>> {
         let context = Context::from(&caller);
         let mut tx = self.db.begin(context);
         let contact = contacts::of_account(&mut tx, caller.account()?).await?;
@@ -257,24 +251,20 @@ impl MyAppointmentsApi {
         caller: Member<Customer>,
         /// Only appointments that start at or after this instant.
         starts_from: Query<Option<Instant>>,
-        /// Maximum number of items. Defaults to 50.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<MyAppointment>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
-        let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
+        let after = page.after(from);
         let rows = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/appointments_list_mine.sql"),
-                &[&caller.account()?, &after.time, &after.id, &i64::from(size + 1)],
+                &[&caller.account()?, &after.time, &after.id, &page.rows()],
             )
             .await?;
         let appointments = rows.into_iter().map(MyAppointment::from).collect();
-        Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
+        Ok(Json(page.of(appointments, |last| Cursor::new(last.starts_at, last.id))))
     }
 
     /// List my appointments with all organizations
@@ -290,24 +280,20 @@ impl MyAppointmentsApi {
         caller: SignedIn,
         /// Only appointments that start at or after this instant.
         starts_from: Query<Option<Instant>>,
-        /// Maximum number of items. Defaults to 50.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<AppointmentSomewhere>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
-        let after = cursor.0.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()));
+        let after = page.after(from);
         let rows = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/appointments_list_everywhere.sql"),
-                &[&after.time, &after.id, &i64::from(size + 1)],
+                &[&after.time, &after.id, &page.rows()],
             )
             .await?;
         let appointments = rows.into_iter().map(AppointmentSomewhere::from).collect();
-        Ok(Json(Page::new(appointments, size, |last| Cursor::new(last.starts_at, last.id))))
+        Ok(Json(page.of(appointments, |last| Cursor::new(last.starts_at, last.id))))
     }
 
     /// Book an appointment of mine
@@ -320,7 +306,7 @@ impl MyAppointmentsApi {
         caller: Member<Customer, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<MyBooking>,
-    ) -> Result<Created<MyAppointment>, ApiError<Creating>> {
+    ) -> Result<Created<MyAppointment>, ApiError<Writing>> {
         let id = Uuid::now_v7();
         let context = caller.about(id)?;
         let once = Once::new(&context, "book_my_appointment", idempotency_key.0, &body.0)?;
@@ -391,7 +377,7 @@ impl MyAppointmentsApi {
         caller: Member<Customer>,
         appointment_id: Path<Uuid>,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<MyAppointment>, ApiError<Changing>> {
+    ) -> Result<Json<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(appointment_id.0)?;
         let reason = body.0.reason.as_deref();
         let by = CancelledBy::Customer;
@@ -414,7 +400,7 @@ impl MyAppointmentsApi {
         caller: Member<Customer, Appointments>,
         appointment_id: Path<Uuid>,
         body: Json<MyReschedule>,
-    ) -> Result<Json<MyAppointment>, ApiError<Changing>> {
+    ) -> Result<Json<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(appointment_id.0)?;
         let MyReschedule { starts_at, provider_id } = body.0;
         let id = appointment_id.0;

@@ -16,8 +16,8 @@ use crate::{
     http::{
         caller::{Customer, Member},
         json::{Created, Json, NoContent, OptionalJson},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Creating, Deleting, Failure, Listing, Problem, Reading},
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
@@ -121,7 +121,7 @@ impl MyWaitsApi {
         caller: Member<Customer, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<MyNewHold>,
-    ) -> Result<Created<Hold>, ApiError<Creating>> {
+    ) -> Result<Created<Hold>, ApiError<Writing>> {
         let id = Uuid::now_v7();
         let context = caller.about(id)?;
         let once = Once::new(&context, "create_my_hold", idempotency_key.0, &body.0)?;
@@ -181,7 +181,7 @@ impl MyWaitsApi {
         hold_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: OptionalJson<MyHoldConfirmation>,
-    ) -> Result<Created<MyAppointment>, ApiError<Creating>> {
+    ) -> Result<Created<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(hold_id.0)?;
         let once = Once::new(&context, "confirm_my_hold", idempotency_key.0, &(hold_id.0, &body.0))?;
         let hold = self.db.optional(context, sql!("scheduling/holds_get.sql"), &[&hold_id.0]).await?;
@@ -212,13 +212,8 @@ impl MyWaitsApi {
         caller: Member<Customer>,
         /// Only items that changed at or after this instant: the `as_of` of the previous list.
         updated_since: Query<Option<Instant>>,
-        /// Maximum number of items. Defaults to 50.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<WaitlistEntry>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let updated = updated_since.0.map(|instant| instant.0);
         let as_of = self.db.as_of().await?;
         let rows = self
@@ -226,11 +221,11 @@ impl MyWaitsApi {
             .all(
                 &caller,
                 sql!("scheduling/waitlist_list_mine.sql"),
-                &[&caller.account()?, &after, &i64::from(size + 1), &updated],
+                &[&caller.account()?, &page.after_id(), &page.rows(), &updated],
             )
             .await?;
         let entries = rows.into_iter().map(WaitlistEntry::from).collect();
-        let page = Page::new(entries, size, |last: &WaitlistEntry| Cursor::id(last.id));
+        let page = page.of(entries, |last: &WaitlistEntry| Cursor::id(last.id));
         Ok(Json(page.as_of(as_of)))
     }
 
@@ -244,7 +239,7 @@ impl MyWaitsApi {
         caller: Member<Customer, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<MyNewWaitlistEntry>,
-    ) -> Result<Created<WaitlistEntry>, ApiError<Creating>> {
+    ) -> Result<Created<WaitlistEntry>, ApiError<Writing>> {
         let id = Uuid::now_v7();
         let context = caller.about(id)?;
         let once = Once::new(&context, "create_my_waitlist_entry", idempotency_key.0, &body.0)?;
@@ -290,7 +285,7 @@ impl MyWaitsApi {
         caller: Member<Customer, Appointments>,
         waitlist_entry_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
-    ) -> Result<Created<MyAppointment>, ApiError<Creating>> {
+    ) -> Result<Created<MyAppointment>, ApiError<Writing>> {
         let id = waitlist_entry_id.0;
         let context = caller.about(id)?;
         let once = Once::new(&context, "accept_my_waitlist_offer", idempotency_key.0, &id)?;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     db::{Context, Db, Who},
     http::{
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
+        page::{Cursor, Page, Paging},
         problem::{Failure, Problem},
         values::Instant,
     },
@@ -80,44 +80,30 @@ pub struct OnlineProvider {
 }
 
 /// The services that can be booked online, in the order of creation.
-pub async fn services(
-    db: &Db,
-    context: Context,
-    limit: Option<PageSize>,
-    cursor: Option<Cursor>,
-) -> Result<Page<OnlineService>, Failure> {
-    let size = limit.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-    let after = cursor.map_or(Uuid::nil(), |cursor| cursor.id);
+pub async fn services(db: &Db, context: Context, page: Paging) -> Result<Page<OnlineService>, Failure> {
     let rows = db
         .all(
             context,
             sql!("scheduling/services_list.sql"),
-            &[&after, &i64::from(size + 1), &None::<DateTime<Utc>>],
+            &[&page.after_id(), &page.rows(), &None::<DateTime<Utc>>],
         )
         .await?;
     let services: Result<Vec<_>, Problem> =
         rows.into_iter().map(|row| Service::try_from(row).map(OnlineService::from)).collect();
-    Ok(Page::new(services?, size, |last| Cursor::id(last.id)))
+    Ok(page.of(services?, |last| Cursor::id(last.id)))
 }
 
 /// The providers who can be booked online, in the order of creation.
-pub async fn providers(
-    db: &Db,
-    context: Context,
-    limit: Option<PageSize>,
-    cursor: Option<Cursor>,
-) -> Result<Page<OnlineProvider>, Failure> {
-    let size = limit.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-    let after = cursor.map_or(Uuid::nil(), |cursor| cursor.id);
+pub async fn providers(db: &Db, context: Context, page: Paging) -> Result<Page<OnlineProvider>, Failure> {
     let rows = db
         .all(
             context,
             sql!("scheduling/providers_list.sql"),
-            &[&after, &i64::from(size + 1), &None::<DateTime<Utc>>],
+            &[&page.after_id(), &page.rows(), &None::<DateTime<Utc>>],
         )
         .await?;
     let providers = rows.into_iter().map(|row| OnlineProvider { id: row.get(0), name: row.get(1) }).collect();
-    Ok(Page::new(providers, size, |last| Cursor::id(last.id)))
+    Ok(page.of(providers, |last| Cursor::id(last.id)))
 }
 
 /// How long after the end of an appointment its link is valid.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path, Query},
+    param::{Header, Path},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,8 @@ use crate::{
     http::{
         caller::{Manager, Member, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{ApiError, Changing, Creating, Deleting, Listing, OnConstraint as _, Problem, Reading},
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{Date, IdempotencyKey, Text},
     },
     operations::idempotency::Once,
@@ -118,19 +118,14 @@ impl ClosuresApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<Closure>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
             .0
-            .all(&caller, sql!("scheduling/closures_list.sql"), &[&after, &i64::from(size + 1)])
+            .all(&caller, sql!("scheduling/closures_list.sql"), &[&page.after_id(), &page.rows()])
             .await?;
         let closures = rows.into_iter().map(Closure::from).collect();
-        Ok(Json(Page::new(closures, size, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(closures, |last| Cursor::id(last.id))))
     }
 
     /// Create a closure
@@ -143,7 +138,7 @@ impl ClosuresApi {
         caller: Member<Manager, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewClosure>,
-    ) -> Result<Created<Closure>, ApiError<Creating>> {
+    ) -> Result<Created<Closure>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let new = body.0;
         let once = Once::new(&context, "create_closure", idempotency_key.0, &new)?;
@@ -182,7 +177,7 @@ impl ClosuresApi {
         caller: Member<Manager, Appointments>,
         closure_id: Path<Uuid>,
         body: Json<ClosureChanges>,
-    ) -> Result<Json<Closure>, ApiError<Changing>> {
+    ) -> Result<Json<Closure>, ApiError<Writing>> {
         let changes = body.0;
         let row = self
             .0

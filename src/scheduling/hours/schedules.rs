@@ -15,7 +15,7 @@ use crate::{
     http::{
         caller::{Manager, Member, Viewer},
         json::Json,
-        problem::{ApiError, Changing, Failure, OnConstraint as _, Problem, Reading},
+        problem::{ApiError, Failure, OnConstraint as _, Problem, Reading, Writing},
     },
     sql,
 };
@@ -55,7 +55,7 @@ impl SchedulesApi {
         caller: Member<Manager>,
         provider_id: Path<Uuid>,
         body: Json<Schedule>,
-    ) -> Result<Json<Schedule>, ApiError<Changing>> {
+    ) -> Result<Json<Schedule>, ApiError<Writing>> {
         let schedule = body.0;
         let errors = schedule.validate();
         if !errors.is_empty() {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path, Query},
+    param::{Header, Path},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -15,10 +15,8 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, DEFAULT_PAGE_SIZE, Page, PageSize},
-        problem::{
-            ApiError, Changing, Creating, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading,
-        },
+        page::{Cursor, Page, Paging},
+        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant},
     },
     operations::idempotency::Once,
@@ -138,19 +136,14 @@ impl TimeOffApi {
         &self,
         caller: Member<Viewer>,
         provider_id: Path<Uuid>,
-        /// How many at most; 50 where not given.
-        limit: Query<Option<PageSize>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<Cursor>>,
+        page: Paging,
     ) -> Result<Json<Page<TimeOff>>, ApiError<Listing>> {
-        let size = limit.0.map_or(DEFAULT_PAGE_SIZE, |limit| limit.0);
-        let after = cursor.0.map_or(Uuid::nil(), |cursor| cursor.id);
         let rows = self
             .0
             .all(
                 &caller,
                 sql!("scheduling/time_off_list.sql"),
-                &[&provider_id.0, &after, &i64::from(size + 1)],
+                &[&provider_id.0, &page.after_id(), &page.rows()],
             )
             .await?;
         if rows.is_empty() {
@@ -161,7 +154,7 @@ impl TimeOffApi {
             .filter(|row| row.get::<_, Option<Uuid>>(0).is_some())
             .map(TimeOff::from)
             .collect();
-        Ok(Json(Page::new(all, size, |last: &TimeOff| Cursor::id(last.id))))
+        Ok(Json(page.of(all, |last: &TimeOff| Cursor::id(last.id))))
     }
 
     /// Create time off
@@ -175,7 +168,7 @@ impl TimeOffApi {
         provider_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewTimeOff>,
-    ) -> Result<Created<TimeOff>, ApiError<Creating>> {
+    ) -> Result<Created<TimeOff>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let request = (provider_id.0, &body.0);
         let once = Once::new(&context, "create_time_off", idempotency_key.0, &request)?;
@@ -220,7 +213,7 @@ impl TimeOffApi {
         caller: Member<Staff, Appointments>,
         time_off_id: Path<Uuid>,
         body: Json<TimeOffChanges>,
-    ) -> Result<Json<TimeOff>, ApiError<Changing>> {
+    ) -> Result<Json<TimeOff>, ApiError<Writing>> {
         let mut tx = self.0.begin(&caller);
         let row = tx
             .optional(

@@ -24,7 +24,7 @@ use crate::{
         computing::{self, Deadline},
         json::SerializedJson,
         limit,
-        problem::{ApiError, Computing, Failure, Problem},
+        problem::{ApiError, Failure, Listing, Problem},
         values::{InstantOrDate, TimeZone},
     },
     scheduling::hours::wall_time,
@@ -124,7 +124,7 @@ impl SlotsApi {
         contact_id: Query<Option<Uuid>>,
         /// `unavailable` also lists starts that cannot be booked, with the reasons.
         include: Query<Option<SlotInclude>>,
-    ) -> Result<SerializedJson<Slots>, ApiError<Computing>> {
+    ) -> Result<SerializedJson<Slots>, ApiError<Listing>> {
         let now = Utc::now();
         let wanted = SlotQuery {
             services: std::iter::once(service_id.0).chain(and_then.0).collect(),
