@@ -15,9 +15,9 @@ use crate::{
     http::{
         caller::{Admin, Member, Owner},
         json::{Created, Json},
-        scope::Scope,
         page::{Cursor, Page, Paging},
         problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
+        scope::Scope,
         secret::{self, Secret},
         values::{IdempotencyKey, Instant, Text, named_enum},
     },

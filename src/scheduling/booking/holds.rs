@@ -45,7 +45,7 @@ use crate::{
             availability::{Enforcement, SlotError},
             choose::choose,
             refusals::contact_busy,
-            setback::{Setback, lost_race},
+            setback::Setback,
         },
     },
     sql,
