@@ -10,7 +10,7 @@ use crate::{
     db::{self, Sql, Tx},
     http::problem::{Failure, OnConstraint as _, Problem},
     scheduling::slots::{
-        availability::{Allocation, Claim, Piece},
+        availability::{Allocation, Claim, Item},
         refusals::{unknown_provider, unknown_service},
         setback::lost_race,
     },
@@ -54,7 +54,7 @@ impl Parameters {
             }
         }
         let appointments = bookings.iter().map(|booking| {
-            let first = booking.plan.pieces[0];
+            let first = booking.plan.items[0];
             json!({
                 "id": booking.id,
                 "service_id": first.service,
@@ -67,7 +67,7 @@ impl Parameters {
                 "overridden": booking.overridden,
                 "series_id": booking.occurrence.map(|(series, _)| series),
                 "occurrence": booking.occurrence.map(|(_, occurrence)| occurrence),
-                "visit": booking.plan.pieces.len() > 1,
+                "visit": booking.plan.items.len() > 1,
                 "seat": booking.plan.seat,
                 "guest_key": booking.guest_key,
             })
@@ -78,20 +78,20 @@ impl Parameters {
 
 /// The rows for the services of a visit; empty for a single service.
 pub fn segments(appointment: Uuid, plan: &Allocation) -> Vec<Value> {
-    if plan.pieces.len() == 1 {
+    if plan.items.len() == 1 {
         return Vec::new();
     }
-    let row = |(position, piece): (i16, &Piece)| {
+    let row = |(position, item): (i16, &Item)| {
         json!({
             "appointment_id": appointment,
             "position": position,
-            "service_id": piece.service,
-            "provider_id": piece.provider,
-            "starts_at": piece.starts_at,
-            "ends_at": piece.ends_at,
+            "service_id": item.service,
+            "provider_id": item.provider,
+            "starts_at": item.starts_at,
+            "ends_at": item.ends_at,
         })
     };
-    (1..).zip(&plan.pieces).map(row).collect()
+    (1..).zip(&plan.items).map(row).collect()
 }
 
 /// Adds the services of visits to appointments that were made or moved.
@@ -149,14 +149,14 @@ pub async fn create(
 }
 
 pub fn with_segments(mut appointment: Appointment, plan: &Allocation) -> Appointment {
-    if plan.pieces.len() > 1 {
-        let segment = |piece: &Piece| Segment {
-            service_id: piece.service,
-            provider_id: piece.provider,
-            starts_at: piece.starts_at,
-            ends_at: piece.ends_at,
+    if plan.items.len() > 1 {
+        let segment = |item: &Item| Segment {
+            service_id: item.service,
+            provider_id: item.provider,
+            starts_at: item.starts_at,
+            ends_at: item.ends_at,
         };
-        appointment.segments = Some(plan.pieces.iter().map(segment).collect());
+        appointment.segments = Some(plan.items.iter().map(segment).collect());
     }
     appointment
 }

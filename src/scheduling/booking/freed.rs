@@ -121,13 +121,13 @@ fn counted_less(
         (per_day.is_some() && then == planned)
             || (per_week.is_some() && then.iso_week() == planned.iso_week())
     };
-    let piece = plan.pieces[0];
+    let item = plan.items[0];
     let of_service = availability
         .services
         .iter()
         .any(|rules| Some(rules.id) == service && meets(rules.max_per_day, rules.max_per_week));
     let of_provider = availability.providers.iter().any(|one| {
-        one.id == provider && piece.provider == provider && meets(one.max_per_day, one.max_per_week)
+        one.id == provider && item.provider == provider && meets(one.max_per_day, one.max_per_week)
     });
     of_service || of_provider
 }

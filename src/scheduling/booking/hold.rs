@@ -62,17 +62,17 @@ pub async fn insert(
     overridden: bool,
     entry: Option<Uuid>,
 ) -> Result<Hold, Failure> {
-    let piece = plan.pieces[0];
+    let item = plan.items[0];
     let created = tx
         .one(
             sql!("scheduling/holds_create.sql"),
             &[
                 &id,
                 &json!(plan.claims_of(id)),
-                &piece.service,
-                &piece.provider,
-                &piece.starts_at,
-                &piece.ends_at,
+                &item.service,
+                &item.provider,
+                &item.starts_at,
+                &item.ends_at,
                 &seconds,
                 &overridden,
                 &entry,

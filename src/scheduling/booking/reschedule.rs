@@ -373,7 +373,7 @@ async fn carry_out(
         segment_rows.extend(segments(appointment.id, &plan));
         rows.push(json!({
             "id": appointment.id,
-            "provider_id": plan.pieces[0].provider,
+            "provider_id": plan.items[0].provider,
             "starts_at": plan.starts_at(),
             "ends_at": plan.ends_at(),
             "overridden": how.policy == Enforcement::ClaimsOnly,

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use poem_openapi::{Enum, Object, types::Example};
 use serde::{Deserialize, Serialize};
 
-use super::working_hours::{Hours, Rule, Span, Travel};
+use super::working_hours::{Hours, Rule, Span, ZoneOverride};
 use crate::http::{
     problem::FieldError,
     values::{Date, TimeOfDay, TimeZone},
@@ -290,10 +290,10 @@ impl Schedule {
                     (date.date.0, spans)
                 })
                 .collect(),
-            travels: self
+            zone_overrides: self
                 .travels
                 .iter()
-                .map(|travel| Travel {
+                .map(|travel| ZoneOverride {
                     starts_on: travel.starts_on.0,
                     ends_on: travel.ends_on.0,
                     zone: travel.time_zone.0,
@@ -333,7 +333,7 @@ impl From<Hours> for Schedule {
                 })
                 .collect(),
             travels: hours
-                .travels
+                .zone_overrides
                 .into_iter()
                 .map(|travel| ScheduleTravel {
                     starts_on: Date(travel.starts_on),

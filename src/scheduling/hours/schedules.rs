@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     schedule::Schedule,
-    working_hours::{Hours, Rule, Span, Travel},
+    working_hours::{Hours, Rule, Span, ZoneOverride},
 };
 use crate::{
     db::{Context, Db, Tx},
@@ -90,9 +90,9 @@ async fn replace(mut tx: Tx, provider: Uuid, schedule: &Schedule) -> Result<(), 
         &[&provider, &weekdays, &from, &to, &valid_from, &valid_until],
     )
     .await?;
-    let starts_on: Vec<NaiveDate> = hours.travels.iter().map(|travel| travel.starts_on).collect();
-    let ends_on: Vec<NaiveDate> = hours.travels.iter().map(|travel| travel.ends_on).collect();
-    let zones: Vec<&str> = hours.travels.iter().map(|travel| travel.zone.name()).collect();
+    let starts_on: Vec<NaiveDate> = hours.zone_overrides.iter().map(|other| other.starts_on).collect();
+    let ends_on: Vec<NaiveDate> = hours.zone_overrides.iter().map(|other| other.ends_on).collect();
+    let zones: Vec<&str> = hours.zone_overrides.iter().map(|other| other.zone.name()).collect();
     tx.all(sql!("scheduling/schedule_travels_add.sql"), &[&provider, &starts_on, &ends_on, &zones]).await?;
     let (dates, intervals): (Vec<NaiveDate>, Vec<_>) =
         hours.overrides.iter().map(|(date, spans)| (*date, serde_json::json!(columns(spans)))).unzip();
@@ -129,13 +129,18 @@ pub fn hours(row: &Row, at: usize) -> Result<Option<Hours>, Failure> {
     let starts_on: Vec<NaiveDate> = row.get(at + 8);
     let ends_on: Vec<NaiveDate> = row.get(at + 9);
     let zones: Vec<&str> = row.get(at + 10);
-    let travels: Result<Vec<_>, Problem> = starts_on
+    let zone_overrides: Result<Vec<_>, Problem> = starts_on
         .into_iter()
         .zip(ends_on)
         .zip(zones)
-        .map(|((starts_on, ends_on), zone)| Ok(Travel { starts_on, ends_on, zone: known_zone(zone)? }))
+        .map(|((starts_on, ends_on), zone)| Ok(ZoneOverride { starts_on, ends_on, zone: known_zone(zone)? }))
         .collect();
-    Ok(Some(Hours { zone, rules: rules.collect(), overrides: overrides.collect(), travels: travels? }))
+    Ok(Some(Hours {
+        zone,
+        rules: rules.collect(),
+        overrides: overrides.collect(),
+        zone_overrides: zone_overrides?,
+    }))
 }
 
 fn known_zone(name: &str) -> Result<Tz, Problem> {

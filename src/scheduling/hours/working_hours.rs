@@ -57,7 +57,7 @@ impl Rule {
 
 /// A time-zone override: dates on which hours are wall time of another zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Travel {
+pub struct ZoneOverride {
     pub starts_on: NaiveDate,
     pub ends_on: NaiveDate,
     pub zone: Tz,
@@ -70,7 +70,7 @@ pub struct Hours {
     pub rules: Vec<Rule>,
     /// Dates on which other spans replace the weekly ones.
     pub overrides: BTreeMap<NaiveDate, Vec<Span>>,
-    pub travels: Vec<Travel>,
+    pub zone_overrides: Vec<ZoneOverride>,
 }
 
 impl Hours {
@@ -105,8 +105,8 @@ impl Hours {
     }
 
     fn zone_on(&self, date: NaiveDate) -> Tz {
-        let travels = |travel: &&Travel| travel.starts_on <= date && date <= travel.ends_on;
-        self.travels.iter().find(travels).map_or(self.zone, |travel| travel.zone)
+        let applies = |other: &&ZoneOverride| other.starts_on <= date && date <= other.ends_on;
+        self.zone_overrides.iter().find(applies).map_or(self.zone, |other| other.zone)
     }
 
     fn spans(&self, date: NaiveDate) -> Box<dyn Iterator<Item = Span> + '_> {

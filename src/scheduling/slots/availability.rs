@@ -56,7 +56,7 @@ impl ServiceRules {
         minutes(self.duration_minutes)
     }
 
-    pub fn is_given_by(&self, provider: Uuid) -> bool {
+    pub fn is_performed_by(&self, provider: Uuid) -> bool {
         self.provider_ids.is_empty() || self.provider_ids.contains(&provider)
     }
 
@@ -130,7 +130,7 @@ pub struct Claim {
 
 /// One service of a booking.
 #[derive(Clone, Copy, Debug)]
-pub struct Piece {
+pub struct Item {
     pub service: Uuid,
     pub provider: Uuid,
     pub starts_at: DateTime<Utc>,
@@ -141,7 +141,7 @@ pub struct Piece {
 #[derive(Clone, Debug)]
 pub struct Allocation {
     /// The booked services, in their order.
-    pub pieces: Vec<Piece>,
+    pub items: Vec<Item>,
     pub claims: Vec<Claim>,
     /// The seat in a group session; `None` otherwise.
     pub seat: Option<i16>,
@@ -151,11 +151,11 @@ pub struct Allocation {
 
 impl Allocation {
     pub fn starts_at(&self) -> DateTime<Utc> {
-        self.pieces[0].starts_at
+        self.items[0].starts_at
     }
 
     pub fn ends_at(&self) -> DateTime<Utc> {
-        self.pieces[self.pieces.len() - 1].ends_at
+        self.items[self.items.len() - 1].ends_at
     }
 
     /// The claims, for this appointment or hold.
@@ -286,7 +286,9 @@ impl Availability {
 
     /// The active providers who perform the first service.
     pub fn candidates(&self) -> impl Iterator<Item = &Provider> {
-        self.providers.iter().filter(|provider| provider.active && self.services[0].is_given_by(provider.id))
+        self.providers
+            .iter()
+            .filter(|provider| provider.active && self.services[0].is_performed_by(provider.id))
     }
 
     /// Checks notice, horizon and dates of every service: the rules that do not depend on the provider.

@@ -62,7 +62,7 @@ pub fn provider_of(availability: &Availability, named: Uuid, services: usize) ->
             "expected the id of an active provider",
         ));
     }
-    if !availability.services.iter().take(services).all(|rules| rules.is_given_by(named)) {
+    if !availability.services.iter().take(services).all(|rules| rules.is_performed_by(named)) {
         return Err(Problem::invalid_field(
             "provider_id",
             "not_eligible",

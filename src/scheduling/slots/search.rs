@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     availability::{
-        Allocation, Availability, Claim, Enforcement, Piece, Provider, ServiceRules, SlotError, StartRequest,
+        Allocation, Availability, Claim, Enforcement, Item, Provider, ServiceRules, SlotError, StartRequest,
         minutes,
     },
     diary::Diary,
@@ -23,12 +23,12 @@ struct Search {
     pub policy: Enforcement,
     pub seat_seed: usize,
     pub steps: usize,
-    pub plan: Vec<Part>,
+    pub plan: Vec<PlannedItem>,
 }
 
-struct Part {
+struct PlannedItem {
     pub index: usize,
-    pub piece: Piece,
+    pub item: Item,
     pub claims: Vec<Claim>,
     pub seat: i16,
     pub remaining: usize,
@@ -52,21 +52,21 @@ impl Availability {
         }
         let mut search = Search { with, policy, seat_seed, steps: 0, plan: Vec::new() };
         self.extend(&mut search, provider, start)?;
-        let visit = Interval { starts_at: start, ends_at: search.plan[search.plan.len() - 1].piece.ends_at };
+        let visit = Interval { starts_at: start, ends_at: search.plan[search.plan.len() - 1].item.ends_at };
         let busy = |contact| self.contacts.get(&contact).is_some_and(|diary| diary.is_taken(visit));
         if self.claims_contact() && request.contact.is_some_and(busy) {
             return Err(SlotError::ContactBusy);
         }
         let mut claims = Vec::new();
-        let mut pieces = Vec::new();
-        for part in &search.plan {
-            pieces.push(part.piece);
-            claims.extend(part.claims.iter().cloned());
+        let mut items = Vec::new();
+        for entry in &search.plan {
+            items.push(entry.item);
+            claims.extend(entry.claims.iter().cloned());
         }
         let single = &search.plan[0];
         let seat = (self.services.len() == 1 && self.services[0].capacity > 1).then_some(single.seat);
         let remaining = if self.services.len() == 1 { single.remaining } else { 1 };
-        Ok(Allocation { pieces, claims, seat, remaining })
+        Ok(Allocation { items, claims, seat, remaining })
     }
 
     /// Plans the next service with this provider, and all following services.
@@ -78,9 +78,9 @@ impl Availability {
     ) -> Result<(), SlotError> {
         search.steps += 1;
         let index = search.plan.len();
-        let part = self.part(search, provider, start)?;
-        let end = part.piece.ends_at;
-        search.plan.push(part);
+        let entry = self.plan_item(search, provider, start)?;
+        let end = entry.item.ends_at;
+        search.plan.push(entry);
         if index + 1 == self.services.len() {
             return Ok(());
         }
@@ -90,7 +90,7 @@ impl Availability {
         let mut nearest = SlotError::OutsideHours;
         for other in std::iter::once(provider).chain(others) {
             if !other.active
-                || !next.is_given_by(other.id)
+                || !next.is_performed_by(other.id)
                 || search.with.is_some_and(|with| with != other.id)
             {
                 continue;
@@ -114,29 +114,34 @@ impl Availability {
 
     /// Adds the buffer after the last item, which was planned without it. Returns whether that time is free.
     fn close(&self, search: &mut Search, provider: &Provider) -> bool {
-        let Some(part) = search.plan.last_mut() else {
+        let Some(entry) = search.plan.last_mut() else {
             return true;
         };
-        let rules = &self.services[part.index];
+        let rules = &self.services[entry.index];
         let after = Interval {
-            starts_at: part.piece.ends_at,
-            ends_at: part.piece.ends_at + minutes(rules.buffer_after_minutes),
+            starts_at: entry.item.ends_at,
+            ends_at: entry.item.ends_at + minutes(rules.buffer_after_minutes),
         };
-        if part.claims[0].ends_at == after.ends_at {
+        if entry.claims[0].ends_at == after.ends_at {
             return true;
         }
         let free = |diary: &Diary| !diary.is_taken(after);
         let all_free = free(&provider.diary)
-            && part.claims[1..].iter().all(|claim| self.resources.get(&claim.resource_id).is_none_or(free));
+            && entry.claims[1..].iter().all(|claim| self.resources.get(&claim.resource_id).is_none_or(free));
         if all_free {
-            for claim in &mut part.claims {
+            for claim in &mut entry.claims {
                 claim.ends_at = after.ends_at;
             }
         }
         all_free
     }
 
-    fn part(&self, search: &Search, provider: &Provider, start: DateTime<Utc>) -> Result<Part, SlotError> {
+    fn plan_item(
+        &self,
+        search: &Search,
+        provider: &Provider,
+        start: DateTime<Utc>,
+    ) -> Result<PlannedItem, SlotError> {
         let index = search.plan.len();
         let rules = &self.services[index];
         let session = self.session(provider, start);
@@ -147,7 +152,7 @@ impl Availability {
             return Err(SlotError::OutsideHours);
         }
         // Consecutive services of one provider in one visit need no buffer between them.
-        let goes_on = search.plan.last().is_some_and(|before| before.piece.provider == provider.id);
+        let goes_on = search.plan.last().is_some_and(|before| before.item.provider == provider.id);
         let last = index + 1 == self.services.len();
         let planned = Interval {
             starts_at: if goes_on { start } else { start - minutes(rules.buffer_before_minutes) },
@@ -157,7 +162,7 @@ impl Availability {
         let during = session.map_or(planned, |session| session.during);
         // Whether an earlier service of the visit already claims the resource at this time.
         let earlier = |resource: Uuid| {
-            search.plan.iter().flat_map(|part| &part.claims).any(|claim| {
+            search.plan.iter().flat_map(|entry| &entry.claims).any(|claim| {
                 claim.resource_id == resource
                     && claim.starts_at < during.ends_at
                     && claim.ends_at > during.starts_at
@@ -217,8 +222,8 @@ impl Availability {
             ..claim(provider.id)
         }];
         claims.extend(resources.into_iter().map(claim));
-        let piece = Piece { service: rules.id, provider: provider.id, starts_at: start, ends_at: end };
-        Ok(Part { index, piece, claims, seat, remaining: free.len() })
+        let item = Item { service: rules.id, provider: provider.id, starts_at: start, ends_at: end };
+        Ok(PlannedItem { index, item, claims, seat, remaining: free.len() })
     }
 
     fn limit_reached(
@@ -231,20 +236,18 @@ impl Availability {
         let date = wall_time::date(self.zone, start);
         let week = date.week(chrono::Weekday::Mon);
         let (day, week) = (date..=date, week.first_day()..=week.last_day());
-        let planned = |matches: &dyn Fn(&Piece) -> bool, dates: &RangeInclusive<NaiveDate>| {
-            let pieces = search.plan.iter().map(|part| part.piece);
-            pieces
-                .filter(|piece| {
-                    matches(piece) && dates.contains(&wall_time::date(self.zone, piece.starts_at))
-                })
+        let planned = |matches: &dyn Fn(&Item) -> bool, dates: &RangeInclusive<NaiveDate>| {
+            let items = search.plan.iter().map(|entry| entry.item);
+            items
+                .filter(|item| matches(item) && dates.contains(&wall_time::date(self.zone, item.starts_at)))
                 .count()
         };
         let of_service = |dates: &RangeInclusive<NaiveDate>| {
             rules.counted_starts.as_ref().map_or(0, |given| given.count(self.zone, dates))
-                + planned(&|piece| piece.service == rules.id, dates)
+                + planned(&|item| item.service == rules.id, dates)
         };
         let of_provider = |dates: &RangeInclusive<NaiveDate>| {
-            provider.diary.count(self.zone, dates) + planned(&|piece| piece.provider == provider.id, dates)
+            provider.diary.count(self.zone, dates) + planned(&|item| item.provider == provider.id, dates)
         };
         rules.max_per_day.is_some_and(|most| of_service(&day) >= most)
             || rules.max_per_week.is_some_and(|most| of_service(&week) >= most)

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use appointd::scheduling::{
-    hours::working_hours::{Hours, Interval, Open, Rule, Span, Travel},
+    hours::working_hours::{Hours, Interval, Open, Rule, Span, ZoneOverride},
     slots::{
         availability::{Availability, Enforcement, Provider, ServiceRules, SlotError, StartRequest},
         diary::{Diary, Taken},
@@ -119,7 +119,7 @@ impl Case {
                 .map(|minute| (minute, self.minute(minute).with_timezone(&zone).naive_local()))
                 .collect()
         };
-        let mut zones: Vec<Tz> = self.hours.travels.iter().map(|travel| travel.zone).collect();
+        let mut zones: Vec<Tz> = self.hours.zone_overrides.iter().map(|travel| travel.zone).collect();
         zones.push(self.hours.zone);
         let first = self.minute(-3 * 1440).date_naive();
         let mut open: BTreeSet<i64> = BTreeSet::new();
@@ -130,8 +130,11 @@ impl Case {
                 walked.iter().find(|(_, shown)| *shown >= wall).map_or(i64::MAX, |(minute, _)| *minute)
             };
             for day in first.iter_days().take(14) {
-                let travels =
-                    self.hours.travels.iter().find(|travel| travel.starts_on <= day && day <= travel.ends_on);
+                let travels = self
+                    .hours
+                    .zone_overrides
+                    .iter()
+                    .find(|travel| travel.starts_on <= day && day <= travel.ends_on);
                 if travels.map_or(self.hours.zone, |travel| travel.zone) != zone {
                     continue;
                 }
@@ -278,9 +281,9 @@ fn cases() -> impl Strategy<Value = Case> {
                     .into_iter()
                     .map(|(offset, spans)| (day + TimeDelta::days(offset), spans))
                     .collect(),
-                travels: travel
+                zone_overrides: travel
                     .into_iter()
-                    .map(|(from, days, zone)| Travel {
+                    .map(|(from, days, zone)| ZoneOverride {
                         starts_on: day + TimeDelta::days(from),
                         ends_on: day + TimeDelta::days(from + days),
                         zone,
