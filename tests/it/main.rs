@@ -28,6 +28,7 @@ mod openapi;
 mod operated;
 mod operations;
 mod parsers;
+mod plain_english;
 mod pooler;
 mod scheduling;
 mod schema;

@@ -212,8 +212,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a token's signature is not checked",
         "src/http/token.rs",
-        "match decode::<Claims>(token, &key.decoding, &self.validation) {",
-        "match { let _ = decode::<Claims>(token, &key.decoding, &self.validation); jsonwebtoken::dangerous::insecure_decode::<Claims>(token) } {",
+        "match decode::<TokenClaims>(token, &key.decoding, &self.validation) {",
+        "match { let _ = decode::<TokenClaims>(token, &key.decoding, &self.validation); jsonwebtoken::dangerous::insecure_decode::<Claims>(token) } {",
         TOKENS,
     ),
     // What comes in.

@@ -154,7 +154,7 @@ async fn book_now(
     };
     let claims_contact = availability.claims_contact();
     // Of one service, and with nothing to write after it: the commit need not wait for the answer.
-    if once.is_none() && plan.pieces.len() == 1 {
+    if once.is_none() && plan.items.len() == 1 {
         let parameters = Parameters::new(&[booking], contact, claims_contact);
         let created = tx.commit_with(CREATE, &[&parameters.appointments, &parameters.claims]).await;
         let row = on_taken(created, lost_race)?.ok_or_else(Problem::internal)?;
