@@ -726,10 +726,10 @@ create table tenancy.settings (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     -- BCP 47 language tag: language, optionally script and region.
     language text not null default 'en',
-    -- How dates are shown to people.
-    date_format text not null default 'YYYY-MM-DD',
-    -- How times of day are shown to people: 24h or 12h.
-    time_format text not null default '24h',
+    -- How dates are shown to people: 2026-12-24, 24.12.2026, 24/12/2026 or 12/24/2026.
+    date_format text not null default 'ymd_dashes',
+    -- How times of day are shown to people: 14:30 (h24) or 2:30 pm (h12).
+    time_format text not null default 'h24',
     -- Whether customers are notified by e-mail.
     notify_by_email boolean not null default true,
     -- Whether customers are notified by text message.
@@ -761,7 +761,7 @@ create table tenancy.settings (
     constraint settings_check_in_opens check (check_in_opens_minutes >= 0 and check_in_opens_minutes <= 1440),
     constraint settings_data_retention check (data_retention_days >= 30 and data_retention_days <= 36500),
     constraint settings_date_format check (
-        date_format = any (array['YYYY-MM-DD', 'DD.MM.YYYY', 'DD/MM/YYYY', 'MM/DD/YYYY'])
+        date_format = any (array['ymd_dashes', 'dmy_dots', 'dmy_slashes', 'mdy_slashes'])
     ),
     constraint settings_guest_bookings_per_address check (
         guest_bookings_per_address >= 1 and guest_bookings_per_address <= 10000
@@ -770,7 +770,7 @@ create table tenancy.settings (
         guest_bookings_per_email >= 1 and guest_bookings_per_email <= 10000
     ),
     constraint settings_language_form check (language ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$'),
-    constraint settings_time_format check (time_format = any (array['24h', '12h'])),
+    constraint settings_time_format check (time_format = any (array['h24', 'h12'])),
     constraint settings_trusted_origins check (cardinality(trusted_origins) <= 20)
 );
 

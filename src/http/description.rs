@@ -8,6 +8,9 @@ use super::caller::{ACCOUNT, COOKIE, FEATURE_PREFIX, ROLE_PREFIX};
 mod components;
 mod responses;
 mod schemas;
+mod walk;
+
+use walk::operations;
 
 pub use components::inlined;
 
@@ -39,16 +42,6 @@ pub fn complete(raw: &str) -> String {
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
-}
-
-fn operations(document: &mut Value) -> impl Iterator<Item = (&String, &mut Map<String, Value>)> {
-    document["paths"]
-        .as_object_mut()
-        .into_iter()
-        .flat_map(|paths| paths.values_mut())
-        .filter_map(Value::as_object_mut)
-        .flat_map(|item| item.iter_mut())
-        .filter_map(|(method, operation)| Some((method, operation.as_object_mut()?)))
 }
 
 /// Sorts the tags in the order of first use; poem-openapi sorts them alphabetically.
@@ -109,6 +102,14 @@ fn parameters(operation: &mut Map<String, Value>) {
             // The only list there is.
             if parameter["name"] == "and_then" {
                 parameter["schema"]["maxItems"] = 4.into();
+            }
+        }
+        // Said by leaving it out, in every parameter.
+        if let Some(parameter) = parameter.as_object_mut() {
+            parameter
+                .retain(|name, value| !matches!(name.as_str(), "deprecated" | "required") || *value == true);
+            if !parameter.contains_key("style") {
+                parameter.remove("explode");
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{operations, responses::pascal_case};
+use super::walk::{operations, pascal_case};
 
 /// The kinds of components that are shared, in the order in which they are: responses contain headers.
 const SHARED: [&str; 3] = ["headers", "parameters", "responses"];
@@ -68,8 +68,8 @@ fn for_each(document: &mut Value, kind: &str, mut found: impl FnMut(&str, &mut V
             operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten()
         {
             if kind == "responses" {
-                // Those of success differ from operation to operation; no name would say how.
-                if !status.starts_with('2') {
+                // Contents of success differ from operation to operation; no name would say how.
+                if !(status.starts_with('2') && response["content"].is_object()) {
                     found(status, response);
                 }
                 continue;

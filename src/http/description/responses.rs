@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::walk::{operations, pascal_case};
+
 /// Describes `Idempotency-Key` in every operation that accepts it.
 pub fn idempotency(operation: &mut Map<String, Value>) {
     let mut takes_key = false;
@@ -88,7 +90,7 @@ pub fn headers(operation: &mut Map<String, Value>) {
 /// operation.
 pub fn one_schema_of_success(document: &mut Value) {
     let mut added = Map::new();
-    for (_, operation) in super::operations(document) {
+    for (_, operation) in operations(document) {
         let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
         let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
             continue;
@@ -113,14 +115,4 @@ pub fn one_schema_of_success(document: &mut Value) {
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         schemas.extend(added);
     }
-}
-
-/// `book_as_guest` as `BookAsGuest`.
-pub fn pascal_case(name: &str) -> String {
-    name.split(['_', '-', '.'])
-        .flat_map(|word| {
-            let mut letters = word.chars();
-            letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>())
-        })
-        .collect()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{operations, responses::pascal_case};
+use super::walk::{operations, pascal_case};
 
 /// Completes all schemas.
 pub fn complete(document: &mut Value) {
