@@ -10,7 +10,7 @@ use std::{
 use ipnet::IpNet;
 use lettre::message::Mailbox;
 use poem::http::Uri;
-use tokio_postgres::Config as DatabaseUrl;
+use tokio_postgres::{Config as DatabaseUrl, config::SslMode};
 use tracing::Level;
 
 use crate::{
@@ -78,7 +78,10 @@ pub const DEFAULT_CONNECTIONS: usize = 16;
 impl Settings {
     pub fn new(given: RawSettings) -> Result<Self, Mistakes> {
         let mut mistakes = Vec::new();
-        let database = database_url("APPOINTD_DATABASE_URL", given.database_url.as_deref(), &mut mistakes);
+        let database = Database::Server
+            .read(given.database_url.as_deref())
+            .map_err(|mistake| mistakes.push(mistake))
+            .ok();
         let token_keys = signing_keys("APPOINTD_TOKEN_KEYS", given.token_keys.as_deref(), &mut mistakes);
         let link_keys = signing_keys("APPOINTD_LINK_KEYS", given.link_keys.as_deref(), &mut mistakes);
         let both = [&given.token_keys, &given.link_keys].map(|keys| {
@@ -99,8 +102,8 @@ impl Settings {
         let listen = parsed(
             "APPOINTD_LISTEN",
             given.listen.as_deref().unwrap_or(DEFAULT_LISTEN),
-            "an IP address and a port, such as 127.0.0.1:8080 or [::]:8080",
-            |text| text.parse().ok(),
+            LISTEN_FORM,
+            listen_address,
             &mut mistakes,
         );
         let threads = counted("APPOINTD_THREADS", given.threads, cores, 1..=256, &mut mistakes);
@@ -126,7 +129,8 @@ impl Settings {
         let rates = parsed(
             "APPOINTD_RATE_LIMITS",
             given.rate_limits.as_deref().unwrap_or_default(),
-            "comma-separated pairs, such as address=3000,anonymous=60,account=600,key=1200 (requests a minute, 0: unlimited)",
+            "pairs with commas between, such as address=3000,anonymous=60,account=600,key=1200 (requests per minute; \
+             0: unlimited)",
             rates,
             &mut mistakes,
         );
@@ -222,25 +226,76 @@ impl Settings {
     }
 }
 
-/// A database URL, required.
-pub fn database_url(name: &str, given: Option<&str>, mistakes: &mut Vec<String>) -> Option<DatabaseUrl> {
-    let Some(text) = given.filter(|text| !text.is_empty()) else {
-        mistakes.push(format!(
-            "{name} is not set; it is a URL such as postgresql://appointd_api@localhost/appointd"
-        ));
-        return None;
-    };
-    // The text may contain a password, so it is not repeated.
-    match text.parse::<DatabaseUrl>() {
-        Ok(mut url) => {
-            url.application_name("appointd");
-            Some(url)
-        }
-        Err(error) => {
-            mistakes.push(format!("{name} is not a PostgreSQL URL: {error}"));
-            None
+/// A database URL among the settings, by the role it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    Server,
+    Owner,
+    Auditor,
+}
+
+impl Database {
+    /// The name of the setting.
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::Server => "APPOINTD_DATABASE_URL",
+            Self::Owner => "APPOINTD_OWNER_DATABASE_URL",
+            Self::Auditor => "APPOINTD_AUDITOR_DATABASE_URL",
         }
     }
+
+    const fn role(self) -> &'static str {
+        match self {
+            Self::Server => "appointd_api",
+            Self::Owner => "appointd_owner",
+            Self::Auditor => "appointd_auditor",
+        }
+    }
+
+    /// Reads the setting, which is required. An error does not repeat it: it may hold a password.
+    pub fn read(self, given: Option<&str>) -> Result<DatabaseUrl, String> {
+        let (name, role) = (self.setting(), self.role());
+        let Some(text) = given.filter(|text| !text.is_empty()) else {
+            return Err(format!(
+                "{name} is not set; it is a URL such as postgresql://{role}@localhost/appointd"
+            ));
+        };
+        let parsed = text.parse::<DatabaseUrl>();
+        // verify-ca and verify-full are modes of libpq that the driver does not know.
+        if text.contains("sslmode=verify-")
+            || parsed.as_ref().is_ok_and(|url| url.get_ssl_mode() == SslMode::Require)
+        {
+            return Err(format!(
+                "{name} requires TLS (sslmode), and appointd does not support TLS to PostgreSQL yet; remove sslmode, \
+                 and use a Unix socket or a network you trust"
+            ));
+        }
+        let mut url = parsed.map_err(|error| {
+            format!("{name} is not a PostgreSQL URL, such as postgresql://{role}@localhost/appointd: {error}")
+        })?;
+        if url.get_hosts().is_empty() && url.get_hostaddrs().is_empty() {
+            return Err(format!(
+                "{name} names no host; for a Unix socket it is a URL such as \
+                 postgresql:///appointd?host=/run/postgresql&user={role}"
+            ));
+        }
+        url.application_name("appointd");
+        Ok(url)
+    }
+}
+
+/// The form of an address to listen on.
+const LISTEN_FORM: &str =
+    "an IP address and a port, such as 127.0.0.1:8080 or [::]:8080, or a port of 127.0.0.1 alone";
+
+fn listen_address(text: &str) -> Option<SocketAddr> {
+    let on_loopback = |port: &str| Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?)));
+    text.parse().ok().or_else(|| on_loopback(text.strip_prefix("localhost:").unwrap_or(text)))
+}
+
+/// The same for a flag.
+pub fn listen_flag(text: &str) -> Result<SocketAddr, String> {
+    listen_address(text).ok_or_else(|| format!("expected {LISTEN_FORM}"))
 }
 
 fn signing_keys(name: &str, given: Option<&str>, mistakes: &mut Vec<String>) -> Option<Vec<SigningKey>> {

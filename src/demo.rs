@@ -1,37 +1,34 @@
-//! The demo data of `appointd dev`: three organizations of different trades in different time zones. Created by the
-//! functions that serve requests, so it contains only what requests can create.
+//! The data `appointd dev` starts with: three organizations of different trades in different time zones. Made by the
+//! functions and statements that serve requests, so whatever a request could not do is not in it.
 
-use std::net::IpAddr;
+mod bookings;
+mod data;
 
-use chrono::{DateTime, Days, TimeDelta, Utc};
+use std::{collections::HashMap, net::IpAddr};
+
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    crm::contacts::NewContact,
-    db::{Context, Db, Person, Who},
+    crm::contacts::{self, NewContact},
+    db::{Context, Db, Params, Person, Who},
     http::{
         problem::{Failure, Problem},
         secret::{OneTime, Secret},
-        values::Instant,
+        text::TimeZone,
     },
     identity::{
         accounts::{self, Registration},
         passwords,
     },
-    messaging::mail::Mailer,
     scheduling::{
-        booking::{appointments::NewAppointment, book},
         catalog::{
             providers::{self, NewProvider},
             service::NewService,
             services,
         },
-        hours::{schedule::Schedule, schedules},
-        slots::{
-            listing::People,
-            load::{self, AvailabilityQuery},
-        },
+        hours::schedules::{self, Schedule},
     },
     sql,
     tenancy::{
@@ -40,86 +37,10 @@ use crate::{
     },
 };
 
-/// A demo organization and its sign-ins.
-pub struct Demo {
-    pub organization: &'static str,
-    pub slug: &'static str,
-    pub trade: &'static str,
-    pub time_zone: &'static str,
-    pub plan_type: &'static str,
-    /// E-mail address, password, name, role. The first is the owner.
-    pub sign_ins: &'static [(&'static str, &'static str, &'static str, &'static str)],
-    providers: &'static [&'static str],
-    /// Name, minutes, step.
-    services: &'static [(&'static str, i32, i32)],
-    /// From, to.
-    hours: &'static [(&'static str, &'static str)],
-    weekdays: &'static [&'static str],
-}
+pub use data::{CONTACTS, DEMOS, Demo, SignIn};
 
-/// The organizations of the demo.
-pub const DEMOS: [Demo; 3] = [
-    Demo {
-        organization: "Acme Salon",
-        slug: "acme",
-        trade: "salon",
-        time_zone: "America/New_York",
-        plan_type: "enterprise",
-        sign_ins: &[
-            ("admin@acme.com", "admin123", "Alice Acme", "owner"),
-            ("member@acme.com", "member123", "Mel Member", "staff"),
-        ],
-        providers: &["Sofia Marino", "Jonas Berg", "Aiko Tanaka", "Leila Haddad"],
-        services: &[("Haircut", 45, 15), ("Colouring", 120, 30), ("Beard trim", 20, 10)],
-        hours: &[("09:00", "13:00"), ("14:00", "19:00")],
-        weekdays: &["tuesday", "wednesday", "thursday", "friday", "saturday"],
-    },
-    Demo {
-        organization: "TechStart Clinic",
-        slug: "techstart",
-        trade: "clinic",
-        time_zone: "Europe/Berlin",
-        plan_type: "pro",
-        sign_ins: &[
-            ("admin@techstart.com", "admin123", "Theo Start", "owner"),
-            ("dev@techstart.com", "dev123", "Devi Start", "staff"),
-        ],
-        providers: &["Dr. Ngozi Okafor", "Dr. Pavel Novák", "Dr. Ines Silva"],
-        services: &[("Consultation", 20, 10), ("Check-up", 40, 20), ("Vaccination", 10, 10)],
-        hours: &[("08:00", "12:00"), ("13:00", "16:30")],
-        weekdays: &["monday", "tuesday", "wednesday", "thursday", "friday"],
-    },
-    Demo {
-        organization: "Harbour Homes",
-        slug: "harbour",
-        trade: "estate agency",
-        time_zone: "Asia/Singapore",
-        plan_type: "basic",
-        sign_ins: &[("admin@harbour.com", "admin123", "Hana Harbour", "owner")],
-        providers: &["Wei Ling Tan", "Arjun Rao", "Mei Chen"],
-        services: &[("Viewing", 30, 30), ("Valuation", 60, 30)],
-        hours: &[("10:00", "20:00")],
-        weekdays: &["monday", "wednesday", "thursday", "friday", "saturday", "sunday"],
-    },
-];
-
-const CUSTOMERS: [(&str, &str); 12] = [
-    ("Ada", "Lovelace"),
-    ("Grace", "Hopper"),
-    ("Alan", "Turing"),
-    ("Katherine", "Johnson"),
-    ("Edsger", "Dijkstra"),
-    ("Barbara", "Liskov"),
-    ("Donald", "Knuth"),
-    ("Radia", "Perlman"),
-    ("Tony", "Hoare"),
-    ("Frances", "Allen"),
-    ("Niklaus", "Wirth"),
-    ("Margaret", "Hamilton"),
-];
-
-const WEEKS_BEHIND: u64 = 2;
-const WEEKS_AHEAD: u64 = 3;
+/// How long a session is valid that nobody signs in to.
+const SESSION_SECONDS: f64 = 86_400.0;
 
 /// Why loading failed, for the person at the terminal.
 #[derive(Debug, thiserror::Error)]
@@ -139,54 +60,115 @@ impl From<crate::db::Error> for Error {
     }
 }
 
-/// Loads all demo data.
+/// An organization that has been loaded.
+struct Loaded {
+    demo: &'static Demo,
+    /// Of its owner.
+    context: Context,
+    zone: TimeZone,
+    /// As [`CONTACTS`].
+    contacts: Vec<Uuid>,
+    /// As the services of the demo.
+    services: Vec<Uuid>,
+    providers: Vec<Uuid>,
+}
+
+/// Loads all of it.
 pub async fn load(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
+    let mut people = HashMap::new();
+    let mut organizations = Vec::new();
     for demo in &DEMOS {
-        let context = organization(demo, db).await?;
-        let mut service_ids = Vec::new();
-        for (name, minutes, step) in demo.services {
-            let new: NewService = example(json!({
-                "name": name, "duration_minutes": minutes, "slot_step_minutes": step,
-            }))?;
-            service_ids.push(services::create(db, context, &new, None).await?.id);
-        }
-        for name in demo.providers {
-            let new: NewProvider = example(json!({ "name": name }))?;
-            let provider = providers::create(db, context, &new, None).await?.id;
-            let rules: Vec<_> = demo
-                .weekdays
-                .iter()
-                .flat_map(|weekday| {
-                    demo.hours
-                        .iter()
-                        .map(move |(from, to)| json!({ "weekday": weekday, "from": from, "to": to }))
-                })
-                .collect();
-            let schedule: Schedule = example(json!({ "time_zone": demo.time_zone, "rules": rules }))?;
-            schedules::set(db, context, provider, &schedule).await?;
-        }
-        book(db, context, &service_ids, now).await?;
+        organizations.push(organization(db, demo, &mut people, now).await?);
+    }
+    // A person is booked by one organization at a time once they are known in both.
+    for loaded in &organizations {
+        link_people(db, loaded, &people).await?;
+    }
+    for loaded in &organizations {
+        bookings::load(db, loaded, now).await?;
     }
     Ok(())
 }
 
-async fn organization(demo: &Demo, db: &Db) -> Result<Context, Error> {
-    let hash = |password| passwords::hash(password).ok_or_else(|| Error("hashing failed".to_owned()));
-    let mut people = demo.sign_ins.iter();
-    let Some((email, password, name, _)) = people.next() else {
-        return Err(Error("an organization needs an owner".to_owned()));
-    };
+/// Accounts by e-mail address.
+type People = HashMap<&'static str, Uuid>;
+
+async fn organization(
+    db: &Db,
+    demo: &'static Demo,
+    people: &mut People,
+    now: DateTime<Utc>,
+) -> Result<Loaded, Error> {
+    let zone = TimeZone::parse(demo.time_zone).map_err(Error)?;
+    let context = found(db, demo, people).await?;
+    let contacts = contacts(db, context).await?;
+    for person in &demo.sign_ins[1..] {
+        join(db, context, person, &contacts, people).await?;
+    }
+    let mut resources = HashMap::new();
+    for resource in demo.resources {
+        let id = Uuid::now_v7();
+        let params: Params = &[&id, &resource.kind, &resource.name];
+        db.one(context, sql!("scheduling/resources_create.sql"), params).await?;
+        resources.insert(resource.name, id);
+    }
+    let rules: Vec<_> = demo
+        .weekdays
+        .iter()
+        .flat_map(|weekday| {
+            demo.hours.iter().map(move |(from, to)| json!({ "weekday": weekday, "from": from, "to": to }))
+        })
+        .collect();
+    let schedule: Schedule = example(json!({ "time_zone": demo.time_zone, "rules": rules }))?;
+    let mut providers = Vec::new();
+    for provider in demo.providers {
+        let account = provider.email.and_then(|email| people.get(email));
+        let new: NewProvider = example(json!({ "name": provider.name, "account_id": account }))?;
+        let id = providers::create(db, context, &new, None).await?.id;
+        schedules::set(db, context, id, &schedule).await?;
+        providers.push(id);
+    }
+    let mut services = Vec::new();
+    for service in demo.services {
+        let performers = demo.providers.iter().zip(&providers);
+        let performers: Vec<_> = performers
+            .filter(|(provider, _)| service.providers.contains(&provider.name))
+            .map(|(_, id)| id)
+            .collect();
+        let needs: Vec<_> = service.needs.iter().filter_map(|name| resources.get(name)).collect();
+        let new: NewService = example(json!({
+            "name": service.name,
+            "duration_minutes": service.minutes,
+            "slot_step_minutes": service.step,
+            "price_amount": service.price,
+            "price_currency": demo.currency,
+            "capacity": service.seats,
+            "requires_approval": service.requires_approval,
+            "provider_ids": performers,
+            "required_resources": if needs.is_empty() { json!([]) } else { json!([needs]) },
+        }))?;
+        services.push(services::create(db, context, &new, None).await?.id);
+    }
+    let loaded = Loaded { demo, context, zone, contacts, services, providers };
+    bookings::absences(db, &loaded, now).await?;
+    Ok(loaded)
+}
+
+/// Registers the owner with the organization.
+async fn found(db: &Db, demo: &Demo, people: &mut People) -> Result<Context, Error> {
+    let owner = &demo.sign_ins[0];
     let registration: Registration = example(json!({
-        "email": email,
-        "password": password,
-        "full_name": name,
+        "email": owner.email,
+        "password": owner.password,
+        "full_name": owner.name,
         "organization_name": demo.organization,
         "organization_slug": demo.slug,
         "time_zone": demo.time_zone,
     }))?;
-    let (account, tenant) = accounts::register(db, &registration, &hash(password)?).await?;
+    let (account, tenant) = accounts::register(db, &registration, &hash(owner)?).await?;
+    people.insert(owner.email, account);
     let context = enter(db, account, tenant).await?;
-    verify(db, context, email).await?;
+    verify(db, context, owner.email).await?;
     db.one(
         context,
         sql!("tenancy/organizations_update.sql"),
@@ -195,27 +177,104 @@ async fn organization(demo: &Demo, db: &Db) -> Result<Context, Error> {
     .await?;
     db.all(context, sql!("tenancy/subscriptions_update.sql"), &[&demo.plan_type, &Vec::<String>::new()])
         .await?;
-    for (email, password, name, role) in people {
-        let invitation: NewInvitation = example(json!({ "email": email, "role": role }))?;
-        let (_, _, token, _) = invitations::invite(db, context, &invitation, None).await?;
-        let hash = hash(password)?;
-        invitation_acceptance::accept(db, &token, Uuid::now_v7(), Some(name), Some(&hash)).await?;
+    if !demo.exclusive_members {
+        let (text, flag, number) = (None::<&str>, None::<bool>, None::<i32>);
+        let params: Params = &[
+            &text,
+            &text,
+            &text,
+            &flag,
+            &flag,
+            &flag,
+            &number,
+            &flag,
+            &Some(false),
+            &None::<Vec<String>>,
+            &number,
+            &number,
+            &number,
+            &flag,
+        ];
+        db.one(context, sql!("tenancy/settings_update.sql"), params).await?;
     }
     Ok(context)
 }
 
-/// Verifies the e-mail address of an owner, which is required for invitations. No e-mail is sent here.
-async fn verify(db: &Db, context: Context, email: &str) -> Result<(), Error> {
-    let Who::Session { account, session } = context.who else {
-        return Err(Error("an owner is a person".to_owned()));
-    };
-    let (person, token) = (Person { account, session }, Secret::<OneTime>::draw(account, account));
-    db.one(person, sql!("identity/tokens_add.sql"), &[&&token.hash()[..], &email, &3600f64]).await?;
-    db.one(person, sql!("identity/accounts_verify_email.sql"), &[&session, &&token.hash()[..]]).await?;
+fn hash(person: &SignIn) -> Result<String, Error> {
+    passwords::hash(person.password).ok_or_else(|| Error("hashing failed".to_owned()))
+}
+
+async fn contacts(db: &Db, context: Context) -> Result<Vec<Uuid>, Error> {
+    let mut tx = db.begin(context);
+    let mut ids = Vec::new();
+    for (first_name, last_name) in CONTACTS {
+        let email = format!("{first_name}.{last_name}@example.com").to_lowercase();
+        let new: NewContact =
+            example(json!({ "first_name": first_name, "last_name": last_name, "email": email }))?;
+        ids.push(contacts::create(&mut tx, &new).await?);
+    }
+    tx.commit().await?;
+    Ok(ids)
+}
+
+/// Invites a person, who accepts: with the account they have, or a new one.
+async fn join(
+    db: &Db,
+    context: Context,
+    person: &'static SignIn,
+    contacts: &[Uuid],
+    people: &mut People,
+) -> Result<(), Error> {
+    let known = CONTACTS.iter().zip(contacts).find(|((first_name, last_name), _)| {
+        person.email == format!("{first_name}.{last_name}@example.com").to_lowercase()
+    });
+    let contact = known.map(|(_, id)| id).filter(|_| person.role == "customer");
+    let invitation: NewInvitation =
+        example(json!({ "email": person.email, "role": person.role, "contact_id": contact }))?;
+    let (_, _, token, _) = invitations::invite(db, context, &invitation, None).await?;
+    match people.get(person.email) {
+        Some(account) => invitations::accept(db, &token, *account, None, None).await?,
+        None => {
+            let account = Uuid::now_v7();
+            let hash = hash(person)?;
+            invitations::accept(db, &token, account, Some(person.name), Some(&hash)).await?;
+            people.insert(person.email, account);
+        }
+    }
     Ok(())
 }
 
-/// Starts a session of an owner that expires after an hour.
+/// Has the people of providers with a sign-in accept that they are these providers.
+async fn link_people(db: &Db, loaded: &Loaded, people: &People) -> Result<(), Error> {
+    for (provider, id) in loaded.demo.providers.iter().zip(&loaded.providers) {
+        let Some(account) = provider.email.and_then(|email| people.get(email)) else {
+            continue;
+        };
+        let context = enter(db, *account, loaded.context.tenant).await?;
+        let sql = sql!("scheduling/provider_links_accept.sql");
+        db.one(person(context)?, sql, &[&loaded.context.tenant, id]).await?;
+    }
+    Ok(())
+}
+
+/// Verifies the address of an owner, as the mail that nobody reads here would: without it they invite nobody.
+async fn verify(db: &Db, context: Context, email: &str) -> Result<(), Error> {
+    let person = person(context)?;
+    let token = Secret::<OneTime>::draw(person.account, person.account);
+    db.one(person, sql!("identity/tokens_add.sql"), &[&&token.hash()[..], &email, &3600f64]).await?;
+    db.one(person, sql!("identity/accounts_verify_email.sql"), &[&person.session, &&token.hash()[..]])
+        .await?;
+    Ok(())
+}
+
+fn person(context: Context) -> Result<Person, Error> {
+    match context.who {
+        Who::Session { account, session } => Ok(Person { account, session }),
+        _ => Err(Error("only people sign in".to_owned())),
+    }
+}
+
+/// A session of a member, entered as the owner of its organization where the account is that.
 async fn enter(db: &Db, account: Uuid, tenant: Uuid) -> Result<Context, Error> {
     let session = Uuid::now_v7();
     let address = IpAddr::from([127, 0, 0, 1]);
@@ -227,7 +286,7 @@ async fn enter(db: &Db, account: Uuid, tenant: Uuid) -> Result<Context, Error> {
             &Some(tenant),
             &"cookie",
             &None::<&[u8]>,
-            &3600f64,
+            &SESSION_SECONDS,
             &Some("appointd dev"),
             &address,
             &None::<&str>,
@@ -243,82 +302,14 @@ async fn enter(db: &Db, account: Uuid, tenant: Uuid) -> Result<Context, Error> {
 /// A context for the first demo organization; `None` if it was changed so that its owner cannot enter.
 pub async fn enter_first(db: &Db) -> Result<Option<Context>, Error> {
     let address = IpAddr::from([127, 0, 0, 1]);
-    let row = db.gate(sql!("identity/accounts_sign_in.sql"), &[&DEMOS[0].sign_ins[0].0, &address]).await?;
+    let row =
+        db.gate(sql!("identity/accounts_sign_in.sql"), &[&DEMOS[0].sign_ins[0].email, &address]).await?;
     let (account, memberships): (Option<Uuid>, Option<serde_json::Value>) = (row.get(1), row.get(5));
     let tenant = memberships.and_then(|memberships| memberships[0]["organization_id"].as_str()?.parse().ok());
     match account.zip(tenant) {
         Some((account, tenant)) => Ok(Some(enter(db, account, tenant).await?)),
         None => Ok(None),
     }
-}
-
-/// Books some weeks of appointments. Past ones are booked as of the past; this is why functions take the time as an
-/// argument.
-async fn book(db: &Db, context: Context, services: &[Uuid], now: DateTime<Utc>) -> Result<(), Error> {
-    let start = now - Days::new(7 * WEEKS_BEHIND);
-    let mut contact_ids = Vec::new();
-    // Any sequence works if it is the same on every machine.
-    let mut draw = (0u64..).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33);
-    let mut pick = move |below: usize| draw.next().map_or(0, |drawn| drawn as usize % below);
-
-    for week in 0..WEEKS_BEHIND + WEEKS_AHEAD {
-        let (from, to) = (start + Days::new(7 * week), start + Days::new(7 * (week + 1)));
-        for service in services {
-            let mut tx = db.begin(context);
-            let services = [*service];
-            let query = AvailabilityQuery {
-                services: &services,
-                provider: None,
-                contacts: &[],
-                from,
-                to,
-                ignored: &[],
-                now: from,
-            };
-            let availability = load::to_list(&mut tx, &query).await?;
-            tx.commit().await?;
-            let slots =
-                availability.slots(from, to, People::default(), availability.zone, false).unwrap_or_default();
-            for provider in &availability.providers {
-                let free = slots.iter().filter(|slot| slot.provider_ids.contains(&provider.id));
-                let starts: Vec<_> = free.map(|slot| slot.starts_at).collect();
-                for _ in 0..starts.len().min(6) {
-                    let starts_at = starts[pick(starts.len())];
-                    let (first_name, last_name) = CUSTOMERS[pick(CUSTOMERS.len())];
-                    let contact: NewContact = example(json!({
-                        "first_name": first_name,
-                        "last_name": last_name,
-                        "email": format!("{first_name}.{last_name}@example.com"),
-                    }))?;
-                    let known = contact_ids.iter().find(|(name, _)| *name == last_name).map(|(_, id)| *id);
-                    let new = NewAppointment {
-                        service_id: *service,
-                        provider_id: Some(provider.id),
-                        starts_at: Instant(starts_at),
-                        contact_id: known,
-                        contact: known.is_none().then_some(contact),
-                        and_then: None,
-                        note: None,
-                        override_rules: false,
-                    };
-                    let order = new.order().map_err(Failure::from)?;
-                    // Booked a day before it starts.
-                    let booked_at = starts_at - TimeDelta::days(1);
-                    match book::book(db, &Mailer::nowhere(), context, &order, None, booked_at).await {
-                        Ok(appointment) if known.is_none() => {
-                            contact_ids.push((last_name, appointment.contact_id));
-                        }
-                        Ok(_) => {}
-                        // The same start was drawn twice, or the same customer for overlapping appointments.
-                        Err(Failure::Problem(problem))
-                            if ["slot_unavailable", "contact_busy"].contains(&problem.code) => {}
-                        Err(failure) => return Err(failure.into()),
-                    }
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 fn example<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> Result<T, Error> {

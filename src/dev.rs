@@ -1,5 +1,7 @@
 //! `appointd dev`: a complete development system with a private PostgreSQL and demo data.
 
+mod welcome;
+
 use std::{
     error::Error,
     fs,
@@ -11,9 +13,8 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use chrono::{Days, Utc};
+use chrono::Utc;
 use tokio_postgres::{Config as DatabaseUrl, error::SqlState};
-use uuid::Uuid;
 
 use crate::{
     config::DEFAULT_CONNECTIONS,
@@ -22,7 +23,7 @@ use crate::{
         cluster::{self, Cluster},
         migrate,
     },
-    demo::{self, DEMOS},
+    demo,
     http::{
         captcha::Captcha,
         client::Network,
@@ -32,26 +33,40 @@ use crate::{
     },
     identity::passwords::{Passwords, Policy},
     messaging::mail::Mailer,
-    scheduling::slots::{
-        listing::People,
-        load::{self, AvailabilityQuery},
-    },
     server::{Capacity, Parts, Server, StopSignal},
-    sql,
 };
 
-/// The options of `appointd dev`.
+/// The file whose lock says that a system runs in a folder, and whose lines say where: an address and a folder of
+/// sockets.
+const LOCK: &str = "lock";
+/// The folder e-mails are written to.
+const MAILS: &str = "mail";
+
+/// What was asked for.
 pub struct Options {
     pub data_dir: PathBuf,
     pub listen: SocketAddr,
     pub reset: bool,
 }
 
-/// Starts everything, prints how to use it, and waits for the signal to stop.
+/// Where a running system is reached.
+struct Running {
+    address: SocketAddr,
+    /// The folder of PostgreSQL's Unix socket.
+    sockets: PathBuf,
+    /// The folder of e-mails.
+    mails: PathBuf,
+}
+
+/// Brings everything up, says how to use it, and waits until told to stop.
 pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let mut stop = StopSignal::listen()?;
     let folder = &options.data_dir;
-    // Before anything slow, so that a wrong address or a second instance is reported at once.
+    // What is wrong already is said before anything is made, and before anything slow.
+    cluster::find_programs()?;
+    if is_running(folder)? {
+        return Err(in_use(folder).into());
+    }
     let listener = TcpListener::bind(options.listen).map_err(|error| {
         format!(
             "cannot listen on {}: {error}; choose another address with --listen (port 0 selects a free port)",
@@ -59,18 +74,20 @@ pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         )
     })?;
     fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-    let _lock = lock(folder)?;
-    let (cluster, server, welcome) = tokio::select! {
+    let mut lock = lock(folder)?;
+    let (cluster, server, running) = tokio::select! {
         biased;
         () = stop.received() => return Ok(()),
         up = bring_up(folder, options.reset, listener) => up?,
     };
-    // Fails if the output was closed, which does not matter.
-    let _ = io::stdout().write_all(welcome.as_bytes());
+    write!(lock, "{}\n{}\n", running.address, running.sockets.display())?;
+    let text = welcome::text(&running).await?;
+    // A reader that has closed the pipe needs no text.
+    let _ = io::stdout().write_all(text.as_bytes());
 
     stop.received().await;
     say("stopping");
-    // A second signal ends the process at once.
+    // A second signal means at once.
     tokio::spawn(async move {
         stop.received().await;
         std::process::exit(130);
@@ -81,11 +98,35 @@ pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// How to use the system that runs in a folder: what it printed when it had started, for now.
+pub async fn show(folder: &Path) -> Result<String, Box<dyn Error>> {
+    if !is_running(folder)? {
+        return Err(format!(
+            "no `appointd dev` is running in {}; start it with `appointd dev`, or name its folder with --data-dir",
+            folder.display()
+        ))?;
+    }
+    let said = fs::read_to_string(folder.join(LOCK))?;
+    let mut lines = said.lines();
+    let (Some(address), Some(sockets)) = (lines.next(), lines.next()) else {
+        return Err(format!(
+            "the `appointd dev` in {} is starting; try again in a moment",
+            folder.display()
+        ))?;
+    };
+    let running = Running {
+        address: address.parse()?,
+        sockets: sockets.into(),
+        mails: fs::canonicalize(folder.join(MAILS))?,
+    };
+    welcome::text(&running).await
+}
+
 async fn bring_up(
     folder: &Path,
     reset: bool,
     listener: TcpListener,
-) -> Result<(Cluster, Server, String), Box<dyn Error>> {
+) -> Result<(Cluster, Server, Running), Box<dyn Error>> {
     let prepared = folder.join("prepared");
     if reset || !prepared.exists() {
         // An incomplete cluster was never served, so it is removed.
@@ -97,19 +138,19 @@ async fn bring_up(
     if !prepared.exists() {
         fs::write(&prepared, "The cluster is migrated and holds the demo data.\n")?;
     }
-    let mails = folder.join("mail");
+    let mails = folder.join(MAILS);
     fs::create_dir_all(&mails)?;
-    let mail_url = format!("file://{}", fs::canonicalize(&mails)?.display());
+    let mails = fs::canonicalize(&mails)?;
     let host = listener.local_addr()?;
     let parts = Parts {
-        database: database.clone(),
+        database,
         tokens: Arc::new(
             Tokens::new(&[key(folder, "token_key")?], &[key(folder, "link_key")?])
                 .ok_or("the token keys cannot be used")?,
         ),
         passwords: Arc::new(Passwords::new(Policy::Development)),
         mailer: Mailer::new(
-            Some(&mail_url),
+            Some(&format!("file://{}", mails.display())),
             "appointd <appointd@localhost>".parse()?,
             format!("http://{host}"),
         )?,
@@ -128,24 +169,49 @@ async fn bring_up(
         capacity: Capacity::DEFAULT,
     };
     let server = Server::start(parts, listener)?;
-    let welcome = welcome(&cluster, server.address(), &database, &mails).await?;
-    Ok((cluster, server, welcome))
+    let running = Running { address: server.address(), sockets: cluster.sockets().to_owned(), mails };
+    Ok((cluster, server, running))
 }
 
 fn say(step: &str) {
     eprintln!("appointd: {step} …");
 }
 
-/// Locks the folder for one instance. The lock ends with the process.
+/// Whether a system runs in a folder.
+fn is_running(folder: &Path) -> Result<bool, Box<dyn Error>> {
+    use io::ErrorKind::{NotADirectory, NotFound};
+
+    let path = folder.join(LOCK);
+    let locked = match fs::File::open(&path) {
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(false),
+        file => file.map_err(fs::TryLockError::Error).and_then(|file| file.try_lock()),
+    };
+    match locked {
+        Ok(()) => Ok(false),
+        Err(fs::TryLockError::WouldBlock) => Ok(true),
+        Err(fs::TryLockError::Error(error)) => Err(format!("cannot read {}: {error}", path.display()))?,
+    }
+}
+
+fn in_use(folder: &Path) -> String {
+    format!(
+        "another `appointd dev` uses {}: `appointd dev --show` prints how to use it. Stop it, or choose another folder \
+         with --data-dir and another port with --listen",
+        folder.display()
+    )
+}
+
+/// One system a folder. The lock ends with the process, however that ends.
 fn lock(folder: &Path) -> Result<fs::File, Box<dyn Error>> {
-    let path = folder.join("lock");
+    let path = folder.join(LOCK);
     let file = fs::File::options().create(true).append(true).open(&path)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(format!(
-            "another `appointd dev` uses {}; stop it, or choose another folder with --data-dir",
-            folder.display()
-        ))?,
+        Ok(()) => {
+            // What it says is of one that has ended.
+            file.set_len(0)?;
+            Ok(file)
+        }
+        Err(fs::TryLockError::WouldBlock) => Err(in_use(folder))?,
         Err(fs::TryLockError::Error(error)) => Err(format!("cannot lock {}: {error}", path.display()))?,
     }
 }
@@ -201,98 +267,4 @@ pub async fn set_up(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
         say(&format!("applied {} migrations", applied.len()));
     }
     Ok(())
-}
-
-/// The text for the terminal once everything runs.
-async fn welcome(
-    cluster: &Cluster,
-    address: SocketAddr,
-    database: &DatabaseUrl,
-    mails: &Path,
-) -> Result<String, Box<dyn Error>> {
-    use std::fmt::Write as _;
-
-    let host = match address {
-        address if address.ip().is_unspecified() => format!("127.0.0.1:{}", address.port()),
-        address => address.to_string(),
-    };
-    let mut text = String::new();
-    writeln!(text, "\nappointd is running at http://{host}. Ctrl-C stops it; its data is kept.\n")?;
-    writeln!(text, "API docs       http://{host}/docs")?;
-    writeln!(text, "E-mails        {}\n", mails.display())?;
-    writeln!(text, "Sign-ins       {:<22} {:<12} role   organization", "e-mail", "password")?;
-    for demo in &DEMOS {
-        for (email, password, _, role) in demo.sign_ins {
-            writeln!(
-                text,
-                "               {email:<22} {password:<12} {role:<6} {} ({}, {})",
-                demo.organization, demo.trade, demo.time_zone
-            )?;
-        }
-    }
-    writeln!(
-        text,
-        "               Passwords only need 8 characters here; `serve` also requires them to be hard to guess.\n"
-    )?;
-    let roles = [
-        ("superuser", "postgres"),
-        ("owner", "appointd_owner"),
-        ("api", "appointd_api"),
-        ("auditor", "appointd_auditor"),
-    ];
-    for (index, (name, role)) in roles.iter().enumerate() {
-        let title = if index == 0 { "Databases" } else { "" };
-        writeln!(text, "{title:<14} {name:<10} psql '{}'", cluster.url(role, "appointd"))?;
-    }
-    match free_slot(database).await? {
-        Some((service, starts_at)) => {
-            let (email, password, ..) = DEMOS[0].sign_ins[0];
-            let slug = DEMOS[0].slug;
-            writeln!(text, "\nBook an appointment (a second time, the slot is taken):\n")?;
-            writeln!(
-                text,
-                r#"curl -i http://{host}/api/v1/appointments -H "authorization: Bearer $(curl -s http://{host}/api/v1/auth/login -H 'content-type: application/json' -d '{{"email":"{email}","password":"{password}","organization_slug":"{slug}"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')" -H 'content-type: application/json' -d '{{"service_id":"{service}","provider_id":"{}","starts_at":"{starts_at}","contact":{{"first_name":"Ada","last_name":"Lovelace"}}}}'"#,
-                starts_at.1,
-                starts_at = starts_at.0,
-            )?;
-        }
-        None => writeln!(
-            text,
-            "\nThe demo organization has no free slot in the next two weeks; `appointd dev --reset` starts over."
-        )?,
-    }
-    writeln!(text)?;
-    Ok(text)
-}
-
-/// A free slot of the first demo organization, for the printed command: service, start and provider.
-async fn free_slot(database: &DatabaseUrl) -> Result<Option<(Uuid, (String, Uuid))>, Box<dyn Error>> {
-    let db = Db::new(database, 1);
-    let Some(context) = demo::enter_first(&db).await? else {
-        return Ok(None);
-    };
-    let services = db
-        .all(
-            context,
-            sql!("scheduling/services_list.sql"),
-            &[&Uuid::nil(), &1i64, &None::<chrono::DateTime<chrono::Utc>>],
-        )
-        .await?;
-    let Some(service) = services.first().map(|row| row.get::<_, Uuid>(0)) else {
-        return Ok(None);
-    };
-    let now = Utc::now();
-    let (from, to) = (now + Days::new(1), now + Days::new(15));
-    let mut tx = db.begin(context);
-    let services = [service];
-    let query =
-        AvailabilityQuery { services: &services, provider: None, contacts: &[], from, to, ignored: &[], now };
-    let availability = load::to_list(&mut tx, &query).await.map_err(|failure| format!("{failure:?}"))?;
-    tx.commit().await?;
-    let slots = availability.slots(from, to, People::default(), availability.zone, false).unwrap_or_default();
-    let slot = slots.first().and_then(|slot| {
-        let start = slot.starts_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-        Some((service, (start, *slot.provider_ids.first()?)))
-    });
-    Ok(slot)
 }

@@ -20,6 +20,7 @@ mod framework;
 pub mod headers;
 pub mod json;
 pub mod limit;
+mod malformed;
 mod mistakes;
 pub mod module;
 pub mod name;

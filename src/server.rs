@@ -22,10 +22,11 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
 };
 use poem::{
-    Endpoint, EndpointExt as _, Response,
-    endpoint::BoxEndpoint,
+    Endpoint, EndpointExt as _, IntoResponse, Response,
+    endpoint::{BoxEndpoint, make_sync},
+    get,
     http::{Request, uri::Scheme},
-    web::{LocalAddr, RemoteAddr},
+    web::{LocalAddr, Redirect, RemoteAddr},
 };
 use tokio::{
     runtime,
@@ -108,6 +109,17 @@ pub struct Parts {
 /// Builds the endpoint tree. Tests and all threads of a server use it.
 pub fn build(app: &App, counts: &Arc<Counts>) -> BoxEndpoint<'static, Response> {
     let service = api::service(app);
+    // For people who open the server in a browser.
+    let front = Arc::new(get(make_sync(|_| Redirect::temporary("/docs"))));
+    let service = service.around(move |service, request| {
+        let front = (request.uri().path() == "/").then(|| front.clone());
+        async move {
+            match front {
+                Some(front) => front.call(request).await,
+                None => service.call(request).await.map(IntoResponse::into_response),
+            }
+        }
+    });
     let routes = serde_json::from_str(description::COMMITTED)
         .map(|document| Routes::new(&description::inlined(&document)))
         .unwrap_or_default();

@@ -21,48 +21,58 @@ use adopt::{Adopted, adopt};
 use database::{Organization, Outcome, begin, organizations, said};
 use export::{export, import};
 
-use crate::db::{self, migrate};
+use crate::{
+    cli,
+    db::{self, migrate},
+};
 
 #[derive(Subcommand)]
 pub enum Command {
     /// List the organizations
+    #[command(after_help = "Example:\n  appointd tenant list")]
     List,
     /// Export all data of an organization as JSON lines
     ///
     /// The export contains accounts and their password hashes: protect it like a backup.
+    #[command(after_help = "Example:\n  appointd tenant export acme --output acme.jsonl")]
     Export {
         /// Slug or id of the organization
         organization: String,
-        /// The file to write. Defaults to standard output
+        /// The file to write [default: standard output]
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
     /// Import an exported organization, into the same or another system
     ///
     /// Imports everything in one transaction. Fails if the organization exists.
+    #[command(after_help = "Example:\n  appointd tenant import acme.jsonl")]
     Import {
-        /// The file to read. Defaults to standard input
+        /// The file [default: standard input]
         file: Option<PathBuf>,
     },
     /// Create an organization from the data of another system
     ///
     /// Reads one JSON file, whose format is described in docs/deploy.md. Running it again only adds what was added to
     /// the file.
+    #[command(after_help = "Example:\n  appointd tenant adopt old.json")]
     Adopt {
-        /// The file to read. Defaults to standard input
+        /// The file [default: standard input]
         file: Option<PathBuf>,
     },
     /// Block all access to an organization until it is reactivated
+    #[command(after_help = "Example:\n  appointd tenant suspend acme")]
     Suspend {
         /// Slug or id of the organization
         organization: String,
     },
     /// Reactivate a suspended organization
+    #[command(after_help = "Example:\n  appointd tenant reactivate acme")]
     Reactivate {
         /// Slug or id of the organization
         organization: String,
     },
     /// Delete all data of an organization immediately and permanently
+    #[command(after_help = "Example:\n  appointd tenant delete acme --yes")]
     Delete {
         /// Slug or id of the organization
         organization: String,
@@ -73,13 +83,13 @@ pub enum Command {
     /// Delete all data of organizations that were deleted more than 30 days ago
     ///
     /// Also deletes expired sessions and tokens. Meant to run once a day.
+    #[command(after_help = "Example:\n  appointd tenant purge")]
     Purge,
 }
 
 /// Runs one of the commands.
 pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
-    let mut client =
-        migrate::connect(url).await.map_err(|error| format!("cannot connect to the database: {error}"))?;
+    let mut client = migrate::connect(url).await?;
     // The statements below depend on settings of the session.
     db::check_session(url).await?;
     let role = client.query_one(include_str!("../sql/tenant/role.sql"), &[]).await.map_err(said)?;
@@ -89,12 +99,13 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
     client.batch_execute(include_str!("../sql/tenant/enter.sql")).await.map_err(said)?;
     match command {
         Command::List => {
+            let mut text = String::new();
             for organization in organizations(&client).await? {
                 let Organization { id, slug, name, status, purge_after, .. } = organization;
                 let until = purge_after.map(|until| format!(" until {until}")).unwrap_or_default();
-                println!("{id}  {slug:<30} {status:<10} {name}{until}");
+                text += &format!("{id}  {slug:<30} {status:<10} {name}{until}\n");
             }
-            Ok(())
+            Ok(cli::print(text.as_bytes())?)
         }
         Command::Export { organization, output } => {
             let organization = find(&client, &organization).await?;
@@ -216,4 +227,25 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
 
 fn row_is_true(row: &tokio_postgres::Row) -> bool {
     row.get(0)
+}
+
+/// What PostgreSQL said, for the operator, who may read it all.
+fn said(error: tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(refusal)
+            if [SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME]
+                .contains(refusal.code()) =>
+        {
+            "the database lacks migrations of this version; run `appointd migrate`".to_owned()
+        }
+        Some(refusal) if refusal.code() == &SqlState::LOCK_NOT_AVAILABLE => {
+            "somebody holds a lock that is needed, for longer than 2 s; nothing was changed: run it again"
+                .to_owned()
+        }
+        Some(refusal) => match refusal.constraint() {
+            Some(constraint) => format!("{} ({constraint})", refusal.message()),
+            None => refusal.message().to_owned(),
+        },
+        None => error.to_string(),
+    }
 }

@@ -12,11 +12,7 @@ mod rule;
 pub use report::plain;
 pub use rule::rules;
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Args;
 use serde_json::Value;
@@ -25,7 +21,7 @@ use tokio_postgres::{Client, Config as DatabaseUrl};
 use report::{Finding, Format, Report};
 use rule::{Rule, rule};
 
-use crate::db::migrate;
+use crate::{cli, config::Database, db::migrate};
 
 /// The catalog that the migrations create.
 const CATALOG: &str = include_str!("../sql/audit/schema/drift.txt");
@@ -52,13 +48,13 @@ pub struct AuditArgs {
     /// List the rules
     #[arg(long)]
     list: bool,
-    /// Explain a rule and print its statement
+    /// Explain a rule, and print its statement
     #[arg(long, value_name = "RULE", conflicts_with = "list")]
     explain: Option<String>,
-    /// Print the rights of each audience on each table instead of findings
+    /// Print the rights on the rows of each table, instead of findings
     #[arg(long, conflicts_with_all = ["list", "explain"])]
     matrix: bool,
-    /// Print the catalog, one object per line: every table with its row-level security, every policy with its command,
+    /// Print the catalog, one object a line: every table with its row-level security, every policy with its command,
     /// roles and expressions, every column, key, trigger, function and right
     #[arg(long, conflicts_with_all = ["list", "explain", "matrix"])]
     inventory: bool,
@@ -73,10 +69,7 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
         return print(&report::explain(rule(id)?)).map(|()| ExitCode::SUCCESS);
     }
     let accepted = args.accept.iter().map(|text| Accepted::read(text)).collect::<Result<Vec<_>, _>>()?;
-    let Some(url) = &args.database_url else {
-        return Err("APPOINTD_AUDITOR_DATABASE_URL is not set (nor --database-url)".to_owned());
-    };
-    let auditor = connect(url, "APPOINTD_AUDITOR_DATABASE_URL").await?;
+    let auditor = connect(&Database::Auditor.read(args.database_url.as_deref())?).await?;
     if args.matrix {
         return print(&matrix(&auditor).await?).map(|()| ExitCode::SUCCESS);
     }
@@ -84,7 +77,7 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
         return print(&inventory(&auditor).await?).map(|()| ExitCode::SUCCESS);
     }
     let server = match &args.server_database_url {
-        Some(url) => Some(connect(url, "APPOINTD_DATABASE_URL").await?),
+        Some(url) => Some(connect(&Database::Server.read(Some(url))?).await?),
         None => None,
     };
     let mut report = audit(&auditor, server.as_ref()).await?;
@@ -101,7 +94,7 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
 }
 
 fn print(text: &str) -> Result<(), String> {
-    io::stdout().write_all(text.as_bytes()).map_err(|error| format!("cannot write: {error}"))
+    cli::print(text.as_bytes()).map_err(|error| format!("cannot write: {error}"))
 }
 
 /// What `--accept` says.
@@ -124,14 +117,9 @@ impl Accepted {
     }
 }
 
-async fn connect(url: &str, name: &str) -> Result<Client, String> {
-    let url: DatabaseUrl = url
-        .parse()
-        .map_err(|_| format!("{name} is not a PostgreSQL URL such as postgresql://user@host/database"))?;
-    let client =
-        migrate::connect(&url).await.map_err(|error| format!("cannot connect to {name}: {error}"))?;
-    // Read-only, with a search path in which others cannot create objects, and with timeouts so that others do not
-    // wait.
+async fn connect(url: &DatabaseUrl) -> Result<Client, String> {
+    let client = migrate::connect(url).await?;
+    // Nothing is changed, no name is looked up where somebody else can create, and nobody waits for us.
     client
         .batch_execute(
             "set search_path = pg_catalog, pg_temp; set default_transaction_read_only = on; \
@@ -142,7 +130,8 @@ async fn connect(url: &str, name: &str) -> Result<Client, String> {
     Ok(client)
 }
 
-/// Checks a database with all rules. `server` is a connection with the server's role; without it plans are not checked.
+/// Looks at a database with all rules. `server` is a connection as the server has it; without one its plans are not
+/// seen.
 pub async fn audit(auditor: &Client, server: Option<&Client>) -> Result<Report, String> {
     let row = auditor.query_one(ABOUT, &[]).await.map_err(|error| migrate::explain(&error))?;
     if !row.get::<_, bool>(3) {

@@ -28,6 +28,8 @@ use nix::unistd::{Gid, Uid, User};
 use binaries::Binaries;
 use error::failed;
 
+pub use binaries::{find_programs, psql};
+
 /// The longest path of a Unix socket, one terminating byte included, is 108 bytes on Linux and 104 on macOS.
 const LONGEST_SOCKET: usize = 103;
 const SOCKET: &str = ".s.PGSQL.5432";
@@ -101,10 +103,12 @@ impl Cluster {
 
     /// The URL of `database` for `role`, for psql and for this program.
     pub fn url(&self, role: &str, database: &str) -> String {
-        format!(
-            "postgresql:///{database}?host={}&user={role}",
-            percent_encode(&self.sockets.to_string_lossy())
-        )
+        url(&self.sockets, role, database)
+    }
+
+    /// The folder of its Unix socket.
+    pub fn sockets(&self) -> &Path {
+        &self.sockets
     }
 
     /// Waits until the lock file says that the server is ready.
@@ -136,6 +140,11 @@ impl Drop for Cluster {
         // Removes the socket folder if it is outside the cluster's folder. A folder in use is not empty and stays.
         let _ = fs::remove_dir(&self.sockets);
     }
+}
+
+/// The URL for `role` to reach `database` of the cluster whose Unix socket is in a folder.
+pub fn url(sockets: &Path, role: &str, database: &str) -> String {
+    format!("postgresql:///{database}?host={}&user={role}", percent_encode(&sockets.to_string_lossy()))
 }
 
 /// Removes a stopped cluster and everything in it.
@@ -207,8 +216,8 @@ fn settle(folder: &Path, user: Option<&User>) -> Result<PathBuf, Error> {
 }
 
 fn can_enter(user: &User, folder: &Path) -> bool {
-    as_user(Command::new("test"), Some(user))
-        .arg("-x")
+    as_user(Command::new("/bin/sh"), Some(user))
+        .args(["-c", r#"test -x "$1""#, "sh"])
         .arg(folder)
         .status()
         .is_ok_and(|status| status.success())
@@ -280,7 +289,7 @@ impl Runner {
             return Err(Error::Failed {
                 what: format!("{} was made by PostgreSQL {}", data.display(), made_by.trim()),
                 why: format!(
-                    "but {} is version {}; set APPOINTD_POSTGRES_BIN to the older one, or start over with --reset",
+                    "but {} is version {}; set APPOINTD_POSTGRES_BIN to the older one, or delete the data with --reset",
                     self.binaries.folder.display(),
                     self.binaries.version
                 ),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio_postgres::{Client, Config, NoTls, error::SqlState};
+use tokio_postgres::{Client, Config, NoTls, config::Host, error::SqlState};
 
 pub use super::error::explain;
 use super::{connection::check_session, error::error_chain};
@@ -21,7 +21,7 @@ const BREATH: Duration = Duration::from_secs(1);
 /// Why migrating failed, for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("cannot connect to the database as its owner: {0}")]
+    #[error("{0}")]
     Connect(String),
     #[error("{0}")]
     Migration(String),
@@ -113,12 +113,45 @@ pub fn newest() -> i32 {
 
 /// Opens a single connection, outside any pool.
 pub async fn connect(url: &Config) -> Result<Client, String> {
+    let failed = |reason: &str| format!("cannot connect to {}: {reason}", destination(url));
     let connecting = tokio::time::timeout(Duration::from_secs(10), url.connect(NoTls));
     let (client, connection) = match connecting.await {
-        Err(_) => return Err("no answer within 10 seconds".to_owned()),
-        Ok(Err(error)) => return Err(explain(&error)),
+        Err(_) => return Err(failed("no answer within 10 seconds")),
+        Ok(Err(error)) => {
+            let reason = explain(&error);
+            return Err(failed(reason.strip_prefix("error connecting to server: ").unwrap_or(&reason)));
+        }
         Ok(Ok(connected)) => connected,
     };
     tokio::spawn(connection);
     Ok(client)
+}
+
+/// Where a URL leads: hosts and ports, or sockets, database and role. Never the password.
+fn destination(url: &Config) -> String {
+    let port = |index: usize| {
+        let ports = url.get_ports();
+        ports.get(index).or(ports.first()).copied().unwrap_or(5432)
+    };
+    let mut places: Vec<_> = url
+        .get_hosts()
+        .iter()
+        .enumerate()
+        .map(|(index, host)| match host {
+            Host::Tcp(name) if name.contains(':') => format!("[{name}]:{}", port(index)),
+            Host::Tcp(name) => format!("{name}:{}", port(index)),
+            Host::Unix(folder) => format!("{}/.s.PGSQL.{}", folder.display(), port(index)),
+        })
+        .collect();
+    if places.is_empty() {
+        let addresses = url.get_hostaddrs().iter().enumerate();
+        places.extend(addresses.map(|(index, address)| format!("{address} port {}", port(index))));
+    }
+    let named = [("database", url.get_dbname()), ("role", url.get_user())];
+    let named: Vec<_> =
+        named.iter().filter_map(|(what, name)| Some(format!("{what} {}", (*name)?))).collect();
+    match named.as_slice() {
+        [] => places.join(", "),
+        named => format!("{} ({})", places.join(", "), named.join(", ")),
+    }
 }

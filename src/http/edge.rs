@@ -94,6 +94,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         let request_id = request_id(&request);
         trim_trailing_slash(&mut request);
         let route = self.around.routes.find(request.uri().path());
+        let path = route.is_none().then(|| loggable(request.uri().path()));
         let method = request.method().clone();
         // Of the highest level, so that errors logged within it carry the id at every log level.
         let span = tracing::error_span!(
@@ -113,7 +114,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         let entered = Arc::new(Entered::new(span.clone()));
         let arrival = self.arrive(&request);
         let (mut origin, mut host, mut asked, mut session) = (None, Host::Ours, Asking::default(), None);
-        let mut address = None;
+        let mut address = request.remote_addr().as_socket_addr().map(|peer| peer.ip().to_canonical());
         let answer = match arrival {
             Ok(arrival) => {
                 record(&span, &arrival.presented);
@@ -156,11 +157,12 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
             self.around.counts.add(tenant);
         }
 
-        // The requested path may contain anything; the template is safe to log.
+        // The path as it was sent may carry anything; the template cannot. Where there is none, what is harmless of it.
         tracing::info!(
             parent: &span,
             %method,
             route = route.map_or("-", |route| route.template.as_str()),
+            path,
             operation = route.and_then(|route| route.operation_id(&method)),
             status = response.status().as_u16(),
             code = response.extensions().get::<Code>().map(|code| code.0),
@@ -264,6 +266,10 @@ impl<E: Endpoint> EdgeEndpoint<E> {
             ..db::Request::default()
         };
         let asked = Asked::default();
+        let similar = match route {
+            Some(_) => None,
+            None => self.around.routes.similar(request.uri().path()),
+        };
         request.extensions_mut().insert(presented);
         request.extensions_mut().insert(client);
         request.extensions_mut().insert(asked.clone());
@@ -272,8 +278,9 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         match limit::charging(told, tokio::time::timeout(DEADLINE, handled)).await {
             Ok(Ok(Ok(output))) => Ok(output.into_response()),
             Ok(Ok(Err(error))) => {
-                let problem =
-                    error.downcast::<Problem>().unwrap_or_else(|error| framework::problem(route, &error));
+                let problem = error
+                    .downcast::<Problem>()
+                    .unwrap_or_else(|error| framework::problem(route, similar, &error));
                 let early = matches!(problem.status.as_u16(), 400 | 404 | 408 | 413 | 415 | 422);
                 match asked.entry().filter(|_| early && !entered.anything()) {
                     Some(entry) => Err(REQUEST.scope(known, self.admission(entry, problem)).await),
@@ -397,7 +404,17 @@ fn request_id(request: &Request) -> String {
         .map_or_else(|| Uuid::now_v7().to_string(), ToOwned::to_owned)
 }
 
-/// Treats `/contacts/` as `/contacts`.
+/// A path without a route, for the log: words and numbers, and `…` for what is longer or could be anything.
+fn loggable(path: &str) -> String {
+    const LONGEST: usize = 36;
+    let is_word = |part: &str| {
+        part.len() <= LONGEST && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    let parts: Vec<_> = path.split('/').take(10).map(|part| if is_word(part) { part } else { "…" }).collect();
+    parts.join("/")
+}
+
+/// `/contacts/` is `/contacts`.
 fn trim_trailing_slash(request: &mut Request) {
     let path = request.uri().path();
     if path.len() < 2 || !path.ends_with('/') {

@@ -12,10 +12,10 @@ use super::{
     schema::split_serde_error,
 };
 
-/// Maps an error of the framework to a problem.
-pub fn problem(route: Option<&Route>, error: &poem::Error) -> Problem {
+/// An error of the framework's as a problem. `similar` is a path like the one that was asked, where that has no route.
+pub fn problem(route: Option<&Route>, similar: Option<&str>, error: &poem::Error) -> Problem {
     if error.is::<NotFoundError>() {
-        Problem::not_found()
+        unknown_path(similar)
     } else if error.is::<MethodNotAllowedError>() {
         // The documentation pages are not operations.
         let allow = route.map_or_else(|| "GET, HEAD".to_owned(), Route::allow);
@@ -41,7 +41,7 @@ pub fn problem(route: Option<&Route>, error: &poem::Error) -> Problem {
         Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
-            "The Content-Type header must name a media type that the operation accepts, such as application/json.",
+            "The operation does not take this media type. Send JSON, with `Content-Type: application/json`.",
         )
     } else if error.status().is_client_error() {
         Problem::new(error.status(), "bad_request", "The request is malformed.")
@@ -51,7 +51,16 @@ pub fn problem(route: Option<&Route>, error: &poem::Error) -> Problem {
     }
 }
 
-/// poem-openapi writes `failed to parse "string_uuid": … (occurred while parsing "…")`, which may quote the value.
+/// No operation and no page has the path. `similar` is one that has, if it is likely that it was meant.
+fn unknown_path(similar: Option<&str>) -> Problem {
+    let detail = match similar {
+        Some(path) => format!("There is no such path. Did you mean {path}? /docs lists all operations."),
+        None => "There is no such path. Operations begin with /api/v1; /docs lists them.".to_owned(),
+    };
+    Problem::new(StatusCode::NOT_FOUND, "unknown_path", detail)
+}
+
+/// poem-openapi says `failed to parse "string_uuid": … (occurred while parsing "…")`, and may quote the value.
 fn parameter_error(route: Option<&Route>, name: &str, reason: &str) -> FieldError {
     let reason = reason.split(" (occurred while parsing").next().unwrap_or_default();
     if let Some((code, detail)) = split_serde_error(reason) {

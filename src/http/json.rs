@@ -21,7 +21,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    headers,
+    headers, malformed,
     mistakes::{self, BODY},
     problem::Problem,
 };
@@ -64,7 +64,7 @@ impl<T: DeserializeOwned + Type + ParseFromJSON> ParsePayload for Json<T> {
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer)
             .map_err(|error| explain::<T>(&bytes, &error.path().to_string(), error.inner()))?;
-        deserializer.end().map_err(|error| malformed(&error))?;
+        deserializer.end().map_err(|error| malformed::problem(&bytes, &error))?;
         if bytes.contains(&b'[') && T::parse_from_json(serde_json::from_slice(&bytes).ok()).is_err() {
             // serde accepts a list of values for an object, in the order of its fields; poem-openapi does not.
             let detail = "expected an object, not a list of its values";
@@ -164,6 +164,11 @@ impl<T: DeserializeOwned + Type> ParsePayload for Form<T> {
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
         let bytes = read(request, body).await?;
+        if malformed::looks_like_json(&bytes) {
+            let detail =
+                "The body looks like JSON, and is sent as a form: send `Content-Type: application/json`.";
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))?;
+        }
         let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded::parse(&bytes));
         let value = serde_path_to_error::deserialize(deserializer).map_err(|error| {
             let first = mistakes::explain(&error.path().to_string(), &error.inner().to_string());
@@ -211,22 +216,8 @@ fn explain<T: DeserializeOwned + Type>(body: &[u8], path: &str, error: &serde_js
             let first = mistakes::explain(path, &error.to_string());
             Problem::invalid(mistakes::collect::<T>(first, value, body.len()))
         }
-        Err(error) => malformed(&error),
+        Err(error) => malformed::problem(body, &error),
     }
-}
-
-fn malformed(error: &serde_json::Error) -> Problem {
-    // serde_json's messages about syntax do not quote the text.
-    let message = error.to_string();
-    let what = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);
-    Problem::bad_request(
-        "malformed_json",
-        format!(
-            "The body is not well-formed JSON: {what}, at line {}, column {}.",
-            error.line(),
-            error.column()
-        ),
-    )
 }
 
 /// For an optional field that may be omitted but not null: `#[serde(default, deserialize_with = "present")]`.

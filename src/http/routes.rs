@@ -76,6 +76,19 @@ impl Routes {
     }
 }
 
+/// What operations begin with.
+const PREFIX: &str = "/api/v1";
+
+impl Routes {
+    /// The path that was likely meant by one without a route: the same below the prefix of operations.
+    pub fn similar(&self, path: &str) -> Option<&str> {
+        let rest =
+            ["/api/v1", "/api", "/v1"].iter().find_map(|prefix| path.strip_prefix(prefix)).unwrap_or(path);
+        let meant = self.find(&format!("{PREFIX}/{}", rest.trim_start_matches('/')))?;
+        Some(&meant.template)
+    }
+}
+
 impl Route {
     /// The value of the header `Allow` (RFC 9110 section 10.2.1). HEAD is served for every GET.
     pub fn allow(&self) -> String {

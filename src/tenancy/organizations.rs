@@ -1,6 +1,7 @@
 //! Organizations: creating, changing, deleting and restoring them, and their public profile.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use poem::http::StatusCode;
 use poem_openapi::{
     Object, OpenApi,
     param::{Path, Query},
@@ -18,7 +19,9 @@ use crate::{
         client::{Client, Host},
         json::{Created, Json, NoContent, present},
         name::Name,
-        problem::{ApiError, Deleting, Failure, OnConstraint as _, OpenReading, Problem, Reading, Writing},
+        problem::{
+            ApiError, Deleting, Failure, FieldError, LONGEST_NAME, OnConstraint as _, OpenReading, Problem, Reading, Writing,
+        },
         values::{Slug, Text, TimeZone},
     },
     sql,
@@ -325,9 +328,14 @@ impl OrganizationsApi {
             Host::Tenant(name) => Some(name.as_str()),
         };
         let slug = slug.0.as_deref();
+        if host.is_none() && slug.is_none() {
+            let detail = "Add ?slug=… with the slug of the organization, or call its own host.";
+            let problem = Problem::bad_request("invalid_parameter", format!("slug: {detail}"));
+            Err(problem.with_errors(vec![FieldError::new("slug", "required", detail)]))?;
+        }
         let row = self.0.gate(sql!("tenancy/organizations_get_public.sql"), &[&host, &slug]).await?;
         Ok(Json(PublicOrganization {
-            id: row.get::<_, Option<Uuid>>(0).ok_or_else(Problem::not_found)?,
+            id: row.get::<_, Option<Uuid>>(0).ok_or_else(|| unknown(host, slug))?,
             name: row.get(1),
             slug: row.get(2),
             time_zone: row.get(3),
@@ -364,6 +372,18 @@ pub async fn public(db: &Db, host: Option<&str>, slug: Option<&str>) -> Result<O
         return Ok(None);
     }
     Ok(db.gate(sql!("tenancy/organizations_get_public.sql"), &[&host, &slug]).await?.get(0))
+}
+
+/// 404: no active organization has this host, or else this slug. Both are public.
+pub fn unknown(host: Option<&str>, slug: Option<&str>) -> Problem {
+    let short = |name: &str| name.chars().take(LONGEST_NAME).collect::<String>();
+    let which = match (host.map(short), slug.map(short)) {
+        (Some(host), Some(slug)) => format!("with the slug `{slug}` at the host of `{host}`"),
+        (Some(host), None) => format!("with the host `{host}`"),
+        (None, slug) => format!("with the slug `{}`", slug.unwrap_or_default()),
+    };
+    let detail = format!("There is no active organization {which}.");
+    Problem::new(StatusCode::NOT_FOUND, "organization_not_found", detail)
 }
 
 /// The time zone of the organization that the transaction has entered.

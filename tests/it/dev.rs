@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -66,7 +66,7 @@ impl Dev {
         let mut welcome = Vec::new();
         for line in BufReader::new(child.stdout.take().expect("a pipe")).lines() {
             let line = line.expect("text");
-            let last = line.starts_with("curl ");
+            let last = line == "SQL";
             welcome.push(line);
             if last {
                 return Self { child, welcome };
@@ -76,17 +76,10 @@ impl Dev {
         panic!("it ended instead: {status:?} {welcome:?} {:?}", errors.join());
     }
 
-    /// Pastes the line, where there is a curl to take it.
+    /// Books by pasting what was printed, where there is a curl to take it.
     #[track_caller]
     fn paste(&self, expected: &str) {
-        let line = self.welcome.iter().find(|line| line.starts_with("curl ")).expect("a line to paste");
-        let output = Command::new("sh").args(["-c", line]).output().expect("sh runs");
-        if output.status.code() == Some(127) {
-            eprintln!("there is no curl on this machine: the line was not tried");
-            return;
-        }
-        let answer = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(answer.lines().next(), Some(expected), "{answer}");
+        paste(&self.welcome, expected);
     }
 
     fn signal(&self, signal: Signal) {
@@ -100,6 +93,16 @@ impl Dev {
         assert!(started.elapsed() < Duration::from_secs(20));
     }
 
+    fn address(&self) -> String {
+        let line = self.welcome.iter().find(|line| line.contains("running at")).expect("where it runs");
+        line.split("http://").nth(1).expect("an address").to_owned()
+    }
+
+    /// The line that begins to enter an organization.
+    fn psql_of_the_last(&self) -> &str {
+        self.welcome.iter().find(|line| line.contains("postgresql:") && line.ends_with('\\')).expect("a line")
+    }
+
     fn urls(&self) -> Vec<String> {
         let urls: Vec<_> = self
             .welcome
@@ -107,7 +110,7 @@ impl Dev {
             .filter_map(|line| line.split('\'').nth(1).filter(|url| url.starts_with("postgresql:")))
             .map(ToOwned::to_owned)
             .collect();
-        assert_eq!(urls.len(), 4, "{:#?}", self.welcome);
+        assert_eq!(urls.len(), 5, "{:#?}", self.welcome);
         urls
     }
 }
@@ -116,6 +119,32 @@ impl Drop for Dev {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The lines from one that begins like this to the next that is empty, as somebody copies them.
+#[track_caller]
+fn block(welcome: &[String], first: &str) -> String {
+    let from = welcome.iter().position(|line| line.starts_with(first)).expect(first);
+    let lines: Vec<_> = welcome[from..].iter().take_while(|line| !line.is_empty()).cloned().collect();
+    lines.join("\n")
+}
+
+/// What a shell says to lines that are pasted into it; none where it lacks a program.
+fn pasted(lines: &str) -> Option<Output> {
+    let output = Command::new("sh").args(["-c", lines]).output().expect("sh runs");
+    if output.status.code() == Some(127) {
+        eprintln!("not tried, a program is missing here: {lines}");
+        return None;
+    }
+    Some(output)
+}
+
+#[track_caller]
+fn paste(welcome: &[String], expected: &str) {
+    if let Some(output) = pasted(&block(welcome, "TOKEN=")) {
+        let answer = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(answer.lines().next(), Some(expected), "{answer}");
     }
 }
 
@@ -144,11 +173,23 @@ fn what_it_prints_works_as_pasted_and_outlives_restarts() {
     }
     first.paste("HTTP/1.1 201 Created");
     first.paste("HTTP/1.1 409 Conflict");
+    the_roles_see_what_is_printed(&first);
 
-    let second = command(&data, &[]).output().expect("the program runs");
-    assert!(!second.status.success());
-    let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(said.contains("another `appointd dev` uses"), "{said}");
+    // The same port, as whoever types it a second time has it, or another.
+    let address = first.address();
+    for listen in [address.as_str(), "127.0.0.1:0"] {
+        let mut second = Command::new(env!("CARGO_BIN_EXE_appointd"));
+        second.args(["dev", "--listen", listen, "--data-dir"]).arg(&data);
+        let said = refused(&mut second);
+        assert!(said.contains("another `appointd dev` uses") && said.contains("--show"), "{said}");
+    }
+    let shown = command(&data, &["--show"]).output().expect("the program runs");
+    let shown: Vec<_> =
+        String::from_utf8(shown.stdout).expect("text").lines().map(ToOwned::to_owned).collect();
+    assert_eq!(shown.len(), first.welcome.len() + 1, "{shown:#?}");
+    assert!(shown.iter().any(|line| line.contains(&format!("running at http://{address}"))));
+    // For now: the slot of before is taken, and another is free.
+    paste(&shown, "HTTP/1.1 201 Created");
 
     let count = |dev: &Dev| {
         ask(&dev.urls()[0], "select count(*) from scheduling.appointments").parse::<u32>().expect("a count")
@@ -157,6 +198,8 @@ fn what_it_prints_works_as_pasted_and_outlives_restarts() {
     assert!(booked > 200, "some weeks of appointments: {booked}");
     first.stop(Signal::SIGTERM);
     assert!(!data.join("cluster/data/postmaster.pid").exists(), "PostgreSQL has stopped, too");
+    let said = refused(&mut command(&data, &["--show"]));
+    assert!(said.contains("no `appointd dev` is running in"), "{said}");
 
     let again = Dev::start(&data, &[]);
     assert_eq!(count(&again), booked, "a second start keeps the data, and loads nothing twice");
@@ -170,6 +213,89 @@ fn what_it_prints_works_as_pasted_and_outlives_restarts() {
     let anew = Dev::start(&data, &["--reset"]);
     assert!(count(&anew) < booked + 1, "the booking of the last one is gone");
     anew.stop(Signal::SIGTERM);
+}
+
+/// The lines for psql show what is said above them.
+fn the_roles_see_what_is_printed(dev: &Dev) {
+    let said = |lines: &str| {
+        let output = pasted(lines)?;
+        let text = [output.stdout, output.stderr].concat();
+        Some(String::from_utf8(text).expect("text"))
+    };
+    let lines: Vec<_> = dev.welcome.iter().filter(|line| line.contains("-c 'select count(*)")).collect();
+    let expected = ["", "would be affected", "  0", "permission denied"];
+    assert_eq!(lines.len(), expected.len());
+    for (line, expected) in lines.into_iter().zip(expected) {
+        let Some(said) = said(line) else { return };
+        assert!(said.contains(expected), "{line}: {said}");
+    }
+    let of_acme = "select count(*) from scheduling.appointments
+        where tenant_id = (select id from tenancy.organizations where slug = 'acme')";
+    let (all, own) =
+        (ask(&dev.urls()[0], "select count(*) from scheduling.appointments"), ask(&dev.urls()[0], of_acme));
+    let line = dev.welcome.iter().find(|line| line.contains("user=postgres")).expect("a line");
+    assert!(said(line).expect("psql").contains(&all));
+    let entered = said(&block(&dev.welcome, dev.psql_of_the_last())).expect("psql");
+    let row =
+        entered.lines().find(|line| line.contains('|') && !line.contains("organizations")).expect("a row");
+    let row: Vec<_> = row.split('|').map(str::trim).collect();
+    assert_eq!(row, [own.as_str(), "1"], "{entered}");
+    assert_ne!(own, all);
+}
+
+#[test]
+fn sign_ins_that_are_printed_let_in_and_the_text_fits_a_terminal() {
+    let folder = Folder::new();
+    let dev = Dev::start(&folder.0.join("data"), &[]);
+    for line in
+        dev.welcome.iter().filter(|line| !line.contains("postgresql:") && !line.starts_with("E-mails"))
+    {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    let table = dev.welcome.iter().skip_while(|line| !line.starts_with("e-mail"));
+    let rows: Vec<Vec<&str>> = table
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert!(rows.len() > 7, "{:#?}", dev.welcome);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    for row in rows {
+        let body = format!(r#"{{"email":"{}","password":"{}"}}"#, row[0], row[1]);
+        let (status, answer) = runtime.block_on(async {
+            let request = reqwest::Client::new().post(format!("http://{}/api/v1/auth/login", dev.address()));
+            let answer = request.header("content-type", "application/json").body(body).send().await;
+            let answer = answer.expect("an answer");
+            (answer.status().as_u16(), answer.text().await.expect("text"))
+        });
+        // Of two organizations they have to say which.
+        assert!(status == 200 || answer.contains("organization_ambiguous"), "{row:?}: {answer}");
+    }
+    dev.stop(Signal::SIGTERM);
+}
+
+/// What a program that fails says, in one line.
+#[track_caller]
+fn refused(command: &mut Command) -> String {
+    let output = command.output().expect("the program runs");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(!output.status.success() && said.lines().count() == 1, "{said}");
+    said
+}
+
+#[test]
+fn what_stops_it_is_one_line_and_leaves_no_folder() {
+    let folder = Folder::new();
+    let data = folder.0.join("data");
+    let said = refused(command(&data, &[]).env("APPOINTD_POSTGRES_BIN", "/nonexistent"));
+    assert!(said.contains("no PostgreSQL 15 or newer"), "{said}");
+    assert!(!data.exists());
+    let said = refused(&mut command(&data, &["--show"]));
+    assert!(said.contains("no `appointd dev` is running in"), "{said}");
+    assert!(!data.exists());
+    fs::write(&data, "a file").expect("a file in the way");
+    let said = refused(&mut command(&data, &[]));
+    assert!(said.contains(data.to_str().expect("text")), "{said}");
 }
 
 fn parent(process: i32) -> Option<i32> {
@@ -265,6 +391,7 @@ fn an_address_in_use_is_said_at_once() {
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains(&address) && said.contains("--listen"), "{said}");
+    assert!(!folder.0.join("data").exists());
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
@@ -293,7 +420,7 @@ fn serve_and_migrate_report_every_mistake_at_once_and_no_secret() {
             ("APPOINTD_DATABASE_URL", "postgresql://me:hunter2@host:port/db"),
             ("APPOINTD_TOKEN_KEYS", "hunter2"),
             ("APPOINTD_LINK_KEYS", "hunter2"),
-            ("APPOINTD_LISTEN", "localhost"),
+            ("APPOINTD_LISTEN", "example.com:80"),
             ("APPOINTD_THREADS", "0"),
             ("APPOINTD_CONNECTIONS", "many"),
             ("APPOINTD_BASE_DOMAIN", "a b"),
@@ -316,8 +443,39 @@ fn serve_and_migrate_report_every_mistake_at_once_and_no_secret() {
         let said = run(&["serve"], &environment);
         assert!(said.contains("32 random bytes") && !said.contains(weak), "{said}");
     }
-    assert!(run(&["migrate"], &[]).contains("APPOINTD_OWNER_DATABASE_URL"));
-    let nowhere = [("APPOINTD_OWNER_DATABASE_URL", "postgresql://me:hunter2@127.0.0.1:1/db")];
-    let said = run(&["migrate"], &nowhere);
-    assert!(said.contains("cannot connect") && !said.contains("hunter2"), "{said}");
+    // Each names its own role, in what is not set and in what leads nowhere.
+    for (command, setting, role) in [
+        (&["migrate"][..], "APPOINTD_OWNER_DATABASE_URL", "appointd_owner"),
+        (&["tenant", "list"], "APPOINTD_OWNER_DATABASE_URL", "appointd_owner"),
+        (&["audit"], "APPOINTD_AUDITOR_DATABASE_URL", "appointd_auditor"),
+        (&["serve"], "APPOINTD_DATABASE_URL", "appointd_api"),
+    ] {
+        let keys = [
+            ("APPOINTD_TOKEN_KEYS", one),
+            ("APPOINTD_LINK_KEYS", "bGlua3Mgb2YgZ3Vlc3RzLCBhIGtleSBvZiAzMiBieXQ="),
+        ];
+        let with = |url: &str| run(command, &[&keys[..], &[(setting, url)]].concat());
+        assert_eq!(
+            run(command, &keys),
+            format!(
+                "appointd: {setting} is not set; it is a URL such as postgresql://{role}@localhost/appointd\n"
+            )
+        );
+        assert_eq!(
+            with("postgresql://me:hunter2@127.0.0.1:1/db"),
+            "appointd: cannot connect to 127.0.0.1:1 (database db, role me): Connection refused (os error 111)\n"
+        );
+        let said = with("postgresql:///db?host=/nonexistent&user=me");
+        assert!(
+            said.contains("cannot connect to /nonexistent/.s.PGSQL.5432 (database db, role me): "),
+            "{said}"
+        );
+        for tls in ["require", "verify-ca", "verify-full"] {
+            let said = with(&format!("postgresql://me:hunter2@127.0.0.1:1/db?sslmode={tls}"));
+            assert!(said.starts_with(&format!("appointd: {setting} requires TLS")), "{said}");
+            assert!(said.lines().count() == 1 && !said.contains("hunter2"), "{said}");
+        }
+        let said = with("postgresql:///appointd");
+        assert!(said.contains("names no host") && said.contains(&format!("user={role}")), "{said}");
+    }
 }

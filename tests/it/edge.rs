@@ -17,8 +17,36 @@ async fn an_unknown_path_is_a_problem() {
     for path in
         ["/api", "/api/v1/nothing", "/api/v1/contacts/a/b", "/api/v2/contacts", "/%00", "/api/v1/%2e%2e/x"]
     {
-        Actor::nobody().get(path).await.refused(404, "not_found");
+        let said = Actor::nobody().get(path).await.refused(404, "unknown_path");
+        let detail = "There is no such path. Operations begin with /api/v1; /docs lists them.";
+        assert_eq!(said["detail"], detail, "{path}");
     }
+    for (path, meant) in [
+        ("/services", "/api/v1/services"),
+        ("/api/services/", "/api/v1/services"),
+        ("/v1/services/1/slots", "/api/v1/services/{service_id}/slots"),
+        ("/api/v1/api/v1/services", ""),
+        ("/api/v1/docs", ""),
+    ] {
+        let said = Actor::nobody().get(path).await.refused(404, "unknown_path");
+        let detail = said["detail"].as_str().expect("a text");
+        assert_eq!(detail.contains("Did you mean"), !meant.is_empty(), "{path}: {detail}");
+        assert!(detail.contains(meant), "{path}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn browser_that_opens_the_server_is_led_to_the_documentation() {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+    let client = client.expect("a client");
+    let answer = client.get(format!("http://{}/", system().address)).send().await.expect("an answer");
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["location"]),
+        (307, &"/docs".parse().expect("a value"))
+    );
+    let followed = reqwest::get(format!("http://{}", system().address)).await.expect("an answer");
+    assert_eq!((followed.status().as_u16(), followed.url().path()), (200, "/docs"));
+    Actor::nobody().post("/", json!({})).await.refused(405, "method_not_allowed");
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ async fn request_is_counted_for_the_organization_it_has_entered_and_for_no_other
     for _ in 0..10 {
         stranger.get("/.well-known/jwks.json").await.expect(200);
         stranger.get("/api/v1/contacts").await.refused(401, "api_key_invalid");
-        stranger.get("/api/v1/nothing").await.refused(404, "not_found");
+        stranger.get("/api/v1/nothing").await.refused(404, "unknown_path");
     }
     let subject =
         Subject { account: tenant.staff.account, session: Uuid::now_v7(), organization: Some(tenant.id) };

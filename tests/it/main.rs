@@ -3,12 +3,14 @@
 
 mod audit;
 mod compression;
+mod cli;
 mod computing;
 mod connections;
 mod coverage;
 mod creating;
 mod crm;
 mod data_model;
+mod demo;
 mod dev;
 mod edge;
 mod entering;

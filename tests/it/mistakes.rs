@@ -1,11 +1,14 @@
 //! Mistakes: all of them at once, each said so that a beginner knows what would be right.
 
+use std::sync::Arc;
+
+use appointd::http::client::Network;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
     coverage::{filled, id_of},
-    harness::{Actor, Answer, Tenant, operations},
+    harness::{Actor, Answer, Tenant, operations, system},
 };
 
 /// Field and code of every mistake.
@@ -161,10 +164,23 @@ async fn query_with_many_mistakes_is_told_all_of_them() {
 async fn json_that_is_malformed_is_told_how_and_is_not_repeated() {
     let nobody = Actor::nobody();
     for (body, what) in [
-        (r#"{"email": "q7x9@example.com", "password": "q7x9",}"#, "trailing comma"),
-        ("{'email': 'q7x9'}", "key must be a string"),
-        (r#"{"email": "q7x9""#, "EOF while parsing an object"),
-        (r#"{"email": "q7x9"} q7x9"#, "trailing characters"),
+        (
+            r#"{"email": "q7x9@example.com", "password": "q7x9",}"#,
+            r#"trailing comma at line 1, column 50, near "…": "…",}. Remove the comma before } or ]."#,
+        ),
+        ("{'email': 'q7x9'}", "near {'…': '…'}. Names and strings are in double quotes."),
+        (r#"{"email": 'q7x9'}"#, "Names and strings are in double quotes."),
+        ("{email: 1}", "near {…: …}. Names are in double quotes."),
+        (r#"{"email": None}"#, "other words are true, false and null."),
+        (r#"{"email": "q7x9" "password": 1}"#, "A comma is missing"),
+        (r#"{"email": 1 // q7x9"#, "JSON has no comments."),
+        ("# q7x9\n{}", "JSON has no comments."),
+        (r#"{"email": "q7x9""#, "It ends too early."),
+        (r#"{"email": "q7x9"} q7x9"#, "Send one JSON value, and nothing after it."),
+        ("email=q7x9&password=q7x9", "It begins with { or another JSON value."),
+        ("{\"email\": \"q7x9\nq7x9\"}", r"write a new line as \n"),
+        (r#"{"email": "\q7x9"}"#, r"write a backslash as \\."),
+        ("", "The body is empty; it has to be JSON, such as {}."),
     ] {
         let request = nobody.request(Method::POST, "/api/v1/auth/login");
         let answer = nobody.send(request.header("content-type", "application/json").body(body)).await;
@@ -196,4 +212,61 @@ async fn query_parameter_that_is_unknown_is_refused_by_every_operation() {
             answer.text
         );
     }
+}
+
+#[tokio::test]
+async fn json_that_is_sent_as_a_form_is_told_so_and_is_not_repeated() {
+    let nobody = Actor::nobody();
+    let body = r#"{"email":"q7x9@example.com","password":"q7x9"}"#;
+    // What curl sends where nothing else is said, and what else there is.
+    for (path, content_type) in [
+        ("/api/v1/auth/login", "application/x-www-form-urlencoded"),
+        ("/api/v1/auth/login", "text/plain"),
+        ("/api/v1/auth/register", "application/x-www-form-urlencoded"),
+    ] {
+        let request = nobody.request(Method::POST, path).header("content-type", content_type);
+        let answer = nobody.send(request.body(body)).await;
+        assert!(!answer.text.contains("q7x9"), "{}", answer.text);
+        let said = answer.refused(415, "unsupported_media_type");
+        let detail = said["detail"].as_str().expect("a text");
+        assert!(detail.contains("`Content-Type: application/json`"), "{detail}");
+    }
+    let request = nobody.request(Method::POST, "/api/v1/auth/login");
+    nobody.send(request.body(body)).await.refused(415, "unsupported_media_type");
+}
+
+#[tokio::test]
+async fn host_of_no_organization_is_named() {
+    let server = tokio::task::spawn_blocking(|| {
+        system().another(|parts| {
+            parts.network =
+                Arc::new(Network { base_domain: Some("book.test".to_owned()), ..Network::default() });
+        })
+    });
+    let server = server.await.expect("no panic");
+    let nobody = Actor::nobody().at(server.address());
+    for (host, query, expected) in [
+        ("acmee.book.test", "", "There is no active organization with the host `acmee`."),
+        ("hair.example", "", "There is no active organization with the host `hair.example`."),
+        ("acmee.book.test", "?organization_slug=acme", "with the slug `acme` at the host of `acmee`."),
+    ] {
+        let request = nobody.request(Method::GET, &format!("/api/v1/guest/services{query}"));
+        let answer = nobody.send(request.header("host", host)).await;
+        let said = answer.refused(404, "organization_not_found");
+        assert!(said["detail"].as_str().expect("a text").ends_with(expected), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn caller_who_may_not_is_told_what_is_needed() {
+    let tenant = Tenant::new().await;
+    let said = tenant.staff.post("/api/v1/services", json!({})).await.refused(403, "role_too_low");
+    assert_eq!(said["detail"], "This needs the role manager or a higher one; yours is staff.");
+    let plan = json!({ "plan_type": "basic" });
+    tenant.owner.patch("/api/v1/organizations/me/subscription", plan).await.expect(200);
+    let said = tenant.owner.post("/api/v1/api-keys", json!({})).await.refused(403, "feature_not_in_plan");
+    // Another test may add a plan that has it too.
+    let detail = said["detail"].as_str().expect("a text");
+    assert!(detail.starts_with("This needs the feature api_access, which the plan"), "{detail}");
+    assert!(detail.contains(" enterprise "), "{detail}");
 }

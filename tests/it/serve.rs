@@ -8,7 +8,7 @@ use std::{
 };
 
 use appointd::{
-    db::cluster::Cluster,
+    db::{cluster::Cluster, migrate},
     http::secret::{ApiKey, Secret},
 };
 use nix::{
@@ -18,7 +18,7 @@ use nix::{
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use crate::harness::{PASSWORD, Tenant, system};
+use crate::harness::{PASSWORD, Tenant, private_database, system};
 
 /// A running server, and the lines it has logged.
 pub struct Serve {
@@ -117,6 +117,14 @@ async fn the_log_has_a_line_for_each_request_and_no_secret() {
         .send()
         .await
         .expect("an answer");
+    // What no route has is named, as far as it is words.
+    let mistyped = format!("/api/v1/contact/{}/secret%20path?secret-query", "secret-path".repeat(5));
+    for request in [
+        client.get(serve.url(&mistyped)),
+        client.get(serve.url("/api/v1/plans")).header("user-agent", "a").header("user-agent", "b"),
+    ] {
+        request.header("x-request-id", "lost").send().await.expect("an answer");
+    }
     tokio::time::sleep(Duration::from_millis(200)).await;
 
     let log = serve.log.lock().expect("no panic").join("\n");
@@ -134,6 +142,15 @@ async fn the_log_has_a_line_for_each_request_and_no_secret() {
         "{line}"
     );
     assert!(line["duration_us"].is_u64() && line["timestamp"].is_string());
+    let lost: Vec<Value> = serve.logged("\"lost\"");
+    for (line, expected) in lost.iter().zip([
+        json!(["-", "/api/v1/contact/…/…", null, "unknown_path", "127.0.0.1"]),
+        json!(["/api/v1/plans", null, "list_plans", "invalid_header", "127.0.0.1"]),
+    ]) {
+        let told = ["route", "path", "operation", "code", "client"].map(|name| line[name].clone());
+        assert_eq!(json!(told), expected, "{line}");
+    }
+    assert_eq!(lost.len(), 2);
     let get = log.lines().rfind(|line| line.contains("contact_id")).expect("a line for the other");
     let get: Value = serde_json::from_str(get).expect("JSON");
     // Wrong as the request was, it was asked whether the caller may at all.
@@ -235,4 +252,38 @@ async fn while_the_database_is_away_the_server_says_so_and_recovers() {
     drop(serve);
     spawn_blocking(move || drop(cluster)).await.expect("no panic");
     std::fs::remove_dir_all(folder).expect("the folder goes");
+}
+
+#[tokio::test]
+async fn database_that_is_not_migrated_is_told_what_to_run() {
+    let (cluster, superuser) = private_database().await;
+    superuser.batch_execute("create database bare owner appointd_owner").await.expect("a database");
+    superuser.batch_execute("create database prepared owner appointd_owner").await.expect("a database");
+    let url = cluster.url("postgres", "prepared").parse().expect("a URL of ours");
+    let prepared = migrate::connect(&url).await.expect("the database answers");
+    prepared.batch_execute(include_str!("../../sql/setup/database.sql")).await.expect("a prepared database");
+    for database in ["bare", "prepared"] {
+        for (arguments, setting, role) in [
+            (&["serve", "--listen", "127.0.0.1:0"][..], "APPOINTD_DATABASE_URL", "appointd_api"),
+            (&["tenant", "list"], "APPOINTD_OWNER_DATABASE_URL", "appointd_owner"),
+            (&["audit"], "APPOINTD_AUDITOR_DATABASE_URL", "appointd_auditor"),
+        ] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_appointd"));
+            command
+                .args(arguments)
+                .env("APPOINTD_TOKEN_KEYS", "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=")
+                .env("APPOINTD_LINK_KEYS", "bGlua3Mgb2YgZ3Vlc3RzLCBhIGtleSBvZiAzMiBieXQ=")
+                .env(setting, cluster.url(role, database));
+            let output =
+                spawn_blocking(move || command.output().expect("the program runs")).await.expect("no panic");
+            let said = String::from_utf8(output.stderr).expect("text");
+            assert!(!output.status.success() && said.lines().count() == 1, "{said}");
+            let right = if arguments[0] == "audit" && database == "bare" {
+                "no schema app"
+            } else {
+                "run `appointd migrate`"
+            };
+            assert!(said.contains(right), "{arguments:?} {database}: {said}");
+        }
+    }
 }

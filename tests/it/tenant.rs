@@ -74,11 +74,12 @@ async fn furnish(superuser: &Client) {
              insert into scheduling.time_off (tenant_id, id, provider_id, starts_at, ends_at)
              select tenant_id, gen_random_uuid(), id, '2031-12-24', '2031-12-25' from scheduling.providers;
              insert into scheduling.service_providers (tenant_id, service_id, provider_id)
-             select s.tenant_id, s.id, p.id from scheduling.services s join scheduling.providers p using (tenant_id);
+             select s.tenant_id, s.id, p.id from scheduling.services s join scheduling.providers p using (tenant_id)
+             on conflict do nothing;
              insert into scheduling.resources (tenant_id, id, kind, name)
              select id, id, 'room', 'Room' from tenancy.organizations;
              insert into scheduling.service_resources (tenant_id, service_id, requirement, resource_id)
-             select tenant_id, id, 1, tenant_id from scheduling.services;
+             select tenant_id, id, 1, tenant_id from scheduling.services on conflict do nothing;
              insert into scheduling.series (tenant_id, id, frequency, every, occurrences, time_zone)
              select id, id, 'weekly', 1, 2, 'UTC' from tenancy.organizations;
              insert into scheduling.appointment_segments (tenant_id, appointment_id, position, service_id, provider_id, starts_at, ends_at)
@@ -105,11 +106,13 @@ async fn furnish(superuser: &Client) {
              insert into scheduling.provider_link_requests (tenant_id, provider_id, account_id)
              select distinct on (p.tenant_id) p.tenant_id, p.id, m.account_id
              from scheduling.providers p join tenancy.members m on m.tenant_id = p.tenant_id and m.role <> 'owner'
-             order by p.tenant_id, p.id desc;
+             order by p.tenant_id, p.id desc
+             on conflict do nothing;
              insert into scheduling.shared_claims (tenant_id, claim_id, provider_id, account_id, starts_at, ends_at)
              select distinct on (c.tenant_id) c.tenant_id, c.id, p.id, p.account_id, c.starts_at, c.ends_at
              from scheduling.claims c join scheduling.providers p on p.tenant_id = c.tenant_id and p.id = c.resource_id
-             where p.account_id is not null",
+             where p.account_id is not null
+             on conflict do nothing",
         )
         .await
         .expect("rows");

@@ -62,6 +62,21 @@ impl Binaries {
     }
 }
 
+/// Fails if a cluster could not be started, before anything is made for it.
+pub fn find_programs() -> Result<(), Error> {
+    Binaries::find(None).map(drop)
+}
+
+/// How psql is called here: by its name, or if the shell would not find that, by its path.
+pub fn psql() -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|folder| folder.join("psql").is_file()) {
+        return "psql".to_owned();
+    }
+    let beside = Binaries::find(None).map(|binaries| binaries.folder.join("psql"));
+    beside.ok().filter(|psql| psql.is_file()).map_or("psql".to_owned(), |psql| psql.display().to_string())
+}
+
 /// Where distributions put the programs, newest version first.
 fn usual_folders() -> Vec<PathBuf> {
     let versioned = [

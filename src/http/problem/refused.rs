@@ -104,7 +104,9 @@ fn describe(status: u16) -> &'static str {
         403 => {
             "Not allowed: `role_too_low`, `feature_not_in_plan`, `plan_limit`, `scope_missing` (API keys), `person_required`, `organization_required`, `email_not_verified`, or `csrf_token_invalid` (cookies)."
         }
-        404 => "The object does not exist or is not visible to the caller: `not_found`.",
+        404 => {
+            "The object does not exist or is not visible to the caller: `not_found`. No active organization has the slug or host: `organization_not_found`."
+        }
         408 => "The body did not arrive within 5 seconds: `body_timeout`.",
         409 => "The request conflicts with the current state; `code` says why.",
         413 => "The body is larger than 256 KiB: `body_too_large`.",

@@ -216,7 +216,7 @@ pub fn status(availability: &Availability, policy: Enforcement) -> AppointmentSt
     }
 }
 
-/// The error for a start, with alternatives if it is taken.
+/// The error for a start, with alternatives that can be booked.
 pub async fn refuse(
     db: &Db,
     context: Context,
@@ -225,9 +225,6 @@ pub async fn refuse(
     now: DateTime<Utc>,
 ) -> Failure {
     let problem = slot_problem("starts_at", refusal);
-    if problem.status != poem::http::StatusCode::CONFLICT {
-        return problem.into();
-    }
     let contact = order.contact();
     let query = AvailabilityQuery {
         services: &order.services,

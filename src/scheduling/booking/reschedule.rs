@@ -128,7 +128,7 @@ pub async fn reschedule(
     .await;
     match moved {
         Err(Failure::Problem(problem))
-            if ["slot_unavailable", "contact_busy"].contains(&problem.code) && !request.following =>
+            if problem.errors.iter().any(|error| error.field == "starts_at") && !request.following =>
         {
             let row = db.optional(context, sql!("scheduling/appointments_get.sql"), &[&id]).await?;
             let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);

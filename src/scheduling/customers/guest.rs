@@ -82,11 +82,11 @@ impl Guests {
             Host::Tenant(name) => Some(name.as_str()),
         };
         if host.is_none() && slug.is_none() {
-            let detail = "the slug of the organization, where it is not its own host that is asked";
+            let detail = "Add ?organization_slug=… with the slug of the organization, or call its own host.";
             Err(Problem::invalid_field("organization_slug", "required", detail))?;
         }
         let organization = organizations::public(&self.db, host, slug).await?;
-        Ok(context(organization.ok_or_else(Problem::not_found)?, appointment))
+        Ok(context(organization.ok_or_else(|| organizations::unknown(host, slug))?, appointment))
     }
 
     /// The answer after a booking. Also sends it by e-mail if the guest gave an address.

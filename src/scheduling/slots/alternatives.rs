@@ -1,4 +1,4 @@
-//! Finds free starts near one that is taken.
+//! Finds free starts near one that cannot be booked.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::Object;
@@ -39,9 +39,9 @@ const MOST_ALTERNATIVES: usize = 3;
 /// The weight of a search; see [`computing::place`].
 const ALTERNATIVES_WEIGHT: u32 = 100;
 
-/// Starts near the one of the query (`from`) that is taken.
+/// Starts near the one of the query (`from`) that cannot be booked.
 pub async fn near(db: &Db, context: Context, query: AvailabilityQuery<'_>) -> Result<Alternatives, Failure> {
-    let start = query.from;
+    let start = query.from.max(query.now);
     let (from, to) = (start - TimeDelta::hours(12), start + ALTERNATIVES_WITHIN);
     let people = People { with: query.provider, contact: query.contacts.first().copied() };
     let place = computing::place(context.tenant, ALTERNATIVES_WEIGHT).await?;

@@ -87,8 +87,10 @@ pub enum SlotError {
     OutsideHours,
     /// Beyond the booking horizon, or on a date on which the service is not offered.
     TooFar,
-    /// In the past, or with less notice than the service requires.
+    /// Earlier than the notice the service wants.
     TooSoon,
+    /// Earlier than now.
+    Past,
 }
 
 /// A provider with their open hours and taken times.
@@ -296,6 +298,9 @@ impl Availability {
         let today = wall_time::date(self.zone, self.now);
         let mut starts_at = start;
         for rules in &self.services {
+            if starts_at < self.now {
+                return Err(SlotError::Past);
+            }
             if starts_at < self.now + minutes(rules.min_notice_minutes) {
                 return Err(SlotError::TooSoon);
             }

@@ -54,7 +54,7 @@ impl Reason {
 impl From<SlotError> for Reason {
     fn from(refusal: SlotError) -> Self {
         match refusal {
-            SlotError::TooSoon => Self::TooSoon,
+            SlotError::TooSoon | SlotError::Past => Self::TooSoon,
             SlotError::TooFar => Self::TooFar,
             SlotError::OutsideHours => Self::OutsideHours,
             SlotError::OffGrid => Self::OffGrid,
@@ -97,11 +97,14 @@ pub fn slot_problem(field: &str, refusal: SlotError) -> Problem {
         SlotError::Capacity => "all seats are taken",
         SlotError::Resource => "no room or piece of equipment that it needs is free",
         SlotError::ContactBusy => "the contact has another appointment at that time",
-        SlotError::LimitReached => "the daily or weekly limit is reached; choose another day",
-        SlotError::OffGrid => "one of the starts that GET /services/{service_id}/slots lists",
-        SlotError::OutsideHours => "a start from which the service fits into working hours",
-        SlotError::TooFar => "a start that can be booked already, on a date on which the service is offered",
-        SlotError::TooSoon => "a start in the future, with the notice the service asks for",
+        SlotError::LimitReached => "The daily or weekly limit is reached; choose another day.",
+        SlotError::OffGrid => {
+            "The service does not start at this time; GET /api/v1/services/{service_id}/slots lists the starts."
+        }
+        SlotError::OutsideHours => "The service does not fit into working hours at this time.",
+        SlotError::TooFar => "The service cannot be booked that far ahead, or is not offered on this date.",
+        SlotError::TooSoon => "The service has to be booked earlier before its start (min_notice_minutes).",
+        SlotError::Past => "The start is in the past.",
     };
     let error = FieldError::new(field, Reason::from(refusal).name(), detail);
     match refusal {

@@ -46,8 +46,16 @@ async fn a_guest_books_and_manages_with_the_link() {
     let slots = guest.get(&at(&format!("services/{}/slots", shop.service), period)).await.expect(200);
     assert_eq!(slots["items"][0]["starts_at"], "2031-05-05T09:00:00Z");
     guest.get(&at(&format!("services/{hidden}/slots"), period)).await.refused(404, "not_found");
-    guest.get("/api/v1/guest/services").await.invalid("organization_slug", "required");
-    guest.get("/api/v1/guest/services?organization_slug=nobody-at-all").await.refused(404, "not_found");
+    let forgotten = guest.get("/api/v1/guest/services").await;
+    let detail = forgotten.body["detail"].as_str().expect("a text").to_owned();
+    assert_eq!(
+        detail,
+        "organization_slug: Add ?organization_slug=… with the slug of the organization, or call its own host."
+    );
+    forgotten.invalid("organization_slug", "required");
+    let unknown = guest.get("/api/v1/guest/services?organization_slug=nobody-at-all").await;
+    let unknown = unknown.refused(404, "organization_not_found");
+    assert_eq!(unknown["detail"], "There is no active organization with the slug `nobody-at-all`.");
 
     let email = format!("g{}@example.com", Uuid::new_v4().simple());
     let booked = guest

@@ -385,6 +385,62 @@ async fn a_start_that_is_taken_comes_with_others() {
 }
 
 #[tokio::test]
+async fn start_against_the_rules_is_told_which_and_comes_with_others() {
+    let shop = Shop::with(json!({ "min_notice_minutes": 60, "bookable_until": "2031-05-09" })).await;
+    let moved = shop.book("2031-05-05T16:00:00Z").await;
+    let soon = (Utc::now() + TimeDelta::minutes(30)).to_rfc3339();
+    for (start, code, detail) in [
+        ("2020-05-05T09:00:00Z", "too_soon", "The start is in the past."),
+        (&*soon, "too_soon", "The service has to be booked earlier before its start (min_notice_minutes)."),
+        (
+            "2031-05-05T08:00:00Z",
+            "outside_hours",
+            "The service does not fit into working hours at this time.",
+        ),
+        (
+            "2031-05-05T09:10:00Z",
+            "off_grid",
+            "The service does not start at this time; GET /api/v1/services/{service_id}/slots lists the starts.",
+        ),
+        (
+            "2031-05-10T09:00:00Z",
+            "too_far",
+            "The service cannot be booked that far ahead, or is not offered on this date.",
+        ),
+    ] {
+        let answers = [
+            shop.tenant.staff.post(PATH, shop.body(start)).await,
+            shop.hold(start).await,
+            shop.act(&moved, "reschedule", json!({ "starts_at": start })).await,
+        ];
+        for answer in answers {
+            let problem = answer.refused(422, "invalid");
+            assert_eq!(problem["detail"], format!("starts_at: {detail}"), "{start}");
+            assert_eq!(
+                (&problem["errors"][0]["code"], &problem["errors"][0]["detail"]),
+                (&json!(code), &json!(detail))
+            );
+            if start.starts_with("2031-05-05") {
+                let others = problem["alternatives"].as_array().expect("others").clone();
+                assert_eq!(others.len(), 3, "{start}: {problem}");
+                assert!(
+                    others.iter().any(|other| other["starts_at"] == "2031-05-05T09:00:00Z"),
+                    "{start}: {problem}"
+                );
+            }
+        }
+    }
+    let mut body = shop.body("2031-05-05T09:10:00Z");
+    body["contact_id"] = json!(shop.tenant.contact().await);
+    let problem = shop.tenant.staff.post(PATH, body.clone()).await.refused(422, "invalid");
+    for alternative in problem["alternatives"].as_array().expect("others") {
+        body["starts_at"] = alternative["starts_at"].clone();
+        let id = shop.tenant.staff.post(PATH, body.clone()).await.created();
+        shop.act(&id, "cancel", json!({})).await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn a_contact_is_in_one_place_at_a_time_unless_the_service_says_otherwise() {
     let shop = Shop::new().await;
     shop.tenant.provider().await;

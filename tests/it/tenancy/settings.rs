@@ -73,5 +73,7 @@ async fn name_and_logo_are_for_all_and_colours_for_some() {
     tenant.admin.patch(BRANDING, json!({ "display_name": null, "logo_url": null })).await.expect(200);
     let public = Actor::nobody().get(&format!("/api/v1/public/organization?slug={slug}")).await.expect(200);
     assert_eq!((&public["name"], public.get("logo_url")), (&organization["name"], None));
-    Actor::nobody().get("/api/v1/public/organization").await.refused(404, "not_found");
+    Actor::nobody().get("/api/v1/public/organization").await.invalid("slug", "required");
+    let unknown = Actor::nobody().get("/api/v1/public/organization?slug=nobody-at-all").await;
+    unknown.refused(404, "organization_not_found");
 }

@@ -1,0 +1,196 @@
+//! `appointd serve`: the settings, what a server must not be started on, and the server.
+
+use std::{error::Error, net::TcpListener, sync::Arc};
+
+use clap::Args;
+
+use super::{block_on, list, log_to_stderr, raise_open_files};
+use crate::{
+    config::{Given, Mistakes, Settings},
+    db::{self, Db, migrate},
+    http::{captcha::Captcha, limit::Limits, token::Tokens},
+    identity::passwords::{Passwords, Policy},
+    server::{Capacity, Parts, Server, StopSignal},
+    sql,
+};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  export APPOINTD_DATABASE_URL=postgresql://appointd_api@localhost/appointd
+  export APPOINTD_TOKEN_KEYS=…    # openssl rand -base64 32; keep it
+  export APPOINTD_LINK_KEYS=…     # another one
+  appointd serve
+  appointd serve --listen 0.0.0.0:8080 --log-format text
+  appointd serve --mail-url file:///tmp/mail --public-url https://example.com";
+
+#[derive(Args)]
+pub(super) struct ServeArgs {
+    /// URL of the database, as the role appointd_api. Required
+    #[arg(long, env = "APPOINTD_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// Keys that sign access tokens: Ed25519, 32 random bytes in base64; several are separated by commas, and the first
+    /// one signs. Required. Set them in the environment: every user of the machine can read a flag
+    #[arg(long, env = "APPOINTD_TOKEN_KEYS", hide_env_values = true, value_name = "KEYS")]
+    token_keys: Option<String>,
+    /// Keys that sign the links of guests, in the same form; none of them may be a token key. Required
+    #[arg(long, env = "APPOINTD_LINK_KEYS", hide_env_values = true, value_name = "KEYS")]
+    link_keys: Option<String>,
+    /// Address and port to listen on; a port alone is one of 127.0.0.1 [default: 127.0.0.1:8080]
+    #[arg(long, env = "APPOINTD_LISTEN", value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Threads that serve requests [default: one per core]
+    #[arg(long, env = "APPOINTD_THREADS", value_name = "NUMBER")]
+    threads: Option<String>,
+    /// Connections to the database, shared out among the threads [default: 16]
+    #[arg(long, env = "APPOINTD_CONNECTIONS", value_name = "NUMBER")]
+    connections: Option<String>,
+    /// The domain whose subdomains are those of organizations. Without it the host of a request means nothing
+    #[arg(long, env = "APPOINTD_BASE_DOMAIN", value_name = "DOMAIN")]
+    base_domain: Option<String>,
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Host are believed: addresses or networks, separated by commas
+    #[arg(long, env = "APPOINTD_TRUSTED_PROXIES", value_name = "NETWORKS")]
+    trusted_proxies: Option<String>,
+    /// Requests per minute; 0 is unlimited [default: address=3000,anonymous=60,account=600,key=1200]
+    #[arg(long, env = "APPOINTD_RATE_LIMITS", value_name = "LIMITS")]
+    rate_limits: Option<String>,
+    /// How to send e-mail: smtp:// or smtps:// with user, password, host and port; or file:/// and a folder to write it
+    /// into
+    #[arg(long, env = "APPOINTD_MAIL_URL", hide_env_values = true, value_name = "URL")]
+    mail_url: Option<String>,
+    /// Sender of e-mails
+    #[arg(long, env = "APPOINTD_MAIL_FROM", value_name = "ADDRESS")]
+    mail_from: Option<String>,
+    /// Where the pages are that links in e-mails lead to. Required if e-mail is sent
+    #[arg(long, env = "APPOINTD_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// The DNS server to ask about domains [default: those of the system]
+    #[arg(long, env = "APPOINTD_DNS", value_name = "ADDRESS")]
+    dns: Option<String>,
+    /// Where a captcha service verifies tokens. If it is set, guests cannot book, hold or wait without one. Needs
+    /// APPOINTD_CAPTCHA_SECRET
+    #[arg(long, env = "APPOINTD_CAPTCHA_URL", value_name = "URL")]
+    captcha_url: Option<String>,
+    /// The secret by which the captcha service knows this server
+    #[arg(long, env = "APPOINTD_CAPTCHA_SECRET", hide_env_values = true, value_name = "SECRET")]
+    captcha_secret: Option<String>,
+    /// The least important messages to log: error, warn, info, debug or trace [default: info]
+    #[arg(long, env = "APPOINTD_LOG", value_name = "LEVEL")]
+    log: Option<String>,
+    /// Form of the log: json, or text for people [default: json]
+    #[arg(long, env = "APPOINTD_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+impl From<ServeArgs> for Given {
+    fn from(args: ServeArgs) -> Self {
+        Self {
+            database_url: args.database_url,
+            token_keys: args.token_keys,
+            link_keys: args.link_keys,
+            listen: args.listen,
+            threads: args.threads,
+            connections: args.connections,
+            base_domain: args.base_domain,
+            trusted_proxies: args.trusted_proxies,
+            rate_limits: args.rate_limits,
+            mail_url: args.mail_url,
+            mail_from: args.mail_from,
+            public_url: args.public_url,
+            dns: args.dns,
+            captcha_url: args.captcha_url,
+            captcha_secret: args.captcha_secret,
+            log_level: args.log,
+            log_format: args.log_format,
+        }
+    }
+}
+
+pub(super) fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
+    let settings = Settings::new(args.into()).map_err(list)?;
+    log_to_stderr(settings.log_level, settings.log_format);
+    raise_open_files();
+    block_on(async {
+        let mut stop = StopSignal::listen()?;
+        // For the reason, if it cannot: a pool tells none.
+        migrate::connect(&settings.database).await?;
+        db::check_session(&settings.database).await?;
+        check(&Db::new(&settings.database, 1)).await?;
+        let sends_mail = settings.mailer.sends();
+        let captcha = settings.captcha.map_or_else(|| Ok(Captcha::default()), Captcha::of)?;
+        let listener = TcpListener::bind(settings.listen).map_err(|error| {
+            format!("cannot listen on {}: {error}; choose another address with --listen", settings.listen)
+        })?;
+        let server = Server::start(
+            Parts {
+                database: settings.database,
+                tokens: Arc::new(
+                    Tokens::new(&settings.token_keys, &settings.link_keys)
+                        .ok_or("the token keys cannot be used")?,
+                ),
+                passwords: Arc::new(Passwords::new(Policy::Strict)),
+                mailer: settings.mailer,
+                dns: settings.dns,
+                captcha,
+                network: Arc::new(settings.network),
+                limits: Arc::new(Limits::new(&settings.rates)),
+                threads: settings.threads,
+                connections: settings.connections,
+                capacity: Capacity::DEFAULT,
+            },
+            listener,
+        )?;
+        tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
+        if !sends_mail {
+            tracing::warn!(
+                "APPOINTD_MAIL_URL is not set: no e-mail is sent, so nobody can be invited or set a new password"
+            );
+        }
+        stop.received().await;
+        tracing::info!("stopping");
+        tokio::task::spawn_blocking(move || server.stop()).await?;
+        Ok(())
+    })
+}
+
+/// What a server must not be started on.
+async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
+    let row = db.gate(sql!("operations/server_check.sql"), &[]).await?;
+    let (above_policies, member_of_others, migrated_ever): (bool, bool, bool) =
+        (row.get(0), row.get(1), row.get(2));
+    let unprotected: Vec<String> = row.get(3);
+    let mut mistakes = Vec::new();
+    if row.get(4) {
+        mistakes.push(
+            "the database takes no writes: it is a standby, or default_transaction_read_only is on; connect to \
+             the primary"
+                .to_owned(),
+        );
+    }
+    if above_policies {
+        mistakes.push(
+            "the role is a superuser or has BYPASSRLS, so no policy would hold it; connect as appointd_api"
+                .to_owned(),
+        );
+    } else if member_of_others {
+        mistakes.push(
+            "the role is a member of other roles, whose rights it could take; connect as appointd_api"
+                .to_owned(),
+        );
+    }
+    if !migrated_ever {
+        mistakes.push("the database was never migrated; run `appointd migrate`".to_owned());
+    } else if !above_policies && !member_of_others {
+        let row = db.gate(sql!("operations/migrations_last.sql"), &[]).await?;
+        if row.get::<_, Option<i32>>(0) < Some(migrate::newest()) {
+            mistakes.push("the database lacks migrations of this version; run `appointd migrate`".to_owned());
+        }
+    }
+    if !unprotected.is_empty() {
+        mistakes.push(format!(
+            "not wholly behind the wall (no forced row-level security, no floor, a policy that does not ask for \
+             the context, or a view): {}",
+            unprotected.join(", ")
+        ));
+    }
+    if mistakes.is_empty() { Ok(()) } else { Err(list(Mistakes(mistakes)))? }
+}
