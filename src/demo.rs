@@ -16,7 +16,7 @@ use crate::{
     http::{
         problem::{Failure, Problem},
         secret::{OneTime, Secret},
-        text::TimeZone,
+        values::TimeZone,
     },
     identity::{
         accounts::{self, Registration},
@@ -28,7 +28,7 @@ use crate::{
             service::NewService,
             services,
         },
-        hours::schedules::{self, Schedule},
+        hours::{schedule::Schedule, schedules},
     },
     sql,
     tenancy::{
@@ -233,11 +233,11 @@ async fn join(
         example(json!({ "email": person.email, "role": person.role, "contact_id": contact }))?;
     let (_, _, token, _) = invitations::invite(db, context, &invitation, None).await?;
     match people.get(person.email) {
-        Some(account) => invitations::accept(db, &token, *account, None, None).await?,
+        Some(account) => invitation_acceptance::accept(db, &token, *account, None, None).await?,
         None => {
             let account = Uuid::now_v7();
             let hash = hash(person)?;
-            invitations::accept(db, &token, account, Some(person.name), Some(&hash)).await?;
+            invitation_acceptance::accept(db, &token, account, Some(person.name), Some(&hash)).await?;
             people.insert(person.email, account);
         }
     }

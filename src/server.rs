@@ -109,6 +109,10 @@ pub struct Parts {
 /// Builds the endpoint tree. Tests and all threads of a server use it.
 pub fn build(app: &App, counts: &Arc<Counts>) -> BoxEndpoint<'static, Response> {
     let service = api::service(app);
+    let routes = serde_json::from_str(description::COMMITTED)
+        .map(|document| Routes::new(&description::inlined(&document)))
+        .unwrap_or_default();
+    let documents = docs::routes(&service);
     // For people who open the server in a browser.
     let front = Arc::new(get(make_sync(|_| Redirect::temporary("/docs"))));
     let service = service.around(move |service, request| {
@@ -120,10 +124,7 @@ pub fn build(app: &App, counts: &Arc<Counts>) -> BoxEndpoint<'static, Response> 
             }
         }
     });
-    let routes = serde_json::from_str(description::COMMITTED)
-        .map(|document| Routes::new(&description::inlined(&document)))
-        .unwrap_or_default();
-    docs::routes(&service)
+    documents
         .nest("/", service)
         .with(Edge(Arc::new(EdgeState {
             routes,

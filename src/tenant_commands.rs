@@ -228,24 +228,3 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
 fn row_is_true(row: &tokio_postgres::Row) -> bool {
     row.get(0)
 }
-
-/// What PostgreSQL said, for the operator, who may read it all.
-fn said(error: tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(refusal)
-            if [SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME]
-                .contains(refusal.code()) =>
-        {
-            "the database lacks migrations of this version; run `appointd migrate`".to_owned()
-        }
-        Some(refusal) if refusal.code() == &SqlState::LOCK_NOT_AVAILABLE => {
-            "somebody holds a lock that is needed, for longer than 2 s; nothing was changed: run it again"
-                .to_owned()
-        }
-        Some(refusal) => match refusal.constraint() {
-            Some(constraint) => format!("{} ({constraint})", refusal.message()),
-            None => refusal.message().to_owned(),
-        },
-        None => error.to_string(),
-    }
-}

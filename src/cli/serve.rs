@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{block_on, list, log_to_stderr, raise_open_files};
 use crate::{
-    config::{Given, Mistakes, Settings},
+    config::{Mistakes, RawSettings, Settings},
     db::{self, Db, migrate},
     http::{captcha::Captcha, limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
@@ -81,7 +81,7 @@ pub(super) struct ServeArgs {
     log_format: Option<String>,
 }
 
-impl From<ServeArgs> for Given {
+impl From<ServeArgs> for RawSettings {
     fn from(args: ServeArgs) -> Self {
         Self {
             database_url: args.database_url,

@@ -7,14 +7,14 @@ use uuid::Uuid;
 use super::{CONTACTS, Error, Loaded};
 use crate::{
     db::Db,
-    http::{problem::Failure, text::Instant},
+    http::{problem::Failure, values::Instant},
     messaging::mail::Mailer,
     scheduling::{
         booking::{
             appointment::{Appointment, AppointmentAction, AppointmentStatus, CancelledBy},
             appointments::NewAppointment,
             book,
-            transitions::{Done, transition},
+            transitions::{TransitionRequest, transition},
             waitlist::{self, NewEntry},
         },
         hours::wall_time,
@@ -221,7 +221,7 @@ impl Calendar<'_> {
         reason: Option<&str>,
         at: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let done = Done { action, reason, following: false, by: CancelledBy::Member };
+        let done = TransitionRequest { action, reason, following: false, by: CancelledBy::Member };
         transition(self.db, &Mailer::nowhere(), self.loaded.context, appointment, done, at).await?;
         Ok(())
     }

@@ -20,7 +20,8 @@ use crate::{
         json::{Created, Json, NoContent, present},
         name::Name,
         problem::{
-            ApiError, Deleting, Failure, FieldError, LONGEST_NAME, OnConstraint as _, OpenReading, Problem, Reading, Writing,
+            ApiError, Deleting, Failure, FieldError, LONGEST_NAME, OnConstraint as _, OpenReading, Problem,
+            Reading, Writing,
         },
         values::{Slug, Text, TimeZone},
     },

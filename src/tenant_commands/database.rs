@@ -89,7 +89,10 @@ pub async fn begin(client: &mut Client) -> Outcome<Transaction<'_>> {
 /// What PostgreSQL said, for the operator, who may read it all.
 pub fn said(error: tokio_postgres::Error) -> String {
     match error.as_db_error() {
-        Some(refusal) if refusal.code() == &SqlState::UNDEFINED_FUNCTION => {
+        Some(refusal)
+            if [SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME]
+                .contains(refusal.code()) =>
+        {
             "the database lacks migrations of this version; run `appointd migrate`".to_owned()
         }
         Some(refusal) if refusal.code() == &SqlState::LOCK_NOT_AVAILABLE => {

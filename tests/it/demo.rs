@@ -126,7 +126,9 @@ async fn demo_data_is_loaded_on_every_day_of_a_week_and_when_clocks_change() {
             .get(0);
         assert_eq!(sessions, 3, "{day}");
         superuser
-            .batch_execute("truncate tenancy.organizations, identity.accounts, messaging.mail_budgets cascade")
+            .batch_execute(
+                "truncate tenancy.organizations, identity.accounts, messaging.mail_budgets cascade",
+            )
             .await
             .expect("nothing is left");
     }

@@ -2,8 +2,8 @@
 //! of its own for each test. That they can share a database is itself what is tested.
 
 mod audit;
-mod compression;
 mod cli;
+mod compression;
 mod computing;
 mod connections;
 mod coverage;
