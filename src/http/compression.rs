@@ -66,8 +66,9 @@ impl<E: Endpoint> Endpoint for CompressionEndpoint<E> {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         headers.remove(CONTENT_LENGTH);
         // A strong validator names the bytes, and these are others (RFC 9110 section 8.8.1).
-        let weak = headers.get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| !tag.starts_with("W/"));
-        if let Some(weak) = weak.and_then(|tag| HeaderValue::try_from(format!("W/{tag}")).ok()) {
+        if let Some(tag) = headers.get(ETAG).map(HeaderValue::as_bytes).filter(|tag| !tag.starts_with(b"W/"))
+            && let Ok(weak) = HeaderValue::from_bytes(&[b"W/", tag].concat())
+        {
             headers.insert(ETAG, weak);
         }
         Ok(response)
@@ -99,10 +100,9 @@ pub fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 fn is_compressible(headers: &HeaderMap) -> bool {
-    let is_text = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| {
-        kind.starts_with("application/json")
-            || kind.starts_with("application/problem+json")
-            || kind.starts_with("text/")
-    });
+    const TEXT: [&[u8]; 3] = [b"application/json", b"application/problem+json", b"text/"];
+    let is_text = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| TEXT.iter().any(|text| kind.as_bytes().starts_with(text)));
     is_text && !headers.contains_key(CONTENT_ENCODING) && !headers.contains_key(SET_COOKIE)
 }

@@ -99,7 +99,6 @@ pub struct NewApiKey {
     pub name: Text<1, 100>,
     pub role: KeyRole,
     /// The scopes of the key, 1 to 20.
-    #[oai(validator(min_items = 1, max_items = 20))]
     pub scopes: Vec<Scope>,
     /// When the key expires, an instant in the future. Defaults to never.
     #[serde(default)]

@@ -131,7 +131,6 @@ pub struct SettingsChanges {
     /// Origins of web pages that may call the API for this organization from a browser, in addition to its own hosts.
     /// Replaces the list; at most 20. The organization need not own the hosts.
     #[serde(default, deserialize_with = "present")]
-    #[oai(validator(max_items = 20))]
     pub trusted_origins: Option<Vec<WebOrigin>>,
     /// How many minutes before its start an appointment can be checked in, 0 to 1,440. Initially 60.
     #[serde(default, deserialize_with = "present")]

@@ -55,5 +55,5 @@ pub fn rule(id: &str) -> Result<&'static Rule, String> {
     rules()
         .iter()
         .find(|rule| rule.id == id)
-        .ok_or_else(|| format!("there is no rule {id}; `appointd audit --list` lists them"))
+        .ok_or_else(|| format!("unknown rule {id}; `appointd audit --list` lists all rules"))
 }

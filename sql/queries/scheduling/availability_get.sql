@@ -36,7 +36,7 @@ rules as (
                                 group by r.requirement
                             ) as q
                         ),
-                        'given_at',
+                        'counted_starts',
                         -- The starts that count towards its limits; those of one group session count once.
                         case
                             when coalesce(a.max_per_day, a.max_per_week) is not null then array(

@@ -222,7 +222,6 @@ pub struct NewService {
     /// Contact details that a guest must give besides a name. Defaults to none.
     #[serde(default)]
     #[oai(nullable)]
-    #[oai(validator(max_items = 2))]
     pub guest_requires: Option<Vec<GuestDetail>>,
     /// How a guest is verified before a booking takes effect. Defaults to `none`.
     #[serde(default)]
@@ -231,13 +230,11 @@ pub struct NewService {
     /// Providers who perform it, at most 200. Defaults to all providers.
     #[serde(default)]
     #[oai(nullable)]
-    #[oai(validator(max_items = 200))]
     pub provider_ids: Option<Vec<Uuid>>,
     /// Resources it requires besides the provider: one room or piece of equipment of each list. At most five lists of 1
     /// to 200 ids. Defaults to none.
     #[serde(default)]
     #[oai(nullable)]
-    #[oai(validator(max_items = 5))]
     pub required_resources: Option<Vec<Pool>>,
 }
 
@@ -369,19 +366,16 @@ pub struct ServiceChanges {
     pub bookable_online: Option<bool>,
     /// Contact details that a guest must give besides a name. Replaces the list; empty: none.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[oai(validator(max_items = 2))]
     pub guest_requires: Option<Vec<GuestDetail>>,
     /// How a guest is verified before a booking takes effect.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub guest_verification: Option<GuestVerification>,
     /// Providers who perform it, at most 200. Replaces the list; empty: all providers.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[oai(validator(max_items = 200))]
     pub provider_ids: Option<Vec<Uuid>>,
     /// Resources it requires besides the provider: one room or piece of equipment of each list. Replaces the lists; at
     /// most five lists of 1 to 200 ids.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[oai(validator(max_items = 5))]
     pub required_resources: Option<Vec<Pool>>,
     /// Whether the service can be booked.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]

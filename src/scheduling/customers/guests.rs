@@ -54,7 +54,6 @@ pub struct GuestBooking {
     /// Services that follow in the same visit, up to four. Defaults to none.
     #[serde(default)]
     #[oai(nullable)]
-    #[oai(validator(max_items = 4))]
     pub and_then: Option<Vec<Uuid>>,
     /// Provider for this and all following services. If omitted: the free provider with the fewest appointments that
     /// day.

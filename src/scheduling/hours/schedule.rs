@@ -113,7 +113,6 @@ pub struct ScheduleOverride {
     /// The date whose hours are replaced.
     pub date: Date,
     /// The hours on that date, at most 24 intervals. Empty: the provider does not work.
-    #[oai(validator(max_items = 24))]
     pub intervals: Vec<ScheduleInterval>,
 }
 
@@ -125,17 +124,14 @@ pub struct Schedule {
     /// The IANA time zone of the hours.
     pub time_zone: TimeZone,
     /// The weekly hours, at most 100 rules. Several rules on one weekday allow for breaks.
-    #[oai(validator(max_items = 100))]
     pub rules: Vec<ScheduleRule>,
     /// Dates with other hours, at most 1,000. Defaults to none.
     #[serde(default)]
     #[oai(default)]
-    #[oai(validator(max_items = 1000))]
     pub overrides: Vec<ScheduleOverride>,
     /// Time-zone overrides: dates on which the hours are in another time zone, at most 100. Defaults to none.
     #[serde(default)]
     #[oai(default)]
-    #[oai(validator(max_items = 100))]
     pub travels: Vec<ScheduleTravel>,
 }
 

@@ -43,7 +43,8 @@ pub struct ServiceRules {
     pub provider_ids: BTreeSet<Uuid>,
     /// For each requirement, the rooms and pieces of equipment that satisfy it.
     pub required_resources: Vec<Vec<Uuid>>,
-    /// The starts that count towards its limits, if it has limits.
+    /// The starts that count towards its limits, if it has limits. Null is none; absent is an error, not none.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub counted_starts: Option<Starts>,
 }
 
