@@ -3,23 +3,18 @@
 mod pages;
 mod serve;
 
-use std::{
-    error::Error,
-    io::{self, ErrorKind, IsTerminal as _, Write as _},
-    net::SocketAddr,
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{error::Error, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use tracing::Level;
 
 use crate::{
     api,
-    config::{DEFAULT_LISTEN, Database, LogFormat, Mistakes, listen_flag},
+    config::{DEFAULT_LISTEN, Database, LogFormat, listen_flag},
     db::migrate,
-    dev, tenant_commands, wall_audit,
+    dev, tenant_commands,
+    terminal::{block_on, log_to_stderr, print, raise_open_files},
+    wall_audit,
 };
 use pages::{CompletionsArgs, ManArgs};
 use serve::ServeArgs;
@@ -180,8 +175,8 @@ pub fn run() -> ExitCode {
         Command::Tenant(args) => run_tenant(args),
         Command::Audit(args) => return run_audit(args),
         Command::Openapi => print(api::description().as_bytes()).map_err(Into::into),
-        Command::Completions(args) => pages::completions(&args),
-        Command::Man(args) => pages::man(&args),
+        Command::Completions(args) => pages::completions(command(), &args),
+        Command::Man(args) => pages::man(command(), &args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -236,47 +231,5 @@ fn run_audit(args: wall_audit::AuditArgs) -> ExitCode {
             eprintln!("appointd: {}", wall_audit::plain(&error.to_string()));
             ExitCode::from(2)
         }
-    }
-}
-
-/// Writes to standard output. A reader that closes the pipe, as `head` does, has read what it wanted.
-pub(crate) fn print(text: &[u8]) -> io::Result<()> {
-    let mut output = io::stdout();
-    match output.write_all(text).and_then(|()| output.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
-}
-
-fn list(mistakes: Mistakes) -> String {
-    match mistakes.0.as_slice() {
-        [one] => one.clone(),
-        several => format!("several errors:\n  - {}", several.join("\n  - ")),
-    }
-}
-
-/// Raises the limit of open files: every connection takes one, and the usual soft limit is for interactive programs.
-fn raise_open_files() {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // Some systems have a lower limit than they report; then it stays as it is.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
-}
-
-fn block_on<T>(task: impl Future<Output = Result<T, Box<dyn Error>>>) -> Result<T, Box<dyn Error>> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(task)
-}
-
-fn log_to_stderr(level: Level, format: LogFormat) {
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr);
-    match format {
-        LogFormat::Json => {
-            builder.json().flatten_event(true).with_current_span(true).with_span_list(false).init()
-        }
-        LogFormat::Text => builder.with_target(false).init(),
     }
 }

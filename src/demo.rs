@@ -3,6 +3,7 @@
 
 mod bookings;
 mod data;
+mod loaded;
 
 use std::{collections::HashMap, net::IpAddr};
 
@@ -14,7 +15,6 @@ use crate::{
     crm::contacts::{self, NewContact},
     db::{Context, Db, Params, Person, Who},
     http::{
-        problem::{Failure, Problem},
         secret::{OneTime, Secret},
         values::TimeZone,
     },
@@ -37,41 +37,13 @@ use crate::{
     },
 };
 
+use loaded::Loaded;
+
 pub use data::{CONTACTS, DEMOS, Demo, SignIn};
+pub use loaded::Error;
 
 /// How long a session is valid that nobody signs in to.
 const SESSION_SECONDS: f64 = 86_400.0;
-
-/// Why loading failed, for the person at the terminal.
-#[derive(Debug, thiserror::Error)]
-#[error("the demo data could not be loaded: {0}")]
-pub struct Error(String);
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        let problem = Problem::from(failure);
-        Self(format!("{}: {} {:?}", problem.code, problem.detail, problem.errors))
-    }
-}
-
-impl From<crate::db::Error> for Error {
-    fn from(error: crate::db::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
-/// An organization that has been loaded.
-struct Loaded {
-    demo: &'static Demo,
-    /// Of its owner.
-    context: Context,
-    zone: TimeZone,
-    /// As [`CONTACTS`].
-    contacts: Vec<Uuid>,
-    /// As the services of the demo.
-    services: Vec<Uuid>,
-    providers: Vec<Uuid>,
-}
 
 /// Loads all of it.
 pub async fn load(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! `appointd dev`: a complete development system with a private PostgreSQL and demo data.
 
+mod running;
 mod welcome;
 
 use std::{
@@ -15,6 +16,8 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::Utc;
 use tokio_postgres::{Config as DatabaseUrl, error::SqlState};
+
+use running::Running;
 
 use crate::{
     config::DEFAULT_CONNECTIONS,
@@ -47,15 +50,6 @@ pub struct Options {
     pub data_dir: PathBuf,
     pub listen: SocketAddr,
     pub reset: bool,
-}
-
-/// Where a running system is reached.
-struct Running {
-    address: SocketAddr,
-    /// The folder of PostgreSQL's Unix socket.
-    sockets: PathBuf,
-    /// The folder of e-mails.
-    mails: PathBuf,
 }
 
 /// Brings everything up, says how to use it, and waits until told to stop.

@@ -32,4 +32,5 @@ pub mod scheduling;
 pub mod server;
 pub mod tenancy;
 pub mod tenant_commands;
+pub mod terminal;
 pub mod wall_audit;

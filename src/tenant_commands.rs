@@ -22,8 +22,8 @@ use database::{Organization, Outcome, begin, organizations, said};
 use export::{export, import};
 
 use crate::{
-    cli,
     db::{self, migrate},
+    terminal,
 };
 
 #[derive(Subcommand)]
@@ -105,7 +105,7 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
                 let until = purge_after.map(|until| format!(" until {until}")).unwrap_or_default();
                 text += &format!("{id}  {slug:<30} {status:<10} {name}{until}\n");
             }
-            Ok(cli::print(text.as_bytes())?)
+            Ok(terminal::print(text.as_bytes())?)
         }
         Command::Export { organization, output } => {
             let organization = find(&client, &organization).await?;

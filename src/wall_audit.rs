@@ -21,7 +21,7 @@ use tokio_postgres::{Client, Config as DatabaseUrl};
 use report::{Finding, Format, Report};
 use rule::{Rule, rule};
 
-use crate::{cli, config::Database, db::migrate};
+use crate::{config::Database, db::migrate, terminal};
 
 /// The catalog that the migrations create.
 const CATALOG: &str = include_str!("../sql/audit/schema/drift.txt");
@@ -94,7 +94,7 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
 }
 
 fn print(text: &str) -> Result<(), String> {
-    cli::print(text.as_bytes()).map_err(|error| format!("cannot write: {error}"))
+    terminal::print(text.as_bytes()).map_err(|error| format!("cannot write: {error}"))
 }
 
 /// What `--accept` says.

@@ -33,7 +33,8 @@ comment on table tenancy.settings is
     'Settings of an organization, one row each. The time zone is in tenancy.organizations. Language, formats, '
     'notifications and privacy are stored for clients; the server does not act on them yet.';
 comment on column tenancy.settings.language is 'BCP 47 language tag: language, optionally script and region.';
-comment on column tenancy.settings.date_format is 'How dates are shown to people: 2026-12-24, 24.12.2026, 24/12/2026 or 12/24/2026.';
+comment on column tenancy.settings.date_format is
+    'How dates are shown to people: 2026-12-24, 24.12.2026, 24/12/2026 or 12/24/2026.';
 comment on column tenancy.settings.time_format is 'How times of day are shown to people: 14:30 (h24) or 2:30 pm (h12).';
 comment on column tenancy.settings.notify_by_email is 'Whether customers are notified by e-mail.';
 comment on column tenancy.settings.notify_by_sms is 'Whether customers are notified by text message.';

@@ -5,7 +5,7 @@ use std::error::Error;
 use clap::Args;
 use clap_complete::Shell;
 
-use super::{command, print};
+use crate::terminal::print;
 
 pub(super) const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -32,18 +32,17 @@ pub(super) struct ManArgs {
     path: Vec<String>,
 }
 
-pub(super) fn completions(args: &CompletionsArgs) -> Result<(), Box<dyn Error>> {
+pub(super) fn completions(mut command: clap::Command, args: &CompletionsArgs) -> Result<(), Box<dyn Error>> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command(), "appointd", &mut script);
+    clap_complete::generate(args.shell, &mut command, "appointd", &mut script);
     Ok(print(&script)?)
 }
 
-pub(super) fn man(args: &ManArgs) -> Result<(), Box<dyn Error>> {
-    Ok(print(&page(&args.path)?)?)
+pub(super) fn man(command: clap::Command, args: &ManArgs) -> Result<(), Box<dyn Error>> {
+    Ok(print(&page(command, &args.path)?)?)
 }
 
-fn page(path: &[String]) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut command = command();
+fn page(mut command: clap::Command, path: &[String]) -> Result<Vec<u8>, Box<dyn Error>> {
     // Names and usage lines of the commands below say what is above them.
     command.build();
     let mut name = "appointd".to_owned();

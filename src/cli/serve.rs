@@ -4,7 +4,6 @@ use std::{error::Error, net::TcpListener, sync::Arc};
 
 use clap::Args;
 
-use super::{block_on, list, log_to_stderr, raise_open_files};
 use crate::{
     config::{Mistakes, RawSettings, Settings},
     db::{self, Db, migrate},
@@ -12,6 +11,7 @@ use crate::{
     identity::passwords::{Passwords, Policy},
     server::{Capacity, Parts, Server, StopSignal},
     sql,
+    terminal::{block_on, list, log_to_stderr, raise_open_files},
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -161,7 +161,7 @@ async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
     let mut mistakes = Vec::new();
     if row.get(4) {
         mistakes.push(
-            "the database takes no writes: it is a standby, or default_transaction_read_only is on; connect to \
+            "the database is read-only: it is a standby, or default_transaction_read_only is on; connect to \
              the primary"
                 .to_owned(),
         );

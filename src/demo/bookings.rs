@@ -4,7 +4,10 @@
 use chrono::{DateTime, Datelike as _, Days, TimeDelta, Utc, Weekday};
 use uuid::Uuid;
 
-use super::{CONTACTS, Error, Loaded};
+use super::{
+    data::CONTACTS,
+    loaded::{Error, Loaded},
+};
 use crate::{
     db::Db,
     http::{problem::Failure, values::Instant},

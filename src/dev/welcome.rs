@@ -6,7 +6,7 @@ use chrono::{Days, Utc};
 use tokio_postgres::Config as DatabaseUrl;
 use uuid::Uuid;
 
-use super::Running;
+use super::running::Running;
 use crate::{
     db::{Context, Db, Who, cluster, migrate},
     demo::{self, DEMOS},

@@ -44,9 +44,10 @@ const MAY_NAME: &[(&str, &str)] = &[
          scheduling::catalog",
     ),
     ("dev", "db http messaging identity scheduling::slots server config demo"),
-    ("tenant_commands", "db http tenancy scheduling::hours"),
-    ("wall_audit", "db"),
-    ("cli", "db http identity api server config dev tenant_commands wall_audit"),
+    ("terminal", "config"),
+    ("tenant_commands", "db http tenancy scheduling::hours terminal"),
+    ("wall_audit", "db config terminal"),
+    ("cli", "db http identity api server config dev terminal tenant_commands wall_audit"),
     ("main", "cli"),
 ];
 

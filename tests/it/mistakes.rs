@@ -180,7 +180,7 @@ async fn json_that_is_malformed_is_told_how_and_is_not_repeated() {
         ("email=q7x9&password=q7x9", "It begins with { or another JSON value."),
         ("{\"email\": \"q7x9\nq7x9\"}", r"write a new line as \n"),
         (r#"{"email": "\q7x9"}"#, r"write a backslash as \\."),
-        ("", "The body is empty; it has to be JSON, such as {}."),
+        ("", "The body is empty; expected JSON, such as {}."),
     ] {
         let request = nobody.request(Method::POST, "/api/v1/auth/login");
         let answer = nobody.send(request.header("content-type", "application/json").body(body)).await;

@@ -294,7 +294,7 @@ async fn data_of_another_system_is_adopted_once_and_what_is_new_later() {
         ),
         (
             json!({ "contacts": [{ "id": "1", "first_name": "", "last_name": "x" }] }),
-            "contacts[0].first_name: 1 to 100",
+            "contacts[0].first_name: expected 1 to 100",
         ),
         (
             json!({ "services": [{ "id": "1", "name": "x", "duration_minutes": 0, "slot_step_minutes": 5 }] }),

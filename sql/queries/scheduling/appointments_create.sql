@@ -1,7 +1,7 @@
 -- $1 tenant_id, $2 appointments, $3 their claims (arrays of objects)
 --
--- Creates the appointments, all or none: fails with claims_no_overlap or shared_claims_no_overlap if time is taken. Waits
--- for a concurrent transaction that takes the time.
+-- Creates the appointments, all or none: fails with claims_no_overlap or shared_claims_no_overlap if time is taken.
+-- Waits for a concurrent transaction that takes the time.
 with made as (
     insert into scheduling.appointments (
         id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, overridden, series_id, occurrence,

@@ -1,5 +1,5 @@
--- $1 tenant_id, $2 appointments with their new values, $3 their claims (arrays of objects), $4 transition ids, one each,
--- $5 reschedule or swap, $6 now, $7 reason or null
+-- $1 tenant_id, $2 appointments with their new values, $3 their claims (arrays of objects), $4 transition ids,
+-- one each, $5 reschedule or swap, $6 now, $7 reason or null
 --
 -- Moves appointments whose old claims and segments are already deleted (claims_release.sql). Fails with
 -- claims_no_overlap or shared_claims_no_overlap if time is taken.

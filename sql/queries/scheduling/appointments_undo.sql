@@ -2,7 +2,8 @@
 -- objects), $6 now, $7 reason or null
 --
 -- Restores the status and the claims of an appointment. It is locked, and the rest of these claims is already deleted
--- (claims_delete.sql). Fails with claims_no_overlap or shared_claims_no_overlap if some of the time was taken meanwhile.
+-- (claims_delete.sql). Fails with claims_no_overlap or shared_claims_no_overlap if some of the time was taken
+-- meanwhile.
 with noted as (
     insert into scheduling.appointment_transitions (appointment_id, id, action, from_status, to_status, reason)
     select a.id, $3, 'undo', a.status, $4, $7

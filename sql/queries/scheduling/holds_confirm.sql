@@ -1,8 +1,8 @@
 -- $1 tenant_id, $2 hold id, $3 appointment id, $4 contact id, $5 the claim on the contact's own time (an array of
 -- objects; empty if its time is not claimed), $6 status, $7 note or null, $8 seat or null, $9 guest key or null
 --
--- Turns the hold into an appointment, which takes over its claims. Fails with claims_no_overlap if the contact's own time
--- is taken; nothing else can prevent it.
+-- Turns the hold into an appointment, which takes over its claims. Fails with claims_no_overlap if the contact's own
+-- time is taken; nothing else can prevent it.
 with made as (
     insert into scheduling.appointments (
         id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, overridden, seat, guest_key, hold_id

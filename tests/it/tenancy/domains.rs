@@ -133,8 +133,8 @@ async fn a_host_leads_to_its_organization_and_to_no_other() {
     assert_eq!(public["id"], json!(tenant.id));
     let slug = asked(&nobody, &format!("{others}.book.test"), face).await.expect(200)["slug"].clone();
     let path = format!("{face}?slug={}", slug.as_str().expect("a slug"));
-    asked(&nobody, &format!("{subdomain}.book.test"), &path).await.refused(404, "not_found");
-    asked(&nobody, "nobodys.book.test", face).await.refused(404, "not_found");
+    asked(&nobody, &format!("{subdomain}.book.test"), &path).await.refused(404, "organization_not_found");
+    asked(&nobody, "nobodys.book.test", face).await.refused(404, "organization_not_found");
     // X-Forwarded-Host of anybody is not believed.
     let lie = viewer
         .request(Method::GET, "/api/v1/contacts")

@@ -163,7 +163,7 @@ async fn name_that_was_given_up_leads_to_its_organization_for_a_while_and_is_nob
         )
         .await
         .expect("an end");
-    public(&old).await.refused(404, "not_found");
+    public(&old).await.refused(404, "organization_not_found");
     other.admin.patch(PATH, json!({ "slug": old, "subdomain": subdomain })).await.expect(200);
     assert_eq!(public(&old).await.expect(200)["id"], json!(other.id));
 }
