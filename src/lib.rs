@@ -9,7 +9,7 @@
 //! * [`api`]: the list of modules
 //! * [`http`]: the edge
 //! * [`db`]: the door to the database
-//! * [`messaging`]: e-mail
+//! * [`messaging`]: sending e-mail
 //! * [`identity`], [`tenancy`], [`crm`], [`scheduling`], [`operations`]: the modules, all with the same structure: one
 //!   file per resource, with its types, its operations and its statements
 //! * [`demo`]: the demo data of `appointd dev`

@@ -23,12 +23,14 @@ use super::{
     sql::{Params, Sql},
 };
 
+type LastAsOf = Arc<Mutex<Option<(Instant, DateTime<Utc>)>>>;
+
 /// Access to the database as `appointd_api`.
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
     /// The last answer of [`as_of`](Self::as_of), and when it was queried.
-    pub(super) last_as_of: Arc<Mutex<Option<(Instant, DateTime<Utc>)>>>,
+    pub(super) last_as_of: LastAsOf,
 }
 
 impl Db {

@@ -183,7 +183,9 @@ impl Case {
                 let full = self.max_per_day.is_some_and(|most| that_day >= most)
                     || self.max_per_week.is_some_and(|most| that_week >= most);
                 let days_ahead = (counted[&minute] - counted[&self.now]).num_days();
-                let verdict = if minute < self.now + self.notice {
+                let verdict = if minute < self.now {
+                    Some(SlotError::Past)
+                } else if minute < self.now + self.notice {
                     Some(SlotError::TooSoon)
                 } else if self.horizon.is_some_and(|horizon| days_ahead > horizon) {
                     Some(SlotError::TooFar)
