@@ -4,7 +4,8 @@
 //!
 //! * Nothing is sent before the first statement; `BEGIN`, `app.enter` and the statement are then sent in one flight. An
 //!   operation of one statement sends its `COMMIT` in the same flight.
-//! * The order on the wire is the order in which the futures are first polled; [`join4`] polls its arguments in order.
+//! * The order on the wire is the order in which the futures are first polled;
+//!   [`join4`](futures_util::future::join4) polls its arguments in order.
 //! * If entering fails, the statement after it fails too; even without that, the policies would show it no rows.
 //! * A transaction that is dropped (an error, a panic, a client that disconnects) is rolled back before its connection
 //!   returns to the pool. If a statement was still running, it is cancelled and the connection is closed.

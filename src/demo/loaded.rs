@@ -35,7 +35,7 @@ pub(super) struct Loaded {
     /// Of its owner.
     pub context: Context,
     pub zone: TimeZone,
-    /// As [`CONTACTS`].
+    /// As [`CONTACTS`](super::data::CONTACTS).
     pub contacts: Vec<Uuid>,
     /// As the services of the demo.
     pub services: Vec<Uuid>,
