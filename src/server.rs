@@ -44,10 +44,9 @@ use crate::{
         captcha::Captcha,
         client::Network,
         compression::Compression,
-        description,
         edge::{Counts, Edge, EdgeState},
         limit::Limits,
-        routes::Routes,
+        routes,
         token::Tokens,
     },
     identity::passwords::Passwords,
@@ -109,9 +108,6 @@ pub struct Parts {
 /// Builds the endpoint tree. Tests and all threads of a server use it.
 pub fn build(app: &App, counts: &Arc<Counts>) -> BoxEndpoint<'static, Response> {
     let service = api::service(app);
-    let routes = serde_json::from_str(description::COMMITTED)
-        .map(|document| Routes::new(&description::inlined(&document)))
-        .unwrap_or_default();
     let documents = docs::routes(&service);
     // For people who open the server in a browser.
     let front = Arc::new(get(make_sync(|_| Redirect::temporary("/docs"))));
@@ -127,7 +123,7 @@ pub fn build(app: &App, counts: &Arc<Counts>) -> BoxEndpoint<'static, Response> 
     documents
         .nest("/", service)
         .with(Edge(Arc::new(EdgeState {
-            routes,
+            routes: &routes::COMMITTED,
             tokens: app.tokens.clone(),
             network: app.network.clone(),
             limits: app.limits.clone(),

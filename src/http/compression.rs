@@ -6,6 +6,7 @@
 use std::io::Write as _;
 
 use flate2::{Compression as Level, write::GzEncoder};
+use hyper::body::Bytes;
 use poem::{
     Endpoint, IntoResponse, Middleware, Request, Response, Result,
     http::{
@@ -54,14 +55,7 @@ impl<E: Endpoint> Endpoint for CompressionEndpoint<E> {
             response.set_body(body);
             return Ok(response);
         }
-        let compressed = if body.len() > LONG {
-            tokio::task::spawn_blocking(move || gzip(&body, Level::fast()))
-                .await
-                .map_err(|_| Problem::internal())?
-        } else {
-            gzip(&body, Level::fast())
-        };
-        response.set_body(compressed);
+        response.set_body(gzip(body, Level::fast()).await?);
         let headers = response.headers_mut();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         headers.remove(CONTENT_LENGTH);
@@ -76,12 +70,19 @@ impl<E: Endpoint> Endpoint for CompressionEndpoint<E> {
 }
 
 /// The text in gzip.
-pub fn gzip(text: &[u8], level: Level) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 4), level);
-    // Memory takes all that is written.
-    let written = encoder.write_all(text);
-    debug_assert!(written.is_ok());
-    encoder.finish().unwrap_or_default()
+pub async fn gzip(text: Bytes, level: Level) -> Result<Bytes, Problem> {
+    let is_long = text.len() > LONG;
+    let compress = move || {
+        let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 4), level);
+        encoder.write_all(&text)?;
+        encoder.finish()
+    };
+    let compressed = if is_long {
+        tokio::task::spawn_blocking(compress).await.map_err(|_| Problem::internal())?
+    } else {
+        compress()
+    };
+    compressed.map(Bytes::from).map_err(|_: std::io::Error| Problem::internal())
 }
 
 /// Whether the client takes gzip: it names it, or `*`, with a weight above 0.

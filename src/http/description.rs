@@ -1,6 +1,8 @@
 //! Completes the OpenAPI document that poem-openapi writes: adds security, headers and details that it cannot express.
 //! `appointd openapi` writes the result to `openapi/openapi.json`, where it is reviewed; it is served byte for byte.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value, json};
 
 use super::caller::{ACCOUNT, COOKIE, FEATURE_PREFIX, ROLE_PREFIX};
@@ -16,6 +18,9 @@ pub use components::inlined;
 
 /// The document this program was built with.
 pub const COMMITTED: &str = include_str!("../../openapi/openapi.json");
+
+/// [`COMMITTED`], read once.
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(COMMITTED).unwrap_or_default());
 
 /// The name of the schema of the scopes of API keys.
 pub const SCOPE: &str = "Scope";
@@ -68,9 +73,6 @@ fn parameter_groups(operation: &mut Map<String, Value>) {
                     "schema": schema,
                     "in": parameter["in"],
                     "description": description,
-                    "required": false,
-                    "deprecated": false,
-                    "explode": true,
                 })
             };
             properties.iter().map(part).collect()

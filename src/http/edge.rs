@@ -38,7 +38,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The state of the edge.
 pub struct EdgeState {
-    pub routes: Routes,
+    pub routes: &'static Routes,
     pub tokens: Arc<Tokens>,
     pub network: Arc<Network>,
     pub limits: Arc<Limits>,

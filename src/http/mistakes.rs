@@ -1,15 +1,13 @@
 //! Collects all errors in a body. serde stops at the first error; so it is corrected in a copy, with a valid value
 //! according to the API description, and the copy is read again until no error is left.
 
-use std::sync::LazyLock;
-
 use poem_openapi::types::Type;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
 use super::{
-    description::COMMITTED,
+    description::DOCUMENT,
     problem::{FieldError, LONGEST_NAME, MOST_ERRORS},
     schema::split_serde_error,
 };
@@ -20,12 +18,6 @@ pub const BODY: &str = "body";
 /// For a body longer than this only the first error is reported: each further error requires reading it again.
 const LONG: usize = 32 * 1024;
 
-/// The schemas of the API description.
-static SCHEMAS: LazyLock<Value> = LazyLock::new(|| {
-    let mut document: Value = serde_json::from_str(COMMITTED).unwrap_or_default();
-    document["components"]["schemas"].take()
-});
-
 /// `first` and the further errors in a body that cannot be read as `T`. `length` is the length of its text.
 pub fn collect<T: DeserializeOwned + Type>(
     first: FieldError,
@@ -33,7 +25,7 @@ pub fn collect<T: DeserializeOwned + Type>(
     length: usize,
 ) -> Vec<FieldError> {
     let most = if length > LONG { 1 } else { MOST_ERRORS };
-    let schema = &SCHEMAS[T::name().as_ref()];
+    let schema = schema_of(T::name().as_ref());
     let mut mistakes = vec![first];
     let mut mended = Vec::new();
     loop {
@@ -182,6 +174,10 @@ fn schema_at<'a>(schema: &'a Value, steps: &[Step]) -> &'a Value {
     })
 }
 
+fn schema_of(name: &str) -> &'static Value {
+    &DOCUMENT["components"]["schemas"][name]
+}
+
 fn property<'a>(schema: &'a Value, name: &str) -> &'a Value {
     resolve(&schema["properties"][name])
 }
@@ -193,7 +189,7 @@ fn resolve(schema: &Value) -> &Value {
         _ => schema,
     };
     match referring["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()) {
-        Some(name) => &SCHEMAS[name],
+        Some(name) => schema_of(name),
         None => schema,
     }
 }

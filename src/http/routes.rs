@@ -1,9 +1,14 @@
 //! The operations of the API description, by path: allowed methods, names of parameters, query parameters and scopes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use poem::http::Method;
 use serde_json::Value;
+
+use super::description::{DOCUMENT, inlined};
+
+/// The routes of the description that this program was built with, the same for every thread.
+pub static COMMITTED: LazyLock<Routes> = LazyLock::new(|| Routes::new(&inlined(&DOCUMENT)));
 
 /// Every path of the API description, grouped by its number of segments.
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
 use super::{
-    description::{COMMITTED, SCOPE},
+    description::{DOCUMENT, SCOPE},
     schema::serde_error,
 };
 
@@ -22,8 +22,7 @@ pub struct Scope(String);
 
 /// Those of the description.
 static SCOPES: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let document: Value = serde_json::from_str(COMMITTED).unwrap_or_default();
-    serde_json::from_value(document["components"]["schemas"][SCOPE]["enum"].clone()).unwrap_or_default()
+    serde_json::from_value(DOCUMENT["components"]["schemas"][SCOPE]["enum"].clone()).unwrap_or_default()
 });
 
 impl Scope {

@@ -1,5 +1,5 @@
-//! The description and the pages that show it. All is made once, compressed once, and has an entity tag; scripts and style
-//! sheets stand under names that change with their content, so that browsers keep them.
+//! The description and the pages that show it. Each is made once and has an entity tag; scripts and style sheets stand
+//! under names that change with their content, so that browsers keep them.
 
 use std::sync::OnceLock;
 
@@ -15,6 +15,7 @@ use poem::{
 };
 use poem_openapi::{OpenApi, OpenApiService};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::OnceCell;
 
 use crate::http::{
     compression::{accepts_gzip, gzip},
@@ -29,41 +30,57 @@ const REVALIDATED: &str = "no-cache";
 /// What is never asked for again: another content has another name.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// A document that is the same for everyone.
+/// A document that is the same for everyone, and the path it stands at.
 struct Document {
+    path: String,
     content_type: &'static str,
     cache_control: &'static str,
     etag: String,
     plain: Bytes,
-    compressed: Bytes,
+    /// Compressed as well as can be, when it is first asked for: that takes too long for a start.
+    compressed: OnceCell<Bytes>,
 }
 
 impl Document {
-    fn new(content_type: &'static str, cache_control: &'static str, text: &str) -> Self {
+    fn new(path: String, content_type: &'static str, cache_control: &'static str, text: &str) -> Self {
         Self {
+            path,
             content_type,
             cache_control,
             etag: format!("W/\"{}\"", digest(text)),
             plain: Bytes::copy_from_slice(text.as_bytes()),
-            compressed: gzip(text.as_bytes(), Level::best()).into(),
+            compressed: OnceCell::new(),
         }
     }
 
-    fn answer(&self, request: &Request) -> Result<Response> {
-        let response = Response::builder()
-            .header(ETAG, &self.etag)
-            .header(CACHE_CONTROL, self.cache_control)
-            .header(VARY, "Accept-Encoding");
+    fn page(path: &str, html: &str) -> Self {
+        Self::new(path.to_owned(), "text/html; charset=utf-8", REVALIDATED, html)
+    }
+
+    /// A script or style sheet, which poem-openapi has in a page of its own.
+    fn asset(page: &str, tag: &str, (stem, extension): (&str, &str), content_type: &'static str) -> Self {
+        let text = between(page, &format!("<{tag} charset=\"UTF-8\">"), &format!("</{tag}>"));
+        Self::new(format!("/docs/{stem}-{}.{extension}", digest(text)), content_type, IMMUTABLE, text)
+    }
+}
+
+impl Endpoint for &'static Document {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let response =
+            Response::builder().header(ETAG, &self.etag).header(CACHE_CONTROL, self.cache_control);
         let held = headers::list(request.headers(), "If-None-Match")?.join(",");
         if conditional::matches(&held, &self.etag) {
-            return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
+            return Ok(response.status(StatusCode::NOT_MODIFIED).header(VARY, "Accept-Encoding").finish());
         }
         let response = response.header(CONTENT_TYPE, self.content_type);
-        Ok(if accepts_gzip(request.headers()) {
-            response.header(CONTENT_ENCODING, "gzip").body(self.compressed.clone())
-        } else {
-            response.body(self.plain.clone())
-        })
+        if !accepts_gzip(request.headers()) {
+            return Ok(response.body(self.plain.clone()));
+        }
+        let compress = || gzip(self.plain.clone(), Level::best());
+        let compressed = self.compressed.get_or_try_init(compress).await?.clone();
+        Ok(response.header(VARY, "Accept-Encoding").header(CONTENT_ENCODING, "gzip").body(compressed))
     }
 }
 
@@ -71,51 +88,29 @@ fn digest(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(text)[..12])
 }
 
-/// A document by the path it stands at.
-struct Place {
-    path: String,
-    document: Document,
-}
-
-impl Endpoint for &'static Place {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> Result<Response> {
-        self.document.answer(&request)
-    }
-}
-
 /// The routes of all documents.
 pub fn routes(service: &OpenApiService<impl OpenApi, ()>) -> Route {
-    static PLACES: OnceLock<Vec<Place>> = OnceLock::new();
-    let places = PLACES.get_or_init(|| documents(&service.swagger_ui_html(), &service.redoc_html()));
-    places.iter().fold(Route::new(), |route, place| route.at(&place.path, get(place)))
+    static DOCUMENTS: OnceLock<Vec<Document>> = OnceLock::new();
+    let documents = DOCUMENTS.get_or_init(|| documents(&service.swagger_ui_html(), &service.redoc_html()));
+    documents.iter().fold(Route::new(), |route, document| route.at(&document.path, get(document)))
 }
 
-/// poem-openapi has the scripts and the style sheet in pages of its own.
-fn documents(swagger_ui: &str, redoc: &str) -> Vec<Place> {
-    let asset = |page: &str, tag: &str, name: &str, content_type| {
-        let text = between(page, &format!("<{tag} charset=\"UTF-8\">"), &format!("</{tag}>"));
-        let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
-        Place {
-            path: format!("/docs/{stem}-{}.{extension}", digest(text)),
-            document: Document::new(content_type, IMMUTABLE, text),
-        }
-    };
-    let style = asset(swagger_ui, "style", "swagger-ui.css", "text/css; charset=utf-8");
-    let script = asset(swagger_ui, "script", "swagger-ui.js", "text/javascript; charset=utf-8");
-    let redoc_script = asset(redoc, "script", "redoc.js", "text/javascript; charset=utf-8");
-    let page = |path: &str, html: &str| Place {
-        path: path.to_owned(),
-        document: Document::new("text/html; charset=utf-8", REVALIDATED, html),
-    };
+fn documents(swagger_ui: &str, redoc: &str) -> Vec<Document> {
+    const SCRIPT: &str = "text/javascript; charset=utf-8";
+    let style = Document::asset(swagger_ui, "style", ("swagger-ui", "css"), "text/css; charset=utf-8");
+    let script = Document::asset(swagger_ui, "script", ("swagger-ui", "js"), SCRIPT);
+    let redoc_script = Document::asset(redoc, "script", ("redoc", "js"), SCRIPT);
     let swagger_ui = SWAGGER_UI.replace("{style}", &style.path).replace("{script}", &script.path);
     let redoc = REDOC.replace("{script}", &redoc_script.path);
-    let description = Place {
-        path: "/openapi.json".to_owned(),
-        document: Document::new("application/json", REVALIDATED, description::COMMITTED),
-    };
-    vec![page("/docs", &swagger_ui), page("/redoc", &redoc), description, style, script, redoc_script]
+    let description = description::COMMITTED;
+    vec![
+        Document::page("/docs", &swagger_ui),
+        Document::page("/redoc", &redoc),
+        Document::new("/openapi.json".to_owned(), "application/json", REVALIDATED, description),
+        style,
+        script,
+        redoc_script,
+    ]
 }
 
 fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
