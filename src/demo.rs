@@ -1,5 +1,5 @@
-//! The data `appointd dev` starts with: three organizations of different trades in different time zones. Made by the
-//! functions and statements that serve requests, so whatever a request could not do is not in it.
+//! The demo data of `appointd dev`: three organizations of different trades in different time zones. Created by the
+//! functions and statements that serve requests, so it contains only what requests can create.
 
 mod bookings;
 mod data;
@@ -42,10 +42,10 @@ use loaded::Loaded;
 pub use data::{CONTACTS, DEMOS, Demo, SignIn};
 pub use loaded::Error;
 
-/// How long a session is valid that nobody signs in to.
+/// The lifetime of the sessions that loading uses, in seconds.
 const SESSION_SECONDS: f64 = 86_400.0;
 
-/// Loads all of it.
+/// Loads all demo data.
 pub async fn load(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
     let mut people = HashMap::new();
     let mut organizations = Vec::new();
@@ -229,7 +229,7 @@ async fn link_people(db: &Db, loaded: &Loaded, people: &People) -> Result<(), Er
     Ok(())
 }
 
-/// Verifies the address of an owner, as the mail that nobody reads here would: without it they invite nobody.
+/// Verifies the e-mail address of an owner, which is required for invitations. No e-mail is sent here.
 async fn verify(db: &Db, context: Context, email: &str) -> Result<(), Error> {
     let person = person(context)?;
     let token = Secret::<OneTime>::draw(person.account, person.account);

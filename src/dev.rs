@@ -45,18 +45,18 @@ const LOCK: &str = "lock";
 /// The folder e-mails are written to.
 const MAILS: &str = "mail";
 
-/// What was asked for.
+/// The options of `appointd dev`.
 pub struct Options {
     pub data_dir: PathBuf,
     pub listen: SocketAddr,
     pub reset: bool,
 }
 
-/// Brings everything up, says how to use it, and waits until told to stop.
+/// Starts everything, prints how to use it, and waits for the signal to stop.
 pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let mut stop = StopSignal::listen()?;
     let folder = &options.data_dir;
-    // What is wrong already is said before anything is made, and before anything slow.
+    // Before anything slow, so that a mistake is reported at once.
     cluster::find_programs()?;
     if is_running(folder)? {
         return Err(in_use(folder).into());
@@ -81,7 +81,7 @@ pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
 
     stop.received().await;
     say("stopping");
-    // A second signal means at once.
+    // A second signal ends the process at once.
     tokio::spawn(async move {
         stop.received().await;
         std::process::exit(130);
@@ -195,13 +195,13 @@ fn in_use(folder: &Path) -> String {
     )
 }
 
-/// One system a folder. The lock ends with the process, however that ends.
+/// Locks the folder for one instance. The lock ends with the process.
 fn lock(folder: &Path) -> Result<fs::File, Box<dyn Error>> {
     let path = folder.join(LOCK);
     let file = fs::File::options().create(true).append(true).open(&path)?;
     match file.try_lock() {
         Ok(()) => {
-            // What it says is of one that has ended.
+            // The old text describes an instance that has ended.
             file.set_len(0)?;
             Ok(file)
         }

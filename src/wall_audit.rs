@@ -60,7 +60,7 @@ pub struct AuditArgs {
     inventory: bool,
 }
 
-/// Runs the command: 0 nothing that counts, 1 something, 2 it could not be looked at.
+/// Runs the command. Exit code 0: no errors or warnings; 1: some; 2: a rule could not be checked.
 pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
     if args.list {
         return print(&report::list()).map(|()| ExitCode::SUCCESS);
@@ -97,7 +97,7 @@ fn print(text: &str) -> Result<(), String> {
     terminal::print(text.as_bytes()).map_err(|error| format!("cannot write: {error}"))
 }
 
-/// What `--accept` says.
+/// One value of `--accept`.
 struct Accepted {
     rule: &'static str,
     object: Option<String>,
@@ -119,7 +119,8 @@ impl Accepted {
 
 async fn connect(url: &DatabaseUrl) -> Result<Client, String> {
     let client = migrate::connect(url).await?;
-    // Nothing is changed, no name is looked up where somebody else can create, and nobody waits for us.
+    // Read-only, with a search path in which others cannot create objects, and with timeouts so that others do not
+    // wait.
     client
         .batch_execute(
             "set search_path = pg_catalog, pg_temp; set default_transaction_read_only = on; \

@@ -111,7 +111,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     raise_open_files();
     block_on(async {
         let mut stop = StopSignal::listen()?;
-        // For the reason, if it cannot: a pool tells none.
+        // Connects once, because a pool does not report why connecting fails.
         migrate::connect(&settings.database).await?;
         db::check_session(&settings.database).await?;
         check(&Db::new(&settings.database, 1)).await?;
@@ -142,7 +142,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
         tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
         if !sends_mail {
             tracing::warn!(
-                "APPOINTD_MAIL_URL is not set: no e-mail is sent, so nobody can be invited or set a new password"
+                "APPOINTD_MAIL_URL is not set: no e-mail is sent, so people cannot be invited or reset their passwords"
             );
         }
         stop.received().await;
@@ -152,7 +152,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     })
 }
 
-/// What a server must not be started on.
+/// Checks that a server may be started on this database.
 async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
     let row = db.gate(sql!("operations/server_check.sql"), &[]).await?;
     let (above_policies, member_of_others, migrated_ever): (bool, bool, bool) =
@@ -168,12 +168,12 @@ async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
     }
     if above_policies {
         mistakes.push(
-            "the role is a superuser or has BYPASSRLS, so no policy would hold it; connect as appointd_api"
+            "the role is a superuser or has BYPASSRLS, so policies do not apply to it; connect as appointd_api"
                 .to_owned(),
         );
     } else if member_of_others {
         mistakes.push(
-            "the role is a member of other roles, whose rights it could take; connect as appointd_api"
+            "the role is a member of other roles and could use their rights; connect as appointd_api"
                 .to_owned(),
         );
     }
@@ -187,8 +187,8 @@ async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
     }
     if !unprotected.is_empty() {
         mistakes.push(format!(
-            "not wholly behind the wall (no forced row-level security, no floor, a policy that does not ask for \
-             the context, or a view): {}",
+            "not fully isolated (no forced row-level security, no restrictive policy, a policy without the \
+             tenant, or a view): {}",
             unprotected.join(", ")
         ));
     }

@@ -14,7 +14,7 @@ pub struct Demo {
     pub sign_ins: &'static [SignIn],
     pub resources: &'static [Resource],
     pub providers: &'static [Provider],
-    /// The first is one that anybody can book by the rules.
+    /// Anyone can book the first within the rules.
     pub services: &'static [Service],
     /// From, to.
     pub hours: &'static [(&'static str, &'static str)],

@@ -1,4 +1,4 @@
-//! What an API key is good for.
+//! The scopes of API keys.
 
 use std::{borrow::Cow, sync::LazyLock};
 
@@ -63,7 +63,7 @@ impl Type for Scope {
     fn register(registry: &mut Registry) {
         registry.create_schema::<Self, _>(SCOPE.to_owned(), |_| MetaSchema {
             description: Some(
-                "What a key is good for: reading or writing what one tag of the description has. Writing includes reading.",
+                "What an API key may do: read or write the operations of one tag of this description. Writing includes reading.",
             ),
             ..MetaSchema::new("string")
         });

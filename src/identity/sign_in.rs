@@ -94,7 +94,7 @@ pub enum GrantType {
 /// What `organization_ambiguous` adds to a problem.
 #[derive(Debug, Object, Serialize)]
 pub struct OrganizationChoices {
-    /// Of `organization_ambiguous`: the organizations to choose from.
+    /// The organizations to choose from. Only with `organization_ambiguous`.
     pub organizations: Vec<OrganizationChoice>,
 }
 

@@ -68,8 +68,7 @@ impl Endpoint for &'static Document {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let response =
-            Response::builder().header(ETAG, &self.etag).header(CACHE_CONTROL, self.cache_control);
+        let response = Response::builder().header(ETAG, &self.etag).header(CACHE_CONTROL, self.cache_control);
         let held = headers::list(request.headers(), "If-None-Match")?.join(",");
         if conditional::matches(&held, &self.etag) {
             return Ok(response.status(StatusCode::NOT_MODIFIED).header(VARY, "Accept-Encoding").finish());

@@ -1,4 +1,4 @@
-//! What the commands send to the database and read from it.
+//! Transactions, batches of rows and errors of the tenant commands.
 
 use std::error::Error;
 
@@ -38,10 +38,10 @@ pub async fn organizations(client: &Client) -> Outcome<Vec<Organization>> {
         .collect())
 }
 
-/// How many rows travel at a time.
+/// The number of rows that are sent at a time.
 const BATCH: usize = 1000;
 
-/// Rows of one table, all with the same columns, and where each comes from.
+/// Rows of one table with the same columns, each with its position in the input.
 pub struct Batch {
     pub relation: String,
     pub columns: Vec<String>,
@@ -49,12 +49,12 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Whether a row can go with it.
+    /// Whether a row fits into this batch.
     pub fn takes(&self, relation: &str, row: &serde_json::Map<String, Value>) -> bool {
         self.relation == relation && self.rows.len() < BATCH && self.columns.iter().eq(row.keys())
     }
 
-    /// Sends its rows. Where one cannot be added the others are tried alone, to say which it is.
+    /// Sends the rows. If that fails, sends them one by one to find the row at fault.
     pub async fn send(self, transaction: &Transaction<'_>, statement: &str, tenant: Uuid) -> Outcome<i64> {
         let statement = transaction.prepare(statement).await.map_err(said)?;
         let send = async |rows: Vec<&Value>| {
@@ -74,19 +74,19 @@ impl Batch {
                         return Err(format!("{place}: {}", said(error)).into());
                     }
                 }
-                // None alone: two of them get in each other's way.
+                // Each row works alone: two of them conflict with each other.
                 Err(format!("{}: {}", self.relation, said(error)).into())
             }
         }
     }
 }
 
-/// One transaction. Whoever drops it without committing has changed nothing.
+/// Begins a transaction. Dropping it without a commit changes nothing.
 pub async fn begin(client: &mut Client) -> Outcome<Transaction<'_>> {
     Ok(client.transaction().await.map_err(said)?)
 }
 
-/// What PostgreSQL said, for the operator, who may read it all.
+/// The message of PostgreSQL, for the operator, who may read all data.
 pub fn said(error: tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(refusal)
@@ -96,7 +96,7 @@ pub fn said(error: tokio_postgres::Error) -> String {
             "the database lacks migrations of this version; run `appointd migrate`".to_owned()
         }
         Some(refusal) if refusal.code() == &SqlState::LOCK_NOT_AVAILABLE => {
-            "somebody holds a lock that is needed, for longer than 2 s; nothing was changed: run it again"
+            "another session has held a required lock for more than 2 s; nothing was changed: run the command again"
                 .to_owned()
         }
         Some(refusal) => match refusal.constraint() {

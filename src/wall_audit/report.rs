@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 
 use super::rule::{Rule, Severity, rules};
 
-/// How findings are written.
+/// The output format of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people
@@ -20,34 +20,34 @@ pub enum Format {
     Sarif,
 }
 
-/// Something that was found.
+/// A finding.
 #[derive(Debug)]
 pub struct Finding {
     pub rule: &'static Rule,
     pub object: String,
     pub found: String,
-    /// SQL, with a comment where a person has to decide.
+    /// SQL that fixes it, or a comment if a person has to decide.
     pub fix: String,
-    /// Known, by `--accept`.
+    /// Whether `--accept` names it.
     pub accepted: bool,
 }
 
-/// What an audit says.
+/// The result of an audit.
 #[derive(Debug)]
 pub struct Report {
     pub database: String,
-    /// Of PostgreSQL.
+    /// The version of PostgreSQL.
     pub server_version: String,
     pub role: String,
     pub findings: Vec<Finding>,
-    /// Rules that were not asked for, and how to ask.
+    /// Rules that were skipped, and the missing option.
     pub skipped: Vec<(&'static str, &'static str)>,
-    /// Rules that could not be looked at, and why. With one, nothing is said to be clean.
+    /// Rules that could not be checked, and why. If not empty, the audit does not pass.
     pub failed: Vec<(&'static str, String)>,
 }
 
 impl Report {
-    /// Findings that count: errors and warnings that nobody has accepted.
+    /// Whether it has errors or warnings that are not accepted.
     pub fn counts(&self) -> bool {
         self.findings.iter().any(|finding| !finding.accepted && finding.rule.severity < Severity::Note)
     }

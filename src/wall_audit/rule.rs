@@ -1,29 +1,29 @@
-//! What is looked for.
+//! The rules of the audit.
 
 use serde::Serialize;
 
 use super::files;
 
-/// How bad it is.
+/// The severity of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The wall has a hole, or something it stands on is gone.
+    /// Isolation is broken, or something it depends on is missing.
     Error,
-    /// It holds, and would not for long, or not fast.
+    /// Isolation holds but is fragile or slow.
     Warning,
-    /// Worth knowing.
+    /// Information only.
     Note,
 }
 
-/// What is looked for.
+/// A rule of the audit.
 #[derive(Debug)]
 pub struct Rule {
-    /// `<theme>/<rule>`, as its file.
+    /// `<theme>/<rule>`, as in its file name.
     pub id: &'static str,
     pub severity: Severity,
     pub title: &'static str,
-    /// In paragraphs.
+    /// The reason, in paragraphs.
     pub why: String,
     pub sql: &'static str,
 }

@@ -1,9 +1,9 @@
 use std::io;
 
-/// The oldest PostgreSQL that has what the migrations use.
+/// The oldest PostgreSQL version that supports the migrations.
 pub const OLDEST: u32 = 15;
 
-/// What went wrong, in words for the person at the terminal.
+/// Why a cluster cannot be used, for the person at the terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
@@ -16,7 +16,7 @@ pub enum Error {
     Failed { what: String, why: String },
 }
 
-/// What was done when the system refused.
+/// Says what was being done when the system failed.
 pub fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
     let what = what.into();
     move |error| Error::Failed { what, why: error.to_string() }

@@ -105,7 +105,7 @@ impl AppointmentAction {
 /// What `transition_not_allowed` adds to a problem.
 #[derive(Debug, Object, Serialize)]
 pub struct AllowedActions {
-    /// Of `transition_not_allowed`: what can be done with it in its present status.
+    /// The transitions that the current status allows. Only with `transition_not_allowed`.
     pub allowed: Vec<String>,
 }
 

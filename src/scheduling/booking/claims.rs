@@ -1,5 +1,5 @@
-//! Writes appointments and their claims in one statement. The constraints of claims decide: `scheduling.take_time` fails
-//! with their names.
+//! Writes appointments and their claims in one statement. The constraints of claims decide:
+//! `scheduling.take_time` fails with their names.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -94,7 +94,7 @@ pub fn segments(appointment: Uuid, plan: &Allocation) -> Vec<Value> {
     (1..).zip(&plan.items).map(row).collect()
 }
 
-/// Adds the services of visits to appointments that were made or moved.
+/// Adds the services of visits to appointments that were created or moved.
 pub async fn add_segments(tx: &mut Tx, segments: Vec<Value>) -> Result<(), Failure> {
     if !segments.is_empty() {
         tx.all(sql!("scheduling/appointment_segments_add.sql"), &[&json!(segments)]).await?;
@@ -161,7 +161,7 @@ pub fn with_segments(mut appointment: Appointment, plan: &Allocation) -> Appoint
     appointment
 }
 
-/// What the constraints say that a booking meets; `taken`, where another transaction took some of the time first.
+/// Maps constraints on a booking to errors: to `taken` if another transaction took some of the time first.
 pub fn on_taken<T, R: Into<Failure>>(
     booked: Result<T, db::Error>,
     taken: impl Fn() -> R,
@@ -176,7 +176,7 @@ pub fn on_taken<T, R: Into<Failure>>(
     booked
         .on_constraint("claims_no_overlap", &taken)
         .on_constraint("shared_claims_no_overlap", &taken)
-        // The provider is somebody else since, or nobody.
+        // The provider's link to a person has changed meanwhile.
         .on_constraint("shared_claims_person_fkey", &taken)
         .on_constraint("appointments_guest_seat_key", one_seat)
         .on_constraint("appointments_contact_fkey", unknown_contact)

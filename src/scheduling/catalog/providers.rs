@@ -266,7 +266,7 @@ impl ProvidersApi {
             if let Some(wanted) = wanted.filter(|wanted| before.account_id != Some(*wanted)) {
                 request_link(&mut tx, provider_id.0, wanted).await?;
             }
-            // Nobody is linked by others; a link that stays is left alone.
+            // Only the person can accept a link; an existing link to the same account is kept.
             if before.account_id.is_some() && before.account_id != wanted {
                 tx.one(sql!("scheduling/provider_links_cut.sql"), &[&provider_id.0]).await?;
             }

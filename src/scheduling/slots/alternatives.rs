@@ -17,21 +17,21 @@ use crate::{
 /// What `slot_unavailable` adds to a problem.
 #[derive(Debug, Object, Serialize)]
 pub struct Alternatives {
-    /// Of `slot_unavailable`: up to three starts near it that can be booked.
+    /// Up to three nearby starts that can be booked. Only with `slot_unavailable`, or if `starts_at` is at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<Alternative>,
 }
 
-/// A start that can be booked instead.
+/// An alternative start that can be booked.
 #[derive(Clone, Debug, PartialEq, Eq, Object, Serialize)]
 pub struct Alternative {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
-    /// Who is free.
+    /// The providers who are free.
     pub provider_ids: Vec<Uuid>,
 }
 
-/// How far ahead alternatives are looked for.
+/// How far ahead alternatives are searched.
 const ALTERNATIVES_WITHIN: TimeDelta = TimeDelta::days(7);
 
 const MOST_ALTERNATIVES: usize = 3;
