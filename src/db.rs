@@ -1,7 +1,7 @@
-//! The only code that talks to PostgreSQL; imports no other module. Reading order: `sql` (statements), `error`
-//! (errors), `entry` and `request` (the caller), `tx` (the door: transactions of a tenant), `guard` and `entering`
-//! (what the door sends), `pool` and `connection`, `attempt` (retries), `single` (operations of one statement), then
-//! operating a database: [`migrate`], [`cluster`].
+//! The only code that talks to PostgreSQL; imports no other module. Reading order: `sql` (statements), `row` (rows as
+//! values), `error` (errors), `entry` and `request` (the caller), `tx` (the door: transactions of a tenant), `guard`
+//! and `entering` (what the door sends), `pool` and `connection`, `attempt` (retries), `single` (operations of one
+//! statement), then operating a database: [`migrate`], [`cluster`].
 
 mod as_of;
 mod attempt;
@@ -14,6 +14,7 @@ mod guard;
 pub mod migrate;
 mod pool;
 mod request;
+pub mod row;
 mod single;
 pub mod sql;
 mod tx;
@@ -23,5 +24,7 @@ pub use connection::{Unsuited, check_session};
 pub use entry::{Context, Entry, Person, Who};
 pub use error::Error;
 pub use request::{Entered, REQUEST, Request};
+pub(crate) use row::row;
+pub use row::{Columns, FromRow, Keyed, Unread};
 pub use sql::{Binds, Params, Sql};
 pub use tx::{Db, Tx};

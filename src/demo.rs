@@ -21,7 +21,9 @@ use crate::{
     identity::{
         accounts::{self, Registration},
         passwords,
+        sign_in::AccountToSignIn,
     },
+    operations::idempotency::Once,
     scheduling::{
         catalog::{
             providers::{self, NewProvider},
@@ -96,7 +98,7 @@ async fn organization(
     for provider in demo.providers {
         let account = provider.email.and_then(|email| people.get(email));
         let new: NewProvider = example(json!({ "name": provider.name, "account_id": account }))?;
-        let id = providers::create(db, context, &new, None).await?.id;
+        let id = providers::create(db, context, &new, &Once::without_key()).await?.id;
         schedules::set(db, context, id, &schedule).await?;
         providers.push(id);
     }
@@ -119,7 +121,7 @@ async fn organization(
             "provider_ids": performers,
             "required_resources": if needs.is_empty() { json!([]) } else { json!([needs]) },
         }))?;
-        services.push(services::create(db, context, &new, None).await?.id);
+        services.push(services::create(db, context, &new, &Once::without_key()).await?.id);
     }
     let loaded = Loaded { demo, context, zone, contacts, services, providers };
     bookings::absences(db, &loaded, now).await?;
@@ -203,7 +205,7 @@ async fn join(
     let contact = known.map(|(_, id)| id).filter(|_| person.role == "customer");
     let invitation: NewInvitation =
         example(json!({ "email": person.email, "role": person.role, "contact_id": contact }))?;
-    let (_, _, token, _) = invitations::invite(db, context, &invitation, None).await?;
+    let (_, _, token, _) = invitations::invite(db, context, &invitation, &Once::without_key()).await?;
     match people.get(person.email) {
         Some(account) => invitation_acceptance::accept(db, &token, *account, None, None).await?,
         None => {
@@ -274,11 +276,11 @@ async fn enter(db: &Db, account: Uuid, tenant: Uuid) -> Result<Context, Error> {
 /// A context for the first demo organization; `None` if it was changed so that its owner cannot enter.
 pub async fn enter_first(db: &Db) -> Result<Option<Context>, Error> {
     let address = IpAddr::from([127, 0, 0, 1]);
-    let row =
-        db.gate(sql!("identity/accounts_sign_in.sql"), &[&DEMOS[0].sign_ins[0].email, &address]).await?;
-    let (account, memberships): (Option<Uuid>, Option<serde_json::Value>) = (row.get(1), row.get(5));
-    let tenant = memberships.and_then(|memberships| memberships[0]["organization_id"].as_str()?.parse().ok());
-    match account.zip(tenant) {
+    let sql = sql!("identity/accounts_sign_in.sql" as AccountToSignIn);
+    let AccountToSignIn { account_id, memberships, .. } =
+        db.gate(sql, &[&DEMOS[0].sign_ins[0].email, &address]).await?;
+    let tenant = memberships.iter().flatten().next().map(|membership| membership.organization_id);
+    match account_id.zip(tenant) {
         Some((account, tenant)) => Ok(Some(enter(db, account, tenant).await?)),
         None => Ok(None),
     }

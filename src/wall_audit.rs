@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Args;
 use serde_json::Value;
-use tokio_postgres::{Client, Config as DatabaseUrl};
+use tokio_postgres::{Client, Config as DatabaseUrl, Row};
 
 use report::{Finding, Format, Report};
 use rule::{Rule, rule};
@@ -131,35 +131,56 @@ async fn connect(url: &DatabaseUrl) -> Result<Client, String> {
     Ok(client)
 }
 
+/// The database, and the role that audits it.
+struct About {
+    database: String,
+    server_version: String,
+    role: String,
+    is_appointd: bool,
+    /// When the server started: two connections to one server have the same.
+    started: String,
+    is_migrated: bool,
+}
+
+impl About {
+    async fn of(client: &Client) -> Result<Self, tokio_postgres::Error> {
+        let row = client.query_one(ABOUT, &[]).await?;
+        Ok(Self {
+            database: row.try_get("database")?,
+            server_version: row.try_get("server_version")?,
+            role: row.try_get("role")?,
+            is_appointd: row.try_get("is_appointd")?,
+            started: row.try_get("started")?,
+            is_migrated: row.try_get("is_migrated")?,
+        })
+    }
+}
+
 /// Looks at a database with all rules. `server` is a connection as the server has it; without one its plans are not
 /// seen.
 pub async fn audit(auditor: &Client, server: Option<&Client>) -> Result<Report, String> {
-    let row = auditor.query_one(ABOUT, &[]).await.map_err(|error| migrate::explain(&error))?;
-    if !row.get::<_, bool>(3) {
-        return Err(format!(
-            "database {} is not an appointd database: it has no schema app",
-            row.get::<_, String>(0)
-        ));
+    let about = About::of(auditor).await.map_err(|error| migrate::explain(&error))?;
+    if !about.is_appointd {
+        return Err(format!("database {} is not an appointd database: it has no schema app", about.database));
     }
-    if !row.get::<_, bool>(5) {
-        return Err(format!("database {} is not migrated; run `appointd migrate`", row.get::<_, String>(0)));
+    if !about.is_migrated {
+        return Err(format!("database {} is not migrated; run `appointd migrate`", about.database));
     }
     let mut report = Report {
-        database: row.get(0),
-        server_version: row.get(1),
-        role: row.get(2),
+        database: about.database.clone(),
+        server_version: about.server_version,
+        role: about.role,
         findings: Vec::new(),
         skipped: Vec::new(),
         failed: Vec::new(),
     };
     if let Some(server) = server {
-        let there = server.query_one(ABOUT, &[]).await.map_err(|error| migrate::explain(&error))?;
-        let same = |column: usize| row.get::<_, String>(column) == there.get::<_, String>(column);
-        if !same(0) || !same(4) || there.get::<_, &str>(2) != "appointd_api" {
+        let there = About::of(server).await.map_err(|error| migrate::explain(&error))?;
+        let same = there.database == about.database && there.started == about.started;
+        if !same || there.role != "appointd_api" {
             return Err(format!(
                 "APPOINTD_DATABASE_URL leads to database {} as {}, not to the one that is audited as appointd_api",
-                there.get::<_, &str>(0),
-                there.get::<_, &str>(2)
+                there.database, there.role
             ));
         }
     }
@@ -173,10 +194,11 @@ pub async fn audit(auditor: &Client, server: Option<&Client>) -> Result<Report, 
             }
             (SCAN, Some(server)) => scans(server, rule).await,
             (DRIFT, _) => drift(auditor, rule).await,
-            _ => auditor
-                .query(rule.sql, &[])
-                .await
-                .map(|rows| rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()),
+            _ => auditor.query(rule.sql, &[]).await.and_then(|rows| {
+                let found =
+                    |row: &Row| Ok((row.try_get("object")?, row.try_get("found")?, row.try_get("fix")?));
+                rows.iter().map(found).collect()
+            }),
         };
         match found {
             Ok(found) => report.findings.extend(found.into_iter().map(|(object, found, fix)| Finding {
@@ -208,7 +230,8 @@ async fn drift(auditor: &Client, rule: &Rule) -> Result<Found, tokio_postgres::E
         .collect();
     let mut found = Vec::new();
     for row in auditor.query(rule.sql, &[]).await? {
-        let (kind, name, definition): (&str, &str, &str) = (row.get(0), row.get(1), row.get(2));
+        let (kind, name): (&str, &str) = (row.try_get("kind")?, row.try_get("name")?);
+        let definition: &str = row.try_get("definition")?;
         let object = format!("{kind} {name}");
         match wanted.remove(&object) {
             Some(wanted) if wanted == definition => {}
@@ -287,8 +310,11 @@ fn read_whole(plan: &Value, tables: &mut Vec<String>) {
 /// The catalog, one object per line, in the format of `schema/drift.txt`.
 pub async fn inventory(auditor: &Client) -> Result<String, String> {
     let rows = auditor.query(rule(DRIFT)?.sql, &[]).await.map_err(|error| migrate::explain(&error))?;
-    let cell = |row: &tokio_postgres::Row, at: usize| plain(row.get(at));
-    Ok(rows.iter().map(|row| format!("{} | {} | {}\n", cell(row, 0), cell(row, 1), cell(row, 2))).collect())
+    let line = |row: &Row| {
+        let cell = |name: &str| row.try_get(name).map(plain).map_err(|error| migrate::explain(&error));
+        Ok(format!("{} | {} | {}\n", cell("kind")?, cell("name")?, cell("definition")?))
+    };
+    rows.iter().map(line).collect()
 }
 
 /// The rights of each audience on the rows of each table, as text.

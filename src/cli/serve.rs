@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{
     config::{Mistakes, RawSettings, Settings},
-    db::{self, Db, migrate},
+    db::{self, Db, migrate, row},
     http::{captcha::Captcha, limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
     server::{Capacity, Parts, Server, StopSignal},
@@ -152,14 +152,25 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     })
 }
 
+/// What is checked before a server starts.
+struct ServerCheck {
+    above_policies: bool,
+    member_of_others: bool,
+    migrated_ever: bool,
+    unprotected: Vec<String>,
+    read_only: bool,
+}
+
+row! {
+    ServerCheck { above_policies, member_of_others, migrated_ever, unprotected, read_only }
+}
+
 /// Checks that a server may be started on this database.
 async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
-    let row = db.gate(sql!("operations/server_check.sql"), &[]).await?;
-    let (above_policies, member_of_others, migrated_ever): (bool, bool, bool) =
-        (row.get(0), row.get(1), row.get(2));
-    let unprotected: Vec<String> = row.get(3);
+    let ServerCheck { above_policies, member_of_others, migrated_ever, unprotected, read_only } =
+        db.gate(sql!("operations/server_check.sql" as ServerCheck), &[]).await?;
     let mut mistakes = Vec::new();
-    if row.get(4) {
+    if read_only {
         mistakes.push(
             "the database is read-only: it is a standby, or default_transaction_read_only is on; connect to \
              the primary"
@@ -180,8 +191,9 @@ async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
     if !migrated_ever {
         mistakes.push("the database was never migrated; run `appointd migrate`".to_owned());
     } else if !above_policies && !member_of_others {
-        let row = db.gate(sql!("operations/migrations_last.sql"), &[]).await?;
-        if row.get::<_, Option<i32>>(0) < Some(migrate::newest()) {
+        let (version, _) =
+            db.gate(sql!("operations/migrations_last.sql" as (Option<i32>, bool)), &[]).await?;
+        if version < Some(migrate::newest()) {
             mistakes.push("the database lacks migrations of this version; run `appointd migrate`".to_owned());
         }
     }

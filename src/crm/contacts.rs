@@ -7,11 +7,11 @@ use poem_openapi::{
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Context, Db, Sql, Tx},
+    db::{self, Context, Db, Sql, Tx, row},
     http::{
         caller::{Manager, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
@@ -44,19 +44,8 @@ pub struct Contact {
     pub updated_at: DateTime<Utc>,
 }
 
-impl From<Row> for Contact {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            first_name: row.get(1),
-            last_name: row.get(2),
-            email: row.get(3),
-            phone: row.get(4),
-            account_id: row.get(5),
-            created_at: row.get(6),
-            updated_at: row.get(7),
-        }
-    }
+row! {
+    Contact { id, first_name, last_name, email, phone, account_id, created_at, updated_at }
 }
 
 /// A new contact.
@@ -132,15 +121,14 @@ impl ContactsApi {
         page: Paging,
     ) -> Result<Json<Page<Contact>>, ApiError<Listing>> {
         let as_of = self.0.as_of().await?;
-        let rows = self
+        let contacts = self
             .0
             .all(
                 &caller,
-                sql!("crm/contacts_list.sql"),
+                sql!("crm/contacts_list.sql" as Contact),
                 &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
             )
             .await?;
-        let contacts = rows.into_iter().map(Contact::from).collect();
         Ok(Json(page.of(contacts, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
@@ -155,10 +143,8 @@ impl ContactsApi {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_contact", idempotency_key.0, &body.0)?;
         let insert = Insert::new(&body.0);
-        let contact: Contact =
-            Once::create(once.as_ref(), &self.0, context, INSERT, &insert.params()).await?;
-        let location = format!("/api/v1/contacts/{}", contact.id);
-        Ok(Created { location, body: contact, replayed: Once::is_replay(once.as_ref()) })
+        let contact: Contact = once.create(&self.0, context, INSERT, &insert.params()).await?;
+        Ok(once.created(format!("/api/v1/contacts/{}", contact.id), contact))
     }
 
     /// Get a contact
@@ -168,8 +154,9 @@ impl ContactsApi {
         caller: Member<Viewer>,
         contact_id: Path<Uuid>,
     ) -> Result<Json<Contact>, ApiError<Reading>> {
-        let row = self.0.optional(&caller, sql!("crm/contacts_get.sql"), &[&contact_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let contact =
+            self.0.optional(&caller, sql!("crm/contacts_get.sql" as Contact), &[&contact_id.0]).await?;
+        Ok(Json(contact.ok_or_else(Problem::not_found)?))
     }
 
     /// Change a contact
@@ -181,11 +168,11 @@ impl ContactsApi {
         body: Json<ContactChanges>,
     ) -> Result<Json<Contact>, ApiError<Writing>> {
         let changes = body.0;
-        let row = self
+        let contact = self
             .0
             .optional(
                 &caller,
-                sql!("crm/contacts_update.sql"),
+                sql!("crm/contacts_update.sql" as Contact),
                 &[
                     &contact_id.0,
                     &changes.first_name.as_deref(),
@@ -197,7 +184,7 @@ impl ContactsApi {
                 ],
             )
             .await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        Ok(Json(contact.ok_or_else(Problem::not_found)?))
     }
 
     /// Delete a contact
@@ -222,8 +209,8 @@ impl ContactsApi {
 
 /// The contact that is linked to an account. For transactions of other modules.
 pub async fn of_account(tx: &mut Tx, account: Uuid) -> Result<Option<Uuid>, db::Error> {
-    let row = tx.optional(sql!("crm/contacts_get_mine.sql"), &[&account]).await?;
-    Ok(row.map(|row| row.get(0)))
+    let contact = tx.optional(sql!("crm/contacts_get_mine.sql" as (Uuid,)), &[&account]).await?;
+    Ok(contact.map(|(id,)| id))
 }
 
 /// Creates a contact. For transactions of other modules.
@@ -233,7 +220,7 @@ pub async fn create(tx: &mut Tx, new: &NewContact) -> Result<Uuid, db::Error> {
     Ok(insert.id)
 }
 
-const INSERT: Sql = sql!("crm/contacts_create.sql");
+const INSERT: Sql<Contact> = sql!("crm/contacts_create.sql" as Contact);
 
 /// The parameters of [`INSERT`].
 struct Insert<'a> {

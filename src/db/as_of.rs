@@ -22,7 +22,7 @@ impl Db {
         {
             return Ok(as_of);
         }
-        let as_of = self.gate(crate::sql!("app/as_of.sql"), &[]).await?.get(0);
+        let as_of = self.gate(crate::sql!("app/as_of.sql" as (DateTime<Utc>,)), &[]).await?.0;
         *last = Some((Instant::now(), as_of));
         Ok(as_of)
     }

@@ -55,6 +55,8 @@ pub enum Error {
     Failed,
     #[error("a prepared statement is out of date")]
     OutOfDate,
+    #[error("{statement}: column {column} cannot be read")]
+    Unreadable { statement: &'static str, column: String },
     #[error("{statement} failed with SQLSTATE {sqlstate}")]
     Other { statement: &'static str, sqlstate: String },
 }
@@ -63,6 +65,12 @@ impl Error {
     /// The error for a statement that returned no row although it always must.
     pub(super) fn no_row(statement: &'static str) -> Self {
         Self::Other { statement, sqlstate: "none (no row where one was due)".to_owned() }
+    }
+
+    /// The error for a column that this version cannot read. Logs it here, so that no caller can ignore it.
+    pub(super) fn unreadable(statement: &'static str, column: &str) -> Self {
+        tracing::error!(statement, column, "a column cannot be read");
+        Self::Unreadable { statement, column: column.to_owned() }
     }
 
     /// Whether the same transaction may succeed if it is run again.

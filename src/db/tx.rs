@@ -21,6 +21,7 @@ use super::{
     error::Error,
     guard::Guard,
     pool::Pool,
+    row::{FromRow, Unread},
     sql::{Params, Sql},
 };
 
@@ -64,29 +65,39 @@ impl Tx {
     }
 
     /// Runs a statement and returns all rows.
-    pub async fn all(&mut self, sql: Sql, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.run(sql, params, false).await
+    pub async fn all<R: FromRow>(&mut self, sql: Sql<R>, params: Params<'_>) -> Result<Vec<R>, Error> {
+        self.unread(sql, params).await?.read().collect()
+    }
+
+    /// Runs a statement and returns all rows unread, to be read when the connection has been given back.
+    pub async fn unread<R: FromRow>(&mut self, sql: Sql<R>, params: Params<'_>) -> Result<Unread<R>, Error> {
+        Ok(Unread::new(sql.name, self.run(sql.unread(), params, false).await?))
     }
 
     /// Runs a statement that returns one row or none.
-    pub async fn optional(&mut self, sql: Sql, params: Params<'_>) -> Result<Option<Row>, Error> {
+    pub async fn optional<R: FromRow>(
+        &mut self,
+        sql: Sql<R>,
+        params: Params<'_>,
+    ) -> Result<Option<R>, Error> {
         Ok(self.all(sql, params).await?.pop())
     }
 
     /// Runs a statement that returns one row.
-    pub async fn one(&mut self, sql: Sql, params: Params<'_>) -> Result<Row, Error> {
+    pub async fn one<R: FromRow>(&mut self, sql: Sql<R>, params: Params<'_>) -> Result<R, Error> {
         self.optional(sql, params).await?.ok_or_else(|| Error::no_row(sql.name))
     }
 
     /// Runs the last statement, which returns one row or none, and commits in the same flight, also if it returns no
     /// row.
-    pub async fn commit_with(self, sql: Sql, params: Params<'_>) -> Result<Option<Row>, Error> {
+    pub async fn commit_with<R: FromRow>(self, sql: Sql<R>, params: Params<'_>) -> Result<Option<R>, Error> {
         Ok(self.last(sql, params).await?.pop())
     }
 
     /// Like [`commit_with`](Self::commit_with), but returns all rows.
-    pub(super) async fn last(mut self, sql: Sql, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.run(sql, params, true).await
+    pub(super) async fn last<R: FromRow>(mut self, sql: Sql<R>, params: Params<'_>) -> Result<Vec<R>, Error> {
+        let rows = self.run(sql.unread(), params, true).await?;
+        Unread::new(sql.name, rows).read().collect()
     }
 
     /// Commits. Fails after a failed statement, because PostgreSQL would roll back and report success.

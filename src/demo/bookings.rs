@@ -12,6 +12,7 @@ use crate::{
     db::Db,
     http::{problem::Failure, values::Instant},
     messaging::mail::Mailer,
+    operations::idempotency::Once,
     scheduling::{
         booking::{
             appointment::{Appointment, AppointmentAction, AppointmentStatus, CancelledBy},
@@ -175,7 +176,8 @@ impl Calendar<'_> {
         };
         let order = new.order().map_err(Failure::from)?;
         let booked_at = starts_at - TimeDelta::days(1);
-        match book::book(self.db, &Mailer::nowhere(), self.loaded.context, &order, None, booked_at).await {
+        let (mailer, once) = (Mailer::nowhere(), Once::without_key());
+        match book::book(self.db, &mailer, self.loaded.context, &order, &once, booked_at).await {
             Ok(appointment) => {
                 self.booked.push(appointment);
                 Ok(())

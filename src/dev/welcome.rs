@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::running::Running;
 use crate::{
-    db::{Context, Db, Who, cluster, migrate},
+    db::{Context, Db, Who, cluster, migrate, row},
     demo::{self, DEMOS},
     identity::passwords::Policy,
     scheduling::slots::{
@@ -162,16 +162,24 @@ SQL
     Ok(())
 }
 
+struct FirstService {
+    id: Uuid,
+}
+
+row! {
+    FirstService { id }
+}
+
 /// A slot of the first service that can be booked: service, provider and start.
 async fn slot(db: &Db, context: Context) -> Result<Option<(Uuid, Uuid, String)>, Box<dyn Error>> {
     let services = db
         .all(
             context,
-            sql!("scheduling/services_list.sql"),
+            sql!("scheduling/services_list.sql" as FirstService),
             &[&Uuid::nil(), &1i64, &None::<chrono::DateTime<Utc>>],
         )
         .await?;
-    let Some(service) = services.first().map(|row| row.get::<_, Uuid>(0)) else {
+    let Some(service) = services.first().map(|service| service.id) else {
         return Ok(None);
     };
     let now = Utc::now();

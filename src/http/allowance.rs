@@ -41,9 +41,9 @@ impl Allowances {
         let (key, hash) = (asker.1.map(|(key, _)| key), asker.1.as_ref().map(|(_, hash)| &hash[..]));
         let params: [&(dyn ToSql + Sync); 3] = [&asker.0, &key, &hash];
         // If the database does not answer, the request itself will report that.
-        let row = db.gate(sql!("app/subscriptions_allowance.sql"), &params).await.ok()?;
-        let rate = row.get::<_, Option<i32>>(0).and_then(|rate| u32::try_from(rate).ok())?;
-        let rate = NonZeroU32::new(rate)?;
+        let asked = db.gate(sql!("app/subscriptions_allowance.sql" as (Option<i32>,)), &params).await;
+        // A check constraint keeps it above zero.
+        let rate = NonZeroU32::new(asked.ok()?.0?.unsigned_abs())?;
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if answers.len() >= MANY {
             answers.retain(|_, (_, asked)| asked.elapsed() < REMEMBERED);

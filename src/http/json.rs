@@ -326,7 +326,7 @@ impl ApiResponse for NoContent {
 }
 
 /// A JSON object with any fields.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct AnyObject(pub Value);
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::{
     schema::{schema_type, serde_error},
-    values::Text,
+    values::{Text, from_column},
 };
 
 /// The name of an organization or a person: 1 to `MAX` characters, at least one of them visible, without web or e-mail
@@ -41,6 +41,7 @@ impl<'de, const MAX: usize> Deserialize<'de> for Name<MAX> {
     }
 }
 
+from_column!(Name<MAX>, |name| Self::parse(name).ok(), [const MAX: usize]);
 schema_type!([const MAX: usize] Name<MAX>, "name", MetaSchema {
     min_length: Some(1),
     max_length: Some(MAX),

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{
     description::{DOCUMENT, SCOPE},
     schema::serde_error,
+    values::from_column,
 };
 
 /// `<module>:read` or `<module>:write`. Which of them there are follows from the operations: the description lists those
@@ -26,7 +27,7 @@ static SCOPES: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 impl Scope {
-    /// One that was looked at before.
+    /// For examples: the name is not checked.
     pub fn known(name: impl Into<String>) -> Self {
         Self(name.into())
     }
@@ -35,6 +36,8 @@ impl Scope {
         &self.0
     }
 }
+
+from_column!(Scope, |name| SCOPES.iter().find(|scope| *scope == name).cloned().map(Self));
 
 impl<'de> Deserialize<'de> for Scope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -3,14 +3,14 @@
 
 mod addresses;
 mod codes;
-mod macros;
+pub(crate) mod macros;
 mod number;
 mod text;
 mod time;
 
 pub use addresses::*;
 pub use codes::*;
-pub(crate) use macros::named_enum;
+pub(crate) use macros::{from_column, named_enum};
 pub use number::*;
 pub use text::*;
 pub use time::*;

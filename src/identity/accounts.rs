@@ -15,7 +15,7 @@ use super::{
     recovery,
 };
 use crate::{
-    db::{self, Db},
+    db::{self, Db, row},
     http::{
         caller::SignedIn,
         client::Client,
@@ -87,6 +87,10 @@ pub struct Me {
     pub organization_id: Option<Uuid>,
     /// Whether signing in requires a code from an authenticator app.
     pub second_factor: bool,
+}
+
+row! {
+    Me { id, email, email_verified, full_name, role, second_factor; organization_id: None }
 }
 
 /// Changes to the account. Omitted fields are kept; `null` removes the name.
@@ -184,16 +188,8 @@ impl AccountsApi {
 impl AccountsApi {
     async fn me(&self, caller: &SignedIn) -> Result<Me, db::Error> {
         let organization = caller.claims.tenant_id;
-        let row = self.db.one(caller, sql!("identity/accounts_get_me.sql"), &[&organization]).await?;
-        Ok(Me {
-            id: row.get(0),
-            email: row.get(1),
-            email_verified: row.get(2),
-            full_name: row.get(3),
-            role: row.get(4),
-            organization_id: organization,
-            second_factor: row.get(5),
-        })
+        let me = self.db.one(caller, sql!("identity/accounts_get_me.sql" as Me), &[&organization]).await?;
+        Ok(Me { organization_id: organization, ..me })
     }
 }
 

@@ -166,10 +166,10 @@ impl Door {
         proof: &Proof,
     ) -> Result<Subject, Failure> {
         let kind = if refresh_hash.is_some() { "token" } else { "cookie" };
-        let row = self
+        let (outcome,) = self
             .db
             .gate(
-                sql!("identity/sessions_start.sql"),
+                sql!("identity/sessions_start.sql" as (String,)),
                 &[
                     &account,
                     &session,
@@ -186,7 +186,7 @@ impl Door {
                 ],
             )
             .await?;
-        match row.get(0) {
+        match outcome.as_str() {
             "started" => Ok(Subject { account, session, organization }),
             "password_changed" => Err(credentials_invalid().into()),
             _ => Err(second_factor_invalid().into()),
@@ -227,23 +227,21 @@ impl Door {
         refresh: Option<&Secret<Refresh>>,
     ) -> Result<(Subject, DateTime<Utc>), Failure> {
         let hash = refresh.map(Secret::hash);
-        let row = self
+        let (moved, expires_at): (bool, Option<DateTime<Utc>>) = self
             .db
             .one(
                 caller,
-                sql!("identity/sessions_switch.sql"),
+                sql!("identity/sessions_switch.sql" as (bool, Option<DateTime<Utc>>)),
                 &[&caller.claims.sid, &organization, &hash.as_ref().map(|hash| &hash[..])],
             )
             .await?;
-        if !row.get::<_, bool>(0) {
-            return Err(Problem::not_found().into());
-        }
+        let expires_at = expires_at.filter(|_| moved).ok_or_else(Problem::not_found)?;
         let subject = Subject {
             account: caller.claims.sub,
             session: caller.claims.sid,
             organization: Some(organization),
         };
-        Ok((subject, row.get(1)))
+        Ok((subject, expires_at))
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::Db,
+    db::{self, Db, row},
     http::{
         caller::SignedIn,
         json::Json,
@@ -55,8 +55,7 @@ impl MembershipsApi {
     /// All organizations the account belongs to, oldest membership first. Not paginated.
     #[oai(path = "/api/v1/auth/organizations", method = "get", operation_id = "list_my_organizations")]
     async fn organizations(&self, caller: SignedIn) -> Result<Json<Memberships>, ApiError<Reading>> {
-        let row = self.0.one(&caller, sql!("identity/accounts_memberships.sql"), &[]).await?;
-        Ok(Json(Memberships { items: read(row.get(0)) }))
+        Ok(Json(Memberships { items: self.of(&caller).await? }))
     }
 
     /// Get one of my organizations
@@ -73,14 +72,23 @@ impl MembershipsApi {
         caller: SignedIn,
         organization_id: Path<Uuid>,
     ) -> Result<Json<Membership>, ApiError<Reading>> {
-        let row = self.0.one(&caller, sql!("identity/accounts_memberships.sql"), &[]).await?;
-        let found =
-            read(row.get(0)).into_iter().find(|membership| membership.organization_id == organization_id.0);
+        let mut all = self.of(&caller).await?.into_iter();
+        let found = all.find(|membership| membership.organization_id == organization_id.0);
         Ok(Json(found.ok_or_else(Problem::not_found)?))
     }
 }
 
-/// Reads the JSON that `accounts_memberships.sql` and `accounts_sign_in.sql` return.
-pub fn read(json: Option<serde_json::Value>) -> Vec<Membership> {
-    json.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default()
+struct MembershipsRow {
+    memberships: Option<Vec<Membership>>,
+}
+
+row! {
+    MembershipsRow { memberships as json }
+}
+
+impl MembershipsApi {
+    async fn of(&self, caller: &SignedIn) -> Result<Vec<Membership>, db::Error> {
+        let sql = sql!("identity/accounts_memberships.sql" as MembershipsRow);
+        Ok(self.0.one(caller, sql, &[]).await?.memberships.unwrap_or_default())
+    }
 }

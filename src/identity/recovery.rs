@@ -141,11 +141,10 @@ impl RecoveryApi {
         let hash = draft.hash();
         let seconds = RESET_LIFETIME.num_seconds() as f64;
         let params: [&(dyn ToSql + Sync); 3] = [&&*email, &&hash[..], &seconds];
-        let asking = self.db.gate(sql!("identity/passwords_request_reset.sql"), &params);
+        let asking = self.db.gate(sql!("identity/passwords_request_reset.sql" as (Option<Uuid>,)), &params);
         // Storing a token takes longer than storing none. The minimum duration hides the difference.
-        let (row, ()) = join(asking, sleep(LEAST)).await;
-        let row = row?;
-        if let Some(account) = row.get::<_, Option<Uuid>>(0) {
+        let (account, ()) = join(asking, sleep(LEAST)).await;
+        if let (Some(account),) = account? {
             let token = draft.about(account, account).reveal();
             self.mailer.send(Mail {
                 to: email.to_string(),
@@ -178,16 +177,14 @@ impl RecoveryApi {
         let PasswordReset { token, new_password } = body.0;
         let (account, hash) = (token.first, token.hash());
         // Checked before the expensive hashing. The address is also needed to reject passwords derived from it.
-        let row = self.db.gate(sql!("identity/tokens_email.sql"), &[&account, &&hash[..]]).await?;
-        let email: String = row.get::<_, Option<String>>(0).ok_or_else(used_up)?;
+        let sql = sql!("identity/tokens_email.sql" as (Option<String>,));
+        let (email,) = self.db.gate(sql, &[&account, &&hash[..]]).await?;
+        let email = email.ok_or_else(used_up)?;
         let password = self.passwords.hash_new("new_password", &new_password, &[&email]).await?;
-        let row = self
-            .db
-            .gate(sql!("identity/passwords_reset.sql"), &[&account, &&hash[..], &password, &client.address])
-            .await?;
-        match row.get(0) {
-            true => Ok(NoContent),
-            false => Err(used_up())?,
+        let sql = sql!("identity/passwords_reset.sql" as (bool,));
+        match self.db.gate(sql, &[&account, &&hash[..], &password, &client.address]).await? {
+            (true,) => Ok(NoContent),
+            (false,) => Err(used_up())?,
         }
     }
 
@@ -200,12 +197,12 @@ impl RecoveryApi {
     async fn request_verification(&self, caller: SignedIn) -> Result<NoContent, ApiError<Deleting>> {
         // Locks the account, so that the second of two concurrent requests sees the e-mail of the first.
         let mut tx = self.db.begin(&caller);
-        let row = tx.one(sql!("identity/accounts_get_email.sql"), &[]).await?;
-        let (email, verified): (String, bool) = (row.get(0), row.get(1));
+        let (email, verified) =
+            tx.one(sql!("identity/accounts_get_email.sql" as (String, bool)), &[]).await?;
         if verified {
             Err(Problem::conflict("email_verified", "The e-mail address is already verified."))?;
         }
-        if tx.one(sql!("identity/tokens_sent_recently.sql"), &[]).await?.get(0) {
+        if tx.one(sql!("identity/tokens_sent_recently.sql" as (bool,)), &[]).await?.0 {
             Err(Problem::conflict(
                 "email_requested",
                 "An e-mail was sent less than a minute ago; check the mailbox first.",
@@ -231,10 +228,9 @@ impl RecoveryApi {
         // Only tokens of the signed-in account are searched.
         let token = body.0.token;
         let params: [&(dyn ToSql + Sync); 2] = [&caller.claims.sid, &&token.hash()[..]];
-        let row = self.db.one(&caller, sql!("identity/accounts_verify_email.sql"), &params).await?;
-        match row.get(0) {
-            true => Ok(NoContent),
-            false => Err(used_up())?,
+        match self.db.one(&caller, sql!("identity/accounts_verify_email.sql" as (bool,)), &params).await? {
+            (true,) => Ok(NoContent),
+            (false,) => Err(used_up())?,
         }
     }
 }
@@ -270,10 +266,9 @@ async fn send_verification(mut tx: Tx, mailer: &Mailer, account: Uuid, email: &s
 /// Counts an attempt at a code of the account's second factor, or fails if the limit is reached. All operations that
 /// ask for a code share one count; only a right code resets it.
 pub async fn code_attempt(db: &Db, entry: impl Into<Entry>, account: Uuid) -> Result<(), Failure> {
-    let row = db.one(entry, sql!("identity/second_factors_attempt.sql"), &[&account]).await?;
-    match row.get(0) {
-        0 => Ok(()),
-        retry_after => Err(Problem::too_many_attempts(retry_after).into()),
+    match db.one(entry, sql!("identity/second_factors_attempt.sql" as (i32,)), &[&account]).await? {
+        (0,) => Ok(()),
+        (retry_after,) => Err(Problem::too_many_attempts(retry_after).into()),
     }
 }
 
@@ -286,12 +281,12 @@ pub async fn check_password(
     password: &Password,
 ) -> Result<(), Failure> {
     let turn = passwords.turn().await?;
-    let row = db.one(caller, sql!("identity/passwords_get.sql"), &[]).await?;
-    let retry_after: i32 = row.get(0);
+    let sql = sql!("identity/passwords_get.sql" as (i32, Option<String>));
+    let (retry_after, hash) = db.one(caller, sql, &[]).await?;
     if retry_after > 0 {
         return Err(Problem::too_many_attempts(retry_after).into());
     }
-    match turn.verify(password, row.get(1)).await? {
+    match turn.verify(password, hash).await? {
         Some(_) => {
             db.one(caller, sql!("identity/passwords_given.sql"), &[]).await?;
             Ok(())

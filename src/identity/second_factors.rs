@@ -10,7 +10,7 @@ use totp_rs::{Algorithm, Builder, Secret as TotpSecret, Totp};
 
 use super::{passwords::Passwords, recovery};
 use crate::{
-    db::Db,
+    db::{Db, row},
     http::{
         caller::SignedIn,
         json::{Json, NoContent},
@@ -139,6 +139,17 @@ pub struct RecoveryCodes {
     pub recovery_codes: Vec<String>,
 }
 
+/// The answer to the start of a setup. Nothing began if the address is not verified or a second factor exists.
+struct Begun {
+    email: String,
+    verified: bool,
+    begun: bool,
+}
+
+row! {
+    Begun { email, verified, begun }
+}
+
 pub struct SecondFactorsApi {
     pub db: Db,
     pub passwords: Arc<Passwords>,
@@ -161,17 +172,18 @@ impl SecondFactorsApi {
         recovery::check_password(&self.db, &self.passwords, &caller, "password", &body.0.password).await?;
         // 160 bits, as RFC 4226 section 4 recommends.
         let bytes = &secret::random()[..20];
-        let row = self.db.one(&caller, sql!("identity/second_factors_begin.sql"), &[&bytes]).await?;
-        if !row.get::<_, bool>(1) {
+        let Begun { email, verified, begun } =
+            self.db.one(&caller, sql!("identity/second_factors_begin.sql" as Begun), &[&bytes]).await?;
+        if !verified {
             Err(Problem::email_not_verified())?;
         }
-        if !row.get::<_, bool>(2) {
+        if !begun {
             Err(Problem::conflict(
                 "second_factor_active",
                 "The account has a second factor. Remove it first.",
             ))?;
         }
-        let totp = totp(bytes, row.get(0)).ok_or_else(Problem::internal)?;
+        let totp = totp(bytes, &email).ok_or_else(Problem::internal)?;
         Ok(Json(SecondFactor {
             secret: TotpSecret::from(bytes.to_vec()).to_base32(),
             otpauth_url: totp.to_url().map_err(|_| Problem::internal())?,
@@ -191,13 +203,12 @@ impl SecondFactorsApi {
     ) -> Result<Json<RecoveryCodes>, ApiError<Writing>> {
         recovery::code_attempt(&self.db, &caller, caller.claims.sub).await?;
         let mut tx = self.db.begin(&caller);
-        let secret: Vec<u8> = tx
-            .optional(sql!("identity/second_factors_get_unconfirmed.sql"), &[])
+        let (secret,) = tx
+            .optional(sql!("identity/second_factors_get_unconfirmed.sql" as (Vec<u8>,)), &[])
             .await?
             .ok_or_else(|| {
                 Problem::conflict("second_factor_absent", "No setup of a second factor was started.")
-            })?
-            .get(0);
+            })?;
         let Some(Code::Step(step)) = read(&body.0.code, &secret, Utc::now()) else {
             return Err(Problem::invalid_field(
                 "code",
@@ -224,11 +235,10 @@ impl SecondFactorsApi {
         recovery::check_password(&self.db, &self.passwords, &caller, "password", &password).await?;
         recovery::code_attempt(&self.db, &caller, caller.claims.sub).await?;
         let mut tx = self.db.begin(&caller);
-        let secret: Vec<u8> = tx
-            .optional(sql!("identity/second_factors_get_confirmed.sql"), &[])
+        let (secret,) = tx
+            .optional(sql!("identity/second_factors_get_confirmed.sql" as (Vec<u8>,)), &[])
             .await?
-            .ok_or_else(|| Problem::conflict("second_factor_absent", "The account has no second factor."))?
-            .get(0);
+            .ok_or_else(|| Problem::conflict("second_factor_absent", "The account has no second factor."))?;
         let wrong = || {
             Problem::invalid_field(
                 "code",

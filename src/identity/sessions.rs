@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::door::{Door, SessionTokens, WebSession, WithCookie};
 use crate::{
-    db::Db,
+    db::{Db, row},
     http::{
         caller::SignedIn,
         json::{Json, NoContent},
@@ -87,6 +87,24 @@ named_enum! {
     }
 }
 
+row! {
+    Session {
+        id, organization_id, kind, user_agent, address, created_at, last_used_at, expires_at;
+        current: false
+    }
+}
+
+/// The outcome of a refresh.
+struct Refreshed {
+    outcome: String,
+    organization_id: Option<Uuid>,
+    salt: Option<Vec<u8>>,
+}
+
+row! {
+    Refreshed { outcome, organization_id, salt }
+}
+
 pub struct SessionsApi {
     pub db: Db,
     pub door: Door,
@@ -110,11 +128,12 @@ impl SessionsApi {
             let next = held.successor(&salt).hash();
             let params: [&(dyn ToSql + Sync); 5] =
                 [&account, &session, &&held.hash()[..], &&salt[..], &&next[..]];
-            let row = self.db.gate(sql!("identity/sessions_refresh.sql"), &params).await?;
-            let successor = row.get::<_, Option<&[u8]>>(2).map(|salt| held.successor(salt));
-            match (row.get(0), successor) {
+            let Refreshed { outcome, organization_id: organization, salt } =
+                self.db.gate(sql!("identity/sessions_refresh.sql" as Refreshed), &params).await?;
+            let successor = salt.map(|salt| held.successor(&salt));
+            match (outcome.as_str(), successor) {
                 ("refreshed", Some(successor)) => {
-                    let subject = Subject { account, session, organization: row.get(1) };
+                    let subject = Subject { account, session, organization };
                     return Ok(Json(self.door.tokens_for(&subject, &successor)?));
                 }
                 // It was exchanged again meanwhile: follow it to the newest token.
@@ -168,24 +187,11 @@ impl SessionsApi {
     /// All sessions of the account, in the order in which they signed in.
     #[oai(path = "/api/v1/auth/sessions", method = "get", operation_id = "list_sessions")]
     async fn list(&self, caller: SignedIn, page: Paging) -> Result<Json<Page<Session>>, ApiError<Listing>> {
-        let rows = self
-            .db
-            .all(&caller, sql!("identity/sessions_list.sql"), &[&page.after_id(), &page.rows()])
-            .await?;
-        let sessions = rows
-            .into_iter()
-            .map(|row| Session {
-                id: row.get(0),
-                organization_id: row.get(1),
-                kind: SessionKind::from_name(row.get(2)),
-                user_agent: row.get(3),
-                address: row.get(4),
-                current: row.get::<_, Uuid>(0) == caller.claims.sid,
-                created_at: row.get(5),
-                last_used_at: row.get(6),
-                expires_at: row.get(7),
-            })
-            .collect();
+        let sql = sql!("identity/sessions_list.sql" as Session);
+        let mut sessions = self.db.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
+        for session in &mut sessions {
+            session.current = session.id == caller.claims.sid;
+        }
         Ok(Json(page.of(sessions, |last| Cursor::id(last.id))))
     }
 

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object, OpenApi, types::Example};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
     door::{Door, Proof, SessionTokens, WebSession, WithCookie, credentials_invalid, second_factor_invalid},
-    memberships::{self, Membership},
+    memberships::Membership,
     passwords::Passwords,
     recovery, second_factors,
 };
 use crate::{
-    db::{Db, Entry},
+    db::{Db, Entry, row},
     http::{
         caller::SignedIn,
         client::{Client, Host},
@@ -106,6 +106,20 @@ pub struct OrganizationChoice {
     pub slug: String,
 }
 
+/// The account with an e-mail address, as far as signing in needs it. All `None` if no account has the address.
+pub struct AccountToSignIn {
+    /// Seconds until the next attempt; 0 for now.
+    retry_after: i32,
+    pub account_id: Option<Uuid>,
+    password_hash: Option<String>,
+    totp_secret: Option<Vec<u8>>,
+    pub memberships: Option<Vec<Membership>>,
+}
+
+row! {
+    AccountToSignIn { retry_after, account_id, password_hash, totp_secret, memberships as json }
+}
+
 pub struct SignInApi {
     pub db: Db,
     pub passwords: Arc<Passwords>,
@@ -166,9 +180,10 @@ impl SignInApi {
     /// the cookie.
     #[oai(path = "/api/v1/auth/web-session", method = "get", operation_id = "get_web_session")]
     async fn get_web_session(&self, caller: SignedIn) -> Result<Json<WebSession>, ApiError<Reading>> {
-        let row = self.db.one(&caller, sql!("identity/sessions_get.sql"), &[&caller.claims.sid]).await?;
+        let sql = sql!("identity/sessions_get.sql" as (DateTime<Utc>,));
+        let (expires_at,) = self.db.one(&caller, sql, &[&caller.claims.sid]).await?;
         let csrf_token = caller.claims.csrf.clone().ok_or_else(Problem::not_found)?;
-        Ok(Json(WebSession { csrf_token, organization_id: caller.claims.tenant_id, expires_at: row.get(0) }))
+        Ok(Json(WebSession { csrf_token, organization_id: caller.claims.tenant_id, expires_at }))
     }
 }
 
@@ -191,18 +206,23 @@ impl SignInApi {
     ) -> Result<(Uuid, Option<Uuid>, Proof), Failure> {
         let email = EmailAddress::typed(&credentials.email);
         let turn = self.passwords.turn().await?;
-        let row = self.db.gate(sql!("identity/accounts_sign_in.sql"), &[&email, &client.address]).await?;
-        let retry_after: i32 = row.get(0);
+        let sql = sql!("identity/accounts_sign_in.sql" as AccountToSignIn);
+        let AccountToSignIn {
+            retry_after,
+            account_id: account,
+            password_hash: hash,
+            totp_secret,
+            memberships,
+        } = self.db.gate(sql, &[&email, &client.address]).await?;
         if retry_after > 0 {
             Err(Problem::too_many_attempts(retry_after))?;
         }
-        let (account, hash): (Option<Uuid>, Option<String>) = (row.get(1), row.get(2));
         let verified = turn.verify(&credentials.password, hash.clone()).await?;
         let (Some(account), Some(verified)) = (account, verified) else {
             return Err(credentials_invalid().into());
         };
         let mut proof = Proof { verified: hash, rehashed: verified.rehashed, ..Proof::default() };
-        if let Some(secret) = row.get::<_, Option<Vec<u8>>>(3) {
+        if let Some(secret) = totp_secret {
             let Some(code) = &credentials.code else {
                 return Err(Problem::unauthorized(
                     "second_factor_required",
@@ -216,7 +236,7 @@ impl SignInApi {
                 second_factors::Code::Recovery(hash) => proof.recovery_hash = Some(hash),
             }
         }
-        let memberships = memberships::read(row.get(5));
+        let memberships = memberships.unwrap_or_default();
         let organization =
             self.choose(client, credentials.organization_slug.as_deref(), &memberships).await?;
         Ok((account, organization, proof))
@@ -234,8 +254,9 @@ impl SignInApi {
         let at_host: Option<Uuid> = match &client.host {
             Host::Ours => None,
             Host::Tenant(name) => {
-                let row = self.db.gate(sql!("app/organizations_at.sql"), &[name]).await?;
-                Some(row.get::<_, Option<Uuid>>(0).unwrap_or_default())
+                let sql = sql!("app/organizations_at.sql" as (Option<Uuid>,));
+                // A host of no organization matches none of them.
+                Some(self.db.gate(sql, &[name]).await?.0.unwrap_or(Uuid::nil()))
             }
         };
         let named = |membership: &&&Membership| {

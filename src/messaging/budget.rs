@@ -2,11 +2,11 @@
 //! the database (`messaging.spend`), for all servers together.
 
 use poem::http::{HeaderValue, StatusCode, header};
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Db, Tx},
+    db::{self, Db, Sql, Tx},
     http::problem::{Failure, Problem},
     sql,
 };
@@ -62,20 +62,23 @@ impl From<Refusal> for Problem {
     }
 }
 
+/// The budget that is used up, if any, and the seconds until it allows more.
+type Spent = (Option<String>, Option<i32>);
+
+const SPEND: Sql<Spent> = sql!("messaging/mails_spend.sql" as (Option<String>, Option<i32>));
+
 /// Counts an e-mail within a transaction; a rollback takes the count back. Send the e-mail after the commit.
 pub async fn ask(tx: &mut Tx, to: &str, on_behalf: OnBehalf) -> Result<Leave, Failure> {
     let (organization, inviter) = parts(on_behalf);
     let params: [&(dyn ToSql + Sync); 3] = [&to, &organization, &inviter];
-    let row = tx.one(sql!("messaging/mails_spend.sql"), &params).await?;
-    leave(&row, to).map_err(|refusal| Problem::from(refusal).into())
+    leave(tx.one(SPEND, &params).await?, to).map_err(|refusal| Problem::from(refusal).into())
 }
 
 /// Counts an e-mail in a transaction of its own, for e-mails that are skipped if a budget is used up.
 pub async fn ask_alone(db: &Db, to: &str, on_behalf: OnBehalf) -> Result<Result<Leave, Refusal>, db::Error> {
     let (organization, inviter) = parts(on_behalf);
     let params: [&(dyn ToSql + Sync); 3] = [&to, &organization, &inviter];
-    let row = db.gate(sql!("messaging/mails_spend.sql"), &params).await?;
-    Ok(leave(&row, to))
+    Ok(leave(db.gate(SPEND, &params).await?, to))
 }
 
 fn parts(on_behalf: OnBehalf) -> (Option<Uuid>, Option<Uuid>) {
@@ -85,11 +88,9 @@ fn parts(on_behalf: OnBehalf) -> (Option<Uuid>, Option<Uuid>) {
     }
 }
 
-fn leave(row: &Row, to: &str) -> Result<Leave, Refusal> {
-    match row.get::<_, Option<String>>(0) {
+fn leave((refused, retry_after): Spent, to: &str) -> Result<Leave, Refusal> {
+    match refused {
         None => Ok(Leave { to: to.to_owned() }),
-        Some(budget) => {
-            Err(Refusal { budget, retry_after: row.get::<_, Option<i32>>(1).unwrap_or(1).max(1) })
-        }
+        Some(budget) => Err(Refusal { budget, retry_after: retry_after.unwrap_or(1).max(1) }),
     }
 }

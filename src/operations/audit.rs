@@ -4,11 +4,10 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::{Object, OpenApi, param::Query};
 use serde::Serialize;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::Db,
+    db::{Db, row},
     http::{
         caller::{Admin, Member},
         json::{AnyObject, Json},
@@ -65,20 +64,9 @@ pub struct AuditEvent {
     pub after: Option<AnyObject>,
 }
 
-impl From<Row> for AuditEvent {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            occurred_at: row.get(1),
-            actor_kind: ActorKind::from_name(row.get(2)),
-            actor_id: row.get(3),
-            request_id: row.get(4),
-            action: AuditAction::from_name(row.get(5)),
-            relation: row.get(6),
-            row_id: row.get(7),
-            before: row.get::<_, Option<serde_json::Value>>(8).map(AnyObject),
-            after: row.get::<_, Option<serde_json::Value>>(9).map(AnyObject),
-        }
+row! {
+    AuditEvent {
+        id, occurred_at, actor_kind, actor_id, request_id, action, relation, row_id, before as json, after as json
     }
 }
 
@@ -108,11 +96,11 @@ impl AuditApi {
         page: Paging,
     ) -> Result<Json<Page<AuditEvent>>, ApiError<Listing>> {
         let (before, before_id) = page.cursor().map(|cursor| (cursor.time, cursor.id)).unzip();
-        let rows = self
+        let events = self
             .0
             .all(
                 &caller,
-                sql!("operations/audit_events_list.sql"),
+                sql!("operations/audit_events_list.sql" as AuditEvent),
                 &[
                     &row_id.0,
                     &actor_id.0,
@@ -125,7 +113,6 @@ impl AuditApi {
                 ],
             )
             .await?;
-        let events = rows.into_iter().map(AuditEvent::from).collect();
         Ok(Json(page.of(events, |last| Cursor::new(last.occurred_at, last.id))))
     }
 }

@@ -3,11 +3,10 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::{Object, OpenApi, param::Query};
 use serde::Serialize;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::Db,
+    db::{Db, row},
     http::{
         caller::{Member, Viewer},
         json::Json,
@@ -40,10 +39,8 @@ pub struct Deletion {
     pub deleted_at: DateTime<Utc>,
 }
 
-impl From<Row> for Deletion {
-    fn from(row: Row) -> Self {
-        Self { kind: DeletedKind::from_name(row.get(0)), id: row.get(1), deleted_at: row.get(2) }
-    }
+row! {
+    Deletion { kind, id = row_id, deleted_at }
 }
 
 pub struct DeletionsApi(pub Db);
@@ -69,15 +66,14 @@ impl DeletionsApi {
         let since = since.0.0;
         let after = page.after(since);
         let as_of = self.0.as_of().await?;
-        let rows = self
+        let deletions = self
             .0
             .all(
                 &caller,
-                sql!("operations/deletions_list.sql"),
+                sql!("operations/deletions_list.sql" as Deletion),
                 &[&since, &kind.0.map(DeletedKind::name), &after.time, &after.id, &page.rows()],
             )
             .await?;
-        let deletions = rows.into_iter().map(Deletion::from).collect();
         Ok(Json(page.of(deletions, |last| Cursor::new(last.deleted_at, last.id)).as_of(as_of)))
     }
 }

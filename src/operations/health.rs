@@ -45,13 +45,13 @@ impl HealthApi {
     }
 
     async fn ask(&self) -> Result<(), Problem> {
-        let asking = self.db.gate(sql!("operations/migrations_last.sql"), &[]);
+        let asking = self.db.gate(sql!("operations/migrations_last.sql" as (Option<i32>, bool)), &[]);
         let answer = tokio::time::timeout(PATIENCE, asking).await.map_err(|_elapsed| {
             Problem::unavailable("database_unavailable", "The database does not answer.")
         })?;
         let not_migrated =
             || Problem::unavailable("not_migrated", "The database lacks migrations that this server needs.");
-        let row = match answer {
+        let (version, read_only) = match answer {
             // The schema or the table is missing, or access is denied: not the database that the server started on.
             Err(db::Error::Other { sqlstate, .. })
                 if ["3F000", "42P01", "42501"].contains(&sqlstate.as_str()) =>
@@ -60,10 +60,10 @@ impl HealthApi {
             }
             answer => answer?,
         };
-        if row.get::<_, Option<i32>>(0) < Some(migrate::newest()) {
+        if version < Some(migrate::newest()) {
             return Err(not_migrated());
         }
-        if row.get(1) {
+        if read_only {
             return Err(Problem::unavailable(
                 "database_read_only",
                 "The database is read-only, such as a standby.",

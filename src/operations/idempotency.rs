@@ -8,31 +8,39 @@ use std::{
 
 use poem_openapi::types::ParseFromJSON;
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db, Params, Sql, Tx, Who},
+    db::{Context, Db, FromRow, Params, Sql, Tx, Who},
     http::{
+        json::Created,
         problem::{Failure, Problem},
         values::IdempotencyKey,
     },
     sql,
 };
 
-/// A request with an `Idempotency-Key`.
+/// The hash of a request, and its answer.
+const GET: Sql<(Vec<u8>, Option<Value>)> =
+    sql!("operations/idempotency_keys_get.sql" as (Vec<u8>, Option<Value>));
+
+/// A request that is carried out only once if it has an `Idempotency-Key`.
 pub struct Once {
+    key: Option<Key>,
+    replayed: AtomicBool,
+}
+
+struct Key {
     actor: Uuid,
     operation: &'static str,
     key: String,
     hash: [u8; 32],
-    replayed: AtomicBool,
 }
 
 impl Once {
-    /// `None` if the client sent no key. `request` is everything that identifies the request: the body and ids of the
-    /// path.
+    /// `request` is everything that identifies the request: the body and ids of the path.
     ///
     /// Each account and API key has its own keys. Guests have no identity: their keys are stored for the organization
     /// and bound to the request, so that two guests who send the same key do not get each other's answers.
@@ -41,9 +49,9 @@ impl Once {
         operation: &'static str,
         key: Option<IdempotencyKey>,
         request: &impl Serialize,
-    ) -> Result<Option<Self>, Problem> {
+    ) -> Result<Self, Problem> {
         let Some(key) = key else {
-            return Ok(None);
+            return Ok(Self::without_key());
         };
         let request = serde_json::to_vec(request).map_err(|_| Problem::internal())?;
         let hash: [u8; 32] = Sha256::digest(request).into();
@@ -53,107 +61,107 @@ impl Once {
                 (id, key.to_string())
             }
             // // Sends no requests.
-            Who::Scheduler => return Ok(None),
+            Who::Scheduler => return Ok(Self::without_key()),
         };
-        Ok(Some(Self { actor, operation, key, hash, replayed: AtomicBool::new(false) }))
+        Ok(Self { key: Some(Key { actor, operation, key, hash }), replayed: AtomicBool::new(false) })
+    }
+
+    /// A request that is carried out each time it is sent.
+    pub fn without_key() -> Self {
+        Self { key: None, replayed: AtomicBool::new(false) }
+    }
+
+    pub fn has_key(&self) -> bool {
+        self.key.is_some()
     }
 
     /// Whether the answer is the stored one of an earlier request.
-    pub fn is_replay(once: Option<&Self>) -> bool {
-        once.is_some_and(|once| once.replayed.load(Ordering::Relaxed))
+    pub fn is_replay(&self) -> bool {
+        self.replayed.load(Ordering::Relaxed)
+    }
+
+    /// The answer to a request that created something.
+    pub fn created<T>(&self, location: String, body: T) -> Created<T> {
+        Created { location, body, replayed: self.is_replay() }
     }
 
     /// The stored answer to the same request.
-    pub async fn kept(
-        once: Option<&Self>,
-        db: &Db,
-        context: Context,
-    ) -> Result<Option<serde_json::Value>, Failure> {
-        let Some(once) = once else {
+    pub async fn kept(&self, db: &Db, context: Context) -> Result<Option<Value>, Failure> {
+        let Some(key) = &self.key else {
             return Ok(None);
         };
-        let row = db
-            .optional(
-                context,
-                sql!("operations/idempotency_keys_get.sql"),
-                &[&once.actor, &once.operation, &once.key],
-            )
-            .await?;
-        Ok(row.filter(|row| row.get::<_, &[u8]>(0) == once.hash).and_then(|row| row.get(1)))
+        let row = db.optional(context, GET, &[&key.actor, &key.operation, &key.key]).await?;
+        Ok(row.filter(|(hash, _)| *hash == key.hash).and_then(|(_, answer)| answer))
     }
 
-    /// Does `work` in a transaction, or returns the stored answer. The caller commits.
+    /// Does `work` in a transaction and commits it, or returns the stored answer.
     pub async fn run<T: Serialize + ParseFromJSON>(
-        once: Option<&Self>,
-        tx: &mut Tx,
+        &self,
+        mut tx: Tx,
         work: impl AsyncFnOnce(&mut Tx) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let Some(once) = once else {
-            return work(tx).await;
+        let answer = match self.answered(&mut tx).await? {
+            Some(answer) => answer,
+            None => {
+                let answer = work(&mut tx).await?;
+                self.keep(&mut tx, &answer).await?;
+                answer
+            }
         };
-        if let Some(answer) = once.answered(tx).await? {
-            return Ok(answer);
-        }
-        let answer = work(tx).await?;
-        once.keep(tx, &answer).await?;
-        Ok(answer)
-    }
-
-    /// Creates an object with one statement, or returns the stored answer.
-    pub async fn create<T: From<Row> + Serialize + ParseFromJSON>(
-        once: Option<&Self>,
-        db: &Db,
-        context: Context,
-        sql: Sql,
-        params: Params<'_>,
-    ) -> Result<T, Failure> {
-        if once.is_none() {
-            // All in one flight.
-            return Ok(db.one(context, sql, params).await?.into());
-        }
-        let mut tx = db.begin(context);
-        let answer = Self::run(once, &mut tx, async |tx| Ok(tx.one(sql, params).await?.into())).await?;
         tx.commit().await?;
         Ok(answer)
     }
 
+    /// Creates an object with one statement, or returns the stored answer.
+    pub async fn create<R: FromRow + Into<T>, T: Serialize + ParseFromJSON>(
+        &self,
+        db: &Db,
+        context: Context,
+        sql: Sql<R>,
+        params: Params<'_>,
+    ) -> Result<T, Failure> {
+        if self.key.is_none() {
+            // All in one flight.
+            return Ok(db.one(context, sql, params).await?.into());
+        }
+        self.run(db.begin(context), async |tx| Ok(tx.one(sql, params).await?.into())).await
+    }
+
     /// The stored answer, if the request was answered before. Otherwise the key is reserved until the transaction ends.
     pub async fn answered<T: ParseFromJSON>(&self, tx: &mut Tx) -> Result<Option<T>, Failure> {
-        let fresh = tx
-            .optional(
-                sql!("operations/idempotency_keys_take.sql"),
-                &[&self.actor, &self.operation, &self.key, &&self.hash[..]],
-            )
-            .await?;
-        if fresh.is_some() {
+        let Some(Key { actor, operation, key, hash }) = &self.key else {
+            return Ok(None);
+        };
+        let take = sql!("operations/idempotency_keys_take.sql");
+        if tx.optional(take, &[actor, operation, key, &&hash[..]]).await?.is_some() {
             return Ok(None);
         }
-        let row = tx
-            .one(sql!("operations/idempotency_keys_get.sql"), &[&self.actor, &self.operation, &self.key])
-            .await?;
-        if row.get::<_, &[u8]>(0) != self.hash {
+        let (kept, answer) = tx.one(GET, &[actor, operation, key]).await?;
+        if kept != hash {
             Err(Problem::invalid_field(
                 "Idempotency-Key",
                 "used_before",
                 "expected a new key for each request; this one was sent with another body",
             ))?;
         }
-        let response: Option<serde_json::Value> = row.get(1);
-        let answer = response.and_then(|response| T::parse_from_json(Some(response)).ok());
         self.replayed.store(true, Ordering::Relaxed);
-        answer.map(Some).ok_or_else(|| Problem::internal().into())
+        read(answer).map(Some)
     }
 
     /// Stores the answer.
     pub async fn keep(&self, tx: &mut Tx, answer: &impl Serialize) -> Result<(), Failure> {
+        let Some(Key { actor, operation, key, .. }) = &self.key else {
+            return Ok(());
+        };
         let answer = serde_json::to_value(answer).map_err(|_| Problem::internal())?;
-        tx.all(
-            sql!("operations/idempotency_keys_keep.sql"),
-            &[&self.actor, &self.operation, &self.key, &answer],
-        )
-        .await?;
+        tx.all(sql!("operations/idempotency_keys_keep.sql"), &[actor, operation, key, &answer]).await?;
         Ok(())
     }
+}
+
+/// Reads a stored answer. An error if a server of a later version stored it and this one cannot read it.
+pub fn read<T: ParseFromJSON>(answer: Option<Value>) -> Result<T, Failure> {
+    T::parse_from_json(answer).map_err(|_| GET.unreadable("response").into())
 }
 
 /// The digest of a key and the request it was sent with, as one key.

@@ -7,11 +7,10 @@ use poem_openapi::{
     types::Example,
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db},
+    db::{Context, Db, row},
     http::{
         caller::{Admin, Member, Owner},
         json::{Created, Json},
@@ -60,21 +59,8 @@ pub struct ApiKey {
     pub created_by: Uuid,
 }
 
-impl From<Row> for ApiKey {
-    fn from(row: Row) -> Self {
-        let scopes: Vec<String> = row.get(3);
-        Self {
-            id: row.get(0),
-            name: row.get(1),
-            role: KeyRole::from_name(row.get(2)),
-            scopes: scopes.into_iter().map(Scope::known).collect(),
-            expires_at: row.get(4),
-            last_used_at: row.get(5),
-            revoked_at: row.get(6),
-            created_at: row.get(7),
-            created_by: row.get(8),
-        }
-    }
+row! {
+    ApiKey { id, name, role, scopes, expires_at, last_used_at, revoked_at, created_at, created_by }
 }
 
 /// A new API key with its secret.
@@ -134,9 +120,8 @@ impl ApiKeysApi {
         caller: Member<Admin>,
         page: Paging,
     ) -> Result<Json<Page<ApiKey>>, ApiError<Listing>> {
-        let rows =
-            self.0.all(&caller, sql!("tenancy/api_keys_list.sql"), &[&page.after_id(), &page.rows()]).await?;
-        let keys = rows.into_iter().map(ApiKey::from).collect();
+        let sql = sql!("tenancy/api_keys_list.sql" as ApiKey);
+        let keys = self.0.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
         Ok(Json(page.of(keys, |last| Cursor::id(last.id))))
     }
 
@@ -167,33 +152,29 @@ impl ApiKeysApi {
         scopes.sort_unstable();
         scopes.dedup();
         let key = Secret::<secret::ApiKey>::draw(caller.tenant(), Uuid::now_v7());
-        let mut tx = self.0.begin(context);
-        let api_key = Once::run(once.as_ref(), &mut tx, async |tx| {
-            may_hand_out(tx).await?;
-            let row = tx
-                .one(
-                    sql!("tenancy/api_keys_create.sql"),
-                    &[
-                        &key.second,
-                        &&*new.name,
-                        &&key.hash()[..],
-                        &new.role.name(),
-                        &scopes,
-                        &new.expires_at.map(|at| at.0),
-                    ],
-                )
-                .await?;
-            Ok(ApiKey::from(row))
-        })
-        .await?;
-        tx.commit().await?;
-        let replayed = Once::is_replay(once.as_ref());
-        Ok(Created {
-            location: format!("/api/v1/api-keys/{}", api_key.id),
-            // Only the hash of the secret is stored.
-            body: NewApiKeySecret { id: api_key.id, key: (!replayed).then(|| key.reveal()), api_key },
-            replayed,
-        })
+        let api_key: ApiKey = once
+            .run(self.0.begin(context), async |tx| {
+                may_hand_out(tx).await?;
+                let api_key = tx
+                    .one(
+                        sql!("tenancy/api_keys_create.sql" as ApiKey),
+                        &[
+                            &key.second,
+                            &&*new.name,
+                            &&key.hash()[..],
+                            &new.role.name(),
+                            &scopes,
+                            &new.expires_at.map(|at| at.0),
+                        ],
+                    )
+                    .await?;
+                Ok(api_key)
+            })
+            .await?;
+        let id = api_key.id;
+        // Only the hash of the secret is stored.
+        let key = (!once.is_replay()).then(|| key.reveal());
+        Ok(once.created(format!("/api/v1/api-keys/{id}"), NewApiKeySecret { id, key, api_key }))
     }
 
     /// Get an API key
@@ -203,8 +184,9 @@ impl ApiKeysApi {
         caller: Member<Admin>,
         api_key_id: Path<Uuid>,
     ) -> Result<Json<ApiKey>, ApiError<Reading>> {
-        let row = self.0.optional(&caller, sql!("tenancy/api_keys_get.sql"), &[&api_key_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let sql = sql!("tenancy/api_keys_get.sql" as ApiKey);
+        let key = self.0.optional(&caller, sql, &[&api_key_id.0]).await?;
+        Ok(Json(key.ok_or_else(Problem::not_found)?))
     }
 
     /// Revoke an API key
@@ -216,7 +198,8 @@ impl ApiKeysApi {
         caller: Member<Owner>,
         api_key_id: Path<Uuid>,
     ) -> Result<Json<ApiKey>, ApiError<Deleting>> {
-        let row = self.0.optional(&caller, sql!("tenancy/api_keys_revoke.sql"), &[&api_key_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let sql = sql!("tenancy/api_keys_revoke.sql" as ApiKey);
+        let key = self.0.optional(&caller, sql, &[&api_key_id.0]).await?;
+        Ok(Json(key.ok_or_else(Problem::not_found)?))
     }
 }

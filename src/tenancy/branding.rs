@@ -5,10 +5,9 @@ use poem_openapi::{
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 
 use crate::{
-    db::{Context, Db},
+    db::{Context, Db, row},
     http::{
         caller::{Admin, Feature as _, Member, Viewer},
         json::Json,
@@ -41,17 +40,8 @@ pub struct Branding {
     pub style_sheet_url: Option<String>,
 }
 
-impl From<Row> for Branding {
-    fn from(row: Row) -> Self {
-        Self {
-            display_name: row.get(0),
-            logo_url: row.get(1),
-            favicon_url: row.get(2),
-            primary_color: row.get(3),
-            secondary_color: row.get(4),
-            style_sheet_url: row.get(5),
-        }
-    }
+row! {
+    Branding { display_name, logo_url, favicon_url, primary_color, secondary_color, style_sheet_url }
 }
 
 /// Changes to the branding. Omitted fields are kept; `null` removes a value.
@@ -111,8 +101,7 @@ impl BrandingApi {
     /// Get the branding
     #[oai(path = "/branding", method = "get", operation_id = "get_branding")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Branding>, ApiError<Reading>> {
-        let row = self.0.one(&caller, sql!("tenancy/branding_get.sql"), &[]).await?;
-        Ok(Json(row.into()))
+        Ok(Json(self.0.one(&caller, sql!("tenancy/branding_get.sql" as Branding), &[]).await?))
     }
 
     /// Change the branding
@@ -128,11 +117,11 @@ impl BrandingApi {
         let changes = body.0;
         let feature = changes.needs_feature().then_some(CustomBranding::NAME).flatten();
         let context = Context { feature, ..Context::from(&caller) };
-        let row = self
+        let changed = self
             .0
             .one(
                 context,
-                sql!("tenancy/branding_update.sql"),
+                sql!("tenancy/branding_update.sql" as Branding),
                 &[
                     &!changes.display_name.is_undefined(),
                     &changes.display_name.value().map(|value| &**value),
@@ -149,6 +138,6 @@ impl BrandingApi {
                 ],
             )
             .await?;
-        Ok(Json(row.into()))
+        Ok(Json(changed))
     }
 }

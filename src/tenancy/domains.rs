@@ -16,11 +16,10 @@ use poem_openapi::{
     types::Example,
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Context, Db},
+    db::{self, Context, Db, Sql, row},
     http::{
         caller::{Admin, Member, Owner},
         client::{Client, Host, Network, canonical, is_address},
@@ -71,18 +70,37 @@ pub struct DnsRecord {
     pub value: String,
 }
 
-impl From<Row> for Domain {
-    fn from(row: Row) -> Self {
-        let domain: String = row.get(1);
-        Self {
-            id: row.get(0),
-            record: DnsRecord { kind: "TXT".to_owned(), name: challenge_name(&domain), value: row.get(2) },
-            domain,
-            verified_at: row.get(3),
-            created_at: row.get(4),
-            missing_since: row.get(5),
-        }
+struct DomainRow {
+    id: Uuid,
+    domain: String,
+    challenge: String,
+    verified_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    missing_since: Option<DateTime<Utc>>,
+}
+
+row! {
+    DomainRow { id, domain, challenge, verified_at, created_at, missing_since }
+}
+
+impl From<DomainRow> for Domain {
+    fn from(row: DomainRow) -> Self {
+        let DomainRow { id, domain, challenge, verified_at, created_at, missing_since } = row;
+        let name = challenge_name(&domain);
+        let record = DnsRecord { kind: "TXT".to_owned(), name, value: challenge };
+        Self { id, domain, verified_at, missing_since, record, created_at }
     }
+}
+
+/// A domain to check, and its organization.
+struct DueDomain {
+    domain: String,
+    organization_id: Uuid,
+    challenge: String,
+}
+
+row! {
+    DueDomain { domain, organization_id, challenge }
 }
 
 fn challenge_name(domain: &str) -> String {
@@ -162,20 +180,23 @@ impl Dns {
 
 /// Checks the records of verified domains whose last check is a day old. Several servers share the work.
 pub async fn check_due(db: &Db, dns: &Dns) -> Result<(), db::Error> {
-    for row in db.gate_all(sql!("tenancy/domains_due.sql"), &[&AT_ONCE]).await? {
-        let (domain, organization, challenge): (String, Uuid, String) = (row.get(0), row.get(1), row.get(2));
+    for due in db.gate_all(sql!("tenancy/domains_due.sql" as DueDomain), &[&AT_ONCE]).await? {
+        let DueDomain { domain, organization_id: organization, challenge } = due;
         // Without an answer the record may still exist.
         let Ok(texts) = dns.texts(&challenge_name(&domain)).await else {
             continue;
         };
         let seen = texts.contains(&challenge);
-        let noted = db.gate(sql!("tenancy/domains_note.sql"), &[&domain, &organization, &seen]).await?;
-        if noted.get(0) {
+        let sql = sql!("tenancy/domains_note.sql" as (bool,));
+        let (lapsed,) = db.gate(sql, &[&domain, &organization, &seen]).await?;
+        if lapsed {
             tracing::warn!(domain, tenant_id = %organization, "a domain lapsed: its record was missing for a week");
         }
     }
     Ok(())
 }
+
+const GET: Sql<DomainRow> = sql!("tenancy/domains_get.sql" as DomainRow);
 
 pub struct DomainsApi {
     pub db: Db,
@@ -194,8 +215,8 @@ impl DomainsApi {
         caller: Member<Admin>,
         page: Paging,
     ) -> Result<Json<Page<Domain>>, ApiError<Listing>> {
-        let rows =
-            self.db.all(&caller, sql!("tenancy/domains_list.sql"), &[&page.after_id(), &page.rows()]).await?;
+        let sql = sql!("tenancy/domains_list.sql" as DomainRow);
+        let rows = self.db.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
         let domains = rows.into_iter().map(Domain::from).collect();
         Ok(Json(page.of(domains, |last| Cursor::id(last.id))))
     }
@@ -225,19 +246,12 @@ impl DomainsApi {
             ))?;
         }
         let challenge = format!("appointd-verification={}", URL_SAFE_NO_PAD.encode(&secret::random()[..24]));
-        let domain: Domain = Once::create(
-            once.as_ref(),
-            &self.db,
-            context,
-            sql!("tenancy/domains_create.sql"),
-            &[&Uuid::now_v7(), &&*domain, &challenge],
-        )
-        .await
-        .on_constraint("domains_domain_key", || {
+        let sql = sql!("tenancy/domains_create.sql" as DomainRow);
+        let created = once.create(&self.db, context, sql, &[&Uuid::now_v7(), &&*domain, &challenge]).await;
+        let domain: Domain = created.on_constraint("domains_domain_key", || {
             Problem::conflict("domain_exists", "The organization has already added this domain.")
         })?;
-        let location = format!("/api/v1/domains/{}", domain.id);
-        Ok(Created { location, body: domain, replayed: Once::is_replay(once.as_ref()) })
+        Ok(once.created(format!("/api/v1/domains/{}", domain.id), domain))
     }
 
     /// Get a domain
@@ -247,7 +261,7 @@ impl DomainsApi {
         caller: Member<Admin>,
         domain_id: Path<Uuid>,
     ) -> Result<Json<Domain>, ApiError<Reading>> {
-        let row = self.db.optional(&caller, sql!("tenancy/domains_get.sql"), &[&domain_id.0]).await?;
+        let row = self.db.optional(&caller, GET, &[&domain_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 
@@ -264,12 +278,11 @@ impl DomainsApi {
         caller: Member<Owner, CustomBranding>,
         domain_id: Path<Uuid>,
     ) -> Result<Json<Domain>, ApiError<Deleting>> {
-        let row = self.db.optional(&caller, sql!("tenancy/domains_get.sql"), &[&domain_id.0]).await?;
+        let row = self.db.optional(&caller, GET, &[&domain_id.0]).await?;
         let domain = Domain::from(row.ok_or_else(Problem::not_found)?);
         let texts = self.dns.texts(&domain.record.name).await?;
-        let claimed =
-            self.db.one(&caller, sql!("tenancy/domains_claim.sql"), &[&domain_id.0, &texts]).await?;
-        match claimed.get(0) {
+        let sql = sql!("tenancy/domains_claim.sql" as (String,));
+        match self.db.one(&caller, sql, &[&domain_id.0, &texts]).await?.0.as_str() {
             "verified" => {}
             "taken" => Err(Problem::conflict("domain_taken", "The domain leads to another organization."))?,
             "unknown" => Err(Problem::not_found())?,
@@ -283,7 +296,7 @@ impl DomainsApi {
                 ))?;
             }
         }
-        let row = self.db.optional(&caller, sql!("tenancy/domains_get.sql"), &[&domain_id.0]).await?;
+        let row = self.db.optional(&caller, GET, &[&domain_id.0]).await?;
         let row = row.ok_or_else(Problem::not_found)?;
         Ok(Json(row.into()))
     }
@@ -326,8 +339,8 @@ impl DomainsApi {
             Host::Ours if self.network.base_domain.is_some() => Ok(NoContent),
             Host::Ours => Err(Problem::not_found())?,
             Host::Tenant(name) => {
-                let row = self.db.gate(sql!("app/organizations_at.sql"), &[&name]).await?;
-                row.get::<_, Option<Uuid>>(0).ok_or_else(Problem::not_found)?;
+                let sql = sql!("app/organizations_at.sql" as (Option<Uuid>,));
+                self.db.gate(sql, &[&name]).await?.0.ok_or_else(Problem::not_found)?;
                 Ok(NoContent)
             }
         }

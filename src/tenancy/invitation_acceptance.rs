@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use poem_openapi::{Object, OpenApi, types::Example};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::invitations::InvitedRole;
 use crate::{
-    db::{self, Db},
+    db::{Db, row},
     http::{
         caller::SignedIn,
         client::Client,
@@ -100,10 +99,10 @@ impl InvitationAcceptanceApi {
         let offer = offered(&self.db, &token).await?;
         Ok(Json(InvitationOffer {
             organization_id: token.first,
-            organization_name: offer.organization,
+            organization_name: offer.organization_name,
             email: offer.email,
-            role: InvitedRole::from_name(&offer.role),
-            account_exists: offer.account.is_some(),
+            role: offer.role,
+            account_exists: offer.account_id.is_some(),
         }))
     }
 
@@ -140,11 +139,11 @@ impl InvitationAcceptanceApi {
     ) -> Result<Created<SessionTokens>, ApiError<Writing>> {
         let InvitedRegistration { token, password, full_name } = body.0;
         let offer = offered(&self.db, &token).await?;
-        if offer.account.is_some() {
+        if offer.account_id.is_some() {
             Err(email_taken())?;
         }
         let hash =
-            self.passwords.hash_new("password", &password, &[&offer.email, &offer.organization]).await?;
+            self.passwords.hash_new("password", &password, &[&offer.email, &offer.organization_name]).await?;
         let account = Uuid::now_v7();
         accept(&self.db, &token, account, full_name.as_deref(), Some(&hash)).await?;
         let (tokens, _) = self.door.start(&client, account, Some(token.first)).await?;
@@ -152,26 +151,22 @@ impl InvitationAcceptanceApi {
     }
 }
 
-struct Offer {
+/// What an invitation offers.
+struct Offered {
     email: String,
-    role: String,
-    organization: String,
-    account: Option<Uuid>,
+    role: InvitedRole,
+    organization_name: String,
+    account_id: Option<Uuid>,
 }
 
-async fn offered(db: &Db, token: &Secret<secret::Invitation>) -> Result<Offer, Failure> {
-    let row = db
-        .gate(
-            sql!("tenancy/invitations_get_by_token.sql"),
-            &[&token.first, &token.second, &&token.hash()[..]],
-        )
-        .await?;
-    Ok(Offer {
-        email: row.get::<_, Option<String>>(0).ok_or_else(used_up)?,
-        role: row.get(1),
-        organization: row.get(2),
-        account: row.get(3),
-    })
+row! {
+    Offered { email, role, organization_name, account_id }
+}
+
+async fn offered(db: &Db, token: &Secret<secret::Invitation>) -> Result<Offered, Failure> {
+    let sql = sql!("tenancy/invitations_get_by_token.sql" as Option<Offered>);
+    let offered = db.gate(sql, &[&token.first, &token.second, &&token.hash()[..]]).await?;
+    Ok(offered.ok_or_else(used_up)?)
 }
 
 /// Accepts an invitation. A password hash creates the account first.
@@ -182,13 +177,13 @@ pub async fn accept(
     full_name: Option<&str>,
     password_hash: Option<&str>,
 ) -> Result<(), Failure> {
-    let outcome: Result<Row, db::Error> = db
+    let outcome = db
         .gate(
-            sql!("tenancy/invitations_accept.sql"),
+            sql!("tenancy/invitations_accept.sql" as (String,)),
             &[&token.first, &token.second, &&token.hash()[..], &account, &full_name, &password_hash],
         )
         .await;
-    let row = outcome
+    let (outcome,) = outcome
         .on_constraint("invitation_address", || {
             Problem::conflict("invitation_for_another", "The invitation is for another e-mail address.")
         })
@@ -202,7 +197,7 @@ pub async fn accept(
             Problem::conflict("contact_has_account", "The contact already has another account.")
         })
         .on_constraint("accounts_email_key", email_taken)?;
-    match row.get(0) {
+    match outcome.as_str() {
         "joined" => Ok(()),
         _ => Err(used_up().into()),
     }

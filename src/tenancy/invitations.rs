@@ -7,11 +7,10 @@ use poem_openapi::{
     types::Example,
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db, Tx},
+    db::{Context, Db, Tx, row},
     http::{
         caller::{Member, Staff},
         json::{Created, Json, NoContent},
@@ -63,19 +62,30 @@ pub struct Invitation {
     pub expires_at: DateTime<Utc>,
 }
 
-impl From<&Row> for Invitation {
-    fn from(row: &Row) -> Self {
-        Self {
-            id: row.get(0),
-            email: row.get(1),
-            role: InvitedRole::from_name(row.get(2)),
-            contact_id: row.get(3),
-            created_at: row.get(4),
-            created_by: row.get(5),
-            sent_at: row.get(6),
-            expires_at: row.get(7),
-        }
-    }
+row! {
+    Invitation { id, email, role, contact_id, created_at, created_by, sent_at, expires_at }
+}
+
+/// An invitation, and the name of the organization for its e-mail.
+struct ToSend {
+    invitation: Invitation,
+    organization_name: String,
+}
+
+row! {
+    ToSend { invitation: Invitation, organization_name }
+}
+
+/// Whether an address may be invited.
+struct InvitationCheck {
+    may_give: bool,
+    already_member: bool,
+    organization_name: String,
+    may_hand_out: bool,
+}
+
+row! {
+    InvitationCheck { may_give, already_member, organization_name, may_hand_out }
 }
 
 /// A new invitation.
@@ -119,11 +129,8 @@ impl InvitationsApi {
         caller: Member<Staff>,
         page: Paging,
     ) -> Result<Json<Page<Invitation>>, ApiError<Listing>> {
-        let rows = self
-            .db
-            .all(&caller, sql!("tenancy/invitations_list.sql"), &[&page.after_id(), &page.rows()])
-            .await?;
-        let invitations = rows.iter().map(Invitation::from).collect();
+        let sql = sql!("tenancy/invitations_list.sql" as Invitation);
+        let invitations = self.db.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
         Ok(Json(page.of(invitations, |last| Cursor::id(last.id))))
     }
 
@@ -148,13 +155,11 @@ impl InvitationsApi {
     ) -> Result<Created<Invitation>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_invitation", idempotency_key.0, &body.0)?;
-        let (invitation, organization, token, leave) =
-            invite(&self.db, context, &body.0, once.as_ref()).await?;
+        let (invitation, organization, token, leave) = invite(&self.db, context, &body.0, &once).await?;
         if let Some(leave) = leave {
             self.send(leave, &organization, &token);
         }
-        let replayed = Once::is_replay(once.as_ref());
-        Ok(Created { location: format!("/api/v1/invitations/{}", invitation.id), body: invitation, replayed })
+        Ok(once.created(format!("/api/v1/invitations/{}", invitation.id), invitation))
     }
 
     /// Get an invitation
@@ -164,8 +169,9 @@ impl InvitationsApi {
         caller: Member<Staff>,
         invitation_id: Path<Uuid>,
     ) -> Result<Json<Invitation>, ApiError<Reading>> {
-        let row = self.db.optional(&caller, sql!("tenancy/invitations_get.sql"), &[&invitation_id.0]).await?;
-        Ok(Json(Invitation::from(&row.ok_or_else(Problem::not_found)?)))
+        let sql = sql!("tenancy/invitations_get.sql" as Invitation);
+        let invitation = self.db.optional(&caller, sql, &[&invitation_id.0]).await?;
+        Ok(Json(invitation.ok_or_else(Problem::not_found)?))
     }
 
     /// Send an invitation again
@@ -183,17 +189,17 @@ impl InvitationsApi {
         let token = Secret::<secret::Invitation>::draw(caller.tenant(), invitation_id.0);
         let mut tx = self.db.begin(&caller);
         may_hand_out(&mut tx).await?;
-        let row = tx.optional(sql!("tenancy/invitations_get.sql"), &[&invitation_id.0]).await?;
-        let invitation = Invitation::from(&row.ok_or_else(Problem::not_found)?);
+        let sql = sql!("tenancy/invitations_get.sql" as Invitation);
+        let invitation = tx.optional(sql, &[&invitation_id.0]).await?.ok_or_else(Problem::not_found)?;
         let context = Context::from(&caller);
         let leave = budget::ask(&mut tx, &invitation.email, on_behalf(context)).await?;
         let sent = tx
             .optional(
-                sql!("tenancy/invitations_resend.sql"),
+                sql!("tenancy/invitations_resend.sql" as ToSend),
                 &[&invitation_id.0, &&token.hash()[..], &(LIFETIME.num_seconds() as f64)],
             )
             .await?;
-        let Some(row) = sent else {
+        let Some(ToSend { invitation, organization_name }) = sent else {
             Err(match invitation.sent_at > Utc::now() - TimeDelta::minutes(1) {
                 true => Problem::conflict(
                     "invitation_sent",
@@ -203,8 +209,8 @@ impl InvitationsApi {
             })?
         };
         tx.commit().await?;
-        self.send(leave, row.get(8), &token);
-        Ok(Json(Invitation::from(&row)))
+        self.send(leave, &organization_name, &token);
+        Ok(Json(invitation))
     }
 
     /// Withdraw an invitation
@@ -245,9 +251,9 @@ fn on_behalf(context: Context) -> OnBehalf {
 
 /// Fails if the actor may not send invitations or create API keys: the e-mail address of their account is not verified.
 pub async fn may_hand_out(tx: &mut Tx) -> Result<(), Failure> {
-    match tx.one(sql!("tenancy/hand_out_check.sql"), &[]).await?.get(0) {
-        true => Ok(()),
-        false => Err(Problem::email_not_verified().into()),
+    match tx.one(sql!("tenancy/hand_out_check.sql" as (bool,)), &[]).await? {
+        (true,) => Ok(()),
+        (false,) => Err(Problem::email_not_verified().into()),
     }
 }
 
@@ -256,7 +262,7 @@ pub async fn invite(
     db: &Db,
     context: Context,
     new: &NewInvitation,
-    once: Option<&Once>,
+    once: &Once,
 ) -> Result<(Invitation, String, Secret<secret::Invitation>, Option<Leave>), Failure> {
     if (new.role == InvitedRole::Customer) != new.contact_id.is_some() {
         let detail = "expected for the role customer, and only for that role";
@@ -264,24 +270,23 @@ pub async fn invite(
     }
     let token = Secret::draw(context.tenant, Uuid::now_v7());
     let mut tx = db.begin(context);
-    if let Some(once) = once
-        && let Some(invitation) = once.answered(&mut tx).await?
-    {
+    if let Some(invitation) = once.answered(&mut tx).await? {
         tx.commit().await?;
         return Ok((invitation, String::new(), token, None));
     }
-    let check = tx.one(sql!("tenancy/invitations_check.sql"), &[&&*new.email, &new.role.name()]).await?;
-    if !check.get::<_, bool>(0) {
+    let sql = sql!("tenancy/invitations_check.sql" as InvitationCheck);
+    let check = tx.one(sql, &[&&*new.email, &new.role.name()]).await?;
+    if !check.may_give {
         return Err(Problem::forbidden(
             "role_above_own",
             "You cannot give this role: it is higher than yours, or only admins may give it.",
         )
         .into());
     }
-    if !check.get::<_, bool>(3) {
+    if !check.may_hand_out {
         return Err(Problem::email_not_verified().into());
     }
-    if check.get(1) {
+    if check.already_member {
         return Err(Problem::conflict(
             "already_member",
             "An account with this e-mail address is already a member.",
@@ -291,9 +296,9 @@ pub async fn invite(
     let leave = budget::ask(&mut tx, &new.email, on_behalf(context)).await?;
     // An expired invitation must not block a new one.
     tx.all(sql!("tenancy/invitations_clear.sql"), &[&&*new.email]).await?;
-    let row = tx
+    let invitation = tx
         .one(
-            sql!("tenancy/invitations_create.sql"),
+            sql!("tenancy/invitations_create.sql" as Invitation),
             &[
                 &token.second,
                 &&*new.email,
@@ -313,10 +318,7 @@ pub async fn invite(
         .on_constraint("invitations_contact_fkey", || {
             Problem::invalid_field("contact_id", "not_found", "The contact does not exist.")
         })?;
-    let invitation = Invitation::from(&row);
-    if let Some(once) = once {
-        once.keep(&mut tx, &invitation).await?;
-    }
+    once.keep(&mut tx, &invitation).await?;
     tx.commit().await?;
-    Ok((invitation, check.get(2), token, Some(leave)))
+    Ok((invitation, check.organization_name, token, Some(leave)))
 }

@@ -7,12 +7,11 @@ use poem_openapi::{
     types::Example,
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{api_keys::ApiKey, invitations::Invitation};
 use crate::{
-    db::{Db, Error, Tx},
+    db::{Db, Error, Sql, Tx, row},
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, NoContent},
@@ -60,18 +59,8 @@ pub struct OrganizationMember {
     pub updated_at: DateTime<Utc>,
 }
 
-impl From<Row> for OrganizationMember {
-    fn from(row: Row) -> Self {
-        Self {
-            account_id: row.get(0),
-            email: row.get(1),
-            full_name: row.get(2),
-            role: MemberRole::from_name(row.get(3)),
-            status: MemberStatus::from_name(row.get(4)),
-            created_at: row.get(5),
-            updated_at: row.get(6),
-        }
-    }
+row! {
+    OrganizationMember { account_id, email, full_name, role, status, created_at, updated_at }
 }
 
 /// The new role of a member.
@@ -113,6 +102,10 @@ pub struct HandedOut {
     pub invitations: Vec<Invitation>,
 }
 
+const GET: Sql<OrganizationMember> = sql!("tenancy/members_get.sql" as OrganizationMember);
+
+const UPDATE: Sql<OrganizationMember> = sql!("tenancy/members_update.sql" as OrganizationMember);
+
 pub struct MembersApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1")]
@@ -129,15 +122,14 @@ impl MembersApi {
         page: Paging,
     ) -> Result<Json<Page<OrganizationMember>>, ApiError<Listing>> {
         let as_of = self.0.as_of().await?;
-        let rows = self
+        let members = self
             .0
             .all(
                 &caller,
-                sql!("tenancy/members_list.sql"),
+                sql!("tenancy/members_list.sql" as OrganizationMember),
                 &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
             )
             .await?;
-        let members = rows.into_iter().map(OrganizationMember::from).collect();
         Ok(Json(page.of(members, |last| Cursor::id(last.account_id)).as_of(as_of)))
     }
 
@@ -148,8 +140,8 @@ impl MembersApi {
         caller: Member<Viewer>,
         account_id: Path<Uuid>,
     ) -> Result<Json<OrganizationMember>, ApiError<Reading>> {
-        let row = self.0.optional(&caller, sql!("tenancy/members_get.sql"), &[&account_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let member = self.0.optional(&caller, GET, &[&account_id.0]).await?;
+        Ok(Json(member.ok_or_else(Problem::not_found)?))
     }
 
     /// List the API keys and invitations of a member
@@ -163,16 +155,15 @@ impl MembersApi {
         account_id: Path<Uuid>,
     ) -> Result<Json<HandedOut>, ApiError<Reading>> {
         let mut tx = self.0.begin(&caller);
-        tx.optional(sql!("tenancy/members_get.sql"), &[&account_id.0])
-            .await?
-            .ok_or_else(Problem::not_found)?;
-        let keys = tx.all(sql!("tenancy/handed_out_keys.sql"), &[&account_id.0]).await?;
-        let invitations = tx.all(sql!("tenancy/handed_out_invitations.sql"), &[&account_id.0]).await?;
+        tx.optional(GET, &[&account_id.0]).await?.ok_or_else(Problem::not_found)?;
+        let handed_out = HandedOut {
+            api_keys: tx.all(sql!("tenancy/handed_out_keys.sql" as ApiKey), &[&account_id.0]).await?,
+            invitations: tx
+                .all(sql!("tenancy/handed_out_invitations.sql" as Invitation), &[&account_id.0])
+                .await?,
+        };
         tx.commit().await?;
-        Ok(Json(HandedOut {
-            api_keys: keys.into_iter().map(ApiKey::from).collect(),
-            invitations: invitations.iter().map(Invitation::from).collect(),
-        }))
+        Ok(Json(handed_out))
     }
 
     /// Change the role of a member
@@ -191,11 +182,8 @@ impl MembersApi {
         let role = body.0.role.name();
         let mut tx = self.0.begin(&caller);
         below(&mut tx, account_id.0, Some(role)).await?;
-        let row = last_owner(
-            tx.commit_with(sql!("tenancy/members_update.sql"), &[&account_id.0, &Some(role), &None::<&str>])
-                .await,
-        )?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let changed = last_owner(tx.commit_with(UPDATE, &[&account_id.0, &Some(role), &None::<&str>]).await)?;
+        Ok(Json(changed.ok_or_else(Problem::not_found)?))
     }
 
     /// Remove a member
@@ -260,10 +248,10 @@ impl MembersApi {
         caller: SignedIn,
         organization_id: Path<Uuid>,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        let left = self.0.one(&caller, sql!("tenancy/members_leave.sql"), &[&organization_id.0]).await;
-        match last_owner(left)?.get(0) {
-            true => Ok(NoContent),
-            false => Err(Problem::not_found())?,
+        let sql = sql!("tenancy/members_leave.sql" as (bool,));
+        match last_owner(self.0.one(&caller, sql, &[&organization_id.0]).await)? {
+            (true,) => Ok(NoContent),
+            (false,) => Err(Problem::not_found())?,
         }
     }
 
@@ -289,30 +277,26 @@ impl MembersApi {
                 "expected the account of another member",
             ))?;
         }
-        let row = self.0.attempt(&caller, |tx, _| hand_over(tx, from, to)).await?;
-        Ok(Json(row.into()))
+        Ok(Json(self.0.attempt(&caller, |tx, _| hand_over(tx, from, to)).await?))
     }
 }
 
 /// Makes `to` an owner and `from` an admin, in one transaction.
-async fn hand_over(mut tx: Tx, from: Uuid, to: Uuid) -> Result<Row, Failure> {
+async fn hand_over(mut tx: Tx, from: Uuid, to: Uuid) -> Result<OrganizationMember, Failure> {
     let nobody =
         || Problem::invalid_field("account_id", "not_found", "expected the account of an active member");
     // Other changes of ownership wait for this lock.
     tx.one(sql!("tenancy/subscriptions_lock.sql"), &[]).await?;
-    let member = tx.optional(sql!("tenancy/members_get.sql"), &[&to]).await?;
-    if OrganizationMember::from(member.ok_or_else(nobody)?).status == MemberStatus::Suspended {
+    let member = tx.optional(GET, &[&to]).await?.ok_or_else(nobody)?;
+    if member.status == MemberStatus::Suspended {
         let suspended = "The member is suspended; reactivate them first.";
         return Err(Problem::conflict("member_suspended", suspended).into());
     }
     // The new owner first, so that the organization has an owner at every moment.
-    let row = tx
-        .optional(sql!("tenancy/members_update.sql"), &[&to, &Some("owner"), &None::<&str>])
-        .await?
-        .ok_or_else(nobody)?;
-    last_owner(tx.all(sql!("tenancy/members_update.sql"), &[&from, &Some("admin"), &None::<&str>]).await)?;
+    let owner = tx.optional(UPDATE, &[&to, &Some("owner"), &None::<&str>]).await?.ok_or_else(nobody)?;
+    last_owner(tx.all(UPDATE, &[&from, &Some("admin"), &None::<&str>]).await)?;
     tx.commit().await?;
-    Ok(row)
+    Ok(owner)
 }
 
 impl MembersApi {
@@ -324,24 +308,18 @@ impl MembersApi {
     ) -> Result<OrganizationMember, Failure> {
         let mut tx = self.0.begin(caller);
         below(&mut tx, account, None).await?;
-        let row = last_owner(
-            tx.commit_with(sql!("tenancy/members_update.sql"), &[&account, &None::<&str>, &Some(status)])
-                .await,
-        )?;
-        Ok(row.ok_or_else(Problem::not_found)?.into())
+        let changed = last_owner(tx.commit_with(UPDATE, &[&account, &None::<&str>, &Some(status)]).await)?;
+        Ok(changed.ok_or_else(Problem::not_found)?)
     }
 }
 
 /// Fails if the member's role, or the new one, is higher than the caller's. The policies enforce this too; here it gets
 /// an error of its own.
 async fn below(tx: &mut Tx, account: Uuid, new_role: Option<&str>) -> Result<(), Failure> {
-    let row = tx
-        .optional(sql!("tenancy/members_compare.sql"), &[&account, &new_role])
-        .await?
-        .ok_or_else(Problem::not_found)?;
-    match row.get(0) {
-        true => Ok(()),
-        false => Err(Problem::forbidden(
+    let sql = sql!("tenancy/members_compare.sql" as (bool,));
+    match tx.optional(sql, &[&account, &new_role]).await?.ok_or_else(Problem::not_found)? {
+        (true,) => Ok(()),
+        (false,) => Err(Problem::forbidden(
             "role_above_own",
             "The member's current or new role is higher than yours.",
         )
@@ -360,5 +338,5 @@ fn last_owner<T>(result: Result<T, Error>) -> Result<T, Failure> {
 
 /// Whether an account is an active member and not a customer.
 pub async fn works_here(tx: &mut Tx, account: Uuid) -> Result<bool, Error> {
-    Ok(tx.one(sql!("tenancy/members_work_here.sql"), &[&account]).await?.get(0))
+    Ok(tx.one(sql!("tenancy/members_work_here.sql" as (bool,)), &[&account]).await?.0)
 }

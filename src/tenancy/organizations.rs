@@ -8,12 +8,11 @@ use poem_openapi::{
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::subscriptions::{self, FeatureChoices, Features};
 use crate::{
-    db::{self, Db, Tx},
+    db::{self, Db, Sql, Tx, row},
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         client::{Client, Host},
@@ -53,20 +52,8 @@ pub struct Organization {
     pub updated_at: DateTime<Utc>,
 }
 
-impl From<Row> for Organization {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            name: row.get(1),
-            slug: row.get(2),
-            subdomain: row.get(3),
-            time_zone: row.get(4),
-            plan_type: row.get(5),
-            features: Features::of(row.get(6)),
-            created_at: row.get(7),
-            updated_at: row.get(8),
-        }
-    }
+row! {
+    Organization { id, name, slug, subdomain, time_zone, plan_type, features, created_at, updated_at }
 }
 
 /// A new organization.
@@ -176,6 +163,16 @@ pub struct PublicOrganization {
     pub style_sheet_url: Option<String>,
 }
 
+row! {
+    PublicOrganization {
+        id, name, slug = organization_slug, time_zone, language, logo_url, favicon_url, primary_color,
+        secondary_color, style_sheet_url
+    }
+}
+
+const GET_PUBLIC: Sql<Option<PublicOrganization>> =
+    sql!("tenancy/organizations_get_public.sql" as Option<PublicOrganization>);
+
 pub struct OrganizationsApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1")]
@@ -200,9 +197,9 @@ impl OrganizationsApi {
         let disabled = new.features.unwrap_or_default().disabled(&included, "features.")?;
         let id = Uuid::now_v7();
         let time_zone = new.time_zone.map_or("UTC", TimeZone::name);
-        let row = taken(
+        let (outcome, created_at) = taken(
             tx.one(
-                sql!("tenancy/organizations_create.sql"),
+                sql!("tenancy/organizations_create.sql" as (String, DateTime<Utc>)),
                 &[
                     &id,
                     &&*new.name,
@@ -215,14 +212,13 @@ impl OrganizationsApi {
             )
             .await,
         )?;
-        if row.get::<_, &str>(0) != "created" {
+        if outcome != "created" {
             Err(Problem::conflict(
                 "exclusive_membership",
                 "An organization the account works for sets `exclusive_members`: its members may belong to no other.",
             ))?;
         }
         tx.commit().await?;
-        let created_at = row.get(1);
         let features =
             Features::of(included.into_iter().filter(|feature| !disabled.contains(feature)).collect());
         Ok(Created {
@@ -247,8 +243,7 @@ impl OrganizationsApi {
     /// The organization the token is for.
     #[oai(path = "/organizations/me", method = "get", operation_id = "get_organization")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Organization>, ApiError<Reading>> {
-        let row = self.0.one(&caller, sql!("tenancy/organizations_get.sql"), &[]).await?;
-        Ok(Json(row.into()))
+        Ok(Json(self.0.one(&caller, sql!("tenancy/organizations_get.sql" as Organization), &[]).await?))
     }
 
     /// Change the organization
@@ -262,11 +257,11 @@ impl OrganizationsApi {
         body: Json<OrganizationChanges>,
     ) -> Result<Json<Organization>, ApiError<Writing>> {
         let changes = body.0;
-        let row = taken(
+        let changed = taken(
             self.0
                 .one(
                     &caller,
-                    sql!("tenancy/organizations_update.sql"),
+                    sql!("tenancy/organizations_update.sql" as Organization),
                     &[
                         &changes.name.as_deref(),
                         &changes.slug.as_deref(),
@@ -277,7 +272,7 @@ impl OrganizationsApi {
                 )
                 .await,
         )?;
-        Ok(Json(row.into()))
+        Ok(Json(changed))
     }
 
     /// Delete the organization
@@ -287,8 +282,9 @@ impl OrganizationsApi {
     #[oai(path = "/organizations/me", method = "delete", operation_id = "delete_organization")]
     async fn delete(&self, caller: Member<Owner>) -> Result<Json<DeletedOrganization>, ApiError<Reading>> {
         let seconds = GRACE.num_seconds() as f64;
-        let row = self.0.one(&caller, sql!("tenancy/organizations_delete.sql"), &[&seconds]).await?;
-        Ok(Json(DeletedOrganization { id: caller.tenant(), purge_after: row.get(0) }))
+        let sql = sql!("tenancy/organizations_delete.sql" as (DateTime<Utc>,));
+        let (purge_after,) = self.0.one(&caller, sql, &[&seconds]).await?;
+        Ok(Json(DeletedOrganization { id: caller.tenant(), purge_after }))
     }
 
     /// Restore a deleted organization
@@ -305,11 +301,10 @@ impl OrganizationsApi {
         caller: SignedIn,
         organization_id: Path<Uuid>,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        let row =
-            self.0.one(&caller, sql!("tenancy/organizations_restore.sql"), &[&organization_id.0]).await?;
-        match row.get(0) {
-            true => Ok(NoContent),
-            false => Err(Problem::not_found())?,
+        let sql = sql!("tenancy/organizations_restore.sql" as (bool,));
+        match self.0.one(&caller, sql, &[&organization_id.0]).await? {
+            (true,) => Ok(NoContent),
+            (false,) => Err(Problem::not_found())?,
         }
     }
 
@@ -334,19 +329,8 @@ impl OrganizationsApi {
             let problem = Problem::bad_request("invalid_parameter", format!("slug: {detail}"));
             Err(problem.with_errors(vec![FieldError::new("slug", "required", detail)]))?;
         }
-        let row = self.0.gate(sql!("tenancy/organizations_get_public.sql"), &[&host, &slug]).await?;
-        Ok(Json(PublicOrganization {
-            id: row.get::<_, Option<Uuid>>(0).ok_or_else(|| unknown(host, slug))?,
-            name: row.get(1),
-            slug: row.get(2),
-            time_zone: row.get(3),
-            language: row.get(4),
-            logo_url: row.get(5),
-            favicon_url: row.get(6),
-            primary_color: row.get(7),
-            secondary_color: row.get(8),
-            style_sheet_url: row.get(9),
-        }))
+        let organization = self.0.gate(GET_PUBLIC, &[&host, &slug]).await?;
+        Ok(Json(organization.ok_or_else(|| unknown(host, slug))?))
     }
 }
 
@@ -372,7 +356,7 @@ pub async fn public(db: &Db, host: Option<&str>, slug: Option<&str>) -> Result<O
     if host.is_none() && slug.is_none() {
         return Ok(None);
     }
-    Ok(db.gate(sql!("tenancy/organizations_get_public.sql"), &[&host, &slug]).await?.get(0))
+    Ok(db.gate(GET_PUBLIC, &[&host, &slug]).await?.map(|organization| organization.id))
 }
 
 /// 404: no active organization has this host, or else this slug. Both are public.
@@ -389,7 +373,5 @@ pub fn unknown(host: Option<&str>, slug: Option<&str>) -> Problem {
 
 /// The time zone of the organization that the transaction has entered.
 pub async fn time_zone(tx: &mut Tx) -> Result<TimeZone, db::Error> {
-    let row = tx.one(sql!("tenancy/organizations_get_time_zone.sql"), &[]).await?;
-    // Only valid names are stored. If a later time zone database drops one, UTC is used.
-    Ok(TimeZone::parse(row.get(0)).unwrap_or(TimeZone(chrono_tz::UTC)))
+    Ok(tx.one(sql!("tenancy/organizations_get_time_zone.sql" as (TimeZone,)), &[]).await?.0)
 }

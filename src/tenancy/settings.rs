@@ -3,10 +3,9 @@
 use chrono::TimeDelta;
 use poem_openapi::{Object, OpenApi, types::Example};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 
 use crate::{
-    db::{self, Db, Tx},
+    db::{self, Db, Sql, Tx, row},
     http::{
         caller::{Admin, Member, Viewer},
         json::{Json, present},
@@ -88,23 +87,25 @@ pub struct Privacy {
     pub gdpr_compliant: bool,
 }
 
-impl From<Row> for Settings {
-    fn from(row: Row) -> Self {
-        Self {
-            language: row.get(0),
-            date_format: DateFormat::from_name(row.get(1)),
-            time_format: TimeFormat::from_name(row.get(2)),
-            notifications: Notifications { email: row.get(3), sms: row.get(4), push: row.get(5) },
-            privacy: Privacy { data_retention_days: row.get(6), gdpr_compliant: row.get(7) },
-            exclusive_members: row.get(8),
-            trusted_origins: row.get(9),
-            check_in_opens_minutes: row.get(10),
-            guests: GuestSettings {
-                bookings_per_address: row.get(11),
-                bookings_per_email: row.get(12),
-                match_by_verified_email: row.get(13),
-            },
-        }
+row! {
+    Settings {
+        language, date_format, time_format, notifications: Notifications, privacy: Privacy, exclusive_members,
+        trusted_origins, check_in_opens_minutes, guests: GuestSettings
+    }
+}
+
+row! {
+    Notifications { email = notify_by_email, sms = notify_by_sms, push = notify_by_push }
+}
+
+row! {
+    Privacy { data_retention_days, gdpr_compliant }
+}
+
+row! {
+    GuestSettings {
+        bookings_per_address = guest_bookings_per_address, bookings_per_email = guest_bookings_per_email,
+        match_by_verified_email = guests_match_by_verified_email
     }
 }
 
@@ -195,6 +196,8 @@ impl Example for SettingsChanges {
 /// The maximum number of trusted origins.
 const MOST_ORIGINS: usize = 20;
 
+const GET: Sql<Settings> = sql!("tenancy/settings_get.sql" as Settings);
+
 pub struct SettingsApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1/organizations/me")]
@@ -204,8 +207,7 @@ impl SettingsApi {
     /// The server only stores language, formats, notifications and privacy for clients; it does not act on them yet.
     #[oai(path = "/settings", method = "get", operation_id = "get_settings")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Settings>, ApiError<Reading>> {
-        let row = self.0.one(&caller, sql!("tenancy/settings_get.sql"), &[]).await?;
-        Ok(Json(row.into()))
+        Ok(Json(self.0.one(&caller, GET, &[]).await?))
     }
 
     /// Change the settings
@@ -224,11 +226,11 @@ impl SettingsApi {
         let notifications = changes.notifications.unwrap_or_default();
         let privacy = changes.privacy.unwrap_or_default();
         let guests = changes.guests.unwrap_or_default();
-        let row = self
+        let changed = self
             .0
             .one(
                 &caller,
-                sql!("tenancy/settings_update.sql"),
+                sql!("tenancy/settings_update.sql" as Settings),
                 &[
                     &changes.language.as_deref(),
                     &changes.date_format.map(DateFormat::name),
@@ -247,12 +249,11 @@ impl SettingsApi {
                 ],
             )
             .await?;
-        Ok(Json(row.into()))
+        Ok(Json(changed))
     }
 }
 
 /// How long before its start an appointment can be checked in. For transactions of other modules.
 pub async fn check_in_opens(tx: &mut Tx) -> Result<TimeDelta, db::Error> {
-    let row = tx.one(sql!("tenancy/settings_get.sql"), &[]).await?;
-    Ok(TimeDelta::minutes(row.get::<_, i32>("check_in_opens_minutes").into()))
+    Ok(TimeDelta::minutes(tx.one(GET, &[]).await?.check_in_opens_minutes.into()))
 }

@@ -2,10 +2,10 @@
 
 use poem_openapi::{Object, OpenApi, types::Example};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, Type};
 
 use crate::{
-    db::{self, Db, Tx},
+    db::{self, Db, Tx, row},
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, present},
@@ -27,6 +27,20 @@ macro_rules! features {
             /// The features with these names.
             pub fn of(names: Vec<String>) -> Self {
                 Self { $($name: names.iter().any(|name| name == stringify!($name)),)* }
+            }
+        }
+
+        /// Read from an array of names. Names that only a later version knows are skipped: they have no field here.
+        impl<'a> FromSql<'a> for Features {
+            fn from_sql(
+                ty: &Type,
+                raw: &'a [u8],
+            ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+                Vec::from_sql(ty, raw).map(Self::of)
+            }
+
+            fn accepts(ty: &Type) -> bool {
+                <Vec<String> as FromSql>::accepts(ty)
             }
         }
 
@@ -127,26 +141,12 @@ pub struct Limits {
     pub requests_per_minute: i32,
 }
 
-impl From<&Row> for Limits {
-    fn from(row: &Row) -> Self {
-        Self {
-            max_providers: row.get("max_providers"),
-            max_members: row.get("max_members"),
-            max_storage_gb: row.get("max_storage_gb"),
-            max_api_keys: row.get("max_api_keys"),
-            requests_per_minute: row.get("requests_per_minute"),
-        }
-    }
+row! {
+    Limits { max_providers, max_members, max_storage_gb, max_api_keys, requests_per_minute }
 }
 
-impl From<Row> for Plan {
-    fn from(row: Row) -> Self {
-        Self {
-            plan_type: row.get("plan_type"),
-            limits: Limits::from(&row),
-            features: Features::of(row.get("features")),
-        }
-    }
+row! {
+    Plan { plan_type, limits: Limits, features }
 }
 
 /// All plans.
@@ -230,6 +230,38 @@ pub struct Appointments {
     pub upcoming: i64,
 }
 
+struct UsageRow {
+    providers: i64,
+    max_providers: Option<i32>,
+    members: i64,
+    max_members: Option<i32>,
+    api_keys: i64,
+    max_api_keys: Option<i32>,
+    storage: StorageUsage,
+    requests: RequestUsage,
+    appointments: Appointments,
+}
+
+row! {
+    UsageRow {
+        providers, max_providers, members, max_members, api_keys, max_api_keys,
+        storage: StorageUsage, requests: RequestUsage, appointments: Appointments
+    }
+}
+
+row! {
+    // The server does not store files yet.
+    StorageUsage { limit_gb = max_storage_gb; used_bytes: 0 }
+}
+
+row! {
+    RequestUsage { today = requests_today, last_30_days = requests_last_30_days }
+}
+
+row! {
+    Appointments { this_month = appointments_this_month, upcoming = appointments_upcoming }
+}
+
 pub struct SubscriptionsApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1")]
@@ -239,8 +271,7 @@ impl SubscriptionsApi {
     /// All plans, smallest first. Not paginated.
     #[oai(path = "/plans", method = "get", operation_id = "list_plans")]
     async fn plans(&self, caller: SignedIn) -> Result<Json<Plans>, ApiError<Reading>> {
-        let rows = self.0.all(&caller, sql!("tenancy/plans_list.sql"), &[]).await?;
-        Ok(Json(Plans { items: rows.into_iter().map(Plan::from).collect() }))
+        Ok(Json(Plans { items: self.0.all(&caller, sql!("tenancy/plans_list.sql" as Plan), &[]).await? }))
     }
 
     /// Get the plan of the organization
@@ -248,8 +279,7 @@ impl SubscriptionsApi {
     /// The plan, its limits, and the features that the organization has not disabled.
     #[oai(path = "/organizations/me/subscription", method = "get", operation_id = "get_subscription")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Plan>, ApiError<Reading>> {
-        let row = self.0.one(&caller, sql!("tenancy/subscriptions_get.sql"), &[]).await?;
-        Ok(Json(row.into()))
+        Ok(Json(self.0.one(&caller, sql!("tenancy/subscriptions_get.sql" as Plan), &[]).await?))
     }
 
     /// Change the plan of the organization
@@ -266,44 +296,36 @@ impl SubscriptionsApi {
     ) -> Result<Json<Plan>, ApiError<Writing>> {
         let changes = body.0;
         let mut tx = self.0.begin(&caller);
-        let row = tx.one(sql!("tenancy/subscriptions_lock.sql"), &[]).await?;
-        let (current, off): (String, Vec<String>) = (row.get(0), row.get(1));
+        let sql = sql!("tenancy/subscriptions_lock.sql" as (String, Vec<String>));
+        let (current, off) = tx.one(sql, &[]).await?;
         let plan_type = changes.plan_type.as_deref().unwrap_or(&current).to_owned();
         let included = features_of_plan(&mut tx, &plan_type).await?;
         let disabled = changes.features.unwrap_or_default().over(&off).disabled(&included, "features.")?;
         tx.all(sql!("tenancy/subscriptions_update.sql"), &[&plan_type, &disabled]).await?;
-        let row = tx.one(sql!("tenancy/subscriptions_get.sql"), &[]).await?;
+        let plan = tx.one(sql!("tenancy/subscriptions_get.sql" as Plan), &[]).await?;
         tx.commit().await?;
-        Ok(Json(row.into()))
+        Ok(Json(plan))
     }
 
     /// Get the usage of the organization
     #[oai(path = "/organizations/me/usage", method = "get", operation_id = "get_usage")]
     async fn usage(&self, caller: Member<Admin>) -> Result<Json<Usage>, ApiError<Reading>> {
-        let row = self.0.one(&caller, sql!("tenancy/usage_get.sql"), &[]).await?;
+        let row = self.0.one(&caller, sql!("tenancy/usage_get.sql" as UsageRow), &[]).await?;
         Ok(Json(Usage {
-            providers: CountedUsage { used: row.get("providers"), limit: row.get("max_providers") },
-            members: CountedUsage { used: row.get("members"), limit: row.get("max_members") },
-            api_keys: CountedUsage { used: row.get("api_keys"), limit: row.get("max_api_keys") },
-            // The server does not store files yet.
-            storage: StorageUsage { used_bytes: 0, limit_gb: row.get("max_storage_gb") },
-            requests: RequestUsage {
-                today: row.get("requests_today"),
-                last_30_days: row.get("requests_last_30_days"),
-            },
-            appointments: Appointments {
-                this_month: row.get("appointments_this_month"),
-                upcoming: row.get("appointments_upcoming"),
-            },
+            providers: CountedUsage { used: row.providers, limit: row.max_providers },
+            members: CountedUsage { used: row.members, limit: row.max_members },
+            api_keys: CountedUsage { used: row.api_keys, limit: row.max_api_keys },
+            storage: row.storage,
+            requests: row.requests,
+            appointments: row.appointments,
         }))
     }
 }
 
 /// The features a plan includes.
 pub async fn features_of_plan(tx: &mut Tx, plan_type: &str) -> Result<Vec<String>, Failure> {
-    let row = tx.optional(sql!("tenancy/plans_get.sql"), &[&plan_type]).await?;
-    match row {
-        Some(row) => Ok(row.get(0)),
+    match tx.optional(sql!("tenancy/plans_get.sql" as (Vec<String>,)), &[&plan_type]).await? {
+        Some((features,)) => Ok(features),
         None => {
             Err(Problem::invalid_field("plan_type", "not_found", "expected a plan of GET /api/v1/plans")
                 .into())
@@ -313,5 +335,5 @@ pub async fn features_of_plan(tx: &mut Tx, plan_type: &str) -> Result<Vec<String
 
 /// Adds counted requests to today's usage.
 pub async fn add_requests(db: &Db, organizations: &[uuid::Uuid], requests: &[i64]) -> Result<(), db::Error> {
-    db.gate(sql!("tenancy/usage_add_requests.sql"), &[&organizations, &requests]).await.map(drop)
+    db.gate(sql!("tenancy/usage_add_requests.sql"), &[&organizations, &requests]).await
 }

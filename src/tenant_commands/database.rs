@@ -4,7 +4,7 @@ use std::error::Error;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tokio_postgres::{Client, Transaction, error::SqlState};
+use tokio_postgres::{Client, Row, Transaction, error::SqlState};
 use uuid::Uuid;
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -26,16 +26,16 @@ impl Organization {
 
 pub async fn organizations(client: &Client) -> Outcome<Vec<Organization>> {
     let rows = client.query(include_str!("../../sql/tenant/list.sql"), &[]).await.map_err(said)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Organization {
-            id: row.get(0),
-            slug: row.get(1),
-            name: row.get(2),
-            status: row.get(3),
-            purge_after: row.get(5),
+    let organization = |row: &Row| {
+        Ok(Organization {
+            id: row.try_get("id")?,
+            slug: row.try_get("slug")?,
+            name: row.try_get("name")?,
+            status: row.try_get("status")?,
+            purge_after: row.try_get("purge_after")?,
         })
-        .collect())
+    };
+    Ok(rows.iter().map(organization).collect::<Result<_, _>>().map_err(said)?)
 }
 
 /// The number of rows that are sent at a time.

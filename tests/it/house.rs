@@ -40,7 +40,7 @@ const MAY_NAME: &[(&str, &str)] = &[
     ("config", "http messaging"),
     (
         "demo",
-        "db http messaging identity tenancy crm scheduling::hours scheduling::slots scheduling::booking \
+        "db http messaging operations identity tenancy crm scheduling::hours scheduling::slots scheduling::booking \
          scheduling::catalog",
     ),
     ("dev", "db http messaging identity scheduling::slots server config demo"),

@@ -32,6 +32,7 @@ mod operations;
 mod parsers;
 mod plain_english;
 mod pooler;
+mod rows;
 mod scheduling;
 mod schema;
 mod serve;

@@ -169,6 +169,28 @@ fn every_operation_is_described_completely() {
     }
 }
 
+#[test]
+fn every_list_has_the_parameters_of_paging() {
+    let document = committed();
+    let shared = &document["components"]["parameters"];
+    let mut lists = 0;
+    for operation in operations() {
+        let answer = &operation.value["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
+        let is_page = answer.as_str().is_some_and(|name| name.contains("/Page_"));
+        let parameters: Vec<_> = operation.value["parameters"].as_array().into_iter().flatten().collect();
+        for parameter in [&shared["Limit"], &shared["Cursor"]] {
+            assert_eq!(parameters.contains(&parameter), is_page, "{}: {parameter}", operation.id());
+        }
+        assert!(
+            parameters.iter().all(|parameter| parameter["schema"]["type"] != "object"),
+            "{}: parameters are written out",
+            operation.id()
+        );
+        lists += usize::from(is_page);
+    }
+    assert!(lists > 20, "{lists} lists");
+}
+
 #[tokio::test]
 async fn the_description_and_its_pages_are_served() {
     let nobody = Actor::nobody();

@@ -9,6 +9,7 @@ use appointd::{
     db::{Context, Db, Error, Sql, Who},
     identity::accounts,
     sql,
+    tenancy::organizations::Organization,
 };
 use futures_util::FutureExt as _;
 use serde_json::json;
@@ -76,10 +77,9 @@ async fn whoever_may_not_enter_gets_nothing_and_spoils_nothing() {
 /// What the next user of the one connection finds: no tenant, no open transaction, and no long wait.
 async fn expect_clean(db: &Db, what: &str) {
     let started = Instant::now();
-    let row = db.gate(sql!("operations/server_check.sql"), &[]).await.expect("a connection");
+    db.gate(sql!("operations/server_check.sql"), &[]).await.expect("a connection");
     let waited = started.elapsed();
     assert!(waited < A_MOMENT, "after {what} the next one waited {waited:?}");
-    drop(row);
 }
 
 /// Holds a row that the statement of a test then waits for.
@@ -108,7 +108,6 @@ async fn a_transaction_dropped_at_any_moment_leaves_nothing_behind() {
         let alone = async {
             db.one(admin, update, &[&Some("taken over"), &None::<&str>, &None::<&str>, &false, &None::<&str>])
                 .await
-                .map(drop)
         };
         assert!(timeout(Duration::from_millis(millis), alone).await.is_err(), "the row is locked");
         expect_clean(&db, "a train").await;
@@ -136,9 +135,8 @@ async fn a_transaction_dropped_at_any_moment_leaves_nothing_behind() {
         .expect("who waits");
     assert!(waiting.is_empty(), "{} statements go on", waiting.len());
     lock.batch_execute("rollback").await.expect("a rollback");
-    let name: String =
-        db.one(tenant.context(), sql!("tenancy/organizations_get.sql"), &[]).await.expect("a row").get(1);
-    assert_ne!(name, "taken over");
+    let get = sql!("tenancy/organizations_get.sql" as Organization);
+    assert_ne!(db.one(tenant.context(), get, &[]).await.expect("a row").name, "taken over");
 }
 
 #[tokio::test]

@@ -118,6 +118,8 @@ impl From<db::Error> for Problem {
                 "database_read_only",
                 "The database is read-only at the moment. Nothing was changed; try again.",
             ),
+            // Already logged.
+            db::Error::Unreadable { .. } => Self::internal(),
             error @ (db::Error::Constraint(_) | db::Error::Failed | db::Error::Other { .. }) => {
                 tracing::error!(error = %error, "database error");
                 Self::internal()

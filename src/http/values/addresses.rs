@@ -12,7 +12,7 @@ use super::{
         client::canonical,
         schema::{schema_type, serde_error},
     },
-    macros::{checked_text, from_string},
+    macros::{checked_text, from_column, from_string},
 };
 
 /// An e-mail address (RFC 5321), in lower case and with an ASCII domain (IDNA): `Ada@bücher.example` becomes
@@ -60,6 +60,7 @@ impl Deref for EmailAddress {
 }
 
 from_string!(EmailAddress);
+from_column!(EmailAddress, |address| Self::parse(address).ok());
 schema_type!(
     EmailAddress,
     "email",

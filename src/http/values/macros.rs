@@ -13,6 +13,28 @@ macro_rules! from_string {
     ($ty:ty) => { from_string!([] $ty); };
 }
 
+/// A type read from a text column by a function that returns `None` if the text is no value of the type. The row then
+/// fails with [`Error::Unreadable`](crate::db::Error::Unreadable).
+macro_rules! from_column {
+    ($ty:ty, $read:expr $(, [$($generics:tt)*])?) => {
+        impl<'a $(, $($generics)*)?> tokio_postgres::types::FromSql<'a> for $ty {
+            fn from_sql(
+                ty: &tokio_postgres::types::Type,
+                raw: &'a [u8],
+            ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+                let read: fn(&str) -> Option<Self> = $read;
+                read(tokio_postgres::types::FromSql::from_sql(ty, raw)?)
+                    .ok_or_else(|| "this version knows no such value".into())
+            }
+
+            fn accepts(ty: &tokio_postgres::types::Type) -> bool {
+                <&str as tokio_postgres::types::FromSql>::accepts(ty)
+            }
+        }
+    };
+}
+pub(crate) use from_column;
+
 /// A type that is a string in JSON, validated by one function.
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $format:literal, $longest:literal, $example:literal, $rule:literal, $read:expr) => {
@@ -46,7 +68,11 @@ macro_rules! checked_text {
 }
 
 /// An enumeration whose values have the same names in JSON, in the API description and in the database, where a check
-/// constraint lists them. An unknown name, written by a later version, is read as the last value.
+/// constraint lists them.
+///
+/// While servers are replaced one by one, a server of a later version may write a name that this one does not know.
+/// This one then answers requests that read such a row with 500. Any other value in its place would be worse: clients
+/// would act on it, and some would write it back.
 macro_rules! named_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
@@ -63,12 +89,11 @@ macro_rules! named_enum {
                     $(Self::$variant => $text,)*
                 }
             }
-
-            pub fn from_name(name: &str) -> Self {
-                let known = Self::ALL.iter().find(|value| value.name() == name).or(Self::ALL.last());
-                *known.expect("an enumeration has values")
-            }
         }
+
+        $crate::http::values::macros::from_column!($name, |name| {
+            Self::ALL.iter().find(|value| value.name() == name).copied()
+        });
     };
 }
 pub(crate) use named_enum;

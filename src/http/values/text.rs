@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     super::schema::{schema_type, serde_error},
-    macros::{checked_text, from_string},
+    macros::{checked_text, from_column, from_string},
 };
 
 /// Text of `MIN` to `MAX` characters without control characters. Long text (`MAX` of 500 or more) may contain line
@@ -71,6 +71,7 @@ impl<const MIN: usize, const MAX: usize> Deref for Text<MIN, MAX> {
 }
 
 from_string!([const MIN: usize, const MAX: usize] Text<MIN, MAX>);
+from_column!(Text<MIN, MAX>, |text| Self::parse(text).ok(), [const MIN: usize, const MAX: usize]);
 schema_type!([const MIN: usize, const MAX: usize] Text<MIN, MAX>, "text", MetaSchema {
     min_length: Some(MIN),
     max_length: Some(MAX),

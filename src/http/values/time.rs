@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     super::schema::{schema_type, serde_error},
-    macros::from_string,
+    macros::{from_column, from_string},
 };
 
 /// The name of an IANA time zone.
@@ -36,6 +36,7 @@ impl Serialize for TimeZone {
 }
 
 from_string!(TimeZone);
+from_column!(TimeZone, |name| Self::parse(name).ok());
 schema_type!(
     TimeZone,
     "time-zone",

@@ -3,10 +3,13 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::http::{problem::Problem, values::named_enum};
+use crate::{
+    db::{Sql, row},
+    http::{problem::Problem, values::named_enum},
+    sql,
+};
 
 named_enum! {
     /// The status of an appointment.
@@ -185,38 +188,33 @@ pub struct Appointment {
     pub updated_at: DateTime<Utc>,
 }
 
-impl From<Row> for Appointment {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            service_id: row.get(1),
-            provider_id: row.get(2),
-            contact_id: row.get(3),
-            starts_at: row.get(4),
-            ends_at: row.get(5),
-            status: AppointmentStatus::from_name(row.get(6)),
-            note: row.get(7),
-            cancellation_reason: row.get(8),
-            cancelled_at: row.get(9),
-            cancelled_by: row.get(10),
-            cancelled_by_kind: row.get::<_, Option<&str>>(11).map(CancelledBy::from_name),
-            created_at: row.get(12),
-            created_by: row.get(13),
-            updated_at: row.get(14),
-            sequence: row.get(15),
-            overridden: row.get(16),
-            series_id: row.get(17),
-            occurrence: row.get(18),
-            seat: row.get(19),
-            // Column 20 says whether it has segments; a new appointment gets them from its allocation.
-            segments: row
-                .try_get::<_, Option<serde_json::Value>>(21)
-                .ok()
-                .flatten()
-                .and_then(|segments| serde_json::from_value(segments).ok()),
-        }
+row! {
+    // As statements that write it return it: their callers know the services of a visit.
+    Appointment {
+        id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, cancellation_reason, cancelled_at,
+        cancelled_by, cancelled_by_kind, created_at, created_by, updated_at, sequence, overridden, series_id,
+        occurrence, seat;
+        segments: None
     }
 }
+
+/// An appointment with the services of its visit.
+pub struct WholeAppointment {
+    appointment: Appointment,
+    segments: Option<Vec<Segment>>,
+}
+
+row! {
+    WholeAppointment { appointment: Appointment, segments as json }
+}
+
+impl From<WholeAppointment> for Appointment {
+    fn from(WholeAppointment { appointment, segments }: WholeAppointment) -> Self {
+        Self { segments, ..appointment }
+    }
+}
+
+pub const GET: Sql<WholeAppointment> = sql!("scheduling/appointments_get.sql" as WholeAppointment);
 
 impl Appointment {
     /// The ids of the services, in order.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    appointment::{Appointment, AppointmentStatus},
+    appointment::{Appointment, AppointmentStatus, GET, WholeAppointment},
     book::{self, Order},
     reschedule::{self, Reschedule, Swap},
 };
@@ -134,19 +134,19 @@ impl AppointmentsApi {
         // One statement for each index.
         let rows = match (provider_id.0, contact_id.0) {
             (provider, Some(contact)) => {
-                let sql = sql!("scheduling/appointments_list_by_contact.sql");
+                let sql = sql!("scheduling/appointments_list_by_contact.sql" as WholeAppointment);
                 let params: Params =
                     &[&status, &before, &after.time, &after.id, &page.rows(), &updated, &contact, &provider];
                 self.db.all(&caller, sql, params).await?
             }
             (Some(provider), None) => {
-                let sql = sql!("scheduling/appointments_list_by_provider.sql");
+                let sql = sql!("scheduling/appointments_list_by_provider.sql" as WholeAppointment);
                 let params: Params =
                     &[&status, &before, &after.time, &after.id, &page.rows(), &updated, &provider];
                 self.db.all(&caller, sql, params).await?
             }
             (None, None) => {
-                let sql = sql!("scheduling/appointments_list.sql");
+                let sql = sql!("scheduling/appointments_list.sql" as WholeAppointment);
                 let params: Params = &[&status, &before, &after.time, &after.id, &page.rows(), &updated];
                 self.db.all(&caller, sql, params).await?
             }
@@ -174,12 +174,8 @@ impl AppointmentsApi {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_appointment", idempotency_key.0, &body.0)?;
         let order = body.0.order()?;
-        let appointment = book::book(&self.db, &self.mailer, context, &order, once.as_ref(), now).await?;
-        Ok(Created {
-            location: format!("/api/v1/appointments/{}", appointment.id),
-            body: appointment,
-            replayed: Once::is_replay(once.as_ref()),
-        })
+        let appointment = book::book(&self.db, &self.mailer, context, &order, &once, now).await?;
+        Ok(once.created(format!("/api/v1/appointments/{}", appointment.id), appointment))
     }
 
     /// Get an appointment
@@ -189,8 +185,7 @@ impl AppointmentsApi {
         caller: Member<Viewer>,
         appointment_id: Path<Uuid>,
     ) -> Result<Json<Appointment>, ApiError<Reading>> {
-        let row =
-            self.db.optional(&caller, sql!("scheduling/appointments_get.sql"), &[&appointment_id.0]).await?;
+        let row = self.db.optional(&caller, GET, &[&appointment_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 

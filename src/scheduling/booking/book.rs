@@ -106,7 +106,7 @@ pub async fn book(
     mailer: &Mailer,
     context: Context,
     order: &Order<'_>,
-    once: Option<&Once>,
+    once: &Once,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
     match attempt(db, mailer, context, |tx, number| book_now(tx, order, once, seat_seed(number), now)).await?
@@ -119,13 +119,11 @@ pub async fn book(
 async fn book_now(
     mut tx: Tx,
     order: &Order<'_>,
-    once: Option<&Once>,
+    once: &Once,
     seat_seed: usize,
     now: DateTime<Utc>,
 ) -> Result<Result<Appointment, SlotError>, Setback> {
-    if let Some(once) = once
-        && let Some(answer) = once.answered(&mut tx).await?
-    {
+    if let Some(answer) = once.answered(&mut tx).await? {
         tx.commit().await?;
         return Ok(Ok(answer));
     }
@@ -154,17 +152,14 @@ async fn book_now(
     };
     let claims_contact = availability.claims_contact();
     // Of one service, and with nothing to write after it: the commit need not wait for the answer.
-    if once.is_none() && plan.items.len() == 1 {
+    if !once.has_key() && plan.items.len() == 1 {
         let parameters = Parameters::new(&[booking], contact, claims_contact);
         let created = tx.commit_with(CREATE, &[&parameters.appointments, &parameters.claims]).await;
-        let row = on_taken(created, lost_race)?.ok_or_else(Problem::internal)?;
-        return Ok(Ok(row.into()));
+        return Ok(Ok(on_taken(created, lost_race)?.ok_or_else(Problem::internal)?));
     }
     let created = claims::create(&mut tx, &[booking], contact, claims_contact).await?;
     let appointment = created.into_iter().next().ok_or_else(Problem::internal)?;
-    if let Some(once) = once {
-        once.keep(&mut tx, &appointment).await?;
-    }
+    once.keep(&mut tx, &appointment).await?;
     tx.commit().await?;
     Ok(Ok(appointment))
 }

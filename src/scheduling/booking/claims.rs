@@ -31,7 +31,7 @@ pub struct Booking<'a> {
     pub plan: &'a Allocation,
 }
 
-pub(super) const CREATE: Sql = sql!("scheduling/appointments_create.sql");
+pub(super) const CREATE: Sql<Appointment> = sql!("scheduling/appointments_create.sql" as Appointment);
 
 /// The parameters of [`CREATE`].
 pub(super) struct Parameters {
@@ -134,8 +134,7 @@ pub async fn create(
         .await?;
     let mut appointments: Vec<_> = created
         .into_iter()
-        .map(|row| {
-            let appointment = Appointment::from(row);
+        .map(|appointment| {
             let plan =
                 bookings.iter().find(|booking| booking.id == appointment.id).map(|booking| booking.plan);
             match plan {

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use uuid::Uuid;
 
 use super::{
-    freed::FreedTime,
+    freed::{FreedTime, NotedTime},
+    hold::HeldTime,
     offers::{MOST_NOTES, Queue, free_holds, tell},
     transaction::{Locks, decide},
 };
@@ -36,8 +37,8 @@ pub async fn sweep(db: &Db, mailer: &Mailer) -> Result<(), db::Error> {
     // Organizations that are locked or cannot be entered; the next sweep tries again.
     let mut left: BTreeSet<Uuid> = BTreeSet::new();
     for _ in 0..MOST_ROUNDS {
-        let rows = db.gate_all(sql!("scheduling/tenants_due.sql"), &[]).await?;
-        let due: Vec<Uuid> = rows.iter().map(|row| row.get(0)).filter(|id| !left.contains(id)).collect();
+        let due = db.gate_all(sql!("scheduling/tenants_due.sql" as (Uuid,)), &[]).await?;
+        let due: Vec<Uuid> = due.into_iter().map(|(id,)| id).filter(|id| !left.contains(id)).collect();
         if due.is_empty() {
             break;
         }
@@ -71,14 +72,12 @@ pub async fn expire(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<(), Failur
 /// Removes some expired holds. Returns whether it found any.
 async fn expire_some(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Failure> {
     let notices = as_scheduler(db, tenant, async |mut tx: Tx, _| {
-        let expired = tx.all(sql!("scheduling/holds_due.sql"), &[&MOST_HOLDS]).await?;
+        let expired = tx.all(sql!("scheduling/holds_due.sql" as HeldTime), &[&MOST_HOLDS]).await?;
         if expired.is_empty() {
             tx.commit().await?;
             return Ok(None);
         }
-        let ids: Vec<Uuid> = expired.iter().map(|row| row.get("id")).collect();
-        let times: Vec<_> = expired.iter().map(|row| (row.get("starts_at"), row.get("ends_at"))).collect();
-        let notices = free_holds(&mut tx, ids, &times, "expired", Utc::now()).await?;
+        let notices = free_holds(&mut tx, &expired, "expired", Utc::now()).await?;
         tx.commit().await?;
         Ok(Some(notices))
     })
@@ -90,15 +89,16 @@ async fn expire_some(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Fai
 /// Offers some of the recorded freed time. Returns whether it found any.
 async fn offer_noted(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Failure> {
     let notices = as_scheduler(db, tenant, async |mut tx: Tx, _| {
-        let rows = tx.all(sql!("scheduling/freed_time_take.sql"), &[&false, &MOST_NOTES]).await?;
-        let Some(first) = rows.first() else {
+        let sql = sql!("scheduling/freed_time_take.sql" as NotedTime);
+        let noted = tx.all(sql, &[&false, &MOST_NOTES]).await?;
+        let Some(first) = noted.first() else {
             tx.commit().await?;
             return Ok(None);
         };
-        let freed: Vec<_> = rows.iter().map(FreedTime::from).collect();
+        let (after, after_id) =
+            first.after.as_ref().map_or_else(Default::default, |last| (last.created_at, last.entry));
+        let freed: Vec<_> = noted.into_iter().map(FreedTime::from).collect();
         let times: Vec<_> = freed.iter().map(|freed| (freed.from, freed.to)).collect();
-        let after = first.get::<_, Option<DateTime<Utc>>>("after_created_at").unwrap_or_default();
-        let after_id = first.get::<_, Option<Uuid>>("after_entry_id").unwrap_or_default();
         let queue = Queue::after(&mut tx, &times, after, after_id).await?;
         queue.add_to(Locks::default()).take(&mut tx).await?;
         let notices = queue.offer_all(&mut tx, &freed, Utc::now()).await?;

@@ -1,12 +1,15 @@
 //! Freed time and waitlist entries, and whether a booking for an entry needs the freed time.
 
 use chrono::{DateTime, Datelike as _, Utc};
-use tokio_postgres::{Row, types::Timestamp};
+use tokio_postgres::types::Timestamp;
 use uuid::Uuid;
 
-use crate::scheduling::{
-    hours::wall_time,
-    slots::availability::{Allocation, Availability},
+use crate::{
+    db::row,
+    scheduling::{
+        hours::wall_time,
+        slots::availability::{Allocation, Availability},
+    },
 };
 
 /// A waitlist entry that waits for an offer.
@@ -21,21 +24,14 @@ pub(super) struct Waiting {
     pub created_at: DateTime<Utc>,
 }
 
-impl From<&Row> for Waiting {
-    fn from(row: &Row) -> Self {
-        Self {
-            id: row.get("id"),
-            service: row.get("service_id"),
-            provider: row.get("provider_id"),
-            contact: row.get("contact_id"),
-            from: row.get("from_instant"),
-            to: row.get("to_instant"),
-            created_at: row.get("created_at"),
-        }
+row! {
+    Waiting {
+        id, service = service_id, provider = provider_id, contact = contact_id, from = from_instant, to = to_instant,
+        created_at
     }
 }
 
-/// A row of `scheduling.freed_time`.
+/// Freed time.
 #[derive(Clone)]
 pub(super) struct FreedTime {
     pub id: Uuid,
@@ -47,25 +43,48 @@ pub(super) struct FreedTime {
     pub to: DateTime<Utc>,
 }
 
-impl From<&Row> for FreedTime {
-    fn from(row: &Row) -> Self {
-        Self {
-            id: row.get("id"),
-            resource: row.get("resource_id"),
-            service: row.get("service_id"),
-            counted_at: row.get("serves_at"),
-            from: row.get("starts_at"),
-            to: bounded(row, "ends_at"),
-        }
+/// A row of `scheduling.freed_time`.
+pub(super) struct NotedTime {
+    id: Uuid,
+    resource_id: Option<Uuid>,
+    service_id: Option<Uuid>,
+    serves_at: Option<DateTime<Utc>>,
+    starts_at: DateTime<Utc>,
+    /// May be infinite.
+    ends_at: Timestamp<DateTime<Utc>>,
+    /// The last entry that was tried, if an earlier transaction did not try all of them.
+    pub after: Option<LastAsked>,
+}
+
+row! {
+    NotedTime {
+        id, resource_id, service_id, serves_at, starts_at, ends_at, after: Option<LastAsked>
     }
 }
 
-/// An end that may be infinite.
-fn bounded(row: &Row, column: &str) -> DateTime<Utc> {
-    match row.get::<_, Timestamp<DateTime<Utc>>>(column) {
-        Timestamp::Value(instant) => instant,
-        Timestamp::PosInfinity => DateTime::<Utc>::MAX_UTC,
-        Timestamp::NegInfinity => DateTime::<Utc>::MIN_UTC,
+pub(super) struct LastAsked {
+    pub created_at: DateTime<Utc>,
+    pub entry: Uuid,
+}
+
+row! {
+    LastAsked { created_at = after_created_at, entry = after_entry_id }
+}
+
+impl From<NotedTime> for FreedTime {
+    fn from(noted: NotedTime) -> Self {
+        Self {
+            id: noted.id,
+            resource: noted.resource_id,
+            service: noted.service_id,
+            counted_at: noted.serves_at,
+            from: noted.starts_at,
+            to: match noted.ends_at {
+                Timestamp::Value(instant) => instant,
+                Timestamp::PosInfinity => DateTime::<Utc>::MAX_UTC,
+                Timestamp::NegInfinity => DateTime::<Utc>::MIN_UTC,
+            },
+        }
     }
 }
 

@@ -50,10 +50,10 @@ impl GuestRequest {
         if self.address.is_none() && self.email.is_none() {
             return Ok(());
         }
-        let row = tx.one(sql!("scheduling/guest_requests_count.sql"), &[&self.address, &self.email]).await?;
-        match row.get(0) {
-            0 => Ok(()),
-            seconds => Err(Problem::guest_limit(seconds).into()),
+        let sql = sql!("scheduling/guest_requests_count.sql" as (i32,));
+        match tx.one(sql, &[&self.address, &self.email]).await? {
+            (0,) => Ok(()),
+            (seconds,) => Err(Problem::guest_limit(seconds).into()),
         }
     }
 }

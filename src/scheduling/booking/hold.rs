@@ -4,12 +4,11 @@ use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::claims::on_taken;
 use crate::{
-    db::Tx,
+    db::{Tx, row},
     http::problem::{Failure, OnConstraint as _, Problem},
     scheduling::slots::{availability::Allocation, setback::lost_race},
     sql,
@@ -36,19 +35,42 @@ pub struct Hold {
     pub created_by: Option<Uuid>,
 }
 
-impl From<Row> for Hold {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            service_id: row.get(1),
-            provider_id: row.get(2),
-            starts_at: row.get(3),
-            ends_at: row.get(4),
-            expires_at: row.get(5),
-            waitlist_entry_id: row.get(6),
-            created_at: row.get(7),
-            created_by: row.get(8),
-        }
+row! {
+    Hold {
+        id, service_id, provider_id, starts_at, ends_at, expires_at, waitlist_entry_id, created_at, created_by
+    }
+}
+
+/// The time that a hold takes.
+pub(super) struct HeldTime {
+    pub id: Uuid,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+}
+
+row! {
+    HeldTime { id, starts_at, ends_at }
+}
+
+/// A locked hold, to be confirmed.
+pub(super) struct LockedHold {
+    pub id: Uuid,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub overridden: bool,
+    pub waitlist_entry_id: Option<Uuid>,
+    pub created_by: Option<Uuid>,
+    pub stands: bool,
+    pub requires_approval: bool,
+    pub contact_may_overlap: bool,
+    pub guest_key: Option<Uuid>,
+    pub seat: Option<i16>,
+}
+
+row! {
+    LockedHold {
+        id, starts_at, ends_at, overridden, waitlist_entry_id, created_by, stands, requires_approval,
+        contact_may_overlap, guest_key, seat
     }
 }
 
@@ -65,7 +87,7 @@ pub async fn insert(
     let item = plan.items[0];
     let created = tx
         .one(
-            sql!("scheduling/holds_create.sql"),
+            sql!("scheduling/holds_create.sql" as Hold),
             &[
                 &id,
                 &json!(plan.claims_of(id)),
@@ -87,5 +109,5 @@ pub async fn insert(
         .on_constraint("holds_too_many_of_customer", || {
             too_many("You have reached your limit of three holds. Confirm or release one first.")
         });
-    Ok(created?.into())
+    created
 }

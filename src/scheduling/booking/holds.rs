@@ -11,7 +11,6 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
@@ -20,19 +19,19 @@ use super::{
     book::{self, Order, Who},
     claims::{contact_claim, on_taken},
     guest_request::GuestRequest,
-    hold::{self, Hold},
+    hold::{self, HeldTime, Hold, LockedHold},
     offers,
     transaction::{Locks, seat_seed},
 };
 use crate::{
     crm::contacts::{self, NewContact},
-    db::{self, Context, Db, Tx},
+    db::{self, Context, Db, Sql, Tx, row},
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
         page::{Cursor, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
-        values::{IdempotencyKey, Instant, Number, Text},
+        values::{IdempotencyKey, Instant, Number, Text, TimeZone},
     },
     messaging::{
         budget::{self, Leave, OnBehalf},
@@ -112,6 +111,11 @@ impl Example for HoldConfirmation {
     }
 }
 
+pub const GET: Sql<Hold> = sql!("scheduling/holds_get.sql" as Hold);
+
+/// The appointment that a confirmed hold has become.
+pub const GET_CONFIRMED: Sql<Appointment> = sql!("scheduling/appointments_get_by_hold.sql" as Appointment);
+
 pub struct HoldsApi {
     pub db: Db,
     pub mailer: Mailer,
@@ -128,11 +132,8 @@ impl HoldsApi {
         caller: Member<Viewer>,
         page: Paging,
     ) -> Result<Json<Page<Hold>>, ApiError<Listing>> {
-        let rows = self
-            .db
-            .all(&caller, sql!("scheduling/holds_list.sql"), &[&page.after_id(), &page.rows()])
-            .await?;
-        let holds = rows.into_iter().map(Hold::from).collect();
+        let sql = sql!("scheduling/holds_list.sql" as Hold);
+        let holds = self.db.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
         Ok(Json(page.of(holds, |last| Cursor::id(last.id))))
     }
 
@@ -152,9 +153,8 @@ impl HoldsApi {
         let order = body.0.order();
         let minutes = body.0.minutes.map_or(DEFAULT_MINUTES, |minutes| minutes.0);
         let now = Utc::now();
-        let (hold, _) = hold(&self.db, &self.mailer, context, &order, minutes, once.as_ref(), now).await?;
-        let location = format!("/api/v1/holds/{}", hold.id);
-        Ok(Created { location, body: hold, replayed: Once::is_replay(once.as_ref()) })
+        let (hold, _) = hold(&self.db, &self.mailer, context, &order, minutes, &once, now).await?;
+        Ok(once.created(format!("/api/v1/holds/{}", hold.id), hold))
     }
 
     /// Get a hold
@@ -166,8 +166,8 @@ impl HoldsApi {
         caller: Member<Viewer>,
         hold_id: Path<Uuid>,
     ) -> Result<Json<Hold>, ApiError<Reading>> {
-        let row = self.db.optional(&caller, sql!("scheduling/holds_get.sql"), &[&hold_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let hold = self.db.optional(&caller, GET, &[&hold_id.0]).await?;
+        Ok(Json(hold.ok_or_else(Problem::not_found)?))
     }
 
     /// Release a hold
@@ -205,7 +205,7 @@ impl HoldsApi {
             who,
             note: body.0.note.as_deref(),
             guest: None,
-            once: once.as_ref(),
+            once: &once,
         };
         let (appointment, replayed) = confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/appointments/{}", appointment.id);
@@ -232,12 +232,11 @@ impl NewHold {
 /// Releases a hold, and offers its time to the waitlist in the same transaction.
 pub async fn release(db: &Db, mailer: &Mailer, context: Context, id: Uuid) -> Result<(), Failure> {
     let notices = attempt(db, mailer, context, async |mut tx: Tx, _| {
-        let row = tx
-            .optional(sql!("scheduling/holds_standing.sql"), &[&id])
+        let hold = tx
+            .optional(sql!("scheduling/holds_standing.sql" as HeldTime), &[&id])
             .await?
             .ok_or_else(Problem::not_found)?;
-        let time = (row.get("starts_at"), row.get("ends_at"));
-        let notices = offers::free_holds(&mut tx, vec![id], &[time], "declined", Utc::now()).await?;
+        let notices = offers::free_holds(&mut tx, &[hold], "declined", Utc::now()).await?;
         tx.commit().await?;
         Ok(notices)
     })
@@ -249,8 +248,19 @@ pub async fn release(db: &Db, mailer: &Mailer, context: Context, id: Uuid) -> Re
 /// The content of a verification e-mail to a guest, and the permission to send it.
 pub struct ToVerify {
     pub leave: Leave,
-    /// A row of `guest_bookings_notice.sql`.
-    pub notice: Row,
+    pub notice: BookingNotice,
+}
+
+/// The content of the e-mail.
+pub struct BookingNotice {
+    pub organization_name: String,
+    pub time_zone: TimeZone,
+    pub service_name: String,
+    pub provider_name: String,
+}
+
+row! {
+    BookingNotice { organization_name, time_zone, service_name, provider_name }
 }
 
 /// Holds a slot in one transaction. For a guest whose address must be verified, the transaction also gets the
@@ -261,7 +271,7 @@ pub async fn hold(
     context: Context,
     order: &Order<'_>,
     minutes: i32,
-    once: Option<&Once>,
+    once: &Once,
     now: DateTime<Utc>,
 ) -> Result<(Hold, Option<ToVerify>), Failure> {
     let seconds = f64::from(minutes * 60);
@@ -277,13 +287,11 @@ async fn hold_now(
     mut tx: Tx,
     order: &Order<'_>,
     seconds: f64,
-    once: Option<&Once>,
+    once: &Once,
     seat_seed: usize,
     now: DateTime<Utc>,
 ) -> Result<Result<(Hold, Option<ToVerify>), SlotError>, Setback> {
-    if let Some(once) = once
-        && let Some(answer) = once.answered(&mut tx).await?
-    {
+    if let Some(answer) = once.answered(&mut tx).await? {
         tx.commit().await?;
         return Ok(Ok((answer, None)));
     }
@@ -313,15 +321,13 @@ async fn hold_now(
             ],
         )
         .await?;
-        let notice = tx.one(sql!("scheduling/guest_bookings_notice.sql"), &[&id]).await?;
+        let notice = tx.one(sql!("scheduling/guest_bookings_notice.sql" as BookingNotice), &[&id]).await?;
         let email = contact.email.as_deref().ok_or_else(Problem::internal)?;
         let tenant = tx.context().ok_or_else(Problem::internal)?.tenant;
         let on_behalf = OnBehalf::Organization { id: tenant, inviter: None };
         to_verify = Some(ToVerify { leave: budget::ask(&mut tx, email, on_behalf).await?, notice });
     }
-    if let Some(once) = once {
-        once.keep(&mut tx, &hold).await?;
-    }
+    once.keep(&mut tx, &hold).await?;
     tx.commit().await?;
     Ok(Ok((hold, to_verify)))
 }
@@ -342,7 +348,7 @@ pub struct Confirmation<'a> {
     pub note: Option<&'a str>,
     /// For a guest: the limits it counts towards.
     pub guest: Option<&'a GuestRequest>,
-    pub once: Option<&'a Once>,
+    pub once: &'a Once,
 }
 
 /// Confirms a hold in its own transaction. Also returns whether it was already confirmed, by this request or another.
@@ -353,25 +359,23 @@ pub async fn confirm_alone(
     confirmation: &Confirmation<'_>,
 ) -> Result<(Appointment, bool), Failure> {
     let confirmed_before = AtomicBool::new(false);
-    let appointment = attempt(db, mailer, context, async |mut tx: Tx, _| {
-        let appointment =
-            Once::run(confirmation.once, &mut tx, async |tx| match confirm(tx, confirmation).await {
-                Err(Failure::Problem(problem)) if problem.code == "not_found" => {
-                    let HoldSelector::By(hold) = confirmation.held else {
-                        return Err(problem.into());
-                    };
-                    let row = tx.optional(sql!("scheduling/appointments_get_by_hold.sql"), &[&hold]).await?;
-                    confirmed_before.store(true, Ordering::Relaxed);
-                    Ok(row.ok_or(problem)?.into())
-                }
-                confirmed => confirmed,
-            })
-            .await?;
-        tx.commit().await?;
-        Ok(appointment)
+    let once = confirmation.once;
+    let appointment = attempt(db, mailer, context, async |tx: Tx, _| {
+        let confirming = once.run(tx, async |tx| match confirm(tx, confirmation).await {
+            Err(Failure::Problem(problem)) if problem.code == "not_found" => {
+                let HoldSelector::By(hold) = confirmation.held else {
+                    return Err(problem.into());
+                };
+                let appointment = tx.optional(GET_CONFIRMED, &[&hold]).await?;
+                confirmed_before.store(true, Ordering::Relaxed);
+                Ok(appointment.ok_or(problem)?)
+            }
+            confirmed => confirmed,
+        });
+        Ok(confirming.await?)
     })
     .await?;
-    Ok((appointment, confirmed_before.into_inner() || Once::is_replay(confirmation.once)))
+    Ok((appointment, confirmed_before.into_inner() || once.is_replay()))
 }
 
 /// Turns a hold into an appointment, with the id of the hold or of the waitlist entry it was offered to, because the
@@ -383,49 +387,47 @@ pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<App
         HoldSelector::By(id) => (Some(id), None),
         HoldSelector::For(entry) => (None, Some(entry)),
     };
-    let row = tx
-        .optional(sql!("scheduling/holds_lock.sql"), &[&by_id, &by_entry])
+    let locked = tx
+        .optional(sql!("scheduling/holds_lock.sql" as LockedHold), &[&by_id, &by_entry])
         .await?
         .ok_or_else(Problem::not_found)?;
-    let entry: Option<Uuid> = row.get("waitlist_entry_id");
+    let (hold, entry) = (locked.id, locked.waitlist_entry_id);
     if by_entry.is_none() && entry.is_some() {
         // An offer can only be accepted through its waitlist entry.
         Err(Problem::not_found())?;
     }
-    if !row.get::<_, bool>("stands") {
+    if !locked.stands {
         Err(Problem::conflict("hold_expired", "The hold has expired. Choose another slot."))?;
     }
-    let hold: Uuid = row.get("id");
-    let guest_key = guest.and_then(|guest| guest.key).or(row.get("guest_key"));
+    let guest_key = guest.and_then(|guest| guest.key).or(locked.guest_key);
     let contact = match *who {
         Who::Known(contact) => contact,
         Who::New(contact) => contacts::create(tx, contact).await?,
         Who::Unknown => Err(Problem::internal())?,
     };
-    let pending = row.get::<_, bool>("requires_approval") && !row.get::<_, bool>("overridden");
+    let pending = locked.requires_approval && !locked.overridden;
     let status = if pending { AppointmentStatus::Pending } else { AppointmentStatus::Confirmed };
     let locks = Locks { resources: vec![contact], holds: vec![hold], ..Locks::default() };
     locks.take(tx).await?;
     if let Some(guest) = guest {
         guest.count(tx).await?;
     }
-    let is_guests = entry.is_none() && row.get::<_, Option<Uuid>>("created_by").is_none();
+    let is_guests = entry.is_none() && locked.created_by.is_none();
     let by_member = tx
         .context()
         .is_some_and(|context| matches!(context.who, db::Who::Session { .. } | db::Who::Key { .. }));
     let id = if is_guests && by_member { Uuid::now_v7() } else { entry.unwrap_or(hold) };
-    let claims: Vec<_> = (!row.get::<_, bool>("contact_may_overlap"))
-        .then(|| contact_claim(contact, id, row.get("starts_at"), row.get("ends_at")))
+    let claims: Vec<_> = (!locked.contact_may_overlap)
+        .then(|| contact_claim(contact, id, locked.starts_at, locked.ends_at))
         .into_iter()
         .collect();
-    let seat: Option<i16> = row.get("seat");
     let confirmed = tx
         .one(
-            sql!("scheduling/holds_confirm.sql"),
-            &[&hold, &id, &contact, &json!(claims), &status.name(), &note, &seat, &guest_key],
+            sql!("scheduling/holds_confirm.sql" as Appointment),
+            &[&hold, &id, &contact, &json!(claims), &status.name(), &note, &locked.seat, &guest_key],
         )
         .await;
-    let appointment = Appointment::from(on_taken(confirmed, contact_busy)?);
+    let appointment = on_taken(confirmed, contact_busy)?;
     if let Some(entry) = entry {
         tx.all(
             sql!("scheduling/waitlist_update.sql"),

@@ -12,15 +12,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{
-    freed::{FreedTime, Need, Waiting},
-    hold,
+    freed::{FreedTime, Need, NotedTime, Waiting},
+    hold::{self, HeldTime},
     transaction::Locks,
 };
 use crate::{
-    db::Tx,
+    db::{Tx, row},
     http::{
         computing::{self, Deadline},
         problem::{Failure, Problem},
+        values::TimeZone,
     },
     messaging::{
         budget::OnBehalf,
@@ -55,15 +56,24 @@ const WEEK: TimeDelta = TimeDelta::days(7);
 /// An entry that was offered time, with the content of its e-mail.
 #[derive(Debug)]
 pub struct Notice {
-    tenant: Uuid,
     entry: Uuid,
-    email: Option<String>,
-    service: String,
-    provider: String,
-    organization: String,
-    time_zone: String,
+    about: OfferNotice,
     starts_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
+}
+
+#[derive(Debug)]
+struct OfferNotice {
+    tenant_id: Uuid,
+    email: Option<String>,
+    service_name: String,
+    provider_name: String,
+    organization_name: String,
+    time_zone: TimeZone,
+}
+
+row! {
+    OfferNotice { tenant_id, email, service_name, provider_name, organization_name, time_zone }
 }
 
 /// Entries that may match freed time, in their order.
@@ -89,10 +99,8 @@ impl Queue {
         let far = Utc::now() + TimeDelta::days(10 * 366);
         let (starts, ends): (Vec<_>, Vec<_>) = times.iter().map(|(from, to)| (*from, (*to).min(far))).unzip();
         let most = i32::try_from(MOST_ENTRIES + 1).unwrap_or(i32::MAX);
-        let rows = tx
-            .all(sql!("scheduling/waitlist_waiting.sql"), &[&starts, &ends, &created_at, &id, &most])
-            .await?;
-        let mut entries: Vec<_> = rows.iter().map(Waiting::from).collect();
+        let sql = sql!("scheduling/waitlist_waiting.sql" as Waiting);
+        let mut entries = tx.all(sql, &[&starts, &ends, &created_at, &id, &most]).await?;
         let more = entries.len() > MOST_ENTRIES;
         entries.truncate(MOST_ENTRIES);
         Ok(Self { entries, more })
@@ -117,8 +125,9 @@ impl Queue {
             return Ok(Vec::new());
         }
         tx.all(sql!("app/become_scheduler.sql"), &[]).await?;
-        let rows = tx.all(sql!("scheduling/freed_time_take.sql"), &[&true, &MOST_NOTES]).await?;
-        let freed: Vec<_> = rows.iter().map(FreedTime::from).collect();
+        let sql = sql!("scheduling/freed_time_take.sql" as NotedTime);
+        let noted = tx.all(sql, &[&true, &MOST_NOTES]).await?;
+        let freed: Vec<_> = noted.into_iter().map(FreedTime::from).collect();
         self.offer_all(tx, &freed, now).await
     }
 
@@ -161,18 +170,8 @@ async fn hold(
     let hold = hold::insert(tx, Uuid::now_v7(), plan, seconds, false, Some(entry.id)).await?;
     tx.all(sql!("scheduling/waitlist_update.sql"), &[&entry.id, &"offered", &None::<Uuid>, &vec!["waiting"]])
         .await?;
-    let row = tx.one(sql!("scheduling/offer_notice.sql"), &[&entry.id]).await?;
-    Ok(Notice {
-        tenant: row.get("tenant_id"),
-        entry: entry.id,
-        email: row.get("email"),
-        service: row.get("service_name"),
-        provider: row.get("provider_name"),
-        organization: row.get("organization_name"),
-        time_zone: row.get("time_zone"),
-        starts_at: hold.starts_at,
-        expires_at: hold.expires_at,
-    })
+    let about = tx.one(sql!("scheduling/offer_notice.sql" as OfferNotice), &[&entry.id]).await?;
+    Ok(Notice { entry: entry.id, about, starts_at: hold.starts_at, expires_at: hold.expires_at })
 }
 
 /// The duration of an offer: until the start, but at most an hour and at least a minute.
@@ -315,15 +314,15 @@ fn saturating(instant: DateTime<Utc>, more: TimeDelta) -> DateTime<Utc> {
 }
 
 /// Removes holds whose rows are locked, and offers their time. Entries that they were offered to get the given status.
-pub async fn free_holds(
+pub(super) async fn free_holds(
     tx: &mut Tx,
-    ids: Vec<Uuid>,
-    times: &[(DateTime<Utc>, DateTime<Utc>)],
+    holds: &[HeldTime],
     status: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<Notice>, Setback> {
-    let queue = Queue::read(tx, times).await?;
-    let locks = Locks { holds: ids, ..Locks::default() };
+    let times: Vec<_> = holds.iter().map(|hold| (hold.starts_at, hold.ends_at)).collect();
+    let queue = Queue::read(tx, &times).await?;
+    let locks = Locks { holds: holds.iter().map(|hold| hold.id).collect(), ..Locks::default() };
     let locks = queue.add_to(locks);
     locks.take(tx).await?;
     tx.all(sql!("scheduling/holds_remove.sql"), &[&locks.holds, &status]).await?;
@@ -332,30 +331,30 @@ pub async fn free_holds(
 
 /// Sends e-mails to the entries that have an address.
 pub fn tell(mailer: &Mailer, notices: &[Notice]) {
-    for notice in notices {
-        let Some(email) = &notice.email else {
+    for Notice { entry, about, starts_at, expires_at } in notices {
+        let Some(email) = &about.email else {
             continue;
         };
-        let Some(link) = mailer.managing_link("waitlist-entry", notice.tenant, notice.entry) else {
-            tracing::error!(tenant = %notice.tenant, "an offer was not mailed: nothing signs links here");
+        let Some(link) = mailer.managing_link("waitlist-entry", about.tenant_id, *entry) else {
+            tracing::error!(tenant = %about.tenant_id, "an offer was not mailed: nothing signs links here");
             continue;
         };
-        let zone: chrono_tz::Tz = notice.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC);
+        let zone = about.time_zone.0;
         let local =
-            |instant: DateTime<Utc>| instant.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
+            |instant: &DateTime<Utc>| instant.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
         mailer.send(Mail {
             to: email.clone(),
-            subject: format!("A time is free: {} at {}", notice.service, notice.organization),
+            subject: format!("A time is free: {} at {}", about.service_name, about.organization_name),
             body: format!(
                 "{service} with {provider} is free on {starts} ({zone}).\n\nIt is held for you until {expires} ({zone}). \
                  Accept or decline it here:\n\n{link}\n\n{organization}\n",
-                service = notice.service,
-                provider = notice.provider,
-                organization = notice.organization,
-                starts = local(notice.starts_at),
-                expires = local(notice.expires_at),
+                service = about.service_name,
+                provider = about.provider_name,
+                organization = about.organization_name,
+                starts = local(starts_at),
+                expires = local(expires_at),
             ),
-            on_behalf: OnBehalf::Organization { id: notice.tenant, inviter: None },
+            on_behalf: OnBehalf::Organization { id: about.tenant_id, inviter: None },
         });
     }
 }

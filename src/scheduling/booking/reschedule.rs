@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    appointment::{Appointment, AppointmentAction, AppointmentStatus},
+    appointment::{Appointment, AppointmentAction, AppointmentStatus, GET, WholeAppointment},
     attempts::attempt,
     book,
     claims::{add_segments, contact_claim, on_taken, segments, with_segments},
@@ -15,10 +15,10 @@ use super::{
     transaction::{Locks, seat_seed},
 };
 use crate::{
-    db::{self, Context, Db, Tx, Who},
+    db::{self, Context, Db, Tx, Who, row},
     http::{
         problem::{Failure, Problem},
-        values::{Instant, Text},
+        values::{Instant, Text, TimeZone},
     },
     messaging::mail::Mailer,
     scheduling::{
@@ -94,6 +94,14 @@ impl Example for Swap {
 /// The maximum time from the first to the last appointment of a series, after moving.
 const LONGEST_SERIES: TimeDelta = TimeDelta::days(4 * 366);
 
+struct ZoneOfSeries {
+    time_zone: TimeZone,
+}
+
+row! {
+    ZoneOfSeries { time_zone }
+}
+
 /// An appointment and its new time.
 struct Move {
     appointment: Appointment,
@@ -130,7 +138,7 @@ pub async fn reschedule(
         Err(Failure::Problem(problem))
             if problem.errors.iter().any(|error| error.field == "starts_at") && !request.following =>
         {
-            let row = db.optional(context, sql!("scheduling/appointments_get.sql"), &[&id]).await?;
+            let row = db.optional(context, GET, &[&id]).await?;
             let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
             // For a visit, only a requested provider must perform all services.
             let provider = match appointment.segments {
@@ -166,16 +174,16 @@ async fn following(tx: &mut Tx, id: Uuid, request: &Reschedule) -> Result<Vec<Mo
         allow(&appointment, AppointmentAction::Reschedule)?;
         return Ok(vec![Move { appointment, provider, start, field: "starts_at".to_owned() }]);
     }
-    let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&id]).await?;
+    let row = tx.optional(GET, &[&id]).await?;
     let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
     allow(&appointment, AppointmentAction::Reschedule)?;
     let (Some(series), Some(occurrence)) = (appointment.series_id, appointment.occurrence) else {
         return Err(no_series().into());
     };
-    let row = tx.one(sql!("scheduling/series_get.sql"), &[&series]).await?;
-    let zone = row.get::<_, &str>(4).parse().unwrap_or(chrono_tz::Tz::UTC);
+    let zone = tx.one(sql!("scheduling/series_get.sql" as ZoneOfSeries), &[&series]).await?.time_zone.0;
     // Locked in one statement, in the order of their ids.
-    let rows = tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
+    let sql = sql!("scheduling/appointments_list_by_series.sql" as WholeAppointment);
+    let rows = tx.all(sql, &[&series, &occurrence]).await?;
     let all: Vec<_> = rows.into_iter().map(Appointment::from).collect();
     // Missing from the list if another transaction has changed it meanwhile.
     let first = all.iter().find(|one| one.id == id).ok_or(db::Error::Conflict)?;
@@ -268,7 +276,7 @@ fn check_reach(moves: &[Move]) -> Result<(), Problem> {
 }
 
 async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Appointment>, Failure> {
-    let rows = tx.all(sql!("scheduling/appointments_lock.sql"), &[&ids]).await?;
+    let rows = tx.all(sql!("scheduling/appointments_lock.sql" as WholeAppointment), &[&ids]).await?;
     Ok(rows.into_iter().map(Appointment::from).collect())
 }
 
@@ -385,7 +393,7 @@ async fn carry_out(
     let transitions: Vec<Uuid> = moves.iter().map(|_| Uuid::now_v7()).collect();
     let moved = tx
         .all(
-            sql!("scheduling/appointments_move.sql"),
+            sql!("scheduling/appointments_move.sql" as Appointment),
             &[&json!(rows), &json!(claims), &transitions, &how.action.name(), &now, &how.reason],
         )
         .await;
@@ -393,12 +401,9 @@ async fn carry_out(
     add_segments(&mut tx, segment_rows).await?;
     let appointments: Vec<_> = moved
         .into_iter()
-        .map(|row| {
-            let appointment = Appointment::from(row);
-            match ids.iter().position(|id| *id == appointment.id) {
-                Some(index) => with_segments(appointment, &plans[index]),
-                None => appointment,
-            }
+        .map(|appointment| match ids.iter().position(|id| *id == appointment.id) {
+            Some(index) => with_segments(appointment, &plans[index]),
+            None => appointment,
         })
         .collect();
     let notices = queue.offer(&mut tx, now).await?;

@@ -13,7 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    appointment::Appointment,
+    appointment::{Appointment, WholeAppointment},
     attempts::attempt,
     book::{self, Who},
     claims::{self, Booking},
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     crm::contacts::{self, NewContact},
-    db::{Context, Db, Tx},
+    db::{Context, Db, Tx, row},
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, present},
@@ -76,6 +76,10 @@ pub struct Series {
     pub time_zone: String,
     /// The appointments of the series, including cancelled ones, in the order of their occurrences.
     pub appointments: Vec<Appointment>,
+}
+
+row! {
+    Series { id, frequency, every, count = occurrences, time_zone; appointments: Vec::new() }
 }
 
 /// A new series.
@@ -190,14 +194,10 @@ impl SeriesApi {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_appointment_series", idempotency_key.0, &body.0)?;
         let series = attempt(&self.db, &self.mailer, context, |tx, number| {
-            book(tx, &body.0, once.as_ref(), now, seat_seed(number))
+            book(tx, &body.0, &once, now, seat_seed(number))
         })
         .await?;
-        Ok(Created {
-            location: format!("/api/v1/appointment-series/{}", series.id),
-            body: series,
-            replayed: Once::is_replay(once.as_ref()),
-        })
+        Ok(once.created(format!("/api/v1/appointment-series/{}", series.id), series))
     }
 
     /// Get a series
@@ -208,33 +208,25 @@ impl SeriesApi {
         series_id: Path<Uuid>,
     ) -> Result<Json<Series>, ApiError<Reading>> {
         let mut tx = self.db.begin(&caller);
-        let row = tx
-            .optional(sql!("scheduling/series_get.sql"), &[&series_id.0])
+        let series = tx
+            .optional(sql!("scheduling/series_get.sql" as Series), &[&series_id.0])
             .await?
             .ok_or_else(Problem::not_found)?;
-        let appointments = tx.all(sql!("scheduling/series_appointments.sql"), &[&series_id.0]).await?;
+        let sql = sql!("scheduling/series_appointments.sql" as WholeAppointment);
+        let appointments = tx.all(sql, &[&series_id.0]).await?;
         tx.commit().await?;
-        Ok(Json(Series {
-            id: row.get(0),
-            frequency: Frequency::from_name(row.get(1)),
-            every: row.get(2),
-            count: row.get(3),
-            time_zone: row.get(4),
-            appointments: appointments.into_iter().map(Appointment::from).collect(),
-        }))
+        Ok(Json(Series { appointments: appointments.into_iter().map(Appointment::from).collect(), ..series }))
     }
 }
 
 async fn book(
     mut tx: Tx,
     new: &NewSeries,
-    once: Option<&Once>,
+    once: &Once,
     now: DateTime<Utc>,
     seat_seed: usize,
 ) -> Result<Series, Setback> {
-    if let Some(once) = once
-        && let Some(answer) = once.answered(&mut tx).await?
-    {
+    if let Some(answer) = once.answered(&mut tx).await? {
         tx.commit().await?;
         return Ok(answer);
     }
@@ -297,9 +289,7 @@ async fn book(
         time_zone: zone.name().to_owned(),
         appointments,
     };
-    if let Some(once) = once {
-        once.keep(&mut tx, &series).await?;
-    }
+    once.keep(&mut tx, &series).await?;
     tx.commit().await?;
     Ok(series)
 }

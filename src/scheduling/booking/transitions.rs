@@ -5,18 +5,17 @@
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use poem_openapi::{Object, OpenApi, param::Path, types::Example};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    appointment::{Appointment, AppointmentAction, AppointmentStatus, CancelledBy},
+    appointment::{Appointment, AppointmentAction, AppointmentStatus, CancelledBy, GET, WholeAppointment},
     attempts::attempt,
     offers::{self, Notice, Queue},
     transaction::Locks,
     undo::undo,
 };
 use crate::{
-    db::{Context, Db, Tx},
+    db::{Context, Db, Tx, row},
     http::{
         caller::{Member, Staff, Viewer},
         json::{Json, OptionalJson},
@@ -94,20 +93,9 @@ pub struct Transition {
     pub reason: Option<String>,
 }
 
-impl From<Row> for Transition {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            action: AppointmentAction::from_name(row.get(1)),
-            from_status: AppointmentStatus::from_name(row.get(2)),
-            to_status: AppointmentStatus::from_name(row.get(3)),
-            from_starts_at: row.get(4),
-            from_provider_id: row.get(5),
-            occurred_at: row.get(6),
-            actor_id: row.get(7),
-            actor_role: row.get(8),
-            reason: row.get(9),
-        }
+row! {
+    Transition {
+        id, action, from_status, to_status, from_starts_at, from_provider_id, occurred_at, actor_id, actor_role, reason
     }
 }
 
@@ -134,17 +122,10 @@ impl TransitionsApi {
         page: Paging,
     ) -> Result<Json<Page<Transition>>, ApiError<Listing>> {
         let mut tx = self.db.begin(&caller);
-        tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment_id.0])
-            .await?
-            .ok_or_else(Problem::not_found)?;
-        let rows = tx
-            .all(
-                sql!("scheduling/appointment_transitions_list.sql"),
-                &[&appointment_id.0, &page.after_id(), &page.rows()],
-            )
-            .await?;
+        tx.optional(GET, &[&appointment_id.0]).await?.ok_or_else(Problem::not_found)?;
+        let sql = sql!("scheduling/appointment_transitions_list.sql" as Transition);
+        let transitions = tx.all(sql, &[&appointment_id.0, &page.after_id(), &page.rows()]).await?;
         tx.commit().await?;
-        let transitions = rows.into_iter().map(Transition::from).collect();
         Ok(Json(page.of(transitions, |last| Cursor::id(last.id))))
     }
 
@@ -354,23 +335,25 @@ async fn transition_now(
     let to = action.to().ok_or_else(Problem::internal)?;
     let mut ids = vec![appointment];
     if done.following {
-        let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
+        let row = tx.optional(GET, &[&appointment]).await?;
         let first = Appointment::from(row.ok_or_else(Problem::not_found)?);
         let (Some(series), Some(occurrence)) = (first.series_id, first.occurrence) else {
             return Err(no_series().into());
         };
-        let rows =
-            tx.all(sql!("scheduling/appointments_list_by_series.sql"), &[&series, &occurrence]).await?;
-        ids.extend(rows.iter().map(|row| row.get::<_, Uuid>(0)).filter(|id| *id != appointment));
+        let sql = sql!("scheduling/appointments_list_by_series.sql" as WholeAppointment);
+        let following = tx.all(sql, &[&series, &occurrence]).await?.into_iter().map(Appointment::from);
+        ids.extend(following.map(|following| following.id).filter(|id| *id != appointment));
     }
     // Lock first, in its own statement: the next statement's snapshot then includes the changes we waited for.
-    let rows = tx.all(sql!("scheduling/appointments_lock.sql"), &[&ids]).await?;
-    for row in &rows {
-        in_its_time(&mut tx, row, action, now).await?;
+    let rows = tx.all(sql!("scheduling/appointments_lock.sql" as WholeAppointment), &[&ids]).await?;
+    let locked: Vec<Appointment> = rows.into_iter().map(Into::into).collect();
+    for appointment in &locked {
+        in_its_time(&mut tx, appointment, action, now).await?;
     }
     let mut queue = None;
     if !to.takes_time() {
-        let times: Vec<_> = rows.iter().map(|row| (row.get("starts_at"), row.get("ends_at"))).collect();
+        let times: Vec<_> =
+            locked.iter().map(|appointment| (appointment.starts_at, appointment.ends_at)).collect();
         let waiting = Queue::read(&mut tx, &times).await?;
         let locks = Locks { appointments: ids.clone(), ..Locks::default() };
         waiting.add_to(locks).take(&mut tx).await?;
@@ -380,7 +363,7 @@ async fn transition_now(
     let transitions: Vec<Uuid> = ids.iter().map(|_| Uuid::now_v7()).collect();
     let rows = tx
         .all(
-            sql!("scheduling/appointments_transition.sql"),
+            sql!("scheduling/appointments_transition.sql" as WholeAppointment),
             &[
                 &ids,
                 &action.name(),
@@ -397,7 +380,7 @@ async fn transition_now(
     let Some(changed) = rows.into_iter().map(Appointment::from).find(|changed| changed.id == appointment)
     else {
         // Nothing was changed: report the current status.
-        let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
+        let row = tx.optional(GET, &[&appointment]).await?;
         let as_it_is = Appointment::from(row.ok_or_else(Problem::not_found)?);
         return Err(action.not_allowed(as_it_is.status).into());
     };
@@ -412,12 +395,12 @@ async fn transition_now(
 /// 409 if an action that the status allows is not possible yet.
 async fn in_its_time(
     tx: &mut Tx,
-    appointment: &Row,
+    appointment: &Appointment,
     action: AppointmentAction,
     now: DateTime<Utc>,
 ) -> Result<(), Failure> {
     use AppointmentAction::{CheckIn, Complete, NoShow, Start};
-    if !action.from().contains(&AppointmentStatus::from_name(appointment.get("status"))) {
+    if !action.from().contains(&appointment.status) {
         return Ok(());
     }
     let early = match action {
@@ -425,7 +408,7 @@ async fn in_its_time(
         Start | Complete | NoShow => TimeDelta::zero(),
         _ => return Ok(()),
     };
-    let opens_at = appointment.get::<_, DateTime<Utc>>("starts_at") - early;
+    let opens_at = appointment.starts_at - early;
     if now < opens_at {
         let opens_at = opens_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         let detail = format!("The action {} is possible from {opens_at} on.", action.name());

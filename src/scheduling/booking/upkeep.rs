@@ -9,8 +9,8 @@ use crate::{
 pub async fn forget_past_claims(db: &Db) -> Result<(), db::Error> {
     let mut last = None::<uuid::Uuid>;
     loop {
-        let row = db.gate(sql!("scheduling/claims_forget_past.sql"), &[&last]).await?;
-        last = row.get(0);
+        (last,) =
+            db.gate(sql!("scheduling/claims_forget_past.sql" as (Option<uuid::Uuid>,)), &[&last]).await?;
         if last.is_none() {
             return Ok(());
         }

@@ -11,16 +11,17 @@ use poem_openapi::{
 use uuid::Uuid;
 
 use super::{
-    appointment::Appointment,
+    appointment::{self, Appointment},
     attempts::attempt,
     book::{self, Who},
+    hold::HeldTime,
     holds::{self, Confirmation, HoldSelector},
     offers::{self, Notice},
-    waitlist_entry::{NewWaitlistEntry, WaitlistEntry, WaitlistStatus},
+    waitlist_entry::{NewWaitlistEntry, WaitlistEntry, WaitlistStatus, WholeEntry},
 };
 use crate::{
     crm::contacts,
-    db::{Context, Db, Tx},
+    db::{Context, Db, Sql, Tx},
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json},
@@ -39,6 +40,8 @@ use crate::{
     },
     sql,
 };
+
+pub const GET: Sql<WholeEntry> = sql!("scheduling/waitlist_get.sql" as WholeEntry);
 
 /// The maximum period of a waitlist entry.
 const LONGEST_WAIT: TimeDelta = TimeDelta::days(366);
@@ -72,7 +75,7 @@ impl WaitlistApi {
             .db
             .all(
                 &caller,
-                sql!("scheduling/waitlist_list.sql"),
+                sql!("scheduling/waitlist_list.sql" as WholeEntry),
                 &[
                     &status,
                     &service_id.0,
@@ -107,8 +110,8 @@ impl WaitlistApi {
         let once = Once::new(&context, "create_waitlist_entry", idempotency_key.0, &body.0)?;
         let new = body.0;
         let period = period(new.from, new.to)?;
-        let entry = self.db.attempt(context, async |mut tx: Tx, _| -> Result<WaitlistEntry, Failure> {
-            let entry = Once::run(once.as_ref(), &mut tx, async |tx| {
+        let entry = self.db.attempt(context, async |tx: Tx, _| -> Result<WaitlistEntry, Failure> {
+            once.run(tx, async |tx| {
                 let contact = match book::who(new.contact_id, new.contact.as_ref())? {
                     Who::Known(contact) => contact,
                     Who::New(contact) => contacts::create(tx, contact).await?,
@@ -124,13 +127,10 @@ impl WaitlistApi {
                 };
                 add(tx, &entry).await
             })
-            .await?;
-            tx.commit().await?;
-            Ok(entry)
+            .await
         });
         let entry = entry.await?;
-        let location = format!("/api/v1/waitlist/{}", entry.id);
-        Ok(Created { location, body: entry, replayed: Once::is_replay(once.as_ref()) })
+        Ok(once.created(format!("/api/v1/waitlist/{}", entry.id), entry))
     }
 
     /// Get a waitlist entry
@@ -140,8 +140,7 @@ impl WaitlistApi {
         caller: Member<Viewer>,
         waitlist_entry_id: Path<Uuid>,
     ) -> Result<Json<WaitlistEntry>, ApiError<Reading>> {
-        let row =
-            self.db.optional(&caller, sql!("scheduling/waitlist_get.sql"), &[&waitlist_entry_id.0]).await?;
+        let row = self.db.optional(&caller, GET, &[&waitlist_entry_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 
@@ -163,7 +162,7 @@ impl WaitlistApi {
         let context = Context::from(&caller);
         let id = waitlist_entry_id.0;
         let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &id)?;
-        let (appointment, replayed) = accept(&self.db, &self.mailer, context, id, once.as_ref()).await?;
+        let (appointment, replayed) = accept(&self.db, &self.mailer, context, id, &once).await?;
         let location = format!("/api/v1/appointments/{}", appointment.id);
         Ok(Created { location, body: appointment, replayed })
     }
@@ -237,9 +236,9 @@ pub struct NewEntry {
 /// Creates a waitlist entry.
 pub async fn add(tx: &mut Tx, new: &NewEntry) -> Result<WaitlistEntry, Failure> {
     let NewEntry { id, service, provider, contact, period: (from, to), guest_key } = new;
-    let row = tx
+    let entry = tx
         .optional(
-            sql!("scheduling/waitlist_create.sql"),
+            sql!("scheduling/waitlist_create.sql" as WaitlistEntry),
             &[id, service, provider, contact, from, to, guest_key],
         )
         .await
@@ -259,7 +258,7 @@ pub async fn add(tx: &mut Tx, new: &NewEntry) -> Result<WaitlistEntry, Failure> 
             let detail = "The contact has reached the limit of ten waiting entries.";
             Problem::conflict("too_many_entries", detail)
         })?;
-    Ok(row.ok_or_else(unknown_service)?.into())
+    Ok(entry.ok_or_else(unknown_service)?)
 }
 
 /// Books the time offered to an entry, as an appointment with the id of the entry. Also returns whether it was already
@@ -269,15 +268,15 @@ pub async fn accept(
     mailer: &Mailer,
     context: Context,
     id: Uuid,
-    once: Option<&Once>,
+    once: &Once,
 ) -> Result<(Appointment, bool), Failure> {
     let booked_before = AtomicBool::new(false);
-    let appointment = attempt(db, mailer, context, async |mut tx: Tx, _| {
-        let booked = Once::run(once, &mut tx, async |tx| {
+    let appointment = attempt(db, mailer, context, async |tx: Tx, _| {
+        let booked = once.run(tx, async |tx| {
             let entry = entry(tx, id).await?;
             if let Some(appointment) = entry.appointment_id {
                 booked_before.store(true, Ordering::Relaxed);
-                let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
+                let row = tx.optional(appointment::GET, &[&appointment]).await?;
                 return Ok(row.ok_or_else(Problem::not_found)?.into());
             }
             if entry.offer.is_none() {
@@ -288,7 +287,7 @@ pub async fn accept(
                 who: Who::Known(entry.contact_id),
                 note: None,
                 guest: None,
-                once: None,
+                once: &Once::without_key(),
             };
             match holds::confirm(tx, &confirmation).await {
                 // The offer was accepted or passed on meanwhile.
@@ -296,18 +295,16 @@ pub async fn accept(
                     let appointment =
                         self::entry(tx, id).await?.appointment_id.ok_or_else(nothing_offered)?;
                     booked_before.store(true, Ordering::Relaxed);
-                    let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
+                    let row = tx.optional(appointment::GET, &[&appointment]).await?;
                     Ok(row.ok_or_else(Problem::not_found)?.into())
                 }
                 confirmed => confirmed,
             }
-        })
-        .await?;
-        tx.commit().await?;
-        Ok(booked)
+        });
+        Ok(booked.await?)
     })
     .await?;
-    Ok((appointment, booked_before.into_inner() || Once::is_replay(once)))
+    Ok((appointment, booked_before.into_inner() || once.is_replay()))
 }
 
 /// Declines an offer, or withdraws an entry with or without an offer. Offered time is offered to the next entry.
@@ -338,7 +335,7 @@ pub async fn leave(
     })
     .await?;
     offers::tell(mailer, &notices);
-    let row = db.optional(context, sql!("scheduling/waitlist_get.sql"), &[&id]).await?;
+    let row = db.optional(context, GET, &[&id]).await?;
     Ok(row.ok_or_else(Problem::not_found)?.into())
 }
 
@@ -351,17 +348,15 @@ fn nothing_offered() -> Problem {
 }
 
 async fn entry(tx: &mut Tx, id: Uuid) -> Result<WaitlistEntry, Failure> {
-    let row = tx.optional(sql!("scheduling/waitlist_get.sql"), &[&id]).await?;
+    let row = tx.optional(GET, &[&id]).await?;
     Ok(row.ok_or_else(Problem::not_found)?.into())
 }
 
 /// Ends an offer and offers its time to the next entry.
 async fn end(tx: &mut Tx, id: Uuid, status: &str) -> Result<Vec<Notice>, Setback> {
-    let rows = tx.all(sql!("scheduling/holds_of_entry.sql"), &[&id]).await?;
-    let holds = rows.iter().map(|row| row.get("id")).collect();
-    let times: Vec<_> = rows.iter().map(|row| (row.get("starts_at"), row.get("ends_at"))).collect();
-    if times.is_empty() {
+    let holds = tx.all(sql!("scheduling/holds_of_entry.sql" as HeldTime), &[&id]).await?;
+    if holds.is_empty() {
         return Err(nothing_offered().into());
     }
-    offers::free_holds(tx, holds, &times, status, Utc::now()).await
+    offers::free_holds(tx, &holds, status, Utc::now()).await
 }

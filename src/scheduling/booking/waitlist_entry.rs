@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use poem_openapi::{Object, types::Example};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
     crm::contacts::NewContact,
+    db::row,
     http::{
         json::present,
         values::{Instant, named_enum},
@@ -67,26 +67,32 @@ pub struct WaitlistEntry {
     pub updated_at: DateTime<Utc>,
 }
 
-impl From<Row> for WaitlistEntry {
-    fn from(row: Row) -> Self {
-        let held: Option<Uuid> = row.try_get("hold_id").ok().flatten();
-        Self {
-            id: row.get(0),
-            service_id: row.get(1),
-            provider_id: row.get(2),
-            contact_id: row.get(3),
-            from: row.get(4),
-            to: row.get(5),
-            status: WaitlistStatus::from_name(row.get(6)),
-            appointment_id: row.get(7),
-            created_at: row.get(8),
-            updated_at: row.get(9),
-            offer: held.map(|_| Offer {
-                provider_id: row.get("offered_provider_id"),
-                starts_at: row.get("offered_starts_at"),
-                expires_at: row.get("offer_expires_at"),
-            }),
-        }
+row! {
+    // As it is created: without an offer.
+    WaitlistEntry {
+        id, service_id, provider_id, contact_id, from = from_instant, to = to_instant, status, appointment_id,
+        created_at, updated_at;
+        offer: None
+    }
+}
+
+row! {
+    Offer { provider_id = offered_provider_id, starts_at = offered_starts_at, expires_at = offer_expires_at }
+}
+
+/// An entry and its offer.
+pub struct WholeEntry {
+    entry: WaitlistEntry,
+    offer: Option<Offer>,
+}
+
+row! {
+    WholeEntry { entry: WaitlistEntry, offer: Option<Offer> }
+}
+
+impl From<WholeEntry> for WaitlistEntry {
+    fn from(WholeEntry { entry, offer }: WholeEntry) -> Self {
+        Self { offer, ..entry }
     }
 }
 

@@ -1,31 +1,30 @@
 //! Links between a provider and a person's account, from the view of that person: requested by an organization,
 //! accepted or declined by the person, and ended by the person at any time.
 
-use poem_openapi::{Enum, Object, OpenApi, param::Path};
+use poem_openapi::{Object, OpenApi, param::Path};
 use serde::Serialize;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Db, Tx},
+    db::{self, Db, Tx, row},
     http::{
         caller::SignedIn,
         json::{Json, NoContent},
         page::{Cursor, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem},
+        values::named_enum,
     },
     sql,
 };
 
-/// The status of a provider link.
-#[derive(Clone, Copy, Debug, Enum, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
-pub enum ProviderLinkStatus {
-    /// The organization has requested the link and the person has not answered. The link has no effect.
-    Requested,
-    /// The person has accepted. Two organizations cannot book them at the same time.
-    Accepted,
+named_enum! {
+    /// The status of a provider link.
+    ProviderLinkStatus {
+        /// The organization has requested the link and the person has not answered. The link has no effect.
+        Requested = "requested",
+        /// The person has accepted. Two organizations cannot book them at the same time.
+        Accepted = "accepted",
+    }
 }
 
 /// A link, or a request for one, between a provider of an organization and the account.
@@ -38,19 +37,8 @@ pub struct ProviderLink {
     pub status: ProviderLinkStatus,
 }
 
-impl From<Row> for ProviderLink {
-    fn from(row: Row) -> Self {
-        Self {
-            organization_id: row.get(0),
-            organization_name: row.get(1),
-            provider_id: row.get(2),
-            provider_name: row.get(3),
-            status: match row.get(4) {
-                "accepted" => ProviderLinkStatus::Accepted,
-                _ => ProviderLinkStatus::Requested,
-            },
-        }
-    }
+row! {
+    ProviderLink { organization_id, organization_name, provider_id, provider_name, status }
 }
 
 pub struct ProviderLinksApi(pub Db);
@@ -67,9 +55,8 @@ impl ProviderLinksApi {
         caller: SignedIn,
         page: Paging,
     ) -> Result<Json<Page<ProviderLink>>, ApiError<Listing>> {
-        let sql = sql!("scheduling/provider_links_list.sql");
-        let rows = self.0.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
-        let links = rows.into_iter().map(ProviderLink::from).collect();
+        let sql = sql!("scheduling/provider_links_list.sql" as ProviderLink);
+        let links = self.0.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
         Ok(Json(page.of(links, |last| Cursor::id(last.provider_id))))
     }
 
@@ -93,11 +80,11 @@ impl ProviderLinksApi {
     ) -> Result<Json<ProviderLink>, ApiError<Deleting>> {
         let (organization, provider) = (organization_id.0, provider_id.0);
         let link = self.0.attempt(&caller, async |mut tx: Tx, _| -> Result<ProviderLink, Failure> {
-            let accepted =
-                tx.one(sql!("scheduling/provider_links_accept.sql"), &[&organization, &provider]).await;
-            let row = accepted
-                // A claim that was there when the statement began and is gone when its key is checked: looking again does
-                // not find it.
+            let sql = sql!("scheduling/provider_links_accept.sql" as (bool,));
+            let accepted = tx.one(sql, &[&organization, &provider]).await;
+            let (accepted,) = accepted
+                // A claim that was there when the statement began and is gone when its key is checked: looking again
+                // does not find it.
                 .on_constraint("shared_claims_claim_fkey", || db::Error::Conflict)
                 .on_constraint("shared_claims_no_overlap", || {
                     Problem::conflict(
@@ -108,13 +95,13 @@ impl ProviderLinksApi {
                 .on_constraint("providers_account_key", || {
                     Problem::conflict("account_taken", "Your account is linked to another provider of this organization.")
                 })?;
-            if !row.get::<_, bool>(0) {
+            if !accepted {
                 Err(Problem::not_found())?;
             }
-            let sql = sql!("scheduling/provider_links_get.sql");
-            let row = tx.optional(sql, &[&organization, &provider]).await?;
+            let sql = sql!("scheduling/provider_links_get.sql" as ProviderLink);
+            let link = tx.optional(sql, &[&organization, &provider]).await?;
             tx.commit().await?;
-            Ok(row.ok_or_else(Problem::not_found)?.into())
+            Ok(link.ok_or_else(Problem::not_found)?)
         });
         Ok(Json(link.await?))
     }
@@ -134,10 +121,8 @@ impl ProviderLinksApi {
         organization_id: Path<Uuid>,
         provider_id: Path<Uuid>,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        let row = self
-            .0
-            .one(&caller, sql!("scheduling/provider_links_end.sql"), &[&organization_id.0, &provider_id.0])
-            .await?;
-        if row.get(0) { Ok(NoContent) } else { Err(Problem::not_found())? }
+        let sql = sql!("scheduling/provider_links_end.sql" as (bool,));
+        let (ended,) = self.0.one(&caller, sql, &[&organization_id.0, &provider_id.0]).await?;
+        if ended { Ok(NoContent) } else { Err(Problem::not_found())? }
     }
 }

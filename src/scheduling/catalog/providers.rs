@@ -7,11 +7,10 @@ use poem_openapi::{
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db, Tx},
+    db::{Context, Db, Sql, Tx, row},
     http::{
         caller::{Admin, Member, Viewer},
         json::{Created, Json, NoContent, present},
@@ -56,19 +55,9 @@ pub struct Provider {
     pub updated_at: DateTime<Utc>,
 }
 
-impl From<Row> for Provider {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            name: row.get(1),
-            active: row.get(2),
-            max_per_day: row.get(3),
-            max_per_week: row.get(4),
-            account_id: row.get(5),
-            created_at: row.get(6),
-            updated_at: row.get(7),
-            requested_account_id: row.get(8),
-        }
+row! {
+    Provider {
+        id, name, active, max_per_day, max_per_week, account_id, created_at, updated_at, requested_account_id
     }
 }
 
@@ -175,6 +164,8 @@ async fn request_link(tx: &mut Tx, provider: Uuid, account: Uuid) -> Result<(), 
     Ok(())
 }
 
+const GET: Sql<Provider> = sql!("scheduling/providers_get.sql" as Provider);
+
 pub struct ProvidersApi {
     pub db: Db,
     pub mailer: Mailer,
@@ -194,15 +185,14 @@ impl ProvidersApi {
         page: Paging,
     ) -> Result<Json<Page<Provider>>, ApiError<Listing>> {
         let as_of = self.db.as_of().await?;
-        let rows = self
+        let providers = self
             .db
             .all(
                 &caller,
-                sql!("scheduling/providers_list.sql"),
+                sql!("scheduling/providers_list.sql" as Provider),
                 &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
             )
             .await?;
-        let providers = rows.into_iter().map(Provider::from).collect();
         Ok(Json(page.of(providers, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
@@ -221,9 +211,8 @@ impl ProvidersApi {
     ) -> Result<Created<Provider>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_provider", idempotency_key.0, &body.0)?;
-        let provider = create(&self.db, context, &body.0, once.as_ref()).await?;
-        let location = format!("/api/v1/providers/{}", provider.id);
-        Ok(Created { location, body: provider, replayed: Once::is_replay(once.as_ref()) })
+        let provider = create(&self.db, context, &body.0, &once).await?;
+        Ok(once.created(format!("/api/v1/providers/{}", provider.id), provider))
     }
 
     /// Get a provider
@@ -233,8 +222,8 @@ impl ProvidersApi {
         caller: Member<Viewer>,
         provider_id: Path<Uuid>,
     ) -> Result<Json<Provider>, ApiError<Reading>> {
-        let row = self.db.optional(&caller, sql!("scheduling/providers_get.sql"), &[&provider_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let provider = self.db.optional(&caller, GET, &[&provider_id.0]).await?;
+        Ok(Json(provider.ok_or_else(Problem::not_found)?))
     }
 
     /// Change a provider
@@ -259,8 +248,7 @@ impl ProvidersApi {
             tx.optional(sql!("scheduling/providers_lock.sql"), &[&provider_id.0])
                 .await?
                 .ok_or_else(Problem::not_found)?;
-            let before = tx.optional(sql!("scheduling/providers_get.sql"), &[&provider_id.0]).await?;
-            let before = Provider::from(before.ok_or_else(Problem::not_found)?);
+            let before = tx.optional(GET, &[&provider_id.0]).await?.ok_or_else(Problem::not_found)?;
             let wanted = changes.account_id.value().copied();
             tx.all(sql!("scheduling/provider_link_requests_delete.sql"), &[&provider_id.0]).await?;
             if let Some(wanted) = wanted.filter(|wanted| before.account_id != Some(*wanted)) {
@@ -271,12 +259,12 @@ impl ProvidersApi {
                 tx.one(sql!("scheduling/provider_links_cut.sql"), &[&provider_id.0]).await?;
             }
         }
-        let row = tx
-            .optional(sql!("scheduling/providers_update.sql"), &[&provider_id.0, &columns])
+        let provider = tx
+            .optional(sql!("scheduling/providers_update.sql" as Provider), &[&provider_id.0, &columns])
             .await?
             .ok_or_else(Problem::not_found)?;
         tx.commit().await?;
-        Ok(Json(row.into()))
+        Ok(Json(provider))
     }
 
     /// Delete a provider
@@ -310,33 +298,24 @@ impl ProvidersApi {
 }
 
 /// Creates a provider.
-pub async fn create(
-    db: &Db,
-    context: Context,
-    new: &NewProvider,
-    once: Option<&Once>,
-) -> Result<Provider, Failure> {
+pub async fn create(db: &Db, context: Context, new: &NewProvider, once: &Once) -> Result<Provider, Failure> {
     let limit = |limit: Option<Number<1, 10_000>>| limit.map(|limit| limit.0);
-    let mut tx = db.begin(context);
-    let provider = Once::run(once, &mut tx, async |tx| {
+    once.run(db.begin(context), async |tx| {
         if let Some(account) = new.account_id {
             check_person(tx, account).await?;
         }
         let id = Uuid::now_v7();
-        let row = tx
+        let mut provider = tx
             .one(
-                sql!("scheduling/providers_create.sql"),
+                sql!("scheduling/providers_create.sql" as Provider),
                 &[&id, &&*new.name, &limit(new.max_per_day), &limit(new.max_per_week)],
             )
             .await?;
-        let mut provider = Provider::from(row);
         if let Some(account) = new.account_id {
             request_link(tx, id, account).await?;
             provider.requested_account_id = new.account_id;
         }
         Ok(provider)
     })
-    .await?;
-    tx.commit().await?;
-    Ok(provider)
+    .await
 }

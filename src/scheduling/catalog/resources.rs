@@ -6,11 +6,10 @@ use poem_openapi::{
     types::Example,
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db},
+    db::{Context, Db, Params, row},
     http::{
         caller::{Admin, Member, Viewer},
         json::{Created, Json, NoContent, present},
@@ -45,15 +44,8 @@ pub struct Resource {
     pub active: bool,
 }
 
-impl From<Row> for Resource {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            kind: ResourceKind::from_name(row.get(1)),
-            name: row.get(2),
-            active: row.get(3),
-        }
-    }
+row! {
+    Resource { id, kind, name, active }
 }
 
 /// A new room or piece of equipment.
@@ -106,11 +98,8 @@ impl ResourcesApi {
         caller: Member<Viewer>,
         page: Paging,
     ) -> Result<Json<Page<Resource>>, ApiError<Listing>> {
-        let rows = self
-            .db
-            .all(&caller, sql!("scheduling/resources_list.sql"), &[&page.after_id(), &page.rows()])
-            .await?;
-        let resources = rows.into_iter().map(Resource::from).collect();
+        let sql = sql!("scheduling/resources_list.sql" as Resource);
+        let resources = self.db.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
         Ok(Json(page.of(resources, |last| Cursor::id(last.id))))
     }
 
@@ -127,16 +116,10 @@ impl ResourcesApi {
         let context = Context::from(&caller);
         let new = body.0;
         let once = Once::new(&context, "create_resource", idempotency_key.0, &new)?;
-        let resource: Resource = Once::create(
-            once.as_ref(),
-            &self.db,
-            context,
-            sql!("scheduling/resources_create.sql"),
-            &[&Uuid::now_v7(), &new.kind.name(), &&*new.name],
-        )
-        .await?;
-        let location = format!("/api/v1/resources/{}", resource.id);
-        Ok(Created { location, body: resource, replayed: Once::is_replay(once.as_ref()) })
+        let sql = sql!("scheduling/resources_create.sql" as Resource);
+        let params: Params = &[&Uuid::now_v7(), &new.kind.name(), &&*new.name];
+        let resource: Resource = once.create(&self.db, context, sql, params).await?;
+        Ok(once.created(format!("/api/v1/resources/{}", resource.id), resource))
     }
 
     /// Get a room or a piece of equipment
@@ -146,8 +129,9 @@ impl ResourcesApi {
         caller: Member<Viewer>,
         resource_id: Path<Uuid>,
     ) -> Result<Json<Resource>, ApiError<Reading>> {
-        let row = self.db.optional(&caller, sql!("scheduling/resources_get.sql"), &[&resource_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let sql = sql!("scheduling/resources_get.sql" as Resource);
+        let resource = self.db.optional(&caller, sql, &[&resource_id.0]).await?;
+        Ok(Json(resource.ok_or_else(Problem::not_found)?))
     }
 
     /// Change a room or a piece of equipment
@@ -159,15 +143,15 @@ impl ResourcesApi {
         body: Json<ResourceChanges>,
     ) -> Result<Json<Resource>, ApiError<Writing>> {
         let changes = body.0;
-        let row = self
+        let resource = self
             .db
             .optional(
                 &caller,
-                sql!("scheduling/resources_update.sql"),
+                sql!("scheduling/resources_update.sql" as Resource),
                 &[&resource_id.0, &changes.name.as_deref(), &changes.active],
             )
             .await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        Ok(Json(resource.ok_or_else(Problem::not_found)?))
     }
 
     /// Delete a room or a piece of equipment

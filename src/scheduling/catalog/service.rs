@@ -7,13 +7,14 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::http::{
-    json::present,
-    problem::Problem,
-    values::{Currency, Date, Number, Text, named_enum},
+use crate::{
+    db::row,
+    http::{
+        json::present,
+        values::{Currency, Date, Number, Text, named_enum},
+    },
 };
 
 /// A number of minutes, 1 to 1,440.
@@ -112,21 +113,25 @@ pub struct Service {
     pub updated_at: DateTime<Utc>,
 }
 
-impl TryFrom<Row> for Service {
-    type Error = Problem;
+/// A service, as statements return it.
+pub struct ServiceRow {
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    /// The other columns of its row.
+    rules: Service,
+    provider_ids: Vec<Uuid>,
+    required_resources: Option<Vec<Pool>>,
+}
 
-    fn try_from(row: Row) -> Result<Self, Problem> {
-        let mut service: Self = serde_json::from_value(row.get("rules")).map_err(|error| {
-            tracing::error!(%error, "the rules of a service cannot be read");
-            Problem::internal()
-        })?;
-        service.created_at = row.get("created_at");
-        service.updated_at = row.get("updated_at");
-        service.provider_ids = row.get("provider_ids");
-        let pools: Option<serde_json::Value> = row.get("required_resources");
-        service.required_resources =
-            pools.and_then(|pools| serde_json::from_value(pools).ok()).unwrap_or_default();
-        Ok(service)
+row! {
+    ServiceRow { created_at, updated_at, rules as json, provider_ids, required_resources as json }
+}
+
+impl From<ServiceRow> for Service {
+    fn from(row: ServiceRow) -> Self {
+        let ServiceRow { created_at, updated_at, rules, provider_ids, required_resources } = row;
+        let required_resources = required_resources.unwrap_or_default();
+        Self { created_at, updated_at, provider_ids, required_resources, ..rules }
     }
 }
 

@@ -6,9 +6,9 @@ use poem_openapi::{
 };
 use uuid::Uuid;
 
-use super::service::{GuestDetail, NewService, Pool, Service, ServiceChanges};
+use super::service::{GuestDetail, NewService, Pool, Service, ServiceChanges, ServiceRow};
 use crate::{
-    db::{self, Context, Db, Tx},
+    db::{self, Context, Db, Sql, Tx},
     http::{
         caller::{Manager, Member, Viewer},
         json::{Created, Json, NoContent},
@@ -94,6 +94,8 @@ fn on_rules<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
         })
 }
 
+pub const GET: Sql<ServiceRow> = sql!("scheduling/services_get.sql" as ServiceRow);
+
 pub struct ServicesApi {
     pub db: Db,
     pub mailer: Mailer,
@@ -117,11 +119,11 @@ impl ServicesApi {
             .db
             .all(
                 &caller,
-                sql!("scheduling/services_list.sql"),
+                sql!("scheduling/services_list.sql" as ServiceRow),
                 &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
             )
             .await?;
-        let services = rows.into_iter().map(Service::try_from).collect::<Result<Vec<_>, _>>()?;
+        let services = rows.into_iter().map(Service::from).collect();
         Ok(Json(page.of(services, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
@@ -137,9 +139,8 @@ impl ServicesApi {
     ) -> Result<Created<Service>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_service", idempotency_key.0, &body.0)?;
-        let service = create(&self.db, context, &body.0, once.as_ref()).await?;
-        let location = format!("/api/v1/services/{}", service.id);
-        Ok(Created { location, body: service, replayed: Once::is_replay(once.as_ref()) })
+        let service = create(&self.db, context, &body.0, &once).await?;
+        Ok(once.created(format!("/api/v1/services/{}", service.id), service))
     }
 
     /// Get a service
@@ -149,8 +150,8 @@ impl ServicesApi {
         caller: Member<Viewer>,
         service_id: Path<Uuid>,
     ) -> Result<Json<Service>, ApiError<Reading>> {
-        let row = self.db.optional(&caller, sql!("scheduling/services_get.sql"), &[&service_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.try_into()?))
+        let row = self.db.optional(&caller, GET, &[&service_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 
     /// Change a service
@@ -173,8 +174,8 @@ impl ServicesApi {
             .ok_or_else(Problem::not_found)?;
         let (providers, pools) = (changes.provider_ids, changes.required_resources);
         set_lists(&mut tx, service_id.0, providers.as_deref(), pools.as_deref()).await?;
-        let row = tx.commit_with(sql!("scheduling/services_get.sql"), &[&service_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.try_into()?))
+        let row = tx.commit_with(GET, &[&service_id.0]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 
     /// Delete a service
@@ -206,24 +207,15 @@ impl ServicesApi {
 }
 
 /// Creates a service.
-pub async fn create(
-    db: &Db,
-    context: Context,
-    new: &NewService,
-    once: Option<&Once>,
-) -> Result<Service, Failure> {
+pub async fn create(db: &Db, context: Context, new: &NewService, once: &Once) -> Result<Service, Failure> {
     validate(new.provider_ids.as_ref(), new.required_resources.as_ref(), new.guest_requires.as_ref())?;
-    let mut tx = db.begin(context);
-    let service = Once::run(once, &mut tx, async |tx| {
+    once.run(db.begin(context), async |tx| {
         let id = Uuid::now_v7();
         on_rules(tx.all(sql!("scheduling/services_create.sql"), &[&id, &new.columns()]).await)?;
         set_lists(tx, id, new.provider_ids.as_deref(), new.required_resources.as_deref()).await?;
-        let row = tx.one(sql!("scheduling/services_get.sql"), &[&id]).await?;
-        Ok(Service::try_from(row)?)
+        Ok(Service::from(tx.one(GET, &[&id]).await?))
     })
-    .await?;
-    tx.commit().await?;
-    Ok(service)
+    .await
 }
 
 async fn set_lists(
@@ -251,10 +243,8 @@ async fn set_lists(
             requirements.extend(pool.iter().map(|_| requirement));
             resources.extend(pool);
         }
-        let known = tx
-            .one(sql!("scheduling/service_resources_set.sql"), &[&service, &requirements, &resources])
-            .await?
-            .get::<_, bool>(0);
+        let sql = sql!("scheduling/service_resources_set.sql" as (bool,));
+        let (known,) = tx.one(sql, &[&service, &requirements, &resources]).await?;
         if !known {
             Err(Problem::invalid_field(
                 "required_resources",

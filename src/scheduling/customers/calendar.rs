@@ -8,12 +8,11 @@ use poem_openapi::{
     types::Example,
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::ics::{Ics, Refreshed};
+use super::ics::{Entry, Ics, Refreshed};
 use crate::{
-    db::{Context, Db},
+    db::{Context, Db, Params, Sql, row},
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
@@ -22,7 +21,7 @@ use crate::{
             ApiError, Deleting, Failure, Listing, OnConstraint as _, OpenReading, Problem, Reading, Writing,
         },
         secret::{CalendarFeed as FeedSecret, Secret},
-        values::{IdempotencyKey, Text},
+        values::{IdempotencyKey, Text, TimeZone},
     },
     operations::idempotency::Once,
     scheduling::{features::Appointments, slots::refusals::unknown_provider},
@@ -48,18 +47,36 @@ pub struct CalendarFeed {
     pub path: Option<String>,
 }
 
-impl From<Row> for CalendarFeed {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            provider_id: row.get(1),
-            name: row.get(2),
-            created_at: row.get(3),
-            created_by: row.get(4),
-            path: None,
-        }
-    }
+row! {
+    CalendarFeed { id, provider_id, name, created_at, created_by; path: None }
 }
+
+/// A row of a feed. The first has no entry.
+struct FeedRow {
+    feed_name: String,
+    updated_at: DateTime<Utc>,
+    entry: Option<Entry>,
+}
+
+row! {
+    FeedRow { feed_name, updated_at, entry: Option<Entry> }
+}
+
+/// An appointment as a separate calendar.
+pub struct CalendarAppointment {
+    /// The name of the organization.
+    pub feed_name: String,
+    pub entry: Entry,
+    organization_updated_at: DateTime<Utc>,
+    pub time_zone: TimeZone,
+}
+
+row! {
+    CalendarAppointment { feed_name, entry: Entry, organization_updated_at, time_zone }
+}
+
+pub const GET_APPOINTMENT: Sql<CalendarAppointment> =
+    sql!("scheduling/calendar_appointment.sql" as CalendarAppointment);
 
 /// A new calendar feed.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
@@ -109,11 +126,8 @@ impl CalendarApi {
         caller: Member<Staff>,
         page: Paging,
     ) -> Result<Json<Page<CalendarFeed>>, ApiError<Listing>> {
-        let rows = self
-            .0
-            .all(&caller, sql!("scheduling/calendar_feeds_list.sql"), &[&page.after_id(), &page.rows()])
-            .await?;
-        let feeds = rows.into_iter().map(CalendarFeed::from).collect();
+        let sql = sql!("scheduling/calendar_feeds_list.sql" as CalendarFeed);
+        let feeds = self.0.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
         Ok(Json(page.of(feeds, |last| Cursor::id(last.id))))
     }
 
@@ -132,19 +146,15 @@ impl CalendarApi {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_calendar_feed", idempotency_key.0, &body.0)?;
         let secret = Secret::<FeedSecret>::draw(caller.tenant(), Uuid::now_v7());
-        let mut feed: CalendarFeed = Once::create(
-            once.as_ref(),
-            &self.0,
-            context,
-            sql!("scheduling/calendar_feeds_create.sql"),
-            &[&secret.second, &body.0.provider_id, &&*body.0.name, &&secret.hash()[..]],
-        )
-        .await
-        .on_constraint("calendar_feeds_provider_fkey", unknown_provider)?;
-        let replayed = Once::is_replay(once.as_ref());
+        let sql = sql!("scheduling/calendar_feeds_create.sql" as CalendarFeed);
+        let hash = secret.hash();
+        let params: Params = &[&secret.second, &body.0.provider_id, &&*body.0.name, &&hash[..]];
+        let created = once.create(&self.0, context, sql, params).await;
+        let mut feed: CalendarFeed =
+            created.on_constraint("calendar_feeds_provider_fkey", unknown_provider)?;
         // Only the hash of the secret is stored.
-        feed.path = (!replayed).then(|| format!("/api/v1/calendar.ics?token={}", secret.reveal()));
-        Ok(Created { location: format!("/api/v1/calendar-feeds/{}", feed.id), body: feed, replayed })
+        feed.path = (!once.is_replay()).then(|| format!("/api/v1/calendar.ics?token={}", secret.reveal()));
+        Ok(once.created(format!("/api/v1/calendar-feeds/{}", feed.id), feed))
     }
 
     /// Get a calendar feed
@@ -156,11 +166,9 @@ impl CalendarApi {
         caller: Member<Staff>,
         calendar_feed_id: Path<Uuid>,
     ) -> Result<Json<CalendarFeed>, ApiError<Reading>> {
-        let row = self
-            .0
-            .optional(&caller, sql!("scheduling/calendar_feeds_get.sql"), &[&calendar_feed_id.0])
-            .await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let sql = sql!("scheduling/calendar_feeds_get.sql" as CalendarFeed);
+        let feed = self.0.optional(&caller, sql, &[&calendar_feed_id.0]).await?;
+        Ok(Json(feed.ok_or_else(Problem::not_found)?))
     }
 
     /// Change a calendar feed
@@ -177,15 +185,9 @@ impl CalendarApi {
         calendar_feed_id: Path<Uuid>,
         body: Json<CalendarFeedChanges>,
     ) -> Result<Json<CalendarFeed>, ApiError<Writing>> {
-        let row = self
-            .0
-            .optional(
-                &caller,
-                sql!("scheduling/calendar_feeds_update.sql"),
-                &[&calendar_feed_id.0, &body.0.name.as_deref()],
-            )
-            .await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let sql = sql!("scheduling/calendar_feeds_update.sql" as CalendarFeed);
+        let feed = self.0.optional(&caller, sql, &[&calendar_feed_id.0, &body.0.name.as_deref()]).await?;
+        Ok(Json(feed.ok_or_else(Problem::not_found)?))
     }
 
     /// Delete a calendar feed
@@ -230,12 +232,14 @@ impl CalendarApi {
         let rows = self
             .0
             .gate_all(
-                sql!("scheduling/calendar_feeds_read.sql"),
+                sql!("scheduling/calendar_feeds_read.sql" as FeedRow),
                 &[&token.0.first, &token.0.second, &&token.0.hash()[..]],
             )
             .await?;
-        let (name, entries) = rows.split_first().ok_or_else(Problem::not_found)?;
-        let ics = Ics::new(name.get("feed_name"), entries, name.get("updated_at"));
+        let mut rows = rows.into_iter();
+        let FeedRow { feed_name, updated_at, .. } = rows.next().ok_or_else(Problem::not_found)?;
+        let entries: Vec<Entry> = rows.filter_map(|row| row.entry).collect();
+        let ics = Ics::new(&feed_name, &entries, updated_at);
         Ok(ics.unless_held(if_none_match.0.as_deref(), if_modified_since.0.as_deref()))
     }
 
@@ -266,10 +270,7 @@ impl CalendarApi {
 
 /// The calendar of one appointment.
 pub async fn one(db: &Db, context: Context, appointment: Uuid) -> Result<Ics, Failure> {
-    let row = db
-        .optional(context, sql!("scheduling/calendar_appointment.sql"), &[&appointment])
-        .await?
-        .ok_or_else(Problem::not_found)?;
-    let changed_at = row.get("organization_updated_at");
-    Ok(Ics::new(row.get("feed_name"), std::slice::from_ref(&row), changed_at))
+    let CalendarAppointment { feed_name, entry, organization_updated_at, .. } =
+        db.optional(context, GET_APPOINTMENT, &[&appointment]).await?.ok_or_else(Problem::not_found)?;
+    Ok(Ics::new(&feed_name, &[entry], organization_updated_at))
 }

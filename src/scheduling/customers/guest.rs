@@ -9,6 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
+    calendar::{self, CalendarAppointment},
     letters::{self, Place},
     online,
 };
@@ -25,9 +26,11 @@ use crate::{
     operations::idempotency::Once,
     scheduling::{
         booking::appointment::{Appointment, AppointmentStatus},
-        catalog::service::{GuestDetail, GuestVerification, Service},
+        catalog::{
+            service::{GuestDetail, GuestVerification, Service},
+            services,
+        },
     },
-    sql,
     tenancy::organizations,
 };
 
@@ -113,15 +116,12 @@ impl Guests {
         email: &str,
     ) -> Result<(), Failure> {
         let until = booked.starts_at - online::notice(&self.db, guest, booked.id).await?;
-        let row = self.db.one(guest, sql!("scheduling/calendar_appointment.sql"), &[&booked.id]).await?;
+        let CalendarAppointment { feed_name, entry, time_zone, .. } =
+            self.db.one(guest, calendar::GET_APPOINTMENT, &[&booked.id]).await?;
         let letter = letters::Booked {
-            place: Place {
-                id: guest.tenant,
-                organization: row.get("feed_name"),
-                time_zone: row.get("time_zone"),
-            },
-            service: row.get("service_name"),
-            provider: row.get("provider_name"),
+            place: Place { id: guest.tenant, organization: &feed_name, time_zone },
+            service: &entry.service_name,
+            provider: &entry.provider_name,
             starts_at: booked.starts_at,
             pending: booked.status == AppointmentStatus::Pending,
             changeable_until: (until > Utc::now()).then_some(until),
@@ -138,9 +138,9 @@ impl Guests {
         client: &Client,
         guest: Context,
         captcha_token: Option<&str>,
-        once: Option<&Once>,
+        once: &Once,
     ) -> Result<Option<Value>, Failure> {
-        let kept = Once::kept(once, &self.db, guest).await?;
+        let kept = once.kept(&self.db, guest).await?;
         if kept.is_none() {
             self.captcha.check(captcha_token, client.address).await?;
         }
@@ -189,10 +189,10 @@ pub async fn says_enough(
     let mut verifies = false;
     let mut missing = BTreeMap::new();
     for service in services {
-        let Some(row) = db.optional(guest, sql!("scheduling/services_get.sql"), &[service]).await? else {
+        let Some(row) = db.optional(guest, services::GET, &[service]).await? else {
             continue;
         };
-        let service = Service::try_from(row)?;
+        let service = Service::from(row);
         let verified = service.guest_verification == GuestVerification::Email;
         verifies |= verified;
         if verified && contact.email.is_none() {

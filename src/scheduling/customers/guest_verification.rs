@@ -13,12 +13,10 @@ use super::{
 };
 use crate::{
     crm::contacts::NewContact,
-    db::Context,
+    db::{Context, row},
     http::{
         json::Json,
-        name::Name,
         problem::{ApiError, Failure, Problem, Writing},
-        values::{EmailAddress, Text},
     },
     messaging::mail::Mail,
     operations::idempotency::Once,
@@ -78,6 +76,22 @@ pub enum GuestBooked {
     ),
 }
 
+/// What a guest sent when their time was held.
+struct GuestBookingRow {
+    contact: NewContact,
+    note: Option<String>,
+    /// The contact with this address, if the organization books verified guests for the contacts they have.
+    contact_id: Option<Uuid>,
+}
+
+row! {
+    GuestBookingRow { contact: NewContact, note, contact_id }
+}
+
+row! {
+    NewContact { first_name, last_name, email, phone }
+}
+
 pub struct GuestVerificationApi(pub Guests);
 
 #[OpenApi(prefix_path = "/api/v1/guest")]
@@ -95,31 +109,24 @@ impl GuestVerificationApi {
         let guest = api.managing(&body.0.token)?;
         let id = managed(guest)?;
         let mut tx = api.db.begin(guest);
-        let Some(row) = tx.optional(sql!("scheduling/guest_bookings_get.sql"), &[&id]).await? else {
+        let sql = sql!("scheduling/guest_bookings_get.sql" as GuestBookingRow);
+        let Some(GuestBookingRow { contact, note, contact_id }) = tx.optional(sql, &[&id]).await? else {
             tx.commit().await?;
             let appointment = online::appointment(&api.db, guest, id).await?;
             return Ok(Json(api.show(guest.tenant, appointment)?));
         };
-        let text = |column: &str| row.get::<_, Option<&str>>(column);
-        let unreadable = |_| Problem::internal();
-        let contact = NewContact {
-            first_name: Name::parse(text("first_name").unwrap_or_default()).map_err(unreadable)?,
-            last_name: Name::parse(text("last_name").unwrap_or_default()).map_err(unreadable)?,
-            email: text("email").map(EmailAddress::parse).transpose().map_err(unreadable)?,
-            phone: text("phone").map(Text::parse).transpose().map_err(unreadable)?,
-        };
-        let who = match row.get::<_, Option<Uuid>>("contact_id") {
+        let who = match contact_id {
             Some(known) => Who::Known(known),
             None => Who::New(&contact),
         };
         tx.commit().await?;
-        let counted = GuestRequest::counted(guest.tenant, text("email"));
+        let counted = GuestRequest::counted(guest.tenant, contact.email.as_deref());
         let confirmation = Confirmation {
             held: HoldSelector::By(id),
             who,
-            note: text("note"),
+            note: note.as_deref(),
             guest: Some(&counted),
-            once: None,
+            once: &Once::without_key(),
         };
         let (appointment, before) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
         // If the link is opened twice at once, only one request sends the e-mail.
@@ -136,7 +143,7 @@ pub async fn hold(
     guest: Context,
     order: &Order<'_>,
     contact: &NewContact,
-    once: Option<&Once>,
+    once: &Once,
 ) -> Result<UnverifiedBooking, Failure> {
     if order.services.len() > 1 {
         let detail = "expected no further service; a service that verifies e-mail addresses is booked alone";
@@ -152,7 +159,7 @@ pub async fn hold(
         return Err(Problem::unavailable("mail_unavailable", detail).into());
     }
     let (hold, to_verify) = holds::hold(&api.db, &api.mailer, guest, order, MINUTES, once, now).await?;
-    let Some(ToVerify { leave, notice: row }) = to_verify else {
+    let Some(ToVerify { leave, notice }) = to_verify else {
         return Ok(hold.into());
     };
     let Hold { id, starts_at, expires_at, .. } = hold;
@@ -160,11 +167,11 @@ pub async fn hold(
     let letter = letters::Unverified {
         place: Place {
             id: guest.tenant,
-            organization: row.get("organization_name"),
-            time_zone: row.get("time_zone"),
+            organization: &notice.organization_name,
+            time_zone: notice.time_zone,
         },
-        service: row.get("service_name"),
-        provider: row.get("provider_name"),
+        service: &notice.service_name,
+        provider: &notice.provider_name,
         starts_at,
         expires_at,
         link: &api.mailer.link("verify-booking", &token),

@@ -39,7 +39,6 @@ use crate::{
         },
         slots::availability::Enforcement,
     },
-    sql,
 };
 
 /// A new hold by a guest, for 10 minutes.
@@ -180,7 +179,7 @@ impl GuestWaitsApi {
         // The body does not identify the guest, so the key is bound to their network.
         let network = subscriber(client.address);
         let once = Once::new(&guest, "hold_as_guest", idempotency_key.0, &(network, &body.0))?;
-        let kept = self.0.admit(&client, guest, captcha_token.0.as_deref(), once.as_ref()).await?;
+        let kept = self.0.admit(&client, guest, captcha_token.0.as_deref(), &once).await?;
         if kept.is_none() && online::verifies(&self.0.db, guest, &[body.0.service_id]).await? {
             Err(verified_only())?;
         }
@@ -197,9 +196,9 @@ impl GuestWaitsApi {
         };
         let now = Utc::now();
         let (db, mailer, minutes) = (&self.0.db, &self.0.mailer, holds::DEFAULT_MINUTES);
-        let (hold, _) = holds::hold(db, mailer, guest, &order, minutes, once.as_ref(), now).await?;
+        let (hold, _) = holds::hold(db, mailer, guest, &order, minutes, &once, now).await?;
         let (location, body) = ("/api/v1/guest/hold".to_owned(), self.show_hold(guest, &hold)?);
-        Ok(Created { location, body, replayed: Once::is_replay(once.as_ref()) })
+        Ok(once.created(location, body))
     }
 
     /// Get a guest's hold
@@ -208,8 +207,8 @@ impl GuestWaitsApi {
     #[oai(path = "/hold", method = "get", operation_id = "get_hold_as_guest")]
     async fn get_hold(&self, request: &Request) -> Result<Json<GuestHold>, ApiError<Writing>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
-        let row = self.0.db.optional(guest, sql!("scheduling/holds_get.sql"), &[&managed(guest)?]).await?;
-        Ok(Json(self.show_hold(guest, &row.ok_or_else(Problem::not_found)?.into())?))
+        let hold = self.0.db.optional(guest, holds::GET, &[&managed(guest)?]).await?;
+        Ok(Json(self.show_hold(guest, &hold.ok_or_else(Problem::not_found)?)?))
     }
 
     /// Release a guest's hold
@@ -238,8 +237,8 @@ impl GuestWaitsApi {
         let db = &self.0.db;
         let once = Once::new(&guest, "confirm_hold_as_guest", idempotency_key.0, &body.0)?;
         // A hold that was already confirmed is gone; its appointment is returned.
-        if let Some(row) = db.optional(guest, sql!("scheduling/holds_get.sql"), &[&id]).await?
-            && says_enough(db, guest, &[Hold::from(row).service_id], &body.0.contact).await?
+        if let Some(hold) = db.optional(guest, holds::GET, &[&id]).await?
+            && says_enough(db, guest, &[hold.service_id], &body.0.contact).await?
         {
             Err(verified_only())?;
         }
@@ -249,7 +248,7 @@ impl GuestWaitsApi {
             who: Who::New(&body.0.contact),
             note: body.0.note.as_deref(),
             guest: Some(&counted),
-            once: once.as_ref(),
+            once: &once,
         };
         let (appointment, replayed) = holds::confirm_alone(db, &self.0.mailer, guest, &confirmation).await?;
         online::check_link(guest, &appointment)?;
@@ -282,7 +281,7 @@ impl GuestWaitsApi {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "join_waitlist_as_guest", idempotency_key.0, &body.0)?;
         let GuestNewWaitlistEntry { service_id, provider_id, from, to, contact } = body.0;
-        let kept = self.0.admit(&client, guest, captcha_token.0.as_deref(), once.as_ref()).await?;
+        let kept = self.0.admit(&client, guest, captcha_token.0.as_deref(), &once).await?;
         if kept.is_none() {
             waitlist::period(from, to)?;
             if contact.email.is_none() {
@@ -294,21 +293,19 @@ impl GuestWaitsApi {
             }
         }
         let counted = GuestRequest::new(guest.tenant, client.address, contact.email.as_deref());
-        let entry = self.0.db.attempt(guest, async |mut tx: Tx, _| -> Result<WaitlistEntry, Failure> {
-            let entry = Once::run(once.as_ref(), &mut tx, async |tx| {
+        let entry = self.0.db.attempt(guest, async |tx: Tx, _| -> Result<WaitlistEntry, Failure> {
+            once.run(tx, async |tx| {
                 counted.count(tx).await?;
                 let contact = contacts::create(tx, &contact).await?;
                 let (service, provider, guest_key) = (service_id, provider_id, counted.key);
                 let period = (from.0, to.0);
                 waitlist::add(tx, &NewEntry { id, service, provider, contact, period, guest_key }).await
             })
-            .await?;
-            tx.commit().await?;
-            Ok(entry)
+            .await
         });
         let entry = entry.await?;
         let (location, body) = ("/api/v1/guest/waitlist-entry".to_owned(), self.show(guest, entry)?);
-        Ok(Created { location, body, replayed: Once::is_replay(once.as_ref()) })
+        Ok(once.created(location, body))
     }
 
     /// Get a guest's waitlist entry
@@ -317,7 +314,7 @@ impl GuestWaitsApi {
     #[oai(path = "/waitlist-entry", method = "get", operation_id = "get_waitlist_entry_as_guest")]
     async fn get(&self, request: &Request) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
-        let row = self.0.db.optional(guest, sql!("scheduling/waitlist_get.sql"), &[&managed(guest)?]).await?;
+        let row = self.0.db.optional(guest, waitlist::GET, &[&managed(guest)?]).await?;
         Ok(Json(self.show(guest, row.ok_or_else(Problem::not_found)?.into())?))
     }
 
@@ -325,7 +322,7 @@ impl GuestWaitsApi {
     #[oai(path = "/waitlist-entry", method = "post", operation_id = "view_waitlist_entry_as_guest")]
     async fn view(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
-        let row = self.0.db.optional(guest, sql!("scheduling/waitlist_get.sql"), &[&managed(guest)?]).await?;
+        let row = self.0.db.optional(guest, waitlist::GET, &[&managed(guest)?]).await?;
         Ok(Json(self.show(guest, row.ok_or_else(Problem::not_found)?.into())?))
     }
 
@@ -342,8 +339,7 @@ impl GuestWaitsApi {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         let once = Once::new(&guest, "accept_offer_as_guest", idempotency_key.0, &body.0)?;
-        let (appointment, replayed) =
-            waitlist::accept(&self.0.db, &self.0.mailer, guest, id, once.as_ref()).await?;
+        let (appointment, replayed) = waitlist::accept(&self.0.db, &self.0.mailer, guest, id, &once).await?;
         online::check_link(guest, &appointment)?;
         let body = self.0.show(guest.tenant, appointment)?;
         let location = "/api/v1/guest/appointment".to_owned();

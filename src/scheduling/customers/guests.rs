@@ -6,7 +6,7 @@ use poem::Request;
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
-    types::{Example, ParseFromJSON as _},
+    types::Example,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -27,10 +27,10 @@ use crate::{
         client::Client,
         json::{Json, SerializedJson},
         page::{Page, Paging},
-        problem::{ApiError, GuestReading, Problem, Writing},
+        problem::{ApiError, GuestReading, Writing},
         values::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
     },
-    operations::idempotency::Once,
+    operations::idempotency::{self, Once},
     scheduling::{
         booking::{
             appointment::{Appointment, CancelledBy},
@@ -222,7 +222,7 @@ impl GuestsApi {
         let new = &body.0;
         let following = new.and_then.as_deref().unwrap_or_default();
         let token = captcha_token.0.as_deref();
-        if let Some(answer) = self.0.admit(&client, guest, token, once.as_ref()).await? {
+        if let Some(answer) = self.0.admit(&client, guest, token, &once).await? {
             return self.as_before(guest, answer);
         }
         let wanted = book::services(new.service_id, following)?;
@@ -239,12 +239,11 @@ impl GuestsApi {
             guest: Some(GuestRequest::new(guest.tenant, client.address, new.contact.email.as_deref())),
         };
         if verifies {
-            let held = guest_verification::hold(&self.0, guest, &order, &new.contact, once.as_ref()).await?;
-            return Ok(GuestBooked::Held(Json(held), Once::is_replay(once.as_ref()).then_some(true)));
+            let held = guest_verification::hold(&self.0, guest, &order, &new.contact, &once).await?;
+            return Ok(GuestBooked::Held(Json(held), once.is_replay().then_some(true)));
         }
-        let appointment =
-            book::book(&self.0.db, &self.0.mailer, guest, &order, once.as_ref(), Utc::now()).await?;
-        let replayed = Once::is_replay(once.as_ref());
+        let appointment = book::book(&self.0.db, &self.0.mailer, guest, &order, &once, Utc::now()).await?;
+        let replayed = once.is_replay();
         let booked = if replayed {
             self.0.show(guest.tenant, appointment)?
         } else {
@@ -318,10 +317,10 @@ impl GuestsApi {
     /// The stored answer to a repeated booking, regardless of what the service requires now.
     fn as_before(&self, guest: Context, answer: Value) -> Result<GuestBooked, ApiError<Writing>> {
         if answer.get("expires_at").is_some() {
-            let hold = Hold::parse_from_json(Some(answer)).map_err(|_| Problem::internal())?;
+            let hold = idempotency::read::<Hold>(Some(answer))?;
             return Ok(GuestBooked::Held(Json(hold.into()), Some(true)));
         }
-        let appointment = Appointment::parse_from_json(Some(answer)).map_err(|_| Problem::internal())?;
+        let appointment = idempotency::read::<Appointment>(Some(answer))?;
         let booked = self.0.show(guest.tenant, appointment)?;
         Ok(GuestBooked::Booked(Json(booked), "/api/v1/guest/appointment".to_owned(), Some(true)))
     }

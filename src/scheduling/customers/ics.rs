@@ -11,15 +11,34 @@ use poem_openapi::{
     ApiResponse,
     registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
-use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::{http::conditional::Version, scheduling::booking::appointment::AppointmentStatus};
+use crate::{db::row, http::conditional::Version, scheduling::booking::appointment::AppointmentStatus};
 
 const MEDIA_TYPE: &str = "text/calendar; charset=utf-8";
 
 /// How often calendar programs should read a feed again.
 const REFRESH: &str = "PT15M";
+
+/// An appointment in a calendar.
+pub struct Entry {
+    id: Uuid,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+    status: AppointmentStatus,
+    sequence: i32,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    pub service_name: String,
+    pub provider_name: String,
+    contact_name: Option<String>,
+}
+
+row! {
+    Entry {
+        id, starts_at, ends_at, status, sequence, created_at, updated_at, service_name, provider_name, contact_name
+    }
+}
 
 /// A calendar as text (RFC 5545).
 pub struct Ics {
@@ -30,9 +49,9 @@ pub struct Ics {
 impl Ics {
     /// A calendar with this name. Its content last changed at `changed_at` or with the newest entry, whichever is
     /// later.
-    pub fn new(name: &str, rows: &[Row], changed_at: DateTime<Utc>) -> Self {
-        let changed_at = rows.iter().map(|row| row.get("updated_at")).fold(changed_at, DateTime::max);
-        let text = calendar(name, rows);
+    pub fn new(name: &str, entries: &[Entry], changed_at: DateTime<Utc>) -> Self {
+        let changed_at = entries.iter().map(|entry| entry.updated_at).fold(changed_at, DateTime::max);
+        let text = calendar(name, entries);
         let version = Version::new(&text, changed_at, Utc::now());
         Self { text, version }
     }
@@ -129,7 +148,7 @@ fn validators() -> Vec<MetaHeader> {
     ]
 }
 
-fn calendar(name: &str, rows: &[Row]) -> String {
+fn calendar(name: &str, entries: &[Entry]) -> String {
     let mut calendar = Calendar::empty();
     calendar.append_property(("VERSION", "2.0")).append_property(("PRODID", "-//appointd//appointd//EN"));
     // The library escapes the properties of RFC 5545 and those that begin with X-, but not NAME of RFC 7986.
@@ -137,8 +156,8 @@ fn calendar(name: &str, rows: &[Row]) -> String {
     let mut interval = Property::new("REFRESH-INTERVAL", REFRESH);
     interval.add_parameter("VALUE", "DURATION");
     calendar.append_property(interval).append_property(("X-PUBLISHED-TTL", REFRESH));
-    for row in rows {
-        calendar.push(event(row));
+    for entry in entries {
+        calendar.push(event(entry));
     }
     calendar.to_string()
 }
@@ -157,30 +176,26 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-fn event(row: &Row) -> Event {
-    let id: Uuid = row.get("id");
-    let (service, provider): (&str, &str) = (row.get("service_name"), row.get("provider_name"));
-    let contact: Option<&str> = row.get("contact_name");
-    let status = AppointmentStatus::from_name(row.get("status"));
+fn event(entry: &Entry) -> Event {
+    let Entry { id, status, service_name: service, provider_name: provider, contact_name, .. } = entry;
     let shown = match status {
         AppointmentStatus::Pending => EventStatus::Tentative,
         AppointmentStatus::Cancelled | AppointmentStatus::Declined => EventStatus::Cancelled,
         _ => EventStatus::Confirmed,
     };
-    let updated_at: DateTime<Utc> = row.get("updated_at");
-    let summary = match contact {
+    let summary = match contact_name {
         Some(contact) => format!("{service}: {contact}"),
-        None => service.to_owned(),
+        None => service.clone(),
     };
     Event::new()
         // The same in every feed and for the life of the appointment.
         .uid(&format!("{id}@appointd"))
-        .timestamp(updated_at)
-        .created(row.get("created_at"))
-        .last_modified(updated_at)
-        .starts(row.get::<_, DateTime<Utc>>("starts_at"))
-        .ends(row.get::<_, DateTime<Utc>>("ends_at"))
-        .sequence(u32::try_from(row.get::<_, i32>("sequence")).unwrap_or_default())
+        .timestamp(entry.updated_at)
+        .created(entry.created_at)
+        .last_modified(entry.updated_at)
+        .starts(entry.starts_at)
+        .ends(entry.ends_at)
+        .sequence(entry.sequence.unsigned_abs())
         .status(shown)
         .append_property(("TRANSP", if status.takes_time() { "OPAQUE" } else { "TRANSPARENT" }))
         .summary(&summary)

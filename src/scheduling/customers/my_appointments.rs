@@ -9,7 +9,6 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
@@ -19,7 +18,7 @@ use super::{
 };
 use crate::{
     crm::contacts,
-    db::{Context, Db},
+    db::{Context, Db, row},
     http::{
         caller::{Customer, Member, SignedIn},
         json::{Created, Json, OptionalJson, SerializedJson},
@@ -62,18 +61,8 @@ pub struct MyAppointment {
     pub segments: Option<Vec<Segment>>,
 }
 
-impl From<Row> for MyAppointment {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            service_id: row.get(1),
-            provider_id: row.get(2),
-            starts_at: row.get(3),
-            ends_at: row.get(4),
-            status: AppointmentStatus::from_name(row.get(5)),
-            segments: None,
-        }
-    }
+row! {
+    MyAppointment { id, service_id, provider_id, starts_at, ends_at, status; segments: None }
 }
 
 impl From<Appointment> for MyAppointment {
@@ -99,19 +88,9 @@ pub struct AppointmentSomewhere {
     pub time_zone: String,
 }
 
-impl From<Row> for AppointmentSomewhere {
-    fn from(row: Row) -> Self {
-        Self {
-            organization_id: row.get(0),
-            organization_name: row.get(1),
-            id: row.get(2),
-            service_name: row.get(3),
-            provider_name: row.get(4),
-            starts_at: row.get(5),
-            ends_at: row.get(6),
-            status: AppointmentStatus::from_name(row.get(7)),
-            time_zone: row.get(8),
-        }
+row! {
+    AppointmentSomewhere {
+        organization_id, organization_name, id, service_name, provider_name, starts_at, ends_at, status, time_zone
     }
 }
 
@@ -254,15 +233,14 @@ impl MyAppointmentsApi {
     ) -> Result<Json<Page<MyAppointment>>, ApiError<Listing>> {
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
         let after = page.after(from);
-        let rows = self
+        let appointments = self
             .db
             .all(
                 &caller,
-                sql!("scheduling/appointments_list_mine.sql"),
+                sql!("scheduling/appointments_list_mine.sql" as MyAppointment),
                 &[&caller.account()?, &after.time, &after.id, &page.rows()],
             )
             .await?;
-        let appointments = rows.into_iter().map(MyAppointment::from).collect();
         Ok(Json(page.of(appointments, |last| Cursor::new(last.starts_at, last.id))))
     }
 
@@ -283,15 +261,14 @@ impl MyAppointmentsApi {
     ) -> Result<Json<Page<AppointmentSomewhere>>, ApiError<Listing>> {
         let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
         let after = page.after(from);
-        let rows = self
+        let appointments = self
             .db
             .all(
                 &caller,
-                sql!("scheduling/appointments_list_everywhere.sql"),
+                sql!("scheduling/appointments_list_everywhere.sql" as AppointmentSomewhere),
                 &[&after.time, &after.id, &page.rows()],
             )
             .await?;
-        let appointments = rows.into_iter().map(AppointmentSomewhere::from).collect();
         Ok(Json(page.of(appointments, |last| Cursor::new(last.starts_at, last.id))))
     }
 
@@ -322,10 +299,8 @@ impl MyAppointmentsApi {
             online: true,
             guest: None,
         };
-        let appointment =
-            book::book(&self.db, &self.mailer, context, &order, once.as_ref(), Utc::now()).await?;
-        let location = format!("/api/v1/my/appointments/{}", appointment.id);
-        Ok(Created { location, body: appointment.into(), replayed: Once::is_replay(once.as_ref()) })
+        let appointment = book::book(&self.db, &self.mailer, context, &order, &once, Utc::now()).await?;
+        Ok(once.created(format!("/api/v1/my/appointments/{}", appointment.id), appointment.into()))
     }
 
     /// Get an appointment of mine

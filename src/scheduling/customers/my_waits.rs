@@ -28,7 +28,7 @@ use crate::{
             hold::Hold,
             holds::{self, Confirmation, HoldSelector},
             waitlist::{self, NewEntry},
-            waitlist_entry::{WaitlistEntry, WaitlistStatus},
+            waitlist_entry::{WaitlistEntry, WaitlistStatus, WholeEntry},
         },
         features::Appointments,
         slots::availability::Enforcement,
@@ -138,9 +138,8 @@ impl MyWaitsApi {
         };
         let minutes = holds::DEFAULT_MINUTES;
         let (hold, _) =
-            holds::hold(&self.db, &self.mailer, context, &order, minutes, once.as_ref(), Utc::now()).await?;
-        let location = format!("/api/v1/my/holds/{}", hold.id);
-        Ok(Created { location, body: hold, replayed: Once::is_replay(once.as_ref()) })
+            holds::hold(&self.db, &self.mailer, context, &order, minutes, &once, Utc::now()).await?;
+        Ok(once.created(format!("/api/v1/my/holds/{}", hold.id), hold))
     }
 
     /// Get a hold of mine
@@ -152,8 +151,8 @@ impl MyWaitsApi {
         caller: Member<Customer>,
         hold_id: Path<Uuid>,
     ) -> Result<Json<Hold>, ApiError<Reading>> {
-        let row = self.db.optional(&caller, sql!("scheduling/holds_get.sql"), &[&hold_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let hold = self.db.optional(&caller, holds::GET, &[&hold_id.0]).await?;
+        Ok(Json(hold.ok_or_else(Problem::not_found)?))
     }
 
     /// Release a hold of mine
@@ -184,18 +183,18 @@ impl MyWaitsApi {
     ) -> Result<Created<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(hold_id.0)?;
         let once = Once::new(&context, "confirm_my_hold", idempotency_key.0, &(hold_id.0, &body.0))?;
-        let hold = self.db.optional(context, sql!("scheduling/holds_get.sql"), &[&hold_id.0]).await?;
+        let hold = self.db.optional(context, holds::GET, &[&hold_id.0]).await?;
         if hold.is_none() {
             // A hold that was already confirmed is gone; its appointment is returned.
-            let sql = sql!("scheduling/appointments_get_by_hold.sql");
-            self.db.optional(context, sql, &[&hold_id.0]).await?.ok_or_else(Problem::not_found)?;
+            let confirmed = self.db.optional(context, holds::GET_CONFIRMED, &[&hold_id.0]).await?;
+            confirmed.ok_or_else(Problem::not_found)?;
         }
         let confirmation = Confirmation {
             held: HoldSelector::By(hold_id.0),
             who: Who::Known(contact(&self.db, context).await?),
             note: body.0.note.as_deref(),
             guest: None,
-            once: once.as_ref(),
+            once: &once,
         };
         let (appointment, replayed) =
             holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
@@ -220,7 +219,7 @@ impl MyWaitsApi {
             .db
             .all(
                 &caller,
-                sql!("scheduling/waitlist_list_mine.sql"),
+                sql!("scheduling/waitlist_list_mine.sql" as WholeEntry),
                 &[&caller.account()?, &page.after_id(), &page.rows(), &updated],
             )
             .await?;
@@ -248,14 +247,11 @@ impl MyWaitsApi {
         let contact = contact(&self.db, context).await?;
         let (service, provider) = (service_id, provider_id);
         let new = NewEntry { id, service, provider, contact, period, guest_key: None };
-        let entry = self.db.attempt(context, async |mut tx: Tx, _| -> Result<WaitlistEntry, Failure> {
-            let entry = Once::run(once.as_ref(), &mut tx, async |tx| waitlist::add(tx, &new).await).await?;
-            tx.commit().await?;
-            Ok(entry)
+        let entry = self.db.attempt(context, async |tx: Tx, _| -> Result<WaitlistEntry, Failure> {
+            once.run(tx, async |tx| waitlist::add(tx, &new).await).await
         });
         let entry = entry.await?;
-        let location = format!("/api/v1/my/waitlist/{}", entry.id);
-        Ok(Created { location, body: entry, replayed: Once::is_replay(once.as_ref()) })
+        Ok(once.created(format!("/api/v1/my/waitlist/{}", entry.id), entry))
     }
 
     /// Get a waitlist entry of mine
@@ -265,8 +261,7 @@ impl MyWaitsApi {
         caller: Member<Customer>,
         waitlist_entry_id: Path<Uuid>,
     ) -> Result<Json<WaitlistEntry>, ApiError<Reading>> {
-        let row =
-            self.db.optional(&caller, sql!("scheduling/waitlist_get.sql"), &[&waitlist_entry_id.0]).await?;
+        let row = self.db.optional(&caller, waitlist::GET, &[&waitlist_entry_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 
@@ -290,7 +285,7 @@ impl MyWaitsApi {
         let context = caller.about(id)?;
         let once = Once::new(&context, "accept_my_waitlist_offer", idempotency_key.0, &id)?;
         let (db, mailer) = (&self.db, &self.mailer);
-        let (appointment, replayed) = waitlist::accept(db, mailer, context, id, once.as_ref()).await?;
+        let (appointment, replayed) = waitlist::accept(db, mailer, context, id, &once).await?;
         let location = format!("/api/v1/my/appointments/{}", appointment.id);
         Ok(Created { location, body: appointment.into(), replayed })
     }

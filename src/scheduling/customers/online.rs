@@ -7,7 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db, Who},
+    db::{Context, Db, Who, row},
     http::{
         page::{Cursor, Page, Paging},
         problem::{Failure, Problem},
@@ -16,11 +16,14 @@ use crate::{
     messaging::mail::Mailer,
     scheduling::{
         booking::{
-            appointment::{Appointment, AppointmentAction, CancelledBy},
+            appointment::{self, Appointment, AppointmentAction, CancelledBy},
             reschedule::{self, Reschedule},
             transitions::{TransitionRequest, transition},
         },
-        catalog::service::{GuestDetail, GuestVerification, Service},
+        catalog::{
+            service::{GuestDetail, GuestVerification, Service, ServiceRow},
+            services,
+        },
     },
     sql,
 };
@@ -79,30 +82,32 @@ pub struct OnlineProvider {
     pub name: String,
 }
 
+row! {
+    OnlineProvider { id, name }
+}
+
 /// The services that can be booked online, in the order of creation.
 pub async fn services(db: &Db, context: Context, page: Paging) -> Result<Page<OnlineService>, Failure> {
     let rows = db
         .all(
             context,
-            sql!("scheduling/services_list.sql"),
+            sql!("scheduling/services_list.sql" as ServiceRow),
             &[&page.after_id(), &page.rows(), &None::<DateTime<Utc>>],
         )
         .await?;
-    let services: Result<Vec<_>, Problem> =
-        rows.into_iter().map(|row| Service::try_from(row).map(OnlineService::from)).collect();
-    Ok(page.of(services?, |last| Cursor::id(last.id)))
+    let services = rows.into_iter().map(|row| Service::from(row).into()).collect();
+    Ok(page.of(services, |last: &OnlineService| Cursor::id(last.id)))
 }
 
 /// The providers who can be booked online, in the order of creation.
 pub async fn providers(db: &Db, context: Context, page: Paging) -> Result<Page<OnlineProvider>, Failure> {
-    let rows = db
+    let providers = db
         .all(
             context,
-            sql!("scheduling/providers_list.sql"),
+            sql!("scheduling/providers_list.sql" as OnlineProvider),
             &[&page.after_id(), &page.rows(), &None::<DateTime<Utc>>],
         )
         .await?;
-    let providers = rows.into_iter().map(|row| OnlineProvider { id: row.get(0), name: row.get(1) }).collect();
     Ok(page.of(providers, |last| Cursor::id(last.id)))
 }
 
@@ -125,7 +130,7 @@ pub fn check_link(context: Context, appointment: &Appointment) -> Result<(), Pro
 
 /// One appointment of the guest or customer. The link of a guest expires 30 days after its end.
 pub async fn appointment(db: &Db, context: Context, id: Uuid) -> Result<Appointment, Failure> {
-    let row = db.optional(context, sql!("scheduling/appointments_get.sql"), &[&id]).await?;
+    let row = db.optional(context, appointment::GET, &[&id]).await?;
     let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
     check_link(context, &appointment)?;
     Ok(appointment)
@@ -135,8 +140,8 @@ pub async fn appointment(db: &Db, context: Context, id: Uuid) -> Result<Appointm
 pub async fn verifies(db: &Db, context: Context, services: &[Uuid]) -> Result<bool, Failure> {
     let mut verifies = false;
     for service in services {
-        if let Some(row) = db.optional(context, sql!("scheduling/services_get.sql"), &[service]).await? {
-            verifies |= Service::try_from(row)?.guest_verification == GuestVerification::Email;
+        if let Some(row) = db.optional(context, services::GET, &[service]).await? {
+            verifies |= Service::from(row).guest_verification == GuestVerification::Email;
         }
     }
     Ok(verifies)
@@ -145,8 +150,8 @@ pub async fn verifies(db: &Db, context: Context, services: &[Uuid]) -> Result<bo
 /// How long before its start an appointment can be changed by a customer. For a visit, the longest notice of its
 /// services.
 pub async fn notice(db: &Db, context: Context, id: Uuid) -> Result<TimeDelta, Failure> {
-    let row = db.optional(context, sql!("scheduling/appointments_get_notice.sql"), &[&id]).await?;
-    let minutes: i32 = row.ok_or_else(Problem::not_found)?.get(0);
+    let sql = sql!("scheduling/appointments_get_notice.sql" as (i32,));
+    let (minutes,) = db.optional(context, sql, &[&id]).await?.ok_or_else(Problem::not_found)?;
     Ok(TimeDelta::minutes(minutes.into()))
 }
 

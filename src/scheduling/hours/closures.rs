@@ -7,11 +7,10 @@ use poem_openapi::{
     types::Example,
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db},
+    db::{Context, Db, Params, row},
     http::{
         caller::{Manager, Member, Viewer},
         json::{Created, Json, NoContent, present},
@@ -37,16 +36,8 @@ pub struct Closure {
     pub created_at: DateTime<Utc>,
 }
 
-impl From<Row> for Closure {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            starts_on: row.get(1),
-            ends_on: row.get(2),
-            name: row.get(3),
-            created_at: row.get(4),
-        }
-    }
+row! {
+    Closure { id, starts_on, ends_on, name, created_at }
 }
 
 /// A new closure.
@@ -120,11 +111,8 @@ impl ClosuresApi {
         caller: Member<Viewer>,
         page: Paging,
     ) -> Result<Json<Page<Closure>>, ApiError<Listing>> {
-        let rows = self
-            .0
-            .all(&caller, sql!("scheduling/closures_list.sql"), &[&page.after_id(), &page.rows()])
-            .await?;
-        let closures = rows.into_iter().map(Closure::from).collect();
+        let sql = sql!("scheduling/closures_list.sql" as Closure);
+        let closures = self.0.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
         Ok(Json(page.of(closures, |last| Cursor::id(last.id))))
     }
 
@@ -142,18 +130,13 @@ impl ClosuresApi {
         let context = Context::from(&caller);
         let new = body.0;
         let once = Once::new(&context, "create_closure", idempotency_key.0, &new)?;
-        let closure: Closure = Once::create(
-            once.as_ref(),
-            &self.0,
-            context,
-            sql!("scheduling/closures_create.sql"),
-            &[&Uuid::now_v7(), &new.starts_on.0, &new.ends_on.0, &&*new.name],
-        )
-        .await
-        .on_constraint("closures_dates", dates_are_wrong)
-        .on_constraint("closures_too_many", too_many)?;
-        let location = format!("/api/v1/closures/{}", closure.id);
-        Ok(Created { location, body: closure, replayed: Once::is_replay(once.as_ref()) })
+        let sql = sql!("scheduling/closures_create.sql" as Closure);
+        let params: Params = &[&Uuid::now_v7(), &new.starts_on.0, &new.ends_on.0, &&*new.name];
+        let created = once.create(&self.0, context, sql, params).await;
+        let closure: Closure = created
+            .on_constraint("closures_dates", dates_are_wrong)
+            .on_constraint("closures_too_many", too_many)?;
+        Ok(once.created(format!("/api/v1/closures/{}", closure.id), closure))
     }
 
     /// Get a closure
@@ -163,8 +146,9 @@ impl ClosuresApi {
         caller: Member<Viewer>,
         closure_id: Path<Uuid>,
     ) -> Result<Json<Closure>, ApiError<Reading>> {
-        let row = self.0.optional(&caller, sql!("scheduling/closures_get.sql"), &[&closure_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let sql = sql!("scheduling/closures_get.sql" as Closure);
+        let closure = self.0.optional(&caller, sql, &[&closure_id.0]).await?;
+        Ok(Json(closure.ok_or_else(Problem::not_found)?))
     }
 
     /// Change a closure
@@ -179,11 +163,11 @@ impl ClosuresApi {
         body: Json<ClosureChanges>,
     ) -> Result<Json<Closure>, ApiError<Writing>> {
         let changes = body.0;
-        let row = self
+        let closure = self
             .0
             .optional(
                 &caller,
-                sql!("scheduling/closures_update.sql"),
+                sql!("scheduling/closures_update.sql" as Closure),
                 &[
                     &closure_id.0,
                     &changes.starts_on.map(|date| date.0),
@@ -194,7 +178,7 @@ impl ClosuresApi {
             .await
             .on_constraint("closures_dates", dates_are_wrong)
             .on_constraint("closures_too_many", too_many)?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        Ok(Json(closure.ok_or_else(Problem::not_found)?))
     }
 
     /// Delete a closure

@@ -1,9 +1,8 @@
 //! The operations that read and replace a provider's schedule, and the rows of schedules.
 
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 use poem_openapi::{OpenApi, param::Path};
-use tokio_postgres::Row;
+use tokio_postgres::types;
 use uuid::Uuid;
 
 use super::{
@@ -11,11 +10,12 @@ use super::{
     working_hours::{Hours, Rule, Span, ZoneOverride},
 };
 use crate::{
-    db::{Context, Db, Tx},
+    db::{Context, Db, Tx, row},
     http::{
         caller::{Manager, Member, Viewer},
         json::Json,
         problem::{ApiError, Failure, OnConstraint as _, Problem, Reading, Writing},
+        values::TimeZone,
     },
     sql,
 };
@@ -33,13 +33,9 @@ impl SchedulesApi {
         caller: Member<Viewer>,
         provider_id: Path<Uuid>,
     ) -> Result<Json<Schedule>, ApiError<Reading>> {
-        let row = self
-            .0
-            .optional(&caller, sql!("scheduling/schedules_get.sql"), &[&provider_id.0])
-            .await?
-            .ok_or_else(Problem::not_found)?;
-        let hours = hours(&row, 0)?.ok_or_else(Problem::not_found)?;
-        Ok(Json(Schedule::from(hours)))
+        let sql = sql!("scheduling/schedules_get.sql" as Option<HoursRow>);
+        let hours = self.0.optional(&caller, sql, &[&provider_id.0]).await?.flatten();
+        Ok(Json(Schedule::from(Hours::from(hours.ok_or_else(Problem::not_found)?))))
     }
 
     /// Set a provider's schedule
@@ -104,51 +100,51 @@ fn columns(spans: &[Span]) -> (Vec<i16>, Vec<i16>) {
     spans.iter().map(|span| (span.from, span.to)).unzip()
 }
 
-/// Reads the hours from a row with these columns from `at` on: time zone; weekdays, first and end minutes, first and
-/// last dates of rules; dates and intervals of overrides; first and last dates and time zones of time-zone overrides.
-/// `None` if the provider has no schedule.
-pub fn hours(row: &Row, at: usize) -> Result<Option<Hours>, Failure> {
-    let Some(zone) = row.get::<_, Option<&str>>(at) else {
-        return Ok(None);
-    };
-    let zone = known_zone(zone)?;
-    let weekdays: Vec<i16> = row.get(at + 1);
-    let valid_from: Vec<NaiveDate> = row.get(at + 4);
-    let valid_until: Vec<NaiveDate> = row.get(at + 5);
-    let rules = weekdays
-        .into_iter()
-        .zip(spans(row.get(at + 2), row.get(at + 3)))
-        .zip(valid_from.into_iter().zip(valid_until))
-        .map(|((weekday, span), (valid_from, valid_until))| Rule { weekday, span, valid_from, valid_until });
-    let dates: Vec<NaiveDate> = row.get(at + 6);
-    let intervals: Vec<serde_json::Value> = row.get(at + 7);
-    let overrides = dates.into_iter().zip(intervals).map(|(date, columns)| {
-        let [from, to]: [Vec<i16>; 2] = serde_json::from_value(columns).unwrap_or_default();
-        (date, spans(from, to).collect())
-    });
-    let starts_on: Vec<NaiveDate> = row.get(at + 8);
-    let ends_on: Vec<NaiveDate> = row.get(at + 9);
-    let zones: Vec<&str> = row.get(at + 10);
-    let zone_overrides: Result<Vec<_>, Problem> = starts_on
-        .into_iter()
-        .zip(ends_on)
-        .zip(zones)
-        .map(|((starts_on, ends_on), zone)| Ok(ZoneOverride { starts_on, ends_on, zone: known_zone(zone)? }))
-        .collect();
-    Ok(Some(Hours {
-        zone,
-        rules: rules.collect(),
-        overrides: overrides.collect(),
-        zone_overrides: zone_overrides?,
-    }))
+/// The hours of a provider, as statements return them.
+pub struct HoursRow {
+    time_zone: TimeZone,
+    weekdays: Vec<i16>,
+    from_minutes: Vec<i16>,
+    to_minutes: Vec<i16>,
+    valid_from: Vec<NaiveDate>,
+    valid_until: Vec<NaiveDate>,
+    dates: Vec<NaiveDate>,
+    /// For each date the first and the end minutes.
+    intervals: Vec<types::Json<(Vec<i16>, Vec<i16>)>>,
+    starts_on: Vec<NaiveDate>,
+    ends_on: Vec<NaiveDate>,
+    time_zones: Vec<TimeZone>,
 }
 
-fn known_zone(name: &str) -> Result<Tz, Problem> {
-    name.parse().map_err(|_| {
-        // Only valid names are stored, so this program's time zone database lacks a zone that an earlier one had.
-        tracing::error!(time_zone = name, "a schedule is in an unknown time zone");
-        Problem::internal()
-    })
+row! {
+    HoursRow {
+        time_zone, weekdays, from_minutes, to_minutes, valid_from, valid_until, dates, intervals, starts_on, ends_on,
+        time_zones
+    }
+}
+
+impl From<HoursRow> for Hours {
+    fn from(row: HoursRow) -> Self {
+        let seasons = row.valid_from.into_iter().zip(row.valid_until);
+        let rules = row.weekdays.into_iter().zip(spans(row.from_minutes, row.to_minutes)).zip(seasons);
+        let rules = rules.map(|((weekday, span), (valid_from, valid_until))| Rule {
+            weekday,
+            span,
+            valid_from,
+            valid_until,
+        });
+        let overrides = row.dates.into_iter().zip(row.intervals);
+        let overrides = overrides.map(|(date, types::Json((from, to)))| (date, spans(from, to).collect()));
+        let zones = row.starts_on.into_iter().zip(row.ends_on).zip(row.time_zones);
+        let zones =
+            zones.map(|((starts_on, ends_on), zone)| ZoneOverride { starts_on, ends_on, zone: zone.0 });
+        Self {
+            zone: row.time_zone.0,
+            rules: rules.collect(),
+            overrides: overrides.collect(),
+            zone_overrides: zones.collect(),
+        }
+    }
 }
 
 fn spans(from: Vec<i16>, to: Vec<i16>) -> impl Iterator<Item = Span> {

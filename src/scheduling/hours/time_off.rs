@@ -7,11 +7,10 @@ use poem_openapi::{
     types::Example,
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db, Tx},
+    db::{Context, Db, Tx, row},
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
@@ -40,17 +39,8 @@ pub struct TimeOff {
     pub appointment_ids: Option<Vec<Uuid>>,
 }
 
-impl From<Row> for TimeOff {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get(0),
-            provider_id: row.get(1),
-            starts_at: row.get(2),
-            ends_at: row.get(3),
-            created_at: row.get(4),
-            appointment_ids: None,
-        }
-    }
+row! {
+    TimeOff { id, provider_id, starts_at, ends_at, created_at; appointment_ids: None }
 }
 
 /// New time off. No reason is stored.
@@ -116,11 +106,11 @@ fn check(starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Result<(), Problem
 async fn with_standing(tx: &mut Tx, mut time_off: TimeOff) -> Result<TimeOff, Failure> {
     let standing = tx
         .all(
-            sql!("scheduling/time_off_appointments.sql"),
+            sql!("scheduling/time_off_appointments.sql" as (Uuid,)),
             &[&time_off.provider_id, &time_off.starts_at, &time_off.ends_at],
         )
         .await?;
-    time_off.appointment_ids = Some(standing.iter().map(|row| row.get(0)).collect());
+    time_off.appointment_ids = Some(standing.into_iter().map(|(id,)| id).collect());
     Ok(time_off)
 }
 
@@ -142,18 +132,15 @@ impl TimeOffApi {
             .0
             .all(
                 &caller,
-                sql!("scheduling/time_off_list.sql"),
+                sql!("scheduling/time_off_list.sql" as Option<TimeOff>),
                 &[&provider_id.0, &page.after_id(), &page.rows()],
             )
             .await?;
         if rows.is_empty() {
             Err(Problem::not_found())?;
         }
-        let all = rows
-            .into_iter()
-            .filter(|row| row.get::<_, Option<Uuid>>(0).is_some())
-            .map(TimeOff::from)
-            .collect();
+        // A provider without time off has one row, without an id.
+        let all = rows.into_iter().flatten().collect();
         Ok(Json(page.of(all, |last: &TimeOff| Cursor::id(last.id))))
     }
 
@@ -174,22 +161,19 @@ impl TimeOffApi {
         let once = Once::new(&context, "create_time_off", idempotency_key.0, &request)?;
         let (starts_at, ends_at) = (body.0.starts_at.0, body.0.ends_at.0);
         check(starts_at, ends_at)?;
-        let mut tx = self.0.begin(context);
-        let time_off = Once::run(once.as_ref(), &mut tx, async |tx| {
-            let row = tx
+        let entering = once.run(self.0.begin(context), async |tx| {
+            let time_off = tx
                 .one(
-                    sql!("scheduling/time_off_create.sql"),
+                    sql!("scheduling/time_off_create.sql" as TimeOff),
                     &[&Uuid::now_v7(), &provider_id.0, &starts_at, &ends_at],
                 )
                 .await
                 .on_constraint("time_off_provider_fkey", Problem::not_found)
                 .on_constraint("time_off_too_many", too_much)?;
-            with_standing(tx, TimeOff::from(row)).await
-        })
-        .await?;
-        tx.commit().await?;
-        let location = format!("/api/v1/time-off/{}", time_off.id);
-        Ok(Created { location, body: time_off, replayed: Once::is_replay(once.as_ref()) })
+            with_standing(tx, time_off).await
+        });
+        let time_off = entering.await?;
+        Ok(once.created(format!("/api/v1/time-off/{}", time_off.id), time_off))
     }
 
     /// Get time off
@@ -199,8 +183,9 @@ impl TimeOffApi {
         caller: Member<Viewer>,
         time_off_id: Path<Uuid>,
     ) -> Result<Json<TimeOff>, ApiError<Reading>> {
-        let row = self.0.optional(&caller, sql!("scheduling/time_off_get.sql"), &[&time_off_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let sql = sql!("scheduling/time_off_get.sql" as TimeOff);
+        let time_off = self.0.optional(&caller, sql, &[&time_off_id.0]).await?;
+        Ok(Json(time_off.ok_or_else(Problem::not_found)?))
     }
 
     /// Change time off
@@ -215,9 +200,9 @@ impl TimeOffApi {
         body: Json<TimeOffChanges>,
     ) -> Result<Json<TimeOff>, ApiError<Writing>> {
         let mut tx = self.0.begin(&caller);
-        let row = tx
+        let time_off = tx
             .optional(
-                sql!("scheduling/time_off_update.sql"),
+                sql!("scheduling/time_off_update.sql" as TimeOff),
                 &[
                     &time_off_id.0,
                     &body.0.starts_at.map(|instant| instant.0),
@@ -227,8 +212,7 @@ impl TimeOffApi {
             .await
             .on_constraint("time_off_time", wrong_length)
             .on_constraint("time_off_too_many", too_much)?;
-        let time_off = TimeOff::from(row.ok_or_else(Problem::not_found)?);
-        let time_off = with_standing(&mut tx, time_off).await?;
+        let time_off = with_standing(&mut tx, time_off.ok_or_else(Problem::not_found)?).await?;
         tx.commit().await?;
         Ok(Json(time_off))
     }

@@ -169,9 +169,9 @@ pub async fn list(
     let (zone, providers) = match (wanted.time_zone, wanted.provider) {
         (Some(zone), Some(_)) => (zone.0, 1),
         (zone, provider) => {
-            let row = db.one(context, sql!("scheduling/slots_weigh.sql"), &[]).await?;
-            let home = TimeZone::parse(row.get(0)).unwrap_or(TimeZone(Tz::UTC));
-            let active = u32::try_from(row.get::<_, i64>(1)).unwrap_or(u32::MAX);
+            let sql = sql!("scheduling/slots_weigh.sql" as (TimeZone, i64));
+            let (home, active) = db.one(context, sql, &[]).await?;
+            let active = u32::try_from(active).unwrap_or(u32::MAX);
             (zone.unwrap_or(home).0, if provider.is_some() { 1 } else { active })
         }
     };
@@ -200,15 +200,16 @@ pub async fn list(
     }
     let mut wanted = wanted;
     if let Some(moved) = wanted.reschedule_of {
-        let row = tx.optional(sql!("scheduling/appointments_get_services.sql"), &[&moved]).await?;
-        let services: Vec<Uuid> = row.as_ref().map(|row| row.get("service_ids")).unwrap_or_default();
+        let sql = sql!("scheduling/appointments_get_services.sql" as (Uuid, Vec<Uuid>));
+        let (contact, services) = tx.optional(sql, &[&moved]).await?.unzip();
+        let services = services.unwrap_or_default();
         if services.first() != wanted.services.first() {
             let detail = "expected the id of an appointment of this service";
             Err(Problem::invalid_field("reschedule_of", "not_found", detail))?;
         }
         wanted.services = services;
         // Defaults to the contact of the appointment.
-        wanted.contact = wanted.contact.or(row.map(|row| row.get("contact_id")));
+        wanted.contact = wanted.contact.or(contact);
     }
     let query = AvailabilityQuery {
         services: &wanted.services,

@@ -3,24 +3,24 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
-use chrono_tz::Tz;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    availability::{Availability, Provider},
+    availability::{Availability, Provider, ServiceRules},
     diary::{Diary, Taken},
     setback::Setback,
 };
 use crate::{
-    db::Tx,
+    db::{Tx, Unread, row},
     http::{
         computing::{self, Deadline},
         problem::{Failure, Problem},
+        values::{TimeZone, named_enum},
     },
     scheduling::hours::{
-        schedules, wall_time,
-        working_hours::{Interval, Open, merged},
+        schedules::HoursRow,
+        wall_time,
+        working_hours::{Hours, Interval, Open, merged},
     },
     sql,
 };
@@ -78,16 +78,86 @@ pub async fn locked_to_book(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Resul
 async fn load(tx: &mut Tx, query: &AvailabilityQuery<'_>, booking: bool) -> Result<Loaded, Failure> {
     let rows = Rows::load(tx, query, booking).await?;
     match tx.context().map(|context| context.tenant) {
-        Some(tenant) if rows.rows.len() > FEW_ROWS || query.to - query.from > SHORT => {
+        Some(tenant) if rows.rows.count() > FEW_ROWS || query.to - query.from > SHORT => {
             computing::place_inside(tenant).compute(move |deadline| rows.read(deadline)).await
         }
         _ => rows.read(&Deadline::never()),
     }
 }
 
+named_enum! {
+    /// The kind of a resource.
+    Kind {
+        Provider = "provider",
+        Contact = "contact",
+        Room = "room",
+        Equipment = "equipment",
+    }
+}
+
+/// A row of `availability_get.sql`.
+struct DecisiveRow {
+    /// Only in the first row.
+    about: Option<About>,
+    /// `None` if nothing matches; the first row is returned nevertheless.
+    who: Option<WhoseTime>,
+}
+
+row! {
+    DecisiveRow { about: Option<About>, who: Option<WhoseTime> }
+}
+
+/// The services and the organization.
+struct About {
+    closed_from: Vec<NaiveDate>,
+    closed_to: Vec<NaiveDate>,
+    services: Option<Vec<ServiceRules>>,
+    organization_time_zone: TimeZone,
+    holds_expired: bool,
+}
+
+row! {
+    About { closed_from, closed_to, services as json, organization_time_zone, holds_expired }
+}
+
+/// A provider, a contact, a room or a piece of equipment, and its taken time.
+struct WhoseTime {
+    id: Uuid,
+    kind: Kind,
+    active: bool,
+    max_per_day: Option<i32>,
+    max_per_week: Option<i32>,
+    hours: Option<HoursRow>,
+    off_starts: Vec<DateTime<Utc>>,
+    off_ends: Vec<DateTime<Utc>>,
+    taken: TakenRow,
+}
+
+row! {
+    WhoseTime {
+        id, kind, active, max_per_day, max_per_week, hours: Option<HoursRow>, off_starts, off_ends, taken: TakenRow
+    }
+}
+
+/// The claims of a resource, and when its person is busy in other organizations.
+struct TakenRow {
+    starts: Vec<DateTime<Utc>>,
+    ends: Vec<DateTime<Utc>>,
+    serves: Vec<Option<DateTime<Utc>>>,
+    serves_until: Vec<Option<DateTime<Utc>>>,
+    group_keys: Vec<Option<Uuid>>,
+    seats: Vec<i16>,
+    elsewhere_starts: Option<Vec<DateTime<Utc>>>,
+    elsewhere_ends: Option<Vec<DateTime<Utc>>>,
+}
+
+row! {
+    TakenRow { starts, ends, serves, serves_until, group_keys, seats, elsewhere_starts, elsewhere_ends }
+}
+
 /// The loaded rows, not converted yet.
 pub struct Rows {
-    rows: Vec<Row>,
+    rows: Unread<DecisiveRow>,
     since: DateTime<Utc>,
     reach: DateTime<Utc>,
     now: DateTime<Utc>,
@@ -115,8 +185,8 @@ impl Rows {
         let first = since.date_naive() - Days::new(2);
         let last = reach.date_naive() + Days::new(1);
         let rows = tx
-            .all(
-                sql!("scheduling/availability_get.sql"),
+            .unread(
+                sql!("scheduling/availability_get.sql" as DecisiveRow),
                 &[&services, &provider, &since, &reach, &first, &last, &ignored, &contacts, &booking],
             )
             .await?;
@@ -126,89 +196,82 @@ impl Rows {
     /// Converts the rows. The time is proportional to their number.
     fn read(self, deadline: &Deadline) -> Result<Loaded, Failure> {
         let Self { rows, since, reach, now } = self;
-        let about = rows.first().ok_or_else(Problem::internal)?;
-        let zone: Tz = about.get::<_, &str>("organization_time_zone").parse().unwrap_or(Tz::UTC);
-        let asked: Option<serde_json::Value> = about.get("services");
-        let services = asked
-            .map(serde_json::from_value)
-            .transpose()
-            .map_err(|error| {
-                tracing::error!(%error, "the rules of a service cannot be read");
-                Problem::internal()
-            })?
-            .unwrap_or_default();
-        let closed: Vec<Interval> = about
-            .get::<_, Vec<NaiveDate>>("closed_from")
-            .into_iter()
-            .zip(about.get::<_, Vec<NaiveDate>>("closed_to"))
-            .map(|(first, last)| Interval {
-                starts_at: wall_time::instant(zone, first, 0),
-                ends_at: wall_time::instant(zone, last, 1440),
-            })
-            .collect();
-        // Merged once, not once per provider.
-        let closed = merged(closed);
-        let mut providers = Vec::with_capacity(rows.len());
+        let mut about = None;
+        let mut closed = Vec::new();
+        let mut providers = Vec::with_capacity(rows.count());
         let mut resources = BTreeMap::new();
         let mut contacts = BTreeMap::new();
-        for row in &rows {
+        for row in rows.read() {
             deadline.check()?;
-            let Some(id) = row.get::<_, Option<Uuid>>("id") else {
+            let DecisiveRow { about: first, who } = row?;
+            if let Some(first) = first {
+                // Merged once, not once per provider.
+                closed = merged(first.closed());
+                about = Some(first);
+            }
+            let Some(who) = who else {
                 continue;
             };
-            let diary = diary(row);
-            match row.get::<_, &str>("kind") {
-                "provider" => {}
-                "contact" => {
-                    contacts.insert(id, diary);
+            let diary = diary(who.taken);
+            match who.kind {
+                Kind::Provider => {}
+                Kind::Contact => {
+                    contacts.insert(who.id, diary);
                     continue;
                 }
-                _ => {
-                    resources.insert(id, diary);
+                Kind::Room | Kind::Equipment => {
+                    resources.insert(who.id, diary);
                     continue;
                 }
             }
-            let intervals =
-                schedules::hours(row, 10)?.map_or_else(Vec::new, |hours| hours.intervals(since, reach));
-            let away = closed.iter().copied().chain(intervals_of(row, "off_starts", "off_ends")).collect();
-            let limit = |name| row.get::<_, Option<i32>>(name).and_then(|limit| usize::try_from(limit).ok());
+            let open = who.hours.map_or_else(Vec::new, |row| Hours::from(row).intervals(since, reach));
+            let away = intervals(who.off_starts, who.off_ends);
+            // A check constraint keeps limits above zero.
+            let limit = |limit: Option<i32>| limit.map(|limit| limit.unsigned_abs() as usize);
             providers.push(Provider {
-                id,
-                active: row.get("active"),
-                open: Open::new(intervals, away),
+                id: who.id,
+                active: who.active,
+                open: Open::new(open, closed.iter().copied().chain(away).collect()),
                 diary,
-                max_per_day: limit("max_per_day"),
-                max_per_week: limit("max_per_week"),
+                max_per_day: limit(who.max_per_day),
+                max_per_week: limit(who.max_per_week),
             });
         }
+        let about = about.ok_or_else(Problem::internal)?;
         Ok(Loaded {
-            holds_expired: about.get("holds_expired"),
-            availability: Availability { services, providers, resources, contacts, zone, now },
+            holds_expired: about.holds_expired,
+            availability: Availability {
+                services: about.services.unwrap_or_default(),
+                providers,
+                resources,
+                contacts,
+                zone: about.organization_time_zone.0,
+                now,
+            },
         })
     }
 }
 
-fn intervals_of(row: &Row, starts: &str, ends: &str) -> Vec<Interval> {
-    let starts: Option<Vec<DateTime<Utc>>> = row.get(starts);
-    let ends: Option<Vec<DateTime<Utc>>> = row.get(ends);
-    starts
-        .into_iter()
-        .flatten()
-        .zip(ends.into_iter().flatten())
-        .map(|(starts_at, ends_at)| Interval { starts_at, ends_at })
-        .collect()
+impl About {
+    fn closed(&self) -> Vec<Interval> {
+        let zone = self.organization_time_zone.0;
+        let interval = |(first, last): (&NaiveDate, &NaiveDate)| Interval {
+            starts_at: wall_time::instant(zone, *first, 0),
+            ends_at: wall_time::instant(zone, *last, 1440),
+        };
+        self.closed_from.iter().zip(&self.closed_to).map(interval).collect()
+    }
 }
 
-fn diary(row: &Row) -> Diary {
-    let serves: Vec<Option<DateTime<Utc>>> = row.get("serves");
-    let serves_until: Vec<Option<DateTime<Utc>>> = row.get("serves_until");
-    let keys: Vec<Option<Uuid>> = row.get("group_keys");
-    let seats: Vec<i16> = row.get("seats");
-    let own = intervals_of(row, "starts", "ends")
-        .into_iter()
-        .zip(serves.into_iter().zip(serves_until))
-        .zip(keys)
-        .zip(seats)
+fn intervals(starts: Vec<DateTime<Utc>>, ends: Vec<DateTime<Utc>>) -> impl Iterator<Item = Interval> {
+    starts.into_iter().zip(ends).map(|(starts_at, ends_at)| Interval { starts_at, ends_at })
+}
+
+fn diary(taken: TakenRow) -> Diary {
+    let own = intervals(taken.starts, taken.ends)
+        .zip(taken.serves.into_iter().zip(taken.serves_until))
+        .zip(taken.group_keys)
+        .zip(taken.seats)
         .map(|(((during, (serves_at, serves_until)), group_key), seat)| Taken {
             during,
             serves_at,
@@ -216,7 +279,8 @@ fn diary(row: &Row) -> Diary {
             group_key,
             seat,
         });
-    let elsewhere = intervals_of(row, "elsewhere_starts", "elsewhere_ends").into_iter().map(|during| Taken {
+    let elsewhere = taken.elsewhere_starts.unwrap_or_default();
+    let elsewhere = intervals(elsewhere, taken.elsewhere_ends.unwrap_or_default()).map(|during| Taken {
         during,
         serves_at: None,
         serves_until: None,
