@@ -6,7 +6,10 @@ use contacts::ContactsApi;
 
 use crate::{
     db::Db,
-    http::module::{Apis, Module},
+    http::{
+        module::{Apis, Module},
+        problem::{AnsweredBy, ProblemCode, problem_codes},
+    },
 };
 
 /// What this module is.
@@ -15,6 +18,11 @@ pub enum Crm {}
 impl Module for Crm {
     const NAME: &str = "crm";
     const ABOUT: &str = "Contacts: the people an organization deals with.";
+    const PROBLEMS: &[ProblemCode] = problem_codes! {
+        409 Named {
+            "contact_in_use" = "The contact has appointments.",
+        }
+    };
 }
 
 pub fn apis(db: Db) -> Apis<Crm, ContactsApi> {

@@ -1,6 +1,7 @@
 //! Accounts, passwords, second factors and sessions.
 
 pub mod accounts;
+pub mod codes;
 pub mod door;
 pub mod key_set;
 pub mod memberships;
@@ -28,7 +29,7 @@ use crate::{
     db::Db,
     http::{
         module::{Apis, Module},
-        problem,
+        problem::{self, FieldCode, ProblemCode},
         token::Tokens,
     },
     messaging::mail::Mailer,
@@ -40,6 +41,8 @@ pub enum Identity {}
 impl Module for Identity {
     const NAME: &str = "identity";
     const ABOUT: &str = "Accounts: registering, signing in and out, passwords, second factors, who am I.";
+    const PROBLEMS: &[ProblemCode] = codes::PROBLEMS;
+    const FIELDS: &[FieldCode] = codes::FIELDS;
 
     fn document_problems(registry: &mut Registry) {
         problem::document::<OrganizationChoices>(registry);

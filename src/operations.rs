@@ -13,7 +13,10 @@ use health::HealthApi;
 
 use crate::{
     db::Db,
-    http::module::{Apis, Module},
+    http::{
+        module::{Apis, Module},
+        problem::{AnsweredBy, ProblemCode, problem_codes},
+    },
 };
 
 /// What this module is.
@@ -22,6 +25,11 @@ pub enum Operations {}
 impl Module for Operations {
     const NAME: &str = "operations";
     const ABOUT: &str = "Health of this server, and the audit log.";
+    const PROBLEMS: &[ProblemCode] = problem_codes! {
+        503 Named {
+            "not_migrated" = "The database lacks migrations that this server needs.",
+        }
+    };
 }
 
 pub fn apis(db: Db) -> Apis<Operations, impl OpenApi> {

@@ -4,6 +4,7 @@
 
 pub mod booking;
 pub mod catalog;
+pub mod codes;
 pub mod customers;
 pub mod features;
 pub mod hours;
@@ -32,7 +33,7 @@ use crate::{
     http::{
         captcha::Captcha,
         module::{Apis, Module},
-        problem,
+        problem::{self, FieldCode, ProblemCode},
         token::Tokens,
     },
     messaging::mail::Mailer,
@@ -44,6 +45,8 @@ pub enum Scheduling {}
 impl Module for Scheduling {
     const NAME: &str = "scheduling";
     const ABOUT: &str = "Services, providers and their hours, free slots, appointments.";
+    const PROBLEMS: &[ProblemCode] = codes::PROBLEMS;
+    const FIELDS: &[FieldCode] = codes::FIELDS;
 
     fn document_problems(registry: &mut Registry) {
         problem::document::<Alternatives>(registry);

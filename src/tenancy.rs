@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod branding;
+pub mod codes;
 pub mod domains;
 pub mod features;
 pub mod invitation_acceptance;
@@ -30,6 +31,7 @@ use crate::{
     http::{
         client::Network,
         module::{Apis, Module},
+        problem::{FieldCode, ProblemCode},
     },
     identity::{door::Door, passwords::Passwords},
     messaging::mail::Mailer,
@@ -41,6 +43,8 @@ pub enum Tenancy {}
 impl Module for Tenancy {
     const NAME: &str = "tenancy";
     const ABOUT: &str = "Organizations, the tenants everything else belongs to: members, invitations, plans, settings, domains, API keys.";
+    const PROBLEMS: &[ProblemCode] = codes::PROBLEMS;
+    const FIELDS: &[FieldCode] = codes::FIELDS;
 }
 
 pub fn apis(

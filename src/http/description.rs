@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::caller::{ACCOUNT, COOKIE, FEATURE_PREFIX, ROLE_PREFIX};
 
+mod codes;
 mod components;
 mod responses;
 mod schemas;
@@ -41,6 +42,7 @@ pub fn complete(raw: &str) -> String {
         responses::headers(operation);
     }
     scopes(&mut document);
+    codes::complete(&mut document);
     schemas::complete(&mut document);
     responses::one_schema_of_success(&mut document);
     components::share(&mut document);

@@ -9,6 +9,8 @@ use poem_openapi::{
     registry::{MetaApi, MetaTag, Registry},
 };
 
+use super::problem::{self, FieldCode, ProblemCode};
+
 /// A module of the server.
 pub trait Module: Send + Sync + 'static {
     /// Its folder in `src`, `sql/queries` and `tests/it`, its schema in the database, its tag in the description, and the
@@ -16,6 +18,11 @@ pub trait Module: Send + Sync + 'static {
     const NAME: &'static str;
     /// What it is, for the reader of the description.
     const ABOUT: &'static str;
+
+    /// The codes of its problems, beside those of every module.
+    const PROBLEMS: &'static [ProblemCode] = &[];
+    /// The codes of its invalid fields, beside those of every module.
+    const FIELDS: &'static [FieldCode] = &[];
 
     /// Adds what its problems say beside what every problem says: see [`document`](super::problem::document).
     fn document_problems(_registry: &mut Registry) {}
@@ -46,6 +53,7 @@ impl<M: Module, A: OpenApi> OpenApi for Apis<M, A> {
     fn register(registry: &mut Registry) {
         registry.create_tag(MetaTag { name: M::NAME, description: Some(M::ABOUT), external_docs: None });
         A::register(registry);
+        problem::document_codes(registry, M::PROBLEMS, M::FIELDS);
         M::document_problems(registry);
     }
 

@@ -113,7 +113,8 @@ pub struct RecoveryApi {
 impl RecoveryApi {
     /// Change my password
     ///
-    /// Ends all other sessions of the account. 422 `wrong_password` on `current_password`.
+    /// Ends all other sessions of the account. 422 `wrong_password` on `current_password`. 429 `too_many_attempts`
+    /// after too many wrong passwords, `too_many_requests` as for logging in.
     #[oai(path = "/password/change", method = "post", operation_id = "change_password")]
     async fn change(
         &self,

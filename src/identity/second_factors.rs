@@ -162,7 +162,7 @@ impl SecondFactorsApi {
     /// Returns a new secret for an authenticator app. The second factor takes effect when it is confirmed; calling this
     /// again replaces an unconfirmed secret. 403 `email_not_verified` until the account's e-mail address is verified.
     /// 409 `second_factor_active` if the account has a second factor: remove it first. 422 `wrong_password` on
-    /// `password`.
+    /// `password`. 429 `too_many_attempts` after too many wrong passwords, `too_many_requests` as for logging in.
     #[oai(path = "/", method = "post", operation_id = "begin_second_factor")]
     async fn begin(
         &self,

@@ -164,7 +164,8 @@ impl SessionsApi {
     ///
     /// Moves the session to another organization and returns new tokens for it. The old access token stops working
     /// immediately. The old refresh token can be exchanged for another 10 seconds, so that other browser tabs can
-    /// follow. 404 if the account is not an active member of the organization, or the organization is not active.
+    /// follow. 404 if the account is not an active member of the organization, or the organization is not active. 409
+    /// `cookie_session` if the session uses a cookie.
     #[oai(path = "/api/v1/auth/switch", method = "post", operation_id = "switch_organization")]
     async fn switch(
         &self,
@@ -217,7 +218,7 @@ impl SessionsApi {
     /// Switch the cookie to another organization
     ///
     /// Moves the session to another organization and sets a new cookie. Works like `POST /api/v1/auth/switch` for
-    /// tokens.
+    /// tokens. 409 `token_session` if the session uses tokens.
     #[oai(path = "/api/v1/auth/web-session/switch", method = "post", operation_id = "switch_web_session")]
     async fn switch_web_session(
         &self,

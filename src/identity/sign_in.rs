@@ -130,13 +130,13 @@ pub struct SignInApi {
 impl SignInApi {
     /// Log in
     ///
-    /// An unknown e-mail address and a wrong password get
-    /// the same answer after the same time: 401 `credentials_invalid`. 401 `second_factor_required` if the password is
-    /// right and the account needs a `code`; 401 `second_factor_invalid` if the code is wrong. 403 `not_a_member` if
-    /// the account is not an active member of the organization that `organization_slug` or the host names. 409
-    /// `organization_ambiguous`, with a list of organizations, if the account belongs to several and neither
-    /// `organization_slug` nor the host names one. If the account belongs to no organization, the tokens are for none.
-    /// 429 `too_many_attempts` after ten wrong passwords or ten wrong codes.
+    /// An unknown e-mail address and a wrong password get the same answer after the same time: 401
+    /// `credentials_invalid`. 401 `second_factor_required` if the password is right and the account needs a `code`; 401
+    /// `second_factor_invalid` if the code is wrong. 403 `not_a_member` if the account is not an active member of the
+    /// organization that `organization_slug` or the host names. 409 `organization_ambiguous`, with a list of
+    /// organizations, if the account belongs to several and neither `organization_slug` nor the host names one. If the
+    /// account belongs to no organization, the tokens are for none. 429 `too_many_attempts` after ten wrong passwords
+    /// or ten wrong codes, `too_many_requests` if the server is comparing as many passwords as it can.
     #[oai(path = "/api/v1/auth/login", method = "post", operation_id = "log_in")]
     async fn log_in(
         &self,
@@ -163,7 +163,9 @@ impl SignInApi {
     /// Log in with a cookie
     ///
     /// For browsers. Sets the cookie `__Host-appointd` (Secure, HttpOnly, SameSite=Lax) instead of returning tokens.
-    /// The cookie expires after twelve hours. Errors are those of `POST /api/v1/auth/login`.
+    /// The cookie expires after twelve hours. Errors are those of `POST /api/v1/auth/login`: 401 `credentials_invalid`,
+    /// `second_factor_required` or `second_factor_invalid`, 403 `not_a_member`, 409 `organization_ambiguous`, 429
+    /// `too_many_attempts` or `too_many_requests`.
     #[oai(path = "/api/v1/auth/web-session", method = "post", operation_id = "start_web_session")]
     async fn start_web_session(
         &self,

@@ -179,7 +179,7 @@ impl InvitationsApi {
     /// Sends a new token, which expires after seven days, and makes the caller its sender (`created_by`). The old token
     /// stops working. 409 `invitation_sent` if it was sent less than a minute ago. 429 `mail_limit` as for inviting.
     /// 403 `email_not_verified` until the e-mail address of the caller's account is verified. 404 also if the caller
-    /// may not give the role.
+    /// may not give the role. 403 `plan_limit` if the plan allows no more members and invitations.
     #[oai(path = "/invitations/:invitation_id/resend", method = "post", operation_id = "resend_invitation")]
     async fn resend(
         &self,

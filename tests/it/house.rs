@@ -18,6 +18,7 @@ const MAY_NAME: &[(&str, &str)] = &[
     ("tenancy", "db http messaging operations identity"),
     ("crm", "db http operations"),
     ("scheduling::features", "http"),
+    ("scheduling::codes", "http"),
     ("scheduling::hours", "db http operations scheduling::features"),
     ("scheduling::slots", "db http crm scheduling::hours"),
     (
@@ -32,7 +33,7 @@ const MAY_NAME: &[(&str, &str)] = &[
     ),
     (
         "scheduling",
-        "db http messaging scheduling::hours scheduling::slots scheduling::booking scheduling::catalog \
+        "db http messaging scheduling::codes scheduling::hours scheduling::slots scheduling::booking scheduling::catalog \
          scheduling::customers",
     ),
     ("api", "db http messaging operations identity tenancy crm scheduling"),

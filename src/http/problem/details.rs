@@ -48,11 +48,38 @@ pub struct ProblemDetails {
 /// Members of a problem beside those that every problem may have.
 pub type Extension = Map<String, Value>;
 
-/// Adds the members of an object to the description of problems, in front of the id of the request.
+/// What a caller lacks who may not do something.
+#[derive(Debug, Default, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Requirement {
+    /// The role that the operation needs. Only with `role_too_low`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_role: Option<String>,
+    /// The role of the caller. Only with `role_too_low`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The scope that the API key lacks. Only with `scope_missing`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_scope: Option<String>,
+    /// The feature that the operation needs. Only with `feature_not_in_plan`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_feature: Option<String>,
+    /// The plans that include the feature. Only with `feature_not_in_plan`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plans: Option<Vec<String>>,
+}
+
+/// Adds the members of an object to the description of problems, in front of the id of the request. Once is enough.
 pub fn document<T: IsObjectType>(registry: &mut Registry) {
     ProblemDetails::register(registry);
+    // Schemas of the members, such as enumerations.
+    T::register(registry);
     let members = registry.create_fake_schema::<T>().properties;
     if let Some(problem) = registry.schemas.get_mut(ProblemDetails::name().as_ref()) {
+        let is_known = |name: &str| problem.properties.iter().any(|(known, _)| *known == name);
+        if members.iter().all(|(name, _)| is_known(name)) {
+            return;
+        }
         let last = problem.properties.len() - 1;
         problem.properties.splice(last..last, members);
     }
@@ -140,7 +167,7 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, code, detail)
     }
 
-    /// 403: the operation needs a higher role.
+    /// 403: the operation needs another role.
     pub fn role_too_low(needs: &str, held: &str) -> Self {
         let detail = match (needs, held) {
             ("", _) | (_, "") => "This needs a higher role in the organization.".to_owned(),
@@ -148,7 +175,12 @@ impl Problem {
             ("owner", held) => format!("This needs the role owner; yours is {held}."),
             (needs, held) => format!("This needs the role {needs} or a higher one; yours is {held}."),
         };
-        Self::forbidden("role_too_low", detail)
+        let known = |role: &str| (!role.is_empty()).then(|| role.to_owned());
+        Self::forbidden("role_too_low", detail).with_extension(&Requirement {
+            required_role: known(needs),
+            role: known(held),
+            ..Requirement::default()
+        })
     }
 
     /// 403: the plan does not include the feature that the operation needs.
@@ -160,7 +192,20 @@ impl Problem {
                 format!("This needs the feature {feature}, which the plans {} include.", plans.join(" and "))
             }
         };
-        Self::forbidden("feature_not_in_plan", detail)
+        Self::forbidden("feature_not_in_plan", detail).with_extension(&Requirement {
+            required_feature: Some(feature.to_owned()),
+            plans: Some(plans.to_vec()),
+            ..Requirement::default()
+        })
+    }
+
+    /// 403: the API key lacks the scope that the operation needs.
+    pub(super) fn scope_missing(scope: String) -> Self {
+        Self::forbidden(
+            "scope_missing",
+            format!("This needs the scope {scope}, which the API key does not have."),
+        )
+        .with_extension(&Requirement { required_scope: Some(scope), ..Requirement::default() })
     }
 
     /// 403: the operation is for people, not for API keys.

@@ -64,10 +64,7 @@ impl From<db::Error> for Problem {
             ),
             db::Error::RoleTooLow { needs, held } => Self::role_too_low(needs, &held),
             db::Error::FeatureNotInPlan { feature, plans } => Self::feature_not_in_plan(&feature, &plans),
-            db::Error::ScopeMissing { scope } => Self::forbidden(
-                "scope_missing",
-                format!("This needs the scope {scope}, which the API key does not have."),
-            ),
+            db::Error::ScopeMissing { scope } => Self::scope_missing(scope),
             // The same answer as for an object that does not exist.
             db::Error::WrongHost => Self::not_found(),
             db::Error::Constraint(name) if name.starts_with("plan_limit_") => Self::forbidden(

@@ -76,7 +76,8 @@ impl<K: Statuses> ApiResponse for ApiError<K> {
         let mut statuses: Vec<u16> = K::STATUSES.iter().chain(EVERYWHERE).copied().collect();
         statuses.sort_unstable();
         let response = |status| MetaResponse {
-            description: describe(status),
+            // Written from the codes of the operation.
+            description: "",
             status: Some(status),
             status_range: None,
             content: vec![MetaMediaType {
@@ -90,35 +91,5 @@ impl<K: Statuses> ApiResponse for ApiError<K> {
 
     fn register(registry: &mut Registry) {
         ProblemDetails::register(registry);
-    }
-}
-
-fn describe(status: u16) -> &'static str {
-    match status {
-        400 => {
-            "The request is malformed: invalid JSON (`malformed_json`), an invalid or unknown parameter (`invalid_parameter`), or an invalid or repeated header (`invalid_header`)."
-        }
-        401 => {
-            "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, `api_key_invalid`, or `session_ended` if the session, membership or organization is no longer active."
-        }
-        403 => {
-            "Not allowed: `role_too_low`, `feature_not_in_plan`, `plan_limit`, `scope_missing` (API keys), `person_required`, `organization_required`, `email_not_verified`, or `csrf_token_invalid` (cookies)."
-        }
-        404 => {
-            "The object does not exist or is not visible to the caller: `not_found`. No active organization has the slug or host: `organization_not_found`."
-        }
-        408 => "The body did not arrive within 5 seconds: `body_timeout`.",
-        409 => "The request conflicts with the current state; `code` says why.",
-        413 => "The body is larger than 256 KiB: `body_too_large`.",
-        415 => "The media type of the body is not supported: `unsupported_media_type`.",
-        422 => "The request is well-formed but invalid; see `errors`.",
-        429 => {
-            "Too many requests (`rate_limited`), attempts to sign in (`too_many_attempts`, `too_many_requests`), e-mails (`mail_limit`) or bookings by guests (`guest_limit`). Try again after `Retry-After` seconds."
-        }
-        500 => "An error of the server: `internal`.",
-        503 => {
-            "Temporarily unavailable. `database_unavailable`, `database_read_only`, `pooler_detected`, `busy`, `organization_busy`, `try_again`, `computation_timeout`: nothing was changed; try again after `Retry-After` seconds. `timeout`, `outcome_unknown`: the request may have been executed; check before you try again."
-        }
-        _ => "",
     }
 }

@@ -88,11 +88,7 @@ impl AppointmentAction {
 
     /// The error for an action that the status does not allow, with the allowed actions.
     pub fn not_allowed(self, status: AppointmentStatus) -> Problem {
-        let allowed: Vec<_> = Self::ALL
-            .iter()
-            .filter(|action| action.from().contains(&status))
-            .map(|action| action.name().to_owned())
-            .collect();
+        let allowed = Self::ALL.iter().filter(|action| action.from().contains(&status)).copied().collect();
         Problem::conflict(
             "transition_not_allowed",
             format!(
@@ -109,7 +105,7 @@ impl AppointmentAction {
 #[derive(Debug, Object, Serialize)]
 pub struct AllowedActions {
     /// The transitions that the current status allows. Only with `transition_not_allowed`.
-    pub allowed: Vec<String>,
+    pub allowed: Vec<AppointmentAction>,
 }
 
 named_enum! {

@@ -195,7 +195,8 @@ impl AppointmentsApi {
     /// Errors are those of booking; the appointment's own time counts as free. With `following`, this appointment of a
     /// series and all later ones are moved in one transaction, by the same number of days and to the same time of day;
     /// errors then name the occurrence, such as `occurrences[3]`. 409 `no_series` if it belongs to no series. 409
-    /// `transition_not_allowed`, with the `allowed` actions, if it has begun or ended.
+    /// `transition_not_allowed`, with the `allowed` actions, if it has begun or ended. 409 `slot_unavailable` or
+    /// `contact_busy` if the new time is taken.
     #[oai(
         path = "/appointments/:appointment_id/reschedule",
         method = "post",
@@ -216,7 +217,8 @@ impl AppointmentsApi {
     /// Swap two appointments
     ///
     /// Each appointment gets the start and the provider of the other, in one transaction. Returns the appointment of
-    /// the path. Errors are those of rescheduling.
+    /// the path. Errors are those of rescheduling. 409 `transition_not_allowed`, `slot_unavailable` or `contact_busy`
+    /// as for rescheduling.
     #[oai(path = "/appointments/:appointment_id/swap", method = "post", operation_id = "swap_appointments")]
     async fn swap(
         &self,

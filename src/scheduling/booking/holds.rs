@@ -140,7 +140,8 @@ impl HoldsApi {
     /// Hold a slot
     ///
     /// Reserves a free slot for some minutes. Confirming the hold before it expires always succeeds. Errors are those
-    /// of booking. 409 `too_many_holds` if the organization has 500 holds; offers to the waitlist do not count.
+    /// of booking. 409 `too_many_holds` if the organization has 500 holds; offers to the waitlist do not count. 409
+    /// `slot_unavailable` or `contact_busy` if the time is taken.
     #[oai(path = "/holds", method = "post", operation_id = "create_hold")]
     async fn create(
         &self,

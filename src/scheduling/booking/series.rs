@@ -182,7 +182,8 @@ impl SeriesApi {
     ///
     /// Books a recurring series atomically, at the same local time across DST changes. Errors are those of booking an
     /// appointment; `errors` names every occurrence that cannot be booked, counted from 1, such as `occurrences[3]`.
-    /// Each appointment can be moved and cancelled separately, or with `following` together with all later ones.
+    /// Each appointment can be moved and cancelled separately, or with `following` together with all later ones. 409
+    /// `slot_unavailable` or `contact_busy` if an occurrence cannot be booked.
     #[oai(path = "/appointment-series", method = "post", operation_id = "create_appointment_series")]
     async fn create(
         &self,

@@ -201,7 +201,7 @@ impl ProvidersApi {
     /// The provider can be booked once they have a schedule: see `PUT /api/v1/providers/{provider_id}/schedule`. They
     /// perform every service that does not list other providers. `account_id` requests a link to that account; the
     /// person finds the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is
-    /// linked to the account.
+    /// linked to the account. 403 `plan_limit` if the plan allows no more active providers.
     #[oai(path = "/providers", method = "post", operation_id = "create_provider")]
     async fn create(
         &self,
@@ -228,8 +228,9 @@ impl ProvidersApi {
 
     /// Change a provider
     ///
-    /// `account_id` requests a link to that account; the person finds the request at
-    /// `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is linked to the account.
+    /// `account_id` requests a link to that account; the person finds the request at `GET
+    /// /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is linked to the account. 403
+    /// `plan_limit` if the plan allows no more active providers.
     #[oai(path = "/providers/:provider_id", method = "patch", operation_id = "update_provider")]
     async fn update(
         &self,

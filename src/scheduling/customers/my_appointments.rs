@@ -275,7 +275,8 @@ impl MyAppointmentsApi {
     /// Book an appointment of mine
     ///
     /// Books a slot for the customer's contact. Errors are those of `POST /api/v1/appointments`. 409 `contact_missing`
-    /// if no contact of the organization is linked to the account.
+    /// if no contact of the organization is linked to the account. 409 `slot_unavailable`, `contact_busy` or
+    /// `already_booked` if the time is taken.
     #[oai(path = "/appointments", method = "post", operation_id = "book_my_appointment")]
     async fn book(
         &self,
@@ -363,7 +364,8 @@ impl MyAppointmentsApi {
     ///
     /// If the service requires approval, a confirmed appointment becomes pending again. 409 `too_late` after the
     /// cancellation notice of the service has passed. 409 `service_unavailable` if the service is no longer bookable
-    /// online. Other errors are those of booking.
+    /// online. Other errors are those of booking. 409 `transition_not_allowed` if it has begun or ended,
+    /// `slot_unavailable`, `contact_busy` or `already_booked` if the new time is taken.
     #[oai(
         path = "/appointments/:appointment_id/reschedule",
         method = "post",

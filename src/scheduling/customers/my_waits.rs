@@ -114,7 +114,8 @@ impl MyWaitsApi {
     /// Hold a slot for myself
     ///
     /// Reserves a free slot for 10 minutes. Confirming the hold before it expires always succeeds. Errors are those of
-    /// booking. 409 `too_many_holds` if the customer has three holds.
+    /// booking. 409 `too_many_holds` if the customer has three holds. 409 `slot_unavailable` or `contact_busy` if the
+    /// time is taken.
     #[oai(path = "/holds", method = "post", operation_id = "create_my_hold")]
     async fn hold(
         &self,
@@ -231,7 +232,8 @@ impl MyWaitsApi {
     /// Join the waitlist
     ///
     /// Creates a waitlist entry for the customer's contact. Offers and errors are those of `POST /api/v1/waitlist`. 409
-    /// `contact_missing` if no contact of the organization is linked to the account.
+    /// `contact_missing` if no contact of the organization is linked to the account. 409 `already_waiting` if you wait
+    /// for this service at this time, `too_many_entries` if you have ten waiting entries.
     #[oai(path = "/waitlist", method = "post", operation_id = "create_my_waitlist_entry")]
     async fn join(
         &self,
