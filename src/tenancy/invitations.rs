@@ -21,7 +21,8 @@ use crate::{
         values::{EmailAddress, IdempotencyKey, named_enum},
     },
     messaging::{
-        budget::{self, Leave, OnBehalf},
+        budget::{self, Leave},
+        letters::{Invited, Place},
         mail::Mailer,
     },
     operations::idempotency::Once,
@@ -148,10 +149,9 @@ impl InvitationsApi {
     ) -> Result<Created<Invitation>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_invitation", idempotency_key.0, &body.0)?;
-        let (invitation, organization, token, leave) =
-            invite(&self.db, context, &body.0, once.as_ref()).await?;
-        if let Some(leave) = leave {
-            self.send(leave, &organization, &token);
+        let (invitation, to_send) = invite(&self.db, context, &body.0, once.as_ref()).await?;
+        if let Some((leave, place, token)) = to_send {
+            self.send(leave, &invitation, &place, &token.reveal());
         }
         let replayed = Once::is_replay(once.as_ref());
         Ok(Created { location: format!("/api/v1/invitations/{}", invitation.id), body: invitation, replayed })
@@ -171,9 +171,8 @@ impl InvitationsApi {
     /// Send an invitation again
     ///
     /// Sends a new token, which expires after seven days, and makes the caller its sender (`created_by`). The old token
-    /// stops working. 409 `invitation_sent` if it was sent less than a minute ago. 429 `mail_limit` as for inviting.
-    /// 403 `email_not_verified` until the e-mail address of the caller's account is verified. 404 also if the caller
-    /// may not give the role.
+    /// stops working. 409 `invitation_sent` if it was sent less than a minute ago. 404 also if the caller may not give
+    /// the role. Other errors are those of inviting.
     #[oai(path = "/invitations/:invitation_id/resend", method = "post", operation_id = "resend_invitation")]
     async fn resend(
         &self,
@@ -184,9 +183,13 @@ impl InvitationsApi {
         let mut tx = self.db.begin(&caller);
         may_hand_out(&mut tx).await?;
         let row = tx.optional(sql!("tenancy/invitations_get.sql"), &[&invitation_id.0]).await?;
-        let invitation = Invitation::from(&row.ok_or_else(Problem::not_found)?);
+        let row = row.ok_or_else(Problem::not_found)?;
+        if row.get("contact_has_account") {
+            Err(contact_has_account())?;
+        }
+        let invitation = Invitation::from(&row);
         let context = Context::from(&caller);
-        let leave = budget::ask(&mut tx, &invitation.email, on_behalf(context)).await?;
+        let leave = budget::ask(&mut tx, &invitation.email, context.into()).await?;
         let sent = tx
             .optional(
                 sql!("tenancy/invitations_resend.sql"),
@@ -203,8 +206,9 @@ impl InvitationsApi {
             })?
         };
         tx.commit().await?;
-        self.send(leave, row.get(8), &token);
-        Ok(Json(Invitation::from(&row)))
+        let invitation = Invitation::from(&row);
+        self.send(leave, &invitation, &Place::read(context.tenant, &row), &token.reveal());
+        Ok(Json(invitation))
     }
 
     /// Withdraw an invitation
@@ -225,22 +229,11 @@ impl InvitationsApi {
 }
 
 impl InvitationsApi {
-    fn send(&self, leave: Leave, organization: &str, token: &Secret<secret::Invitation>) {
-        let token = token.reveal();
-        // A single line: names contain no line breaks.
-        let subject = format!("An invitation from {organization}");
-        let body = format!(
-            "{organization} invites you.\n\nAccept within seven days here:\n\n{}\n\nor with this token: {token}\n\n\
-             If you do not know why, there is nothing to do.\n",
-            self.mailer.link("accept-invitation", &token)
-        );
-        self.mailer.send_with_leave(leave, subject, body);
+    fn send(&self, leave: Leave, invitation: &Invitation, place: &Place, token: &str) {
+        let (link, expires_at) = (self.mailer.link("accept-invitation", token), invitation.expires_at);
+        let letter = Invited { place, role: invitation.role.name(), expires_at, link: &link, token };
+        self.mailer.send_with_leave(leave, letter.text());
     }
-}
-
-/// Whose budget the e-mail of an invitation counts towards.
-fn on_behalf(context: Context) -> OnBehalf {
-    OnBehalf::Organization { id: context.tenant, inviter: context.actor() }
 }
 
 /// Fails if the actor may not send invitations or create API keys: the e-mail address of their account is not verified.
@@ -251,13 +244,14 @@ pub async fn may_hand_out(tx: &mut Tx) -> Result<(), Failure> {
     }
 }
 
-/// Creates an invitation. Also returns the name of the organization, the token to send, and the permission to send it.
+/// Creates an invitation. Also returns the permission to send it, the organization and the token to send, unless an
+/// earlier request with the same key created it.
 pub async fn invite(
     db: &Db,
     context: Context,
     new: &NewInvitation,
     once: Option<&Once>,
-) -> Result<(Invitation, String, Secret<secret::Invitation>, Option<Leave>), Failure> {
+) -> Result<(Invitation, Option<(Leave, Place, Secret<secret::Invitation>)>), Failure> {
     if (new.role == InvitedRole::Customer) != new.contact_id.is_some() {
         let detail = "expected for the role customer, and only for that role";
         return Err(Problem::invalid_field("contact_id", "required", detail).into());
@@ -268,9 +262,10 @@ pub async fn invite(
         && let Some(invitation) = once.answered(&mut tx).await?
     {
         tx.commit().await?;
-        return Ok((invitation, String::new(), token, None));
+        return Ok((invitation, None));
     }
-    let check = tx.one(sql!("tenancy/invitations_check.sql"), &[&&*new.email, &new.role.name()]).await?;
+    let (email, role) = (&*new.email, new.role.name());
+    let check = tx.one(sql!("tenancy/invitations_check.sql"), &[&email, &role, &new.contact_id]).await?;
     if !check.get::<_, bool>(0) {
         return Err(Problem::forbidden(
             "role_above_own",
@@ -288,7 +283,10 @@ pub async fn invite(
         )
         .into());
     }
-    let leave = budget::ask(&mut tx, &new.email, on_behalf(context)).await?;
+    if check.get("contact_has_account") {
+        return Err(contact_has_account().into());
+    }
+    let leave = budget::ask(&mut tx, &new.email, context.into()).await?;
     // An expired invitation must not block a new one.
     tx.all(sql!("tenancy/invitations_clear.sql"), &[&&*new.email]).await?;
     let row = tx
@@ -318,5 +316,10 @@ pub async fn invite(
         once.keep(&mut tx, &invitation).await?;
     }
     tx.commit().await?;
-    Ok((invitation, check.get(2), token, Some(leave)))
+    Ok((invitation, Some((leave, Place::read(context.tenant, &check), token))))
+}
+
+/// 409: the contact has an account.
+pub fn contact_has_account() -> Problem {
+    Problem::conflict("contact_has_account", "The contact already has an account.")
 }

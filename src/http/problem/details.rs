@@ -140,7 +140,7 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, code, detail)
     }
 
-    /// 403: the operation needs a higher role.
+    /// 403: the operation needs a higher role, or is for customers.
     pub fn role_too_low(needs: &str, held: &str) -> Self {
         let detail = match (needs, held) {
             ("", _) | (_, "") => "This needs a higher role in the organization.".to_owned(),
@@ -148,7 +148,7 @@ impl Problem {
             ("owner", held) => format!("This needs the role owner; yours is {held}."),
             (needs, held) => format!("This needs the role {needs} or a higher one; yours is {held}."),
         };
-        Self::forbidden("role_too_low", detail)
+        Self::forbidden(if needs == "customer" { "customer_required" } else { "role_too_low" }, detail)
     }
 
     /// 403: the plan does not include the feature that the operation needs.

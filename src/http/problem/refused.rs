@@ -16,13 +16,15 @@ use super::{
 /// The error statuses of an operation, besides those of every operation (`EVERYWHERE`).
 pub trait Statuses: Send + Sync + 'static {
     const STATUSES: &'static [u16];
+    /// The description of 401.
+    const UNAUTHORIZED: &'static str = "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, `api_key_invalid`, or `session_ended` if the session, membership or organization is no longer active.";
 }
 
 /// The error statuses of every operation.
 const EVERYWHERE: &[u16] = &[429, 500, 503];
 
 macro_rules! statuses {
-    ($($(#[$doc:meta])* $name:ident = [$($status:literal),*];)*) => {
+    ($($(#[$doc:meta])* $name:ident = [$($status:literal),*] $(, $unauthorized:ident)?;)*) => {
         $(
             $(#[$doc])*
             #[derive(Debug)]
@@ -30,10 +32,14 @@ macro_rules! statuses {
 
             impl Statuses for $name {
                 const STATUSES: &'static [u16] = &[$($status),*];
+                $(const UNAUTHORIZED: &'static str = $unauthorized;)?
             }
         )*
     };
 }
+
+/// The description of 401 for guests.
+const LINK_INVALID: &str = "The `manage_token` is missing (`credentials_missing`), incomplete or invalid (`token_invalid`), or its object ended more than 30 days ago (`token_expired`).";
 
 statuses! {
     /// No authentication and no input.
@@ -52,6 +58,10 @@ statuses! {
     Deleting = [400, 401, 403, 404, 409];
     /// Reading as a guest.
     GuestReading = [400, 403, 404, 422];
+    /// Reading the object of a guest's link.
+    LinkReading = [400, 401, 403, 404, 409, 422], LINK_INVALID;
+    /// Creating or changing an object as a guest.
+    GuestWriting = [400, 401, 403, 404, 408, 409, 413, 415, 422], LINK_INVALID;
     /// Signing in.
     SigningIn = [400, 401, 403, 408, 409, 413, 415, 422];
 }
@@ -76,7 +86,7 @@ impl<K: Statuses> ApiResponse for ApiError<K> {
         let mut statuses: Vec<u16> = K::STATUSES.iter().chain(EVERYWHERE).copied().collect();
         statuses.sort_unstable();
         let response = |status| MetaResponse {
-            description: describe(status),
+            description: if status == 401 { K::UNAUTHORIZED } else { describe(status) },
             status: Some(status),
             status_range: None,
             content: vec![MetaMediaType {
@@ -98,11 +108,8 @@ fn describe(status: u16) -> &'static str {
         400 => {
             "The request is malformed: invalid JSON (`malformed_json`), an invalid or unknown parameter (`invalid_parameter`), or an invalid or repeated header (`invalid_header`)."
         }
-        401 => {
-            "No valid credentials: `credentials_missing`, `credentials_invalid`, `token_invalid`, `token_expired`, `api_key_invalid`, or `session_ended` if the session, membership or organization is no longer active."
-        }
         403 => {
-            "Not allowed: `role_too_low`, `feature_not_in_plan`, `plan_limit`, `scope_missing` (API keys), `person_required`, `organization_required`, `email_not_verified`, or `csrf_token_invalid` (cookies)."
+            "Not allowed: `role_too_low`, `customer_required`, `feature_not_in_plan`, `plan_limit`, `scope_missing` (API keys), `person_required`, `organization_required`, `email_not_verified`, or `csrf_token_invalid` (cookies)."
         }
         404 => {
             "The object does not exist or is not visible to the caller: `not_found`. No active organization has the slug or host: `organization_not_found`."

@@ -197,10 +197,11 @@ impl AppointmentsApi {
     /// Reschedule an appointment
     ///
     /// Moves the appointment to another time; it keeps its id. If the request fails, the appointment stays unchanged.
-    /// Errors are those of booking; the appointment's own time counts as free. With `following`, this appointment of a
-    /// series and all later ones are moved in one transaction, by the same number of days and to the same time of day;
-    /// errors then name the occurrence, such as `occurrences[3]`. 409 `no_series` if it belongs to no series. 409
-    /// `transition_not_allowed`, with the `allowed` actions, if it has begun or ended.
+    /// Nothing changes if it already has the start and the provider. Errors are those of booking; the appointment's own
+    /// time counts as free. With `following`, this appointment of a series and all later ones are moved in one
+    /// transaction, by the same number of days and to the same time of day; errors then name the occurrence, such as
+    /// `occurrences[3]`. 409 `no_series` if it belongs to no series. 409 `transition_not_allowed`, with the `allowed`
+    /// actions, if it has begun or ended.
     #[oai(
         path = "/appointments/:appointment_id/reschedule",
         method = "post",

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::claims::on_taken;
+use super::{appointment::CancelledBy, claims::on_taken};
 use crate::{
     db::Tx,
     http::problem::{Failure, OnConstraint as _, Problem},
@@ -80,9 +80,16 @@ pub async fn insert(
         )
         .await;
     let too_many = |detail: &'static str| Problem::conflict("too_many_holds", detail);
+    let by = tx.context().map(CancelledBy::from);
     let created = on_taken(created, lost_race)
         .on_constraint("holds_too_many", || {
-            too_many("The organization has reached its limit of 500 holds. Confirm or release some.")
+            too_many(match by {
+                // They cannot release the holds of others.
+                Some(CancelledBy::Customer | CancelledBy::Guest) => {
+                    "No more slots can be held at the moment. Try again in some minutes, or book without a hold."
+                }
+                _ => "The organization has reached its limit of 500 holds. Confirm or release some.",
+            })
         })
         .on_constraint("holds_too_many_of_customer", || {
             too_many("You have reached your limit of three holds. Confirm or release one first.")

@@ -1,8 +1,6 @@
 //! The operations on holds: slots reserved for some minutes. Confirming a hold in time always succeeds and makes it an
 //! appointment. An expired hold has no effect, even before it is removed. The clock is the database's.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
@@ -11,7 +9,6 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
@@ -34,16 +31,14 @@ use crate::{
         problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number, Text},
     },
-    messaging::{
-        budget::{self, Leave, OnBehalf},
-        mail::Mailer,
-    },
+    messaging::mail::Mailer,
     operations::idempotency::Once,
     scheduling::{
         features::Appointments,
         slots::{
-            availability::{Enforcement, SlotError},
+            availability::{Allocation, Enforcement, SlotError},
             choose::choose,
+            guest_rules::{self, GuestDetail, GuestRules, GuestVerification, verified_only},
             refusals::contact_busy,
             setback::Setback,
         },
@@ -152,7 +147,7 @@ impl HoldsApi {
         let order = body.0.order();
         let minutes = body.0.minutes.map_or(DEFAULT_MINUTES, |minutes| minutes.0);
         let now = Utc::now();
-        let (hold, _) = hold(&self.db, &self.mailer, context, &order, minutes, once.as_ref(), now).await?;
+        let hold = hold(&self.db, &self.mailer, context, &order, minutes, once.as_ref(), now).await?;
         let location = format!("/api/v1/holds/{}", hold.id);
         Ok(Created { location, body: hold, replayed: Once::is_replay(once.as_ref()) })
     }
@@ -246,15 +241,7 @@ pub async fn release(db: &Db, mailer: &Mailer, context: Context, id: Uuid) -> Re
     Ok(())
 }
 
-/// The content of a verification e-mail to a guest, and the permission to send it.
-pub struct ToVerify {
-    pub leave: Leave,
-    /// A row of `guest_bookings_notice.sql`.
-    pub notice: Row,
-}
-
-/// Holds a slot in one transaction. For a guest whose address must be verified, the transaction also gets the
-/// permission to send the e-mail, because the hold cannot be confirmed without it.
+/// Holds a slot in one transaction.
 pub async fn hold(
     db: &Db,
     mailer: &Mailer,
@@ -263,12 +250,12 @@ pub async fn hold(
     minutes: i32,
     once: Option<&Once>,
     now: DateTime<Utc>,
-) -> Result<(Hold, Option<ToVerify>), Failure> {
+) -> Result<Hold, Failure> {
     let seconds = f64::from(minutes * 60);
     let held =
         attempt(db, mailer, context, |tx, number| hold_now(tx, order, seconds, once, seat_seed(number), now));
     match held.await? {
-        Ok(held) => Ok(held),
+        Ok(hold) => Ok(hold),
         Err(refusal) => Err(book::refuse(db, context, order, refusal, now).await),
     }
 }
@@ -280,50 +267,37 @@ async fn hold_now(
     once: Option<&Once>,
     seat_seed: usize,
     now: DateTime<Utc>,
-) -> Result<Result<(Hold, Option<ToVerify>), SlotError>, Setback> {
+) -> Result<Result<Hold, SlotError>, Setback> {
     if let Some(once) = once
         && let Some(answer) = once.answered(&mut tx).await?
     {
         tx.commit().await?;
-        return Ok(Ok((answer, None)));
+        return Ok(Ok(answer));
     }
     let availability = book::load(&mut tx, order, now).await?;
+    if order.guest.is_some() && availability.services.iter().any(|rules| rules.of_guests().verifies()) {
+        Err(verified_only())?;
+    }
     let plan = match choose(&availability, order.provider, order.request(seat_seed))? {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    if let Some(guest) = &order.guest {
-        guest.count(&mut tx).await?;
-    }
-    let overridden = order.policy == Enforcement::ClaimsOnly;
-    let id = order.id.unwrap_or_else(Uuid::now_v7);
-    let hold = hold::insert(&mut tx, id, &plan, seconds, overridden, None).await?;
-    let mut to_verify = None;
-    if let Who::New(contact) = &order.who {
-        // Stores the guest's details; they become a contact when the hold is confirmed.
-        tx.all(
-            sql!("scheduling/guest_bookings_create.sql"),
-            &[
-                &id,
-                &&*contact.first_name,
-                &&*contact.last_name,
-                &contact.email.as_deref(),
-                &contact.phone.as_deref(),
-                &order.note,
-            ],
-        )
-        .await?;
-        let notice = tx.one(sql!("scheduling/guest_bookings_notice.sql"), &[&id]).await?;
-        let email = contact.email.as_deref().ok_or_else(Problem::internal)?;
-        let tenant = tx.context().ok_or_else(Problem::internal)?.tenant;
-        let on_behalf = OnBehalf::Organization { id: tenant, inviter: None };
-        to_verify = Some(ToVerify { leave: budget::ask(&mut tx, email, on_behalf).await?, notice });
-    }
+    let hold = write(&mut tx, order, &plan, seconds).await?;
     if let Some(once) = once {
         once.keep(&mut tx, &hold).await?;
     }
     tx.commit().await?;
-    Ok(Ok((hold, to_verify)))
+    Ok(Ok(hold))
+}
+
+/// Holds the allocation in a transaction that the caller commits.
+pub async fn write(tx: &mut Tx, order: &Order<'_>, plan: &Allocation, seconds: f64) -> Result<Hold, Setback> {
+    if let Some(guest) = &order.guest {
+        guest.count(tx).await?;
+    }
+    let overridden = order.policy == Enforcement::ClaimsOnly;
+    let id = order.id.unwrap_or_else(Uuid::now_v7);
+    Ok(hold::insert(tx, id, plan, seconds, overridden, None).await?)
 }
 
 /// The hold to confirm.
@@ -337,7 +311,7 @@ pub enum HoldSelector {
 /// A request to confirm a hold.
 pub struct Confirmation<'a> {
     pub held: HoldSelector,
-    /// The contact.
+    /// The contact. `Unknown` for an offer: the contact of the waitlist entry.
     pub who: Who<'a>,
     pub note: Option<&'a str>,
     /// For a guest: the limits it counts towards.
@@ -345,33 +319,58 @@ pub struct Confirmation<'a> {
     pub once: Option<&'a Once>,
 }
 
-/// Confirms a hold in its own transaction. Also returns whether it was already confirmed, by this request or another.
+impl<'a> Confirmation<'a> {
+    /// Accepts the offer to a waitlist entry: the appointment gets the id of the entry.
+    pub fn of_offer(entry: Uuid, once: Option<&'a Once>) -> Self {
+        Self { held: HoldSelector::For(entry), who: Who::Unknown, note: None, guest: None, once }
+    }
+}
+
+/// Confirms a hold in its own transaction, or returns the appointment it has become. Also returns whether it was already
+/// confirmed, by this request or another.
 pub async fn confirm_alone(
     db: &Db,
     mailer: &Mailer,
     context: Context,
     confirmation: &Confirmation<'_>,
 ) -> Result<(Appointment, bool), Failure> {
-    let confirmed_before = AtomicBool::new(false);
-    let appointment = attempt(db, mailer, context, async |mut tx: Tx, _| {
+    let (appointment, before) = attempt(db, mailer, context, async |mut tx: Tx, _| {
+        let mut before = false;
         let appointment =
             Once::run(confirmation.once, &mut tx, async |tx| match confirm(tx, confirmation).await {
                 Err(Failure::Problem(problem)) if problem.code == "not_found" => {
-                    let HoldSelector::By(hold) = confirmation.held else {
-                        return Err(problem.into());
-                    };
-                    let row = tx.optional(sql!("scheduling/appointments_get_by_hold.sql"), &[&hold]).await?;
-                    confirmed_before.store(true, Ordering::Relaxed);
-                    Ok(row.ok_or(problem)?.into())
+                    before = true;
+                    became(tx, confirmation.held).await
                 }
                 confirmed => confirmed,
             })
             .await?;
         tx.commit().await?;
-        Ok(appointment)
+        Ok((appointment, before))
     })
     .await?;
-    Ok((appointment, confirmed_before.into_inner() || Once::is_replay(confirmation.once)))
+    Ok((appointment, before || Once::is_replay(confirmation.once)))
+}
+
+/// The appointment that a hold, or the offer to a waitlist entry, has become.
+async fn became(tx: &mut Tx, held: HoldSelector) -> Result<Appointment, Failure> {
+    let row = match held {
+        HoldSelector::By(hold) => {
+            tx.optional(sql!("scheduling/appointments_get_by_hold.sql"), &[&hold]).await?
+        }
+        HoldSelector::For(entry) => {
+            let entry = tx.optional(sql!("scheduling/waitlist_get.sql"), &[&entry]).await?;
+            let booked: Option<Uuid> = entry.ok_or_else(Problem::not_found)?.get("appointment_id");
+            let booked = booked.ok_or_else(nothing_offered)?;
+            tx.optional(sql!("scheduling/appointments_get.sql"), &[&booked]).await?
+        }
+    };
+    Ok(row.ok_or_else(Problem::not_found)?.into())
+}
+
+/// 409: nothing is held for the waitlist entry.
+pub fn nothing_offered() -> Problem {
+    Problem::conflict("nothing_offered", "No time is offered to this entry at the moment: see `status`.")
 }
 
 /// Turns a hold into an appointment, with the id of the hold or of the waitlist entry it was offered to, because the
@@ -399,8 +398,19 @@ pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<App
     let guest_key = guest.and_then(|guest| guest.key).or(row.get("guest_key"));
     let contact = match *who {
         Who::Known(contact) => contact,
-        Who::New(contact) => contacts::create(tx, contact).await?,
-        Who::Unknown => Err(Problem::internal())?,
+        Who::New(contact) => {
+            if let Some(guest) = guest {
+                let requires: Vec<&str> = row.get("guest_requires");
+                let requires: Vec<_> = requires.into_iter().map(GuestDetail::from_name).collect();
+                let verification = GuestVerification::from_name(row.get("guest_verification"));
+                let rules = GuestRules { requires: &requires, verification };
+                if guest_rules::check([rules], contact)? && !guest.verified {
+                    Err(verified_only())?;
+                }
+            }
+            contacts::create(tx, contact).await?
+        }
+        Who::Unknown => row.get::<_, Option<Uuid>>("waiting_contact_id").ok_or_else(Problem::internal)?,
     };
     let pending = row.get::<_, bool>("requires_approval") && !row.get::<_, bool>("overridden");
     let status = if pending { AppointmentStatus::Pending } else { AppointmentStatus::Confirmed };

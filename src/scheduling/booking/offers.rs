@@ -23,8 +23,8 @@ use crate::{
         problem::{Failure, Problem},
     },
     messaging::{
-        budget::OnBehalf,
-        mail::{Mail, Mailer},
+        letters::{Item, Offered, Place},
+        mail::Mailer,
     },
     scheduling::slots::{
         availability::{Allocation, Availability, Enforcement, Provider, StartRequest},
@@ -55,13 +55,11 @@ const WEEK: TimeDelta = TimeDelta::days(7);
 /// An entry that was offered time, with the content of its e-mail.
 #[derive(Debug)]
 pub struct Notice {
-    tenant: Uuid,
     entry: Uuid,
     email: Option<String>,
     service: String,
     provider: String,
-    organization: String,
-    time_zone: String,
+    place: Place,
     starts_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 }
@@ -163,13 +161,11 @@ async fn hold(
         .await?;
     let row = tx.one(sql!("scheduling/offer_notice.sql"), &[&entry.id]).await?;
     Ok(Notice {
-        tenant: row.get("tenant_id"),
         entry: entry.id,
         email: row.get("email"),
         service: row.get("service_name"),
         provider: row.get("provider_name"),
-        organization: row.get("organization_name"),
-        time_zone: row.get("time_zone"),
+        place: Place::read(row.get("tenant_id"), &row),
         starts_at: hold.starts_at,
         expires_at: hold.expires_at,
     })
@@ -336,26 +332,12 @@ pub fn tell(mailer: &Mailer, notices: &[Notice]) {
         let Some(email) = &notice.email else {
             continue;
         };
-        let Some(link) = mailer.managing_link("waitlist-entry", notice.tenant, notice.entry) else {
-            tracing::error!(tenant = %notice.tenant, "an offer was not mailed: nothing signs links here");
+        let Some(link) = mailer.managing_link("waitlist-entry", notice.place.id, notice.entry) else {
+            tracing::error!(tenant = %notice.place.id, "an offer was not mailed: nothing signs links here");
             continue;
         };
-        let zone: chrono_tz::Tz = notice.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC);
-        let local =
-            |instant: DateTime<Utc>| instant.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
-        mailer.send(Mail {
-            to: email.clone(),
-            subject: format!("A time is free: {} at {}", notice.service, notice.organization),
-            body: format!(
-                "{service} with {provider} is free on {starts} ({zone}).\n\nIt is held for you until {expires} ({zone}). \
-                 Accept or decline it here:\n\n{link}\n\n{organization}\n",
-                service = notice.service,
-                provider = notice.provider,
-                organization = notice.organization,
-                starts = local(notice.starts_at),
-                expires = local(notice.expires_at),
-            ),
-            on_behalf: OnBehalf::Organization { id: notice.tenant, inviter: None },
-        });
+        let Notice { service, provider, place, starts_at, expires_at, .. } = notice;
+        let item = Item { service, provider, starts_at: *starts_at };
+        mailer.send(Offered { place, item, expires_at: *expires_at, link: &link }.to(email));
     }
 }

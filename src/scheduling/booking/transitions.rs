@@ -166,8 +166,7 @@ impl TransitionsApi {
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let Cancellation { reason, following } = body.0;
         let action = AppointmentAction::Cancel;
-        let request =
-            TransitionRequest { action, reason: reason.as_deref(), following, by: CancelledBy::Member };
+        let request = TransitionRequest { action, reason: reason.as_deref(), following };
         let id = appointment_id.0;
         Ok(Json(transition(&self.db, &self.mailer, (&caller).into(), id, request, Utc::now()).await?))
     }
@@ -313,7 +312,7 @@ impl TransitionsApi {
         action: AppointmentAction,
         reason: Option<&str>,
     ) -> Result<Appointment, Failure> {
-        let request = TransitionRequest { action, reason, following: false, by: CancelledBy::Member };
+        let request = TransitionRequest { action, reason, following: false };
         transition(&self.db, &self.mailer, context, appointment, request, Utc::now()).await
     }
 }
@@ -325,7 +324,6 @@ pub struct TransitionRequest<'a> {
     pub reason: Option<&'a str>,
     /// Whether to include all later appointments of the series.
     pub following: bool,
-    pub by: CancelledBy,
 }
 
 /// Changes the status of an appointment. Freed time is offered to the waitlist in the same transaction.
@@ -350,7 +348,7 @@ async fn transition_now(
     done: TransitionRequest<'_>,
     now: DateTime<Utc>,
 ) -> Result<(Appointment, Vec<Notice>), Setback> {
-    let action = done.action;
+    let (action, by) = (done.action, CancelledBy::from(context));
     let to = action.to().ok_or_else(Problem::internal)?;
     let mut ids = vec![appointment];
     if done.following {
@@ -366,7 +364,7 @@ async fn transition_now(
     // Lock first, in its own statement: the next statement's snapshot then includes the changes we waited for.
     let rows = tx.all(sql!("scheduling/appointments_lock.sql"), &[&ids]).await?;
     for row in &rows {
-        in_its_time(&mut tx, row, action, now).await?;
+        in_its_time(&mut tx, row, action, by, now).await?;
     }
     let mut queue = None;
     if !to.takes_time() {
@@ -376,7 +374,7 @@ async fn transition_now(
         waiting.add_to(locks).take(&mut tx).await?;
         queue = Some(waiting);
     }
-    let from: Vec<&str> = action.from().iter().map(|status| status.name()).collect();
+    let from: Vec<&str> = action.from(by).iter().map(|status| status.name()).collect();
     let transitions: Vec<Uuid> = ids.iter().map(|_| Uuid::now_v7()).collect();
     let rows = tx
         .all(
@@ -390,7 +388,7 @@ async fn transition_now(
                 &transitions,
                 &now,
                 &context.actor(),
-                &done.by.name(),
+                &by.name(),
             ],
         )
         .await?;
@@ -399,7 +397,7 @@ async fn transition_now(
         // Nothing was changed: report the current status.
         let row = tx.optional(sql!("scheduling/appointments_get.sql"), &[&appointment]).await?;
         let as_it_is = Appointment::from(row.ok_or_else(Problem::not_found)?);
-        return Err(action.not_allowed(as_it_is.status).into());
+        return Err(action.not_allowed(as_it_is.status, by).into());
     };
     let notices = match queue {
         Some(queue) => queue.offer(&mut tx, now).await?,
@@ -414,10 +412,11 @@ async fn in_its_time(
     tx: &mut Tx,
     appointment: &Row,
     action: AppointmentAction,
+    by: CancelledBy,
     now: DateTime<Utc>,
 ) -> Result<(), Failure> {
     use AppointmentAction::{CheckIn, Complete, NoShow, Start};
-    if !action.from().contains(&AppointmentStatus::from_name(appointment.get("status"))) {
+    if !action.from(by).contains(&AppointmentStatus::from_name(appointment.get("status"))) {
         return Ok(());
     }
     let early = match action {

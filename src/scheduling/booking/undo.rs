@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    appointment::{Appointment, AppointmentAction},
+    appointment::{Appointment, AppointmentAction, CancelledBy},
     attempts::attempt,
     claims::on_taken,
     transaction::Locks,
@@ -30,10 +30,9 @@ pub async fn undo(
     attempt(db, mailer, context, async |mut tx: Tx, _| {
         let row = tx.optional(sql!("scheduling/appointments_lock.sql"), &[&vec![id]]).await?;
         let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
-        let not_allowed = || AppointmentAction::Undo.not_allowed(appointment.status);
-        if !AppointmentAction::Undo.from().contains(&appointment.status) {
-            return Err(not_allowed().into());
-        }
+        let by = CancelledBy::from(context);
+        let not_allowed = || AppointmentAction::Undo.not_allowed(appointment.status, by);
+        AppointmentAction::Undo.check(appointment.status, by)?;
         let last = tx
             .optional(sql!("scheduling/appointment_transitions_last.sql"), &[&id, &appointment.status.name()])
             .await?

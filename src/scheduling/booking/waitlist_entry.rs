@@ -111,6 +111,10 @@ pub struct NewWaitlistEntry {
     /// A new contact. Send either `contact_id` or `contact`.
     #[serde(default, deserialize_with = "present")]
     pub contact: Option<NewContact>,
+    /// Whether to join even if slots in the period are free. Defaults to `false`.
+    #[serde(default)]
+    #[oai(default)]
+    pub override_rules: bool,
 }
 
 impl Example for NewWaitlistEntry {

@@ -20,7 +20,10 @@ use crate::{
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number},
     },
-    messaging::mail::Mailer,
+    messaging::{
+        letters::{LinkRequested, Place},
+        mail::Mailer,
+    },
     operations::idempotency::Once,
     scheduling::{
         booking::{expiry, transaction::Locks},
@@ -210,8 +213,8 @@ impl ProvidersApi {
     ///
     /// The provider can be booked once they have a schedule: see `PUT /api/v1/providers/{provider_id}/schedule`. They
     /// perform every service that does not list other providers. `account_id` requests a link to that account; the
-    /// person finds the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is
-    /// linked to the account.
+    /// person gets an e-mail and finds the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if
+    /// another provider is linked to the account.
     #[oai(path = "/providers", method = "post", operation_id = "create_provider")]
     async fn create(
         &self,
@@ -222,8 +225,12 @@ impl ProvidersApi {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_provider", idempotency_key.0, &body.0)?;
         let provider = create(&self.db, context, &body.0, once.as_ref()).await?;
+        let replayed = Once::is_replay(once.as_ref());
+        if body.0.account_id.is_some() && !replayed {
+            self.tell(context, provider.id).await;
+        }
         let location = format!("/api/v1/providers/{}", provider.id);
-        Ok(Created { location, body: provider, replayed: Once::is_replay(once.as_ref()) })
+        Ok(Created { location, body: provider, replayed })
     }
 
     /// Get a provider
@@ -239,7 +246,7 @@ impl ProvidersApi {
 
     /// Change a provider
     ///
-    /// `account_id` requests a link to that account; the person finds the request at
+    /// `account_id` requests a link to that account; the person gets an e-mail and finds the request at
     /// `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is linked to the account.
     #[oai(path = "/providers/:provider_id", method = "patch", operation_id = "update_provider")]
     async fn update(
@@ -249,6 +256,7 @@ impl ProvidersApi {
         body: Json<ProviderChanges>,
     ) -> Result<Json<Provider>, ApiError<Writing>> {
         let changes = body.0;
+        let mut asked = false;
         let mut tx = self.db.begin(&caller);
         let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
         if let Some(account) = changes.account_id.value() {
@@ -265,6 +273,7 @@ impl ProvidersApi {
             tx.all(sql!("scheduling/provider_link_requests_delete.sql"), &[&provider_id.0]).await?;
             if let Some(wanted) = wanted.filter(|wanted| before.account_id != Some(*wanted)) {
                 request_link(&mut tx, provider_id.0, wanted).await?;
+                asked = true;
             }
             // Only the person can accept a link; an existing link to the same account is kept.
             if before.account_id.is_some() && before.account_id != wanted {
@@ -276,6 +285,9 @@ impl ProvidersApi {
             .await?
             .ok_or_else(Problem::not_found)?;
         tx.commit().await?;
+        if asked {
+            self.tell((&caller).into(), provider_id.0).await;
+        }
         Ok(Json(row.into()))
     }
 
@@ -306,6 +318,34 @@ impl ProvidersApi {
             .on_constraint("claims_resource_fkey", in_use)?
             .ok_or_else(Problem::not_found)?;
         Ok(NoContent)
+    }
+}
+
+impl ProvidersApi {
+    /// Sends an e-mail to the person who was asked to be a provider. The request stands without it, too.
+    async fn tell(&self, context: Context, provider: Uuid) {
+        let notice = self
+            .db
+            .optional(context, sql!("scheduling/provider_link_requests_notice.sql"), &[&provider])
+            .await;
+        match notice {
+            Ok(Some(row)) => {
+                let letter = LinkRequested {
+                    place: &Place::read(context.tenant, &row),
+                    inviter: context.actor(),
+                    provider: row.get("provider_name"),
+                    page: &self.mailer.page("provider-links"),
+                };
+                if let Some(email) = row.get("email") {
+                    self.mailer.send(letter.to(email));
+                }
+            }
+            // Answered or withdrawn meanwhile.
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(%error, "a person was not told that they are asked to be a provider")
+            }
+        }
     }
 }
 

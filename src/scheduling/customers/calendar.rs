@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::ics::{Ics, Refreshed};
+use super::{
+    ics::{Ics, Refreshed},
+    online,
+};
 use crate::{
     db::{Context, Db},
     http::{
@@ -25,7 +28,7 @@ use crate::{
         values::{IdempotencyKey, Text},
     },
     operations::idempotency::Once,
-    scheduling::{features::Appointments, slots::refusals::unknown_provider},
+    scheduling::{booking::named, features::Appointments, slots::refusals::unknown_provider},
     sql,
 };
 
@@ -210,10 +213,11 @@ impl CalendarApi {
 
     /// Read a calendar feed
     ///
-    /// Returns the feed as iCalendar text. A cancelled appointment stays in the feed with the status cancelled.
-    /// Renaming a service or a contact changes `LAST-MODIFIED` and `SEQUENCE` of the entries that contain the name;
-    /// renaming a provider changes only `LAST-MODIFIED`. `REFRESH-INTERVAL` asks programs to read the feed again every
-    /// 15 minutes. 404 after the feed was deleted.
+    /// Returns the feed as iCalendar text. A cancelled appointment stays in the feed with the status cancelled. An
+    /// appointment with several services is one entry, which lists them with their times. Renaming a service or a
+    /// contact changes `LAST-MODIFIED` and `SEQUENCE` of the entries that contain the name; renaming a provider changes
+    /// only `LAST-MODIFIED`. `REFRESH-INTERVAL` asks programs to read the feed again every 15 minutes. 404 after the
+    /// feed was deleted.
     #[oai(path = "/calendar.ics", method = "get", operation_id = "read_calendar_feed")]
     async fn read(
         &self,
@@ -235,13 +239,13 @@ impl CalendarApi {
             )
             .await?;
         let (name, entries) = rows.split_first().ok_or_else(Problem::not_found)?;
-        let ics = Ics::new(name.get("feed_name"), entries, name.get("updated_at"));
+        let ics = Ics::new(name.get("feed_name"), entries, name.get("entry_updated_at"));
         Ok(ics.unless_held(if_none_match.0.as_deref(), if_modified_since.0.as_deref()))
     }
 
     /// Get an appointment as a calendar entry
     ///
-    /// Returns the appointment as an iCalendar file.
+    /// Returns the appointment as an iCalendar file. Its entry has the same `UID` and `SEQUENCE` as in feeds.
     #[oai(
         path = "/appointments/:appointment_id/calendar.ics",
         method = "get",
@@ -264,12 +268,10 @@ impl CalendarApi {
     }
 }
 
-/// The calendar of one appointment.
+/// The calendar of one appointment. The link of a guest expires 30 days after its end.
 pub async fn one(db: &Db, context: Context, appointment: Uuid) -> Result<Ics, Failure> {
-    let row = db
-        .optional(context, sql!("scheduling/calendar_appointment.sql"), &[&appointment])
-        .await?
-        .ok_or_else(Problem::not_found)?;
+    let row = named::row(db, context, appointment).await?;
+    online::check_link(context, row.get("ends_at"))?;
     let changed_at = row.get("organization_updated_at");
-    Ok(Ics::new(row.get("feed_name"), std::slice::from_ref(&row), changed_at))
+    Ok(Ics::new(row.get("organization_name"), std::slice::from_ref(&row), changed_at))
 }

@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::{
     guest::{GuestAppointment, Guests, Managing, managed},
-    letters::{self, Place},
     online,
 };
 use crate::{
@@ -17,22 +16,19 @@ use crate::{
     http::{
         json::Json,
         name::Name,
-        problem::{ApiError, Failure, Problem, Writing},
+        problem::{ApiError, GuestWriting, Problem},
         values::{EmailAddress, Text},
     },
-    messaging::mail::Mail,
-    operations::idempotency::Once,
+    messaging::letters::{Item, Place, Unverified},
     scheduling::booking::{
-        book::{Order, Who},
+        book::Who,
+        guest_booking::ToVerify,
         guest_request::GuestRequest,
         hold::Hold,
-        holds::{self, Confirmation, HoldSelector, ToVerify},
+        holds::{self, Confirmation, HoldSelector},
     },
     sql,
 };
-
-/// How long a guest can open the link, in minutes.
-const MINUTES: i32 = 30;
 
 /// Time that is held until the guest opens the link in an e-mail.
 #[derive(Debug, Object, Serialize)]
@@ -90,15 +86,14 @@ impl GuestVerificationApi {
     /// created. Calling it again returns the appointment. 409 `hold_expired` after the hold has expired, and 404 some
     /// seconds later.
     #[oai(path = "/appointment/verify", method = "post", operation_id = "verify_as_guest")]
-    async fn verify(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
+    async fn verify(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
         let api = &self.0;
         let guest = api.managing(&body.0.token)?;
         let id = managed(guest)?;
         let mut tx = api.db.begin(guest);
         let Some(row) = tx.optional(sql!("scheduling/guest_bookings_get.sql"), &[&id]).await? else {
             tx.commit().await?;
-            let appointment = online::appointment(&api.db, guest, id).await?;
-            return Ok(Json(api.show(guest.tenant, appointment)?));
+            return Ok(Json(api.see(guest, id).await?));
         };
         let text = |column: &str| row.get::<_, Option<&str>>(column);
         let unreadable = |_| Problem::internal();
@@ -113,7 +108,7 @@ impl GuestVerificationApi {
             None => Who::New(&contact),
         };
         tx.commit().await?;
-        let counted = GuestRequest::counted(guest.tenant, text("email"));
+        let counted = GuestRequest::verified(guest.tenant, text("email"));
         let confirmation = Confirmation {
             held: HoldSelector::By(id),
             who,
@@ -121,55 +116,27 @@ impl GuestVerificationApi {
             guest: Some(&counted),
             once: None,
         };
-        let (appointment, before) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
+        let (_, before) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
+        let named = online::named(&api.db, guest, id).await?;
         // If the link is opened twice at once, only one request sends the e-mail.
-        if before {
-            return Ok(Json(api.show(guest.tenant, appointment)?));
-        }
-        Ok(Json(api.booked(guest, appointment, &contact).await?))
+        Ok(Json(if before { api.show(guest.tenant, &named)? } else { api.booked(guest, &named, &contact)? }))
     }
 }
 
-/// Holds the time, stores the guest's details, and sends the link by e-mail.
-pub async fn hold(
-    api: &Guests,
-    guest: Context,
-    order: &Order<'_>,
-    contact: &NewContact,
-    once: Option<&Once>,
-) -> Result<UnverifiedBooking, Failure> {
-    if order.services.len() > 1 {
-        let detail = "expected no further service; a service that verifies e-mail addresses is booked alone";
-        return Err(Problem::invalid_field("and_then", "not_supported", detail).into());
-    }
-    let Some(email) = &contact.email else {
-        let detail = "expected the e-mail address of the guest; the service verifies it";
-        return Err(Problem::invalid_field("contact.email", "required", detail).into());
-    };
-    let now = Utc::now();
-    if !api.mailer.sends() {
-        let detail = "This server does not send e-mail and cannot verify your address. Please contact the organization.";
-        return Err(Problem::unavailable("mail_unavailable", detail).into());
-    }
-    let (hold, to_verify) = holds::hold(&api.db, &api.mailer, guest, order, MINUTES, once, now).await?;
-    let Some(ToVerify { leave, notice: row }) = to_verify else {
-        return Ok(hold.into());
-    };
-    let Hold { id, starts_at, expires_at, .. } = hold;
-    let token = api.tokens.link_to(guest.tenant, id)?;
-    let letter = letters::Unverified {
-        place: Place {
-            id: guest.tenant,
-            organization: row.get("organization_name"),
-            time_zone: row.get("time_zone"),
+/// Sends the link by e-mail that books the held time.
+pub fn mail(api: &Guests, guest: Context, hold: &Hold, to_verify: ToVerify) -> Result<(), Problem> {
+    let ToVerify { leave, notice } = to_verify;
+    let token = api.tokens.link_to(guest.tenant, hold.id)?;
+    let letter = Unverified {
+        place: &Place::read(guest.tenant, &notice),
+        item: Item {
+            service: notice.get("service_name"),
+            provider: notice.get("provider_name"),
+            starts_at: hold.starts_at,
         },
-        service: row.get("service_name"),
-        provider: row.get("provider_name"),
-        starts_at,
-        expires_at,
+        expires_at: hold.expires_at,
         link: &api.mailer.link("verify-booking", &token),
     };
-    let Mail { subject, body, .. } = letter.to(email);
-    api.mailer.send_with_leave(leave, subject, body);
-    Ok(hold.into())
+    api.mailer.send_with_leave(leave, letter.text());
+    Ok(())
 }

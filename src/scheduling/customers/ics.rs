@@ -2,6 +2,7 @@
 //! needs no definitions of time zones.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use icalendar::{Calendar, Component as _, Event, EventLike as _, EventStatus, Property};
 use poem::{
     IntoResponse, Response,
@@ -14,7 +15,13 @@ use poem_openapi::{
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::{http::conditional::Version, scheduling::booking::appointment::AppointmentStatus};
+use crate::{
+    http::conditional::Version,
+    scheduling::booking::{
+        appointment::AppointmentStatus,
+        named::{self, NamedSegment},
+    },
+};
 
 const MEDIA_TYPE: &str = "text/calendar; charset=utf-8";
 
@@ -31,7 +38,7 @@ impl Ics {
     /// A calendar with this name. Its content last changed at `changed_at` or with the newest entry, whichever is
     /// later.
     pub fn new(name: &str, rows: &[Row], changed_at: DateTime<Utc>) -> Self {
-        let changed_at = rows.iter().map(|row| row.get("updated_at")).fold(changed_at, DateTime::max);
+        let changed_at = rows.iter().map(|row| row.get("entry_updated_at")).fold(changed_at, DateTime::max);
         let text = calendar(name, rows);
         let version = Version::new(&text, changed_at, Utc::now());
         Self { text, version }
@@ -167,10 +174,21 @@ fn event(row: &Row) -> Event {
         AppointmentStatus::Cancelled | AppointmentStatus::Declined => EventStatus::Cancelled,
         _ => EventStatus::Confirmed,
     };
-    let updated_at: DateTime<Utc> = row.get("updated_at");
-    let summary = match contact {
-        Some(contact) => format!("{service}: {contact}"),
+    let updated_at: DateTime<Utc> = row.get("entry_updated_at");
+    let segments = named::segments(row);
+    let services = match &segments {
+        Some(segments) => {
+            segments.iter().map(|segment| segment.service_name.as_str()).collect::<Vec<_>>().join(", ")
+        }
         None => service.to_owned(),
+    };
+    let summary = match contact {
+        Some(contact) => format!("{services}: {contact}"),
+        None => services,
+    };
+    let description = match &segments {
+        Some(segments) => listed(segments, row.get("time_zone")),
+        None => format!("With {provider}"),
     };
     Event::new()
         // The same in every feed and for the life of the appointment.
@@ -180,10 +198,21 @@ fn event(row: &Row) -> Event {
         .last_modified(updated_at)
         .starts(row.get::<_, DateTime<Utc>>("starts_at"))
         .ends(row.get::<_, DateTime<Utc>>("ends_at"))
-        .sequence(u32::try_from(row.get::<_, i32>("sequence")).unwrap_or_default())
+        .sequence(u32::try_from(row.get::<_, i32>("entry_sequence")).unwrap_or_default())
         .status(shown)
         .append_property(("TRANSP", if status.takes_time() { "OPAQUE" } else { "TRANSPARENT" }))
         .summary(&summary)
-        .description(&format!("With {provider}"))
+        .description(&description)
         .done()
+}
+
+/// The services of a visit, one on each line: `09:00–09:30 Cut with Ada`. Then the time zone, because text has none.
+fn listed(segments: &[NamedSegment], time_zone: &str) -> String {
+    let zone: Tz = time_zone.parse().unwrap_or(Tz::UTC);
+    let clock = |instant: DateTime<Utc>| instant.with_timezone(&zone).format("%H:%M").to_string();
+    let line = |segment: &NamedSegment| {
+        let NamedSegment { service_name, provider_name, starts_at, ends_at, .. } = segment;
+        format!("{}–{} {service_name} with {provider_name}\n", clock(*starts_at), clock(*ends_at))
+    };
+    format!("{}({})", segments.iter().map(line).collect::<String>(), zone.name())
 }

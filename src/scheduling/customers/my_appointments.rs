@@ -31,7 +31,7 @@ use crate::{
     operations::idempotency::Once,
     scheduling::{
         booking::{
-            appointment::{Appointment, AppointmentStatus, CancelledBy, Segment},
+            appointment::{Appointment, AppointmentStatus, Segment},
             book::{self, Order, Who},
             transitions::TransitionReason,
         },
@@ -335,7 +335,9 @@ impl MyAppointmentsApi {
         caller: Member<Customer>,
         appointment_id: Path<Uuid>,
     ) -> Result<Json<MyAppointment>, ApiError<Reading>> {
-        Ok(Json(online::appointment(&self.db, (&caller).into(), appointment_id.0).await?.into()))
+        let row =
+            self.db.optional(&caller, sql!("scheduling/appointments_get.sql"), &[&appointment_id.0]).await?;
+        Ok(Json(Appointment::from(row.ok_or_else(Problem::not_found)?).into()))
     }
 
     /// Get an appointment of mine as a calendar entry
@@ -365,7 +367,8 @@ impl MyAppointmentsApi {
     /// Cancel an appointment of mine
     ///
     /// The body is optional. 409 `too_late` after the cancellation notice of the service has passed. 409
-    /// `transition_not_allowed`, with the `allowed` actions, if its status does not allow cancelling.
+    /// `transition_not_allowed`, with the `allowed` actions, if its status does not allow cancelling, for example after
+    /// check-in.
     #[oai(
         path = "/appointments/:appointment_id/cancel",
         method = "post",
@@ -379,16 +382,16 @@ impl MyAppointmentsApi {
     ) -> Result<Json<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(appointment_id.0)?;
         let reason = body.0.reason.as_deref();
-        let by = CancelledBy::Customer;
-        let cancelled = online::cancel(&self.db, &self.mailer, context, appointment_id.0, reason, by).await?;
+        let cancelled = online::cancel(&self.db, &self.mailer, context, appointment_id.0, reason).await?;
         Ok(Json(cancelled.into()))
     }
 
     /// Reschedule an appointment of mine
     ///
-    /// If the service requires approval, a confirmed appointment becomes pending again. 409 `too_late` after the
-    /// cancellation notice of the service has passed. 409 `service_unavailable` if the service is no longer bookable
-    /// online. Other errors are those of booking.
+    /// If the service requires approval, a confirmed appointment becomes `pending` again. Nothing changes if it already
+    /// has the start and the provider. 409 `too_late` after the cancellation notice of the service has passed. 409
+    /// `transition_not_allowed` if its status does not allow moving, for example after check-in. 409
+    /// `service_unavailable` if the service is no longer bookable online. Other errors are those of booking.
     #[oai(
         path = "/appointments/:appointment_id/reschedule",
         method = "post",

@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use super::my_appointments::{MyAppointment, contact};
 use crate::{
-    db::{Db, Tx},
+    db::Db,
     http::{
         caller::{Customer, Member},
         json::{Created, Json, NoContent, OptionalJson},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
+        problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
@@ -137,7 +137,7 @@ impl MyWaitsApi {
             guest: None,
         };
         let minutes = holds::DEFAULT_MINUTES;
-        let (hold, _) =
+        let hold =
             holds::hold(&self.db, &self.mailer, context, &order, minutes, once.as_ref(), Utc::now()).await?;
         let location = format!("/api/v1/my/holds/{}", hold.id);
         Ok(Created { location, body: hold, replayed: Once::is_replay(once.as_ref()) })
@@ -232,7 +232,8 @@ impl MyWaitsApi {
     /// Join the waitlist
     ///
     /// Creates a waitlist entry for the customer's contact. Offers and errors are those of `POST /api/v1/waitlist`. 409
-    /// `contact_missing` if no contact of the organization is linked to the account.
+    /// `slots_available` if slots in the first 62 days of the period are free. 409 `contact_missing` if no contact of
+    /// the organization is linked to the account.
     #[oai(path = "/waitlist", method = "post", operation_id = "create_my_waitlist_entry")]
     async fn join(
         &self,
@@ -245,15 +246,10 @@ impl MyWaitsApi {
         let once = Once::new(&context, "create_my_waitlist_entry", idempotency_key.0, &body.0)?;
         let MyNewWaitlistEntry { service_id, provider_id, from, to } = body.0;
         let period = waitlist::period(from, to)?;
-        let contact = contact(&self.db, context).await?;
-        let (service, provider) = (service_id, provider_id);
-        let new = NewEntry { id, service, provider, contact, period, guest_key: None };
-        let entry = self.db.attempt(context, async |mut tx: Tx, _| -> Result<WaitlistEntry, Failure> {
-            let entry = Once::run(once.as_ref(), &mut tx, async |tx| waitlist::add(tx, &new).await).await?;
-            tx.commit().await?;
-            Ok(entry)
-        });
-        let entry = entry.await?;
+        let who = Who::Known(contact(&self.db, context).await?);
+        let (service, provider, policy) = (service_id, provider_id, Enforcement::Full);
+        let new = NewEntry { id, service, provider, period, who, guest: None, policy };
+        let entry = waitlist::join(&self.db, context, &new, once.as_ref()).await?;
         let location = format!("/api/v1/my/waitlist/{}", entry.id);
         Ok(Created { location, body: entry, replayed: Once::is_replay(once.as_ref()) })
     }
@@ -289,8 +285,9 @@ impl MyWaitsApi {
         let id = waitlist_entry_id.0;
         let context = caller.about(id)?;
         let once = Once::new(&context, "accept_my_waitlist_offer", idempotency_key.0, &id)?;
-        let (db, mailer) = (&self.db, &self.mailer);
-        let (appointment, replayed) = waitlist::accept(db, mailer, context, id, once.as_ref()).await?;
+        let confirmation = Confirmation::of_offer(id, once.as_ref());
+        let (appointment, replayed) =
+            holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/my/appointments/{}", appointment.id);
         Ok(Created { location, body: appointment.into(), replayed })
     }
