@@ -50,3 +50,17 @@ create policy gate_update on identity.accounts as permissive for update to appoi
 grant select (id, email, full_name, created_at, email_verified_at), update (full_name, updated_at)
 on identity.accounts to appointd_api;
 grant select, insert, update on identity.accounts to appointd_gate;
+
+create function identity.email_of(account uuid) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (select a.email from identity.accounts as a where a.id = account);
+end
+$$;
+
+comment on function identity.email_of(uuid) is
+    'E-mail address of an account that the caller may see; null if they may not.';
+
+grant execute on function identity.email_of(uuid) to appointd_api;

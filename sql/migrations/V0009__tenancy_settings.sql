@@ -107,6 +107,7 @@ comment on column tenancy.branding.style_sheet_url is 'https URL of a style shee
 comment on column tenancy.branding.updated_at is 'When it last changed.';
 
 call app.build_wall('tenancy.branding', reads => 'viewer', updates => 'admin');
+call app.open_to('tenancy.branding', 'guest,customer', 'select');
 call app.admit('tenancy.branding', 'appointd_gate', array['select', 'insert']);
 call app.admit('tenancy.branding', 'appointd_owner', array['all']);
 call operations.audit('tenancy.branding');

@@ -69,3 +69,23 @@ grant
     select (tenant_id, id, first_name, last_name, email, created_at, renames, renamed_at, account_id),
     update (updated_at, account_id)
 on crm.contacts to appointd_gate;
+
+create function crm.has_account(contact uuid) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select
+        from crm.contacts as c
+        where
+            c.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and c.id = contact
+            and c.account_id is not null
+    );
+end
+$$;
+
+comment on function crm.has_account(uuid) is 'Whether an account is linked to the contact.';
+
+grant execute on function crm.has_account(uuid) to appointd_api;

@@ -91,7 +91,7 @@ comment on column scheduling.services.slot_offset_minutes is
 comment on column scheduling.services.min_notice_minutes is
     'Minimum number of elapsed minutes between booking and start.';
 comment on column scheduling.services.horizon_days is
-    'Maximum number of days between today, in the zone of the organization, and the appointment; null: unlimited.';
+    'Maximum number of days between today, in the zone of the organization, and the appointment; null: 3,660.';
 comment on column scheduling.services.bookable_from is
     'First date of appointments, in the zone of the organization; null: no bound.';
 comment on column scheduling.services.bookable_until is
@@ -148,7 +148,7 @@ grant
     ),
     delete
 on scheduling.services to appointd_api;
-grant select (tenant_id, id, name, renames, renamed_at, cancellation_notice_minutes)
+grant select (tenant_id, id, name, renames, renamed_at, cancellation_notice_minutes, requires_approval)
 on scheduling.services to appointd_gate;
 
 

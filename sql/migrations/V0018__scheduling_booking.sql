@@ -297,7 +297,7 @@ call app.admit('scheduling.appointment_segments', 'appointd_owner', array['all']
 
 grant select, insert (appointment_id, position, service_id, provider_id, starts_at, ends_at), delete
 on scheduling.appointment_segments to appointd_api;
-grant select (tenant_id, appointment_id, service_id, provider_id)
+grant select (tenant_id, appointment_id, position, service_id, provider_id, starts_at, ends_at)
 on scheduling.appointment_segments to appointd_gate;
 
 

@@ -115,7 +115,7 @@ begin
     if current_setting('app.role', true) is distinct from 'scheduler' then
         raise exception 'the scheduler has not entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
-    select c.email, s.name, p.name, o.name, o.time_zone
+    select c.email, s.name, p.name, coalesce(b.display_name, o.name), o.time_zone
     into email, service_name, provider_name, organization_name, time_zone
     from scheduling.waitlist_entries as w
     join crm.contacts as c on c.tenant_id = w.tenant_id and c.id = w.contact_id
@@ -123,6 +123,7 @@ begin
     join scheduling.holds as h on h.tenant_id = w.tenant_id and h.waitlist_entry_id = w.id
     join scheduling.providers as p on p.tenant_id = h.tenant_id and p.id = h.provider_id
     join tenancy.organizations as o on o.id = w.tenant_id
+    join tenancy.branding as b on b.tenant_id = w.tenant_id
     where
         w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and w.id = entry

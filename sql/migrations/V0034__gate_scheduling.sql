@@ -111,10 +111,60 @@ comment on function scheduling.my_appointments_everywhere(timestamptz, uuid, big
     'Appointments of the signed-in account as a customer of all its organizations, ordered by start, after the given '
     'start and id.';
 
+-- One text for feeds and single files: an entry has the same UID in both, so its SEQUENCE must be the same.
+create function scheduling.entries(tenant uuid, appointments uuid[])
+returns table (
+    id uuid, starts_at timestamptz, ends_at timestamptz, status text, sequence integer, created_at timestamptz,
+    updated_at timestamptz, service_name text, provider_name text, contact_name text, segments jsonb,
+    requires_approval boolean, cancellation_notice_minutes integer
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select
+        a.id, a.starts_at, a.ends_at, a.status, a.sequence + c.renames + coalesce(g.renames, s.renames), a.created_at,
+        greatest(a.updated_at, c.renamed_at, s.renamed_at, p.renamed_at, g.renamed_at),
+        s.name, p.name, concat_ws(' ', c.first_name, c.last_name), g.segments,
+        coalesce(g.requires_approval, s.requires_approval),
+        -- Of a visit, the longest counts.
+        coalesce(g.cancellation_notice_minutes, s.cancellation_notice_minutes)
+    from scheduling.appointments as a
+    join scheduling.services as s on s.tenant_id = a.tenant_id and s.id = a.service_id
+    join scheduling.providers as p on p.tenant_id = a.tenant_id and p.id = a.provider_id
+    join crm.contacts as c on c.tenant_id = a.tenant_id and c.id = a.contact_id
+    left join lateral (
+        select
+            sum(o.renames)::integer as renames, max(greatest(o.renamed_at, r.renamed_at)) as renamed_at,
+            bool_or(o.requires_approval) as requires_approval,
+            max(o.cancellation_notice_minutes) as cancellation_notice_minutes,
+            jsonb_agg(
+                jsonb_build_object(
+                    'service_id', i.service_id, 'service_name', o.name, 'provider_id', i.provider_id, 'provider_name',
+                    r.name, 'starts_at', i.starts_at, 'ends_at', i.ends_at
+                )
+                order by i.position
+            ) as segments
+        from scheduling.appointment_segments as i
+        join scheduling.services as o on o.tenant_id = i.tenant_id and o.id = i.service_id
+        join scheduling.providers as r on r.tenant_id = i.tenant_id and r.id = i.provider_id
+        where i.tenant_id = a.tenant_id and i.appointment_id = a.id
+    ) as g on a.visit
+    where a.tenant_id = tenant and a.id = any (appointments);
+end
+$$;
+
+comment on function scheduling.entries(uuid, uuid[]) is
+    'What calendars, mails and pages of customers show of appointments: names, the services of a visit, and the SEQUENCE '
+    '(RFC 5545), which rises when the appointment, a service or the contact is renamed or changed. For functions of '
+    'the gate that know who asks.';
+
 create function scheduling.calendar_feed(organization_id uuid, feed_id uuid, token_hash bytea)
 returns table (
     feed_name text, id uuid, starts_at timestamptz, ends_at timestamptz, status text, sequence integer,
-    created_at timestamptz, updated_at timestamptz, service_name text, provider_name text, contact_name text
+    created_at timestamptz, updated_at timestamptz, service_name text, provider_name text, contact_name text,
+    segments jsonb, time_zone text
 )
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -129,7 +179,7 @@ begin
         return;
     end if;
     execute format('set local app.tenant_id = %L', organization_id);
-    select f.name, f.provider_id, f.created_at
+    select f.name, f.provider_id, f.created_at, o.time_zone
     into feed
     from scheduling.calendar_feeds as f
     join tenancy.organizations as o on o.id = f.tenant_id and o.status = 'active'
@@ -153,32 +203,38 @@ begin
             today,
             (select max(a.updated_at) from scheduling.appointments as a where a.tenant_id = organization_id)
         ),
-        null::text, null::text, null::text;
+        null::text, null::text, null::text, null::jsonb, feed.time_zone;
     return query
     select
-        feed.name, a.id, a.starts_at, a.ends_at, a.status, a.sequence + s.renames + c.renames, a.created_at,
-        greatest(a.updated_at, s.renamed_at, p.renamed_at, c.renamed_at),
-        s.name, p.name, concat_ws(' ', c.first_name, c.last_name)
-    from scheduling.appointments as a
-    join scheduling.services as s on s.tenant_id = a.tenant_id and s.id = a.service_id
-    join scheduling.providers as p on p.tenant_id = a.tenant_id and p.id = a.provider_id
-    join crm.contacts as c on c.tenant_id = a.tenant_id and c.id = a.contact_id
-    where
-        a.tenant_id = organization_id
-        and (
-            feed.provider_id is null
-            or a.provider_id = feed.provider_id
-            or (
-                a.visit and exists (
-                    select
-                    from scheduling.appointment_segments as g
-                    where g.tenant_id = a.tenant_id and g.appointment_id = a.id and g.provider_id = feed.provider_id
+        feed.name, e.id, e.starts_at, e.ends_at, e.status, e.sequence, e.created_at, e.updated_at, e.service_name,
+        e.provider_name, e.contact_name, e.segments, feed.time_zone
+    from scheduling.entries(
+        organization_id,
+        array(
+            select a.id
+            from scheduling.appointments as a
+            where
+                a.tenant_id = organization_id
+                and (
+                    feed.provider_id is null
+                    or a.provider_id = feed.provider_id
+                    or (
+                        a.visit and exists (
+                            select
+                            from scheduling.appointment_segments as g
+                            where
+                                g.tenant_id = a.tenant_id
+                                and g.appointment_id = a.id
+                                and g.provider_id = feed.provider_id
+                        )
+                    )
                 )
-            )
+                and a.starts_at between today - interval '60 days' and today + interval '400 days'
+            order by a.starts_at, a.id
+            limit 10000
         )
-        and a.starts_at between today - interval '60 days' and today + interval '400 days'
-    order by a.starts_at, a.id
-    limit 10000;
+    ) as e
+    order by e.starts_at, e.id;
 end
 $$;
 

@@ -92,8 +92,8 @@ comment on function scheduling.contact_of_guest() is
 -- What customers are told of their own appointment, also where its service or provider is not offered online any more.
 create function scheduling.booked_names(appointment uuid)
 returns table (
-    service_name text, provider_name text, renames integer, renamed_at timestamptz,
-    cancellation_notice_minutes integer
+    service_name text, provider_name text, segments jsonb, requires_approval boolean,
+    cancellation_notice_minutes integer, sequence integer, updated_at timestamptz
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -103,20 +103,10 @@ declare
 begin
     return query
     select
-        s.name, p.name, s.renames, greatest(s.renamed_at, p.renamed_at),
-        -- Of a visit, the longest counts.
-        greatest(
-            s.cancellation_notice_minutes,
-            (
-                select max(o.cancellation_notice_minutes)
-                from scheduling.appointment_segments as g
-                join scheduling.services as o on o.tenant_id = g.tenant_id and o.id = g.service_id
-                where g.tenant_id = tenant and g.appointment_id = a.id
-            )
-        )
+        e.service_name, e.provider_name, e.segments, e.requires_approval, e.cancellation_notice_minutes, e.sequence,
+        e.updated_at
     from scheduling.appointments as a
-    join scheduling.services as s on s.tenant_id = a.tenant_id and s.id = a.service_id
-    join scheduling.providers as p on p.tenant_id = a.tenant_id and p.id = a.provider_id
+    cross join lateral scheduling.entries(tenant, array[a.id]) as e
     where
         a.tenant_id = tenant and a.id = appointment
         and case current_setting('app.role', true)
@@ -134,7 +124,36 @@ end
 $$;
 
 comment on function scheduling.booked_names(uuid) is
-    'Names and notice of an appointment: for guests and customers of their own, for members of any.';
+    'Names, notice and SEQUENCE of an appointment: for guests and customers of their own, for members of any.';
+
+-- What a guest who waits is told, also where the service is not offered online any more.
+create function scheduling.waiting_names(
+    in entry uuid, out service_name text, out provider_name text, out offered_provider_name text
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if current_setting('app.role', true) is distinct from 'guest' then
+        raise exception 'no guest has entered' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    select s.name, p.name, q.name
+    into service_name, provider_name, offered_provider_name
+    from scheduling.waitlist_entries as w
+    join scheduling.services as s on s.tenant_id = w.tenant_id and s.id = w.service_id
+    left join scheduling.providers as p on p.tenant_id = w.tenant_id and p.id = w.provider_id
+    left join scheduling.holds as h on h.tenant_id = w.tenant_id and h.waitlist_entry_id = w.id
+    left join scheduling.providers as q on q.tenant_id = h.tenant_id and q.id = h.provider_id
+    where
+        w.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid
+        and w.id = entry
+        and w.id = nullif(current_setting('app.appointment_id', true), '')::uuid;
+end
+$$;
+
+comment on function scheduling.waiting_names(uuid) is
+    'Names for the waitlist entry of the guest in the context: of its service, of the provider that is wanted and of '
+    'the one whose time is offered.';
 
 create function scheduling.my_provider_links()
 returns table (organization_id uuid, organization_name text, provider_id uuid, provider_name text, status text)
@@ -288,6 +307,7 @@ comment on function scheduling.cut_provider_link(uuid) is
 
 grant execute on function
     scheduling.booked_names(uuid),
+    scheduling.waiting_names(uuid),
     scheduling.count_guest_request(bytea, bytea),
     scheduling.contact_of_guest(),
     scheduling.my_provider_links(),

@@ -15,14 +15,15 @@ use crate::{
     operations::idempotency::Once,
     scheduling::{
         booking::{
-            appointment::{Appointment, AppointmentAction, AppointmentStatus, CancelledBy},
+            appointment::{Appointment, AppointmentAction, AppointmentStatus},
             appointments::NewAppointment,
-            book,
+            book::{self, Who},
             transitions::{TransitionRequest, transition},
             waitlist::{self, NewEntry},
         },
         hours::wall_time,
         slots::{
+            availability::Enforcement,
             listing::{People, Slot},
             load::{self, AvailabilityQuery},
         },
@@ -144,13 +145,12 @@ impl Calendar<'_> {
                     id: Uuid::now_v7(),
                     service,
                     provider: None,
-                    contact: self.loaded.contacts[seats],
                     period: (slot.starts_at, slot.starts_at + TimeDelta::minutes(1)),
-                    guest_key: None,
+                    who: Who::Known(self.loaded.contacts[seats]),
+                    guest: None,
+                    policy: Enforcement::ClaimsOnly,
                 };
-                let mut tx = self.db.begin(self.loaded.context);
-                waitlist::add(&mut tx, &entry).await?;
-                tx.commit().await?;
+                waitlist::join(self.db, self.loaded.context, &entry, None).await?;
             }
         }
         Ok(())
@@ -226,7 +226,7 @@ impl Calendar<'_> {
         reason: Option<&str>,
         at: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let done = TransitionRequest { action, reason, following: false, by: CancelledBy::Member };
+        let done = TransitionRequest { action, reason, following: false };
         transition(self.db, &Mailer::nowhere(), self.loaded.context, appointment, done, at).await?;
         Ok(())
     }

@@ -28,6 +28,8 @@ pub const ROLE_PREFIX: &str = "role:";
 pub const FEATURE_PREFIX: &str = "feature:";
 /// The scheme of operations for any signed-in account, regardless of organization and role.
 pub const ACCOUNT: &str = "account";
+/// The scheme of operations that read the object of a guest's link.
+pub const LINK: &str = "link";
 
 /// The cookie of a browser's session. Its prefix makes browsers send it to this host only, over TLS only (RFC 6265bis).
 pub const COOKIE: &str = "__Host-appointd";
@@ -160,7 +162,12 @@ fn read(request: &Request, tokens: &Tokens) -> Result<Credentials, Problem> {
             ))
         };
     }
-    let token = bearer_token(request)?;
+    let token = bearer_token(request)?.ok_or_else(|| {
+        Problem::unauthorized(
+            "credentials_missing",
+            "Sign in at /api/v1/auth/login and send the token as `Authorization: Bearer …`.",
+        )
+    })?;
     if token.starts_with(ApiKey::PREFIX) {
         return Secret::parse(token)
             .map(Credentials::Program)
@@ -170,16 +177,12 @@ fn read(request: &Request, tokens: &Tokens) -> Result<Credentials, Problem> {
 }
 
 /// RFC 6750 section 2.1. The name of the scheme is case-insensitive.
-pub fn bearer_token(request: &Request) -> Result<&str, Problem> {
+fn bearer_token(request: &Request) -> Result<Option<&str>, Problem> {
     let given = headers::one(request.headers(), "Authorization")?;
-    let missing = || {
-        Problem::unauthorized(
-            "credentials_missing",
-            "Sign in at /api/v1/auth/login and send the token as `Authorization: Bearer …`.",
-        )
-    };
-    let (scheme, token) = given.and_then(|value| value.split_once(' ')).ok_or_else(missing)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
+    Ok(given
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim()))
 }
 
 fn cookie(request: &Request) -> Result<Option<&str>, Problem> {
@@ -331,5 +334,36 @@ impl<'a> ApiExtractor<'a> for SignedIn {
             }
             Credentials::Program(_) => Err(Problem::person_required())?,
         }
+    }
+}
+
+/// The `manage_token` of a guest, sent as a bearer token. It is not verified yet.
+pub struct Link(pub String);
+
+impl<'a> ApiExtractor<'a> for Link {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        scheme(LINK, registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![LINK]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let token = bearer_token(request)?.ok_or_else(|| {
+            Problem::unauthorized(
+                "credentials_missing",
+                "Send the `manage_token` of the link as `Authorization: Bearer …`.",
+            )
+        })?;
+        Ok(Self(token.to_owned()))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use super::caller::{ACCOUNT, COOKIE, FEATURE_PREFIX, ROLE_PREFIX};
+use super::caller::{ACCOUNT, COOKIE, FEATURE_PREFIX, LINK, ROLE_PREFIX};
 
 mod codes;
 mod components;
@@ -26,6 +26,9 @@ pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(COM
 /// The name of the schema of the scopes of API keys.
 pub const SCOPE: &str = "Scope";
 
+/// The extension of operations that need a guest's `manage_token`.
+const GUEST_LINK: &str = "x-guest-link";
+
 /// Completes a document written by poem-openapi.
 pub fn complete(raw: &str) -> String {
     let mut document: Value = serde_json::from_str(raw).unwrap_or_default();
@@ -34,9 +37,10 @@ pub fn complete(raw: &str) -> String {
     document["servers"] = json!([{ "url": "/" }]);
     in_reading_order(&mut document);
     security_schemes(&mut document);
+    let with_token = schemas_with_manage_token(&document);
     for (method, operation) in operations(&mut document) {
         parameter_groups(operation);
-        security_and_role(method, operation);
+        security_and_role(method, operation, &with_token);
         parameters(operation);
         responses::idempotency(operation);
         responses::headers(operation);
@@ -119,7 +123,7 @@ fn parameters(operation: &mut Map<String, Value>) {
     }
 }
 
-/// The two ways to authenticate: a bearer token or a cookie.
+/// The ways to authenticate: a bearer token, a cookie, or the token of a guest's link.
 fn security_schemes(document: &mut Value) {
     document["components"]["securitySchemes"] = json!({
         "bearer": {
@@ -134,12 +138,30 @@ fn security_schemes(document: &mut Value) {
             "name": COOKIE,
             "description": "The session cookie of a browser, set by `POST /api/v1/auth/web-session`. Requests that change data must repeat the `csrf_token` in the header `X-CSRF-Token`.",
         },
+        LINK: {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The `manage_token` of a guest's appointment, hold or waitlist entry: from the answer that created it, or after `#token=` in the link of an e-mail. It gives access to that object only. Operations that change it take the token in the body, as `token`.",
+        },
     });
+}
+
+/// The schemas of bodies in which guests send the token of their link.
+fn schemas_with_manage_token(document: &Value) -> Vec<String> {
+    let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
+    schemas
+        .filter(|(_, schema)| {
+            let description = schema["properties"]["token"]["description"].as_str();
+            description.is_some_and(|description| description.starts_with("The `manage_token`"))
+        })
+        .map(|(name, _)| format!("#/components/schemas/{name}"))
+        .collect()
 }
 
 /// Replaces `role:staff` by the real security schemes, the extensions `x-required-…` and a sentence. An open operation
 /// gets a sentence too.
-fn security_and_role(method: &str, operation: &mut Map<String, Value>) {
+fn security_and_role(method: &str, operation: &mut Map<String, Value>, with_token: &[String]) {
     let asked: Vec<String> = operation
         .get("security")
         .and_then(Value::as_array)
@@ -174,9 +196,21 @@ fn security_and_role(method: &str, operation: &mut Map<String, Value>) {
         operation.insert("security".into(), schemes);
         operation.insert("x-required-role".into(), "account".into());
         sentences.push("Any signed-in account.".to_owned());
+    } else if asked.iter().any(|scheme| scheme == LINK) {
+        operation.insert("security".into(), json!([{ LINK: [] }]));
+        operation.insert(GUEST_LINK.into(), true.into());
+        sentences.push("Authentication: the `manage_token` as bearer token.".to_owned());
     } else {
         operation.insert("security".into(), json!([]));
-        sentences.push("No authentication.".to_owned());
+        let body = operation.get("requestBody").map(|body| &body["content"]["application/json"]["schema"]);
+        let body = body.and_then(|schema| schema["$ref"].as_str());
+        let takes_token = body.is_some_and(|body| with_token.iter().any(|schema| schema == body));
+        if takes_token {
+            operation.insert(GUEST_LINK.into(), true.into());
+            sentences.push("Authentication: the `manage_token` in the body.".to_owned());
+        } else {
+            sentences.push("No authentication.".to_owned());
+        }
     }
     let sentence = sentences.join(" ");
     let description = match operation.get("description").and_then(Value::as_str) {

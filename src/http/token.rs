@@ -23,9 +23,9 @@ use super::problem::Problem;
 pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// The lifetime of a browser session, regardless of use.
 pub const COOKIE_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
-/// The lifetime of a guest's link: longer than the booking horizon. Whether its object still exists is checked in the
-/// database.
-const LINK_LIFETIME: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+/// The lifetime of a guest's link: a year longer than the longest booking horizon. Whether its object still exists is
+/// checked in the database.
+const LINK_LIFETIME: Duration = Duration::from_secs(11 * 366 * 24 * 60 * 60);
 const ISSUER: &str = "appointd";
 const AUDIENCE: &str = "appointd-api";
 /// How far the clocks of two servers may differ, in seconds.
@@ -206,9 +206,11 @@ impl Tokens {
 
     /// The organization and the object of a guest's link.
     pub fn managed(&self, token: &str) -> Result<(Uuid, Uuid), Problem> {
-        let claims = self
-            .verify(token, Kind::Managing)
-            .map_err(|_| Problem::unauthorized("token_invalid", "The link is incomplete or has expired."))?;
+        let claims = self.verify(token, Kind::Managing).map_err(|_| {
+            let detail =
+                "The link is incomplete, invalid or has expired. Open the latest link that you have.";
+            Problem::unauthorized("token_invalid", detail)
+        })?;
         claims.tenant_id.map(|organization| (organization, claims.sub)).ok_or_else(Problem::not_found)
     }
 

@@ -23,7 +23,8 @@ use crate::{
     },
     messaging::{
         budget::{self, OnBehalf},
-        mail::{Mail, Mailer},
+        letters::{AddressUnverified, PasswordForgotten},
+        mail::Mailer,
     },
     sql,
 };
@@ -147,18 +148,9 @@ impl RecoveryApi {
         let (account, ()) = join(asking, sleep(LEAST)).await;
         if let (Some(account),) = account? {
             let token = draft.about(account, account).reveal();
-            self.mailer.send(Mail {
-                to: email.to_string(),
-                subject: "Set a new password".to_owned(),
-                body: format!(
-                    "Somebody, you we hope, has asked to set a new password for your account.\n\n\
-                     Within the hour you can do that here:\n\n{}\n\n\
-                     or with this token: {token}\n\n\
-                     If it was not you, there is nothing to do: your password stays as it is.\n",
-                    self.mailer.link("reset-password", &token)
-                ),
-                on_behalf: OnBehalf::Account,
-            });
+            let (site, link) = (self.mailer.site(), self.mailer.link("reset-password", &token));
+            let letter = PasswordForgotten { site, email: &email, link: &link, token: &token };
+            self.mailer.send(letter.mail());
         }
         Ok(NoContent)
     }
@@ -255,12 +247,9 @@ async fn send_verification(mut tx: Tx, mailer: &Mailer, account: Uuid, email: &s
     let seconds = VERIFY_LIFETIME.num_seconds() as f64;
     tx.commit_with(sql!("identity/tokens_add.sql"), &[&&token.hash()[..], &email, &seconds]).await?;
     let token = token.reveal();
-    let body = format!(
-        "Please confirm that this is your address, within a week:\n\n{}\n\nor with this token: {token}\n\n\
-         If you have not registered here, there is nothing to do.\n",
-        mailer.link("verify-email", &token)
-    );
-    mailer.send_with_leave(leave, "Verify your e-mail address".to_owned(), body);
+    let link = mailer.link("verify-email", &token);
+    let letter = AddressUnverified { site: mailer.site(), email, link: &link, token: &token };
+    mailer.send_with_leave(leave, letter.text());
     Ok(())
 }
 

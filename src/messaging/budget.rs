@@ -6,7 +6,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Db, Sql, Tx},
+    db::{self, Context, Db, Sql, Tx},
     http::problem::{Failure, Problem},
     sql,
 };
@@ -18,6 +18,13 @@ pub enum OnBehalf {
     Account,
     /// An organization. For an invitation also the account or API key that invites.
     Organization { id: Uuid, inviter: Option<Uuid> },
+}
+
+impl From<Context> for OnBehalf {
+    /// For an organization, with the member or API key that invites.
+    fn from(context: Context) -> Self {
+        Self::Organization { id: context.tenant, inviter: context.actor() }
+    }
 }
 
 /// Permission to send one e-mail to this address. Only [`ask`] and [`ask_alone`] create it.

@@ -107,7 +107,18 @@ impl Mailer {
 
     /// A link to a page, with a secret after the `#`: browsers do not send that part, so it appears in no server's log.
     pub fn link(&self, page: &str, secret: &str) -> String {
-        format!("{}/{page}#token={secret}", self.inner.public_url.trim_end_matches('/'))
+        format!("{}#token={secret}", self.page(page))
+    }
+
+    /// The address of a page.
+    pub fn page(&self, page: &str) -> String {
+        format!("{}/{page}", self.inner.public_url.trim_end_matches('/'))
+    }
+
+    /// The public URL without its scheme, for texts.
+    pub fn site(&self) -> &str {
+        let url = self.inner.public_url.trim_end_matches('/');
+        url.split_once("://").map_or(url, |(_, site)| site)
     }
 
     /// Sends an e-mail in the background if its budgets allow it; otherwise logs the budget that is used up. If the
@@ -130,7 +141,7 @@ impl Mailer {
     }
 
     /// Sends an e-mail that has permission, in the background.
-    pub fn send_with_leave(&self, leave: Leave, subject: String, body: String) {
+    pub fn send_with_leave(&self, leave: Leave, (subject, body): (String, String)) {
         self.in_background(subject, move |inner, subject| async move {
             inner.deliver(&leave.to, &subject, &body).await;
         });

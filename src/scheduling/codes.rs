@@ -13,6 +13,7 @@ pub const PROBLEMS: &[ProblemCode] = problem_codes! {
         "no_series" = "The appointment belongs to no series.",
         "hold_expired" = "The hold has expired.",
         "too_many_holds" = "The limit of holds is reached.",
+        "slots_available" = "Slots of the period are free: `alternatives` are some.",
         "already_waiting" = "The contact already waits for this service at this time.",
         "too_many_entries" = "The contact has reached the limit of waiting entries.",
         "not_waiting" = "The entry is no longer on the waitlist.",

@@ -6,7 +6,6 @@ pub mod guest_verification;
 pub mod guest_waits;
 pub mod guests;
 pub mod ics;
-pub mod letters;
 pub mod my_appointments;
 pub mod my_waits;
 pub mod online;

@@ -3,7 +3,9 @@
 pub mod alternatives;
 pub mod availability;
 pub mod choose;
+pub mod cost;
 pub mod diary;
+pub mod guest_rules;
 pub mod listing;
 pub mod load;
 pub mod matching;

@@ -6,7 +6,7 @@ use poem_openapi::{Object, OpenApi, types::Example};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::invitations::InvitedRole;
+use super::invitations::{InvitedRole, contact_has_account};
 use crate::{
     db::{Db, row},
     http::{
@@ -111,7 +111,7 @@ impl InvitationAcceptanceApi {
     /// The signed-in account joins the organization; then call `POST /api/v1/auth/switch` for a token for it. 409
     /// `invitation_for_another` if the invitation is for another e-mail address. 409 `exclusive_membership` if this
     /// organization, or another one the account works for, sets `exclusive_members`. 409 `contact_has_account` if the
-    /// contact to be linked has another account. 422 `not_found` on `token` if the invitation is unknown, was accepted
+    /// contact to be linked has an account. 422 `not_found` on `token` if the invitation is unknown, was accepted
     /// or withdrawn, or has expired.
     #[oai(path = "/invitations/accept", method = "post", operation_id = "accept_invitation")]
     async fn accept(
@@ -193,9 +193,7 @@ pub async fn accept(
                 "This organization, or another one the account works for, sets `exclusive_members`: its members may belong to no other.",
             )
         })
-        .on_constraint("contact_account", || {
-            Problem::conflict("contact_has_account", "The contact already has another account.")
-        })
+        .on_constraint("contact_account", contact_has_account)
         .on_constraint("accounts_email_key", email_taken)?;
     match outcome.as_str() {
         "joined" => Ok(()),

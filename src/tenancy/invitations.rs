@@ -20,7 +20,8 @@ use crate::{
         values::{EmailAddress, IdempotencyKey, named_enum},
     },
     messaging::{
-        budget::{self, Leave, OnBehalf},
+        budget::{self, Leave},
+        letters::{Invited, Place},
         mail::Mailer,
     },
     operations::idempotency::Once,
@@ -70,10 +71,21 @@ row! {
 struct ToSend {
     invitation: Invitation,
     organization_name: String,
+    time_zone: TimeZone,
 }
 
 row! {
-    ToSend { invitation: Invitation, organization_name }
+    ToSend { invitation: Invitation, organization_name, time_zone }
+}
+
+/// An invitation that may be sent again.
+struct SentInvitation {
+    invitation: Invitation,
+    contact_has_account: bool,
+}
+
+row! {
+    SentInvitation { invitation: Invitation, contact_has_account }
 }
 
 /// Whether an address may be invited.
@@ -82,10 +94,14 @@ struct InvitationCheck {
     already_member: bool,
     organization_name: String,
     may_hand_out: bool,
+    contact_has_account: bool,
+    time_zone: TimeZone,
 }
 
 row! {
-    InvitationCheck { may_give, already_member, organization_name, may_hand_out }
+    InvitationCheck {
+        may_give, already_member, organization_name, may_hand_out, contact_has_account, time_zone
+    }
 }
 
 /// A new invitation.
@@ -145,7 +161,8 @@ impl InvitationsApi {
     ///
     /// 429 `mail_limit` if an e-mail budget is used up: 6 e-mails at once to one address, from all organizations
     /// together, then 6 more an hour and 20 a day; 60 an hour from one inviter; 300 an hour and 2,000 a day from one
-    /// organization.
+    /// organization. 403 `plan_limit` if the plan allows no more members and invitations. 409 `contact_has_account` if
+    /// the contact has an account.
     #[oai(path = "/invitations", method = "post", operation_id = "create_invitation")]
     async fn create(
         &self,
@@ -155,9 +172,9 @@ impl InvitationsApi {
     ) -> Result<Created<Invitation>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_invitation", idempotency_key.0, &body.0)?;
-        let (invitation, organization, token, leave) = invite(&self.db, context, &body.0, &once).await?;
-        if let Some(leave) = leave {
-            self.send(leave, &organization, &token);
+        let (invitation, to_send) = invite(&self.db, context, &body.0, &once).await?;
+        if let Some((leave, place, token)) = to_send {
+            self.send(leave, &invitation, &place, &token.reveal());
         }
         Ok(once.created(format!("/api/v1/invitations/{}", invitation.id), invitation))
     }
@@ -177,9 +194,9 @@ impl InvitationsApi {
     /// Send an invitation again
     ///
     /// Sends a new token, which expires after seven days, and makes the caller its sender (`created_by`). The old token
-    /// stops working. 409 `invitation_sent` if it was sent less than a minute ago. 429 `mail_limit` as for inviting.
-    /// 403 `email_not_verified` until the e-mail address of the caller's account is verified. 404 also if the caller
-    /// may not give the role. 403 `plan_limit` if the plan allows no more members and invitations.
+    /// stops working. 409 `invitation_sent` if it was sent less than a minute ago. 404 also if the caller may not give
+    /// the role. Other errors are those of inviting: 403 `email_not_verified`, `plan_limit`, 409 `contact_has_account`,
+    /// 429 `mail_limit`. 403 `plan_limit` if the plan allows no more members and invitations.
     #[oai(path = "/invitations/:invitation_id/resend", method = "post", operation_id = "resend_invitation")]
     async fn resend(
         &self,
@@ -189,17 +206,21 @@ impl InvitationsApi {
         let token = Secret::<secret::Invitation>::draw(caller.tenant(), invitation_id.0);
         let mut tx = self.db.begin(&caller);
         may_hand_out(&mut tx).await?;
-        let sql = sql!("tenancy/invitations_get.sql" as Invitation);
-        let invitation = tx.optional(sql, &[&invitation_id.0]).await?.ok_or_else(Problem::not_found)?;
+        let sql = sql!("tenancy/invitations_get.sql" as SentInvitation);
+        let SentInvitation { invitation, contact_has_account: has_account } =
+            tx.optional(sql, &[&invitation_id.0]).await?.ok_or_else(Problem::not_found)?;
+        if has_account {
+            Err(contact_has_account())?;
+        }
         let context = Context::from(&caller);
-        let leave = budget::ask(&mut tx, &invitation.email, on_behalf(context)).await?;
+        let leave = budget::ask(&mut tx, &invitation.email, context.into()).await?;
         let sent = tx
             .optional(
                 sql!("tenancy/invitations_resend.sql" as ToSend),
                 &[&invitation_id.0, &&token.hash()[..], &(LIFETIME.num_seconds() as f64)],
             )
             .await?;
-        let Some(ToSend { invitation, organization_name }) = sent else {
+        let Some(ToSend { invitation, organization_name, time_zone }) = sent else {
             Err(match invitation.sent_at > Utc::now() - TimeDelta::minutes(1) {
                 true => Problem::conflict(
                     "invitation_sent",
@@ -209,7 +230,8 @@ impl InvitationsApi {
             })?
         };
         tx.commit().await?;
-        self.send(leave, &organization_name, &token);
+        let place = Place { id: context.tenant, organization: organization_name, time_zone };
+        self.send(leave, &invitation, &place, &token.reveal());
         Ok(Json(invitation))
     }
 
@@ -231,22 +253,11 @@ impl InvitationsApi {
 }
 
 impl InvitationsApi {
-    fn send(&self, leave: Leave, organization: &str, token: &Secret<secret::Invitation>) {
-        let token = token.reveal();
-        // A single line: names contain no line breaks.
-        let subject = format!("An invitation from {organization}");
-        let body = format!(
-            "{organization} invites you.\n\nAccept within seven days here:\n\n{}\n\nor with this token: {token}\n\n\
-             If you do not know why, there is nothing to do.\n",
-            self.mailer.link("accept-invitation", &token)
-        );
-        self.mailer.send_with_leave(leave, subject, body);
+    fn send(&self, leave: Leave, invitation: &Invitation, place: &Place, token: &str) {
+        let (link, expires_at) = (self.mailer.link("accept-invitation", token), invitation.expires_at);
+        let letter = Invited { place, role: invitation.role.name(), expires_at, link: &link, token };
+        self.mailer.send_with_leave(leave, letter.text());
     }
-}
-
-/// Whose budget the e-mail of an invitation counts towards.
-fn on_behalf(context: Context) -> OnBehalf {
-    OnBehalf::Organization { id: context.tenant, inviter: context.actor() }
 }
 
 /// Fails if the actor may not send invitations or create API keys: the e-mail address of their account is not verified.
@@ -257,13 +268,14 @@ pub async fn may_hand_out(tx: &mut Tx) -> Result<(), Failure> {
     }
 }
 
-/// Creates an invitation. Also returns the name of the organization, the token to send, and the permission to send it.
+/// Creates an invitation. Also returns the permission to send it, the organization and the token to send, unless an
+/// earlier request with the same key created it.
 pub async fn invite(
     db: &Db,
     context: Context,
     new: &NewInvitation,
     once: &Once,
-) -> Result<(Invitation, String, Secret<secret::Invitation>, Option<Leave>), Failure> {
+) -> Result<(Invitation, Option<(Leave, Place, Secret<secret::Invitation>)>), Failure> {
     if (new.role == InvitedRole::Customer) != new.contact_id.is_some() {
         let detail = "expected for the role customer, and only for that role";
         return Err(Problem::invalid_field("contact_id", "required", detail).into());
@@ -272,10 +284,10 @@ pub async fn invite(
     let mut tx = db.begin(context);
     if let Some(invitation) = once.answered(&mut tx).await? {
         tx.commit().await?;
-        return Ok((invitation, String::new(), token, None));
+        return Ok((invitation, None));
     }
     let sql = sql!("tenancy/invitations_check.sql" as InvitationCheck);
-    let check = tx.one(sql, &[&&*new.email, &new.role.name()]).await?;
+    let check = tx.one(sql, &[&&*new.email, &new.role.name(), &new.contact_id]).await?;
     if !check.may_give {
         return Err(Problem::forbidden(
             "role_above_own",
@@ -293,7 +305,10 @@ pub async fn invite(
         )
         .into());
     }
-    let leave = budget::ask(&mut tx, &new.email, on_behalf(context)).await?;
+    if check.contact_has_account {
+        return Err(contact_has_account().into());
+    }
+    let leave = budget::ask(&mut tx, &new.email, context.into()).await?;
     // An expired invitation must not block a new one.
     tx.all(sql!("tenancy/invitations_clear.sql"), &[&&*new.email]).await?;
     let invitation = tx
@@ -320,5 +335,12 @@ pub async fn invite(
         })?;
     once.keep(&mut tx, &invitation).await?;
     tx.commit().await?;
-    Ok((invitation, check.organization_name, token, Some(leave)))
+    let place =
+        Place { id: context.tenant, organization: check.organization_name, time_zone: check.time_zone };
+    Ok((invitation, Some((leave, place, token))))
+}
+
+/// 409: the contact has an account.
+pub fn contact_has_account() -> Problem {
+    Problem::conflict("contact_has_account", "The contact already has an account.")
 }

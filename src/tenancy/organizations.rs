@@ -311,7 +311,8 @@ impl OrganizationsApi {
     /// Get the public profile of an organization
     ///
     /// The organization that the request's host leads to, by subdomain or custom domain. On the server's own host, the
-    /// organization with this `slug`. The answer contains the current slug, also if a former one was sent.
+    /// organization with this `slug`. The answer contains the current slug, also if a former one was sent. 404
+    /// `organization_not_found` if no active organization has the slug or host.
     #[oai(path = "/public/organization", method = "get", operation_id = "get_public_organization")]
     async fn public(
         &self,

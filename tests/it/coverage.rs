@@ -30,7 +30,9 @@ pub fn query(operation: &Operation) -> &'static str {
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
     );
     match operation.id() {
-        "list_slots" | "list_my_slots" => "?from=2031-05-05&to=2031-05-06",
+        "list_slots" | "list_my_slots" | "list_slots_to_reschedule_as_guest" => {
+            "?from=2031-05-05&to=2031-05-06"
+        }
         "list_deletions" => "?since=2026-01-01T00:00:00Z",
         "allow_certificate" => "?domain=nobody.example.com",
         "get_public_organization" => "?slug=nobody",
@@ -61,7 +63,7 @@ pub async fn send(actor: &Actor, operation: &Operation, path: &str) -> Answer {
 }
 
 /// Whoever asks, these answer.
-pub const OPEN: [&str; 35] = [
+pub const OPEN: [&str; 36] = [
     "register_account",
     "log_in",
     "grant_token",
@@ -84,6 +86,7 @@ pub const OPEN: [&str; 35] = [
     "view_as_guest",
     "get_as_guest",
     "get_calendar_as_guest",
+    "list_slots_to_reschedule_as_guest",
     "cancel_as_guest",
     "reschedule_as_guest",
     "hold_as_guest",
@@ -165,7 +168,10 @@ async fn every_path_answers_with_and_without_a_slash_at_its_end() {
         ];
         let expected = match operation.id() {
             // The owner's token is no guest's.
-            "get_as_guest" | "get_hold_as_guest" | "get_waitlist_entry_as_guest" => 401,
+            "get_as_guest"
+            | "get_hold_as_guest"
+            | "get_waitlist_entry_as_guest"
+            | "list_slots_to_reschedule_as_guest" => 401,
             // Not the customer's.
             "get_my_hold" => 404,
             id if absent.contains(&id) => 404,

@@ -76,7 +76,7 @@ impl Setting {
         let appointment = tenant.staff.post("/api/v1/appointments", booking).await.created();
         join["service_id"] = json!(furnished.service);
         join["from"] = json!(start);
-        join["to"] = json!(start.replace("T09", "T10"));
+        join["to"] = json!(start.replace("T09:00", "T09:15"));
         let entry = actor.post(path, join).await.expect(201);
         let path = format!("/api/v1/appointments/{appointment}/cancel");
         tenant.staff.post(&path, json!({})).await.expect(200);
@@ -121,6 +121,16 @@ impl Setting {
             fields.insert("to".to_owned(), from.into());
         }
         match operation.id() {
+            // At night, when nothing is free that could be booked instead.
+            "create_waitlist_entry" | "create_my_waitlist_entry" | "join_waitlist_as_guest" => {
+                body["from"] = self.start().replace("T09", "T20").into();
+                body["to"] = body["from"].as_str().expect("an instant").replace("T20", "T21").into();
+                if operation.id() == "join_waitlist_as_guest" {
+                    body["contact"] = guest(&unique);
+                    creation.path = self.for_guests(&creation.path);
+                    creation.actor = Actor::nobody();
+                }
+            }
             // At a time of day of its own: it has the days of other weeks, too.
             "create_appointment_series" => body["starts_at"] = self.start().replace("T09", "T13").into(),
             "create_time_off" => {
@@ -165,10 +175,7 @@ impl Setting {
                 *body = json!({ "token": hold["manage_token"], "contact": guest(&unique) });
                 creation.actor = Actor::nobody();
             }
-            "hold_as_guest" | "join_waitlist_as_guest" => {
-                if operation.id() == "join_waitlist_as_guest" {
-                    body["contact"] = guest(&unique);
-                }
+            "hold_as_guest" => {
                 creation.path = self.for_guests(&creation.path);
                 creation.actor = Actor::nobody();
             }

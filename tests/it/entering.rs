@@ -136,7 +136,8 @@ async fn role_that_is_too_low_is_told_before_anything_that_is_wrong_with_the_req
                 .push(actor.request(method.clone(), &path).header("content-type", "text/plain").body("{}"));
         }
         for request in requests {
-            let refused = actor.send(request).await.refused(403, "role_too_low");
+            let code = if needs == "customer" { "customer_required" } else { "role_too_low" };
+            let refused = actor.send(request).await.refused(403, code);
             let detail = refused["detail"].as_str().expect("a text");
             let named = if needs == "customer" { "customers".to_owned() } else { format!("role {needs}") };
             assert!(detail.contains(&named), "{}: {detail}", operation.id());

@@ -25,7 +25,10 @@ const MAY_NAME: &[(&str, &str)] = &[
         "scheduling::booking",
         "db http messaging operations tenancy crm scheduling::features scheduling::hours scheduling::slots",
     ),
-    ("scheduling::catalog", "db http messaging operations tenancy scheduling::features scheduling::booking"),
+    (
+        "scheduling::catalog",
+        "db http messaging operations tenancy scheduling::features scheduling::slots scheduling::booking",
+    ),
     (
         "scheduling::customers",
         "db http messaging operations tenancy crm scheduling::features scheduling::slots scheduling::booking \

@@ -50,6 +50,9 @@ where
         'identity.start_session(uuid,uuid,uuid,text,bytea,interval,text,inet,text,text,bigint,bytea)',
         'identity.token_email(uuid,bytea)',
         'identity.verify_email(uuid,bytea)',
+        -- What other modules ask of a row.
+        'crm.has_account(uuid)',
+        'identity.email_of(uuid)',
         -- Organizations: made, found by name or host, joined, left.
         'tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text)',
         'tenancy.add_requests(uuid[],bigint[])',
@@ -85,6 +88,7 @@ where
         'scheduling.offer_notice(uuid)',
         'scheduling.take_time(uuid,jsonb,boolean,timestamp with time zone)',
         'scheduling.tenants_due()',
+        'scheduling.waiting_names(uuid)',
         'scheduling.waiting_for(timestamp with time zone[],timestamp with time zone[],timestamp with time zone,'
         'uuid,integer)'
     )

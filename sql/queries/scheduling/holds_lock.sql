@@ -7,7 +7,9 @@ select
     -- Customers cannot see a service that is no longer bookable online: then the organization has to confirm.
     coalesce(s.requires_approval, true) as requires_approval,
     coalesce(s.contact_may_overlap, false) as contact_may_overlap,
-    w.guest_key,
+    coalesce(s.guest_requires, '{}') as guest_requires,
+    coalesce(s.guest_verification, 'none') as guest_verification,
+    w.contact_id as waiting_contact_id, w.guest_key,
     (
         select max(c.seat)
         from scheduling.claims as c

@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 email, $3 role to give
+-- $1 tenant_id, $2 email, $3 role to give, $4 contact or null
 select
     $3 = any (app.roles_up_to(current_setting('app.role')))
     and ($3 = 'customer' or current_setting('app.role') = any ('{admin,owner}')) as may_give,
@@ -9,6 +9,8 @@ select
         where m.tenant_id = $1 and a.email = $2 and (m.role <> 'customer' or $3 = 'customer')
     ) as already_member,
     o.name as organization_name,
-    app.may_hand_out() as may_hand_out
+    app.may_hand_out() as may_hand_out,
+    crm.has_account($4) as contact_has_account,
+    o.time_zone
 from tenancy.organizations as o
 where o.id = $1

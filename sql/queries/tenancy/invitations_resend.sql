@@ -7,6 +7,6 @@ with sent as (
 )
 select
     s.id, s.email, s.role, s.contact_id, s.created_at, s.created_by, s.sent_at, s.expires_at,
-    o.name as organization_name
+    o.name as organization_name, o.time_zone
 from sent as s
 join tenancy.organizations as o on o.id = $1

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::walk::operations;
+use super::{GUEST_LINK, walk::operations};
 use crate::http::problem;
 
 /// The extension of a response with an error status that lists the codes of its problems.
@@ -86,6 +86,7 @@ fn groups(method: &str, operation: &Map<String, Value>) -> Vec<&'static str> {
         ("api_keys", accepts_keys),
         ("people", role.is_some() && !accepts_keys),
         ("feature", operation.contains_key("x-required-feature")),
+        ("link", operation.contains_key(GUEST_LINK)),
     ]
     .into_iter()
     .filter_map(|(group, belongs)| belongs.then_some(group))

@@ -6,11 +6,18 @@ use super::walk::{operations, pascal_case};
 
 /// Describes `Idempotency-Key` in every operation that accepts it.
 pub fn idempotency(operation: &mut Map<String, Value>) {
+    let as_guest = operation["operationId"].as_str().is_some_and(|id| id.ends_with("_as_guest"));
     let mut takes_key = false;
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         if parameter["name"] == "Idempotency-Key" {
             takes_key = true;
-            parameter["description"] = "A unique key for this request, such as a UUID. A repeated request with the same key and body changes nothing; it returns the first answer with `Idempotency-Replayed: true`. Keys are stored for 24 hours; a failed request stores none. 422 `used_before` if the key was sent with another body.".into();
+            // Guests have no identity, so that their keys are bound to the request: see `Once::new`.
+            let (answer, another_body) = if as_guest {
+                ("the object as it is now", "The same key with another body is another request.")
+            } else {
+                ("the first answer", "422 `used_before` if the key was sent with another body.")
+            };
+            parameter["description"] = format!("A unique key for this request, such as a UUID. A repeated request with the same key and body changes nothing; it returns {answer} with `Idempotency-Replayed: true`. Keys are stored for 24 hours; a failed request stores none. {another_body}").into();
         }
     }
     if takes_key {

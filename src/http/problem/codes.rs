@@ -39,6 +39,8 @@ pub enum AnsweredBy {
     People,
     /// Those that need a feature of the plan.
     Feature,
+    /// Those that need a guest's `manage_token`.
+    Link,
     /// Those whose documentation names the code.
     Named,
 }
@@ -109,8 +111,14 @@ pub const PROBLEMS: &[ProblemCode] = problem_codes! {
         "session_ended" = "The session, the membership or the organization is no longer active.",
         "api_key_invalid" = "The API key is unknown, was revoked or has expired, or the organization is not active.",
     }
+    401 Link {
+        "credentials_missing" = "The operation needs the `manage_token`.",
+        "token_invalid" = "The `manage_token` is not one of this server.",
+        "token_expired" = "The link has expired: its appointment or waitlist entry ended more than 30 days ago.",
+    }
     403 Organization {
         "role_too_low" = "The operation needs `required_role`; the caller has `role`.",
+        "customer_required" = "The operation is for customers of the organization; the caller has `role`.",
         "organization_required" = "The token is for no organization.",
     }
     403 ApiKeys {

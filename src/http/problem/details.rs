@@ -52,10 +52,10 @@ pub type Extension = Map<String, Value>;
 #[derive(Debug, Default, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Requirement {
-    /// The role that the operation needs. Only with `role_too_low`.
+    /// The role that the operation needs. Only with `role_too_low` and `customer_required`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_role: Option<String>,
-    /// The role of the caller. Only with `role_too_low`.
+    /// The role of the caller. Only with `role_too_low` and `customer_required`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// The scope that the API key lacks. Only with `scope_missing`.
@@ -167,7 +167,7 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, code, detail)
     }
 
-    /// 403: the operation needs another role.
+    /// 403: the operation needs a higher role, or is for customers.
     pub fn role_too_low(needs: &str, held: &str) -> Self {
         let detail = match (needs, held) {
             ("", _) | (_, "") => "This needs a higher role in the organization.".to_owned(),
@@ -176,7 +176,8 @@ impl Problem {
             (needs, held) => format!("This needs the role {needs} or a higher one; yours is {held}."),
         };
         let known = |role: &str| (!role.is_empty()).then(|| role.to_owned());
-        Self::forbidden("role_too_low", detail).with_extension(&Requirement {
+        let code = if needs == "customer" { "customer_required" } else { "role_too_low" };
+        Self::forbidden(code, detail).with_extension(&Requirement {
             required_role: known(needs),
             role: known(held),
             ..Requirement::default()

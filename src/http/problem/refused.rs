@@ -52,6 +52,10 @@ statuses! {
     Deleting = [400, 401, 403, 404, 409];
     /// Reading as a guest.
     GuestReading = [400, 403, 404, 422];
+    /// Reading the object of a guest's link.
+    LinkReading = [400, 401, 403, 404, 409, 422];
+    /// Creating or changing an object as a guest.
+    GuestWriting = [400, 401, 403, 404, 408, 409, 413, 415, 422];
     /// Signing in.
     SigningIn = [400, 401, 403, 408, 409, 413, 415, 422];
 }

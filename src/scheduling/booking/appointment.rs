@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::{Sql, row},
+    db::{Context, Sql, Who, row},
     http::{problem::Problem, values::named_enum},
     sql,
 };
@@ -58,17 +58,22 @@ named_enum! {
 }
 
 impl AppointmentAction {
-    /// The statuses that allow the action.
-    pub const fn from(self) -> &'static [AppointmentStatus] {
+    /// The statuses that allow the action to these people.
+    pub const fn from(self, by: CancelledBy) -> &'static [AppointmentStatus] {
         use AppointmentStatus::{CheckedIn, Completed, Confirmed, InProgress, NoShow, Pending};
-        match self {
-            Self::Confirm | Self::Decline => &[Pending],
-            Self::Cancel => &[Pending, Confirmed, CheckedIn],
-            Self::Reschedule | Self::Swap => &[Pending, Confirmed],
-            Self::CheckIn | Self::NoShow => &[Confirmed],
-            Self::Start => &[Confirmed, CheckedIn],
-            Self::Complete => &[CheckedIn, InProgress],
-            Self::Undo => &[CheckedIn, InProgress, Completed, NoShow],
+        match (self, by) {
+            // Once they have checked in, customers speak with the staff instead.
+            (Self::Cancel | Self::Reschedule, CancelledBy::Customer | CancelledBy::Guest) => {
+                &[Pending, Confirmed]
+            }
+            (_, CancelledBy::Customer | CancelledBy::Guest) => &[],
+            (Self::Confirm | Self::Decline, _) => &[Pending],
+            (Self::Cancel, _) => &[Pending, Confirmed, CheckedIn],
+            (Self::Reschedule | Self::Swap, _) => &[Pending, Confirmed],
+            (Self::CheckIn | Self::NoShow, _) => &[Confirmed],
+            (Self::Start, _) => &[Confirmed, CheckedIn],
+            (Self::Complete, _) => &[CheckedIn, InProgress],
+            (Self::Undo, _) => &[CheckedIn, InProgress, Completed, NoShow],
         }
     }
 
@@ -86,9 +91,14 @@ impl AppointmentAction {
         }
     }
 
+    /// 409 if the status does not allow the action to these people.
+    pub fn check(self, status: AppointmentStatus, by: CancelledBy) -> Result<(), Problem> {
+        if self.from(by).contains(&status) { Ok(()) } else { Err(self.not_allowed(status, by)) }
+    }
+
     /// The error for an action that the status does not allow, with the allowed actions.
-    pub fn not_allowed(self, status: AppointmentStatus) -> Problem {
-        let allowed = Self::ALL.iter().filter(|action| action.from().contains(&status)).copied().collect();
+    pub fn not_allowed(self, status: AppointmentStatus, by: CancelledBy) -> Problem {
+        let allowed = Self::ALL.iter().filter(|action| action.from(by).contains(&status)).copied().collect();
         Problem::conflict(
             "transition_not_allowed",
             format!(
@@ -117,6 +127,16 @@ named_enum! {
         Customer = "customer",
         /// A guest with a link.
         Guest = "guest",
+    }
+}
+
+impl From<Context> for CancelledBy {
+    fn from(context: Context) -> Self {
+        match context.who {
+            Who::Guest { .. } => Self::Guest,
+            Who::Customer { .. } => Self::Customer,
+            Who::Session { .. } | Who::Key { .. } | Who::Scheduler => Self::Member,
+        }
     }
 }
 
@@ -219,5 +239,14 @@ impl Appointment {
             Some(segments) => segments.iter().map(|segment| segment.service_id).collect(),
             None => vec![self.service_id],
         }
+    }
+
+    /// Whether it has this start, and this provider for all its services if one is named.
+    pub fn is_at(&self, start: DateTime<Utc>, provider: Option<Uuid>) -> bool {
+        let performs = |provider: Uuid| match &self.segments {
+            Some(segments) => segments.iter().all(|segment| segment.provider_id == provider),
+            None => self.provider_id == provider,
+        };
+        self.starts_at == start && provider.is_none_or(performs)
     }
 }

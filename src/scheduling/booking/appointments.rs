@@ -162,7 +162,7 @@ impl AppointmentsApi {
     /// `slot_unavailable`, with up to three `alternatives`, if the time is taken; `errors` says why: `busy`, `buffer`,
     /// `capacity` or `resource`. 409 `contact_busy` if the contact has another appointment at that time. 422 on
     /// `starts_at` if the start violates a rule: `too_soon`, `too_far`, `outside_hours`, `off_grid` or `limit_reached`;
-    /// `override_rules` ignores these rules.
+    /// `override_rules` ignores these rules. 409 `already_booked` if the contact has a seat in the session.
     #[oai(path = "/appointments", method = "post", operation_id = "create_appointment")]
     async fn create(
         &self,
@@ -192,11 +192,11 @@ impl AppointmentsApi {
     /// Reschedule an appointment
     ///
     /// Moves the appointment to another time; it keeps its id. If the request fails, the appointment stays unchanged.
-    /// Errors are those of booking; the appointment's own time counts as free. With `following`, this appointment of a
-    /// series and all later ones are moved in one transaction, by the same number of days and to the same time of day;
-    /// errors then name the occurrence, such as `occurrences[3]`. 409 `no_series` if it belongs to no series. 409
-    /// `transition_not_allowed`, with the `allowed` actions, if it has begun or ended. 409 `slot_unavailable` or
-    /// `contact_busy` if the new time is taken.
+    /// Nothing changes if it already has the start and the provider. Errors are those of booking; the appointment's own
+    /// time counts as free. With `following`, this appointment of a series and all later ones are moved in one
+    /// transaction, by the same number of days and to the same time of day; errors then name the occurrence, such as
+    /// `occurrences[3]`. 409 `no_series` if it belongs to no series. 409 `transition_not_allowed`, with the `allowed`
+    /// actions, if it has begun or ended. 409 `slot_unavailable` or `contact_busy` if the new time is taken.
     #[oai(
         path = "/appointments/:appointment_id/reschedule",
         method = "post",

@@ -19,7 +19,7 @@ use crate::{
     operations::idempotency::Once,
     scheduling::slots::{
         alternatives,
-        availability::{Availability, Enforcement, SlotError, StartRequest},
+        availability::{Allocation, Availability, Enforcement, SlotError, StartRequest},
         choose::choose,
         listing::MOST_SERVICES,
         load::{self, AvailabilityQuery},
@@ -132,36 +132,62 @@ async fn book_now(
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    if let Some(guest) = &order.guest {
-        guest.count(&mut tx).await?;
-    }
-    let contact = match order.who {
-        Who::Known(contact) => contact,
-        Who::New(contact) => contacts::create(&mut tx, contact).await?,
-        Who::Unknown => Err(Problem::internal())?,
-    };
-    let booking = Booking {
-        id: order.id.unwrap_or_else(Uuid::now_v7),
-        contact,
-        status: status(&availability, order.policy),
-        note: order.note,
-        overridden: order.policy == Enforcement::ClaimsOnly,
-        occurrence: None,
-        guest_key: order.guest.as_ref().and_then(|guest| guest.key),
-        plan: &plan,
-    };
-    let claims_contact = availability.claims_contact();
+    let booking = booking(&mut tx, order, &availability, &plan).await?;
+    let (contact, claims_contact) = (booking.contact, availability.claims_contact());
     // Of one service, and with nothing to write after it: the commit need not wait for the answer.
     if !once.has_key() && plan.items.len() == 1 {
         let parameters = Parameters::new(&[booking], contact, claims_contact);
         let created = tx.commit_with(CREATE, &[&parameters.appointments, &parameters.claims]).await;
         return Ok(Ok(on_taken(created, lost_race)?.ok_or_else(Problem::internal)?));
     }
-    let created = claims::create(&mut tx, &[booking], contact, claims_contact).await?;
-    let appointment = created.into_iter().next().ok_or_else(Problem::internal)?;
+    let appointment = create(&mut tx, booking, claims_contact).await?;
     once.keep(&mut tx, &appointment).await?;
     tx.commit().await?;
     Ok(Ok(appointment))
+}
+
+/// Counts a guest's booking, and creates the contact if it is new.
+async fn booking<'a>(
+    tx: &mut Tx,
+    order: &Order<'a>,
+    availability: &Availability,
+    plan: &'a Allocation,
+) -> Result<Booking<'a>, Setback> {
+    if let Some(guest) = &order.guest {
+        guest.count(tx).await?;
+    }
+    let contact = match order.who {
+        Who::Known(contact) => contact,
+        Who::New(contact) => contacts::create(tx, contact).await?,
+        Who::Unknown => Err(Problem::internal())?,
+    };
+    Ok(Booking {
+        id: order.id.unwrap_or_else(Uuid::now_v7),
+        contact,
+        status: status(availability, order.policy),
+        note: order.note,
+        overridden: order.policy == Enforcement::ClaimsOnly,
+        occurrence: None,
+        guest_key: order.guest.as_ref().and_then(|guest| guest.key),
+        plan,
+    })
+}
+
+async fn create(tx: &mut Tx, booking: Booking<'_>, claims_contact: bool) -> Result<Appointment, Setback> {
+    let contact = booking.contact;
+    let created = claims::create(tx, &[booking], contact, claims_contact).await?;
+    Ok(created.into_iter().next().ok_or_else(Problem::internal)?)
+}
+
+/// Books the allocation in a transaction that the caller commits.
+pub async fn write(
+    tx: &mut Tx,
+    order: &Order<'_>,
+    availability: &Availability,
+    plan: &Allocation,
+) -> Result<Appointment, Setback> {
+    let booking = booking(tx, order, availability, plan).await?;
+    create(tx, booking, availability.claims_contact()).await
 }
 
 /// Takes the locks and loads the data for booking.

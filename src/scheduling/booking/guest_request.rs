@@ -23,6 +23,8 @@ pub struct GuestRequest {
     email: Option<Vec<u8>>,
     /// Marks appointments of the e-mail address, so that they take at most one seat of a group session.
     pub key: Option<Uuid>,
+    /// Whether the guest has opened the link in the e-mail to the address.
+    pub verified: bool,
 }
 
 impl GuestRequest {
@@ -35,13 +37,13 @@ impl GuestRequest {
     /// A request that counts towards the limit of the e-mail address; the network address was counted when the time was
     /// held.
     pub fn of_email(tenant: Uuid, email: Option<&str>) -> Self {
-        Self { email: email.map(|email| hash(tenant, "email", email)), ..Self::counted(tenant, email) }
+        let key = email.and_then(|email| Uuid::from_slice(&hash(tenant, "guest", email)[..16]).ok());
+        Self { address: None, email: email.map(|email| hash(tenant, "email", email)), key, verified: false }
     }
 
-    /// A request that was counted before.
-    pub fn counted(tenant: Uuid, email: Option<&str>) -> Self {
-        let key = email.and_then(|email| Uuid::from_slice(&hash(tenant, "guest", email)[..16]).ok());
-        Self { address: None, email: None, key }
+    /// A request that was counted before the link was sent, by a guest who opened that link.
+    pub fn verified(tenant: Uuid, email: Option<&str>) -> Self {
+        Self { email: None, verified: true, ..Self::of_email(tenant, email) }
     }
 
     /// Counts the request; 429 if a limit of the organization is exceeded. Call it after taking the locks and before

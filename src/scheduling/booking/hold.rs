@@ -6,11 +6,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::claims::on_taken;
+use super::{appointment::CancelledBy, claims::on_taken};
 use crate::{
     db::{Tx, row},
     http::problem::{Failure, OnConstraint as _, Problem},
-    scheduling::slots::{availability::Allocation, setback::lost_race},
+    scheduling::slots::{
+        availability::Allocation,
+        guest_rules::{GuestDetail, GuestVerification},
+        setback::lost_race,
+    },
     sql,
 };
 
@@ -63,6 +67,10 @@ pub(super) struct LockedHold {
     pub stands: bool,
     pub requires_approval: bool,
     pub contact_may_overlap: bool,
+    pub guest_requires: Vec<GuestDetail>,
+    pub guest_verification: GuestVerification,
+    /// The contact of the waitlist entry that it is an offer to.
+    pub waiting_contact_id: Option<Uuid>,
     pub guest_key: Option<Uuid>,
     pub seat: Option<i16>,
 }
@@ -70,7 +78,7 @@ pub(super) struct LockedHold {
 row! {
     LockedHold {
         id, starts_at, ends_at, overridden, waitlist_entry_id, created_by, stands, requires_approval,
-        contact_may_overlap, guest_key, seat
+        contact_may_overlap, guest_requires, guest_verification, waiting_contact_id, guest_key, seat
     }
 }
 
@@ -102,9 +110,16 @@ pub async fn insert(
         )
         .await;
     let too_many = |detail: &'static str| Problem::conflict("too_many_holds", detail);
+    let by = tx.context().map(CancelledBy::from);
     let created = on_taken(created, lost_race)
         .on_constraint("holds_too_many", || {
-            too_many("The organization has reached its limit of 500 holds. Confirm or release some.")
+            too_many(match by {
+                // They cannot release the holds of others.
+                Some(CancelledBy::Customer | CancelledBy::Guest) => {
+                    "No more slots can be held at the moment. Try again in some minutes, or book without a hold."
+                }
+                _ => "The organization has reached its limit of 500 holds. Confirm or release some.",
+            })
         })
         .on_constraint("holds_too_many_of_customer", || {
             too_many("You have reached your limit of three holds. Confirm or release one first.")

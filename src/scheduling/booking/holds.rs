@@ -14,7 +14,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    appointment::{Appointment, AppointmentStatus},
+    appointment::{self, Appointment, AppointmentStatus},
     attempts::attempt,
     book::{self, Order, Who},
     claims::{contact_claim, on_taken},
@@ -22,6 +22,7 @@ use super::{
     hold::{self, HeldTime, Hold, LockedHold},
     offers,
     transaction::{Locks, seat_seed},
+    waitlist_entry::{self, WaitlistEntry},
 };
 use crate::{
     crm::contacts::{self, NewContact},
@@ -31,18 +32,16 @@ use crate::{
         json::{Created, Json, NoContent, present},
         page::{Cursor, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
-        values::{IdempotencyKey, Instant, Number, Text, TimeZone},
+        values::{IdempotencyKey, Instant, Number, Text},
     },
-    messaging::{
-        budget::{self, Leave, OnBehalf},
-        mail::Mailer,
-    },
+    messaging::mail::Mailer,
     operations::idempotency::Once,
     scheduling::{
         features::Appointments,
         slots::{
-            availability::{Enforcement, SlotError},
+            availability::{Allocation, Enforcement, SlotError},
             choose::choose,
+            guest_rules::{self, GuestRules, verified_only},
             refusals::contact_busy,
             setback::Setback,
         },
@@ -154,7 +153,7 @@ impl HoldsApi {
         let order = body.0.order();
         let minutes = body.0.minutes.map_or(DEFAULT_MINUTES, |minutes| minutes.0);
         let now = Utc::now();
-        let (hold, _) = hold(&self.db, &self.mailer, context, &order, minutes, &once, now).await?;
+        let hold = hold(&self.db, &self.mailer, context, &order, minutes, &once, now).await?;
         Ok(once.created(format!("/api/v1/holds/{}", hold.id), hold))
     }
 
@@ -189,7 +188,8 @@ impl HoldsApi {
     ///
     /// Turns the hold into an appointment, which is `pending` if the service requires approval. If the hold was already
     /// confirmed, returns its appointment with `Idempotency-Replayed: true`. 409 `hold_expired` after it has expired,
-    /// and 404 some seconds later. 409 `contact_busy` if the contact has another appointment at that time.
+    /// and 404 some seconds later. 409 `contact_busy` if the contact has another appointment at that time. 409
+    /// `already_booked` if the contact has a seat in the session.
     #[oai(path = "/holds/:hold_id/confirm", method = "post", operation_id = "confirm_hold")]
     async fn confirm(
         &self,
@@ -246,26 +246,7 @@ pub async fn release(db: &Db, mailer: &Mailer, context: Context, id: Uuid) -> Re
     Ok(())
 }
 
-/// The content of a verification e-mail to a guest, and the permission to send it.
-pub struct ToVerify {
-    pub leave: Leave,
-    pub notice: BookingNotice,
-}
-
-/// The content of the e-mail.
-pub struct BookingNotice {
-    pub organization_name: String,
-    pub time_zone: TimeZone,
-    pub service_name: String,
-    pub provider_name: String,
-}
-
-row! {
-    BookingNotice { organization_name, time_zone, service_name, provider_name }
-}
-
-/// Holds a slot in one transaction. For a guest whose address must be verified, the transaction also gets the
-/// permission to send the e-mail, because the hold cannot be confirmed without it.
+/// Holds a slot in one transaction.
 pub async fn hold(
     db: &Db,
     mailer: &Mailer,
@@ -274,12 +255,12 @@ pub async fn hold(
     minutes: i32,
     once: &Once,
     now: DateTime<Utc>,
-) -> Result<(Hold, Option<ToVerify>), Failure> {
+) -> Result<Hold, Failure> {
     let seconds = f64::from(minutes * 60);
     let held =
         attempt(db, mailer, context, |tx, number| hold_now(tx, order, seconds, once, seat_seed(number), now));
     match held.await? {
-        Ok(held) => Ok(held),
+        Ok(hold) => Ok(hold),
         Err(refusal) => Err(book::refuse(db, context, order, refusal, now).await),
     }
 }
@@ -291,46 +272,33 @@ async fn hold_now(
     once: &Once,
     seat_seed: usize,
     now: DateTime<Utc>,
-) -> Result<Result<(Hold, Option<ToVerify>), SlotError>, Setback> {
+) -> Result<Result<Hold, SlotError>, Setback> {
     if let Some(answer) = once.answered(&mut tx).await? {
         tx.commit().await?;
-        return Ok(Ok((answer, None)));
+        return Ok(Ok(answer));
     }
     let availability = book::load(&mut tx, order, now).await?;
+    if order.guest.is_some() && availability.services.iter().any(|rules| rules.of_guests().verifies()) {
+        Err(verified_only())?;
+    }
     let plan = match choose(&availability, order.provider, order.request(seat_seed))? {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    let hold = write(&mut tx, order, &plan, seconds).await?;
+    once.keep(&mut tx, &hold).await?;
+    tx.commit().await?;
+    Ok(Ok(hold))
+}
+
+/// Holds the allocation in a transaction that the caller commits.
+pub async fn write(tx: &mut Tx, order: &Order<'_>, plan: &Allocation, seconds: f64) -> Result<Hold, Setback> {
     if let Some(guest) = &order.guest {
-        guest.count(&mut tx).await?;
+        guest.count(tx).await?;
     }
     let overridden = order.policy == Enforcement::ClaimsOnly;
     let id = order.id.unwrap_or_else(Uuid::now_v7);
-    let hold = hold::insert(&mut tx, id, &plan, seconds, overridden, None).await?;
-    let mut to_verify = None;
-    if let Who::New(contact) = &order.who {
-        // Stores the guest's details; they become a contact when the hold is confirmed.
-        tx.all(
-            sql!("scheduling/guest_bookings_create.sql"),
-            &[
-                &id,
-                &&*contact.first_name,
-                &&*contact.last_name,
-                &contact.email.as_deref(),
-                &contact.phone.as_deref(),
-                &order.note,
-            ],
-        )
-        .await?;
-        let notice = tx.one(sql!("scheduling/guest_bookings_notice.sql" as BookingNotice), &[&id]).await?;
-        let email = contact.email.as_deref().ok_or_else(Problem::internal)?;
-        let tenant = tx.context().ok_or_else(Problem::internal)?.tenant;
-        let on_behalf = OnBehalf::Organization { id: tenant, inviter: None };
-        to_verify = Some(ToVerify { leave: budget::ask(&mut tx, email, on_behalf).await?, notice });
-    }
-    once.keep(&mut tx, &hold).await?;
-    tx.commit().await?;
-    Ok(Ok((hold, to_verify)))
+    Ok(hold::insert(tx, id, plan, seconds, overridden, None).await?)
 }
 
 /// The hold to confirm.
@@ -344,7 +312,7 @@ pub enum HoldSelector {
 /// A request to confirm a hold.
 pub struct Confirmation<'a> {
     pub held: HoldSelector,
-    /// The contact.
+    /// The contact. `Unknown` for an offer: the contact of the waitlist entry.
     pub who: Who<'a>,
     pub note: Option<&'a str>,
     /// For a guest: the limits it counts towards.
@@ -352,31 +320,54 @@ pub struct Confirmation<'a> {
     pub once: &'a Once,
 }
 
-/// Confirms a hold in its own transaction. Also returns whether it was already confirmed, by this request or another.
+impl<'a> Confirmation<'a> {
+    /// Accepts the offer to a waitlist entry: the appointment gets the id of the entry.
+    pub fn of_offer(entry: Uuid, once: &'a Once) -> Self {
+        Self { held: HoldSelector::For(entry), who: Who::Unknown, note: None, guest: None, once }
+    }
+}
+
+/// Confirms a hold in its own transaction, or returns the appointment it has become. Also returns whether it was already
+/// confirmed, by this request or another.
 pub async fn confirm_alone(
     db: &Db,
     mailer: &Mailer,
     context: Context,
     confirmation: &Confirmation<'_>,
 ) -> Result<(Appointment, bool), Failure> {
-    let confirmed_before = AtomicBool::new(false);
+    let before = AtomicBool::new(false);
     let once = confirmation.once;
     let appointment = attempt(db, mailer, context, async |tx: Tx, _| {
         let confirming = once.run(tx, async |tx| match confirm(tx, confirmation).await {
             Err(Failure::Problem(problem)) if problem.code == "not_found" => {
-                let HoldSelector::By(hold) = confirmation.held else {
-                    return Err(problem.into());
-                };
-                let appointment = tx.optional(GET_CONFIRMED, &[&hold]).await?;
-                confirmed_before.store(true, Ordering::Relaxed);
-                Ok(appointment.ok_or(problem)?)
+                before.store(true, Ordering::Relaxed);
+                became(tx, confirmation.held).await
             }
             confirmed => confirmed,
         });
         Ok(confirming.await?)
     })
     .await?;
-    Ok((appointment, confirmed_before.into_inner() || once.is_replay()))
+    Ok((appointment, before.into_inner() || once.is_replay()))
+}
+
+/// The appointment that a hold, or the offer to a waitlist entry, has become.
+async fn became(tx: &mut Tx, held: HoldSelector) -> Result<Appointment, Failure> {
+    let appointment = match held {
+        HoldSelector::By(hold) => tx.optional(GET_CONFIRMED, &[&hold]).await?,
+        HoldSelector::For(entry) => {
+            let entry = tx.optional(waitlist_entry::GET, &[&entry]).await?.ok_or_else(Problem::not_found)?;
+            let entry = WaitlistEntry::from(entry);
+            let booked = entry.appointment_id.ok_or_else(nothing_offered)?;
+            tx.optional(appointment::GET, &[&booked]).await?.map(Into::into)
+        }
+    };
+    Ok(appointment.ok_or_else(Problem::not_found)?)
+}
+
+/// 409: nothing is held for the waitlist entry.
+pub fn nothing_offered() -> Problem {
+    Problem::conflict("nothing_offered", "No time is offered to this entry at the moment: see `status`.")
 }
 
 /// Turns a hold into an appointment, with the id of the hold or of the waitlist entry it was offered to, because the
@@ -403,8 +394,17 @@ pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<App
     let guest_key = guest.and_then(|guest| guest.key).or(locked.guest_key);
     let contact = match *who {
         Who::Known(contact) => contact,
-        Who::New(contact) => contacts::create(tx, contact).await?,
-        Who::Unknown => Err(Problem::internal())?,
+        Who::New(contact) => {
+            if let Some(guest) = guest {
+                let rules =
+                    GuestRules { requires: &locked.guest_requires, verification: locked.guest_verification };
+                if guest_rules::check([rules], contact)? && !guest.verified {
+                    Err(verified_only())?;
+                }
+            }
+            contacts::create(tx, contact).await?
+        }
+        Who::Unknown => locked.waiting_contact_id.ok_or_else(Problem::internal)?,
     };
     let pending = locked.requires_approval && !locked.overridden;
     let status = if pending { AppointmentStatus::Pending } else { AppointmentStatus::Confirmed };

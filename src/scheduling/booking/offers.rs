@@ -24,8 +24,8 @@ use crate::{
         values::TimeZone,
     },
     messaging::{
-        budget::OnBehalf,
-        mail::{Mail, Mailer},
+        letters::{Item, Offered, Place},
+        mail::Mailer,
     },
     scheduling::slots::{
         availability::{Allocation, Availability, Enforcement, Provider, StartRequest},
@@ -57,7 +57,10 @@ const WEEK: TimeDelta = TimeDelta::days(7);
 #[derive(Debug)]
 pub struct Notice {
     entry: Uuid,
-    about: OfferNotice,
+    email: Option<String>,
+    service: String,
+    provider: String,
+    place: Place,
     starts_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 }
@@ -170,8 +173,17 @@ async fn hold(
     let hold = hold::insert(tx, Uuid::now_v7(), plan, seconds, false, Some(entry.id)).await?;
     tx.all(sql!("scheduling/waitlist_update.sql"), &[&entry.id, &"offered", &None::<Uuid>, &vec!["waiting"]])
         .await?;
-    let about = tx.one(sql!("scheduling/offer_notice.sql" as OfferNotice), &[&entry.id]).await?;
-    Ok(Notice { entry: entry.id, about, starts_at: hold.starts_at, expires_at: hold.expires_at })
+    let OfferNotice { tenant_id, email, service_name, provider_name, organization_name, time_zone } =
+        tx.one(sql!("scheduling/offer_notice.sql" as OfferNotice), &[&entry.id]).await?;
+    Ok(Notice {
+        entry: entry.id,
+        email,
+        service: service_name,
+        provider: provider_name,
+        place: Place { id: tenant_id, organization: organization_name, time_zone },
+        starts_at: hold.starts_at,
+        expires_at: hold.expires_at,
+    })
 }
 
 /// The duration of an offer: until the start, but at most an hour and at least a minute.
@@ -331,30 +343,16 @@ pub(super) async fn free_holds(
 
 /// Sends e-mails to the entries that have an address.
 pub fn tell(mailer: &Mailer, notices: &[Notice]) {
-    for Notice { entry, about, starts_at, expires_at } in notices {
-        let Some(email) = &about.email else {
+    for notice in notices {
+        let Some(email) = &notice.email else {
             continue;
         };
-        let Some(link) = mailer.managing_link("waitlist-entry", about.tenant_id, *entry) else {
-            tracing::error!(tenant = %about.tenant_id, "an offer was not mailed: nothing signs links here");
+        let Some(link) = mailer.managing_link("waitlist-entry", notice.place.id, notice.entry) else {
+            tracing::error!(tenant = %notice.place.id, "an offer was not mailed: nothing signs links here");
             continue;
         };
-        let zone = about.time_zone.0;
-        let local =
-            |instant: &DateTime<Utc>| instant.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
-        mailer.send(Mail {
-            to: email.clone(),
-            subject: format!("A time is free: {} at {}", about.service_name, about.organization_name),
-            body: format!(
-                "{service} with {provider} is free on {starts} ({zone}).\n\nIt is held for you until {expires} ({zone}). \
-                 Accept or decline it here:\n\n{link}\n\n{organization}\n",
-                service = about.service_name,
-                provider = about.provider_name,
-                organization = about.organization_name,
-                starts = local(starts_at),
-                expires = local(expires_at),
-            ),
-            on_behalf: OnBehalf::Organization { id: about.tenant_id, inviter: None },
-        });
+        let Notice { service, provider, place, starts_at, expires_at, .. } = notice;
+        let item = Item { service, provider, starts_at: *starts_at };
+        mailer.send(Offered { place, item, expires_at: *expires_at, link: &link }.to(email));
     }
 }

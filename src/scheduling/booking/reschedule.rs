@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    appointment::{Appointment, AppointmentAction, AppointmentStatus, GET, WholeAppointment},
+    appointment::{Appointment, AppointmentAction, AppointmentStatus, CancelledBy, GET, WholeAppointment},
     attempts::attempt,
     book,
     claims::{add_segments, contact_claim, on_taken, segments, with_segments},
@@ -28,7 +28,7 @@ use crate::{
             availability::{Allocation, Availability, Claim, Enforcement, StartRequest},
             choose::provider_of,
             load::{self, AvailabilityQuery},
-            refusals::{check_length, no_series, slot_problem},
+            refusals::{check_length, no_series, service_unavailable, slot_problem},
             setback::{Setback, lost_race},
         },
     },
@@ -121,7 +121,13 @@ pub async fn reschedule(
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
     let moved = attempt(db, mailer, context, |mut tx, number| async move {
-        let moves = following(&mut tx, id, request).await?;
+        let mut moves = following(&mut tx, context, id, request).await?;
+        if let Some(place) = moves.iter().position(|one| one.appointment.id == id)
+            && moves.iter().all(|one| one.appointment.is_at(one.start, one.provider))
+        {
+            tx.commit().await?;
+            return Ok((moves.swap_remove(place).appointment, Vec::new()));
+        }
         let how = RescheduleOptions {
             action: AppointmentAction::Reschedule,
             reason: request.reason.as_deref(),
@@ -166,17 +172,23 @@ pub async fn reschedule(
 }
 
 /// Locks the appointment and, if requested, the later ones of its series. Returns each with its new start.
-async fn following(tx: &mut Tx, id: Uuid, request: &Reschedule) -> Result<Vec<Move>, Failure> {
+async fn following(
+    tx: &mut Tx,
+    context: Context,
+    id: Uuid,
+    request: &Reschedule,
+) -> Result<Vec<Move>, Failure> {
+    let by = CancelledBy::from(context);
     let start = request.starts_at.0;
     let provider = request.provider_id;
     if !request.following {
         let appointment = locked(tx, &[id]).await?.pop().ok_or_else(Problem::not_found)?;
-        allow(&appointment, AppointmentAction::Reschedule)?;
+        AppointmentAction::Reschedule.check(appointment.status, by)?;
         return Ok(vec![Move { appointment, provider, start, field: "starts_at".to_owned() }]);
     }
     let row = tx.optional(GET, &[&id]).await?;
     let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
-    allow(&appointment, AppointmentAction::Reschedule)?;
+    AppointmentAction::Reschedule.check(appointment.status, by)?;
     let (Some(series), Some(occurrence)) = (appointment.series_id, appointment.occurrence) else {
         return Err(no_series().into());
     };
@@ -231,7 +243,7 @@ pub async fn swap(
             Problem::invalid_field("appointment_id", "not_found", detail)
         })?;
         for appointment in &both {
-            allow(appointment, AppointmentAction::Swap)?;
+            AppointmentAction::Swap.check(appointment.status, CancelledBy::from(context))?;
         }
         let to_that_of = |moved: &Appointment, other: &Appointment| Move {
             provider: Some(other.provider_id),
@@ -278,14 +290,6 @@ fn check_reach(moves: &[Move]) -> Result<(), Problem> {
 async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Appointment>, Failure> {
     let rows = tx.all(sql!("scheduling/appointments_lock.sql" as WholeAppointment), &[&ids]).await?;
     Ok(rows.into_iter().map(Appointment::from).collect())
-}
-
-fn allow(appointment: &Appointment, action: AppointmentAction) -> Result<(), Problem> {
-    if action.from().contains(&appointment.status) {
-        Ok(())
-    } else {
-        Err(action.not_allowed(appointment.status))
-    }
 }
 
 /// Options for moving appointments.
@@ -352,10 +356,7 @@ async fn carry_out(
         let availability = loaded.as_mut().ok_or_else(Problem::internal)?;
         if availability.services.len() != appointment.services().len() {
             // A guest or customer cannot see a service that is no longer bookable online.
-            Err(Problem::conflict(
-                "service_unavailable",
-                "The service is no longer offered online. Please contact the organization.",
-            ))?;
+            Err(service_unavailable())?;
         }
         check_length(availability)?;
         let named = one.provider.unwrap_or(appointment.provider_id);

@@ -147,8 +147,7 @@ impl TransitionsApi {
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let Cancellation { reason, following } = body.0;
         let action = AppointmentAction::Cancel;
-        let request =
-            TransitionRequest { action, reason: reason.as_deref(), following, by: CancelledBy::Member };
+        let request = TransitionRequest { action, reason: reason.as_deref(), following };
         let id = appointment_id.0;
         Ok(Json(transition(&self.db, &self.mailer, (&caller).into(), id, request, Utc::now()).await?))
     }
@@ -294,7 +293,7 @@ impl TransitionsApi {
         action: AppointmentAction,
         reason: Option<&str>,
     ) -> Result<Appointment, Failure> {
-        let request = TransitionRequest { action, reason, following: false, by: CancelledBy::Member };
+        let request = TransitionRequest { action, reason, following: false };
         transition(&self.db, &self.mailer, context, appointment, request, Utc::now()).await
     }
 }
@@ -306,7 +305,6 @@ pub struct TransitionRequest<'a> {
     pub reason: Option<&'a str>,
     /// Whether to include all later appointments of the series.
     pub following: bool,
-    pub by: CancelledBy,
 }
 
 /// Changes the status of an appointment. Freed time is offered to the waitlist in the same transaction.
@@ -331,7 +329,7 @@ async fn transition_now(
     done: TransitionRequest<'_>,
     now: DateTime<Utc>,
 ) -> Result<(Appointment, Vec<Notice>), Setback> {
-    let action = done.action;
+    let (action, by) = (done.action, CancelledBy::from(context));
     let to = action.to().ok_or_else(Problem::internal)?;
     let mut ids = vec![appointment];
     if done.following {
@@ -348,7 +346,7 @@ async fn transition_now(
     let rows = tx.all(sql!("scheduling/appointments_lock.sql" as WholeAppointment), &[&ids]).await?;
     let locked: Vec<Appointment> = rows.into_iter().map(Into::into).collect();
     for appointment in &locked {
-        in_its_time(&mut tx, appointment, action, now).await?;
+        in_its_time(&mut tx, appointment, action, by, now).await?;
     }
     let mut queue = None;
     if !to.takes_time() {
@@ -359,7 +357,7 @@ async fn transition_now(
         waiting.add_to(locks).take(&mut tx).await?;
         queue = Some(waiting);
     }
-    let from: Vec<&str> = action.from().iter().map(|status| status.name()).collect();
+    let from: Vec<&str> = action.from(by).iter().map(|status| status.name()).collect();
     let transitions: Vec<Uuid> = ids.iter().map(|_| Uuid::now_v7()).collect();
     let rows = tx
         .all(
@@ -373,7 +371,7 @@ async fn transition_now(
                 &transitions,
                 &now,
                 &context.actor(),
-                &done.by.name(),
+                &by.name(),
             ],
         )
         .await?;
@@ -382,7 +380,7 @@ async fn transition_now(
         // Nothing was changed: report the current status.
         let row = tx.optional(GET, &[&appointment]).await?;
         let as_it_is = Appointment::from(row.ok_or_else(Problem::not_found)?);
-        return Err(action.not_allowed(as_it_is.status).into());
+        return Err(action.not_allowed(as_it_is.status, by).into());
     };
     let notices = match queue {
         Some(queue) => queue.offer(&mut tx, now).await?,
@@ -397,10 +395,11 @@ async fn in_its_time(
     tx: &mut Tx,
     appointment: &Appointment,
     action: AppointmentAction,
+    by: CancelledBy,
     now: DateTime<Utc>,
 ) -> Result<(), Failure> {
     use AppointmentAction::{CheckIn, Complete, NoShow, Start};
-    if !action.from().contains(&appointment.status) {
+    if !action.from(by).contains(&appointment.status) {
         return Ok(());
     }
     let early = match action {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    appointment::{Appointment, AppointmentAction, AppointmentStatus, WholeAppointment},
+    appointment::{Appointment, AppointmentAction, AppointmentStatus, CancelledBy, WholeAppointment},
     attempts::attempt,
     claims::on_taken,
     transaction::Locks,
@@ -50,10 +50,9 @@ pub async fn undo(
         let sql = sql!("scheduling/appointments_lock.sql" as WholeAppointment);
         let row = tx.optional(sql, &[&vec![id]]).await?;
         let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
-        let not_allowed = || AppointmentAction::Undo.not_allowed(appointment.status);
-        if !AppointmentAction::Undo.from().contains(&appointment.status) {
-            return Err(not_allowed().into());
-        }
+        let by = CancelledBy::from(context);
+        let not_allowed = || AppointmentAction::Undo.not_allowed(appointment.status, by);
+        AppointmentAction::Undo.check(appointment.status, by)?;
         let sql = sql!("scheduling/appointment_transitions_last.sql" as LastStep);
         let LastStep { from_status, released, claims } =
             tx.optional(sql, &[&id, &appointment.status.name()]).await?.ok_or_else(not_allowed)?;

@@ -1,7 +1,7 @@
 //! The operations on the waitlist. Freed time is offered to the first matching entry for up to an hour; an offer that
 //! is declined or expires goes to the next entry ([`super::offers`]).
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::slice;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
@@ -11,17 +11,18 @@ use poem_openapi::{
 use uuid::Uuid;
 
 use super::{
-    appointment::{self, Appointment},
+    appointment::Appointment,
     attempts::attempt,
     book::{self, Who},
+    guest_request::GuestRequest,
     hold::HeldTime,
-    holds::{self, Confirmation, HoldSelector},
+    holds::{self, Confirmation, nothing_offered},
     offers::{self, Notice},
-    waitlist_entry::{NewWaitlistEntry, WaitlistEntry, WaitlistStatus, WholeEntry},
+    waitlist_entry::{GET, NewWaitlistEntry, WaitlistEntry, WaitlistStatus, WholeEntry},
 };
 use crate::{
     crm::contacts,
-    db::{Context, Db, Sql, Tx},
+    db::{Context, Db, Tx},
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json},
@@ -34,14 +35,16 @@ use crate::{
     scheduling::{
         features::Appointments,
         slots::{
+            alternatives,
+            availability::{Enforcement, ServiceRules},
+            guest_rules::{self, verified_only},
+            load::AvailabilityQuery,
             refusals::{unknown_provider, unknown_service},
             setback::Setback,
         },
     },
     sql,
 };
-
-pub const GET: Sql<WholeEntry> = sql!("scheduling/waitlist_get.sql" as WholeEntry);
 
 /// The maximum period of a waitlist entry.
 const LONGEST_WAIT: TimeDelta = TimeDelta::days(366);
@@ -97,8 +100,10 @@ impl WaitlistApi {
     /// hour, but not beyond its start, then to the next. The contact gets an e-mail if it has an address. Entries whose
     /// contact has another appointment at that time are skipped. Time freed by a cancellation, a move or a hold is
     /// offered immediately; time freed by changes of hours, closures, time off or rules of the service is offered
-    /// within seconds. 409 `already_waiting` if the contact has an entry for the service in an overlapping period. 409
-    /// `too_many_entries` if the contact has ten waiting entries.
+    /// within seconds. Time that is already free is not offered: 409 `slots_available`, with up to three
+    /// `alternatives`, if slots in the first 62 days of the period are free and `override_rules` is not set. The search
+    /// for them counts towards the rate limits as listing slots does. 409 `already_waiting` if the contact has an entry
+    /// for the service in an overlapping period. 409 `too_many_entries` if the contact has ten waiting entries.
     #[oai(path = "/waitlist", method = "post", operation_id = "create_waitlist_entry")]
     async fn create(
         &self,
@@ -108,28 +113,16 @@ impl WaitlistApi {
     ) -> Result<Created<WaitlistEntry>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_waitlist_entry", idempotency_key.0, &body.0)?;
-        let new = body.0;
-        let period = period(new.from, new.to)?;
-        let entry = self.db.attempt(context, async |tx: Tx, _| -> Result<WaitlistEntry, Failure> {
-            once.run(tx, async |tx| {
-                let contact = match book::who(new.contact_id, new.contact.as_ref())? {
-                    Who::Known(contact) => contact,
-                    Who::New(contact) => contacts::create(tx, contact).await?,
-                    Who::Unknown => Err(Problem::internal())?,
-                };
-                let entry = NewEntry {
-                    id: Uuid::now_v7(),
-                    service: new.service_id,
-                    provider: new.provider_id,
-                    contact,
-                    period,
-                    guest_key: None,
-                };
-                add(tx, &entry).await
-            })
-            .await
-        });
-        let entry = entry.await?;
+        let entry = NewEntry {
+            id: Uuid::now_v7(),
+            service: body.0.service_id,
+            provider: body.0.provider_id,
+            period: period(body.0.from, body.0.to)?,
+            who: book::who(body.0.contact_id, body.0.contact.as_ref())?,
+            guest: None,
+            policy: book::policy(body.0.override_rules),
+        };
+        let entry = join(&self.db, context, &entry, &once).await?;
         Ok(once.created(format!("/api/v1/waitlist/{}", entry.id), entry))
     }
 
@@ -147,7 +140,8 @@ impl WaitlistApi {
     /// Accept an offer
     ///
     /// Books the offered time. 409 `nothing_offered` if nothing is offered. 409 `hold_expired` if the offer has
-    /// expired. 409 `contact_busy` if the contact has another appointment at that time.
+    /// expired. 409 `contact_busy` if the contact has another appointment at that time. 409 `already_booked` if the
+    /// contact has a seat in the session.
     #[oai(
         path = "/waitlist/:waitlist_entry_id/accept",
         method = "post",
@@ -162,7 +156,9 @@ impl WaitlistApi {
         let context = Context::from(&caller);
         let id = waitlist_entry_id.0;
         let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &id)?;
-        let (appointment, replayed) = accept(&self.db, &self.mailer, context, id, &once).await?;
+        let confirmation = Confirmation::of_offer(id, &once);
+        let (appointment, replayed) =
+            holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/appointments/{}", appointment.id);
         Ok(Created { location, body: appointment, replayed })
     }
@@ -223,23 +219,76 @@ pub fn period(from: Instant, to: Instant) -> Result<(DateTime<Utc>, DateTime<Utc
 }
 
 /// A waitlist entry to create.
-pub struct NewEntry {
+pub struct NewEntry<'a> {
     pub id: Uuid,
     pub service: Uuid,
     pub provider: Option<Uuid>,
-    pub contact: Uuid,
     pub period: (DateTime<Utc>, DateTime<Utc>),
-    /// For a guest: see [`GuestRequest::key`](super::guest_request::GuestRequest::key).
-    pub guest_key: Option<Uuid>,
+    pub who: Who<'a>,
+    /// For a guest: the limits it counts towards.
+    pub guest: Option<GuestRequest>,
+    /// With `ClaimsOnly`, free slots in the period do not matter.
+    pub policy: Enforcement,
 }
 
-/// Creates a waitlist entry.
-pub async fn add(tx: &mut Tx, new: &NewEntry) -> Result<WaitlistEntry, Failure> {
-    let NewEntry { id, service, provider, contact, period: (from, to), guest_key } = new;
+/// Creates a waitlist entry, in one transaction. 409 if a slot in the period is free.
+pub async fn join(
+    db: &Db,
+    context: Context,
+    new: &NewEntry<'_>,
+    once: &Once,
+) -> Result<WaitlistEntry, Failure> {
+    if once.kept(db, context).await?.is_none() {
+        check(db, context, new).await?;
+    }
+    db.attempt(context, async |tx: Tx, _| {
+        once.run(tx, async |tx| {
+            if let Some(guest) = &new.guest {
+                guest.count(tx).await?;
+            }
+            let contact = match new.who {
+                Who::Known(contact) => contact,
+                Who::New(contact) => contacts::create(tx, contact).await?,
+                Who::Unknown => Err(Problem::internal())?,
+            };
+            add(tx, new, contact).await
+        })
+        .await
+    })
+    .await
+}
+
+/// 409 if a slot in the period is free: only time that becomes free is offered. 422 or 409 if a guest does not meet the
+/// requirements of the service.
+async fn check(db: &Db, context: Context, new: &NewEntry<'_>) -> Result<(), Failure> {
+    if new.policy == Enforcement::ClaimsOnly {
+        return Ok(());
+    }
+    let now = Utc::now();
+    let contacts = if let Who::Known(contact) = &new.who { slice::from_ref(contact) } else { &[] };
+    let (services, provider) = (slice::from_ref(&new.service), new.provider);
+    let (from, to) = (new.period.0.max(now), new.period.1);
+    let query = AvailabilityQuery { services, provider, contacts, from, to, ignored: &[], now };
+    let (services, free) = alternatives::first(db, context, query).await?;
+    if let (Some(_), Who::New(contact)) = (&new.guest, &new.who)
+        && guest_rules::check(services.iter().map(ServiceRules::of_guests), contact)?
+    {
+        Err(verified_only())?;
+    }
+    if free.alternatives.is_empty() {
+        return Ok(());
+    }
+    let detail = "Slots of the period are free. Book one of them, or wait for a period in which none is.";
+    Err(Problem::conflict("slots_available", detail).with_extension(&free).into())
+}
+
+async fn add(tx: &mut Tx, new: &NewEntry<'_>, contact: Uuid) -> Result<WaitlistEntry, Failure> {
+    let NewEntry { id, service, provider, period: (from, to), guest, .. } = new;
+    let guest_key = guest.as_ref().and_then(|guest| guest.key);
     let entry = tx
         .optional(
             sql!("scheduling/waitlist_create.sql" as WaitlistEntry),
-            &[id, service, provider, contact, from, to, guest_key],
+            &[id, service, provider, &contact, from, to, &guest_key],
         )
         .await
         .on_constraint("waitlist_entries_provider_fkey", unknown_provider)
@@ -259,52 +308,6 @@ pub async fn add(tx: &mut Tx, new: &NewEntry) -> Result<WaitlistEntry, Failure> 
             Problem::conflict("too_many_entries", detail)
         })?;
     Ok(entry.ok_or_else(unknown_service)?)
-}
-
-/// Books the time offered to an entry, as an appointment with the id of the entry. Also returns whether it was already
-/// booked.
-pub async fn accept(
-    db: &Db,
-    mailer: &Mailer,
-    context: Context,
-    id: Uuid,
-    once: &Once,
-) -> Result<(Appointment, bool), Failure> {
-    let booked_before = AtomicBool::new(false);
-    let appointment = attempt(db, mailer, context, async |tx: Tx, _| {
-        let booked = once.run(tx, async |tx| {
-            let entry = entry(tx, id).await?;
-            if let Some(appointment) = entry.appointment_id {
-                booked_before.store(true, Ordering::Relaxed);
-                let row = tx.optional(appointment::GET, &[&appointment]).await?;
-                return Ok(row.ok_or_else(Problem::not_found)?.into());
-            }
-            if entry.offer.is_none() {
-                Err(nothing_offered())?;
-            }
-            let confirmation = Confirmation {
-                held: HoldSelector::For(entry.id),
-                who: Who::Known(entry.contact_id),
-                note: None,
-                guest: None,
-                once: &Once::without_key(),
-            };
-            match holds::confirm(tx, &confirmation).await {
-                // The offer was accepted or passed on meanwhile.
-                Err(Failure::Problem(problem)) if problem.code == "not_found" => {
-                    let appointment =
-                        self::entry(tx, id).await?.appointment_id.ok_or_else(nothing_offered)?;
-                    booked_before.store(true, Ordering::Relaxed);
-                    let row = tx.optional(appointment::GET, &[&appointment]).await?;
-                    Ok(row.ok_or_else(Problem::not_found)?.into())
-                }
-                confirmed => confirmed,
-            }
-        });
-        Ok(booked.await?)
-    })
-    .await?;
-    Ok((appointment, booked_before.into_inner() || once.is_replay()))
 }
 
 /// Declines an offer, or withdraws an entry with or without an offer. Offered time is offered to the next entry.
@@ -341,10 +344,6 @@ pub async fn leave(
 
 fn not_waiting() -> Problem {
     Problem::conflict("not_waiting", "The entry is no longer on the waitlist: see `status`.")
-}
-
-fn nothing_offered() -> Problem {
-    Problem::conflict("nothing_offered", "No time is offered to this entry at the moment: see `status`.")
 }
 
 async fn entry(tx: &mut Tx, id: Uuid) -> Result<WaitlistEntry, Failure> {

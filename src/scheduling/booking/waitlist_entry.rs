@@ -8,11 +8,12 @@ use uuid::Uuid;
 
 use crate::{
     crm::contacts::NewContact,
-    db::row,
+    db::{Sql, row},
     http::{
         json::present,
         values::{Instant, named_enum},
     },
+    sql,
 };
 
 named_enum! {
@@ -96,6 +97,8 @@ impl From<WholeEntry> for WaitlistEntry {
     }
 }
 
+pub const GET: Sql<WholeEntry> = sql!("scheduling/waitlist_get.sql" as WholeEntry);
+
 /// A new waitlist entry.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -117,6 +120,10 @@ pub struct NewWaitlistEntry {
     /// A new contact. Send either `contact_id` or `contact`.
     #[serde(default, deserialize_with = "present")]
     pub contact: Option<NewContact>,
+    /// Whether to join even if slots in the period are free. Defaults to `false`.
+    #[serde(default)]
+    #[oai(default)]
+    pub override_rules: bool,
 }
 
 impl Example for NewWaitlistEntry {

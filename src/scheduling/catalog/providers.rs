@@ -19,7 +19,10 @@ use crate::{
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number},
     },
-    messaging::mail::Mailer,
+    messaging::{
+        letters::{LinkRequested, Place},
+        mail::Mailer,
+    },
     operations::idempotency::Once,
     scheduling::{
         booking::{expiry, transaction::Locks},
@@ -200,8 +203,8 @@ impl ProvidersApi {
     ///
     /// The provider can be booked once they have a schedule: see `PUT /api/v1/providers/{provider_id}/schedule`. They
     /// perform every service that does not list other providers. `account_id` requests a link to that account; the
-    /// person finds the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is
-    /// linked to the account. 403 `plan_limit` if the plan allows no more active providers.
+    /// person gets an e-mail and finds the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if
+    /// another provider is linked to the account. 403 `plan_limit` if the plan allows no more active providers.
     #[oai(path = "/providers", method = "post", operation_id = "create_provider")]
     async fn create(
         &self,
@@ -212,6 +215,9 @@ impl ProvidersApi {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_provider", idempotency_key.0, &body.0)?;
         let provider = create(&self.db, context, &body.0, &once).await?;
+        if body.0.account_id.is_some() && !once.is_replay() {
+            self.tell(context, provider.id).await;
+        }
         Ok(once.created(format!("/api/v1/providers/{}", provider.id), provider))
     }
 
@@ -228,8 +234,8 @@ impl ProvidersApi {
 
     /// Change a provider
     ///
-    /// `account_id` requests a link to that account; the person finds the request at `GET
-    /// /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is linked to the account. 403
+    /// `account_id` requests a link to that account; the person gets an e-mail and finds the request at
+    /// `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is linked to the account. 403
     /// `plan_limit` if the plan allows no more active providers.
     #[oai(path = "/providers/:provider_id", method = "patch", operation_id = "update_provider")]
     async fn update(
@@ -239,6 +245,7 @@ impl ProvidersApi {
         body: Json<ProviderChanges>,
     ) -> Result<Json<Provider>, ApiError<Writing>> {
         let changes = body.0;
+        let mut asked = false;
         let mut tx = self.db.begin(&caller);
         let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
         if let Some(account) = changes.account_id.value() {
@@ -254,6 +261,7 @@ impl ProvidersApi {
             tx.all(sql!("scheduling/provider_link_requests_delete.sql"), &[&provider_id.0]).await?;
             if let Some(wanted) = wanted.filter(|wanted| before.account_id != Some(*wanted)) {
                 request_link(&mut tx, provider_id.0, wanted).await?;
+                asked = true;
             }
             // Only the person can accept a link; an existing link to the same account is kept.
             if before.account_id.is_some() && before.account_id != wanted {
@@ -265,6 +273,9 @@ impl ProvidersApi {
             .await?
             .ok_or_else(Problem::not_found)?;
         tx.commit().await?;
+        if asked {
+            self.tell((&caller).into(), provider_id.0).await;
+        }
         Ok(Json(provider))
     }
 
@@ -295,6 +306,42 @@ impl ProvidersApi {
             .on_constraint("claims_resource_fkey", in_use)?
             .ok_or_else(Problem::not_found)?;
         Ok(NoContent)
+    }
+}
+
+/// The content of the e-mail to a person who is asked to be a provider.
+struct LinkNotice {
+    email: Option<String>,
+    provider_name: String,
+    organization_name: String,
+    time_zone: TimeZone,
+}
+
+row! {
+    LinkNotice { email, provider_name, organization_name, time_zone }
+}
+
+impl ProvidersApi {
+    /// Sends an e-mail to the person who was asked to be a provider. The request stands without it, too.
+    async fn tell(&self, context: Context, provider: Uuid) {
+        let sql = sql!("scheduling/provider_link_requests_notice.sql" as LinkNotice);
+        match self.db.optional(context, sql, &[&provider]).await {
+            Ok(Some(LinkNotice { email: Some(email), provider_name, organization_name, time_zone })) => {
+                let place = Place { id: context.tenant, organization: organization_name, time_zone };
+                let letter = LinkRequested {
+                    place: &place,
+                    inviter: context.actor(),
+                    provider: &provider_name,
+                    page: &self.mailer.page("provider-links"),
+                };
+                self.mailer.send(letter.to(&email));
+            }
+            // Answered or withdrawn meanwhile.
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "a person was not told that they are asked to be a provider")
+            }
+        }
     }
 }
 

@@ -13,8 +13,10 @@ use crate::{
     db::row,
     http::{
         json::present,
-        values::{Currency, Date, Number, Text, named_enum},
+        problem::Problem,
+        values::{Currency, Date, Number, Text},
     },
+    scheduling::slots::guest_rules::{GuestDetail, GuestVerification},
 };
 
 /// A number of minutes, 1 to 1,440.
@@ -22,23 +24,6 @@ pub type Minutes = Number<1, 1440>;
 
 /// Rooms and pieces of equipment, any one of which satisfies the requirement.
 pub type Pool = Vec<Uuid>;
-
-named_enum! {
-    /// Contact details that guests can be required to give.
-    GuestDetail {
-        Email = "email",
-        Phone = "phone",
-    }
-}
-
-named_enum! {
-    /// How a guest is verified before a booking takes effect.
-    GuestVerification {
-        None = "none",
-        /// By e-mail: the time is held until the guest opens a link sent to their address.
-        Email = "email",
-    }
-}
 
 /// A service that the organization offers by appointment.
 #[derive(Debug, Deserialize, Object, Serialize)]
@@ -62,8 +47,8 @@ pub struct Service {
     pub buffer_after_minutes: i32,
     /// Minimum time between booking and start, in minutes of elapsed time.
     pub min_notice_minutes: i32,
-    /// How many days in advance the service can be booked, counted from today in the organization's time zone; absent
-    /// if unlimited.
+    /// How many days in advance the service can be booked, counted from today in the organization's time zone. Absent:
+    /// 3,660.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub horizon_days: Option<i32>,
     /// The first date on which the service is offered; absent if unlimited.
@@ -172,7 +157,7 @@ pub struct NewService {
     #[oai(nullable)]
     pub min_notice_minutes: Option<Number<0, 525_600>>,
     /// How many days in advance the service can be booked, 0 to 3,660, counted from today in the organization's time
-    /// zone. Defaults to unlimited.
+    /// zone. Defaults to 365.
     #[serde(default)]
     #[oai(nullable)]
     pub horizon_days: Option<Number<0, 3660>>,
@@ -277,6 +262,8 @@ impl NewService {
             set("buffer_before_minutes", json!(0));
             set("buffer_after_minutes", json!(0));
             set("min_notice_minutes", json!(0));
+            // Without a horizon, guests could book years ahead.
+            set("horizon_days", json!(365));
             set("requires_approval", json!(false));
             set("capacity", json!(1));
             set("cancellation_notice_minutes", json!(0));
@@ -322,7 +309,7 @@ pub struct ServiceChanges {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub min_notice_minutes: Option<Number<0, 525_600>>,
     /// How many days in advance the service can be booked, 0 to 3,660, counted from today in the organization's time
-    /// zone.
+    /// zone. Null: 3,660.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub horizon_days: MaybeUndefined<Number<0, 3660>>,

@@ -6,7 +6,7 @@ use poem_openapi::{
 };
 use uuid::Uuid;
 
-use super::service::{GuestDetail, NewService, Pool, Service, ServiceChanges, ServiceRow};
+use super::service::{NewService, Pool, Service, ServiceChanges, ServiceRow};
 use crate::{
     db::{self, Context, Db, Sql, Tx},
     http::{
@@ -20,7 +20,7 @@ use crate::{
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
-    scheduling::{booking::expiry, features::Appointments},
+    scheduling::{booking::expiry, features::Appointments, slots::guest_rules::GuestDetail},
     sql,
 };
 

@@ -10,7 +10,10 @@ use poem_openapi::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::ics::{Entry, Ics, Refreshed};
+use super::{
+    ics::{Entry, Ics, Refreshed},
+    online,
+};
 use crate::{
     db::{Context, Db, Params, Sql, row},
     http::{
@@ -21,10 +24,10 @@ use crate::{
             ApiError, Deleting, Failure, Listing, OnConstraint as _, OpenReading, Problem, Reading, Writing,
         },
         secret::{CalendarFeed as FeedSecret, Secret},
-        values::{IdempotencyKey, Text, TimeZone},
+        values::{IdempotencyKey, Text},
     },
     operations::idempotency::Once,
-    scheduling::{features::Appointments, slots::refusals::unknown_provider},
+    scheduling::{booking::named, features::Appointments, slots::refusals::unknown_provider},
     sql,
 };
 
@@ -54,29 +57,13 @@ row! {
 /// A row of a feed. The first has no entry.
 struct FeedRow {
     feed_name: String,
-    updated_at: DateTime<Utc>,
+    entry_updated_at: DateTime<Utc>,
     entry: Option<Entry>,
 }
 
 row! {
-    FeedRow { feed_name, updated_at, entry: Option<Entry> }
+    FeedRow { feed_name, entry_updated_at, entry: Option<Entry> }
 }
-
-/// An appointment as a separate calendar.
-pub struct CalendarAppointment {
-    /// The name of the organization.
-    pub feed_name: String,
-    pub entry: Entry,
-    organization_updated_at: DateTime<Utc>,
-    pub time_zone: TimeZone,
-}
-
-row! {
-    CalendarAppointment { feed_name, entry: Entry, organization_updated_at, time_zone }
-}
-
-pub const GET_APPOINTMENT: Sql<CalendarAppointment> =
-    sql!("scheduling/calendar_appointment.sql" as CalendarAppointment);
 
 /// A new calendar feed.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
@@ -212,10 +199,11 @@ impl CalendarApi {
 
     /// Read a calendar feed
     ///
-    /// Returns the feed as iCalendar text. A cancelled appointment stays in the feed with the status cancelled.
-    /// Renaming a service or a contact changes `LAST-MODIFIED` and `SEQUENCE` of the entries that contain the name;
-    /// renaming a provider changes only `LAST-MODIFIED`. `REFRESH-INTERVAL` asks programs to read the feed again every
-    /// 15 minutes. 404 after the feed was deleted.
+    /// Returns the feed as iCalendar text. A cancelled appointment stays in the feed with the status cancelled. An
+    /// appointment with several services is one entry, which lists them with their times. Renaming a service or a
+    /// contact changes `LAST-MODIFIED` and `SEQUENCE` of the entries that contain the name; renaming a provider changes
+    /// only `LAST-MODIFIED`. `REFRESH-INTERVAL` asks programs to read the feed again every 15 minutes. 404 after the
+    /// feed was deleted.
     #[oai(path = "/calendar.ics", method = "get", operation_id = "read_calendar_feed")]
     async fn read(
         &self,
@@ -237,15 +225,15 @@ impl CalendarApi {
             )
             .await?;
         let mut rows = rows.into_iter();
-        let FeedRow { feed_name, updated_at, .. } = rows.next().ok_or_else(Problem::not_found)?;
+        let FeedRow { feed_name, entry_updated_at, .. } = rows.next().ok_or_else(Problem::not_found)?;
         let entries: Vec<Entry> = rows.filter_map(|row| row.entry).collect();
-        let ics = Ics::new(&feed_name, &entries, updated_at);
+        let ics = Ics::new(&feed_name, &entries, entry_updated_at);
         Ok(ics.unless_held(if_none_match.0.as_deref(), if_modified_since.0.as_deref()))
     }
 
     /// Get an appointment as a calendar entry
     ///
-    /// Returns the appointment as an iCalendar file.
+    /// Returns the appointment as an iCalendar file. Its entry has the same `UID` and `SEQUENCE` as in feeds.
     #[oai(
         path = "/appointments/:appointment_id/calendar.ics",
         method = "get",
@@ -268,9 +256,10 @@ impl CalendarApi {
     }
 }
 
-/// The calendar of one appointment.
+/// The calendar of one appointment. The link of a guest expires 30 days after its end.
 pub async fn one(db: &Db, context: Context, appointment: Uuid) -> Result<Ics, Failure> {
-    let CalendarAppointment { feed_name, entry, organization_updated_at, .. } =
-        db.optional(context, GET_APPOINTMENT, &[&appointment]).await?.ok_or_else(Problem::not_found)?;
-    Ok(Ics::new(&feed_name, &[entry], organization_updated_at))
+    let named = named::get(db, context, appointment).await?;
+    online::check_link(context, named.appointment.ends_at)?;
+    let (organization, changed_at) = (named.organization.clone(), named.organization_updated_at);
+    Ok(Ics::new(&organization, &[named.into()], changed_at))
 }

@@ -1,6 +1,6 @@
 //! Guests: entering an organization as a guest, the guest's appointment and link, and the checks before a booking.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Object, types::Example};
@@ -8,42 +8,53 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{
-    calendar::{self, CalendarAppointment},
-    letters::{self, Place},
-    online,
-};
+use super::online;
 use crate::{
     crm::contacts::NewContact,
     db::{self, Context, Db},
     http::{
         captcha::Captcha,
         client::{Client, Host},
-        problem::{Failure, FieldError, Problem},
+        problem::{Failure, Problem},
         token::Tokens,
     },
-    messaging::mail::Mailer,
+    messaging::{
+        letters::{Booked, Item, Place},
+        mail::Mailer,
+    },
     operations::idempotency::Once,
-    scheduling::{
-        booking::appointment::{Appointment, AppointmentStatus},
-        catalog::{
-            service::{GuestDetail, GuestVerification, Service},
-            services,
-        },
+    scheduling::booking::{
+        appointment::{Appointment, AppointmentStatus},
+        named::{Named, NamedSegment},
     },
     tenancy::organizations,
 };
 
 /// An appointment, as a guest sees it.
 #[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct GuestAppointment {
     pub id: Uuid,
+    /// The name of the organization that customers see.
+    pub organization_name: String,
+    /// The IANA time zone of the organization, for showing times.
+    pub time_zone: String,
+    /// The service; for a visit, the first one.
     pub service_id: Uuid,
+    pub service_name: String,
+    /// The provider; for a visit, of the first service.
     pub provider_id: Uuid,
+    pub provider_name: String,
     pub starts_at: DateTime<Utc>,
     /// The end, exclusive.
     pub ends_at: DateTime<Utc>,
     pub status: AppointmentStatus,
+    /// The services of the visit in order; absent for a single service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segments: Option<Vec<NamedSegment>>,
+    /// Until when the guest can move or cancel it. Absent if they no longer can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changeable_until: Option<DateTime<Utc>>,
     /// The token for viewing, moving and cancelling this appointment. Valid until 30 days after its end.
     pub manage_token: String,
 }
@@ -93,42 +104,36 @@ impl Guests {
     }
 
     /// The answer after a booking. Also sends it by e-mail if the guest gave an address.
-    pub async fn booked(
+    pub fn booked(
         &self,
         guest: Context,
-        appointment: Appointment,
+        named: &Named,
         contact: &NewContact,
-    ) -> Result<GuestAppointment, Failure> {
-        let booked = self.show(guest.tenant, appointment)?;
-        if let Some(email) = &contact.email
-            && let Err(failure) = self.mail_booked(guest, &booked, email).await
-        {
-            // The booking stands, and the answer contains the link.
-            tracing::error!(error = %Problem::from(failure), "a guest was not told by e-mail");
+    ) -> Result<GuestAppointment, Problem> {
+        let booked = self.show(guest.tenant, named)?;
+        if let Some(email) = &contact.email {
+            let items: Vec<_> = named
+                .segments
+                .iter()
+                .map(|segment| Item {
+                    service: &segment.service_name,
+                    provider: &segment.provider_name,
+                    starts_at: segment.starts_at,
+                })
+                .collect();
+            let (organization, time_zone) = (named.organization.clone(), named.time_zone);
+            let place = Place { id: guest.tenant, organization, time_zone };
+            let letter = Booked {
+                place: &place,
+                items: &items,
+                pending: booked.status == AppointmentStatus::Pending,
+                changeable_until: booked.changeable_until,
+                requires_approval: named.requires_approval,
+                link: &self.mailer.link("manage-appointment", &booked.manage_token),
+            };
+            self.mailer.send(letter.to(email));
         }
         Ok(booked)
-    }
-
-    async fn mail_booked(
-        &self,
-        guest: Context,
-        booked: &GuestAppointment,
-        email: &str,
-    ) -> Result<(), Failure> {
-        let until = booked.starts_at - online::notice(&self.db, guest, booked.id).await?;
-        let CalendarAppointment { feed_name, entry, time_zone, .. } =
-            self.db.one(guest, calendar::GET_APPOINTMENT, &[&booked.id]).await?;
-        let letter = letters::Booked {
-            place: Place { id: guest.tenant, organization: &feed_name, time_zone },
-            service: &entry.service_name,
-            provider: &entry.provider_name,
-            starts_at: booked.starts_at,
-            pending: booked.status == AppointmentStatus::Pending,
-            changeable_until: (until > Utc::now()).then_some(until),
-            link: &self.mailer.link("manage-appointment", &booked.manage_token),
-        };
-        self.mailer.send(letter.to(email));
-        Ok(())
     }
 
     /// Checks the captcha of a guest: 422 or 503 if it fails. A repeated request needs no captcha; returns its stored
@@ -149,20 +154,33 @@ impl Guests {
 
     /// The context of a guest with the link of an appointment, hold or waitlist entry.
     pub fn managing(&self, token: &str) -> Result<Context, Problem> {
-        let (organization, appointment) = self.tokens.managed(token)?;
-        Ok(context(organization, appointment))
+        let (organization, id) = self.tokens.managed(token)?;
+        Ok(context(organization, id))
     }
 
-    pub fn show(&self, organization: Uuid, appointment: Appointment) -> Result<GuestAppointment, Problem> {
-        let manage_token = self.tokens.link_to(organization, appointment.id)?;
+    /// An appointment as a guest sees it. The context may name another object.
+    pub async fn see(&self, guest: Context, id: Uuid) -> Result<GuestAppointment, Failure> {
+        let named = online::named(&self.db, context(guest.tenant, id), id).await?;
+        Ok(self.show(guest.tenant, &named)?)
+    }
+
+    pub fn show(&self, organization: Uuid, named: &Named) -> Result<GuestAppointment, Problem> {
+        let Appointment { id, service_id, provider_id, starts_at, ends_at, status, .. } = named.appointment;
+        let first = named.segments.first().ok_or_else(Problem::internal)?;
         Ok(GuestAppointment {
-            id: appointment.id,
-            service_id: appointment.service_id,
-            provider_id: appointment.provider_id,
-            starts_at: appointment.starts_at,
-            ends_at: appointment.ends_at,
-            status: appointment.status,
-            manage_token,
+            id,
+            organization_name: named.organization.clone(),
+            time_zone: named.time_zone.name().to_owned(),
+            service_id,
+            service_name: first.service_name.clone(),
+            provider_id,
+            provider_name: first.provider_name.clone(),
+            starts_at,
+            ends_at,
+            status,
+            segments: (named.segments.len() > 1).then(|| named.segments.clone()),
+            changeable_until: named.changeable_until(Utc::now()),
+            manage_token: self.tokens.link_to(organization, id)?,
         })
     }
 }
@@ -176,43 +194,4 @@ pub fn managed(guest: Context) -> Result<Uuid, Problem> {
         db::Who::Guest { appointment } => Ok(appointment),
         _ => Err(Problem::internal()),
     }
-}
-
-/// Checks that the guest gave the details that the services require; 422 if not. Returns whether a service verifies
-/// e-mail addresses. Unknown services are rejected later, when booking.
-pub async fn says_enough(
-    db: &Db,
-    guest: Context,
-    services: &[Uuid],
-    contact: &NewContact,
-) -> Result<bool, Failure> {
-    let mut verifies = false;
-    let mut missing = BTreeMap::new();
-    for service in services {
-        let Some(row) = db.optional(guest, services::GET, &[service]).await? else {
-            continue;
-        };
-        let service = Service::from(row);
-        let verified = service.guest_verification == GuestVerification::Email;
-        verifies |= verified;
-        if verified && contact.email.is_none() {
-            missing.insert("contact.email", "your e-mail address: the service verifies it");
-        }
-        for detail in service.guest_requires {
-            match detail {
-                GuestDetail::Email if contact.email.is_none() => {
-                    missing.insert("contact.email", "your e-mail address: the service requires it");
-                }
-                GuestDetail::Phone if contact.phone.is_none() => {
-                    missing.insert("contact.phone", "your telephone number: the service requires it");
-                }
-                GuestDetail::Email | GuestDetail::Phone => {}
-            }
-        }
-    }
-    let missing: Vec<_> = missing
-        .into_iter()
-        .map(|(field, detail)| FieldError::new(field, "required", format!("expected {detail}")))
-        .collect();
-    if missing.is_empty() { Ok(verifies) } else { Err(Problem::invalid(missing).into()) }
 }

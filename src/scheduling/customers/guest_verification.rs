@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::{
     guest::{GuestAppointment, Guests, Managing, managed},
-    letters::{self, Place},
     online,
 };
 use crate::{
@@ -16,21 +15,18 @@ use crate::{
     db::{Context, row},
     http::{
         json::Json,
-        problem::{ApiError, Failure, Problem, Writing},
+        problem::{ApiError, GuestWriting, Problem},
     },
-    messaging::mail::Mail,
-    operations::idempotency::Once,
+    messaging::letters::{Item, Place, Unverified},
     scheduling::booking::{
-        book::{Order, Who},
+        book::Who,
+        guest_booking::ToVerify,
         guest_request::GuestRequest,
         hold::Hold,
-        holds::{self, Confirmation, HoldSelector, ToVerify},
+        holds::{self, Confirmation, HoldSelector},
     },
     sql,
 };
-
-/// How long a guest can open the link, in minutes.
-const MINUTES: i32 = 30;
 
 /// Time that is held until the guest opens the link in an e-mail.
 #[derive(Debug, Object, Serialize)]
@@ -102,9 +98,10 @@ impl GuestVerificationApi {
     /// page that the link in the e-mail leads to. If the organization sets `match_by_verified_email` and exactly one
     /// contact has this address, the appointment is for that contact, who is not changed; otherwise a new contact is
     /// created. Calling it again returns the appointment. 409 `hold_expired` after the hold has expired, and 404 some
-    /// seconds later.
+    /// seconds later. 409 `already_booked` or `contact_busy` if the contact has another appointment at this time. 429
+    /// `guest_limit` if the limit of guest bookings is reached.
     #[oai(path = "/appointment/verify", method = "post", operation_id = "verify_as_guest")]
-    async fn verify(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
+    async fn verify(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
         let api = &self.0;
         let guest = api.managing(&body.0.token)?;
         let id = managed(guest)?;
@@ -112,15 +109,14 @@ impl GuestVerificationApi {
         let sql = sql!("scheduling/guest_bookings_get.sql" as GuestBookingRow);
         let Some(GuestBookingRow { contact, note, contact_id }) = tx.optional(sql, &[&id]).await? else {
             tx.commit().await?;
-            let appointment = online::appointment(&api.db, guest, id).await?;
-            return Ok(Json(api.show(guest.tenant, appointment)?));
+            return Ok(Json(api.see(guest, id).await?));
         };
         let who = match contact_id {
             Some(known) => Who::Known(known),
             None => Who::New(&contact),
         };
         tx.commit().await?;
-        let counted = GuestRequest::counted(guest.tenant, contact.email.as_deref());
+        let counted = GuestRequest::verified(guest.tenant, contact.email.as_deref());
         let confirmation = Confirmation {
             held: HoldSelector::By(id),
             who,
@@ -128,55 +124,31 @@ impl GuestVerificationApi {
             guest: Some(&counted),
             once: &Once::without_key(),
         };
-        let (appointment, before) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
+        let (_, before) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
+        let named = online::named(&api.db, guest, id).await?;
         // If the link is opened twice at once, only one request sends the e-mail.
-        if before {
-            return Ok(Json(api.show(guest.tenant, appointment)?));
-        }
-        Ok(Json(api.booked(guest, appointment, &contact).await?))
+        Ok(Json(if before { api.show(guest.tenant, &named)? } else { api.booked(guest, &named, &contact)? }))
     }
 }
 
-/// Holds the time, stores the guest's details, and sends the link by e-mail.
-pub async fn hold(
-    api: &Guests,
-    guest: Context,
-    order: &Order<'_>,
-    contact: &NewContact,
-    once: &Once,
-) -> Result<UnverifiedBooking, Failure> {
-    if order.services.len() > 1 {
-        let detail = "expected no further service; a service that verifies e-mail addresses is booked alone";
-        return Err(Problem::invalid_field("and_then", "not_supported", detail).into());
-    }
-    let Some(email) = &contact.email else {
-        let detail = "expected the e-mail address of the guest; the service verifies it";
-        return Err(Problem::invalid_field("contact.email", "required", detail).into());
-    };
-    let now = Utc::now();
-    if !api.mailer.sends() {
-        let detail = "This server does not send e-mail and cannot verify your address. Please contact the organization.";
-        return Err(Problem::unavailable("mail_unavailable", detail).into());
-    }
-    let (hold, to_verify) = holds::hold(&api.db, &api.mailer, guest, order, MINUTES, once, now).await?;
-    let Some(ToVerify { leave, notice }) = to_verify else {
-        return Ok(hold.into());
-    };
-    let Hold { id, starts_at, expires_at, .. } = hold;
-    let token = api.tokens.link_to(guest.tenant, id)?;
-    let letter = letters::Unverified {
-        place: Place {
+/// Sends the link by e-mail that books the held time.
+pub fn mail(api: &Guests, guest: Context, hold: &Hold, to_verify: ToVerify) -> Result<(), Problem> {
+    let ToVerify { leave, notice } = to_verify;
+    let token = api.tokens.link_to(guest.tenant, hold.id)?;
+    let letter = Unverified {
+        place: &Place {
             id: guest.tenant,
-            organization: &notice.organization_name,
+            organization: notice.organization_name,
             time_zone: notice.time_zone,
         },
-        service: &notice.service_name,
-        provider: &notice.provider_name,
-        starts_at,
-        expires_at,
+        item: Item {
+            service: &notice.service_name,
+            provider: &notice.provider_name,
+            starts_at: hold.starts_at,
+        },
+        expires_at: hold.expires_at,
         link: &api.mailer.link("verify-booking", &token),
     };
-    let Mail { subject, body, .. } = letter.to(email);
-    api.mailer.send_with_leave(leave, subject, body);
-    Ok(hold.into())
+    api.mailer.send_with_leave(leave, letter.text());
+    Ok(())
 }

@@ -2,7 +2,6 @@
 //! appointment booked from it, which has the same id.
 
 use chrono::{DateTime, Utc};
-use poem::Request;
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Query},
@@ -13,20 +12,21 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    guest::{GuestAppointment, Guests, Managing, managed, says_enough},
+    guest::{GuestAppointment, Guests, Managing, managed},
     online::{self, LINK_OUTLIVES, link_expired},
 };
 use crate::{
-    crm::contacts::{self, NewContact},
-    db::{Context, Tx},
+    crm::contacts::NewContact,
+    db::{Context, row},
     http::{
-        caller,
+        caller::Link,
         client::Client,
         json::{Created, Json, NoContent},
         limit::subscriber,
-        problem::{ApiError, Failure, Problem, Writing},
-        values::{CaptchaToken, IdempotencyKey, Instant, Slug, Text},
+        problem::{ApiError, Failure, GuestWriting, LinkReading, Problem},
+        values::{CaptchaToken, IdempotencyKey, Instant, Slug, Text, TimeZone},
     },
+    messaging::letters::{Place, Waiting},
     operations::idempotency::Once,
     scheduling::{
         booking::{
@@ -35,10 +35,11 @@ use crate::{
             hold::Hold,
             holds::{self, Confirmation, HoldSelector},
             waitlist::{self, NewEntry},
-            waitlist_entry::{Offer, WaitlistEntry, WaitlistStatus},
+            waitlist_entry::{WaitlistEntry, WaitlistStatus, WholeEntry},
         },
         slots::availability::Enforcement,
     },
+    sql,
 };
 
 /// A new hold by a guest, for 10 minutes.
@@ -131,15 +132,32 @@ impl Example for GuestNewWaitlistEntry {
     }
 }
 
+/// Time that is offered to a guest's waitlist entry and held for it.
+#[derive(Debug, Object, Serialize)]
+pub struct GuestOffer {
+    pub provider_id: Uuid,
+    pub provider_name: String,
+    pub starts_at: DateTime<Utc>,
+    /// When the offer expires.
+    pub expires_at: DateTime<Utc>,
+}
+
 /// A waitlist entry, as a guest sees it.
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct GuestWaitlistEntry {
     pub id: Uuid,
+    /// The name of the organization that customers see.
+    pub organization_name: String,
+    /// The IANA time zone of the organization, for showing times.
+    pub time_zone: String,
     pub service_id: Uuid,
+    pub service_name: String,
     /// The requested provider. Absent if any provider is acceptable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_name: Option<String>,
     /// The earliest acceptable start.
     pub from: DateTime<Utc>,
     /// The end of the period of acceptable starts, exclusive.
@@ -147,10 +165,26 @@ pub struct GuestWaitlistEntry {
     pub status: WaitlistStatus,
     /// The current offer. Absent if nothing is offered.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub offer: Option<Offer>,
+    pub offer: Option<GuestOffer>,
     /// The token for viewing and withdrawing this entry, accepting and declining offers, and managing the appointment
     /// booked from it.
     pub manage_token: String,
+}
+
+/// A waitlist entry with the names that its guest sees.
+struct NamedEntry {
+    entry: WholeEntry,
+    organization_name: String,
+    time_zone: TimeZone,
+    service_name: String,
+    provider_name: Option<String>,
+    offered_provider_name: Option<String>,
+}
+
+row! {
+    NamedEntry {
+        entry: WholeEntry, organization_name, time_zone, service_name, provider_name, offered_provider_name
+    }
 }
 
 pub struct GuestWaitsApi(pub Guests);
@@ -160,8 +194,12 @@ impl GuestWaitsApi {
     /// Hold a slot as a guest
     ///
     /// Reserves a free slot for 10 minutes, while the guest fills in a form. Confirming the hold before it expires
-    /// always succeeds. Counts towards the organization's limits of guest bookings. Errors are those of
-    /// `POST /api/v1/guest/appointments`. 409 `verification_required` if the service verifies e-mail addresses.
+    /// always succeeds. Counts towards the organization's limits of guest bookings. Errors are those of `POST
+    /// /api/v1/guest/appointments`. 409 `verification_required` if the service verifies e-mail addresses. 409
+    /// `too_many_holds` if the organization has reached its limit of holds. 404 `organization_not_found` if no active
+    /// organization has the slug or host. 409 `slot_unavailable` if the time is taken, `too_many_holds` if the
+    /// organization has 500 holds. 429 `guest_limit` if the limit of guest bookings is reached. 503
+    /// `captcha_unavailable` if the captcha cannot be checked.
     #[oai(path = "/holds", method = "post", operation_id = "hold_as_guest")]
     async fn hold(
         &self,
@@ -173,16 +211,13 @@ impl GuestWaitsApi {
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestNewHold>,
-    ) -> Result<Created<GuestHold>, ApiError<Writing>> {
+    ) -> Result<Created<GuestHold>, ApiError<GuestWriting>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         // The body does not identify the guest, so the key is bound to their network.
         let network = subscriber(client.address);
         let once = Once::new(&guest, "hold_as_guest", idempotency_key.0, &(network, &body.0))?;
-        let kept = self.0.admit(&client, guest, captcha_token.0.as_deref(), &once).await?;
-        if kept.is_none() && online::verifies(&self.0.db, guest, &[body.0.service_id]).await? {
-            Err(verified_only())?;
-        }
+        self.0.admit(&client, guest, captcha_token.0.as_deref(), &once).await?;
         let order = Order {
             id: Some(id),
             services: vec![body.0.service_id],
@@ -196,17 +231,17 @@ impl GuestWaitsApi {
         };
         let now = Utc::now();
         let (db, mailer, minutes) = (&self.0.db, &self.0.mailer, holds::DEFAULT_MINUTES);
-        let (hold, _) = holds::hold(db, mailer, guest, &order, minutes, &once, now).await?;
+        let hold = holds::hold(db, mailer, guest, &order, minutes, &once, now).await?;
         let (location, body) = ("/api/v1/guest/hold".to_owned(), self.show_hold(guest, &hold)?);
         Ok(once.created(location, body))
     }
 
     /// Get a guest's hold
     ///
-    /// Send the `manage_token` as `Authorization: Bearer …`. 404 after the hold has expired.
+    /// 404 after the hold has expired.
     #[oai(path = "/hold", method = "get", operation_id = "get_hold_as_guest")]
-    async fn get_hold(&self, request: &Request) -> Result<Json<GuestHold>, ApiError<Writing>> {
-        let guest = self.0.managing(caller::bearer_token(request)?)?;
+    async fn get_hold(&self, link: Link) -> Result<Json<GuestHold>, ApiError<LinkReading>> {
+        let guest = self.0.managing(&link.0)?;
         let hold = self.0.db.optional(guest, holds::GET, &[&managed(guest)?]).await?;
         Ok(Json(self.show_hold(guest, &hold.ok_or_else(Problem::not_found)?)?))
     }
@@ -215,7 +250,7 @@ impl GuestWaitsApi {
     ///
     /// Frees its time immediately, or offers it to the waitlist.
     #[oai(path = "/hold/release", method = "post", operation_id = "release_hold_as_guest")]
-    async fn release(&self, body: Json<Managing>) -> Result<NoContent, ApiError<Writing>> {
+    async fn release(&self, body: Json<Managing>) -> Result<NoContent, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
         holds::release(&self.0.db, &self.0.mailer, guest, managed(guest)?).await?;
         Ok(NoContent)
@@ -225,23 +260,18 @@ impl GuestWaitsApi {
     ///
     /// Turns the hold into an appointment, which is `pending` if the service requires approval. 409 `hold_expired` or
     /// 404 after it has expired. 422 `required` on `contact.email` or `contact.phone` if the service requires it. 409
-    /// `verification_required` if the service verifies e-mail addresses.
+    /// `verification_required` if the service verifies e-mail addresses. 409 `already_booked` if the guest has a seat
+    /// in the session. 429 `guest_limit` if the limit of guest bookings is reached.
     #[oai(path = "/hold/confirm", method = "post", operation_id = "confirm_hold_as_guest")]
     async fn confirm(
         &self,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<GuestHoldConfirmation>,
-    ) -> Result<Created<GuestAppointment>, ApiError<Writing>> {
+    ) -> Result<Created<GuestAppointment>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         let db = &self.0.db;
         let once = Once::new(&guest, "confirm_hold_as_guest", idempotency_key.0, &body.0)?;
-        // A hold that was already confirmed is gone; its appointment is returned.
-        if let Some(hold) = db.optional(guest, holds::GET, &[&id]).await?
-            && says_enough(db, guest, &[hold.service_id], &body.0.contact).await?
-        {
-            Err(verified_only())?;
-        }
         let counted = GuestRequest::of_email(guest.tenant, body.0.contact.email.as_deref());
         let confirmation = Confirmation {
             held: HoldSelector::By(id),
@@ -250,21 +280,24 @@ impl GuestWaitsApi {
             guest: Some(&counted),
             once: &once,
         };
-        let (appointment, replayed) = holds::confirm_alone(db, &self.0.mailer, guest, &confirmation).await?;
-        online::check_link(guest, &appointment)?;
+        let (_, replayed) = holds::confirm_alone(db, &self.0.mailer, guest, &confirmation).await?;
+        let named = online::named(db, guest, id).await?;
         let body = if replayed {
-            self.0.show(guest.tenant, appointment)?
+            self.0.show(guest.tenant, &named)?
         } else {
-            self.0.booked(guest, appointment, &body.0.contact).await?
+            self.0.booked(guest, &named, &body.0.contact)?
         };
         Ok(Created { location: "/api/v1/guest/appointment".to_owned(), body, replayed })
     }
 
     /// Join the waitlist as a guest
     ///
-    /// Creates a waitlist entry and a contact, which needs an e-mail address. Offers and errors are those of
-    /// `POST /api/v1/waitlist`. Counts towards the organization's limits of guest bookings. 409 `verification_required`
-    /// if the service verifies e-mail addresses.
+    /// Creates a waitlist entry and a contact, which needs an e-mail address: a link to view and withdraw the entry is
+    /// sent there, and later the offers. Offers and errors are those of `POST /api/v1/waitlist`, such as 409
+    /// `slots_available`. Counts towards the organization's limits of guest bookings. 409 `verification_required` if
+    /// the service verifies e-mail addresses. 404 `organization_not_found` if no active organization has the slug or
+    /// host. 409 `too_many_entries` or `already_waiting` as for staff. 429 `guest_limit` if the limit of guest bookings
+    /// is reached. 503 `captcha_unavailable` if the captcha cannot be checked.
     #[oai(path = "/waitlist", method = "post", operation_id = "join_waitlist_as_guest")]
     async fn join(
         &self,
@@ -276,81 +309,86 @@ impl GuestWaitsApi {
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestNewWaitlistEntry>,
-    ) -> Result<Created<GuestWaitlistEntry>, ApiError<Writing>> {
+    ) -> Result<Created<GuestWaitlistEntry>, ApiError<GuestWriting>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "join_waitlist_as_guest", idempotency_key.0, &body.0)?;
         let GuestNewWaitlistEntry { service_id, provider_id, from, to, contact } = body.0;
         let kept = self.0.admit(&client, guest, captcha_token.0.as_deref(), &once).await?;
-        if kept.is_none() {
-            waitlist::period(from, to)?;
-            if contact.email.is_none() {
-                let detail = "expected an e-mail address; offers are sent to it";
-                Err(Problem::invalid_field("contact.email", "required", detail))?;
-            }
-            if says_enough(&self.0.db, guest, &[service_id], &contact).await? {
-                Err(verified_only())?;
-            }
+        if kept.is_none() && contact.email.is_none() {
+            let detail = "expected an e-mail address; offers are sent to it";
+            Err(Problem::invalid_field("contact.email", "required", detail))?;
         }
-        let counted = GuestRequest::new(guest.tenant, client.address, contact.email.as_deref());
-        let entry = self.0.db.attempt(guest, async |tx: Tx, _| -> Result<WaitlistEntry, Failure> {
-            once.run(tx, async |tx| {
-                counted.count(tx).await?;
-                let contact = contacts::create(tx, &contact).await?;
-                let (service, provider, guest_key) = (service_id, provider_id, counted.key);
-                let period = (from.0, to.0);
-                waitlist::add(tx, &NewEntry { id, service, provider, contact, period, guest_key }).await
-            })
-            .await
-        });
-        let entry = entry.await?;
-        let (location, body) = ("/api/v1/guest/waitlist-entry".to_owned(), self.show(guest, entry)?);
-        Ok(once.created(location, body))
+        let new = NewEntry {
+            id,
+            service: service_id,
+            provider: provider_id,
+            // A repeated request gets its stored answer even after the period.
+            period: if kept.is_some() { (from.0, to.0) } else { waitlist::period(from, to)? },
+            who: Who::New(&contact),
+            guest: Some(GuestRequest::new(guest.tenant, client.address, contact.email.as_deref())),
+            policy: Enforcement::Full,
+        };
+        let entry = waitlist::join(&self.0.db, guest, &new, &once).await?;
+        let body = self.see(self.0.managing(&self.0.tokens.link_to(guest.tenant, entry.id)?)?).await?;
+        if let (Some(email), false) = (&contact.email, once.is_replay()) {
+            let GuestWaitlistEntry { organization_name: organization, time_zone, .. } = &body;
+            let letter = Waiting {
+                place: &Place {
+                    id: guest.tenant,
+                    organization: organization.clone(),
+                    time_zone: TimeZone::parse(time_zone).map_err(|_| Problem::internal())?,
+                },
+                service: &body.service_name,
+                provider: body.provider_name.as_deref(),
+                from: body.from,
+                to: body.to,
+                link: &self.0.mailer.link("waitlist-entry", &body.manage_token),
+            };
+            self.0.mailer.send(letter.to(email));
+        }
+        Ok(once.created("/api/v1/guest/waitlist-entry".to_owned(), body))
     }
 
     /// Get a guest's waitlist entry
-    ///
-    /// Send the `manage_token` as `Authorization: Bearer …`.
     #[oai(path = "/waitlist-entry", method = "get", operation_id = "get_waitlist_entry_as_guest")]
-    async fn get(&self, request: &Request) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
-        let guest = self.0.managing(caller::bearer_token(request)?)?;
-        let row = self.0.db.optional(guest, waitlist::GET, &[&managed(guest)?]).await?;
-        Ok(Json(self.show(guest, row.ok_or_else(Problem::not_found)?.into())?))
+    async fn get(&self, link: Link) -> Result<Json<GuestWaitlistEntry>, ApiError<LinkReading>> {
+        Ok(Json(self.see(self.0.managing(&link.0)?).await?))
     }
 
     /// Get a guest's waitlist entry by a token in the body
     #[oai(path = "/waitlist-entry", method = "post", operation_id = "view_waitlist_entry_as_guest")]
-    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
-        let guest = self.0.managing(&body.0.token)?;
-        let row = self.0.db.optional(guest, waitlist::GET, &[&managed(guest)?]).await?;
-        Ok(Json(self.show(guest, row.ok_or_else(Problem::not_found)?.into())?))
+    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<GuestWriting>> {
+        Ok(Json(self.see(self.0.managing(&body.0.token)?).await?))
     }
 
     /// Accept a guest's offer
     ///
     /// Books the offered time. 409 `nothing_offered` if nothing is offered. 409 `hold_expired` if the offer has
-    /// expired.
+    /// expired. 409 `contact_busy` or `already_booked` if you have another appointment at this time.
     #[oai(path = "/waitlist-entry/accept", method = "post", operation_id = "accept_offer_as_guest")]
     async fn accept(
         &self,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<Managing>,
-    ) -> Result<Created<GuestAppointment>, ApiError<Writing>> {
+    ) -> Result<Created<GuestAppointment>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         let once = Once::new(&guest, "accept_offer_as_guest", idempotency_key.0, &body.0)?;
-        let (appointment, replayed) = waitlist::accept(&self.0.db, &self.0.mailer, guest, id, &once).await?;
-        online::check_link(guest, &appointment)?;
-        let body = self.0.show(guest.tenant, appointment)?;
+        let confirmation = Confirmation::of_offer(id, &once);
+        let (_, replayed) = holds::confirm_alone(&self.0.db, &self.0.mailer, guest, &confirmation).await?;
         let location = "/api/v1/guest/appointment".to_owned();
-        Ok(Created { location, body, replayed })
+        Ok(Created { location, body: self.0.see(guest, id).await?, replayed })
     }
 
     /// Decline a guest's offer
     ///
     /// Offers the time to the next matching entry, or frees it. 409 `nothing_offered` if nothing is offered.
     #[oai(path = "/waitlist-entry/decline", method = "post", operation_id = "decline_offer_as_guest")]
-    async fn decline(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
+    async fn decline(
+        &self,
+        body: Json<Managing>,
+    ) -> Result<Json<GuestWaitlistEntry>, ApiError<GuestWriting>> {
         self.leave(&body.0, WaitlistStatus::Declined).await
     }
 
@@ -359,16 +397,12 @@ impl GuestWaitsApi {
     /// Withdraws the entry. Offered time is offered to the next matching entry. 409 `not_waiting` if the entry is no
     /// longer waiting.
     #[oai(path = "/waitlist-entry/withdraw", method = "post", operation_id = "withdraw_as_guest")]
-    async fn withdraw(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
+    async fn withdraw(
+        &self,
+        body: Json<Managing>,
+    ) -> Result<Json<GuestWaitlistEntry>, ApiError<GuestWriting>> {
         self.leave(&body.0, WaitlistStatus::Withdrawn).await
     }
-}
-
-/// 409: the service verifies e-mail addresses, which holds and waitlist entries of guests do not.
-fn verified_only() -> Problem {
-    let detail =
-        "The service verifies e-mail addresses: guests must book it with POST /api/v1/guest/appointments.";
-    Problem::conflict("verification_required", detail)
 }
 
 impl GuestWaitsApi {
@@ -376,10 +410,12 @@ impl GuestWaitsApi {
         &self,
         link: &Managing,
         status: WaitlistStatus,
-    ) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
+    ) -> Result<Json<GuestWaitlistEntry>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&link.token)?;
-        let entry = waitlist::leave(&self.0.db, &self.0.mailer, guest, managed(guest)?, status).await?;
-        Ok(Json(self.show(guest, entry)?))
+        // Before the change, because the link may have expired.
+        self.see(guest).await?;
+        waitlist::leave(&self.0.db, &self.0.mailer, guest, managed(guest)?, status).await?;
+        Ok(Json(self.see(guest).await?))
     }
 
     fn show_hold(&self, guest: Context, hold: &Hold) -> Result<GuestHold, Problem> {
@@ -394,12 +430,34 @@ impl GuestWaitsApi {
         })
     }
 
-    fn show(&self, guest: Context, entry: WaitlistEntry) -> Result<GuestWaitlistEntry, Problem> {
-        if Utc::now() > entry.to + LINK_OUTLIVES {
+    /// The waitlist entry of a link. The link expires 30 days after the period.
+    async fn see(&self, guest: Context) -> Result<GuestWaitlistEntry, Failure> {
+        let sql = sql!("scheduling/waitlist_get_named.sql" as NamedEntry);
+        let named =
+            self.0.db.optional(guest, sql, &[&managed(guest)?]).await?.ok_or_else(Problem::not_found)?;
+        let NamedEntry { organization_name, time_zone, service_name, provider_name, .. } = named;
+        let WaitlistEntry { id, service_id, provider_id, from, to, status, offer, .. } = named.entry.into();
+        if Utc::now() > to + LINK_OUTLIVES {
             Err(link_expired())?;
         }
-        let manage_token = self.0.tokens.link_to(guest.tenant, entry.id)?;
-        let WaitlistEntry { id, service_id, provider_id, from, to, status, offer, .. } = entry;
-        Ok(GuestWaitlistEntry { id, service_id, provider_id, from, to, status, offer, manage_token })
+        Ok(GuestWaitlistEntry {
+            id,
+            organization_name,
+            time_zone: time_zone.name().to_owned(),
+            service_id,
+            service_name,
+            provider_id,
+            provider_name,
+            from,
+            to,
+            status,
+            offer: offer.zip(named.offered_provider_name).map(|(offer, provider_name)| GuestOffer {
+                provider_id: offer.provider_id,
+                provider_name,
+                starts_at: offer.starts_at,
+                expires_at: offer.expires_at,
+            }),
+            manage_token: self.0.tokens.link_to(guest.tenant, id)?,
+        })
     }
 }

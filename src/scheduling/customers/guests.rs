@@ -1,20 +1,19 @@
 //! The operations for guests, who are customers without an account. They list services and slots and book; with the
-//! signed link that they get they can view, move and cancel that one appointment.
+//! signed link that they get they can view, move and cancel that one appointment. The link names the organization, too.
 
 use chrono::Utc;
-use poem::Request;
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
     calendar,
-    guest::{GuestAppointment, Guests, Managing, managed, says_enough},
+    guest::{GuestAppointment, Guests, Managing, managed},
     guest_verification::{self, GuestBooked},
     ics::Ics,
     online::{self, OnlineProvider, OnlineService},
@@ -23,24 +22,25 @@ use crate::{
     crm::contacts::NewContact,
     db::Context,
     http::{
-        caller,
+        caller::Link,
         client::Client,
         json::{Json, SerializedJson},
         page::{Page, Paging},
-        problem::{ApiError, GuestReading, Writing},
+        problem::{ApiError, Failure, GuestReading, GuestWriting, LinkReading},
         values::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
     },
-    operations::idempotency::{self, Once},
+    operations::idempotency::Once,
     scheduling::{
         booking::{
-            appointment::{Appointment, CancelledBy},
+            appointment::AppointmentAction,
             book::{self, Order, Who},
+            guest_booking::{self, Outcome},
             guest_request::GuestRequest,
-            hold::Hold,
         },
         slots::{
             availability::Enforcement,
             listing::{self, SlotQuery, Slots},
+            refusals::service_unavailable,
         },
     },
 };
@@ -107,7 +107,7 @@ impl Example for GuestCancellation {
 pub struct GuestReschedule {
     /// The `manage_token` of the appointment.
     pub token: String,
-    /// The new start: one that `GET /api/v1/guest/services/{service_id}/slots` lists.
+    /// The new start: one that `GET /api/v1/guest/appointment/slots` lists.
     pub starts_at: Instant,
     /// The new provider. Defaults to the current one.
     #[serde(default)]
@@ -130,7 +130,8 @@ pub struct GuestsApi(pub Guests);
 impl GuestsApi {
     /// List services that can be booked online
     ///
-    /// The services of the organization that are bookable online, in the order in which they were created.
+    /// The services of the organization that are bookable online, in the order in which they were created. 404
+    /// `organization_not_found` if no active organization has the slug or host.
     #[oai(path = "/services", method = "get", operation_id = "list_online_services")]
     async fn list_services(
         &self,
@@ -145,7 +146,8 @@ impl GuestsApi {
 
     /// List providers who can be booked online
     ///
-    /// The active providers of the organization, in the order in which they were created.
+    /// The active providers of the organization, in the order in which they were created. 404 `organization_not_found`
+    /// if no active organization has the slug or host.
     #[oai(path = "/providers", method = "get", operation_id = "list_online_providers")]
     async fn list_providers(
         &self,
@@ -160,8 +162,10 @@ impl GuestsApi {
 
     /// List slots that can be booked online
     ///
-    /// The slots of a service that is bookable online. Limits and errors are those of
-    /// `GET /api/v1/services/{service_id}/slots`.
+    /// The slots of a service that is bookable online. Limits and errors are those of `GET
+    /// /api/v1/services/{service_id}/slots`. For moving an appointment, use `GET /api/v1/guest/appointment/slots`. 404
+    /// `organization_not_found` if no active organization has the slug or host. 503 `computation_timeout` if computing
+    /// takes longer than 2 seconds.
     #[oai(path = "/services/:service_id/slots", method = "get", operation_id = "list_online_slots")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter")]
     async fn list_slots(
@@ -199,11 +203,14 @@ impl GuestsApi {
     /// Book as a guest
     ///
     /// Books a slot and returns a `manage_token`; a link with it is sent to the contact's e-mail address, if given. If
-    /// the service verifies e-mail addresses (`guest_verification`), returns 202 instead and holds the time for 30
-    /// minutes, until the guest opens the link in an e-mail. Errors are those of `POST /api/v1/appointments`. 409
-    /// `already_booked` for a second seat of a group session with the same e-mail address. 422 `required` on
-    /// `contact.email` or `contact.phone` if the service requires it (`guest_requires`). 429 `guest_limit` if the
-    /// organization's limit of guest bookings is reached.
+    /// the service requires approval, the appointment is `pending`. If the service verifies e-mail addresses
+    /// (`guest_verification`), returns 202 instead and holds the time for 30 minutes, until the guest opens the link in
+    /// an e-mail. Errors are those of `POST /api/v1/appointments`. 409 `already_booked` for a second seat of a group
+    /// session with the same e-mail address. 422 `required` on `contact.email` or `contact.phone` if the service
+    /// requires it (`guest_requires`). 429 `guest_limit` if the organization's limit of guest bookings is reached. 404
+    /// `organization_not_found` if no active organization has the slug or host. 409 `slot_unavailable` or
+    /// `contact_busy` if the time is taken. 429 `guest_limit` if the limit of guest bookings is reached. 503
+    /// `captcha_unavailable`, `mail_unavailable` if the server cannot check the captcha or send the e-mail.
     #[oai(path = "/appointments", method = "post", operation_id = "book_as_guest")]
     async fn book(
         &self,
@@ -215,7 +222,7 @@ impl GuestsApi {
         #[oai(name = "Captcha-Token")]
         captcha_token: Header<Option<CaptchaToken>>,
         body: Json<GuestBooking>,
-    ) -> Result<GuestBooked, ApiError<Writing>> {
+    ) -> Result<GuestBooked, ApiError<GuestWriting>> {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "book_as_guest", idempotency_key.0, &body.0)?;
@@ -223,13 +230,11 @@ impl GuestsApi {
         let following = new.and_then.as_deref().unwrap_or_default();
         let token = captcha_token.0.as_deref();
         if let Some(answer) = self.0.admit(&client, guest, token, &once).await? {
-            return self.as_before(guest, answer);
+            return Ok(self.answer(guest, Outcome::before(answer)?, &new.contact).await?);
         }
-        let wanted = book::services(new.service_id, following)?;
-        let verifies = says_enough(&self.0.db, guest, &wanted, &new.contact).await?;
         let order = Order {
             id: Some(id),
-            services: wanted,
+            services: book::services(new.service_id, following)?,
             provider: new.provider_id,
             start: new.starts_at.0,
             who: Who::New(&new.contact),
@@ -238,90 +243,137 @@ impl GuestsApi {
             online: true,
             guest: Some(GuestRequest::new(guest.tenant, client.address, new.contact.email.as_deref())),
         };
-        if verifies {
-            let held = guest_verification::hold(&self.0, guest, &order, &new.contact, &once).await?;
-            return Ok(GuestBooked::Held(Json(held), once.is_replay().then_some(true)));
-        }
-        let appointment = book::book(&self.0.db, &self.0.mailer, guest, &order, &once, Utc::now()).await?;
-        let replayed = once.is_replay();
-        let booked = if replayed {
-            self.0.show(guest.tenant, appointment)?
-        } else {
-            self.0.booked(guest, appointment, &new.contact).await?
-        };
-        let location = "/api/v1/guest/appointment".to_owned();
-        Ok(GuestBooked::Booked(Json(booked), location, replayed.then_some(true)))
+        let (db, mailer) = (&self.0.db, &self.0.mailer);
+        let outcome = guest_booking::book(db, mailer, guest, &order, &once, Utc::now()).await?;
+        Ok(self.answer(guest, outcome, &new.contact).await?)
     }
 
     /// Get a guest's appointment
     ///
-    /// Send the `manage_token` as `Authorization: Bearer …`.
+    /// Returns everything that a page has to show: names, the organization's time zone, and until when the guest can
+    /// change the appointment.
     #[oai(path = "/appointment", method = "get", operation_id = "get_as_guest")]
-    async fn get(&self, request: &Request) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
-        let guest = self.0.managing(caller::bearer_token(request)?)?;
-        let appointment = online::appointment(&self.0.db, guest, managed(guest)?).await?;
-        Ok(Json(self.0.show(guest.tenant, appointment)?))
+    async fn get(&self, link: Link) -> Result<Json<GuestAppointment>, ApiError<LinkReading>> {
+        let guest = self.0.managing(&link.0)?;
+        Ok(Json(self.0.see(guest, managed(guest)?).await?))
     }
 
     /// Get a guest's appointment by a token in the body
     #[oai(path = "/appointment", method = "post", operation_id = "view_as_guest")]
-    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
+    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
-        Ok(Json(self.0.show(guest.tenant, online::appointment(&self.0.db, guest, managed(guest)?).await?)?))
+        Ok(Json(self.0.see(guest, managed(guest)?).await?))
     }
 
     /// Get a guest's appointment as a calendar entry
     #[oai(path = "/appointment/calendar", method = "post", operation_id = "get_calendar_as_guest")]
-    async fn calendar(&self, body: Json<Managing>) -> Result<Ics, ApiError<Writing>> {
+    async fn calendar(&self, body: Json<Managing>) -> Result<Ics, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
-        let id = managed(guest)?;
-        online::appointment(&self.0.db, guest, id).await?;
-        Ok(calendar::one(&self.0.db, guest, id).await?)
+        Ok(calendar::one(&self.0.db, guest, managed(guest)?).await?)
+    }
+
+    /// List slots for moving a guest's appointment
+    ///
+    /// The slots to which the appointment can be moved, with all its services. Its own time counts as free; the time of
+    /// other appointments of its contact does not. Limits are those of `GET /api/v1/services/{service_id}/slots`, and
+    /// errors those of moving: 409 `too_late`, `transition_not_allowed` or `service_unavailable`.
+    #[oai(path = "/appointment/slots", method = "get", operation_id = "list_slots_to_reschedule_as_guest")]
+    async fn list_slots_to_reschedule(
+        &self,
+        link: Link,
+        /// The beginning of the period: an instant, or a date in `time_zone`.
+        from: Query<InstantOrDate>,
+        /// The end of the period, exclusive: an instant, or a date in `time_zone`. At most 62 days after `from`.
+        to: Query<InstantOrDate>,
+        /// Only slots of this provider, for all services. Defaults to all providers.
+        provider_id: Query<Option<Uuid>>,
+        /// The IANA time zone for dates and `local_starts_at`. Defaults to the organization's time zone.
+        time_zone: Query<Option<TimeZone>>,
+    ) -> Result<SerializedJson<Slots>, ApiError<LinkReading>> {
+        let guest = self.0.managing(&link.0)?;
+        let (id, now) = (managed(guest)?, Utc::now());
+        let named = online::named(&self.0.db, guest, id).await?;
+        online::check_change(guest, &named, AppointmentAction::Reschedule, now)?;
+        let wanted = SlotQuery {
+            services: vec![named.appointment.service_id],
+            provider: provider_id.0,
+            from: from.0,
+            to: to.0,
+            time_zone: time_zone.0,
+            reschedule_of: Some(id),
+            contact: None,
+            unavailable: false,
+            online: true,
+        };
+        match listing::list(&self.0.db, guest, wanted, now).await {
+            // The appointment exists, so guests do not see one of its services.
+            Err(Failure::Problem(problem))
+                if problem.code == "not_found"
+                    || problem.errors.iter().any(|error| error.field == "and_then") =>
+            {
+                Err(service_unavailable())?
+            }
+            slots => Ok(slots?),
+        }
     }
 
     /// Cancel a guest's appointment
     ///
     /// 409 `too_late` after the cancellation notice of the service has passed. 409 `transition_not_allowed`, with the
-    /// `allowed` actions, if its status does not allow cancelling.
+    /// `allowed` actions, if its status does not allow cancelling, for example after check-in.
     #[oai(path = "/appointment/cancel", method = "post", operation_id = "cancel_as_guest")]
     async fn cancel(
         &self,
         body: Json<GuestCancellation>,
-    ) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
+    ) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
         let (id, reason) = (managed(guest)?, body.0.reason.as_deref());
-        let by = CancelledBy::Guest;
-        let cancelled = online::cancel(&self.0.db, &self.0.mailer, guest, id, reason, by).await?;
-        Ok(Json(self.0.show(guest.tenant, cancelled)?))
+        online::cancel(&self.0.db, &self.0.mailer, guest, id, reason).await?;
+        Ok(Json(self.0.see(guest, id).await?))
     }
 
     /// Reschedule a guest's appointment
     ///
-    /// If the service requires approval, a confirmed appointment becomes pending again. 409 `too_late` after the
-    /// cancellation notice of the service has passed. 409 `service_unavailable` if the service is no longer bookable
-    /// online. Other errors are those of booking.
+    /// If the service requires approval, a confirmed appointment becomes `pending` again. Nothing changes if it already
+    /// has the start and the provider. 409 `too_late` after the cancellation notice of the service has passed. 409
+    /// `transition_not_allowed` if its status does not allow moving, for example after check-in. 409
+    /// `service_unavailable` if the service is no longer bookable online. Other errors are those of booking. 409
+    /// `slot_unavailable`, `contact_busy` or `already_booked` if the new time is taken.
     #[oai(path = "/appointment/reschedule", method = "post", operation_id = "reschedule_as_guest")]
     async fn reschedule(
         &self,
         body: Json<GuestReschedule>,
-    ) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
+    ) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
         let GuestReschedule { starts_at, provider_id, .. } = body.0;
         let id = managed(guest)?;
-        let moved = online::reschedule(&self.0.db, &self.0.mailer, guest, id, starts_at, provider_id).await?;
-        Ok(Json(self.0.show(guest.tenant, moved)?))
+        online::reschedule(&self.0.db, &self.0.mailer, guest, id, starts_at, provider_id).await?;
+        Ok(Json(self.0.see(guest, id).await?))
     }
 }
 
 impl GuestsApi {
-    /// The stored answer to a repeated booking, regardless of what the service requires now.
-    fn as_before(&self, guest: Context, answer: Value) -> Result<GuestBooked, ApiError<Writing>> {
-        if answer.get("expires_at").is_some() {
-            let hold = idempotency::read::<Hold>(Some(answer))?;
-            return Ok(GuestBooked::Held(Json(hold.into()), Some(true)));
-        }
-        let appointment = idempotency::read::<Appointment>(Some(answer))?;
-        let booked = self.0.show(guest.tenant, appointment)?;
-        Ok(GuestBooked::Booked(Json(booked), "/api/v1/guest/appointment".to_owned(), Some(true)))
+    /// The answer to a booking, which is also sent by e-mail if it is new.
+    async fn answer(
+        &self,
+        guest: Context,
+        outcome: Outcome,
+        contact: &NewContact,
+    ) -> Result<GuestBooked, Failure> {
+        let location = "/api/v1/guest/appointment".to_owned();
+        Ok(match outcome {
+            Outcome::Booked(named) => {
+                GuestBooked::Booked(Json(self.0.booked(guest, &named, contact)?), location, None)
+            }
+            Outcome::BookedBefore(appointment) => {
+                let booked = self.0.see(guest, appointment.id).await?;
+                GuestBooked::Booked(Json(booked), location, Some(true))
+            }
+            Outcome::Held(hold, to_verify) => {
+                guest_verification::mail(&self.0, guest, &hold, to_verify)?;
+                GuestBooked::Held(Json(hold.into()), None)
+            }
+            Outcome::HeldBefore(hold) => GuestBooked::Held(Json(hold.into()), Some(true)),
+        })
     }
 }

@@ -13,7 +13,14 @@ use poem_openapi::{
 };
 use uuid::Uuid;
 
-use crate::{db::row, http::conditional::Version, scheduling::booking::appointment::AppointmentStatus};
+use crate::{
+    db::row,
+    http::{conditional::Version, values::TimeZone},
+    scheduling::booking::{
+        appointment::AppointmentStatus,
+        named::{Named, NamedSegment},
+    },
+};
 
 const MEDIA_TYPE: &str = "text/calendar; charset=utf-8";
 
@@ -26,17 +33,43 @@ pub struct Entry {
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
     status: AppointmentStatus,
-    sequence: i32,
+    entry_sequence: i32,
     created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    pub service_name: String,
-    pub provider_name: String,
+    entry_updated_at: DateTime<Utc>,
+    service_name: String,
+    provider_name: String,
     contact_name: Option<String>,
+    /// The services of a visit, in order.
+    segments: Option<Vec<NamedSegment>>,
+    time_zone: TimeZone,
 }
 
 row! {
     Entry {
-        id, starts_at, ends_at, status, sequence, created_at, updated_at, service_name, provider_name, contact_name
+        id, starts_at, ends_at, status, entry_sequence, created_at, entry_updated_at, service_name, provider_name,
+        contact_name, segments as json, time_zone
+    }
+}
+
+impl From<Named> for Entry {
+    fn from(named: Named) -> Self {
+        let Named { appointment, mut segments, .. } = named;
+        let is_visit = segments.len() > 1;
+        let first = if is_visit { segments[0].clone() } else { segments.remove(0) };
+        Self {
+            id: appointment.id,
+            starts_at: appointment.starts_at,
+            ends_at: appointment.ends_at,
+            status: appointment.status,
+            entry_sequence: named.entry_sequence,
+            created_at: appointment.created_at,
+            entry_updated_at: named.entry_updated_at,
+            service_name: first.service_name,
+            provider_name: first.provider_name,
+            contact_name: None,
+            segments: is_visit.then_some(segments),
+            time_zone: named.time_zone,
+        }
     }
 }
 
@@ -50,7 +83,7 @@ impl Ics {
     /// A calendar with this name. Its content last changed at `changed_at` or with the newest entry, whichever is
     /// later.
     pub fn new(name: &str, entries: &[Entry], changed_at: DateTime<Utc>) -> Self {
-        let changed_at = entries.iter().map(|entry| entry.updated_at).fold(changed_at, DateTime::max);
+        let changed_at = entries.iter().map(|entry| entry.entry_updated_at).fold(changed_at, DateTime::max);
         let text = calendar(name, entries);
         let version = Version::new(&text, changed_at, Utc::now());
         Self { text, version }
@@ -177,28 +210,48 @@ fn escaped(text: &str) -> String {
 }
 
 fn event(entry: &Entry) -> Event {
-    let Entry { id, status, service_name: service, provider_name: provider, contact_name, .. } = entry;
+    let Entry { id, status, service_name: service, provider_name: provider, contact_name, segments, .. } = entry;
     let shown = match status {
         AppointmentStatus::Pending => EventStatus::Tentative,
         AppointmentStatus::Cancelled | AppointmentStatus::Declined => EventStatus::Cancelled,
         _ => EventStatus::Confirmed,
     };
-    let summary = match contact_name {
-        Some(contact) => format!("{service}: {contact}"),
+    let services = match segments {
+        Some(segments) => {
+            segments.iter().map(|segment| segment.service_name.as_str()).collect::<Vec<_>>().join(", ")
+        }
         None => service.clone(),
+    };
+    let summary = match contact_name {
+        Some(contact) => format!("{services}: {contact}"),
+        None => services,
+    };
+    let description = match segments {
+        Some(segments) => listed(segments, entry.time_zone),
+        None => format!("With {provider}"),
     };
     Event::new()
         // The same in every feed and for the life of the appointment.
         .uid(&format!("{id}@appointd"))
-        .timestamp(entry.updated_at)
+        .timestamp(entry.entry_updated_at)
         .created(entry.created_at)
-        .last_modified(entry.updated_at)
+        .last_modified(entry.entry_updated_at)
         .starts(entry.starts_at)
         .ends(entry.ends_at)
-        .sequence(entry.sequence.unsigned_abs())
+        .sequence(entry.entry_sequence.unsigned_abs())
         .status(shown)
         .append_property(("TRANSP", if status.takes_time() { "OPAQUE" } else { "TRANSPARENT" }))
         .summary(&summary)
-        .description(&format!("With {provider}"))
+        .description(&description)
         .done()
+}
+
+/// The services of a visit, one on each line: `09:00–09:30 Cut with Ada`. Then the time zone, because text has none.
+fn listed(segments: &[NamedSegment], TimeZone(zone): TimeZone) -> String {
+    let clock = |instant: DateTime<Utc>| instant.with_timezone(&zone).format("%H:%M").to_string();
+    let line = |segment: &NamedSegment| {
+        let NamedSegment { service_name, provider_name, starts_at, ends_at, .. } = segment;
+        format!("{}–{} {service_name} with {provider_name}\n", clock(*starts_at), clock(*ends_at))
+    };
+    format!("{}({})", segments.iter().map(line).collect::<String>(), zone.name())
 }

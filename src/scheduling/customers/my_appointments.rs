@@ -30,7 +30,7 @@ use crate::{
     operations::idempotency::Once,
     scheduling::{
         booking::{
-            appointment::{Appointment, AppointmentStatus, CancelledBy, Segment},
+            appointment::{Appointment, AppointmentStatus, Segment},
             book::{self, Order, Who},
             transitions::TransitionReason,
         },
@@ -180,8 +180,8 @@ impl MyAppointmentsApi {
 
     /// List the slots I can book
     ///
-    /// The slots of a service that is bookable online. Limits and errors are those of
-    /// `GET /api/v1/services/{service_id}/slots`.
+    /// The slots of a service that is bookable online. Limits and errors are those of `GET
+    /// /api/v1/services/{service_id}/slots`. 503 `computation_timeout` if computing takes longer than 2 seconds.
     #[oai(path = "/services/:service_id/slots", method = "get", operation_id = "list_my_slots")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter")]
     async fn list_slots(
@@ -311,7 +311,9 @@ impl MyAppointmentsApi {
         caller: Member<Customer>,
         appointment_id: Path<Uuid>,
     ) -> Result<Json<MyAppointment>, ApiError<Reading>> {
-        Ok(Json(online::appointment(&self.db, (&caller).into(), appointment_id.0).await?.into()))
+        let row =
+            self.db.optional(&caller, sql!("scheduling/appointments_get.sql"), &[&appointment_id.0]).await?;
+        Ok(Json(Appointment::from(row.ok_or_else(Problem::not_found)?).into()))
     }
 
     /// Get an appointment of mine as a calendar entry
@@ -341,7 +343,8 @@ impl MyAppointmentsApi {
     /// Cancel an appointment of mine
     ///
     /// The body is optional. 409 `too_late` after the cancellation notice of the service has passed. 409
-    /// `transition_not_allowed`, with the `allowed` actions, if its status does not allow cancelling.
+    /// `transition_not_allowed`, with the `allowed` actions, if its status does not allow cancelling, for example after
+    /// check-in.
     #[oai(
         path = "/appointments/:appointment_id/cancel",
         method = "post",
@@ -355,17 +358,18 @@ impl MyAppointmentsApi {
     ) -> Result<Json<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(appointment_id.0)?;
         let reason = body.0.reason.as_deref();
-        let by = CancelledBy::Customer;
-        let cancelled = online::cancel(&self.db, &self.mailer, context, appointment_id.0, reason, by).await?;
+        let cancelled = online::cancel(&self.db, &self.mailer, context, appointment_id.0, reason).await?;
         Ok(Json(cancelled.into()))
     }
 
     /// Reschedule an appointment of mine
     ///
-    /// If the service requires approval, a confirmed appointment becomes pending again. 409 `too_late` after the
-    /// cancellation notice of the service has passed. 409 `service_unavailable` if the service is no longer bookable
-    /// online. Other errors are those of booking. 409 `transition_not_allowed` if it has begun or ended,
-    /// `slot_unavailable`, `contact_busy` or `already_booked` if the new time is taken.
+    /// If the service requires approval, a confirmed appointment becomes `pending` again. Nothing changes if it already
+    /// has the start and the provider. 409 `too_late` after the cancellation notice of the service has passed. 409
+    /// `transition_not_allowed` if its status does not allow moving, for example after check-in. 409
+    /// `service_unavailable` if the service is no longer bookable online. Other errors are those of booking: 409
+    /// `slot_unavailable`, `contact_busy` or `already_booked` if the new time is taken. 409 `transition_not_allowed` if
+    /// it has begun or ended, `slot_unavailable`, `contact_busy` or `already_booked` if the new time is taken.
     #[oai(
         path = "/appointments/:appointment_id/reschedule",
         method = "post",

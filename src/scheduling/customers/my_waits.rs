@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use super::my_appointments::{MyAppointment, contact};
 use crate::{
-    db::{Db, Tx},
+    db::Db,
     http::{
         caller::{Customer, Member},
         json::{Created, Json, NoContent, OptionalJson},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
+        problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
@@ -138,8 +138,8 @@ impl MyWaitsApi {
             guest: None,
         };
         let minutes = holds::DEFAULT_MINUTES;
-        let (hold, _) =
-            holds::hold(&self.db, &self.mailer, context, &order, minutes, &once, Utc::now()).await?;
+        let (db, mailer) = (&self.db, &self.mailer);
+        let hold = holds::hold(db, mailer, context, &order, minutes, &once, Utc::now()).await?;
         Ok(once.created(format!("/api/v1/my/holds/{}", hold.id), hold))
     }
 
@@ -173,7 +173,7 @@ impl MyWaitsApi {
     ///
     /// Turns the hold into an appointment with the same id, which is `pending` if the service requires approval. The
     /// body is optional. 409 `hold_expired` or 404 after it has expired. 409 `contact_busy` if the customer has another
-    /// appointment at that time.
+    /// appointment at that time. 409 `already_booked` if you have a seat in the session.
     #[oai(path = "/holds/:hold_id/confirm", method = "post", operation_id = "confirm_my_hold")]
     async fn confirm(
         &self,
@@ -232,8 +232,9 @@ impl MyWaitsApi {
     /// Join the waitlist
     ///
     /// Creates a waitlist entry for the customer's contact. Offers and errors are those of `POST /api/v1/waitlist`. 409
-    /// `contact_missing` if no contact of the organization is linked to the account. 409 `already_waiting` if you wait
-    /// for this service at this time, `too_many_entries` if you have ten waiting entries.
+    /// `slots_available` if slots in the first 62 days of the period are free. 409 `contact_missing` if no contact of
+    /// the organization is linked to the account. 409 `already_waiting` if you wait for this service at this time,
+    /// `too_many_entries` if you have ten waiting entries.
     #[oai(path = "/waitlist", method = "post", operation_id = "create_my_waitlist_entry")]
     async fn join(
         &self,
@@ -246,13 +247,10 @@ impl MyWaitsApi {
         let once = Once::new(&context, "create_my_waitlist_entry", idempotency_key.0, &body.0)?;
         let MyNewWaitlistEntry { service_id, provider_id, from, to } = body.0;
         let period = waitlist::period(from, to)?;
-        let contact = contact(&self.db, context).await?;
-        let (service, provider) = (service_id, provider_id);
-        let new = NewEntry { id, service, provider, contact, period, guest_key: None };
-        let entry = self.db.attempt(context, async |tx: Tx, _| -> Result<WaitlistEntry, Failure> {
-            once.run(tx, async |tx| waitlist::add(tx, &new).await).await
-        });
-        let entry = entry.await?;
+        let who = Who::Known(contact(&self.db, context).await?);
+        let (service, provider, policy) = (service_id, provider_id, Enforcement::Full);
+        let new = NewEntry { id, service, provider, period, who, guest: None, policy };
+        let entry = waitlist::join(&self.db, context, &new, &once).await?;
         Ok(once.created(format!("/api/v1/my/waitlist/{}", entry.id), entry))
     }
 
@@ -271,7 +269,7 @@ impl MyWaitsApi {
     ///
     /// Books the offered time. The appointment has the id of the entry. 409 `nothing_offered` if nothing is offered.
     /// 409 `hold_expired` if the offer has expired. 409 `contact_busy` if the customer has another appointment at that
-    /// time.
+    /// time. 409 `already_booked` if you have a seat in the session.
     #[oai(
         path = "/waitlist/:waitlist_entry_id/accept",
         method = "post",
@@ -286,8 +284,9 @@ impl MyWaitsApi {
         let id = waitlist_entry_id.0;
         let context = caller.about(id)?;
         let once = Once::new(&context, "accept_my_waitlist_offer", idempotency_key.0, &id)?;
-        let (db, mailer) = (&self.db, &self.mailer);
-        let (appointment, replayed) = waitlist::accept(db, mailer, context, id, &once).await?;
+        let confirmation = Confirmation::of_offer(id, &once);
+        let (appointment, replayed) =
+            holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/my/appointments/{}", appointment.id);
         Ok(Created { location, body: appointment.into(), replayed })
     }

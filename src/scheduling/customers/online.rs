@@ -16,14 +16,13 @@ use crate::{
     messaging::mail::Mailer,
     scheduling::{
         booking::{
-            appointment::{self, Appointment, AppointmentAction, CancelledBy},
+            appointment::{Appointment, AppointmentAction, CancelledBy},
+            named::{self, Named},
             reschedule::{self, Reschedule},
             transitions::{TransitionRequest, transition},
         },
-        catalog::{
-            service::{GuestDetail, GuestVerification, Service, ServiceRow},
-            services,
-        },
+        catalog::service::{Service, ServiceRow},
+        slots::guest_rules::{GuestDetail, GuestVerification},
     },
     sql,
 };
@@ -45,7 +44,7 @@ pub struct OnlineService {
     /// ISO 4217 code of the currency of the price; absent if no price is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_currency: Option<String>,
-    /// Whether a booking is pending until the organization confirms it.
+    /// Whether an appointment that is booked or moved is pending until the organization confirms it.
     pub requires_approval: bool,
     /// Number of seats: how many appointments one provider can have at one start.
     pub capacity: i32,
@@ -123,49 +122,33 @@ pub fn link_expired() -> Problem {
 }
 
 /// 401 if the appointment of a guest's link ended too long ago.
-pub fn check_link(context: Context, appointment: &Appointment) -> Result<(), Problem> {
+pub fn check_link(context: Context, ends_at: DateTime<Utc>) -> Result<(), Problem> {
     let is_guest = matches!(context.who, Who::Guest { .. });
-    if is_guest && appointment.ends_at + LINK_OUTLIVES < Utc::now() { Err(link_expired()) } else { Ok(()) }
+    if is_guest && ends_at + LINK_OUTLIVES < Utc::now() { Err(link_expired()) } else { Ok(()) }
 }
 
-/// One appointment of the guest or customer. The link of a guest expires 30 days after its end.
-pub async fn appointment(db: &Db, context: Context, id: Uuid) -> Result<Appointment, Failure> {
-    let row = db.optional(context, appointment::GET, &[&id]).await?;
-    let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
-    check_link(context, &appointment)?;
-    Ok(appointment)
+/// One appointment of the guest or customer, with names. The link of a guest expires 30 days after its end.
+pub async fn named(db: &Db, context: Context, id: Uuid) -> Result<Named, Failure> {
+    let named = named::get(db, context, id).await?;
+    check_link(context, named.appointment.ends_at)?;
+    Ok(named)
 }
 
-/// Whether one of these services verifies e-mail addresses of guests.
-pub async fn verifies(db: &Db, context: Context, services: &[Uuid]) -> Result<bool, Failure> {
-    let mut verifies = false;
-    for service in services {
-        if let Some(row) = db.optional(context, services::GET, &[service]).await? {
-            verifies |= Service::from(row).guest_verification == GuestVerification::Email;
-        }
-    }
-    Ok(verifies)
-}
-
-/// How long before its start an appointment can be changed by a customer. For a visit, the longest notice of its
-/// services.
-pub async fn notice(db: &Db, context: Context, id: Uuid) -> Result<TimeDelta, Failure> {
-    let sql = sql!("scheduling/appointments_get_notice.sql" as (i32,));
-    let (minutes,) = db.optional(context, sql, &[&id]).await?.ok_or_else(Problem::not_found)?;
-    Ok(TimeDelta::minutes(minutes.into()))
-}
-
-/// 409 after the cancellation notice of the service has passed.
-async fn in_time(db: &Db, context: Context, id: Uuid, now: DateTime<Utc>) -> Result<(), Failure> {
-    let appointment = appointment(db, context, id).await?;
-    let notice = notice(db, context, id).await?;
-    if appointment.starts_at < now + notice {
-        let notice = spoken(notice);
-        return Err(Problem::conflict(
-            "too_late",
-            format!("The appointment could be changed until {notice} before its start. Please contact the organization."),
-        )
-        .into());
+/// 409 if the guest or customer cannot change the appointment: its status does not allow it, or the cancellation notice
+/// has passed.
+pub fn check_change(
+    context: Context,
+    named: &Named,
+    action: AppointmentAction,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
+    action.check(named.appointment.status, CancelledBy::from(context))?;
+    if named.changeable_until(now).is_none() {
+        let notice = spoken(named.notice);
+        let detail = format!(
+            "The appointment could be changed until {notice} before its start. Please contact the organization."
+        );
+        return Err(Problem::conflict("too_late", detail));
     }
     Ok(())
 }
@@ -188,15 +171,14 @@ pub async fn cancel(
     context: Context,
     id: Uuid,
     reason: Option<&str>,
-    by: CancelledBy,
 ) -> Result<Appointment, Failure> {
-    let now = Utc::now();
-    in_time(db, context, id, now).await?;
-    let done = TransitionRequest { action: AppointmentAction::Cancel, reason, following: false, by };
-    transition(db, mailer, context, id, done, now).await
+    let (now, action) = (Utc::now(), AppointmentAction::Cancel);
+    check_change(context, &named(db, context, id).await?, action, now)?;
+    transition(db, mailer, context, id, TransitionRequest { action, reason, following: false }, now).await
 }
 
-/// Moves an appointment for a guest or customer, within the cancellation notice and the rules of the service.
+/// Moves an appointment for a guest or customer, within the cancellation notice and the rules of the service. Nothing
+/// changes if it already has the start and the provider.
 pub async fn reschedule(
     db: &Db,
     mailer: &Mailer,
@@ -205,8 +187,13 @@ pub async fn reschedule(
     starts_at: Instant,
     provider: Option<Uuid>,
 ) -> Result<Appointment, Failure> {
-    let now = Utc::now();
-    in_time(db, context, id, now).await?;
+    let (now, action) = (Utc::now(), AppointmentAction::Reschedule);
+    let before = named(db, context, id).await?;
+    action.check(before.appointment.status, CancelledBy::from(context))?;
+    if before.appointment.is_at(starts_at.0, provider) {
+        return Ok(before.appointment);
+    }
+    check_change(context, &before, action, now)?;
     let request = Reschedule {
         starts_at,
         provider_id: provider,

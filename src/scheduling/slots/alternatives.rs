@@ -1,4 +1,4 @@
-//! Finds free starts near one that cannot be booked.
+//! Finds starts that can be booked: near one that cannot, or in a period.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::Object;
@@ -6,18 +6,21 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    listing::{Effort, People},
-    load::{self, AvailabilityQuery},
+    availability::ServiceRules,
+    cost,
+    listing::{Effort, LONGEST_PERIOD, People, Slot},
+    load::{self, AvailabilityQuery, Rows},
 };
 use crate::{
     db::{Context, Db},
     http::{computing, problem::Failure},
 };
 
-/// What `slot_unavailable` adds to a problem.
+/// What `slot_unavailable`, `contact_busy` and `slots_available` add to a problem.
 #[derive(Debug, Object, Serialize)]
 pub struct Alternatives {
-    /// Up to three nearby starts that can be booked. Only with `slot_unavailable`, or if `starts_at` is at fault.
+    /// Up to three starts that can be booked. Only with `slot_unavailable`, `contact_busy` and `slots_available`, or
+    /// if `starts_at` is at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<Alternative>,
 }
@@ -56,16 +59,48 @@ pub async fn near(db: &Db, context: Context, query: AvailabilityQuery<'_>) -> Re
             Ok(availability.slots_of(from, to, people, zone, false, &mut effort).unwrap_or_default())
         })
         .await?;
-    let mut alternatives: Vec<_> = slots
-        .into_iter()
-        .map(|slot| Alternative {
-            starts_at: slot.starts_at,
-            ends_at: slot.ends_at,
-            provider_ids: slot.provider_ids,
-        })
-        .collect();
+    let mut alternatives: Vec<_> = slots.into_iter().map(alternative).collect();
     alternatives.sort_by_key(|alternative| (alternative.starts_at - start).abs());
     alternatives.truncate(MOST_ALTERNATIVES);
     alternatives.sort_by_key(|alternative| alternative.starts_at);
     Ok(Alternatives { alternatives })
+}
+
+/// The services of the query, and the first starts in its period that can be booked. Searches the first 62 days.
+pub async fn first(
+    db: &Db,
+    context: Context,
+    query: AvailabilityQuery<'_>,
+) -> Result<(Vec<ServiceRules>, Alternatives), Failure> {
+    let (from, to) = (query.from, query.to.min(query.from + LONGEST_PERIOD));
+    let people = People { with: query.provider, contact: query.contacts.first().copied() };
+    let (_, providers) = cost::weigh(db, context, None, query.provider).await?;
+    let place = cost::place(context, providers, from, to).await?;
+    let mut tx = db.begin(context);
+    let rows = Rows::of(&mut tx, &AvailabilityQuery { from, to, ..query }).await?;
+    tx.commit().await?;
+    place
+        .compute(move |deadline| {
+            let availability = rows.availability(deadline)?;
+            let (mut alternatives, mut since) = (Vec::new(), from);
+            let mut effort = Effort::new(deadline);
+            while !availability.services.is_empty() && since < to && alternatives.len() < MOST_ALTERNATIVES {
+                let until = to.min(since + TimeDelta::days(1));
+                // If the search takes too long, no start is known to be free.
+                let Ok(slots) =
+                    availability.slots_of(since, until, people, availability.zone, false, &mut effort)
+                else {
+                    break;
+                };
+                alternatives.extend(slots.into_iter().map(alternative));
+                since = until;
+            }
+            alternatives.truncate(MOST_ALTERNATIVES);
+            Ok((availability.services, Alternatives { alternatives }))
+        })
+        .await
+}
+
+fn alternative(slot: Slot) -> Alternative {
+    Alternative { starts_at: slot.starts_at, ends_at: slot.ends_at, provider_ids: slot.provider_ids }
 }

@@ -9,7 +9,10 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::diary::{Diary, Starts, Taken};
+use super::{
+    diary::{Diary, Starts, Taken},
+    guest_rules::{GuestDetail, GuestRules, GuestVerification},
+};
 use crate::scheduling::hours::{
     wall_time,
     working_hours::{Interval, Open},
@@ -17,6 +20,9 @@ use crate::scheduling::hours::{
 
 /// The maximum duration of a claim, and therefore of a visit.
 pub const LONGEST_CLAIM: TimeDelta = TimeDelta::hours(24);
+
+/// How many days ahead a service without a horizon can be booked.
+const LONGEST_HORIZON: u32 = 3660;
 
 /// The rules of a service, as `availability_get.sql` returns them.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,6 +45,8 @@ pub struct ServiceRules {
     pub capacity: i16,
     pub contact_may_overlap: bool,
     pub cancellation_notice_minutes: u32,
+    pub guest_requires: Vec<GuestDetail>,
+    pub guest_verification: GuestVerification,
     /// Providers who perform it. Empty: all providers.
     pub provider_ids: BTreeSet<Uuid>,
     /// For each requirement, the rooms and pieces of equipment that satisfy it.
@@ -59,6 +67,10 @@ impl ServiceRules {
 
     pub fn is_performed_by(&self, provider: Uuid) -> bool {
         self.provider_ids.is_empty() || self.provider_ids.contains(&provider)
+    }
+
+    pub fn of_guests(&self) -> GuestRules<'_> {
+        GuestRules { requires: &self.guest_requires, verification: self.guest_verification }
     }
 
     /// The key that identifies claims of the same group session.
@@ -306,10 +318,8 @@ impl Availability {
                 return Err(SlotError::TooSoon);
             }
             let date = wall_time::date(self.zone, starts_at);
-            let beyond = rules
-                .horizon_days
-                .and_then(|days| today.checked_add_days(Days::new(days.into())))
-                .is_some_and(|last| date > last);
+            let horizon = rules.horizon_days.unwrap_or(LONGEST_HORIZON);
+            let beyond = today.checked_add_days(Days::new(horizon.into())).is_some_and(|last| date > last);
             if beyond
                 || rules.bookable_from.is_some_and(|first| date < first)
                 || rules.bookable_until.is_some_and(|last| date > last)

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     availability::{Availability, Enforcement, StartRequest},
+    cost,
     load::{AvailabilityQuery, Rows},
     refusals::{Reason, check_length, unknown_provider},
 };
@@ -21,9 +22,8 @@ use crate::{
     db::{Context, Db},
     http::{
         caller::{Member, Viewer},
-        computing::{self, Deadline},
+        computing::Deadline,
         json::SerializedJson,
-        limit,
         problem::{ApiError, Failure, Listing, Problem},
         values::{InstantOrDate, TimeZone},
     },
@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// The maximum period of a listing.
-const LONGEST_PERIOD: TimeDelta = TimeDelta::days(62);
+pub const LONGEST_PERIOD: TimeDelta = TimeDelta::days(62);
 
 /// The maximum size of an answer, in bytes.
 const LARGEST_ANSWER: usize = 2 * 1024 * 1024;
@@ -42,9 +42,6 @@ const MOST_TRIES: usize = 500_000;
 
 /// The period that is computed at once, so that the list is always complete up to some instant.
 const AT_ONCE: TimeDelta = TimeDelta::days(1);
-
-/// How many provider days count as one request towards the rate limits.
-const DAYS_A_REQUEST: u32 = 100;
 
 /// The maximum number of services of a visit.
 pub const MOST_SERVICES: usize = 5;
@@ -166,15 +163,7 @@ pub async fn list(
     if wanted.services.len() > MOST_SERVICES {
         Err(Problem::invalid_field("and_then", "too_many", "expected at most four services"))?;
     }
-    let (zone, providers) = match (wanted.time_zone, wanted.provider) {
-        (Some(zone), Some(_)) => (zone.0, 1),
-        (zone, provider) => {
-            let sql = sql!("scheduling/slots_weigh.sql" as (TimeZone, i64));
-            let (home, active) = db.one(context, sql, &[]).await?;
-            let active = u32::try_from(active).unwrap_or(u32::MAX);
-            (zone.unwrap_or(home).0, if provider.is_some() { 1 } else { active })
-        }
-    };
+    let (zone, providers) = cost::weigh(db, context, wanted.time_zone, wanted.provider).await?;
     let (from, to) = (instant(wanted.from, zone), instant(wanted.to, zone));
     if to <= from {
         Err(Problem::invalid_field("to", "invalid_value", "expected an instant or a date after from"))?;
@@ -186,10 +175,7 @@ pub async fn list(
             "expected an instant or a date at most 62 days after from",
         ))?;
     }
-    let days = u32::try_from((to - from).num_days() + 1).unwrap_or(u32::MAX);
-    let weight = providers.saturating_mul(days);
-    limit::charge(1 + weight / DAYS_A_REQUEST)?;
-    let place = computing::place(context.tenant, weight).await?;
+    let place = cost::place(context, providers, from, to).await?;
 
     let mut tx = db.begin(context);
     if let Some(contact) = wanted.contact

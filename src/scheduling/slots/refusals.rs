@@ -99,7 +99,7 @@ pub fn slot_problem(field: &str, refusal: SlotError) -> Problem {
         SlotError::ContactBusy => "the contact has another appointment at that time",
         SlotError::LimitReached => "The daily or weekly limit is reached; choose another day.",
         SlotError::OffGrid => {
-            "The service does not start at this time; GET /api/v1/services/{service_id}/slots lists the starts."
+            "The service does not start at this time; GET …/services/{service_id}/slots lists the starts."
         }
         SlotError::OutsideHours => "The service does not fit into working hours at this time.",
         SlotError::TooFar => "The service cannot be booked that far ahead, or is not offered on this date.",
@@ -115,6 +115,14 @@ pub fn slot_problem(field: &str, refusal: SlotError) -> Problem {
         SlotError::ContactBusy => contact_busy().with_errors(vec![error]),
         _ => Problem::invalid(vec![error]),
     }
+}
+
+/// 409: a guest or customer cannot see a service that is no longer bookable online.
+pub fn service_unavailable() -> Problem {
+    Problem::conflict(
+        "service_unavailable",
+        "The service is no longer offered online. Please contact the organization to move the appointment.",
+    )
 }
 
 /// 409: it stands for itself.

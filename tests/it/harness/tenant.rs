@@ -103,7 +103,11 @@ impl Tenant {
         .await
     }
 
-    pub async fn service_with(&self, body: Value) -> String {
+    /// One that can be booked for years ahead, unless the body says otherwise: most tests book in 2031.
+    pub async fn service_with(&self, mut body: Value) -> String {
+        if body.get("horizon_days").is_none() {
+            body["horizon_days"] = json!(3660);
+        }
         self.manager.post("/api/v1/services", body).await.created()
     }
 
@@ -204,6 +208,7 @@ impl Tenant {
                     "contact_id": contact,
                     "from": "2032-05-05T00:00:00Z",
                     "to": "2032-05-06T00:00:00Z",
+                    "override_rules": true,
                 }),
             )
             .await

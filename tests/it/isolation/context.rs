@@ -128,6 +128,7 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
         format!("scheduling.offer_notice('{there}')"),
         format!("app.enter_scheduler('{there}', null)"),
         format!("scheduling.booked_names('{there}')"),
+        format!("scheduling.waiting_names('{there}')"),
         "scheduling.contact_of_guest()".to_owned(),
         "scheduling.count_guest_request(sha256('x'), sha256('y'))".to_owned(),
     ];

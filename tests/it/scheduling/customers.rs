@@ -257,11 +257,12 @@ async fn customer_waits_accepts_declines_and_leaves() {
     let shop = Shop::new().await;
     let customer = link(&shop).await;
     let path = "/api/v1/my/waitlist";
+    // The first start of the day, which is taken.
     let day = |day: u8| {
         json!({
             "service_id": shop.service,
-            "from": format!("2031-05-{day:02}T00:00:00Z"),
-            "to": format!("2031-05-{:02}T00:00:00Z", day + 1),
+            "from": format!("2031-05-{day:02}T09:00:00Z"),
+            "to": format!("2031-05-{day:02}T09:15:00Z"),
         })
     };
     let stranger = shop.tenant.contact().await;
@@ -271,6 +272,8 @@ async fn customer_waits_accepts_declines_and_leaves() {
         shop.tenant.staff.post("/api/v1/appointments", body).await.created()
     };
     let (first, second) = (book(5).await, book(6).await);
+    book(8).await;
+    book(9).await;
     let mine = customer.post(path, day(5)).await.created();
     let other = customer.post(path, day(6)).await.created();
     let third = customer.post(path, day(8)).await.created();

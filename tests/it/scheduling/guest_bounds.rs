@@ -60,24 +60,26 @@ async fn contact_waits_once_for_a_time_and_for_ten_at_most() {
         let customer = customer.clone();
         async move { customer.post("/api/v1/my/waitlist", body).await }
     };
-    wait("2031-05-05T09:00:00Z", "2031-05-05T12:00:00Z").await.expect(201);
-    wait("2031-05-05T11:00:00Z", "2031-05-05T13:00:00Z").await.refused(409, "already_waiting");
+    // In the evening nothing is free.
+    wait("2031-05-05T19:00:00Z", "2031-05-05T22:00:00Z").await.expect(201);
+    wait("2031-05-05T21:00:00Z", "2031-05-05T23:00:00Z").await.refused(409, "already_waiting");
     for day in 6..15 {
-        let (from, to) = (format!("2031-05-{day:02}T09:00:00Z"), format!("2031-05-{day:02}T12:00:00Z"));
+        let (from, to) = (format!("2031-05-{day:02}T19:00:00Z"), format!("2031-05-{day:02}T22:00:00Z"));
         wait(&from, &to).await.expect(201);
     }
-    wait("2031-05-20T09:00:00Z", "2031-05-20T12:00:00Z").await.refused(409, "too_many_entries");
+    wait("2031-05-20T19:00:00Z", "2031-05-20T22:00:00Z").await.refused(409, "too_many_entries");
     // Those that ended do not count.
     let first = customer.get("/api/v1/my/waitlist").await.expect(200)["items"][0]["id"].clone();
     let path = format!("/api/v1/my/waitlist/{}/withdraw", first.as_str().expect("an id"));
     customer.post(&path, json!({})).await.expect(200);
-    wait("2031-05-05T09:00:00Z", "2031-05-05T12:00:00Z").await.expect(201);
+    wait("2031-05-05T19:00:00Z", "2031-05-05T22:00:00Z").await.expect(201);
     // At once, too.
     let other = shop.tenant.contact().await;
     let waits = (0..14).map(|hour| {
         let body = json!({
             "service_id": shop.service, "contact_id": other,
             "from": format!("2031-06-02T{hour:02}:00:00Z"), "to": format!("2031-06-02T{hour:02}:30:00Z"),
+            "override_rules": true,
         });
         shop.tenant.staff.post("/api/v1/waitlist", body)
     });
@@ -108,6 +110,7 @@ async fn guest_waits_with_an_address_and_for_what_is_offered() {
     // Staff may put contacts on the list of it, as long as it is given at all.
     let mut body = body;
     body["contact_id"] = json!(shop.contact);
+    body["override_rules"] = json!(true);
     shop.tenant.staff.post("/api/v1/waitlist", body.clone()).await.expect(201);
     let path = format!("/api/v1/services/{hidden}");
     shop.tenant.manager.patch(&path, json!({ "active": false })).await.expect(200);

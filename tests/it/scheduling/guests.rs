@@ -65,8 +65,8 @@ async fn a_guest_books_and_manages_with_the_link() {
     assert_eq!(booked["status"], "confirmed");
     let token = booked["manage_token"].as_str().expect("a token").to_owned();
     let mail = system().mail_to(&email).await;
-    assert!(mail.contains("Service with Ada, 2031-05-05 09:00 (UTC)"), "{mail}");
-    assert!(mail.contains("You can move or cancel it until 2031-05-05 09:00 (UTC)"), "{mail}");
+    assert!(mail.contains("Service with Ada, Monday 2031-05-05 09:00 (UTC)"), "{mail}");
+    assert!(mail.contains("You can move or cancel it until Monday 2031-05-05 09:00 (UTC)"), "{mail}");
     assert!(
         system()
             .mail_to(&email)
@@ -142,7 +142,8 @@ async fn a_guest_keeps_to_the_notice_and_the_waitlist_gets_what_they_give_back()
     guest.post("/api/v1/guest/appointment/reschedule", reschedule).await.refused(409, "too_late");
     // Staff are not held by it.
     let entry = json!({
-        "service_id": shop.service, "contact_id": shop.contact, "from": format!("{soon}T00:00:00Z"), "to": format!("{soon}T23:00:00Z"),
+        "service_id": shop.service, "contact_id": shop.contact, "from": format!("{soon}T09:00:00Z"),
+        "to": format!("{soon}T09:15:00Z"),
     });
     let entry = shop.tenant.staff.post("/api/v1/waitlist", entry).await.created();
     let service = format!("/api/v1/services/{}", shop.service);
@@ -431,7 +432,7 @@ async fn guest_waits_accepts_declines_and_leaves_with_one_link() {
     let path = format!("/api/v1/guest/waitlist?organization_slug={slug}");
     let join = async |name: &str| {
         let wanted = json!({
-            "service_id": shop.service, "from": "2031-05-05T00:00:00Z", "to": "2031-05-06T00:00:00Z",
+            "service_id": shop.service, "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z",
             "contact": {
                 "first_name": "Guest",
                 "last_name": name,
@@ -525,7 +526,10 @@ async fn guest_books_once_the_mailed_link_is_opened() {
     let other = booking(&shop, "2031-05-05T09:00:00Z", Some("other@example.com"));
     guest.post(&path, other).await.refused(409, "slot_unavailable");
     let mail = system().mail_to(&email).await;
-    assert!(mail.contains("Service with Ada, 2031-05-05 09:00 (UTC), is held for you until"), "{mail}");
+    for said in ["is held for you", "Service with Ada, Monday 2031-05-05 09:00 (UTC)", "open this link until"]
+    {
+        assert!(mail.contains(said), "{said}: {mail}");
+    }
     let token = mail.split("verify-booking#token=").nth(1).and_then(|rest| rest.split_whitespace().next());
     let link = json!({ "token": token.expect("a link") });
     let booked = guest.post("/api/v1/guest/appointment/verify", link.clone()).await.expect(200);
@@ -541,7 +545,7 @@ async fn guest_books_once_the_mailed_link_is_opened() {
     let wanted = json!({ "service_id": shop.service, "starts_at": "2031-05-05T11:00:00Z" });
     guest.post(&hold, wanted).await.refused(409, "verification_required");
     let wait = json!({
-        "service_id": shop.service, "from": "2031-05-05T00:00:00Z", "to": "2031-05-06T00:00:00Z",
+        "service_id": shop.service, "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z",
         "contact": { "first_name": "Guest", "last_name": "One", "email": email },
     });
     let waitlist = format!("/api/v1/guest/waitlist?organization_slug={slug}");

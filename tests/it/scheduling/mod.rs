@@ -6,6 +6,7 @@ mod claims;
 mod customers;
 mod groups;
 mod guest_bounds;
+mod guest_links;
 mod guests;
 mod hold_limits;
 pub mod lifecycle;

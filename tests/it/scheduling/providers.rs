@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::harness::Tenant;
+use crate::harness::{Tenant, system};
 
 const PATH: &str = "/api/v1/providers";
 
@@ -42,4 +42,25 @@ async fn a_provider_who_was_booked_stays_and_can_be_made_inactive() {
     tenant.staff.post("/api/v1/appointments", body).await.invalid("provider_id", "inactive");
     let appointment = format!("/api/v1/appointments/{}", furnished.appointment);
     assert_eq!(tenant.viewer.get(&appointment).await.expect(200)["status"], "confirmed");
+}
+
+#[tokio::test]
+async fn person_who_is_asked_to_be_a_provider_is_told_by_mail() {
+    let tenant = Tenant::new().await;
+    let (asked, other) = (&tenant.staff, &tenant.manager);
+    let made = json!({ "name": "Grace", "account_id": asked.account });
+    let provider = tenant.admin.post(PATH, made).await.created();
+    let mail = system().mail_to(&asked.email).await;
+    for said in ["are you Grace?", "asks whether you are its provider Grace", "/provider-links\r\n"] {
+        assert!(mail.contains(said), "{said}: {mail}");
+    }
+    let path = format!("{PATH}/{provider}");
+    tenant.admin.patch(&path, json!({ "account_id": other.account })).await.expect(200);
+    system().mail_to(&other.email).await;
+    // What asks nobody tells nobody.
+    tenant.admin.patch(&path, json!({ "name": "Grace Hopper" })).await.expect(200);
+    tenant.admin.patch(&path, json!({ "account_id": null })).await.expect(200);
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(system().mails_to(&asked.email, 1).await.len(), 1);
+    assert_eq!(system().mails_to(&other.email, 1).await.len(), 1);
 }

@@ -319,7 +319,7 @@ async fn rooms_moved_booked_and_cancelled_at_once_do_not_deadlock() {
     for contact in &contacts {
         let body = json!({
             "service_id": service, "contact_id": contact, "from": "2031-05-05T00:00:00Z",
-            "to": "2031-05-09T00:00:00Z",
+            "to": "2031-05-09T00:00:00Z", "override_rules": true,
         });
         tenant.staff.post("/api/v1/waitlist", body).await.expect(201);
     }

@@ -106,7 +106,7 @@ impl World {
                 let day = (Utc::now() + Days::new(30)).date_naive();
                 body = json!({
                     "service_id": service, "contact_id": contact, "from": format!("{day}T00:00:00Z"),
-                    "to": format!("{}T00:00:00Z", day + Days::new(3)),
+                    "to": format!("{}T00:00:00Z", day + Days::new(3)), "override_rules": true,
                 });
                 (Method::POST, "waitlist".to_owned())
             }

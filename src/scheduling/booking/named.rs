@@ -1,0 +1,111 @@
+//! An appointment with the names that customers see, even if its service is no longer bookable online.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem_openapi::Object;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::appointment::{Appointment, AppointmentAction, CancelledBy};
+use crate::{
+    db::{Context, Db, Sql, Tx, row},
+    http::{
+        problem::{Failure, Problem},
+        values::TimeZone,
+    },
+    sql,
+};
+
+/// One service of an appointment, with names.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+pub struct NamedSegment {
+    pub service_id: Uuid,
+    pub service_name: String,
+    pub provider_id: Uuid,
+    pub provider_name: String,
+    pub starts_at: DateTime<Utc>,
+    /// The end, exclusive; the next service starts then.
+    pub ends_at: DateTime<Utc>,
+}
+
+/// An appointment, with what customers see of it.
+#[derive(Clone, Debug)]
+pub struct Named {
+    pub appointment: Appointment,
+    /// The name of the organization that customers see.
+    pub organization: String,
+    pub time_zone: TimeZone,
+    /// All services in order, at least one.
+    pub segments: Vec<NamedSegment>,
+    /// How long before its start customers can change it. For a visit, the longest notice of its services.
+    pub notice: TimeDelta,
+    /// Whether moving it requires the organization's approval.
+    pub requires_approval: bool,
+    /// The revision of its calendar entry, and when that last changed.
+    pub entry_sequence: i32,
+    pub entry_updated_at: DateTime<Utc>,
+    pub organization_updated_at: DateTime<Utc>,
+}
+
+/// A row of the statement.
+struct NamedRow {
+    appointment: Appointment,
+    segments: Option<Vec<NamedSegment>>,
+    organization_name: String,
+    time_zone: TimeZone,
+    service_name: String,
+    provider_name: String,
+    requires_approval: bool,
+    cancellation_notice_minutes: i32,
+    entry_sequence: i32,
+    entry_updated_at: DateTime<Utc>,
+    organization_updated_at: DateTime<Utc>,
+}
+
+row! {
+    NamedRow {
+        appointment: Appointment, segments as json, organization_name, time_zone, service_name, provider_name,
+        requires_approval, cancellation_notice_minutes, entry_sequence, entry_updated_at, organization_updated_at
+    }
+}
+
+const GET: Sql<NamedRow> = sql!("scheduling/appointments_get_named.sql" as NamedRow);
+
+impl From<NamedRow> for Named {
+    fn from(row: NamedRow) -> Self {
+        let NamedRow { appointment, segments, service_name, provider_name, .. } = row;
+        let segments = segments.unwrap_or_else(|| {
+            let Appointment { service_id, provider_id, starts_at, ends_at, .. } = appointment;
+            vec![NamedSegment { service_id, service_name, provider_id, provider_name, starts_at, ends_at }]
+        });
+        Self {
+            appointment,
+            organization: row.organization_name,
+            time_zone: row.time_zone,
+            segments,
+            notice: TimeDelta::minutes(row.cancellation_notice_minutes.into()),
+            requires_approval: row.requires_approval,
+            entry_sequence: row.entry_sequence,
+            entry_updated_at: row.entry_updated_at,
+            organization_updated_at: row.organization_updated_at,
+        }
+    }
+}
+
+impl Named {
+    /// Until when customers can change it. `None` if they no longer can.
+    pub fn changeable_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let until = self.appointment.starts_at - self.notice;
+        let stands = AppointmentAction::Cancel.from(CancelledBy::Guest).contains(&self.appointment.status);
+        (stands && until >= now).then_some(until)
+    }
+}
+
+/// The appointment with this id.
+pub async fn get(db: &Db, context: Context, id: Uuid) -> Result<Named, Failure> {
+    Ok(db.optional(context, GET, &[&id]).await?.ok_or_else(Problem::not_found)?.into())
+}
+
+/// The same, in a transaction that the caller commits.
+pub async fn inside(tx: &mut Tx, id: Uuid) -> Result<Named, Failure> {
+    Ok(tx.optional(GET, &[&id]).await?.ok_or_else(Problem::not_found)?.into())
+}

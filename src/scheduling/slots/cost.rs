@@ -1,0 +1,48 @@
+//! What a search for slots costs, which is known before anything is loaded.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use uuid::Uuid;
+
+use crate::{
+    db::{Context, Db},
+    http::{
+        computing::{self, Place},
+        limit,
+        problem::Failure,
+        values::TimeZone,
+    },
+    sql,
+};
+
+/// How many provider days count as one request towards the rate limits.
+const DAYS_A_REQUEST: u32 = 100;
+
+/// The time zone for dates, and the number of providers whose slots are searched.
+pub async fn weigh(
+    db: &Db,
+    context: Context,
+    zone: Option<TimeZone>,
+    provider: Option<Uuid>,
+) -> Result<(Tz, u32), Failure> {
+    if let (Some(zone), Some(_)) = (zone, provider) {
+        return Ok((zone.0, 1));
+    }
+    let sql = sql!("scheduling/slots_weigh.sql" as (TimeZone, i64));
+    let (home, active) = db.one(context, sql, &[]).await?;
+    let active = u32::try_from(active).unwrap_or(u32::MAX);
+    Ok((zone.unwrap_or(home).0, if provider.is_some() { 1 } else { active }))
+}
+
+/// Counts a search of so many providers in a period towards the rate limits, and waits for its turn.
+pub async fn place(
+    context: Context,
+    providers: u32,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Place, Failure> {
+    let days = u32::try_from((to - from).num_days() + 1).unwrap_or(u32::MAX);
+    let weight = providers.saturating_mul(days);
+    limit::charge(1 + weight / DAYS_A_REQUEST)?;
+    computing::place(context.tenant, weight).await
+}
