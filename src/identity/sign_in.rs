@@ -136,9 +136,7 @@ impl SignInApi {
     /// organization that `organization_slug` or the host names. 409 `organization_ambiguous`, with a list of
     /// organizations, if the account belongs to several and neither `organization_slug` nor the host names one. If the
     /// account belongs to no organization, the tokens are for none. 429 `too_many_attempts` after ten wrong passwords
-    /// or ten wrong codes, `too_many_requests` if the server is comparing as many passwords as it can. 429
-    /// `too_many_attempts` after too many wrong passwords or codes, and `too_many_requests` if the server is comparing
-    /// as many passwords as it can.
+    /// or ten wrong codes, `too_many_requests` if the server is comparing as many passwords as it can.
     #[oai(path = "/api/v1/auth/login", method = "post", operation_id = "log_in")]
     async fn log_in(
         &self,
@@ -167,9 +165,7 @@ impl SignInApi {
     /// For browsers. Sets the cookie `__Host-appointd` (Secure, HttpOnly, SameSite=Lax) instead of returning tokens.
     /// The cookie expires after twelve hours. Errors are those of `POST /api/v1/auth/login`: 401 `credentials_invalid`,
     /// `second_factor_required` or `second_factor_invalid`, 403 `not_a_member`, 409 `organization_ambiguous`, 429
-    /// `too_many_attempts` or `too_many_requests`. 401 `credentials_invalid`, `second_factor_required`,
-    /// `second_factor_invalid`, 403 `not_a_member`, 409 `organization_ambiguous`, and 429 `too_many_attempts`,
-    /// `too_many_requests` as for logging in.
+    /// `too_many_attempts` or `too_many_requests`.
     #[oai(path = "/api/v1/auth/web-session", method = "post", operation_id = "start_web_session")]
     async fn start_web_session(
         &self,

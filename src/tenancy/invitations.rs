@@ -196,7 +196,7 @@ impl InvitationsApi {
     /// Sends a new token, which expires after seven days, and makes the caller its sender (`created_by`). The old token
     /// stops working. 409 `invitation_sent` if it was sent less than a minute ago. 404 also if the caller may not give
     /// the role. Other errors are those of inviting: 403 `email_not_verified`, `plan_limit`, 409 `contact_has_account`,
-    /// 429 `mail_limit`. 403 `plan_limit` if the plan allows no more members and invitations.
+    /// 429 `mail_limit`.
     #[oai(path = "/invitations/:invitation_id/resend", method = "post", operation_id = "resend_invitation")]
     async fn resend(
         &self,

@@ -368,8 +368,7 @@ impl MyAppointmentsApi {
     /// has the start and the provider. 409 `too_late` after the cancellation notice of the service has passed. 409
     /// `transition_not_allowed` if its status does not allow moving, for example after check-in. 409
     /// `service_unavailable` if the service is no longer bookable online. Other errors are those of booking: 409
-    /// `slot_unavailable`, `contact_busy` or `already_booked` if the new time is taken. 409 `transition_not_allowed` if
-    /// it has begun or ended, `slot_unavailable`, `contact_busy` or `already_booked` if the new time is taken.
+    /// `slot_unavailable`, `contact_busy` or `already_booked` if the new time is taken.
     #[oai(
         path = "/appointments/:appointment_id/reschedule",
         method = "post",
