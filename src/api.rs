@@ -53,7 +53,9 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
     OpenApiService::new(modules, "appointd", "1")
         .description(
             "Appointments for many organizations. A token is for one organization and gives access to no other. \
-             Times are RFC 3339 instants, ids are UUIDs, and errors are problem+json (RFC 9457) with a stable `code`.\n\n\
+             Times are RFC 3339 instants, ids are UUIDs, and errors are problem+json (RFC 9457) with a stable `code`. \
+             Every response has the headers `X-Request-Id` (quote it when you ask for help), `RateLimit-Policy` and \
+             `RateLimit` (draft-ietf-httpapi-ratelimit-headers).\n\n\
              To begin: log in, authorize with the `access_token`, list the services, list the slots of a service, \
              and book one.",
         )

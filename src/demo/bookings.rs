@@ -150,7 +150,7 @@ impl Calendar<'_> {
                     guest: None,
                     policy: Enforcement::ClaimsOnly,
                 };
-                waitlist::join(self.db, self.loaded.context, &entry, None).await?;
+                waitlist::join(self.db, self.loaded.context, &entry, &Once::without_key()).await?;
             }
         }
         Ok(())

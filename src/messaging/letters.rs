@@ -297,7 +297,11 @@ mod tests {
     use super::*;
 
     fn place(time_zone: &str) -> Place {
-        Place { id: Uuid::nil(), organization: "Acme".to_owned(), time_zone: TimeZone::parse(time_zone).expect("a zone") }
+        Place {
+            id: Uuid::nil(),
+            organization: "Acme".to_owned(),
+            time_zone: TimeZone::parse(time_zone).expect("a zone"),
+        }
     }
 
     fn instant(text: &str) -> DateTime<Utc> {

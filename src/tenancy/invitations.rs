@@ -17,7 +17,7 @@ use crate::{
         page::{Cursor, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         secret::{self, Secret},
-        values::{EmailAddress, IdempotencyKey, named_enum},
+        values::{EmailAddress, IdempotencyKey, TimeZone, named_enum},
     },
     messaging::{
         budget::{self, Leave},

@@ -30,17 +30,28 @@ pub fn complete(document: &mut Value) {
             let of_status: Vec<&&Value> =
                 codes.iter().filter(|code| code["status"].to_string() == *status).collect();
             if is_error {
-                response["description"] = of_status
-                    .iter()
-                    .map(|code| format!("- `{}`: {}", text(code, "code"), text(code, "meaning")))
-                    .collect::<Vec<_>>()
-                    .join("\n")
-                    .into();
+                response["description"] = describe(&of_status).into();
                 response[EXTENSION] = of_status.iter().map(|code| code["code"].clone()).collect();
             }
             !is_error || !of_status.is_empty()
         });
     }
+}
+
+/// The operation's own codes with their meanings, and the names of those that many operations have.
+fn describe(codes: &[&&Value]) -> String {
+    let is_own = |code: &&&&Value| code["answered_by"] == "named";
+    let mut lines: Vec<String> = codes
+        .iter()
+        .filter(is_own)
+        .map(|code| format!("- `{}`: {}", text(code, "code"), text(code, "meaning")))
+        .collect();
+    let general: Vec<String> =
+        codes.iter().filter(|code| !is_own(code)).map(|code| format!("`{}`", text(code, "code"))).collect();
+    if !general.is_empty() {
+        lines.push(format!("- {}: see `ProblemCode`.", general.join(", ")));
+    }
+    lines.join("\n")
 }
 
 /// Makes a named schema of the codes of a schema, and returns the codes.

@@ -88,14 +88,15 @@ fn component_name(kind: &str, name: &str) -> String {
             .ok()
             .and_then(|status| poem::http::StatusCode::from_u16(status).ok())
             .and_then(|status| status.canonical_reason())
-            .map_or_else(|| name.to_owned(), |reason| reason.replace([' ', '-'], "")),
+            .filter(|_| !name.starts_with(['4', '5']))
+            .map_or_else(|| format!("Problem{name}"), |reason| reason.replace([' ', '-'], "")),
         _ => name.to_owned(),
     }
 }
 
 fn free_name(name: &str, taken: &Map<String, Value>) -> String {
     (1..)
-        .map(|number| if number == 1 { name.to_owned() } else { format!("{name}{number}") })
+        .map(|number| if number == 1 { name.to_owned() } else { format!("{name}_{number}") })
         .find(|name| !taken.contains_key(name))
         .unwrap_or_default()
 }

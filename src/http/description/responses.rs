@@ -39,42 +39,19 @@ pub fn idempotency(operation: &mut Map<String, Value>) {
     }
 }
 
-/// Describes the headers of every response, and those of certain statuses.
+/// Describes the headers of certain statuses. Those of every response are described in `info`.
 pub fn headers(operation: &mut Map<String, Value>) {
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
     };
     for (status, response) in responses {
-        if !response["headers"].is_object() {
-            response["headers"] = json!({});
-        }
         // poem-openapi writes header names in upper case.
         for name in ["Location", "ETag", "Last-Modified"] {
-            let headers = response["headers"].as_object_mut();
+            let headers = response.get_mut("headers").and_then(Value::as_object_mut);
             if let Some(header) = headers.and_then(|headers| headers.remove(&name.to_ascii_uppercase())) {
                 response["headers"][name] = header;
             }
         }
-        for (name, description) in [
-            (
-                "RateLimit-Policy",
-                "The rate limits that this request counted towards: the number of requests (`q`) per period in seconds (`w`).",
-            ),
-            (
-                "RateLimit",
-                "The remaining requests of each limit (`r`), and the seconds until it allows more (`t`).",
-            ),
-        ] {
-            response["headers"][name] = json!({
-                "description": format!("{description} See draft-ietf-httpapi-ratelimit-headers."),
-                "required": false,
-                "schema": { "type": "string" },
-            });
-        }
-        response["headers"]["X-Request-Id"] = json!({
-            "description": "The id of this request, also written to the server's log. If the client sends an id of 1 to 64 letters, digits, `-`, `_` and `.`, it is used.",
-            "schema": { "type": "string" },
-        });
         match status.as_str() {
             "401" => {
                 response["headers"]["WWW-Authenticate"] = json!({
@@ -89,6 +66,11 @@ pub fn headers(operation: &mut Map<String, Value>) {
                 });
             }
             _ => {}
+        }
+        if response.get("headers").and_then(Value::as_object).is_some_and(Map::is_empty)
+            && let Some(response) = response.as_object_mut()
+        {
+            response.remove("headers");
         }
     }
 }

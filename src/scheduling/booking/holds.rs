@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     crm::contacts::{self, NewContact},
-    db::{self, Context, Db, Sql, Tx, row},
+    db::{self, Context, Db, Sql, Tx},
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},

@@ -17,7 +17,7 @@ use crate::{
         name::Name,
         page::{Cursor, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
-        values::{IdempotencyKey, Instant, Number},
+        values::{IdempotencyKey, Instant, Number, TimeZone},
     },
     messaging::{
         letters::{LinkRequested, Place},

@@ -13,7 +13,6 @@ use crate::{
     db::row,
     http::{
         json::present,
-        problem::Problem,
         values::{Currency, Date, Number, Text},
     },
     scheduling::slots::guest_rules::{GuestDetail, GuestVerification},

@@ -15,7 +15,7 @@ use super::{
     online,
 };
 use crate::{
-    db::{Context, Db, Params, Sql, row},
+    db::{Context, Db, Params, row},
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},

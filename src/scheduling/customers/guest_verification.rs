@@ -18,6 +18,7 @@ use crate::{
         problem::{ApiError, GuestWriting, Problem},
     },
     messaging::letters::{Item, Place, Unverified},
+    operations::idempotency::Once,
     scheduling::booking::{
         book::Who,
         guest_booking::ToVerify,

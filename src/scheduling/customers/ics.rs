@@ -210,7 +210,8 @@ fn escaped(text: &str) -> String {
 }
 
 fn event(entry: &Entry) -> Event {
-    let Entry { id, status, service_name: service, provider_name: provider, contact_name, segments, .. } = entry;
+    let Entry { id, status, service_name: service, provider_name: provider, contact_name, segments, .. } =
+        entry;
     let shown = match status {
         AppointmentStatus::Pending => EventStatus::Tentative,
         AppointmentStatus::Cancelled | AppointmentStatus::Declined => EventStatus::Cancelled,

@@ -30,7 +30,7 @@ use crate::{
     operations::idempotency::Once,
     scheduling::{
         booking::{
-            appointment::{Appointment, AppointmentStatus, Segment},
+            appointment::{self, Appointment, AppointmentStatus, Segment},
             book::{self, Order, Who},
             transitions::TransitionReason,
         },
@@ -311,8 +311,7 @@ impl MyAppointmentsApi {
         caller: Member<Customer>,
         appointment_id: Path<Uuid>,
     ) -> Result<Json<MyAppointment>, ApiError<Reading>> {
-        let row =
-            self.db.optional(&caller, sql!("scheduling/appointments_get.sql"), &[&appointment_id.0]).await?;
+        let row = self.db.optional(&caller, appointment::GET, &[&appointment_id.0]).await?;
         Ok(Json(Appointment::from(row.ok_or_else(Problem::not_found)?).into()))
     }
 

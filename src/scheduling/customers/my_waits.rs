@@ -28,7 +28,7 @@ use crate::{
             hold::Hold,
             holds::{self, Confirmation, HoldSelector},
             waitlist::{self, NewEntry},
-            waitlist_entry::{WaitlistEntry, WaitlistStatus, WholeEntry},
+            waitlist_entry::{self, WaitlistEntry, WaitlistStatus, WholeEntry},
         },
         features::Appointments,
         slots::availability::Enforcement,
@@ -261,7 +261,7 @@ impl MyWaitsApi {
         caller: Member<Customer>,
         waitlist_entry_id: Path<Uuid>,
     ) -> Result<Json<WaitlistEntry>, ApiError<Reading>> {
-        let row = self.db.optional(&caller, waitlist::GET, &[&waitlist_entry_id.0]).await?;
+        let row = self.db.optional(&caller, waitlist_entry::GET, &[&waitlist_entry_id.0]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
     }
 

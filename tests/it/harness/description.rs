@@ -121,7 +121,12 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
     );
     if answer.status >= 400 && method != "HEAD" {
         let codes = response["x-problem-codes"].as_array().expect("codes");
-        assert!(codes.contains(&answer.body["code"]), "{} does not describe: {}", operation.id(), answer.text);
+        assert!(
+            codes.contains(&answer.body["code"]),
+            "{} does not describe: {}",
+            operation.id(),
+            answer.text
+        );
         let known = document()["components"]["schemas"]["FieldCode"]["x-extensible-enum"].as_array();
         for error in answer.body["errors"].as_array().into_iter().flatten() {
             assert!(known.expect("codes").contains(&error["code"]), "no field code of: {}", answer.text);
