@@ -111,14 +111,12 @@ async fn query<T: ParseFromParameter>(
 #[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Page<T: ParseFromJSON + ToJSON + Type + Send + Sync> {
-    /// The items, in the order of the list.
     pub items: Vec<T>,
     /// Send this as `cursor` to get the next page. Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
-    /// In lists with `updated_since`: all changes before this instant are included. For the next synchronization, send
-    /// the value of the first page as `updated_since`; changes around that time are then listed twice. Deleted objects
-    /// are listed by `GET /api/v1/deletions`.
+    // Short, because the description has it once for each list: docs/api.md says more.
+    /// In lists with `updated_since`: send the value of the first page as `updated_since` next time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<DateTime<Utc>>,
 }

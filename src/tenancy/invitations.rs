@@ -156,13 +156,13 @@ impl InvitationsApi {
     /// the caller could still give the role: it is withdrawn if they are removed or demoted, or the API key is revoked.
     /// 403 `role_above_own` if the role is higher than the caller's, or only admins may give it. 403 `plan_limit` if
     /// the plan allows no more members. 403 `email_not_verified` until the e-mail address of the caller's account is
-    /// verified. 409 `already_member` or `already_invited`. 422 on `contact_id`: `required` if it is missing for a
-    /// customer or given for another role, `not_found` if the contact does not exist.
+    /// verified. 409 `already_member` or `already_invited`; `contact_has_account` if the contact has an account. 422 on
+    /// `contact_id`: `required` if it is missing for a customer or given for another role, `not_found` if the contact
+    /// does not exist.
     ///
     /// 429 `mail_limit` if an e-mail budget is used up: 6 e-mails at once to one address, from all organizations
     /// together, then 6 more an hour and 20 a day; 60 an hour from one inviter; 300 an hour and 2,000 a day from one
-    /// organization. 403 `plan_limit` if the plan allows no more members and invitations. 409 `contact_has_account` if
-    /// the contact has an account.
+    /// organization.
     #[oai(path = "/invitations", method = "post", operation_id = "create_invitation")]
     async fn create(
         &self,

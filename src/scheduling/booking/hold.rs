@@ -111,7 +111,7 @@ pub async fn insert(
         .await;
     let too_many = |detail: &'static str| Problem::conflict("too_many_holds", detail);
     let by = tx.context().map(CancelledBy::from);
-    let created = on_taken(created, lost_race)
+    on_taken(created, lost_race)
         .on_constraint("holds_too_many", || {
             too_many(match by {
                 // They cannot release the holds of others.
@@ -123,6 +123,5 @@ pub async fn insert(
         })
         .on_constraint("holds_too_many_of_customer", || {
             too_many("You have reached your limit of three holds. Confirm or release one first.")
-        });
-    created
+        })
 }

@@ -83,10 +83,11 @@ async fn guest_books_holds_and_waits_only_with_a_captcha_where_the_server_asks_f
         "contact": { "first_name": "Guest", "last_name": "One" },
     });
     let hold = json!({ "service_id": shop.service, "starts_at": "2031-05-05T11:00:00Z" });
+    // In the evening, when nothing is free that could be booked instead.
     let waiting = json!({
         "service_id": shop.service,
-        "from": "2031-05-05T00:00:00Z",
-        "to": "2031-05-06T00:00:00Z",
+        "from": "2031-05-05T19:00:00Z",
+        "to": "2031-05-05T23:00:00Z",
         "contact": { "first_name": "Guest", "last_name": "One", "email": "guest@example.com" },
     });
     for (number, (what, body)) in
