@@ -125,6 +125,7 @@ fn parameters(operation: &mut Map<String, Value>) {
 
 /// The ways to authenticate: a bearer token, a cookie, or the token of a guest's link.
 fn security_schemes(document: &mut Value) {
+    document["security"] = json!([{ "bearer": [] }, { "cookie": [] }]);
     document["components"]["securitySchemes"] = json!({
         "bearer": {
             "type": "http",
@@ -171,10 +172,10 @@ fn security_and_role(method: &str, operation: &mut Map<String, Value>, with_toke
         .collect();
     let with =
         |prefix: &str| asked.iter().find_map(|scheme| scheme.strip_prefix(prefix).map(ToOwned::to_owned));
-    let schemes = json!([{ "bearer": [] }, { "cookie": [] }]);
+    // Those of the document apply, unless the operation says otherwise.
+    operation.remove("security");
     let mut sentences = Vec::new();
     if let Some(role) = with(ROLE_PREFIX) {
-        operation.insert("security".into(), schemes);
         operation.insert("x-required-role".into(), role.as_str().into());
         sentences.push(match role.as_str() {
             "customer" => "Role: `customer`.".to_owned(),
@@ -193,7 +194,6 @@ fn security_and_role(method: &str, operation: &mut Map<String, Value>, with_toke
             operation.insert("x-required-feature".into(), feature.into());
         }
     } else if asked.iter().any(|scheme| scheme == ACCOUNT) {
-        operation.insert("security".into(), schemes);
         operation.insert("x-required-role".into(), "account".into());
         sentences.push("Any signed-in account.".to_owned());
     } else if asked.iter().any(|scheme| scheme == LINK) {

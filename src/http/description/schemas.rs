@@ -108,6 +108,8 @@ fn named_changes(name: &str, schema: &mut Value) -> Vec<(String, Value)> {
 
 fn schema_details(name: &str, schema: &mut Map<String, Value>) {
     integer_bounds(schema);
+    // The same as the name.
+    schema.remove("title");
     // What an example leaves out, poem-openapi writes as null.
     let nullable: Vec<String> = schema
         .get("properties")
