@@ -130,8 +130,9 @@ comment on column scheduling.appointments.hold_id is
 create index appointments_time_idx on scheduling.appointments (tenant_id, starts_at, id);
 create index appointments_provider_idx on scheduling.appointments (tenant_id, provider_id, starts_at, id);
 create index appointments_contact_idx on scheduling.appointments (tenant_id, contact_id, starts_at, id);
--- Deleting a service looks for its appointments.
-create index appointments_service_idx on scheduling.appointments (tenant_id, service_id);
+create index appointments_service_idx on scheduling.appointments (tenant_id, service_id, starts_at, id);
+create index appointments_created_by_idx on scheduling.appointments (tenant_id, created_by, starts_at, id)
+where created_by is not null;
 create unique index appointments_hold_key on scheduling.appointments (tenant_id, hold_id) where hold_id is not null;
 create unique index appointments_guest_seat_key
 on scheduling.appointments (tenant_id, provider_id, service_id, starts_at, guest_key)

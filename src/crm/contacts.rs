@@ -16,7 +16,7 @@ use crate::{
         caller::{Manager, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
         name::Name,
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{EmailAddress, IdempotencyKey, Instant, Text},
     },
@@ -116,8 +116,10 @@ impl ContactsApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only items that changed at or after this instant: the `as_of` of the previous list.
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<Contact>>, ApiError<Listing>> {
         let as_of = self.0.as_of().await?;
@@ -126,7 +128,7 @@ impl ContactsApi {
             .all(
                 &caller,
                 sql!("crm/contacts_list.sql" as Contact),
-                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
+                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0), &ids.0],
             )
             .await?;
         Ok(Json(page.of(contacts, |last| Cursor::id(last.id)).as_of(as_of)))

@@ -11,6 +11,7 @@ pub mod guest_request;
 pub mod hold;
 pub mod holds;
 pub mod offers;
+pub mod period;
 pub mod reschedule;
 pub mod series;
 pub mod transaction;

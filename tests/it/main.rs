@@ -20,6 +20,7 @@ mod house;
 mod identity;
 mod isolation;
 mod limits;
+mod lists;
 mod messaging;
 mod migrations;
 mod mistakes;

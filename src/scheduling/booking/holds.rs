@@ -29,7 +29,7 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number, Text, TimeZone},
     },
@@ -130,10 +130,11 @@ impl HoldsApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<Hold>>, ApiError<Listing>> {
         let sql = sql!("scheduling/holds_list.sql" as Hold);
-        let holds = self.db.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
+        let holds = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
         Ok(Json(page.of(holds, |last| Cursor::id(last.id))))
     }
 

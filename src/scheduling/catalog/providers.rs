@@ -15,7 +15,7 @@ use crate::{
         caller::{Admin, Member, Viewer},
         json::{Created, Json, NoContent, present},
         name::Name,
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number},
     },
@@ -180,8 +180,12 @@ impl ProvidersApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only items that changed at or after this instant: the `as_of` of the previous list.
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
+        ids: Ids,
+        /// Only active items, or only inactive ones.
+        active: Query<Option<bool>>,
         page: Paging,
     ) -> Result<Json<Page<Provider>>, ApiError<Listing>> {
         let as_of = self.db.as_of().await?;
@@ -190,7 +194,7 @@ impl ProvidersApi {
             .all(
                 &caller,
                 sql!("scheduling/providers_list.sql" as Provider),
-                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
+                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0), &ids.0, &active.0],
             )
             .await?;
         Ok(Json(page.of(providers, |last| Cursor::id(last.id)).as_of(as_of)))

@@ -12,7 +12,7 @@ use crate::{
     http::{
         caller::{Manager, Member, Viewer},
         json::{Created, Json, NoContent},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{
             ApiError, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem, Reading, Writing,
         },
@@ -110,8 +110,14 @@ impl ServicesApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only items that changed at or after this instant: the `as_of` of the previous list.
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
+        ids: Ids,
+        /// Only active items, or only inactive ones.
+        active: Query<Option<bool>>,
+        /// Only services that can be booked online, or only those that cannot.
+        bookable_online: Query<Option<bool>>,
         page: Paging,
     ) -> Result<Json<Page<Service>>, ApiError<Listing>> {
         let as_of = self.db.as_of().await?;
@@ -120,7 +126,7 @@ impl ServicesApi {
             .all(
                 &caller,
                 sql!("scheduling/services_list.sql" as ServiceRow),
-                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
+                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0), &ids.0, &active.0, &bookable_online.0],
             )
             .await?;
         let services = rows.into_iter().map(Service::from).collect();

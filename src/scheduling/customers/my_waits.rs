@@ -209,7 +209,8 @@ impl MyWaitsApi {
     async fn list(
         &self,
         caller: Member<Customer>,
-        /// Only items that changed at or after this instant: the `as_of` of the previous list.
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
         page: Paging,
     ) -> Result<Json<Page<WaitlistEntry>>, ApiError<Listing>> {
