@@ -210,8 +210,8 @@ grant
         visit, seat, guest_key, hold_id
     ),
     update (
-        provider_id, starts_at, ends_at, status, cancellation_reason, cancelled_at, cancelled_by, updated_at, sequence,
-        overridden, seat, cancelled_by_kind
+        provider_id, contact_id, starts_at, ends_at, status, note, cancellation_reason, cancelled_at, cancelled_by,
+        updated_at, sequence, overridden, seat, guest_key, cancelled_by_kind
     )
 on scheduling.appointments to appointd_api;
 grant

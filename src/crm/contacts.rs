@@ -11,7 +11,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Context, Db, Sql, Tx, row},
+    db::{self, Context, Db, Params, Sql, Tx, row},
     http::{
         caller::{Manager, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
@@ -113,24 +113,41 @@ impl ContactsApi {
     ///
     /// All contacts, in the order in which they were created.
     #[oai(path = "/contacts", method = "get", operation_id = "list_contacts")]
+    #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn list(
         &self,
         caller: Member<Viewer>,
+        /// Only contacts whose full name, last name or e-mail address begins with this text, in upper or lower case, or
+        /// whose telephone number begins with these digits. 1 to 100 characters.
+        search: Query<Option<Text<1, 100>>>,
+        /// Only contacts with this e-mail address.
+        email: Query<Option<EmailAddress>>,
+        /// Only contacts with this telephone number: the same digits in the same order.
+        phone: Query<Option<Text<1, 50>>>,
         /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
         /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
         ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<Contact>>, ApiError<Listing>> {
+        let (after, rows) = (page.after_id(), page.rows());
+        let updated = updated_since.0.map(|instant| instant.0);
+        let email = email.0.as_deref();
+        let phone = phone.0.as_deref().map(digits);
+        if phone.as_ref().is_some_and(String::is_empty) {
+            Err(Problem::invalid_field("phone", "invalid_value", "expected a telephone number"))?;
+        }
+        let search = search.0.as_deref();
+        let number = search.and_then(telephone);
         let as_of = self.0.as_of().await?;
-        let contacts = self
-            .0
-            .all(
-                &caller,
-                sql!("crm/contacts_list.sql" as Contact),
-                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0), &ids.0],
-            )
-            .await?;
+        let contacts = if search.is_none() && email.is_none() && phone.is_none() {
+            let sql = sql!("crm/contacts_list.sql" as Contact);
+            self.0.all(&caller, sql, &[&after, &rows, &updated, &ids.0]).await?
+        } else {
+            let sql = sql!("crm/contacts_search.sql" as Contact);
+            let params: Params = &[&after, &rows, &updated, &ids.0, &email, &phone, &search, &number];
+            self.0.all(&caller, sql, params).await?
+        };
         Ok(Json(page.of(contacts, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
@@ -247,6 +264,16 @@ impl<'a> Insert<'a> {
     fn params(&self) -> [&(dyn ToSql + Sync); 5] {
         [&self.id, &self.first_name, &self.last_name, &self.email, &self.phone]
     }
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// The digits of a text that may be a telephone number.
+fn telephone(text: &str) -> Option<String> {
+    let written = |c: char| c.is_ascii_digit() || " +-()/.".contains(c);
+    Some(digits(text)).filter(|digits| !digits.is_empty() && text.chars().all(written))
 }
 
 /// Whether the organization has a contact.

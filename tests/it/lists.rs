@@ -53,9 +53,8 @@ async fn every_list_finds_items_by_their_ids() {
         let actor = actor_of(&tenant, &operation);
         let path = filled(&operation.path, id_of(&furnished));
         let all = listed(actor, &path).await;
-        let id = |item: &Value| {
-            item.get("id").unwrap_or(&item["account_id"]).as_str().expect("an id").to_owned()
-        };
+        let id =
+            |item: &Value| item.get("id").unwrap_or(&item["account_id"]).as_str().expect("an id").to_owned();
         let last = id(all.last().unwrap_or_else(|| panic!("{} has an item", operation.id())));
         let found = listed(actor, &format!("{path}?ids={}&ids={last}", Uuid::now_v7())).await;
         assert_eq!(found.iter().map(id).collect::<Vec<_>>(), [last], "{}", operation.id());

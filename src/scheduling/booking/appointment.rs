@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use crate::{
     db::{Sql, row},
-    http::{problem::Problem, values::{TimeZone, named_enum}},
+    http::{
+        problem::Problem,
+        values::{TimeZone, named_enum},
+    },
     sql,
 };
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     appointment::{Appointment, AppointmentInclude, AppointmentStatus, ViewedAppointment},
     book,
+    change::{self, AppointmentChanges},
     period::Bounds,
     reschedule::{self, Reschedule, Swap},
 };
@@ -214,6 +215,22 @@ impl AppointmentsApi {
         let sql = sql!("scheduling/appointments_view.sql" as ViewedAppointment);
         let row = self.db.optional(&caller, sql, &[&appointment_id.0, &names(&include.0)]).await?;
         Ok(Json(row.ok_or_else(Problem::not_found)?.at(time_zone.0)))
+    }
+
+    /// Change an appointment
+    ///
+    /// Changes the note or the contact. Another contact gets the same time: 409 `contact_busy` if it has another
+    /// appointment then, unless the service sets `contact_may_overlap`. 409 `appointment_ended` if the contact of an
+    /// appointment is to change that is completed, cancelled, declined or a no-show.
+    #[oai(path = "/appointments/:appointment_id", method = "patch", operation_id = "update_appointment")]
+    async fn update(
+        &self,
+        caller: Member<Staff, Appointments>,
+        appointment_id: Path<Uuid>,
+        body: Json<AppointmentChanges>,
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
+        let id = appointment_id.0;
+        Ok(Json(change::change(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?))
     }
 
     /// Reschedule an appointment

@@ -36,7 +36,8 @@ impl Bounds {
         db: &Db,
         context: Context,
     ) -> Result<(DateTime<Utc>, DateTime<Utc>), Failure> {
-        let has_date = [self.from, self.to].iter().flatten().any(|bound| matches!(bound, InstantOrDate::Date(_)));
+        let has_date =
+            [self.from, self.to].iter().flatten().any(|bound| matches!(bound, InstantOrDate::Date(_)));
         let zone = match self.time_zone {
             Some(zone) => zone.0,
             None if has_date => {

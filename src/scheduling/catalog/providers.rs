@@ -194,7 +194,13 @@ impl ProvidersApi {
             .all(
                 &caller,
                 sql!("scheduling/providers_list.sql" as Provider),
-                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0), &ids.0, &active.0],
+                &[
+                    &page.after_id(),
+                    &page.rows(),
+                    &updated_since.0.map(|instant| instant.0),
+                    &ids.0,
+                    &active.0,
+                ],
             )
             .await?;
         Ok(Json(page.of(providers, |last| Cursor::id(last.id)).as_of(as_of)))

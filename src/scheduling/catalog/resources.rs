@@ -102,7 +102,8 @@ impl ResourcesApi {
         page: Paging,
     ) -> Result<Json<Page<Resource>>, ApiError<Listing>> {
         let sql = sql!("scheduling/resources_list.sql" as Resource);
-        let resources = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0, &active.0]).await?;
+        let resources =
+            self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0, &active.0]).await?;
         Ok(Json(page.of(resources, |last| Cursor::id(last.id))))
     }
 

@@ -126,7 +126,14 @@ impl ServicesApi {
             .all(
                 &caller,
                 sql!("scheduling/services_list.sql" as ServiceRow),
-                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0), &ids.0, &active.0, &bookable_online.0],
+                &[
+                    &page.after_id(),
+                    &page.rows(),
+                    &updated_since.0.map(|instant| instant.0),
+                    &ids.0,
+                    &active.0,
+                    &bookable_online.0,
+                ],
             )
             .await?;
         let services = rows.into_iter().map(Service::from).collect();

@@ -163,11 +163,17 @@ async fn list_appointments_filters_and_pages() {
     assert_eq!(listed(format!("created_by={}", tenant.owner.account)).await.0.len(), 0);
     assert_eq!(listed("status=cancelled&status=confirmed".into()).await.0, all);
     assert_eq!(listed("status=pending&status=cancelled".into()).await.0, all[4..]);
-    assert_eq!(listed(format!("ids={}&ids={}&ids={}", all[3], all[1], Uuid::now_v7())).await.0, [all[1], all[3]]);
+    assert_eq!(
+        listed(format!("ids={}&ids={}&ids={}", all[3], all[1], Uuid::now_v7())).await.0,
+        [all[1], all[3]]
+    );
     assert_eq!(listed("from=2031-05-06&to=2031-05-07".into()).await.0, all[2..3], "dates");
     // Noon in Auckland is midnight in UTC, so 09:00 UTC is on the same date, and 09:00 in Los Angeles is 16:00 UTC.
     assert_eq!(listed("from=2031-05-06&time_zone=Pacific/Auckland".into()).await.0, all[2..]);
-    assert_eq!(listed("from=2031-05-06T09:00:00Z&to=2031-05-07&time_zone=Asia/Tokyo".into()).await.0, all[2..3]);
+    assert_eq!(
+        listed("from=2031-05-06T09:00:00Z&to=2031-05-07&time_zone=Asia/Tokyo".into()).await.0,
+        all[2..3]
+    );
     let mut latest_first = all.clone();
     latest_first.reverse();
     assert_eq!(listed("sort=-starts_at".into()).await.0, latest_first);
@@ -260,7 +266,8 @@ async fn a_visit_is_listed_for_each_of_its_services_and_providers() {
     ] {
         for sort in ["starts_at", "-starts_at"] {
             let page = tenant.viewer.get(&format!("{PATH}?{filter}&sort={sort}")).await.expect(200);
-            let ids: Vec<_> = page["items"].as_array().expect("items").iter().map(|item| &item["id"]).collect();
+            let ids: Vec<_> =
+                page["items"].as_array().expect("items").iter().map(|item| &item["id"]).collect();
             assert_eq!(ids, vec![&json!(visit); usize::from(listed)], "{filter}");
         }
     }
@@ -287,7 +294,8 @@ async fn names_and_local_times_are_included_if_asked_for() {
         assert_eq!(one["contact"][name], contact[name]);
     }
     assert_eq!(one["contact"].get("email"), contact.get("email"), "absent if unknown");
-    let instant = |text: &Value| text.as_str().and_then(|text| text.parse::<chrono::DateTime<chrono::Utc>>().ok());
+    let instant =
+        |text: &Value| text.as_str().and_then(|text| text.parse::<chrono::DateTime<chrono::Utc>>().ok());
     let local = one["local_starts_at"].as_str().expect("a time");
     assert!(local.ends_with("+05:30"), "{local}");
     assert_eq!(instant(&one["local_starts_at"]), instant(&one["starts_at"]));
@@ -297,8 +305,91 @@ async fn names_and_local_times_are_included_if_asked_for() {
         let listed = items.iter().find(|item| item["id"] == one["id"]).expect("it is listed");
         assert_eq!(listed, &one);
         let page = tenant.viewer.get(&format!("{PATH}?include=service{filter}")).await.expect(200);
-        assert!(page["items"].as_array().expect("items").iter().all(|item| item["service"]["name"].is_string()));
+        assert!(
+            page["items"].as_array().expect("items").iter().all(|item| item["service"]["name"].is_string())
+        );
         assert!(!page.to_string().contains("first_name"), "{page}");
     }
     tenant.viewer.get(&format!("{path}?time_zone=Mars")).await.invalid("time_zone", "unknown_time_zone");
+}
+
+#[tokio::test]
+async fn update_appointment_changes_its_note_and_its_contact() {
+    let tenant = Tenant::new().await;
+    let (service, other) = (tenant.service().await, tenant.service().await);
+    let (ada, bea) = (tenant.provider().await, tenant.provider().await);
+    let (grace, alan) = (tenant.contact().await, tenant.contact().await);
+    let book = async |service: &str, provider: &str, contact: &str, starts_at: &str| {
+        let body = json!({
+            "service_id": service, "provider_id": provider, "contact_id": contact, "starts_at": starts_at,
+        });
+        tenant.staff.post(PATH, body).await
+    };
+    let nine = "2031-05-05T09:00:00Z";
+    let path = format!("{PATH}/{}", book(&service, &ada, &grace, nine).await.created());
+    let changed = tenant.staff.patch(&path, json!({ "note": "Window." })).await.expect(200);
+    assert_eq!((&changed["note"], &changed["sequence"]), (&json!("Window."), &json!(0)));
+    assert_eq!(tenant.viewer.get(&path).await.expect(200), changed);
+    let changed = tenant.staff.patch(&path, json!({ "note": null })).await.expect(200);
+    assert_eq!(changed.get("note"), None);
+
+    // Both are there at nine: neither can take the place of the other.
+    let theirs = format!("{PATH}/{}", book(&service, &bea, &alan, nine).await.created());
+    let to_alan = json!({ "contact_id": alan });
+    tenant.staff.patch(&path, to_alan.clone()).await.refused(409, "contact_busy");
+    assert_eq!(tenant.viewer.get(&path).await.expect(200)["contact_id"], json!(grace));
+    // The refusal kept the time of the first contact.
+    book(&other, &bea, &grace, nine).await.refused(409, "slot_unavailable");
+    tenant.staff.post(&format!("{theirs}/cancel"), json!({})).await.expect(200);
+    book(&other, &bea, &grace, nine).await.refused(409, "contact_busy");
+
+    // A contact that was renamed more often than the new one: the entry in calendars becomes newer all the same.
+    let renamed = format!("/api/v1/contacts/{grace}");
+    for name in ["One", "Two", "Three"] {
+        tenant.staff.patch(&renamed, json!({ "first_name": name })).await.expect(200);
+    }
+    let moved = tenant.staff.patch(&path, to_alan.clone()).await.expect(200);
+    assert_eq!((&moved["contact_id"], &moved["sequence"]), (&json!(alan), &json!(4)));
+    assert_eq!(
+        tenant.staff.patch(&path, to_alan.clone()).await.expect(200)["sequence"],
+        4,
+        "the same contact"
+    );
+    book(&other, &bea, &alan, nine).await.refused(409, "contact_busy");
+    book(&other, &bea, &grace, nine).await.expect(201);
+
+    let foreign = Tenant::new().await;
+    for (value, code) in [
+        (json!(foreign.contact().await), "not_found"),
+        (json!(Uuid::now_v7()), "not_found"),
+        (Value::Null, "invalid_type"),
+    ] {
+        tenant.staff.patch(&path, json!({ "contact_id": value })).await.invalid("contact_id", code);
+    }
+    tenant.staff.patch(&path, json!({ "note": "" })).await.invalid("note", "too_short");
+    tenant.staff.patch(&path, json!({ "starts_at": nine })).await.invalid("starts_at", "unknown_field");
+    tenant.viewer.patch(&path, json!({})).await.refused(403, "role_too_low");
+    foreign.staff.patch(&path, json!({})).await.refused(404, "not_found");
+    tenant.staff.post(&format!("{path}/cancel"), json!({})).await.expect(200);
+    tenant.staff.patch(&path, json!({ "note": "Called." })).await.expect(200);
+    tenant.staff.patch(&path, json!({ "contact_id": grace })).await.refused(409, "appointment_ended");
+}
+
+#[tokio::test]
+async fn a_contact_whose_service_may_overlap_is_changed_whatever_the_new_one_does() {
+    let tenant = Tenant::new().await;
+    let service = tenant.service().await;
+    let overlapping = json!({ "contact_may_overlap": true });
+    tenant.manager.patch(&format!("/api/v1/services/{service}"), overlapping).await.expect(200);
+    let (grace, alan) = (tenant.contact().await, tenant.contact().await);
+    let mut paths = Vec::new();
+    for contact in [&grace, &alan] {
+        let body = json!({
+            "service_id": service, "provider_id": tenant.provider().await, "contact_id": contact,
+            "starts_at": "2031-05-05T09:00:00Z",
+        });
+        paths.push(format!("{PATH}/{}", tenant.staff.post(PATH, body).await.created()));
+    }
+    let changed = tenant.staff.patch(&paths[0], json!({ "contact_id": alan })).await.expect(200);
+    assert_eq!(changed["contact_id"], json!(alan));
 }
