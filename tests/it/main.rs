@@ -14,6 +14,7 @@ mod demo;
 mod dev;
 mod edge;
 mod entering;
+mod external_ids;
 mod harness;
 mod headers;
 mod house;

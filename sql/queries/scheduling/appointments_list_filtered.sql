@@ -1,7 +1,7 @@
 -- $1 tenant_id, $2 names to include (contact, service, provider), $3 and $4 start and id after which, $5 and $6 start
 -- and id before which the page lies, $7 row limit, $8 whether the latest come first; null for any: $9 statuses, $10
 -- updated at or after, $11 ids, $12 contact id, $13 series id, $14 account or key that booked, $15 service id, $16
--- provider id
+-- provider id, $17 external id
 --
 -- Appointments whose only or first service is this one with this provider, and visits in which a later one is.
 with found as (
@@ -20,6 +20,7 @@ with found as (
             and (a.contact_id = $12 or $12 is null)
             and (a.series_id = $13 or $13 is null)
             and (a.created_by = $14 or $14 is null)
+            and (a.external_id = $17 or $17 is null)
         order by
             case when $8 then a.starts_at end desc,
             case when $8 then a.id end desc,
@@ -52,6 +53,7 @@ with found as (
             and (a.contact_id = $12 or $12 is null)
             and (a.series_id = $13 or $13 is null)
             and (a.created_by = $14 or $14 is null)
+            and (a.external_id = $17 or $17 is null)
         order by
             case when $8 then a.starts_at end desc,
             case when $8 then a.id end desc,
@@ -63,7 +65,7 @@ with found as (
 select
     a.id, a.service_id, a.provider_id, a.contact_id, a.starts_at, a.ends_at, a.status, a.note, a.cancellation_reason,
     a.cancelled_at, a.cancelled_by, a.cancelled_by_kind, a.created_at, a.created_by, a.updated_at, a.sequence,
-    a.overridden, a.series_id, a.occurrence, a.seat, a.visit,
+    a.overridden, a.series_id, a.occurrence, a.seat, a.visit, a.external_id, a.metadata,
     case
         when a.visit then (
             select

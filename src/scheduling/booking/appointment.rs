@@ -9,7 +9,7 @@ use crate::{
     db::{Sql, row},
     http::{
         problem::Problem,
-        values::{TimeZone, named_enum},
+        values::{Metadata, TimeZone, named_enum},
     },
     sql,
 };
@@ -213,6 +213,12 @@ pub struct Appointment {
     /// A note of the organization or the customer; absent if not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The id in another system; absent if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// What other programs note about the appointment; absent if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     /// Whether it was booked or moved with `override_rules`.
     pub overridden: bool,
     /// A revision number that increases when the appointment is moved, confirmed, cancelled, declined or marked as a
@@ -241,7 +247,7 @@ row! {
     Appointment {
         id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, cancellation_reason, cancelled_at,
         cancelled_by, cancelled_by_kind, created_at, created_by, updated_at, sequence, overridden, series_id,
-        occurrence, seat;
+        occurrence, seat, external_id, metadata as json;
         segments: None, contact: None, service: None, provider: None, local_starts_at: None
     }
 }

@@ -15,6 +15,7 @@ use super::{
     appointment::{Appointment, AppointmentInclude, AppointmentStatus, ViewedAppointment},
     book,
     change::{self, AppointmentChanges},
+    claims::Labels,
     period::Bounds,
     reschedule::{self, Reschedule, Swap},
 };
@@ -26,7 +27,7 @@ use crate::{
         json::{Created, Json, present},
         page::{Cursor, Ids, Order, Page, Paging, SortByStart, any_of},
         problem::{ApiError, Listing, Problem, Reading, Writing},
-        values::{IdempotencyKey, Instant, InstantOrDate, Text, TimeZone},
+        values::{IdempotencyKey, Instant, InstantOrDate, Metadata, Text, TimeZone},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
@@ -67,6 +68,14 @@ pub struct NewAppointment {
     #[serde(default)]
     #[oai(default)]
     pub override_rules: bool,
+    /// The id in another system, 1 to 200 characters. Unique among the appointments of the organization.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub external_id: Option<Text<1, 200>>,
+    /// What other programs note about the appointment: at most 20 pairs. Keys have 1 to 40 of `A-Z a-z 0-9 _ . -`.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub metadata: Option<Metadata>,
 }
 
 impl NewAppointment {
@@ -79,6 +88,7 @@ impl NewAppointment {
             start: self.starts_at.0,
             who: book::who(self.contact_id, self.contact.as_ref())?,
             note: self.note.as_deref(),
+            labels: Labels { external_id: self.external_id.as_deref(), metadata: self.metadata.as_ref() },
             policy: book::policy(self.override_rules),
             online: false,
             guest: None,
@@ -132,6 +142,8 @@ impl AppointmentsApi {
         series_id: Query<Option<Uuid>>,
         /// Only appointments that this account or API key booked.
         created_by: Query<Option<Uuid>>,
+        /// Only the item with this `external_id`.
+        external_id: Query<Option<Text<1, 200>>>,
         /// Only appointments with this status. Can be repeated.
         status: Query<Vec<AppointmentStatus>>,
         /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
@@ -166,11 +178,13 @@ impl AppointmentsApi {
         ];
         let keys = [contact_id.0, series_id.0, created_by.0, service_id.0, provider_id.0];
         // The plan of the second statement depends on which keys are given, so PostgreSQL makes it each time.
-        let sql = if ids.0.is_none() && keys.iter().all(Option::is_none) {
+        let external_id = external_id.0.as_deref();
+        let sql = if ids.0.is_none() && external_id.is_none() && keys.iter().all(Option::is_none) {
             sql!("scheduling/appointments_list.sql" as ViewedAppointment)
         } else {
             params.push(&ids.0);
             params.extend(keys.iter().map(|key| key as &(dyn ToSql + Sync)));
+            params.push(&external_id);
             sql!("scheduling/appointments_list_filtered.sql" as ViewedAppointment)
         };
         let items = self.db.all(&caller, sql, &params).await?;
@@ -183,7 +197,8 @@ impl AppointmentsApi {
     ///
     /// Books a free slot. If the service requires approval, the appointment is `pending` and its time is taken. 409
     /// `slot_unavailable`, with up to three `alternatives`, if the time is taken; `errors` says why: `busy`, `buffer`,
-    /// `capacity` or `resource`. 409 `contact_busy` if the contact has another appointment at that time. 422 on
+    /// `capacity` or `resource`. 409 `contact_busy` if the contact has another appointment at that time,
+    /// `external_id_taken` if another appointment has the `external_id`. 422 on
     /// `starts_at` if the start violates a rule: `too_soon`, `too_far`, `outside_hours`, `off_grid` or `limit_reached`;
     /// `override_rules` ignores these rules.
     #[oai(path = "/appointments", method = "post", operation_id = "create_appointment")]
@@ -219,9 +234,10 @@ impl AppointmentsApi {
 
     /// Change an appointment
     ///
-    /// Changes the note or the contact. Another contact gets the same time: 409 `contact_busy` if it has another
+    /// Changes the note, the ids of other systems or the contact. Another contact gets the same time: 409 `contact_busy` if it has another
     /// appointment then, unless the service sets `contact_may_overlap`. 409 `appointment_ended` if the contact of an
-    /// appointment is to change that is completed, cancelled, declined or a no-show.
+    /// appointment is to change that is completed, cancelled, declined or a no-show. 409 `external_id_taken` if another
+    /// appointment has the `external_id`.
     #[oai(path = "/appointments/:appointment_id", method = "patch", operation_id = "update_appointment")]
     async fn update(
         &self,

@@ -7,6 +7,7 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio_postgres::types::Json as AsJson;
 use uuid::Uuid;
 
 use super::{
@@ -21,14 +22,14 @@ use crate::{
     http::{
         json::present,
         problem::{Failure, Problem},
-        values::Text,
+        values::{Metadata, Text},
     },
     messaging::mail::Mailer,
     scheduling::slots::{refusals::contact_busy, setback::Setback},
     sql,
 };
 
-/// Changes to an appointment. Omitted fields are kept; `null` removes the note.
+/// Changes to an appointment. Omitted fields are kept; `null` removes what can be absent.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
@@ -40,6 +41,14 @@ pub struct AppointmentChanges {
     /// Another contact, whose time is taken instead.
     #[serde(default, deserialize_with = "present")]
     pub contact_id: Option<Uuid>,
+    /// The id in another system, 1 to 200 characters. Unique among the appointments of the organization.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub external_id: MaybeUndefined<Text<1, 200>>,
+    /// What other programs note about the appointment: at most 20 pairs. Replaces all of it.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub metadata: MaybeUndefined<Metadata>,
 }
 
 impl Example for AppointmentChanges {
@@ -48,6 +57,8 @@ impl Example for AppointmentChanges {
             note: Text::parse("Prefers the chair at the window.")
                 .map_or(MaybeUndefined::Null, MaybeUndefined::Value),
             contact_id: None,
+            external_id: MaybeUndefined::Undefined,
+            metadata: MaybeUndefined::Undefined,
         }
     }
 }
@@ -108,7 +119,18 @@ async fn change_now(
     let changed = tx
         .one(
             sql!("scheduling/appointments_update.sql" as Appointment),
-            &[&id, &!changes.note.is_undefined(), &note, &contact, &json!(claims), &now],
+            &[
+                &id,
+                &!changes.note.is_undefined(),
+                &note,
+                &contact,
+                &json!(claims),
+                &now,
+                &!changes.external_id.is_undefined(),
+                &changes.external_id.value().map(|id| &**id),
+                &!changes.metadata.is_undefined(),
+                &changes.metadata.value().map(AsJson),
+            ],
         )
         .await;
     let changed = on_taken(changed, contact_busy)?;

@@ -7,6 +7,7 @@ use poem_openapi::{
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
+use tokio_postgres::types::Json as AsJson;
 use uuid::Uuid;
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         name::Name,
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
-        values::{IdempotencyKey, Instant, Number},
+        values::{IdempotencyKey, Instant, Metadata, Number, Text},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
@@ -51,13 +52,20 @@ pub struct Provider {
     /// The account of a requested link that the person has not accepted yet. Absent if no link is requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested_account_id: Option<Uuid>,
+    /// The id in another system; absent if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// What other programs note about the provider; absent if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
 
 row! {
     Provider {
-        id, name, active, max_per_day, max_per_week, account_id, created_at, updated_at, requested_account_id
+        id, name, active, max_per_day, max_per_week, account_id, external_id, metadata as json, created_at, updated_at,
+        requested_account_id
     }
 }
 
@@ -81,6 +89,14 @@ pub struct NewProvider {
     #[serde(default)]
     #[oai(nullable)]
     pub account_id: Option<Uuid>,
+    /// The id in another system, 1 to 200 characters. Unique among the providers of the organization.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub external_id: Option<Text<1, 200>>,
+    /// What other programs note about the provider: at most 20 pairs. Keys have 1 to 40 of `A-Z a-z 0-9 _ . -`.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub metadata: Option<Metadata>,
 }
 
 impl Example for NewProvider {
@@ -90,11 +106,13 @@ impl Example for NewProvider {
             max_per_day: Some(Number(12)),
             max_per_week: None,
             account_id: None,
+            external_id: None,
+            metadata: None,
         }
     }
 }
 
-/// Changes to a provider. Omitted fields are kept; `null` removes a limit or the account.
+/// Changes to a provider. Omitted fields are kept; `null` removes what can be absent.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
@@ -117,6 +135,14 @@ pub struct ProviderChanges {
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub account_id: MaybeUndefined<Uuid>,
+    /// The id in another system, 1 to 200 characters. Unique among the providers of the organization.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub external_id: MaybeUndefined<Text<1, 200>>,
+    /// What other programs note about the provider: at most 20 pairs. Replaces all of it.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub metadata: MaybeUndefined<Metadata>,
 }
 
 impl Example for ProviderChanges {
@@ -127,6 +153,8 @@ impl Example for ProviderChanges {
             max_per_day: MaybeUndefined::Value(Number(10)),
             max_per_week: MaybeUndefined::Null,
             account_id: MaybeUndefined::Undefined,
+            external_id: MaybeUndefined::Undefined,
+            metadata: MaybeUndefined::Undefined,
         }
     }
 }
@@ -184,6 +212,8 @@ impl ProvidersApi {
         /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
         ids: Ids,
+        /// Only the item with this `external_id`.
+        external_id: Query<Option<Text<1, 200>>>,
         /// Only active items, or only inactive ones.
         active: Query<Option<bool>>,
         page: Paging,
@@ -211,7 +241,7 @@ impl ProvidersApi {
     /// The provider can be booked once they have a schedule: see `PUT /api/v1/providers/{provider_id}/schedule`. They
     /// perform every service that does not list other providers. `account_id` requests a link to that account; the
     /// person finds the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is
-    /// linked to the account.
+    /// linked to the account, `external_id_taken` if another provider has the `external_id`.
     #[oai(path = "/providers", method = "post", operation_id = "create_provider")]
     async fn create(
         &self,
@@ -239,7 +269,8 @@ impl ProvidersApi {
     /// Change a provider
     ///
     /// `account_id` requests a link to that account; the person finds the request at
-    /// `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is linked to the account.
+    /// `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is linked to the account,
+    /// `external_id_taken` if another one has the `external_id`.
     #[oai(path = "/providers/:provider_id", method = "patch", operation_id = "update_provider")]
     async fn update(
         &self,
@@ -318,7 +349,14 @@ pub async fn create(db: &Db, context: Context, new: &NewProvider, once: &Once) -
         let mut provider = tx
             .one(
                 sql!("scheduling/providers_create.sql" as Provider),
-                &[&id, &&*new.name, &limit(new.max_per_day), &limit(new.max_per_week)],
+                &[
+                    &id,
+                    &&*new.name,
+                    &limit(new.max_per_day),
+                    &limit(new.max_per_week),
+                    &new.external_id.as_deref(),
+                    &new.metadata.as_ref().map(AsJson),
+                ],
             )
             .await?;
         if let Some(account) = new.account_id {

@@ -16,7 +16,7 @@ use crate::{
         problem::{
             ApiError, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem, Reading, Writing,
         },
-        values::{IdempotencyKey, Instant},
+        values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
@@ -114,6 +114,8 @@ impl ServicesApi {
         /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
         ids: Ids,
+        /// Only the item with this `external_id`.
+        external_id: Query<Option<Text<1, 200>>>,
         /// Only active items, or only inactive ones.
         active: Query<Option<bool>>,
         /// Only services that can be booked online, or only those that cannot.
@@ -142,7 +144,8 @@ impl ServicesApi {
 
     /// Create a service
     ///
-    /// Every active provider performs the service, unless `provider_ids` lists providers.
+    /// Every active provider performs the service, unless `provider_ids` lists providers. 409 `external_id_taken` if
+    /// another service has the `external_id`.
     #[oai(path = "/services", method = "post", operation_id = "create_service")]
     async fn create(
         &self,
@@ -168,6 +171,8 @@ impl ServicesApi {
     }
 
     /// Change a service
+    ///
+    /// 409 `external_id_taken` if another service has the `external_id`.
     #[oai(path = "/services/:service_id", method = "patch", operation_id = "update_service")]
     async fn update(
         &self,

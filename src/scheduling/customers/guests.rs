@@ -35,6 +35,7 @@ use crate::{
         booking::{
             appointment::{Appointment, CancelledBy},
             book::{self, Order, Who},
+            claims::Labels,
             guest_request::GuestRequest,
             hold::Hold,
         },
@@ -234,6 +235,7 @@ impl GuestsApi {
             start: new.starts_at.0,
             who: Who::New(&new.contact),
             note: new.note.as_deref(),
+            labels: Labels::default(),
             policy: Enforcement::Full,
             online: true,
             guest: Some(GuestRequest::new(guest.tenant, client.address, new.contact.email.as_deref())),

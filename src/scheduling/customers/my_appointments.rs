@@ -33,6 +33,7 @@ use crate::{
         booking::{
             appointment::{Appointment, AppointmentStatus, CancelledBy, Segment},
             book::{self, Order, Who},
+            claims::Labels,
             period::Bounds,
             transitions::TransitionReason,
         },
@@ -307,6 +308,7 @@ impl MyAppointmentsApi {
             start: new.starts_at.0,
             who: Who::Known(contact(&self.db, context).await?),
             note: new.note.as_deref(),
+            labels: Labels::default(),
             policy: Enforcement::Full,
             online: true,
             guest: None,

@@ -25,6 +25,7 @@ use crate::{
     scheduling::{
         booking::{
             book::{Order, Who},
+            claims::Labels,
             hold::Hold,
             holds::{self, Confirmation, HoldSelector},
             waitlist::{self, NewEntry},
@@ -132,6 +133,7 @@ impl MyWaitsApi {
             start: body.0.starts_at.0,
             who: Who::Unknown,
             note: None,
+            labels: Labels::default(),
             policy: Enforcement::Full,
             online: true,
             guest: None,
