@@ -87,14 +87,14 @@ commit;
             let random = scatter(n, period);
             let hour = random / 100 % data.hours.saturating_sub(6).max(1);
             let from = instant(data.first + hour.cast_signed() * 3600);
-            (random % 100, format!("GET /api/v1/appointments?limit=50&starts_from={from}"), String::new())
+            (random % 100, format!("GET /api/v1/appointments?limit=50&from={from}"), String::new())
         },
         script: r"
 \set tenant random(100000000000, 100000000099)
 \set from :first + 3600 * random(0, greatest(:hours - 7, 0))
 begin;
 @app/enter.sql tenant.id tenant.id tenant.id viewer null null null
-@scheduling/appointments_list.sql tenant.id null end_of_time.at from.at nil_id limit null.at
+@scheduling/appointments_list.sql tenant.id null.texts from.at nil_id end_of_time.at nil_id limit false null.texts null.at
 commit;
 ",
     },
@@ -174,9 +174,11 @@ impl Case {
                 fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/queries").join(file))?;
             let code = text.lines().filter(|line| !line.trim_start().starts_with("--"));
             let mut statement = code.collect::<Vec<_>>().join("\n");
-            for (number, parameter) in (1..).zip(words) {
+            // From the last, because `$1` is also the beginning of `$10`.
+            for (number, parameter) in (1..).zip(words).collect::<Vec<_>>().into_iter().rev() {
                 let expression = match parameter.split_once('.') {
                     Some(("null", "id")) => "nullif(:none, 'none')::uuid".to_owned(),
+                    Some(("null", "texts")) => "nullif(:none, 'none')::text[]".to_owned(),
                     Some(("null", "at")) => "nullif(:none, 'none')::timestamptz".to_owned(),
                     Some(("no", "ids")) => "'{}'::uuid[]".to_owned(),
                     Some(("no", "segments")) => "'[]'::jsonb".to_owned(),

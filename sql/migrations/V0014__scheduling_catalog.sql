@@ -36,8 +36,20 @@ create table scheduling.services (
     bookable_online boolean not null default true,
     guest_requires text[] not null default '{}',
     guest_verification text not null default 'none',
+    external_id text,
+    metadata jsonb,
     constraint services_pkey primary key (tenant_id, id),
     constraint services_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
+    constraint services_external_id_length check (length(external_id) between 1 and 200),
+    constraint services_metadata check (
+        jsonb_typeof(metadata) = 'object'
+        and jsonb_array_length(jsonb_path_query_array(metadata, '$.keyvalue()')) <= 20
+        and not jsonb_path_exists(metadata, '$.keyvalue() ? (!(@.key like_regex "^[A-Za-z0-9_.-]{1,40}$"))')
+        -- PostgreSQL repeats at most 255 times.
+        and not jsonb_path_exists(
+            metadata, 'strict $.* ? (@.type() != "string" || !(@ like_regex "^.{0,250}.{0,250}$" flag "s"))'
+        )
+    ),
     constraint services_name_length check (length(name) between 1 and 200),
     constraint services_description_length check (length(description) between 1 and 2000),
     constraint services_duration_bounds check (duration_minutes between 1 and 1440),
@@ -117,7 +129,12 @@ comment on column scheduling.services.guest_requires is
     'What guests have to give beside their name: email, phone. Empty: nothing.';
 comment on column scheduling.services.guest_verification is
     'none; or email: a booking of a guest is held until the guest opens a link sent by e-mail.';
+comment on column scheduling.services.external_id is 'Id in another system, at most 200 characters; null: none.';
+comment on column scheduling.services.metadata is
+    'What other programs note about it: an object of at most 20 strings of at most 500 characters; null: nothing.';
 
+create unique index services_external_id_key on scheduling.services (tenant_id, external_id)
+where external_id is not null;
 create index services_updated_idx on scheduling.services (tenant_id, updated_at);
 
 call app.build_wall(
@@ -137,14 +154,14 @@ grant
         id, name, description, duration_minutes, slot_step_minutes, active, buffer_before_minutes, buffer_after_minutes,
         slot_offset_minutes, min_notice_minutes, horizon_days, bookable_from, bookable_until, max_per_day, max_per_week,
         requires_approval, capacity, price_amount, price_currency, cancellation_notice_minutes, contact_may_overlap,
-        bookable_online, guest_requires, guest_verification
+        bookable_online, guest_requires, guest_verification, external_id, metadata
     ),
     update (
         name, description, duration_minutes, slot_step_minutes, active, updated_at, renames, renamed_at,
         buffer_before_minutes, buffer_after_minutes, slot_offset_minutes, min_notice_minutes, horizon_days,
         bookable_from, bookable_until, max_per_day, max_per_week, requires_approval, capacity, price_amount,
         price_currency, cancellation_notice_minutes, contact_may_overlap, bookable_online, guest_requires,
-        guest_verification
+        guest_verification, external_id, metadata
     ),
     delete
 on scheduling.services to appointd_api;
@@ -248,6 +265,8 @@ create table scheduling.providers (
     max_per_day integer,
     max_per_week integer,
     account_id uuid,
+    external_id text,
+    metadata jsonb,
     constraint providers_pkey primary key (tenant_id, id),
     -- One person is one provider of an organization.
     constraint providers_account_key unique (tenant_id, account_id),
@@ -257,6 +276,16 @@ create table scheduling.providers (
         references scheduling.resources (tenant_id, id, kind) on delete cascade,
     constraint providers_account_fkey foreign key (tenant_id, account_id)
         references tenancy.members (tenant_id, account_id) on delete set null (account_id),
+    constraint providers_external_id_length check (length(external_id) between 1 and 200),
+    constraint providers_metadata check (
+        jsonb_typeof(metadata) = 'object'
+        and jsonb_array_length(jsonb_path_query_array(metadata, '$.keyvalue()')) <= 20
+        and not jsonb_path_exists(metadata, '$.keyvalue() ? (!(@.key like_regex "^[A-Za-z0-9_.-]{1,40}$"))')
+        -- PostgreSQL repeats at most 255 times.
+        and not jsonb_path_exists(
+            metadata, 'strict $.* ? (@.type() != "string" || !(@ like_regex "^.{0,250}.{0,250}$" flag "s"))'
+        )
+    ),
     constraint providers_name_length check (length(name) between 1 and 200),
     constraint providers_limits check (
         max_per_day >= 1 and max_per_day <= 10000 and max_per_week >= 1 and max_per_week <= 10000
@@ -281,7 +310,12 @@ comment on column scheduling.providers.max_per_week is
 comment on column scheduling.providers.account_id is
     'Account of the person, who accepted the link (scheduling.provider_link_requests). A person who is a provider of '
     'several organizations is never booked twice at the same time: scheduling.shared_claims.';
+comment on column scheduling.providers.external_id is 'Id in another system, at most 200 characters; null: none.';
+comment on column scheduling.providers.metadata is
+    'What other programs note about it: an object of at most 20 strings of at most 500 characters; null: nothing.';
 
+create unique index providers_external_id_key on scheduling.providers (tenant_id, external_id)
+where external_id is not null;
 create index providers_updated_idx on scheduling.providers (tenant_id, updated_at);
 
 call app.build_wall(
@@ -298,8 +332,8 @@ call operations.audit('scheduling.providers');
 
 grant
     select,
-    insert (id, name, max_per_day, max_per_week),
-    update (name, active, updated_at, renamed_at, max_per_day, max_per_week)
+    insert (id, name, max_per_day, max_per_week, external_id, metadata),
+    update (name, active, updated_at, renamed_at, max_per_day, max_per_week, external_id, metadata)
 on scheduling.providers to appointd_api;
 grant select (tenant_id, id, name, active, renamed_at, account_id), update (updated_at, account_id)
 on scheduling.providers to appointd_gate;

@@ -58,6 +58,8 @@ create table scheduling.appointments (
     guest_key uuid,
     cancelled_by_kind text,
     hold_id uuid,
+    external_id text,
+    metadata jsonb,
     constraint appointments_pkey primary key (tenant_id, id),
     constraint appointments_service_fkey foreign key (tenant_id, service_id)
         references scheduling.services (tenant_id, id),
@@ -68,6 +70,16 @@ create table scheduling.appointments (
     constraint appointments_time check (starts_at < ends_at),
     constraint appointments_status check (
         status in ('pending', 'confirmed', 'checked_in', 'in_progress', 'completed', 'cancelled', 'declined', 'no_show')
+    ),
+    constraint appointments_external_id_length check (length(external_id) between 1 and 200),
+    constraint appointments_metadata check (
+        jsonb_typeof(metadata) = 'object'
+        and jsonb_array_length(jsonb_path_query_array(metadata, '$.keyvalue()')) <= 20
+        and not jsonb_path_exists(metadata, '$.keyvalue() ? (!(@.key like_regex "^[A-Za-z0-9_.-]{1,40}$"))')
+        -- PostgreSQL repeats at most 255 times.
+        and not jsonb_path_exists(
+            metadata, 'strict $.* ? (@.type() != "string" || !(@ like_regex "^.{0,250}.{0,250}$" flag "s"))'
+        )
     ),
     constraint appointments_note_length check (length(note) between 1 and 2000),
     constraint appointments_cancellation_reason_length check (length(cancellation_reason) between 1 and 500),
@@ -125,13 +137,19 @@ comment on column scheduling.appointments.cancelled_by_kind is
     'member (a person who works there, or a program of theirs), customer or guest.';
 comment on column scheduling.appointments.hold_id is
     'The hold that it was made from: confirming the hold again finds the appointment. The hold itself is deleted.';
+comment on column scheduling.appointments.external_id is 'Id in another system, at most 200 characters; null: none.';
+comment on column scheduling.appointments.metadata is
+    'What other programs note about it: an object of at most 20 strings of at most 500 characters; null: nothing.';
 
 -- Access paths of GET /appointments; the last column makes the order total, for the cursor.
 create index appointments_time_idx on scheduling.appointments (tenant_id, starts_at, id);
 create index appointments_provider_idx on scheduling.appointments (tenant_id, provider_id, starts_at, id);
 create index appointments_contact_idx on scheduling.appointments (tenant_id, contact_id, starts_at, id);
--- Deleting a service looks for its appointments.
-create index appointments_service_idx on scheduling.appointments (tenant_id, service_id);
+create index appointments_service_idx on scheduling.appointments (tenant_id, service_id, starts_at, id);
+create index appointments_created_by_idx on scheduling.appointments (tenant_id, created_by, starts_at, id)
+where created_by is not null;
+create unique index appointments_external_id_key on scheduling.appointments (tenant_id, external_id)
+where external_id is not null;
 create unique index appointments_hold_key on scheduling.appointments (tenant_id, hold_id) where hold_id is not null;
 create unique index appointments_guest_seat_key
 on scheduling.appointments (tenant_id, provider_id, service_id, starts_at, guest_key)
@@ -206,11 +224,11 @@ grant
     select,
     insert (
         id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, overridden, series_id, occurrence,
-        visit, seat, guest_key, hold_id
+        visit, seat, guest_key, hold_id, external_id, metadata
     ),
     update (
-        provider_id, starts_at, ends_at, status, cancellation_reason, cancelled_at, cancelled_by, updated_at, sequence,
-        overridden, seat, cancelled_by_kind
+        provider_id, contact_id, starts_at, ends_at, status, note, cancellation_reason, cancelled_at, cancelled_by,
+        updated_at, sequence, overridden, seat, guest_key, cancelled_by_kind, external_id, metadata
     )
 on scheduling.appointments to appointd_api;
 grant

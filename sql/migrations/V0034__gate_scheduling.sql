@@ -47,7 +47,9 @@ comment on function scheduling.busy_elsewhere(uuid, timestamptz, timestamptz) is
     'When a provider of the entered organization is booked by other organizations, around a period, in whole quarters '
     'of an hour. Does not tell by which, nor for what.';
 
-create function scheduling.my_appointments_everywhere(after_start timestamptz, after_id uuid, row_limit bigint)
+create function scheduling.my_appointments_everywhere(
+    after_start timestamptz, after_id uuid, row_limit bigint, before_start timestamptz
+)
 returns table (
     organization_id uuid, organization_name text, id uuid, service_name text, provider_name text,
     starts_at timestamptz, ends_at timestamptz, status text, time_zone text
@@ -88,6 +90,7 @@ begin
                 c.tenant_id = organization.id
                 and c.account_id = person
                 and (a.starts_at, a.id) > (after_start, after_id)
+                and a.starts_at < before_start
             order by a.starts_at, a.id
             limit row_limit
         ) as f;
@@ -107,9 +110,9 @@ begin
 end
 $$;
 
-comment on function scheduling.my_appointments_everywhere(timestamptz, uuid, bigint) is
+comment on function scheduling.my_appointments_everywhere(timestamptz, uuid, bigint, timestamptz) is
     'Appointments of the signed-in account as a customer of all its organizations, ordered by start, after the given '
-    'start and id.';
+    'start and id and before another start.';
 
 -- One text for feeds and single files: an entry has the same UID in both, so its SEQUENCE must be the same.
 create function scheduling.entries(tenant uuid, appointments uuid[])
@@ -304,7 +307,7 @@ comment on function scheduling.forget_past_claims(uuid) is
 
 grant execute on function
     scheduling.busy_elsewhere(uuid, timestamptz, timestamptz),
-    scheduling.my_appointments_everywhere(timestamptz, uuid, bigint),
+    scheduling.my_appointments_everywhere(timestamptz, uuid, bigint, timestamptz),
     scheduling.calendar_feed(uuid, uuid, bytea),
     scheduling.forget_past_claims(uuid)
 to appointd_api;

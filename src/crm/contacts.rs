@@ -7,18 +7,18 @@ use poem_openapi::{
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::Json as AsJson;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Context, Db, Sql, Tx, row},
+    db::{self, Context, Db, Params, Tx, row},
     http::{
         caller::{Manager, Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
         name::Name,
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
-        values::{EmailAddress, IdempotencyKey, Instant, Text},
+        values::{EmailAddress, IdempotencyKey, Instant, Metadata, Text},
     },
     operations::idempotency::Once,
     sql,
@@ -40,12 +40,20 @@ pub struct Contact {
     /// The contact's account; absent if they have not accepted an invitation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Uuid>,
+    /// The id in another system; absent if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// What other programs note about the contact; absent if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
 
 row! {
-    Contact { id, first_name, last_name, email, phone, account_id, created_at, updated_at }
+    Contact {
+        id, first_name, last_name, email, phone, account_id, external_id, metadata as json, created_at, updated_at
+    }
 }
 
 /// A new contact.
@@ -76,7 +84,38 @@ impl Example for NewContact {
     }
 }
 
-/// Changes to a contact. Omitted fields are kept; `null` removes the e-mail address or telephone number.
+/// A new contact, with what other systems know about it.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct NewContactRecord {
+    pub first_name: Name<100>,
+    pub last_name: Name<100>,
+    #[serde(default)]
+    #[oai(nullable)]
+    pub email: Option<EmailAddress>,
+    /// The telephone number as the person writes it, 1 to 50 characters.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub phone: Option<Text<1, 50>>,
+    /// The id in another system, 1 to 200 characters. Unique among the contacts of the organization.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub external_id: Option<Text<1, 200>>,
+    /// What other programs note about the contact: at most 20 pairs. Keys have 1 to 40 of `A-Z a-z 0-9 _ . -`.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub metadata: Option<Metadata>,
+}
+
+impl Example for NewContactRecord {
+    fn example() -> Self {
+        let NewContact { first_name, last_name, email, phone } = NewContact::example();
+        Self { first_name, last_name, email, phone, external_id: None, metadata: None }
+    }
+}
+
+/// Changes to a contact. Omitted fields are kept; `null` removes what can be absent.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
@@ -92,6 +131,14 @@ pub struct ContactChanges {
     #[serde(default)]
     #[oai(nullable)]
     pub phone: MaybeUndefined<Text<1, 50>>,
+    /// The id in another system, 1 to 200 characters. Unique among the contacts of the organization.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub external_id: MaybeUndefined<Text<1, 200>>,
+    /// What other programs note about the contact: at most 20 pairs. Replaces all of it.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub metadata: MaybeUndefined<Metadata>,
 }
 
 impl Example for ContactChanges {
@@ -101,6 +148,8 @@ impl Example for ContactChanges {
             last_name: Name::parse("Murray Hopper").ok(),
             email: MaybeUndefined::Undefined,
             phone: MaybeUndefined::Null,
+            external_id: MaybeUndefined::Undefined,
+            metadata: MaybeUndefined::Undefined,
         }
     }
 }
@@ -113,37 +162,72 @@ impl ContactsApi {
     ///
     /// All contacts, in the order in which they were created.
     #[oai(path = "/contacts", method = "get", operation_id = "list_contacts")]
+    #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only items that changed at or after this instant: the `as_of` of the previous list.
+        /// Only contacts whose full name, last name or e-mail address begins with this text, in upper or lower case, or
+        /// whose telephone number begins with these digits. 1 to 100 characters.
+        search: Query<Option<Text<1, 100>>>,
+        /// Only contacts with this e-mail address.
+        email: Query<Option<EmailAddress>>,
+        /// Only contacts with this telephone number: the same digits in the same order.
+        phone: Query<Option<Text<1, 50>>>,
+        /// Only the item with this `external_id`.
+        external_id: Query<Option<Text<1, 200>>>,
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<Contact>>, ApiError<Listing>> {
+        let (after, rows) = (page.after_id(), page.rows());
+        let updated = updated_since.0.map(|instant| instant.0);
+        let email = email.0.as_deref();
+        let phone = phone.0.as_deref().map(digits);
+        if phone.as_ref().is_some_and(String::is_empty) {
+            Err(Problem::invalid_field("phone", "invalid_value", "expected a telephone number"))?;
+        }
+        let search = search.0.as_deref();
+        let number = search.and_then(telephone);
+        let external_id = external_id.0.as_deref();
         let as_of = self.0.as_of().await?;
-        let contacts = self
-            .0
-            .all(
-                &caller,
-                sql!("crm/contacts_list.sql" as Contact),
-                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
-            )
-            .await?;
+        let contacts = if search.is_none() && email.is_none() && phone.is_none() {
+            let sql = sql!("crm/contacts_list.sql" as Contact);
+            self.0.all(&caller, sql, &[&after, &rows, &updated, &ids.0, &external_id]).await?
+        } else {
+            let sql = sql!("crm/contacts_search.sql" as Contact);
+            let params: Params =
+                &[&after, &rows, &updated, &ids.0, &email, &phone, &search, &number, &external_id];
+            self.0.all(&caller, sql, params).await?
+        };
         Ok(Json(page.of(contacts, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create a contact
+    ///
+    /// 409 `external_id_taken` if another contact has the `external_id`.
     #[oai(path = "/contacts", method = "post", operation_id = "create_contact")]
     async fn create(
         &self,
         caller: Member<Staff>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
-        body: Json<NewContact>,
+        body: Json<NewContactRecord>,
     ) -> Result<Created<Contact>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_contact", idempotency_key.0, &body.0)?;
-        let insert = Insert::new(&body.0);
-        let contact: Contact = once.create(&self.0, context, INSERT, &insert.params()).await?;
+        let new = &body.0;
+        let params: Params = &[
+            &Uuid::now_v7(),
+            &&*new.first_name,
+            &&*new.last_name,
+            &new.email.as_deref(),
+            &new.phone.as_deref(),
+            &new.external_id.as_deref(),
+            &new.metadata.as_ref().map(AsJson),
+        ];
+        let sql = sql!("crm/contacts_create.sql" as Contact);
+        let contact: Contact = once.create(&self.0, context, sql, params).await?;
         Ok(once.created(format!("/api/v1/contacts/{}", contact.id), contact))
     }
 
@@ -160,6 +244,8 @@ impl ContactsApi {
     }
 
     /// Change a contact
+    ///
+    /// 409 `external_id_taken` if another contact has the `external_id`.
     #[oai(path = "/contacts/:contact_id", method = "patch", operation_id = "update_contact")]
     async fn update(
         &self,
@@ -181,6 +267,10 @@ impl ContactsApi {
                     &changes.email.value().map(|email| &**email),
                     &!changes.phone.is_undefined(),
                     &changes.phone.value().map(|phone| &**phone),
+                    &!changes.external_id.is_undefined(),
+                    &changes.external_id.value().map(|id| &**id),
+                    &!changes.metadata.is_undefined(),
+                    &changes.metadata.value().map(AsJson),
                 ],
             )
             .await?;
@@ -215,36 +305,21 @@ pub async fn of_account(tx: &mut Tx, account: Uuid) -> Result<Option<Uuid>, db::
 
 /// Creates a contact. For transactions of other modules.
 pub async fn create(tx: &mut Tx, new: &NewContact) -> Result<Uuid, db::Error> {
-    let insert = Insert::new(new);
-    tx.all(sql!("crm/contacts_add.sql"), &insert.params()).await?;
-    Ok(insert.id)
+    let id = Uuid::now_v7();
+    let params: Params =
+        &[&id, &&*new.first_name, &&*new.last_name, &new.email.as_deref(), &new.phone.as_deref()];
+    tx.all(sql!("crm/contacts_add.sql"), params).await?;
+    Ok(id)
 }
 
-const INSERT: Sql<Contact> = sql!("crm/contacts_create.sql" as Contact);
-
-/// The parameters of [`INSERT`].
-struct Insert<'a> {
-    id: Uuid,
-    first_name: &'a str,
-    last_name: &'a str,
-    email: Option<&'a str>,
-    phone: Option<&'a str>,
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
 }
 
-impl<'a> Insert<'a> {
-    fn new(new: &'a NewContact) -> Self {
-        Self {
-            id: Uuid::now_v7(),
-            first_name: &new.first_name,
-            last_name: &new.last_name,
-            email: new.email.as_deref(),
-            phone: new.phone.as_deref(),
-        }
-    }
-
-    fn params(&self) -> [&(dyn ToSql + Sync); 5] {
-        [&self.id, &self.first_name, &self.last_name, &self.email, &self.phone]
-    }
+/// The digits of a text that may be a telephone number.
+fn telephone(text: &str) -> Option<String> {
+    let written = |c: char| c.is_ascii_digit() || " +-()/.".contains(c);
+    Some(digits(text)).filter(|digits| !digits.is_empty() && text.chars().all(written))
 }
 
 /// Whether the organization has a contact.

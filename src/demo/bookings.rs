@@ -173,6 +173,8 @@ impl Calendar<'_> {
             and_then: None,
             note: None,
             override_rules: false,
+            external_id: None,
+            metadata: None,
         };
         let order = new.order().map_err(Failure::from)?;
         let booked_at = starts_at - TimeDelta::days(1);

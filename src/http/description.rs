@@ -107,7 +107,7 @@ fn parameters(operation: &mut Map<String, Value>) {
         if parameter["in"] == "query" && parameter["schema"]["type"] == "array" {
             parameter["required"] = false.into();
             parameter["style"] = "form".into();
-            // The only list there is.
+            parameter["explode"] = true.into();
             if parameter["name"] == "and_then" {
                 parameter["schema"]["maxItems"] = 4.into();
             }

@@ -52,6 +52,18 @@ impl Paging {
         self.cursor.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()))
     }
 
+    /// The positions between which the page lies, for lists of a period in either order.
+    pub fn between(self, from: DateTime<Utc>, to: DateTime<Utc>, order: Order) -> (Cursor, Cursor) {
+        let end = Cursor::new(to, Uuid::nil());
+        match order {
+            Order::Ascending => (self.after(from), end),
+            Order::Descending => {
+                let before = self.cursor.filter(|cursor| cursor.time < to).unwrap_or(end);
+                (Cursor::new(from, Uuid::nil()), before)
+            }
+        }
+    }
+
     /// The page made of the fetched [`rows`](Self::rows).
     pub fn of<T>(self, mut items: Vec<T>, cursor: impl FnOnce(&T) -> Cursor) -> Page<T>
     where
@@ -96,6 +108,94 @@ impl<'a> ApiExtractor<'a> for Paging {
         let size = query(request, body, "limit").await?.unwrap_or(DEFAULT_PAGE_SIZE);
         Ok(Self { size, cursor: query(request, body, "cursor").await? })
     }
+}
+
+/// The order of a list by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    Ascending,
+    Descending,
+}
+
+/// The order of a list by start, as the parameter `sort` says it: `starts_at`, or `-starts_at` for the latest first. Not
+/// an enumeration, whose two values generators of some languages could not tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SortByStart(pub Order);
+
+impl SortByStart {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "starts_at" => Ok(Self(Order::Ascending)),
+            "-starts_at" => Ok(Self(Order::Descending)),
+            _ => Err(serde_error("invalid_value", "expected starts_at or -starts_at")),
+        }
+    }
+}
+
+impl Serialize for SortByStart {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self.0 {
+            Order::Ascending => "starts_at",
+            Order::Descending => "-starts_at",
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for SortByStart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+schema_type!(
+    SortByStart,
+    "sort",
+    MetaSchema { pattern: Some("^-?starts_at$".into()), ..MetaSchema::new("string") }
+);
+
+/// The maximum number of ids of a list.
+const MOST_IDS: usize = 100;
+
+/// The query parameter `ids` of a list: only the items with these ids. None, which is null for statements: all items.
+#[derive(Clone, Debug)]
+pub struct Ids(pub Option<Vec<Uuid>>);
+
+impl<'a> ApiExtractor<'a> for Ids {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Query)
+    }
+
+    /// An object, like that of [`Paging`].
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        let ids = MetaSchema {
+            description: Some("Only items with these ids. Can be repeated, up to 100 times."),
+            items: Some(Box::new(Uuid::schema_ref())),
+            max_items: Some(MOST_IDS),
+            ..MetaSchema::new("array")
+        };
+        Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
+            properties: vec![("ids", MetaSchemaRef::Inline(Box::new(ids)))],
+            ..MetaSchema::new("object")
+        })))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let options = ExtractParamOptions { name: "ids", ..ExtractParamOptions::default() };
+        Ok(Self(any_of(Query::<Vec<Uuid>>::from_request(request, body, options).await?.0)))
+    }
+}
+
+/// The values of a repeatable filter. None, which is null for statements: any value.
+pub fn any_of<T>(values: Vec<T>) -> Option<Vec<T>> {
+    (!values.is_empty()).then_some(values)
 }
 
 async fn query<T: ParseFromParameter>(

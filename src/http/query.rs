@@ -40,6 +40,14 @@ pub fn check(route: Option<&Route>, request: &Request) -> Option<Problem> {
             }
         }
     }
+    for parameter in known {
+        if let Some(most) = parameter.most
+            && seen.iter().filter(|name| **name == parameter.name).count() > most
+        {
+            let detail = format!("expected this parameter at most {most} times");
+            errors.push(FieldError::new(&*parameter.name, "too_many", detail));
+        }
+    }
     let missing = known.iter().filter(|known| known.is_required && !seen.contains(&known.name.as_str()));
     errors.extend(missing.map(|known| required(&known.name)));
     errors.truncate(MOST_ERRORS);

@@ -46,6 +46,8 @@ pub struct QueryParameter {
     pub values: Vec<String>,
     /// Whether it may be sent several times.
     pub is_list: bool,
+    /// How many times it may be sent, if that is limited.
+    pub most: Option<usize>,
     pub is_required: bool,
     /// The schema of one value.
     pub schema: Value,
@@ -184,6 +186,7 @@ impl Operation {
                     name: parameter["name"].as_str().unwrap_or_default().to_owned(),
                     values: values(schema, description),
                     is_list,
+                    most: parameter["schema"]["maxItems"].as_u64().and_then(|most| most.try_into().ok()),
                     is_required: parameter["required"] == true,
                     schema: schema.clone(),
                 }

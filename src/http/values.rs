@@ -4,6 +4,7 @@
 mod addresses;
 mod codes;
 pub(crate) mod macros;
+mod metadata;
 mod number;
 mod text;
 mod time;
@@ -11,6 +12,7 @@ mod time;
 pub use addresses::*;
 pub use codes::*;
 pub(crate) use macros::{from_column, named_enum};
+pub use metadata::*;
 pub use number::*;
 pub use text::*;
 pub use time::*;

@@ -8,6 +8,7 @@ pub const PROBLEMS: &[ProblemCode] = problem_codes! {
         "contact_busy" = "The contact has another appointment at this time: `alternatives` are free for it.",
         "already_booked" = "The contact already has a seat in this session.",
         "transition_not_allowed" = "The status of the appointment does not allow this action; `allowed` are the actions it allows.",
+        "appointment_ended" = "The appointment has ended, so that its contact cannot be changed.",
         "too_early" = "The action is not possible before its time.",
         "too_late" = "The time in which customers may change the appointment has ended.",
         "no_series" = "The appointment belongs to no series.",

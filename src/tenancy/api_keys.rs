@@ -14,7 +14,7 @@ use crate::{
     http::{
         caller::{Admin, Member, Owner},
         json::{Created, Json},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
         scope::Scope,
         secret::{self, Secret},
@@ -118,10 +118,11 @@ impl ApiKeysApi {
     async fn list(
         &self,
         caller: Member<Admin>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<ApiKey>>, ApiError<Listing>> {
         let sql = sql!("tenancy/api_keys_list.sql" as ApiKey);
-        let keys = self.0.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
+        let keys = self.0.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
         Ok(Json(page.of(keys, |last| Cursor::id(last.id))))
     }
 

@@ -24,7 +24,7 @@ use crate::{
         caller::{Admin, Member, Owner},
         client::{Client, Host, Network, canonical, is_address},
         json::{Created, Json, NoContent},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading, Writing},
         secret,
         values::{DomainName, IdempotencyKey, Text},
@@ -213,10 +213,11 @@ impl DomainsApi {
     async fn list(
         &self,
         caller: Member<Admin>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<Domain>>, ApiError<Listing>> {
         let sql = sql!("tenancy/domains_list.sql" as DomainRow);
-        let rows = self.db.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
+        let rows = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
         let domains = rows.into_iter().map(Domain::from).collect();
         Ok(Json(page.of(domains, |last| Cursor::id(last.id))))
     }

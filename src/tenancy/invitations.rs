@@ -14,7 +14,7 @@ use crate::{
     http::{
         caller::{Member, Staff},
         json::{Created, Json, NoContent},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         secret::{self, Secret},
         values::{EmailAddress, IdempotencyKey, TimeZone, named_enum},
@@ -143,10 +143,11 @@ impl InvitationsApi {
     async fn list(
         &self,
         caller: Member<Staff>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<Invitation>>, ApiError<Listing>> {
         let sql = sql!("tenancy/invitations_list.sql" as Invitation);
-        let invitations = self.db.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
+        let invitations = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
         Ok(Json(page.of(invitations, |last| Cursor::id(last.id))))
     }
 

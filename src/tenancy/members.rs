@@ -15,7 +15,7 @@ use crate::{
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         json::{Json, NoContent},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{Instant, named_enum},
     },
@@ -117,8 +117,10 @@ impl MembersApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only items that changed at or after this instant: the `as_of` of the previous list.
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<OrganizationMember>>, ApiError<Listing>> {
         let as_of = self.0.as_of().await?;
@@ -127,7 +129,7 @@ impl MembersApi {
             .all(
                 &caller,
                 sql!("tenancy/members_list.sql" as OrganizationMember),
-                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
+                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0), &ids.0],
             )
             .await?;
         Ok(Json(page.of(members, |last| Cursor::id(last.account_id)).as_of(as_of)))

@@ -141,15 +141,15 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "contacts of all organizations are listed",
         "sql/queries/crm/contacts_list.sql",
-        "where tenant_id = $1 and id > $2",
-        "where $1::uuid is not null and id > $2",
+        "tenant_id = $1 and id > $2",
+        "$1::uuid is not null and id > $2",
         STATEMENTS,
     ),
     mutant(
         "appointments of all organizations are listed",
         "sql/queries/scheduling/appointments_list.sql",
-        "    a.tenant_id = $1\n    and",
-        "    $1::uuid is not null\n    and",
+        "a.tenant_id = $1\n            and not $8",
+        "$1::uuid is not null\n            and not $8",
         STATEMENTS,
     ),
     mutant(

@@ -1,9 +1,41 @@
--- $1 tenant_id, $2 status or null for any, $3 starts before, $4 after this start and $5 id, $6 row limit, $7 updated
--- at or after, or null
+-- $1 tenant_id, $2 names to include (contact, service, provider), $3 and $4 start and id after which, $5 and $6 start
+-- and id before which the page lies, $7 row limit, $8 whether the latest come first; null for any: $9 statuses, $10
+-- updated at or after
+--
+-- One of the two orders is read, also by a plan that does not know $8.
+with found as (
+    (
+        select a.*
+        from scheduling.appointments as a
+        where
+            a.tenant_id = $1
+            and not $8
+            and (a.status = any ($9) or $9 is null)
+            and (a.updated_at >= $10 or $10 is null)
+            and (a.starts_at, a.id) > ($3, $4)
+            and (a.starts_at, a.id) < ($5, $6)
+        order by a.starts_at, a.id
+        limit $7
+    )
+    union all
+    (
+        select a.*
+        from scheduling.appointments as a
+        where
+            a.tenant_id = $1
+            and $8
+            and (a.status = any ($9) or $9 is null)
+            and (a.updated_at >= $10 or $10 is null)
+            and (a.starts_at, a.id) > ($3, $4)
+            and (a.starts_at, a.id) < ($5, $6)
+        order by a.starts_at desc, a.id desc
+        limit $7
+    )
+)
 select
     a.id, a.service_id, a.provider_id, a.contact_id, a.starts_at, a.ends_at, a.status, a.note, a.cancellation_reason,
     a.cancelled_at, a.cancelled_by, a.cancelled_by_kind, a.created_at, a.created_by, a.updated_at, a.sequence,
-    a.overridden, a.series_id, a.occurrence, a.seat, a.visit,
+    a.overridden, a.series_id, a.occurrence, a.seat, a.visit, a.external_id, a.metadata,
     case
         when a.visit then (
             select
@@ -17,13 +49,38 @@ select
             from scheduling.appointment_segments as g
             where g.tenant_id = $1 and g.appointment_id = a.id
         )
-    end as segments
-from scheduling.appointments as a
-where
-    a.tenant_id = $1
-    and (a.status = $2 or $2 is null)
-    and (a.updated_at >= $7 or $7 is null)
-    and a.starts_at < $3
-    and (a.starts_at, a.id) > ($4, $5)
-order by a.starts_at, a.id
-limit $6
+    end as segments,
+    case
+        when 'contact' = any ($2) then (
+            select
+                jsonb_strip_nulls(
+                    jsonb_build_object(
+                        'id', c.id, 'first_name', c.first_name, 'last_name', c.last_name, 'email', c.email, 'phone',
+                        c.phone
+                    )
+                )
+            from crm.contacts as c
+            where c.tenant_id = $1 and c.id = a.contact_id
+        )
+    end as contact,
+    case
+        when 'service' = any ($2) then (
+            select jsonb_build_object('id', s.id, 'name', s.name)
+            from scheduling.services as s
+            where s.tenant_id = $1 and s.id = a.service_id
+        )
+    end as service,
+    case
+        when 'provider' = any ($2) then (
+            select jsonb_build_object('id', p.id, 'name', p.name)
+            from scheduling.providers as p
+            where p.tenant_id = $1 and p.id = a.provider_id
+        )
+    end as provider
+from found as a
+order by
+    case when $8 then a.starts_at end desc,
+    case when $8 then a.id end desc,
+    case when not $8 then a.starts_at end,
+    case when not $8 then a.id end
+limit $7

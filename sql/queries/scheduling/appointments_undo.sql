@@ -20,4 +20,4 @@ where a.tenant_id = $1 and a.id = $2 and (select scheduling.take_time($1, $5))
 returning
     id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, cancellation_reason,
     cancelled_at, cancelled_by, cancelled_by_kind, created_at, created_by, updated_at, sequence, overridden,
-    series_id, occurrence, seat, visit
+    series_id, occurrence, seat, visit, external_id, metadata

@@ -13,7 +13,7 @@ with made as (
     returning
         id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, cancellation_reason,
         cancelled_at, cancelled_by, cancelled_by_kind, created_at, created_by, updated_at, sequence, overridden,
-        series_id, occurrence, seat, visit
+        series_id, occurrence, seat, visit, external_id, metadata
 ),
 kept as (
     update scheduling.claims
@@ -23,6 +23,6 @@ kept as (
 select
     id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, cancellation_reason,
     cancelled_at, cancelled_by, cancelled_by_kind, created_at, created_by, updated_at, sequence, overridden,
-    series_id, occurrence, seat, visit
+    series_id, occurrence, seat, visit, external_id, metadata
 from made
 where (select scheduling.take_time($1, $5) from made having count(*) > 0)

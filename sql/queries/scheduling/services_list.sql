@@ -1,4 +1,5 @@
--- $1 tenant_id, $2 last id of the page before, or the nil UUID, $3 row limit, $4 updated at or after, or null
+-- $1 tenant_id, $2 last id of the page before, or the nil UUID, $3 row limit, $4 updated at or after, or null, $5
+-- ids or null for any, $6 whether active and $7 whether bookable online, or null for either, $8 external id, or null
 select
     s.id, s.created_at, s.updated_at, to_jsonb(s) as rules,
     array(
@@ -17,6 +18,9 @@ select
         ) as q
     ) as required_resources
 from scheduling.services as s
-where s.tenant_id = $1 and s.id > $2 and (s.updated_at >= $4 or $4 is null)
+where
+    s.tenant_id = $1 and s.id > $2 and (s.updated_at >= $4 or $4 is null) and (s.id = any ($5) or $5 is null)
+    and (s.active = $6 or $6 is null) and (s.bookable_online = $7 or $7 is null)
+    and (s.external_id = $8 or $8 is null)
 order by s.id
 limit $3

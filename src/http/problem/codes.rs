@@ -144,6 +144,9 @@ pub const PROBLEMS: &[ProblemCode] = problem_codes! {
     408 Body {
         "body_timeout" = "The body did not arrive within 5 seconds.",
     }
+    409 Named {
+        "external_id_taken" = "Another object of the organization has this `external_id`.",
+    }
     413 Body {
         "body_too_large" = "The body is larger than 256 KiB.",
     }

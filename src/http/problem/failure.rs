@@ -80,6 +80,10 @@ impl From<db::Error> for Problem {
                     _ => "The plan of the organization allows no more of these.",
                 },
             ),
+            db::Error::Constraint(name) if name.ends_with("_external_id_key") => Self::conflict(
+                "external_id_taken",
+                "Another object of this kind has the same external_id; the list of these objects finds it.",
+            ),
             db::Error::Crowded => Self::unavailable(
                 "organization_busy",
                 "The organization has reached its limit of concurrent requests; try again.",

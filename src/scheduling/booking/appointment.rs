@@ -1,13 +1,16 @@
 //! Appointments: the API object, its statuses, and the actions that each status allows.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     db::{Context, Sql, Who, row},
-    http::{problem::Problem, values::named_enum},
+    http::{
+        problem::Problem,
+        values::{Metadata, TimeZone, named_enum},
+    },
     sql,
 };
 
@@ -150,6 +153,39 @@ pub struct Segment {
     pub ends_at: DateTime<Utc>,
 }
 
+named_enum! {
+    /// What to include in an appointment beside the ids.
+    AppointmentInclude {
+        Contact = "contact",
+        /// The service; with several services, the first one.
+        Service = "service",
+        /// The provider; with several services, the provider of the first one.
+        Provider = "provider",
+    }
+}
+
+/// The contact of an appointment.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct AppointmentContact {
+    pub id: Uuid,
+    pub first_name: String,
+    pub last_name: String,
+    /// Absent if unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Absent if unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+}
+
+/// A service or provider, by id and name.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+pub struct Named {
+    pub id: Uuid,
+    pub name: String,
+}
+
 /// An appointment of a contact with a provider for a service, or a visit of several consecutive services.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
@@ -160,7 +196,19 @@ pub struct Appointment {
     /// The provider; with several services, the provider of the first one.
     pub provider_id: Uuid,
     pub contact_id: Uuid,
+    /// The contact with its name. Only with `include=contact`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<AppointmentContact>,
+    /// The service with its name. Only with `include=service`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Named>,
+    /// The provider with its name. Only with `include=provider`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Named>,
     pub starts_at: DateTime<Utc>,
+    /// `starts_at` in the requested `time_zone`, with its offset. Absent if the request names no time zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_starts_at: Option<String>,
     /// The end, exclusive. An appointment that was completed early keeps this time, and the rest of it can be booked
     /// again.
     pub ends_at: DateTime<Utc>,
@@ -181,6 +229,12 @@ pub struct Appointment {
     /// A note of the organization or the customer; absent if not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The id in another system; absent if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// What other programs note about the appointment; absent if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     /// Whether it was booked or moved with `override_rules`.
     pub overridden: bool,
     /// A revision number that increases when the appointment is moved, confirmed, cancelled, declined or marked as a
@@ -209,8 +263,8 @@ row! {
     Appointment {
         id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, cancellation_reason, cancelled_at,
         cancelled_by, cancelled_by_kind, created_at, created_by, updated_at, sequence, overridden, series_id,
-        occurrence, seat;
-        segments: None
+        occurrence, seat, external_id, metadata as json;
+        segments: None, contact: None, service: None, provider: None, local_starts_at: None
     }
 }
 
@@ -227,6 +281,30 @@ row! {
 impl From<WholeAppointment> for Appointment {
     fn from(WholeAppointment { appointment, segments }: WholeAppointment) -> Self {
         Self { segments, ..appointment }
+    }
+}
+
+/// An appointment as the operations that read appointments return it.
+pub struct ViewedAppointment {
+    whole: WholeAppointment,
+    contact: Option<AppointmentContact>,
+    service: Option<Named>,
+    provider: Option<Named>,
+}
+
+row! {
+    ViewedAppointment { whole: WholeAppointment, contact as json, service as json, provider as json }
+}
+
+impl ViewedAppointment {
+    /// The appointment, with its start in a time zone if one is requested.
+    pub fn at(self, zone: Option<TimeZone>) -> Appointment {
+        let Self { whole, contact, service, provider } = self;
+        let appointment = Appointment::from(whole);
+        let local = |zone: TimeZone| {
+            appointment.starts_at.with_timezone(&zone.0).to_rfc3339_opts(SecondsFormat::AutoSi, true)
+        };
+        Appointment { local_starts_at: zone.map(local), contact, service, provider, ..appointment }
     }
 }
 

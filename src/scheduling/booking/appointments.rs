@@ -1,29 +1,33 @@
 //! The operations that read, book and move appointments. See also [`super::appointment`] (the object), [`super::book`]
 //! (booking), [`super::reschedule`] (moving) and [`super::transitions`] (changes of status).
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{
-    appointment::{Appointment, AppointmentStatus, GET, WholeAppointment},
-    book::{self, Order},
+    appointment::{Appointment, AppointmentInclude, AppointmentStatus, ViewedAppointment},
+    book,
+    change::{self, AppointmentChanges},
+    claims::Labels,
+    period::Bounds,
     reschedule::{self, Reschedule, Swap},
 };
 use crate::{
     crm::contacts::NewContact,
-    db::{Context, Db, Params},
+    db::{Context, Db},
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, present},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Order, Page, Paging, SortByStart, any_of},
         problem::{ApiError, Listing, Problem, Reading, Writing},
-        values::{IdempotencyKey, Instant, Text},
+        values::{IdempotencyKey, Instant, InstantOrDate, Metadata, Text, TimeZone},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
@@ -64,18 +68,27 @@ pub struct NewAppointment {
     #[serde(default)]
     #[oai(default)]
     pub override_rules: bool,
+    /// The id in another system, 1 to 200 characters. Unique among the appointments of the organization.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub external_id: Option<Text<1, 200>>,
+    /// What other programs note about the appointment: at most 20 pairs. Keys have 1 to 40 of `A-Z a-z 0-9 _ . -`.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub metadata: Option<Metadata>,
 }
 
 impl NewAppointment {
-    pub fn order(&self) -> Result<Order<'_>, Problem> {
+    pub fn order(&self) -> Result<book::Order<'_>, Problem> {
         let following = self.and_then.as_deref().unwrap_or_default();
-        Ok(Order {
+        Ok(book::Order {
             id: None,
             services: book::services(self.service_id, following)?,
             provider: self.provider_id,
             start: self.starts_at.0,
             who: book::who(self.contact_id, self.contact.as_ref())?,
             note: self.note.as_deref(),
+            labels: Labels { external_id: self.external_id.as_deref(), metadata: self.metadata.as_ref() },
             policy: book::policy(self.override_rules),
             online: false,
             guest: None,
@@ -111,48 +124,72 @@ impl AppointmentsApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only appointments that start at or after this instant.
-        starts_from: Query<Option<Instant>>,
-        /// Only appointments that start before this instant.
-        starts_to: Query<Option<Instant>>,
-        /// Only appointments of this provider.
+        /// Only appointments that start at or after this instant, or on or after this date in `time_zone`.
+        from: Query<Option<InstantOrDate>>,
+        /// Only appointments that start before this instant, or before this date in `time_zone`.
+        to: Query<Option<InstantOrDate>>,
+        /// The IANA time zone for dates in `from` and `to`. Defaults to the organization's time zone. If sent, items
+        /// have `local_starts_at`.
+        time_zone: Query<Option<TimeZone>>,
+        ids: Ids,
+        /// Only appointments with this provider, also for a later service of a visit.
         provider_id: Query<Option<Uuid>>,
+        /// Only appointments for this service, also as a later service of a visit.
+        service_id: Query<Option<Uuid>>,
         /// Only appointments of this contact.
         contact_id: Query<Option<Uuid>>,
-        /// Only appointments with this status.
-        status: Query<Option<AppointmentStatus>>,
-        /// Only items that changed at or after this instant: the `as_of` of the previous list.
+        /// Only appointments of this series.
+        series_id: Query<Option<Uuid>>,
+        /// Only appointments that this account or API key booked.
+        created_by: Query<Option<Uuid>>,
+        /// Only the item with this `external_id`.
+        external_id: Query<Option<Text<1, 200>>>,
+        /// Only appointments with this status. Can be repeated.
+        status: Query<Vec<AppointmentStatus>>,
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
+        /// Names to include beside ids. Can be repeated.
+        include: Query<Vec<AppointmentInclude>>,
+        /// `starts_at`, or `-starts_at` for the latest first. Defaults to `starts_at`. Keep it for all pages.
+        sort: Query<Option<SortByStart>>,
         page: Paging,
     ) -> Result<Json<Page<Appointment>>, ApiError<Listing>> {
-        let status = status.0.map(AppointmentStatus::name);
-        let updated = updated_since.0.map(|instant| instant.0);
-        let before = starts_to.0.map_or(END_OF_TIME, |instant| instant.0);
-        let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
-        let after = page.after(from);
         let as_of = self.db.as_of().await?;
-        // One statement for each index.
-        let rows = match (provider_id.0, contact_id.0) {
-            (provider, Some(contact)) => {
-                let sql = sql!("scheduling/appointments_list_by_contact.sql" as WholeAppointment);
-                let params: Params =
-                    &[&status, &before, &after.time, &after.id, &page.rows(), &updated, &contact, &provider];
-                self.db.all(&caller, sql, params).await?
-            }
-            (Some(provider), None) => {
-                let sql = sql!("scheduling/appointments_list_by_provider.sql" as WholeAppointment);
-                let params: Params =
-                    &[&status, &before, &after.time, &after.id, &page.rows(), &updated, &provider];
-                self.db.all(&caller, sql, params).await?
-            }
-            (None, None) => {
-                let sql = sql!("scheduling/appointments_list.sql" as WholeAppointment);
-                let params: Params = &[&status, &before, &after.time, &after.id, &page.rows(), &updated];
-                self.db.all(&caller, sql, params).await?
-            }
+        let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
+        let (from, to) = bounds.instants(&self.db, (&caller).into()).await?;
+        let order = sort.0.map_or(Order::Ascending, |sort| sort.0);
+        let (after, before) = page.between(from, to, order);
+        let latest_first = order == Order::Descending;
+        let include = names(&include.0);
+        let status: Option<Vec<&str>> = any_of(status.0.iter().map(|status| status.name()).collect());
+        let updated = updated_since.0.map(|instant| instant.0);
+        let rows = page.rows();
+        let mut params: Vec<&(dyn ToSql + Sync)> = vec![
+            &include,
+            &after.time,
+            &after.id,
+            &before.time,
+            &before.id,
+            &rows,
+            &latest_first,
+            &status,
+            &updated,
+        ];
+        let keys = [contact_id.0, series_id.0, created_by.0, service_id.0, provider_id.0];
+        // The plan of the second statement depends on which keys are given, so PostgreSQL makes it each time.
+        let external_id = external_id.0.as_deref();
+        let sql = if ids.0.is_none() && external_id.is_none() && keys.iter().all(Option::is_none) {
+            sql!("scheduling/appointments_list.sql" as ViewedAppointment)
+        } else {
+            params.push(&ids.0);
+            params.extend(keys.iter().map(|key| key as &(dyn ToSql + Sync)));
+            params.push(&external_id);
+            sql!("scheduling/appointments_list_filtered.sql" as ViewedAppointment)
         };
-        let appointments = rows.into_iter().map(Appointment::from).collect();
-        let page = page.of(appointments, |last: &Appointment| Cursor::new(last.starts_at, last.id));
+        let items = self.db.all(&caller, sql, &params).await?;
+        let items = items.into_iter().map(|row| row.at(time_zone.0)).collect();
+        let page = page.of(items, |last: &Appointment| Cursor::new(last.starts_at, last.id));
         Ok(Json(page.as_of(as_of)))
     }
 
@@ -160,7 +197,8 @@ impl AppointmentsApi {
     ///
     /// Books a free slot. If the service requires approval, the appointment is `pending` and its time is taken. 409
     /// `slot_unavailable`, with up to three `alternatives`, if the time is taken; `errors` says why: `busy`, `buffer`,
-    /// `capacity` or `resource`. 409 `contact_busy` if the contact has another appointment at that time. 422 on
+    /// `capacity` or `resource`. 409 `contact_busy` if the contact has another appointment at that time,
+    /// `external_id_taken` if another appointment has the `external_id`. 422 on
     /// `starts_at` if the start violates a rule: `too_soon`, `too_far`, `outside_hours`, `off_grid` or `limit_reached`;
     /// `override_rules` ignores these rules. 409 `already_booked` if the contact has a seat in the session.
     #[oai(path = "/appointments", method = "post", operation_id = "create_appointment")]
@@ -184,9 +222,31 @@ impl AppointmentsApi {
         &self,
         caller: Member<Viewer>,
         appointment_id: Path<Uuid>,
+        /// Names to include beside ids. Can be repeated.
+        include: Query<Vec<AppointmentInclude>>,
+        /// Adds `local_starts_at`, in this IANA time zone.
+        time_zone: Query<Option<TimeZone>>,
     ) -> Result<Json<Appointment>, ApiError<Reading>> {
-        let row = self.db.optional(&caller, GET, &[&appointment_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let sql = sql!("scheduling/appointments_view.sql" as ViewedAppointment);
+        let row = self.db.optional(&caller, sql, &[&appointment_id.0, &names(&include.0)]).await?;
+        Ok(Json(row.ok_or_else(Problem::not_found)?.at(time_zone.0)))
+    }
+
+    /// Change an appointment
+    ///
+    /// Changes the note, the ids of other systems or the contact. Another contact gets the same time: 409 `contact_busy` if it has another
+    /// appointment then, unless the service sets `contact_may_overlap`. 409 `appointment_ended` if the contact of an
+    /// appointment is to change that is completed, cancelled, declined or a no-show. 409 `external_id_taken` if another
+    /// appointment has the `external_id`.
+    #[oai(path = "/appointments/:appointment_id", method = "patch", operation_id = "update_appointment")]
+    async fn update(
+        &self,
+        caller: Member<Staff, Appointments>,
+        appointment_id: Path<Uuid>,
+        body: Json<AppointmentChanges>,
+    ) -> Result<Json<Appointment>, ApiError<Writing>> {
+        let id = appointment_id.0;
+        Ok(Json(change::change(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?))
     }
 
     /// Reschedule an appointment
@@ -231,8 +291,7 @@ impl AppointmentsApi {
     }
 }
 
-/// 3000-01-01, after everything an [`Instant`] can be.
-const END_OF_TIME: DateTime<Utc> = match DateTime::from_timestamp(32_503_680_000, 0) {
-    Some(instant) => instant,
-    None => DateTime::<Utc>::MAX_UTC,
-};
+/// The names that statements know.
+fn names(include: &[AppointmentInclude]) -> Vec<&'static str> {
+    include.iter().map(|include| include.name()).collect()
+}

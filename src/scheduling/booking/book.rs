@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     appointment::{Appointment, AppointmentStatus},
     attempts::attempt,
-    claims::{self, Booking, CREATE, Parameters, on_taken},
+    claims::{self, Booking, CREATE, Labels, Parameters, on_taken},
     guest_request::GuestRequest,
     transaction::seat_seed,
 };
@@ -47,6 +47,7 @@ pub struct Order<'a> {
     pub start: DateTime<Utc>,
     pub who: Who<'a>,
     pub note: Option<&'a str>,
+    pub labels: Labels<'a>,
     pub policy: Enforcement,
     /// Whether a customer or guest books: services that are not bookable online do not exist for them.
     pub online: bool,
@@ -166,6 +167,7 @@ async fn booking<'a>(
         contact,
         status: status(availability, order.policy),
         note: order.note,
+        labels: order.labels,
         overridden: order.policy == Enforcement::ClaimsOnly,
         occurrence: None,
         guest_key: order.guest.as_ref().and_then(|guest| guest.key),

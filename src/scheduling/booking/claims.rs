@@ -8,7 +8,10 @@ use uuid::Uuid;
 use super::appointment::{Appointment, AppointmentStatus, Segment};
 use crate::{
     db::{self, Sql, Tx},
-    http::problem::{Failure, OnConstraint as _, Problem},
+    http::{
+        problem::{Failure, OnConstraint as _, Problem},
+        values::Metadata,
+    },
     scheduling::slots::{
         availability::{Allocation, Claim, Item},
         refusals::{unknown_provider, unknown_service},
@@ -17,12 +20,20 @@ use crate::{
     sql,
 };
 
+/// What other systems know an appointment by.
+#[derive(Clone, Copy, Default)]
+pub struct Labels<'a> {
+    pub external_id: Option<&'a str>,
+    pub metadata: Option<&'a Metadata>,
+}
+
 /// An appointment to create.
 pub struct Booking<'a> {
     pub id: Uuid,
     pub contact: Uuid,
     pub status: AppointmentStatus,
     pub note: Option<&'a str>,
+    pub labels: Labels<'a>,
     pub overridden: bool,
     /// The series and the number of the occurrence in it.
     pub occurrence: Option<(Uuid, i16)>,
@@ -64,6 +75,8 @@ impl Parameters {
                 "ends_at": booking.plan.ends_at(),
                 "status": booking.status,
                 "note": booking.note,
+                "external_id": booking.labels.external_id,
+                "metadata": booking.labels.metadata,
                 "overridden": booking.overridden,
                 "series_id": booking.occurrence.map(|(series, _)| series),
                 "occurrence": booking.occurrence.map(|(_, occurrence)| occurrence),

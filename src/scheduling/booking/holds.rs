@@ -17,7 +17,7 @@ use super::{
     appointment::{self, Appointment, AppointmentStatus},
     attempts::attempt,
     book::{self, Order, Who},
-    claims::{contact_claim, on_taken},
+    claims::{Labels, contact_claim, on_taken},
     guest_request::GuestRequest,
     hold::{self, HeldTime, Hold, LockedHold},
     offers,
@@ -30,7 +30,7 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number, Text},
     },
@@ -129,10 +129,11 @@ impl HoldsApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<Hold>>, ApiError<Listing>> {
         let sql = sql!("scheduling/holds_list.sql" as Hold);
-        let holds = self.db.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
+        let holds = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
         Ok(Json(page.of(holds, |last| Cursor::id(last.id))))
     }
 
@@ -223,6 +224,7 @@ impl NewHold {
             start: self.starts_at.0,
             who: Who::Unknown,
             note: None,
+            labels: Labels::default(),
             policy: book::policy(self.override_rules),
             online: false,
             guest: None,

@@ -16,7 +16,7 @@ use super::{
     appointment::{Appointment, WholeAppointment},
     attempts::attempt,
     book::{self, Who},
-    claims::{self, Booking},
+    claims::{self, Booking, Labels},
     transaction::{Locks, seat_seed},
 };
 use crate::{
@@ -274,6 +274,7 @@ async fn book(
             contact,
             status: book::status(&availability, policy),
             note: new.note.as_deref(),
+            labels: Labels::default(),
             overridden: policy == Enforcement::ClaimsOnly,
             occurrence: Some((id, occurrence)),
             guest_key: None,

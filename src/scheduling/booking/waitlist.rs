@@ -26,7 +26,7 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant},
     },
@@ -67,8 +67,10 @@ impl WaitlistApi {
         status: Query<Option<WaitlistStatus>>,
         /// Only entries for this service.
         service_id: Query<Option<Uuid>>,
-        /// Only items that changed at or after this instant: the `as_of` of the previous list.
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<WaitlistEntry>>, ApiError<Listing>> {
         let after = page.after(DateTime::UNIX_EPOCH);
@@ -86,6 +88,7 @@ impl WaitlistApi {
                     &after.id,
                     &page.rows(),
                     &updated_since.0.map(|instant| instant.0),
+                    &ids.0,
                 ],
             )
             .await?;

@@ -7,6 +7,7 @@ use poem_openapi::{
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
+use tokio_postgres::types::Json as AsJson;
 use uuid::Uuid;
 
 use crate::{
@@ -15,9 +16,9 @@ use crate::{
         caller::{Admin, Member, Viewer},
         json::{Created, Json, NoContent, present},
         name::Name,
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
-        values::{IdempotencyKey, Instant, Number, TimeZone},
+        values::{IdempotencyKey, Instant, Metadata, Number, Text, TimeZone},
     },
     messaging::{
         letters::{LinkRequested, Place},
@@ -54,13 +55,20 @@ pub struct Provider {
     /// The account of a requested link that the person has not accepted yet. Absent if no link is requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested_account_id: Option<Uuid>,
+    /// The id in another system; absent if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// What other programs note about the provider; absent if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
 
 row! {
     Provider {
-        id, name, active, max_per_day, max_per_week, account_id, created_at, updated_at, requested_account_id
+        id, name, active, max_per_day, max_per_week, account_id, external_id, metadata as json, created_at, updated_at,
+        requested_account_id
     }
 }
 
@@ -84,6 +92,14 @@ pub struct NewProvider {
     #[serde(default)]
     #[oai(nullable)]
     pub account_id: Option<Uuid>,
+    /// The id in another system, 1 to 200 characters. Unique among the providers of the organization.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub external_id: Option<Text<1, 200>>,
+    /// What other programs note about the provider: at most 20 pairs. Keys have 1 to 40 of `A-Z a-z 0-9 _ . -`.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub metadata: Option<Metadata>,
 }
 
 impl Example for NewProvider {
@@ -93,11 +109,13 @@ impl Example for NewProvider {
             max_per_day: Some(Number(12)),
             max_per_week: None,
             account_id: None,
+            external_id: None,
+            metadata: None,
         }
     }
 }
 
-/// Changes to a provider. Omitted fields are kept; `null` removes a limit or the account.
+/// Changes to a provider. Omitted fields are kept; `null` removes what can be absent.
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
@@ -120,6 +138,14 @@ pub struct ProviderChanges {
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub account_id: MaybeUndefined<Uuid>,
+    /// The id in another system, 1 to 200 characters. Unique among the providers of the organization.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub external_id: MaybeUndefined<Text<1, 200>>,
+    /// What other programs note about the provider: at most 20 pairs. Replaces all of it.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub metadata: MaybeUndefined<Metadata>,
 }
 
 impl Example for ProviderChanges {
@@ -130,6 +156,8 @@ impl Example for ProviderChanges {
             max_per_day: MaybeUndefined::Value(Number(10)),
             max_per_week: MaybeUndefined::Null,
             account_id: MaybeUndefined::Undefined,
+            external_id: MaybeUndefined::Undefined,
+            metadata: MaybeUndefined::Undefined,
         }
     }
 }
@@ -183,8 +211,14 @@ impl ProvidersApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only items that changed at or after this instant: the `as_of` of the previous list.
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
+        ids: Ids,
+        /// Only the item with this `external_id`.
+        external_id: Query<Option<Text<1, 200>>>,
+        /// Only active items, or only inactive ones.
+        active: Query<Option<bool>>,
         page: Paging,
     ) -> Result<Json<Page<Provider>>, ApiError<Listing>> {
         let as_of = self.db.as_of().await?;
@@ -193,7 +227,13 @@ impl ProvidersApi {
             .all(
                 &caller,
                 sql!("scheduling/providers_list.sql" as Provider),
-                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
+                &[
+                    &page.after_id(),
+                    &page.rows(),
+                    &updated_since.0.map(|instant| instant.0),
+                    &ids.0,
+                    &active.0,
+                ],
             )
             .await?;
         Ok(Json(page.of(providers, |last| Cursor::id(last.id)).as_of(as_of)))
@@ -204,7 +244,8 @@ impl ProvidersApi {
     /// The provider can be booked once they have a schedule: see `PUT /api/v1/providers/{provider_id}/schedule`. They
     /// perform every service that does not list other providers. `account_id` requests a link to that account; the
     /// person gets an e-mail and finds the request at `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if
-    /// another provider is linked to the account. 403 `plan_limit` if the plan allows no more active providers.
+    /// another provider is linked to the account, `external_id_taken` if another provider has the `external_id`. 403
+    /// `plan_limit` if the plan allows no more active providers.
     #[oai(path = "/providers", method = "post", operation_id = "create_provider")]
     async fn create(
         &self,
@@ -235,8 +276,9 @@ impl ProvidersApi {
     /// Change a provider
     ///
     /// `account_id` requests a link to that account; the person gets an e-mail and finds the request at
-    /// `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is linked to the account. 403
-    /// `plan_limit` if the plan allows no more active providers.
+    /// `GET /api/v1/auth/me/provider-links`. 409 `account_taken` if another provider is linked to the account,
+    /// `external_id_taken` if another one has the `external_id`. 403 `plan_limit` if the plan allows no more active
+    /// providers.
     #[oai(path = "/providers/:provider_id", method = "patch", operation_id = "update_provider")]
     async fn update(
         &self,
@@ -356,7 +398,14 @@ pub async fn create(db: &Db, context: Context, new: &NewProvider, once: &Once) -
         let mut provider = tx
             .one(
                 sql!("scheduling/providers_create.sql" as Provider),
-                &[&id, &&*new.name, &limit(new.max_per_day), &limit(new.max_per_week)],
+                &[
+                    &id,
+                    &&*new.name,
+                    &limit(new.max_per_day),
+                    &limit(new.max_per_week),
+                    &new.external_id.as_deref(),
+                    &new.metadata.as_ref().map(AsJson),
+                ],
             )
             .await?;
         if let Some(account) = new.account_id {

@@ -2,7 +2,7 @@
 
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::{
     http::{
         caller::{Admin, Member, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Text, named_enum},
     },
@@ -96,10 +96,14 @@ impl ResourcesApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
+        ids: Ids,
+        /// Only active items, or only inactive ones.
+        active: Query<Option<bool>>,
         page: Paging,
     ) -> Result<Json<Page<Resource>>, ApiError<Listing>> {
         let sql = sql!("scheduling/resources_list.sql" as Resource);
-        let resources = self.db.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
+        let resources =
+            self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0, &active.0]).await?;
         Ok(Json(page.of(resources, |last| Cursor::id(last.id))))
     }
 

@@ -13,7 +13,7 @@ use crate::{
     db::row,
     http::{
         json::present,
-        values::{Currency, Date, Number, Text},
+        values::{Currency, Date, Metadata, Number, Text},
     },
     scheduling::slots::guest_rules::{GuestDetail, GuestVerification},
 };
@@ -93,6 +93,12 @@ pub struct Service {
     pub required_resources: Vec<Pool>,
     /// Whether the service can be booked.
     pub active: bool,
+    /// The id in another system; absent if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// What other programs note about the service; absent if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -225,6 +231,14 @@ pub struct NewService {
     #[serde(default)]
     #[oai(nullable)]
     pub required_resources: Option<Vec<Pool>>,
+    /// The id in another system, 1 to 200 characters. Unique among the services of the organization.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub external_id: Option<Text<1, 200>>,
+    /// What other programs note about the service: at most 20 pairs. Keys have 1 to 40 of `A-Z a-z 0-9 _ . -`.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub metadata: Option<Metadata>,
 }
 
 impl Example for NewService {
@@ -371,6 +385,14 @@ pub struct ServiceChanges {
     /// Whether the service can be booked.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
+    /// The id in another system, 1 to 200 characters. Unique among the services of the organization.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub external_id: MaybeUndefined<Text<1, 200>>,
+    /// What other programs note about the service: at most 20 pairs. Replaces all of it.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub metadata: MaybeUndefined<Metadata>,
 }
 
 impl Example for ServiceChanges {

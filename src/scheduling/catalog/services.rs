@@ -12,11 +12,11 @@ use crate::{
     http::{
         caller::{Manager, Member, Viewer},
         json::{Created, Json, NoContent},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{
             ApiError, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem, Reading, Writing,
         },
-        values::{IdempotencyKey, Instant},
+        values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
@@ -110,8 +110,16 @@ impl ServicesApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only items that changed at or after this instant: the `as_of` of the previous list.
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
+        ids: Ids,
+        /// Only the item with this `external_id`.
+        external_id: Query<Option<Text<1, 200>>>,
+        /// Only active items, or only inactive ones.
+        active: Query<Option<bool>>,
+        /// Only services that can be booked online, or only those that cannot.
+        bookable_online: Query<Option<bool>>,
         page: Paging,
     ) -> Result<Json<Page<Service>>, ApiError<Listing>> {
         let as_of = self.db.as_of().await?;
@@ -120,7 +128,14 @@ impl ServicesApi {
             .all(
                 &caller,
                 sql!("scheduling/services_list.sql" as ServiceRow),
-                &[&page.after_id(), &page.rows(), &updated_since.0.map(|instant| instant.0)],
+                &[
+                    &page.after_id(),
+                    &page.rows(),
+                    &updated_since.0.map(|instant| instant.0),
+                    &ids.0,
+                    &active.0,
+                    &bookable_online.0,
+                ],
             )
             .await?;
         let services = rows.into_iter().map(Service::from).collect();
@@ -129,7 +144,8 @@ impl ServicesApi {
 
     /// Create a service
     ///
-    /// Every active provider performs the service, unless `provider_ids` lists providers.
+    /// Every active provider performs the service, unless `provider_ids` lists providers. 409 `external_id_taken` if
+    /// another service has the `external_id`.
     #[oai(path = "/services", method = "post", operation_id = "create_service")]
     async fn create(
         &self,
@@ -155,6 +171,8 @@ impl ServicesApi {
     }
 
     /// Change a service
+    ///
+    /// 409 `external_id_taken` if another service has the `external_id`.
     #[oai(path = "/services/:service_id", method = "patch", operation_id = "update_service")]
     async fn update(
         &self,

@@ -19,7 +19,7 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{
             ApiError, Deleting, Failure, Listing, OnConstraint as _, OpenReading, Problem, Reading, Writing,
         },
@@ -111,10 +111,11 @@ impl CalendarApi {
     async fn list(
         &self,
         caller: Member<Staff>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<CalendarFeed>>, ApiError<Listing>> {
         let sql = sql!("scheduling/calendar_feeds_list.sql" as CalendarFeed);
-        let feeds = self.0.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
+        let feeds = self.0.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
         Ok(Json(page.of(feeds, |last| Cursor::id(last.id))))
     }
 

@@ -31,6 +31,7 @@ use crate::{
     scheduling::{
         booking::{
             book::{Order, Who},
+            claims::Labels,
             guest_request::GuestRequest,
             hold::Hold,
             holds::{self, Confirmation, HoldSelector},
@@ -225,6 +226,7 @@ impl GuestWaitsApi {
             start: body.0.starts_at.0,
             who: Who::Unknown,
             note: None,
+            labels: Labels::default(),
             policy: Enforcement::Full,
             online: true,
             guest: Some(GuestRequest::new(guest.tenant, client.address, None)),

@@ -34,6 +34,7 @@ use crate::{
         booking::{
             appointment::AppointmentAction,
             book::{self, Order, Who},
+            claims::Labels,
             guest_booking::{self, Outcome},
             guest_request::GuestRequest,
         },
@@ -239,6 +240,7 @@ impl GuestsApi {
             start: new.starts_at.0,
             who: Who::New(&new.contact),
             note: new.note.as_deref(),
+            labels: Labels::default(),
             policy: Enforcement::Full,
             online: true,
             guest: Some(GuestRequest::new(guest.tenant, client.address, new.contact.email.as_deref())),

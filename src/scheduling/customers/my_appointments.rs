@@ -2,6 +2,7 @@
 //! with it and with all organizations.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
@@ -32,6 +33,8 @@ use crate::{
         booking::{
             appointment::{self, Appointment, AppointmentStatus, Segment},
             book::{self, Order, Who},
+            claims::Labels,
+            period::Bounds,
             transitions::TransitionReason,
         },
         features::Appointments,
@@ -227,18 +230,23 @@ impl MyAppointmentsApi {
     async fn list_mine(
         &self,
         caller: Member<Customer>,
-        /// Only appointments that start at or after this instant.
-        starts_from: Query<Option<Instant>>,
+        /// Only appointments that start at or after this instant, or on or after this date in `time_zone`.
+        from: Query<Option<InstantOrDate>>,
+        /// Only appointments that start before this instant, or before this date in `time_zone`.
+        to: Query<Option<InstantOrDate>>,
+        /// The IANA time zone for dates in `from` and `to`. Defaults to the organization's time zone.
+        time_zone: Query<Option<TimeZone>>,
         page: Paging,
     ) -> Result<Json<Page<MyAppointment>>, ApiError<Listing>> {
-        let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
+        let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
+        let (from, to) = bounds.instants(&self.db, (&caller).into()).await?;
         let after = page.after(from);
         let appointments = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/appointments_list_mine.sql" as MyAppointment),
-                &[&caller.account()?, &after.time, &after.id, &page.rows()],
+                &[&caller.account()?, &after.time, &after.id, &page.rows(), &to],
             )
             .await?;
         Ok(Json(page.of(appointments, |last| Cursor::new(last.starts_at, last.id))))
@@ -255,18 +263,23 @@ impl MyAppointmentsApi {
     async fn list_everywhere(
         &self,
         caller: SignedIn,
-        /// Only appointments that start at or after this instant.
-        starts_from: Query<Option<Instant>>,
+        /// Only appointments that start at or after this instant, or on or after this date in `time_zone`.
+        from: Query<Option<InstantOrDate>>,
+        /// Only appointments that start before this instant, or before this date in `time_zone`.
+        to: Query<Option<InstantOrDate>>,
+        /// The IANA time zone for dates in `from` and `to`. Defaults to UTC.
+        time_zone: Query<Option<TimeZone>>,
         page: Paging,
     ) -> Result<Json<Page<AppointmentSomewhere>>, ApiError<Listing>> {
-        let from = starts_from.0.map_or(DateTime::UNIX_EPOCH, |instant| instant.0);
+        let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
+        let (from, to) = bounds.instants_in(time_zone.0.map_or(Tz::UTC, |zone| zone.0));
         let after = page.after(from);
         let appointments = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/appointments_list_everywhere.sql" as AppointmentSomewhere),
-                &[&after.time, &after.id, &page.rows()],
+                &[&after.time, &after.id, &page.rows(), &to],
             )
             .await?;
         Ok(Json(page.of(appointments, |last| Cursor::new(last.starts_at, last.id))))
@@ -296,6 +309,7 @@ impl MyAppointmentsApi {
             start: new.starts_at.0,
             who: Who::Known(contact(&self.db, context).await?),
             note: new.note.as_deref(),
+            labels: Labels::default(),
             policy: Enforcement::Full,
             online: true,
             guest: None,

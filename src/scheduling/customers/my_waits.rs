@@ -25,6 +25,7 @@ use crate::{
     scheduling::{
         booking::{
             book::{Order, Who},
+            claims::Labels,
             hold::Hold,
             holds::{self, Confirmation, HoldSelector},
             waitlist::{self, NewEntry},
@@ -133,6 +134,7 @@ impl MyWaitsApi {
             start: body.0.starts_at.0,
             who: Who::Unknown,
             note: None,
+            labels: Labels::default(),
             policy: Enforcement::Full,
             online: true,
             guest: None,
@@ -210,7 +212,8 @@ impl MyWaitsApi {
     async fn list(
         &self,
         caller: Member<Customer>,
-        /// Only items that changed at or after this instant: the `as_of` of the previous list.
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
         page: Paging,
     ) -> Result<Json<Page<WaitlistEntry>>, ApiError<Listing>> {

@@ -14,7 +14,7 @@ use crate::{
     http::{
         caller::{Manager, Member, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{Date, IdempotencyKey, Text},
     },
@@ -109,10 +109,11 @@ impl ClosuresApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<Closure>>, ApiError<Listing>> {
         let sql = sql!("scheduling/closures_list.sql" as Closure);
-        let closures = self.0.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
+        let closures = self.0.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
         Ok(Json(page.of(closures, |last| Cursor::id(last.id))))
     }
 

@@ -14,7 +14,7 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant},
     },
@@ -126,6 +126,7 @@ impl TimeOffApi {
         &self,
         caller: Member<Viewer>,
         provider_id: Path<Uuid>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<TimeOff>>, ApiError<Listing>> {
         let rows = self
@@ -133,7 +134,7 @@ impl TimeOffApi {
             .all(
                 &caller,
                 sql!("scheduling/time_off_list.sql" as Option<TimeOff>),
-                &[&provider_id.0, &page.after_id(), &page.rows()],
+                &[&provider_id.0, &page.after_id(), &page.rows(), &ids.0],
             )
             .await?;
         if rows.is_empty() {

@@ -97,3 +97,64 @@ async fn a_contact_with_appointments_stays() {
     let furnished = tenant.furnished().await;
     tenant.manager.delete(&format!("{PATH}/{}", furnished.contact)).await.refused(409, "contact_in_use");
 }
+
+#[tokio::test]
+async fn contacts_are_found_by_name_address_and_number() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    let add = async |tenant: &Tenant, first: &str, last: &str, email: Option<&str>, phone: Option<&str>| {
+        let body = json!({ "first_name": first, "last_name": last, "email": email, "phone": phone });
+        tenant.staff.post("/api/v1/contacts", body).await.created()
+    };
+    let grace = add(&tenant, "Grace", "Hopper", Some("grace@example.com"), Some("+1 (555) 0100")).await;
+    let ozge = add(&tenant, "Özge", "Öztürk", Some("oz@bücher.example"), Some("555-01009")).await;
+    let alan = add(&tenant, "Alan", "Graceland", None, None).await;
+    add(&other, "Grace", "Hopper", Some("grace@example.com"), Some("+1 (555) 0100")).await;
+    let found = async |query: &str| {
+        let page = tenant.viewer.get(&format!("/api/v1/contacts?{query}")).await.expect(200);
+        let ids = page["items"]
+            .as_array()
+            .expect("items")
+            .iter()
+            .map(|item| item["id"].as_str().expect("an id").to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    for (query, expected) in [
+        ("search=gra", vec![&grace, &alan]),
+        ("search=GRACE%20hop", vec![&grace]),
+        ("search=hopp", vec![&grace]),
+        ("search=opper", vec![]),
+        ("search=grace@", vec![&grace]),
+        ("search=%C3%B6zt", vec![&ozge]),
+        ("search=%C3%96ZGE", vec![&ozge]),
+        ("search=15550", vec![&grace]),
+        ("search=%2B1%20555", vec![&grace]),
+        ("search=0100", vec![]),
+        ("search=%25", vec![]),
+        ("email=Grace@Example.com", vec![&grace]),
+        ("email=oz@b%C3%BCcher.example", vec![&ozge]),
+        ("email=grace@example.co", vec![]),
+        ("phone=1-555-0100", vec![&grace]),
+        ("phone=5550100", vec![]),
+        ("phone=55501009", vec![&ozge]),
+        ("search=gra&email=grace@example.com&phone=15550100", vec![&grace]),
+        ("search=alan&email=grace@example.com", vec![]),
+        (&format!("search=gra&ids={alan}"), vec![&alan]),
+    ] {
+        assert_eq!(found(query).await.iter().collect::<Vec<_>>(), expected, "{query}");
+    }
+    let page = tenant.viewer.get("/api/v1/contacts?search=gra&limit=1").await.expect(200);
+    let cursor = page["next_cursor"].as_str().expect("another page");
+    assert_eq!(found(&format!("search=gra&limit=1&cursor={cursor}")).await, [alan]);
+    tenant.viewer.get("/api/v1/contacts?search=").await.invalid("search", "too_short");
+    tenant.viewer.get("/api/v1/contacts?email=grace").await.invalid("email", "invalid_value");
+    tenant.viewer.get("/api/v1/contacts?phone=none").await.invalid("phone", "invalid_value");
+    // A new name is found at once, and the change log does not repeat it.
+    tenant
+        .staff
+        .patch(&format!("/api/v1/contacts/{grace}"), json!({ "last_name": "Murray" }))
+        .await
+        .expect(200);
+    assert_eq!(found("search=murr").await, [grace.clone()]);
+    let log = tenant.owner.get(&format!("/api/v1/audit-events?row_id={grace}")).await.expect(200);
+    assert!(!log.to_string().contains("name_key") && !log.to_string().contains("phone_digits"), "{log}");
+}

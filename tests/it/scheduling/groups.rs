@@ -30,7 +30,7 @@ async fn of_six_who_book_five_seats_at_once_five_get_one() {
         );
     }
     // A seat that is given back can be booked again; another start that overlaps cannot.
-    let listed = shop.tenant.viewer.get(&format!("{PATH}?starts_to=2031-05-06T00:00:00Z")).await.expect(200);
+    let listed = shop.tenant.viewer.get(&format!("{PATH}?to=2031-05-06T00:00:00Z")).await.expect(200);
     let third = listed["items"]
         .as_array()
         .expect("items")

@@ -224,7 +224,7 @@ async fn a_customer_sees_what_is_theirs_and_nothing_else() {
     let mine = customer.get("/api/v1/my/appointments").await.expect(200);
     assert_eq!(mine["items"].as_array().map(Vec::len), Some(1), "theirs, and not that of somebody else");
     assert_eq!(mine["items"][0]["id"], json!(appointment));
-    let later = customer.get("/api/v1/my/appointments?starts_from=2031-05-07T00:00:00Z").await.expect(200);
+    let later = customer.get("/api/v1/my/appointments?from=2031-05-07T00:00:00Z").await.expect(200);
     assert_eq!(later["items"], json!([]));
     tenant.staff.get("/api/v1/my/appointments").await.refused(403, "customer_required");
     // By SQL, as the server's role, with what the customer's token opens.

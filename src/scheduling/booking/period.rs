@@ -1,0 +1,63 @@
+//! The period of a list, whose bounds are optional.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::{
+    db::{Context, Db},
+    http::{
+        problem::Failure,
+        values::{InstantOrDate, TimeZone},
+    },
+    scheduling::hours::wall_time,
+    tenancy::organizations,
+};
+
+/// 3000-01-01, after everything an [`Instant`](crate::http::values::Instant) can be.
+const END_OF_TIME: DateTime<Utc> = match DateTime::from_timestamp(32_503_680_000, 0) {
+    Some(instant) => instant,
+    None => DateTime::<Utc>::MAX_UTC,
+};
+
+/// The bounds of a list, as the request gives them.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub from: Option<InstantOrDate>,
+    pub to: Option<InstantOrDate>,
+    /// The time zone of dates. `None`: the organization's.
+    pub time_zone: Option<TimeZone>,
+}
+
+impl Bounds {
+    /// The first instant, and the first one after the period. Asks for the organization's time zone only if a date is
+    /// given without one.
+    pub async fn instants(
+        self,
+        db: &Db,
+        context: Context,
+    ) -> Result<(DateTime<Utc>, DateTime<Utc>), Failure> {
+        let has_date =
+            [self.from, self.to].iter().flatten().any(|bound| matches!(bound, InstantOrDate::Date(_)));
+        let zone = match self.time_zone {
+            Some(zone) => zone.0,
+            None if has_date => {
+                let mut tx = db.begin(context);
+                let zone = organizations::time_zone(&mut tx).await?;
+                tx.commit().await?;
+                zone.0
+            }
+            None => Tz::UTC,
+        };
+        Ok(self.instants_in(zone))
+    }
+
+    /// The same, for dates in this time zone.
+    pub fn instants_in(self, zone: Tz) -> (DateTime<Utc>, DateTime<Utc>) {
+        // A date begins at midnight, or at the clock change that skips midnight.
+        let instant = |bound| match bound {
+            InstantOrDate::Instant(instant) => instant,
+            InstantOrDate::Date(date) => wall_time::instant(zone, date, 0),
+        };
+        (self.from.map_or(DateTime::UNIX_EPOCH, instant), self.to.map_or(END_OF_TIME, instant))
+    }
+}
