@@ -41,6 +41,7 @@ pub fn complete(raw: &str) -> String {
         responses::headers(operation);
     }
     scopes(&mut document);
+    schemas::name_pages(&mut document);
     schemas::complete(&mut document);
     responses::one_schema_of_success(&mut document);
     components::share(&mut document);
@@ -101,10 +102,6 @@ fn parameters(operation: &mut Map<String, Value>) {
         if parameter["in"] == "query" && parameter["schema"]["type"] == "array" {
             parameter["required"] = false.into();
             parameter["style"] = "form".into();
-            // The only list there is.
-            if parameter["name"] == "and_then" {
-                parameter["schema"]["maxItems"] = 4.into();
-            }
         }
         // Said by leaving it out, in every parameter.
         if let Some(parameter) = parameter.as_object_mut() {

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod codes;
+mod list;
 mod macros;
 mod number;
 mod text;
@@ -10,6 +11,7 @@ mod time;
 
 pub use addresses::*;
 pub use codes::*;
+pub use list::*;
 pub(crate) use macros::named_enum;
 pub use number::*;
 pub use text::*;

@@ -106,7 +106,7 @@ impl Example for OwnershipTransfer {
 
 /// The API keys and invitations of a member.
 #[derive(Debug, Object, Serialize)]
-pub struct HandedOut {
+pub struct IssuedAccess {
     /// API keys they created that are neither revoked nor expired.
     pub api_keys: Vec<ApiKey>,
     /// Open invitations sent by them or by their API keys.
@@ -161,7 +161,7 @@ impl MembersApi {
         &self,
         caller: Member<Admin>,
         account_id: Path<Uuid>,
-    ) -> Result<Json<HandedOut>, ApiError<Reading>> {
+    ) -> Result<Json<IssuedAccess>, ApiError<Reading>> {
         let mut tx = self.0.begin(&caller);
         tx.optional(sql!("tenancy/members_get.sql"), &[&account_id.0])
             .await?
@@ -169,7 +169,7 @@ impl MembersApi {
         let keys = tx.all(sql!("tenancy/handed_out_keys.sql"), &[&account_id.0]).await?;
         let invitations = tx.all(sql!("tenancy/handed_out_invitations.sql"), &[&account_id.0]).await?;
         tx.commit().await?;
-        Ok(Json(HandedOut {
+        Ok(Json(IssuedAccess {
             api_keys: keys.into_iter().map(ApiKey::from).collect(),
             invitations: invitations.iter().map(Invitation::from).collect(),
         }))

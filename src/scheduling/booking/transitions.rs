@@ -19,7 +19,7 @@ use crate::{
     db::{Context, Db, Tx},
     http::{
         caller::{Member, Staff, Viewer},
-        json::{Json, OptionalJson},
+        json::{Json, OptionalJson, or_default},
         page::{Cursor, Page, Paging},
         problem::{ApiError, Failure, Listing, Problem, Writing},
         values::Text,
@@ -40,8 +40,8 @@ pub struct Cancellation {
     #[oai(nullable)]
     pub reason: Option<Text<1, 500>>,
     /// Whether to cancel all later appointments of the series too. Defaults to `false`.
-    #[serde(default)]
-    #[oai(default)]
+    #[serde(default, deserialize_with = "or_default")]
+    #[oai(default, nullable)]
     pub following: bool,
 }
 

@@ -9,10 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     crm::contacts::NewContact,
-    http::{
-        json::present,
-        values::{Instant, named_enum},
-    },
+    http::values::{Instant, named_enum},
 };
 
 named_enum! {
@@ -35,7 +32,7 @@ named_enum! {
 
 /// Time that is offered to a waitlist entry and held for it.
 #[derive(Debug, Object, Serialize)]
-pub struct Offer {
+pub struct WaitlistOffer {
     pub provider_id: Uuid,
     pub starts_at: DateTime<Utc>,
     /// When the offer expires.
@@ -59,7 +56,7 @@ pub struct WaitlistEntry {
     pub status: WaitlistStatus,
     /// The current offer; absent if nothing is offered.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub offer: Option<Offer>,
+    pub offer: Option<WaitlistOffer>,
     /// The appointment that was booked by accepting an offer. Absent if none was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub appointment_id: Option<Uuid>,
@@ -81,7 +78,7 @@ impl From<Row> for WaitlistEntry {
             appointment_id: row.get(7),
             created_at: row.get(8),
             updated_at: row.get(9),
-            offer: held.map(|_| Offer {
+            offer: held.map(|_| WaitlistOffer {
                 provider_id: row.get("offered_provider_id"),
                 starts_at: row.get("offered_starts_at"),
                 expires_at: row.get("offer_expires_at"),
@@ -109,7 +106,8 @@ pub struct NewWaitlistEntry {
     #[oai(nullable)]
     pub contact_id: Option<Uuid>,
     /// A new contact. Send either `contact_id` or `contact`.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
+    #[oai(nullable)]
     pub contact: Option<NewContact>,
 }
 

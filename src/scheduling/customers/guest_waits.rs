@@ -35,7 +35,7 @@ use crate::{
             hold::Hold,
             holds::{self, Confirmation, HoldSelector},
             waitlist::{self, NewEntry},
-            waitlist_entry::{Offer, WaitlistEntry, WaitlistStatus},
+            waitlist_entry::{WaitlistEntry, WaitlistOffer, WaitlistStatus},
         },
         slots::availability::Enforcement,
     },
@@ -148,7 +148,7 @@ pub struct GuestWaitlistEntry {
     pub status: WaitlistStatus,
     /// The current offer. Absent if nothing is offered.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub offer: Option<Offer>,
+    pub offer: Option<WaitlistOffer>,
     /// The token for viewing and withdrawing this entry, accepting and declining offers, and managing the appointment
     /// booked from it.
     pub manage_token: String,
