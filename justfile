@@ -19,6 +19,11 @@ test-all:
     .ci/run
     cargo test --test mutation
 
+# Generate clients in three languages, run their scenarios, and check the API description
+clients:
+    clients/run
+    clients/contract
+
 # Write openapi/openapi.json
 openapi:
     cargo build --quiet

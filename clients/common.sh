@@ -1,4 +1,4 @@
-# What `run` and `contract` share: sourced, not run. Finds or installs tools, and starts a server.
+# What `install`, `run` and `contract` share: sourced, not run. Finds or installs tools, and starts a server.
 
 clients=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(dirname "$clients")
@@ -30,7 +30,7 @@ trap clean_up EXIT
 # Leaves out what is under way, since a tool is missing and cannot be installed. In CI that is an error. What calls this
 # runs in a subshell of its own.
 missing() {
-    [ -z "${CI:-}" ] || fail "$1 is missing"
+    [ -z "${APPOINTD_TOOLS_REQUIRED-${CI:-}}" ] || fail "$1 is missing"
     echo "skipped: $1 is missing"
     exit 0
 }
@@ -64,7 +64,8 @@ use_python() { # requirements, name
     if ! cmp -s "$1" "$folder/installed"; then
         rm -rf "$folder"
         python3 -m venv "$folder"
-        "$python" -m pip install --quiet --disable-pip-version-check --requirement "$1"
+        "$python" -m pip install --quiet --disable-pip-version-check --requirement "$1" ||
+            missing "a package of ${1#"$repository/"}"
         cp "$1" "$folder/installed"
     fi
 }
@@ -84,9 +85,16 @@ use_node() {
 # The packages of a folder, as its lock has them.
 install_packages() { # folder
     if ! cmp -s "$1/package-lock.json" "$1/node_modules/installed"; then
-        npm ci --prefix "$1" --loglevel error
+        npm ci --prefix "$1" --loglevel error || missing "a package of ${1#"$repository/"}/package-lock.json"
         cp "$1/package-lock.json" "$1/node_modules/installed"
     fi
+}
+
+# The Rust client and its scenario: `scenario` is the program.
+build_rust() {
+    command -v cargo >/dev/null || missing Rust
+    APPOINTD_DESCRIPTION=$description cargo build --quiet --locked --manifest-path "$clients/rust/Cargo.toml"
+    scenario=${CARGO_TARGET_DIR:-$clients/rust/target}/debug/appointd-client-scenario
 }
 
 # The program: the one that was given, or the one that this tree builds.
@@ -121,8 +129,8 @@ start_dev() {
     local output=$scratch/dev.out
     "$binary" dev --data-dir "$scratch/dev" --listen 127.0.0.1:0 >"$output" 2>"$output.err" &
     servers=("$!" "${servers[@]}")
-    APPOINTD_URL=$(await "$!" "$output" 's/^appointd is running at (http[^ ]*[0-9])\..*/\1/p')
+    APPOINTD_URL=$(await "$!" "$output" 's/^appointd is running at (http[^ ]+)$/\1/p')
     APPOINTD_MAIL=$(await "$!" "$output" 's/^E-mails +(.*)$/\1/p')
-    database=$(await "$!" "$output" "s/^ +api +psql '(.*)'$/\1/p")
+    database=$(await "$!" "$output" "s/^psql '([^']+user=appointd_api)' -c .*/\1/p")
     export APPOINTD_URL APPOINTD_MAIL
 }

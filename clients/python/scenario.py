@@ -59,7 +59,7 @@ from appointd_client.models import (
     InvitedRegistration,
     InvitedRole,
     KeyRole,
-    Managing,
+    GuestToken,
     MyBooking,
     NewApiKey,
     NewAppointment,
@@ -275,7 +275,7 @@ booked = expect(
     201, book_as_guest.sync_detailed(client=anonymous, organization_slug=slug, body=guest_booking)
 )
 assert isinstance(booked, GuestAppointment)
-seen = expect(200, view_as_guest.sync_detailed(client=anonymous, body=Managing(token=booked.manage_token)))
+seen = expect(200, view_as_guest.sync_detailed(client=anonymous, body=GuestToken(token=booked.manage_token)))
 assert seen.id == booked.id
 guest_cancellation = GuestCancellation(token=booked.manage_token)
 guest_cancelled = expect(200, cancel_as_guest.sync_detailed(client=anonymous, body=guest_cancellation))

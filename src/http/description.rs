@@ -47,6 +47,7 @@ pub fn complete(raw: &str) -> String {
     }
     scopes(&mut document);
     codes::complete(&mut document);
+    schemas::name_pages(&mut document);
     schemas::complete(&mut document);
     responses::one_schema_of_success(&mut document);
     components::share(&mut document);
@@ -108,9 +109,6 @@ fn parameters(operation: &mut Map<String, Value>) {
             parameter["required"] = false.into();
             parameter["style"] = "form".into();
             parameter["explode"] = true.into();
-            if parameter["name"] == "and_then" {
-                parameter["schema"]["maxItems"] = 4.into();
-            }
         }
         // Said by leaving it out, in every parameter.
         if let Some(parameter) = parameter.as_object_mut() {

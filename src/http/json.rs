@@ -220,7 +220,15 @@ fn explain<T: DeserializeOwned + Type>(body: &[u8], path: &str, error: &serde_js
     }
 }
 
-/// For an optional field that may be omitted but not null: `#[serde(default, deserialize_with = "present")]`.
+/// For an optional field with a default, for which null counts as omitted:
+/// `#[serde(default, deserialize_with = "or_default")]`.
+pub fn or_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// For a field of changes that may be omitted but not null: `#[serde(default, deserialize_with = "present")]`.
 pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {

@@ -237,6 +237,9 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// 24 bytes in base64url, of which the first nine bits are 0.
+    const PATTERN: &str = "^A[A-H][A-Za-z0-9_-]{30}$";
+
     pub fn new(time: DateTime<Utc>, id: Uuid) -> Self {
         Self { time, id }
     }
@@ -256,9 +259,9 @@ impl Cursor {
     fn decode(text: &str) -> Option<Self> {
         let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (time, id) = bytes.split_at(8);
-        // Years 1970 to 2999, like other instants; PostgreSQL may reject others.
+        // From 1970 to the year 3111, as `PATTERN` says; PostgreSQL may reject others.
         let micros = i64::from_be_bytes(time.try_into().ok()?);
-        (0..32_503_680_000_000_000).contains(&micros).then_some(Self {
+        (0..1 << 55).contains(&micros).then_some(Self {
             time: DateTime::from_timestamp_micros(micros)?,
             id: Uuid::from_slice(id).ok()?,
         })
@@ -286,8 +289,5 @@ impl<'de> Deserialize<'de> for Cursor {
 schema_type!(
     Cursor,
     "cursor",
-    MetaSchema {
-        pattern: Some("^[A-Za-z0-9_-]{32}$".into()),
-        ..MetaSchema::new_with_format("string", "cursor")
-    }
+    MetaSchema { pattern: Some(Cursor::PATTERN.into()), ..MetaSchema::new_with_format("string", "cursor") }
 );

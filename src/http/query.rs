@@ -16,6 +16,7 @@ pub fn check(route: Option<&Route>, request: &Request) -> Option<Problem> {
     let known = route?.query_parameters(request.method())?;
     let query = request.uri().query().unwrap_or_default();
     let mut seen: Vec<&str> = Vec::new();
+    let times = |seen: &[&str], name: &str| seen.iter().filter(|seen| **seen == name).count();
     let mut errors = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if errors.len() == MOST_ERRORS {
@@ -27,25 +28,20 @@ pub fn check(route: Option<&Route>, request: &Request) -> Option<Problem> {
                 "unknown_parameter",
                 names(known),
             )),
-            Some(parameter) if seen.contains(&parameter.name.as_str()) && !parameter.is_list => {
-                errors.push(FieldError::new(
-                    name.as_ref(),
-                    "duplicate_parameter",
-                    "This parameter must be sent only once.",
-                ))
+            Some(parameter) if times(&seen, &parameter.name) >= parameter.most => {
+                let (code, detail) = match parameter.most {
+                    1 => ("duplicate_parameter", "This parameter must be sent only once.".to_owned()),
+                    most => ("too_many", format!("This parameter can be repeated up to {most} times.")),
+                };
+                let error = FieldError::new(name.as_ref(), code, detail);
+                if !errors.contains(&error) {
+                    errors.push(error);
+                }
             }
             Some(parameter) => {
                 seen.push(&parameter.name);
                 errors.extend(mistake(parameter, &value));
             }
-        }
-    }
-    for parameter in known {
-        if let Some(most) = parameter.most
-            && seen.iter().filter(|name| **name == parameter.name).count() > most
-        {
-            let detail = format!("expected this parameter at most {most} times");
-            errors.push(FieldError::new(&*parameter.name, "too_many", detail));
         }
     }
     let missing = known.iter().filter(|known| known.is_required && !seen.contains(&known.name.as_str()));

@@ -44,10 +44,8 @@ pub struct QueryParameter {
     pub name: String,
     /// The allowed values, if they are an enumeration.
     pub values: Vec<String>,
-    /// Whether it may be sent several times.
-    pub is_list: bool,
-    /// How many times it may be sent, if that is limited.
-    pub most: Option<usize>,
+    /// How often it may be sent.
+    pub most: usize,
     pub is_required: bool,
     /// The schema of one value.
     pub schema: Value,
@@ -182,11 +180,12 @@ impl Operation {
             .map(|parameter| {
                 let is_list = parameter["schema"]["type"] == "array";
                 let schema = if is_list { &parameter["schema"]["items"] } else { &parameter["schema"] };
+                let most =
+                    parameter["schema"]["maxItems"].as_u64().and_then(|most| usize::try_from(most).ok());
                 QueryParameter {
                     name: parameter["name"].as_str().unwrap_or_default().to_owned(),
                     values: values(schema, description),
-                    is_list,
-                    most: parameter["schema"]["maxItems"].as_u64().and_then(|most| most.try_into().ok()),
+                    most: if is_list { most.unwrap_or(usize::MAX) } else { 1 },
                     is_required: parameter["required"] == true,
                     schema: schema.clone(),
                 }

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod codes;
+mod list;
 pub(crate) mod macros;
 mod metadata;
 mod number;
@@ -11,6 +12,7 @@ mod time;
 
 pub use addresses::*;
 pub use codes::*;
+pub use list::*;
 pub(crate) use macros::{from_column, named_enum};
 pub use metadata::*;
 pub use number::*;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     door::{Door, SessionTokens},
-    passwords::Passwords,
+    passwords::{NewPassword, Passwords},
     recovery,
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
         json::{Created, Json},
         name::Name,
         problem::{ApiError, OnConstraint as _, Problem, Reading, Writing},
-        values::{EmailAddress, Password, Slug, TimeZone},
+        values::{EmailAddress, Slug, TimeZone},
     },
     messaging::mail::Mailer,
     sql,
@@ -36,7 +36,7 @@ pub struct Registration {
     /// The e-mail address to sign in with. Case-insensitive.
     pub email: EmailAddress,
     /// At least 8 characters and not easily guessed.
-    pub password: Password,
+    pub password: NewPassword,
     /// Your name, 1 to 200 characters, without web or e-mail addresses.
     #[serde(default)]
     #[oai(nullable)]

@@ -37,6 +37,9 @@ impl Policy {
     }
 }
 
+/// A password to set.
+pub type NewPassword = Password<{ Policy::Strict.shortest() }>;
+
 /// Hashes and verifies, a few at a time: each takes some 20 MB and 20 ms of a core.
 pub struct Passwords {
     policy: Policy,
@@ -60,7 +63,7 @@ impl Passwords {
     pub async fn hash_new(
         &self,
         field: &'static str,
-        password: &Password,
+        password: &NewPassword,
         names: &[&str],
     ) -> Result<String, Problem> {
         let (policy, password) = (self.policy, password.clone());

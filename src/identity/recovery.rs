@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::passwords::Passwords;
+use super::passwords::{NewPassword, Passwords};
 use crate::{
     db::{Db, Entry, Person, Tx},
     http::{
@@ -42,14 +42,14 @@ pub struct PasswordChange {
     /// The current password of the account.
     pub current_password: Password,
     /// At least 8 characters and not easily guessed.
-    pub new_password: Password,
+    pub new_password: NewPassword,
 }
 
 impl Example for PasswordChange {
     fn example() -> Self {
         Self {
             current_password: Password::parse("three small brass kettles").expect("a password"),
-            new_password: Password::parse("one large copper teapot").expect("a password"),
+            new_password: NewPassword::parse("one large copper teapot").expect("a password"),
         }
     }
 }
@@ -77,14 +77,14 @@ pub struct PasswordReset {
     /// The token from the e-mail.
     pub token: Secret<OneTime>,
     /// At least 8 characters and not easily guessed.
-    pub new_password: Password,
+    pub new_password: NewPassword,
 }
 
 impl Example for PasswordReset {
     fn example() -> Self {
         Self {
             token: Secret::example(),
-            new_password: Password::parse("one large copper teapot").expect("a password"),
+            new_password: NewPassword::parse("one large copper teapot").expect("a password"),
         }
     }
 }

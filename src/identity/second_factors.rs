@@ -92,14 +92,14 @@ impl Example for PasswordAgain {
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
-pub struct Removal {
+pub struct SecondFactorRemoval {
     /// The password of the account.
     pub password: Password,
     /// The six digits from the authenticator app, or a recovery code.
     pub code: Text<6, 40>,
 }
 
-impl Example for Removal {
+impl Example for SecondFactorRemoval {
     fn example() -> Self {
         Self {
             password: Password::parse("three small brass kettles").expect("a password"),
@@ -121,12 +121,12 @@ pub struct SecondFactor {
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
-pub struct Confirmation {
+pub struct SecondFactorConfirmation {
     /// The six digits that the app shows now.
     pub code: Text<6, 6>,
 }
 
-impl Example for Confirmation {
+impl Example for SecondFactorConfirmation {
     fn example() -> Self {
         Self { code: Text::parse("123456").expect("six digits") }
     }
@@ -199,7 +199,7 @@ impl SecondFactorsApi {
     async fn confirm(
         &self,
         caller: SignedIn,
-        body: Json<Confirmation>,
+        body: Json<SecondFactorConfirmation>,
     ) -> Result<Json<RecoveryCodes>, ApiError<Writing>> {
         recovery::code_attempt(&self.db, &caller, caller.claims.sub).await?;
         let mut tx = self.db.begin(&caller);
@@ -230,8 +230,12 @@ impl SecondFactorsApi {
     /// `password` or `code` if it is wrong. 429 `too_many_attempts` after ten wrong passwords or ten wrong codes; a
     /// right password does not reset the count of wrong codes.
     #[oai(path = "/remove", method = "post", operation_id = "remove_second_factor")]
-    async fn remove(&self, caller: SignedIn, body: Json<Removal>) -> Result<NoContent, ApiError<Writing>> {
-        let Removal { password, code } = body.0;
+    async fn remove(
+        &self,
+        caller: SignedIn,
+        body: Json<SecondFactorRemoval>,
+    ) -> Result<NoContent, ApiError<Writing>> {
+        let SecondFactorRemoval { password, code } = body.0;
         recovery::check_password(&self.db, &self.passwords, &caller, "password", &password).await?;
         recovery::code_attempt(&self.db, &caller, caller.claims.sub).await?;
         let mut tx = self.db.begin(&caller);

@@ -44,12 +44,12 @@ impl Example for RefreshRequest {
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
-pub struct Switch {
+pub struct OrganizationSwitch {
     /// An organization the account belongs to; see `GET /api/v1/auth/organizations`.
     pub organization_id: Uuid,
 }
 
-impl Example for Switch {
+impl Example for OrganizationSwitch {
     fn example() -> Self {
         Self { organization_id: Uuid::nil() }
     }
@@ -170,7 +170,7 @@ impl SessionsApi {
     async fn switch(
         &self,
         caller: SignedIn,
-        body: Json<Switch>,
+        body: Json<OrganizationSwitch>,
     ) -> Result<Json<SessionTokens>, ApiError<Writing>> {
         if caller.claims.r#type == Kind::Cookie {
             Err(Problem::conflict(
@@ -223,7 +223,7 @@ impl SessionsApi {
     async fn switch_web_session(
         &self,
         caller: SignedIn,
-        body: Json<Switch>,
+        body: Json<OrganizationSwitch>,
     ) -> Result<WithCookie<Json<WebSession>>, ApiError<Writing>> {
         if caller.claims.r#type != Kind::Cookie {
             Err(Problem::conflict("token_session", "This session uses tokens: call /api/v1/auth/switch."))?;

@@ -18,7 +18,7 @@ use crate::{
         problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
         scope::Scope,
         secret::{self, Secret},
-        values::{IdempotencyKey, Instant, Text, named_enum},
+        values::{IdempotencyKey, Instant, List, Text, named_enum},
     },
     operations::idempotency::Once,
     sql,
@@ -85,7 +85,7 @@ pub struct NewApiKey {
     pub name: Text<1, 100>,
     pub role: KeyRole,
     /// The scopes of the key, 1 to 20.
-    pub scopes: Vec<Scope>,
+    pub scopes: List<Scope, 1, 20>,
     /// When the key expires, an instant in the future. Defaults to never.
     #[serde(default)]
     #[oai(nullable)]
@@ -94,16 +94,13 @@ pub struct NewApiKey {
 
 impl Example for NewApiKey {
     fn example() -> Self {
-        let mut example: Self = serde_json::from_value(serde_json::json!({
-            "name": "Website",
-            "role": "staff",
-            "scopes": [],
-            "expires_at": "2031-01-01T00:00:00Z",
-        }))
-        .expect("the example follows the rules it is an example of");
-        // Those that may be given are read from the description, of which this is a part.
-        example.scopes = ["scheduling:write", "crm:read"].map(Scope::known).into();
-        example
+        Self {
+            name: Text::parse("Website").expect("a name"),
+            role: KeyRole::Staff,
+            // Read from the description, of which this is a part, none would be valid.
+            scopes: ["scheduling:write", "crm:read"].map(Scope::known).into_iter().collect(),
+            expires_at: Instant::parse("2031-01-01T00:00:00Z").ok(),
+        }
     }
 }
 
@@ -143,9 +140,6 @@ impl ApiKeysApi {
         let context = Context::from(&caller);
         let new = body.0;
         let once = Once::new(&context, "create_api_key", idempotency_key.0, &new)?;
-        if !(1..=20).contains(&new.scopes.len()) {
-            Err(Problem::invalid_field("scopes", "invalid_value", "expected 1 to 20 scopes"))?;
-        }
         if new.expires_at.is_some_and(|at| at.0 <= Utc::now()) {
             Err(Problem::invalid_field("expires_at", "in_the_past", "expected an instant in the future"))?;
         }

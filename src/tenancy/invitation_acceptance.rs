@@ -16,11 +16,10 @@ use crate::{
         name::Name,
         problem::{ApiError, Failure, OnConstraint as _, OpenWriting, Problem, Writing},
         secret::{self, Secret},
-        values::Password,
     },
     identity::{
         door::{Door, SessionTokens},
-        passwords::Passwords,
+        passwords::{NewPassword, Passwords},
     },
     sql,
 };
@@ -61,7 +60,7 @@ pub struct InvitedRegistration {
     /// The token from the e-mail.
     pub token: Secret<secret::Invitation>,
     /// At least 8 characters and not easily guessed.
-    pub password: Password,
+    pub password: NewPassword,
     /// Your name, 1 to 200 characters, without web or e-mail addresses.
     #[serde(default)]
     #[oai(nullable)]
@@ -72,7 +71,7 @@ impl Example for InvitedRegistration {
     fn example() -> Self {
         Self {
             token: Secret::example(),
-            password: Password::parse("three small brass kettles").expect("a password"),
+            password: NewPassword::parse("three small brass kettles").expect("a password"),
             full_name: Name::parse("Grace Hopper").ok(),
         }
     }

@@ -95,7 +95,7 @@ impl Example for OwnershipTransfer {
 
 /// The API keys and invitations of a member.
 #[derive(Debug, Object, Serialize)]
-pub struct HandedOut {
+pub struct IssuedAccess {
     /// API keys they created that are neither revoked nor expired.
     pub api_keys: Vec<ApiKey>,
     /// Open invitations sent by them or by their API keys.
@@ -155,17 +155,17 @@ impl MembersApi {
         &self,
         caller: Member<Admin>,
         account_id: Path<Uuid>,
-    ) -> Result<Json<HandedOut>, ApiError<Reading>> {
+    ) -> Result<Json<IssuedAccess>, ApiError<Reading>> {
         let mut tx = self.0.begin(&caller);
         tx.optional(GET, &[&account_id.0]).await?.ok_or_else(Problem::not_found)?;
-        let handed_out = HandedOut {
+        let issued = IssuedAccess {
             api_keys: tx.all(sql!("tenancy/handed_out_keys.sql" as ApiKey), &[&account_id.0]).await?,
             invitations: tx
                 .all(sql!("tenancy/handed_out_invitations.sql" as Invitation), &[&account_id.0])
                 .await?,
         };
         tx.commit().await?;
-        Ok(Json(handed_out))
+        Ok(Json(issued))
     }
 
     /// Change the role of a member

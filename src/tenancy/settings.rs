@@ -9,8 +9,8 @@ use crate::{
     http::{
         caller::{Admin, Member, Viewer},
         json::{Json, present},
-        problem::{ApiError, Problem, Reading, Writing},
-        values::{LanguageTag, Number, WebOrigin, named_enum},
+        problem::{ApiError, Reading, Writing},
+        values::{LanguageTag, List, Number, WebOrigin, named_enum},
     },
     sql,
 };
@@ -132,7 +132,7 @@ pub struct SettingsChanges {
     /// Origins of web pages that may call the API for this organization from a browser, in addition to its own hosts.
     /// Replaces the list; at most 20. The organization need not own the hosts.
     #[serde(default, deserialize_with = "present")]
-    pub trusted_origins: Option<Vec<WebOrigin>>,
+    pub trusted_origins: Option<List<WebOrigin, 0, 20>>,
     /// How many minutes before its start an appointment can be checked in, 0 to 1,440. Initially 60.
     #[serde(default, deserialize_with = "present")]
     pub check_in_opens_minutes: Option<Number<0, 1440>>,
@@ -193,9 +193,6 @@ impl Example for SettingsChanges {
     }
 }
 
-/// The maximum number of trusted origins.
-const MOST_ORIGINS: usize = 20;
-
 const GET: Sql<Settings> = sql!("tenancy/settings_get.sql" as Settings);
 
 pub struct SettingsApi(pub Db);
@@ -218,9 +215,6 @@ impl SettingsApi {
         body: Json<SettingsChanges>,
     ) -> Result<Json<Settings>, ApiError<Writing>> {
         let changes = body.0;
-        if changes.trusted_origins.as_ref().is_some_and(|origins| origins.len() > MOST_ORIGINS) {
-            Err(Problem::invalid_field("trusted_origins", "too_long", "expected at most 20 origins"))?;
-        }
         let origins: Option<Vec<&str>> =
             changes.trusted_origins.as_ref().map(|origins| origins.iter().map(|origin| &**origin).collect());
         let notifications = changes.notifications.unwrap_or_default();

@@ -189,7 +189,7 @@ pub struct Usage {
     pub api_keys: CountedUsage,
     pub storage: StorageUsage,
     pub requests: RequestUsage,
-    pub appointments: Appointments,
+    pub appointments: AppointmentUsage,
 }
 
 /// A count and its limit.
@@ -224,7 +224,7 @@ pub struct RequestUsage {
 /// Number of appointments that are not cancelled or declined, by their start. The month is that of the organization's
 /// time zone.
 #[derive(Debug, Object, Serialize)]
-pub struct Appointments {
+pub struct AppointmentUsage {
     pub this_month: i64,
     /// Appointments that start from now on.
     pub upcoming: i64,

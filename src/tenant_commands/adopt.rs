@@ -296,7 +296,7 @@ async fn add_schedules(
         }
     }
     for (provider, schedule) in schedules() {
-        for date in &schedule.overrides {
+        for date in schedule.overrides.iter() {
             let row = json!({
                 "provider_id": provider,
                 "date": date.date.0,
@@ -307,7 +307,7 @@ async fn add_schedules(
         }
     }
     for (provider, schedule) in schedules() {
-        for travel in &schedule.travels {
+        for travel in schedule.travels.iter() {
             let row = json!({
                 "provider_id": provider,
                 "starts_on": travel.starts_on.0,

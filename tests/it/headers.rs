@@ -312,7 +312,7 @@ async fn page_of_an_origin_that_an_organization_trusts_may_read_what_is_about_it
     }
     let many: Vec<_> = (0..21).map(|n| format!("https://a{n}.example")).collect();
     let answer = tenant.admin.patch(settings, json!({ "trusted_origins": many })).await;
-    answer.invalid("trusted_origins", "too_long");
+    answer.invalid("trusted_origins", "too_many");
     tenant.manager.patch(settings, json!({ "trusted_origins": [] })).await.refused(403, "role_too_low");
 }
 

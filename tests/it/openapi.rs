@@ -104,6 +104,35 @@ fn schemas_say_nothing_that_generators_stumble_over() {
 }
 
 #[test]
+fn lists_of_requests_say_how_long_they_may_be() {
+    let document = committed();
+    let mut lists = 0;
+    let mut is_bounded = |at: &str, object: &serde_json::Map<String, Value>| {
+        if object.get("type").is_some_and(|kind| kind == "array") {
+            assert!(object.contains_key("maxItems"), "{at}");
+            lists += 1;
+        }
+    };
+    for name in schemas_of("requestBody") {
+        each_object(&document["components"]["schemas"][&name], &name, &mut is_bounded);
+    }
+    for operation in operations() {
+        each_object(&operation.value["parameters"], operation.id(), &mut is_bounded);
+    }
+    assert!(lists > 15, "{lists}");
+}
+
+#[test]
+fn schemas_are_named_as_classes_are() {
+    let document = committed();
+    for name in document["components"]["schemas"].as_object().expect("schemas").keys() {
+        let is_pascal = name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.chars().all(|c| c.is_ascii_alphanumeric());
+        assert!(is_pascal, "{name}");
+    }
+}
+
+#[test]
 fn description_is_small() {
     let minified = committed().to_string().len();
     assert!(minified <= 400_000, "{minified} bytes");

@@ -40,7 +40,7 @@ fn list_of_what_has_updated_at_says_what_changed_and_up_to_when() {
         let content = &operation.value["responses"]["200"]["content"]["application/json"]["schema"];
         let Some(page) = content["$ref"]
             .as_str()
-            .and_then(|reference| reference.strip_prefix("#/components/schemas/Page_"))
+            .and_then(|reference| reference.strip_prefix("#/components/schemas/")?.strip_suffix("Page"))
         else {
             continue;
         };

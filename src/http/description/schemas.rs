@@ -1,6 +1,6 @@
 //! Schemas as clients of several languages can use them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -14,11 +14,13 @@ pub fn complete(document: &mut Value) {
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
         return;
     };
+    let kinds: BTreeMap<String, Value> =
+        schemas.iter().map(|(name, schema)| (name.clone(), schema["type"].clone())).collect();
     for (name, schema) in schemas.iter_mut() {
         let Some(schema) = schema.as_object_mut() else {
             continue;
         };
-        schema_details(name, schema);
+        schema_details(name, schema, &kinds);
         // A request with a field that is not known is refused. An answer may get more fields in a later version.
         if schema.get("type").is_some_and(|kind| kind == "object")
             && requests.contains(name)
@@ -33,6 +35,28 @@ pub fn complete(document: &mut Value) {
         .flat_map(|(name, schema)| named_changes(name, schema))
         .collect();
     schemas.extend(named);
+}
+
+/// Names pages as a class is named: `ContactPage`, where poem-openapi writes `Page_Contact`.
+pub fn name_pages(document: &mut Value) {
+    each_schema(document, &mut |fields| {
+        for (said, prefix) in [("$ref", "#/components/schemas/"), ("title", "")] {
+            if let Some(Value::String(name)) = fields.get_mut(said)
+                && let Some(items) = name.strip_prefix(&format!("{prefix}Page_"))
+            {
+                *name = format!("{prefix}{items}Page");
+            }
+        }
+    });
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        *schemas = std::mem::take(schemas)
+            .into_iter()
+            .map(|(name, schema)| match name.strip_prefix("Page_") {
+                Some(items) => (format!("{items}Page"), schema),
+                None => (name, schema),
+            })
+            .collect();
+    }
 }
 
 /// The names of the schemas that a part of any operation leads to.
@@ -106,7 +130,7 @@ fn named_changes(name: &str, schema: &mut Value) -> Vec<(String, Value)> {
     named
 }
 
-fn schema_details(name: &str, schema: &mut Map<String, Value>) {
+fn schema_details(name: &str, schema: &mut Map<String, Value>, kinds: &BTreeMap<String, Value>) {
     integer_bounds(schema);
     // The same as the name.
     schema.remove("title");
@@ -133,9 +157,12 @@ fn schema_details(name: &str, schema: &mut Map<String, Value>) {
             // out of them. The descriptions say what is the default.
             property.remove("default");
             property.remove("writeOnly");
-            // OpenAPI 3.0 has `nullable` beside a type only.
-            if property.contains_key("allOf") {
-                property.remove("nullable");
+            // OpenAPI 3.0 has `nullable` beside a type only, and poem-openapi writes none beside a reference.
+            if property.get("nullable").is_some_and(|nullable| *nullable == true)
+                && let Some(reference) = property.get("allOf").and_then(|parts| parts[0]["$ref"].as_str())
+                && let Some(kind) = reference.rsplit('/').next().and_then(|name| kinds.get(name))
+            {
+                property.insert("type".into(), kind.clone());
             }
         }
     }

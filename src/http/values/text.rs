@@ -78,21 +78,20 @@ schema_type!([const MIN: usize, const MAX: usize] Text<MIN, MAX>, "text", MetaSc
     ..MetaSchema::new("string")
 });
 
-/// A typed password. No response contains one; `Serialize` is for examples, and `Debug` hides it.
+/// Longer than any typed password, and short enough that its length does not matter for the cost of hashing.
+const LONGEST_PASSWORD: usize = 256;
+
+/// A typed password; a new one has at least `MIN` characters, which the API description says and hashing
+/// checks. No response contains one; `Serialize` is for examples, and `Debug` hides it.
 #[derive(Clone, Serialize)]
 #[serde(transparent)]
-pub struct Password(String);
+pub struct Password<const MIN: usize = 0>(String);
 
-impl Password {
-    /// Longer than any typed password, and short enough that its length does not matter for the cost of hashing.
-    const LONGEST: usize = 256;
-
+impl<const MIN: usize> Password<MIN> {
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.chars().count() > Self::LONGEST {
-            return Err(serde_error(
-                "too_long",
-                format_args!("expected at most {} characters", Self::LONGEST),
-            ));
+        if text.chars().count() > LONGEST_PASSWORD {
+            let expected = format_args!("expected at most {LONGEST_PASSWORD} characters");
+            return Err(serde_error("too_long", expected));
         }
         Ok(Self(text.to_owned()))
     }
@@ -102,18 +101,19 @@ impl Password {
     }
 }
 
-impl std::fmt::Debug for Password {
+impl<const MIN: usize> std::fmt::Debug for Password<MIN> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Password(…)")
     }
 }
 
-from_string!(Password);
+from_string!([const MIN: usize] Password<MIN>);
 schema_type!(
-    Password,
+    [const MIN: usize] Password<MIN>,
     "password",
     MetaSchema {
-        max_length: Some(Password::LONGEST),
+        min_length: (MIN > 0).then_some(MIN),
+        max_length: Some(LONGEST_PASSWORD),
         write_only: true,
         example: Some(json!("three small brass kettles")),
         ..MetaSchema::new_with_format("string", "password")

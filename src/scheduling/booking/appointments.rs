@@ -17,21 +17,21 @@ use super::{
     change::{self, AppointmentChanges},
     claims::Labels,
     period::Bounds,
-    reschedule::{self, Reschedule, Swap},
+    reschedule::{self, AppointmentSwap, Reschedule},
 };
 use crate::{
     crm::contacts::NewContact,
     db::{Context, Db},
     http::{
         caller::{Member, Staff, Viewer},
-        json::{Created, Json, present},
+        json::{Created, Json, or_default},
         page::{Cursor, Ids, Order, Page, Paging, SortByStart, any_of},
         problem::{ApiError, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, InstantOrDate, Metadata, Text, TimeZone},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
-    scheduling::features::Appointments,
+    scheduling::{features::Appointments, slots::listing::Following},
     sql,
 };
 
@@ -44,7 +44,7 @@ pub struct NewAppointment {
     /// Services that follow in the same visit, up to four. Defaults to none.
     #[serde(default)]
     #[oai(nullable)]
-    pub and_then: Option<Vec<Uuid>>,
+    pub and_then: Option<Following>,
     /// Provider for this and all following services. If omitted: the free provider with the fewest appointments that
     /// day.
     #[serde(default)]
@@ -57,7 +57,8 @@ pub struct NewAppointment {
     #[oai(nullable)]
     pub contact_id: Option<Uuid>,
     /// A new contact, created with the appointment. Send either `contact_id` or `contact`.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
+    #[oai(nullable)]
     pub contact: Option<NewContact>,
     /// A note of the organization, 1 to 2,000 characters.
     #[serde(default)]
@@ -65,8 +66,8 @@ pub struct NewAppointment {
     pub note: Option<Text<1, 2000>>,
     /// Whether to ignore the rules for notice, horizon, hours, grid, limits and approval. Taken time still cannot be
     /// booked. Defaults to `false`.
-    #[serde(default)]
-    #[oai(default)]
+    #[serde(default, deserialize_with = "or_default")]
+    #[oai(default, nullable)]
     pub override_rules: bool,
     /// The id in another system, 1 to 200 characters. Unique among the appointments of the organization.
     #[serde(default)]
@@ -80,10 +81,9 @@ pub struct NewAppointment {
 
 impl NewAppointment {
     pub fn order(&self) -> Result<book::Order<'_>, Problem> {
-        let following = self.and_then.as_deref().unwrap_or_default();
         Ok(book::Order {
             id: None,
-            services: book::services(self.service_id, following)?,
+            services: book::services(self.service_id, self.and_then.as_ref()),
             provider: self.provider_id,
             start: self.starts_at.0,
             who: book::who(self.contact_id, self.contact.as_ref())?,
@@ -284,7 +284,7 @@ impl AppointmentsApi {
         &self,
         caller: Member<Staff, Appointments>,
         appointment_id: Path<Uuid>,
-        body: Json<Swap>,
+        body: Json<AppointmentSwap>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let id = appointment_id.0;
         Ok(Json(reschedule::swap(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?))

@@ -21,7 +21,7 @@ use crate::{
         alternatives,
         availability::{Allocation, Availability, Enforcement, SlotError, StartRequest},
         choose::choose,
-        listing::MOST_SERVICES,
+        listing::Following,
         load::{self, AvailabilityQuery},
         refusals::{check_length, slot_problem, unknown_service},
         setback::{Setback, lost_race},
@@ -94,11 +94,9 @@ pub fn who(contact_id: Option<Uuid>, contact: Option<&NewContact>) -> Result<Who
 }
 
 /// The services to book, one after the other.
-pub fn services(first: Uuid, following: &[Uuid]) -> Result<Vec<Uuid>, Problem> {
-    if following.len() >= MOST_SERVICES {
-        return Err(Problem::invalid_field("and_then", "too_many", "expected at most four services"));
-    }
-    Ok(std::iter::once(first).chain(following.iter().copied()).collect())
+pub fn services(first: Uuid, following: Option<&Following>) -> Vec<Uuid> {
+    let following = following.into_iter().flat_map(|following| following.iter().copied());
+    std::iter::once(first).chain(following).collect()
 }
 
 /// Books an appointment in one transaction, or fails with alternatives.

@@ -29,7 +29,7 @@ use crate::{
     db::{self, Context, Db, Sql, Tx},
     http::{
         caller::{Member, Staff, Viewer},
-        json::{Created, Json, NoContent, present},
+        json::{Created, Json, NoContent, or_default},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number, Text},
@@ -70,8 +70,8 @@ pub struct NewHold {
     pub minutes: Option<Number<1, 60>>,
     /// Whether to ignore the rules for notice, horizon, hours, grid, limits and approval. Taken time still cannot be
     /// held. Defaults to `false`.
-    #[serde(default)]
-    #[oai(default)]
+    #[serde(default, deserialize_with = "or_default")]
+    #[oai(default, nullable)]
     pub override_rules: bool,
 }
 
@@ -96,7 +96,8 @@ pub struct HoldConfirmation {
     #[oai(nullable)]
     pub contact_id: Option<Uuid>,
     /// A new contact. Send either `contact_id` or `contact`.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
+    #[oai(nullable)]
     pub contact: Option<NewContact>,
     /// A note of the organization, 1 to 2,000 characters.
     #[serde(default)]

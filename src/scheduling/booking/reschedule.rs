@@ -17,6 +17,7 @@ use super::{
 use crate::{
     db::{self, Context, Db, Tx, Who, row},
     http::{
+        json::or_default,
         problem::{Failure, Problem},
         values::{Instant, Text, TimeZone},
     },
@@ -52,13 +53,13 @@ pub struct Reschedule {
     pub reason: Option<Text<1, 500>>,
     /// Whether to move all later appointments of the series too, by the same number of days and to the same time of
     /// day. Defaults to `false`.
-    #[serde(default)]
-    #[oai(default)]
+    #[serde(default, deserialize_with = "or_default")]
+    #[oai(default, nullable)]
     pub following: bool,
     /// Whether to ignore the rules for notice, horizon, hours, grid and limits. Taken time still cannot be booked.
     /// Defaults to `false`.
-    #[serde(default)]
-    #[oai(default)]
+    #[serde(default, deserialize_with = "or_default")]
+    #[oai(default, nullable)]
     pub override_rules: bool,
 }
 
@@ -75,17 +76,17 @@ impl Example for Reschedule {
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
-pub struct Swap {
+pub struct AppointmentSwap {
     /// The id of the other appointment.
     pub appointment_id: Uuid,
     /// Whether to ignore the rules for notice, horizon, hours, grid and limits. Taken time still cannot be booked.
     /// Defaults to `false`.
-    #[serde(default)]
-    #[oai(default)]
+    #[serde(default, deserialize_with = "or_default")]
+    #[oai(default, nullable)]
     pub override_rules: bool,
 }
 
-impl Example for Swap {
+impl Example for AppointmentSwap {
     fn example() -> Self {
         Self { appointment_id: Uuid::nil(), override_rules: false }
     }
@@ -224,7 +225,7 @@ pub async fn swap(
     mailer: &Mailer,
     context: Context,
     id: Uuid,
-    request: &Swap,
+    request: &AppointmentSwap,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
     if id == request.appointment_id {

@@ -24,7 +24,7 @@ use crate::{
     db::{Context, Db, Tx, row},
     http::{
         caller::{Member, Staff, Viewer},
-        json::{Created, Json, present},
+        json::{Created, Json, or_default},
         problem::{ApiError, FieldError, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number, Text, TimeZone, named_enum},
     },
@@ -111,7 +111,8 @@ pub struct NewSeries {
     #[oai(nullable)]
     pub contact_id: Option<Uuid>,
     /// A new contact. Send either `contact_id` or `contact`.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
+    #[oai(nullable)]
     pub contact: Option<NewContact>,
     /// A note of the organization for each appointment, 1 to 2,000 characters.
     #[serde(default)]
@@ -119,8 +120,8 @@ pub struct NewSeries {
     pub note: Option<Text<1, 2000>>,
     /// Whether to ignore the rules for notice, horizon, hours, grid, limits and approval. Taken time still cannot be
     /// booked. Defaults to `false`.
-    #[serde(default)]
-    #[oai(default)]
+    #[serde(default, deserialize_with = "or_default")]
+    #[oai(default, nullable)]
     pub override_rules: bool,
 }
 

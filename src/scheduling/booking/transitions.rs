@@ -18,7 +18,7 @@ use crate::{
     db::{Context, Db, Tx, row},
     http::{
         caller::{Member, Staff, Viewer},
-        json::{Json, OptionalJson},
+        json::{Json, OptionalJson, or_default},
         page::{Cursor, Page, Paging},
         problem::{ApiError, Failure, Listing, Problem, Writing},
         values::Text,
@@ -39,8 +39,8 @@ pub struct Cancellation {
     #[oai(nullable)]
     pub reason: Option<Text<1, 500>>,
     /// Whether to cancel all later appointments of the series too. Defaults to `false`.
-    #[serde(default)]
-    #[oai(default)]
+    #[serde(default, deserialize_with = "or_default")]
+    #[oai(default, nullable)]
     pub following: bool,
 }
 

@@ -10,7 +10,7 @@ use crate::{
     crm::contacts::NewContact,
     db::{Sql, row},
     http::{
-        json::present,
+        json::or_default,
         values::{Instant, named_enum},
     },
     sql,
@@ -36,7 +36,7 @@ named_enum! {
 
 /// Time that is offered to a waitlist entry and held for it.
 #[derive(Debug, Object, Serialize)]
-pub struct Offer {
+pub struct WaitlistOffer {
     pub provider_id: Uuid,
     pub starts_at: DateTime<Utc>,
     /// When the offer expires.
@@ -60,7 +60,7 @@ pub struct WaitlistEntry {
     pub status: WaitlistStatus,
     /// The current offer; absent if nothing is offered.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub offer: Option<Offer>,
+    pub offer: Option<WaitlistOffer>,
     /// The appointment that was booked by accepting an offer. Absent if none was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub appointment_id: Option<Uuid>,
@@ -78,17 +78,17 @@ row! {
 }
 
 row! {
-    Offer { provider_id = offered_provider_id, starts_at = offered_starts_at, expires_at = offer_expires_at }
+    WaitlistOffer { provider_id = offered_provider_id, starts_at = offered_starts_at, expires_at = offer_expires_at }
 }
 
 /// An entry and its offer.
 pub struct WholeEntry {
     entry: WaitlistEntry,
-    offer: Option<Offer>,
+    offer: Option<WaitlistOffer>,
 }
 
 row! {
-    WholeEntry { entry: WaitlistEntry, offer: Option<Offer> }
+    WholeEntry { entry: WaitlistEntry, offer: Option<WaitlistOffer> }
 }
 
 impl From<WholeEntry> for WaitlistEntry {
@@ -118,11 +118,12 @@ pub struct NewWaitlistEntry {
     #[oai(nullable)]
     pub contact_id: Option<Uuid>,
     /// A new contact. Send either `contact_id` or `contact`.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
+    #[oai(nullable)]
     pub contact: Option<NewContact>,
     /// Whether to join even if slots in the period are free. Defaults to `false`.
-    #[serde(default)]
-    #[oai(default)]
+    #[serde(default, deserialize_with = "or_default")]
+    #[oai(default, nullable)]
     pub override_rules: bool,
 }
 

@@ -13,7 +13,7 @@ use crate::{
     db::row,
     http::{
         json::present,
-        values::{Currency, Date, Metadata, Number, Text},
+        values::{Currency, Date, List, Metadata, Number, Text},
     },
     scheduling::slots::guest_rules::{GuestDetail, GuestVerification},
 };
@@ -22,7 +22,7 @@ use crate::{
 pub type Minutes = Number<1, 1440>;
 
 /// Rooms and pieces of equipment, any one of which satisfies the requirement.
-pub type Pool = Vec<Uuid>;
+pub type Pool = List<Uuid, 1, 200>;
 
 /// A service that the organization offers by appointment.
 #[derive(Debug, Deserialize, Object, Serialize)]
@@ -90,7 +90,7 @@ pub struct Service {
     pub provider_ids: Vec<Uuid>,
     /// Resources it requires besides the provider: one room or piece of equipment of each list.
     #[serde(default)]
-    pub required_resources: Vec<Pool>,
+    pub required_resources: Vec<Vec<Uuid>>,
     /// Whether the service can be booked.
     pub active: bool,
     /// The id in another system; absent if not set.
@@ -217,7 +217,7 @@ pub struct NewService {
     /// Contact details that a guest must give besides a name. Defaults to none.
     #[serde(default)]
     #[oai(nullable)]
-    pub guest_requires: Option<Vec<GuestDetail>>,
+    pub guest_requires: Option<List<GuestDetail, 0, 2>>,
     /// How a guest is verified before a booking takes effect. Defaults to `none`.
     #[serde(default)]
     #[oai(nullable)]
@@ -225,12 +225,12 @@ pub struct NewService {
     /// Providers who perform it, at most 200. Defaults to all providers.
     #[serde(default)]
     #[oai(nullable)]
-    pub provider_ids: Option<Vec<Uuid>>,
+    pub provider_ids: Option<List<Uuid, 0, 200>>,
     /// Resources it requires besides the provider: one room or piece of equipment of each list. At most five lists of 1
     /// to 200 ids. Defaults to none.
     #[serde(default)]
     #[oai(nullable)]
-    pub required_resources: Option<Vec<Pool>>,
+    pub required_resources: Option<List<Pool, 0, 5>>,
     /// The id in another system, 1 to 200 characters. Unique among the services of the organization.
     #[serde(default)]
     #[oai(nullable)]
@@ -371,17 +371,17 @@ pub struct ServiceChanges {
     pub bookable_online: Option<bool>,
     /// Contact details that a guest must give besides a name. Replaces the list; empty: none.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub guest_requires: Option<Vec<GuestDetail>>,
+    pub guest_requires: Option<List<GuestDetail, 0, 2>>,
     /// How a guest is verified before a booking takes effect.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub guest_verification: Option<GuestVerification>,
     /// Providers who perform it, at most 200. Replaces the list; empty: all providers.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub provider_ids: Option<Vec<Uuid>>,
+    pub provider_ids: Option<List<Uuid, 0, 200>>,
     /// Resources it requires besides the provider: one room or piece of equipment of each list. Replaces the lists; at
     /// most five lists of 1 to 200 ids.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub required_resources: Option<Vec<Pool>>,
+    pub required_resources: Option<List<Pool, 0, 5>>,
     /// Whether the service can be booked.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,

@@ -13,9 +13,7 @@ use crate::{
         caller::{Manager, Member, Viewer},
         json::{Created, Json, NoContent},
         page::{Cursor, Ids, Page, Paging},
-        problem::{
-            ApiError, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem, Reading, Writing,
-        },
+        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
@@ -23,50 +21,6 @@ use crate::{
     scheduling::{booking::expiry, features::Appointments, slots::guest_rules::GuestDetail},
     sql,
 };
-
-const MOST_REQUIREMENTS: usize = 5;
-
-const MOST_IN_LIST: usize = 200;
-
-/// Validates the lists of a service. Single values are validated by their types.
-fn validate(
-    providers: Option<&Vec<Uuid>>,
-    pools: Option<&Vec<Pool>>,
-    details: Option<&Vec<GuestDetail>>,
-) -> Result<(), Problem> {
-    let mut errors = Vec::new();
-    if details.is_some_and(|details| details.len() > 2) {
-        errors.push(FieldError::new(
-            "guest_requires",
-            "too_many",
-            "expected each of email and phone at most once",
-        ));
-    }
-    if providers.is_some_and(|providers| providers.len() > MOST_IN_LIST) {
-        errors.push(FieldError::new("provider_ids", "too_many", format!("expected at most {MOST_IN_LIST}")));
-    }
-    let pools = pools.map(Vec::as_slice).unwrap_or_default();
-    if pools.len() > MOST_REQUIREMENTS {
-        errors.push(FieldError::new(
-            "required_resources",
-            "too_many",
-            format!("expected at most {MOST_REQUIREMENTS}"),
-        ));
-    }
-    for (index, pool) in pools.iter().enumerate() {
-        let field = format!("required_resources[{index}]");
-        if pool.is_empty() {
-            errors.push(FieldError::new(
-                field,
-                "too_short",
-                "expected at least one room or piece of equipment",
-            ));
-        } else if pool.len() > MOST_IN_LIST {
-            errors.push(FieldError::new(field, "too_many", format!("expected at most {MOST_IN_LIST}")));
-        }
-    }
-    if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
-}
 
 /// Maps constraints on combinations of rules to errors.
 fn on_rules<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
@@ -181,11 +135,6 @@ impl ServicesApi {
         body: Json<ServiceChanges>,
     ) -> Result<Json<Service>, ApiError<Writing>> {
         let changes = body.0;
-        validate(
-            changes.provider_ids.as_ref(),
-            changes.required_resources.as_ref(),
-            changes.guest_requires.as_ref(),
-        )?;
         let mut tx = self.db.begin(&caller);
         let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
         on_rules(tx.optional(sql!("scheduling/services_update.sql"), &[&service_id.0, &columns]).await)?
@@ -226,7 +175,6 @@ impl ServicesApi {
 
 /// Creates a service.
 pub async fn create(db: &Db, context: Context, new: &NewService, once: &Once) -> Result<Service, Failure> {
-    validate(new.provider_ids.as_ref(), new.required_resources.as_ref(), new.guest_requires.as_ref())?;
     once.run(db.begin(context), async |tx| {
         let id = Uuid::now_v7();
         on_rules(tx.all(sql!("scheduling/services_create.sql"), &[&id, &new.columns()]).await)?;
@@ -259,7 +207,7 @@ async fn set_lists(
         let mut resources: Vec<Uuid> = Vec::new();
         for (requirement, pool) in (1..).zip(pools) {
             requirements.extend(pool.iter().map(|_| requirement));
-            resources.extend(pool);
+            resources.extend(pool.iter());
         }
         let sql = sql!("scheduling/service_resources_set.sql" as (bool,));
         let (known,) = tx.one(sql, &[&service, &requirements, &resources]).await?;

@@ -62,7 +62,7 @@ pub struct GuestAppointment {
 /// The token of a guest's booking, hold or waitlist entry.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
-#[oai(example)]
+#[oai(example, rename = "GuestToken")]
 pub struct Managing {
     /// The `manage_token` of the booking, hold or waitlist entry.
     pub token: String,

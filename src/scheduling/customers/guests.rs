@@ -40,7 +40,7 @@ use crate::{
         },
         slots::{
             availability::Enforcement,
-            listing::{self, SlotQuery, Slots},
+            listing::{self, Following, SlotQuery, Slots},
             refusals::service_unavailable,
         },
     },
@@ -55,7 +55,7 @@ pub struct GuestBooking {
     /// Services that follow in the same visit, up to four. Defaults to none.
     #[serde(default)]
     #[oai(nullable)]
-    pub and_then: Option<Vec<Uuid>>,
+    pub and_then: Option<Following>,
     /// Provider for this and all following services. If omitted: the free provider with the fewest appointments that
     /// day.
     #[serde(default)]
@@ -184,7 +184,7 @@ impl GuestsApi {
         /// The IANA time zone for dates and `local_starts_at`. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
         /// The id of a service that follows in the same visit. Can be repeated, up to four times.
-        and_then: Query<Vec<Uuid>>,
+        and_then: Query<Following>,
     ) -> Result<SerializedJson<Slots>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
         let wanted = SlotQuery {
@@ -228,14 +228,13 @@ impl GuestsApi {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "book_as_guest", idempotency_key.0, &body.0)?;
         let new = &body.0;
-        let following = new.and_then.as_deref().unwrap_or_default();
         let token = captcha_token.0.as_deref();
         if let Some(answer) = self.0.admit(&client, guest, token, &once).await? {
             return Ok(self.answer(guest, Outcome::before(answer)?, &new.contact).await?);
         }
         let order = Order {
             id: Some(id),
-            services: book::services(new.service_id, following)?,
+            services: book::services(new.service_id, new.and_then.as_ref()),
             provider: new.provider_id,
             start: new.starts_at.0,
             who: Who::New(&new.contact),

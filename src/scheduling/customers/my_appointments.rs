@@ -40,7 +40,7 @@ use crate::{
         features::Appointments,
         slots::{
             availability::Enforcement,
-            listing::{self, SlotQuery, Slots},
+            listing::{self, Following, SlotQuery, Slots},
         },
     },
     sql,
@@ -106,7 +106,7 @@ pub struct MyBooking {
     /// Services that follow in the same visit, up to four. Defaults to none.
     #[serde(default)]
     #[oai(nullable)]
-    pub and_then: Option<Vec<Uuid>>,
+    pub and_then: Option<Following>,
     /// Provider for this and all following services. If omitted: the free provider with the fewest appointments that
     /// day.
     #[serde(default)]
@@ -200,7 +200,7 @@ impl MyAppointmentsApi {
         /// The IANA time zone for dates and `local_starts_at`. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
         /// The id of a service that follows in the same visit. Can be repeated, up to four times.
-        and_then: Query<Vec<Uuid>>,
+        and_then: Query<Following>,
         /// The id of an appointment of the customer to reschedule: its own time counts as free, and it does not count
         /// towards limits.
         reschedule_of: Query<Option<Uuid>>,
@@ -301,10 +301,9 @@ impl MyAppointmentsApi {
         let context = caller.about(id)?;
         let once = Once::new(&context, "book_my_appointment", idempotency_key.0, &body.0)?;
         let new = &body.0;
-        let following = new.and_then.as_deref().unwrap_or_default();
         let order = Order {
             id: Some(id),
-            services: book::services(new.service_id, following)?,
+            services: book::services(new.service_id, new.and_then.as_ref()),
             provider: new.provider_id,
             start: new.starts_at.0,
             who: Who::Known(contact(&self.db, context).await?),

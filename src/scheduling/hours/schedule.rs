@@ -8,19 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::working_hours::{Hours, Rule, Span, ZoneOverride};
 use crate::http::{
+    json::or_default,
     problem::FieldError,
-    values::{Date, TimeOfDay, TimeZone},
+    values::{Date, List, TimeOfDay, TimeZone},
 };
-
-/// Limits that no real schedule reaches, and that keep computing slots fast. The database enforces the same limits.
-const MOST_RULES: usize = 100;
-
-const MOST_OVERRIDES: usize = 1000;
-
-const MOST_TRAVELS: usize = 100;
-
-/// Per date.
-const MOST_INTERVALS: usize = 24;
 
 /// The dates that mean "no first date" and "no last date".
 const FIRST_DATE: NaiveDate = match NaiveDate::from_ymd_opt(1, 1, 1) {
@@ -113,26 +104,27 @@ pub struct ScheduleOverride {
     /// The date whose hours are replaced.
     pub date: Date,
     /// The hours on that date, at most 24 intervals. Empty: the provider does not work.
-    pub intervals: Vec<ScheduleInterval>,
+    pub intervals: List<ScheduleInterval, 0, 24>,
 }
 
 /// The working hours of a provider.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
+// No real schedule reaches the limits of these lists, which keep computing slots fast. The database enforces the same.
 pub struct Schedule {
     /// The IANA time zone of the hours.
     pub time_zone: TimeZone,
     /// The weekly hours, at most 100 rules. Several rules on one weekday allow for breaks.
-    pub rules: Vec<ScheduleRule>,
+    pub rules: List<ScheduleRule, 0, 100>,
     /// Dates with other hours, at most 1,000. Defaults to none.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     #[oai(default)]
-    pub overrides: Vec<ScheduleOverride>,
+    pub overrides: List<ScheduleOverride, 0, 1000>,
     /// Time-zone overrides: dates on which the hours are in another time zone, at most 100. Defaults to none.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     #[oai(default)]
-    pub travels: Vec<ScheduleTravel>,
+    pub travels: List<ScheduleTravel, 0, 100>,
 }
 
 impl Example for Schedule {
@@ -159,22 +151,6 @@ impl Schedule {
     /// The errors that concern several fields. Single values are validated by their types.
     pub fn validate(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
-        if self.rules.len() > MOST_RULES {
-            errors.push(FieldError::new("rules", "too_many", format!("expected at most {MOST_RULES}")));
-        }
-        if self.overrides.len() > MOST_OVERRIDES {
-            errors.push(FieldError::new(
-                "overrides",
-                "too_many",
-                format!("expected at most {MOST_OVERRIDES}"),
-            ));
-        }
-        if self.travels.len() > MOST_TRAVELS {
-            errors.push(FieldError::new("travels", "too_many", format!("expected at most {MOST_TRAVELS}")));
-        }
-        if !errors.is_empty() {
-            return errors;
-        }
         let mut others: Vec<Rule> = Vec::new();
         for (index, rule) in self.rules.iter().map(ScheduleRule::rule).enumerate() {
             if rule.valid_from > rule.valid_until {
@@ -217,14 +193,6 @@ impl Schedule {
                     "duplicate",
                     "expected each date at most once",
                 ));
-            }
-            if date.intervals.len() > MOST_INTERVALS {
-                errors.push(FieldError::new(
-                    format!("{field}.intervals"),
-                    "too_many",
-                    format!("expected at most {MOST_INTERVALS}"),
-                ));
-                continue;
             }
             let mut others = Vec::new();
             for (index, interval) in date.intervals.iter().enumerate() {

@@ -24,7 +24,8 @@ pub const LONGEST_CLAIM: TimeDelta = TimeDelta::hours(24);
 /// How many days ahead a service without a horizon can be booked.
 const LONGEST_HORIZON: u32 = 3660;
 
-/// The rules of a service, as `availability_get.sql` returns them.
+/// The rules of a service, as `availability_get.sql` returns them. A rule that is null does not exist; one that is absent
+/// is an error, for the service would be booked without it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ServiceRules {
     pub id: Uuid,
@@ -36,10 +37,15 @@ pub struct ServiceRules {
     pub buffer_before_minutes: u32,
     pub buffer_after_minutes: u32,
     pub min_notice_minutes: u32,
+    #[serde(deserialize_with = "Option::deserialize")]
     pub horizon_days: Option<u32>,
+    #[serde(deserialize_with = "Option::deserialize")]
     pub bookable_from: Option<NaiveDate>,
+    #[serde(deserialize_with = "Option::deserialize")]
     pub bookable_until: Option<NaiveDate>,
+    #[serde(deserialize_with = "Option::deserialize")]
     pub max_per_day: Option<usize>,
+    #[serde(deserialize_with = "Option::deserialize")]
     pub max_per_week: Option<usize>,
     pub requires_approval: bool,
     pub capacity: i16,
@@ -51,7 +57,7 @@ pub struct ServiceRules {
     pub provider_ids: BTreeSet<Uuid>,
     /// For each requirement, the rooms and pieces of equipment that satisfy it.
     pub required_resources: Vec<Vec<Uuid>>,
-    /// The starts that count towards its limits, if it has limits. Null is none; absent is an error, not none.
+    /// The starts that count towards its limits, if it has limits.
     #[serde(deserialize_with = "Option::deserialize")]
     pub counted_starts: Option<Starts>,
 }

@@ -25,7 +25,7 @@ use crate::{
         computing::Deadline,
         json::SerializedJson,
         problem::{ApiError, Failure, Listing, Problem},
-        values::{InstantOrDate, TimeZone},
+        values::{InstantOrDate, List, TimeZone},
     },
     scheduling::hours::wall_time,
     sql,
@@ -43,8 +43,8 @@ const MOST_TRIES: usize = 500_000;
 /// The period that is computed at once, so that the list is always complete up to some instant.
 const AT_ONCE: TimeDelta = TimeDelta::days(1);
 
-/// The maximum number of services of a visit.
-pub const MOST_SERVICES: usize = 5;
+/// The services that follow in a visit.
+pub type Following = List<Uuid, 0, 4>;
 
 /// A start at which a service, or the services of a visit, can be booked.
 #[derive(Debug, Object, Serialize)]
@@ -112,7 +112,7 @@ impl SlotsApi {
         /// The IANA time zone for dates and `local_starts_at`. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
         /// The id of a service that follows in the same visit. Can be repeated, up to four times.
-        and_then: Query<Vec<Uuid>>,
+        and_then: Query<Following>,
         /// The id of an appointment of this service to reschedule: its own time counts as free, and it does not count
         /// towards limits. The services of the visit are those of the appointment; `and_then` is ignored.
         reschedule_of: Query<Option<Uuid>>,
@@ -160,9 +160,6 @@ pub async fn list(
     wanted: SlotQuery,
     now: DateTime<Utc>,
 ) -> Result<SerializedJson<Slots>, Failure> {
-    if wanted.services.len() > MOST_SERVICES {
-        Err(Problem::invalid_field("and_then", "too_many", "expected at most four services"))?;
-    }
     let (zone, providers) = cost::weigh(db, context, wanted.time_zone, wanted.provider).await?;
     let (from, to) = (instant(wanted.from, zone), instant(wanted.to, zone));
     if to <= from {

@@ -9,7 +9,7 @@ use crate::http::problem::{FieldError, Problem};
 /// Why a start cannot be booked.
 #[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case", rename = "UnavailableReason")]
 pub enum Reason {
     /// Less notice than the service wants, or past.
     TooSoon,

@@ -214,8 +214,9 @@ pub fn rules(said: &serde_json::Value) -> ServiceRules {
         "id": Uuid::nil(), "active": true, "bookable_online": true, "duration_minutes": 30, "slot_step_minutes": 15,
         "slot_offset_minutes": 0, "buffer_before_minutes": 0, "buffer_after_minutes": 0, "min_notice_minutes": 0,
         "requires_approval": false, "capacity": 1, "contact_may_overlap": false, "cancellation_notice_minutes": 0,
-        "provider_ids": [], "required_resources": [], "counted_starts": null, "guest_requires": [],
-        "guest_verification": "none",
+        "provider_ids": [], "required_resources": [], "counted_starts": null, "horizon_days": null,
+        "bookable_from": null, "bookable_until": null, "max_per_day": null, "max_per_week": null,
+        "guest_requires": [], "guest_verification": "none",
     });
     for (name, value) in said.as_object().expect("an object") {
         rules[name] = value.clone();

@@ -172,7 +172,7 @@ async fn create_api_key_names_the_field_that_is_wrong() {
     for (field, value, at, code) in [
         ("name", json!(""), "name", "too_short"),
         ("role", json!("owner"), "role", "invalid_value"),
-        ("scopes", json!([]), "scopes", "invalid_value"),
+        ("scopes", json!([]), "scopes", "too_short"),
         ("scopes", json!(["everything"]), "scopes[0]", "invalid_value"),
         ("expires_at", json!("2020-01-01T00:00:00Z"), "expires_at", "in_the_past"),
     ] {
