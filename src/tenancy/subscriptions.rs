@@ -239,13 +239,13 @@ struct UsageRow {
     max_api_keys: Option<i32>,
     storage: StorageUsage,
     requests: RequestUsage,
-    appointments: Appointments,
+    appointments: AppointmentUsage,
 }
 
 row! {
     UsageRow {
         providers, max_providers, members, max_members, api_keys, max_api_keys,
-        storage: StorageUsage, requests: RequestUsage, appointments: Appointments
+        storage: StorageUsage, requests: RequestUsage, appointments: AppointmentUsage
     }
 }
 
@@ -259,7 +259,7 @@ row! {
 }
 
 row! {
-    Appointments { this_month = appointments_this_month, upcoming = appointments_upcoming }
+    AppointmentUsage { this_month = appointments_this_month, upcoming = appointments_upcoming }
 }
 
 pub struct SubscriptionsApi(pub Db);

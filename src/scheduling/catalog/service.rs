@@ -110,7 +110,7 @@ pub struct ServiceRow {
     /// The other columns of its row.
     rules: Service,
     provider_ids: Vec<Uuid>,
-    required_resources: Option<Vec<Pool>>,
+    required_resources: Option<Vec<Vec<Uuid>>>,
 }
 
 row! {

@@ -18,7 +18,7 @@ use crate::{
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
-    scheduling::{booking::expiry, features::Appointments, slots::guest_rules::GuestDetail},
+    scheduling::{booking::expiry, features::Appointments},
     sql,
 };
 
