@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::json;
 
 use super::super::schema::{schema_type, serde_error};
 
@@ -47,7 +46,6 @@ schema_type!(
             ..MetaSchema::new("string")
         })))),
         max_properties: Some(MOST_PAIRS),
-        example: Some(json!({ "ledger": "A-17" })),
         ..MetaSchema::new("object")
     }
 );

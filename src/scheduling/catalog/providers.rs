@@ -233,6 +233,7 @@ impl ProvidersApi {
                     &updated_since.0.map(|instant| instant.0),
                     &ids.0,
                     &active.0,
+                    &external_id.0.as_deref(),
                 ],
             )
             .await?;

@@ -89,6 +89,7 @@ impl ServicesApi {
                     &ids.0,
                     &active.0,
                     &bookable_online.0,
+                    &external_id.0.as_deref(),
                 ],
             )
             .await?;
