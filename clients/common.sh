@@ -131,6 +131,6 @@ start_dev() {
     servers=("$!" "${servers[@]}")
     APPOINTD_URL=$(await "$!" "$output" 's/^appointd is running at (http[^ ]+)$/\1/p')
     APPOINTD_MAIL=$(await "$!" "$output" 's/^E-mails +(.*)$/\1/p')
-    database=$(await "$!" "$output" "s/^psql '([^']+user=appointd_api)' -c .*/\1/p")
+    database=$(await "$!" "$output" "s/^[^ ]*psql '([^']+user=appointd_api)' -c .*/\1/p")
     export APPOINTD_URL APPOINTD_MAIL
 }

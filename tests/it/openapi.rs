@@ -123,6 +123,27 @@ fn lists_of_requests_say_how_long_they_may_be() {
 }
 
 #[test]
+fn optional_fields_of_what_is_made_may_be_null() {
+    let document = committed();
+    let mut tried = 0;
+    // A form has no null.
+    for name in schemas_of("requestBody") {
+        if name.ends_with("Changes") || name == "PasswordGrant" {
+            continue;
+        }
+        let schema = &document["components"]["schemas"][&name];
+        let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+            if !required.iter().any(|required| required == field) {
+                assert_eq!(property["nullable"], true, "{name}.{field}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 60, "{tried}");
+}
+
+#[test]
 fn schemas_are_named_as_classes_are() {
     let document = committed();
     for name in document["components"]["schemas"].as_object().expect("schemas").keys() {

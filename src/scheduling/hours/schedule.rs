@@ -119,11 +119,11 @@ pub struct Schedule {
     pub rules: List<ScheduleRule, 0, 100>,
     /// Dates with other hours, at most 1,000. Defaults to none.
     #[serde(default, deserialize_with = "or_default")]
-    #[oai(default)]
+    #[oai(default, nullable)]
     pub overrides: List<ScheduleOverride, 0, 1000>,
     /// Time-zone overrides: dates on which the hours are in another time zone, at most 100. Defaults to none.
     #[serde(default, deserialize_with = "or_default")]
-    #[oai(default)]
+    #[oai(default, nullable)]
     pub travels: List<ScheduleTravel, 0, 100>,
 }
 
