@@ -11,9 +11,10 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Context, Db, Sql, Tx, row},
+    db::{self, Context, Db, Params, Sql, Tx, row},
     http::{
         caller::{Manager, Member, Staff, Viewer},
+        if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
         name::Name,
         page::{Cursor, Page, Paging},
@@ -105,6 +106,10 @@ impl Example for ContactChanges {
     }
 }
 
+const GET: Sql<Contact> = sql!("crm/contacts_get.sql" as Contact);
+
+const SINGLE: Single<Contact> = Single::new(sql!("crm/contacts_lock_row.sql"), GET);
+
 pub struct ContactsApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1")]
@@ -154,8 +159,7 @@ impl ContactsApi {
         caller: Member<Viewer>,
         contact_id: Path<Uuid>,
     ) -> Result<Json<Contact>, ApiError<Reading>> {
-        let contact =
-            self.0.optional(&caller, sql!("crm/contacts_get.sql" as Contact), &[&contact_id.0]).await?;
+        let contact = self.0.optional(&caller, GET, &[&contact_id.0]).await?;
         Ok(Json(contact.ok_or_else(Problem::not_found)?))
     }
 
@@ -165,13 +169,15 @@ impl ContactsApi {
         &self,
         caller: Member<Staff>,
         contact_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<ContactChanges>,
     ) -> Result<Json<Contact>, ApiError<Writing>> {
         let changes = body.0;
-        let contact = self
-            .0
-            .optional(
+        let contact = if_match
+            .change(
+                &self.0,
                 &caller,
+                (&SINGLE, &[&contact_id.0]),
                 sql!("crm/contacts_update.sql" as Contact),
                 &[
                     &contact_id.0,
@@ -195,9 +201,11 @@ impl ContactsApi {
         &self,
         caller: Member<Manager>,
         contact_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        self.0
-            .optional(&caller, sql!("crm/contacts_delete.sql"), &[&contact_id.0])
+        let id: Params = &[&contact_id.0];
+        if_match
+            .change(&self.0, &caller, (&SINGLE, id), sql!("crm/contacts_delete.sql"), id)
             .await
             .on_constraint("appointments_contact_fkey", || {
                 Problem::conflict("contact_in_use", "The contact has appointments and cannot be deleted.")

@@ -33,6 +33,7 @@ pub fn complete(raw: &str) -> String {
     document["servers"] = json!([{ "url": "/" }]);
     in_reading_order(&mut document);
     security_schemes(&mut document);
+    responses::versions(&mut document);
     for (method, operation) in operations(&mut document) {
         parameter_groups(operation);
         security_and_role(method, operation);

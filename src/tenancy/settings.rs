@@ -8,6 +8,7 @@ use crate::{
     db::{self, Db, Sql, Tx, row},
     http::{
         caller::{Admin, Member, Viewer},
+        if_match::{IfMatch, Single},
         json::{Json, present},
         problem::{ApiError, Problem, Reading, Writing},
         values::{LanguageTag, Number, WebOrigin, named_enum},
@@ -198,6 +199,8 @@ const MOST_ORIGINS: usize = 20;
 
 const GET: Sql<Settings> = sql!("tenancy/settings_get.sql" as Settings);
 
+const SINGLE: Single<Settings> = Single::new(sql!("tenancy/settings_lock_row.sql"), GET);
+
 pub struct SettingsApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1/organizations/me")]
@@ -215,6 +218,7 @@ impl SettingsApi {
     async fn update(
         &self,
         caller: Member<Admin>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<SettingsChanges>,
     ) -> Result<Json<Settings>, ApiError<Writing>> {
         let changes = body.0;
@@ -226,10 +230,11 @@ impl SettingsApi {
         let notifications = changes.notifications.unwrap_or_default();
         let privacy = changes.privacy.unwrap_or_default();
         let guests = changes.guests.unwrap_or_default();
-        let changed = self
-            .0
-            .one(
+        let changed = if_match
+            .change(
+                &self.0,
                 &caller,
+                (&SINGLE, &[]),
                 sql!("tenancy/settings_update.sql" as Settings),
                 &[
                     &changes.language.as_deref(),
@@ -249,7 +254,7 @@ impl SettingsApi {
                 ],
             )
             .await?;
-        Ok(Json(changed))
+        Ok(Json(changed.ok_or_else(Problem::not_found)?))
     }
 }
 

@@ -43,4 +43,5 @@ mod tenancy;
 mod tenant;
 mod tx;
 mod upkeep;
+mod versions;
 mod wall;

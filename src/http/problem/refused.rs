@@ -93,7 +93,8 @@ impl<K: Statuses> ApiResponse for ApiError<K> {
     }
 }
 
-fn describe(status: u16) -> &'static str {
+/// What a status of an error means in every operation.
+pub fn describe(status: u16) -> &'static str {
     match status {
         400 => {
             "The request is malformed: invalid JSON (`malformed_json`), an invalid or unknown parameter (`invalid_parameter`), or an invalid or repeated header (`invalid_header`)."
@@ -109,6 +110,9 @@ fn describe(status: u16) -> &'static str {
         }
         408 => "The body did not arrive within 5 seconds: `body_timeout`.",
         409 => "The request conflicts with the current state; `code` says why.",
+        412 => {
+            "The object has another version than `If-Match` says: `precondition_failed`. The header `ETag` has the current version, if there is one."
+        }
         413 => "The body is larger than 256 KiB: `body_too_large`.",
         415 => "The media type of the body is not supported: `unsupported_media_type`.",
         422 => "The request is well-formed but invalid; see `errors`.",

@@ -18,6 +18,7 @@ use crate::{
     db::{Context, Db, Tx, row},
     http::{
         caller::{Member, Staff, Viewer},
+        if_match::{IfMatch, Precondition},
         json::{Json, OptionalJson},
         page::{Cursor, Page, Paging},
         problem::{ApiError, Failure, Listing, Problem, Writing},
@@ -143,12 +144,18 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<Cancellation>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let Cancellation { reason, following } = body.0;
         let action = AppointmentAction::Cancel;
-        let request =
-            TransitionRequest { action, reason: reason.as_deref(), following, by: CancelledBy::Member };
+        let request = TransitionRequest {
+            action,
+            reason: reason.as_deref(),
+            following,
+            by: CancelledBy::Member,
+            precondition: &if_match.on(),
+        };
         let id = appointment_id.0;
         Ok(Json(transition(&self.db, &self.mailer, (&caller).into(), id, request, Utc::now()).await?))
     }
@@ -165,10 +172,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Confirm;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+        let (context, id) = ((&caller).into(), appointment_id.0);
+        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
     }
 
     /// Decline an appointment
@@ -184,10 +193,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Decline;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+        let (context, id) = ((&caller).into(), appointment_id.0);
+        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
     }
 
     /// Check in for an appointment
@@ -204,10 +215,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::CheckIn;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+        let (context, id) = ((&caller).into(), appointment_id.0);
+        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
     }
 
     /// Start an appointment
@@ -219,10 +232,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Start;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+        let (context, id) = ((&caller).into(), appointment_id.0);
+        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
     }
 
     /// Complete an appointment
@@ -240,10 +255,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Complete;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+        let (context, id) = ((&caller).into(), appointment_id.0);
+        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
     }
 
     /// Mark an appointment as a no-show
@@ -259,10 +276,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::NoShow;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+        let (context, id) = ((&caller).into(), appointment_id.0);
+        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
     }
 
     /// Undo the last transition of an appointment
@@ -279,10 +298,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let reason = body.0.reason.as_deref();
-        Ok(Json(undo(&self.db, &self.mailer, (&caller).into(), appointment_id.0, reason, Utc::now()).await?))
+        let (context, id, reason) = ((&caller).into(), appointment_id.0, body.0.reason.as_deref());
+        let precondition = if_match.on();
+        Ok(Json(undo(&self.db, &self.mailer, context, id, reason, &precondition, Utc::now()).await?))
     }
 }
 
@@ -293,8 +314,10 @@ impl TransitionsApi {
         appointment: Uuid,
         action: AppointmentAction,
         reason: Option<&str>,
+        if_match: &IfMatch,
     ) -> Result<Appointment, Failure> {
-        let request = TransitionRequest { action, reason, following: false, by: CancelledBy::Member };
+        let (following, by, precondition) = (false, CancelledBy::Member, &if_match.on());
+        let request = TransitionRequest { action, reason, following, by, precondition };
         transition(&self.db, &self.mailer, context, appointment, request, Utc::now()).await
     }
 }
@@ -307,6 +330,8 @@ pub struct TransitionRequest<'a> {
     /// Whether to include all later appointments of the series.
     pub following: bool,
     pub by: CancelledBy,
+    /// What the appointment must be like before.
+    pub precondition: &'a Precondition<'a, Appointment>,
 }
 
 /// Changes the status of an appointment. Freed time is offered to the waitlist in the same transaction.
@@ -347,6 +372,7 @@ async fn transition_now(
     // Lock first, in its own statement: the next statement's snapshot then includes the changes we waited for.
     let rows = tx.all(sql!("scheduling/appointments_lock.sql" as WholeAppointment), &[&ids]).await?;
     let locked: Vec<Appointment> = rows.into_iter().map(Into::into).collect();
+    locked.iter().filter(|one| one.id == appointment).try_for_each(|one| done.precondition.check(one))?;
     for appointment in &locked {
         in_its_time(&mut tx, appointment, action, now).await?;
     }

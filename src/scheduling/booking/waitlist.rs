@@ -24,6 +24,7 @@ use crate::{
     db::{Context, Db, Sql, Tx},
     http::{
         caller::{Member, Staff, Viewer},
+        if_match::{IfMatch, Precondition},
         json::{Created, Json},
         page::{Cursor, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
@@ -158,11 +159,13 @@ impl WaitlistApi {
         caller: Member<Staff, Appointments>,
         waitlist_entry_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Created<Appointment>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let id = waitlist_entry_id.0;
         let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &id)?;
-        let (appointment, replayed) = accept(&self.db, &self.mailer, context, id, &once).await?;
+        let (appointment, replayed) =
+            accept(&self.db, &self.mailer, context, id, &once, &if_match.on()).await?;
         let location = format!("/api/v1/appointments/{}", appointment.id);
         Ok(Created { location, body: appointment, replayed })
     }
@@ -179,9 +182,11 @@ impl WaitlistApi {
         &self,
         caller: Member<Staff>,
         waitlist_entry_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
         let (context, id) = ((&caller).into(), waitlist_entry_id.0);
-        Ok(Json(leave(&self.db, &self.mailer, context, id, WaitlistStatus::Declined).await?))
+        let (status, precondition) = (WaitlistStatus::Declined, if_match.on());
+        Ok(Json(leave(&self.db, &self.mailer, context, id, status, &precondition).await?))
     }
 
     /// Leave the waitlist
@@ -197,9 +202,11 @@ impl WaitlistApi {
         &self,
         caller: Member<Staff>,
         waitlist_entry_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
         let (context, id) = ((&caller).into(), waitlist_entry_id.0);
-        Ok(Json(leave(&self.db, &self.mailer, context, id, WaitlistStatus::Withdrawn).await?))
+        let (status, precondition) = (WaitlistStatus::Withdrawn, if_match.on());
+        Ok(Json(leave(&self.db, &self.mailer, context, id, status, &precondition).await?))
     }
 }
 
@@ -269,6 +276,7 @@ pub async fn accept(
     context: Context,
     id: Uuid,
     once: &Once,
+    precondition: &Precondition<'_, WaitlistEntry>,
 ) -> Result<(Appointment, bool), Failure> {
     let booked_before = AtomicBool::new(false);
     let appointment = attempt(db, mailer, context, async |tx: Tx, _| {
@@ -279,6 +287,7 @@ pub async fn accept(
                 let row = tx.optional(appointment::GET, &[&appointment]).await?;
                 return Ok(row.ok_or_else(Problem::not_found)?.into());
             }
+            require(tx, id, precondition).await?;
             if entry.offer.is_none() {
                 Err(nothing_offered())?;
             }
@@ -288,6 +297,7 @@ pub async fn accept(
                 note: None,
                 guest: None,
                 once: &Once::without_key(),
+                precondition: &Precondition::none(),
             };
             match holds::confirm(tx, &confirmation).await {
                 // The offer was accepted or passed on meanwhile.
@@ -314,8 +324,10 @@ pub async fn leave(
     context: Context,
     id: Uuid,
     status: WaitlistStatus,
+    precondition: &Precondition<'_, WaitlistEntry>,
 ) -> Result<WaitlistEntry, Failure> {
     let notices = attempt(db, mailer, context, async |mut tx: Tx, _| {
+        require(&mut tx, id, precondition).await?;
         let before = entry(&mut tx, id).await?;
         let notices = if before.offer.is_some() {
             end(&mut tx, id, status.name()).await?
@@ -350,6 +362,21 @@ fn nothing_offered() -> Problem {
 async fn entry(tx: &mut Tx, id: Uuid) -> Result<WaitlistEntry, Failure> {
     let row = tx.optional(GET, &[&id]).await?;
     Ok(row.ok_or_else(Problem::not_found)?.into())
+}
+
+/// Locks an entry and its offer, and fails with 412 if it is not what a change requires. The offer first, as those do that
+/// accept or end it.
+async fn require(
+    tx: &mut Tx,
+    id: Uuid,
+    precondition: &Precondition<'_, WaitlistEntry>,
+) -> Result<(), Failure> {
+    if precondition.is_some() {
+        tx.all(sql!("scheduling/holds_of_entry.sql"), &[&id]).await?;
+        tx.all(sql!("scheduling/waitlist_lock_row.sql"), &[&id]).await?;
+        precondition.check(&entry(tx, id).await?)?;
+    }
+    Ok(())
 }
 
 /// Ends an offer and offers its time to the next entry.

@@ -15,6 +15,7 @@ use crate::{
     crm::contacts::NewContact,
     db::{Context, row},
     http::{
+        if_match::Precondition,
         json::Json,
         problem::{ApiError, Failure, Problem, Writing},
     },
@@ -127,6 +128,7 @@ impl GuestVerificationApi {
             note: note.as_deref(),
             guest: Some(&counted),
             once: &Once::without_key(),
+            precondition: &Precondition::none(),
         };
         let (appointment, before) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
         // If the link is opened twice at once, only one request sends the e-mail.

@@ -22,6 +22,7 @@ use crate::{
     http::{
         caller,
         client::Client,
+        if_match::IfMatch,
         json::{Created, Json, NoContent},
         limit::subscriber,
         problem::{ApiError, Failure, Problem, Writing},
@@ -32,7 +33,7 @@ use crate::{
         booking::{
             book::{Order, Who},
             guest_request::GuestRequest,
-            hold::Hold,
+            hold::{self, Hold},
             holds::{self, Confirmation, HoldSelector},
             waitlist::{self, NewEntry},
             waitlist_entry::{Offer, WaitlistEntry, WaitlistStatus},
@@ -207,7 +208,7 @@ impl GuestWaitsApi {
     #[oai(path = "/hold", method = "get", operation_id = "get_hold_as_guest")]
     async fn get_hold(&self, request: &Request) -> Result<Json<GuestHold>, ApiError<Writing>> {
         let guest = self.0.managing(caller::bearer_token(request)?)?;
-        let hold = self.0.db.optional(guest, holds::GET, &[&managed(guest)?]).await?;
+        let hold = self.0.db.optional(guest, hold::GET, &[&managed(guest)?]).await?;
         Ok(Json(self.show_hold(guest, &hold.ok_or_else(Problem::not_found)?)?))
     }
 
@@ -215,9 +216,14 @@ impl GuestWaitsApi {
     ///
     /// Frees its time immediately, or offers it to the waitlist.
     #[oai(path = "/hold/release", method = "post", operation_id = "release_hold_as_guest")]
-    async fn release(&self, body: Json<Managing>) -> Result<NoContent, ApiError<Writing>> {
+    async fn release(
+        &self,
+        #[oai(name = "If-Match")] if_match: IfMatch,
+        body: Json<Managing>,
+    ) -> Result<NoContent, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
-        holds::release(&self.0.db, &self.0.mailer, guest, managed(guest)?).await?;
+        let precondition = if_match.on_view(|hold: &Hold| self.show_hold(guest, hold));
+        holds::release(&self.0.db, &self.0.mailer, guest, managed(guest)?, &precondition).await?;
         Ok(NoContent)
     }
 
@@ -230,6 +236,7 @@ impl GuestWaitsApi {
     async fn confirm(
         &self,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<GuestHoldConfirmation>,
     ) -> Result<Created<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
@@ -237,7 +244,7 @@ impl GuestWaitsApi {
         let db = &self.0.db;
         let once = Once::new(&guest, "confirm_hold_as_guest", idempotency_key.0, &body.0)?;
         // A hold that was already confirmed is gone; its appointment is returned.
-        if let Some(hold) = db.optional(guest, holds::GET, &[&id]).await?
+        if let Some(hold) = db.optional(guest, hold::GET, &[&id]).await?
             && says_enough(db, guest, &[hold.service_id], &body.0.contact).await?
         {
             Err(verified_only())?;
@@ -249,6 +256,7 @@ impl GuestWaitsApi {
             note: body.0.note.as_deref(),
             guest: Some(&counted),
             once: &once,
+            precondition: &if_match.on_view(|hold: &Hold| self.show_hold(guest, hold)),
         };
         let (appointment, replayed) = holds::confirm_alone(db, &self.0.mailer, guest, &confirmation).await?;
         online::check_link(guest, &appointment)?;
@@ -334,12 +342,15 @@ impl GuestWaitsApi {
     async fn accept(
         &self,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<Managing>,
     ) -> Result<Created<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         let once = Once::new(&guest, "accept_offer_as_guest", idempotency_key.0, &body.0)?;
-        let (appointment, replayed) = waitlist::accept(&self.0.db, &self.0.mailer, guest, id, &once).await?;
+        let precondition = if_match.on_view(|entry: &WaitlistEntry| self.show(guest, entry.clone()));
+        let (db, mailer) = (&self.0.db, &self.0.mailer);
+        let (appointment, replayed) = waitlist::accept(db, mailer, guest, id, &once, &precondition).await?;
         online::check_link(guest, &appointment)?;
         let body = self.0.show(guest.tenant, appointment)?;
         let location = "/api/v1/guest/appointment".to_owned();
@@ -350,8 +361,12 @@ impl GuestWaitsApi {
     ///
     /// Offers the time to the next matching entry, or frees it. 409 `nothing_offered` if nothing is offered.
     #[oai(path = "/waitlist-entry/decline", method = "post", operation_id = "decline_offer_as_guest")]
-    async fn decline(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
-        self.leave(&body.0, WaitlistStatus::Declined).await
+    async fn decline(
+        &self,
+        #[oai(name = "If-Match")] if_match: IfMatch,
+        body: Json<Managing>,
+    ) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
+        self.leave(&body.0, WaitlistStatus::Declined, &if_match).await
     }
 
     /// Leave the waitlist as a guest
@@ -359,8 +374,12 @@ impl GuestWaitsApi {
     /// Withdraws the entry. Offered time is offered to the next matching entry. 409 `not_waiting` if the entry is no
     /// longer waiting.
     #[oai(path = "/waitlist-entry/withdraw", method = "post", operation_id = "withdraw_as_guest")]
-    async fn withdraw(&self, body: Json<Managing>) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
-        self.leave(&body.0, WaitlistStatus::Withdrawn).await
+    async fn withdraw(
+        &self,
+        #[oai(name = "If-Match")] if_match: IfMatch,
+        body: Json<Managing>,
+    ) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
+        self.leave(&body.0, WaitlistStatus::Withdrawn, &if_match).await
     }
 }
 
@@ -376,9 +395,12 @@ impl GuestWaitsApi {
         &self,
         link: &Managing,
         status: WaitlistStatus,
+        if_match: &IfMatch,
     ) -> Result<Json<GuestWaitlistEntry>, ApiError<Writing>> {
         let guest = self.0.managing(&link.token)?;
-        let entry = waitlist::leave(&self.0.db, &self.0.mailer, guest, managed(guest)?, status).await?;
+        let precondition = if_match.on_view(|entry: &WaitlistEntry| self.show(guest, entry.clone()));
+        let (db, mailer, id) = (&self.0.db, &self.0.mailer, managed(guest)?);
+        let entry = waitlist::leave(db, mailer, guest, id, status, &precondition).await?;
         Ok(Json(self.show(guest, entry)?))
     }
 

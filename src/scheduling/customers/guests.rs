@@ -25,6 +25,7 @@ use crate::{
     http::{
         caller,
         client::Client,
+        if_match::{IfMatch, Precondition},
         json::{Json, SerializedJson},
         page::{Page, Paging},
         problem::{ApiError, GuestReading, Writing},
@@ -286,12 +287,14 @@ impl GuestsApi {
     #[oai(path = "/appointment/cancel", method = "post", operation_id = "cancel_as_guest")]
     async fn cancel(
         &self,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<GuestCancellation>,
     ) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let (id, reason) = (managed(guest)?, body.0.reason.as_deref());
-        let by = CancelledBy::Guest;
-        let cancelled = online::cancel(&self.0.db, &self.0.mailer, guest, id, reason, by).await?;
+        let (by, precondition) = (CancelledBy::Guest, self.as_shown(guest, &if_match));
+        let cancelled =
+            online::cancel(&self.0.db, &self.0.mailer, guest, id, reason, by, &precondition).await?;
         Ok(Json(self.0.show(guest.tenant, cancelled)?))
     }
 
@@ -303,17 +306,23 @@ impl GuestsApi {
     #[oai(path = "/appointment/reschedule", method = "post", operation_id = "reschedule_as_guest")]
     async fn reschedule(
         &self,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<GuestReschedule>,
     ) -> Result<Json<GuestAppointment>, ApiError<Writing>> {
         let guest = self.0.managing(&body.0.token)?;
         let GuestReschedule { starts_at, provider_id, .. } = body.0;
-        let id = managed(guest)?;
-        let moved = online::reschedule(&self.0.db, &self.0.mailer, guest, id, starts_at, provider_id).await?;
+        let (db, mailer, id) = (&self.0.db, &self.0.mailer, managed(guest)?);
+        let precondition = self.as_shown(guest, &if_match);
+        let moved = online::reschedule(db, mailer, guest, id, starts_at, provider_id, &precondition).await?;
         Ok(Json(self.0.show(guest.tenant, moved)?))
     }
 }
 
 impl GuestsApi {
+    fn as_shown<'a>(&'a self, guest: Context, if_match: &'a IfMatch) -> Precondition<'a, Appointment> {
+        if_match.on_view(move |appointment: &Appointment| self.0.show(guest.tenant, appointment.clone()))
+    }
+
     /// The stored answer to a repeated booking, regardless of what the service requires now.
     fn as_before(&self, guest: Context, answer: Value) -> Result<GuestBooked, ApiError<Writing>> {
         if answer.get("expires_at").is_some() {

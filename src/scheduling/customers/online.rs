@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     db::{Context, Db, Who, row},
     http::{
+        if_match::Precondition,
         page::{Cursor, Page, Paging},
         problem::{Failure, Problem},
         values::Instant,
@@ -189,10 +190,12 @@ pub async fn cancel(
     id: Uuid,
     reason: Option<&str>,
     by: CancelledBy,
+    precondition: &Precondition<'_, Appointment>,
 ) -> Result<Appointment, Failure> {
     let now = Utc::now();
     in_time(db, context, id, now).await?;
-    let done = TransitionRequest { action: AppointmentAction::Cancel, reason, following: false, by };
+    let (action, following) = (AppointmentAction::Cancel, false);
+    let done = TransitionRequest { action, reason, following, by, precondition };
     transition(db, mailer, context, id, done, now).await
 }
 
@@ -204,6 +207,7 @@ pub async fn reschedule(
     id: Uuid,
     starts_at: Instant,
     provider: Option<Uuid>,
+    precondition: &Precondition<'_, Appointment>,
 ) -> Result<Appointment, Failure> {
     let now = Utc::now();
     in_time(db, context, id, now).await?;
@@ -214,5 +218,5 @@ pub async fn reschedule(
         following: false,
         override_rules: false,
     };
-    reschedule::reschedule(db, mailer, context, id, &request, now).await
+    reschedule::reschedule(db, mailer, context, id, &request, precondition, now).await
 }
