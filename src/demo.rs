@@ -15,6 +15,7 @@ use crate::{
     crm::contacts::{self, NewContact},
     db::{Context, Db, Params, Person, Who},
     http::{
+        if_match::IfMatch,
         secret::{OneTime, Secret},
         values::TimeZone,
     },
@@ -99,7 +100,7 @@ async fn organization(
         let account = provider.email.and_then(|email| people.get(email));
         let new: NewProvider = example(json!({ "name": provider.name, "account_id": account }))?;
         let id = providers::create(db, context, &new, &Once::without_key()).await?.id;
-        schedules::set(db, context, id, &schedule).await?;
+        schedules::set(db, context, id, &schedule, &IfMatch::absent()).await?;
         providers.push(id);
     }
     let mut services = Vec::new();

@@ -2,7 +2,7 @@
 //! order: [`edge`] (what every request passes), [`headers`] (reading headers), [`client`] and [`forwarded`] (the
 //! client's address and host), [`caller`] (credentials), [`limit`] and `allowance` (rate limits), [`computing`] (long
 //! computations), `query`, [`json`], [`values`], [`name`] and [`secret`] (input), [`problem`] and `framework` (errors),
-//! [`page`] (lists), [`conditional`] (304), [`compression`], [`module`] (what a module declares), [`scope`], [`routes`] and
+//! [`page`] (lists), [`conditional`], [`versions`] and [`if_match`] (304 and 412), [`compression`], [`module`] (what a module declares), [`scope`], [`routes`] and
 //! [`description`] (the API description and its uses).
 
 mod allowance;
@@ -18,6 +18,7 @@ pub mod edge;
 pub mod forwarded;
 mod framework;
 pub mod headers;
+pub mod if_match;
 pub mod json;
 pub mod limit;
 mod malformed;
@@ -33,3 +34,4 @@ pub mod scope;
 pub mod secret;
 pub mod token;
 pub mod values;
+pub mod versions;

@@ -48,6 +48,7 @@ use crate::{
         limit::Limits,
         routes,
         token::Tokens,
+        versions::Versions,
     },
     identity::passwords::Passwords,
     messaging::mail::Mailer,
@@ -122,6 +123,7 @@ pub fn build(app: &App, counts: &Arc<Counts>) -> BoxEndpoint<'static, Response> 
     });
     documents
         .nest("/", service)
+        .with(Versions(&routes::COMMITTED))
         .with(Edge(Arc::new(EdgeState {
             routes: &routes::COMMITTED,
             tokens: app.tokens.clone(),

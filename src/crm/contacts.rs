@@ -11,9 +11,10 @@ use tokio_postgres::types::Json as AsJson;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Context, Db, Params, Tx, row},
+    db::{self, Context, Db, Params, Sql, Tx, row},
     http::{
         caller::{Manager, Member, Staff, Viewer},
+        if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
         name::Name,
         page::{Cursor, Ids, Page, Paging},
@@ -154,6 +155,10 @@ impl Example for ContactChanges {
     }
 }
 
+const GET: Sql<Contact> = sql!("crm/contacts_get.sql" as Contact);
+
+const SINGLE: Single<Contact> = Single::new(sql!("crm/contacts_lock_row.sql"), GET);
+
 pub struct ContactsApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1")]
@@ -238,8 +243,7 @@ impl ContactsApi {
         caller: Member<Viewer>,
         contact_id: Path<Uuid>,
     ) -> Result<Json<Contact>, ApiError<Reading>> {
-        let contact =
-            self.0.optional(&caller, sql!("crm/contacts_get.sql" as Contact), &[&contact_id.0]).await?;
+        let contact = self.0.optional(&caller, GET, &[&contact_id.0]).await?;
         Ok(Json(contact.ok_or_else(Problem::not_found)?))
     }
 
@@ -251,13 +255,15 @@ impl ContactsApi {
         &self,
         caller: Member<Staff>,
         contact_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<ContactChanges>,
     ) -> Result<Json<Contact>, ApiError<Writing>> {
         let changes = body.0;
-        let contact = self
-            .0
-            .optional(
+        let contact = if_match
+            .change(
+                &self.0,
                 &caller,
+                (&SINGLE, &[&contact_id.0]),
                 sql!("crm/contacts_update.sql" as Contact),
                 &[
                     &contact_id.0,
@@ -285,9 +291,11 @@ impl ContactsApi {
         &self,
         caller: Member<Manager>,
         contact_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        self.0
-            .optional(&caller, sql!("crm/contacts_delete.sql"), &[&contact_id.0])
+        let id: Params = &[&contact_id.0];
+        if_match
+            .change(&self.0, &caller, (&SINGLE, id), sql!("crm/contacts_delete.sql"), id)
             .await
             .on_constraint("appointments_contact_fkey", || {
                 Problem::conflict("contact_in_use", "The contact has appointments and cannot be deleted.")

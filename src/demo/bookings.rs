@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     db::Db,
-    http::{problem::Failure, values::Instant},
+    http::{if_match::Precondition, problem::Failure, values::Instant},
     messaging::mail::Mailer,
     operations::idempotency::Once,
     scheduling::{
@@ -228,7 +228,8 @@ impl Calendar<'_> {
         reason: Option<&str>,
         at: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let done = TransitionRequest { action, reason, following: false };
+        let (following, precondition) = (false, &Precondition::none());
+        let done = TransitionRequest { action, reason, following, precondition };
         transition(self.db, &Mailer::nowhere(), self.loaded.context, appointment, done, at).await?;
         Ok(())
     }

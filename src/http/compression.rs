@@ -15,7 +15,7 @@ use poem::{
     },
 };
 
-use super::{headers, problem::Problem};
+use super::{conditional, headers, problem::Problem};
 
 /// Shorter answers fit into one packet as they are.
 const SHORTEST: usize = 1024;
@@ -59,11 +59,12 @@ impl<E: Endpoint> Endpoint for CompressionEndpoint<E> {
         let headers = response.headers_mut();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         headers.remove(CONTENT_LENGTH);
-        // A strong validator names the bytes, and these are others (RFC 9110 section 8.8.1).
-        if let Some(tag) = headers.get(ETAG).map(HeaderValue::as_bytes).filter(|tag| !tag.starts_with(b"W/"))
-            && let Ok(weak) = HeaderValue::from_bytes(&[b"W/", tag].concat())
+        // A strong tag names the bytes, and these are others. Not a weak one, which `If-Match` would never match.
+        if let Some(tag) =
+            headers.get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| !tag.starts_with("W/"))
+            && let Ok(tag) = HeaderValue::from_str(&conditional::compressed(tag))
         {
-            headers.insert(ETAG, weak);
+            headers.insert(ETAG, tag);
         }
         Ok(response)
     }

@@ -1,9 +1,12 @@
-//! Conditional requests (RFC 9110 section 13): a client that sends the validators of an earlier answer gets 304 if the
-//! answer has not changed.
+//! The validators of conditional requests (RFC 9110 section 13): a client that sends those of an earlier answer gets 304
+//! if the answer has not changed.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+
+use super::problem::Problem;
 
 /// The maximum duration of a transaction. A row carries the time at which its transaction began, so a row that is older
 /// than the client's copy may still become visible within this time.
@@ -21,9 +24,8 @@ pub struct Version {
 impl Version {
     /// The validators of this body, whose content last changed at `changed_at`.
     pub fn new(body: &str, changed_at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
-        let digest = Sha256::digest(body);
         Self {
-            etag: format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest[..16])),
+            etag: etag(body.as_bytes()),
             changed_at,
             last_modified: changed_at.min(now - LONGEST_TRANSACTION),
         }
@@ -47,10 +49,58 @@ impl Version {
     }
 }
 
-/// Whether one of the tags of an `If-None-Match` is this one, by the weak comparison (RFC 9110 section 8.8.3.2).
+/// The strong entity tag of a body, with its quotes.
+pub fn etag(body: &[u8]) -> String {
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(body)[..16]))
+}
+
+/// The tag of an answer whose body is this value as JSON.
+pub fn etag_of(shown: &impl Serialize) -> Result<String, Problem> {
+    serde_json::to_vec(shown).map(|body| etag(&body)).map_err(|_| Problem::internal())
+}
+
+/// What the tag of a compressed answer ends with. No digest ends so: the last of its letters stands for two bits.
+const COMPRESSED: &str = "-gzip\"";
+
+/// The tag of an answer after compression: other bytes of the same version (RFC 9110 section 8.8.3.3).
+pub fn compressed(etag: &str) -> String {
+    format!("{}{COMPRESSED}", etag.trim_end_matches('"'))
+}
+
+/// An entity tag that a client sent.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Tag {
+    pub is_weak: bool,
+    /// The tag of the uncompressed answer, with its quotes.
+    pub opaque: String,
+}
+
+/// The tags of an `If-Match` or `If-None-Match`; `None` if it is not a list of tags.
+pub fn tags(text: &str) -> Option<Vec<Tag>> {
+    const BETWEEN: [char; 3] = [' ', '\t', ','];
+    let mut tags = Vec::new();
+    let mut rest = text.trim_matches(BETWEEN);
+    while !rest.is_empty() {
+        let (is_weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
+        let (inner, after) = quoted.strip_prefix('"')?.split_once('"')?;
+        let after = after.trim_start_matches([' ', '\t']);
+        if inner.contains([' ', '\t']) || !(after.is_empty() || after.starts_with(',')) {
+            return None;
+        }
+        let tag = format!("\"{inner}\"");
+        let opaque = tag.strip_suffix(COMPRESSED).map_or(tag.clone(), |digest| format!("{digest}\""));
+        tags.push(Tag { is_weak, opaque });
+        rest = after.trim_start_matches(BETWEEN);
+    }
+    Some(tags)
+}
+
+/// Whether one of the tags of an `If-None-Match` is this one, by the weak comparison (RFC 9110 section 8.8.3.2). A header
+/// that is not a list of tags matches nothing.
 pub fn matches(if_none_match: &str, etag: &str) -> bool {
-    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
-    if_none_match.split(',').map(str::trim).any(|tag| tag == "*" || opaque(tag) == opaque(etag))
+    let etag = etag.strip_prefix("W/").unwrap_or(etag);
+    if_none_match.trim() == "*"
+        || tags(if_none_match).is_some_and(|tags| tags.iter().any(|tag| tag.opaque == etag))
 }
 
 #[cfg(test)]
@@ -87,5 +137,37 @@ mod tests {
         let version = Version::new("body", now, now);
         assert_eq!(version.last_modified(), "Mon, 05 May 2031 09:59:00 GMT");
         assert!(!version.is_held(None, Some(&version.last_modified())));
+    }
+
+    #[test]
+    fn tags_are_read_as_a_list() {
+        let tag = |is_weak, opaque: &str| Tag { is_weak, opaque: opaque.to_owned() };
+        for (text, expected) in [
+            (r#""a""#, Some(vec![tag(false, r#""a""#)])),
+            (
+                r#" "a" , W/"b-gzip",,"c,d" "#,
+                Some(vec![tag(false, r#""a""#), tag(true, r#""b""#), tag(false, r#""c,d""#)]),
+            ),
+            (r#""""#, Some(vec![tag(false, r#""""#)])),
+            (" , ", Some(vec![])),
+            ("a", None),
+            (r#""a"#, None),
+            (r#""a"b"#, None),
+            (r#""a b""#, None),
+            (r#""a" "b""#, None),
+            (r#"w/"a""#, None),
+            ("*", None),
+        ] {
+            assert_eq!(tags(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn tag_of_a_compressed_answer_is_another_one_of_the_same_version() {
+        let etag = etag(b"body");
+        let compressed = compressed(&etag);
+        assert_ne!(compressed, etag);
+        assert!(matches(&compressed, &etag));
+        assert_eq!(tags(&compressed), tags(&etag));
     }
 }

@@ -38,6 +38,7 @@ pub fn complete(raw: &str) -> String {
     in_reading_order(&mut document);
     security_schemes(&mut document);
     let with_token = schemas_with_manage_token(&document);
+    responses::versions(&mut document);
     for (method, operation) in operations(&mut document) {
         parameter_groups(operation);
         security_and_role(method, operation, &with_token);

@@ -23,8 +23,15 @@ pub const SINGLE: &[&str] = &[
 ];
 
 /// The headers that the server reads and whose lines together form one list.
-pub const LISTS: &[&str] =
-    &["Accept-Encoding", "Cookie", "Forwarded", "If-None-Match", "Transfer-Encoding", "X-Forwarded-For"];
+pub const LISTS: &[&str] = &[
+    "Accept-Encoding",
+    "Cookie",
+    "Forwarded",
+    "If-Match",
+    "If-None-Match",
+    "Transfer-Encoding",
+    "X-Forwarded-For",
+];
 
 /// Rejects a request if a header that the server reads is unreadable or repeated. Other headers are not checked.
 pub fn check(headers: &HeaderMap) -> Result<(), Problem> {

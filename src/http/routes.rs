@@ -36,6 +36,8 @@ struct Operation {
     scope: Option<String>,
     /// Whether it requires credentials.
     wants_credentials: bool,
+    /// Whether it answers with an `ETag`.
+    has_version: bool,
 }
 
 /// A parameter of the query.
@@ -139,6 +141,12 @@ impl Route {
         self.operations.get(method).is_some_and(|operation| operation.wants_credentials)
     }
 
+    /// Whether an operation answers with an `ETag`.
+    pub fn has_version(&self, method: &Method) -> bool {
+        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+        self.operations.get(method).is_some_and(|operation| operation.has_version)
+    }
+
     /// The allowed values of a query parameter of any operation of this route, if they are an enumeration.
     pub fn values_of(&self, name: &str) -> &[String] {
         self.operations
@@ -194,7 +202,9 @@ impl Operation {
         let scope = operation["x-required-scope"].as_str().map(ToOwned::to_owned);
         let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
         let wants_credentials = operation["x-required-role"].is_string();
-        Self { id, query, scope, wants_credentials }
+        let has_version =
+            ["200", "201"].iter().any(|status| operation["responses"][status]["headers"]["ETag"].is_object());
+        Self { id, query, scope, wants_credentials, has_version }
     }
 }
 

@@ -198,10 +198,13 @@ impl Tokens {
         self.sign(subject, Kind::Cookie, Some(csrf), COOKIE_LIFETIME, now)
     }
 
-    /// Issues the token for a guest's link to one appointment, hold or waitlist entry.
+    /// Issues the token for a guest's link to one appointment, hold or waitlist entry. Issued when the id was made, so
+    /// that the link is the same each time: it is part of what the guest reads, and its `ETag` must not change by itself.
     pub fn link_to(&self, organization: Uuid, id: Uuid) -> Result<String, Problem> {
         let subject = Subject { account: id, session: Uuid::nil(), organization: Some(organization) };
-        self.sign(&subject, Kind::Managing, None, LINK_LIFETIME, Utc::now())
+        let made_at =
+            id.get_timestamp().and_then(|made| DateTime::from_timestamp(made.to_unix().0.cast_signed(), 0));
+        self.sign(&subject, Kind::Managing, None, LINK_LIFETIME, made_at.unwrap_or_else(Utc::now))
     }
 
     /// The organization and the object of a guest's link.

@@ -15,13 +15,14 @@ use super::{
     recovery,
 };
 use crate::{
-    db::{self, Db, row},
+    db::{self, Db, Params, Sql, Tx, row},
     http::{
         caller::SignedIn,
         client::Client,
+        if_match::IfMatch,
         json::{Created, Json},
         name::Name,
-        problem::{ApiError, OnConstraint as _, Problem, Reading, Writing},
+        problem::{ApiError, Failure, OnConstraint as _, Problem, Reading, Writing},
         values::{EmailAddress, Slug, TimeZone},
     },
     messaging::mail::Mailer,
@@ -110,6 +111,8 @@ impl Example for MeChanges {
     }
 }
 
+const GET_ME: Sql<Me> = sql!("identity/accounts_get_me.sql" as Me);
+
 pub struct AccountsApi {
     pub db: Db,
     pub passwords: Arc<Passwords>,
@@ -171,16 +174,22 @@ impl AccountsApi {
     async fn update_me(
         &self,
         caller: SignedIn,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<MeChanges>,
     ) -> Result<Json<Me>, ApiError<Writing>> {
         let name = body.0.full_name;
-        self.db
-            .one(
-                &caller,
-                sql!("identity/accounts_update_me.sql"),
-                &[&!name.is_undefined(), &name.value().map(|name| &**name)],
-            )
-            .await?;
+        let organization = caller.claims.tenant_id;
+        let params: Params = &[&!name.is_undefined(), &name.value().map(|name| &**name)];
+        let changing = self.db.attempt(&caller, async |mut tx: Tx, _| -> Result<(), Failure> {
+            if if_match.is_sent() {
+                tx.all(sql!("identity/accounts_lock_row.sql"), &[]).await?;
+                let me = tx.one(GET_ME, &[&organization]).await?;
+                if_match.matches(&Me { organization_id: organization, ..me })?;
+            }
+            tx.commit_with(sql!("identity/accounts_update_me.sql"), params).await?;
+            Ok(())
+        });
+        changing.await?;
         Ok(Json(self.me(&caller).await?))
     }
 }
@@ -188,7 +197,7 @@ impl AccountsApi {
 impl AccountsApi {
     async fn me(&self, caller: &SignedIn) -> Result<Me, db::Error> {
         let organization = caller.claims.tenant_id;
-        let me = self.db.one(caller, sql!("identity/accounts_get_me.sql" as Me), &[&organization]).await?;
+        let me = self.db.one(caller, GET_ME, &[&organization]).await?;
         Ok(Me { organization_id: organization, ..me })
     }
 }

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db, row},
+    db::{Context, Db, Params, Sql, row},
     http::{
         caller::{Admin, Member, Owner},
+        if_match::{IfMatch, Single},
         json::{Created, Json},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
@@ -104,6 +105,10 @@ impl Example for NewApiKey {
     }
 }
 
+const GET: Sql<ApiKey> = sql!("tenancy/api_keys_get.sql" as ApiKey);
+
+const SINGLE: Single<ApiKey> = Single::new(sql!("tenancy/api_keys_lock_row.sql"), GET);
+
 pub struct ApiKeysApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1")]
@@ -179,8 +184,7 @@ impl ApiKeysApi {
         caller: Member<Admin>,
         api_key_id: Path<Uuid>,
     ) -> Result<Json<ApiKey>, ApiError<Reading>> {
-        let sql = sql!("tenancy/api_keys_get.sql" as ApiKey);
-        let key = self.0.optional(&caller, sql, &[&api_key_id.0]).await?;
+        let key = self.0.optional(&caller, GET, &[&api_key_id.0]).await?;
         Ok(Json(key.ok_or_else(Problem::not_found)?))
     }
 
@@ -192,9 +196,11 @@ impl ApiKeysApi {
         &self,
         caller: Member<Owner>,
         api_key_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<ApiKey>, ApiError<Deleting>> {
+        let id: Params = &[&api_key_id.0];
         let sql = sql!("tenancy/api_keys_revoke.sql" as ApiKey);
-        let key = self.0.optional(&caller, sql, &[&api_key_id.0]).await?;
+        let key = if_match.change(&self.0, &caller, (&SINGLE, id), sql, id).await?;
         Ok(Json(key.ok_or_else(Problem::not_found)?))
     }
 }

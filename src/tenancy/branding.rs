@@ -7,12 +7,13 @@ use poem_openapi::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    db::{Context, Db, row},
+    db::{Context, Db, Sql, row},
     http::{
         caller::{Admin, Feature as _, Member, Viewer},
+        if_match::{IfMatch, Single},
         json::Json,
         name::Name,
-        problem::{ApiError, Reading, Writing},
+        problem::{ApiError, Problem, Reading, Writing},
         values::{Color, HttpsUrl},
     },
     sql,
@@ -94,6 +95,10 @@ impl Example for BrandingChanges {
     }
 }
 
+const GET: Sql<Branding> = sql!("tenancy/branding_get.sql" as Branding);
+
+const SINGLE: Single<Branding> = Single::new(sql!("tenancy/branding_lock_row.sql"), GET);
+
 pub struct BrandingApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1/organizations/me")]
@@ -101,7 +106,7 @@ impl BrandingApi {
     /// Get the branding
     #[oai(path = "/branding", method = "get", operation_id = "get_branding")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Branding>, ApiError<Reading>> {
-        Ok(Json(self.0.one(&caller, sql!("tenancy/branding_get.sql" as Branding), &[]).await?))
+        Ok(Json(self.0.one(&caller, GET, &[]).await?))
     }
 
     /// Change the branding
@@ -112,15 +117,17 @@ impl BrandingApi {
     async fn update(
         &self,
         caller: Member<Admin>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<BrandingChanges>,
     ) -> Result<Json<Branding>, ApiError<Writing>> {
         let changes = body.0;
         let feature = changes.needs_feature().then_some(CustomBranding::NAME).flatten();
         let context = Context { feature, ..Context::from(&caller) };
-        let changed = self
-            .0
-            .one(
+        let changed = if_match
+            .change(
+                &self.0,
                 context,
+                (&SINGLE, &[]),
                 sql!("tenancy/branding_update.sql" as Branding),
                 &[
                     &!changes.display_name.is_undefined(),
@@ -138,6 +145,6 @@ impl BrandingApi {
                 ],
             )
             .await?;
-        Ok(Json(changed))
+        Ok(Json(changed.ok_or_else(Problem::not_found)?))
     }
 }

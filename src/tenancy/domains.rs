@@ -19,10 +19,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Context, Db, Sql, row},
+    db::{self, Context, Db, Params, Sql, row},
     http::{
         caller::{Admin, Member, Owner},
         client::{Client, Host, Network, canonical, is_address},
+        if_match::{IfMatch, Single},
         json::{Created, Json, NoContent},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading, Writing},
@@ -198,6 +199,9 @@ pub async fn check_due(db: &Db, dns: &Dns) -> Result<(), db::Error> {
 
 const GET: Sql<DomainRow> = sql!("tenancy/domains_get.sql" as DomainRow);
 
+/// Only functions of the gate change a domain, and the server adds and removes them.
+const SINGLE: Single<DomainRow, Domain> = Single::unlocked(GET);
+
 pub struct DomainsApi {
     pub db: Db,
     pub dns: Dns,
@@ -278,9 +282,11 @@ impl DomainsApi {
         &self,
         caller: Member<Owner, CustomBranding>,
         domain_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<Domain>, ApiError<Deleting>> {
         let row = self.db.optional(&caller, GET, &[&domain_id.0]).await?;
         let domain = Domain::from(row.ok_or_else(Problem::not_found)?);
+        if_match.matches(&domain)?;
         let texts = self.dns.texts(&domain.record.name).await?;
         let sql = sql!("tenancy/domains_claim.sql" as (String,));
         match self.db.one(&caller, sql, &[&domain_id.0, &texts]).await?.0.as_str() {
@@ -310,9 +316,11 @@ impl DomainsApi {
         &self,
         caller: Member<Owner>,
         domain_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        self.db
-            .optional(&caller, sql!("tenancy/domains_delete.sql"), &[&domain_id.0])
+        let id: Params = &[&domain_id.0];
+        if_match
+            .change(&self.db, &caller, (&SINGLE, id), sql!("tenancy/domains_delete.sql"), id)
             .await?
             .ok_or_else(Problem::not_found)?;
         Ok(NoContent)

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db, Tx, row},
+    db::{Context, Db, Params, Sql, Tx, row},
     http::{
         caller::{Member, Staff},
+        if_match::{IfMatch, Single},
         json::{Created, Json, NoContent},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
@@ -129,6 +130,10 @@ impl Example for NewInvitation {
     }
 }
 
+const GET: Sql<Invitation> = sql!("tenancy/invitations_get.sql" as Invitation);
+
+const SINGLE: Single<Invitation> = Single::new(sql!("tenancy/invitations_lock_row.sql"), GET);
+
 pub struct InvitationsApi {
     pub db: Db,
     pub mailer: Mailer,
@@ -187,8 +192,7 @@ impl InvitationsApi {
         caller: Member<Staff>,
         invitation_id: Path<Uuid>,
     ) -> Result<Json<Invitation>, ApiError<Reading>> {
-        let sql = sql!("tenancy/invitations_get.sql" as Invitation);
-        let invitation = self.db.optional(&caller, sql, &[&invitation_id.0]).await?;
+        let invitation = self.db.optional(&caller, GET, &[&invitation_id.0]).await?;
         Ok(Json(invitation.ok_or_else(Problem::not_found)?))
     }
 
@@ -203,10 +207,12 @@ impl InvitationsApi {
         &self,
         caller: Member<Staff>,
         invitation_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<Invitation>, ApiError<Deleting>> {
         let token = Secret::<secret::Invitation>::draw(caller.tenant(), invitation_id.0);
         let mut tx = self.db.begin(&caller);
         may_hand_out(&mut tx).await?;
+        if_match.check(&mut tx, &SINGLE, &[&invitation_id.0]).await?;
         let sql = sql!("tenancy/invitations_get.sql" as SentInvitation);
         let SentInvitation { invitation, contact_has_account: has_account } =
             tx.optional(sql, &[&invitation_id.0]).await?.ok_or_else(Problem::not_found)?;
@@ -244,9 +250,11 @@ impl InvitationsApi {
         &self,
         caller: Member<Staff>,
         invitation_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        self.db
-            .optional(&caller, sql!("tenancy/invitations_delete.sql"), &[&invitation_id.0])
+        let id: Params = &[&invitation_id.0];
+        if_match
+            .change(&self.db, &caller, (&SINGLE, id), sql!("tenancy/invitations_delete.sql"), id)
             .await?
             .ok_or_else(Problem::not_found)?;
         Ok(NoContent)

@@ -14,6 +14,7 @@ use crate::{
     db::{Db, Error, Sql, Tx, row},
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
+        if_match::{IfMatch, Single},
         json::{Json, NoContent},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
@@ -106,6 +107,8 @@ const GET: Sql<OrganizationMember> = sql!("tenancy/members_get.sql" as Organizat
 
 const UPDATE: Sql<OrganizationMember> = sql!("tenancy/members_update.sql" as OrganizationMember);
 
+const SINGLE: Single<OrganizationMember> = Single::new(sql!("tenancy/members_lock_row.sql"), GET);
+
 pub struct MembersApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1")]
@@ -179,11 +182,13 @@ impl MembersApi {
         &self,
         caller: Member<Admin>,
         account_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<MemberChanges>,
     ) -> Result<Json<OrganizationMember>, ApiError<Writing>> {
         let role = body.0.role.name();
         let mut tx = self.0.begin(&caller);
         below(&mut tx, account_id.0, Some(role)).await?;
+        if_match.check(&mut tx, &SINGLE, &[&account_id.0]).await?;
         let changed = last_owner(tx.commit_with(UPDATE, &[&account_id.0, &Some(role), &None::<&str>]).await)?;
         Ok(Json(changed.ok_or_else(Problem::not_found)?))
     }
@@ -199,9 +204,11 @@ impl MembersApi {
         &self,
         caller: Member<Admin>,
         account_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
         let mut tx = self.0.begin(&caller);
         below(&mut tx, account_id.0, None).await?;
+        if_match.check(&mut tx, &SINGLE, &[&account_id.0]).await?;
         last_owner(tx.commit_with(sql!("tenancy/members_remove.sql"), &[&account_id.0]).await)?
             .ok_or_else(Problem::not_found)?;
         Ok(NoContent)
@@ -217,8 +224,9 @@ impl MembersApi {
         &self,
         caller: Member<Admin>,
         account_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<OrganizationMember>, ApiError<Deleting>> {
-        self.set_status(&caller, account_id.0, "suspended").await.map(Json).map_err(Into::into)
+        Ok(Json(self.set_status(&caller, account_id.0, "suspended", &if_match).await?))
     }
 
     /// Reactivate a suspended member
@@ -230,8 +238,9 @@ impl MembersApi {
         &self,
         caller: Member<Admin>,
         account_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<OrganizationMember>, ApiError<Deleting>> {
-        self.set_status(&caller, account_id.0, "active").await.map(Json).map_err(Into::into)
+        Ok(Json(self.set_status(&caller, account_id.0, "active", &if_match).await?))
     }
 
     /// Leave an organization
@@ -307,9 +316,11 @@ impl MembersApi {
         caller: &Member<Admin>,
         account: Uuid,
         status: &str,
+        if_match: &IfMatch,
     ) -> Result<OrganizationMember, Failure> {
         let mut tx = self.0.begin(caller);
         below(&mut tx, account, None).await?;
+        if_match.check(&mut tx, &SINGLE, &[&account]).await?;
         let changed = last_owner(tx.commit_with(UPDATE, &[&account, &None::<&str>, &Some(status)]).await)?;
         Ok(changed.ok_or_else(Problem::not_found)?)
     }

@@ -16,6 +16,7 @@ use crate::{
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         client::{Client, Host},
+        if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
         name::Name,
         problem::{
@@ -173,6 +174,10 @@ row! {
 const GET_PUBLIC: Sql<Option<PublicOrganization>> =
     sql!("tenancy/organizations_get_public.sql" as Option<PublicOrganization>);
 
+const GET: Sql<Organization> = sql!("tenancy/organizations_get.sql" as Organization);
+
+const SINGLE: Single<Organization> = Single::new(sql!("tenancy/organizations_lock_row.sql"), GET);
+
 pub struct OrganizationsApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1")]
@@ -243,7 +248,7 @@ impl OrganizationsApi {
     /// The organization the token is for.
     #[oai(path = "/organizations/me", method = "get", operation_id = "get_organization")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Organization>, ApiError<Reading>> {
-        Ok(Json(self.0.one(&caller, sql!("tenancy/organizations_get.sql" as Organization), &[]).await?))
+        Ok(Json(self.0.one(&caller, GET, &[]).await?))
     }
 
     /// Change the organization
@@ -254,13 +259,16 @@ impl OrganizationsApi {
     async fn update(
         &self,
         caller: Member<Admin>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<OrganizationChanges>,
     ) -> Result<Json<Organization>, ApiError<Writing>> {
         let changes = body.0;
         let changed = taken(
-            self.0
-                .one(
+            if_match
+                .change(
+                    &self.0,
                     &caller,
+                    (&SINGLE, &[]),
                     sql!("tenancy/organizations_update.sql" as Organization),
                     &[
                         &changes.name.as_deref(),
@@ -272,7 +280,7 @@ impl OrganizationsApi {
                 )
                 .await,
         )?;
-        Ok(Json(changed))
+        Ok(Json(changed.ok_or_else(Problem::not_found)?))
     }
 
     /// Delete the organization
@@ -280,10 +288,15 @@ impl OrganizationsApi {
     /// Deletes the organization the token is for. All access to it ends immediately. An owner can restore it within 30
     /// days; after that, all its data are deleted permanently.
     #[oai(path = "/organizations/me", method = "delete", operation_id = "delete_organization")]
-    async fn delete(&self, caller: Member<Owner>) -> Result<Json<DeletedOrganization>, ApiError<Reading>> {
+    async fn delete(
+        &self,
+        caller: Member<Owner>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
+    ) -> Result<Json<DeletedOrganization>, ApiError<Reading>> {
         let seconds = GRACE.num_seconds() as f64;
         let sql = sql!("tenancy/organizations_delete.sql" as (DateTime<Utc>,));
-        let (purge_after,) = self.0.one(&caller, sql, &[&seconds]).await?;
+        let deleted = if_match.change(&self.0, &caller, (&SINGLE, &[]), sql, &[&seconds]).await?;
+        let (purge_after,) = deleted.ok_or_else(Problem::not_found)?;
         Ok(Json(DeletedOrganization { id: caller.tenant(), purge_after }))
     }
 
@@ -336,7 +349,7 @@ impl OrganizationsApi {
 }
 
 /// Maps the constraints on slugs and subdomains: taken by another organization, or reserved.
-fn taken<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
+fn taken<T>(result: Result<T, impl Into<Failure>>) -> Result<T, Failure> {
     result
         .on_constraint("organizations_slug_key", || {
             Problem::conflict("slug_taken", "Another organization has this slug. Choose another.")

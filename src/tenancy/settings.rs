@@ -8,6 +8,7 @@ use crate::{
     db::{self, Db, Sql, Tx, row},
     http::{
         caller::{Admin, Member, Viewer},
+        if_match::{IfMatch, Single},
         json::{Json, present},
         problem::{ApiError, Reading, Writing},
         values::{LanguageTag, List, Number, WebOrigin, named_enum},
@@ -195,6 +196,8 @@ impl Example for SettingsChanges {
 
 const GET: Sql<Settings> = sql!("tenancy/settings_get.sql" as Settings);
 
+const SINGLE: Single<Settings> = Single::new(sql!("tenancy/settings_lock_row.sql"), GET);
+
 pub struct SettingsApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1/organizations/me")]
@@ -212,6 +215,7 @@ impl SettingsApi {
     async fn update(
         &self,
         caller: Member<Admin>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<SettingsChanges>,
     ) -> Result<Json<Settings>, ApiError<Writing>> {
         let changes = body.0;
@@ -220,10 +224,11 @@ impl SettingsApi {
         let notifications = changes.notifications.unwrap_or_default();
         let privacy = changes.privacy.unwrap_or_default();
         let guests = changes.guests.unwrap_or_default();
-        let changed = self
-            .0
-            .one(
+        let changed = if_match
+            .change(
+                &self.0,
                 &caller,
+                (&SINGLE, &[]),
                 sql!("tenancy/settings_update.sql" as Settings),
                 &[
                     &changes.language.as_deref(),
@@ -243,7 +248,7 @@ impl SettingsApi {
                 ],
             )
             .await?;
-        Ok(Json(changed))
+        Ok(Json(changed.ok_or_else(Problem::not_found)?))
     }
 }
 

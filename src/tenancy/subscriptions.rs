@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::types::{FromSql, Type};
 
 use crate::{
-    db::{self, Db, Tx, row},
+    db::{self, Db, Sql, Tx, row},
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
+        if_match::{IfMatch, Single},
         json::{Json, present},
         problem::{ApiError, Failure, FieldError, Problem, Reading, Writing},
         values::Text,
@@ -262,6 +263,10 @@ row! {
     AppointmentUsage { this_month = appointments_this_month, upcoming = appointments_upcoming }
 }
 
+const GET: Sql<Plan> = sql!("tenancy/subscriptions_get.sql" as Plan);
+
+const SINGLE: Single<Plan> = Single::new(sql!("tenancy/subscriptions_lock.sql"), GET);
+
 pub struct SubscriptionsApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1")]
@@ -279,7 +284,7 @@ impl SubscriptionsApi {
     /// The plan, its limits, and the features that the organization has not disabled.
     #[oai(path = "/organizations/me/subscription", method = "get", operation_id = "get_subscription")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Plan>, ApiError<Reading>> {
-        Ok(Json(self.0.one(&caller, sql!("tenancy/subscriptions_get.sql" as Plan), &[]).await?))
+        Ok(Json(self.0.one(&caller, GET, &[]).await?))
     }
 
     /// Change the plan of the organization
@@ -292,17 +297,19 @@ impl SubscriptionsApi {
     async fn update(
         &self,
         caller: Member<Owner>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<SubscriptionChanges>,
     ) -> Result<Json<Plan>, ApiError<Writing>> {
         let changes = body.0;
         let mut tx = self.0.begin(&caller);
+        if_match.check(&mut tx, &SINGLE, &[]).await?;
         let sql = sql!("tenancy/subscriptions_lock.sql" as (String, Vec<String>));
         let (current, off) = tx.one(sql, &[]).await?;
         let plan_type = changes.plan_type.as_deref().unwrap_or(&current).to_owned();
         let included = features_of_plan(&mut tx, &plan_type).await?;
         let disabled = changes.features.unwrap_or_default().over(&off).disabled(&included, "features.")?;
         tx.all(sql!("tenancy/subscriptions_update.sql"), &[&plan_type, &disabled]).await?;
-        let plan = tx.one(sql!("tenancy/subscriptions_get.sql" as Plan), &[]).await?;
+        let plan = tx.one(GET, &[]).await?;
         tx.commit().await?;
         Ok(Json(plan))
     }

@@ -45,4 +45,5 @@ mod tenancy;
 mod tenant;
 mod tx;
 mod upkeep;
+mod versions;
 mod wall;

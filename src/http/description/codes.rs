@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{GUEST_LINK, walk::operations};
+use super::{GUEST_LINK, responses, walk::operations};
 use crate::http::problem;
 
 /// The extension of a response with an error status that lists the codes of its problems.
@@ -98,6 +98,7 @@ fn groups(method: &str, operation: &Map<String, Value>) -> Vec<&'static str> {
         ("people", role.is_some() && !accepts_keys),
         ("feature", operation.contains_key("x-required-feature")),
         ("link", operation.contains_key(GUEST_LINK)),
+        ("if_match", responses::takes_if_match(operation)),
     ]
     .into_iter()
     .filter_map(|(group, belongs)| belongs.then_some(group))

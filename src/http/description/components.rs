@@ -24,8 +24,9 @@ pub fn share(document: &mut Value) {
             if counts[place] < 2 || names.contains_key(place) {
                 continue;
             }
-            let name = free_name(&component_name(kind, &place.0), &components);
-            components.insert(name.clone(), serde_json::from_str(&place.1).unwrap_or_default());
+            let value: Value = serde_json::from_str(&place.1).unwrap_or_default();
+            let name = free_name(&component_name(kind, &place.0, &value), &components);
+            components.insert(name.clone(), value);
             names.insert(place.clone(), name);
         }
         for_each(document, kind, |name, value| {
@@ -68,8 +69,10 @@ fn for_each(document: &mut Value, kind: &str, mut found: impl FnMut(&str, &mut V
             operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten()
         {
             if kind == "responses" {
-                // Contents of success differ from operation to operation; no name would say how.
-                if !(status.starts_with('2') && response["content"].is_object()) {
+                // Contents of success without a name differ from operation to operation; no name would say how.
+                if !(status.starts_with('2') && response["content"].is_object())
+                    || schema_name(response).is_some()
+                {
                     found(status, response);
                 }
                 continue;
@@ -80,10 +83,19 @@ fn for_each(document: &mut Value, kind: &str, mut found: impl FnMut(&str, &mut V
     }
 }
 
-fn component_name(kind: &str, name: &str) -> String {
-    match kind {
-        "parameters" => pascal_case(name),
-        "responses" => name
+/// The name of the schema of a JSON response, unless that is a problem.
+fn schema_name(response: &Value) -> Option<&str> {
+    let schema = response.pointer("/content/application~1json/schema/$ref")?;
+    schema.as_str()?.strip_prefix("#/components/schemas/")
+}
+
+fn component_name(kind: &str, name: &str, value: &Value) -> String {
+    match (kind, schema_name(value)) {
+        ("parameters", _) => pascal_case(name),
+        // Not the name of the schema alone, which some generators would use twice.
+        ("responses", Some(schema)) if name == "201" => format!("{schema}Created"),
+        ("responses", Some(schema)) => format!("{schema}Success"),
+        ("responses", None) => name
             .parse()
             .ok()
             .and_then(|status| poem::http::StatusCode::from_u16(status).ok())

@@ -1,8 +1,13 @@
 //! What all responses have in common: headers, and one schema for what succeeds.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
-use super::walk::{operations, pascal_case};
+use super::{
+    super::{if_match, problem},
+    walk::{operations, pascal_case},
+};
 
 /// Describes `Idempotency-Key` in every operation that accepts it.
 pub fn idempotency(operation: &mut Map<String, Value>) {
@@ -37,6 +42,98 @@ pub fn idempotency(operation: &mut Map<String, Value>) {
             response["headers"]["Idempotency-Replayed"] = header.clone();
         }
     }
+}
+
+/// Describes the versions of what is answered. Every GET of JSON has an `ETag` and answers 304 to a client that has it.
+/// Every operation that takes `If-Match` answers 412. The answer to a change has the `ETag` of its object if the object
+/// can be changed with `If-Match`.
+pub fn versions(document: &mut Value) {
+    let single = schemas_of_single_objects(document);
+    for (method, operation) in operations(document) {
+        let takes_if_match = takes_if_match(operation);
+        let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
+        for parameter in parameters.as_array_mut().into_iter().flatten() {
+            if parameter["name"] == if_match::NAME {
+                parameter["description"] = "The `ETag` of the version that the client knows, or several, comma-separated; `*` for any version. 412 if the object has another version by then, and nothing is changed.".into();
+            }
+        }
+        let reads = method == "get" && schema_of_success(operation).is_some();
+        if reads {
+            let parameter = json!({
+                "name": "If-None-Match",
+                "schema": { "type": "string" },
+                "in": "header",
+                "description": "The `ETag` of an earlier answer, or several, comma-separated. 304 if the content has one of them.",
+            });
+            operation["parameters"].as_array_mut().into_iter().for_each(|all| all.push(parameter.clone()));
+        }
+        let is_single = schema_of_success(operation).is_some_and(|schema| single.contains(&schema));
+        let etag = |description: &str| json!({ "description": description, "required": true, "schema": { "type": "string" } });
+        let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
+            continue;
+        };
+        for (_, response) in
+            responses.iter_mut().filter(|(status, _)| matches!(status.as_str(), "200" | "201"))
+        {
+            if (reads || is_single) && response["content"]["application/json"].is_object() {
+                response["headers"]["ETag"] = etag(
+                    "The version of the body. Send it as `If-None-Match` when reading again, or as `If-Match` when changing the object.",
+                );
+            }
+        }
+        if reads {
+            responses.insert(
+                "304".to_owned(),
+                json!({
+                    "description": "Not modified: the client has the current version, according to `If-None-Match`.",
+                    "headers": { "ETag": etag("The version that the client has.") },
+                }),
+            );
+        }
+        if takes_if_match {
+            let mut failed = responses.get("404").cloned().unwrap_or_default();
+            failed["headers"]["ETag"] = json!({
+                "description": "The version that the object has. Absent if the object does not exist.",
+                "required": false,
+                "schema": { "type": "string" },
+            });
+            responses.insert("412".to_owned(), failed);
+        }
+        responses.sort_keys();
+    }
+}
+
+pub fn takes_if_match(operation: &Map<String, Value>) -> bool {
+    let parameters = operation.get("parameters").and_then(Value::as_array);
+    parameters.into_iter().flatten().any(|parameter| parameter["name"] == if_match::NAME)
+}
+
+/// The schema of the JSON that an operation answers with, as text.
+fn schema_of_success(operation: &Map<String, Value>) -> Option<String> {
+    let responses = operation.get("responses")?;
+    ["200", "201"].iter().find_map(|status| {
+        let schema = responses.get(status)?.pointer("/content/application~1json/schema")?;
+        Some(schema.to_string())
+    })
+}
+
+/// The schemas of the objects that an operation changes with `If-Match`: those that GET answers with, at the path of the
+/// operation or, if the operation is an action such as `…/cancel`, at the path in front of it.
+fn schemas_of_single_objects(document: &Value) -> BTreeSet<String> {
+    let mut schemas = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        let changes =
+            item.as_object().into_iter().flatten().filter_map(|(_, operation)| operation.as_object());
+        if !changes.into_iter().any(takes_if_match) {
+            continue;
+        }
+        let before = path.rsplit_once('/').map_or("", |(before, _)| before);
+        let read = [path.as_str(), before]
+            .iter()
+            .find_map(|path| document["paths"].get(*path)?.get("get")?.as_object());
+        schemas.extend(read.and_then(schema_of_success));
+    }
+    schemas
 }
 
 /// Describes the headers of certain statuses. Those of every response are described in `info`.

@@ -41,6 +41,8 @@ pub enum AnsweredBy {
     Feature,
     /// Those that need a guest's `manage_token`.
     Link,
+    /// Those that take `If-Match`.
+    IfMatch,
     /// Those whose documentation names the code.
     Named,
 }
@@ -146,6 +148,9 @@ pub const PROBLEMS: &[ProblemCode] = problem_codes! {
     }
     409 Named {
         "external_id_taken" = "Another object of the organization has this `external_id`.",
+    }
+    412 IfMatch {
+        "precondition_failed" = "The object has another version than `If-Match` says.",
     }
     413 Body {
         "body_too_large" = "The body is larger than 256 KiB.",

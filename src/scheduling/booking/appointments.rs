@@ -266,12 +266,13 @@ impl AppointmentsApi {
         &self,
         caller: Member<Staff, Appointments>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<Reschedule>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let id = appointment_id.0;
-        let appointment =
-            reschedule::reschedule(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?;
-        Ok(Json(appointment))
+        let (context, id, precondition, now) =
+            ((&caller).into(), appointment_id.0, if_match.on(), Utc::now());
+        let (db, mailer) = (&self.db, &self.mailer);
+        Ok(Json(reschedule::reschedule(db, mailer, context, id, &body.0, &precondition, now).await?))
     }
 
     /// Swap two appointments
@@ -284,10 +285,13 @@ impl AppointmentsApi {
         &self,
         caller: Member<Staff, Appointments>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<AppointmentSwap>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let id = appointment_id.0;
-        Ok(Json(reschedule::swap(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?))
+        let (context, id, precondition, now) =
+            ((&caller).into(), appointment_id.0, if_match.on(), Utc::now());
+        let (db, mailer) = (&self.db, &self.mailer);
+        Ok(Json(reschedule::swap(db, mailer, context, id, &body.0, &precondition, now).await?))
     }
 }
 

@@ -8,8 +8,11 @@ use uuid::Uuid;
 
 use super::{appointment::CancelledBy, claims::on_taken};
 use crate::{
-    db::{Tx, row},
-    http::problem::{Failure, OnConstraint as _, Problem},
+    db::{Sql, Tx, row},
+    http::{
+        if_match::Precondition,
+        problem::{Failure, OnConstraint as _, Problem},
+    },
     scheduling::slots::{
         availability::Allocation,
         guest_rules::{GuestDetail, GuestVerification},
@@ -80,6 +83,17 @@ row! {
         id, starts_at, ends_at, overridden, waitlist_entry_id, created_by, stands, requires_approval,
         contact_may_overlap, guest_requires, guest_verification, waiting_contact_id, guest_key, seat
     }
+}
+
+pub const GET: Sql<Hold> = sql!("scheduling/holds_get.sql" as Hold);
+
+/// Fails with 412 if a locked hold is not what a change requires.
+pub async fn require(tx: &mut Tx, id: Uuid, precondition: &Precondition<'_, Hold>) -> Result<(), Failure> {
+    if precondition.is_some() {
+        let hold = tx.optional(GET, &[&id]).await?;
+        precondition.check(&hold.ok_or_else(Problem::not_found)?)?;
+    }
+    Ok(())
 }
 
 /// Inserts a hold for a single service; `None` if some of the time is taken. With a waitlist entry, the hold is an

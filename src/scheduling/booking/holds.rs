@@ -29,6 +29,7 @@ use crate::{
     db::{self, Context, Db, Sql, Tx},
     http::{
         caller::{Member, Staff, Viewer},
+        if_match::{IfMatch, Precondition},
         json::{Created, Json, NoContent, or_default},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
@@ -111,8 +112,6 @@ impl Example for HoldConfirmation {
     }
 }
 
-pub const GET: Sql<Hold> = sql!("scheduling/holds_get.sql" as Hold);
-
 /// The appointment that a confirmed hold has become.
 pub const GET_CONFIRMED: Sql<Appointment> = sql!("scheduling/appointments_get_by_hold.sql" as Appointment);
 
@@ -152,9 +151,8 @@ impl HoldsApi {
     ) -> Result<Created<Hold>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_hold", idempotency_key.0, &body.0)?;
-        let order = body.0.order();
+        let (order, now) = (body.0.order(), Utc::now());
         let minutes = body.0.minutes.map_or(DEFAULT_MINUTES, |minutes| minutes.0);
-        let now = Utc::now();
         let hold = hold(&self.db, &self.mailer, context, &order, minutes, &once, now).await?;
         Ok(once.created(format!("/api/v1/holds/{}", hold.id), hold))
     }
@@ -181,8 +179,9 @@ impl HoldsApi {
         &self,
         caller: Member<Staff>,
         hold_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        release(&self.db, &self.mailer, (&caller).into(), hold_id.0).await?;
+        release(&self.db, &self.mailer, (&caller).into(), hold_id.0, &if_match.on()).await?;
         Ok(NoContent)
     }
 
@@ -198,6 +197,7 @@ impl HoldsApi {
         caller: Member<Staff, Appointments>,
         hold_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<HoldConfirmation>,
     ) -> Result<Created<Appointment>, ApiError<Writing>> {
         let context = Context::from(&caller);
@@ -209,10 +209,11 @@ impl HoldsApi {
             note: body.0.note.as_deref(),
             guest: None,
             once: &once,
+            precondition: &if_match.on(),
+            entry_precondition: &Precondition::none(),
         };
-        let (appointment, replayed) = confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
-        let location = format!("/api/v1/appointments/{}", appointment.id);
-        Ok(Created { location, body: appointment, replayed })
+        let (body, replayed) = confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
+        Ok(Created { location: format!("/api/v1/appointments/{}", body.id), body, replayed })
     }
 }
 
@@ -234,12 +235,19 @@ impl NewHold {
 }
 
 /// Releases a hold, and offers its time to the waitlist in the same transaction.
-pub async fn release(db: &Db, mailer: &Mailer, context: Context, id: Uuid) -> Result<(), Failure> {
+pub async fn release(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    id: Uuid,
+    precondition: &Precondition<'_, Hold>,
+) -> Result<(), Failure> {
     let notices = attempt(db, mailer, context, async |mut tx: Tx, _| {
         let hold = tx
             .optional(sql!("scheduling/holds_standing.sql" as HeldTime), &[&id])
             .await?
             .ok_or_else(Problem::not_found)?;
+        hold::require(&mut tx, id, precondition).await?;
         let notices = offers::free_holds(&mut tx, &[hold], "declined", Utc::now()).await?;
         tx.commit().await?;
         Ok(notices)
@@ -321,12 +329,28 @@ pub struct Confirmation<'a> {
     /// For a guest: the limits it counts towards.
     pub guest: Option<&'a GuestRequest>,
     pub once: &'a Once,
+    /// What the hold must be like before.
+    pub precondition: &'a Precondition<'a, Hold>,
+    /// What the waitlist entry of an offer must be like before.
+    pub entry_precondition: &'a Precondition<'a, WaitlistEntry>,
 }
 
 impl<'a> Confirmation<'a> {
     /// Accepts the offer to a waitlist entry: the appointment gets the id of the entry.
-    pub fn of_offer(entry: Uuid, once: &'a Once) -> Self {
-        Self { held: HoldSelector::For(entry), who: Who::Unknown, note: None, guest: None, once }
+    pub fn of_offer(
+        entry: Uuid,
+        once: &'a Once,
+        entry_precondition: &'a Precondition<'a, WaitlistEntry>,
+    ) -> Self {
+        Self {
+            held: HoldSelector::For(entry),
+            who: Who::Unknown,
+            note: None,
+            guest: None,
+            once,
+            precondition: &Precondition::none(),
+            entry_precondition,
+        }
     }
 }
 
@@ -377,7 +401,7 @@ pub fn nothing_offered() -> Problem {
 /// link of a guest is valid for all of them. If a member confirms a guest's hold, the appointment gets a new id: it is
 /// for a contact that the member chose, and the guest's link must not give access to it.
 pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<Appointment, Failure> {
-    let Confirmation { held, who, note, guest, .. } = confirmation;
+    let Confirmation { held, who, note, guest, precondition, .. } = confirmation;
     let (by_id, by_entry) = match *held {
         HoldSelector::By(id) => (Some(id), None),
         HoldSelector::For(entry) => (None, Some(entry)),
@@ -393,6 +417,11 @@ pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<App
     }
     if !locked.stands {
         Err(Problem::conflict("hold_expired", "The hold has expired. Choose another slot."))?;
+    }
+    hold::require(tx, hold, precondition).await?;
+    if let (Some(entry), true) = (entry, confirmation.entry_precondition.is_some()) {
+        let entry = tx.optional(waitlist_entry::GET, &[&entry]).await?.ok_or_else(Problem::not_found)?;
+        confirmation.entry_precondition.check(&entry.into())?;
     }
     let guest_key = guest.and_then(|guest| guest.key).or(locked.guest_key);
     let contact = match *who {

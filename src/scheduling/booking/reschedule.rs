@@ -17,6 +17,7 @@ use super::{
 use crate::{
     db::{self, Context, Db, Tx, Who, row},
     http::{
+        if_match::Precondition,
         json::or_default,
         problem::{Failure, Problem},
         values::{Instant, Text, TimeZone},
@@ -119,10 +120,11 @@ pub async fn reschedule(
     context: Context,
     id: Uuid,
     request: &Reschedule,
+    precondition: &Precondition<'_, Appointment>,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
     let moved = attempt(db, mailer, context, |mut tx, number| async move {
-        let mut moves = following(&mut tx, context, id, request).await?;
+        let mut moves = following(&mut tx, context, id, request, precondition).await?;
         if let Some(place) = moves.iter().position(|one| one.appointment.id == id)
             && moves.iter().all(|one| one.appointment.is_at(one.start, one.provider))
         {
@@ -178,17 +180,20 @@ async fn following(
     context: Context,
     id: Uuid,
     request: &Reschedule,
+    precondition: &Precondition<'_, Appointment>,
 ) -> Result<Vec<Move>, Failure> {
     let by = CancelledBy::from(context);
     let start = request.starts_at.0;
     let provider = request.provider_id;
     if !request.following {
         let appointment = locked(tx, &[id]).await?.pop().ok_or_else(Problem::not_found)?;
+        precondition.check(&appointment)?;
         AppointmentAction::Reschedule.check(appointment.status, by)?;
         return Ok(vec![Move { appointment, provider, start, field: "starts_at".to_owned() }]);
     }
     let row = tx.optional(GET, &[&id]).await?;
     let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
+    precondition.check(&appointment)?;
     AppointmentAction::Reschedule.check(appointment.status, by)?;
     let (Some(series), Some(occurrence)) = (appointment.series_id, appointment.occurrence) else {
         return Err(no_series().into());
@@ -200,6 +205,8 @@ async fn following(
     let all: Vec<_> = rows.into_iter().map(Appointment::from).collect();
     // Missing from the list if another transaction has changed it meanwhile.
     let first = all.iter().find(|one| one.id == id).ok_or(db::Error::Conflict)?;
+    // Again, because now it is locked.
+    precondition.check(first)?;
     let days = wall_time::date(zone, start) - wall_time::date(zone, first.starts_at);
     let mut moves: Vec<Move> = all
         .into_iter()
@@ -226,6 +233,7 @@ pub async fn swap(
     context: Context,
     id: Uuid,
     request: &AppointmentSwap,
+    precondition: &Precondition<'_, Appointment>,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
     if id == request.appointment_id {
@@ -239,6 +247,7 @@ pub async fn swap(
         let both = locked(&mut tx, &[id, request.appointment_id]).await?;
         let find = |wanted: Uuid| both.iter().find(|appointment| appointment.id == wanted).cloned();
         let one = find(id).ok_or_else(Problem::not_found)?;
+        precondition.check(&one)?;
         let other = find(request.appointment_id).ok_or_else(|| {
             let detail = "expected the id of an appointment of the organization";
             Problem::invalid_field("appointment_id", "not_found", detail)

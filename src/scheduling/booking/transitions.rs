@@ -18,6 +18,7 @@ use crate::{
     db::{Context, Db, Tx, row},
     http::{
         caller::{Member, Staff, Viewer},
+        if_match::{IfMatch, Precondition},
         json::{Json, OptionalJson, or_default},
         page::{Cursor, Page, Paging},
         problem::{ApiError, Failure, Listing, Problem, Writing},
@@ -143,11 +144,17 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<Cancellation>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let Cancellation { reason, following } = body.0;
         let action = AppointmentAction::Cancel;
-        let request = TransitionRequest { action, reason: reason.as_deref(), following };
+        let request = TransitionRequest {
+            action,
+            reason: reason.as_deref(),
+            following,
+            precondition: &if_match.on(),
+        };
         let id = appointment_id.0;
         Ok(Json(transition(&self.db, &self.mailer, (&caller).into(), id, request, Utc::now()).await?))
     }
@@ -164,10 +171,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Confirm;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+        let (context, id) = ((&caller).into(), appointment_id.0);
+        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
     }
 
     /// Decline an appointment
@@ -183,10 +192,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Decline;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+        let (context, id) = ((&caller).into(), appointment_id.0);
+        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
     }
 
     /// Check in for an appointment
@@ -203,10 +214,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::CheckIn;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+        let (context, id) = ((&caller).into(), appointment_id.0);
+        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
     }
 
     /// Start an appointment
@@ -218,10 +231,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Start;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+        let (context, id) = ((&caller).into(), appointment_id.0);
+        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
     }
 
     /// Complete an appointment
@@ -239,10 +254,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::Complete;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+        let (context, id) = ((&caller).into(), appointment_id.0);
+        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
     }
 
     /// Mark an appointment as a no-show
@@ -258,10 +275,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let action = AppointmentAction::NoShow;
-        Ok(Json(self.transition((&caller).into(), appointment_id.0, action, body.0.reason.as_deref()).await?))
+        let (context, id) = ((&caller).into(), appointment_id.0);
+        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
     }
 
     /// Undo the last transition of an appointment
@@ -278,10 +297,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let reason = body.0.reason.as_deref();
-        Ok(Json(undo(&self.db, &self.mailer, (&caller).into(), appointment_id.0, reason, Utc::now()).await?))
+        let (context, id, reason) = ((&caller).into(), appointment_id.0, body.0.reason.as_deref());
+        let precondition = if_match.on();
+        Ok(Json(undo(&self.db, &self.mailer, context, id, reason, &precondition, Utc::now()).await?))
     }
 }
 
@@ -292,8 +313,10 @@ impl TransitionsApi {
         appointment: Uuid,
         action: AppointmentAction,
         reason: Option<&str>,
+        if_match: &IfMatch,
     ) -> Result<Appointment, Failure> {
-        let request = TransitionRequest { action, reason, following: false };
+        let (following, precondition) = (false, &if_match.on());
+        let request = TransitionRequest { action, reason, following, precondition };
         transition(&self.db, &self.mailer, context, appointment, request, Utc::now()).await
     }
 }
@@ -305,6 +328,8 @@ pub struct TransitionRequest<'a> {
     pub reason: Option<&'a str>,
     /// Whether to include all later appointments of the series.
     pub following: bool,
+    /// What the appointment must be like before.
+    pub precondition: &'a Precondition<'a, Appointment>,
 }
 
 /// Changes the status of an appointment. Freed time is offered to the waitlist in the same transaction.
@@ -345,6 +370,7 @@ async fn transition_now(
     // Lock first, in its own statement: the next statement's snapshot then includes the changes we waited for.
     let rows = tx.all(sql!("scheduling/appointments_lock.sql" as WholeAppointment), &[&ids]).await?;
     let locked: Vec<Appointment> = rows.into_iter().map(Into::into).collect();
+    locked.iter().filter(|one| one.id == appointment).try_for_each(|one| done.precondition.check(one))?;
     for appointment in &locked {
         in_its_time(&mut tx, appointment, action, by, now).await?;
     }

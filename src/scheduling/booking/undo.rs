@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     db::{Context, Db, Tx, row},
-    http::problem::{Failure, Problem},
+    http::{
+        if_match::Precondition,
+        problem::{Failure, Problem},
+    },
     messaging::mail::Mailer,
     scheduling::slots::setback::Setback,
     sql,
@@ -44,12 +47,14 @@ pub async fn undo(
     context: Context,
     id: Uuid,
     reason: Option<&str>,
+    precondition: &Precondition<'_, Appointment>,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
     attempt(db, mailer, context, async |mut tx: Tx, _| {
         let sql = sql!("scheduling/appointments_lock.sql" as WholeAppointment);
         let row = tx.optional(sql, &[&vec![id]]).await?;
         let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
+        precondition.check(&appointment)?;
         let by = CancelledBy::from(context);
         let not_allowed = || AppointmentAction::Undo.not_allowed(appointment.status, by);
         AppointmentAction::Undo.check(appointment.status, by)?;

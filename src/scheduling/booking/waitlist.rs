@@ -25,6 +25,7 @@ use crate::{
     db::{Context, Db, Tx},
     http::{
         caller::{Member, Staff, Viewer},
+        if_match::{IfMatch, Precondition},
         json::{Created, Json},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
@@ -155,11 +156,13 @@ impl WaitlistApi {
         caller: Member<Staff, Appointments>,
         waitlist_entry_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Created<Appointment>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let id = waitlist_entry_id.0;
         let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &id)?;
-        let confirmation = Confirmation::of_offer(id, &once);
+        let precondition = if_match.on();
+        let confirmation = Confirmation::of_offer(id, &once, &precondition);
         let (appointment, replayed) =
             holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/appointments/{}", appointment.id);
@@ -178,9 +181,11 @@ impl WaitlistApi {
         &self,
         caller: Member<Staff>,
         waitlist_entry_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
         let (context, id) = ((&caller).into(), waitlist_entry_id.0);
-        Ok(Json(leave(&self.db, &self.mailer, context, id, WaitlistStatus::Declined).await?))
+        let (status, precondition) = (WaitlistStatus::Declined, if_match.on());
+        Ok(Json(leave(&self.db, &self.mailer, context, id, status, &precondition).await?))
     }
 
     /// Leave the waitlist
@@ -196,9 +201,11 @@ impl WaitlistApi {
         &self,
         caller: Member<Staff>,
         waitlist_entry_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
         let (context, id) = ((&caller).into(), waitlist_entry_id.0);
-        Ok(Json(leave(&self.db, &self.mailer, context, id, WaitlistStatus::Withdrawn).await?))
+        let (status, precondition) = (WaitlistStatus::Withdrawn, if_match.on());
+        Ok(Json(leave(&self.db, &self.mailer, context, id, status, &precondition).await?))
     }
 }
 
@@ -320,8 +327,10 @@ pub async fn leave(
     context: Context,
     id: Uuid,
     status: WaitlistStatus,
+    precondition: &Precondition<'_, WaitlistEntry>,
 ) -> Result<WaitlistEntry, Failure> {
     let notices = attempt(db, mailer, context, async |mut tx: Tx, _| {
+        require(&mut tx, id, precondition).await?;
         let before = entry(&mut tx, id).await?;
         let notices = if before.offer.is_some() {
             end(&mut tx, id, status.name()).await?
@@ -352,6 +361,21 @@ fn not_waiting() -> Problem {
 async fn entry(tx: &mut Tx, id: Uuid) -> Result<WaitlistEntry, Failure> {
     let row = tx.optional(GET, &[&id]).await?;
     Ok(row.ok_or_else(Problem::not_found)?.into())
+}
+
+/// Locks an entry and its offer, and fails with 412 if it is not what a change requires. The offer first, as those do that
+/// accept or end it.
+async fn require(
+    tx: &mut Tx,
+    id: Uuid,
+    precondition: &Precondition<'_, WaitlistEntry>,
+) -> Result<(), Failure> {
+    if precondition.is_some() {
+        tx.all(sql!("scheduling/holds_of_entry.sql"), &[&id]).await?;
+        tx.all(sql!("scheduling/waitlist_lock_row.sql"), &[&id]).await?;
+        precondition.check(&entry(tx, id).await?)?;
+    }
+    Ok(())
 }
 
 /// Ends an offer and offers its time to the next entry.

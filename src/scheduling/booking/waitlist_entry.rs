@@ -35,7 +35,7 @@ named_enum! {
 }
 
 /// Time that is offered to a waitlist entry and held for it.
-#[derive(Debug, Object, Serialize)]
+#[derive(Clone, Debug, Object, Serialize)]
 pub struct WaitlistOffer {
     pub provider_id: Uuid,
     pub starts_at: DateTime<Utc>,
@@ -44,7 +44,7 @@ pub struct WaitlistOffer {
 }
 
 /// A waitlist entry: a contact who waits for time of a service.
-#[derive(Debug, Object, Serialize)]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct WaitlistEntry {
     pub id: Uuid,

@@ -14,6 +14,7 @@ use crate::{
     db::{Context, Db, Sql, Tx, row},
     http::{
         caller::{Admin, Member, Viewer},
+        if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
         name::Name,
         page::{Cursor, Ids, Page, Paging},
@@ -197,6 +198,8 @@ async fn request_link(tx: &mut Tx, provider: Uuid, account: Uuid) -> Result<(), 
 
 const GET: Sql<Provider> = sql!("scheduling/providers_get.sql" as Provider);
 
+const SINGLE: Single<Provider> = Single::new(sql!("scheduling/providers_lock_row.sql"), GET);
+
 pub struct ProvidersApi {
     pub db: Db,
     pub mailer: Mailer,
@@ -285,6 +288,7 @@ impl ProvidersApi {
         &self,
         caller: Member<Admin>,
         provider_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<ProviderChanges>,
     ) -> Result<Json<Provider>, ApiError<Writing>> {
         let changes = body.0;
@@ -299,6 +303,9 @@ impl ProvidersApi {
             tx.optional(sql!("scheduling/providers_lock.sql"), &[&provider_id.0])
                 .await?
                 .ok_or_else(Problem::not_found)?;
+        }
+        if_match.check(&mut tx, &SINGLE, &[&provider_id.0]).await?;
+        if !changes.account_id.is_undefined() {
             let before = tx.optional(GET, &[&provider_id.0]).await?.ok_or_else(Problem::not_found)?;
             let wanted = changes.account_id.value().copied();
             tx.all(sql!("scheduling/provider_link_requests_delete.sql"), &[&provider_id.0]).await?;
@@ -331,6 +338,7 @@ impl ProvidersApi {
         &self,
         caller: Member<Admin>,
         provider_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
         let in_use = || {
             Problem::conflict(
@@ -342,6 +350,7 @@ impl ProvidersApi {
         expiry::expire(&self.db, &self.mailer, caller.tenant()).await?;
         let mut tx = self.db.begin(&caller);
         Locks { resources: vec![provider_id.0], ..Locks::default() }.take(&mut tx).await?;
+        if_match.check(&mut tx, &SINGLE, &[&provider_id.0]).await?;
         tx.commit_with(sql!("scheduling/providers_delete.sql"), &[&provider_id.0])
             .await
             .on_constraint("appointments_provider_fkey", in_use)

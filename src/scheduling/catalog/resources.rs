@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db, Params, row},
+    db::{Context, Db, Params, Sql, row},
     http::{
         caller::{Admin, Member, Viewer},
+        if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
@@ -82,6 +83,10 @@ impl Example for ResourceChanges {
     }
 }
 
+const GET: Sql<Resource> = sql!("scheduling/resources_get.sql" as Resource);
+
+const SINGLE: Single<Resource> = Single::new(sql!("scheduling/resources_lock_row.sql"), GET);
+
 pub struct ResourcesApi {
     pub db: Db,
     pub mailer: Mailer,
@@ -133,8 +138,7 @@ impl ResourcesApi {
         caller: Member<Viewer>,
         resource_id: Path<Uuid>,
     ) -> Result<Json<Resource>, ApiError<Reading>> {
-        let sql = sql!("scheduling/resources_get.sql" as Resource);
-        let resource = self.db.optional(&caller, sql, &[&resource_id.0]).await?;
+        let resource = self.db.optional(&caller, GET, &[&resource_id.0]).await?;
         Ok(Json(resource.ok_or_else(Problem::not_found)?))
     }
 
@@ -144,13 +148,15 @@ impl ResourcesApi {
         &self,
         caller: Member<Admin>,
         resource_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<ResourceChanges>,
     ) -> Result<Json<Resource>, ApiError<Writing>> {
         let changes = body.0;
-        let resource = self
-            .db
-            .optional(
+        let resource = if_match
+            .change(
+                &self.db,
                 &caller,
+                (&SINGLE, &[&resource_id.0]),
                 sql!("scheduling/resources_update.sql" as Resource),
                 &[&resource_id.0, &changes.name.as_deref(), &changes.active],
             )
@@ -166,6 +172,7 @@ impl ResourcesApi {
         &self,
         caller: Member<Admin>,
         resource_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
         let in_use = || {
             Problem::conflict(
@@ -177,6 +184,7 @@ impl ResourcesApi {
         expiry::expire(&self.db, &self.mailer, caller.tenant()).await?;
         let mut tx = self.db.begin(&caller);
         Locks { resources: vec![resource_id.0], ..Locks::default() }.take(&mut tx).await?;
+        if_match.check(&mut tx, &SINGLE, &[&resource_id.0]).await?;
         tx.commit_with(sql!("scheduling/resources_delete.sql"), &[&resource_id.0])
             .await
             .on_constraint("service_resources_resource_fkey", in_use)

@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::service::{NewService, Pool, Service, ServiceChanges, ServiceRow};
 use crate::{
-    db::{self, Context, Db, Sql, Tx},
+    db::{self, Context, Db, Params, Sql, Tx},
     http::{
         caller::{Manager, Member, Viewer},
+        if_match::{IfMatch, Single},
         json::{Created, Json, NoContent},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
@@ -49,6 +50,8 @@ fn on_rules<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
 }
 
 pub const GET: Sql<ServiceRow> = sql!("scheduling/services_get.sql" as ServiceRow);
+
+const SINGLE: Single<ServiceRow, Service> = Single::new(sql!("scheduling/services_lock_row.sql"), GET);
 
 pub struct ServicesApi {
     pub db: Db,
@@ -133,10 +136,12 @@ impl ServicesApi {
         &self,
         caller: Member<Manager>,
         service_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<ServiceChanges>,
     ) -> Result<Json<Service>, ApiError<Writing>> {
         let changes = body.0;
         let mut tx = self.db.begin(&caller);
+        if_match.check(&mut tx, &SINGLE, &[&service_id.0]).await?;
         let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
         on_rules(tx.optional(sql!("scheduling/services_update.sql"), &[&service_id.0, &columns]).await)?
             .ok_or_else(Problem::not_found)?;
@@ -154,6 +159,7 @@ impl ServicesApi {
         &self,
         caller: Member<Manager>,
         service_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
         let in_use = || {
             Problem::conflict(
@@ -163,8 +169,9 @@ impl ServicesApi {
         };
         // Expired holds must not block the deletion.
         expiry::expire(&self.db, &self.mailer, caller.tenant()).await?;
-        self.db
-            .optional(&caller, sql!("scheduling/services_delete.sql"), &[&service_id.0])
+        let id: Params = &[&service_id.0];
+        if_match
+            .change(&self.db, &caller, (&SINGLE, id), sql!("scheduling/services_delete.sql"), id)
             .await
             .on_constraint("appointments_service_fkey", in_use)
             .on_constraint("appointment_segments_service_fkey", in_use)

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
+    payload::Response,
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ use crate::{
     db::{Context, Db, Params, row},
     http::{
         caller::{Member, Staff, Viewer},
+        conditional,
+        if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
         page::{Cursor, Ids, Page, Paging},
         problem::{
@@ -100,6 +103,10 @@ impl Example for CalendarFeedChanges {
     }
 }
 
+const GET_FEED: Sql<CalendarFeed> = sql!("scheduling/calendar_feeds_get.sql" as CalendarFeed);
+
+const SINGLE: Single<CalendarFeed> = Single::new(sql!("scheduling/calendar_feeds_lock_row.sql"), GET_FEED);
+
 pub struct CalendarApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1")]
@@ -130,7 +137,7 @@ impl CalendarApi {
         caller: Member<Staff, Appointments>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewCalendarFeed>,
-    ) -> Result<Created<CalendarFeed>, ApiError<Writing>> {
+    ) -> Result<Response<Created<CalendarFeed>>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_calendar_feed", idempotency_key.0, &body.0)?;
         let secret = Secret::<FeedSecret>::draw(caller.tenant(), Uuid::now_v7());
@@ -140,9 +147,11 @@ impl CalendarApi {
         let created = once.create(&self.0, context, sql, params).await;
         let mut feed: CalendarFeed =
             created.on_constraint("calendar_feeds_provider_fkey", unknown_provider)?;
-        // Only the hash of the secret is stored.
+        // As it is read later, without its path: only the hash of the secret is stored.
+        let etag = conditional::etag_of(&feed)?;
         feed.path = (!once.is_replay()).then(|| format!("/api/v1/calendar.ics?token={}", secret.reveal()));
-        Ok(once.created(format!("/api/v1/calendar-feeds/{}", feed.id), feed))
+        let created = once.created(format!("/api/v1/calendar-feeds/{}", feed.id), feed);
+        Ok(Response::new(created).header("ETag", etag))
     }
 
     /// Get a calendar feed
@@ -154,8 +163,7 @@ impl CalendarApi {
         caller: Member<Staff>,
         calendar_feed_id: Path<Uuid>,
     ) -> Result<Json<CalendarFeed>, ApiError<Reading>> {
-        let sql = sql!("scheduling/calendar_feeds_get.sql" as CalendarFeed);
-        let feed = self.0.optional(&caller, sql, &[&calendar_feed_id.0]).await?;
+        let feed = self.0.optional(&caller, GET_FEED, &[&calendar_feed_id.0]).await?;
         Ok(Json(feed.ok_or_else(Problem::not_found)?))
     }
 
@@ -171,10 +179,13 @@ impl CalendarApi {
         &self,
         caller: Member<Staff, Appointments>,
         calendar_feed_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<CalendarFeedChanges>,
     ) -> Result<Json<CalendarFeed>, ApiError<Writing>> {
         let sql = sql!("scheduling/calendar_feeds_update.sql" as CalendarFeed);
-        let feed = self.0.optional(&caller, sql, &[&calendar_feed_id.0, &body.0.name.as_deref()]).await?;
+        let params: Params = &[&calendar_feed_id.0, &body.0.name.as_deref()];
+        let single = (&SINGLE, &params[..1]);
+        let feed = if_match.change(&self.0, &caller, single, sql, params).await?;
         Ok(Json(feed.ok_or_else(Problem::not_found)?))
     }
 
@@ -190,9 +201,11 @@ impl CalendarApi {
         &self,
         caller: Member<Staff>,
         calendar_feed_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        self.0
-            .optional(&caller, sql!("scheduling/calendar_feeds_delete.sql"), &[&calendar_feed_id.0])
+        let id: Params = &[&calendar_feed_id.0];
+        if_match
+            .change(&self.0, &caller, (&SINGLE, id), sql!("scheduling/calendar_feeds_delete.sql"), id)
             .await?
             .ok_or_else(Problem::not_found)?;
         Ok(NoContent)

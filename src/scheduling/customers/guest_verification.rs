@@ -14,6 +14,7 @@ use crate::{
     crm::contacts::NewContact,
     db::{Context, row},
     http::{
+        if_match::Precondition,
         json::Json,
         problem::{ApiError, GuestWriting, Problem},
     },
@@ -124,6 +125,9 @@ impl GuestVerificationApi {
             note: note.as_deref(),
             guest: Some(&counted),
             once: &Once::without_key(),
+            precondition: &Precondition::none(),
+            entry_precondition: &Precondition::none(),
+            precondition: &Precondition::none(),
         };
         let (_, before) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
         let named = online::named(&api.db, guest, id).await?;

@@ -21,6 +21,7 @@ use crate::{
     http::{
         caller::Link,
         client::Client,
+        if_match::{IfMatch, Precondition},
         json::{Created, Json, NoContent},
         limit::subscriber,
         problem::{ApiError, Failure, GuestWriting, LinkReading, Problem},
@@ -33,7 +34,7 @@ use crate::{
             book::{Order, Who},
             claims::Labels,
             guest_request::GuestRequest,
-            hold::Hold,
+            hold::{self, Hold},
             holds::{self, Confirmation, HoldSelector},
             waitlist::{self, NewEntry},
             waitlist_entry::{WaitlistEntry, WaitlistStatus, WholeEntry},
@@ -244,7 +245,7 @@ impl GuestWaitsApi {
     #[oai(path = "/hold", method = "get", operation_id = "get_hold_as_guest")]
     async fn get_hold(&self, link: Link) -> Result<Json<GuestHold>, ApiError<LinkReading>> {
         let guest = self.0.managing(&link.0)?;
-        let hold = self.0.db.optional(guest, holds::GET, &[&managed(guest)?]).await?;
+        let hold = self.0.db.optional(guest, hold::GET, &[&managed(guest)?]).await?;
         Ok(Json(self.show_hold(guest, &hold.ok_or_else(Problem::not_found)?)?))
     }
 
@@ -252,9 +253,14 @@ impl GuestWaitsApi {
     ///
     /// Frees its time immediately, or offers it to the waitlist.
     #[oai(path = "/hold/release", method = "post", operation_id = "release_hold_as_guest")]
-    async fn release(&self, body: Json<Managing>) -> Result<NoContent, ApiError<GuestWriting>> {
+    async fn release(
+        &self,
+        #[oai(name = "If-Match")] if_match: IfMatch,
+        body: Json<Managing>,
+    ) -> Result<NoContent, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
-        holds::release(&self.0.db, &self.0.mailer, guest, managed(guest)?).await?;
+        let precondition = if_match.on_view(|hold: &Hold| self.show_hold(guest, hold));
+        holds::release(&self.0.db, &self.0.mailer, guest, managed(guest)?, &precondition).await?;
         Ok(NoContent)
     }
 
@@ -268,6 +274,7 @@ impl GuestWaitsApi {
     async fn confirm(
         &self,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<GuestHoldConfirmation>,
     ) -> Result<Created<GuestAppointment>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
@@ -281,6 +288,8 @@ impl GuestWaitsApi {
             note: body.0.note.as_deref(),
             guest: Some(&counted),
             once: &once,
+            precondition: &if_match.on_view(|hold: &Hold| self.show_hold(guest, hold)),
+            entry_precondition: &Precondition::none(),
         };
         let (_, replayed) = holds::confirm_alone(db, &self.0.mailer, guest, &confirmation).await?;
         let named = online::named(db, guest, id).await?;
@@ -377,7 +386,8 @@ impl GuestWaitsApi {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         let once = Once::new(&guest, "accept_offer_as_guest", idempotency_key.0, &body.0)?;
-        let confirmation = Confirmation::of_offer(id, &once);
+        let none = Precondition::none();
+        let confirmation = Confirmation::of_offer(id, &once, &none);
         let (_, replayed) = holds::confirm_alone(&self.0.db, &self.0.mailer, guest, &confirmation).await?;
         let location = "/api/v1/guest/appointment".to_owned();
         Ok(Created { location, body: self.0.see(guest, id).await?, replayed })
@@ -416,7 +426,8 @@ impl GuestWaitsApi {
         let guest = self.0.managing(&link.token)?;
         // Before the change, because the link may have expired.
         self.see(guest).await?;
-        waitlist::leave(&self.0.db, &self.0.mailer, guest, managed(guest)?, status).await?;
+        let (db, mailer, id) = (&self.0.db, &self.0.mailer, managed(guest)?);
+        waitlist::leave(db, mailer, guest, id, status, &Precondition::none()).await?;
         Ok(Json(self.see(guest).await?))
     }
 

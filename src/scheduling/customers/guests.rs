@@ -24,6 +24,7 @@ use crate::{
     http::{
         caller::Link,
         client::Client,
+        if_match::Precondition,
         json::{Json, SerializedJson},
         page::{Page, Paging},
         problem::{ApiError, Failure, GuestReading, GuestWriting, LinkReading},
@@ -329,7 +330,7 @@ impl GuestsApi {
     ) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
         let (id, reason) = (managed(guest)?, body.0.reason.as_deref());
-        online::cancel(&self.0.db, &self.0.mailer, guest, id, reason).await?;
+        online::cancel(&self.0.db, &self.0.mailer, guest, id, reason, &Precondition::none()).await?;
         Ok(Json(self.0.see(guest, id).await?))
     }
 
@@ -347,8 +348,8 @@ impl GuestsApi {
     ) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
         let GuestReschedule { starts_at, provider_id, .. } = body.0;
-        let id = managed(guest)?;
-        online::reschedule(&self.0.db, &self.0.mailer, guest, id, starts_at, provider_id).await?;
+        let (db, mailer, id, none) = (&self.0.db, &self.0.mailer, managed(guest)?, Precondition::none());
+        online::reschedule(db, mailer, guest, id, starts_at, provider_id, &none).await?;
         Ok(Json(self.0.see(guest, id).await?))
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     db::{Context, Db, row},
     http::{
         caller::{Customer, Member, SignedIn},
+        if_match::{IfMatch, Precondition},
         json::{Created, Json, OptionalJson, SerializedJson},
         page::{Cursor, Page, Paging},
         problem::{ApiError, Failure, Listing, Problem, Reading, Writing},
@@ -366,11 +367,13 @@ impl MyAppointmentsApi {
         &self,
         caller: Member<Customer>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(appointment_id.0)?;
         let reason = body.0.reason.as_deref();
-        let cancelled = online::cancel(&self.db, &self.mailer, context, appointment_id.0, reason).await?;
+        let (id, precondition) = (appointment_id.0, as_mine(&if_match));
+        let cancelled = online::cancel(&self.db, &self.mailer, context, id, reason, &precondition).await?;
         Ok(Json(cancelled.into()))
     }
 
@@ -390,14 +393,20 @@ impl MyAppointmentsApi {
         &self,
         caller: Member<Customer, Appointments>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<MyReschedule>,
     ) -> Result<Json<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(appointment_id.0)?;
         let MyReschedule { starts_at, provider_id } = body.0;
-        let id = appointment_id.0;
-        let moved = online::reschedule(&self.db, &self.mailer, context, id, starts_at, provider_id).await?;
+        let (db, mailer, id, precondition) = (&self.db, &self.mailer, appointment_id.0, as_mine(&if_match));
+        let moved =
+            online::reschedule(db, mailer, context, id, starts_at, provider_id, &precondition).await?;
         Ok(Json(moved.into()))
     }
+}
+
+fn as_mine(if_match: &IfMatch) -> Precondition<'_, Appointment> {
+    if_match.on_view(|appointment: &Appointment| Ok(MyAppointment::from(appointment.clone())))
 }
 
 /// The contact that is linked to the account of a customer.

@@ -15,6 +15,7 @@ use crate::{
     db::Db,
     http::{
         caller::{Customer, Member},
+        if_match::IfMatch,
         json::{Created, Json, NoContent, OptionalJson},
         page::{Cursor, Page, Paging},
         problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
@@ -26,7 +27,7 @@ use crate::{
         booking::{
             book::{Order, Who},
             claims::Labels,
-            hold::Hold,
+            hold::{self, Hold},
             holds::{self, Confirmation, HoldSelector},
             waitlist::{self, NewEntry},
             waitlist_entry::{self, WaitlistEntry, WaitlistStatus, WholeEntry},
@@ -154,7 +155,7 @@ impl MyWaitsApi {
         caller: Member<Customer>,
         hold_id: Path<Uuid>,
     ) -> Result<Json<Hold>, ApiError<Reading>> {
-        let hold = self.db.optional(&caller, holds::GET, &[&hold_id.0]).await?;
+        let hold = self.db.optional(&caller, hold::GET, &[&hold_id.0]).await?;
         Ok(Json(hold.ok_or_else(Problem::not_found)?))
     }
 
@@ -166,8 +167,10 @@ impl MyWaitsApi {
         &self,
         caller: Member<Customer>,
         hold_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        holds::release(&self.db, &self.mailer, caller.about(hold_id.0)?, hold_id.0).await?;
+        let (context, id) = (caller.about(hold_id.0)?, hold_id.0);
+        holds::release(&self.db, &self.mailer, context, id, &if_match.on()).await?;
         Ok(NoContent)
     }
 
@@ -182,11 +185,12 @@ impl MyWaitsApi {
         caller: Member<Customer, Appointments>,
         hold_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<MyHoldConfirmation>,
     ) -> Result<Created<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(hold_id.0)?;
         let once = Once::new(&context, "confirm_my_hold", idempotency_key.0, &(hold_id.0, &body.0))?;
-        let hold = self.db.optional(context, holds::GET, &[&hold_id.0]).await?;
+        let hold = self.db.optional(context, hold::GET, &[&hold_id.0]).await?;
         if hold.is_none() {
             // A hold that was already confirmed is gone; its appointment is returned.
             let confirmed = self.db.optional(context, holds::GET_CONFIRMED, &[&hold_id.0]).await?;
@@ -198,6 +202,7 @@ impl MyWaitsApi {
             note: body.0.note.as_deref(),
             guest: None,
             once: &once,
+            precondition: &if_match.on(),
         };
         let (appointment, replayed) =
             holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
@@ -283,11 +288,13 @@ impl MyWaitsApi {
         caller: Member<Customer, Appointments>,
         waitlist_entry_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Created<MyAppointment>, ApiError<Writing>> {
         let id = waitlist_entry_id.0;
         let context = caller.about(id)?;
         let once = Once::new(&context, "accept_my_waitlist_offer", idempotency_key.0, &id)?;
-        let confirmation = Confirmation::of_offer(id, &once);
+        let precondition = if_match.on();
+        let confirmation = Confirmation::of_offer(id, &once, &precondition);
         let (appointment, replayed) =
             holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/my/appointments/{}", appointment.id);
@@ -306,10 +313,12 @@ impl MyWaitsApi {
         &self,
         caller: Member<Customer>,
         waitlist_entry_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
         let id = waitlist_entry_id.0;
         let context = caller.about(id)?;
-        Ok(Json(waitlist::leave(&self.db, &self.mailer, context, id, WaitlistStatus::Declined).await?))
+        let (status, precondition) = (WaitlistStatus::Declined, if_match.on());
+        Ok(Json(waitlist::leave(&self.db, &self.mailer, context, id, status, &precondition).await?))
     }
 
     /// Leave the waitlist
@@ -325,9 +334,11 @@ impl MyWaitsApi {
         &self,
         caller: Member<Customer>,
         waitlist_entry_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
         let id = waitlist_entry_id.0;
         let context = caller.about(id)?;
-        Ok(Json(waitlist::leave(&self.db, &self.mailer, context, id, WaitlistStatus::Withdrawn).await?))
+        let (status, precondition) = (WaitlistStatus::Withdrawn, if_match.on());
+        Ok(Json(waitlist::leave(&self.db, &self.mailer, context, id, status, &precondition).await?))
     }
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     db::{Context, Db, Who, row},
     http::{
+        if_match::Precondition,
         page::{Cursor, Page, Paging},
         problem::{Failure, Problem},
         values::Instant,
@@ -171,10 +172,12 @@ pub async fn cancel(
     context: Context,
     id: Uuid,
     reason: Option<&str>,
+    precondition: &Precondition<'_, Appointment>,
 ) -> Result<Appointment, Failure> {
     let (now, action) = (Utc::now(), AppointmentAction::Cancel);
     check_change(context, &named(db, context, id).await?, action, now)?;
-    transition(db, mailer, context, id, TransitionRequest { action, reason, following: false }, now).await
+    let done = TransitionRequest { action, reason, following: false, precondition };
+    transition(db, mailer, context, id, done, now).await
 }
 
 /// Moves an appointment for a guest or customer, within the cancellation notice and the rules of the service. Nothing
@@ -186,6 +189,7 @@ pub async fn reschedule(
     id: Uuid,
     starts_at: Instant,
     provider: Option<Uuid>,
+    precondition: &Precondition<'_, Appointment>,
 ) -> Result<Appointment, Failure> {
     let (now, action) = (Utc::now(), AppointmentAction::Reschedule);
     let before = named(db, context, id).await?;
@@ -201,5 +205,5 @@ pub async fn reschedule(
         following: false,
         override_rules: false,
     };
-    reschedule::reschedule(db, mailer, context, id, &request, now).await
+    reschedule::reschedule(db, mailer, context, id, &request, precondition, now).await
 }

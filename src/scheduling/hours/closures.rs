@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db, Params, row},
+    db::{Context, Db, Params, Sql, row},
     http::{
         caller::{Manager, Member, Viewer},
+        if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
@@ -98,6 +99,10 @@ fn dates_are_wrong() -> Problem {
     Problem::invalid_field("ends_on", "invalid_value", "expected starts_on or a date up to 366 days later")
 }
 
+const GET: Sql<Closure> = sql!("scheduling/closures_get.sql" as Closure);
+
+const SINGLE: Single<Closure> = Single::new(sql!("scheduling/closures_lock_row.sql"), GET);
+
 pub struct ClosuresApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1")]
@@ -147,8 +152,7 @@ impl ClosuresApi {
         caller: Member<Viewer>,
         closure_id: Path<Uuid>,
     ) -> Result<Json<Closure>, ApiError<Reading>> {
-        let sql = sql!("scheduling/closures_get.sql" as Closure);
-        let closure = self.0.optional(&caller, sql, &[&closure_id.0]).await?;
+        let closure = self.0.optional(&caller, GET, &[&closure_id.0]).await?;
         Ok(Json(closure.ok_or_else(Problem::not_found)?))
     }
 
@@ -161,13 +165,15 @@ impl ClosuresApi {
         &self,
         caller: Member<Manager, Appointments>,
         closure_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<ClosureChanges>,
     ) -> Result<Json<Closure>, ApiError<Writing>> {
         let changes = body.0;
-        let closure = self
-            .0
-            .optional(
+        let closure = if_match
+            .change(
+                &self.0,
                 &caller,
+                (&SINGLE, &[&closure_id.0]),
                 sql!("scheduling/closures_update.sql" as Closure),
                 &[
                     &closure_id.0,
@@ -188,9 +194,11 @@ impl ClosuresApi {
         &self,
         caller: Member<Manager>,
         closure_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        self.0
-            .optional(&caller, sql!("scheduling/closures_delete.sql"), &[&closure_id.0])
+        let id: Params = &[&closure_id.0];
+        if_match
+            .change(&self.0, &caller, (&SINGLE, id), sql!("scheduling/closures_delete.sql"), id)
             .await?
             .ok_or_else(Problem::not_found)?;
         Ok(NoContent)

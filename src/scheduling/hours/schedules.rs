@@ -10,15 +10,19 @@ use super::{
     working_hours::{Hours, Rule, Span, ZoneOverride},
 };
 use crate::{
-    db::{Context, Db, Tx, row},
+    db::{Context, Db, Sql, Tx, row},
     http::{
         caller::{Manager, Member, Viewer},
+        if_match::IfMatch,
         json::Json,
         problem::{ApiError, Failure, OnConstraint as _, Problem, Reading, Writing},
         values::TimeZone,
     },
     sql,
 };
+
+/// No row if the provider does not exist; `None` if they have no schedule.
+const GET: Sql<Option<HoursRow>> = sql!("scheduling/schedules_get.sql" as Option<HoursRow>);
 
 pub struct SchedulesApi(pub Db);
 
@@ -33,8 +37,7 @@ impl SchedulesApi {
         caller: Member<Viewer>,
         provider_id: Path<Uuid>,
     ) -> Result<Json<Schedule>, ApiError<Reading>> {
-        let sql = sql!("scheduling/schedules_get.sql" as HoursRow);
-        let hours = self.0.optional(&caller, sql, &[&provider_id.0]).await?;
+        let hours = self.0.optional(&caller, GET, &[&provider_id.0]).await?;
         Ok(Json(Schedule::from(Hours::from(hours.ok_or_else(Problem::not_found)?))))
     }
 
@@ -50,6 +53,7 @@ impl SchedulesApi {
         &self,
         caller: Member<Manager>,
         provider_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<Schedule>,
     ) -> Result<Json<Schedule>, ApiError<Writing>> {
         let schedule = body.0;
@@ -57,15 +61,31 @@ impl SchedulesApi {
         if !errors.is_empty() {
             Err(Problem::invalid(errors))?;
         }
-        set(&self.0, (&caller).into(), provider_id.0, &schedule).await?;
+        set(&self.0, (&caller).into(), provider_id.0, &schedule, &if_match).await?;
         Ok(Json(Schedule::from(schedule.hours())))
     }
 }
 
 /// Replaces the schedule of a provider. Writes the row of the schedule first, so that concurrent replacements wait for
 /// each other and are not mixed.
-pub async fn set(db: &Db, context: Context, provider: Uuid, schedule: &Schedule) -> Result<(), Failure> {
-    db.attempt(context, |tx, _| replace(tx, provider, schedule)).await
+pub async fn set(
+    db: &Db,
+    context: Context,
+    provider: Uuid,
+    schedule: &Schedule,
+    if_match: &IfMatch,
+) -> Result<(), Failure> {
+    db.attempt(context, async |mut tx: Tx, _| -> Result<(), Failure> {
+        if if_match.is_sent() {
+            tx.all(sql!("scheduling/schedules_lock_row.sql"), &[&provider]).await?;
+            match tx.optional(GET, &[&provider]).await?.ok_or_else(Problem::not_found)? {
+                Some(hours) => if_match.matches(&Schedule::from(Hours::from(hours)))?,
+                None => if_match.matches_absent()?,
+            }
+        }
+        replace(tx, provider, schedule).await
+    })
+    .await
 }
 
 async fn replace(mut tx: Tx, provider: Uuid, schedule: &Schedule) -> Result<(), Failure> {

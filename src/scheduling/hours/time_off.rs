@@ -4,15 +4,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path},
+    payload::Response,
     types::Example,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db, Tx, row},
+    db::{Context, Db, Params, Sql, Tx, row},
     http::{
         caller::{Member, Staff, Viewer},
+        conditional,
+        if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
@@ -102,6 +105,16 @@ fn check(starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Result<(), Problem
     if fits { Ok(()) } else { Err(wrong_length()) }
 }
 
+const GET: Sql<TimeOff> = sql!("scheduling/time_off_get.sql" as TimeOff);
+
+const SINGLE: Single<TimeOff> = Single::new(sql!("scheduling/time_off_lock_row.sql"), GET);
+
+/// The tag of time off as it is read later, without the ids of appointments.
+fn etag(time_off: &TimeOff) -> Result<String, Problem> {
+    let TimeOff { id, provider_id, starts_at, ends_at, created_at, .. } = *time_off;
+    conditional::etag_of(&TimeOff { id, provider_id, starts_at, ends_at, created_at, appointment_ids: None })
+}
+
 /// Adds the ids of existing appointments in the period.
 async fn with_standing(tx: &mut Tx, mut time_off: TimeOff) -> Result<TimeOff, Failure> {
     let standing = tx
@@ -156,7 +169,7 @@ impl TimeOffApi {
         provider_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<NewTimeOff>,
-    ) -> Result<Created<TimeOff>, ApiError<Writing>> {
+    ) -> Result<Response<Created<TimeOff>>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let request = (provider_id.0, &body.0);
         let once = Once::new(&context, "create_time_off", idempotency_key.0, &request)?;
@@ -174,7 +187,9 @@ impl TimeOffApi {
             with_standing(tx, time_off).await
         });
         let time_off = entering.await?;
-        Ok(once.created(format!("/api/v1/time-off/{}", time_off.id), time_off))
+        let etag = etag(&time_off)?;
+        let created = once.created(format!("/api/v1/time-off/{}", time_off.id), time_off);
+        Ok(Response::new(created).header("ETag", etag))
     }
 
     /// Get time off
@@ -184,8 +199,7 @@ impl TimeOffApi {
         caller: Member<Viewer>,
         time_off_id: Path<Uuid>,
     ) -> Result<Json<TimeOff>, ApiError<Reading>> {
-        let sql = sql!("scheduling/time_off_get.sql" as TimeOff);
-        let time_off = self.0.optional(&caller, sql, &[&time_off_id.0]).await?;
+        let time_off = self.0.optional(&caller, GET, &[&time_off_id.0]).await?;
         Ok(Json(time_off.ok_or_else(Problem::not_found)?))
     }
 
@@ -198,9 +212,11 @@ impl TimeOffApi {
         &self,
         caller: Member<Staff, Appointments>,
         time_off_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<TimeOffChanges>,
-    ) -> Result<Json<TimeOff>, ApiError<Writing>> {
+    ) -> Result<Response<Json<TimeOff>>, ApiError<Writing>> {
         let mut tx = self.0.begin(&caller);
+        if_match.check(&mut tx, &SINGLE, &[&time_off_id.0]).await?;
         let time_off = tx
             .optional(
                 sql!("scheduling/time_off_update.sql" as TimeOff),
@@ -215,7 +231,8 @@ impl TimeOffApi {
             .on_constraint("time_off_too_many", too_much)?;
         let time_off = with_standing(&mut tx, time_off.ok_or_else(Problem::not_found)?).await?;
         tx.commit().await?;
-        Ok(Json(time_off))
+        let etag = etag(&time_off)?;
+        Ok(Response::new(Json(time_off)).header("ETag", etag))
     }
 
     /// Delete time off
@@ -224,9 +241,11 @@ impl TimeOffApi {
         &self,
         caller: Member<Staff>,
         time_off_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        self.0
-            .optional(&caller, sql!("scheduling/time_off_delete.sql"), &[&time_off_id.0])
+        let id: Params = &[&time_off_id.0];
+        if_match
+            .change(&self.0, &caller, (&SINGLE, id), sql!("scheduling/time_off_delete.sql"), id)
             .await?
             .ok_or_else(Problem::not_found)?;
         Ok(NoContent)

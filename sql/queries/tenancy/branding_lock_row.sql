@@ -1,0 +1,5 @@
+-- $1 tenant_id
+select tenant_id
+from tenancy.branding
+where tenant_id = $1
+for no key update

@@ -1,0 +1,62 @@
+//! Versions of what operations answer with: the `ETag` of the body, and 304 (RFC 9110 section 13.1.2) for a client that
+//! has it. The description says which operations answer with an `ETag`: see `description::responses`. What a change does
+//! with it is [`if_match`](super::if_match).
+
+use poem::{
+    Endpoint, IntoResponse as _, Middleware, Request, Response, Result,
+    http::{
+        HeaderValue, Method, StatusCode,
+        header::{CONTENT_TYPE, ETAG},
+    },
+};
+
+use super::{conditional, headers, problem::Problem, routes::Routes};
+
+/// Adds the `ETag` to answers, and turns them into 304.
+#[derive(Clone, Copy)]
+pub struct Versions(pub &'static Routes);
+
+impl<E: Endpoint> Middleware<E> for Versions {
+    type Output = VersionsEndpoint<E>;
+
+    fn transform(&self, inner: E) -> Self::Output {
+        VersionsEndpoint { routes: self.0, inner }
+    }
+}
+
+pub struct VersionsEndpoint<E> {
+    routes: &'static Routes,
+    inner: E,
+}
+
+impl<E: Endpoint> Endpoint for VersionsEndpoint<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let route = self.routes.find(request.uri().path());
+        let has_version = route.is_some_and(|route| route.has_version(request.method()));
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        let held =
+            if reads { headers::list(request.headers(), "If-None-Match")?.join(",") } else { String::new() };
+        let mut response = self.inner.call(request).await?.into_response();
+        let succeeded = matches!(response.status(), StatusCode::OK | StatusCode::CREATED);
+        // What has a tag already knows better: its body is not all that the object is, or more.
+        if !has_version || !succeeded || response.headers().contains_key(ETAG) {
+            return Ok(response);
+        }
+        let body = response.take_body().into_bytes().await.map_err(|_| Problem::internal())?;
+        let etag = conditional::etag(&body);
+        if conditional::matches(&held, &etag) {
+            response.set_status(StatusCode::NOT_MODIFIED);
+            response.headers_mut().remove(CONTENT_TYPE);
+            // The one that the client has.
+            let compressed = conditional::compressed(&etag);
+            let held = if held.contains(&compressed) { compressed } else { etag };
+            response.headers_mut().extend(HeaderValue::from_str(&held).ok().map(|held| (ETAG, held)));
+            return Ok(response);
+        }
+        response.set_body(body);
+        response.headers_mut().extend(HeaderValue::from_str(&etag).ok().map(|etag| (ETAG, etag)));
+        Ok(response)
+    }
+}
