@@ -209,8 +209,8 @@ impl HoldsApi {
             note: body.0.note.as_deref(),
             guest: None,
             once: &once,
-            precondition: &if_match.on(),
-            entry_precondition: &Precondition::none(),
+            precondition: if_match.on(),
+            entry_precondition: Precondition::none(),
         };
         let (body, replayed) = confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         Ok(Created { location: format!("/api/v1/appointments/{}", body.id), body, replayed })
@@ -330,9 +330,9 @@ pub struct Confirmation<'a> {
     pub guest: Option<&'a GuestRequest>,
     pub once: &'a Once,
     /// What the hold must be like before.
-    pub precondition: &'a Precondition<'a, Hold>,
+    pub precondition: Precondition<'a, Hold>,
     /// What the waitlist entry of an offer must be like before.
-    pub entry_precondition: &'a Precondition<'a, WaitlistEntry>,
+    pub entry_precondition: Precondition<'a, WaitlistEntry>,
 }
 
 impl<'a> Confirmation<'a> {
@@ -340,7 +340,7 @@ impl<'a> Confirmation<'a> {
     pub fn of_offer(
         entry: Uuid,
         once: &'a Once,
-        entry_precondition: &'a Precondition<'a, WaitlistEntry>,
+        entry_precondition: Precondition<'a, WaitlistEntry>,
     ) -> Self {
         Self {
             held: HoldSelector::For(entry),
@@ -348,7 +348,7 @@ impl<'a> Confirmation<'a> {
             note: None,
             guest: None,
             once,
-            precondition: &Precondition::none(),
+            precondition: Precondition::none(),
             entry_precondition,
         }
     }

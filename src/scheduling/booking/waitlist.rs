@@ -161,8 +161,7 @@ impl WaitlistApi {
         let context = Context::from(&caller);
         let id = waitlist_entry_id.0;
         let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &id)?;
-        let precondition = if_match.on();
-        let confirmation = Confirmation::of_offer(id, &once, &precondition);
+        let confirmation = Confirmation::of_offer(id, &once, if_match.on());
         let (appointment, replayed) =
             holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/appointments/{}", appointment.id);

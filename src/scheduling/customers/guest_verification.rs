@@ -125,9 +125,8 @@ impl GuestVerificationApi {
             note: note.as_deref(),
             guest: Some(&counted),
             once: &Once::without_key(),
-            precondition: &Precondition::none(),
-            entry_precondition: &Precondition::none(),
-            precondition: &Precondition::none(),
+            precondition: Precondition::none(),
+            entry_precondition: Precondition::none(),
         };
         let (_, before) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
         let named = online::named(&api.db, guest, id).await?;

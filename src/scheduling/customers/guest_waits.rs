@@ -288,8 +288,8 @@ impl GuestWaitsApi {
             note: body.0.note.as_deref(),
             guest: Some(&counted),
             once: &once,
-            precondition: &if_match.on_view(|hold: &Hold| self.show_hold(guest, hold)),
-            entry_precondition: &Precondition::none(),
+            precondition: if_match.on_view(|hold: &Hold| self.show_hold(guest, hold)),
+            entry_precondition: Precondition::none(),
         };
         let (_, replayed) = holds::confirm_alone(db, &self.0.mailer, guest, &confirmation).await?;
         let named = online::named(db, guest, id).await?;
@@ -386,8 +386,7 @@ impl GuestWaitsApi {
         let guest = self.0.managing(&body.0.token)?;
         let id = managed(guest)?;
         let once = Once::new(&guest, "accept_offer_as_guest", idempotency_key.0, &body.0)?;
-        let none = Precondition::none();
-        let confirmation = Confirmation::of_offer(id, &once, &none);
+        let confirmation = Confirmation::of_offer(id, &once, Precondition::none());
         let (_, replayed) = holds::confirm_alone(&self.0.db, &self.0.mailer, guest, &confirmation).await?;
         let location = "/api/v1/guest/appointment".to_owned();
         Ok(Created { location, body: self.0.see(guest, id).await?, replayed })

@@ -15,7 +15,7 @@ use crate::{
     db::Db,
     http::{
         caller::{Customer, Member},
-        if_match::IfMatch,
+        if_match::{IfMatch, Precondition},
         json::{Created, Json, NoContent, OptionalJson},
         page::{Cursor, Page, Paging},
         problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
@@ -202,7 +202,8 @@ impl MyWaitsApi {
             note: body.0.note.as_deref(),
             guest: None,
             once: &once,
-            precondition: &if_match.on(),
+            precondition: if_match.on(),
+            entry_precondition: Precondition::none(),
         };
         let (appointment, replayed) =
             holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
@@ -293,8 +294,7 @@ impl MyWaitsApi {
         let id = waitlist_entry_id.0;
         let context = caller.about(id)?;
         let once = Once::new(&context, "accept_my_waitlist_offer", idempotency_key.0, &id)?;
-        let precondition = if_match.on();
-        let confirmation = Confirmation::of_offer(id, &once, &precondition);
+        let confirmation = Confirmation::of_offer(id, &once, if_match.on());
         let (appointment, replayed) =
             holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/my/appointments/{}", appointment.id);
