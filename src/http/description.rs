@@ -26,9 +26,6 @@ pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(COM
 /// The name of the schema of the scopes of API keys.
 pub const SCOPE: &str = "Scope";
 
-/// The extension of operations that need a guest's `manage_token`.
-const GUEST_LINK: &str = "x-guest-link";
-
 /// Completes a document written by poem-openapi.
 pub fn complete(raw: &str) -> String {
     let mut document: Value = serde_json::from_str(raw).unwrap_or_default();
@@ -197,7 +194,7 @@ fn security_and_role(method: &str, operation: &mut Map<String, Value>, with_toke
         sentences.push("Any signed-in account.".to_owned());
     } else if asked.iter().any(|scheme| scheme == LINK) {
         operation.insert("security".into(), json!([{ LINK: [] }]));
-        operation.insert(GUEST_LINK.into(), true.into());
+        operation.insert(codes::GUEST_LINK.into(), true.into());
         sentences.push("Authentication: the `manage_token` as bearer token.".to_owned());
     } else {
         operation.insert("security".into(), json!([]));
@@ -205,7 +202,7 @@ fn security_and_role(method: &str, operation: &mut Map<String, Value>, with_toke
         let body = body.and_then(|schema| schema["$ref"].as_str());
         let takes_token = body.is_some_and(|body| with_token.iter().any(|schema| schema == body));
         if takes_token {
-            operation.insert(GUEST_LINK.into(), true.into());
+            operation.insert(codes::GUEST_LINK.into(), true.into());
             sentences.push("Authentication: the `manage_token` in the body.".to_owned());
         } else {
             sentences.push("No authentication.".to_owned());

@@ -6,6 +6,7 @@ pub mod attempts;
 pub mod book;
 pub mod change;
 pub mod claims;
+pub mod confirm;
 pub mod expiry;
 pub mod freed;
 pub mod guest_booking;

@@ -2,6 +2,7 @@
 
 pub mod calendar;
 pub mod guest;
+pub mod guest_entry;
 pub mod guest_verification;
 pub mod guest_waits;
 pub mod guests;

@@ -179,6 +179,11 @@ async fn every_path_answers_with_and_without_a_slash_at_its_end() {
         };
         assert_eq!((with.status, without.status), (expected, expected), "{}", operation.id());
         if expected == 200 {
+            // Another instant with each request.
+            let [mut with, mut without] = [with, without];
+            for answer in [&mut with, &mut without] {
+                answer.body.as_object_mut().and_then(|body| body.remove("as_of"));
+            }
             assert_eq!(with.body, without.body, "{}", operation.id());
         }
     }

@@ -2,11 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{GUEST_LINK, responses, walk::operations};
+use super::{responses, walk::operations};
 use crate::http::problem;
 
 /// The extension of a response with an error status that lists the codes of its problems.
 const EXTENSION: &str = "x-problem-codes";
+
+/// The extension of operations that need a guest's `manage_token`.
+pub const GUEST_LINK: &str = "x-guest-link";
 
 /// Writes the codes into the responses, and removes responses that the operation cannot give.
 pub fn complete(document: &mut Value) {
@@ -40,7 +43,7 @@ pub fn complete(document: &mut Value) {
 
 /// The operation's own codes with their meanings, and the names of those that many operations have.
 fn describe(codes: &[&&Value]) -> String {
-    let is_own = |code: &&&&Value| code["answered_by"] == "named";
+    let is_own = |code: &&&&Value| ["named", "link", "if_match"].iter().any(|group| code["answered_by"] == **group);
     let mut lines: Vec<String> = codes
         .iter()
         .filter(is_own)

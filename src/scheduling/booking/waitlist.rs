@@ -14,9 +14,9 @@ use super::{
     appointment::Appointment,
     attempts::attempt,
     book::{self, Who},
+    confirm::{self, Confirmation, nothing_offered},
     guest_request::GuestRequest,
     hold::HeldTime,
-    holds::{self, Confirmation, nothing_offered},
     offers::{self, Notice},
     waitlist_entry::{GET, NewWaitlistEntry, WaitlistEntry, WaitlistStatus, WholeEntry},
 };
@@ -163,7 +163,7 @@ impl WaitlistApi {
         let once = Once::new(&context, "accept_waitlist_offer", idempotency_key.0, &id)?;
         let confirmation = Confirmation::of_offer(id, &once, if_match.on());
         let (appointment, replayed) =
-            holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
+            confirm::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/appointments/{}", appointment.id);
         Ok(Created { location, body: appointment, replayed })
     }

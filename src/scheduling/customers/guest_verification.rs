@@ -22,10 +22,10 @@ use crate::{
     operations::idempotency::Once,
     scheduling::booking::{
         book::Who,
+        confirm::{self, Confirmation, HoldSelector},
         guest_booking::ToVerify,
         guest_request::GuestRequest,
         hold::Hold,
-        holds::{self, Confirmation, HoldSelector},
     },
     sql,
 };
@@ -128,7 +128,7 @@ impl GuestVerificationApi {
             precondition: Precondition::none(),
             entry_precondition: Precondition::none(),
         };
-        let (_, before) = holds::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
+        let (_, before) = confirm::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
         let named = online::named(&api.db, guest, id).await?;
         // If the link is opened twice at once, only one request sends the e-mail.
         Ok(Json(if before { api.show(guest.tenant, &named)? } else { api.booked(guest, &named, &contact)? }))

@@ -13,11 +13,12 @@ use uuid::Uuid;
 
 use super::{
     guest::{GuestAppointment, Guests, Managing, managed},
+    guest_entry::{GuestNewWaitlistEntry, GuestOffer, GuestWaitlistEntry, NamedEntry},
     online::{self, LINK_OUTLIVES, link_expired},
 };
 use crate::{
     crm::contacts::NewContact,
-    db::{Context, row},
+    db::Context,
     http::{
         caller::Link,
         client::Client,
@@ -33,11 +34,12 @@ use crate::{
         booking::{
             book::{Order, Who},
             claims::Labels,
+            confirm::{self, Confirmation, HoldSelector},
             guest_request::GuestRequest,
             hold::{self, Hold},
-            holds::{self, Confirmation, HoldSelector},
+            holds,
             waitlist::{self, NewEntry},
-            waitlist_entry::{WaitlistEntry, WaitlistStatus, WholeEntry},
+            waitlist_entry::{WaitlistEntry, WaitlistStatus},
         },
         slots::availability::Enforcement,
     },
@@ -101,91 +103,6 @@ pub struct GuestHoldConfirmation {
 impl Example for GuestHoldConfirmation {
     fn example() -> Self {
         Self { token: Managing::example().token, contact: NewContact::example(), note: None }
-    }
-}
-
-/// A new waitlist entry of a guest.
-#[derive(Clone, Debug, Deserialize, Object, Serialize)]
-#[serde(deny_unknown_fields)]
-#[oai(example)]
-pub struct GuestNewWaitlistEntry {
-    pub service_id: Uuid,
-    /// The requested provider. Defaults to any provider.
-    #[serde(default)]
-    #[oai(nullable)]
-    pub provider_id: Option<Uuid>,
-    /// The earliest acceptable start.
-    pub from: Instant,
-    /// The end of the period of acceptable starts, exclusive, at most 366 days after `from`.
-    pub to: Instant,
-    /// The guest. Offers are sent to the e-mail address, which is required.
-    pub contact: NewContact,
-}
-
-impl Example for GuestNewWaitlistEntry {
-    fn example() -> Self {
-        serde_json::from_value(json!({
-            "service_id": "019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10",
-            "from": "2031-05-05T00:00:00Z",
-            "to": "2031-05-12T00:00:00Z",
-            "contact": NewContact::example(),
-        }))
-        .expect("the example follows the rules it is an example of")
-    }
-}
-
-/// Time that is offered to a guest's waitlist entry and held for it.
-#[derive(Debug, Object, Serialize)]
-pub struct GuestOffer {
-    pub provider_id: Uuid,
-    pub provider_name: String,
-    pub starts_at: DateTime<Utc>,
-    /// When the offer expires.
-    pub expires_at: DateTime<Utc>,
-}
-
-/// A waitlist entry, as a guest sees it.
-#[derive(Debug, Object, Serialize)]
-#[oai(skip_serializing_if_is_none)]
-pub struct GuestWaitlistEntry {
-    pub id: Uuid,
-    /// The name of the organization that customers see.
-    pub organization_name: String,
-    /// The IANA time zone of the organization, for showing times.
-    pub time_zone: String,
-    pub service_id: Uuid,
-    pub service_name: String,
-    /// The requested provider. Absent if any provider is acceptable.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider_id: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider_name: Option<String>,
-    /// The earliest acceptable start.
-    pub from: DateTime<Utc>,
-    /// The end of the period of acceptable starts, exclusive.
-    pub to: DateTime<Utc>,
-    pub status: WaitlistStatus,
-    /// The current offer. Absent if nothing is offered.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub offer: Option<GuestOffer>,
-    /// The token for viewing and withdrawing this entry, accepting and declining offers, and managing the appointment
-    /// booked from it.
-    pub manage_token: String,
-}
-
-/// A waitlist entry with the names that its guest sees.
-struct NamedEntry {
-    entry: WholeEntry,
-    organization_name: String,
-    time_zone: TimeZone,
-    service_name: String,
-    provider_name: Option<String>,
-    offered_provider_name: Option<String>,
-}
-
-row! {
-    NamedEntry {
-        entry: WholeEntry, organization_name, time_zone, service_name, provider_name, offered_provider_name
     }
 }
 
@@ -291,7 +208,7 @@ impl GuestWaitsApi {
             precondition: if_match.on_view(|hold: &Hold| self.show_hold(guest, hold)),
             entry_precondition: Precondition::none(),
         };
-        let (_, replayed) = holds::confirm_alone(db, &self.0.mailer, guest, &confirmation).await?;
+        let (_, replayed) = confirm::confirm_alone(db, &self.0.mailer, guest, &confirmation).await?;
         let named = online::named(db, guest, id).await?;
         let body = if replayed {
             self.0.show(guest.tenant, &named)?
@@ -387,7 +304,7 @@ impl GuestWaitsApi {
         let id = managed(guest)?;
         let once = Once::new(&guest, "accept_offer_as_guest", idempotency_key.0, &body.0)?;
         let confirmation = Confirmation::of_offer(id, &once, Precondition::none());
-        let (_, replayed) = holds::confirm_alone(&self.0.db, &self.0.mailer, guest, &confirmation).await?;
+        let (_, replayed) = confirm::confirm_alone(&self.0.db, &self.0.mailer, guest, &confirmation).await?;
         let location = "/api/v1/guest/appointment".to_owned();
         Ok(Created { location, body: self.0.see(guest, id).await?, replayed })
     }

@@ -27,8 +27,9 @@ use crate::{
         booking::{
             book::{Order, Who},
             claims::Labels,
+            confirm::{self, Confirmation, HoldSelector},
             hold::{self, Hold},
-            holds::{self, Confirmation, HoldSelector},
+            holds,
             waitlist::{self, NewEntry},
             waitlist_entry::{self, WaitlistEntry, WaitlistStatus, WholeEntry},
         },
@@ -193,7 +194,7 @@ impl MyWaitsApi {
         let hold = self.db.optional(context, hold::GET, &[&hold_id.0]).await?;
         if hold.is_none() {
             // A hold that was already confirmed is gone; its appointment is returned.
-            let confirmed = self.db.optional(context, holds::GET_CONFIRMED, &[&hold_id.0]).await?;
+            let confirmed = self.db.optional(context, confirm::GET_CONFIRMED, &[&hold_id.0]).await?;
             confirmed.ok_or_else(Problem::not_found)?;
         }
         let confirmation = Confirmation {
@@ -206,7 +207,7 @@ impl MyWaitsApi {
             entry_precondition: Precondition::none(),
         };
         let (appointment, replayed) =
-            holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
+            confirm::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/my/appointments/{}", appointment.id);
         Ok(Created { location, body: appointment.into(), replayed })
     }
@@ -296,7 +297,7 @@ impl MyWaitsApi {
         let once = Once::new(&context, "accept_my_waitlist_offer", idempotency_key.0, &id)?;
         let confirmation = Confirmation::of_offer(id, &once, if_match.on());
         let (appointment, replayed) =
-            holds::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
+            confirm::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/my/appointments/{}", appointment.id);
         Ok(Created { location, body: appointment.into(), replayed })
     }

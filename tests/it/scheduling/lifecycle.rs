@@ -400,7 +400,7 @@ async fn start_against_the_rules_is_told_which_and_comes_with_others() {
         (
             "2031-05-05T09:10:00Z",
             "off_grid",
-            "The service does not start at this time; GET /api/v1/services/{service_id}/slots lists the starts.",
+            "The service does not start at this time; GET …/services/{service_id}/slots lists the starts.",
         ),
         (
             "2031-05-10T09:00:00Z",
