@@ -1,11 +1,12 @@
 //! Rules of the house that no compiler knows.
 
+mod named_paths;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    named_paths::{Sources, module_of},
-    statements::{files, sources},
-};
+use named_paths::{Sources, module_of};
+
+use crate::db::statements::{files, sources};
 
 /// The parts of `src`, from the bottom to the top, and which parts each may name beside itself: paths of the code, and
 /// tables in its statements. What is not listed is forbidden.

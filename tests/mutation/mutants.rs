@@ -18,9 +18,10 @@ const fn mutant(
 }
 
 const DOOR: &[&str] = &["isolation::door"];
-const ROLES: &[&str] = &["isolation::door::every_operation_refuses", "coverage::every_operation_has_a_rule"];
+const ROLES: &[&str] =
+    &["isolation::door::every_operation_refuses", "http::coverage::every_operation_has_a_rule"];
 const STATEMENTS: &[&str] = &["isolation::statements"];
-const TOKENS: &[&str] = &["identity::tokens", "isolation::door::credentials"];
+const TOKENS: &[&str] = &["http::token", "isolation::door::credentials"];
 
 pub const MUTANTS: &[Mutant] = &[
     // Who asks.
@@ -36,7 +37,7 @@ pub const MUTANTS: &[Mutant] = &[
         "src/http/caller.rs",
         "feature: F::NAME };",
         "feature: None };",
-        &["tenancy::plans"],
+        &["tenancy::subscriptions"],
     ),
     mutant(
         "one operation asks for a lower role",
@@ -64,7 +65,7 @@ pub const MUTANTS: &[Mutant] = &[
         "src/http/headers.rs",
         "(Some(value), None) => value.to_str()",
         "(Some(value), _) => value.to_str()",
-        &["headers", "isolation::transport"],
+        &["http::headers", "isolation::transport"],
     ),
     // The door.
     mutant(
@@ -107,28 +108,28 @@ pub const MUTANTS: &[Mutant] = &[
         "src/db/guard.rs",
         "if !self.open || client.is_closed() {",
         "if self.open || client.is_closed() {",
-        &["tx::"],
+        &["db::tx::"],
     ),
     mutant(
         "a statement that was dropped goes on",
         "src/db/guard.rs",
         "true => client.cancel_token().cancel_query(NoTls).await,",
         "true => Ok(()),",
-        &["tx::"],
+        &["db::tx::"],
     ),
     mutant(
         "a failed transaction is committed",
         "src/db/tx.rs",
         "    pub async fn commit(mut self) -> Result<(), Error> {\n        if self.failed {",
         "    pub async fn commit(mut self) -> Result<(), Error> {\n        if false {",
-        &["tx::"],
+        &["db::tx::"],
     ),
     mutant(
         "one organization may take every connection",
         "src/db/pool.rs",
         "Shares { each: connections.div_ceil(2),",
         "Shares { each: 1000,",
-        &["limits::an_organization_that_floods"],
+        &["http::limits::an_organization_that_floods"],
     ),
     // Statements without their tenant.
     mutant(
@@ -236,6 +237,6 @@ pub const MUTANTS: &[Mutant] = &[
         "src/http/page.rs",
         "(0..32_503_680_000_000_000).contains(&micros).then_some(Self {",
         "true.then_some(Self {",
-        &["parsers::cursors"],
+        &["http::parsers::cursors"],
     ),
 ];

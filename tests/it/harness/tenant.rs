@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{Actor, Operation, description::all, system};
-use crate::statements::{files_below, root};
+use crate::db::statements::{files_below, root};
 
 /// The password of everybody a [`Tenant`] has.
 pub const PASSWORD: &str = "three small brass kettles";

@@ -13,8 +13,8 @@ use appointd::http::{
 };
 
 use crate::{
-    coverage::{OPEN, actor_of, filled, id_of, query, send, takes_away},
     harness::{Actor, Answer, Furnished, Tenant, operations, scopes, system, uuids_of_body},
+    http::coverage::{OPEN, actor_of, filled, id_of, query, send, takes_away},
 };
 
 /// What two answers are compared by: everything but the id and the time of the request (a calendar that changed a moment ago says a time a minute before it), and up to when a list is whole.

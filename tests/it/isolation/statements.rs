@@ -3,8 +3,8 @@
 
 use super::door;
 use crate::{
+    db::statements::files,
     harness::{private_database, private_system, system, within},
-    statements::files,
 };
 
 #[tokio::test]

@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use crate::{
-    coverage::{filled, id_of, query},
     harness::{Actor, Tenant, operations, system},
+    http::coverage::{filled, id_of, query},
 };
 
 /// Text that somebody, somewhere, has forgotten about.

@@ -1,0 +1,14 @@
+mod captcha;
+mod compression;
+mod computing;
+pub mod coverage;
+mod creating;
+mod description;
+mod edge;
+mod entering;
+mod headers;
+mod limits;
+mod mistakes;
+mod module;
+mod parsers;
+mod token;

@@ -1,0 +1,10 @@
+mod appointments;
+mod claims;
+mod expiry;
+mod groups;
+mod races;
+mod series;
+mod soak;
+pub mod transitions;
+mod upkeep;
+mod waitlist;

@@ -1,0 +1,3 @@
+mod provider_links;
+mod providers;
+mod services;
