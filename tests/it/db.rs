@@ -1,6 +1,7 @@
 mod as_of;
 mod data_model;
 mod dba;
+mod error;
 mod migrations;
 mod pooler;
 mod schema;

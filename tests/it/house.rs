@@ -162,12 +162,13 @@ fn only_the_door_knows_the_pool() {
     }
 }
 
-/// Files of src that are longer than 450 lines, with their length at most. The list may only shrink.
+/// Files that are longer than 450 lines, with their length at most. The list may only shrink.
 const LONG: &[(&str, usize)] = &[];
 
 #[test]
 fn files_are_short_enough_to_know() {
-    let long: Vec<(String, usize)> = sources("src")
+    let long: Vec<(String, usize)> = [sources("src"), sources("tests")]
+        .concat()
         .into_iter()
         .map(|(name, text)| (name, text.lines().count()))
         .filter(|(_, lines)| *lines > 450)

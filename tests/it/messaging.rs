@@ -1,2 +1,2 @@
 mod budget;
-mod mail;
+pub mod mail;

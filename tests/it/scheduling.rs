@@ -1,5 +1,5 @@
 pub mod booking;
 mod catalog;
 pub mod customers;
-mod hours;
+pub mod hours;
 mod slots;

@@ -1,112 +1,27 @@
 //! `appointd serve`, the program: its log, its end, and what it does while the database is away.
 
-pub mod operated;
 mod places;
 
 use std::{
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
+    process::Command,
     time::{Duration, Instant},
 };
 
 use appointd::{
-    db::{cluster::Cluster, migrate},
+    db::migrate,
     http::secret::{ApiKey, Secret},
-};
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
 };
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use crate::harness::{PASSWORD, Tenant, private_database, system};
-
-/// A running server, and the lines it has logged.
-pub struct Serve {
-    pub child: Child,
-    log: Arc<Mutex<Vec<String>>>,
-    pub address: String,
-}
-
-impl Serve {
-    pub fn start(database: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_appointd"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
-            .env("APPOINTD_DATABASE_URL", database)
-            .env("APPOINTD_TOKEN_KEYS", "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=")
-            .env("APPOINTD_LINK_KEYS", "bGlua3Mgb2YgZ3Vlc3RzLCBhIGtleSBvZiAzMiBieXQ=")
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-        std::thread::spawn({
-            let log = log.clone();
-            move || {
-                for line in lines.map_while(Result::ok) {
-                    log.lock().expect("no panic").push(line);
-                }
-            }
-        });
-        let started = Instant::now();
-        let address = loop {
-            let first = log.lock().expect("no panic").first().cloned();
-            if let Some(line) = first {
-                let line: Value = serde_json::from_str(&line).expect("a log of JSON");
-                break line["address"].as_str().expect("an address").to_owned();
-            }
-            assert!(started.elapsed() < Duration::from_secs(10), "{:?}", child.try_wait());
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        Self { child, log, address }
-    }
-
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    fn terminate(&self) {
-        kill(Pid::from_raw(self.child.id().try_into().expect("an id")), Signal::SIGTERM).expect("it runs");
-    }
-
-    /// What was logged so far: the lines that contain a text.
-    pub fn logged(&self, text: &str) -> Vec<Value> {
-        let log = self.log.lock().expect("no panic");
-        let lines = log.iter().filter(|line| line.contains(text));
-        lines.map(|line| serde_json::from_str(line).expect("a log of JSON")).collect()
-    }
-
-    pub async fn log_in(&self, tenant: &Tenant) -> String {
-        let body = json!({ "email": tenant.owner.email, "password": PASSWORD }).to_string();
-        let answer = reqwest::Client::new()
-            .post(self.url("/api/v1/auth/login"))
-            .header("content-type", "application/json")
-            .body(body)
-            .send()
-            .await
-            .expect("an answer");
-        let body: Value = serde_json::from_str(&answer.text().await.expect("text")).expect("JSON");
-        body["access_token"].as_str().expect("a token").to_owned()
-    }
-}
-
-impl Drop for Serve {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-pub async fn status(url: String) -> (u16, Value) {
-    let answer = reqwest::get(url).await.expect("an answer");
-    let status = answer.status().as_u16();
-    (status, serde_json::from_str(&answer.text().await.expect("text")).unwrap_or_default())
-}
+use crate::harness::{
+    PASSWORD, Restartable, Tenant, connect, private_database,
+    program::{Serve, as_owner, expect_serve_to_refuse, status, text},
+    system,
+};
 
 #[tokio::test]
-async fn the_log_has_a_line_for_each_request_and_no_secret() {
+async fn log_has_a_line_for_each_request_and_no_secret() {
     let tenant = Tenant::new().await;
     let serve = Serve::start(&system().cluster.url("appointd_api", "appointd"));
     let token = serve.log_in(&tenant).await;
@@ -130,7 +45,7 @@ async fn the_log_has_a_line_for_each_request_and_no_secret() {
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
 
-    let log = serve.log.lock().expect("no panic").join("\n");
+    let log = serve.log();
     for secret in
         [PASSWORD, token.as_str(), "secret-query", "secret-body", "secret-path", &tenant.owner.email]
     {
@@ -162,7 +77,7 @@ async fn the_log_has_a_line_for_each_request_and_no_secret() {
 }
 
 #[tokio::test]
-async fn id_that_is_only_claimed_has_another_name_in_the_log() {
+async fn unverified_id_is_logged_as_claimed() {
     let tenant = Tenant::new().await;
     let serve = Serve::start(&system().cluster.url("appointd_api", "appointd"));
     let made_up = Secret::<ApiKey>::draw(tenant.id, uuid::Uuid::now_v7());
@@ -176,13 +91,8 @@ async fn id_that_is_only_claimed_has_another_name_in_the_log() {
             .expect("an answer");
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let log = serve.log.lock().expect("no panic").clone();
-    let lines: Vec<Value> = log
-        .iter()
-        .filter(|line| line.contains("made-up"))
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    assert!(lines.len() >= 2, "{log:#?}");
+    let lines = serve.logged("made-up");
+    assert!(lines.len() >= 2, "{}", serve.log());
     for line in lines {
         let span = &line["span"];
         assert_eq!(span["claimed_tenant_id"], json!(tenant.id), "{line}");
@@ -192,7 +102,7 @@ async fn id_that_is_only_claimed_has_another_name_in_the_log() {
 }
 
 #[tokio::test]
-async fn requests_under_way_end_before_the_server_does() {
+async fn stopping_server_finishes_requests_under_way() {
     let tenant = Tenant::new().await;
     let mut serve = Serve::start(&system().cluster.url("appointd_api", "appointd"));
     let token = serve.log_in(&tenant).await;
@@ -216,19 +126,13 @@ async fn requests_under_way_end_before_the_server_does() {
 }
 
 #[tokio::test]
-async fn while_the_database_is_away_the_server_says_so_and_recovers() {
-    let folder = std::env::temp_dir().join(format!("appointd-test-{}", uuid::Uuid::new_v4().simple()));
-    let start = {
-        let folder = folder.clone();
-        move || Cluster::start(&folder, &[], &|_| ()).expect("PostgreSQL starts")
-    };
-    let cluster = spawn_blocking(start.clone()).await.expect("no panic");
-    appointd::dev::set_up(&cluster).await.expect("the database is set up");
-    let serve = Serve::start(&cluster.url("appointd_api", "appointd"));
+async fn server_without_database_answers_503_and_recovers() {
+    let mut cluster = Restartable::new().await;
+    let serve = Serve::start(&cluster.running().url("appointd_api", "appointd"));
     let ready = || status(serve.url("/health/ready"));
     assert_eq!(ready().await.0, 200);
 
-    spawn_blocking(move || drop(cluster)).await.expect("no panic");
+    cluster.stop().await;
     // For a second the answer of before is given.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     let (away, problem) = ready().await;
@@ -242,19 +146,76 @@ async fn while_the_database_is_away_the_server_says_so_and_recovers() {
     let lines = serve.logged("cannot connect to the database");
     let seconds = usize::try_from(began.elapsed().as_secs()).expect("a while");
     assert!((1..=seconds + 2).contains(&lines.len()), "{} lines in {seconds} s", lines.len());
-    let body = json!({ "email": "nobody@example.com", "password": PASSWORD }).to_string();
+    let body = json!({ "email": "unknown@example.com", "password": PASSWORD }).to_string();
     let request = reqwest::Client::new().post(serve.url("/api/v1/auth/login"));
     let answer =
         request.header("content-type", "application/json").body(body).send().await.expect("an answer");
     assert_eq!(answer.status().as_u16(), 503);
     assert_eq!(answer.headers()["retry-after"], "1");
 
-    let cluster = spawn_blocking(start).await.expect("no panic");
+    cluster.start().await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    assert_eq!(ready().await.0, 200, "connections are made anew");
+    assert_eq!(ready().await.0, 200, "there are new connections");
     drop(serve);
-    spawn_blocking(move || drop(cluster)).await.expect("no panic");
-    std::fs::remove_dir_all(folder).expect("the folder goes");
+}
+
+#[tokio::test]
+async fn demoted_primary_is_not_ready_until_promoted() {
+    let mut cluster = Restartable::new().await;
+    let url = cluster.running().url("appointd_api", "appointd");
+    let serve = Serve::start(&url);
+    // The answer is kept for a second.
+    let ready = async || {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        status(serve.url("/health/ready")).await
+    };
+    let credentials = json!({ "email": "unknown@example.com", "password": PASSWORD });
+    let log_in = async || {
+        let (status, body) = serve.post("/api/v1/auth/login", None, &credentials).await;
+        (status, body["code"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(ready().await.0, 200);
+
+    // Started again as a standby, at the same place, as a failover leaves the former primary.
+    cluster.stop().await;
+    std::fs::write(cluster.data().join("standby.signal"), "").expect("a standby");
+    cluster.start().await;
+    let (status, problem) = ready().await;
+    assert_eq!((status, &problem["code"]), (503, &json!("database_read_only")), "{problem}");
+    // Signing in counts the attempt: a write.
+    assert_eq!(log_in().await, (503, "database_read_only".to_owned()));
+    expect_serve_to_refuse(url, "the database is read-only").await;
+    let output = as_owner(cluster.running(), &["migrate"]).await;
+    let said = text(&output.stderr);
+    assert!(!output.status.success() && said.contains("standby"), "{said}");
+
+    let superuser = connect(cluster.running(), "postgres", "appointd").await;
+    superuser.query_one("select pg_promote(true, 60)", &[]).await.expect("a promotion");
+    assert_eq!(ready().await.0, 200);
+    assert_eq!(log_in().await, (401, "credentials_invalid".to_owned()));
+
+    // A connection that was refused to write is closed, and so are the idle ones: the next leads to where writes go.
+    let connections =
+        "select count(*) from pg_stat_activity where usename = 'appointd_api' and pid = any ($1)";
+    let pids: Vec<i32> = superuser
+        .query("select pid from pg_stat_activity where usename = 'appointd_api'", &[])
+        .await
+        .expect("connections")
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert!(!pids.is_empty());
+    superuser.batch_execute("alter system set default_transaction_read_only = on").await.expect("a setting");
+    superuser.query_one("select pg_reload_conf()", &[]).await.expect("a reload");
+    let mut answers = Vec::new();
+    for _ in 0..50 {
+        answers.push(log_in().await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(answers.contains(&(503, "database_read_only".to_owned())), "{answers:?}");
+    let left: i64 = superuser.query_one(connections, &[&pids]).await.expect("a count").get(0);
+    assert_eq!(left, 0, "every connection that was there before is closed");
+    drop(serve);
 }
 
 #[tokio::test]

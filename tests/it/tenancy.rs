@@ -1,6 +1,8 @@
 mod api_keys;
 mod authority;
+mod branding;
 mod domains;
+mod hosts;
 mod invitations;
 mod members;
 mod organizations;

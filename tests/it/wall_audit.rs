@@ -3,13 +3,18 @@
 use std::process::{Command, Output};
 
 use appointd::{
-    db::{Db, cluster::Cluster, migrate},
+    audit,
+    db::{Db, cluster::Cluster},
     demo, wall_audit,
 };
 use chrono::Utc;
 use serde_json::Value;
 
-use crate::harness::{private_database, snapshot, system};
+use crate::harness::{
+    connect, private_database, private_database_with,
+    program::{Serve, appointd, expect_serve_to_refuse, status, text},
+    snapshot, system,
+};
 
 fn audit(cluster: &Cluster, role: &str, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_appointd"))
@@ -26,7 +31,7 @@ fn said(output: &Output) -> String {
 }
 
 #[tokio::test]
-async fn a_clean_database_is_said_to_be_one_and_what_was_not_looked_at_is_named() {
+async fn clean_database_has_no_findings_and_skipped_rules_are_named() {
     let (cluster, _) = private_database().await;
     let server = cluster.url("appointd_api", "appointd");
     let output = audit(&cluster, "appointd_auditor", &["--server-database-url", &server]);
@@ -42,7 +47,7 @@ async fn a_clean_database_is_said_to_be_one_and_what_was_not_looked_at_is_named(
 }
 
 #[tokio::test]
-async fn statements_of_ours_scan_nothing_whatever_the_statistics_say() {
+async fn statements_with_any_statistics_scan_no_table() {
     let (cluster, superuser) = private_database().await;
     let server = cluster.url("appointd_api", "appointd");
     let db = Db::new(&server.parse().expect("a URL of ours"), 4);
@@ -57,7 +62,7 @@ async fn statements_of_ours_scan_nothing_whatever_the_statistics_say() {
 }
 
 #[tokio::test]
-async fn every_foreign_key_has_an_index_and_half_of_one_is_none() {
+async fn foreign_key_with_half_an_index_is_reported() {
     let (cluster, superuser) = private_database().await;
     let rule = "keys/foreign_key_without_index";
     let found = || said(&audit(&cluster, "appointd_auditor", &[])).matches(rule).count();
@@ -83,9 +88,9 @@ async fn every_foreign_key_has_an_index_and_half_of_one_is_none() {
 }
 
 #[tokio::test]
-async fn a_finding_is_told_in_three_ways_and_can_be_accepted() {
+async fn finding_is_reported_as_text_json_and_sarif_and_can_be_accepted() {
     let (cluster, superuser) = private_database().await;
-    // Named by somebody who would like to paint the DBA's terminal.
+    // A name with escape sequences, which must not reach the terminal.
     superuser
         .batch_execute("create view crm.\"every\u{1b}[31mbody\" as select * from crm.contacts; create role mighty superuser")
         .await
@@ -151,7 +156,7 @@ async fn a_finding_is_told_in_three_ways_and_can_be_accepted() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_looked_at_is_never_clean() {
+async fn rule_that_cannot_run_fails_the_audit() {
     let (cluster, superuser) = private_database().await;
     let fails = |arguments: &[&str], reason: &str| {
         let output = audit(&cluster, "appointd_auditor", arguments);
@@ -160,12 +165,11 @@ async fn what_could_not_be_looked_at_is_never_clean() {
         assert!(said.contains(reason), "{said}");
     };
     fails(&["--database-url", "nonsense"], "is not a PostgreSQL URL");
-    fails(&["--database-url", "postgresql://nobody@127.0.0.1:1/nothing"], "cannot connect");
+    fails(&["--database-url", "postgresql://unknown@127.0.0.1:1/nothing"], "cannot connect");
     fails(&["--database-url", &cluster.url("appointd_auditor", "nothing")], "does not exist");
     fails(&["--database-url", &cluster.url("postgres", "postgres")], "is not an appointd database");
     superuser.batch_execute("create database unmigrated owner appointd_owner").await.expect("a database");
-    let url = cluster.url("postgres", "unmigrated").parse().expect("a URL of ours");
-    let unmigrated = migrate::connect(&url).await.expect("the database answers");
+    let unmigrated = connect(&cluster, "postgres", "unmigrated").await;
     unmigrated
         .batch_execute(include_str!("../../sql/setup/database.sql"))
         .await
@@ -193,7 +197,7 @@ async fn what_could_not_be_looked_at_is_never_clean() {
 }
 
 #[tokio::test]
-async fn rules_are_listed_and_explained_and_run_in_psql() {
+async fn rules_are_listed_explained_and_run_in_psql() {
     let listed = audit(&system().cluster, "appointd_auditor", &["--list"]);
     assert_eq!(said(&listed).lines().count(), wall_audit::rules().len());
     for rule in wall_audit::rules() {
@@ -229,7 +233,7 @@ async fn rules_are_listed_and_explained_and_run_in_psql() {
 }
 
 #[tokio::test]
-async fn the_catalog_the_audit_compares_with_is_current() {
+async fn catalog_snapshot_is_current() {
     let auditor = system().connect("appointd_auditor").await;
     auditor.batch_execute("set search_path = pg_catalog, pg_temp").await.expect("a setting");
     let text = wall_audit::inventory(&auditor).await.expect("what there is");
@@ -237,8 +241,34 @@ async fn the_catalog_the_audit_compares_with_is_current() {
 }
 
 #[tokio::test]
-async fn the_matrix_is_printed_as_it_is_checked_in() {
+async fn printed_matrix_equals_the_checked_in_table() {
     let output = audit(&system().cluster, "appointd_auditor", &["--matrix"]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(said(&output), include_str!("permissions.txt"));
+}
+
+#[tokio::test]
+async fn objects_of_an_extension_are_no_finding_and_stop_no_server() {
+    let (cluster, superuser) = private_database_with(&["shared_preload_libraries=pg_stat_statements"]).await;
+    superuser.batch_execute("create extension pg_stat_statements").await.expect("an extension");
+    let auditor = || [("APPOINTD_AUDITOR_DATABASE_URL", cluster.url("appointd_auditor", "appointd"))];
+    let audit = appointd(&["audit"], &auditor()).await;
+    assert_eq!(audit.status.code(), Some(0), "{}", text(&audit.stdout));
+    let serve = Serve::start(&cluster.url("appointd_api", "appointd"));
+    assert_eq!(status(serve.url("/health/ready")).await.0, 200);
+    // Each entry begins with the name of the file.
+    let query = "select query from pg_stat_statements where query like '-- operations/migrations_last.sql%'";
+    let found = superuser.query(query, &[]).await.expect("statistics");
+    assert_eq!(found.len(), 1);
+    drop(serve);
+    // What is made to belong to an extension in a schema of ours is not the extension's: both say so.
+    superuser
+        .batch_execute(
+            "create view crm.everybody as select * from crm.contacts; grant select on crm.everybody to appointd_api;
+             alter extension pg_stat_statements add view crm.everybody",
+        )
+        .await
+        .expect("a hole");
+    expect_serve_to_refuse(cluster.url("appointd_api", "appointd"), "crm.everybody").await;
+    assert_eq!(appointd(&["audit"], &auditor()).await.status.code(), Some(1));
 }

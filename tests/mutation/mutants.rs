@@ -19,7 +19,7 @@ const fn mutant(
 
 const DOOR: &[&str] = &["isolation::door"];
 const ROLES: &[&str] =
-    &["isolation::door::every_operation_refuses", "http::coverage::every_operation_has_a_rule"];
+    &["isolation::door::operation_with_a_lower_role", "http::coverage::every_operation_has_a_rule"];
 const STATEMENTS: &[&str] = &["isolation::statements"];
 const TOKENS: &[&str] = &["http::token", "isolation::door::credentials"];
 
@@ -94,10 +94,10 @@ pub const MUTANTS: &[Mutant] = &[
         "src/db/entering.rs",
         "let Request { id, host, scope, .. } = REQUEST.try_with(Request::clone).unwrap_or_default();",
         "let Request { id, scope, .. } = REQUEST.try_with(Request::clone).unwrap_or_default(); let host = None::<String>;",
-        &["tenancy::domains"],
+        &["tenancy::domains", "tenancy::hosts"],
     ),
     mutant(
-        "whatever an API key is for is good enough",
+        "the scopes of an API key are not compared",
         "src/db/entering.rs",
         "client.query(statement, &[tenant, key, &hash, needs, &scope, feature, &host, &id]).await",
         "client.query(statement, &[tenant, key, &hash, needs, &scope.map(|_| \"crm:read\"), feature, &host, &id]).await",
@@ -129,7 +129,7 @@ pub const MUTANTS: &[Mutant] = &[
         "src/db/pool.rs",
         "Shares { each: connections.div_ceil(2),",
         "Shares { each: 1000,",
-        &["http::limits::an_organization_that_floods"],
+        &["http::limits::flooding_organization"],
     ),
     // Statements without their tenant.
     mutant(
@@ -161,7 +161,7 @@ pub const MUTANTS: &[Mutant] = &[
         STATEMENTS,
     ),
     mutant(
-        "an idempotency key is everybody's",
+        "an idempotency key is read in every account",
         "sql/queries/operations/idempotency_keys_get.sql",
         "where tenant_id = $1 and actor_id = $2",
         "where $1::uuid is not null and $2::uuid is not null",
@@ -169,14 +169,14 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     // Tokens.
     mutant(
-        "whoever issued a token is believed",
+        "the issuer of a token is not compared",
         "src/http/token.rs",
         "validation.set_issuer(&[ISSUER]);",
         "",
         TOKENS,
     ),
     mutant(
-        "whoever a token is for is believed",
+        "the audience of a token is not compared",
         "src/http/token.rs",
         "validation.set_audience(&[AUDIENCE]);",
         "validation.validate_aud = false;",
@@ -219,11 +219,11 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     // What comes in.
     mutant(
-        "fields nobody knows are taken",
+        "unknown fields are accepted",
         "src/crm/contacts.rs",
         "#[serde(deny_unknown_fields)]\n#[oai(example)]\npub struct NewContact {",
         "#[oai(example)]\npub struct NewContact {",
-        &["isolation::door::every_body"],
+        &["isolation::door::unknown_field_in_a_body"],
     ),
     mutant(
         "control characters are taken",

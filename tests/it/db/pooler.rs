@@ -12,9 +12,10 @@ use appointd::db::cluster::Cluster;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{
-    harness::{Tenant, private_system, within},
-    server::{Serve, operated::appointd, status},
+use crate::harness::{
+    Tenant, private_system,
+    program::{Serve, appointd, status, text},
+    within,
 };
 
 /// A PgBouncer in front of a cluster, with one way to it for each role. Ends when dropped.
@@ -117,7 +118,7 @@ impl Drop for PgBouncer {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pool_of_transactions_is_refused_and_one_of_sessions_serves() {
+async fn transaction_pool_is_refused_and_session_pool_serves() {
     let Some(program) = PgBouncer::program() else { return };
     let system = private_system(&["max_connections=100"]).await;
     within(system, async {
@@ -130,7 +131,7 @@ async fn a_pool_of_transactions_is_refused_and_one_of_sessions_serves() {
                 ("migrate", "APPOINTD_OWNER_DATABASE_URL", "appointd_owner"),
             ] {
                 let output = appointd(&[command], &[(setting, pooler.url(role))]).await;
-                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                let said = text(&output.stderr);
                 assert!(!output.status.success(), "{command}, {size}, {in_turn}");
                 assert!(said.contains("pool_mode = session"), "{command}, {size}, {in_turn}: {said}");
             }
@@ -139,14 +140,12 @@ async fn a_pool_of_transactions_is_refused_and_one_of_sessions_serves() {
         let serve = Serve::start(&pooler.url("appointd_api"));
         let token = serve.log_in(&tenant).await;
         for _ in 0..20 {
-            let request = reqwest::Client::new().post(serve.url("/api/v1/contacts")).bearer_auth(&token);
-            let request = request.header("content-type", "application/json");
-            let answer = request.body(r#"{"first_name":"Grace","last_name":"Hopper"}"#).send().await;
-            assert_eq!(answer.expect("an answer").status().as_u16(), 201);
+            let contact = json!({ "first_name": "Grace", "last_name": "Hopper" });
+            assert_eq!(serve.post("/api/v1/contacts", Some(&token), &contact).await.0, 201);
         }
         let url = pooler.url("appointd_owner");
         let output = appointd(&["migrate"], &[("APPOINTD_OWNER_DATABASE_URL", url)]).await;
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{}", text(&output.stderr));
         drop(serve);
         drop(pooler);
         fs::remove_dir_all(folder).expect("the folder goes");
@@ -155,7 +154,7 @@ async fn a_pool_of_transactions_is_refused_and_one_of_sessions_serves() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pool_that_becomes_one_of_transactions_under_two_servers_mixes_nothing_up() {
+async fn pool_switched_to_transactions_is_detected_and_mixes_no_statements() {
     let Some(program) = PgBouncer::program() else { return };
     let system = private_system(&["max_connections=100"]).await;
     within(system, async {
@@ -182,12 +181,12 @@ async fn a_pool_that_becomes_one_of_transactions_under_two_servers_mixes_nothing
         let ask = async |number: usize| {
             let (serve, token) = (&serves[number % 2], &tokens[number % 2]);
             let contact = &contacts[number % contacts.len()];
-            let nobody = Uuid::new_v4();
+            let missing = Uuid::new_v4();
             let request = match (number / 2 + number % 2) % 4 {
                 0 => client.get(serve.url(&format!("/api/v1/contacts/{contact}"))),
-                1 => client.delete(serve.url(&format!("/api/v1/contacts/{nobody}"))),
+                1 => client.delete(serve.url(&format!("/api/v1/contacts/{missing}"))),
                 2 => client.get(serve.url("/api/v1/contacts?limit=5")),
-                _ => client.get(serve.url(&format!("/api/v1/services/{nobody}"))),
+                _ => client.get(serve.url(&format!("/api/v1/services/{missing}"))),
             };
             let wanted = [200, 404, 200, 404][(number / 2 + number % 2) % 4];
             let answer = request.bearer_auth(token).send().await.expect("an answer");

@@ -16,7 +16,7 @@ const KEYWORDS: &str = "\
     UNIQUE UPDATE USAGE USING UUID VALUES VOLATILE WHEN WHERE WITH";
 
 #[test]
-fn every_file_is_laid_out_alike() {
+fn every_sql_file_follows_the_style() {
     let mut faults = Vec::new();
     for path in files_below(&root().join("sql"), "sql") {
         let name = path.strip_prefix(root()).expect("below it").display().to_string();
@@ -27,7 +27,7 @@ fn every_file_is_laid_out_alike() {
 }
 
 #[test]
-fn faults_are_found_outside_of_strings_and_comments_alone() {
+fn style_faults_in_strings_and_comments_are_ignored() {
     let text = "-- SELECT\nselect 'SELECT ''FROM\n WHERE', \"ORDER\" -- FROM\nas $$ begin\n  SELECT 1 \n end $$\t;\n";
     let long = format!("{text}{}\n", "x".repeat(121));
     let found: Vec<_> = faults_of(&long).into_iter().map(|(line, fault)| format!("{line} {fault}")).collect();

@@ -71,7 +71,7 @@ async fn every_statement_fits_the_schema() {
 }
 
 #[test]
-fn every_statement_is_used_and_says_what_its_parameters_are() {
+fn every_statement_is_used_and_names_its_parameters() {
     let sources: String = sources("src").into_iter().map(|(_, text)| text).collect();
     for (name, sql) in files() {
         assert!(sources.contains(&format!("sql!(\"{name}\")")), "{name} is not used");
@@ -90,7 +90,7 @@ fn every_statement_is_used_and_says_what_its_parameters_are() {
 }
 
 #[test]
-fn no_statement_is_in_the_source() {
+fn source_contains_no_sql_statement() {
     let words = ["select ", "insert into ", "update ", "delete from ", "set local ", "truncate "];
     for (name, text) in sources("src") {
         for (number, line) in text.lines().enumerate() {

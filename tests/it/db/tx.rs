@@ -1,4 +1,4 @@
-//! The wall's door: whatever happens to whoever passes through it, the next one finds the connection clean, and soon.
+//! The wall's door: after a failed, dropped or refused transaction the next one finds a clean connection, and soon.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::harness::{Actor, Tenant, private_database, system};
 
 const CONTACTS: Sql = sql!("crm/contacts_list.sql");
+
 /// Whenever they changed.
 const NEVER: Option<chrono::DateTime<chrono::Utc>> = None;
 
@@ -25,7 +26,7 @@ const NEVER: Option<chrono::DateTime<chrono::Utc>> = None;
 const A_MOMENT: Duration = Duration::from_millis(500);
 
 #[tokio::test]
-async fn nothing_is_sent_before_the_first_statement() {
+async fn transaction_without_statements_takes_no_connection() {
     let tenant = Tenant::new().await;
     let db = system().db(1);
     let first = db.begin(tenant.context());
@@ -37,7 +38,7 @@ async fn nothing_is_sent_before_the_first_statement() {
 }
 
 #[tokio::test]
-async fn a_failed_transaction_is_not_committed() {
+async fn failed_transaction_is_not_committed() {
     let (tenant, db) = (Tenant::new().await, system().db(1));
     let mut tx = db.begin(tenant.context());
     let id = Uuid::now_v7();
@@ -53,7 +54,7 @@ async fn a_failed_transaction_is_not_committed() {
 }
 
 #[tokio::test]
-async fn whoever_may_not_enter_gets_nothing_and_spoils_nothing() {
+async fn refused_entry_leaves_a_clean_connection() {
     let (tenant, db) = (Tenant::new().await, system().db(1));
     let stranger = Context {
         who: Who::Session { account: Uuid::now_v7(), session: tenant.owner.session },
@@ -96,7 +97,7 @@ async fn locked(tenant: &Tenant) -> tokio_postgres::Client {
 }
 
 #[tokio::test]
-async fn a_transaction_dropped_at_any_moment_leaves_nothing_behind() {
+async fn dropped_transaction_leaves_a_clean_connection() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     other.contact().await;
     let db = system().db(1);
@@ -125,7 +126,7 @@ async fn a_transaction_dropped_at_any_moment_leaves_nothing_behind() {
             db.all(other.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.expect("the next tenant");
         assert_eq!(theirs.len(), 1);
     }
-    // Nobody is still waiting for the row: what was dropped was cancelled, long before its own limit of 4 seconds.
+    // No statement still waits for the row: dropped ones were cancelled, long before their own limit of 4 seconds.
     let pid: i32 = lock.query_one("select pg_backend_pid()", &[]).await.expect("a pid").get(0);
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let waiting = system()
@@ -142,7 +143,7 @@ async fn a_transaction_dropped_at_any_moment_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_panic_in_a_transaction_rolls_it_back() {
+async fn panic_in_a_transaction_rolls_back() {
     let (tenant, db) = (Tenant::new().await, system().db(1));
     let panicking = AssertUnwindSafe(async {
         let mut tx = db.begin(tenant.context());
@@ -161,7 +162,7 @@ async fn a_panic_in_a_transaction_rolls_it_back() {
 }
 
 #[tokio::test]
-async fn a_statement_that_takes_too_long_is_given_up() {
+async fn statement_waiting_for_a_lock_times_out() {
     let (tenant, db) = (Tenant::new().await, system().db(1));
     let lock = locked(&tenant).await;
     let admin = Context { needs: "admin", ..tenant.context() };
@@ -176,7 +177,7 @@ async fn a_statement_that_takes_too_long_is_given_up() {
 }
 
 #[tokio::test]
-async fn connections_the_database_ended_are_replaced() {
+async fn connections_ended_by_the_database_are_replaced() {
     let tenant = Tenant::new().await;
     // Ours are told from those of other tests by their name.
     let mut url: tokio_postgres::Config =
@@ -205,7 +206,7 @@ async fn connections_the_database_ended_are_replaced() {
 }
 
 #[tokio::test]
-async fn a_migration_that_changes_a_type_under_running_servers_fails_no_request() {
+async fn changed_column_type_fails_no_request() {
     let (cluster, superuser) = private_database().await;
     let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 4);
     let registration = serde_json::from_value(json!({
@@ -242,12 +243,12 @@ async fn a_migration_that_changes_a_type_under_running_servers_fails_no_request(
     for _ in 0..4 {
         db.all(context, CONTACTS, &[&Uuid::nil(), &9i64, &NEVER])
             .await
-            .expect("the statement is prepared anew");
+            .expect("the statement is prepared again");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_vanish_at_any_moment_do_no_harm() {
+async fn vanished_clients_leave_whole_bookings() {
     let tenant = Tenant::new().await;
     let (service, provider, contact) =
         (tenant.service().await, tenant.provider().await, tenant.contact().await);
@@ -278,7 +279,7 @@ async fn clients_that_vanish_at_any_moment_do_no_harm() {
     for task in vanished {
         task.await.expect("no panic");
     }
-    // Whatever was booked was booked whole, and everybody else is served.
+    // What was booked was booked whole, and other clients are served.
     let started = Instant::now();
     let page = tenant.viewer.get("/api/v1/appointments?limit=100").await.expect(200);
     assert!(started.elapsed() < Duration::from_secs(2));
@@ -309,5 +310,5 @@ async fn clients_that_vanish_at_any_moment_do_no_harm() {
         .expect("a count")
         .get(0);
     assert_eq!(open, 0, "no transaction was forgotten");
-    Actor::nobody().get("/health/ready").await.expect(200);
+    Actor::anonymous().get("/health/ready").await.expect(200);
 }

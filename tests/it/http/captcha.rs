@@ -11,12 +11,9 @@ use poem::{
     web::{Data, Form},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::{
-    harness::{Actor, Answer, system},
-    scheduling::{booking::transitions::Shop, customers::guests::slug},
-};
+use crate::harness::{Actor, booking::BookingFixture, system};
 
 /// What a server of ours asks.
 #[derive(Deserialize)]
@@ -64,29 +61,21 @@ async fn service() -> Service {
     }
 }
 
-async fn send(guest: &Actor, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
-    let mut request = guest.request(reqwest::Method::POST, path).header("content-type", "application/json");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    guest.send(request.body(body.to_string())).await
-}
-
 #[tokio::test]
-async fn guest_books_holds_and_waits_only_with_a_captcha_where_the_server_asks_for_one() {
-    let shop = Shop::new().await;
-    let slug = slug(&shop).await;
+async fn guest_without_a_captcha_is_refused() {
+    let fixture = BookingFixture::new().await;
+    let slug = fixture.tenant.slug().await;
     let captcha = Captcha::of(service().await).expect("certificates");
-    let server = system().another(|parts| parts.captcha = captcha);
-    let guest = Actor::nobody().at(server.address());
+    let server = system().another_server(|parts| parts.captcha = captcha).await;
+    let guest = Actor::anonymous().at(server.address());
     let booking = json!({
-        "service_id": shop.service,
+        "service_id": fixture.service,
         "starts_at": "2031-05-05T09:00:00Z",
         "contact": { "first_name": "Guest", "last_name": "One" },
     });
-    let hold = json!({ "service_id": shop.service, "starts_at": "2031-05-05T11:00:00Z" });
+    let hold = json!({ "service_id": fixture.service, "starts_at": "2031-05-05T11:00:00Z" });
     let waiting = json!({
-        "service_id": shop.service,
+        "service_id": fixture.service,
         "from": "2031-05-05T00:00:00Z",
         "to": "2031-05-06T00:00:00Z",
         "contact": { "first_name": "Guest", "last_name": "One", "email": "guest@example.com" },
@@ -95,53 +84,58 @@ async fn guest_books_holds_and_waits_only_with_a_captcha_where_the_server_asks_f
         [("appointments", &booking), ("holds", &hold), ("waitlist", &waiting)].into_iter().enumerate()
     {
         let path = format!("/api/v1/guest/{what}?organization_slug={slug}");
-        send(&guest, &path, body, &[]).await.invalid("Captcha-Token", "required");
-        send(&guest, &path, body, &[("captcha-token", "robot")])
+        guest.post_with(&path, body, &[]).await.invalid("Captcha-Token", "required");
+        guest
+            .post_with(&path, body, &[("captcha-token", "robot")])
             .await
             .invalid("Captcha-Token", "captcha_failed");
-        send(&guest, &path, body, &[("captcha-token", "")]).await.invalid("Captcha-Token", "invalid_value");
+        guest
+            .post_with(&path, body, &[("captcha-token", "")])
+            .await
+            .invalid("Captcha-Token", "invalid_value");
         for broken in ["failing", "babbling", "endless", "refused"] {
-            let answer = send(&guest, &path, body, &[("captcha-token", broken)]).await;
+            let answer = guest.post_with(&path, body, &[("captcha-token", broken)]).await;
             assert_eq!(answer.header("retry-after"), "1");
             answer.refused(503, "captcha_unavailable");
         }
         let token = format!("person-{number}");
         let with_key = [("captcha-token", token.as_str()), ("idempotency-key", "1")];
-        let made = send(&guest, &path, body, &with_key).await.expect(201);
+        let made = guest.post_with(&path, body, &with_key).await.expect(201);
         // A retry sends what it sent, and the token is used up.
-        let again = send(&guest, &path, body, &with_key).await;
+        let again = guest.post_with(&path, body, &with_key).await;
         assert_eq!(again.header("idempotency-replayed"), "true");
         assert_eq!(again.expect(201)["id"], made["id"]);
-        send(&guest, &path, body, &[("captcha-token", &token)])
+        guest
+            .post_with(&path, body, &[("captcha-token", &token)])
             .await
             .invalid("Captcha-Token", "captcha_failed");
     }
-    // What is no new request for time is not asked: the link says who it is. And a server without one asks nobody.
-    let made = send(
-        &guest,
-        &format!("/api/v1/guest/appointments?organization_slug={slug}"),
-        &json!({
-            "service_id": shop.service,
-            "starts_at": "2031-05-05T13:00:00Z",
-            "contact": { "first_name": "Guest", "last_name": "One" },
-        }),
-        &[("captcha-token", "person-more")],
-    )
-    .await
-    .expect(201);
+    // Operations with a link need no captcha: the link identifies the guest.
+    let made = guest
+        .post_with(
+            &format!("/api/v1/guest/appointments?organization_slug={slug}"),
+            &json!({
+                "service_id": fixture.service,
+                "starts_at": "2031-05-05T13:00:00Z",
+                "contact": { "first_name": "Guest", "last_name": "One" },
+            }),
+            &[("captcha-token", "person-more")],
+        )
+        .await
+        .expect(201);
     let link = json!({ "token": made["manage_token"] });
-    send(&guest, "/api/v1/guest/appointment/cancel", &link, &[]).await.expect(200);
+    guest.post_with("/api/v1/guest/appointment/cancel", &link, &[]).await.expect(200);
 }
 
 #[tokio::test]
-async fn guest_is_asked_to_try_again_where_the_captcha_service_is_away() {
-    let shop = Shop::new().await;
-    let path = format!("/api/v1/guest/holds?organization_slug={}", slug(&shop).await);
-    // Nobody listens there.
+async fn unreachable_captcha_service_answers_503() {
+    let fixture = BookingFixture::new().await;
+    let path = format!("/api/v1/guest/holds?organization_slug={}", fixture.tenant.slug().await);
+    // No program listens there.
     let url = "http://127.0.0.1:9/siteverify".parse().expect("a URL");
     let captcha = Captcha::of(Service { url, secret: "s".to_owned() }).expect("certificates");
-    let server = system().another(|parts| parts.captcha = captcha);
-    let hold = json!({ "service_id": shop.service, "starts_at": "2031-05-05T11:00:00Z" });
-    let guest = Actor::nobody().at(server.address());
-    send(&guest, &path, &hold, &[("captcha-token", "1")]).await.refused(503, "captcha_unavailable");
+    let server = system().another_server(|parts| parts.captcha = captcha).await;
+    let hold = json!({ "service_id": fixture.service, "starts_at": "2031-05-05T11:00:00Z" });
+    let guest = Actor::anonymous().at(server.address());
+    guest.post_with(&path, &hold, &[("captcha-token", "1")]).await.refused(503, "captcha_unavailable");
 }

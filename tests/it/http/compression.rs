@@ -58,7 +58,7 @@ async fn answer_that_is_short_or_sets_a_cookie_is_not_compressed() {
     let (_, headers, _) = get(&tenant.viewer, "/api/v1/services", &[("accept-encoding", "gzip")]).await;
     assert_eq!(value(&headers, "content-encoding"), "");
     let body = serde_json::json!({ "email": tenant.staff.email, "password": crate::harness::PASSWORD });
-    let request = Actor::nobody()
+    let request = Actor::anonymous()
         .request(Method::POST, "/api/v1/auth/web-session")
         .header("accept-encoding", "gzip")
         .header("content-type", "application/json")
@@ -70,29 +70,29 @@ async fn answer_that_is_short_or_sets_a_cookie_is_not_compressed() {
 
 #[tokio::test]
 async fn description_is_compressed_and_answered_with_304_while_held() {
-    let nobody = Actor::nobody();
-    let (_, headers, body) = get(&nobody, "/openapi.json", &[("accept-encoding", "gzip")]).await;
+    let anonymous = Actor::anonymous();
+    let (_, headers, body) = get(&anonymous, "/openapi.json", &[("accept-encoding", "gzip")]).await;
     assert_eq!(value(&headers, "content-encoding"), "gzip");
     assert_eq!(unzipped(&body), appointd::http::description::COMMITTED.as_bytes());
     let etag = value(&headers, "etag").to_owned();
-    let (status, headers, body) = get(&nobody, "/openapi.json", &[("if-none-match", &etag)]).await;
+    let (status, headers, body) = get(&anonymous, "/openapi.json", &[("if-none-match", &etag)]).await;
     assert_eq!((status, body.len(), value(&headers, "etag")), (304, 0, etag.as_str()));
-    let (status, ..) = get(&nobody, "/openapi.json", &[("if-none-match", "\"another\"")]).await;
+    let (status, ..) = get(&anonymous, "/openapi.json", &[("if-none-match", "\"another\"")]).await;
     assert_eq!(status, 200);
 }
 
 #[tokio::test]
 async fn scripts_of_the_pages_are_kept_for_a_year() {
-    let nobody = Actor::nobody();
+    let anonymous = Actor::anonymous();
     let mut found = 0;
     for page in ["/docs", "/redoc"] {
-        let (_, headers, html) = get(&nobody, page, &[]).await;
+        let (_, headers, html) = get(&anonymous, page, &[]).await;
         assert_eq!(value(&headers, "cache-control"), "no-cache", "{page}");
         let html = String::from_utf8(html).expect("text");
         assert!(html.len() < 4096, "{page} holds no script and no description");
         assert!(html.contains("/openapi.json"), "{page} shows our description");
         for path in html.split('"').filter(|part| part.starts_with("/docs/")) {
-            let (status, headers, body) = get(&nobody, path, &[("accept-encoding", "gzip")]).await;
+            let (status, headers, body) = get(&anonymous, path, &[("accept-encoding", "gzip")]).await;
             assert_eq!(status, 200, "{path}");
             assert!(value(&headers, "cache-control").contains("immutable"), "{path}");
             assert!(unzipped(&body).len() > 100_000, "{path}");
@@ -113,10 +113,10 @@ async fn calendar_that_is_compressed_has_a_weak_tag_that_still_leads_to_304() {
         .expect(201);
     let path = feed["path"].as_str().expect("a path");
     let gzip = ("accept-encoding", "gzip");
-    let (status, headers, _) = get(&Actor::nobody(), path, &[gzip]).await;
+    let (status, headers, _) = get(&Actor::anonymous(), path, &[gzip]).await;
     assert_eq!(status, 200);
     let etag = value(&headers, "etag").to_owned();
     assert_eq!(etag.starts_with("W/"), value(&headers, "content-encoding") == "gzip");
-    let (status, ..) = get(&Actor::nobody(), path, &[gzip, ("if-none-match", &etag)]).await;
+    let (status, ..) = get(&Actor::anonymous(), path, &[gzip, ("if-none-match", &etag)]).await;
     assert_eq!(status, 304);
 }

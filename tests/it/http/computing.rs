@@ -36,7 +36,7 @@ fn code(result: Result<(), Failure>) -> &'static str {
 }
 
 #[tokio::test]
-async fn computing_one_organization_has_half_of_the_threads_and_others_the_rest() {
+async fn one_organization_computes_on_half_of_the_threads() {
     let computing = computing(4, LONG);
     let (hog, other) = (Uuid::now_v7(), Uuid::now_v7());
     let first = begin(computing, hog).await;
@@ -87,7 +87,7 @@ async fn computing_for_a_request_that_is_dropped_ends() {
 }
 
 #[tokio::test]
-async fn place_beyond_the_weight_of_an_organization_is_refused_after_a_while() {
+async fn place_beyond_the_weight_of_an_organization_is_refused() {
     let computing: &'static Computing =
         Box::leak(Box::new(Computing::new(2, LONG, Duration::from_millis(20))));
     let (hog, other) = (Uuid::now_v7(), Uuid::now_v7());
@@ -99,7 +99,7 @@ async fn place_beyond_the_weight_of_an_organization_is_refused_after_a_while() {
 }
 
 #[tokio::test]
-async fn computing_that_panics_is_a_problem_and_frees_its_thread() {
+async fn computing_that_panics_answers_a_problem_and_frees_its_thread() {
     let computing = computing(2, LONG);
     let place = computing.place(Uuid::now_v7(), 1).await.expect("a place");
     let broken = place.compute(|_| -> Result<(), Failure> { panic!("as it must not") });

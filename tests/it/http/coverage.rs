@@ -3,114 +3,16 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::harness::{Actor, Answer, Furnished, Operation, Tenant, operations, snapshot};
-
-/// Values for the parameters of a path.
-pub fn filled(path: &str, value: impl Fn(&str) -> String) -> String {
-    path.split('/')
-        .map(|part| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
-            Some(name) => value(name),
-            None => part.to_owned(),
-        })
-        .collect::<Vec<_>>()
-        .join("/")
-}
-
-pub fn id_of(furnished: &Furnished) -> impl Fn(&str) -> String + '_ {
-    |name| {
-        let id = furnished.id(name);
-        id.unwrap_or_else(|| panic!("a new kind of id: teach the harness where {name} comes from")).to_owned()
-    }
-}
-
-/// The query an operation cannot do without.
-pub fn query(operation: &Operation) -> &'static str {
-    const NO_FEED: &str = concat!(
-        "?token=appointd_calendar_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-    );
-    match operation.id() {
-        "list_slots" | "list_my_slots" => "?from=2031-05-05&to=2031-05-06",
-        "list_deletions" => "?since=2026-01-01T00:00:00Z",
-        "allow_certificate" => "?domain=nobody.example.com",
-        "get_public_organization" => "?slug=nobody",
-        "list_online_services"
-        | "list_online_providers"
-        | "book_as_guest"
-        | "hold_as_guest"
-        | "join_waitlist_as_guest" => "?organization_slug=nobody",
-        "list_online_slots" => "?organization_slug=nobody&from=2031-05-05&to=2031-05-06",
-        "read_calendar_feed" => NO_FEED,
-        _ => "",
-    }
-}
-
-/// Somebody whose role the operation is for.
-pub fn actor_of<'a>(tenant: &'a Tenant, operation: &Operation) -> &'a Actor {
-    if operation.role() == Some("customer") { &tenant.customer } else { &tenant.owner }
-}
-
-/// Sends an operation with its example as its body.
-pub async fn send(actor: &Actor, operation: &Operation, path: &str) -> Answer {
-    let method: Method = operation.method.parse().expect("a method");
-    let path = format!("{path}{}", query(operation));
-    match operation.example() {
-        Some(body) => actor.with_body(method, &path, body).await,
-        None => actor.send(actor.request(method, &path)).await,
-    }
-}
-
-/// Whoever asks, these answer.
-pub const OPEN: [&str; 35] = [
-    "register_account",
-    "log_in",
-    "grant_token",
-    "refresh_tokens",
-    "start_web_session",
-    "get_key_set",
-    "request_password_reset",
-    "reset_password",
-    "get_public_organization",
-    "look_at_invitation",
-    "register_invited",
-    "allow_certificate",
-    "get_liveness",
-    "get_readiness",
-    "read_calendar_feed",
-    "list_online_services",
-    "list_online_providers",
-    "list_online_slots",
-    "book_as_guest",
-    "view_as_guest",
-    "get_as_guest",
-    "get_calendar_as_guest",
-    "cancel_as_guest",
-    "reschedule_as_guest",
-    "hold_as_guest",
-    "get_hold_as_guest",
-    "release_hold_as_guest",
-    "confirm_hold_as_guest",
-    "join_waitlist_as_guest",
-    "get_waitlist_entry_as_guest",
-    "view_waitlist_entry_as_guest",
-    "accept_offer_as_guest",
-    "decline_offer_as_guest",
-    "withdraw_as_guest",
-    "verify_as_guest",
-];
-
-/// Would take away what the others need; that they work is tested where they belong.
-pub fn takes_away(operation: &Operation) -> bool {
-    operation.method == "DELETE"
-        || ["leave_organization", "transfer_ownership", "log_out", "change_password"]
-            .contains(&operation.id())
-}
+use crate::harness::{
+    Tenant, operations, snapshot,
+    walking::{OPEN, actor_of, filled, id_of, send},
+};
 
 #[test]
 fn every_operation_has_a_rule_and_the_table_of_them_is_current() {
     let mut text = String::from(
         "Who may call which operation: the lowest role, what the plan has to include, what an API key has to be good for.\n\
-         `account`: everybody who has signed in. Read from the description; each line is tried in tests/it/http/coverage.rs.\n\n",
+         `account`: every person who has signed in. Read from the description; each line is tried in tests/it/http/coverage.rs.\n\n",
     );
     for operation in operations() {
         let rule = operation.role().unwrap_or("open");
@@ -134,7 +36,7 @@ fn every_operation_has_a_rule_and_the_table_of_them_is_current() {
 }
 
 #[tokio::test]
-async fn every_path_parameter_that_is_no_id_is_named() {
+async fn path_parameter_that_is_no_id_is_refused_by_name() {
     let tenant = Tenant::new().await;
     for operation in operations().into_iter().filter(|operation| operation.path.contains('{')) {
         let path = filled(&operation.path, |_| "not-an-id".to_owned());
@@ -145,7 +47,7 @@ async fn every_path_parameter_that_is_no_id_is_named() {
 }
 
 #[tokio::test]
-async fn every_path_answers_with_and_without_a_slash_at_its_end() {
+async fn path_with_a_trailing_slash_answers_the_same() {
     let tenant = Tenant::new().await;
     let furnished = tenant.furnished().await;
     for operation in operations().into_iter().filter(|operation| operation.method == "GET") {
@@ -153,7 +55,7 @@ async fn every_path_answers_with_and_without_a_slash_at_its_end() {
         let actor = actor_of(&tenant, &operation);
         let without = send(actor, &operation, &path).await;
         let with = send(actor, &operation, &format!("{path}/")).await;
-        // These answer 404 to an owner with a token: nobody's host, no cookie.
+        // These answer 404 to an owner with a token: an unknown host, no cookie.
         let absent = [
             "allow_certificate",
             "get_public_organization",
@@ -179,7 +81,7 @@ async fn every_path_answers_with_and_without_a_slash_at_its_end() {
 }
 
 #[tokio::test]
-async fn every_example_of_a_body_follows_the_rules_of_its_type() {
+async fn example_of_every_body_is_valid() {
     let tenant = Tenant::new().await;
     let furnished = tenant.furnished().await;
     let mut all = operations();
@@ -196,7 +98,7 @@ async fn every_example_of_a_body_follows_the_rules_of_its_type() {
         }
         let actor = actor_of(&tenant, &operation);
         let answer = send(actor, &operation, &filled(&operation.path, id_of(&furnished))).await;
-        // What they name is nobody's; everything else about them must do.
+        // The ids in examples are unknown; everything else in them is valid.
         match operation.id() {
             "create_appointment"
             | "create_hold"
@@ -208,7 +110,7 @@ async fn every_example_of_a_body_follows_the_rules_of_its_type() {
                 answer.invalid("service_id", "not_found");
             }
             "swap_appointments" => answer.invalid("appointment_id", "not_found"),
-            // In whatever state the others left it.
+            // Its state depends on the operations before.
             "confirm_appointment"
             | "decline_appointment"
             | "check_in_appointment"
@@ -226,7 +128,7 @@ async fn every_example_of_a_body_follows_the_rules_of_its_type() {
                 let outside = operation.id() == "reschedule_appointment" && answer.status == 422;
                 assert!(answer.status == 200 || refused || outside, "{}", answer.text);
             }
-            // Nobody's hold.
+            // A hold that the customer did not make.
             "confirm_my_hold" => drop(answer.refused(404, "not_found")),
             "accept_invitation" | "verify_email" => answer.invalid("token", "not_found"),
             "confirm_second_factor" => answer.invalid("code", "invalid_value"),
@@ -242,7 +144,7 @@ async fn every_example_of_a_body_follows_the_rules_of_its_type() {
 }
 
 #[tokio::test]
-async fn every_body_is_an_object_and_not_a_list_of_its_values() {
+async fn body_that_is_a_list_of_values_is_refused() {
     fn lists(value: &Value) -> Vec<Value> {
         // The value with one of its objects, or that of a list in it, as a list.
         let mut variants = Vec::new();

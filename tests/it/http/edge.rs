@@ -1,4 +1,4 @@
-//! The edge: what the framework refuses, what the transport brings, and how long anybody waits.
+//! The edge: what the framework refuses, what the transport brings, and how long a request may take.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use tokio::{
     time::timeout,
 };
 
-use crate::harness::{Actor, Tenant, system};
+use crate::harness::{Actor, Tenant, program::appointd, raw::send_raw, system};
 
 #[tokio::test]
-async fn an_unknown_path_is_a_problem() {
+async fn unknown_path_answers_a_problem() {
     for path in
         ["/api", "/api/v1/nothing", "/api/v1/contacts/a/b", "/api/v2/contacts", "/%00", "/api/v1/%2e%2e/x"]
     {
-        let said = Actor::nobody().get(path).await.refused(404, "unknown_path");
+        let said = Actor::anonymous().get(path).await.refused(404, "unknown_path");
         let detail = "There is no such path. Operations begin with /api/v1; /docs lists them.";
         assert_eq!(said["detail"], detail, "{path}");
     }
@@ -28,7 +28,7 @@ async fn an_unknown_path_is_a_problem() {
         ("/api/v1/api/v1/services", ""),
         ("/api/v1/docs", ""),
     ] {
-        let said = Actor::nobody().get(path).await.refused(404, "unknown_path");
+        let said = Actor::anonymous().get(path).await.refused(404, "unknown_path");
         let detail = said["detail"].as_str().expect("a text");
         assert_eq!(detail.contains("Did you mean"), !meant.is_empty(), "{path}: {detail}");
         assert!(detail.contains(meant), "{path}: {detail}");
@@ -46,11 +46,11 @@ async fn browser_that_opens_the_server_is_led_to_the_documentation() {
     );
     let followed = reqwest::get(format!("http://{}", system().address)).await.expect("an answer");
     assert_eq!((followed.status().as_u16(), followed.url().path()), (200, "/docs"));
-    Actor::nobody().post("/", json!({})).await.refused(405, "method_not_allowed");
+    Actor::anonymous().post("/", json!({})).await.refused(405, "method_not_allowed");
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_allowed_is_told_which_are() {
+async fn wrong_method_is_told_the_allowed_ones() {
     let tenant = Tenant::new().await;
     let answer = tenant.owner.put("/api/v1/contacts", json!({})).await;
     assert_eq!(answer.header("allow"), "GET, POST, HEAD");
@@ -63,7 +63,7 @@ async fn a_method_that_is_not_allowed_is_told_which_are() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_refused_by_kind() {
+async fn body_that_is_no_json_is_refused_by_kind() {
     let tenant = Tenant::new().await;
     let send = |content_type: &'static str, body: Body| {
         let request = tenant
@@ -97,7 +97,7 @@ async fn a_body_that_is_no_json_is_refused_by_kind() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_refused_announced_or_not() {
+async fn large_body_is_refused_with_or_without_a_length() {
     let tenant = Tenant::new().await;
     let large = format!(r#"{{"first_name":"{}","last_name":"b"}}"#, "x".repeat(300_000));
     let request =
@@ -117,7 +117,7 @@ async fn a_body_that_is_too_large_is_refused_announced_or_not() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_never_much_longer_than_what_it_refuses() {
+async fn refusal_of_a_long_request_is_short() {
     let tenant = Tenant::new().await;
     for query in ["a&".repeat(20_000), "limit&".repeat(9_000), format!("{}=1", "b".repeat(50_000))] {
         let answer = tenant.viewer.get(&format!("/api/v1/contacts?{query}")).await;
@@ -132,7 +132,7 @@ async fn a_refusal_is_never_much_longer_than_what_it_refuses() {
 }
 
 #[tokio::test]
-async fn no_refusal_repeats_what_was_sent() {
+async fn refusal_does_not_repeat_what_was_sent() {
     let tenant = Tenant::new().await;
     let marker = "q7x9marker";
     for body in [
@@ -150,12 +150,12 @@ async fn no_refusal_repeats_what_was_sent() {
 }
 
 #[tokio::test]
-async fn a_request_keeps_the_id_it_came_with_if_that_is_harmless() {
-    let nobody = Actor::nobody();
+async fn harmless_request_id_is_kept_and_another_replaced() {
+    let anonymous = Actor::anonymous();
     let id_of = |id: &'static str| {
-        let request = nobody.request(Method::GET, "/health/live").header("x-request-id", id);
-        let nobody = &nobody;
-        async move { nobody.send(request).await.header("x-request-id").to_owned() }
+        let request = anonymous.request(Method::GET, "/health/live").header("x-request-id", id);
+        let anonymous = &anonymous;
+        async move { anonymous.send(request).await.header("x-request-id").to_owned() }
     };
     assert_eq!(id_of("order-7.a_B").await, "order-7.a_B");
     for harmful in ["", "a b", "x\"y"] {
@@ -164,23 +164,14 @@ async fn a_request_keeps_the_id_it_came_with_if_that_is_harmless() {
     assert_eq!(id_of("").await.len(), 36);
 }
 
-/// Sends bytes as they are, and reads until the server closes or has said nothing for two seconds.
+/// Sends a request as it is, with the token of the owner in place of TOKEN.
 async fn raw(tenant: &Tenant, request: &str) -> String {
     let token = tenant.owner.token.as_deref().expect("a token");
-    let mut stream = TcpStream::connect(system().address).await.expect("a connection");
-    // The server may close before it has read everything.
-    let _ = stream.write_all(request.replace("TOKEN", token).as_bytes()).await;
-    let mut answer = Vec::new();
-    while let Ok(Ok(read)) = timeout(Duration::from_secs(2), stream.read_buf(&mut answer)).await {
-        if read == 0 {
-            break;
-        }
-    }
-    String::from_utf8_lossy(&answer).into_owned()
+    send_raw(request.replace("TOKEN", token).as_bytes()).await
 }
 
 #[tokio::test]
-async fn malformed_http_never_gets_through_and_never_hangs() {
+async fn malformed_http_is_refused_in_time() {
     let tenant = Tenant::new().await;
     let smuggled = "GET /api/v1/contacts HTTP/1.1\r\nhost: x\r\n\r\n";
     let length = smuggled.len();
@@ -211,7 +202,7 @@ async fn malformed_http_never_gets_through_and_never_hangs() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_comes_is_given_up() {
+async fn body_that_never_comes_answers_408() {
     let tenant = Tenant::new().await;
     let token = tenant.owner.token.as_deref().expect("a token");
     let mut stream = TcpStream::connect(system().address).await.expect("a connection");
@@ -228,7 +219,7 @@ async fn a_body_that_never_comes_is_given_up() {
 }
 
 #[tokio::test]
-async fn half_a_header_does_not_hold_a_connection_for_ever() {
+async fn incomplete_header_is_dropped_after_its_deadline() {
     let mut stream = TcpStream::connect(system().address).await.expect("a connection");
     stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\nx-").await.expect("half a header");
     let mut silent = TcpStream::connect(system().address).await.expect("a connection");
@@ -237,4 +228,16 @@ async fn half_a_header_does_not_hold_a_connection_for_ever() {
         let closed = timeout(Duration::from_secs(40), stream.read_to_end(&mut rest)).await;
         assert!(closed.is_ok(), "closed within 40 seconds");
     }
+}
+
+#[test]
+fn counts_that_could_not_be_stored_are_kept() {
+    let counts = appointd::http::edge::Counts::default();
+    let (one, two) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+    counts.put_back([(one, 3), (two, 1)]);
+    let taken = counts.take();
+    counts.put_back([(one, 2)]);
+    counts.put_back(taken);
+    assert_eq!(counts.take(), [(one, 5), (two, 1)].into());
+    assert!(counts.take().is_empty());
 }

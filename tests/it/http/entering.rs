@@ -1,41 +1,23 @@
 //! Entering: what a request claims counts for nothing until it has entered, who may not call an operation is told so
 //! before anything else, and what is found at one host is found at no other.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::num::NonZeroU32;
 
-use appointd::{
-    http::{
-        client::Network,
-        limit::{Limits, Rates},
-        secret::{ApiKey, Secret},
-        token::Subject,
-    },
-    server::Server,
+use appointd::http::{
+    client::Network,
+    limit::Rates,
+    secret::{ApiKey, Secret},
+    token::Subject,
 };
 use chrono::Utc;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::coverage::{filled, id_of, query};
-use crate::harness::{Actor, PASSWORD, Tenant, operations, system};
-
-async fn server(rates: Rates, network: Network) -> Server {
-    tokio::task::spawn_blocking(move || {
-        system().another(|parts| {
-            parts.limits = Arc::new(Limits::new(&rates));
-            parts.network = Arc::new(network);
-        })
-    })
-    .await
-    .expect("no panic")
-}
-
-async fn key(tenant: &Tenant, role: &str, scopes: &[&str]) -> Actor {
-    let body = json!({ "name": "Key", "role": role, "scopes": scopes });
-    let made = tenant.owner.post("/api/v1/api-keys", body).await.expect(201);
-    Actor::with_token(made["key"].as_str().expect("a key"))
-}
+use crate::harness::{
+    Actor, PASSWORD, Tenant, address, operations, system,
+    walking::{filled, id_of, query},
+};
 
 /// Requests of an organization that were written down.
 async fn counted(tenant: Uuid) -> i64 {
@@ -44,9 +26,9 @@ async fn counted(tenant: Uuid) -> i64 {
 }
 
 #[tokio::test]
-async fn request_is_counted_for_the_organization_it_has_entered_and_for_no_other() {
+async fn request_counts_only_for_the_organization_it_entered() {
     let tenant = Tenant::new().await;
-    let server = server(Rates::default(), Network::default()).await;
+    let server = system().server_with(Rates::default(), Network::default()).await;
     let made_up = Secret::<ApiKey>::draw(tenant.id, Uuid::now_v7()).reveal();
     let stranger = Actor::with_token(made_up).at(server.address());
     for _ in 0..10 {
@@ -67,11 +49,12 @@ async fn request_is_counted_for_the_organization_it_has_entered_and_for_no_other
 }
 
 #[tokio::test]
-async fn limit_of_a_key_cannot_be_used_up_by_who_knows_only_its_id() {
+async fn made_up_secret_does_not_use_up_the_limit_of_a_key() {
     let tenant = Tenant::new().await;
     let rates = Rates { key: NonZeroU32::new(3), ..Rates::default() };
-    let server = server(rates, Network::default()).await;
-    let key = key(&tenant, "viewer", &["crm:read"]).await.at(server.address());
+    let server = system().server_with(rates, Network::default()).await;
+    let (key, _) = tenant.owner.api_key("viewer", &["crm:read"]).await;
+    let key = key.at(server.address());
     let good = Secret::<ApiKey>::parse(key.token.as_deref().expect("a key")).expect("a whole key");
     let guessed = Secret::<ApiKey>::draw(good.first, good.second).reveal();
     let stranger = Actor::with_token(guessed).at(server.address());
@@ -86,9 +69,9 @@ async fn limit_of_a_key_cannot_be_used_up_by_who_knows_only_its_id() {
 }
 
 #[tokio::test]
-async fn limit_of_an_organization_is_used_up_by_nobody_who_was_removed() {
+async fn ended_session_does_not_use_up_the_limit_of_an_organization() {
     let tenant = Tenant::on_plan(&super::limits::plan(5).await).await;
-    let server = server(Rates::default(), Network::default()).await;
+    let server = system().server_with(Rates::default(), Network::default()).await;
     let issue = |session: Uuid| {
         let subject = Subject { account: tenant.staff.account, session, organization: Some(tenant.id) };
         Actor::with_token(system().tokens.issue(&subject, Utc::now()).expect("a token")).at(server.address())
@@ -104,7 +87,7 @@ async fn limit_of_an_organization_is_used_up_by_nobody_who_was_removed() {
 }
 
 #[tokio::test]
-async fn role_that_is_too_low_is_told_before_anything_that_is_wrong_with_the_request() {
+async fn low_role_is_refused_before_a_wrong_request() {
     let tenant = Tenant::new().await;
     let furnished = tenant.furnished().await;
     let mut tried = 0;
@@ -153,7 +136,7 @@ async fn role_that_is_too_low_is_told_before_anything_that_is_wrong_with_the_req
 }
 
 #[tokio::test]
-async fn refusal_names_the_feature_with_its_plans_and_the_scope() {
+async fn refusal_names_the_missing_feature_scope_or_role() {
     let detail = |refused: Value| refused["detail"].as_str().expect("a text").to_owned();
     let basic = Tenant::on_plan("basic").await;
     let domain = json!({ "domain": "feature.example.com" });
@@ -173,19 +156,19 @@ async fn refusal_names_the_feature_with_its_plans_and_the_scope() {
         "This needs the feature appointments, which is switched off for the organization."
     );
 
-    let reader = key(&tenant, "staff", &["crm:read"]).await;
+    let (reader, _) = tenant.owner.api_key("staff", &["crm:read"]).await;
     let contact = json!({ "first_name": "A", "last_name": "B" });
     let refused = reader.post("/api/v1/contacts", contact.clone()).await.refused(403, "scope_missing");
     assert_eq!(detail(refused), "This needs the scope crm:write, which the API key does not have.");
-    let viewer = key(&tenant, "viewer", &["crm:write"]).await;
+    let (viewer, _) = tenant.owner.api_key("viewer", &["crm:write"]).await;
     let refused = viewer.post("/api/v1/contacts", contact).await.refused(403, "role_too_low");
     assert_eq!(detail(refused), "This needs the role staff or a higher one; yours is viewer.");
 }
 
 #[tokio::test]
-async fn what_belongs_to_one_organization_is_found_at_no_host_of_another() {
+async fn data_of_an_organization_at_a_foreign_host_is_not_found() {
     let network = Network { base_domain: Some("book.test".to_owned()), ..Network::default() };
-    let server = server(Rates::default(), network).await;
+    let server = system().server_with(Rates::default(), network).await;
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let furnished = tenant.furnished().await;
     let mut hosts = Vec::new();
@@ -206,7 +189,7 @@ async fn what_belongs_to_one_organization_is_found_at_no_host_of_another() {
         };
         let path = format!("{}{}", filled(&operation.path, id_of(&furnished)), query(&operation));
         let method: Method = operation.method.parse().expect("a method");
-        for host in [foreign.as_str(), "nobodys.book.test"] {
+        for host in [foreign.as_str(), "unknown.book.test"] {
             let mut request = actor.request(method.clone(), &path).header("host", host);
             if let Some(body) = operation.example() {
                 request = request.header("content-type", "application/json").body(body.to_string());
@@ -226,33 +209,33 @@ async fn what_belongs_to_one_organization_is_found_at_no_host_of_another() {
 
     // A calendar feed.
     let feed = tenant.staff.post("/api/v1/calendar-feeds", json!({ "name": "Mine" })).await.expect(201);
-    let nobody = Actor::nobody().at(server.address());
+    let anonymous = Actor::anonymous().at(server.address());
     let calendar = async |host: &str| {
         let path = feed["path"].as_str().expect("a path");
-        nobody.send(nobody.request(Method::GET, path).header("host", host)).await.status
+        anonymous.send(anonymous.request(Method::GET, path).header("host", host)).await.status
     };
     assert_eq!((calendar(own).await, calendar("book.test").await, calendar(foreign).await), (200, 200, 404));
 
     // A refresh token: it stays good where it belongs.
-    let slug = tenant.viewer.get("/api/v1/organizations/me").await.expect(200)["slug"].clone();
+    let slug = tenant.slug().await;
     let body = json!({ "email": tenant.staff.email, "password": PASSWORD, "organization_slug": slug });
-    let tokens = nobody.post("/api/v1/auth/login", body).await.expect(200);
+    let tokens = anonymous.post("/api/v1/auth/login", body).await.expect(200);
     let refresh = async |host: &str, token: &Value| {
-        let request = nobody.request(Method::POST, "/api/v1/auth/refresh").header("host", host);
+        let request = anonymous.request(Method::POST, "/api/v1/auth/refresh").header("host", host);
         let body = json!({ "refresh_token": token }).to_string();
-        nobody.send(request.header("content-type", "application/json").body(body)).await
+        anonymous.send(request.header("content-type", "application/json").body(body)).await
     };
     refresh(foreign, &tokens["refresh_token"]).await.refused(401, "refresh_token_invalid");
     refresh(own, &tokens["refresh_token"]).await.expect(200);
 
     // An invitation.
-    let email = format!("i{}@example.com", Uuid::new_v4().simple());
+    let email = address();
     tenant.admin.post("/api/v1/invitations", json!({ "email": email, "role": "staff" })).await.expect(201);
     let token = system().token_mailed_to(&email).await;
     let look = async |host: &str| {
-        let request = nobody.request(Method::POST, "/api/v1/invitations/look").header("host", host);
+        let request = anonymous.request(Method::POST, "/api/v1/invitations/look").header("host", host);
         let body = json!({ "token": token }).to_string();
-        nobody.send(request.header("content-type", "application/json").body(body)).await.status
+        anonymous.send(request.header("content-type", "application/json").body(body)).await.status
     };
     assert_eq!((look(foreign).await, look(own).await), (422, 200));
 }

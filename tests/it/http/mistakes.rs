@@ -6,8 +6,10 @@ use appointd::http::client::Network;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::coverage::{filled, id_of};
-use crate::harness::{Actor, Answer, Tenant, operations, system};
+use crate::harness::{
+    Actor, Answer, Tenant, operations, system,
+    walking::{filled, id_of},
+};
 
 /// Field and code of every mistake.
 fn mistakes(answer: &Answer) -> Vec<(String, String)> {
@@ -21,10 +23,10 @@ fn expected(list: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn body_with_many_mistakes_is_told_all_of_them() {
+async fn body_with_many_mistakes_is_refused_naming_all() {
     let tenant = Tenant::new().await;
     let body = json!({
-        "first_name": "", "last_name": 1, "email": "nobody", "nickname": "x", "phone": { "a": 1 },
+        "first_name": "", "last_name": 1, "email": "no address", "nickname": "x", "phone": { "a": 1 },
     });
     let answer = tenant.staff.post("/api/v1/contacts", body).await;
     assert_eq!(answer.status, 422);
@@ -78,7 +80,7 @@ async fn body_with_many_mistakes_is_told_all_of_them() {
 }
 
 #[tokio::test]
-async fn every_field_that_is_required_is_missed_at_once() {
+async fn missing_required_fields_are_named_at_once() {
     let tenant = Tenant::new().await;
     let furnished = tenant.furnished().await;
     let document: Value = serde_json::from_str(appointd::http::description::COMMITTED).expect("JSON");
@@ -122,7 +124,7 @@ async fn every_field_that_is_required_is_missed_at_once() {
 }
 
 #[tokio::test]
-async fn more_mistakes_than_twenty_are_told_up_to_twenty() {
+async fn more_than_twenty_mistakes_are_cut_at_twenty() {
     let tenant = Tenant::new().await;
     let body: serde_json::Map<_, _> = (0..40).map(|n| (format!("field{n}"), json!(n))).collect();
     let answer = tenant.staff.post("/api/v1/contacts", Value::Object(body)).await;
@@ -130,7 +132,7 @@ async fn more_mistakes_than_twenty_are_told_up_to_twenty() {
 }
 
 #[tokio::test]
-async fn query_with_many_mistakes_is_told_all_of_them() {
+async fn query_with_many_mistakes_is_refused_naming_all() {
     let tenant = Tenant::new().await;
     let service = tenant.service().await;
     let path = format!(
@@ -159,8 +161,8 @@ async fn query_with_many_mistakes_is_told_all_of_them() {
 }
 
 #[tokio::test]
-async fn json_that_is_malformed_is_told_how_and_is_not_repeated() {
-    let nobody = Actor::nobody();
+async fn malformed_json_is_explained_and_not_repeated() {
+    let anonymous = Actor::anonymous();
     for (body, what) in [
         (
             r#"{"email": "q7x9@example.com", "password": "q7x9",}"#,
@@ -180,8 +182,8 @@ async fn json_that_is_malformed_is_told_how_and_is_not_repeated() {
         (r#"{"email": "\q7x9"}"#, r"write a backslash as \\."),
         ("", "The body is empty; expected JSON, such as {}."),
     ] {
-        let request = nobody.request(Method::POST, "/api/v1/auth/login");
-        let answer = nobody.send(request.header("content-type", "application/json").body(body)).await;
+        let request = anonymous.request(Method::POST, "/api/v1/auth/login");
+        let answer = anonymous.send(request.header("content-type", "application/json").body(body)).await;
         assert!(!answer.text.contains("q7x9"), "{}", answer.text);
         let refused = answer.refused(400, "malformed_json");
         let detail = refused["detail"].as_str().expect("a text");
@@ -190,31 +192,8 @@ async fn json_that_is_malformed_is_told_how_and_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn query_parameter_that_is_unknown_is_refused_by_every_operation() {
-    let tenant = Tenant::new().await;
-    let furnished = tenant.furnished().await;
-    for operation in operations() {
-        let actor = match operation.role() {
-            None => &Actor::nobody(),
-            Some("customer") => &tenant.customer,
-            Some(_) => &tenant.owner,
-        };
-        let method: Method = operation.method.parse().expect("a method");
-        let path = format!("{}?nothing=1", filled(&operation.path, id_of(&furnished)));
-        let answer = actor.send(actor.request(method, &path)).await;
-        let found = mistakes(&answer);
-        assert!(
-            found.contains(&("nothing".to_owned(), "unknown_parameter".to_owned())),
-            "{}: {}",
-            operation.id(),
-            answer.text
-        );
-    }
-}
-
-#[tokio::test]
 async fn json_that_is_sent_as_a_form_is_told_so_and_is_not_repeated() {
-    let nobody = Actor::nobody();
+    let nobody = Actor::anonymous();
     let body = r#"{"email":"q7x9@example.com","password":"q7x9"}"#;
     // What curl sends where nothing else is said, and what else there is.
     for (path, content_type) in [
@@ -234,6 +213,29 @@ async fn json_that_is_sent_as_a_form_is_told_so_and_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn unknown_query_parameter_is_refused_by_every_operation() {
+    let tenant = Tenant::new().await;
+    let furnished = tenant.furnished().await;
+    for operation in operations() {
+        let actor = match operation.role() {
+            None => &Actor::anonymous(),
+            Some("customer") => &tenant.customer,
+            Some(_) => &tenant.owner,
+        };
+        let method: Method = operation.method.parse().expect("a method");
+        let path = format!("{}?nothing=1", filled(&operation.path, id_of(&furnished)));
+        let answer = actor.send(actor.request(method, &path)).await;
+        let found = mistakes(&answer);
+        assert!(
+            found.contains(&("nothing".to_owned(), "unknown_parameter".to_owned())),
+            "{}: {}",
+            operation.id(),
+            answer.text
+        );
+    }
+}
+
+#[tokio::test]
 async fn host_of_no_organization_is_named() {
     let server = tokio::task::spawn_blocking(|| {
         system().another(|parts| {
@@ -242,7 +244,7 @@ async fn host_of_no_organization_is_named() {
         })
     });
     let server = server.await.expect("no panic");
-    let nobody = Actor::nobody().at(server.address());
+    let nobody = Actor::anonymous().at(server.address());
     for (host, query, expected) in [
         ("acmee.book.test", "", "There is no active organization with the host `acmee`."),
         ("hair.example", "", "There is no active organization with the host `hair.example`."),

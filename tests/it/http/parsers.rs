@@ -1,4 +1,4 @@
-//! Every parser of ours, against whatever there is: none panics; what one takes it takes again, and means the same by it.
+//! Every parser, against generated input: none panics, and what one accepts it writes and reads again as the same.
 
 use std::str::FromStr as _;
 
@@ -57,7 +57,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn values_of_text(text in text()) {
+    fn text_values_are_parsed_stably(text in text()) {
         let value = json!(text);
         is_stable::<Text<1, 100>>(&value)?;
         is_stable::<Text<0, 2000>>(&value)?;
@@ -83,7 +83,7 @@ proptest! {
     }
 
     #[test]
-    fn values_of_any_type(number in any::<i64>(), real in any::<f64>()) {
+    fn json_values_of_any_type_are_parsed_stably(number in any::<i64>(), real in any::<f64>()) {
         for value in [json!(number), json!(real), json!([number]), json!({ "a": real }), json!(null), json!(true)] {
             is_stable::<Number<1, 100>>(&value)?;
             prop_assert!(serde_json::from_value::<Number<1, 100>>(value.clone()).is_ok_and(|n| (1..=100).contains(&n.0))
@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn cursors_of_any_bytes(bytes in any::<[u8; 24]>()) {
+    fn cursors_of_any_bytes_are_parsed_or_refused(bytes in any::<[u8; 24]>()) {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
         let value = json!(URL_SAFE_NO_PAD.encode(bytes));
         is_stable::<Cursor>(&value)?;
@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn secrets(text in text(), bytes in any::<[u8; 64]>()) {
+    fn secrets_are_parsed_for_their_purpose_only(text in text(), bytes in any::<[u8; 64]>()) {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
         prop_assert!(Secret::<CalendarFeed>::parse(&text).map_or(true, |secret| secret.reveal() == text));
         prop_assert!(Secret::<ApiKey>::parse(&text).map_or(true, |secret| secret.reveal() == text));
@@ -117,7 +117,7 @@ proptest! {
     }
 
     #[test]
-    fn tokens(text in text(), cut in 0usize..400, with in any::<char>()) {
+    fn tokens_with_a_changed_character_are_refused(text in text(), cut in 0usize..400, with in any::<char>()) {
         let tokens = Tokens::new(&[SigningKey::from_bytes(KEY)], &[SigningKey::from_bytes(KEY)]).expect("a key");
         prop_assert!(tokens.verify(&text, Kind::Access).is_err());
         let token = tokens.link_to(uuid::Uuid::nil(), uuid::Uuid::nil()).expect("a token");
@@ -129,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn hosts(text in text()) {
+    fn hosts_of_any_text_are_parsed_stably(text in text()) {
         let network = Network { base_domain: Some("example.com".to_owned()), ..Network::default() };
         let _ = network.classify(&text);
         let _ = network.origin(&text);
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn settings(text in text()) {
+    fn settings_of_any_text_are_parsed_or_refused(text in text()) {
         let given = RawSettings {
             database_url: Some(text.clone()),
             token_keys: Some(text.clone()),
@@ -159,7 +159,7 @@ proptest! {
             log_level: Some(text.clone()),
             log_format: Some(text.clone()),
         };
-        // One text is never right for all of them; whatever is wrong is said, and the key is not.
+        // One text is never right for all of them: the mistakes are named.
         if let Err(mistakes) = Settings::new(given) {
             prop_assert!(!mistakes.0.is_empty());
         }
@@ -167,7 +167,7 @@ proptest! {
     }
 
     #[test]
-    fn second_factor_codes(text in text()) {
+    fn second_factor_codes_of_any_text_do_not_panic(text in text()) {
         let _ = second_factors::read(&text, b"01234567890123456789", Utc::now());
         let _ = uuid::Uuid::from_str(&text);
     }

@@ -42,18 +42,18 @@ fn subject(tenant: &Tenant) -> Subject {
 }
 
 #[tokio::test]
-async fn a_token_with_the_right_claims_is_taken() {
+async fn token_with_right_claims_is_accepted() {
     // Or else the tests below prove nothing.
     let tenant = Tenant::new().await;
     sign(&header(&tenant), &claims(&tenant), &key(KEY)).get("/api/v1/auth/me").await.expect(200);
 }
 
 #[tokio::test]
-async fn a_token_with_one_wrong_claim_is_not() {
+async fn token_with_a_wrong_claim_is_refused() {
     let tenant = Tenant::new().await;
     let now = Utc::now().timestamp();
     let wrong = [
-        ("iss", json!("somebody")),
+        ("iss", json!("another")),
         ("aud", json!("another-api")),
         ("aud", json!(7)),
         ("nbf", json!(now + 600)),
@@ -79,7 +79,7 @@ async fn a_token_with_one_wrong_claim_is_not() {
 }
 
 #[tokio::test]
-async fn an_expired_token_says_so() {
+async fn expired_token_is_refused_as_expired() {
     let tenant = Tenant::new().await;
     let token = system()
         .tokens
@@ -89,7 +89,7 @@ async fn an_expired_token_says_so() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_remembered_expires_all_the_same() {
+async fn cached_token_expires() {
     let tenant = Tenant::new().await;
     // Good for two more seconds, with the five that clocks may differ.
     let issued = Utc::now() - TimeDelta::seconds(15 * 60 + 3);
@@ -103,7 +103,7 @@ async fn a_token_that_was_remembered_expires_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_token_of_another_key_or_algorithm_is_not_taken() {
+async fn token_of_another_key_or_algorithm_is_refused() {
     let tenant = Tenant::new().await;
     let claims = claims(&tenant);
     let refused = async |actor: Actor| {
@@ -113,8 +113,8 @@ async fn a_token_of_another_key_or_algorithm_is_not_taken() {
     refused(sign(&Header { kid: None, ..header(&tenant) }, &claims, &key(KEY))).await;
     refused(sign(&Header { kid: Some("../../dev/null".into()), ..header(&tenant) }, &claims, &key(KEY)))
         .await;
-    // The public key, which everybody has, is no secret to sign with.
-    let keys = Actor::nobody().get("/.well-known/jwks.json").await.expect(200);
+    // The public key is no secret to sign with.
+    let keys = Actor::anonymous().get("/.well-known/jwks.json").await.expect(200);
     let public = keys["keys"][0]["x"].as_str().expect("a key").to_owned();
     for secret in [public.clone().into_bytes(), URL_SAFE_NO_PAD.decode(&public).expect("base64")] {
         let hmac = Header { alg: Algorithm::HS256, ..header(&tenant) };
@@ -135,7 +135,7 @@ async fn a_token_of_another_key_or_algorithm_is_not_taken() {
 }
 
 #[tokio::test]
-async fn a_valid_token_for_an_organization_one_is_no_member_of_opens_nothing() {
+async fn token_for_an_organization_of_others_is_refused() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let elsewhere = Subject { organization: Some(other.id), ..subject(&tenant) };
     let token = system().tokens.issue(&elsewhere, Utc::now()).expect("a token");
@@ -143,24 +143,25 @@ async fn a_valid_token_for_an_organization_one_is_no_member_of_opens_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_refused() {
+async fn malformed_token_is_refused() {
     let long = "x".repeat(20_000);
     for token in ["", "x", "a.b.c", "....", "Bearer", long.as_str()] {
         let answer = Actor::with_token(token).get("/api/v1/auth/me").await;
         assert_eq!(answer.status, 401, "{token:.20}");
     }
-    let nobody = Actor::nobody();
+    let anonymous = Actor::anonymous();
     for value in ["Basic YTpi", "Bearer", "bearer\tx"] {
-        let request = nobody.request(reqwest::Method::GET, "/api/v1/auth/me").header("authorization", value);
-        nobody.send(request).await.refused(401, "credentials_missing");
+        let request =
+            anonymous.request(reqwest::Method::GET, "/api/v1/auth/me").header("authorization", value);
+        anonymous.send(request).await.refused(401, "credentials_missing");
     }
 }
 
 #[tokio::test]
-async fn the_published_keys_verify_a_token() {
+async fn published_keys_verify_a_token() {
     let tenant = Tenant::new().await;
     let keys: JwkSet =
-        serde_json::from_value(Actor::nobody().get("/.well-known/jwks.json").await.expect(200))
+        serde_json::from_value(Actor::anonymous().get("/.well-known/jwks.json").await.expect(200))
             .expect("a JSON Web Key Set");
     let token = tenant.owner.token.clone().expect("a token");
     let kid = header(&tenant).kid.expect("a key id");
@@ -172,7 +173,7 @@ async fn the_published_keys_verify_a_token() {
 }
 
 #[test]
-fn keys_change_without_anybody_noticing() {
+fn key_rotation_invalidates_no_token() {
     let (old, new) = (SigningKey::from_bytes([1; 32]), SigningKey::from_bytes([2; 32]));
     let tokens = |keys: &[&SigningKey]| {
         let keys: Vec<_> = keys.iter().map(|key| (*key).clone()).collect();

@@ -12,7 +12,7 @@ use super::attack::{Outcome, outcomes, record};
 use crate::harness::{Tenant, snapshot, system};
 
 #[tokio::test]
-async fn the_permission_table_is_current_and_true() {
+async fn permission_table_is_current_and_every_cell_holds() {
     let auditor = system().connect("appointd_auditor").await;
     auditor.batch_execute("set search_path = pg_catalog, pg_temp").await.expect("a setting");
     let text = wall_audit::matrix(&auditor).await.expect("a matrix");

@@ -1,18 +1,10 @@
 //! How many mails may be sent: to one address, by one inviter, by one organization.
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use crate::{
-    harness::{Actor, Answer, Tenant, system},
-    scheduling::booking::transitions::Shop,
-};
+use crate::harness::{Actor, Answer, Tenant, address, booking::BookingFixture, system};
 
 const INVITATIONS: &str = "/api/v1/invitations";
-
-fn address() -> String {
-    format!("b{}@example.com", Uuid::new_v4().simple())
-}
 
 async fn invite(giver: &Actor, email: &str) -> Answer {
     giver.post(INVITATIONS, json!({ "email": email, "role": "viewer" })).await
@@ -23,7 +15,7 @@ async fn take_back(giver: &Actor, invitation: &Value) {
     giver.delete(&format!("{INVITATIONS}/{id}")).await.expect(204);
 }
 
-/// How many mails somebody has once nothing more is under way.
+/// How many mails were sent to an address, once nothing more is under way.
 async fn mails_to(email: &str) -> usize {
     system().mails_to(email, 1).await;
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
@@ -31,7 +23,7 @@ async fn mails_to(email: &str) -> usize {
 }
 
 #[tokio::test]
-async fn stranger_invited_again_and_again_gets_six_mails_an_hour_from_all_organizations_together() {
+async fn repeated_invitations_send_six_mails_an_hour() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let stranger = address();
     let mut sent = 0;
@@ -57,7 +49,7 @@ async fn stranger_invited_again_and_again_gets_six_mails_an_hour_from_all_organi
 }
 
 #[tokio::test]
-async fn inviter_and_organization_have_budgets_of_their_own() {
+async fn inviter_and_organization_have_separate_budgets() {
     let tenant = Tenant::new().await;
     let mut statuses = Vec::new();
     for _ in 0..70 {
@@ -81,27 +73,17 @@ async fn inviter_and_organization_have_budgets_of_their_own() {
 }
 
 #[tokio::test]
-async fn guest_who_books_and_cancels_gets_six_mails_an_hour() {
-    let shop = Shop::with(json!({})).await;
+async fn repeated_guest_bookings_send_six_mails_an_hour() {
+    let fixture = BookingFixture::new().await;
     let settings = json!({ "guests": { "bookings_per_email": 100 } });
-    shop.tenant.admin.patch("/api/v1/organizations/me/settings", settings).await.expect(200);
-    let slug = shop.tenant.viewer.get("/api/v1/organizations/me").await.expect(200)["slug"].clone();
-    let path = format!("/api/v1/guest/appointments?organization_slug={}", slug.as_str().expect("a slug"));
+    fixture.tenant.admin.patch("/api/v1/organizations/me/settings", settings).await.expect(200);
+    let path = fixture.guest_path("appointments").await;
     let email = address();
     for _ in 0..12 {
-        let booked = Actor::nobody()
-            .post(
-                &path,
-                json!({
-                    "service_id": shop.service,
-                    "starts_at": "2031-05-05T09:00:00Z",
-                    "contact": { "first_name": "Guest", "last_name": "One", "email": email },
-                }),
-            )
-            .await
-            .expect(201);
+        let body = fixture.guest_body("2031-05-05T09:00:00Z", Some(&email));
+        let booked = Actor::anonymous().post(&path, body).await.expect(201);
         let cancel = json!({ "token": booked["manage_token"] });
-        Actor::nobody().post("/api/v1/guest/appointment/cancel", cancel).await.expect(200);
+        Actor::anonymous().post("/api/v1/guest/appointment/cancel", cancel).await.expect(200);
     }
     assert_eq!(mails_to(&email).await, 6);
     // A mail about one's own account is none of those.
@@ -113,31 +95,26 @@ async fn guest_who_books_and_cancels_gets_six_mails_an_hour() {
         .execute("update identity.accounts set email = $2 where id = $1", &[&tenant.staff.account, &email])
         .await
         .expect("an address");
-    Actor::nobody().post("/api/v1/auth/password/forgot", registered).await.expect(204);
+    Actor::anonymous().post("/api/v1/auth/password/forgot", registered).await.expect(204);
     assert_eq!(system().mails_to(&email, 7).await.len(), 7);
 }
 
 #[tokio::test]
-async fn organization_without_an_owner_who_reads_mail_sends_none() {
-    let shop = Shop::with(json!({})).await;
+async fn organization_without_a_verified_owner_sends_no_mail() {
+    let fixture = BookingFixture::new().await;
     system()
         .superuser()
         .await
         .execute(
             "update identity.accounts set email_verified_at = null where id = $1",
-            &[&shop.tenant.owner.account],
+            &[&fixture.tenant.owner.account],
         )
         .await
-        .expect("an address nobody has verified");
-    let slug = shop.tenant.viewer.get("/api/v1/organizations/me").await.expect(200)["slug"].clone();
-    let path = format!("/api/v1/guest/appointments?organization_slug={}", slug.as_str().expect("a slug"));
+        .expect("an unverified address");
+    let path = fixture.guest_path("appointments").await;
     let email = address();
-    let booking = json!({
-        "service_id": shop.service,
-        "starts_at": "2031-05-05T09:00:00Z",
-        "contact": { "first_name": "Guest", "last_name": "One", "email": email },
-    });
-    Actor::nobody().post(&path, booking).await.expect(201);
+    let booking = fixture.guest_body("2031-05-05T09:00:00Z", Some(&email));
+    Actor::anonymous().post(&path, booking).await.expect(201);
     tokio::time::sleep(std::time::Duration::from_millis(700)).await;
     let any = std::fs::read_dir(&system().mails).expect("a folder").any(|entry| {
         std::fs::read_to_string(entry.expect("an entry").path()).is_ok_and(|text| text.contains(&email))
@@ -146,7 +123,7 @@ async fn organization_without_an_owner_who_reads_mail_sends_none() {
 }
 
 #[tokio::test]
-async fn names_with_links_or_nothing_to_see_are_refused() {
+async fn names_with_links_or_invisible_text_are_refused() {
     let tenant = Tenant::new().await;
     for (name, code) in [
         ("Win at http://evil.example", "invalid_value"),

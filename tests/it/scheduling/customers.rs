@@ -1,4 +1,7 @@
 mod calendar;
-mod guest_bounds;
+mod guest;
+mod guest_verification;
+mod guest_waits;
 pub mod guests;
 mod my_appointments;
+mod my_waits;

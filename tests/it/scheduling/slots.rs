@@ -1,4 +1,6 @@
-mod bounds;
-mod listing;
+mod alternatives;
+mod availability;
+mod choose;
+pub mod listing;
 mod oracle;
 mod rules;

@@ -19,14 +19,12 @@ use tokio::{
 use crate::harness::{Actor, system};
 
 async fn server(capacity: Capacity, network: Network) -> Server {
-    tokio::task::spawn_blocking(move || {
-        system().another(|parts| {
+    system()
+        .another_server(|parts| {
             parts.capacity = capacity;
             parts.network = Arc::new(network);
         })
-    })
-    .await
-    .expect("no panic")
+        .await
 }
 
 /// A connection that has sent one byte.
@@ -57,7 +55,7 @@ async fn live_from(address: IpAddr, server: SocketAddr) -> String {
 }
 
 #[tokio::test]
-async fn address_that_opens_all_it_can_leaves_places_to_others() {
+async fn address_with_all_its_places_leaves_the_rest_to_others() {
     let server = server(Capacity { total: 20, of_one_address: 5 }, Network::default()).await;
     let mut kept = Vec::new();
     for _ in 0..5 {
@@ -74,11 +72,11 @@ async fn address_that_opens_all_it_can_leaves_places_to_others() {
     // What is given back can be had again.
     drop(kept);
     tokio::time::sleep(Duration::from_millis(200)).await;
-    Actor::nobody().at(server.address()).get("/health/live").await.expect(200);
+    Actor::anonymous().at(server.address()).get("/health/live").await.expect(200);
 }
 
 #[tokio::test]
-async fn proxy_that_is_trusted_may_have_all_places() {
+async fn trusted_proxy_may_have_all_places() {
     let trusted_proxies = vec!["127.0.0.1".parse::<IpAddr>().expect("an address").into()];
     let network = Network { trusted_proxies, ..Network::default() };
     let server = server(Capacity { total: 20, of_one_address: 2 }, network).await;
@@ -92,7 +90,7 @@ async fn proxy_that_is_trusted_may_have_all_places() {
 }
 
 #[tokio::test]
-async fn half_a_header_is_given_up_sooner_when_places_are_scarce() {
+async fn incomplete_header_is_dropped_sooner_when_places_are_scarce() {
     let server = server(Capacity { total: 10, of_one_address: 10 }, Network::default()).await;
     let mut kept = Vec::new();
     for _ in 0..8 {
@@ -107,7 +105,7 @@ async fn half_a_header_is_given_up_sooner_when_places_are_scarce() {
 }
 
 #[tokio::test]
-async fn subscriber_of_ipv6_has_one_share_for_the_whole_of_its_network() {
+async fn ipv6_network_of_a_subscriber_has_one_share() {
     let places = Places::new(Capacity { total: 10, of_one_address: 2 });
     let mut kept = Vec::new();
     for (address, taken) in [
@@ -124,41 +122,4 @@ async fn subscriber_of_ipv6_has_one_share_for_the_whole_of_its_network() {
         assert_eq!(place.is_some(), taken, "{address}");
         kept.extend(place);
     }
-}
-
-#[tokio::test]
-async fn readiness_is_asked_of_the_database_once_for_many_who_ask() {
-    let system = crate::harness::private_system(&["max_connections=40"]).await;
-    crate::harness::within(system, async {
-        let (locking, watching) = (system.superuser().await, system.superuser().await);
-        locking
-            .batch_execute("begin; lock table app.migrations in access exclusive mode")
-            .await
-            .expect("a lock");
-        let asking: Vec<_> = (0..50)
-            .map(|_| {
-                let nobody = Actor::nobody();
-                tokio::spawn(crate::harness::within(system, async move { nobody.get("/health/ready").await.status }))
-            })
-            .collect();
-        let waiting = async || -> i64 {
-            let sql = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = 'appointd_api'";
-            watching.query_one(sql, &[]).await.expect("figures").get(0)
-        };
-        for _ in 0..100 {
-            if waiting().await > 0 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        // Time for the others to ask as well, if they did.
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let waiting = waiting().await;
-        assert!((1..=2).contains(&waiting), "{waiting} connections wait, one of each thread");
-        locking.batch_execute("rollback").await.expect("the lock is let go");
-        for asked in asking {
-            assert_eq!(asked.await.expect("no panic"), 200);
-        }
-    })
-    .await;
 }

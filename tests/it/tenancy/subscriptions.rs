@@ -15,7 +15,7 @@ async fn providers(tenant: &Tenant, count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn plans_are_what_they_are_said_to_be() {
+async fn plans_have_the_described_limits_and_features() {
     let tenant = Tenant::on_plan("basic").await;
     let plans = tenant.viewer.get("/api/v1/plans").await.expect(200);
     let limits: Vec<_> = plans["items"]
@@ -85,7 +85,7 @@ async fn plans_are_what_they_are_said_to_be() {
 }
 
 #[tokio::test]
-async fn of_thirty_providers_at_once_one_fits() {
+async fn providers_created_at_once_stay_within_the_plan() {
     let tenant = Tenant::on_plan("basic").await;
     let ids = providers(&tenant, 4).await;
     let attempts = (0..30).map(|n| {
@@ -106,7 +106,7 @@ async fn of_thirty_providers_at_once_one_fits() {
 }
 
 #[tokio::test]
-async fn members_and_invitations_share_a_limit_that_holds_under_a_race() {
+async fn invitations_at_once_stay_within_the_plan() {
     let tenant = Tenant::on_plan("basic").await;
     let invite = |n: usize| {
         let body = json!({ "email": format!("{n}-{}@example.com", tenant.id.simple()), "role": "viewer" });
@@ -121,7 +121,7 @@ async fn members_and_invitations_share_a_limit_that_holds_under_a_race() {
     let made: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
     assert_eq!(made.len(), 2);
     assert!(answers.iter().all(|answer| answer.status == 201 || answer.body["code"] == "plan_limit"));
-    // Whoever was suspended comes back where there is room.
+    // A suspended member can come back while there is room.
     let member = format!("/api/v1/members/{}", tenant.viewer.account);
     tenant.admin.post(&format!("{member}/suspend"), json!({})).await.expect(200);
     invite(200).await.expect(201);
@@ -132,7 +132,7 @@ async fn members_and_invitations_share_a_limit_that_holds_under_a_race() {
 }
 
 #[tokio::test]
-async fn an_invitation_that_had_expired_counts_again_when_it_is_sent_again() {
+async fn expired_invitation_counts_again_when_sent_again() {
     let tenant = Tenant::on_plan("basic").await;
     let superuser = system().superuser().await;
     let expire = "update tenancy.invitations set expires_at = now(), sent_at = now() - interval '1 hour' where tenant_id = $1";
@@ -155,7 +155,7 @@ async fn an_invitation_that_had_expired_counts_again_when_it_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_plan_too_small_for_what_is_there_is_refused() {
+async fn plan_too_small_for_present_use_is_refused() {
     let tenant = Tenant::on_plan("pro").await;
     let ids = providers(&tenant, 6).await;
     tenant.owner.patch(SUBSCRIPTION, json!({ "plan_type": "basic" })).await.refused(403, "plan_limit");
@@ -167,7 +167,7 @@ async fn a_plan_too_small_for_what_is_there_is_refused() {
 }
 
 #[tokio::test]
-async fn features_are_those_of_the_plan_less_what_was_switched_off() {
+async fn features_are_those_of_the_plan_without_disabled_ones() {
     let tenant = Tenant::on_plan("basic").await;
     let wish = |feature: &str, on: bool| json!({ "features": { feature: on } });
     tenant
@@ -202,7 +202,7 @@ async fn features_are_those_of_the_plan_less_what_was_switched_off() {
 }
 
 #[tokio::test]
-async fn usage_counts_what_there_is() {
+async fn usage_counts_present_rows_and_requests() {
     let tenant = Tenant::on_plan("enterprise").await;
     tenant.furnished().await;
     let usage = tenant.admin.get("/api/v1/organizations/me/usage").await.expect(200);

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 use tokio_postgres::{Client, error::SqlState};
 use uuid::Uuid;
 
-use super::transitions::Shop;
-use crate::harness::{Actor, Furnished, Tenant, enter, system};
+use crate::harness::{Actor, Furnished, Tenant, booking::BookingFixture, enter, system};
 
 struct Claims {
     superuser: Client,
@@ -38,7 +37,7 @@ impl Claims {
 }
 
 #[tokio::test]
-async fn time_that_overlaps_in_any_way_is_refused() {
+async fn overlapping_claims_are_refused() {
     let claims = Claims::new().await;
     claims.claim("2032-01-01 10:00Z", "2032-01-01 11:00Z").await.expect("free time");
     for (what, from, to) in [
@@ -54,7 +53,7 @@ async fn time_that_overlaps_in_any_way_is_refused() {
 }
 
 #[tokio::test]
-async fn time_that_touches_is_allowed() {
+async fn touching_claims_are_accepted() {
     let claims = Claims::new().await;
     claims.claim("2032-01-01 10:00Z", "2032-01-01 11:00Z").await.expect("free time");
     claims.claim("2032-01-01 11:00Z", "2032-01-01 12:00Z").await.expect("behind it");
@@ -62,7 +61,7 @@ async fn time_that_touches_is_allowed() {
 }
 
 #[tokio::test]
-async fn time_of_somebody_else_is_no_concern() {
+async fn claims_of_different_resources_may_overlap() {
     let claims = Claims::new().await;
     claims.claim("2032-01-01 10:00Z", "2032-01-01 11:00Z").await.expect("free time");
     let other = claims.tenant.provider().await;
@@ -73,7 +72,7 @@ async fn time_of_somebody_else_is_no_concern() {
 }
 
 #[tokio::test]
-async fn what_would_slip_past_the_constraint_is_refused() {
+async fn empty_and_unbounded_claims_are_refused() {
     let claims = Claims::new().await;
     for (what, from, to) in [
         ("empty", "2032-01-01 10:00Z", "2032-01-01 10:00Z"),
@@ -183,13 +182,16 @@ async fn customers_and_guests_take_time_for_what_is_their_own() {
 
 #[tokio::test]
 async fn time_of_a_contact_is_claimed_when_an_appointment_moves_though_it_never_was_before() {
-    let shop = Shop::with(json!({ "contact_may_overlap": true })).await;
-    let id = shop.book("2031-05-05T09:00:00Z").await;
-    let service = format!("/api/v1/services/{}", shop.service);
-    shop.tenant.manager.patch(&service, json!({ "contact_may_overlap": false })).await.expect(200);
-    shop.act(&id, "reschedule", json!({ "starts_at": "2031-05-05T10:00:00Z" })).await.expect(200);
-    shop.tenant.provider().await;
-    let staff = &shop.tenant.staff;
-    staff.post("/api/v1/appointments", shop.body("2031-05-05T10:00:00Z")).await.refused(409, "contact_busy");
-    staff.post("/api/v1/appointments", shop.body("2031-05-05T09:00:00Z")).await.created();
+    let fixture = BookingFixture::with(json!({ "contact_may_overlap": true })).await;
+    let id = fixture.book("2031-05-05T09:00:00Z").await;
+    let service = format!("/api/v1/services/{}", fixture.service);
+    fixture.tenant.manager.patch(&service, json!({ "contact_may_overlap": false })).await.expect(200);
+    fixture.act(&id, "reschedule", json!({ "starts_at": "2031-05-05T10:00:00Z" })).await.expect(200);
+    fixture.tenant.provider().await;
+    let staff = &fixture.tenant.staff;
+    staff
+        .post("/api/v1/appointments", fixture.body("2031-05-05T10:00:00Z"))
+        .await
+        .refused(409, "contact_busy");
+    staff.post("/api/v1/appointments", fixture.body("2031-05-05T09:00:00Z")).await.created();
 }

@@ -1,50 +1,16 @@
-//! How many holds an organization may have, and that expired ones of one organization do not keep those of another.
+//! Expired holds of one organization do not keep those of another.
 
 use appointd::scheduling::booking::expiry;
-use futures_util::future::join_all;
 
-use super::transitions::Shop;
-use crate::harness::{private_system, system, within};
-
-/// So many holds, without any time of theirs, all in one transaction.
-async fn insert_holds(holds: &[(&Shop, u32, &str)]) {
-    let insert = |(shop, count, expires): &(&Shop, u32, &str)| {
-        format!(
-            "insert into scheduling.holds (tenant_id, id, service_id, provider_id, starts_at, ends_at, expires_at)
-             select '{}', gen_random_uuid(), '{}', '{}', '2032-01-01T00:00Z', '2032-01-01T00:30Z', {expires}
-             from generate_series(1, {count});",
-            shop.tenant.id, shop.service, shop.provider
-        )
-    };
-    let inserts: String = holds.iter().map(insert).collect();
-    system().superuser().await.batch_execute(&format!("begin; {inserts} commit")).await.expect("holds");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn holds_beyond_500_that_stand_are_refused_also_when_made_at_once() {
-    let (shop, other) = (Shop::new().await, Shop::new().await);
-    // Those that have expired do not count.
-    insert_holds(&[(&shop, 499, "now() + interval '1 hour'"), (&shop, 50, "now() - interval '1 hour'")])
-        .await;
-    let starts: Vec<_> = (9..17).map(|hour| format!("2031-05-05T{hour:02}:00:00Z")).collect();
-    let answers = join_all(starts.iter().map(|start| shop.hold(start))).await;
-    let created: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
-    let refused = answers
-        .iter()
-        .filter(|answer| answer.status == 409 && answer.body["code"] == "too_many_holds")
-        .count();
-    assert_eq!((created.len(), refused), (1, 7), "{answers:?}");
-    // One released, one more; and what another organization has does not count.
-    let hold = created[0].body["id"].as_str().expect("an id");
-    shop.tenant.staff.delete(&format!("/api/v1/holds/{hold}")).await.expect(204);
-    shop.hold("2031-05-06T09:00:00Z").await.expect(201);
-    other.hold("2031-05-06T09:00:00Z").await.expect(201);
-}
+use crate::harness::{
+    booking::{BookingFixture, insert_holds},
+    private_system, system, within,
+};
 
 #[tokio::test]
-async fn expired_holds_of_one_organization_do_not_delay_those_of_another_and_all_go_in_one_sweep() {
+async fn expired_holds_of_one_organization_do_not_delay_those_of_another() {
     within(private_system(&[]).await, async {
-        let (flooding, other) = (Shop::new().await, Shop::new().await);
+        let (flooding, other) = (BookingFixture::new().await, BookingFixture::new().await);
         // The other's has expired last.
         insert_holds(&[
             (&flooding, 1600, "now() - interval '1 hour'"),

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::transitions::nothing_is_wrong;
-use crate::harness::{Answer, Tenant, system};
+use crate::harness::{Answer, Tenant, booking::expect_sound_bookings, merged, system};
 
 const PATH: &str = "/api/v1/appointments";
 
@@ -44,7 +43,7 @@ async fn overlaps(tenant: &Tenant) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_fifty_bookings_of_one_slot_on_an_empty_day_one_succeeds_again_and_again() {
+async fn fifty_bookings_at_once_of_one_slot_get_one() {
     let tenant = Tenant::new().await;
     let (service, provider, contact) =
         (tenant.service().await, tenant.provider().await, tenant.contact().await);
@@ -62,7 +61,7 @@ async fn of_fifty_bookings_of_one_slot_on_an_empty_day_one_succeeds_again_and_ag
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_bookings_that_overlap_without_being_equal_no_two_succeed() {
+async fn overlapping_bookings_at_once_take_no_time_twice() {
     let tenant = Tenant::new().await;
     let long =
         tenant.service_with(json!({ "name": "Long", "duration_minutes": 120, "slot_step_minutes": 5, "contact_may_overlap": true })).await;
@@ -84,7 +83,7 @@ async fn of_bookings_that_overlap_without_being_equal_no_two_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_bookings_of_anybody_as_many_succeed_as_there_are_providers() {
+async fn bookings_at_once_without_provider_get_one_of_each() {
     let tenant = Tenant::new().await;
     let (service, contact) = (tenant.service().await, tenant.contact().await);
     for _ in 0..3 {
@@ -103,7 +102,7 @@ async fn of_many_bookings_of_anybody_as_many_succeed_as_there_are_providers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slot_that_is_cancelled_and_fought_over_is_never_held_twice() {
+async fn cancelled_slot_booked_at_once_is_taken_once() {
     let tenant = Tenant::new().await;
     let (service, provider, contact) =
         (tenant.service().await, tenant.provider().await, tenant.contact().await);
@@ -137,7 +136,7 @@ async fn a_slot_that_is_cancelled_and_fought_over_is_never_held_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_cancellations_one_succeeds() {
+async fn cancellations_at_once_get_one() {
     let tenant = Tenant::new().await;
     let furnished = tenant.furnished().await;
     let path = format!("{PATH}/{}/cancel", furnished.appointment);
@@ -149,12 +148,12 @@ async fn of_two_cancellations_one_succeeds() {
 /// A service with a limit, and providers who offer it.
 async fn limited(limit: Value, providers: usize) -> (Tenant, String, Vec<String>) {
     let tenant = Tenant::new().await;
-    let mut body = json!({
-        "name": "Limited", "duration_minutes": 30, "slot_step_minutes": 15, "contact_may_overlap": true,
-    });
-    for (name, value) in limit.as_object().expect("an object") {
-        body[name] = value.clone();
-    }
+    let body = merged(
+        json!({
+            "name": "Limited", "duration_minutes": 30, "slot_step_minutes": 15, "contact_may_overlap": true,
+        }),
+        &limit,
+    );
     let service = tenant.service_with(body).await;
     let mut ids = Vec::new();
     for _ in 0..providers {
@@ -169,19 +168,8 @@ fn statuses(answers: &[Answer]) -> Vec<u16> {
     statuses
 }
 
-/// Deadlocks in the database since its statistics began.
-async fn deadlocks() -> i64 {
-    system()
-        .superuser()
-        .await
-        .query_one("select deadlocks from pg_stat_database where datname = current_database()", &[])
-        .await
-        .expect("statistics")
-        .get(0)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn limit_of_a_service_named_providers_race_one_succeeds() {
+async fn bookings_at_once_under_a_limit_get_one() {
     for limit in [json!({ "max_per_day": 1 }), json!({ "max_per_week": 1 })] {
         let (tenant, service, providers) = limited(limit, 4).await;
         let contact = tenant.contact().await;
@@ -207,12 +195,12 @@ async fn limit_of_a_service_named_providers_race_one_succeeds() {
                 assert_eq!(answer.body["errors"][0]["code"], "limit_reached", "{}", answer.text);
             }
         }
-        nothing_is_wrong(&tenant).await;
+        expect_sound_bookings(&tenant).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn limit_of_a_service_series_and_moves_race_one_succeeds() {
+async fn series_and_moves_at_once_under_a_limit_get_one() {
     let (tenant, service, providers) = limited(json!({ "max_per_day": 1 }), 4).await;
     let contact = tenant.contact().await;
     for round in 0..4 {
@@ -241,14 +229,14 @@ async fn limit_of_a_service_series_and_moves_race_one_succeeds() {
         let won = answers.iter().filter(|answer| matches!(answer.status, 200 | 201)).count();
         assert_eq!((won, count(&statuses(&answers), 422)), (1, 3), "{answers:?}");
     }
-    nothing_is_wrong(&tenant).await;
+    expect_sound_bookings(&tenant).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn moves_under_a_limit_race_all_succeed_without_deadlock() {
+async fn moves_at_once_under_a_limit_succeed_without_deadlock() {
     let (tenant, service, providers) = limited(json!({ "max_per_day": 50, "max_per_week": 200 }), 8).await;
     let contact = tenant.contact().await;
-    let before = deadlocks().await;
+    let before = system().deadlocks().await;
     let mut ids = Vec::new();
     for provider in &providers {
         let body = json!({
@@ -296,14 +284,14 @@ async fn moves_under_a_limit_race_all_succeed_without_deadlock() {
             assert!(matches!(answer.status, 200 | 201 | 409 | 422), "{answer:?}");
         }
     }
-    nothing_is_wrong(&tenant).await;
-    assert_eq!(deadlocks().await, before);
+    expect_sound_bookings(&tenant).await;
+    assert_eq!(system().deadlocks().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rooms_moved_booked_and_cancelled_at_once_do_not_deadlock() {
     let (tenant, service, providers) = limited(json!({}), 4).await;
-    let before = deadlocks().await;
+    let before = system().deadlocks().await;
     let mut rooms = Vec::new();
     for name in ["One", "Two"] {
         let body = json!({ "kind": "room", "name": name });
@@ -315,7 +303,7 @@ async fn rooms_moved_booked_and_cancelled_at_once_do_not_deadlock() {
     for _ in 0..3 {
         contacts.push(tenant.contact().await);
     }
-    // Somebody waits for whatever is freed.
+    // Entries of the waitlist, so that freed time is offered as well.
     for contact in &contacts {
         let body = json!({
             "service_id": service, "contact_id": contact, "from": "2031-05-05T00:00:00Z",
@@ -358,12 +346,12 @@ async fn rooms_moved_booked_and_cancelled_at_once_do_not_deadlock() {
             assert!(matches!(answer.status, 200 | 201 | 409 | 422 | 404), "{answer:?}");
         }
     }
-    nothing_is_wrong(&tenant).await;
-    assert_eq!(deadlocks().await, before);
+    expect_sound_bookings(&tenant).await;
+    assert_eq!(system().deadlocks().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn holds_of_a_taken_slot_are_refused_and_leave_connections_to_others() {
+async fn holds_at_once_of_a_taken_slot_are_refused_with_alternatives() {
     let tenant = Tenant::new().await;
     let (service, provider, contact) =
         (tenant.service().await, tenant.provider().await, tenant.contact().await);

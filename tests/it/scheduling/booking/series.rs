@@ -1,32 +1,35 @@
 use serde_json::{Value, json};
 
-use super::transitions::{Shop, nothing_is_wrong};
+use crate::harness::{
+    booking::{BookingFixture, expect_sound_bookings},
+    merged, week,
+};
 
 const PATH: &str = "/api/v1/appointment-series";
 
-async fn shop_in_new_york() -> Shop {
-    let mut shop = Shop::new().await;
-    let week = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-    let rules: Vec<_> =
-        week.iter().map(|day| json!({ "weekday": day, "from": "09:00", "to": "17:00" })).collect();
-    shop.tenant
+async fn fixture_in_new_york() -> BookingFixture {
+    let mut fixture = BookingFixture::new().await;
+    fixture
+        .tenant
         .admin
-        .patch(&format!("/api/v1/providers/{}", shop.provider), json!({ "active": false }))
+        .patch(&format!("/api/v1/providers/{}", fixture.provider), json!({ "active": false }))
         .await
         .expect(200);
-    shop.provider =
-        shop.tenant.provider_with(json!({ "time_zone": "America/New_York", "rules": rules })).await;
-    shop
+    fixture.provider = fixture
+        .tenant
+        .provider_with(json!({ "time_zone": "America/New_York", "rules": week("09:00", "17:00") }))
+        .await;
+    fixture
 }
 
-fn body(shop: &Shop, start: &str, more: &Value) -> Value {
-    let mut body = json!({
-        "service_id": shop.service, "contact_id": shop.contact, "starts_at": start, "frequency": "weekly", "count": 4,
-        "time_zone": "America/New_York",
-    });
-    for (name, value) in more.as_object().expect("an object") {
-        body[name] = value.clone();
-    }
+fn body(fixture: &BookingFixture, start: &str, more: &Value) -> Value {
+    let body = merged(
+        json!({
+            "service_id": fixture.service, "contact_id": fixture.contact, "starts_at": start, "frequency": "weekly", "count": 4,
+            "time_zone": "America/New_York",
+        }),
+        &more,
+    );
     body
 }
 
@@ -36,44 +39,45 @@ fn starts(series: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_series_keeps_the_time_of_day_when_clocks_change() {
-    let shop = shop_in_new_york().await;
+async fn series_keeps_the_time_of_day_when_clocks_change() {
+    let fixture = fixture_in_new_york().await;
     // Clocks go back on the second of November.
     let series =
-        shop.tenant.staff.post(PATH, body(&shop, "2031-10-22T13:00:00Z", &json!({}))).await.expect(201);
+        fixture.tenant.staff.post(PATH, body(&fixture, "2031-10-22T13:00:00Z", &json!({}))).await.expect(201);
     assert_eq!(
         starts(&series),
         ["2031-10-22T13:00:00Z", "2031-10-29T13:00:00Z", "2031-11-05T14:00:00Z", "2031-11-12T14:00:00Z"]
     );
     let id = series["id"].as_str().expect("an id");
-    assert_eq!(shop.tenant.viewer.get(&format!("{PATH}/{id}")).await.expect(200), series);
+    assert_eq!(fixture.tenant.viewer.get(&format!("{PATH}/{id}")).await.expect(200), series);
     let monthly = json!({ "frequency": "monthly", "count": 3 });
     let series =
-        shop.tenant.staff.post(PATH, body(&shop, "2031-10-28T15:00:00Z", &monthly)).await.expect(201);
+        fixture.tenant.staff.post(PATH, body(&fixture, "2031-10-28T15:00:00Z", &monthly)).await.expect(201);
     assert_eq!(starts(&series), ["2031-10-28T15:00:00Z", "2031-11-28T16:00:00Z", "2031-12-28T16:00:00Z"]);
-    let late = body(&shop, "2031-10-29T16:00:00Z", &monthly);
-    shop.tenant.staff.post(PATH, late).await.invalid("starts_at", "invalid_value");
+    let late = body(&fixture, "2031-10-29T16:00:00Z", &monthly);
+    fixture.tenant.staff.post(PATH, late).await.invalid("starts_at", "invalid_value");
     let long = json!({ "frequency": "monthly", "every": 12, "count": 10 });
-    shop.tenant
+    fixture
+        .tenant
         .staff
-        .post(PATH, body(&shop, "2031-10-28T16:00:00Z", &long))
+        .post(PATH, body(&fixture, "2031-10-28T16:00:00Z", &long))
         .await
         .invalid("count", "period_too_long");
-    nothing_is_wrong(&shop.tenant).await;
+    expect_sound_bookings(&fixture.tenant).await;
 }
 
 #[tokio::test]
-async fn a_series_is_booked_whole_or_not_and_says_which_fails() {
-    let shop = shop_in_new_york().await;
-    let other = shop.tenant.contact().await;
+async fn series_with_a_taken_start_is_refused_whole_and_names_it() {
+    let fixture = fixture_in_new_york().await;
+    let other = fixture.tenant.contact().await;
     let taken =
-        json!({ "service_id": shop.service, "contact_id": other, "starts_at": "2031-06-17T13:15:00Z" });
-    shop.tenant.staff.post("/api/v1/appointments", taken).await.expect(201);
-    let before = shop.tenant.viewer.get("/api/v1/appointments").await.expect(200);
-    let problem = shop
+        json!({ "service_id": fixture.service, "contact_id": other, "starts_at": "2031-06-17T13:15:00Z" });
+    fixture.tenant.staff.post("/api/v1/appointments", taken).await.expect(201);
+    let before = fixture.tenant.viewer.get("/api/v1/appointments").await.expect(200);
+    let problem = fixture
         .tenant
         .staff
-        .post(PATH, body(&shop, "2031-06-03T13:00:00Z", &json!({})))
+        .post(PATH, body(&fixture, "2031-06-03T13:00:00Z", &json!({})))
         .await
         .refused(409, "slot_unavailable");
     assert_eq!(
@@ -82,32 +86,32 @@ async fn a_series_is_booked_whole_or_not_and_says_which_fails() {
     );
     assert_eq!(problem["errors"].as_array().map(Vec::len), Some(1));
     // The contact's own time.
-    let own = json!({ "service_id": shop.service, "contact_id": shop.contact, "starts_at": "2031-06-11T13:00:00Z" });
-    let second = shop.tenant.provider().await;
+    let own = json!({ "service_id": fixture.service, "contact_id": fixture.contact, "starts_at": "2031-06-11T13:00:00Z" });
+    let second = fixture.tenant.provider().await;
     let mut own = own;
     own["provider_id"] = json!(second);
-    shop.tenant.staff.post("/api/v1/appointments", own).await.expect(201);
-    let more = json!({ "provider_id": shop.provider });
-    let problem = shop
+    fixture.tenant.staff.post("/api/v1/appointments", own).await.expect(201);
+    let more = json!({ "provider_id": fixture.provider });
+    let problem = fixture
         .tenant
         .staff
-        .post(PATH, body(&shop, "2031-06-04T13:00:00Z", &more))
+        .post(PATH, body(&fixture, "2031-06-04T13:00:00Z", &more))
         .await
         .refused(409, "contact_busy");
     assert_eq!(problem["errors"][0]["field"], "occurrences[2]");
-    let night = shop.tenant.staff.post(PATH, body(&shop, "2031-06-04T03:00:00Z", &more)).await;
+    let night = fixture.tenant.staff.post(PATH, body(&fixture, "2031-06-04T03:00:00Z", &more)).await;
     night.invalid("occurrences[1]", "outside_hours");
-    let after = shop.tenant.viewer.get("/api/v1/appointments").await.expect(200);
+    let after = fixture.tenant.viewer.get("/api/v1/appointments").await.expect(200);
     let count = |list: &Value| list["items"].as_array().map(Vec::len).unwrap_or_default();
     assert_eq!(count(&after), count(&before) + 1, "nothing of a refused series is left");
-    nothing_is_wrong(&shop.tenant).await;
+    expect_sound_bookings(&fixture.tenant).await;
 }
 
 #[tokio::test]
-async fn one_of_a_series_is_changed_or_this_and_all_that_follow() {
-    let shop = shop_in_new_york().await;
+async fn series_is_changed_in_one_or_from_one_on() {
+    let fixture = fixture_in_new_york().await;
     let series =
-        shop.tenant.staff.post(PATH, body(&shop, "2031-10-22T13:00:00Z", &json!({}))).await.expect(201);
+        fixture.tenant.staff.post(PATH, body(&fixture, "2031-10-22T13:00:00Z", &json!({}))).await.expect(201);
     let ids: Vec<_> = series["appointments"]
         .as_array()
         .expect("appointments")
@@ -115,47 +119,52 @@ async fn one_of_a_series_is_changed_or_this_and_all_that_follow() {
         .map(|one| one["id"].as_str().expect("an id").to_owned())
         .collect();
     let path = format!("{PATH}/{}", series["id"].as_str().expect("an id"));
-    let now = async || starts(&shop.tenant.viewer.get(&path).await.expect(200));
+    let now = async || starts(&fixture.tenant.viewer.get(&path).await.expect(200));
     // The first alone; then from the second on, a day later and two hours, by the clock of New York.
-    shop.act(&ids[0], "reschedule", json!({ "starts_at": "2031-10-22T14:00:00Z" })).await.expect(200);
+    fixture.act(&ids[0], "reschedule", json!({ "starts_at": "2031-10-22T14:00:00Z" })).await.expect(200);
     let following = json!({ "starts_at": "2031-10-30T15:00:00Z", "following": true });
-    shop.act(&ids[1], "reschedule", following).await.expect(200);
+    fixture.act(&ids[1], "reschedule", following).await.expect(200);
     assert_eq!(
         now().await,
         ["2031-10-22T14:00:00Z", "2031-10-30T15:00:00Z", "2031-11-06T16:00:00Z", "2031-11-13T16:00:00Z"]
     );
-    // All or none: the last would meet somebody else.
-    let other = shop.tenant.contact().await;
+    // All or none: the last meets another appointment.
+    let other = fixture.tenant.contact().await;
     let taken =
-        json!({ "service_id": shop.service, "contact_id": other, "starts_at": "2031-11-14T16:00:00Z" });
-    shop.tenant.staff.post("/api/v1/appointments", taken).await.expect(201);
+        json!({ "service_id": fixture.service, "contact_id": other, "starts_at": "2031-11-14T16:00:00Z" });
+    fixture.tenant.staff.post("/api/v1/appointments", taken).await.expect(201);
     let following = json!({ "starts_at": "2031-10-31T15:00:00Z", "following": true });
-    let problem = shop.act(&ids[1], "reschedule", following).await.refused(409, "slot_unavailable");
+    let problem = fixture.act(&ids[1], "reschedule", following).await.refused(409, "slot_unavailable");
     assert_eq!(problem["errors"][0]["field"], "occurrences[4]");
     assert_eq!(now().await[1], "2031-10-30T15:00:00Z");
-    let cancelled = shop.act(&ids[2], "cancel", json!({ "following": true })).await.expect(200);
+    let cancelled = fixture.act(&ids[2], "cancel", json!({ "following": true })).await.expect(200);
     assert_eq!(cancelled["id"], json!(ids[2]));
-    let states = shop.tenant.viewer.get(&path).await.expect(200)["appointments"].clone();
+    let states = fixture.tenant.viewer.get(&path).await.expect(200)["appointments"].clone();
     let states: Vec<_> =
         states.as_array().expect("appointments").iter().map(|one| one["status"].clone()).collect();
     assert_eq!(states, ["confirmed", "confirmed", "cancelled", "cancelled"]);
-    let alone =
-        shop.tenant.staff.post("/api/v1/appointments", shop.body("2031-12-01T16:00:00Z")).await.created();
-    shop.act(&alone, "cancel", json!({ "following": true })).await.refused(409, "no_series");
-    nothing_is_wrong(&shop.tenant).await;
+    let alone = fixture
+        .tenant
+        .staff
+        .post("/api/v1/appointments", fixture.body("2031-12-01T16:00:00Z"))
+        .await
+        .created();
+    fixture.act(&alone, "cancel", json!({ "following": true })).await.refused(409, "no_series");
+    expect_sound_bookings(&fixture.tenant).await;
 }
 
 #[tokio::test]
-async fn a_series_stays_within_the_years_there_are_and_keeps_its_seconds() {
-    let shop = shop_in_new_york().await;
+async fn series_stays_within_known_years_and_keeps_its_seconds() {
+    let fixture = fixture_in_new_york().await;
     let odd = json!({ "override_rules": true, "count": 2 });
-    let series = shop.tenant.staff.post(PATH, body(&shop, "2031-05-05T13:00:30Z", &odd)).await.expect(201);
+    let series =
+        fixture.tenant.staff.post(PATH, body(&fixture, "2031-05-05T13:00:30Z", &odd)).await.expect(201);
     assert_eq!(starts(&series), ["2031-05-05T13:00:30Z", "2031-05-12T13:00:30Z"]);
     let first = series["appointments"][0]["id"].as_str().expect("an id");
     let far = json!({ "starts_at": "2999-12-31T13:00:00Z", "following": true, "override_rules": true });
-    shop.act(first, "reschedule", far).await.invalid("starts_at", "out_of_range");
+    fixture.act(first, "reschedule", far).await.invalid("starts_at", "out_of_range");
     let back = json!({ "starts_at": "1970-01-02T13:00:00Z", "override_rules": true });
-    shop.act(first, "reschedule", back).await.expect(200);
+    fixture.act(first, "reschedule", back).await.expect(200);
     let far = json!({ "starts_at": "2031-05-05T13:00:00Z", "following": true, "override_rules": true });
-    shop.act(first, "reschedule", far).await.invalid("starts_at", "out_of_range");
+    fixture.act(first, "reschedule", far).await.invalid("starts_at", "out_of_range");
 }

@@ -5,7 +5,7 @@ use crate::harness::Tenant;
 const PATH: &str = "/api/v1/providers";
 
 #[tokio::test]
-async fn a_provider_from_beginning_to_end() {
+async fn provider_is_created_changed_and_deleted() {
     let tenant = Tenant::new().await;
     let provider = tenant.provider().await;
     let path = format!("{PATH}/{provider}");
@@ -19,7 +19,7 @@ async fn a_provider_from_beginning_to_end() {
 }
 
 #[tokio::test]
-async fn create_provider_names_the_field_that_is_wrong() {
+async fn create_provider_with_a_wrong_field_names_it() {
     let tenant = Tenant::new().await;
     tenant.admin.post(PATH, json!({ "name": "x".repeat(201) })).await.invalid("name", "too_long");
     tenant.admin.post(PATH, json!({})).await.invalid("name", "required");
@@ -27,7 +27,7 @@ async fn create_provider_names_the_field_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_provider_who_was_booked_stays_and_can_be_made_inactive() {
+async fn booked_provider_can_be_inactive_and_not_deleted() {
     let tenant = Tenant::new().await;
     let furnished = tenant.furnished().await;
     let path = format!("{PATH}/{}", furnished.provider);

@@ -6,7 +6,7 @@ use calcard::{
 };
 use serde_json::json;
 
-use crate::{harness::Actor, scheduling::booking::transitions::Shop};
+use crate::harness::{Actor, Tenant, booking::BookingFixture};
 
 /// UID, SEQUENCE, STATUS, DTSTART, DTEND, SUMMARY of each event.
 pub fn events(text: &str) -> Vec<[String; 6]> {
@@ -49,24 +49,24 @@ fn read(calendar: &ICalendar) -> Vec<[String; 6]> {
 }
 
 #[tokio::test]
-async fn a_feed_shows_what_is_booked_until_it_is_revoked() {
-    let shop = Shop::new().await;
-    let second = shop.tenant.provider().await;
+async fn feed_shows_appointments_until_it_is_revoked() {
+    let fixture = BookingFixture::new().await;
+    let second = fixture.tenant.provider().await;
     // Within the 400 days a feed shows.
     let day = (chrono::Utc::now() + chrono::TimeDelta::days(30)).date_naive();
     let at = |time: &str| format!("{day}T{time}Z");
-    let id = shop.book(&at("09:00:00")).await;
+    let id = fixture.book(&at("09:00:00")).await;
     let feed = async |body| {
-        let made = shop.tenant.staff.post("/api/v1/calendar-feeds", body).await.expect(201);
+        let made = fixture.tenant.staff.post("/api/v1/calendar-feeds", body).await.expect(201);
         (made["id"].as_str().expect("an id").to_owned(), made["path"].as_str().expect("a path").to_owned())
     };
-    let booked = shop.get(&id).await["provider_id"].as_str().expect("an id").to_owned();
-    let other = if booked == second { shop.provider.clone() } else { second };
+    let booked = fixture.get(&id).await["provider_id"].as_str().expect("an id").to_owned();
+    let other = if booked == second { fixture.provider.clone() } else { second };
     let (all_id, all) = feed(json!({ "name": "All; of, it" })).await;
     let (_, own) = feed(json!({ "name": "Own", "provider_id": booked })).await;
     let (_, empty) = feed(json!({ "name": "Empty", "provider_id": other })).await;
-    let nobody = Actor::nobody();
-    let answer = nobody.get(&all).await;
+    let anonymous = Actor::anonymous();
+    let answer = anonymous.get(&all).await;
     assert_eq!((answer.status, answer.header("content-type")), (200, "text/calendar; charset=utf-8"));
     assert!(
         answer.text.contains("\r\n") && answer.text.lines().all(|line| line.len() <= 75),
@@ -83,38 +83,39 @@ async fn a_feed_shows_what_is_booked_until_it_is_revoked() {
         "{start} {end}"
     );
     assert_eq!(summary, "Service: Grace Hopper");
-    assert_eq!(events(&nobody.get(&own).await.text).len(), 1);
-    assert_eq!(events(&nobody.get(&empty).await.text).len(), 0);
+    assert_eq!(events(&anonymous.get(&own).await.text).len(), 1);
+    assert_eq!(events(&anonymous.get(&empty).await.text).len(), 0);
 
     // The same entry, with a number that rises.
     let moved = json!({ "starts_at": at("10:00:00") });
-    shop.act(&id, "reschedule", moved).await.expect(200);
-    let [again, sequence, ..] = events(&nobody.get(&all).await.text).pop().expect("an event");
+    fixture.act(&id, "reschedule", moved).await.expect(200);
+    let [again, sequence, ..] = events(&anonymous.get(&all).await.text).pop().expect("an event");
     assert_eq!((again, sequence.as_str()), (uid.clone(), "1"));
-    shop.act(&id, "cancel", json!({})).await.expect(200);
-    let [again, sequence, status, ..] = events(&nobody.get(&all).await.text).pop().expect("an event");
+    fixture.act(&id, "cancel", json!({})).await.expect(200);
+    let [again, sequence, status, ..] = events(&anonymous.get(&all).await.text).pop().expect("an event");
     assert_eq!((again, sequence.as_str(), status.as_str()), (uid, "2", "CANCELLED"));
-    let file = shop.tenant.viewer.get(&format!("/api/v1/appointments/{id}/calendar.ics")).await;
+    let file = fixture.tenant.viewer.get(&format!("/api/v1/appointments/{id}/calendar.ics")).await;
     assert_eq!(events(&file.text).len(), 1);
 
-    let listed = shop.tenant.staff.get("/api/v1/calendar-feeds").await;
+    let listed = fixture.tenant.staff.get("/api/v1/calendar-feeds").await;
     assert!(!listed.text.contains("appointd_calendar_"), "shown once");
-    shop.tenant.staff.delete(&format!("/api/v1/calendar-feeds/{all_id}")).await.expect(204);
-    nobody.get(&all).await.refused(404, "not_found");
-    nobody.get("/api/v1/calendar.ics?token=x").await.invalid("token", "invalid_value");
-    let foreign = json!({ "name": "X", "provider_id": shop.contact });
-    shop.tenant.staff.post("/api/v1/calendar-feeds", foreign).await.invalid("provider_id", "not_found");
+    fixture.tenant.staff.delete(&format!("/api/v1/calendar-feeds/{all_id}")).await.expect(204);
+    anonymous.get(&all).await.refused(404, "not_found");
+    anonymous.get("/api/v1/calendar.ics?token=x").await.invalid("token", "invalid_value");
+    let foreign = json!({ "name": "X", "provider_id": fixture.contact });
+    fixture.tenant.staff.post("/api/v1/calendar-feeds", foreign).await.invalid("provider_id", "not_found");
 }
 
 #[tokio::test]
-async fn a_feed_ends_with_whoever_made_it() {
-    let shop = Shop::new().await;
-    let made = shop.tenant.staff.post("/api/v1/calendar-feeds", json!({ "name": "Mine" })).await.expect(201);
+async fn feed_of_a_suspended_member_is_not_found() {
+    let fixture = BookingFixture::new().await;
+    let made =
+        fixture.tenant.staff.post("/api/v1/calendar-feeds", json!({ "name": "Mine" })).await.expect(201);
     let path = made["path"].as_str().expect("a path");
-    assert_eq!(Actor::nobody().get(path).await.status, 200);
-    let suspend = format!("/api/v1/members/{}/suspend", shop.tenant.staff.account);
-    shop.tenant.owner.post(&suspend, json!({})).await.expect(200);
-    Actor::nobody().get(path).await.refused(404, "not_found");
+    assert_eq!(Actor::anonymous().get(path).await.status, 200);
+    let suspend = format!("/api/v1/members/{}/suspend", fixture.tenant.staff.account);
+    fixture.tenant.owner.post(&suspend, json!({})).await.expect(200);
+    Actor::anonymous().get(path).await.refused(404, "not_found");
 }
 
 /// A property of the calendar itself or of its first event, as the parser understands it.
@@ -133,18 +134,19 @@ fn property(text: &str, of: &ICalendarComponentType, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_text_of_a_feed_is_escaped() {
+async fn texts_of_a_feed_are_escaped() {
     let nasty = "Smith, Jones; \\ \"and\" : sons\\n";
-    let shop = Shop::with(json!({ "name": nasty })).await;
-    let path = format!("/api/v1/providers/{}", shop.provider);
-    shop.tenant.admin.patch(&path, json!({ "name": nasty })).await.expect(200);
-    let path = format!("/api/v1/contacts/{}", shop.contact);
+    let fixture = BookingFixture::with(json!({ "name": nasty })).await;
+    let path = format!("/api/v1/providers/{}", fixture.provider);
+    fixture.tenant.admin.patch(&path, json!({ "name": nasty })).await.expect(200);
+    let path = format!("/api/v1/contacts/{}", fixture.contact);
     let name = json!({ "first_name": nasty, "last_name": "O, X" });
-    shop.tenant.staff.patch(&path, name).await.expect(200);
+    fixture.tenant.staff.patch(&path, name).await.expect(200);
     let day = (chrono::Utc::now() + chrono::TimeDelta::days(30)).date_naive();
-    let id = shop.book(&format!("{day}T09:00:00Z")).await;
-    let made = shop.tenant.staff.post("/api/v1/calendar-feeds", json!({ "name": nasty })).await.expect(201);
-    let text = Actor::nobody().get(made["path"].as_str().expect("a path")).await.text;
+    let id = fixture.book(&format!("{day}T09:00:00Z")).await;
+    let made =
+        fixture.tenant.staff.post("/api/v1/calendar-feeds", json!({ "name": nasty })).await.expect(201);
+    let text = Actor::anonymous().get(made["path"].as_str().expect("a path")).await.text;
     let (calendar, event) = (ICalendarComponentType::VCalendar, ICalendarComponentType::VEvent);
     assert_eq!(property(&text, &calendar, "NAME"), nasty);
     assert_eq!(property(&text, &calendar, "X-WR-CALNAME"), nasty);
@@ -152,10 +154,10 @@ async fn every_text_of_a_feed_is_escaped() {
     assert_eq!(property(&text, &event, "DESCRIPTION"), format!("With {nasty}"));
     assert!(text.contains("\r\nREFRESH-INTERVAL;VALUE=DURATION:PT15M\r\n"), "{text}");
     assert!(text.contains("\r\nX-PUBLISHED-TTL:PT15M\r\n"), "{text}");
-    // Whose time is free again is not busy in anybody's calendar.
+    // A cancelled entry is not shown as busy.
     assert!(text.contains("\r\nTRANSP:OPAQUE\r\n"), "{text}");
-    shop.act(&id, "cancel", json!({})).await.expect(200);
-    let text = Actor::nobody().get(made["path"].as_str().expect("a path")).await.text;
+    fixture.act(&id, "cancel", json!({})).await.expect(200);
+    let text = Actor::anonymous().get(made["path"].as_str().expect("a path")).await.text;
     assert!(
         text.contains("\r\nTRANSP:TRANSPARENT\r\n") && text.contains("\r\nSTATUS:CANCELLED\r\n"),
         "{text}"
@@ -173,19 +175,20 @@ fn age(text: &str) -> (String, u32) {
 }
 
 #[tokio::test]
-async fn entry_is_newer_after_a_name_in_it_changed() {
-    let shop = Shop::new().await;
+async fn changed_name_makes_its_entry_newer() {
+    let fixture = BookingFixture::new().await;
     let day = (chrono::Utc::now() + chrono::TimeDelta::days(30)).date_naive();
-    let id = shop.book(&format!("{day}T09:00:00Z")).await;
-    let made = shop.tenant.staff.post("/api/v1/calendar-feeds", json!({ "name": "All" })).await.expect(201);
+    let id = fixture.book(&format!("{day}T09:00:00Z")).await;
+    let made =
+        fixture.tenant.staff.post("/api/v1/calendar-feeds", json!({ "name": "All" })).await.expect(201);
     let feed = made["path"].as_str().expect("a path").to_owned();
-    let read = async || Actor::nobody().get(&feed).await;
+    let read = async || Actor::anonymous().get(&feed).await;
     let superuser = crate::harness::system().superuser().await;
-    let tenant = shop.tenant.id;
+    let tenant = fixture.tenant.id;
     for (path, change, sequence) in [
-        (format!("/api/v1/contacts/{}", shop.contact), json!({ "last_name": "Murray" }), 1),
-        (format!("/api/v1/services/{}", shop.service), json!({ "name": "Another" }), 1),
-        (format!("/api/v1/providers/{}", shop.provider), json!({ "name": "Another" }), 0),
+        (format!("/api/v1/contacts/{}", fixture.contact), json!({ "last_name": "Murray" }), 1),
+        (format!("/api/v1/services/{}", fixture.service), json!({ "name": "Another" }), 1),
+        (format!("/api/v1/providers/{}", fixture.provider), json!({ "name": "Another" }), 0),
     ] {
         // As if it were long ago: instants of entries have whole seconds.
         for sql in [
@@ -195,7 +198,7 @@ async fn entry_is_newer_after_a_name_in_it_changed() {
         ] {
             superuser.execute(sql, &[&tenant]).await.expect("a change");
         }
-        let actor = &shop.tenant.admin;
+        let actor = &fixture.tenant.admin;
         let before = read().await;
         // What is not shown changes nothing.
         if path.contains("services") {
@@ -211,20 +214,21 @@ async fn entry_is_newer_after_a_name_in_it_changed() {
         // Saying the same again changes nothing.
         actor.patch(&path, change).await.expect(200);
         assert_eq!(read().await.text, after.text);
-        let one = shop.tenant.viewer.get(&format!("/api/v1/appointments/{id}/calendar.ics")).await;
+        let one = fixture.tenant.viewer.get(&format!("/api/v1/appointments/{id}/calendar.ics")).await;
         assert!(age(&one.text).0 >= old);
     }
 }
 
 #[tokio::test]
-async fn calendar_the_client_has_is_not_sent_again() {
-    let shop = Shop::new().await;
+async fn unchanged_calendar_answers_304() {
+    let fixture = BookingFixture::new().await;
     let day = (chrono::Utc::now() + chrono::TimeDelta::days(30)).date_naive();
-    let id = shop.book(&format!("{day}T09:00:00Z")).await;
-    let made = shop.tenant.staff.post("/api/v1/calendar-feeds", json!({ "name": "All" })).await.expect(201);
+    let id = fixture.book(&format!("{day}T09:00:00Z")).await;
+    let made =
+        fixture.tenant.staff.post("/api/v1/calendar-feeds", json!({ "name": "All" })).await.expect(201);
     let feed = made["path"].as_str().expect("a path").to_owned();
     let file = format!("/api/v1/appointments/{id}/calendar.ics");
-    for (actor, path) in [(Actor::nobody(), &feed), (shop.tenant.viewer.clone(), &file)] {
+    for (actor, path) in [(Actor::anonymous(), &feed), (fixture.tenant.viewer.clone(), &file)] {
         let read = async |name: &str, value: &str| {
             actor.send(actor.request(reqwest::Method::GET, path).header(name, value)).await
         };
@@ -240,10 +244,22 @@ async fn calendar_the_client_has_is_not_sent_again() {
         assert_eq!(read("if-none-match", "\"other\"").await.status, 200);
         // Just changed: another change of the same second may still be to come.
         assert_eq!(read("if-modified-since", &date).await.status, 200);
-        shop.act(&id, "reschedule", json!({ "starts_at": format!("{day}T10:00:00Z") })).await.expect(200);
+        fixture.act(&id, "reschedule", json!({ "starts_at": format!("{day}T10:00:00Z") })).await.expect(200);
         let changed = read("if-none-match", &etag).await;
         assert_eq!(changed.status, 200);
         assert_ne!(changed.header("etag"), etag);
-        shop.act(&id, "reschedule", json!({ "starts_at": format!("{day}T09:00:00Z") })).await.expect(200);
+        fixture.act(&id, "reschedule", json!({ "starts_at": format!("{day}T09:00:00Z") })).await.expect(200);
     }
+}
+
+#[tokio::test]
+async fn feed_is_renamed_by_staff() {
+    let tenant = Tenant::new().await;
+    let furnished = tenant.furnished().await;
+    let feed = format!("/api/v1/calendar-feeds/{}", furnished.calendar_feed);
+    let changed = tenant.staff.patch(&feed, json!({ "name": "Renamed" })).await.expect(200);
+    assert_eq!(changed["name"], "Renamed");
+    assert!(changed["path"].is_null(), "the secret is shown once");
+    tenant.staff.patch(&feed, json!({ "name": null })).await.invalid("name", "invalid_type");
+    tenant.viewer.patch(&feed, json!({})).await.refused(403, "role_too_low");
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::harness::Tenant;
+use crate::harness::{Tenant, system};
 
 async fn path(tenant: &Tenant) -> String {
     let provider = tenant.admin.post("/api/v1/providers", json!({ "name": "Ada" })).await.created();
@@ -8,7 +8,7 @@ async fn path(tenant: &Tenant) -> String {
 }
 
 #[tokio::test]
-async fn set_schedule_replaces_the_whole_of_it() {
+async fn set_schedule_replaces_the_whole_schedule() {
     let tenant = Tenant::new().await;
     let path = path(&tenant).await;
     tenant.viewer.get(&path).await.refused(404, "not_found");
@@ -49,7 +49,7 @@ async fn set_schedule_replaces_the_whole_of_it() {
 }
 
 #[tokio::test]
-async fn set_schedule_names_what_is_wrong_and_keeps_the_old_one() {
+async fn set_schedule_with_a_wrong_field_names_it_and_keeps_the_old() {
     let tenant = Tenant::new().await;
     let path = path(&tenant).await;
     let valid =
@@ -93,7 +93,7 @@ async fn set_schedule_names_what_is_wrong_and_keeps_the_old_one() {
 }
 
 #[tokio::test]
-async fn of_two_schedules_set_at_once_one_is_kept_whole() {
+async fn schedules_set_at_once_keep_one_whole() {
     let tenant = Tenant::new().await;
     let path = path(&tenant).await;
     let schedule = |hour: u32| {
@@ -114,4 +114,53 @@ async fn of_two_schedules_set_at_once_one_is_kept_whole() {
         let kept = tenant.viewer.get(&path).await.expect(200);
         assert!(kept == schedule(round) || kept == schedule(round + 1), "{kept}");
     }
+}
+
+#[tokio::test]
+async fn schedule_beyond_its_limits_is_refused() {
+    let tenant = Tenant::new().await;
+    let provider = tenant.provider().await;
+    let path = format!("/api/v1/providers/{provider}/schedule");
+    let intervals = |count: i32| -> Vec<_> {
+        let time = |minute: i32| format!("{:02}:{:02}", minute / 60, minute % 60);
+        (0..count).map(|n| json!({ "from": time(n * 50), "to": time(n * 50 + 40) })).collect()
+    };
+    let body = |count| json!({ "time_zone": "UTC", "rules": [], "overrides": [{ "date": "2031-05-05", "intervals": intervals(count) }] });
+    tenant.manager.put(&path, body(24)).await.expect(200);
+    tenant.manager.put(&path, body(25)).await.invalid("overrides[0].intervals", "too_many");
+    // Nor by statements that the server does not send.
+    let superuser = system().superuser().await;
+    let refusal = async |table: &str, columns: &str, values: &str| {
+        let insert = format!(
+            "insert into scheduling.{table} (tenant_id, provider_id, {columns}) select '{}', '{provider}', {values}",
+            tenant.id
+        );
+        let error = superuser.execute(&insert, &[]).await.expect_err("a refusal");
+        error.as_db_error().and_then(|error| error.constraint()).unwrap_or_default().to_owned()
+    };
+    let many = "array(select n::smallint from generate_series(1, 25) as n)";
+    let dates = "date '2032-01-01' + n, '{}', '{}' from generate_series(1, 1001) as n";
+    assert_eq!(
+        refusal(
+            "schedule_overrides",
+            "date, from_minutes, to_minutes",
+            &format!("'2031-05-06', {many}, {many}")
+        )
+        .await,
+        "schedule_overrides_intervals"
+    );
+    assert_eq!(
+        refusal("schedule_overrides", "date, from_minutes, to_minutes", dates).await,
+        "schedule_overrides_too_many"
+    );
+    let rules = "1, n, n + 1 from generate_series(1, 101) as n";
+    assert_eq!(
+        refusal("schedule_rules", "weekday, from_minute, to_minute", rules).await,
+        "schedule_rules_too_many"
+    );
+    let travels = "date '2032-01-01' + n, date '2032-01-01' + n, 'UTC' from generate_series(1, 101) as n";
+    assert_eq!(
+        refusal("schedule_travels", "starts_on, ends_on, time_zone", travels).await,
+        "schedule_travels_too_many"
+    );
 }

@@ -208,7 +208,7 @@ impl Case {
     }
 }
 
-/// The rules of a service, with what nobody said.
+/// The rules of a service, completed by defaults.
 pub fn rules(said: &serde_json::Value) -> ServiceRules {
     let mut rules = json!({
         "id": Uuid::nil(), "active": true, "bookable_online": true, "duration_minutes": 30, "slot_step_minutes": 15,
@@ -331,7 +331,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn listed_are_the_starts_that_can_be_booked_and_no_others(case in cases()) {
+    fn listed_starts_equal_those_of_the_oracle(case in cases()) {
         let (availability, oracle) = (case.availability(), case.oracle());
         let listed = starts(&availability, case.minute(0), case.minute(DAYS_WALKED * 1440));
         let expected: Vec<_> = oracle
@@ -343,7 +343,7 @@ proptest! {
     }
 
     #[test]
-    fn every_minute_is_refused_for_the_reason_the_oracle_gives(case in cases()) {
+    fn refusal_of_every_minute_equals_that_of_the_oracle(case in cases()) {
         let availability = case.availability();
         for (minute, reason) in case.oracle() {
             prop_assert_eq!(refusal(&availability, case.minute(minute)), reason, "minute {}", minute);
@@ -351,7 +351,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_listed_depends_on_the_period_only_by_lying_in_it(case in cases(), cut in 0..DAYS_WALKED * 1440) {
+    fn period_listed_in_two_parts_equals_the_whole(case in cases(), cut in 0..DAYS_WALKED * 1440) {
         let availability = case.availability();
         let (beginning, middle, end) = (case.minute(0), case.minute(cut), case.minute(DAYS_WALKED * 1440));
         let mut halves = starts(&availability, beginning, middle);
@@ -361,7 +361,7 @@ proptest! {
 }
 
 #[test]
-fn a_start_between_two_minutes_is_off_the_grid() {
+fn start_between_two_minutes_is_off_the_grid() {
     let nine: DateTime<Utc> = "2026-06-10T09:00:00Z".parse().expect("an instant");
     let open = Interval { starts_at: nine, ends_at: nine + TimeDelta::hours(8) };
     let availability = Availability {
