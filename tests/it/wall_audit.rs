@@ -3,7 +3,6 @@
 use std::process::{Command, Output};
 
 use appointd::{
-    audit,
     db::{Db, cluster::Cluster},
     demo, wall_audit,
 };

@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 use crate::harness::{
     Tenant, connect, private_database, private_system,
     program::{appointd, as_owner, expect_serve_to_refuse, text},
-    system, unmigrated_database, within,
+    unmigrated_database, within,
 };
 
 /// The last migration of the newest release: those behind it have to keep the rows that databases hold by then. Nothing

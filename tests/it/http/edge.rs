@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::harness::{Actor, Tenant, program::appointd, raw::send_raw, system};
+use crate::harness::{Actor, Tenant, raw::send_raw, system};
 
 #[tokio::test]
 async fn unknown_path_answers_a_problem() {

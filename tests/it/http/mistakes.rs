@@ -193,7 +193,7 @@ async fn malformed_json_is_explained_and_not_repeated() {
 
 #[tokio::test]
 async fn json_that_is_sent_as_a_form_is_told_so_and_is_not_repeated() {
-    let nobody = Actor::anonymous();
+    let anonymous = Actor::anonymous();
     let body = r#"{"email":"q7x9@example.com","password":"q7x9"}"#;
     // What curl sends where nothing else is said, and what else there is.
     for (path, content_type) in [
@@ -201,15 +201,15 @@ async fn json_that_is_sent_as_a_form_is_told_so_and_is_not_repeated() {
         ("/api/v1/auth/login", "text/plain"),
         ("/api/v1/auth/register", "application/x-www-form-urlencoded"),
     ] {
-        let request = nobody.request(Method::POST, path).header("content-type", content_type);
-        let answer = nobody.send(request.body(body)).await;
+        let request = anonymous.request(Method::POST, path).header("content-type", content_type);
+        let answer = anonymous.send(request.body(body)).await;
         assert!(!answer.text.contains("q7x9"), "{}", answer.text);
         let said = answer.refused(415, "unsupported_media_type");
         let detail = said["detail"].as_str().expect("a text");
         assert!(detail.contains("`Content-Type: application/json`"), "{detail}");
     }
-    let request = nobody.request(Method::POST, "/api/v1/auth/login");
-    nobody.send(request.body(body)).await.refused(415, "unsupported_media_type");
+    let request = anonymous.request(Method::POST, "/api/v1/auth/login");
+    anonymous.send(request.body(body)).await.refused(415, "unsupported_media_type");
 }
 
 #[tokio::test]
@@ -237,21 +237,16 @@ async fn unknown_query_parameter_is_refused_by_every_operation() {
 
 #[tokio::test]
 async fn host_of_no_organization_is_named() {
-    let server = tokio::task::spawn_blocking(|| {
-        system().another(|parts| {
-            parts.network =
-                Arc::new(Network { base_domain: Some("book.test".to_owned()), ..Network::default() });
-        })
-    });
-    let server = server.await.expect("no panic");
-    let nobody = Actor::anonymous().at(server.address());
+    let network = Arc::new(Network { base_domain: Some("book.test".to_owned()), ..Network::default() });
+    let server = system().another_server(|parts| parts.network = network).await;
+    let anonymous = Actor::anonymous().at(server.address());
     for (host, query, expected) in [
         ("acmee.book.test", "", "There is no active organization with the host `acmee`."),
         ("hair.example", "", "There is no active organization with the host `hair.example`."),
         ("acmee.book.test", "?organization_slug=acme", "with the slug `acme` at the host of `acmee`."),
     ] {
-        let request = nobody.request(Method::GET, &format!("/api/v1/guest/services{query}"));
-        let answer = nobody.send(request.header("host", host)).await;
+        let request = anonymous.request(Method::GET, &format!("/api/v1/guest/services{query}"));
+        let answer = anonymous.send(request.header("host", host)).await;
         let said = answer.refused(404, "organization_not_found");
         assert!(said["detail"].as_str().expect("a text").ends_with(expected), "{said}");
     }
