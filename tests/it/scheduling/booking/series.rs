@@ -23,14 +23,11 @@ async fn fixture_in_new_york() -> BookingFixture {
 }
 
 fn body(fixture: &BookingFixture, start: &str, more: &Value) -> Value {
-    let body = merged(
-        json!({
-            "service_id": fixture.service, "contact_id": fixture.contact, "starts_at": start, "frequency": "weekly", "count": 4,
-            "time_zone": "America/New_York",
-        }),
-        &more,
-    );
-    body
+    let body = json!({
+        "service_id": fixture.service, "contact_id": fixture.contact, "starts_at": start, "frequency": "weekly", "count": 4,
+        "time_zone": "America/New_York",
+    });
+    merged(body, more)
 }
 
 fn starts(series: &Value) -> Vec<String> {
