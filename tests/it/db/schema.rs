@@ -9,8 +9,8 @@ use crate::harness::{snapshot, system};
 const WIDTH: usize = 120;
 
 const HEAD: &str = "\
--- The schema as it is: what sql/migrations makes, read from the catalog by tests/it/db/schema.sql. To read, not to run and
--- not to edit. After a migration: APPOINTD_UPDATE_SNAPSHOTS=1 cargo test schema
+-- The schema as it is: what sql/migrations makes, read from the catalog by tests/it/db/schema.sql. To read, not to run
+-- and not to edit. After a migration: APPOINTD_UPDATE_SNAPSHOTS=1 cargo test schema
 ";
 
 #[tokio::test]

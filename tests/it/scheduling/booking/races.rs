@@ -325,11 +325,11 @@ async fn rooms_moved_booked_and_cancelled_at_once_do_not_deadlock() {
         }
         let requests: Vec<_> = (0..12)
             .map(|n| {
-                let id = standing.get(n % standing.len().max(1)).cloned().unwrap_or_default();
-                match n % 4 {
-                    0 => (format!("{PATH}/{id}/cancel"), json!({})),
-                    1 => (format!("{PATH}/{id}/reschedule"), json!({ "starts_at": start(round + n) })),
-                    2 => (
+                // In a round that found everything taken, none stands.
+                match (n % 4, standing.get(n % standing.len().max(1))) {
+                    (0, Some(id)) => (format!("{PATH}/{id}/cancel"), json!({})),
+                    (1, Some(id)) => (format!("{PATH}/{id}/reschedule"), json!({ "starts_at": start(round + n) })),
+                    (2, _) => (
                         "/api/v1/holds".to_owned(),
                         json!({ "service_id": service, "starts_at": start(n), "provider_id": providers[n % 4] }),
                     ),
