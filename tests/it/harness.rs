@@ -59,7 +59,7 @@ pub async fn eventually<T>(ask: impl AsyncFn() -> Option<T>) -> T {
             return answer;
         }
         assert!(began.elapsed() < Duration::from_secs(30), "it does not come about");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

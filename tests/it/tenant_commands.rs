@@ -11,9 +11,8 @@ use std::{
 
 use appointd::{
     db::{Db, cluster::Cluster},
-    demo,
+    identity::accounts,
 };
-use chrono::Utc;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
@@ -63,8 +62,17 @@ async fn everything(superuser: &Client) -> BTreeMap<String, BTreeSet<String>> {
 #[tokio::test]
 async fn organizations_are_suspended_reactivated_and_purged() {
     let (cluster, superuser) = private_database().await;
-    let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 4);
-    demo::load(&db, Utc::now()).await.expect("the demo data");
+    let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 1);
+    for slug in ["acme", "harbour"] {
+        let registration = serde_json::from_value(json!({
+            "email": format!("{slug}@example.com"),
+            "password": "of no use",
+            "organization_name": slug,
+            "organization_slug": slug,
+        }));
+        let registration = registration.expect("a registration");
+        accounts::register(&db, &registration, "no hash").await.expect("an organization");
+    }
     let status = async |slug: &str| -> Option<String> {
         let row = superuser
             .query_opt("select status from tenancy.organizations where slug = $1", &[&slug])
@@ -93,8 +101,8 @@ async fn organizations_are_suspended_reactivated_and_purged() {
 
 /// At 8 and 19 ms a row, as it was, this took minutes.
 #[tokio::test]
-async fn twenty_thousand_contacts_are_adopted_and_imported_in_seconds() {
-    const CONTACTS: usize = 20_000;
+async fn thousands_of_contacts_are_adopted_and_imported_in_seconds() {
+    const CONTACTS: usize = 5_000;
     let (cluster, superuser) = private_database().await;
     let contacts: Vec<Value> = (0..CONTACTS)
         .map(|n| json!({ "id": n.to_string(), "first_name": "Grace", "last_name": format!("Hopper {n}") }))

@@ -42,7 +42,12 @@ impl BookingFixture {
     }
 
     pub async fn book(&self, start: &str) -> String {
-        self.tenant.staff.post(APPOINTMENTS, self.body(start)).await.created()
+        self.try_book(start).await.created()
+    }
+
+    /// Books, or is refused.
+    pub async fn try_book(&self, start: &str) -> Answer {
+        self.tenant.staff.post(APPOINTMENTS, self.body(start)).await
     }
 
     pub async fn act(&self, id: &str, action: &str, body: Value) -> Answer {

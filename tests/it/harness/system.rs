@@ -16,6 +16,7 @@ use appointd::{
     },
     identity::passwords::{Passwords, Policy},
     messaging::mail::Mailer,
+    scheduling::booking::expiry,
     server::{Capacity, Parts, Server},
 };
 use tokio::task::spawn_blocking;
@@ -133,6 +134,11 @@ impl System {
             parts.network = Arc::new(network);
         })
         .await
+    }
+
+    /// Removes expired holds and offers freed time, as servers do every few seconds.
+    pub async fn sweep(&self) {
+        expiry::sweep(&self.db(1), &self.parts.mailer).await.expect("a sweep");
     }
 
     /// Deadlocks in the database since its statistics began.

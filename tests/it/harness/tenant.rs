@@ -66,15 +66,7 @@ impl Tenant {
     /// With a plan as registering gives it, or another.
     pub async fn on_plan(plan: &str) -> Self {
         let tenant = Self::new().await;
-        system()
-            .superuser()
-            .await
-            .execute(
-                "update tenancy.subscriptions set plan_type = $2 where tenant_id = $1",
-                &[&tenant.id, &plan],
-            )
-            .await
-            .expect("a plan");
+        tenant.subscribe(plan).await;
         tenant
     }
 
@@ -150,12 +142,30 @@ impl Tenant {
 
     /// Suspends the organization, as only the operator can.
     pub async fn suspend(&self) {
-        system()
-            .superuser()
-            .await
-            .execute("update tenancy.organizations set status = 'suspended' where id = $1", &[&self.id])
-            .await
-            .expect("a suspension");
+        self.change("update tenancy.organizations set status = 'suspended' where id = $1").await;
+    }
+
+    /// Lets all invitations expire, as only waiting could.
+    pub async fn expire_invitations(&self) {
+        self.change("update tenancy.invitations set expires_at = now() where tenant_id = $1").await;
+    }
+
+    /// As if all invitations had been mailed two minutes ago: by then they can be sent again.
+    pub async fn age_invitations(&self) {
+        let sql =
+            "update tenancy.invitations set sent_at = now() - interval '2 minutes' where tenant_id = $1";
+        self.change(sql).await;
+    }
+
+    /// Gives the organization a plan, past every check.
+    pub async fn subscribe(&self, plan: &str) {
+        let sql = "update tenancy.subscriptions set plan_type = $2 where tenant_id = $1";
+        system().superuser().await.execute(sql, &[&self.id, &plan]).await.expect("a plan");
+    }
+
+    /// Changes rows of the organization behind the server's back.
+    async fn change(&self, sql: &str) {
+        system().superuser().await.execute(sql, &[&self.id]).await.expect("a change");
     }
 
     pub async fn contact(&self) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{address, booking::BookingFixture, eventually, merged};
+use super::{Answer, address, booking::BookingFixture, eventually, merged, system};
 
 pub const WAITLIST: &str = "/api/v1/waitlist";
 
@@ -20,9 +20,17 @@ impl BookingFixture {
         self.tenant.viewer.get(&format!("{WAITLIST}/{id}")).await.expect(200)
     }
 
-    /// The entry, once it has a status. What frees time in passing is offered by a server some seconds later.
+    /// Staff accept, decline or withdraw for the contact.
+    pub async fn answer_offer(&self, id: &str, verb: &str) -> Answer {
+        self.tenant.staff.post(&format!("{WAITLIST}/{id}/{verb}"), json!({})).await
+    }
+
+    /// The entry, once it has a status. What a sweep of a server that runs meanwhile has locked, the next one looks at.
     pub async fn waitlist_entry_once(&self, id: &str, status: &str) -> Value {
-        eventually(async || Some(self.waitlist_entry(id).await).filter(|entry| entry["status"] == status))
-            .await
+        eventually(async || {
+            system().sweep().await;
+            Some(self.waitlist_entry(id).await).filter(|entry| entry["status"] == status)
+        })
+        .await
     }
 }

@@ -219,6 +219,7 @@ async fn body_that_never_comes_answers_408() {
 }
 
 #[tokio::test]
+#[ignore = "waits for the deadline, 30 seconds; `server::places` has it at 3"]
 async fn incomplete_header_is_dropped_after_its_deadline() {
     let mut stream = TcpStream::connect(system().address).await.expect("a connection");
     stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\nx-").await.expect("half a header");

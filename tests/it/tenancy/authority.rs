@@ -141,15 +141,7 @@ async fn invitation_sent_again_belongs_to_its_last_sender() {
     let giver = person(tenant.id, "admin").await;
     let email = address();
     let id = giver.post(INVITATIONS, json!({ "email": email, "role": "staff" })).await.created();
-    system()
-        .superuser()
-        .await
-        .execute(
-            "update tenancy.invitations set sent_at = now() - interval '2 minutes' where tenant_id = $1",
-            &[&tenant.id],
-        )
-        .await
-        .expect("a while");
+    tenant.age_invitations().await;
     let sent = tenant.owner.post(&format!("{INVITATIONS}/{id}/resend"), json!({})).await.expect(200);
     assert_eq!(sent["created_by"], json!(tenant.owner.account));
     system().mails_to(&email, 2).await;

@@ -10,19 +10,6 @@ async fn invited(actor: &Actor, email: &str, role: &str) -> String {
     system().token_mailed_to(email).await
 }
 
-/// As if a while had passed since mails were sent.
-async fn sent_long_ago(tenant: &Tenant) {
-    system()
-        .superuser()
-        .await
-        .execute(
-            "update tenancy.invitations set sent_at = now() - interval '2 minutes' where tenant_id = $1",
-            &[&tenant.id],
-        )
-        .await
-        .expect("a while");
-}
-
 #[tokio::test]
 async fn invited_stranger_registers_and_joins() {
     let tenant = Tenant::new().await;
@@ -139,7 +126,7 @@ async fn invitation_above_the_own_role_is_refused() {
     // What is for admins to make is for admins to take back and to send again.
     let path = format!("{PATH}/{id}");
     tenant.staff.delete(&path).await.refused(404, "not_found");
-    sent_long_ago(&tenant).await;
+    tenant.age_invitations().await;
     tenant.staff.post(&format!("{path}/resend"), json!({})).await.refused(404, "not_found");
     tenant.admin.delete(&path).await.expect(204);
     tenant.admin.get(&path).await.refused(404, "not_found");
@@ -152,7 +139,7 @@ async fn invitation_sent_again_has_a_new_token() {
     let id = tenant.admin.post(PATH, json!({ "email": email, "role": "viewer" })).await.created();
     let first = system().token_mailed_to(&email).await;
     tenant.admin.post(&format!("{PATH}/{id}/resend"), json!({})).await.refused(409, "invitation_sent");
-    sent_long_ago(&tenant).await;
+    tenant.age_invitations().await;
     tenant.admin.post(&format!("{PATH}/{id}/resend"), json!({})).await.expect(200);
     system().mails_to(&email, 2).await;
     let second = system().token_mailed_to(&email).await;
@@ -160,12 +147,7 @@ async fn invitation_sent_again_has_a_new_token() {
         async |token: &str| Actor::anonymous().post(&format!("{PATH}/look"), json!({ "token": token })).await;
     look(&first).await.invalid("token", "not_found");
     look(&second).await.expect(200);
-    system()
-        .superuser()
-        .await
-        .execute("update tenancy.invitations set expires_at = now() where tenant_id = $1", &[&tenant.id])
-        .await
-        .expect("an end");
+    tenant.expire_invitations().await;
     look(&second).await.invalid("token", "not_found");
     tenant.admin.delete(&format!("{PATH}/{id}")).await.expect(204);
 }
@@ -311,12 +293,7 @@ async fn expired_invitation_is_not_open_and_blocks_no_new_one() {
         .post(PATH, json!({ "email": email, "role": "viewer" }))
         .await
         .refused(409, "already_invited");
-    system()
-        .superuser()
-        .await
-        .execute("update tenancy.invitations set expires_at = now() where tenant_id = $1", &[&tenant.id])
-        .await
-        .expect("an end");
+    tenant.expire_invitations().await;
     assert_eq!(tenant.staff.get(PATH).await.expect(200)["items"], json!([]));
     let second = tenant.admin.post(PATH, json!({ "email": email, "role": "viewer" })).await.created();
     assert_ne!(first, second);

@@ -175,7 +175,7 @@ async fn exported_organization_is_imported_unchanged() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn export_during_bookings_is_one_snapshot() {
-    const EXPORTS: usize = 12;
+    const EXPORTS: usize = 6;
     let system = private_system(&["max_connections=100"]).await;
     let (elsewhere, _superuser) = private_database().await;
     within(system, async {

@@ -2,9 +2,7 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::harness::Tenant;
-
-const PATH: &str = "/api/v1/appointments";
+use crate::harness::{Tenant, booking::APPOINTMENTS};
 
 #[tokio::test]
 async fn appointment_is_booked_and_cancelled() {
@@ -16,8 +14,8 @@ async fn appointment_is_booked_and_cancelled() {
         "contact": { "first_name": "Grace", "last_name": "Hopper", "email": "grace@example.com" },
         "note": "First visit.",
     });
-    let id = tenant.staff.post(PATH, body.clone()).await.created();
-    let path = format!("{PATH}/{id}");
+    let id = tenant.staff.post(APPOINTMENTS, body.clone()).await.created();
+    let path = format!("{APPOINTMENTS}/{id}");
     let appointment = tenant.viewer.get(&path).await.expect(200);
     assert_eq!(appointment["provider_id"], provider, "the free one");
     assert_eq!(appointment["starts_at"], "2031-05-05T09:00:00Z");
@@ -28,7 +26,7 @@ async fn appointment_is_booked_and_cancelled() {
     let contact = tenant.viewer.get(&format!("/api/v1/contacts/{contact}")).await.expect(200);
     assert_eq!(contact["last_name"], "Hopper");
 
-    tenant.staff.post(PATH, body.clone()).await.refused(409, "slot_unavailable");
+    tenant.staff.post(APPOINTMENTS, body.clone()).await.refused(409, "slot_unavailable");
     let contacts = tenant.viewer.get("/api/v1/contacts").await.expect(200);
     assert_eq!(
         contacts["items"].as_array().map(Vec::len),
@@ -45,7 +43,7 @@ async fn appointment_is_booked_and_cancelled() {
     assert_eq!(cancelled["cancelled_by"], json!(tenant.staff.account));
     assert_eq!(tenant.viewer.get(&path).await.expect(200), cancelled);
     tenant.staff.post(&format!("{path}/cancel"), json!({})).await.refused(409, "transition_not_allowed");
-    tenant.staff.post(PATH, body).await.expect(201);
+    tenant.staff.post(APPOINTMENTS, body).await.expect(201);
 }
 
 #[tokio::test]
@@ -65,14 +63,14 @@ async fn appointments_are_filtered_and_paged() {
             "contact_id": contact,
             "starts_at": format!("2031-05-{day:02}T09:00:00Z"),
         });
-        ids.push((day, tenant.staff.post(PATH, body).await.created()));
+        ids.push((day, tenant.staff.post(APPOINTMENTS, body).await.created()));
     }
-    tenant.staff.post(&format!("{PATH}/{}/cancel", ids[4].1), json!({})).await.expect(200);
+    tenant.staff.post(&format!("{APPOINTMENTS}/{}/cancel", ids[4].1), json!({})).await.expect(200);
     ids.sort();
     let all: Vec<_> = ids.iter().map(|(_, id)| id.as_str()).collect();
 
     let listed = async |query: String| {
-        let page = tenant.viewer.get(&format!("{PATH}?{query}")).await.expect(200);
+        let page = tenant.viewer.get(&format!("{APPOINTMENTS}?{query}")).await.expect(200);
         let items = page["items"].as_array().expect("items").clone();
         let ids = items.iter().map(|item| item["id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>();
         (ids, page["next_cursor"].as_str().map(ToOwned::to_owned))
@@ -98,14 +96,18 @@ async fn appointments_are_filtered_and_paged() {
         }
         assert_eq!(pieces, whole, "{filter}");
     }
-    tenant.viewer.get(&format!("{PATH}?status=held")).await.invalid("status", "invalid_value");
-    tenant.viewer.get(&format!("{PATH}?starts_from=2031")).await.invalid("starts_from", "invalid_value");
+    tenant.viewer.get(&format!("{APPOINTMENTS}?status=held")).await.invalid("status", "invalid_value");
+    tenant
+        .viewer
+        .get(&format!("{APPOINTMENTS}?starts_from=2031"))
+        .await
+        .invalid("starts_from", "invalid_value");
 }
 
 #[tokio::test]
 async fn cancel_appointment_needs_no_body() {
     let tenant = Tenant::new().await;
-    let path = format!("{PATH}/{}/cancel", tenant.furnished().await.appointment);
+    let path = format!("{APPOINTMENTS}/{}/cancel", tenant.furnished().await.appointment);
     let with = |body: &'static str| tenant.staff.request(Method::POST, &path).body(body);
     tenant.staff.send(with("reason=ill")).await.refused(415, "unsupported_media_type");
     tenant
@@ -123,12 +125,12 @@ async fn cancel_appointment_needs_no_body() {
 #[tokio::test]
 async fn cancel_appointment_with_a_wrong_field_is_refused() {
     let tenant = Tenant::new().await;
-    let path = format!("{PATH}/{}/cancel", tenant.furnished().await.appointment);
+    let path = format!("{APPOINTMENTS}/{}/cancel", tenant.furnished().await.appointment);
     tenant.staff.post(&path, json!({ "reason": "" })).await.invalid("reason", "too_short");
     tenant.staff.post(&path, json!({ "reason": "x".repeat(501) })).await.invalid("reason", "too_long");
     tenant
         .staff
-        .post(&format!("{PATH}/{}/cancel", Uuid::now_v7()), json!({}))
+        .post(&format!("{APPOINTMENTS}/{}/cancel", Uuid::now_v7()), json!({}))
         .await
         .refused(404, "not_found");
     tenant.staff.post(&path, json!({})).await.expect(200);

@@ -6,11 +6,9 @@ use uuid::Uuid;
 
 use crate::harness::{
     Tenant,
-    booking::BookingFixture,
+    booking::{APPOINTMENTS, BookingFixture},
     rules::{reason, service_with_rules},
 };
-
-const PATH: &str = "/api/v1/appointments";
 
 #[tokio::test]
 async fn create_appointment_with_a_wrong_field_names_it() {
@@ -50,17 +48,17 @@ async fn create_appointment_with_a_wrong_field_names_it() {
     ] {
         let mut body = valid.clone();
         body[field] = value.clone();
-        let answer = tenant.staff.post(PATH, body).await;
+        let answer = tenant.staff.post(APPOINTMENTS, body).await;
         assert_eq!(answer.status, 422, "{field} {value}: {}", answer.text);
         answer.invalid(wrong_field, code);
     }
     let listed = tenant
         .viewer
-        .get(&format!("{PATH}?starts_from=2031-05-06T00:00:00Z&starts_to=2032-01-01T00:00:00Z"))
+        .get(&format!("{APPOINTMENTS}?starts_from=2031-05-06T00:00:00Z&starts_to=2032-01-01T00:00:00Z"))
         .await
         .expect(200);
     assert_eq!(listed["items"], json!([]), "nothing was half-written");
-    tenant.staff.post(PATH, valid).await.expect(201);
+    tenant.staff.post(APPOINTMENTS, valid).await.expect(201);
 }
 
 #[tokio::test]
@@ -68,12 +66,12 @@ async fn contact_is_in_one_place_at_a_time() {
     let fixture = BookingFixture::new().await;
     fixture.tenant.provider().await;
     fixture.book("2031-05-05T09:00:00Z").await;
-    fixture.tenant.staff.post(PATH, fixture.body("2031-05-05T09:15:00Z")).await.refused(409, "contact_busy");
+    fixture.try_book("2031-05-05T09:15:00Z").await.refused(409, "contact_busy");
     fixture.book("2031-05-05T09:30:00Z").await;
     fixture.tenant.provider().await;
     // Both at once, at different providers: one.
     let bodies = [fixture.body("2031-05-06T09:00:00Z"), fixture.body("2031-05-06T09:15:00Z")];
-    let answers = join_all(bodies.map(|body| fixture.tenant.staff.post(PATH, body))).await;
+    let answers = join_all(bodies.map(|body| fixture.tenant.staff.post(APPOINTMENTS, body))).await;
     let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409]);
@@ -94,9 +92,9 @@ async fn staff_override_rules_and_never_claims() {
     let body = json!({
         "service_id": strict, "contact_id": contact, "starts_at": "2031-05-05T03:07:00Z", "override_rules": true,
     });
-    let booked = tenant.staff.post(PATH, body.clone()).await.expect(201);
+    let booked = tenant.staff.post(APPOINTMENTS, body.clone()).await.expect(201);
     assert_eq!((&booked["overridden"], &booked["status"]), (&json!(true), &json!("confirmed")));
-    let again = tenant.staff.post(PATH, body).await;
+    let again = tenant.staff.post(APPOINTMENTS, body).await;
     assert_eq!(reason(&again), "busy");
     again.refused(409, "slot_unavailable");
 }

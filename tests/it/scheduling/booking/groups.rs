@@ -3,9 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::harness::booking::{BookingFixture, expect_sound_bookings};
-
-const PATH: &str = "/api/v1/appointments";
+use crate::harness::booking::{APPOINTMENTS, BookingFixture, expect_sound_bookings};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn six_bookings_at_once_of_five_seats_get_five() {
@@ -15,7 +13,7 @@ async fn six_bookings_at_once_of_five_seats_get_five() {
     .await;
     for day in 5..9 {
         let start = format!("2031-05-{day:02}T09:00:00Z");
-        let answers = join_all((0..6).map(|_| fixture.tenant.staff.post(PATH, fixture.body(&start)))).await;
+        let answers = join_all((0..6).map(|_| fixture.try_book(&start))).await;
         let mut seats: Vec<_> = answers
             .iter()
             .filter(|answer| answer.status == 201)
@@ -32,8 +30,12 @@ async fn six_bookings_at_once_of_five_seats_get_five() {
         );
     }
     // A seat that is given back can be booked again; another start that overlaps cannot.
-    let listed =
-        fixture.tenant.viewer.get(&format!("{PATH}?starts_to=2031-05-06T00:00:00Z")).await.expect(200);
+    let listed = fixture
+        .tenant
+        .viewer
+        .get(&format!("{APPOINTMENTS}?starts_to=2031-05-06T00:00:00Z"))
+        .await
+        .expect(200);
     let third = listed["items"]
         .as_array()
         .expect("items")
@@ -51,19 +53,14 @@ async fn six_bookings_at_once_of_five_seats_get_five() {
     fixture.act(id, "cancel", json!({})).await.expect(200);
     assert_eq!((&seen().await[0]["bookable"], &seen().await[0]["remaining"]), (&json!(true), &json!(1)));
     assert_eq!(seen().await[1]["reasons"], json!(["busy"]));
-    let again = fixture.tenant.staff.post(PATH, fixture.body("2031-05-05T09:00:00Z")).await.expect(201);
+    let again = fixture.try_book("2031-05-05T09:00:00Z").await.expect(201);
     assert_eq!(again["seat"], 3);
-    fixture
-        .tenant
-        .staff
-        .post(PATH, fixture.body("2031-05-05T09:15:00Z"))
-        .await
-        .refused(409, "slot_unavailable");
+    fixture.try_book("2031-05-05T09:15:00Z").await.refused(409, "slot_unavailable");
     // A service for one contact does not join the session.
     let alone = fixture.tenant.service().await;
     let mut body = fixture.body("2031-05-05T09:00:00Z");
     body["service_id"] = json!(alone);
-    fixture.tenant.staff.post(PATH, body).await.refused(409, "slot_unavailable");
+    fixture.tenant.staff.post(APPOINTMENTS, body).await.refused(409, "slot_unavailable");
     expect_sound_bookings(&fixture.tenant).await;
 }
 
@@ -77,14 +74,14 @@ async fn two_group_services_do_not_share_a_start() {
         )
         .await;
     let mut body = fixture.body("2031-05-05T09:00:00Z");
-    fixture.tenant.staff.post(PATH, body.clone()).await.expect(201);
+    fixture.tenant.staff.post(APPOINTMENTS, body.clone()).await.expect(201);
     body["service_id"] = json!(other);
-    fixture.tenant.staff.post(PATH, body.clone()).await.refused(409, "slot_unavailable");
+    fixture.tenant.staff.post(APPOINTMENTS, body.clone()).await.refused(409, "slot_unavailable");
     // One service has one session a start, also after its rules changed.
     let path = format!("/api/v1/services/{}", fixture.service);
     fixture.tenant.manager.patch(&path, json!({ "duration_minutes": 45 })).await.expect(200);
     body["service_id"] = json!(fixture.service);
-    let joined = fixture.tenant.staff.post(PATH, body).await.expect(201);
+    let joined = fixture.tenant.staff.post(APPOINTMENTS, body).await.expect(201);
     assert_eq!((&joined["seat"], &joined["ends_at"]), (&json!(2), &json!("2031-05-05T09:30:00Z")));
     expect_sound_bookings(&fixture.tenant).await;
 }
@@ -96,7 +93,7 @@ async fn session_whose_service_changes_keeps_times_and_free_seats() {
         "buffer_before_minutes": 10, "buffer_after_minutes": 20,
     });
     let fixture = BookingFixture::with(rules).await;
-    let first = fixture.tenant.staff.post(PATH, fixture.body("2031-05-05T10:00:00Z")).await.expect(201);
+    let first = fixture.try_book("2031-05-05T10:00:00Z").await.expect(201);
     assert_eq!(first["ends_at"], "2031-05-05T11:00:00Z");
     let service = format!("/api/v1/services/{}", fixture.service);
     // Another length, other buffers, and a grid that 10:00 is not on.
@@ -121,18 +118,18 @@ async fn session_whose_service_changes_keeps_times_and_free_seats() {
         ]
     );
     for seat in 2..=3 {
-        let joined = fixture.tenant.staff.post(PATH, fixture.body("2031-05-05T10:00:00Z")).await.expect(201);
+        let joined = fixture.try_book("2031-05-05T10:00:00Z").await.expect(201);
         assert_eq!(
             (&joined["seat"], &joined["ends_at"]),
             (&json!(seat), &json!("2031-05-05T11:00:00Z")),
             "{joined}"
         );
     }
-    let full = fixture.tenant.staff.post(PATH, fixture.body("2031-05-05T10:00:00Z")).await;
+    let full = fixture.try_book("2031-05-05T10:00:00Z").await;
     assert_eq!((full.status, &full.body["errors"][0]["code"]), (409, &json!("capacity")));
     // A fourth seat, once there is one, and never against another session.
     fixture.tenant.manager.patch(&service, json!({ "capacity": 4 })).await.expect(200);
-    let fourth = fixture.tenant.staff.post(PATH, fixture.body("2031-05-05T10:00:00Z")).await.expect(201);
+    let fourth = fixture.try_book("2031-05-05T10:00:00Z").await.expect(201);
     assert_eq!(fourth["seat"], 4);
     expect_sound_bookings(&fixture.tenant).await;
 }

@@ -5,19 +5,12 @@ use serde_json::json;
 
 use crate::harness::booking::{BookingFixture, expect_sound_bookings, insert_holds};
 
-const PATH: &str = "/api/v1/appointments";
-
 #[tokio::test]
 async fn hold_keeps_its_time_until_confirmed_or_expired() {
     let fixture = BookingFixture::new().await;
     let hold = fixture.hold("2031-05-05T09:00:00Z").await.created();
     let path = format!("/api/v1/holds/{hold}");
-    fixture
-        .tenant
-        .staff
-        .post(PATH, fixture.body("2031-05-05T09:00:00Z"))
-        .await
-        .refused(409, "slot_unavailable");
+    fixture.try_book("2031-05-05T09:00:00Z").await.refused(409, "slot_unavailable");
     fixture.hold("2031-05-05T09:15:00Z").await.refused(409, "slot_unavailable");
     let contact = json!({ "contact": { "first_name": "Grace", "last_name": "Hopper" } });
     let booked = fixture.tenant.staff.post(&format!("{path}/confirm"), contact.clone()).await.expect(201);
@@ -73,7 +66,7 @@ async fn expiring_hold_is_confirmed_or_taken_over_and_never_both() {
         let hold = fixture.hold(&start).await.created();
         let path = format!("/api/v1/holds/{hold}/confirm");
         let confirm = fixture.tenant.staff.post(&path, json!({ "contact_id": fixture.contact }));
-        let takeovers = join_all((0..4).map(|_| fixture.tenant.staff.post(PATH, fixture.body(&start))));
+        let takeovers = join_all((0..4).map(|_| fixture.try_book(&start)));
         if round % 2 == 0 {
             // In time, it always works.
             let (confirmed, others) = join(confirm, takeovers).await;

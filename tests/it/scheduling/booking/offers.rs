@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 use crate::harness::{
     booking::{BookingFixture, expect_sound_bookings},
     merged,
+    waiting::WAITLIST,
 };
-
-const PATH: &str = "/api/v1/waitlist";
 
 #[tokio::test]
 async fn time_that_cannot_be_booked_is_not_offered() {
@@ -50,7 +49,7 @@ async fn freed_time_is_offered_to_the_first_contact_that_is_free() {
     (first["contact"], first["contact_id"]) = (Value::Null, json!(busy));
     first.as_object_mut().expect("an object").remove("contact");
     let body = merged(json!({ "service_id": fixture.service }), &first);
-    let first = fixture.tenant.staff.post(PATH, body).await.created();
+    let first = fixture.tenant.staff.post(WAITLIST, body).await.created();
     let second = fixture.join_waitlist(&wish).await;
     fixture.act(&taken, "cancel", json!({})).await.expect(200);
     assert_eq!(fixture.waitlist_entry(&first).await["status"], "waiting");
@@ -58,9 +57,9 @@ async fn freed_time_is_offered_to_the_first_contact_that_is_free() {
     assert_eq!(offered["offer"]["starts_at"], "2031-05-05T09:00:00Z");
     // Once they could come it is theirs, when it is free again.
     fixture.act(&elsewhere, "cancel", json!({})).await.expect(200);
-    fixture.tenant.staff.post(&format!("{PATH}/{second}/decline"), json!({})).await.expect(200);
+    fixture.answer_offer(&second, "decline").await.expect(200);
     assert_eq!(fixture.waitlist_entry(&first).await["offer"]["starts_at"], "2031-05-05T09:00:00Z");
-    fixture.tenant.staff.post(&format!("{PATH}/{first}/accept"), json!({})).await.expect(201);
+    fixture.answer_offer(&first, "accept").await.expect(201);
     expect_sound_bookings(&fixture.tenant).await;
 }
 
@@ -75,7 +74,7 @@ async fn contact_that_becomes_free_is_offered_time_that_was_free() {
         "service_id": fixture.service, "contact_id": fixture.contact, "provider_id": fixture.provider,
         "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z",
     });
-    let waiting = fixture.tenant.staff.post(PATH, waiting).await.created();
+    let waiting = fixture.tenant.staff.post(WAITLIST, waiting).await.created();
     fixture.act(&elsewhere, "cancel", json!({})).await.expect(200);
     let offered = fixture.waitlist_entry(&waiting).await;
     assert_eq!(
@@ -128,12 +127,7 @@ async fn time_of_an_expired_hold_is_offered_before_it_can_be_booked() {
     let waiting = fixture.join_waitlist(&wish).await;
     fixture.expire(&hold).await;
     // The next who books meets an offer, whether or not a server has looked meanwhile.
-    fixture
-        .tenant
-        .staff
-        .post("/api/v1/appointments", fixture.body("2031-05-05T09:00:00Z"))
-        .await
-        .refused(409, "slot_unavailable");
+    fixture.try_book("2031-05-05T09:00:00Z").await.refused(409, "slot_unavailable");
     let offered = fixture.waitlist_entry_once(&waiting, "offered").await;
     assert_eq!(offered["offer"]["starts_at"], "2031-05-05T09:00:00Z");
     expect_sound_bookings(&fixture.tenant).await;
@@ -195,8 +189,7 @@ async fn time_of_raised_capacity_and_limit_is_offered() {
         fixture.waitlist_entry_once(&waiting, "offered").await["offer"]["starts_at"],
         "2031-05-05T09:00:00Z"
     );
-    let accepted =
-        fixture.tenant.staff.post(&format!("{PATH}/{waiting}/accept"), json!({})).await.expect(201);
+    let accepted = fixture.answer_offer(&waiting, "accept").await.expect(201);
     assert_eq!(accepted["seat"], 3);
 
     let fixture = BookingFixture::with(json!({ "max_per_day": 1 })).await;
@@ -243,7 +236,7 @@ async fn entries_beyond_one_transaction_are_offered_later() {
             "service_id": fixture.service, "contact_id": busy, "provider_id": fixture.provider,
             "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z",
         });
-        fixture.tenant.staff.post(PATH, wish).await.expect(201);
+        fixture.tenant.staff.post(WAITLIST, wish).await.expect(201);
     }
     let last = fixture.join_waitlist(&json!({ "provider_id": fixture.provider, "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z" }),
     )

@@ -5,16 +5,18 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Tenant, booking::expect_sound_bookings, merged, system};
-
-const PATH: &str = "/api/v1/appointments";
+use crate::harness::{
+    Answer, Tenant,
+    booking::{APPOINTMENTS, expect_sound_bookings},
+    merged, system,
+};
 
 /// Books what the bodies say, all at once; the statuses.
 async fn book(tenant: &Tenant, bodies: impl IntoIterator<Item = Value>) -> Vec<u16> {
     // A connection for each, opened before the race.
     let actors: Vec<_> = bodies.into_iter().map(|body| (tenant.staff.clone(), body)).collect();
     join_all(actors.iter().map(|(actor, body)| async {
-        let answer = actor.post(PATH, body.clone()).await;
+        let answer = actor.post(APPOINTMENTS, body.clone()).await;
         if answer.status == 409 {
             assert_eq!(answer.body["code"], "slot_unavailable");
         }
@@ -112,12 +114,12 @@ async fn cancelled_slot_booked_at_once_is_taken_once() {
         "contact_id": contact,
         "starts_at": "2031-10-01T10:00:00Z",
     });
-    let mut held = tenant.staff.post(PATH, body.clone()).await.created();
+    let mut held = tenant.staff.post(APPOINTMENTS, body.clone()).await.created();
     for _ in 0..15 {
-        let cancel_path = format!("{PATH}/{held}/cancel");
+        let cancel_path = format!("{APPOINTMENTS}/{held}/cancel");
         let (cancelled, attempts) = futures_util::future::join(
             tenant.staff.post(&cancel_path, json!({})),
-            join_all((0..10).map(|_| tenant.staff.post(PATH, body.clone()))),
+            join_all((0..10).map(|_| tenant.staff.post(APPOINTMENTS, body.clone()))),
         )
         .await;
         cancelled.expect(200);
@@ -129,7 +131,7 @@ async fn cancelled_slot_booked_at_once_is_taken_once() {
         assert!(winners.len() <= 1, "{winners:?}");
         held = match winners.pop() {
             Some(winner) => winner,
-            None => tenant.staff.post(PATH, body.clone()).await.created(),
+            None => tenant.staff.post(APPOINTMENTS, body.clone()).await.created(),
         };
     }
     assert_eq!(overlaps(&tenant).await, 0);
@@ -139,7 +141,7 @@ async fn cancelled_slot_booked_at_once_is_taken_once() {
 async fn cancellations_at_once_get_one() {
     let tenant = Tenant::new().await;
     let furnished = tenant.furnished().await;
-    let path = format!("{PATH}/{}/cancel", furnished.appointment);
+    let path = format!("{APPOINTMENTS}/{}/cancel", furnished.appointment);
     let answers = join_all((0..8).map(|_| tenant.staff.post(&path, json!({})))).await;
     let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     assert_eq!((count(&statuses, 200), count(&statuses, 409)), (1, 7), "{statuses:?}");
@@ -183,7 +185,7 @@ async fn bookings_at_once_under_a_limit_get_one() {
                     3 => "/api/v1/holds",
                     _ => {
                         body["contact_id"] = json!(contact);
-                        PATH
+                        APPOINTMENTS
                     }
                 };
                 tenant.staff.post(path, body)
@@ -210,7 +212,7 @@ async fn series_and_moves_at_once_under_a_limit_get_one() {
             let body = json!({
                 "service_id": service, "provider_id": provider, "contact_id": contact, "starts_at": day(10 + n),
             });
-            moved.push(tenant.staff.post(PATH, body).await.created());
+            moved.push(tenant.staff.post(APPOINTMENTS, body).await.created());
         }
         let series = json!({
             "service_id": service, "provider_id": providers[2], "contact_id": contact, "starts_at": day(0),
@@ -219,10 +221,11 @@ async fn series_and_moves_at_once_under_a_limit_get_one() {
         let booked = json!({
             "service_id": service, "provider_id": providers[3], "contact_id": contact, "starts_at": day(0),
         });
-        let moves =
-            moved.iter().map(|id| (format!("{PATH}/{id}/reschedule"), json!({ "starts_at": day(0) })));
+        let moves = moved
+            .iter()
+            .map(|id| (format!("{APPOINTMENTS}/{id}/reschedule"), json!({ "starts_at": day(0) })));
         let requests: Vec<_> = moves
-            .chain([("/api/v1/appointment-series".to_owned(), series), (PATH.to_owned(), booked)])
+            .chain([("/api/v1/appointment-series".to_owned(), series), (APPOINTMENTS.to_owned(), booked)])
             .collect();
         let answers =
             join_all(requests.iter().map(|(path, body)| tenant.staff.post(path, body.clone()))).await;
@@ -243,14 +246,14 @@ async fn moves_at_once_under_a_limit_succeed_without_deadlock() {
             "service_id": service, "provider_id": provider, "contact_id": contact,
             "starts_at": "2031-05-05T09:00:00Z",
         });
-        ids.push(tenant.staff.post(PATH, body).await.created());
+        ids.push(tenant.staff.post(APPOINTMENTS, body).await.created());
     }
     for round in 0..6 {
         let start = format!("2031-05-{:02}T{:02}:00:00Z", 5 + round % 3, 10 + round % 4);
         let answers = join_all(ids.iter().map(async |id| {
             let asked = Instant::now();
             let body = json!({ "starts_at": start });
-            let answer = tenant.staff.post(&format!("{PATH}/{id}/reschedule"), body).await;
+            let answer = tenant.staff.post(&format!("{APPOINTMENTS}/{id}/reschedule"), body).await;
             (answer, asked.elapsed())
         }))
         .await;
@@ -262,15 +265,15 @@ async fn moves_at_once_under_a_limit_succeed_without_deadlock() {
         let answers = join_all((0..ids.len()).map(|n| {
             let (path, body) = match n % 3 {
                 0 => (
-                    format!("{PATH}/{}/swap", ids[n]),
+                    format!("{APPOINTMENTS}/{}/swap", ids[n]),
                     json!({ "appointment_id": ids[(n + 1) % ids.len()] }),
                 ),
                 1 => (
-                    format!("{PATH}/{}/reschedule", ids[n]),
+                    format!("{APPOINTMENTS}/{}/reschedule", ids[n]),
                     json!({ "starts_at": format!("2031-05-05T{:02}:30:00Z", 9 + round) }),
                 ),
                 _ => (
-                    PATH.to_owned(),
+                    APPOINTMENTS.to_owned(),
                     json!({
                         "service_id": service, "contact_id": contact, "provider_id": providers[n], "starts_at": start,
                     }),
@@ -318,7 +321,7 @@ async fn rooms_moved_booked_and_cancelled_at_once_do_not_deadlock() {
             let body = json!({
                 "service_id": service, "contact_id": contacts[n % 3], "starts_at": start(round + n),
             });
-            let answer = tenant.staff.post(PATH, body).await;
+            let answer = tenant.staff.post(APPOINTMENTS, body).await;
             if answer.status == 201 {
                 standing.push(answer.created());
             }
@@ -327,14 +330,14 @@ async fn rooms_moved_booked_and_cancelled_at_once_do_not_deadlock() {
             .map(|n| {
                 // In a round that found everything taken, none stands.
                 match (n % 4, standing.get(n % standing.len().max(1))) {
-                    (0, Some(id)) => (format!("{PATH}/{id}/cancel"), json!({})),
-                    (1, Some(id)) => (format!("{PATH}/{id}/reschedule"), json!({ "starts_at": start(round + n) })),
+                    (0, Some(id)) => (format!("{APPOINTMENTS}/{id}/cancel"), json!({})),
+                    (1, Some(id)) => (format!("{APPOINTMENTS}/{id}/reschedule"), json!({ "starts_at": start(round + n) })),
                     (2, _) => (
                         "/api/v1/holds".to_owned(),
                         json!({ "service_id": service, "starts_at": start(n), "provider_id": providers[n % 4] }),
                     ),
                     _ => (
-                        PATH.to_owned(),
+                        APPOINTMENTS.to_owned(),
                         json!({ "service_id": service, "contact_id": contacts[n % 3], "starts_at": start(n) }),
                     ),
                 }
@@ -358,7 +361,7 @@ async fn holds_at_once_of_a_taken_slot_are_refused_with_alternatives() {
     let mut body = json!({
         "service_id": service, "provider_id": provider, "contact_id": contact, "starts_at": "2031-10-01T10:00:00Z",
     });
-    tenant.staff.post(PATH, body.clone()).await.expect(201);
+    tenant.staff.post(APPOINTMENTS, body.clone()).await.expect(201);
     body.as_object_mut().expect("an object").remove("contact_id");
     let answers = join_all((0..24).map(|_| tenant.staff.post("/api/v1/holds", body.clone()))).await;
     for answer in answers {

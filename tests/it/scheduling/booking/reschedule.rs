@@ -3,9 +3,7 @@
 use futures_util::future::{join, join_all};
 use serde_json::json;
 
-use crate::harness::booking::{BookingFixture, expect_sound_bookings};
-
-const PATH: &str = "/api/v1/appointments";
+use crate::harness::booking::{APPOINTMENTS, BookingFixture, expect_sound_bookings};
 
 #[tokio::test]
 async fn refused_move_leaves_the_appointment_as_it_was() {
@@ -47,13 +45,8 @@ async fn refused_move_leaves_the_appointment_as_it_was() {
         }
         assert_eq!(fixture.get(&id).await, moved);
     }
-    fixture
-        .tenant
-        .staff
-        .post(PATH, fixture.body("2031-05-05T09:30:00Z"))
-        .await
-        .invalid("starts_at", "limit_reached");
-    let path = format!("{PATH}/{id}/transitions");
+    fixture.try_book("2031-05-05T09:30:00Z").await.invalid("starts_at", "limit_reached");
+    let path = format!("{APPOINTMENTS}/{id}/transitions");
     let listed = fixture.tenant.viewer.get(&path).await.expect(200);
     assert_eq!(listed["items"][0]["from_starts_at"], "2031-05-05T09:00:00Z");
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(1));
@@ -72,10 +65,10 @@ async fn swap_exchanges_times_or_changes_nothing() {
     let other_contact = fixture.tenant.contact().await;
     let mut first = fixture.body("2031-05-05T09:00:00Z");
     first["provider_id"] = json!(fixture.provider);
-    let first = fixture.tenant.staff.post(PATH, first).await.created();
+    let first = fixture.tenant.staff.post(APPOINTMENTS, first).await.created();
     let mut other = fixture.body("2031-05-05T09:15:00Z");
     (other["provider_id"], other["contact_id"]) = (json!(second), json!(other_contact));
-    let other = fixture.tenant.staff.post(PATH, other).await.created();
+    let other = fixture.tenant.staff.post(APPOINTMENTS, other).await.created();
     let swapped = fixture.act(&first, "swap", json!({ "appointment_id": other })).await.expect(200);
     assert_eq!(
         (&swapped["starts_at"], &swapped["provider_id"]),
@@ -116,11 +109,10 @@ async fn moves_bookings_and_cancellations_at_once_take_no_time_twice() {
             fixture.book(&format!("{day}T10:00:00Z")).await,
         );
         let target = json!({ "starts_at": format!("{day}T11:00:00Z") });
+        let at_eleven = format!("{day}T11:00:00Z");
         let (moves, bookings) = join(
             join_all([&one, &two].map(|id| fixture.act(id, "reschedule", target.clone()))),
-            join_all(
-                (0..4).map(|_| fixture.tenant.staff.post(PATH, fixture.body(&format!("{day}T11:00:00Z")))),
-            ),
+            join_all((0..4).map(|_| fixture.try_book(&at_eleven))),
         )
         .await;
         let won = moves.iter().filter(|answer| answer.status == 200).count()

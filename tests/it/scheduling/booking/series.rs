@@ -140,12 +140,7 @@ async fn series_is_changed_in_one_or_from_one_on() {
     let states: Vec<_> =
         states.as_array().expect("appointments").iter().map(|one| one["status"].clone()).collect();
     assert_eq!(states, ["confirmed", "confirmed", "cancelled", "cancelled"]);
-    let alone = fixture
-        .tenant
-        .staff
-        .post("/api/v1/appointments", fixture.body("2031-12-01T16:00:00Z"))
-        .await
-        .created();
+    let alone = fixture.try_book("2031-12-01T16:00:00Z").await.created();
     fixture.act(&alone, "cancel", json!({ "following": true })).await.refused(409, "no_series");
     expect_sound_bookings(&fixture.tenant).await;
 }

@@ -4,9 +4,7 @@ use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::harness::booking::{BookingFixture, expect_sound_bookings};
-
-const PATH: &str = "/api/v1/appointments";
+use crate::harness::booking::{APPOINTMENTS, BookingFixture, expect_sound_bookings};
 
 #[tokio::test]
 async fn transition_outside_the_map_is_refused_and_each_is_recorded() {
@@ -38,7 +36,7 @@ async fn transition_outside_the_map_is_refused_and_each_is_recorded() {
             let answer = fixture.act(&id, action, json!({ "reason": "Because." })).await;
             if allowed.contains(&action) {
                 answer.expect(200);
-                let path = format!("{PATH}/{id}/transitions");
+                let path = format!("{APPOINTMENTS}/{id}/transitions");
                 let listed = fixture.tenant.viewer.get(&path).await.expect(200);
                 let last = listed["items"].as_array().expect("items").last().expect("one").clone();
                 assert_eq!(last["action"], action.replace('-', "_"));
@@ -111,12 +109,7 @@ async fn pending_appointment_blocks_its_time_until_declined() {
     let fixture = BookingFixture::with(json!({ "requires_approval": true })).await;
     let id = fixture.book("2031-05-05T09:00:00Z").await;
     assert_eq!(fixture.get(&id).await["status"], "pending");
-    fixture
-        .tenant
-        .staff
-        .post(PATH, fixture.body("2031-05-05T09:15:00Z"))
-        .await
-        .refused(409, "slot_unavailable");
+    fixture.try_book("2031-05-05T09:15:00Z").await.refused(409, "slot_unavailable");
     // Two who confirm at once: one does.
     let answers = join_all((0..6).map(|_| fixture.act(&id, "confirm", json!({})))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);

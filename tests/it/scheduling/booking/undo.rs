@@ -5,11 +5,9 @@ use futures_util::future::{join, join_all};
 use serde_json::json;
 
 use crate::harness::{
-    booking::{BookingFixture, expect_sound_bookings},
+    booking::{APPOINTMENTS, BookingFixture, expect_sound_bookings},
     system,
 };
-
-const PATH: &str = "/api/v1/appointments";
 
 /// The claims of an appointment: how many minutes each has from now on, rounded.
 async fn minutes_left(id: &str, now: DateTime<Utc>) -> Vec<i64> {
@@ -44,7 +42,7 @@ async fn time_after_early_completion_is_free_until_it_is_undone() {
     // It cannot be undone while another appointment has the time.
     let mut body = fixture.body(&(now + TimeDelta::minutes(15)).to_rfc3339());
     (body["override_rules"], body["provider_id"]) = (json!(true), json!(fixture.provider));
-    let other = fixture.tenant.staff.post(PATH, body).await.created();
+    let other = fixture.tenant.staff.post(APPOINTMENTS, body).await.created();
     let undo = fixture.act(&id, "undo", json!({})).await;
     undo.refused(409, "slot_unavailable");
     assert_eq!(minutes_left(&id, now).await, [0, 10]);
@@ -56,7 +54,7 @@ async fn time_after_early_completion_is_free_until_it_is_undone() {
     // Back to where it was before it began.
     assert_eq!(fixture.act(&id, "undo", json!({})).await.expect(200)["status"], "confirmed");
     fixture.act(&id, "undo", json!({})).await.refused(409, "transition_not_allowed");
-    let listed = fixture.tenant.viewer.get(&format!("{PATH}/{id}/transitions")).await.expect(200);
+    let listed = fixture.tenant.viewer.get(&format!("{APPOINTMENTS}/{id}/transitions")).await.expect(200);
     let seen: Vec<_> = listed["items"]
         .as_array()
         .expect("items")
@@ -98,7 +96,7 @@ async fn undone_no_show_takes_its_time_back_if_still_free() {
         (body["override_rules"], body["provider_id"]) = (json!(true), json!(fixture.provider));
         let (undone, booked) = join(
             fixture.act(&id, "undo", json!({})),
-            join_all((0..3).map(|_| fixture.tenant.staff.post(PATH, body.clone()))),
+            join_all((0..3).map(|_| fixture.tenant.staff.post(APPOINTMENTS, body.clone()))),
         )
         .await;
         let won = booked.iter().filter(|answer| answer.status == 201).count();
@@ -124,7 +122,7 @@ async fn visit_completed_early_frees_the_remaining_services() {
     let second = second.await;
     let mut body = fixture.body("2031-05-05T09:00:00Z");
     body["and_then"] = json!([second]);
-    let id = fixture.tenant.staff.post(PATH, body).await.created();
+    let id = fixture.tenant.staff.post(APPOINTMENTS, body).await.created();
     let now = Utc::now();
     fixture.shift(&id, now - TimeDelta::minutes(10)).await;
     let whole = minutes_left(&id, now).await;

@@ -1,16 +1,13 @@
 //! The waitlist: its order, and what becomes of an offer.
 
-use std::time::Duration;
-
 use futures_util::future::join;
 use serde_json::{Value, json};
 
 use crate::harness::{
     booking::{BookingFixture, expect_sound_bookings},
     merged, system,
+    waiting::WAITLIST,
 };
-
-const PATH: &str = "/api/v1/waitlist";
 
 #[tokio::test]
 async fn freed_time_is_offered_in_order_until_accepted() {
@@ -40,20 +37,10 @@ async fn freed_time_is_offered_in_order_until_accepted() {
     for said in ["2031-05-05 09:00 (UTC)", "until ", "with Ada"] {
         assert!(mail.contains(said), "{said}: {mail}");
     }
-    fixture
-        .tenant
-        .staff
-        .post("/api/v1/appointments", fixture.body("2031-05-05T09:00:00Z"))
-        .await
-        .refused(409, "slot_unavailable");
-    fixture
-        .tenant
-        .staff
-        .post(&format!("{PATH}/{second}/accept"), json!({}))
-        .await
-        .refused(409, "nothing_offered");
+    fixture.try_book("2031-05-05T09:00:00Z").await.refused(409, "slot_unavailable");
+    fixture.answer_offer(&second, "accept").await.refused(409, "nothing_offered");
     // Declined, it goes to the next; expired, to the one after. It cannot be booked in between.
-    let declined = fixture.tenant.staff.post(&format!("{PATH}/{first}/decline"), json!({})).await.expect(200);
+    let declined = fixture.answer_offer(&first, "decline").await.expect(200);
     assert_eq!(declined["status"], "declined");
     assert_eq!(fixture.waitlist_entry(&second).await["status"], "offered");
     let hold = fixture.tenant.viewer.get("/api/v1/holds").await.expect(200)["items"][0]["id"]
@@ -62,18 +49,8 @@ async fn freed_time_is_offered_in_order_until_accepted() {
         .to_owned();
     fixture.tenant.staff.delete(&format!("/api/v1/holds/{hold}")).await.refused(404, "not_found");
     fixture.expire(&hold).await;
-    fixture
-        .tenant
-        .staff
-        .post("/api/v1/appointments", fixture.body("2031-05-05T09:00:00Z"))
-        .await
-        .refused(409, "slot_unavailable");
-    for _ in 0..100 {
-        if fixture.waitlist_entry(&third).await["status"] == "offered" {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    fixture.try_book("2031-05-05T09:00:00Z").await.refused(409, "slot_unavailable");
+    fixture.waitlist_entry_once(&third, "offered").await;
     assert_eq!(
         (
             fixture.waitlist_entry(&second).await["status"].clone(),
@@ -81,25 +58,15 @@ async fn freed_time_is_offered_in_order_until_accepted() {
         ),
         (json!("expired"), json!("offered"))
     );
-    let booked = fixture.tenant.staff.post(&format!("{PATH}/{third}/accept"), json!({})).await.expect(201);
+    let booked = fixture.answer_offer(&third, "accept").await.expect(201);
     let last = fixture.waitlist_entry(&third).await;
     assert_eq!((&last["status"], &last["appointment_id"]), (&json!("booked"), &booked["id"]));
     assert_eq!(
         (&booked["starts_at"], &booked["contact_id"]),
         (&json!("2031-05-05T09:00:00Z"), &last["contact_id"])
     );
-    fixture
-        .tenant
-        .staff
-        .post(&format!("{PATH}/{third}/decline"), json!({}))
-        .await
-        .refused(409, "nothing_offered");
-    fixture
-        .tenant
-        .staff
-        .post(&format!("{PATH}/{third}/withdraw"), json!({}))
-        .await
-        .refused(409, "not_waiting");
+    fixture.answer_offer(&third, "decline").await.refused(409, "nothing_offered");
+    fixture.answer_offer(&third, "withdraw").await.refused(409, "not_waiting");
     expect_sound_bookings(&fixture.tenant).await;
 }
 
@@ -111,8 +78,7 @@ async fn time_after_the_last_withdrawal_is_free() {
     // Moving frees time as well, and so does giving a hold back.
     fixture.act(&id, "reschedule", json!({ "starts_at": "2031-05-05T11:00:00Z" })).await.expect(200);
     assert_eq!(fixture.waitlist_entry(&only).await["offer"]["starts_at"], "2031-05-05T09:00:00Z");
-    let withdrawn =
-        fixture.tenant.staff.post(&format!("{PATH}/{only}/withdraw"), json!({})).await.expect(200);
+    let withdrawn = fixture.answer_offer(&only, "withdraw").await.expect(200);
     assert_eq!(withdrawn["status"], "withdrawn");
     let other = fixture.tenant.contact().await;
     let mut body = fixture.body("2031-05-05T09:00:00Z");
@@ -136,7 +102,7 @@ async fn time_after_the_last_withdrawal_is_free() {
             }),
             &wrong,
         );
-        fixture.tenant.staff.post(PATH, body).await.invalid(field, code);
+        fixture.tenant.staff.post(WAITLIST, body).await.invalid(field, code);
     }
     expect_sound_bookings(&fixture.tenant).await;
 }
@@ -161,11 +127,8 @@ async fn two_cancellations_at_once_are_offered_to_two() {
         ];
         assert!(offers.iter().all(Value::is_string) && offers[0] != offers[1], "{offers:?}");
         // Accepted and declined at once: one of the two.
-        let (accepted, declined) = join(
-            fixture.tenant.staff.post(&format!("{PATH}/{first}/accept"), json!({})),
-            fixture.tenant.staff.post(&format!("{PATH}/{first}/decline"), json!({})),
-        )
-        .await;
+        let (accepted, declined) =
+            join(fixture.answer_offer(&first, "accept"), fixture.answer_offer(&first, "decline")).await;
         let won = usize::from(accepted.status == 201) + usize::from(declined.status == 200);
         assert_eq!(won, 1, "{accepted:?} {declined:?}");
     }
@@ -201,7 +164,7 @@ async fn queue_is_ordered_by_joining_and_not_by_ids() {
     let sql = format!("update scheduling.waitlist_entries set id = '{late}' where id = '{first}'");
     superuser.batch_execute(&sql).await.expect("another id");
     fixture.act(&id, "cancel", json!({})).await.expect(200);
-    let listed = fixture.tenant.viewer.get(PATH).await.expect(200);
+    let listed = fixture.tenant.viewer.get(WAITLIST).await.expect(200);
     let listed: Vec<_> =
         listed["items"].as_array().expect("items").iter().map(|item| item["id"].clone()).collect();
     assert_eq!(listed, [json!(late), json!(second)]);

@@ -3,9 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::harness::booking::{BookingFixture, expect_sound_bookings};
-
-const PATH: &str = "/api/v1/appointments";
+use crate::harness::booking::{APPOINTMENTS, BookingFixture, expect_sound_bookings};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn service_takes_every_required_resource() {
@@ -25,15 +23,15 @@ async fn service_takes_every_required_resource() {
     }
     // Four providers, two rooms, one laser: one at a time.
     let answers =
-        join_all((0..4).map(|_| tenant.staff.post(PATH, fixture.body("2031-05-05T09:00:00Z")))).await;
+        join_all((0..4).map(|_| tenant.staff.post(APPOINTMENTS, fixture.body("2031-05-05T09:00:00Z")))).await;
     let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
     assert_eq!((count(201), count(409)), (1, 3), "{answers:?}");
-    let refused = tenant.staff.post(PATH, fixture.body("2031-05-05T09:00:00Z")).await;
+    let refused = tenant.staff.post(APPOINTMENTS, fixture.body("2031-05-05T09:00:00Z")).await;
     assert_eq!(refused.body["errors"][0]["code"], "resource", "{}", refused.text);
     // Without the laser, one in each room.
     tenant.manager.patch(&path, json!({ "required_resources": [[one, two]] })).await.expect(200);
     let answers =
-        join_all((0..4).map(|_| tenant.staff.post(PATH, fixture.body("2031-05-05T11:00:00Z")))).await;
+        join_all((0..4).map(|_| tenant.staff.post(APPOINTMENTS, fixture.body("2031-05-05T11:00:00Z")))).await;
     let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
     assert_eq!((count(201), count(409)), (2, 2), "{answers:?}");
     let slots = format!("{path}/slots?from=2031-05-05T11:00:00Z&to=2031-05-05T11:01:00Z&include=unavailable");
@@ -42,7 +40,7 @@ async fn service_takes_every_required_resource() {
     tenant.admin.delete(&format!("/api/v1/resources/{one}")).await.refused(409, "resource_in_use");
     tenant.admin.patch(&format!("/api/v1/resources/{one}"), json!({ "active": false })).await.expect(200);
     let answers =
-        join_all((0..2).map(|_| tenant.staff.post(PATH, fixture.body("2031-05-05T13:00:00Z")))).await;
+        join_all((0..2).map(|_| tenant.staff.post(APPOINTMENTS, fixture.body("2031-05-05T13:00:00Z")))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
     expect_sound_bookings(tenant).await;
 }
@@ -67,7 +65,7 @@ async fn search_among_many_rooms_ends_in_time() {
         .await
         .expect(200);
     let started = std::time::Instant::now();
-    let refused = fixture.tenant.staff.post(PATH, fixture.body("2031-05-05T10:00:00Z")).await;
+    let refused = fixture.try_book("2031-05-05T10:00:00Z").await;
     assert_eq!(refused.body["errors"][0]["code"], "resource", "{}", refused.text);
     // It would take years.
     assert!(started.elapsed() < std::time::Duration::from_secs(8), "{:?}", started.elapsed());
@@ -77,10 +75,5 @@ async fn search_among_many_rooms_ends_in_time() {
     fixture.book("2031-05-05T11:00:00Z").await;
     let needs = json!({ "required_resources": [[rooms[0]], [rooms[0]]] });
     fixture.tenant.manager.patch(&path, needs).await.expect(200);
-    fixture
-        .tenant
-        .staff
-        .post(PATH, fixture.body("2031-05-05T12:00:00Z"))
-        .await
-        .refused(409, "slot_unavailable");
+    fixture.try_book("2031-05-05T12:00:00Z").await.refused(409, "slot_unavailable");
 }

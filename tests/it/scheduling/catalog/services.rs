@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Tenant, merged,
+    Tenant,
+    booking::APPOINTMENTS,
+    merged,
     rules::{service_with_rules, slots},
 };
-
-const APPOINTMENTS: &str = "/api/v1/appointments";
 
 const SERVICES: &str = "/api/v1/services";
 

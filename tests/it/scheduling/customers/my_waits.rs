@@ -12,12 +12,7 @@ async fn customer_holds_confirms_and_releases() {
     let customer = fixture.customer().await;
     let hold = customer.post("/api/v1/my/holds", fixture.own_body("2031-05-05T09:00:00Z")).await.created();
     let path = format!("/api/v1/my/holds/{hold}");
-    fixture
-        .tenant
-        .staff
-        .post("/api/v1/appointments", fixture.body("2031-05-05T09:00:00Z"))
-        .await
-        .refused(409, "slot_unavailable");
+    fixture.try_book("2031-05-05T09:00:00Z").await.refused(409, "slot_unavailable");
     let booked = customer.post(&format!("{path}/confirm"), json!({ "note": "Second floor." })).await;
     assert_eq!(booked.created(), hold, "one id for both");
     let seen = fixture.get(&hold).await;

@@ -3,9 +3,7 @@
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::harness::booking::{BookingFixture, expect_sound_bookings};
-
-const PATH: &str = "/api/v1/appointments";
+use crate::harness::booking::{APPOINTMENTS, BookingFixture, expect_sound_bookings};
 
 #[tokio::test]
 async fn taken_start_is_refused_with_alternatives() {
@@ -14,14 +12,15 @@ async fn taken_start_is_refused_with_alternatives() {
     let other = fixture.tenant.contact().await;
     let mut body = fixture.body("2031-05-05T09:00:00Z");
     body["contact_id"] = json!(other);
-    let problem = fixture.tenant.staff.post(PATH, body.clone()).await.refused(409, "slot_unavailable");
+    let problem =
+        fixture.tenant.staff.post(APPOINTMENTS, body.clone()).await.refused(409, "slot_unavailable");
     assert_eq!(problem["errors"][0]["code"], "busy");
     let alternatives = problem["alternatives"].as_array().expect("others").clone();
     assert_eq!(alternatives.len(), 3);
     assert_eq!(alternatives[0]["starts_at"], "2031-05-05T09:30:00Z");
     for alternative in &alternatives {
         body["starts_at"] = alternative["starts_at"].clone();
-        let id = fixture.tenant.staff.post(PATH, body.clone()).await.created();
+        let id = fixture.tenant.staff.post(APPOINTMENTS, body.clone()).await.created();
         fixture.act(&id, "cancel", json!({})).await.expect(200);
     }
 }
@@ -32,24 +31,24 @@ async fn alternatives_for_a_contact_can_be_booked_by_it() {
     let second = fixture.tenant.provider().await;
     let mut body = fixture.body("2031-05-05T09:30:00Z");
     body["provider_id"] = json!(second);
-    fixture.tenant.staff.post(PATH, body).await.expect(201);
+    fixture.tenant.staff.post(APPOINTMENTS, body).await.expect(201);
     let other = fixture.tenant.contact().await;
     let mut body = fixture.body("2031-05-05T09:00:00Z");
     (body["provider_id"], body["contact_id"]) = (json!(fixture.provider), json!(other));
-    fixture.tenant.staff.post(PATH, body).await.expect(201);
+    fixture.tenant.staff.post(APPOINTMENTS, body).await.expect(201);
     // The first provider is taken at 09:00; at 09:15 to 09:45 the contact is with the second.
     let mut body = fixture.body("2031-05-05T09:00:00Z");
     body["provider_id"] = json!(fixture.provider);
-    let taken = fixture.tenant.staff.post(PATH, body.clone()).await.refused(409, "slot_unavailable");
+    let taken = fixture.tenant.staff.post(APPOINTMENTS, body.clone()).await.refused(409, "slot_unavailable");
     body["starts_at"] = json!("2031-05-05T09:45:00Z");
-    let busy = fixture.tenant.staff.post(PATH, body.clone()).await.refused(409, "contact_busy");
+    let busy = fixture.tenant.staff.post(APPOINTMENTS, body.clone()).await.refused(409, "contact_busy");
     assert_eq!(busy["errors"][0]["code"], "contact_busy");
     for (problem, nearest) in [(taken, "2031-05-05T10:00:00Z"), (busy, "2031-05-05T10:00:00Z")] {
         let alternatives = problem["alternatives"].as_array().expect("others").clone();
         assert_eq!(alternatives[0]["starts_at"], nearest, "{problem}");
         for alternative in alternatives {
             body["starts_at"] = alternative["starts_at"].clone();
-            let id = fixture.tenant.staff.post(PATH, body.clone()).await.created();
+            let id = fixture.tenant.staff.post(APPOINTMENTS, body.clone()).await.created();
             fixture.act(&id, "cancel", json!({})).await.expect(200);
         }
     }
@@ -113,7 +112,7 @@ async fn start_against_the_rules_is_told_which_and_comes_with_others() {
         ),
     ] {
         let answers = [
-            fixture.tenant.staff.post(PATH, fixture.body(start)).await,
+            fixture.tenant.staff.post(APPOINTMENTS, fixture.body(start)).await,
             fixture.hold(start).await,
             fixture.act(&moved, "reschedule", json!({ "starts_at": start })).await,
         ];
@@ -136,10 +135,10 @@ async fn start_against_the_rules_is_told_which_and_comes_with_others() {
     }
     let mut body = fixture.body("2031-05-05T09:10:00Z");
     body["contact_id"] = json!(fixture.tenant.contact().await);
-    let problem = fixture.tenant.staff.post(PATH, body.clone()).await.refused(422, "invalid");
+    let problem = fixture.tenant.staff.post(APPOINTMENTS, body.clone()).await.refused(422, "invalid");
     for alternative in problem["alternatives"].as_array().expect("others") {
         body["starts_at"] = alternative["starts_at"].clone();
-        let id = fixture.tenant.staff.post(PATH, body.clone()).await.created();
+        let id = fixture.tenant.staff.post(APPOINTMENTS, body.clone()).await.created();
         fixture.act(&id, "cancel", json!({})).await.expect(200);
     }
 }

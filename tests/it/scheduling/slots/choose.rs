@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::harness::{Tenant, booking::BookingFixture};
-
-const PATH: &str = "/api/v1/appointments";
+use crate::harness::{
+    Tenant,
+    booking::{APPOINTMENTS, BookingFixture},
+};
 
 #[tokio::test]
 async fn booking_without_provider_takes_a_free_one() {
@@ -15,10 +16,10 @@ async fn booking_without_provider_takes_a_free_one() {
     let body = json!({ "service_id": service, "contact_id": contact, "starts_at": "2031-05-05T09:00:00Z" });
     let mut booked = Vec::new();
     for _ in 0..3 {
-        let appointment = tenant.staff.post(PATH, body.clone()).await.expect(201);
+        let appointment = tenant.staff.post(APPOINTMENTS, body.clone()).await.expect(201);
         booked.push(appointment["provider_id"].as_str().expect("an id").to_owned());
     }
-    tenant.staff.post(PATH, body).await.refused(409, "slot_unavailable");
+    tenant.staff.post(APPOINTMENTS, body).await.refused(409, "slot_unavailable");
     booked.sort();
     providers.sort();
     assert_eq!(booked, providers);
@@ -32,16 +33,11 @@ async fn provider_with_the_fewest_appointments_is_chosen() {
     body["provider_id"] = json!(fixture.provider);
     for start in ["2031-05-05T09:00:00Z", "2031-05-05T10:00:00Z"] {
         body["starts_at"] = json!(start);
-        fixture.tenant.staff.post(PATH, body.clone()).await.expect(201);
+        fixture.tenant.staff.post(APPOINTMENTS, body.clone()).await.expect(201);
     }
     let mut chosen = Vec::new();
     for hour in 11..15 {
-        let booked = fixture
-            .tenant
-            .staff
-            .post(PATH, fixture.body(&format!("2031-05-05T{hour}:00:00Z")))
-            .await
-            .expect(201);
+        let booked = fixture.try_book(&format!("2031-05-05T{hour}:00:00Z")).await.expect(201);
         chosen.push(booked["provider_id"].as_str().expect("an id").to_owned());
     }
     // Two behind, she catches up; then the first comes first.

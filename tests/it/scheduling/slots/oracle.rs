@@ -1,7 +1,10 @@
 //! Slots against an oracle that knows nothing of intervals: it walks the minutes of a period one by one, looks at the
 //! clock of the zone, and remembers which minutes are open.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use appointd::scheduling::{
     hours::working_hours::{Hours, Interval, Open, Rule, Span, ZoneOverride},
@@ -112,22 +115,16 @@ impl Case {
     }
 
     /// What the oracle says of every minute of the period: none where it can be booked.
-    fn oracle(&self) -> BTreeMap<i64, Option<SlotError>> {
-        // Three days around the period: hours may begin before it, and appointments end after it.
-        let walk = |zone: Tz| -> Vec<(i64, NaiveDateTime)> {
-            (-3 * 1440..(DAYS_WALKED + 3) * 1440)
-                .map(|minute| (minute, self.minute(minute).with_timezone(&zone).naive_local()))
-                .collect()
-        };
+    fn oracle(&self) -> Vec<(i64, Option<SlotError>)> {
+        let minutes = usize::try_from(LAST - FIRST).expect("a period");
         let mut zones: Vec<Tz> = self.hours.zone_overrides.iter().map(|travel| travel.zone).collect();
         zones.push(self.hours.zone);
-        let first = self.minute(-3 * 1440).date_naive();
-        let mut open: BTreeSet<i64> = BTreeSet::new();
-        let mut on_grid: BTreeSet<i64> = BTreeSet::new();
+        let first = self.minute(FIRST).date_naive();
+        let (mut open, mut on_grid) = (vec![false; minutes], vec![false; minutes]);
         for zone in zones {
-            let walked = walk(zone);
+            let walked = self.walk(zone);
             let first_at_or_after = |wall: NaiveDateTime| {
-                walked.iter().find(|(_, shown)| *shown >= wall).map_or(i64::MAX, |(minute, _)| *minute)
+                walked.iter().position(|shown| *shown >= wall).map_or(i64::MAX, |at| at as i64 + FIRST)
             };
             for day in first.iter_days().take(14) {
                 let travels = self
@@ -155,57 +152,79 @@ impl Case {
                     let to = first_at_or_after(midnight + TimeDelta::minutes(end));
                     // An end beyond what was walked belongs to hours that are not looked at either.
                     for minute in from..to.min((DAYS_WALKED + 2) * 1440) {
-                        open.insert(minute);
+                        open[at(minute)] = true;
                         if minute >= from + self.offset && (minute - from - self.offset) % self.step == 0 {
-                            on_grid.insert(minute);
+                            on_grid[at(minute)] = true;
                         }
                     }
                 }
             }
         }
         for (from, to) in &self.away {
-            open.retain(|minute| !(*from..*to).contains(minute));
+            (*from..*to).for_each(|minute| open[at(minute)] = false);
         }
-        let counted: BTreeMap<i64, NaiveDate> =
-            walk(self.counted_in).into_iter().map(|(minute, wall)| (minute, wall.date())).collect();
+        let mut taken = vec![false; minutes];
+        for (from, to) in &self.busy {
+            (*from..*to).for_each(|minute| taken[at(minute)] = true);
+        }
+        let counted: Vec<NaiveDate> = self.walk(self.counted_in).iter().map(NaiveDateTime::date).collect();
         let monday = |date: NaiveDate| date.week(chrono::Weekday::Mon).first_day();
-        let taken: BTreeSet<i64> = self.busy.iter().flat_map(|(from, to)| *from..*to).collect();
-        (0..DAYS_WALKED * 1440)
-            .map(|minute| {
-                let mut needed = minute..minute + self.duration;
-                let mut blocked = minute - self.before..minute + self.duration + self.after;
-                let that_day = self.busy.iter().filter(|(from, _)| counted[from] == counted[&minute]).count();
-                let that_week = self
-                    .busy
-                    .iter()
-                    .filter(|(from, _)| monday(counted[from]) == monday(counted[&minute]))
-                    .count();
-                let full = self.max_per_day.is_some_and(|most| that_day >= most)
-                    || self.max_per_week.is_some_and(|most| that_week >= most);
-                let days_ahead = (counted[&minute] - counted[&self.now]).num_days();
-                let verdict = if minute < self.now {
-                    Some(SlotError::Past)
-                } else if minute < self.now + self.notice {
-                    Some(SlotError::TooSoon)
-                } else if self.horizon.is_some_and(|horizon| days_ahead > horizon) {
-                    Some(SlotError::TooFar)
-                } else if !needed.clone().all(|minute| open.contains(&minute)) {
-                    Some(SlotError::OutsideHours)
-                } else if !on_grid.contains(&minute) {
-                    Some(SlotError::OffGrid)
-                } else if full {
-                    Some(SlotError::LimitReached)
-                } else if needed.any(|minute| taken.contains(&minute)) {
-                    Some(SlotError::Busy)
-                } else if blocked.any(|minute| taken.contains(&minute)) {
-                    Some(SlotError::Buffer)
-                } else {
-                    None
-                };
-                (minute, verdict)
-            })
-            .collect()
+        let all =
+            |of: &[bool], from: i64, to: i64, is: bool| of[at(from)..at(to)].iter().all(|now| *now == is);
+        let verdict = |minute: i64| {
+            let date = counted[at(minute)];
+            let full = || {
+                let that_day = self.busy.iter().filter(|(from, _)| counted[at(*from)] == date).count();
+                let that_week =
+                    self.busy.iter().filter(|(from, _)| monday(counted[at(*from)]) == monday(date)).count();
+                self.max_per_day.is_some_and(|most| that_day >= most)
+                    || self.max_per_week.is_some_and(|most| that_week >= most)
+            };
+            let days_ahead = (date - counted[at(self.now)]).num_days();
+            if minute < self.now {
+                Some(SlotError::Past)
+            } else if minute < self.now + self.notice {
+                Some(SlotError::TooSoon)
+            } else if self.horizon.is_some_and(|horizon| days_ahead > horizon) {
+                Some(SlotError::TooFar)
+            } else if !all(&open, minute, minute + self.duration, true) {
+                Some(SlotError::OutsideHours)
+            } else if !on_grid[at(minute)] {
+                Some(SlotError::OffGrid)
+            } else if full() {
+                Some(SlotError::LimitReached)
+            } else if !all(&taken, minute, minute + self.duration, false) {
+                Some(SlotError::Busy)
+            } else if !all(&taken, minute - self.before, minute + self.duration + self.after, false) {
+                Some(SlotError::Buffer)
+            } else {
+                None
+            }
+        };
+        (0..DAYS_WALKED * 1440).map(|minute| (minute, verdict(minute))).collect()
     }
+
+    /// What the clock of a zone shows at each minute that is walked. There are few zones and days, so it is kept.
+    fn walk(&self, zone: Tz) -> Arc<Vec<NaiveDateTime>> {
+        type Walks = Mutex<BTreeMap<(NaiveDate, &'static str), Arc<Vec<NaiveDateTime>>>>;
+        static WALKS: Walks = Mutex::new(BTreeMap::new());
+        let show = |minute| self.minute(minute).with_timezone(&zone).naive_local();
+        let mut walks = WALKS.lock().expect("no panic");
+        walks
+            .entry((self.day, zone.name()))
+            .or_insert_with(|| Arc::new((FIRST..LAST).map(show).collect()))
+            .clone()
+    }
+}
+
+/// Three days around the period are walked as well: hours may begin before it, and appointments end after it.
+const FIRST: i64 = -3 * 1440;
+
+const LAST: i64 = (DAYS_WALKED + 3) * 1440;
+
+/// The index of a minute.
+fn at(minute: i64) -> usize {
+    usize::try_from(minute - FIRST).expect("a minute that is walked")
 }
 
 /// The rules of a service, completed by defaults.
@@ -327,27 +346,37 @@ fn cases() -> impl Strategy<Value = Case> {
     )
 }
 
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn expect_listed_starts_of_the_oracle(case: &Case) -> Result<(), TestCaseError> {
+    let listed = starts(&case.availability(), case.minute(0), case.minute(DAYS_WALKED * 1440));
+    let oracle = case.oracle().into_iter().filter(|(_, refusal)| refusal.is_none());
+    let expected: Vec<_> = oracle.map(|(minute, _)| case.minute(minute)).collect();
+    prop_assert_eq!(listed, expected);
+    Ok(())
+}
+
+fn expect_refusals_of_the_oracle(case: &Case) -> Result<(), TestCaseError> {
+    let availability = case.availability();
+    for (minute, reason) in case.oracle() {
+        prop_assert_eq!(refusal(&availability, case.minute(minute)), reason, "minute {}", minute);
+    }
+    Ok(())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config(30))]
 
     #[test]
     fn listed_starts_equal_those_of_the_oracle(case in cases()) {
-        let (availability, oracle) = (case.availability(), case.oracle());
-        let listed = starts(&availability, case.minute(0), case.minute(DAYS_WALKED * 1440));
-        let expected: Vec<_> = oracle
-            .iter()
-            .filter(|(_, refusal)| refusal.is_none())
-            .map(|(minute, _)| case.minute(*minute))
-            .collect();
-        prop_assert_eq!(listed, expected);
+        expect_listed_starts_of_the_oracle(&case)?;
     }
 
     #[test]
     fn refusal_of_every_minute_equals_that_of_the_oracle(case in cases()) {
-        let availability = case.availability();
-        for (minute, reason) in case.oracle() {
-            prop_assert_eq!(refusal(&availability, case.minute(minute)), reason, "minute {}", minute);
-        }
+        expect_refusals_of_the_oracle(&case)?;
     }
 
     #[test]
@@ -357,6 +386,22 @@ proptest! {
         let mut halves = starts(&availability, beginning, middle);
         halves.extend(starts(&availability, middle, end));
         prop_assert_eq!(halves, starts(&availability, beginning, end));
+    }
+}
+
+proptest! {
+    #![proptest_config(config(500))]
+
+    #[test]
+    #[ignore = "walks the minutes of 500 calendars"]
+    fn listed_starts_of_many_calendars_equal_those_of_the_oracle(case in cases()) {
+        expect_listed_starts_of_the_oracle(&case)?;
+    }
+
+    #[test]
+    #[ignore = "walks the minutes of 500 calendars"]
+    fn refusals_of_many_calendars_equal_those_of_the_oracle(case in cases()) {
+        expect_refusals_of_the_oracle(&case)?;
     }
 }
 
