@@ -1,0 +1,18 @@
+mod captcha;
+mod compression;
+pub mod computing;
+mod cors;
+pub mod coverage;
+mod creating;
+pub mod description;
+mod edge;
+mod entering;
+mod external_ids;
+mod forwarded;
+mod headers;
+mod limits;
+mod mistakes;
+mod module;
+mod page;
+mod parsers;
+pub mod token;
