@@ -10,12 +10,16 @@ check:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked --quiet
     cargo run --quiet --locked -- openapi | diff openapi/openapi.json -
 
-# Tests, all or those whose names contain a word: just test isolation
+# Tests of every day, all or those whose names contain a word: just test isolation
 test *NAMES:
     cargo test {{ NAMES }}
 
-# Everything: what the forge runs, and the faults planted in the program (ten minutes and more)
-test-all:
+# All tests, also the slow ones: soak, every planted fault of the database
+test-all *NAMES:
+    cargo test -- --include-ignored {{ NAMES }}
+
+# Everything a change has to pass: what the forge runs, and the faults planted in the program
+ci:
     .ci/run
     cargo test --test mutation
 

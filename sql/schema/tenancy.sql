@@ -1,5 +1,5 @@
--- The schema as it is: what sql/migrations makes, read from the catalog by tests/it/schema.sql. To read, not to run and
--- not to edit. After a migration: APPOINTD_UPDATE_SNAPSHOTS=1 cargo test schema
+-- The schema as it is: what sql/migrations makes, read from the catalog by tests/it/db/schema.sql. To read, not to run
+-- and not to edit. After a migration: APPOINTD_UPDATE_SNAPSHOTS=1 cargo test schema
 
 -- Organizations (the tenants), their plans, settings and members.
 create schema tenancy authorization appointd_owner;

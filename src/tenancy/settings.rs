@@ -10,7 +10,7 @@ use crate::{
         caller::{Admin, Member, Viewer},
         if_match::{IfMatch, Single},
         json::{Json, present},
-        problem::{ApiError, Reading, Writing},
+        problem::{ApiError, Problem, Reading, Writing},
         values::{LanguageTag, List, Number, WebOrigin, named_enum},
     },
     sql,

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         .collect();
     let copy = copy_of(root);
 
-    // Or else whatever fails says nothing about the fault.
+    // Otherwise a failure would say nothing about the fault.
     let all: BTreeSet<&str> = mutants.iter().flat_map(|mutant| mutant.tests).copied().collect();
     let clean = run(&copy, &all.into_iter().collect::<Vec<_>>());
     assert!(clean.status.success(), "without a fault:\n{}", text(&clean));
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let mut unnoticed = Vec::new();
     for mutant in &mutants {
         let noticed = plant(&copy, mutant);
-        println!("{}: {}", mutant.name, if noticed.is_empty() { "NOBODY NOTICED" } else { "noticed" });
+        println!("{}: {}", mutant.name, if noticed.is_empty() { "NOT NOTICED" } else { "noticed" });
         if noticed.is_empty() {
             unnoticed.push(mutant.name);
         }
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         }
     }
     if !unnoticed.is_empty() {
-        eprintln!("faults that nobody noticed: {unnoticed:#?}");
+        eprintln!("faults that no test noticed: {unnoticed:#?}");
         return ExitCode::FAILURE;
     }
     let _ = writeln!(report, "\n{} faults, all noticed", mutants.len());

@@ -18,9 +18,10 @@ const fn mutant(
 }
 
 const DOOR: &[&str] = &["isolation::door"];
-const ROLES: &[&str] = &["isolation::door::every_operation_refuses", "coverage::every_operation_has_a_rule"];
+const ROLES: &[&str] =
+    &["isolation::door::operation_with_a_lower_role", "http::coverage::every_operation_has_a_rule"];
 const STATEMENTS: &[&str] = &["isolation::statements"];
-const TOKENS: &[&str] = &["identity::tokens", "isolation::door::credentials"];
+const TOKENS: &[&str] = &["http::token", "isolation::door::credentials"];
 
 pub const MUTANTS: &[Mutant] = &[
     // Who asks.
@@ -36,7 +37,7 @@ pub const MUTANTS: &[Mutant] = &[
         "src/http/caller.rs",
         "feature: F::NAME };",
         "feature: None };",
-        &["tenancy::plans"],
+        &["tenancy::subscriptions"],
     ),
     mutant(
         "one operation asks for a lower role",
@@ -64,7 +65,7 @@ pub const MUTANTS: &[Mutant] = &[
         "src/http/headers.rs",
         "(Some(value), None) => value.to_str()",
         "(Some(value), _) => value.to_str()",
-        &["headers", "isolation::transport"],
+        &["http::headers", "isolation::transport"],
     ),
     // The door.
     mutant(
@@ -93,10 +94,10 @@ pub const MUTANTS: &[Mutant] = &[
         "src/db/entering.rs",
         "let Request { id, host, scope, .. } = REQUEST.try_with(Request::clone).unwrap_or_default();",
         "let Request { id, scope, .. } = REQUEST.try_with(Request::clone).unwrap_or_default(); let host = None::<String>;",
-        &["tenancy::domains"],
+        &["tenancy::domains", "tenancy::hosts"],
     ),
     mutant(
-        "whatever an API key is for is good enough",
+        "the scopes of an API key are not compared",
         "src/db/entering.rs",
         "client.query(statement, &[tenant, key, &hash, needs, &scope, feature, &host, &id]).await",
         "client.query(statement, &[tenant, key, &hash, needs, &scope.map(|_| \"crm:read\"), feature, &host, &id]).await",
@@ -107,28 +108,28 @@ pub const MUTANTS: &[Mutant] = &[
         "src/db/guard.rs",
         "if !self.open || client.is_closed() {",
         "if self.open || client.is_closed() {",
-        &["tx::"],
+        &["db::tx::"],
     ),
     mutant(
         "a statement that was dropped goes on",
         "src/db/guard.rs",
         "true => client.cancel_token().cancel_query(NoTls).await,",
         "true => Ok(()),",
-        &["tx::"],
+        &["db::tx::"],
     ),
     mutant(
         "a failed transaction is committed",
         "src/db/tx.rs",
         "    pub async fn commit(mut self) -> Result<(), Error> {\n        if self.failed {",
         "    pub async fn commit(mut self) -> Result<(), Error> {\n        if false {",
-        &["tx::"],
+        &["db::tx::"],
     ),
     mutant(
         "one organization may take every connection",
         "src/db/pool.rs",
         "Shares { each: connections.div_ceil(2),",
         "Shares { each: 1000,",
-        &["limits::an_organization_that_floods"],
+        &["http::limits::flooding_organization"],
     ),
     // Statements without their tenant.
     mutant(
@@ -160,7 +161,7 @@ pub const MUTANTS: &[Mutant] = &[
         STATEMENTS,
     ),
     mutant(
-        "an idempotency key is everybody's",
+        "an idempotency key is read in every account",
         "sql/queries/operations/idempotency_keys_get.sql",
         "where tenant_id = $1 and actor_id = $2",
         "where $1::uuid is not null and $2::uuid is not null",
@@ -168,14 +169,14 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     // Tokens.
     mutant(
-        "whoever issued a token is believed",
+        "the issuer of a token is not compared",
         "src/http/token.rs",
         "validation.set_issuer(&[ISSUER]);",
         "",
         TOKENS,
     ),
     mutant(
-        "whoever a token is for is believed",
+        "the audience of a token is not compared",
         "src/http/token.rs",
         "validation.set_audience(&[AUDIENCE]);",
         "validation.validate_aud = false;",
@@ -218,11 +219,11 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     // What comes in.
     mutant(
-        "fields nobody knows are taken",
+        "unknown fields are accepted",
         "src/crm/contacts.rs",
         "#[serde(deny_unknown_fields)]\n#[oai(example)]\npub struct NewContact {",
         "#[oai(example)]\npub struct NewContact {",
-        &["isolation::door::every_body"],
+        &["isolation::door::unknown_field_in_a_body"],
     ),
     mutant(
         "control characters are taken",
@@ -236,6 +237,6 @@ pub const MUTANTS: &[Mutant] = &[
         "src/http/page.rs",
         "(0..1 << 55).contains(&micros).then_some(Self {",
         "true.then_some(Self {",
-        &["parsers::cursors"],
+        &["http::parsers::cursors"],
     ),
 ];

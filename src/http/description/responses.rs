@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{if_match, problem},
+    super::if_match,
     walk::{operations, pascal_case},
 };
 

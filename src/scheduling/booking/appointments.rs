@@ -24,6 +24,7 @@ use crate::{
     db::{Context, Db},
     http::{
         caller::{Member, Staff, Viewer},
+        if_match::IfMatch,
         json::{Created, Json, or_default},
         page::{Cursor, Ids, Order, Page, Paging, SortByStart, any_of},
         problem::{ApiError, Listing, Problem, Reading, Writing},

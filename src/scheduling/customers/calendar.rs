@@ -16,7 +16,7 @@ use super::{
     online,
 };
 use crate::{
-    db::{Context, Db, Params, row},
+    db::{Context, Db, Params, Sql, row},
     http::{
         caller::{Member, Staff, Viewer},
         conditional,

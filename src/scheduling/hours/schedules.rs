@@ -21,8 +21,8 @@ use crate::{
     sql,
 };
 
-/// No row if the provider does not exist; `None` if they have no schedule.
-const GET: Sql<Option<HoursRow>> = sql!("scheduling/schedules_get.sql" as Option<HoursRow>);
+/// No row if the provider does not exist.
+const GET: Sql<HoursRow> = sql!("scheduling/schedules_get.sql" as HoursRow);
 
 pub struct SchedulesApi(pub Db);
 
@@ -78,10 +78,8 @@ pub async fn set(
     db.attempt(context, async |mut tx: Tx, _| -> Result<(), Failure> {
         if if_match.is_sent() {
             tx.all(sql!("scheduling/schedules_lock_row.sql"), &[&provider]).await?;
-            match tx.optional(GET, &[&provider]).await?.ok_or_else(Problem::not_found)? {
-                Some(hours) => if_match.matches(&Schedule::from(Hours::from(hours)))?,
-                None => if_match.matches_absent()?,
-            }
+            let hours = tx.optional(GET, &[&provider]).await?.ok_or_else(Problem::not_found)?;
+            if_match.matches(&Schedule::from(Hours::from(hours)))?;
         }
         replace(tx, provider, schedule).await
     })

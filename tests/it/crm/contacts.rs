@@ -5,7 +5,7 @@ use crate::harness::Tenant;
 const PATH: &str = "/api/v1/contacts";
 
 #[tokio::test]
-async fn a_contact_from_beginning_to_end() {
+async fn contact_is_created_changed_and_deleted() {
     let tenant = Tenant::new().await;
     let body = json!({ "first_name": " Grace ", "last_name": "Hopper", "email": "Grace@Example.com", "phone": "+1 555 0100" });
     let id = tenant.staff.post(PATH, body).await.created();
@@ -26,7 +26,7 @@ async fn a_contact_from_beginning_to_end() {
 }
 
 #[tokio::test]
-async fn create_contact_names_the_field_that_is_wrong() {
+async fn create_contact_with_a_wrong_field_names_it() {
     let tenant = Tenant::new().await;
     let valid = json!({ "first_name": "Grace", "last_name": "Hopper" });
     for (field, value, code) in [
@@ -50,7 +50,7 @@ async fn create_contact_names_the_field_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn list_contacts_pages_through_all_of_them_once() {
+async fn list_contacts_in_pages_has_each_contact_once() {
     let tenant = Tenant::new().await;
     let mut created = Vec::new();
     for _ in 0..7 {
@@ -74,7 +74,7 @@ async fn list_contacts_pages_through_all_of_them_once() {
 }
 
 #[tokio::test]
-async fn list_contacts_refuses_what_is_no_page() {
+async fn list_contacts_with_a_wrong_page_is_refused() {
     let tenant = Tenant::new().await;
     for (query, field, code) in [
         ("limit=0", "limit", "out_of_range"),
@@ -92,7 +92,7 @@ async fn list_contacts_refuses_what_is_no_page() {
 }
 
 #[tokio::test]
-async fn a_contact_with_appointments_stays() {
+async fn contact_with_appointments_cannot_be_deleted() {
     let tenant = Tenant::new().await;
     let furnished = tenant.furnished().await;
     tenant.manager.delete(&format!("{PATH}/{}", furnished.contact)).await.refused(409, "contact_in_use");

@@ -3,12 +3,12 @@ use std::net::SocketAddr;
 use appointd::{db::Who, http::token::Subject};
 use chrono::Utc;
 use reqwest::{Method, RequestBuilder};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Answer, system};
 
-/// Somebody who sends requests.
+/// A person or a program that sends requests.
 #[derive(Clone)]
 pub struct Actor {
     pub account: Uuid,
@@ -20,20 +20,20 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Somebody with a session and a valid token, for an organization or for none.
+    /// A person with a session and a valid token, for an organization or for none.
     pub fn new(organization: Option<Uuid>, account: Uuid, session: Uuid, email: String) -> Self {
         let subject = Subject { account, session, organization };
         let token = system().tokens.issue(&subject, Utc::now()).expect("a token");
         Self { account, session, email, token: Some(token), server: system().address, client: client() }
     }
 
-    /// As which the door takes this person.
+    /// As which the door admits this person.
     pub fn who(&self) -> Who {
         Who::Session { account: self.account, session: self.session }
     }
 
-    /// Somebody without credentials.
-    pub fn nobody() -> Self {
+    /// Without credentials.
+    pub fn anonymous() -> Self {
         Self {
             account: Uuid::nil(),
             session: Uuid::nil(),
@@ -44,9 +44,14 @@ impl Actor {
         }
     }
 
-    /// Somebody who sends this token, whatever it is.
+    /// With this token, whether it is one or not.
     pub fn with_token(token: impl Into<String>) -> Self {
-        Self { token: Some(token.into()), ..Self::nobody() }
+        Self { token: Some(token.into()), ..Self::anonymous() }
+    }
+
+    /// The person who has just signed in: `session` is the answer.
+    pub fn signed_in(session: &Value) -> Self {
+        Self::with_token(session["access_token"].as_str().expect("a token"))
     }
 
     /// The same person, at another server.
@@ -94,6 +99,25 @@ impl Actor {
         let request =
             self.request(method, path).header("content-type", "application/json").body(body.to_string());
         self.send(request).await
+    }
+}
+
+impl Actor {
+    /// Sends a body with headers.
+    pub async fn post_with(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.request(Method::POST, path).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body.to_string())).await
+    }
+
+    /// Makes an API key: the key as an actor, and its id.
+    pub async fn api_key(&self, role: &str, scopes: &[&str]) -> (Self, String) {
+        let body = json!({ "name": "Key", "role": role, "scopes": scopes });
+        let made = self.post("/api/v1/api-keys", body).await.expect(201);
+        let id = made["id"].as_str().expect("an id").to_owned();
+        (Self::with_token(made["key"].as_str().expect("a key")), id)
     }
 }
 

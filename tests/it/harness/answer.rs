@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::description;
 
 /// What the server answered. Reading it checks it against the description: a status or a field that is not described
-/// fails the test, whatever the test is about.
+/// fails every test.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -65,4 +65,12 @@ impl Answer {
         let error = &self.body["errors"][0];
         assert_eq!((&error["field"], &error["code"]), (&field.into(), &code.into()), "{}", self.text);
     }
+}
+
+/// How many were created, and how many were refused for this reason.
+pub fn outcomes(answers: &[Answer], refusal: &str) -> (usize, usize) {
+    let created = answers.iter().filter(|answer| answer.status == 201).count();
+    let refused =
+        answers.iter().filter(|answer| answer.status == 409 && answer.body["code"] == refusal).count();
+    (created, refused)
 }

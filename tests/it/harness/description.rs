@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 use appointd::http::description::{COMMITTED, inlined};
 use serde_json::Value;
 
-use super::Answer;
+use crate::harness::Answer;
 
 pub fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
@@ -30,7 +30,7 @@ impl Operation {
         self.value["operationId"].as_str().unwrap_or_default()
     }
 
-    /// The lowest role it is open to; none where it is open to everybody.
+    /// The lowest role it is open to; none if it needs no credentials.
     pub fn role(&self) -> Option<&str> {
         self.value["x-required-role"].as_str()
     }
@@ -141,7 +141,7 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
     let schema = &content[media_type]["schema"];
     assert!(schema.is_object(), "{} {}: {media_type} is not described", operation.id(), answer.status);
     let mut mistakes = Vec::new();
-    // Whatever is not JSON is text.
+    // What is not JSON is text.
     let body = if media_type.starts_with("text/") { answer.text.clone().into() } else { answer.body.clone() };
     compare("body", &body, schema, &mut mistakes);
     assert!(mistakes.is_empty(), "{}: {mistakes:#?}\n{}", operation.id(), answer.text);

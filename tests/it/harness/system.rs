@@ -2,23 +2,28 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
+    time::SystemTime,
 };
 
 use appointd::{
-    db::{Db, cluster::Cluster, migrate},
+    db::{Db, cluster::Cluster},
     dev,
     http::{
         captcha::Captcha,
+        client::Network,
         limit::{Limits, Rates},
         token::{SigningKey, Tokens},
     },
     identity::passwords::{Passwords, Policy},
     messaging::mail::Mailer,
+    scheduling::booking::expiry,
     server::{Capacity, Parts, Server},
 };
 use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
 use uuid::Uuid;
+
+use super::{connect, eventually};
 
 /// A PostgreSQL and a server on it, shared by all tests of the process.
 pub struct System {
@@ -52,19 +57,6 @@ pub fn system() -> &'static System {
 pub async fn private_system(settings: &'static [&'static str]) -> &'static System {
     let system = spawn_blocking(|| std::thread::spawn(|| start(settings)).join().expect("the system starts"));
     Box::leak(Box::new(system.await.expect("no panic")))
-}
-
-/// Every schema of a database but those of PostgreSQL itself.
-pub async fn schemas(client: &Client) -> Vec<String> {
-    client
-        .query_one(
-            "select array_agg(nspname::text order by nspname) from pg_namespace
-             where nspname !~ '^pg_' and nspname <> 'information_schema'",
-            &[],
-        )
-        .await
-        .expect("schemas")
-        .get(0)
 }
 
 /// Everything in `task` that asks for the system gets this one.
@@ -115,8 +107,7 @@ fn mailer(folder: &Path) -> Mailer {
 impl System {
     /// A connection as `role`, for what a test does behind the server's back.
     pub async fn connect(&self, role: &str) -> Client {
-        let url = self.cluster.url(role, "appointd").parse().expect("a URL of ours");
-        migrate::connect(&url).await.expect("the database answers")
+        connect(&self.cluster, role, "appointd").await
     }
 
     /// A connection that no policy holds.
@@ -124,46 +115,65 @@ impl System {
         self.connect("postgres").await
     }
 
-    /// Another server on the same database, made of somewhat different parts. Serves until it is dropped or the process ends.
-    pub fn another(&self, change: impl FnOnce(&mut Parts)) -> Server {
+    /// Another server on the same database, made of somewhat different parts. Serves until it is dropped or the process
+    /// ends.
+    pub async fn another_server(&self, change: impl FnOnce(&mut Parts)) -> Server {
         let mut parts = self.parts.clone();
         parts.threads = 1;
         parts.connections = 8;
         change(&mut parts);
-        Server::start(parts, TcpListener::bind("127.0.0.1:0").expect("a port is free"))
-            .expect("the server starts")
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let starting = spawn_blocking(move || Server::start(parts, listener).expect("the server starts"));
+        starting.await.expect("no panic")
     }
 
-    /// The latest e-mail to somebody, once there is one.
+    /// Another server, with these rate limits and in this network.
+    pub async fn server_with(&self, rates: Rates, network: Network) -> Server {
+        self.another_server(|parts| {
+            parts.limits = Arc::new(Limits::new(&rates));
+            parts.network = Arc::new(network);
+        })
+        .await
+    }
+
+    /// Removes expired holds and offers freed time, as servers do every few seconds.
+    pub async fn sweep(&self) {
+        expiry::sweep(&self.db(1), &self.parts.mailer).await.expect("a sweep");
+    }
+
+    /// Deadlocks in the database since its statistics began.
+    pub async fn deadlocks(&self) -> i64 {
+        let count = "select deadlocks from pg_stat_database where datname = current_database()";
+        self.superuser().await.query_one(count, &[]).await.expect("statistics").get(0)
+    }
+
+    /// The latest e-mail to an address, once there is one.
     pub async fn mail_to(&self, address: &str) -> String {
         self.mails_to(address, 1).await.pop().expect("a mail")
     }
 
-    /// All e-mails to somebody, the oldest first, once there are so many.
+    /// All e-mails to an address, the oldest first, once there are so many.
     pub async fn mails_to(&self, address: &str, at_least: usize) -> Vec<String> {
-        for _ in 0..200 {
-            let mut mails: Vec<_> = std::fs::read_dir(&self.mails)
-                .expect("a folder")
-                .filter_map(|entry| {
-                    let path = entry.expect("an entry").path();
-                    let text = std::fs::read_to_string(&path).ok()?;
-                    let written = std::fs::metadata(&path).ok()?.modified().ok()?;
-                    text.contains(&format!("To: {address}")).then_some((written, text))
-                })
-                .collect();
-            if mails.len() >= at_least {
-                mails.sort();
-                return mails
-                    .into_iter()
-                    .map(|(_, text)| text.replace("=\r\n", "").replace("=3D", "="))
-                    .collect();
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        panic!("no e-mail to {address}");
+        let mut mails =
+            eventually(async || Some(self.mails_now(address)).filter(|mails| mails.len() >= at_least)).await;
+        mails.sort();
+        mails.into_iter().map(|(_, text)| text.replace("=\r\n", "").replace("=3D", "=")).collect()
     }
 
-    /// The token of the latest e-mail to somebody.
+    /// The e-mails that were sent to an address so far, and when.
+    fn mails_now(&self, address: &str) -> Vec<(SystemTime, String)> {
+        std::fs::read_dir(&self.mails)
+            .expect("a folder")
+            .filter_map(|entry| {
+                let path = entry.expect("an entry").path();
+                let text = std::fs::read_to_string(&path).ok()?;
+                let written = std::fs::metadata(&path).ok()?.modified().ok()?;
+                text.contains(&format!("To: {address}")).then_some((written, text))
+            })
+            .collect()
+    }
+
+    /// The token of the latest e-mail to an address.
     pub async fn token_mailed_to(&self, address: &str) -> String {
         let mail = self.mail_to(address).await;
         let (_, rest) = mail.rsplit_once("token: ").expect("a token");
@@ -174,14 +184,4 @@ impl System {
     pub fn db(&self, connections: usize) -> Db {
         Db::new(&self.cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), connections)
     }
-}
-
-/// A migrated database of a test's own, to take apart, and a connection to it that no policy holds.
-pub async fn private_database() -> (Cluster, Client) {
-    let cluster =
-        spawn_blocking(|| Cluster::temporary(&[]).expect("PostgreSQL starts")).await.expect("no panic");
-    dev::set_up(&cluster).await.expect("the database is set up");
-    let url = cluster.url("postgres", "appointd").parse().expect("a URL of ours");
-    let superuser = migrate::connect(&url).await.expect("the database answers");
-    (cluster, superuser)
 }

@@ -18,14 +18,14 @@ fn registration() -> (Value, String) {
 }
 
 #[tokio::test]
-async fn register_account_makes_an_owner_of_an_organization() {
+async fn register_account_creates_an_owner_and_an_organization() {
     let (body, email) = registration();
-    let answer = Actor::nobody().post("/api/v1/auth/register", body.clone()).await;
+    let answer = Actor::anonymous().post("/api/v1/auth/register", body.clone()).await;
     assert_eq!(answer.header("location"), "/api/v1/auth/me");
     let session = answer.expect(201);
     assert_eq!((&session["token_type"], &session["expires_in"]), (&json!("bearer"), &json!(900)));
 
-    let actor = Actor::with_token(session["access_token"].as_str().expect("a token"));
+    let actor = Actor::signed_in(&session);
     let me = actor.get("/api/v1/auth/me").await.expect(200);
     assert_eq!(me["email"], email);
     assert_eq!(me["role"], "owner");
@@ -37,13 +37,13 @@ async fn register_account_makes_an_owner_of_an_organization() {
 }
 
 #[tokio::test]
-async fn register_account_all_or_nothing() {
+async fn failed_registration_leaves_no_account() {
     let (first, _) = registration();
-    Actor::nobody().post("/api/v1/auth/register", first.clone()).await.expect(201);
+    Actor::anonymous().post("/api/v1/auth/register", first.clone()).await.expect(201);
 
     let (mut second, email) = registration();
     second["organization_slug"] = first["organization_slug"].clone();
-    Actor::nobody().post("/api/v1/auth/register", second.clone()).await.refused(409, "slug_taken");
+    Actor::anonymous().post("/api/v1/auth/register", second.clone()).await.refused(409, "slug_taken");
     let accounts = system()
         .superuser()
         .await
@@ -54,16 +54,16 @@ async fn register_account_all_or_nothing() {
 
     let (mut third, _) = registration();
     third["email"] = json!(first["email"].as_str().expect("text").to_uppercase());
-    Actor::nobody().post("/api/v1/auth/register", third).await.refused(409, "email_taken");
+    Actor::anonymous().post("/api/v1/auth/register", third).await.refused(409, "email_taken");
 }
 
 #[tokio::test]
-async fn of_many_registrations_of_one_slug_one_succeeds() {
+async fn registrations_at_once_of_one_slug_get_one() {
     let (template, _) = registration();
     let attempts = (0..8).map(|n| {
         let mut body = template.clone();
         body["email"] = json!(format!("{n}-{}", template["email"].as_str().expect("text")));
-        async move { Actor::nobody().post("/api/v1/auth/register", body).await.status }
+        async move { Actor::anonymous().post("/api/v1/auth/register", body).await.status }
     });
     let mut statuses = futures_util::future::join_all(attempts).await;
     statuses.sort_unstable();
@@ -73,9 +73,9 @@ async fn of_many_registrations_of_one_slug_one_succeeds() {
 }
 
 #[tokio::test]
-async fn register_account_names_the_field_that_is_wrong() {
+async fn register_account_with_a_wrong_field_names_it() {
     let wrong = [
-        ("email", json!("nobody"), "invalid_value"),
+        ("email", json!("no address"), "invalid_value"),
         ("email", json!(7), "invalid_type"),
         ("email", json!(format!("{}@example.com", "a".repeat(250))), "invalid_value"),
         ("password", json!("short"), "too_short"),
@@ -92,40 +92,39 @@ async fn register_account_names_the_field_that_is_wrong() {
     for (field, value, code) in wrong {
         let (mut body, _) = registration();
         body[field] = value;
-        Actor::nobody().post("/api/v1/auth/register", body).await.invalid(field, code);
+        Actor::anonymous().post("/api/v1/auth/register", body).await.invalid(field, code);
     }
     let (mut body, _) = registration();
     body.as_object_mut().expect("an object").remove("organization_slug");
-    Actor::nobody().post("/api/v1/auth/register", body).await.invalid("organization_slug", "required");
+    Actor::anonymous().post("/api/v1/auth/register", body).await.invalid("organization_slug", "required");
 }
 
 #[tokio::test]
-async fn a_password_made_of_ones_own_names_is_guessable() {
+async fn password_made_of_own_names_is_refused() {
     let (mut body, _) = registration();
     body["organization_name"] = json!("Brambleforge");
     body["password"] = json!("brambleforge1");
-    Actor::nobody().post("/api/v1/auth/register", body).await.invalid("password", "too_guessable");
+    Actor::anonymous().post("/api/v1/auth/register", body).await.invalid("password", "too_guessable");
 }
 
 #[tokio::test]
-async fn log_in_takes_json_and_a_form() {
+async fn log_in_accepts_json_and_forms() {
     let tenant = Tenant::new().await;
-    let nobody = Actor::nobody();
+    let anonymous = Actor::anonymous();
     let email = tenant.staff.email.to_uppercase();
-    let session =
-        nobody.post("/api/v1/auth/login", json!({ "email": email, "password": PASSWORD })).await.expect(200);
-    let me = Actor::with_token(session["access_token"].as_str().expect("a token"))
-        .get("/api/v1/auth/me")
+    let session = anonymous
+        .post("/api/v1/auth/login", json!({ "email": email, "password": PASSWORD }))
         .await
         .expect(200);
+    let me = Actor::signed_in(&session).get("/api/v1/auth/me").await.expect(200);
     assert_eq!((&me["role"], &me["id"]), (&json!("staff"), &json!(tenant.staff.account)));
 
     let form = |body: String| {
-        let request = nobody
+        let request = anonymous
             .request(Method::POST, "/api/v1/auth/token")
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body);
-        nobody.send(request)
+        anonymous.send(request)
     };
     let password = PASSWORD.replace(' ', "+");
     form(format!("grant_type=password&username={}&password={password}", tenant.staff.email))
@@ -135,14 +134,14 @@ async fn log_in_takes_json_and_a_form() {
 }
 
 #[tokio::test]
-async fn log_in_tells_nobody_who_has_an_account() {
+async fn failed_log_in_does_not_tell_which_accounts_exist() {
     let tenant = Tenant::new().await;
     let login = |email: String, password: &str| {
         let body = json!({ "email": email, "password": password });
-        async move { Actor::nobody().post("/api/v1/auth/login", body).await }
+        async move { Actor::anonymous().post("/api/v1/auth/login", body).await }
     };
     let wrong = login(tenant.staff.email.clone(), "another password").await;
-    let unknown = login("nobody@nowhere.example".into(), PASSWORD).await;
+    let unknown = login("unknown@nowhere.example".into(), PASSWORD).await;
     assert_eq!(wrong.header("www-authenticate"), unknown.header("www-authenticate"));
     let mut wrong = wrong.refused(401, "credentials_invalid");
     let mut unknown = unknown.refused(401, "credentials_invalid");
@@ -152,7 +151,7 @@ async fn log_in_tells_nobody_who_has_an_account() {
 }
 
 #[tokio::test]
-async fn a_member_who_is_gone_is_out_at_once() {
+async fn demoted_and_removed_member_is_refused_at_once() {
     let tenant = Tenant::new().await;
     tenant.staff.get("/api/v1/auth/me").await.expect(200);
     let superuser = system().superuser().await;
@@ -174,39 +173,34 @@ async fn a_member_who_is_gone_is_out_at_once() {
 }
 
 #[tokio::test]
-async fn a_suspended_organization_lets_nobody_in() {
+async fn suspended_organization_refuses_its_members() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
-    system()
-        .superuser()
-        .await
-        .execute("update tenancy.organizations set status = 'suspended' where id = $1", &[&tenant.id])
-        .await
-        .expect("a suspension");
+    tenant.suspend().await;
     for (_, actor) in tenant.members() {
         actor.get("/api/v1/organizations/me").await.refused(401, "session_ended");
     }
     other.viewer.get("/api/v1/organizations/me").await.expect(200);
     let body = json!({ "email": tenant.owner.email, "password": PASSWORD });
-    let session = Actor::nobody().post("/api/v1/auth/login", body).await.expect(200);
+    let session = Actor::anonymous().post("/api/v1/auth/login", body).await.expect(200);
     assert_eq!(session.get("organization_id"), None, "signed in, to nothing");
-    let nowhere = Actor::with_token(session["access_token"].as_str().expect("a token"));
+    let nowhere = Actor::signed_in(&session);
     nowhere.get("/api/v1/organizations/me").await.refused(403, "organization_required");
 }
 
 #[tokio::test]
-async fn estimating_a_password_holds_nobody_up() {
+async fn long_password_estimate_does_not_delay_other_requests() {
     // Of the kind that takes longest.
     let password: String = "4@8({[<36!1|0$5+7%2'*6)".repeat(5).chars().take(100).collect();
     let register = async {
         let (mut body, _) = registration();
         body["password"] = json!(password);
-        Actor::nobody().post("/api/v1/auth/register", body).await.status
+        Actor::anonymous().post("/api/v1/auth/register", body).await.status
     };
     let others = async {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         let started = std::time::Instant::now();
         for _ in 0..4 {
-            Actor::nobody().get("/health/live").await.expect(200);
+            Actor::anonymous().get("/health/live").await.expect(200);
         }
         started.elapsed()
     };
@@ -216,19 +210,19 @@ async fn estimating_a_password_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn signing_in_in_crowds_is_slowed_down_and_never_fails() {
+async fn log_ins_at_once_are_delayed_and_do_not_fail() {
     let tenant = Tenant::new().await;
     let body = json!({ "email": tenant.owner.email, "password": PASSWORD });
     let attempts = (0..40).map(|_| {
         let body = body.clone();
-        async move { Actor::nobody().post("/api/v1/auth/login", body).await.status }
+        async move { Actor::anonymous().post("/api/v1/auth/login", body).await.status }
     });
     let statuses = futures_util::future::join_all(attempts).await;
     assert!(statuses.iter().all(|status| matches!(status, 200 | 429)), "{statuses:?}");
-    // Nobody guessed: whoever was sent away for the crowd's sake is not kept out when it is gone.
+    // No attempt was wrong, so the account is not blocked once the others have ended.
     let mut status = 429;
     for _ in 0..10 {
-        status = Actor::nobody().post("/api/v1/auth/login", body.clone()).await.status;
+        status = Actor::anonymous().post("/api/v1/auth/login", body.clone()).await.status;
         if status != 429 {
             break;
         }
@@ -241,20 +235,17 @@ async fn address_in_two_spellings_is_one_account() {
     let name = format!("i{}", Uuid::new_v4().simple());
     let (mut body, _) = registration();
     body["email"] = json!(format!("{name}@BÜCHER.example"));
-    let session = Actor::nobody().post("/api/v1/auth/register", body).await.expect(201);
-    let me = Actor::with_token(session["access_token"].as_str().expect("a token"))
-        .get("/api/v1/auth/me")
-        .await
-        .expect(200);
+    let session = Actor::anonymous().post("/api/v1/auth/register", body).await.expect(201);
+    let me = Actor::signed_in(&session).get("/api/v1/auth/me").await.expect(200);
     assert_eq!(me["email"], json!(format!("{name}@xn--bcher-kva.example")));
     let (mut again, _) = registration();
     again["email"] = json!(format!("{name}@xn--bcher-kva.example"));
-    Actor::nobody().post("/api/v1/auth/register", again).await.refused(409, "email_taken");
+    Actor::anonymous().post("/api/v1/auth/register", again).await.refused(409, "email_taken");
     // Composed and decomposed.
     for spelling in
         ["bücher.example", "bu\u{308}cher.example", "xn--bcher-kva.example", "XN--BCHER-KVA.example"]
     {
         let body = json!({ "email": format!("{name}@{spelling}"), "password": PASSWORD });
-        Actor::nobody().post("/api/v1/auth/login", body).await.expect(200);
+        Actor::anonymous().post("/api/v1/auth/login", body).await.expect(200);
     }
 }

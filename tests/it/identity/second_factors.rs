@@ -1,12 +1,14 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use totp_rs::Totp;
 
-use crate::harness::{Actor, PASSWORD, Tenant, private_system, system, within};
+use crate::harness::{Actor, PASSWORD, Tenant, system};
 
 const LOGIN: &str = "/api/v1/auth/login";
+
 const FACTOR: &str = "/api/v1/auth/second-factor";
 
 /// As an authenticator app does: from the URL of the QR code.
@@ -20,11 +22,11 @@ async fn sign_in(actor: &Actor, code: Option<&str>) -> crate::harness::Answer {
     if let Some(code) = code {
         body["code"] = json!(code);
     }
-    Actor::nobody().post(LOGIN, body).await
+    Actor::anonymous().post(LOGIN, body).await
 }
 
 #[tokio::test]
-async fn a_second_factor_from_beginning_to_end() {
+async fn second_factor_is_set_up_used_and_removed() {
     let tenant = Tenant::new().await;
     let actor = &tenant.staff;
     let password = json!({ "password": PASSWORD });
@@ -62,10 +64,10 @@ async fn a_second_factor_from_beginning_to_end() {
     sign_in(actor, Some(&recovery[1].replace('-', " "))).await.expect(200);
     // A wrong password says nothing of factors.
     let body = json!({ "email": actor.email, "password": "wrong", "code": recovery[2] });
-    Actor::nobody().post(LOGIN, body).await.refused(401, "credentials_invalid");
+    Actor::anonymous().post(LOGIN, body).await.refused(401, "credentials_invalid");
     // The cookie asks for it too.
     let body = json!({ "email": actor.email, "password": PASSWORD });
-    Actor::nobody().post("/api/v1/auth/web-session", body).await.refused(401, "second_factor_required");
+    Actor::anonymous().post("/api/v1/auth/web-session", body).await.refused(401, "second_factor_required");
 
     let remove = format!("{FACTOR}/remove");
     let both = |password: &str, code: &str| json!({ "password": password, "code": code });
@@ -93,7 +95,7 @@ async fn waited(actor: &Actor) {
 }
 
 #[tokio::test]
-async fn wrong_code_is_counted_until_a_code_was_right_wherever_it_is_asked_for() {
+async fn wrong_codes_of_every_operation_count_until_a_right_one() {
     let tenant = Tenant::new().await;
     let actor = &tenant.staff;
     let password = json!({ "password": PASSWORD });
@@ -132,11 +134,11 @@ async fn wrong_code_is_counted_until_a_code_was_right_wherever_it_is_asked_for()
     answer.refused(429, "too_many_attempts");
     sign_in(actor, Some(recovery[0].as_str().expect("a code"))).await.refused(429, "too_many_attempts");
     assert_eq!(actor.get("/api/v1/auth/me").await.expect(200)["second_factor"], true);
-    // A stranger without the password holds nobody up: their codes are not looked at.
+    // Codes that come with a wrong password are not compared, so they do not count.
     let other = &tenant.viewer;
     for _ in 0..3 {
         let body = json!({ "email": other.email, "password": "wrong", "code": "000000" });
-        Actor::nobody().post(LOGIN, body).await.refused(401, "credentials_invalid");
+        Actor::anonymous().post(LOGIN, body).await.refused(401, "credentials_invalid");
     }
     waited(actor).await;
     sign_in(actor, Some(recovery[0].as_str().expect("a code"))).await.expect(200);
@@ -145,25 +147,52 @@ async fn wrong_code_is_counted_until_a_code_was_right_wherever_it_is_asked_for()
     actor.post(&remove, both(recovery[1].as_str().expect("a code"))).await.expect(204);
 }
 
+/// What `identity.count_attempt` prescribes for codes: ten may be wrong. The eleventh is compared as well, and so is each
+/// further one that is sent after the wait, but it blocks the next for 2, 4, 8, 16, … seconds, counted from the beginning of
+/// its transaction. A transaction that began before the wait was over is refused, also if it had to wait for the others
+/// at the row. So of any number of codes at once eleven are compared; the twelfth can follow after 2 seconds, the
+/// thirteenth after 2 + 4, the n-th after 2 + 4 + … + 2^(n - 11) = 2^(n - 10) - 2.
+fn most_compared(within: Duration) -> usize {
+    11 + (1..20).take_while(|waits| within.as_secs() >= (2 << waits) - 2).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_codes_at_once_are_compared_up_to_the_wait() {
+    let tenant = Tenant::new().await;
+    let actor = &tenant.manager;
+    let factor = actor.post(FACTOR, json!({ "password": PASSWORD })).await.expect(200);
+    let good = [-30, 0, 30, 60].map(|seconds| code(&factor, seconds));
+    let wrong = (0..).map(|n| format!("{n:06}")).filter(|code| !good.contains(code)).take(40);
+    let began = Instant::now();
+    let path = format!("{FACTOR}/confirm");
+    let answers = join_all(wrong.map(|code| actor.post(&path, json!({ "code": code })))).await;
+    let within = began.elapsed();
+    let compared = answers.iter().filter(|answer| answer.status == 422).count();
+    let refused = answers.iter().filter(|answer| answer.body["code"] == "too_many_attempts").count();
+    assert_eq!(compared + refused, 40, "{answers:?}");
+    assert!((11..=most_compared(within)).contains(&compared), "{compared} of 40 were compared in {within:?}");
+}
+
+/// The same in the database, where no time passes: every transaction has begun before the first is counted.
 #[tokio::test]
-async fn many_codes_at_once_are_counted_too() {
-    // Its crowd would make other tests wait for a sign-in.
-    within(private_system(&[]).await, async {
-        let tenant = Tenant::new().await;
-        let actor = &tenant.manager;
-        let factor = actor.post(FACTOR, json!({ "password": PASSWORD })).await.expect(200);
-        actor.post(&format!("{FACTOR}/confirm"), json!({ "code": code(&factor, 0) })).await.expect(200);
+async fn wrong_codes_of_transactions_that_began_together_are_compared_eleven_times() {
+    let tenant = Tenant::new().await;
+    tenant.manager.post(FACTOR, json!({ "password": PASSWORD })).await.expect(200);
+    let clients = join_all((0..40).map(|_| system().superuser())).await;
+    // `now()` is the beginning of a transaction. Once all have begun within the first wait, the rest may take any time.
+    loop {
         let began = Instant::now();
-        let guesses = (0..40).map(|n| {
-            let body = json!({ "password": PASSWORD, "code": format!("{n:06}") });
-            async move { actor.post(&format!("{FACTOR}/remove"), body).await }
-        });
-        let answers = futures_util::future::join_all(guesses).await;
-        let looked_at = answers.iter().filter(|answer| answer.status == 422).count();
-        // Ten are free, and the eleventh begins a wait of two seconds, which doubles: one more for each that has passed.
-        let waits = [2, 6, 14, 30, 62].into_iter().filter(|end| began.elapsed().as_secs() >= *end).count();
-        assert!(looked_at <= 11 + waits, "{looked_at} of 40 were looked at in {:?}", began.elapsed());
-        assert!(looked_at >= 10, "{looked_at}: {answers:?}");
-    })
+        join_all(clients.iter().map(|client| client.batch_execute("rollback; begin"))).await;
+        if began.elapsed() < Duration::from_secs(2) {
+            break;
+        }
+    }
+    let waits = join_all(clients.iter().map(async |client| -> i32 {
+        let attempt = "select identity.code_attempt($1)";
+        let wait = client.query_one(attempt, &[&tenant.manager.account]).await.expect("an attempt").get(0);
+        client.batch_execute("commit").await.expect("a count");
+        wait
+    }))
     .await;
+    assert_eq!(waits.iter().filter(|wait| **wait == 0).count(), 11, "{waits:?}");
 }

@@ -29,7 +29,7 @@ async fn count(client: &Client, table: &str, filter: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_forged_setting_shows_nothing_without_a_role_and_never_two_tenants() {
+async fn forged_setting_shows_at_most_one_tenant() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     tenant.furnished().await;
     other.furnished().await;
@@ -56,12 +56,12 @@ async fn a_forged_setting_shows_nothing_without_a_role_and_never_two_tenants() {
             .await
             .expect("a setting");
         let mine = count(&api, "crm.contacts", &format!("tenant_id = '{id}'")).await;
-        assert_eq!(count(&api, "crm.contacts", "true").await, mine, "one at a time, whatever is forged");
+        assert_eq!(count(&api, "crm.contacts", "true").await, mine, "one at a time");
     }
 }
 
 #[tokio::test]
-async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
+async fn gate_function_does_not_move_its_caller_into_another_tenant() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     tenant.furnished().await;
     other.furnished().await;
@@ -80,10 +80,10 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
             "identity.start_session('{account}', '{0}', '{there}', 'token', null, '1 day', null, '127.0.0.1', null, null, null, null)",
             Uuid::new_v4()
         ),
-        "tenancy.organization_at('nobodys.example')".to_owned(),
+        "tenancy.organization_at('unknown.example')".to_owned(),
         format!("tenancy.claim_domain('{there}', '{{x}}')"),
         "tenancy.domains_due(10)".to_owned(),
-        format!("tenancy.note_domain('nobodys.example', '{there}', false)"),
+        format!("tenancy.note_domain('unknown.example', '{there}', false)"),
         format!("tenancy.add_requests('{{{there}}}', '{{1}}')"),
         format!("tenancy.invitation_for('{there}', '{there}', sha256('x'))"),
         format!("tenancy.accept_invitation('{there}', '{there}', sha256('x'), '{account}', null, null)"),
@@ -180,7 +180,7 @@ async fn no_function_of_the_gate_moves_its_caller_into_another_tenant() {
 }
 
 #[tokio::test]
-async fn the_owner_of_the_tables_is_held_by_the_policies_too() {
+async fn policies_hold_the_owner_of_the_tables() {
     Tenant::new().await.furnished().await;
     let owner = system().connect("appointd_owner").await;
     let error =

@@ -1,14 +1,14 @@
 //! The second wall: with the policies taken away, the statements' own `tenant_id = $1` still separates tenants. And the
-//! mutations: with a part of the first wall taken away, somebody notices.
+//! mutations: a part of the first wall that is taken away is noticed.
 
-use super::door;
 use crate::{
-    harness::{private_database, private_system, system, within},
-    statements::files,
+    db::statements::files,
+    harness::{private_database, private_system, program::expect_serve_to_refuse, system, within},
+    isolation::foreign,
 };
 
 #[tokio::test]
-async fn every_statement_that_reads_or_changes_rows_of_a_tenant_binds_the_tenant() {
+async fn statement_on_rows_of_a_tenant_binds_the_tenant() {
     // Those with tables of tenants.
     let schemas: Vec<String> = system()
         .superuser()
@@ -35,7 +35,7 @@ async fn every_statement_that_reads_or_changes_rows_of_a_tenant_binds_the_tenant
                     .filter(|rest| {
                         let name: String =
                             rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
-                        // Calls of functions; and what is the same for everybody.
+                        // Calls of functions, and tables that are the same for every organization.
                         !rest[name.len()..].starts_with('(')
                             && !["plans", "plan_features", "features"].contains(&name.as_str())
                     })
@@ -55,7 +55,7 @@ async fn every_statement_that_reads_or_changes_rows_of_a_tenant_binds_the_tenant
 }
 
 #[test]
-fn no_statement_leaves_anything_behind_on_its_connection() {
+fn statement_leaves_no_state_on_its_connection() {
     // Settings outside the transaction, cursors, channels, temporary tables, session locks, plans, whole-table locks.
     let words = [
         "set session",
@@ -93,7 +93,7 @@ fn no_statement_leaves_anything_behind_on_its_connection() {
 }
 
 #[test]
-fn every_advisory_lock_of_a_statement_begins_its_key_with_the_tenant() {
+fn advisory_lock_key_begins_with_the_tenant() {
     let mut locks = 0;
     for (name, text) in files() {
         let code: String =
@@ -113,7 +113,7 @@ fn every_advisory_lock_of_a_statement_begins_its_key_with_the_tenant() {
 }
 
 #[tokio::test]
-async fn what_others_see_of_a_statement_has_no_value_in_it() {
+async fn statement_in_pg_stat_activity_contains_no_value() {
     let tenant = crate::harness::Tenant::new().await;
     let furnished = tenant.furnished().await;
     tenant.viewer.get(&format!("/api/v1/contacts/{}", furnished.contact)).await.expect(200);
@@ -133,7 +133,7 @@ async fn what_others_see_of_a_statement_has_no_value_in_it() {
 }
 
 #[tokio::test]
-async fn without_the_policies_the_statements_still_keep_organizations_apart() {
+async fn statements_without_policies_keep_organizations_apart() {
     let system = private_system(&["max_connections=100"]).await;
     let superuser = system.superuser().await;
     let open = superuser
@@ -147,39 +147,24 @@ async fn without_the_policies_the_statements_still_keep_organizations_apart() {
         .get::<_, String>(0);
     superuser.batch_execute(&open).await.expect("a database without a policy");
     within(system, async {
-        door::foreign_paths().await;
-        door::foreign_queries().await;
-        door::foreign_bodies().await;
-        door::foreign_cursors().await;
-        door::foreign_words().await;
+        foreign::foreign_paths().await;
+        foreign::foreign_queries().await;
+        foreign::foreign_bodies().await;
+        foreign::foreign_cursors().await;
+        foreign::foreign_words().await;
     })
     .await;
-    // That they were away: as anybody, without having entered, there is everything.
+    // The policies were really off: without entering, all rows are there.
     let api = system.connect("appointd_api").await;
     let rows = api.query("select distinct tenant_id from crm.contacts", &[]).await.expect("rows");
     assert!(rows.len() > 5, "{}", rows.len());
 }
 
 #[tokio::test]
-async fn a_server_does_not_start_with_a_hole_in_the_wall() {
+async fn server_with_a_hole_in_the_wall_does_not_start() {
     let (cluster, superuser) = private_database().await;
-    let serve = |role: &str| {
-        let url = cluster.url(role, "appointd");
-        tokio::task::spawn_blocking(move || {
-            std::process::Command::new(env!("CARGO_BIN_EXE_appointd"))
-                .args(["serve", "--listen", "127.0.0.1:0"])
-                .env("APPOINTD_DATABASE_URL", url)
-                .env("APPOINTD_TOKEN_KEYS", "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=")
-                .env("APPOINTD_LINK_KEYS", "bGlua3Mgb2YgZ3Vlc3RzLCBhIGtleSBvZiAzMiBieXQ=")
-                .output()
-                .expect("the program runs")
-        })
-    };
     let refused = async |role: &str, reason: &str| {
-        let output = serve(role).await.expect("no panic");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success());
-        assert!(said.contains(reason), "{said}");
+        expect_serve_to_refuse(cluster.url(role, "appointd"), reason).await;
     };
     refused("postgres", "superuser").await;
     refused("appointd_owner", "member of other roles").await;

@@ -46,7 +46,7 @@ async fn take_mail(stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_mail_is_sent_by_smtp_and_tried_again() {
+async fn mail_is_sent_by_smtp_and_retried() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let url = format!("smtp://{}", listener.local_addr().expect("an address"));
     let from = "Acme <noreply@acme.example>".parse().expect("an address");
@@ -55,11 +55,11 @@ async fn a_mail_is_sent_by_smtp_and_tried_again() {
         .asking(system().db(1));
     mailer.send(Mail {
         to: "grace@example.com".to_owned(),
-        subject: "Grüße\r\nBcc: everybody@example.com".to_owned(),
+        subject: "Grüße\r\nBcc: all@example.com".to_owned(),
         body: format!("Look here: {}\n", mailer.link("verify-email", "a-secret")),
         on_behalf: OnBehalf::Account,
     });
-    // The first time nobody is at home.
+    // The first connection is closed.
     drop(listener.accept().await.expect("a connection"));
     let (stream, _) = timeout(Duration::from_secs(10), listener.accept())
         .await
@@ -74,7 +74,7 @@ async fn a_mail_is_sent_by_smtp_and_tried_again() {
 }
 
 #[test]
-fn a_url_that_is_none_is_told_without_its_password() {
+fn malformed_mail_url_is_reported_without_its_password() {
     let from = || "a@example.com".parse().expect("an address");
     for url in ["pigeon://me:hunter2@host", "smtp//host", ""] {
         let refused = Mailer::new(Some(url), from(), String::new()).map(drop);

@@ -6,25 +6,17 @@ use crate::harness::{Actor, Tenant, operations, person, scopes, system};
 
 const PATH: &str = "/api/v1/api-keys";
 
-async fn key(tenant: &Tenant, role: &str, scopes: &[&str]) -> (String, Actor) {
-    let made =
-        tenant.owner.post(PATH, json!({ "name": "Key", "role": role, "scopes": scopes })).await.expect(201);
-    let key = made["key"].as_str().expect("a key");
-    assert!(key.starts_with("appointd_key_"), "recognisable");
-    (made["id"].as_str().expect("an id").to_owned(), Actor::with_token(key))
-}
-
 #[tokio::test]
-async fn a_key_does_what_its_role_may_within_its_scopes() {
+async fn key_is_limited_by_its_role_and_scopes() {
     let tenant = Tenant::new().await;
-    let (_, reader) = key(&tenant, "viewer", &["crm:read"]).await;
+    let (reader, _) = tenant.owner.api_key("viewer", &["crm:read"]).await;
     reader.get("/api/v1/contacts").await.expect(200);
     let contact = json!({ "first_name": "Grace", "last_name": "Hopper" });
     reader.post("/api/v1/contacts", contact.clone()).await.refused(403, "role_too_low");
     reader.get("/api/v1/services").await.refused(403, "scope_missing");
-    let (_, narrow) = key(&tenant, "admin", &["crm:read"]).await;
+    let (narrow, _) = tenant.owner.api_key("admin", &["crm:read"]).await;
     narrow.post("/api/v1/contacts", contact.clone()).await.refused(403, "scope_missing");
-    let (id, writer) = key(&tenant, "staff", &["crm:write", "scheduling:write"]).await;
+    let (writer, id) = tenant.owner.api_key("staff", &["crm:write", "scheduling:write"]).await;
     writer.get("/api/v1/contacts").await.expect(200);
     let contact = writer.post("/api/v1/contacts", contact).await.created();
     let (service, provider) = (tenant.service().await, tenant.provider().await);
@@ -38,10 +30,10 @@ async fn a_key_does_what_its_role_may_within_its_scopes() {
 }
 
 #[tokio::test]
-async fn a_key_opens_what_it_has_the_scope_for_and_nothing_else() {
+async fn key_without_the_scope_of_an_operation_is_refused() {
     let tenant = Tenant::new().await;
     let all = scopes();
-    let (_, everything) = key(&tenant, "admin", &all).await;
+    let (everything, _) = tenant.owner.api_key("admin", &all).await;
     // A plan allows so many keys: one for each set of scopes will do.
     let mut made: BTreeMap<String, Actor> = BTreeMap::new();
     for operation in operations() {
@@ -82,12 +74,12 @@ async fn a_key_opens_what_it_has_the_scope_for_and_nothing_else() {
                     .filter(|other| !other.starts_with(scope.split(':').next().expect("a tag")))
                     .copied()
                     .collect();
-                // Whatever an operation asks for can be given.
+                // Every scope that an operation requires can be given.
                 for (role, scopes) in [("admin", &others[..]), ("viewer", &[scope])] {
                     let scopes_of = scopes.join(" ");
                     let is_new = !made.contains_key(&scopes_of);
                     if is_new {
-                        let (_, actor) = key(&tenant, role, scopes).await;
+                        let (actor, _) = tenant.owner.api_key(role, scopes).await;
                         made.insert(scopes_of, actor);
                     }
                 }
@@ -101,9 +93,9 @@ async fn a_key_opens_what_it_has_the_scope_for_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_revoked_or_has_expired_opens_nothing_from_the_next_request_on() {
+async fn revoked_or_expired_key_is_refused_at_once() {
     let tenant = Tenant::new().await;
-    let (id, actor) = key(&tenant, "viewer", &["crm:read"]).await;
+    let (actor, id) = tenant.owner.api_key("viewer", &["crm:read"]).await;
     actor.get("/api/v1/contacts").await.expect(200);
     let path = format!("{PATH}/{id}");
     let shown = tenant.admin.get(&path).await.expect(200);
@@ -114,7 +106,7 @@ async fn a_key_that_was_revoked_or_has_expired_opens_nothing_from_the_next_reque
     let again = tenant.owner.post(&format!("{path}/revoke"), json!({})).await.expect(200);
     assert_eq!(again["revoked_at"], revoked["revoked_at"]);
 
-    let (id, actor) = key(&tenant, "viewer", &["crm:read"]).await;
+    let (actor, id) = tenant.owner.api_key("viewer", &["crm:read"]).await;
     let superuser = system().superuser().await;
     let id: uuid::Uuid = id.parse().expect("an id");
     superuser
@@ -136,9 +128,9 @@ async fn a_key_that_was_revoked_or_has_expired_opens_nothing_from_the_next_reque
 }
 
 #[tokio::test]
-async fn a_key_is_shown_once_and_kept_as_a_hash() {
+async fn key_is_shown_once_and_stored_as_a_hash() {
     let tenant = Tenant::new().await;
-    let (_, actor) = key(&tenant, "viewer", &["crm:read"]).await;
+    let (actor, _) = tenant.owner.api_key("viewer", &["crm:read"]).await;
     let secret = actor.token.as_deref().expect("a key");
     assert!(!tenant.admin.get(PATH).await.text.contains(secret));
     let stored: String = system()
@@ -166,7 +158,7 @@ async fn a_key_is_shown_once_and_kept_as_a_hash() {
 }
 
 #[tokio::test]
-async fn create_api_key_names_the_field_that_is_wrong() {
+async fn create_api_key_with_a_wrong_field_names_it() {
     let tenant = Tenant::new().await;
     let valid = json!({ "name": "Key", "role": "viewer", "scopes": ["crm:read"] });
     for (field, value, at, code) in [

@@ -1,26 +1,16 @@
-//! What somebody handed out is worth at most what they may give now: API keys, invitations, calendar feeds.
+//! What a member handed out is worth at most what they may give now: API keys, invitations, calendar feeds.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Actor, PASSWORD, Tenant, person, system};
+use crate::harness::{Actor, PASSWORD, Tenant, address, person, system};
 
 const INVITATIONS: &str = "/api/v1/invitations";
 
-fn address() -> String {
-    format!("a{}@example.com", Uuid::new_v4().simple())
-}
+const SCOPES: [&str; 2] = ["tenancy:write", "scheduling:write"];
 
 fn path(actor: &Actor) -> String {
     format!("/api/v1/members/{}", actor.account)
-}
-
-/// An API key of a member, and its id.
-async fn key_of(maker: &Actor, role: &str) -> (Actor, String) {
-    let body = json!({ "name": "Key", "role": role, "scopes": ["tenancy:write", "scheduling:write"] });
-    let made = maker.post("/api/v1/api-keys", body).await.expect(201);
-    let id = made["id"].as_str().expect("an id").to_owned();
-    (Actor::with_token(made["key"].as_str().expect("a key")), id)
 }
 
 async fn invite(giver: &Actor, email: &str, role: &str) -> String {
@@ -29,19 +19,19 @@ async fn invite(giver: &Actor, email: &str, role: &str) -> String {
 }
 
 async fn look(token: &str) -> crate::harness::Answer {
-    Actor::nobody().post(&format!("{INVITATIONS}/look"), json!({ "token": token })).await
+    Actor::anonymous().post(&format!("{INVITATIONS}/look"), json!({ "token": token })).await
 }
 
 async fn register(token: &str) -> crate::harness::Answer {
     let body = json!({ "token": token, "password": PASSWORD });
-    Actor::nobody().post(&format!("{INVITATIONS}/register"), body).await
+    Actor::anonymous().post(&format!("{INVITATIONS}/register"), body).await
 }
 
 #[tokio::test]
 async fn api_key_has_at_most_the_present_role_of_its_maker() {
     let tenant = Tenant::new().await;
     let maker = person(tenant.id, "owner").await;
-    let (key, id) = key_of(&maker, "admin").await;
+    let (key, id) = maker.api_key("admin", &SCOPES).await;
     key.get(INVITATIONS).await.expect(200);
     key.post(INVITATIONS, json!({ "email": address(), "role": "admin" })).await.expect(201);
 
@@ -56,7 +46,7 @@ async fn api_key_has_at_most_the_present_role_of_its_maker() {
     tenant.owner.patch(&path(&maker), json!({ "role": "owner" })).await.expect(200);
     key.post(INVITATIONS, admin).await.refused(403, "role_above_own");
 
-    let (key, _) = key_of(&maker, "admin").await;
+    let (key, _) = maker.api_key("admin", &SCOPES).await;
     tenant.owner.post(&format!("{}/suspend", path(&maker)), json!({})).await.expect(200);
     key.get(INVITATIONS).await.refused(401, "api_key_invalid");
     tenant.owner.post(&format!("{}/reactivate", path(&maker)), json!({})).await.expect(200);
@@ -71,9 +61,9 @@ async fn api_key_has_at_most_the_present_role_of_its_maker() {
 }
 
 #[tokio::test]
-async fn api_key_of_an_owner_who_left_or_handed_over_is_worth_what_is_left() {
+async fn api_key_of_a_former_owner_has_the_remaining_role() {
     let tenant = Tenant::new().await;
-    let (key, _) = key_of(&tenant.owner, "admin").await;
+    let (key, _) = tenant.owner.api_key("admin", &SCOPES).await;
     let transfer = json!({ "account_id": tenant.admin.account });
     tenant.owner.post("/api/v1/organizations/me/transfer-ownership", transfer).await.expect(200);
     key.get("/api/v1/api-keys").await.expect(200);
@@ -83,7 +73,7 @@ async fn api_key_of_an_owner_who_left_or_handed_over_is_worth_what_is_left() {
 }
 
 #[tokio::test]
-async fn invitation_of_a_giver_who_is_gone_or_demoted_makes_nobody_a_member() {
+async fn invitation_of_a_removed_or_demoted_member_is_invalid() {
     let tenant = Tenant::new().await;
     // Removed, demoted, left.
     for change in ["remove", "demote", "leave"] {
@@ -118,17 +108,17 @@ async fn invitation_of_a_giver_who_is_gone_or_demoted_makes_nobody_a_member() {
 }
 
 #[tokio::test]
-async fn invitation_of_an_api_key_that_is_revoked_expired_or_demoted_is_over() {
+async fn invitation_of_a_revoked_expired_or_demoted_key_is_invalid() {
     let tenant = Tenant::new().await;
-    let (key, id) = key_of(&tenant.owner, "admin").await;
+    let (key, id) = tenant.owner.api_key("admin", &SCOPES).await;
     let email = address();
     let token = invite(&key, &email, "admin").await;
     tenant.owner.post(&format!("/api/v1/api-keys/{id}/revoke"), json!({})).await.expect(200);
     register(&token).await.invalid("token", "not_found");
-    // And blocks nobody else's.
+    // It does not block another invitation.
     tenant.owner.post(INVITATIONS, json!({ "email": email, "role": "viewer" })).await.expect(201);
 
-    let (key, id) = key_of(&tenant.owner, "admin").await;
+    let (key, id) = tenant.owner.api_key("admin", &SCOPES).await;
     let token = invite(&key, &address(), "admin").await;
     let id: Uuid = id.parse().expect("an id");
     let superuser = system().superuser().await;
@@ -139,27 +129,19 @@ async fn invitation_of_an_api_key_that_is_revoked_expired_or_demoted_is_over() {
     register(&token).await.invalid("token", "not_found");
 
     let maker = person(tenant.id, "owner").await;
-    let (key, _) = key_of(&maker, "admin").await;
+    let (key, _) = maker.api_key("admin", &SCOPES).await;
     let token = invite(&key, &address(), "admin").await;
     tenant.owner.patch(&path(&maker), json!({ "role": "staff" })).await.expect(200);
     register(&token).await.invalid("token", "not_found");
 }
 
 #[tokio::test]
-async fn invitation_sent_again_is_given_by_who_sent_it_again() {
+async fn invitation_sent_again_belongs_to_its_last_sender() {
     let tenant = Tenant::new().await;
     let giver = person(tenant.id, "admin").await;
     let email = address();
     let id = giver.post(INVITATIONS, json!({ "email": email, "role": "staff" })).await.created();
-    system()
-        .superuser()
-        .await
-        .execute(
-            "update tenancy.invitations set sent_at = now() - interval '2 minutes' where tenant_id = $1",
-            &[&tenant.id],
-        )
-        .await
-        .expect("a while");
+    tenant.age_invitations().await;
     let sent = tenant.owner.post(&format!("{INVITATIONS}/{id}/resend"), json!({})).await.expect(200);
     assert_eq!(sent["created_by"], json!(tenant.owner.account));
     system().mails_to(&email, 2).await;
@@ -169,29 +151,29 @@ async fn invitation_sent_again_is_given_by_who_sent_it_again() {
 }
 
 #[tokio::test]
-async fn calendar_feed_of_a_maker_demoted_below_staff_shows_nothing() {
+async fn calendar_feed_of_a_demoted_member_is_not_found() {
     let tenant = Tenant::new().await;
     let maker = person(tenant.id, "staff").await;
     let made = maker.post("/api/v1/calendar-feeds", json!({ "name": "Feed" })).await.expect(201);
     let url = made["path"].as_str().expect("a path").to_owned();
-    assert_eq!(Actor::nobody().get(&url).await.status, 200);
+    assert_eq!(Actor::anonymous().get(&url).await.status, 200);
     tenant.owner.patch(&path(&maker), json!({ "role": "viewer" })).await.expect(200);
-    Actor::nobody().get(&url).await.refused(404, "not_found");
+    Actor::anonymous().get(&url).await.refused(404, "not_found");
 
     let owner = person(tenant.id, "owner").await;
-    let (key, _) = key_of(&owner, "staff").await;
+    let (key, _) = owner.api_key("staff", &SCOPES).await;
     let made = key.post("/api/v1/calendar-feeds", json!({ "name": "Feed" })).await.expect(201);
     let url = made["path"].as_str().expect("a path").to_owned();
-    assert_eq!(Actor::nobody().get(&url).await.status, 200);
+    assert_eq!(Actor::anonymous().get(&url).await.status, 200);
     tenant.owner.delete(&path(&owner)).await.expect(204);
-    Actor::nobody().get(&url).await.refused(404, "not_found");
+    Actor::anonymous().get(&url).await.refused(404, "not_found");
 }
 
 #[tokio::test]
-async fn member_shows_what_they_handed_out_before_they_are_removed() {
+async fn keys_and_invitations_of_a_member_are_listed() {
     let tenant = Tenant::new().await;
     let giver = person(tenant.id, "owner").await;
-    let (key, key_id) = key_of(&giver, "admin").await;
+    let (key, key_id) = giver.api_key("admin", &SCOPES).await;
     let (by_person, by_key) = (address(), address());
     invite(&giver, &by_person, "viewer").await;
     invite(&key, &by_key, "admin").await;

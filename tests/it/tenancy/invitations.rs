@@ -1,38 +1,17 @@
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::harness::{Actor, PASSWORD, Tenant, person, system};
+use crate::harness::{Actor, PASSWORD, Tenant, address, person, system};
 
 const PATH: &str = "/api/v1/invitations";
-
-fn address() -> String {
-    format!("i{}@example.com", Uuid::new_v4().simple())
-}
 
 async fn invited(actor: &Actor, email: &str, role: &str) -> String {
     actor.post(PATH, json!({ "email": email, "role": role })).await.created();
     system().token_mailed_to(email).await
 }
 
-fn bearer(session: &Value) -> Actor {
-    Actor::with_token(session["access_token"].as_str().expect("a token"))
-}
-
-/// As if a while had passed since mails were sent.
-async fn sent_long_ago(tenant: &Tenant) {
-    system()
-        .superuser()
-        .await
-        .execute(
-            "update tenancy.invitations set sent_at = now() - interval '2 minutes' where tenant_id = $1",
-            &[&tenant.id],
-        )
-        .await
-        .expect("a while");
-}
-
 #[tokio::test]
-async fn somebody_new_is_invited_and_joins() {
+async fn invited_stranger_registers_and_joins() {
     let tenant = Tenant::new().await;
     let email = address();
     let token = invited(&tenant.admin, &email, "manager").await;
@@ -42,26 +21,26 @@ async fn somebody_new_is_invited_and_joins() {
     assert_eq!(listed["items"][0]["email"], json!(email));
     assert!(!listed.to_string().contains(&token));
 
-    let nobody = Actor::nobody();
-    let offer = nobody.post(&format!("{PATH}/look"), json!({ "token": token })).await.expect(200);
+    let anonymous = Actor::anonymous();
+    let offer = anonymous.post(&format!("{PATH}/look"), json!({ "token": token })).await.expect(200);
     assert_eq!((&offer["email"], &offer["account_exists"]), (&json!(email), &json!(false)));
     let register = format!("{PATH}/register");
     let body = |password: &str| json!({ "token": token, "password": password, "full_name": "Grace Hopper" });
-    nobody.post(&register, body("password123")).await.invalid("password", "too_guessable");
-    let session = nobody.post(&register, body(PASSWORD)).await.expect(201);
-    let me = bearer(&session).get("/api/v1/auth/me").await.expect(200);
+    anonymous.post(&register, body("password123")).await.invalid("password", "too_guessable");
+    let session = anonymous.post(&register, body(PASSWORD)).await.expect(201);
+    let me = Actor::signed_in(&session).get("/api/v1/auth/me").await.expect(200);
     assert_eq!(
         (&me["role"], &me["email"], &me["email_verified"], &me["organization_id"]),
         (&json!("manager"), &json!(email), &json!(true), &json!(tenant.id))
     );
-    nobody.post(&register, body(PASSWORD)).await.invalid("token", "not_found");
-    nobody.post(&format!("{PATH}/look"), json!({ "token": token })).await.invalid("token", "not_found");
+    anonymous.post(&register, body(PASSWORD)).await.invalid("token", "not_found");
+    anonymous.post(&format!("{PATH}/look"), json!({ "token": token })).await.invalid("token", "not_found");
     assert_eq!(tenant.staff.get(PATH).await.expect(200)["items"], json!([]));
     tenant.admin.post(PATH, json!({ "email": email, "role": "viewer" })).await.refused(409, "already_member");
 }
 
 #[tokio::test]
-async fn somebody_with_an_account_accepts_as_themselves_alone() {
+async fn invitation_can_be_accepted_only_by_its_account() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     // Neither keeps its members to itself.
     for tenant in [&tenant, &other] {
@@ -74,21 +53,21 @@ async fn somebody_with_an_account_accepts_as_themselves_alone() {
     let guest = &other.staff;
     let token = invited(&tenant.admin, &guest.email, "viewer").await;
     let body = json!({ "token": token });
-    let offer = Actor::nobody().post(&format!("{PATH}/look"), body.clone()).await.expect(200);
+    let offer = Actor::anonymous().post(&format!("{PATH}/look"), body.clone()).await.expect(200);
     assert_eq!(offer["account_exists"], true);
     let register = json!({ "token": token, "password": PASSWORD });
-    Actor::nobody().post(&format!("{PATH}/register"), register).await.refused(409, "email_taken");
+    Actor::anonymous().post(&format!("{PATH}/register"), register).await.refused(409, "email_taken");
     let accept = format!("{PATH}/accept");
     other.viewer.post(&accept, body.clone()).await.refused(409, "invitation_for_another");
     guest.post(&accept, body.clone()).await.expect(204);
     guest.post(&accept, body).await.invalid("token", "not_found");
     let session =
         guest.post("/api/v1/auth/switch", json!({ "organization_id": tenant.id })).await.expect(200);
-    assert_eq!(bearer(&session).get("/api/v1/auth/me").await.expect(200)["role"], "viewer");
+    assert_eq!(Actor::signed_in(&session).get("/api/v1/auth/me").await.expect(200)["role"], "viewer");
 }
 
 #[tokio::test]
-async fn an_organization_that_keeps_its_members_to_itself_does() {
+async fn exclusive_membership_refuses_a_second_organization() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let accept = format!("{PATH}/accept");
     let token = invited(&tenant.admin, &other.staff.email, "viewer").await;
@@ -119,7 +98,7 @@ async fn an_organization_that_keeps_its_members_to_itself_does() {
 }
 
 #[tokio::test]
-async fn nobody_invites_above_themselves() {
+async fn invitation_above_the_own_role_is_refused() {
     let tenant = Tenant::new().await;
     for (actor, role, status) in [
         (&tenant.staff, "viewer", 403),
@@ -147,45 +126,40 @@ async fn nobody_invites_above_themselves() {
     // What is for admins to make is for admins to take back and to send again.
     let path = format!("{PATH}/{id}");
     tenant.staff.delete(&path).await.refused(404, "not_found");
-    sent_long_ago(&tenant).await;
+    tenant.age_invitations().await;
     tenant.staff.post(&format!("{path}/resend"), json!({})).await.refused(404, "not_found");
     tenant.admin.delete(&path).await.expect(204);
     tenant.admin.get(&path).await.refused(404, "not_found");
 }
 
 #[tokio::test]
-async fn an_invitation_sent_again_has_another_token_and_one_taken_back_has_none() {
+async fn invitation_sent_again_has_a_new_token() {
     let tenant = Tenant::new().await;
     let email = address();
     let id = tenant.admin.post(PATH, json!({ "email": email, "role": "viewer" })).await.created();
     let first = system().token_mailed_to(&email).await;
     tenant.admin.post(&format!("{PATH}/{id}/resend"), json!({})).await.refused(409, "invitation_sent");
-    sent_long_ago(&tenant).await;
+    tenant.age_invitations().await;
     tenant.admin.post(&format!("{PATH}/{id}/resend"), json!({})).await.expect(200);
     system().mails_to(&email, 2).await;
     let second = system().token_mailed_to(&email).await;
     let look =
-        async |token: &str| Actor::nobody().post(&format!("{PATH}/look"), json!({ "token": token })).await;
+        async |token: &str| Actor::anonymous().post(&format!("{PATH}/look"), json!({ "token": token })).await;
     look(&first).await.invalid("token", "not_found");
     look(&second).await.expect(200);
-    system()
-        .superuser()
-        .await
-        .execute("update tenancy.invitations set expires_at = now() where tenant_id = $1", &[&tenant.id])
-        .await
-        .expect("an end");
+    tenant.expire_invitations().await;
     look(&second).await.invalid("token", "not_found");
     tenant.admin.delete(&format!("{PATH}/{id}")).await.expect(204);
 }
 
 #[tokio::test]
-async fn of_many_who_accept_one_invitation_one_joins() {
+async fn acceptances_at_once_of_one_invitation_get_one() {
     let tenant = Tenant::new().await;
     let email = address();
     let token = invited(&tenant.admin, &email, "viewer").await;
     let attempts = (0..6).map(|_| {
         let body = json!({ "token": token, "password": PASSWORD });
-        async move { Actor::nobody().post(&format!("{PATH}/register"), body).await.status }
+        async move { Actor::anonymous().post(&format!("{PATH}/register"), body).await.status }
     });
     let statuses = futures_util::future::join_all(attempts).await;
     assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
@@ -193,7 +167,7 @@ async fn of_many_who_accept_one_invitation_one_joins() {
 }
 
 #[tokio::test]
-async fn a_customer_sees_what_is_theirs_and_nothing_else() {
+async fn customer_reads_only_own_rows() {
     let tenant = Tenant::new().await;
     let theirs = tenant.furnished().await;
     let email = address();
@@ -208,11 +182,11 @@ async fn a_customer_sees_what_is_theirs_and_nothing_else() {
     let body = json!({ "email": email, "role": "customer", "contact_id": contact });
     tenant.staff.post(PATH, body).await.expect(201);
     let token = system().token_mailed_to(&email).await;
-    let session = Actor::nobody()
+    let session = Actor::anonymous()
         .post(&format!("{PATH}/register"), json!({ "token": token, "password": PASSWORD }))
         .await
         .expect(201);
-    let customer = bearer(&session);
+    let customer = Actor::signed_in(&session);
     assert_eq!(customer.get("/api/v1/auth/me").await.expect(200)["role"], "customer");
     for path in ["/api/v1/contacts", "/api/v1/appointments", "/api/v1/members", "/api/v1/organizations/me"] {
         customer.get(path).await.refused(403, "role_too_low");
@@ -222,7 +196,7 @@ async fn a_customer_sees_what_is_theirs_and_nothing_else() {
     });
     let appointment = tenant.staff.post("/api/v1/appointments", booking).await.created();
     let mine = customer.get("/api/v1/my/appointments").await.expect(200);
-    assert_eq!(mine["items"].as_array().map(Vec::len), Some(1), "theirs, and not that of somebody else");
+    assert_eq!(mine["items"].as_array().map(Vec::len), Some(1), "their own alone");
     assert_eq!(mine["items"][0]["id"], json!(appointment));
     let later = customer.get("/api/v1/my/appointments?from=2031-05-07T00:00:00Z").await.expect(200);
     assert_eq!(later["items"], json!([]));
@@ -271,7 +245,7 @@ async fn a_customer_sees_what_is_theirs_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_contact_has_one_account() {
+async fn contact_has_one_account() {
     let tenant = Tenant::new().await;
     let contact = tenant.contact().await;
     let (first, second) =
@@ -289,7 +263,7 @@ async fn a_contact_has_one_account() {
     accept(&first).await.expect(204);
     // Those that were sent before lead nowhere, and no other is sent.
     accept(&second).await.refused(409, "contact_has_account");
-    sent_long_ago(&tenant).await;
+    tenant.age_invitations().await;
     let resend = format!("{PATH}/{open}/resend");
     tenant.staff.post(&resend, json!({})).await.refused(409, "contact_has_account");
     tenant.staff.delete(&format!("{PATH}/{open}")).await.expect(204);
@@ -303,7 +277,7 @@ async fn a_contact_has_one_account() {
 }
 
 #[tokio::test]
-async fn a_customer_who_comes_to_work_there_becomes_a_member() {
+async fn customer_who_accepts_a_role_becomes_a_member() {
     let tenant = Tenant::new().await;
     let customer = &tenant.customer;
     let token = invited(&tenant.admin, &customer.email, "staff").await;
@@ -327,12 +301,7 @@ async fn expired_invitation_is_not_open_and_blocks_no_new_one() {
         .post(PATH, json!({ "email": email, "role": "viewer" }))
         .await
         .refused(409, "already_invited");
-    system()
-        .superuser()
-        .await
-        .execute("update tenancy.invitations set expires_at = now() where tenant_id = $1", &[&tenant.id])
-        .await
-        .expect("an end");
+    tenant.expire_invitations().await;
     assert_eq!(tenant.staff.get(PATH).await.expect(200)["items"], json!([]));
     let second = tenant.admin.post(PATH, json!({ "email": email, "role": "viewer" })).await.created();
     assert_ne!(first, second);
@@ -340,5 +309,5 @@ async fn expired_invitation_is_not_open_and_blocks_no_new_one() {
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(1));
     tenant.admin.get(&format!("{PATH}/{first}")).await.refused(404, "not_found");
     let look = json!({ "token": old });
-    Actor::nobody().post(&format!("{PATH}/look"), look).await.invalid("token", "not_found");
+    Actor::anonymous().post(&format!("{PATH}/look"), look).await.invalid("token", "not_found");
 }

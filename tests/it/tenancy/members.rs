@@ -27,7 +27,7 @@ async fn members_are_listed_without_customers() {
 }
 
 #[tokio::test]
-async fn a_new_role_holds_from_the_next_request_on() {
+async fn changed_role_counts_from_the_next_request() {
     let tenant = Tenant::new().await;
     let contact = json!({ "first_name": "Grace", "last_name": "Hopper" });
     tenant.viewer.post("/api/v1/contacts", contact.clone()).await.refused(403, "role_too_low");
@@ -47,7 +47,7 @@ async fn a_new_role_holds_from_the_next_request_on() {
 }
 
 #[tokio::test]
-async fn nobody_gives_more_than_they_have_or_touches_who_is_above() {
+async fn change_above_the_own_role_is_refused() {
     let tenant = Tenant::new().await;
     let second = person(tenant.id, "owner").await;
     for actor in [&second, &tenant.owner] {
@@ -78,7 +78,7 @@ async fn nobody_gives_more_than_they_have_or_touches_who_is_above() {
 }
 
 #[tokio::test]
-async fn suspended_and_removed_members_are_out_at_once() {
+async fn suspended_and_removed_members_are_refused_at_once() {
     let tenant = Tenant::new().await;
     let (staff, viewer) = (&tenant.staff, &tenant.viewer);
     let suspend = format!("{}/suspend", path(staff));
@@ -96,7 +96,7 @@ async fn suspended_and_removed_members_are_out_at_once() {
     tenant.customer.post(&leave, json!({})).await.expect(204);
     assert_eq!(tenant.customer.get("/api/v1/auth/me").await.expect(200).get("role"), None);
     tenant.customer.post(&leave, json!({})).await.refused(404, "not_found");
-    // Whoever is suspended may leave as well.
+    // A suspended member may leave as well.
     let manager = &tenant.manager;
     tenant.admin.post(&format!("{}/suspend", path(manager)), json!({})).await.expect(200);
     manager.post(&leave, json!({})).await.expect(204);
@@ -107,7 +107,7 @@ async fn suspended_and_removed_members_are_out_at_once() {
 }
 
 #[tokio::test]
-async fn the_last_owner_stays() {
+async fn last_owner_cannot_leave() {
     let tenant = Tenant::new().await;
     let owner = &tenant.owner;
     owner.patch(&path(owner), json!({ "role": "admin" })).await.refused(409, "last_owner");
@@ -129,7 +129,7 @@ async fn the_last_owner_stays() {
 }
 
 #[tokio::test]
-async fn whoever_comes_back_signs_in_anew() {
+async fn returning_member_has_to_sign_in_again() {
     let tenant = Tenant::new().await;
     let staff = &tenant.staff;
     tenant.admin.delete(&path(staff)).await.expect(204);
@@ -140,12 +140,12 @@ async fn whoever_comes_back_signs_in_anew() {
     staff.get("/api/v1/contacts").await.refused(401, "session_ended");
     let switched =
         staff.post("/api/v1/auth/switch", json!({ "organization_id": tenant.id })).await.expect(200);
-    let again = Actor::with_token(switched["access_token"].as_str().expect("a token"));
+    let again = Actor::signed_in(&switched);
     again.get("/api/v1/contacts").await.expect(200);
 }
 
 #[tokio::test]
-async fn handing_over_while_something_else_changes_is_done_or_refused() {
+async fn transfer_during_other_changes_is_done_or_refused() {
     for _ in 0..6 {
         let tenant = Tenant::new().await;
         let second = person(tenant.id, "owner").await;
@@ -166,7 +166,7 @@ async fn handing_over_while_something_else_changes_is_done_or_refused() {
 }
 
 #[tokio::test]
-async fn of_owners_who_all_leave_at_once_one_stays() {
+async fn owners_leaving_at_once_leave_one() {
     for _ in 0..5 {
         let tenant = Tenant::new().await;
         let mut owners = vec![tenant.owner.clone()];

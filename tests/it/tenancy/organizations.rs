@@ -5,7 +5,7 @@ use crate::harness::{Actor, PASSWORD, Tenant, system};
 const PATH: &str = "/api/v1/organizations/me";
 
 #[tokio::test]
-async fn update_organization_changes_what_is_given() {
+async fn update_organization_changes_only_given_fields() {
     let tenant = Tenant::new().await;
     let before = tenant.viewer.get(PATH).await.expect(200);
     let after = tenant.admin.patch(PATH, json!({ "time_zone": "Europe/Berlin" })).await.expect(200);
@@ -19,7 +19,7 @@ async fn update_organization_changes_what_is_given() {
 }
 
 #[tokio::test]
-async fn update_organization_refuses_what_is_wrong() {
+async fn update_organization_with_a_wrong_field_names_it() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     for (body, field, code) in [
         (json!({ "time_zone": "Mars/Olympus" }), "time_zone", "unknown_time_zone"),
@@ -63,7 +63,7 @@ async fn create_organization_takes_plan_and_features() {
     assert_eq!(tenant.owner.get(PATH).await.expect(200)["id"], json!(tenant.id));
     let session =
         tenant.owner.post("/api/v1/auth/switch", json!({ "organization_id": new["id"] })).await.expect(200);
-    let there = Actor::with_token(session["access_token"].as_str().expect("a token"));
+    let there = Actor::signed_in(&session);
     let read = there.get(PATH).await.expect(200);
     for field in ["id", "name", "slug", "subdomain", "plan_type", "features", "created_at"] {
         assert_eq!(read[field], new[field], "{field}");
@@ -88,11 +88,11 @@ async fn create_organization_takes_plan_and_features() {
     ] {
         there.post("/api/v1/organizations", with(field, value)).await.invalid(at, code);
     }
-    Actor::nobody().post("/api/v1/organizations", body).await.refused(401, "credentials_missing");
+    Actor::anonymous().post("/api/v1/organizations", body).await.refused(401, "credentials_missing");
 }
 
 #[tokio::test]
-async fn a_deleted_organization_lets_nobody_in_until_its_owner_restores_it() {
+async fn deleted_organization_is_closed_until_its_owner_restores_it() {
     let tenant = Tenant::new().await;
     tenant.admin.delete(PATH).await.refused(403, "role_too_low");
     let deleted = tenant.owner.delete(PATH).await.expect(200);
@@ -113,32 +113,27 @@ async fn a_deleted_organization_lets_nobody_in_until_its_owner_restores_it() {
 }
 
 #[tokio::test]
-async fn what_the_operator_suspended_no_owner_restores() {
+async fn suspended_organization_cannot_be_restored_by_its_owner() {
     let tenant = Tenant::new().await;
-    system()
-        .superuser()
-        .await
-        .execute("update tenancy.organizations set status = 'suspended' where id = $1", &[&tenant.id])
-        .await
-        .expect("a suspension");
+    tenant.suspend().await;
     let restore = format!("/api/v1/organizations/{}/restore", tenant.id);
     tenant.owner.post(&restore, json!({})).await.refused(404, "not_found");
     tenant.owner.get(PATH).await.refused(401, "session_ended");
 }
 
 #[tokio::test]
-async fn name_that_was_given_up_leads_to_its_organization_for_a_while_and_is_nobody_elses() {
+async fn former_name_leads_to_its_organization_and_cannot_be_taken() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let old = tenant.viewer.get(PATH).await.expect(200)["slug"].as_str().expect("a slug").to_owned();
     let (new, subdomain) = (name(), name());
     tenant.admin.patch(PATH, json!({ "slug": new, "subdomain": subdomain })).await.expect(200);
-    let nobody = Actor::nobody();
-    let public = async |slug: &str| nobody.get(&format!("/api/v1/public/organization?slug={slug}")).await;
+    let anonymous = Actor::anonymous();
+    let public = async |slug: &str| anonymous.get(&format!("/api/v1/public/organization?slug={slug}")).await;
     let found = public(&old).await.expect(200);
     assert_eq!((&found["id"], &found["slug"]), (&json!(tenant.id), &json!(new)), "with its name of today");
-    nobody.get(&format!("/api/v1/guest/services?organization_slug={old}")).await.expect(200);
+    anonymous.get(&format!("/api/v1/guest/services?organization_slug={old}")).await.expect(200);
     let login = json!({ "email": tenant.staff.email, "password": PASSWORD, "organization_slug": old });
-    nobody.post("/api/v1/auth/login", login).await.expect(200);
+    anonymous.post("/api/v1/auth/login", login).await.expect(200);
 
     other.admin.patch(PATH, json!({ "slug": old })).await.refused(409, "slug_taken");
     let founding = json!({ "name": "Taker", "slug": old });
@@ -147,7 +142,7 @@ async fn name_that_was_given_up_leads_to_its_organization_for_a_while_and_is_nob
         "email": format!("{}@example.com", name()), "password": PASSWORD, "organization_name": "Taker",
         "organization_slug": old,
     });
-    nobody.post("/api/v1/auth/register", registration).await.refused(409, "slug_taken");
+    anonymous.post("/api/v1/auth/register", registration).await.refused(409, "slug_taken");
     // The same for the label in front of the base domain.
     tenant.admin.patch(PATH, json!({ "subdomain": null })).await.expect(200);
     other.admin.patch(PATH, json!({ "subdomain": subdomain })).await.refused(409, "subdomain_taken");
@@ -169,7 +164,7 @@ async fn name_that_was_given_up_leads_to_its_organization_for_a_while_and_is_nob
 }
 
 #[tokio::test]
-async fn names_that_programs_look_for_are_reserved() {
+async fn names_that_programs_look_for_are_refused() {
     let tenant = Tenant::new().await;
     for name in ["localhost", "wpad", "autodiscover", "autoconfig", "appointd", "isatap", "mta-sts", "www"] {
         tenant.admin.patch(PATH, json!({ "subdomain": name })).await.invalid("subdomain", "reserved");

@@ -1,0 +1,11 @@
+mod as_of;
+mod data_model;
+mod dba;
+mod error;
+mod migrations;
+mod pooler;
+mod row;
+mod schema;
+mod sql_style;
+pub mod statements;
+mod tx;

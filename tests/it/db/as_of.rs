@@ -1,0 +1,90 @@
+//! Keeping a copy: a program that asks for changes since `as_of` misses none, whenever it was committed.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Tenant, enter,
+    lists::{read_all, since},
+    operations, system,
+};
+
+#[test]
+fn list_with_updated_at_takes_updated_since() {
+    let mut tried = 0;
+    for operation in operations() {
+        let takes_cursor = |name: &str| {
+            operation.value["parameters"]
+                .as_array()
+                .is_some_and(|parameters| parameters.iter().any(|parameter| parameter["name"] == name))
+        };
+        let content = &operation.value["responses"]["200"]["content"]["application/json"]["schema"];
+        let Some(page) = content["$ref"]
+            .as_str()
+            .and_then(|reference| reference.strip_prefix("#/components/schemas/")?.strip_suffix("Page"))
+        else {
+            continue;
+        };
+        let document: Value = serde_json::from_str(appointd::http::description::COMMITTED).expect("JSON");
+        let has_updated_at = document["components"]["schemas"][page]["properties"]["updated_at"].is_object();
+        if has_updated_at && takes_cursor("cursor") {
+            assert!(takes_cursor("updated_since"), "{}", operation.id());
+            tried += 1;
+        }
+    }
+    assert!(tried >= 6, "{tried}");
+}
+
+#[tokio::test]
+async fn change_that_commits_late_is_listed_since_as_of() {
+    let tenant = Tenant::new().await;
+    let furnished = tenant.furnished().await;
+    let tables = [
+        ("crm.contacts", "/api/v1/contacts", &furnished.contact),
+        ("scheduling.services", "/api/v1/services", &furnished.service),
+        ("scheduling.providers", "/api/v1/providers", &furnished.provider),
+        ("scheduling.appointments", "/api/v1/appointments", &furnished.appointment),
+        ("scheduling.waitlist_entries", "/api/v1/waitlist", &furnished.waitlist_entry),
+    ];
+    // Begins before anything is listed, and commits after it.
+    let late = system().connect("appointd_api").await;
+    enter(&late, tenant.id, &tenant.owner).await;
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    let mut copies = BTreeMap::new();
+    for (_, path, _) in tables {
+        let (_, as_of) = read_all(&tenant.viewer, path).await;
+        copies.insert(path, as_of);
+    }
+    for (table, _, id) in tables {
+        let sql =
+            format!("update {table} set updated_at = now() where tenant_id = $1 and id = $2::text::uuid");
+        assert_eq!(late.execute(&sql, &[&tenant.id, id]).await.expect("a change"), 1, "{table}");
+    }
+    late.batch_execute("commit").await.expect("a commit");
+    for (table, path, id) in tables {
+        let (changed, _) = read_all(&tenant.viewer, &since(path, "updated_since", &copies[path])).await;
+        assert!(
+            changed.iter().any(|item| item["id"] == json!(id)),
+            "{table} since {}: {changed:?}",
+            copies[path]
+        );
+    }
+}
+
+#[tokio::test]
+async fn as_of_advances_without_open_transactions() {
+    let tenant = Tenant::new().await;
+    let before = Utc::now();
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    // Other tests have transactions under way now and then.
+    for _ in 0..100 {
+        let (_, as_of) = read_all(&tenant.viewer, "/api/v1/contacts").await;
+        if as_of.parse::<DateTime<Utc>>().expect("an instant") > before {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    panic!("as_of stays");
+}

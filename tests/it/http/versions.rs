@@ -1,0 +1,430 @@
+//! Versions of what is read: `ETag`, `If-None-Match` and `If-Match`, for every operation, found by walking the
+//! description, and under many requests at once.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    harness::{Actor, Answer, Furnished, Operation, Tenant, operations, system},
+    http::coverage::{OPEN, actor_of, filled, id_of, query, send},
+};
+
+/// Sends an operation with its example as its body, and with a header.
+async fn send_with(actor: &Actor, operation: &Operation, path: &str, (name, value): (&str, &str)) -> Answer {
+    let method: Method = operation.method.parse().expect("a method");
+    let request = actor.request(method, &format!("{path}{}", query(operation))).header(name, value);
+    let request = match operation.example() {
+        Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+        None => request,
+    };
+    actor.send(request).await
+}
+
+fn parameters(operation: &Operation) -> Vec<&str> {
+    let parameters = operation.value["parameters"].as_array().into_iter().flatten();
+    parameters.filter_map(|parameter| parameter["name"].as_str()).collect()
+}
+
+fn takes_if_match(operation: &Operation) -> bool {
+    parameters(operation).contains(&"If-Match")
+}
+
+/// The operation that reads the object that another changes: at its path, or at the path in front of an action.
+fn reading(operation: &Operation) -> Option<Operation> {
+    let at = |path: &str| {
+        operations().into_iter().find(|other| {
+            let schema = &other.value["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
+            let is_list = schema.as_str().is_none_or(|schema| schema.contains("/Page_"));
+            other.method == "GET" && other.path == path && !is_list
+        })
+    };
+    let (before, last) = operation.path.rsplit_once('/').expect("a path");
+    match operation.method.as_str() {
+        "GET" => None,
+        "POST" if last.starts_with('{') || operations().iter().any(|other| other.method == "GET" && other.path == operation.path) => None,
+        "POST" => at(before),
+        _ => at(&operation.path),
+    }
+}
+
+/// The path of an object of a furnished organization, with a hold that belongs to who asks for it.
+fn path_of(operation: &Operation, furnished: &Furnished, my_hold: &str) -> String {
+    let id = id_of(furnished);
+    let mine = operation.role() == Some("customer");
+    filled(&operation.path, |name| if mine && name == "hold_id" { my_hold.to_owned() } else { id(name) })
+}
+
+/// An organization with something of everything, also of its customer, who may book online.
+async fn furnished() -> (Tenant, Furnished, String) {
+    let tenant = Tenant::new().await;
+    let furnished = tenant.furnished().await;
+    let service = format!("/api/v1/services/{}", furnished.service);
+    tenant.manager.patch(&service, json!({ "bookable_online": true })).await.expect(200);
+    let hold = json!({ "service_id": furnished.service, "starts_at": "2031-05-05T15:00:00Z" });
+    let my_hold = tenant.customer.post("/api/v1/my/holds", hold).await.created();
+    (tenant, furnished, my_hold)
+}
+
+#[tokio::test]
+async fn every_answer_to_a_get_has_a_version_and_is_not_sent_again_while_it_is_held() {
+    let (tenant, furnished, my_hold) = furnished().await;
+    let mut unchanged = 0;
+    for operation in operations().into_iter().filter(|operation| operation.method == "GET") {
+        if !operation.value["responses"]["200"]["content"]["application/json"].is_object() {
+            continue;
+        }
+        for status in ["200", "304"] {
+            let headers = &operation.value["responses"][status]["headers"];
+            assert!(headers["ETag"].is_object(), "{} {status}", operation.id());
+        }
+        let path = path_of(&operation, &furnished, &my_hold);
+        let actor = actor_of(&tenant, &operation);
+        let first = send(actor, &operation, &path).await;
+        if first.status != 200 {
+            assert!(OPEN.contains(&operation.id()) || operation.id() == "get_web_session", "{}", operation.id());
+            continue;
+        }
+        let etag = first.header("etag").to_owned();
+        assert!(etag.starts_with('"') && etag.ends_with('"'), "{}: {etag}", operation.id());
+        let again = send_with(actor, &operation, &path, ("if-none-match", &etag)).await;
+        if again.status == 304 {
+            assert_eq!((again.text.as_str(), again.header("etag")), ("", etag.as_str()), "{}", operation.id());
+            assert!(!again.headers.contains_key("content-type"), "{}", operation.id());
+            assert_eq!(again.header("cache-control"), first.header("cache-control"), "{}", operation.id());
+            unchanged += 1;
+        } else {
+            // It says the time, or counts requests.
+            let counts = parameters(&operation).contains(&"updated_since") || operation.id() == "get_usage";
+            assert!(counts, "{}: {}\n{}", operation.id(), first.text, again.text);
+            assert_ne!(again.header("etag"), etag, "{}", operation.id());
+        }
+        let other = send_with(actor, &operation, &path, ("if-none-match", "\"another\", W/\"x\"")).await;
+        assert_eq!(other.status, 200, "{}", operation.id());
+    }
+    assert!(unchanged > 40, "{unchanged}");
+}
+
+#[test]
+fn every_change_of_an_object_that_can_be_read_takes_if_match() {
+    // They change what the person may do, not what anybody could have read before and edited.
+    const WITHOUT: [&str; 5] = [
+        "leave_organization",
+        "restore_organization",
+        "transfer_ownership",
+        "switch_web_session",
+        // The link in an e-mail.
+        "verify_as_guest",
+    ];
+    // Reads.
+    const READING: [&str; 1] = ["get_calendar_as_guest"];
+    let mut found = 0;
+    for operation in operations() {
+        let id = operation.id();
+        let changes = reading(&operation).is_some() && !WITHOUT.contains(&id) && !READING.contains(&id);
+        assert_eq!(takes_if_match(&operation), changes, "{id}");
+        assert_eq!(operation.value["responses"]["412"].is_object(), changes, "{id}: 412");
+        found += usize::from(changes);
+    }
+    assert!(found > 50, "{found}");
+}
+
+/// Tries a change with a version that is not the object's, and with the one that is.
+async fn try_change(actor: &Actor, operation: &Operation, path: &str, object: &str) -> Answer {
+    let id = operation.id();
+    let before = actor.get(object).await;
+    assert_eq!(before.status, 200, "{id}: {}", before.text);
+    let etag = before.header("etag").to_owned();
+    for outdated in ["\"another\"", &format!("W/{etag}")] {
+        let refused = send_with(actor, operation, path, ("if-match", outdated)).await;
+        assert_eq!(refused.header("etag"), etag, "{id}");
+        refused.refused(412, "precondition_failed");
+        let after = actor.get(object).await;
+        assert_eq!((&after.text, after.header("etag")), (&before.text, etag.as_str()), "{id}");
+    }
+    let malformed = send_with(actor, operation, path, ("if-match", "another")).await;
+    assert_eq!(malformed.body["errors"][0]["field"], "If-Match", "{id}: {}", malformed.text);
+    malformed.refused(400, "invalid_header");
+    let list = format!("\"another\", {etag}");
+    send_with(actor, operation, path, ("if-match", &list)).await
+}
+
+#[tokio::test]
+async fn every_change_is_made_of_the_version_that_the_client_knows_and_of_no_other() {
+    let (tenant, furnished, my_hold) = furnished().await;
+    let mut changes: Vec<_> = operations().into_iter().filter(takes_if_match).collect();
+    changes.retain(|operation| operation.role().is_some());
+    // What ends an object, last; the organization after everything in it.
+    changes.sort_by_key(|operation| {
+        let path = &operation.path;
+        let ends = operation.method == "DELETE" || ["/confirm", "/accept"].iter().any(|end| path.ends_with(end));
+        (ends, operation.id() == "delete_organization")
+    });
+    let (mut made, mut tried) = (BTreeSet::new(), 0);
+    for operation in changes {
+        let id = operation.id();
+        let read = reading(&operation).expect("an object");
+        let actor = actor_of(&tenant, &operation);
+        let (path, object) =
+            (path_of(&operation, &furnished, &my_hold), path_of(&read, &furnished, &my_hold));
+        if id == "resend_invitation" {
+            // At most once a minute.
+            let sent = "update tenancy.invitations set sent_at = now() - interval '1 hour' where tenant_id = $1";
+            system().superuser().await.execute(sent, &[&tenant.id]).await.expect("an invitation of before");
+        }
+        let answer = try_change(actor, &operation, &path, &object).await;
+        tried += 1;
+        if answer.status >= 300 {
+            // In whatever state the others left it, or in use.
+            assert!(matches!(answer.status, 409 | 422), "{id}: {} {}", answer.status, answer.text);
+            assert!(!matches!(operation.method.as_str(), "PATCH" | "PUT"), "{id}: {}", answer.text);
+            continue;
+        }
+        made.insert(id.to_owned());
+        assert_version_is_read(actor, &operation, &answer, &object).await;
+    }
+    assert!(tried > 45, "{tried}");
+    for id in ["update_contact", "set_schedule", "cancel_appointment", "delete_closure", "confirm_my_hold"] {
+        assert!(made.contains(id), "{id}: {made:?}");
+    }
+}
+
+/// What a change answers is what is read afterwards, byte for byte, and so is its version.
+async fn assert_version_is_read(actor: &Actor, operation: &Operation, answer: &Answer, object: &str) {
+    let described = &operation.value["responses"][answer.status.to_string()]["headers"]["ETag"];
+    if !described.is_object() {
+        return;
+    }
+    let at = if answer.status == 201 { answer.header("location") } else { object };
+    let read = actor.get(at).await;
+    assert_eq!(answer.header("etag"), read.header("etag"), "{}: {}\n{}", operation.id(), answer.text, read.text);
+    // The answer may say more than is read later.
+    if !["update_time_off", "create_time_off", "create_calendar_feed"].contains(&operation.id()) {
+        assert_eq!(answer.text, read.text, "{}", operation.id());
+    }
+}
+
+#[tokio::test]
+async fn what_is_created_has_the_version_that_is_read() {
+    let tenant = Tenant::new().await;
+    let (service, provider, contact) =
+        (tenant.service().await, tenant.provider().await, tenant.contact().await);
+    let starts_at = |hour: u32| format!("2031-05-05T{hour:02}:00:00Z");
+    let time_off = format!("/api/v1/providers/{provider}/time-off");
+    for (path, body) in [
+        ("/api/v1/services", json!({ "name": "Shave", "duration_minutes": 15, "provider_ids": [provider] })),
+        ("/api/v1/providers", json!({ "name": "Grace", "account_id": tenant.staff.account })),
+        ("/api/v1/contacts", json!({ "first_name": "Ada", "last_name": "King", "email": "Ada@Example.com" })),
+        ("/api/v1/resources", json!({ "kind": "room", "name": "Room" })),
+        ("/api/v1/closures", json!({ "starts_on": "2030-12-24", "ends_on": "2030-12-24", "name": "Closed" })),
+        ("/api/v1/domains", json!({ "domain": format!("d{}.example.com", Uuid::new_v4().simple()) })),
+        ("/api/v1/invitations", json!({ "email": format!("i{}@example.com", Uuid::new_v4().simple()), "role": "staff" })),
+        ("/api/v1/calendar-feeds", json!({ "name": "Telephone" })),
+        ("/api/v1/holds", json!({ "service_id": service, "starts_at": starts_at(9) })),
+        (
+            "/api/v1/appointments",
+            json!({ "service_id": service, "and_then": [service], "contact_id": contact, "starts_at": starts_at(10) }),
+        ),
+        (
+            "/api/v1/waitlist",
+            json!({ "service_id": service, "contact_id": contact, "from": starts_at(9), "to": starts_at(12) }),
+        ),
+        (&time_off, json!({ "starts_at": starts_at(10), "ends_at": starts_at(11) })),
+    ] {
+        let operations = operations();
+        let operation = operations
+            .iter()
+            .find(|other| other.method == "POST" && filled(&other.path, |_| provider.clone()) == path)
+            .expect("an operation");
+        assert!(operation.value["responses"]["201"]["headers"]["ETag"].is_object(), "{path}");
+        let created = tenant.owner.post(path, body).await;
+        assert_eq!(created.status, 201, "{path}: {}", created.text);
+        assert_version_is_read(&tenant.owner, operation, &created, "").await;
+    }
+}
+
+#[tokio::test]
+async fn guests_change_the_version_that_they_know() {
+    let tenant = Tenant::new().await;
+    let service = tenant
+        .service_with(json!({
+            "name": "Cut", "duration_minutes": 30, "bookable_online": true, "contact_may_overlap": true,
+        }))
+        .await;
+    tenant.provider().await;
+    let slug = tenant.viewer.get("/api/v1/organizations/me").await.expect(200)["slug"].clone();
+    let slug = slug.as_str().expect("a slug");
+    let contact = json!({ "first_name": "Guest", "last_name": "One", "email": format!("g@{slug}.example") });
+    let make = async |path: &str, body: Value| {
+        let answer = Actor::anonymous().post(&format!("/api/v1/guest/{path}?organization_slug={slug}"), body).await;
+        answer.expect(201)["manage_token"].as_str().expect("a token").to_owned()
+    };
+    let booking = |hour: u32| json!({ "service_id": service, "starts_at": format!("2031-05-05T{hour:02}:00:00Z") });
+    let booked = |hour: u32| {
+        let mut body = booking(hour);
+        body["contact"] = contact.clone();
+        body
+    };
+    let wait = json!({
+        "service_id": service, "contact": contact, "from": "2031-05-06T00:00:00Z", "to": "2031-05-07T00:00:00Z",
+    });
+    for (object, action, token, body) in [
+        ("appointment", "reschedule", make("appointments", booked(9)).await, json!({ "starts_at": "2031-05-05T10:00:00Z" })),
+        ("appointment", "cancel", make("appointments", booked(11)).await, json!({})),
+        ("hold", "release", make("holds", booking(12)).await, json!({})),
+        ("hold", "confirm", make("holds", booking(13)).await, json!({ "contact": contact })),
+        ("waitlist-entry", "withdraw", make("waitlist", wait).await, json!({})),
+    ] {
+        let guest = Actor::with_token(token.as_str());
+        let object = format!("/api/v1/guest/{object}");
+        let read = guest.get(&object).await;
+        let etag = read.header("etag").to_owned();
+        // Not by itself another one.
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        let again = guest.send(guest.request(Method::GET, &object).header("if-none-match", &etag)).await;
+        assert_eq!(again.status, 304, "{object}");
+        let mut body = body;
+        body["token"] = token.into();
+        let act = async |etag: &str| {
+            let request = Actor::anonymous().request(Method::POST, &format!("{object}/{action}"));
+            let request = request.header("content-type", "application/json").header("if-match", etag);
+            guest.send(request.body(body.to_string())).await
+        };
+        act("\"another\"").await.refused(412, "precondition_failed");
+        assert_eq!(guest.get(&object).await.text, read.text);
+        let changed = act(&etag).await;
+        assert!(changed.status < 300, "{object}/{action}: {}", changed.text);
+        if changed.status == 200 {
+            let read = guest.get(&object).await;
+            assert_eq!((&changed.text, changed.header("etag")), (&read.text, read.header("etag")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn version_of_an_answer_in_gzip_does_for_both_headers() {
+    let tenant = Tenant::new().await;
+    let provider = tenant.provider().await;
+    let path = format!("/api/v1/providers/{provider}/schedule");
+    let plain = tenant.manager.get(&path).await;
+    let etag = plain.header("etag").to_owned();
+    let zipped = tenant.manager.request(Method::GET, &path).header("accept-encoding", "gzip");
+    let zipped = zipped.send().await.expect("the server answers");
+    assert_eq!(zipped.headers()["content-encoding"], "gzip");
+    let of_gzip = zipped.headers()["etag"].to_str().expect("text").to_owned();
+    assert_eq!(of_gzip, format!("{}-gzip\"", etag.trim_end_matches('"')));
+    let get = tenant.manager.request(Method::GET, &path).header("if-none-match", &of_gzip);
+    let held = tenant.manager.send(get).await;
+    assert_eq!((held.status, held.header("etag")), (304, of_gzip.as_str()));
+    let put = |etag: &str| {
+        let request = tenant.manager.request(Method::PUT, &path).header("if-match", etag);
+        request.header("content-type", "application/json").body(plain.text.clone())
+    };
+    tenant.manager.send(put(&of_gzip)).await.expect(200);
+    tenant.manager.send(put("*")).await.expect(200);
+}
+
+#[tokio::test]
+async fn schedule_that_does_not_exist_yet_has_no_version() {
+    let tenant = Tenant::new().await;
+    let provider = tenant.admin.post("/api/v1/providers", json!({ "name": "Ada" })).await.created();
+    let put = |provider: &str| {
+        let path = format!("/api/v1/providers/{provider}/schedule");
+        let request = tenant.manager.request(Method::PUT, &path).header("if-match", "*");
+        request.header("content-type", "application/json").body(json!({ "time_zone": "UTC", "rules": [] }).to_string())
+    };
+    let refused = tenant.manager.send(put(&provider)).await;
+    assert_eq!(refused.header("etag"), "");
+    refused.refused(412, "precondition_failed");
+    tenant.manager.send(put(&Uuid::now_v7().to_string())).await.refused(404, "not_found");
+}
+
+/// How many clients change an object at once.
+const AT_ONCE: usize = 8;
+
+/// Changes an object by several clients that have all read the same version; the statuses of the answers.
+async fn race(actor: &Actor, object: &str, method: Method, path: &str, body: impl Fn(usize) -> Value) -> Vec<u16> {
+    let etag = actor.get(object).await.header("etag").to_owned();
+    let actors: Vec<_> = (0..AT_ONCE).map(|_| actor.clone()).collect();
+    let answers = join_all(actors.iter().enumerate().map(|(number, actor)| {
+        let request = actor.request(method.clone(), path).header("if-match", &etag);
+        actor.send(request.header("content-type", "application/json").body(body(number).to_string()))
+    }));
+    answers.await.iter().map(|answer| answer.status).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_eight_changes_of_one_version_one_is_made() {
+    let tenant = Tenant::new().await;
+    let (service, provider, contact) =
+        (tenant.service().await, tenant.provider().await, tenant.contact().await);
+    let appointment = json!({ "service_id": service, "contact_id": contact, "starts_at": "2031-05-05T09:00:00Z" });
+    let appointment = tenant.staff.post("/api/v1/appointments", appointment).await.created();
+    let rooms = [tenant.admin.post("/api/v1/resources", json!({ "kind": "room", "name": "R" })).await.created()];
+    let hours = |number: usize| json!([{ "weekday": "monday", "from": format!("{:02}:00", number + 1), "to": "17:00" }]);
+    let (service, contact, room) = (
+        format!("/api/v1/services/{service}"),
+        format!("/api/v1/contacts/{contact}"),
+        format!("/api/v1/resources/{}", rooms[0]),
+    );
+    let schedule = format!("/api/v1/providers/{provider}/schedule");
+    let appointment = format!("/api/v1/appointments/{appointment}");
+    let (reschedule, cancel) = (format!("{appointment}/reschedule"), format!("{appointment}/cancel"));
+    let named = |number: usize| json!({ "name": format!("Name {number}") });
+    for _ in 0..5 {
+        for (object, method, path, body) in [
+            (&service, Method::PATCH, &service, &named as &dyn Fn(usize) -> Value),
+            (&service, Method::PATCH, &service, &|number| json!({ "required_resources": vec![rooms; number % 2] })),
+            (&contact, Method::PATCH, &contact, &|number| json!({ "first_name": format!("Name {number}") })),
+            (&room, Method::PATCH, &room, &named),
+            (&schedule, Method::PUT, &schedule, &|number| json!({ "time_zone": "UTC", "rules": hours(number) })),
+            (&appointment, Method::POST, &reschedule, &|number| {
+                json!({ "starts_at": format!("2031-05-05T{:02}:30:00Z", 9 + number % 8), "override_rules": true })
+            }),
+        ] {
+            let statuses = race(&tenant.owner, object, method, path, body).await;
+            let count = |status: u16| statuses.iter().filter(|found| **found == status).count();
+            assert_eq!((count(200), count(412)), (1, AT_ONCE - 1), "{path}: {statuses:?}");
+        }
+    }
+    let statuses = race(&tenant.owner, &appointment, Method::POST, &cancel, |_| json!({})).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_update_is_lost_among_clients_that_send_the_version_they_have_read() {
+    let tenant = Tenant::new().await;
+    let path = format!(
+        "/api/v1/services/{}",
+        tenant
+            .service_with(json!({ "name": "Cut", "duration_minutes": 30, "price_amount": 0, "price_currency": "EUR" }))
+            .await
+    );
+    // Each adds one, again and again until its version is the current one. One more changes something else, and sends none.
+    let add = async |actor: Actor| {
+        loop {
+            let read = actor.get(&path).await;
+            let price = read.body["price_amount"].as_i64().expect("a price") + 1;
+            let request = actor.request(Method::PATCH, &path).header("if-match", read.header("etag"));
+            let body = json!({ "price_amount": price }).to_string();
+            let answer = actor.send(request.header("content-type", "application/json").body(body)).await;
+            match answer.status {
+                200 => return,
+                412 => {}
+                status => panic!("{status}: {}", answer.text),
+            }
+        }
+    };
+    let adding = join_all((0..AT_ONCE).map(|_| add(tenant.manager.clone())));
+    let renaming = async {
+        for number in 0..20 {
+            tenant.owner.patch(&path, json!({ "name": format!("Cut {number}") })).await.expect(200);
+        }
+    };
+    futures_util::future::join(adding, renaming).await;
+    let read = tenant.manager.get(&path).await.expect(200);
+    assert_eq!((&read["price_amount"], &read["name"]), (&json!(AT_ONCE), &json!("Cut 19")));
+}

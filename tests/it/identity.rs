@@ -1,0 +1,4 @@
+mod accounts;
+mod recovery;
+mod second_factors;
+mod sessions;

@@ -1,5 +1,0 @@
-mod accounts;
-mod recovery;
-mod second_factors;
-mod sessions;
-mod tokens;

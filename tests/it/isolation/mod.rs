@@ -1,9 +1,0 @@
-//! Two organizations never see each other: `cargo test isolation` attacks the wall from every side it has, and looks whether
-//! the attacks and `appointd audit` find the faults that are planted for them.
-
-pub mod attack;
-mod context;
-pub mod door;
-mod faults;
-mod statements;
-mod transport;

@@ -1,0 +1,2 @@
+mod budget;
+pub mod mail;

@@ -1,2 +1,0 @@
-mod budgets;
-mod mail;

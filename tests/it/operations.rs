@@ -1,0 +1,4 @@
+mod audit;
+mod deletions;
+mod health;
+mod idempotency;

@@ -1,2 +1,0 @@
-mod audit;
-mod health;

@@ -1,0 +1,5 @@
+pub mod booking;
+mod catalog;
+pub mod customers;
+pub mod hours;
+mod slots;

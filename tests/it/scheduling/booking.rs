@@ -1,0 +1,17 @@
+mod appointments;
+mod book;
+mod claims;
+mod expiry;
+mod groups;
+mod holds;
+mod offers;
+mod races;
+mod reschedule;
+mod series;
+mod shared_claims;
+mod soak;
+pub mod transitions;
+mod undo;
+mod upkeep;
+mod visits;
+mod waitlist;

@@ -1,0 +1,249 @@
+//! Everything that frees time is offered to those whose wishes it now meets.
+
+use serde_json::{Value, json};
+
+use crate::harness::{
+    booking::{BookingFixture, expect_sound_bookings},
+    merged,
+    waiting::WAITLIST,
+};
+
+#[tokio::test]
+async fn time_that_cannot_be_booked_is_not_offered() {
+    let fixture = BookingFixture::with(json!({ "max_per_day": 1 })).await;
+    let id = fixture.book("2031-05-05T09:00:00Z").await;
+    let waiting = fixture.join_waitlist(&json!({})).await;
+    // One a day: moved within the day it is that one.
+    fixture.act(&id, "reschedule", json!({ "starts_at": "2031-05-05T13:00:00Z" })).await.expect(200);
+    assert_eq!(fixture.waitlist_entry(&waiting).await["status"], "waiting");
+    fixture.act(&id, "reschedule", json!({ "starts_at": "2031-05-06T13:00:00Z" })).await.expect(200);
+    assert_eq!(fixture.waitlist_entry(&waiting).await["offer"]["starts_at"], "2031-05-05T13:00:00Z");
+    expect_sound_bookings(&fixture.tenant).await;
+    // At night, when nothing can be booked.
+    let fixture = BookingFixture::new().await;
+    let body = json!({ "service_id": fixture.service, "contact_id": fixture.contact, "starts_at": "2031-05-07T03:00:00Z", "override_rules": true });
+    let night = fixture.tenant.staff.post("/api/v1/appointments", body).await.created();
+    let period = json!({ "from": "2031-05-07T00:00:00Z", "to": "2031-05-08T00:00:00Z" });
+    let other = fixture.join_waitlist(&period).await;
+    fixture.act(&night, "cancel", json!({})).await.expect(200);
+    assert_eq!(fixture.waitlist_entry(&other).await["status"], "waiting");
+    expect_sound_bookings(&fixture.tenant).await;
+}
+
+#[tokio::test]
+async fn freed_time_is_offered_to_the_first_contact_that_is_free() {
+    let fixture = BookingFixture::new().await;
+    let second_provider = fixture.tenant.provider().await;
+    let mut body = fixture.body("2031-05-05T09:00:00Z");
+    body["provider_id"] = json!(fixture.provider);
+    let taken = fixture.tenant.staff.post("/api/v1/appointments", body).await.created();
+    // The first in line has something else at the time, with the other provider.
+    let busy = fixture.tenant.contact().await;
+    let mut body = fixture.body("2031-05-05T09:15:00Z");
+    (body["provider_id"], body["contact_id"]) = (json!(second_provider), json!(busy));
+    let elsewhere = fixture.tenant.staff.post("/api/v1/appointments", body).await.created();
+    let wish = json!({
+        "provider_id": fixture.provider, "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z",
+    });
+    let mut first = wish.clone();
+    (first["contact"], first["contact_id"]) = (Value::Null, json!(busy));
+    first.as_object_mut().expect("an object").remove("contact");
+    let body = merged(json!({ "service_id": fixture.service, "override_rules": true }), &first);
+    let first = fixture.tenant.staff.post(WAITLIST, body).await.created();
+    let second = fixture.join_waitlist(&wish).await;
+    fixture.act(&taken, "cancel", json!({})).await.expect(200);
+    assert_eq!(fixture.waitlist_entry(&first).await["status"], "waiting");
+    let offered = fixture.waitlist_entry(&second).await;
+    assert_eq!(offered["offer"]["starts_at"], "2031-05-05T09:00:00Z");
+    // Once they could come it is theirs, when it is free again.
+    fixture.act(&elsewhere, "cancel", json!({})).await.expect(200);
+    fixture.answer_offer(&second, "decline").await.expect(200);
+    assert_eq!(fixture.waitlist_entry(&first).await["offer"]["starts_at"], "2031-05-05T09:00:00Z");
+    fixture.answer_offer(&first, "accept").await.expect(201);
+    expect_sound_bookings(&fixture.tenant).await;
+}
+
+#[tokio::test]
+async fn contact_that_becomes_free_is_offered_time_that_was_free() {
+    let fixture = BookingFixture::new().await;
+    let second_provider = fixture.tenant.provider().await;
+    let mut body = fixture.body("2031-05-05T09:00:00Z");
+    body["provider_id"] = json!(second_provider);
+    let elsewhere = fixture.tenant.staff.post("/api/v1/appointments", body).await.created();
+    let waiting = json!({
+        "service_id": fixture.service, "contact_id": fixture.contact, "provider_id": fixture.provider,
+        "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z", "override_rules": true,
+    });
+    let waiting = fixture.tenant.staff.post(WAITLIST, waiting).await.created();
+    fixture.act(&elsewhere, "cancel", json!({})).await.expect(200);
+    let offered = fixture.waitlist_entry(&waiting).await;
+    assert_eq!(
+        (&offered["offer"]["starts_at"], &offered["offer"]["provider_id"]),
+        (&json!("2031-05-05T09:00:00Z"), &json!(fixture.provider))
+    );
+}
+
+#[tokio::test]
+async fn start_within_freed_time_is_offered() {
+    // An hour is freed; half an hour of another service is waited for, at its second half.
+    let fixture = BookingFixture::with(json!({ "duration_minutes": 60, "slot_step_minutes": 30 })).await;
+    let short = fixture
+        .tenant
+        .service_with(json!({ "name": "Short", "duration_minutes": 30, "slot_step_minutes": 30 }))
+        .await;
+    let id = fixture.book("2031-05-05T09:00:00Z").await;
+    let wish = json!({
+        "service_id": short, "from": "2031-05-05T09:30:00Z", "to": "2031-05-05T10:00:00Z",
+    });
+    let second_half = fixture.join_waitlist(&wish).await;
+    let anytime = fixture
+        .join_waitlist(
+            &json!({ "service_id": short, "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T10:00:00Z" }),
+        )
+        .await;
+    fixture.act(&id, "cancel", json!({})).await.expect(200);
+    assert_eq!(fixture.waitlist_entry(&second_half).await["offer"]["starts_at"], "2031-05-05T09:30:00Z");
+    assert_eq!(fixture.waitlist_entry(&anytime).await["offer"]["starts_at"], "2031-05-05T09:00:00Z");
+    expect_sound_bookings(&fixture.tenant).await;
+}
+
+#[tokio::test]
+async fn time_of_a_cancelled_visit_is_offered() {
+    let fixture = BookingFixture::new().await;
+    let mut body = fixture.body("2031-05-05T09:00:00Z");
+    body["and_then"] = json!([fixture.service]);
+    let visit = fixture.tenant.staff.post("/api/v1/appointments", body).await.created();
+    let wish = json!({ "from": "2031-05-05T09:30:00Z", "to": "2031-05-05T09:45:00Z" });
+    let waiting = fixture.join_waitlist(&wish).await;
+    fixture.act(&visit, "cancel", json!({})).await.expect(200);
+    assert_eq!(fixture.waitlist_entry(&waiting).await["offer"]["starts_at"], "2031-05-05T09:30:00Z");
+}
+
+#[tokio::test]
+async fn time_of_an_expired_hold_is_offered_before_it_can_be_booked() {
+    let fixture = BookingFixture::new().await;
+    let hold = fixture.hold("2031-05-05T09:00:00Z").await.created();
+    let wish = json!({ "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z" });
+    let waiting = fixture.join_waitlist(&wish).await;
+    fixture.expire(&hold).await;
+    // The next who books meets an offer, whether or not a server has looked meanwhile.
+    fixture.try_book("2031-05-05T09:00:00Z").await.refused(409, "slot_unavailable");
+    let offered = fixture.waitlist_entry_once(&waiting, "offered").await;
+    assert_eq!(offered["offer"]["starts_at"], "2031-05-05T09:00:00Z");
+    expect_sound_bookings(&fixture.tenant).await;
+}
+
+#[tokio::test]
+async fn time_of_deleted_absences_and_new_hours_is_offered() {
+    let fixture = BookingFixture::new().await;
+    let away = json!({ "starts_at": "2031-05-05T00:00:00Z", "ends_at": "2031-05-06T00:00:00Z" });
+    let away = fixture
+        .tenant
+        .staff
+        .post(&format!("/api/v1/providers/{}/time-off", fixture.provider), away)
+        .await
+        .created();
+    let closed = json!({ "starts_on": "2031-05-07", "ends_on": "2031-05-07", "name": "Closed" });
+    let closed = fixture.tenant.manager.post("/api/v1/closures", closed).await.created();
+    let morning = |day: &str| json!({ "from": format!("{day}T09:00:00Z"), "to": format!("{day}T09:15:00Z") });
+    let (one, two) = (
+        fixture.join_waitlist(&morning("2031-05-05")).await,
+        fixture.join_waitlist(&morning("2031-05-07")).await,
+    );
+    let night = json!({ "from": "2031-05-08T20:00:00Z", "to": "2031-05-08T20:15:00Z" });
+    let three = fixture.join_waitlist(&night).await;
+    fixture.tenant.staff.delete(&format!("/api/v1/time-off/{away}")).await.expect(204);
+    fixture.tenant.manager.delete(&format!("/api/v1/closures/{closed}")).await.expect(204);
+    assert_eq!(
+        fixture.waitlist_entry_once(&one, "offered").await["offer"]["starts_at"],
+        "2031-05-05T09:00:00Z"
+    );
+    assert_eq!(
+        fixture.waitlist_entry_once(&two, "offered").await["offer"]["starts_at"],
+        "2031-05-07T09:00:00Z"
+    );
+    assert_eq!(fixture.waitlist_entry(&three).await["status"], "waiting");
+    let hours = json!({
+        "time_zone": "UTC", "rules": [{ "weekday": "thursday", "from": "20:00", "to": "21:00" }], "overrides": [],
+    });
+    let schedule = format!("/api/v1/providers/{}/schedule", fixture.provider);
+    fixture.tenant.manager.put(&schedule, hours).await.expect(200);
+    assert_eq!(
+        fixture.waitlist_entry_once(&three, "offered").await["offer"]["starts_at"],
+        "2031-05-08T20:00:00Z"
+    );
+    expect_sound_bookings(&fixture.tenant).await;
+}
+
+#[tokio::test]
+async fn time_of_raised_capacity_and_limit_is_offered() {
+    let fixture = BookingFixture::with(json!({ "capacity": 2, "contact_may_overlap": true })).await;
+    for _ in 0..2 {
+        fixture.book("2031-05-05T09:00:00Z").await;
+    }
+    let wish = json!({ "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z" });
+    let waiting = fixture.join_waitlist(&wish).await;
+    let service = format!("/api/v1/services/{}", fixture.service);
+    fixture.tenant.manager.patch(&service, json!({ "capacity": 3 })).await.expect(200);
+    assert_eq!(
+        fixture.waitlist_entry_once(&waiting, "offered").await["offer"]["starts_at"],
+        "2031-05-05T09:00:00Z"
+    );
+    let accepted = fixture.answer_offer(&waiting, "accept").await.expect(201);
+    assert_eq!(accepted["seat"], 3);
+
+    let fixture = BookingFixture::with(json!({ "max_per_day": 1 })).await;
+    fixture.book("2031-05-05T09:00:00Z").await;
+    let waiting =
+        fixture.join_waitlist(&json!({ "from": "2031-05-05T10:00:00Z", "to": "2031-05-05T10:15:00Z" })).await;
+    let service = format!("/api/v1/services/{}", fixture.service);
+    fixture.tenant.manager.patch(&service, json!({ "max_per_day": 2 })).await.expect(200);
+    assert_eq!(
+        fixture.waitlist_entry_once(&waiting, "offered").await["offer"]["starts_at"],
+        "2031-05-05T10:00:00Z"
+    );
+}
+
+#[tokio::test]
+async fn cancellation_under_a_limit_is_offered_at_other_times_of_the_day() {
+    let fixture = BookingFixture::with(json!({ "max_per_day": 1 })).await;
+    let id = fixture.book("2031-05-05T09:00:00Z").await;
+    let afternoon = json!({ "from": "2031-05-05T15:00:00Z", "to": "2031-05-05T15:15:00Z" });
+    let next_day = json!({ "from": "2031-05-06T15:00:00Z", "to": "2031-05-06T15:15:00Z" });
+    let (that_day, other_day) =
+        (fixture.join_waitlist(&afternoon).await, fixture.join_waitlist(&next_day).await);
+    fixture.act(&id, "cancel", json!({})).await.expect(200);
+    assert_eq!(fixture.waitlist_entry(&that_day).await["offer"]["starts_at"], "2031-05-05T15:00:00Z");
+    // That day was free all along.
+    assert_eq!(fixture.waitlist_entry(&other_day).await["status"], "waiting");
+}
+
+#[tokio::test]
+async fn entries_beyond_one_transaction_are_offered_later() {
+    let fixture = BookingFixture::new().await;
+    let id = fixture.book("2031-05-05T09:00:00Z").await;
+    // All of them have something else then, and are skipped until one comes who has not.
+    let other = fixture.tenant.provider().await;
+    let course = json!({ "name": "Course", "duration_minutes": 30, "capacity": 30 });
+    let course = fixture.tenant.service_with(course).await;
+    for _ in 0..25 {
+        let busy = fixture.tenant.contact().await;
+        let seat = json!({
+            "service_id": course, "provider_id": other, "contact_id": busy, "starts_at": "2031-05-05T09:00:00Z",
+        });
+        fixture.tenant.staff.post("/api/v1/appointments", seat).await.expect(201);
+        let wish = json!({
+            "service_id": fixture.service, "contact_id": busy, "provider_id": fixture.provider,
+            "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z",
+        });
+        fixture.tenant.staff.post(WAITLIST, wish).await.expect(201);
+    }
+    let last = fixture.join_waitlist(&json!({ "provider_id": fixture.provider, "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z" }),
+    )
+    .await;
+    fixture.act(&id, "cancel", json!({})).await.expect(200);
+    assert_eq!(
+        fixture.waitlist_entry_once(&last, "offered").await["offer"]["starts_at"],
+        "2031-05-05T09:00:00Z"
+    );
+}

@@ -1,0 +1,162 @@
+use serde_json::{Value, json};
+
+use crate::harness::{
+    booking::{BookingFixture, expect_sound_bookings},
+    merged, week,
+};
+
+const PATH: &str = "/api/v1/appointment-series";
+
+async fn fixture_in_new_york() -> BookingFixture {
+    let mut fixture = BookingFixture::new().await;
+    fixture
+        .tenant
+        .admin
+        .patch(&format!("/api/v1/providers/{}", fixture.provider), json!({ "active": false }))
+        .await
+        .expect(200);
+    fixture.provider = fixture
+        .tenant
+        .provider_with(json!({ "time_zone": "America/New_York", "rules": week("09:00", "17:00") }))
+        .await;
+    fixture
+}
+
+fn body(fixture: &BookingFixture, start: &str, more: &Value) -> Value {
+    let body = json!({
+        "service_id": fixture.service, "contact_id": fixture.contact, "starts_at": start, "frequency": "weekly", "count": 4,
+        "time_zone": "America/New_York",
+    });
+    merged(body, more)
+}
+
+fn starts(series: &Value) -> Vec<String> {
+    let all = series["appointments"].as_array().expect("appointments").iter();
+    all.map(|one| one["starts_at"].as_str().expect("a start").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn series_keeps_the_time_of_day_when_clocks_change() {
+    let fixture = fixture_in_new_york().await;
+    // Clocks go back on the second of November.
+    let series =
+        fixture.tenant.staff.post(PATH, body(&fixture, "2031-10-22T13:00:00Z", &json!({}))).await.expect(201);
+    assert_eq!(
+        starts(&series),
+        ["2031-10-22T13:00:00Z", "2031-10-29T13:00:00Z", "2031-11-05T14:00:00Z", "2031-11-12T14:00:00Z"]
+    );
+    let id = series["id"].as_str().expect("an id");
+    assert_eq!(fixture.tenant.viewer.get(&format!("{PATH}/{id}")).await.expect(200), series);
+    let monthly = json!({ "frequency": "monthly", "count": 3 });
+    let series =
+        fixture.tenant.staff.post(PATH, body(&fixture, "2031-10-28T15:00:00Z", &monthly)).await.expect(201);
+    assert_eq!(starts(&series), ["2031-10-28T15:00:00Z", "2031-11-28T16:00:00Z", "2031-12-28T16:00:00Z"]);
+    let late = body(&fixture, "2031-10-29T16:00:00Z", &monthly);
+    fixture.tenant.staff.post(PATH, late).await.invalid("starts_at", "invalid_value");
+    let long = json!({ "frequency": "monthly", "every": 12, "count": 10 });
+    fixture
+        .tenant
+        .staff
+        .post(PATH, body(&fixture, "2031-10-28T16:00:00Z", &long))
+        .await
+        .invalid("count", "period_too_long");
+    expect_sound_bookings(&fixture.tenant).await;
+}
+
+#[tokio::test]
+async fn series_with_a_taken_start_is_refused_whole_and_names_it() {
+    let fixture = fixture_in_new_york().await;
+    let other = fixture.tenant.contact().await;
+    let taken =
+        json!({ "service_id": fixture.service, "contact_id": other, "starts_at": "2031-06-17T13:15:00Z" });
+    fixture.tenant.staff.post("/api/v1/appointments", taken).await.expect(201);
+    let before = fixture.tenant.viewer.get("/api/v1/appointments").await.expect(200);
+    let problem = fixture
+        .tenant
+        .staff
+        .post(PATH, body(&fixture, "2031-06-03T13:00:00Z", &json!({})))
+        .await
+        .refused(409, "slot_unavailable");
+    assert_eq!(
+        (&problem["errors"][0]["field"], &problem["errors"][0]["code"]),
+        (&json!("occurrences[3]"), &json!("busy"))
+    );
+    assert_eq!(problem["errors"].as_array().map(Vec::len), Some(1));
+    // The contact's own time.
+    let own = json!({ "service_id": fixture.service, "contact_id": fixture.contact, "starts_at": "2031-06-11T13:00:00Z" });
+    let second = fixture.tenant.provider().await;
+    let mut own = own;
+    own["provider_id"] = json!(second);
+    fixture.tenant.staff.post("/api/v1/appointments", own).await.expect(201);
+    let more = json!({ "provider_id": fixture.provider });
+    let problem = fixture
+        .tenant
+        .staff
+        .post(PATH, body(&fixture, "2031-06-04T13:00:00Z", &more))
+        .await
+        .refused(409, "contact_busy");
+    assert_eq!(problem["errors"][0]["field"], "occurrences[2]");
+    let night = fixture.tenant.staff.post(PATH, body(&fixture, "2031-06-04T03:00:00Z", &more)).await;
+    night.invalid("occurrences[1]", "outside_hours");
+    let after = fixture.tenant.viewer.get("/api/v1/appointments").await.expect(200);
+    let count = |list: &Value| list["items"].as_array().map(Vec::len).unwrap_or_default();
+    assert_eq!(count(&after), count(&before) + 1, "nothing of a refused series is left");
+    expect_sound_bookings(&fixture.tenant).await;
+}
+
+#[tokio::test]
+async fn series_is_changed_in_one_or_from_one_on() {
+    let fixture = fixture_in_new_york().await;
+    let series =
+        fixture.tenant.staff.post(PATH, body(&fixture, "2031-10-22T13:00:00Z", &json!({}))).await.expect(201);
+    let ids: Vec<_> = series["appointments"]
+        .as_array()
+        .expect("appointments")
+        .iter()
+        .map(|one| one["id"].as_str().expect("an id").to_owned())
+        .collect();
+    let path = format!("{PATH}/{}", series["id"].as_str().expect("an id"));
+    let now = async || starts(&fixture.tenant.viewer.get(&path).await.expect(200));
+    // The first alone; then from the second on, a day later and two hours, by the clock of New York.
+    fixture.act(&ids[0], "reschedule", json!({ "starts_at": "2031-10-22T14:00:00Z" })).await.expect(200);
+    let following = json!({ "starts_at": "2031-10-30T15:00:00Z", "following": true });
+    fixture.act(&ids[1], "reschedule", following).await.expect(200);
+    assert_eq!(
+        now().await,
+        ["2031-10-22T14:00:00Z", "2031-10-30T15:00:00Z", "2031-11-06T16:00:00Z", "2031-11-13T16:00:00Z"]
+    );
+    // All or none: the last meets another appointment.
+    let other = fixture.tenant.contact().await;
+    let taken =
+        json!({ "service_id": fixture.service, "contact_id": other, "starts_at": "2031-11-14T16:00:00Z" });
+    fixture.tenant.staff.post("/api/v1/appointments", taken).await.expect(201);
+    let following = json!({ "starts_at": "2031-10-31T15:00:00Z", "following": true });
+    let problem = fixture.act(&ids[1], "reschedule", following).await.refused(409, "slot_unavailable");
+    assert_eq!(problem["errors"][0]["field"], "occurrences[4]");
+    assert_eq!(now().await[1], "2031-10-30T15:00:00Z");
+    let cancelled = fixture.act(&ids[2], "cancel", json!({ "following": true })).await.expect(200);
+    assert_eq!(cancelled["id"], json!(ids[2]));
+    let states = fixture.tenant.viewer.get(&path).await.expect(200)["appointments"].clone();
+    let states: Vec<_> =
+        states.as_array().expect("appointments").iter().map(|one| one["status"].clone()).collect();
+    assert_eq!(states, ["confirmed", "confirmed", "cancelled", "cancelled"]);
+    let alone = fixture.try_book("2031-12-01T16:00:00Z").await.created();
+    fixture.act(&alone, "cancel", json!({ "following": true })).await.refused(409, "no_series");
+    expect_sound_bookings(&fixture.tenant).await;
+}
+
+#[tokio::test]
+async fn series_stays_within_known_years_and_keeps_its_seconds() {
+    let fixture = fixture_in_new_york().await;
+    let odd = json!({ "override_rules": true, "count": 2 });
+    let series =
+        fixture.tenant.staff.post(PATH, body(&fixture, "2031-05-05T13:00:30Z", &odd)).await.expect(201);
+    assert_eq!(starts(&series), ["2031-05-05T13:00:30Z", "2031-05-12T13:00:30Z"]);
+    let first = series["appointments"][0]["id"].as_str().expect("an id");
+    let far = json!({ "starts_at": "2999-12-31T13:00:00Z", "following": true, "override_rules": true });
+    fixture.act(first, "reschedule", far).await.invalid("starts_at", "out_of_range");
+    let back = json!({ "starts_at": "1970-01-02T13:00:00Z", "override_rules": true });
+    fixture.act(first, "reschedule", back).await.expect(200);
+    let far = json!({ "starts_at": "2031-05-05T13:00:00Z", "following": true, "override_rules": true });
+    fixture.act(first, "reschedule", far).await.invalid("starts_at", "out_of_range");
+}

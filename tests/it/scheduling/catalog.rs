@@ -1,0 +1,4 @@
+mod provider_links;
+mod providers;
+mod resources;
+mod services;

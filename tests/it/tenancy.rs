@@ -1,0 +1,10 @@
+mod api_keys;
+mod authority;
+mod branding;
+mod domains;
+mod hosts;
+mod invitations;
+mod members;
+mod organizations;
+mod settings;
+mod subscriptions;

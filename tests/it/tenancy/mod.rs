@@ -1,8 +1,0 @@
-mod api_keys;
-mod authority;
-mod domains;
-mod invitations;
-mod members;
-mod organizations;
-mod plans;
-mod settings;
