@@ -110,11 +110,6 @@ impl IfMatch {
         })
     }
 
-    /// 412 if the header was sent, for an object that does not exist.
-    pub fn matches_absent(&self) -> Result<(), Problem> {
-        if self.is_sent() { Err(failed("There is no such object yet. Omit `If-Match`.")) } else { Ok(()) }
-    }
-
     /// Locks and reads the object, and fails with 404 if it does not exist, with 412 if the client knows another version.
     /// Without the header, does nothing.
     pub async fn check<R: FromRow, V: From<R> + Serialize>(

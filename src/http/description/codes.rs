@@ -43,7 +43,8 @@ pub fn complete(document: &mut Value) {
 
 /// The operation's own codes with their meanings, and the names of those that many operations have.
 fn describe(codes: &[&&Value]) -> String {
-    let is_own = |code: &&&&Value| ["named", "link", "if_match"].iter().any(|group| code["answered_by"] == **group);
+    let is_own =
+        |code: &&&&Value| ["named", "link", "if_match"].iter().any(|group| code["answered_by"] == **group);
     let mut lines: Vec<String> = codes
         .iter()
         .filter(is_own)

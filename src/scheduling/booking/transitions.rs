@@ -149,12 +149,8 @@ impl TransitionsApi {
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let Cancellation { reason, following } = body.0;
         let action = AppointmentAction::Cancel;
-        let request = TransitionRequest {
-            action,
-            reason: reason.as_deref(),
-            following,
-            precondition: &if_match.on(),
-        };
+        let request =
+            TransitionRequest { action, reason: reason.as_deref(), following, precondition: &if_match.on() };
         let id = appointment_id.0;
         Ok(Json(transition(&self.db, &self.mailer, (&caller).into(), id, request, Utc::now()).await?))
     }
