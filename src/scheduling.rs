@@ -15,8 +15,8 @@ use std::sync::Arc;
 use poem_openapi::{OpenApi, registry::Registry};
 
 use booking::{
-    appointment::AllowedActions, appointments::AppointmentsApi, holds::HoldsApi, series::SeriesApi,
-    transitions::TransitionsApi, waitlist::WaitlistApi,
+    appointment::AllowedActions, appointments::AppointmentsApi, bulk::BulkApi, holds::HoldsApi,
+    series::SeriesApi, transitions::TransitionsApi, waitlist::WaitlistApi,
 };
 use catalog::{
     provider_links::ProviderLinksApi, providers::ProvidersApi, resources::ResourcesApi, services::ServicesApi,
@@ -65,7 +65,10 @@ pub fn apis(db: Db, tokens: Arc<Tokens>, mailer: Mailer, captcha: Captcha) -> Ap
         TimeOffApi(db.clone()),
         SlotsApi(db.clone()),
         AppointmentsApi { db: db.clone(), mailer: mailer.clone() },
-        TransitionsApi { db: db.clone(), mailer: mailer.clone() },
+        (
+            TransitionsApi { db: db.clone(), mailer: mailer.clone() },
+            BulkApi { db: db.clone(), mailer: mailer.clone() },
+        ),
         SeriesApi { db: db.clone(), mailer: mailer.clone() },
         HoldsApi { db: db.clone(), mailer: mailer.clone() },
         WaitlistApi { db: db.clone(), mailer: mailer.clone() },

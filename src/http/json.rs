@@ -308,6 +308,32 @@ impl<T: Serialize + ToJSON> ApiResponse for Created<T> {
     }
 }
 
+/// 200 for a request that an `Idempotency-Key` may repeat.
+pub struct Done<T> {
+    pub body: T,
+    /// Whether this is the answer to an earlier request with the same `Idempotency-Key`.
+    pub replayed: bool,
+}
+
+impl<T: Serialize + Send> IntoResponse for Done<T> {
+    fn into_response(self) -> Response {
+        match self.replayed {
+            true => Json(self.body).with_header(REPLAYED, "true").into_response(),
+            false => Json(self.body).into_response(),
+        }
+    }
+}
+
+impl<T: Serialize + ToJSON> ApiResponse for Done<T> {
+    fn meta() -> MetaResponses {
+        meta::<T>(200, "Success.", vec![])
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
 /// 204: success without a body.
 pub struct NoContent;
 

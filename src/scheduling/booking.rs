@@ -4,6 +4,7 @@ pub mod appointment;
 pub mod appointments;
 pub mod attempts;
 pub mod book;
+pub mod bulk;
 pub mod change;
 pub mod claims;
 pub mod confirm;

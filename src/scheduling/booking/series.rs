@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike as _, Days, Months, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -21,11 +21,12 @@ use super::{
 };
 use crate::{
     crm::contacts::{self, NewContact},
-    db::{Context, Db, Tx, row},
+    db::{Context, Db, Params, Tx, row},
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, or_default},
-        problem::{ApiError, FieldError, Problem, Reading, Writing},
+        page::{Cursor, Ids, Page, Paging},
+        problem::{ApiError, FieldError, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number, Text, TimeZone, named_enum},
     },
     messaging::mail::Mailer,
@@ -80,6 +81,24 @@ pub struct Series {
 
 row! {
     Series { id, frequency, every, count = occurrences, time_zone; appointments: Vec::new() }
+}
+
+/// A series in a list, without its appointments.
+#[derive(Clone, Debug, Deserialize, Object, Serialize)]
+pub struct ListedSeries {
+    pub id: Uuid,
+    pub frequency: Frequency,
+    /// The interval in days, weeks or months.
+    pub every: i16,
+    /// The number of appointments that were booked.
+    pub count: i16,
+    /// The IANA time zone in which all appointments were booked for the same time of day.
+    pub time_zone: String,
+    pub created_at: DateTime<Utc>,
+}
+
+row! {
+    ListedSeries { id, frequency, every, count = occurrences, time_zone, created_at }
 }
 
 /// A new series.
@@ -179,6 +198,25 @@ pub struct SeriesApi {
 
 #[OpenApi(prefix_path = "/api/v1")]
 impl SeriesApi {
+    /// List series
+    ///
+    /// All series, without their appointments, in the order in which they were created. The appointments of one are
+    /// listed by `GET /api/v1/appointments?series_id=…`.
+    #[oai(path = "/appointment-series", method = "get", operation_id = "list_appointment_series")]
+    async fn list(
+        &self,
+        caller: Member<Viewer>,
+        /// Only series with an appointment of this contact.
+        contact_id: Query<Option<Uuid>>,
+        ids: Ids,
+        page: Paging,
+    ) -> Result<Json<Page<ListedSeries>>, ApiError<Listing>> {
+        let sql = sql!("scheduling/series_list.sql" as ListedSeries);
+        let params: Params = &[&page.after_id(), &page.rows(), &ids.0, &contact_id.0];
+        let series = self.db.all(&caller, sql, params).await?;
+        Ok(Json(page.of(series, |last| Cursor::id(last.id))))
+    }
+
     /// Book a series
     ///
     /// Books a recurring series atomically, at the same local time across DST changes. Errors are those of booking an

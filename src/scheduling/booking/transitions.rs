@@ -351,7 +351,6 @@ async fn transition_now(
     now: DateTime<Utc>,
 ) -> Result<(Appointment, Vec<Notice>), Setback> {
     let (action, by) = (done.action, CancelledBy::from(context));
-    let to = action.to().ok_or_else(Problem::internal)?;
     let mut ids = vec![appointment];
     if done.following {
         let row = tx.optional(GET, &[&appointment]).await?;
@@ -367,16 +366,43 @@ async fn transition_now(
     let rows = tx.all(sql!("scheduling/appointments_lock.sql" as WholeAppointment), &[&ids]).await?;
     let locked: Vec<Appointment> = rows.into_iter().map(Into::into).collect();
     locked.iter().filter(|one| one.id == appointment).try_for_each(|one| done.precondition.check(one))?;
-    for appointment in &locked {
-        in_its_time(&mut tx, appointment, action, by, now).await?;
+    let (rows, queue) = change_status(&mut tx, context, &locked, done, now).await?;
+    let Some(changed) = rows.into_iter().find(|changed| changed.id == appointment) else {
+        // Nothing was changed: report the current status.
+        let row = tx.optional(GET, &[&appointment]).await?;
+        let as_it_is = Appointment::from(row.ok_or_else(Problem::not_found)?);
+        return Err(action.not_allowed(as_it_is.status, by).into());
+    };
+    let notices = match queue {
+        Some(queue) => queue.offer(&mut tx, now).await?,
+        None => Vec::new(),
+    };
+    tx.commit().await?;
+    Ok((changed, notices))
+}
+
+/// Changes the status of locked appointments. Returns those whose status allowed it, and the waitlist entries to which
+/// their time may be offered.
+pub async fn change_status(
+    tx: &mut Tx,
+    context: Context,
+    locked: &[Appointment],
+    done: TransitionRequest<'_>,
+    now: DateTime<Utc>,
+) -> Result<(Vec<Appointment>, Option<Queue>), Setback> {
+    let (action, by) = (done.action, CancelledBy::from(context));
+    let to = action.to().ok_or_else(Problem::internal)?;
+    let ids: Vec<Uuid> = locked.iter().map(|appointment| appointment.id).collect();
+    for appointment in locked {
+        in_its_time(tx, appointment, action, by, now).await?;
     }
     let mut queue = None;
     if !to.takes_time() {
         let times: Vec<_> =
             locked.iter().map(|appointment| (appointment.starts_at, appointment.ends_at)).collect();
-        let waiting = Queue::read(&mut tx, &times).await?;
+        let waiting = Queue::read(tx, &times).await?;
         let locks = Locks { appointments: ids.clone(), ..Locks::default() };
-        waiting.add_to(locks).take(&mut tx).await?;
+        waiting.add_to(locks).take(tx).await?;
         queue = Some(waiting);
     }
     let from: Vec<&str> = action.from(by).iter().map(|status| status.name()).collect();
@@ -397,19 +423,7 @@ async fn transition_now(
             ],
         )
         .await?;
-    let Some(changed) = rows.into_iter().map(Appointment::from).find(|changed| changed.id == appointment)
-    else {
-        // Nothing was changed: report the current status.
-        let row = tx.optional(GET, &[&appointment]).await?;
-        let as_it_is = Appointment::from(row.ok_or_else(Problem::not_found)?);
-        return Err(action.not_allowed(as_it_is.status, by).into());
-    };
-    let notices = match queue {
-        Some(queue) => queue.offer(&mut tx, now).await?,
-        None => Vec::new(),
-    };
-    tx.commit().await?;
-    Ok((changed, notices))
+    Ok((rows.into_iter().map(Appointment::from).collect(), queue))
 }
 
 /// 409 if an action that the status allows is not possible yet.

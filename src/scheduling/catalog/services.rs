@@ -64,6 +64,7 @@ impl ServicesApi {
     ///
     /// All services, including inactive ones, in the order in which they were created.
     #[oai(path = "/services", method = "get", operation_id = "list_services")]
+    #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn list(
         &self,
         caller: Member<Viewer>,

@@ -160,3 +160,39 @@ async fn series_stays_within_known_years_and_keeps_its_seconds() {
     let far = json!({ "starts_at": "2031-05-05T13:00:00Z", "following": true, "override_rules": true });
     fixture.act(first, "reschedule", far).await.invalid("starts_at", "out_of_range");
 }
+
+#[tokio::test]
+async fn series_are_listed_without_their_appointments() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    let service = tenant.service().await;
+    tenant.provider().await;
+    let (grace, alan) = (tenant.contact().await, tenant.contact().await);
+    let mut ids = Vec::new();
+    for (contact, day) in [(&grace, 5), (&alan, 6), (&grace, 7)] {
+        let body = json!({
+            "service_id": service, "contact_id": contact, "starts_at": format!("2031-05-{day:02}T09:00:00Z"),
+            "frequency": "weekly", "count": 2,
+        });
+        ids.push(tenant.staff.post("/api/v1/appointment-series", body).await.created());
+    }
+    let listed = async |query: String| {
+        let page = tenant.viewer.get(&format!("/api/v1/appointment-series?{query}")).await.expect(200);
+        let items = page["items"].as_array().expect("items").clone();
+        let ids: Vec<_> = items.iter().map(|item| item["id"].as_str().expect("an id").to_owned()).collect();
+        (ids, items, page["next_cursor"].as_str().map(ToOwned::to_owned))
+    };
+    let (all, items, _) = listed(String::new()).await;
+    assert_eq!(all, ids);
+    assert_eq!((&items[0]["frequency"], &items[0]["count"]), (&json!("weekly"), &json!(2)));
+    assert_eq!(items[0].get("appointments"), None);
+    assert_eq!(listed(format!("contact_id={grace}")).await.0, [ids[0].clone(), ids[2].clone()]);
+    assert_eq!(listed(format!("ids={}&contact_id={grace}", ids[1])).await.0.len(), 0);
+    let (first, _, cursor) = listed(format!("limit=1&contact_id={grace}")).await;
+    let cursor = cursor.expect("another page");
+    assert_eq!(first, ids[..1]);
+    assert_eq!(listed(format!("limit=1&contact_id={grace}&cursor={cursor}")).await.0, ids[2..]);
+    let appointments =
+        tenant.viewer.get(&format!("/api/v1/appointments?series_id={}", ids[0])).await.expect(200);
+    assert_eq!(appointments["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!(other.viewer.get("/api/v1/appointment-series").await.expect(200)["items"], json!([]));
+}
