@@ -74,6 +74,15 @@ async fn unreadable_column_answers_500_and_is_logged_without_its_value() {
                 statement: "scheduling/services_get.sql",
                 column: "rules",
             },
+            // An array within an array, in its binary form.
+            Plant {
+                table: "scheduling.schedule_overrides",
+                set: "from_minutes = array[null]::smallint[]",
+                value: "null",
+                path: format!("/api/v1/providers/{}/schedule", furnished.provider),
+                statement: "scheduling/schedules_get.sql",
+                column: "override_from",
+            },
             // Was a panic.
             Plant {
                 table: "crm.contacts",

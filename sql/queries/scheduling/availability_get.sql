@@ -138,8 +138,8 @@ select
     case when w.position is null or w.position = 1 then g.closed_to end as closed_to,
     g.holds_expired,
     w.id, w.kind, w.active, w.max_per_day, w.max_per_week,
-    h.time_zone, r.weekdays, r.from_minutes, r.to_minutes, r.valid_from, r.valid_until, o.dates, o.intervals,
-    t.starts_on, t.ends_on, t.time_zones,
+    h.time_zone, r.weekdays, r.from_minutes, r.to_minutes, r.valid_from, r.valid_until, o.dates, o.override_from,
+    o.override_to, t.starts_on, t.ends_on, t.time_zones,
     f.starts as off_starts, f.ends as off_ends,
     c.starts, c.ends, c.serves, c.serves_until, c.group_keys, c.seats,
     e.starts as elsewhere_starts, e.ends as elsewhere_ends
@@ -160,7 +160,10 @@ cross join lateral (
 cross join lateral (
     select
         coalesce(array_agg(date order by date), '{}') as dates,
-        coalesce(array_agg(jsonb_build_array(from_minutes, to_minutes) order by date), '{}') as intervals
+        -- Arrays of different lengths fit into an array only as jsonb, which is slow to write and to read: each is sent
+        -- as it is, in its binary form.
+        coalesce(array_agg(array_send(from_minutes) order by date), '{}') as override_from,
+        coalesce(array_agg(array_send(to_minutes) order by date), '{}') as override_to
     from scheduling.schedule_overrides
     where tenant_id = $1 and provider_id = w.id and date between $6 and $7
 ) as o

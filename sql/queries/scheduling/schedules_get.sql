@@ -1,6 +1,8 @@
--- $1 tenant_id, $2 provider id; no row if the provider does not exist; a null time zone if it has no schedule
+-- $1 tenant_id, $2 provider id; no row if the provider does not exist; without a schedule, no hours in the time zone of
+-- the organization
 select
-    s.time_zone, r.weekdays, r.from_minutes, r.to_minutes, r.valid_from, r.valid_until, o.dates, o.intervals,
+    coalesce(s.time_zone, (select g.time_zone from tenancy.organizations as g where g.id = $1)) as time_zone,
+    r.weekdays, r.from_minutes, r.to_minutes, r.valid_from, r.valid_until, o.dates, o.override_from, o.override_to,
     t.starts_on, t.ends_on, t.time_zones
 from scheduling.providers as p
 left join scheduling.schedules as s on s.tenant_id = $1 and s.provider_id = p.id
@@ -17,7 +19,10 @@ cross join lateral (
 cross join lateral (
     select
         coalesce(array_agg(date order by date), '{}') as dates,
-        coalesce(array_agg(jsonb_build_array(from_minutes, to_minutes) order by date), '{}') as intervals
+        -- Arrays of different lengths fit into an array only as jsonb, which is slow to write and to read: each is sent
+        -- as it is, in its binary form.
+        coalesce(array_agg(array_send(from_minutes) order by date), '{}') as override_from,
+        coalesce(array_agg(array_send(to_minutes) order by date), '{}') as override_to
     from scheduling.schedule_overrides
     where tenant_id = $1 and provider_id = p.id
 ) as o

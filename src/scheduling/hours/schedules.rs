@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use poem_openapi::{OpenApi, param::Path};
-use tokio_postgres::types;
+use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
 use super::{
@@ -26,15 +26,15 @@ pub struct SchedulesApi(pub Db);
 impl SchedulesApi {
     /// Get a provider's schedule
     ///
-    /// 404 if the provider does not exist or has no schedule yet.
+    /// The schedule of a provider without one is empty, in the organization's time zone.
     #[oai(path = "/providers/:provider_id/schedule", method = "get", operation_id = "get_schedule")]
     async fn get(
         &self,
         caller: Member<Viewer>,
         provider_id: Path<Uuid>,
     ) -> Result<Json<Schedule>, ApiError<Reading>> {
-        let sql = sql!("scheduling/schedules_get.sql" as Option<HoursRow>);
-        let hours = self.0.optional(&caller, sql, &[&provider_id.0]).await?.flatten();
+        let sql = sql!("scheduling/schedules_get.sql" as HoursRow);
+        let hours = self.0.optional(&caller, sql, &[&provider_id.0]).await?;
         Ok(Json(Schedule::from(Hours::from(hours.ok_or_else(Problem::not_found)?))))
     }
 
@@ -109,8 +109,10 @@ pub struct HoursRow {
     valid_from: Vec<NaiveDate>,
     valid_until: Vec<NaiveDate>,
     dates: Vec<NaiveDate>,
-    /// For each date the first and the end minutes.
-    intervals: Vec<types::Json<(Vec<i16>, Vec<i16>)>>,
+    /// For each date, the first minutes of the intervals.
+    override_from: Vec<Minutes>,
+    /// For each date, their end minutes.
+    override_to: Vec<Minutes>,
     starts_on: Vec<NaiveDate>,
     ends_on: Vec<NaiveDate>,
     time_zones: Vec<TimeZone>,
@@ -118,8 +120,21 @@ pub struct HoursRow {
 
 row! {
     HoursRow {
-        time_zone, weekdays, from_minutes, to_minutes, valid_from, valid_until, dates, intervals, starts_on, ends_on,
-        time_zones
+        time_zone, weekdays, from_minutes, to_minutes, valid_from, valid_until, dates, override_from, override_to,
+        starts_on, ends_on, time_zones
+    }
+}
+
+/// An array of `smallint` that a statement returns in its binary form (`array_send`).
+struct Minutes(Vec<i16>);
+
+impl<'a> FromSql<'a> for Minutes {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Vec::from_sql(&Type::INT2_ARRAY, FromSql::from_sql(ty, raw)?).map(Self)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        <&[u8] as FromSql>::accepts(ty)
     }
 }
 
@@ -133,8 +148,8 @@ impl From<HoursRow> for Hours {
             valid_from,
             valid_until,
         });
-        let overrides = row.dates.into_iter().zip(row.intervals);
-        let overrides = overrides.map(|(date, types::Json((from, to)))| (date, spans(from, to).collect()));
+        let overrides = row.dates.into_iter().zip(row.override_from.into_iter().zip(row.override_to));
+        let overrides = overrides.map(|(date, (from, to))| (date, spans(from.0, to.0).collect()));
         let zones = row.starts_on.into_iter().zip(row.ends_on).zip(row.time_zones);
         let zones =
             zones.map(|((starts_on, ends_on), zone)| ZoneOverride { starts_on, ends_on, zone: zone.0 });

@@ -8,10 +8,27 @@ async fn path(tenant: &Tenant) -> String {
 }
 
 #[tokio::test]
+async fn schedule_that_was_never_set_is_empty_in_the_zone_of_the_organization() {
+    let tenant = Tenant::new().await;
+    let path = path(&tenant).await;
+    tenant.admin.patch("/api/v1/organizations/me", json!({ "time_zone": "Asia/Kolkata" })).await.expect(200);
+    let empty = json!({ "time_zone": "Asia/Kolkata", "rules": [], "overrides": [], "travels": [] });
+    assert_eq!(tenant.viewer.get(&path).await.expect(200), empty);
+    // As the answer says, it can be sent back.
+    assert_eq!(tenant.manager.put(&path, empty.clone()).await.expect(200), empty);
+    let other = Tenant::new().await;
+    other.viewer.get(&path).await.refused(404, "not_found");
+    other
+        .viewer
+        .get(&format!("/api/v1/providers/{}/schedule", uuid::Uuid::new_v4()))
+        .await
+        .refused(404, "not_found");
+}
+
+#[tokio::test]
 async fn set_schedule_replaces_the_whole_of_it() {
     let tenant = Tenant::new().await;
     let path = path(&tenant).await;
-    tenant.viewer.get(&path).await.refused(404, "not_found");
     let first = json!({
         "time_zone": "America/Chicago",
         "rules": [
