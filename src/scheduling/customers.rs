@@ -2,11 +2,13 @@
 
 pub mod calendar;
 pub mod guest;
+pub mod guest_slots;
 pub mod guest_verification;
 pub mod guest_waits;
 pub mod guests;
 pub mod ics;
 pub mod letters;
 pub mod my_appointments;
+pub mod my_slots;
 pub mod my_waits;
 pub mod online;

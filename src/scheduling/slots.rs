@@ -3,10 +3,13 @@
 pub mod alternatives;
 pub mod availability;
 pub mod choose;
+pub mod days;
 pub mod diary;
+pub mod earliest;
 pub mod listing;
 pub mod load;
 pub mod matching;
+pub mod period;
 pub mod refusals;
 pub mod search;
 pub mod setback;

@@ -30,7 +30,13 @@ pub fn query(operation: &Operation) -> &'static str {
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
     );
     match operation.id() {
-        "list_slots" | "list_my_slots" => "?from=2031-05-05&to=2031-05-06",
+        // The services of an availability are tried where it is tested.
+        "list_slots"
+        | "list_my_slots"
+        | "list_slot_days"
+        | "list_my_slot_days"
+        | "get_availability"
+        | "get_my_availability" => "?from=2031-05-05&to=2031-05-06",
         "list_deletions" => "?since=2026-01-01T00:00:00Z",
         "allow_certificate" => "?domain=nobody.example.com",
         "get_public_organization" => "?slug=nobody",
@@ -39,7 +45,9 @@ pub fn query(operation: &Operation) -> &'static str {
         | "book_as_guest"
         | "hold_as_guest"
         | "join_waitlist_as_guest" => "?organization_slug=nobody",
-        "list_online_slots" => "?organization_slug=nobody&from=2031-05-05&to=2031-05-06",
+        "list_online_slots" | "list_online_slot_days" | "get_online_availability" => {
+            "?organization_slug=nobody&from=2031-05-05&to=2031-05-06"
+        }
         "read_calendar_feed" => NO_FEED,
         _ => "",
     }
@@ -61,7 +69,7 @@ pub async fn send(actor: &Actor, operation: &Operation, path: &str) -> Answer {
 }
 
 /// Whoever asks, these answer.
-pub const OPEN: [&str; 35] = [
+pub const OPEN: [&str; 37] = [
     "register_account",
     "log_in",
     "grant_token",
@@ -80,6 +88,8 @@ pub const OPEN: [&str; 35] = [
     "list_online_services",
     "list_online_providers",
     "list_online_slots",
+    "list_online_slot_days",
+    "get_online_availability",
     "book_as_guest",
     "view_as_guest",
     "get_as_guest",
@@ -162,12 +172,16 @@ async fn every_path_answers_with_and_without_a_slash_at_its_end() {
             "list_online_services",
             "list_online_providers",
             "list_online_slots",
+            "list_online_slot_days",
+            "get_online_availability",
         ];
         let expected = match operation.id() {
             // The owner's token is no guest's.
             "get_as_guest" | "get_hold_as_guest" | "get_waitlist_entry_as_guest" => 401,
             // Not the customer's.
             "get_my_hold" => 404,
+            // No service.
+            "get_availability" | "get_my_availability" => 422,
             id if absent.contains(&id) => 404,
             _ => 200,
         };

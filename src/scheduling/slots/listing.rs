@@ -14,25 +14,24 @@ use uuid::Uuid;
 use super::{
     availability::{Availability, Enforcement, StartRequest},
     load::{AvailabilityQuery, Rows},
+    period::{self, Extent, Period, RequestedPeriod},
     refusals::{Reason, check_length, unknown_provider},
 };
 use crate::{
     crm::contacts,
-    db::{Context, Db},
+    db::{Context, Db, Tx},
     http::{
         caller::{Member, Viewer},
-        computing::{self, Deadline},
+        computing::Deadline,
         json::SerializedJson,
-        limit,
         problem::{ApiError, Failure, Listing, Problem},
         values::{InstantOrDate, TimeZone},
     },
-    scheduling::hours::wall_time,
     sql,
 };
 
-/// The maximum period of a listing.
-const LONGEST_PERIOD: TimeDelta = TimeDelta::days(62);
+/// The maximum period of a listing, in days.
+pub const LONGEST_PERIOD: i64 = 62;
 
 /// The maximum size of an answer, in bytes.
 const LARGEST_ANSWER: usize = 2 * 1024 * 1024;
@@ -41,10 +40,7 @@ const LARGEST_ANSWER: usize = 2 * 1024 * 1024;
 const MOST_TRIES: usize = 500_000;
 
 /// The period that is computed at once, so that the list is always complete up to some instant.
-const AT_ONCE: TimeDelta = TimeDelta::days(1);
-
-/// How many provider days count as one request towards the rate limits.
-const DAYS_A_REQUEST: u32 = 100;
+pub(super) const AT_ONCE: TimeDelta = TimeDelta::days(1);
 
 /// The maximum number of services of a visit.
 pub const MOST_SERVICES: usize = 5;
@@ -129,9 +125,7 @@ impl SlotsApi {
         let wanted = SlotQuery {
             services: std::iter::once(service_id.0).chain(and_then.0).collect(),
             provider: provider_id.0,
-            from: from.0,
-            to: to.0,
-            time_zone: time_zone.0,
+            period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             reschedule_of: reschedule_of.0,
             contact: contact_id.0,
             unavailable: include.0.is_some(),
@@ -145,9 +139,7 @@ impl SlotsApi {
 pub struct SlotQuery {
     pub services: Vec<Uuid>,
     pub provider: Option<Uuid>,
-    pub from: InstantOrDate,
-    pub to: InstantOrDate,
-    pub time_zone: Option<TimeZone>,
+    pub period: RequestedPeriod,
     pub reschedule_of: Option<Uuid>,
     pub contact: Option<Uuid>,
     pub unavailable: bool,
@@ -155,49 +147,37 @@ pub struct SlotQuery {
     pub online: bool,
 }
 
-/// Lists slots for the given context. The cost is known before anything is loaded, and no database connection is held
-/// while the request waits for a computing thread or computes.
+/// Lists slots for the given context.
 pub async fn list(
     db: &Db,
     context: Context,
     wanted: SlotQuery,
     now: DateTime<Utc>,
 ) -> Result<SerializedJson<Slots>, Failure> {
+    let unavailable = wanted.unavailable;
+    compute(db, context, wanted, now, move |availability, people, period, deadline| {
+        availability.write(period, people, unavailable, deadline)
+    })
+    .await
+}
+
+/// Loads what decides which starts can be booked, and computes an answer from it. The cost is known before anything is
+/// loaded, and no database connection is held while the request waits for a computing thread or computes.
+pub(super) async fn compute<T: Send + 'static>(
+    db: &Db,
+    context: Context,
+    wanted: SlotQuery,
+    now: DateTime<Utc>,
+    answer: impl FnOnce(&Availability, People, Period, &Deadline) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
     if wanted.services.len() > MOST_SERVICES {
         Err(Problem::invalid_field("and_then", "too_many", "expected at most four services"))?;
     }
-    let (zone, providers) = match (wanted.time_zone, wanted.provider) {
-        (Some(zone), Some(_)) => (zone.0, 1),
-        (zone, provider) => {
-            let sql = sql!("scheduling/slots_weigh.sql" as (TimeZone, i64));
-            let (home, active) = db.one(context, sql, &[]).await?;
-            let active = u32::try_from(active).unwrap_or(u32::MAX);
-            (zone.unwrap_or(home).0, if provider.is_some() { 1 } else { active })
-        }
-    };
-    let (from, to) = (instant(wanted.from, zone), instant(wanted.to, zone));
-    if to <= from {
-        Err(Problem::invalid_field("to", "invalid_value", "expected an instant or a date after from"))?;
-    }
-    if to - from > LONGEST_PERIOD {
-        Err(Problem::invalid_field(
-            "to",
-            "period_too_long",
-            "expected an instant or a date at most 62 days after from",
-        ))?;
-    }
-    let days = u32::try_from((to - from).num_days() + 1).unwrap_or(u32::MAX);
-    let weight = providers.saturating_mul(days);
-    limit::charge(1 + weight / DAYS_A_REQUEST)?;
-    let place = computing::place(context.tenant, weight).await?;
+    let extent = Extent { provider: wanted.provider, times: 1, days: LONGEST_PERIOD };
+    let (period, place) = period::admit(db, context, wanted.period, extent).await?;
 
     let mut tx = db.begin(context);
-    if let Some(contact) = wanted.contact
-        && !contacts::exists(&mut tx, contact).await?
-    {
-        let detail = "expected the id of a contact of the organization";
-        Err(Problem::invalid_field("contact_id", "not_found", detail))?;
-    }
+    check_contact(&mut tx, wanted.contact).await?;
     let mut wanted = wanted;
     if let Some(moved) = wanted.reschedule_of {
         let sql = sql!("scheduling/appointments_get_services.sql" as (Uuid, Vec<Uuid>));
@@ -215,8 +195,8 @@ pub async fn list(
         services: &wanted.services,
         provider: wanted.provider,
         contacts: wanted.contact.as_slice(),
-        from,
-        to,
+        from: period.from,
+        to: period.to,
         ignored: wanted.reschedule_of.as_slice(),
         now,
     };
@@ -227,9 +207,20 @@ pub async fn list(
             let availability = rows.availability(deadline)?;
             check(&wanted, &availability)?;
             let people = People { with: wanted.provider, contact: wanted.contact };
-            availability.write(from, to, people, zone, wanted.unavailable, deadline)
+            answer(&availability, people, period, deadline)
         })
         .await
+}
+
+/// Checks that the contact exists, if one is given.
+pub(super) async fn check_contact(tx: &mut Tx, contact: Option<Uuid>) -> Result<(), Failure> {
+    if let Some(contact) = contact
+        && !contacts::exists(tx, contact).await?
+    {
+        let detail = "expected the id of a contact of the organization";
+        Err(Problem::invalid_field("contact_id", "not_found", detail))?;
+    }
+    Ok(())
 }
 
 /// Checks that the requested services and provider exist.
@@ -251,14 +242,6 @@ fn check(wanted: &SlotQuery, availability: &Availability) -> Result<(), Problem>
         return Err(unknown_provider());
     }
     Ok(())
-}
-
-/// A date begins at midnight, or at the clock change that skips midnight.
-fn instant(given: InstantOrDate, zone: Tz) -> DateTime<Utc> {
-    match given {
-        InstantOrDate::Instant(instant) => instant,
-        InstantOrDate::Date(date) => wall_time::instant(zone, date, 0),
-    }
 }
 
 /// The people that slots are listed for.
@@ -290,7 +273,7 @@ impl<'a> Effort<'a> {
     }
 
     /// Counts one more try. Call it before each pair of start and provider.
-    fn spend(&mut self) -> Result<(), Stopped> {
+    pub(super) fn spend(&mut self) -> Result<(), Stopped> {
         self.tries += 1;
         if self.tries > MOST_TRIES {
             return Err(Stopped::TooMuch);
@@ -303,10 +286,8 @@ impl Availability {
     /// Writes the slots in a period as JSON.
     fn write(
         &self,
-        from: DateTime<Utc>,
-        to: DateTime<Utc>,
+        Period { from, to, zone }: Period,
         people: People,
-        zone: Tz,
         unavailable: bool,
         deadline: &Deadline,
     ) -> Result<SerializedJson<Slots>, Failure> {
@@ -407,7 +388,7 @@ impl Availability {
 }
 
 /// 422: the slots between `from` and `to` exceed one answer; those between `from` and `until` do not.
-fn too_long(from: DateTime<Utc>, until: DateTime<Utc>) -> Problem {
+pub(super) fn too_long(from: DateTime<Utc>, until: DateTime<Utc>) -> Problem {
     let detail = if until > from {
         let until = until.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         format!("expected {until} or earlier: this period has more slots than one answer can contain")

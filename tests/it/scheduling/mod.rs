@@ -4,6 +4,7 @@ mod calendar;
 mod captcha;
 mod claims;
 mod customers;
+mod days;
 mod groups;
 mod guest_bounds;
 mod guests;
