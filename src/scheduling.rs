@@ -15,7 +15,7 @@ use poem_openapi::{OpenApi, registry::Registry};
 
 use booking::{
     appointment::AllowedActions, appointments::AppointmentsApi, holds::HoldsApi, series::SeriesApi,
-    transitions::TransitionsApi, waitlist::WaitlistApi,
+    staff_calendar::StaffCalendarApi, transitions::TransitionsApi, waitlist::WaitlistApi,
 };
 use catalog::{
     provider_links::ProviderLinksApi, providers::ProvidersApi, resources::ResourcesApi, services::ServicesApi,
@@ -62,6 +62,7 @@ pub fn apis(db: Db, tokens: Arc<Tokens>, mailer: Mailer, captcha: Captcha) -> Ap
         ClosuresApi(db.clone()),
         TimeOffApi(db.clone()),
         (SlotsApi(db.clone()), SlotDaysApi(db.clone()), EarliestApi(db.clone())),
+        StaffCalendarApi(db.clone()),
         AppointmentsApi { db: db.clone(), mailer: mailer.clone() },
         TransitionsApi { db: db.clone(), mailer: mailer.clone() },
         SeriesApi { db: db.clone(), mailer: mailer.clone() },

@@ -13,6 +13,7 @@ pub mod holds;
 pub mod offers;
 pub mod reschedule;
 pub mod series;
+pub mod staff_calendar;
 pub mod transaction;
 pub mod transitions;
 pub mod undo;

@@ -36,7 +36,8 @@ pub fn query(operation: &Operation) -> &'static str {
         | "list_slot_days"
         | "list_my_slot_days"
         | "get_availability"
-        | "get_my_availability" => "?from=2031-05-05&to=2031-05-06",
+        | "get_my_availability"
+        | "get_calendar" => "?from=2031-05-05&to=2031-05-06",
         "list_deletions" => "?since=2026-01-01T00:00:00Z",
         "allow_certificate" => "?domain=nobody.example.com",
         "get_public_organization" => "?slug=nobody",

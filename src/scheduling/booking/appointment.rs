@@ -38,6 +38,11 @@ impl AppointmentStatus {
     pub const fn takes_time(self) -> bool {
         !matches!(self, Self::Cancelled | Self::Declined | Self::NoShow)
     }
+
+    /// The actions that it allows.
+    pub fn allows(self) -> impl Iterator<Item = AppointmentAction> {
+        AppointmentAction::ALL.iter().copied().filter(move |action| action.from().contains(&self))
+    }
 }
 
 named_enum! {
@@ -88,11 +93,7 @@ impl AppointmentAction {
 
     /// The error for an action that the status does not allow, with the allowed actions.
     pub fn not_allowed(self, status: AppointmentStatus) -> Problem {
-        let allowed: Vec<_> = Self::ALL
-            .iter()
-            .filter(|action| action.from().contains(&status))
-            .map(|action| action.name().to_owned())
-            .collect();
+        let allowed = status.allows().map(|action| action.name().to_owned()).collect();
         Problem::conflict(
             "transition_not_allowed",
             format!(

@@ -21,4 +21,5 @@ mod services;
 mod shared_people;
 mod slots;
 mod soak;
+mod staff_calendar;
 mod waitlist;
