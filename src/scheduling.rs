@@ -16,17 +16,18 @@ use poem_openapi::{OpenApi, registry::Registry};
 
 use booking::{
     appointment::AllowedActions, appointments::AppointmentsApi, bulk::BulkApi, holds::HoldsApi,
-    series::SeriesApi, transitions::TransitionsApi, waitlist::WaitlistApi,
+    series::SeriesApi, staff_calendar::StaffCalendarApi, transitions::TransitionsApi, waitlist::WaitlistApi,
 };
 use catalog::{
     provider_links::ProviderLinksApi, providers::ProvidersApi, resources::ResourcesApi, services::ServicesApi,
 };
 use customers::{
-    calendar::CalendarApi, guest::Guests, guest_verification::GuestVerificationApi,
-    guest_waits::GuestWaitsApi, guests::GuestsApi, my_appointments::MyAppointmentsApi, my_waits::MyWaitsApi,
+    calendar::CalendarApi, guest::Guests, guest_slots::GuestSlotsApi,
+    guest_verification::GuestVerificationApi, guest_waits::GuestWaitsApi, guests::GuestsApi,
+    my_appointments::MyAppointmentsApi, my_slots::MySlotsApi, my_waits::MyWaitsApi,
 };
 use hours::{closures::ClosuresApi, schedules::SchedulesApi, time_off::TimeOffApi};
-use slots::{alternatives::Alternatives, listing::SlotsApi};
+use slots::{alternatives::Alternatives, days::SlotDaysApi, earliest::EarliestApi, listing::SlotsApi};
 
 use crate::{
     db::Db,
@@ -63,7 +64,8 @@ pub fn apis(db: Db, tokens: Arc<Tokens>, mailer: Mailer, captcha: Captcha) -> Ap
         SchedulesApi(db.clone()),
         ClosuresApi(db.clone()),
         TimeOffApi(db.clone()),
-        SlotsApi(db.clone()),
+        (SlotsApi(db.clone()), SlotDaysApi(db.clone()), EarliestApi(db.clone())),
+        StaffCalendarApi(db.clone()),
         AppointmentsApi { db: db.clone(), mailer: mailer.clone() },
         (
             TransitionsApi { db: db.clone(), mailer: mailer.clone() },
@@ -77,9 +79,11 @@ pub fn apis(db: Db, tokens: Arc<Tokens>, mailer: Mailer, captcha: Captcha) -> Ap
     let guests = Guests { db: db.clone(), tokens, mailer: mailer.clone(), captcha };
     let customers = (
         GuestsApi(guests.clone()),
+        GuestSlotsApi(guests.clone()),
         GuestWaitsApi(guests.clone()),
         GuestVerificationApi(guests),
         MyAppointmentsApi { db: db.clone(), mailer: mailer.clone() },
+        MySlotsApi(db.clone()),
         MyWaitsApi { db, mailer },
     );
     Apis::new((staff, customers))

@@ -19,6 +19,7 @@ pub mod offers;
 pub mod period;
 pub mod reschedule;
 pub mod series;
+pub mod staff_calendar;
 pub mod transaction;
 pub mod transitions;
 pub mod undo;

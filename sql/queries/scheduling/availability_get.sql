@@ -160,8 +160,8 @@ cross join lateral (
 cross join lateral (
     select
         coalesce(array_agg(date order by date), '{}') as dates,
-        -- An array of arrays of different lengths exists only as jsonb, which is slow to write and to read: each array
-        -- is sent as it is, in its binary form.
+        -- Arrays of different lengths fit into an array only as jsonb, which is slow to write and to read: each is sent
+        -- as it is, in its binary form.
         coalesce(array_agg(array_send(from_minutes) order by date), '{}') as override_from,
         coalesce(array_agg(array_send(to_minutes) order by date), '{}') as override_to
     from scheduling.schedule_overrides

@@ -41,6 +41,11 @@ impl AppointmentStatus {
     pub const fn takes_time(self) -> bool {
         !matches!(self, Self::Cancelled | Self::Declined | Self::NoShow)
     }
+
+    /// The actions that it allows to these people.
+    pub fn allows(self, by: CancelledBy) -> impl Iterator<Item = AppointmentAction> {
+        AppointmentAction::ALL.iter().copied().filter(move |action| action.from(by).contains(&self))
+    }
 }
 
 named_enum! {
@@ -101,7 +106,7 @@ impl AppointmentAction {
 
     /// The error for an action that the status does not allow, with the allowed actions.
     pub fn not_allowed(self, status: AppointmentStatus, by: CancelledBy) -> Problem {
-        let allowed = Self::ALL.iter().filter(|action| action.from(by).contains(&status)).copied().collect();
+        let allowed = status.allows(by).collect();
         Problem::conflict(
             "transition_not_allowed",
             format!(

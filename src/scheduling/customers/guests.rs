@@ -42,6 +42,7 @@ use crate::{
         slots::{
             availability::Enforcement,
             listing::{self, Following, SlotQuery, Slots},
+            period::RequestedPeriod,
             refusals::service_unavailable,
         },
     },
@@ -191,9 +192,7 @@ impl GuestsApi {
         let wanted = SlotQuery {
             services: std::iter::once(service_id.0).chain(and_then.0).collect(),
             provider: provider_id.0,
-            from: from.0,
-            to: to.0,
-            time_zone: time_zone.0,
+            period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             reschedule_of: None,
             contact: None,
             unavailable: false,

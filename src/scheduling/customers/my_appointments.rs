@@ -42,6 +42,7 @@ use crate::{
         slots::{
             availability::Enforcement,
             listing::{self, Following, SlotQuery, Slots},
+            period::RequestedPeriod,
         },
     },
     sql,
@@ -214,9 +215,7 @@ impl MyAppointmentsApi {
             contact,
             services: std::iter::once(service_id.0).chain(and_then.0).collect(),
             provider: provider_id.0,
-            from: from.0,
-            to: to.0,
-            time_zone: time_zone.0,
+            period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             reschedule_of: reschedule_of.0,
             unavailable: false,
             online: true,

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// A closure: dates on which the whole organization is closed.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Deserialize, Object, Serialize)]
 pub struct Closure {
     pub id: Uuid,
     /// The first date, in the organization's time zone.

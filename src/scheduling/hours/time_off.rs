@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// A period in which a provider is away.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Deserialize, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct TimeOff {
     pub id: Uuid,
@@ -38,7 +38,7 @@ pub struct TimeOff {
     pub created_at: DateTime<Utc>,
     /// Ids of existing appointments in this period, up to 100. They are kept; move or cancel them. Only in the answer
     /// to creating or changing time off.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appointment_ids: Option<Vec<Uuid>>,
 }
 

@@ -5,14 +5,31 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
+use poem_openapi::Object;
+use serde::Serialize;
 
 use super::wall_time;
 
 /// A half-open interval of instants, so intervals may touch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Object, Serialize)]
 pub struct Interval {
     pub starts_at: DateTime<Utc>,
+    /// The end, exclusive.
     pub ends_at: DateTime<Utc>,
+}
+
+impl Interval {
+    /// From the beginning of a date to the end of another.
+    pub fn of_dates(zone: Tz, first: NaiveDate, last: NaiveDate) -> Self {
+        Self { starts_at: wall_time::instant(zone, first, 0), ends_at: wall_time::instant(zone, last, 1440) }
+    }
+
+    /// The part that lies in another interval, if any.
+    pub fn within(self, other: Self) -> Option<Self> {
+        let part =
+            Self { starts_at: self.starts_at.max(other.starts_at), ends_at: self.ends_at.min(other.ends_at) };
+        (part.starts_at < part.ends_at).then_some(part)
+    }
 }
 
 /// From one minute of a day to another, counted from midnight. If `to` is not later than `from`, it is on the next day.
@@ -206,6 +223,11 @@ impl Open {
         }
         let reach = Reach::new(intervals.iter().copied());
         Self { intervals, reach, open }
+    }
+
+    /// The working hours, merged and without absences, ordered by beginning.
+    pub fn open(&self) -> &[Interval] {
+        &self.open
     }
 
     /// Whether a time lies completely within open hours.

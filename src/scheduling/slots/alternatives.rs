@@ -72,7 +72,7 @@ pub async fn first(
     context: Context,
     query: AvailabilityQuery<'_>,
 ) -> Result<(Vec<ServiceRules>, Alternatives), Failure> {
-    let (from, to) = (query.from, query.to.min(query.from + LONGEST_PERIOD));
+    let (from, to) = (query.from, query.to.min(query.from + TimeDelta::days(LONGEST_PERIOD)));
     let people = People { with: query.provider, contact: query.contacts.first().copied() };
     let (_, providers) = cost::weigh(db, context, None, query.provider).await?;
     let place = cost::place(context, providers, from, to).await?;

@@ -13,13 +13,13 @@ use uuid::Uuid;
 
 use super::{
     availability::{Availability, Enforcement, StartRequest},
-    cost,
     load::{AvailabilityQuery, Rows},
+    period::{self, Extent, Period, RequestedPeriod},
     refusals::{Reason, check_length, unknown_provider},
 };
 use crate::{
     crm::contacts,
-    db::{Context, Db},
+    db::{Context, Db, Tx},
     http::{
         caller::{Member, Viewer},
         computing::Deadline,
@@ -27,12 +27,11 @@ use crate::{
         problem::{ApiError, Failure, Listing, Problem},
         values::{InstantOrDate, List, TimeZone},
     },
-    scheduling::hours::wall_time,
     sql,
 };
 
-/// The maximum period of a listing.
-pub const LONGEST_PERIOD: TimeDelta = TimeDelta::days(62);
+/// The maximum period of a listing, in days.
+pub const LONGEST_PERIOD: i64 = 62;
 
 /// The maximum size of an answer, in bytes.
 const LARGEST_ANSWER: usize = 2 * 1024 * 1024;
@@ -41,7 +40,7 @@ const LARGEST_ANSWER: usize = 2 * 1024 * 1024;
 const MOST_TRIES: usize = 500_000;
 
 /// The period that is computed at once, so that the list is always complete up to some instant.
-const AT_ONCE: TimeDelta = TimeDelta::days(1);
+pub(super) const AT_ONCE: TimeDelta = TimeDelta::days(1);
 
 /// The services that follow in a visit.
 pub type Following = List<Uuid, 0, 4>;
@@ -126,9 +125,7 @@ impl SlotsApi {
         let wanted = SlotQuery {
             services: std::iter::once(service_id.0).chain(and_then.0).collect(),
             provider: provider_id.0,
-            from: from.0,
-            to: to.0,
-            time_zone: time_zone.0,
+            period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             reschedule_of: reschedule_of.0,
             contact: contact_id.0,
             unavailable: include.0.is_some(),
@@ -142,9 +139,7 @@ impl SlotsApi {
 pub struct SlotQuery {
     pub services: Vec<Uuid>,
     pub provider: Option<Uuid>,
-    pub from: InstantOrDate,
-    pub to: InstantOrDate,
-    pub time_zone: Option<TimeZone>,
+    pub period: RequestedPeriod,
     pub reschedule_of: Option<Uuid>,
     pub contact: Option<Uuid>,
     pub unavailable: bool,
@@ -152,35 +147,34 @@ pub struct SlotQuery {
     pub online: bool,
 }
 
-/// Lists slots for the given context. The cost is known before anything is loaded, and no database connection is held
-/// while the request waits for a computing thread or computes.
+/// Lists slots for the given context.
 pub async fn list(
     db: &Db,
     context: Context,
     wanted: SlotQuery,
     now: DateTime<Utc>,
 ) -> Result<SerializedJson<Slots>, Failure> {
-    let (zone, providers) = cost::weigh(db, context, wanted.time_zone, wanted.provider).await?;
-    let (from, to) = (instant(wanted.from, zone), instant(wanted.to, zone));
-    if to <= from {
-        Err(Problem::invalid_field("to", "invalid_value", "expected an instant or a date after from"))?;
-    }
-    if to - from > LONGEST_PERIOD {
-        Err(Problem::invalid_field(
-            "to",
-            "period_too_long",
-            "expected an instant or a date at most 62 days after from",
-        ))?;
-    }
-    let place = cost::place(context, providers, from, to).await?;
+    let unavailable = wanted.unavailable;
+    compute(db, context, wanted, now, move |availability, people, period, deadline| {
+        availability.write(period, people, unavailable, deadline)
+    })
+    .await
+}
+
+/// Loads what decides which starts can be booked, and computes an answer from it. The cost is known before anything is
+/// loaded, and no database connection is held while the request waits for a computing thread or computes.
+pub(super) async fn compute<T: Send + 'static>(
+    db: &Db,
+    context: Context,
+    wanted: SlotQuery,
+    now: DateTime<Utc>,
+    answer: impl FnOnce(&Availability, People, Period, &Deadline) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let extent = Extent { provider: wanted.provider, times: 1, days: LONGEST_PERIOD };
+    let (period, place) = period::admit(db, context, wanted.period, extent).await?;
 
     let mut tx = db.begin(context);
-    if let Some(contact) = wanted.contact
-        && !contacts::exists(&mut tx, contact).await?
-    {
-        let detail = "expected the id of a contact of the organization";
-        Err(Problem::invalid_field("contact_id", "not_found", detail))?;
-    }
+    check_contact(&mut tx, wanted.contact).await?;
     let mut wanted = wanted;
     if let Some(moved) = wanted.reschedule_of {
         let sql = sql!("scheduling/appointments_get_services.sql" as (Uuid, Vec<Uuid>));
@@ -198,8 +192,8 @@ pub async fn list(
         services: &wanted.services,
         provider: wanted.provider,
         contacts: wanted.contact.as_slice(),
-        from,
-        to,
+        from: period.from,
+        to: period.to,
         ignored: wanted.reschedule_of.as_slice(),
         now,
     };
@@ -210,9 +204,20 @@ pub async fn list(
             let availability = rows.availability(deadline)?;
             check(&wanted, &availability)?;
             let people = People { with: wanted.provider, contact: wanted.contact };
-            availability.write(from, to, people, zone, wanted.unavailable, deadline)
+            answer(&availability, people, period, deadline)
         })
         .await
+}
+
+/// Checks that the contact exists, if one is given.
+pub(super) async fn check_contact(tx: &mut Tx, contact: Option<Uuid>) -> Result<(), Failure> {
+    if let Some(contact) = contact
+        && !contacts::exists(tx, contact).await?
+    {
+        let detail = "expected the id of a contact of the organization";
+        Err(Problem::invalid_field("contact_id", "not_found", detail))?;
+    }
+    Ok(())
 }
 
 /// Checks that the requested services and provider exist.
@@ -234,14 +239,6 @@ fn check(wanted: &SlotQuery, availability: &Availability) -> Result<(), Problem>
         return Err(unknown_provider());
     }
     Ok(())
-}
-
-/// A date begins at midnight, or at the clock change that skips midnight.
-fn instant(given: InstantOrDate, zone: Tz) -> DateTime<Utc> {
-    match given {
-        InstantOrDate::Instant(instant) => instant,
-        InstantOrDate::Date(date) => wall_time::instant(zone, date, 0),
-    }
 }
 
 /// The people that slots are listed for.
@@ -273,7 +270,7 @@ impl<'a> Effort<'a> {
     }
 
     /// Counts one more try. Call it before each pair of start and provider.
-    fn spend(&mut self) -> Result<(), Stopped> {
+    pub(super) fn spend(&mut self) -> Result<(), Stopped> {
         self.tries += 1;
         if self.tries > MOST_TRIES {
             return Err(Stopped::TooMuch);
@@ -286,10 +283,8 @@ impl Availability {
     /// Writes the slots in a period as JSON.
     fn write(
         &self,
-        from: DateTime<Utc>,
-        to: DateTime<Utc>,
+        Period { from, to, zone }: Period,
         people: People,
-        zone: Tz,
         unavailable: bool,
         deadline: &Deadline,
     ) -> Result<SerializedJson<Slots>, Failure> {
@@ -390,7 +385,7 @@ impl Availability {
 }
 
 /// 422: the slots between `from` and `to` exceed one answer; those between `from` and `until` do not.
-fn too_long(from: DateTime<Utc>, until: DateTime<Utc>) -> Problem {
+pub(super) fn too_long(from: DateTime<Utc>, until: DateTime<Utc>) -> Problem {
     let detail = if until > from {
         let until = until.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         format!("expected {until} or earlier: this period has more slots than one answer can contain")

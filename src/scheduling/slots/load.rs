@@ -19,7 +19,6 @@ use crate::{
     },
     scheduling::hours::{
         schedules::HoursRow,
-        wall_time,
         working_hours::{Hours, Interval, Open, merged},
     },
     sql,
@@ -76,7 +75,7 @@ pub async fn locked_to_book(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Resul
 }
 
 async fn load(tx: &mut Tx, query: &AvailabilityQuery<'_>, booking: bool) -> Result<Loaded, Failure> {
-    let rows = Rows::load(tx, query, booking).await?;
+    let rows = Rows::load(tx, query, query.services.len(), booking).await?;
     match tx.context().map(|context| context.tenant) {
         Some(tenant) if rows.rows.count() > FEW_ROWS || query.to - query.from > SHORT => {
             computing::place_inside(tenant).compute(move |deadline| rows.read(deadline)).await
@@ -166,7 +165,12 @@ pub struct Rows {
 impl Rows {
     /// Loads the rows for a listing, which are converted after the connection is returned.
     pub async fn of(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<Self, Failure> {
-        Self::load(tx, query, false).await
+        Self::load(tx, query, query.services.len(), false).await
+    }
+
+    /// Loads the rows for a listing of each service by itself, not of a visit.
+    pub async fn of_each(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Result<Self, Failure> {
+        Self::load(tx, query, 1, false).await
     }
 
     /// Converts the rows for a listing.
@@ -174,13 +178,18 @@ impl Rows {
         Ok(self.read(deadline)?.availability)
     }
 
-    async fn load(tx: &mut Tx, query: &AvailabilityQuery<'_>, booking: bool) -> Result<Self, Failure> {
+    /// `segments` is the number of services that follow one another.
+    async fn load(
+        tx: &mut Tx,
+        query: &AvailabilityQuery<'_>,
+        segments: usize,
+        booking: bool,
+    ) -> Result<Self, Failure> {
         let AvailabilityQuery { services, provider, contacts, from, to, ignored, now } = *query;
         // An appointment that starts just before the end of the period may end a day later, a visit even later; and the
         // first one may have half a day of buffer before it.
         let since = from - TimeDelta::hours(12);
-        let services_count = i32::try_from(services.len()).unwrap_or(1);
-        let reach = to + TimeDelta::hours(24) * services_count;
+        let reach = to + TimeDelta::hours(24) * i32::try_from(segments).unwrap_or(1);
         // Dates in any time zone, and the day before, whose hours may extend past midnight.
         let first = since.date_naive() - Days::new(2);
         let last = reach.date_naive() + Days::new(1);
@@ -255,11 +264,8 @@ impl Rows {
 impl About {
     fn closed(&self) -> Vec<Interval> {
         let zone = self.organization_time_zone.0;
-        let interval = |(first, last): (&NaiveDate, &NaiveDate)| Interval {
-            starts_at: wall_time::instant(zone, *first, 0),
-            ends_at: wall_time::instant(zone, *last, 1440),
-        };
-        self.closed_from.iter().zip(&self.closed_to).map(interval).collect()
+        let dates = self.closed_from.iter().zip(&self.closed_to);
+        dates.map(|(first, last)| Interval::of_dates(zone, *first, *last)).collect()
     }
 }
 

@@ -33,9 +33,15 @@ pub fn query(operation: &Operation) -> &'static str {
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
     );
     match operation.id() {
-        "list_slots" | "list_my_slots" | "list_slots_to_reschedule_as_guest" => {
-            "?from=2031-05-05&to=2031-05-06"
-        }
+        // The services of an availability are tried where it is tested.
+        "list_slots"
+        | "list_my_slots"
+        | "list_slots_to_reschedule_as_guest"
+        | "list_slot_days"
+        | "list_my_slot_days"
+        | "get_availability"
+        | "get_my_availability"
+        | "get_calendar" => "?from=2031-05-05&to=2031-05-06",
         "list_deletions" => "?since=2026-01-01T00:00:00Z",
         "allow_certificate" => "?domain=unknown.example.com",
         "get_public_organization" => "?slug=unknown",
@@ -44,7 +50,9 @@ pub fn query(operation: &Operation) -> &'static str {
         | "book_as_guest"
         | "hold_as_guest"
         | "join_waitlist_as_guest" => "?organization_slug=unknown",
-        "list_online_slots" => "?organization_slug=unknown&from=2031-05-05&to=2031-05-06",
+        "list_online_slots" | "list_online_slot_days" | "get_online_availability" => {
+            "?organization_slug=unknown&from=2031-05-05&to=2031-05-06"
+        }
         "read_calendar_feed" => NO_FEED,
         _ => "",
     }
@@ -66,7 +74,7 @@ pub async fn send(actor: &Actor, operation: &Operation, path: &str) -> Answer {
 }
 
 /// Operations that need no credentials.
-pub const OPEN: [&str; 36] = [
+pub const OPEN: [&str; 38] = [
     "register_account",
     "log_in",
     "grant_token",
@@ -85,6 +93,8 @@ pub const OPEN: [&str; 36] = [
     "list_online_services",
     "list_online_providers",
     "list_online_slots",
+    "list_online_slot_days",
+    "get_online_availability",
     "book_as_guest",
     "view_as_guest",
     "get_as_guest",

@@ -64,6 +64,8 @@ async fn path_with_a_trailing_slash_answers_the_same() {
             "list_online_services",
             "list_online_providers",
             "list_online_slots",
+            "list_online_slot_days",
+            "get_online_availability",
         ];
         let expected = match operation.id() {
             // The owner's token is no guest's.
@@ -73,6 +75,8 @@ async fn path_with_a_trailing_slash_answers_the_same() {
             | "list_slots_to_reschedule_as_guest" => 401,
             // Not the customer's.
             "get_my_hold" => 404,
+            // No service.
+            "get_availability" | "get_my_availability" => 422,
             id if absent.contains(&id) => 404,
             _ => 200,
         };

@@ -148,7 +148,8 @@ pub async fn foreign_queries() {
     for operation in operations() {
         for parameter in operation.value["parameters"].as_array().into_iter().flatten() {
             let name = parameter["name"].as_str().expect("a name");
-            let id = parameter["schema"]["format"] == "uuid" || name == "and_then";
+            let schema = &parameter["schema"];
+            let id = schema["format"] == "uuid" || schema["items"]["format"] == "uuid";
             if parameter["in"] != "query" || !id {
                 continue;
             }

@@ -10,6 +10,7 @@ mod reschedule;
 mod series;
 mod shared_claims;
 mod soak;
+mod staff_calendar;
 pub mod transitions;
 mod undo;
 mod upkeep;

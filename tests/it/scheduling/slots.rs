@@ -1,6 +1,7 @@
 mod alternatives;
 mod availability;
 mod choose;
+mod days;
 pub mod listing;
 mod oracle;
 mod rules;

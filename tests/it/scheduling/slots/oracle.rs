@@ -6,12 +6,17 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use appointd::scheduling::{
-    hours::working_hours::{Hours, Interval, Open, Rule, Span, ZoneOverride},
-    slots::{
-        availability::{Availability, Enforcement, Provider, ServiceRules, SlotError, StartRequest},
-        diary::{Diary, Taken},
-        listing::People,
+use appointd::{
+    http::computing::Deadline,
+    scheduling::{
+        hours::working_hours::{Hours, Interval, Open, Rule, Span, ZoneOverride},
+        slots::{
+            availability::{Availability, Enforcement, Provider, ServiceRules, SlotError, StartRequest},
+            days::SlotDay,
+            diary::{Diary, Taken},
+            listing::{Effort, People},
+            period::Period,
+        },
     },
 };
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, TimeDelta, Utc};
@@ -388,6 +393,30 @@ proptest! {
         let mut halves = starts(&availability, beginning, middle);
         halves.extend(starts(&availability, middle, end));
         prop_assert_eq!(halves, starts(&availability, beginning, end));
+    }
+
+    #[test]
+    fn days_are_the_slots_grouped_by_date(case in cases(), zone in prop::sample::select(&ZONES[..])) {
+        let mut availability = case.availability();
+        // Somebody else, with the same hours and nothing to do.
+        availability.providers.push(Provider {
+            id: Uuid::max(),
+            open: Open::new(case.hours.intervals(case.minute(-1440), case.minute(DAYS_WALKED * 1440 + 1440)), Vec::new()),
+            diary: Diary::default(),
+            ..availability.providers[0].clone()
+        });
+        let (from, to) = (case.minute(0), case.minute(DAYS_WALKED * 1440));
+        let mut expected: Vec<SlotDay> = Vec::new();
+        for start in starts(&availability, from, to) {
+            let date = start.with_timezone(&zone).date_naive();
+            match expected.iter_mut().find(|day| day.date == date) {
+                Some(day) => day.count += 1,
+                None => expected.push(SlotDay { date, count: 1, first_starts_at: start }),
+            }
+        }
+        let deadline = Deadline::never();
+        let days = availability.days(Period { from, to, zone }, People::default(), &mut Effort::new(&deadline));
+        prop_assert_eq!(days.expect("few enough"), expected);
     }
 }
 

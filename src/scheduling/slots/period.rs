@@ -1,0 +1,77 @@
+//! The period of a listing, and what computing it costs.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use uuid::Uuid;
+
+use super::cost;
+use crate::{
+    db::{Context, Db},
+    http::{
+        computing::Place,
+        problem::{Failure, Problem},
+        values::{InstantOrDate, TimeZone},
+    },
+    scheduling::hours::wall_time,
+};
+
+/// A period, as a request gives it.
+#[derive(Clone, Copy)]
+pub struct RequestedPeriod {
+    pub from: InstantOrDate,
+    pub to: InstantOrDate,
+    /// The time zone of dates. Defaults to the organization's.
+    pub time_zone: Option<TimeZone>,
+}
+
+/// How much is computed for each day of a period.
+#[derive(Clone, Copy)]
+pub struct Extent {
+    /// The only provider. `None`: all active ones.
+    pub provider: Option<Uuid>,
+    /// How many listings are computed for each provider.
+    pub times: usize,
+    /// The maximum length of the period.
+    pub days: i64,
+}
+
+/// A period that may be computed.
+#[derive(Clone, Copy)]
+pub struct Period {
+    pub from: DateTime<Utc>,
+    /// The end, exclusive.
+    pub to: DateTime<Utc>,
+    pub zone: Tz,
+}
+
+/// Checks the length of a period, counts its cost towards the rate limits, and waits until it may be computed. Nothing
+/// is loaded before, and no database connection is held while the request waits.
+pub async fn admit(
+    db: &Db,
+    context: Context,
+    requested: RequestedPeriod,
+    extent: Extent,
+) -> Result<(Period, Place), Failure> {
+    let (zone, providers) = cost::weigh(db, context, requested.time_zone, extent.provider).await?;
+    let (from, to) = (instant(requested.from, zone), instant(requested.to, zone));
+    if to <= from {
+        Err(Problem::invalid_field("to", "invalid_value", "expected an instant or a date after from"))?;
+    }
+    // By the clock: a period of whole days may have an hour more if clocks go back in it.
+    let shown = |instant: DateTime<Utc>| instant.with_timezone(&zone).naive_local();
+    if shown(to) - shown(from) > TimeDelta::days(extent.days) {
+        let detail = format!("expected an instant or a date at most {} days after from", extent.days);
+        Err(Problem::invalid_field("to", "period_too_long", detail))?;
+    }
+    let times = u32::try_from(extent.times).unwrap_or(u32::MAX);
+    let place = cost::place(context, providers.saturating_mul(times), from, to).await?;
+    Ok((Period { from, to, zone }, place))
+}
+
+/// A date begins at midnight, or at the clock change that skips midnight.
+fn instant(given: InstantOrDate, zone: Tz) -> DateTime<Utc> {
+    match given {
+        InstantOrDate::Instant(instant) => instant,
+        InstantOrDate::Date(date) => wall_time::instant(zone, date, 0),
+    }
+}
