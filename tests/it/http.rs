@@ -1,6 +1,7 @@
 mod captcha;
 mod compression;
 pub mod computing;
+mod conditional;
 mod cors;
 pub mod coverage;
 mod creating;
@@ -12,5 +13,6 @@ mod headers;
 mod limits;
 mod mistakes;
 mod module;
+mod name;
 mod parsers;
 pub mod token;
