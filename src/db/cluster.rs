@@ -68,6 +68,15 @@ impl Cluster {
     /// Starts a new, fast, non-durable cluster in a temporary folder. It is removed when this process ends, even if it
     /// is killed.
     pub fn temporary(settings: &[&str]) -> Result<Self, Error> {
+        Self::start_temporary(None, settings)
+    }
+
+    /// Like [`temporary`](Self::temporary), but with a copy of the data folder of a cluster that has stopped.
+    pub fn copy_of(data: &Path, settings: &[&str]) -> Result<Self, Error> {
+        Self::start_temporary(Some(data), settings)
+    }
+
+    fn start_temporary(template: Option<&Path>, settings: &[&str]) -> Result<Self, Error> {
         let binaries = Binaries::find(None)?;
         let user = ordinary_user()?;
         let parent = match &user {
@@ -76,7 +85,11 @@ impl Cluster {
         };
         let home = parent.join(format!("appointd-{}", uuid::Uuid::new_v4().simple()));
         private_folder(&home, user.as_ref())?;
-        Self::start_in(home, Runner { binaries, user, purpose: Purpose::Discard }, settings, &|_| ())
+        let runner = Runner { binaries, user, purpose: Purpose::Discard };
+        if let Some(template) = template {
+            runner.copy(template, &home.join("data"))?;
+        }
+        Self::start_in(home, runner, settings, &|_| ())
     }
 
     fn start_in(
@@ -321,6 +334,14 @@ impl Runner {
             });
         }
         fs::rename(&unfinished, data).map_err(failed("cannot finish the cluster"))
+    }
+
+    /// Copies a data folder, as the user who can read it.
+    fn copy(&self, template: &Path, data: &Path) -> Result<(), Error> {
+        let status = self.command(Path::new("/bin/cp")).arg("-a").args([template, data]).status();
+        let (copied, what) = (status.map_err(failed("cannot run cp"))?, template.display());
+        let refused = || Error::Failed { what: format!("cannot copy {what}"), why: copied.to_string() };
+        copied.success().then_some(()).ok_or_else(refused)
     }
 
     /// A server that outlived its keeper still holds the data.

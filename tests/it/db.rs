@@ -1,4 +1,5 @@
 mod as_of;
+mod cluster;
 mod data_model;
 mod dba;
 mod error;

@@ -3,38 +3,18 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
-use appointd::db::{cluster, migrate};
+use appointd::db::migrate;
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::{Pid, Uid},
+    unistd::Pid,
 };
 
-/// A folder that goes with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("appointd-test-{}", uuid::Uuid::new_v4().simple()));
-        fs::create_dir(&path).expect("a folder");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let cluster = self.0.join("data/cluster");
-        if let Ok(elsewhere) = fs::read_link(cluster) {
-            let _ = fs::remove_dir_all(elsewhere);
-        }
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use crate::harness::Folder;
 
 /// A running `appointd dev` and what it has printed.
 struct Dev {
@@ -183,10 +163,13 @@ fn printed_commands_work_and_data_outlives_restarts() {
     let recovered = Dev::start(&data, &[]);
     assert_eq!(count(&recovered), booked);
     recovered.paste("HTTP/1.1 201 Created");
+    let last = "select id from scheduling.appointments order by created_at desc limit 1";
+    let last = ask(&recovered.urls()[0], last);
     recovered.stop(Signal::SIGINT);
 
     let reset = Dev::start(&data, &["--reset"]);
-    assert!(count(&reset) < booked + 1, "the booking of the last one is gone");
+    let kept = format!("select count(*) from scheduling.appointments where id = '{last}'");
+    assert_eq!(ask(&reset.urls()[0], &kept), "0", "the booking of the last one is gone");
     reset.stop(Signal::SIGTERM);
 }
 
@@ -273,61 +256,6 @@ fn sign_ins_that_are_printed_let_in_and_the_text_fits_a_terminal() {
         assert!(status == 200 || answer.contains("organization_ambiguous"), "{row:?}: {answer}");
     }
     dev.stop(Signal::SIGTERM);
-}
-
-fn parent(process: i32) -> Option<i32> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
-}
-
-#[test]
-fn orphaned_postgresql_is_replaced() {
-    let folder = Folder::new();
-    let data = folder.0.join("data");
-    let first = Dev::start(&data, &[]);
-    let lock = data.join("cluster/data/postmaster.pid");
-    let postmaster: i32 = fs::read_to_string(&lock)
-        .expect("a lock file")
-        .lines()
-        .next()
-        .expect("a line")
-        .parse()
-        .expect("an id");
-    // The shells between us and PostgreSQL, so that none is left to stop it.
-    let Some(keeper) = parent(postmaster) else {
-        return; // Not a system that tells.
-    };
-    let processes = fs::read_dir("/proc").expect("a system that tells");
-    let others = processes
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|process| *process != postmaster && parent(*process) == Some(keeper));
-    for process in others.chain([keeper]).collect::<Vec<_>>() {
-        kill(Pid::from_raw(process), Signal::SIGKILL).expect("the shell runs");
-    }
-    drop(first);
-    std::thread::sleep(Duration::from_millis(500));
-    assert!(kill(Pid::from_raw(postmaster), None).is_ok(), "PostgreSQL runs on");
-    Dev::start(&data, &[]).stop(Signal::SIGTERM);
-    // A process that no parent has collected is a name without a program.
-    let program = fs::read(format!("/proc/{postmaster}/cmdline")).unwrap_or_default();
-    assert!(program.is_empty(), "it was stopped for another");
-}
-
-#[test]
-fn folder_closed_to_the_postgresql_user_is_linked_to_another() {
-    if !Uid::effective().is_root() {
-        return; // Only root starts PostgreSQL as another user.
-    }
-    let folder = Folder::new();
-    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o700)).expect("a closed folder");
-    let data = folder.0.join("data");
-    let first = Dev::start(&data, &[]);
-    first.paste("HTTP/1.1 201 Created");
-    first.stop(Signal::SIGTERM);
-    let elsewhere = fs::read_link(data.join("cluster")).expect("a link to where it is");
-    // As `--reset` does before it begins again.
-    cluster::remove(&data).expect("no cluster");
-    assert!(!elsewhere.exists(), "a reset leaves nothing behind");
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub mod walking;
 pub use actor::Actor;
 pub use answer::{Answer, outcomes};
 pub use clusters::{
-    Restartable, connect, private_database, private_database_with, schemas, temporary_cluster,
+    Folder, Restartable, connect, private_database, private_database_with, schemas, temporary_cluster,
     unmigrated_database,
 };
 pub use description::{Operation, document, operations, scopes, uuids_of_body};

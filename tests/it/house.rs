@@ -166,6 +166,14 @@ fn only_the_door_knows_the_pool() {
     }
 }
 
+/// Tests in src would not run: Cargo.toml says that it has none.
+#[test]
+fn tests_are_in_the_tree_of_tests() {
+    for (name, text) in sources("src") {
+        assert!(!text.contains("cfg(test)") && !text.contains("#[test]"), "{name}");
+    }
+}
+
 /// Files that are longer than 450 lines, with their length at most. The list may only shrink.
 const LONG: &[(&str, usize)] = &[];
 

@@ -1,6 +1,7 @@
 mod captcha;
 mod compression;
 pub mod computing;
+mod conditional;
 mod cors;
 pub mod coverage;
 mod creating;
@@ -13,6 +14,7 @@ mod headers;
 mod limits;
 mod mistakes;
 mod module;
+mod name;
 mod page;
 mod parsers;
 pub mod token;

@@ -1,2 +1,3 @@
 mod budget;
+mod letters;
 pub mod mail;

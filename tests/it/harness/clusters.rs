@@ -1,9 +1,17 @@
 //! PostgreSQL clusters of a test's own.
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+};
 
 use appointd::{
-    db::{cluster::Cluster, migrate},
+    db::{
+        cluster::{Cluster, remove},
+        migrate,
+    },
     dev,
 };
 use tokio::task::spawn_blocking;
@@ -19,6 +27,62 @@ pub async fn connect(cluster: &Cluster, role: &str, database: &str) -> Client {
 pub async fn temporary_cluster(settings: &'static [&'static str]) -> Cluster {
     let starting = spawn_blocking(move || Cluster::temporary(settings).expect("PostgreSQL starts"));
     starting.await.expect("no panic")
+}
+
+/// A migrated cluster, as a copy of one that is set up once for all tests: that takes a tenth of the time. Blocks.
+pub fn migrated_cluster(settings: &[&str]) -> Cluster {
+    static TEMPLATE: OnceLock<Template> = OnceLock::new();
+    Cluster::copy_of(&TEMPLATE.get_or_init(Template::new).data, settings).expect("PostgreSQL starts")
+}
+
+/// A migrated cluster that has stopped. Removed by a shell when this process ends, even if it is killed.
+struct Template {
+    data: PathBuf,
+    _remover: Child,
+}
+
+impl Template {
+    fn new() -> Self {
+        let folder = new_folder();
+        let remover = Command::new("sh")
+            .args(["-c", r#"cat; rm -rf "$(readlink -f "$1/cluster")" "$1""#, "remover"])
+            .arg(&folder)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let cluster = Cluster::start(&folder, &["fsync=off"], &|_| ()).expect("PostgreSQL starts");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+        runtime.block_on(dev::set_up(&cluster)).expect("the database is set up");
+        drop(cluster);
+        Self { data: data_of(&folder), _remover: remover }
+    }
+}
+
+fn new_folder() -> PathBuf {
+    std::env::temp_dir().join(format!("appointd-test-{}", uuid::Uuid::new_v4().simple()))
+}
+
+/// A folder that goes with the test, and so does the cluster in its folder `data`.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        let path = new_folder();
+        fs::create_dir(&path).expect("a folder");
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = remove(&self.0.join("data"));
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The data folder of the cluster in a folder.
+fn data_of(folder: &Path) -> PathBuf {
+    folder.join("cluster").canonicalize().expect("a folder").join("data")
 }
 
 /// A prepared database that was never migrated, and a connection to it that no policy holds.
@@ -42,8 +106,7 @@ pub async fn private_database() -> (Cluster, Client) {
 
 /// The same, of a cluster with these settings.
 pub async fn private_database_with(settings: &'static [&'static str]) -> (Cluster, Client) {
-    let cluster = temporary_cluster(settings).await;
-    dev::set_up(&cluster).await.expect("the database is set up");
+    let cluster = spawn_blocking(|| migrated_cluster(settings)).await.expect("no panic");
     let superuser = connect(&cluster, "postgres", "appointd").await;
     (cluster, superuser)
 }
@@ -56,8 +119,7 @@ pub struct Restartable {
 
 impl Restartable {
     pub async fn new() -> Self {
-        let name = format!("appointd-test-{}", uuid::Uuid::new_v4().simple());
-        let mut new = Self { folder: std::env::temp_dir().join(name), cluster: None };
+        let mut new = Self { folder: new_folder(), cluster: None };
         new.start().await;
         dev::set_up(new.running()).await.expect("the database is set up");
         new
@@ -80,15 +142,15 @@ impl Restartable {
 
     /// The data folder of PostgreSQL.
     pub fn data(&self) -> PathBuf {
-        self.folder.join("cluster").canonicalize().expect("a folder").join("data")
+        data_of(&self.folder)
     }
 }
 
 impl Drop for Restartable {
     fn drop(&mut self) {
         drop(self.cluster.take());
-        let _ = appointd::db::cluster::remove(&self.folder);
-        let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = remove(&self.folder);
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

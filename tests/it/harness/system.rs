@@ -7,7 +7,6 @@ use std::{
 
 use appointd::{
     db::{Db, cluster::Cluster},
-    dev,
     http::{
         captcha::Captcha,
         client::Network,
@@ -23,7 +22,7 @@ use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::{connect, eventually};
+use super::{clusters::migrated_cluster, connect, eventually};
 
 /// A PostgreSQL and a server on it, shared by all tests of the process.
 pub struct System {
@@ -55,7 +54,7 @@ pub fn system() -> &'static System {
 
 /// A whole system of a test's own, to take apart. Lives until the process ends.
 pub async fn private_system(settings: &'static [&'static str]) -> &'static System {
-    let system = spawn_blocking(|| std::thread::spawn(|| start(settings)).join().expect("the system starts"));
+    let system = spawn_blocking(|| start(settings));
     Box::leak(Box::new(system.await.expect("no panic")))
 }
 
@@ -65,11 +64,7 @@ pub async fn within<T>(system: &'static System, task: impl Future<Output = T>) -
 }
 
 fn start(settings: &[&str]) -> System {
-    let cluster = Cluster::temporary(settings).expect("PostgreSQL starts");
-    tokio::runtime::Runtime::new()
-        .expect("a runtime starts")
-        .block_on(dev::set_up(&cluster))
-        .expect("the database is set up");
+    let cluster = migrated_cluster(settings);
     let tokens = Tokens::new(&[SigningKey::from_bytes(KEY)], &[SigningKey::from_bytes(LINK_KEY)]);
     let tokens = Arc::new(tokens.expect("keys"));
     let mails = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("appointd-mail-{}", Uuid::new_v4()));

@@ -366,7 +366,10 @@ async fn appointments_of_a_provider_are_cancelled_in_a_period() {
         json!([{ "appointment_id": ids[1], "status": "in_progress", "code": "transition_not_allowed" }]);
     assert_eq!(done["kept"], kept);
     for id in &ids[2..] {
-        assert_eq!(tenant.viewer.get(&format!("{APPOINTMENTS}/{id}")).await.expect(200)["status"], "confirmed");
+        assert_eq!(
+            tenant.viewer.get(&format!("{APPOINTMENTS}/{id}")).await.expect(200)["status"],
+            "confirmed"
+        );
     }
     let again = send(&day, &key).await;
     assert_eq!(again.header("idempotency-replayed"), "true");

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Tenant, system, booking::BookingFixture};
+use crate::harness::{Tenant, booking::BookingFixture, system};
 
 const DAY: &str = "from=2031-05-05&to=2031-05-06";
 
@@ -23,7 +23,8 @@ fn span(from: &str, to: &str) -> Value {
 
 #[tokio::test]
 async fn calendar_shows_what_takes_time_and_what_is_open() {
-    let fixture = BookingFixture::with(json!({ "buffer_before_minutes": 5, "buffer_after_minutes": 10 })).await;
+    let fixture =
+        BookingFixture::with(json!({ "buffer_before_minutes": 5, "buffer_after_minutes": 10 })).await;
     let tenant = &fixture.tenant;
     let idle = tenant.admin.post("/api/v1/providers", json!({ "name": "Idle" })).await.created();
     let booked = fixture.book("2031-05-05T09:30:00Z").await;

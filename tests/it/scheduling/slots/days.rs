@@ -139,7 +139,8 @@ async fn availability_is_the_first_slot_and_the_number_of_each_service() {
     // In the order of the request; twice is once.
     let services =
         format!("&service_id={hers}&service_id={inactive}&service_id={}&service_id={hers}", fixture.service);
-    for extra in [String::new(), format!("&provider_id={second}"), format!("&provider_id={}", fixture.provider)]
+    for extra in
+        [String::new(), format!("&provider_id={second}"), format!("&provider_id={}", fixture.provider)]
     {
         let found =
             tenant.viewer.get(&format!("/api/v1/availability?{period}{services}{extra}")).await.expect(200);
@@ -157,8 +158,10 @@ async fn availability_is_the_first_slot_and_the_number_of_each_service() {
     assert_eq!(expected(&inactive, "").await["count"], 0);
 
     let slug = slug(tenant).await;
-    let guest =
-        format!("/api/v1/guest/availability?organization_slug={slug}&{period}&service_id={}", fixture.service);
+    let guest = format!(
+        "/api/v1/guest/availability?organization_slug={slug}&{period}&service_id={}",
+        fixture.service
+    );
     let mine = format!("/api/v1/my/availability?{period}&service_id={}", fixture.service);
     let item = expected(&fixture.service, "").await;
     assert_eq!(Actor::anonymous().get(&guest).await.expect(200)["items"], json!([item]));
