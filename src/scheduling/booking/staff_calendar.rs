@@ -11,7 +11,7 @@ use poem_openapi::{Object, OpenApi, param::Query};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::appointment::{AppointmentAction, AppointmentStatus};
+use super::appointment::{AppointmentAction, AppointmentStatus, CancelledBy};
 use crate::{
     db::{Context, Db, Unread, row},
     http::{

@@ -298,9 +298,7 @@ impl GuestsApi {
         let wanted = SlotQuery {
             services: vec![named.appointment.service_id],
             provider: provider_id.0,
-            from: from.0,
-            to: to.0,
-            time_zone: time_zone.0,
+            period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             reschedule_of: Some(id),
             contact: None,
             unavailable: false,
