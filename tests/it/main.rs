@@ -20,6 +20,7 @@ mod house;
 mod identity;
 mod isolation;
 mod limits;
+mod lost_updates;
 mod messaging;
 mod migrations;
 mod mistakes;

@@ -1,9 +1,8 @@
 //! Versions of what is read: `ETag`, `If-None-Match` and `If-Match`, for every operation, found by walking the
-//! description, and under many requests at once.
+//! description. Many requests at once: [`lost_updates`](crate::lost_updates).
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -45,7 +44,12 @@ fn reading(operation: &Operation) -> Option<Operation> {
     let (before, last) = operation.path.rsplit_once('/').expect("a path");
     match operation.method.as_str() {
         "GET" => None,
-        "POST" if last.starts_with('{') || operations().iter().any(|other| other.method == "GET" && other.path == operation.path) => None,
+        "POST"
+            if last.starts_with('{')
+                || operations().iter().any(|other| other.method == "GET" && other.path == operation.path) =>
+        {
+            None
+        }
         "POST" => at(before),
         _ => at(&operation.path),
     }
@@ -85,14 +89,23 @@ async fn every_answer_to_a_get_has_a_version_and_is_not_sent_again_while_it_is_h
         let actor = actor_of(&tenant, &operation);
         let first = send(actor, &operation, &path).await;
         if first.status != 200 {
-            assert!(OPEN.contains(&operation.id()) || operation.id() == "get_web_session", "{}", operation.id());
+            assert!(
+                OPEN.contains(&operation.id()) || operation.id() == "get_web_session",
+                "{}",
+                operation.id()
+            );
             continue;
         }
         let etag = first.header("etag").to_owned();
         assert!(etag.starts_with('"') && etag.ends_with('"'), "{}: {etag}", operation.id());
         let again = send_with(actor, &operation, &path, ("if-none-match", &etag)).await;
         if again.status == 304 {
-            assert_eq!((again.text.as_str(), again.header("etag")), ("", etag.as_str()), "{}", operation.id());
+            assert_eq!(
+                (again.text.as_str(), again.header("etag")),
+                ("", etag.as_str()),
+                "{}",
+                operation.id()
+            );
             assert!(!again.headers.contains_key("content-type"), "{}", operation.id());
             assert_eq!(again.header("cache-control"), first.header("cache-control"), "{}", operation.id());
             unchanged += 1;
@@ -160,7 +173,8 @@ async fn every_change_is_made_of_the_version_that_the_client_knows_and_of_no_oth
     // What ends an object, last; the organization after everything in it.
     changes.sort_by_key(|operation| {
         let path = &operation.path;
-        let ends = operation.method == "DELETE" || ["/confirm", "/accept"].iter().any(|end| path.ends_with(end));
+        let ends =
+            operation.method == "DELETE" || ["/confirm", "/accept"].iter().any(|end| path.ends_with(end));
         (ends, operation.id() == "delete_organization")
     });
     let (mut made, mut tried) = (BTreeSet::new(), 0);
@@ -172,7 +186,8 @@ async fn every_change_is_made_of_the_version_that_the_client_knows_and_of_no_oth
             (path_of(&operation, &furnished, &my_hold), path_of(&read, &furnished, &my_hold));
         if id == "resend_invitation" {
             // At most once a minute.
-            let sent = "update tenancy.invitations set sent_at = now() - interval '1 hour' where tenant_id = $1";
+            let sent =
+                "update tenancy.invitations set sent_at = now() - interval '1 hour' where tenant_id = $1";
             system().superuser().await.execute(sent, &[&tenant.id]).await.expect("an invitation of before");
         }
         let answer = try_change(actor, &operation, &path, &object).await;
@@ -200,7 +215,14 @@ async fn assert_version_is_read(actor: &Actor, operation: &Operation, answer: &A
     }
     let at = if answer.status == 201 { answer.header("location") } else { object };
     let read = actor.get(at).await;
-    assert_eq!(answer.header("etag"), read.header("etag"), "{}: {}\n{}", operation.id(), answer.text, read.text);
+    assert_eq!(
+        answer.header("etag"),
+        read.header("etag"),
+        "{}: {}\n{}",
+        operation.id(),
+        answer.text,
+        read.text
+    );
     // The answer may say more than is read later.
     if !["update_time_off", "create_time_off", "create_calendar_feed"].contains(&operation.id()) {
         assert_eq!(answer.text, read.text, "{}", operation.id());
@@ -221,7 +243,10 @@ async fn what_is_created_has_the_version_that_is_read() {
         ("/api/v1/resources", json!({ "kind": "room", "name": "Room" })),
         ("/api/v1/closures", json!({ "starts_on": "2030-12-24", "ends_on": "2030-12-24", "name": "Closed" })),
         ("/api/v1/domains", json!({ "domain": format!("d{}.example.com", Uuid::new_v4().simple()) })),
-        ("/api/v1/invitations", json!({ "email": format!("i{}@example.com", Uuid::new_v4().simple()), "role": "staff" })),
+        (
+            "/api/v1/invitations",
+            json!({ "email": format!("i{}@example.com", Uuid::new_v4().simple()), "role": "staff" }),
+        ),
         ("/api/v1/calendar-feeds", json!({ "name": "Telephone" })),
         ("/api/v1/holds", json!({ "service_id": service, "starts_at": starts_at(9) })),
         (
@@ -259,10 +284,12 @@ async fn guests_change_the_version_that_they_know() {
     let slug = slug.as_str().expect("a slug");
     let contact = json!({ "first_name": "Guest", "last_name": "One", "email": format!("g@{slug}.example") });
     let make = async |path: &str, body: Value| {
-        let answer = Actor::nobody().post(&format!("/api/v1/guest/{path}?organization_slug={slug}"), body).await;
+        let answer =
+            Actor::nobody().post(&format!("/api/v1/guest/{path}?organization_slug={slug}"), body).await;
         answer.expect(201)["manage_token"].as_str().expect("a token").to_owned()
     };
-    let booking = |hour: u32| json!({ "service_id": service, "starts_at": format!("2031-05-05T{hour:02}:00:00Z") });
+    let booking =
+        |hour: u32| json!({ "service_id": service, "starts_at": format!("2031-05-05T{hour:02}:00:00Z") });
     let booked = |hour: u32| {
         let mut body = booking(hour);
         body["contact"] = contact.clone();
@@ -272,7 +299,12 @@ async fn guests_change_the_version_that_they_know() {
         "service_id": service, "contact": contact, "from": "2031-05-06T00:00:00Z", "to": "2031-05-07T00:00:00Z",
     });
     for (object, action, token, body) in [
-        ("appointment", "reschedule", make("appointments", booked(9)).await, json!({ "starts_at": "2031-05-05T10:00:00Z" })),
+        (
+            "appointment",
+            "reschedule",
+            make("appointments", booked(9)).await,
+            json!({ "starts_at": "2031-05-05T10:00:00Z" }),
+        ),
         ("appointment", "cancel", make("appointments", booked(11)).await, json!({})),
         ("hold", "release", make("holds", booking(12)).await, json!({})),
         ("hold", "confirm", make("holds", booking(13)).await, json!({ "contact": contact })),
@@ -334,97 +366,12 @@ async fn schedule_that_does_not_exist_yet_has_no_version() {
     let put = |provider: &str| {
         let path = format!("/api/v1/providers/{provider}/schedule");
         let request = tenant.manager.request(Method::PUT, &path).header("if-match", "*");
-        request.header("content-type", "application/json").body(json!({ "time_zone": "UTC", "rules": [] }).to_string())
+        request
+            .header("content-type", "application/json")
+            .body(json!({ "time_zone": "UTC", "rules": [] }).to_string())
     };
     let refused = tenant.manager.send(put(&provider)).await;
     assert_eq!(refused.header("etag"), "");
     refused.refused(412, "precondition_failed");
     tenant.manager.send(put(&Uuid::now_v7().to_string())).await.refused(404, "not_found");
-}
-
-/// How many clients change an object at once.
-const AT_ONCE: usize = 8;
-
-/// Changes an object by several clients that have all read the same version; the statuses of the answers.
-async fn race(actor: &Actor, object: &str, method: Method, path: &str, body: impl Fn(usize) -> Value) -> Vec<u16> {
-    let etag = actor.get(object).await.header("etag").to_owned();
-    let actors: Vec<_> = (0..AT_ONCE).map(|_| actor.clone()).collect();
-    let answers = join_all(actors.iter().enumerate().map(|(number, actor)| {
-        let request = actor.request(method.clone(), path).header("if-match", &etag);
-        actor.send(request.header("content-type", "application/json").body(body(number).to_string()))
-    }));
-    answers.await.iter().map(|answer| answer.status).collect()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_eight_changes_of_one_version_one_is_made() {
-    let tenant = Tenant::new().await;
-    let (service, provider, contact) =
-        (tenant.service().await, tenant.provider().await, tenant.contact().await);
-    let appointment = json!({ "service_id": service, "contact_id": contact, "starts_at": "2031-05-05T09:00:00Z" });
-    let appointment = tenant.staff.post("/api/v1/appointments", appointment).await.created();
-    let rooms = [tenant.admin.post("/api/v1/resources", json!({ "kind": "room", "name": "R" })).await.created()];
-    let hours = |number: usize| json!([{ "weekday": "monday", "from": format!("{:02}:00", number + 1), "to": "17:00" }]);
-    let (service, contact, room) = (
-        format!("/api/v1/services/{service}"),
-        format!("/api/v1/contacts/{contact}"),
-        format!("/api/v1/resources/{}", rooms[0]),
-    );
-    let schedule = format!("/api/v1/providers/{provider}/schedule");
-    let appointment = format!("/api/v1/appointments/{appointment}");
-    let (reschedule, cancel) = (format!("{appointment}/reschedule"), format!("{appointment}/cancel"));
-    let named = |number: usize| json!({ "name": format!("Name {number}") });
-    for _ in 0..5 {
-        for (object, method, path, body) in [
-            (&service, Method::PATCH, &service, &named as &dyn Fn(usize) -> Value),
-            (&service, Method::PATCH, &service, &|number| json!({ "required_resources": vec![rooms; number % 2] })),
-            (&contact, Method::PATCH, &contact, &|number| json!({ "first_name": format!("Name {number}") })),
-            (&room, Method::PATCH, &room, &named),
-            (&schedule, Method::PUT, &schedule, &|number| json!({ "time_zone": "UTC", "rules": hours(number) })),
-            (&appointment, Method::POST, &reschedule, &|number| {
-                json!({ "starts_at": format!("2031-05-05T{:02}:30:00Z", 9 + number % 8), "override_rules": true })
-            }),
-        ] {
-            let statuses = race(&tenant.owner, object, method, path, body).await;
-            let count = |status: u16| statuses.iter().filter(|found| **found == status).count();
-            assert_eq!((count(200), count(412)), (1, AT_ONCE - 1), "{path}: {statuses:?}");
-        }
-    }
-    let statuses = race(&tenant.owner, &appointment, Method::POST, &cancel, |_| json!({})).await;
-    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_update_is_lost_among_clients_that_send_the_version_they_have_read() {
-    let tenant = Tenant::new().await;
-    let path = format!(
-        "/api/v1/services/{}",
-        tenant
-            .service_with(json!({ "name": "Cut", "duration_minutes": 30, "price_amount": 0, "price_currency": "EUR" }))
-            .await
-    );
-    // Each adds one, again and again until its version is the current one. One more changes something else, and sends none.
-    let add = async |actor: Actor| {
-        loop {
-            let read = actor.get(&path).await;
-            let price = read.body["price_amount"].as_i64().expect("a price") + 1;
-            let request = actor.request(Method::PATCH, &path).header("if-match", read.header("etag"));
-            let body = json!({ "price_amount": price }).to_string();
-            let answer = actor.send(request.header("content-type", "application/json").body(body)).await;
-            match answer.status {
-                200 => return,
-                412 => {}
-                status => panic!("{status}: {}", answer.text),
-            }
-        }
-    };
-    let adding = join_all((0..AT_ONCE).map(|_| add(tenant.manager.clone())));
-    let renaming = async {
-        for number in 0..20 {
-            tenant.owner.patch(&path, json!({ "name": format!("Cut {number}") })).await.expect(200);
-        }
-    };
-    futures_util::future::join(adding, renaming).await;
-    let read = tenant.manager.get(&path).await.expect(200);
-    assert_eq!((&read["price_amount"], &read["name"]), (&json!(AT_ONCE), &json!("Cut 19")));
 }

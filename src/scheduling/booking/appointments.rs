@@ -20,6 +20,7 @@ use crate::{
     db::{Context, Db, Params},
     http::{
         caller::{Member, Staff, Viewer},
+        if_match::IfMatch,
         json::{Created, Json, present},
         page::{Cursor, Page, Paging},
         problem::{ApiError, Listing, Problem, Reading, Writing},

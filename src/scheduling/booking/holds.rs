@@ -164,7 +164,7 @@ impl HoldsApi {
         caller: Member<Viewer>,
         hold_id: Path<Uuid>,
     ) -> Result<Json<Hold>, ApiError<Reading>> {
-        let hold = self.db.optional(&caller, GET, &[&hold_id.0]).await?;
+        let hold = self.db.optional(&caller, hold::GET, &[&hold_id.0]).await?;
         Ok(Json(hold.ok_or_else(Problem::not_found)?))
     }
 
