@@ -1,5 +1,5 @@
-//! The validators of conditional requests (RFC 9110 section 13): a client that sends those of an earlier answer gets 304
-//! if the answer has not changed.
+//! The validators of conditional requests (RFC 9110 section 13): a client that sends those of an earlier answer gets
+//! 304 if the answer has not changed.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -95,8 +95,8 @@ pub fn tags(text: &str) -> Option<Vec<Tag>> {
     Some(tags)
 }
 
-/// Whether one of the tags of an `If-None-Match` is this one, by the weak comparison (RFC 9110 section 8.8.3.2). A header
-/// that is not a list of tags matches nothing.
+/// Whether one of the tags of an `If-None-Match` is this one, by the weak comparison (RFC 9110 section 8.8.3.2). A
+/// header that is not a list of tags matches nothing.
 pub fn matches(if_none_match: &str, etag: &str) -> bool {
     let etag = etag.strip_prefix("W/").unwrap_or(etag);
     if_none_match.trim() == "*"

@@ -1,5 +1,5 @@
-//! `If-Match` (RFC 9110 section 13.1.1): a client that changes an object sends the `ETag` of the version that it knows. If
-//! the object is another one by then, the answer is 412, so that nobody overwrites changes that they have not seen.
+//! `If-Match` (RFC 9110 section 13.1.1): a client that changes an object sends the `ETag` of the version that it knows.
+//! If the object is another one by then, the answer is 412, so that nobody overwrites changes that they have not seen.
 //!
 //! An operation takes an [`IfMatch`] and checks it inside the transaction of the change, after the row of the object is
 //! locked: the statement that reads the object then sees every change that the lock waited for. Without the header,
@@ -57,8 +57,8 @@ impl<R, V> Single<R, V> {
     }
 }
 
-/// What a change requires of the object as it is, for a transaction that several operations share: each answers with the
-/// object in its own form, and the tag is that of the form.
+/// What a change requires of the object as it is, for a transaction that several operations share: each answers with
+/// the object in its own form, and the tag is that of the form.
 pub struct Precondition<'a, T>(Option<Box<dyn Fn(&T) -> Result<(), Problem> + Send + Sync + 'a>>);
 
 impl<T> Precondition<'_, T> {
@@ -89,7 +89,8 @@ impl IfMatch {
         self.0.is_some()
     }
 
-    /// 412 unless the client knows this version of the object, which is given as it is answered. Its row must be locked.
+    /// 412 unless the client knows this version of the object, which is given as it is answered. Its row must be
+    /// locked.
     pub fn matches(&self, current: &impl Serialize) -> Result<(), Problem> {
         let Some(Wanted::Tags(tags)) = &self.0 else {
             return Ok(());
@@ -110,8 +111,8 @@ impl IfMatch {
         })
     }
 
-    /// Locks and reads the object, and fails with 404 if it does not exist, with 412 if the client knows another version.
-    /// Without the header, does nothing.
+    /// Locks and reads the object, and fails with 404 if it does not exist, with 412 if the client knows another
+    /// version. Without the header, does nothing.
     pub async fn check<R: FromRow, V: From<R> + Serialize>(
         &self,
         tx: &mut Tx,
@@ -128,7 +129,8 @@ impl IfMatch {
         Ok(self.matches(&V::from(current))?)
     }
 
-    /// Changes the object with one statement, which returns one row or none. Without the header, all is sent in one flight.
+    /// Changes the object with one statement, which returns one row or none. Without the header, all is sent in one
+    /// flight.
     pub async fn change<R: FromRow, V: From<R> + Serialize, C: FromRow>(
         &self,
         db: &Db,
@@ -148,12 +150,13 @@ impl IfMatch {
     }
 
     /// For a transaction that reads the object in the form in which it is answered.
-    pub fn on<T: Serialize>(&self) -> Precondition<'_, T> {
-        Precondition(self.is_sent().then(|| Box::new(|current: &T| self.matches(current)) as _))
+    pub fn on<T: Serialize + 'static>(&self) -> Precondition<'_, T> {
+        let check = move |current: &T| self.matches(current);
+        Precondition(self.is_sent().then(|| Box::new(check) as _))
     }
 
     /// For a transaction that reads the object in another form than the one in which it is answered.
-    pub fn on_view<'a, T, V: Serialize>(
+    pub fn on_view<'a, T: 'static, V: Serialize + 'static>(
         &'a self,
         view: impl Fn(&T) -> Result<V, Problem> + Send + Sync + 'a,
     ) -> Precondition<'a, T> {

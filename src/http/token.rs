@@ -199,7 +199,8 @@ impl Tokens {
     }
 
     /// Issues the token for a guest's link to one appointment, hold or waitlist entry. Issued when the id was made, so
-    /// that the link is the same each time: it is part of what the guest reads, and its `ETag` must not change by itself.
+    /// that the link is the same each time: it is part of what the guest reads, and its `ETag` must not change by
+    /// itself.
     pub fn link_to(&self, organization: Uuid, id: Uuid) -> Result<String, Problem> {
         let subject = Subject { account: id, session: Uuid::nil(), organization: Some(organization) };
         let made_at =

@@ -1,6 +1,6 @@
 //! Versions of what operations answer with: the `ETag` of the body, and 304 (RFC 9110 section 13.1.2) for a client that
-//! has it. The description says which operations answer with an `ETag`: see `description::responses`. What a change does
-//! with it is [`if_match`](super::if_match).
+//! has it. The description says which operations answer with an `ETag`: see `description::responses`. What a change
+//! does with it is [`if_match`](super::if_match).
 
 use poem::{
     Endpoint, IntoResponse as _, Middleware, Request, Response, Result,

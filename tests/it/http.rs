@@ -12,6 +12,7 @@ mod external_ids;
 mod forwarded;
 mod headers;
 mod limits;
+mod lost_updates;
 mod mistakes;
 mod module;
 mod name;

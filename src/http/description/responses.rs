@@ -51,21 +51,22 @@ pub fn versions(document: &mut Value) {
     let single = schemas_of_single_objects(document);
     for (method, operation) in operations(document) {
         let takes_if_match = takes_if_match(operation);
-        let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
-        for parameter in parameters.as_array_mut().into_iter().flatten() {
+        for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
             if parameter["name"] == if_match::NAME {
                 parameter["description"] = "The `ETag` of the version that the client knows, or several, comma-separated; `*` for any version. 412 if the object has another version by then, and nothing is changed.".into();
             }
         }
         let reads = method == "get" && schema_of_success(operation).is_some();
         if reads {
-            let parameter = json!({
-                "name": "If-None-Match",
-                "schema": { "type": "string" },
-                "in": "header",
-                "description": "The `ETag` of an earlier answer, or several, comma-separated. 304 if the content has one of them.",
+            let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
+            parameters.as_array_mut().into_iter().for_each(|parameters| {
+                parameters.push(json!({
+                    "name": "If-None-Match",
+                    "schema": { "type": "string" },
+                    "in": "header",
+                    "description": "The `ETag` of an earlier answer, or several, comma-separated. 304 if the content has one of them.",
+                }));
             });
-            operation["parameters"].as_array_mut().into_iter().for_each(|all| all.push(parameter.clone()));
         }
         let is_single = schema_of_success(operation).is_some_and(|schema| single.contains(&schema));
         let etag = |description: &str| json!({ "description": description, "required": true, "schema": { "type": "string" } });

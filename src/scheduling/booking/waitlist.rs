@@ -362,8 +362,8 @@ async fn entry(tx: &mut Tx, id: Uuid) -> Result<WaitlistEntry, Failure> {
     Ok(row.ok_or_else(Problem::not_found)?.into())
 }
 
-/// Locks an entry and its offer, and fails with 412 if it is not what a change requires. The offer first, as those do that
-/// accept or end it.
+/// Locks an entry and its offer, and fails with 412 if it is not what a change requires. The offer first, as those do
+/// that accept or end it.
 async fn require(
     tx: &mut Tx,
     id: Uuid,
