@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
+    Tenant,
     booking::{BookingFixture, expect_sound_bookings},
     merged, week,
 };
