@@ -1,5 +1,5 @@
 -- $1 tenant_id, $2 provider id or null for all, $3 from, $4 to (instants, half-open), $5 first date, $6 last date,
--- $7 row limit of appointments
+-- $7 row limit of appointments, which are null if it is reached
 --
 -- Returns what a calendar of staff shows of a period: a row for each provider who is active or has an appointment or a
 -- hold in it. The first row also has the time zone of the organization, its closures, and by provider the appointments,
@@ -133,7 +133,10 @@ about as (
             where c.tenant_id = $1 and c.ends_on >= $5 and c.starts_on <= $6
         ) as closures,
         -- By provider, in one row: joined to the providers, they would be read once for each.
-        (select coalesce(json_object_agg(a.provider_id, a.items), '{}') from appointments as a) as appointments,
+        case
+            when (select count(*) from booked) < $7
+                then (select coalesce(json_object_agg(a.provider_id, a.items), '{}') from appointments as a)
+        end as appointments,
         (select coalesce(json_object_agg(h.provider_id, h.items), '{}') from holds as h) as holds,
         (select coalesce(json_object_agg(s.provider_id, s.items), '{}') from sessions as s) as sessions
     from tenancy.organizations as o

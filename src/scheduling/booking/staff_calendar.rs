@@ -170,8 +170,8 @@ row! {
 struct CalendarAbout {
     organization_time_zone: TimeZone,
     closures: Vec<Closure>,
-    /// By provider.
-    appointments: HashMap<Uuid, Vec<CalendarAppointment>>,
+    /// By provider. `None` if there are too many.
+    appointments: Option<HashMap<Uuid, Vec<CalendarAppointment>>>,
     holds: HashMap<Uuid, Vec<CalendarHold>>,
     sessions: HashMap<Uuid, Vec<CalendarSession>>,
 }
@@ -273,11 +273,9 @@ fn read(rows: &Unread<CalendarRow>, period: Period, deadline: &Deadline) -> Resu
         providers.extend(who.map(|who| who.calendar(whole, &closed)));
     }
     let mut about = about.ok_or_else(Problem::internal)?;
-    if about.appointments.values().map(Vec::len).sum::<usize>() > MOST_APPOINTMENTS {
-        Err(too_long())?;
-    }
+    let mut appointments = about.appointments.take().ok_or_else(too_long)?;
     for provider in &mut providers {
-        provider.appointments = about.appointments.remove(&provider.id).unwrap_or_default();
+        provider.appointments = appointments.remove(&provider.id).unwrap_or_default();
         for appointment in &mut provider.appointments {
             appointment.allowed = appointment.status.allows(CancelledBy::Member).collect();
         }
