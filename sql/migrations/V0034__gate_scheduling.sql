@@ -160,8 +160,8 @@ $$;
 
 comment on function scheduling.entries(uuid, uuid[]) is
     'What calendars, mails and pages of customers show of appointments: names, the services of a visit, and the '
-    'SEQUENCE (RFC 5545), which rises when the appointment, a service or the contact is renamed or changed. For functions of '
-    'the gate that know who asks.';
+    'SEQUENCE (RFC 5545), which rises when the appointment, a service or the contact is renamed or changed. For '
+    'functions of the gate that know who asks.';
 
 create function scheduling.calendar_feed(organization_id uuid, feed_id uuid, token_hash bytea)
 returns table (

@@ -34,18 +34,42 @@ create table crm.contacts (
     renamed_at timestamptz,
     -- Account of the person, linked by accepting an invitation; with it they see their own data.
     account_id uuid,
+    -- Id in another system, at most 200 characters; null: none.
+    external_id text,
+    -- What other programs note about it: an object of at most 20 strings of at most 500 characters; null: nothing.
+    metadata jsonb,
+    -- First and last name in lower case, to search by.
+    name_key text generated always as (lower((first_name || ' ') || last_name)) stored,
+    -- Last name in lower case, to search by.
+    last_name_key text generated always as (lower(last_name)) stored,
+    -- Digits of the telephone number, to search by; null: none.
+    phone_digits text generated always as (nullif(regexp_replace(phone, '[^0-9]', '', 'g'), '')) stored,
     constraint contacts_pkey primary key (tenant_id, id),
     constraint contacts_account_fkey foreign key (account_id) references identity.accounts(id),
     constraint contacts_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint contacts_email_lower_case check (email = lower(email) and length(email) >= 3 and length(email) <= 254),
+    constraint contacts_external_id_length check (length(external_id) >= 1 and length(external_id) <= 200),
     constraint contacts_first_name_length check (length(first_name) >= 1 and length(first_name) <= 100),
     constraint contacts_last_name_length check (length(last_name) >= 1 and length(last_name) <= 100),
+    constraint contacts_metadata check (
+        jsonb_typeof(metadata) = 'object'
+        and jsonb_array_length(jsonb_path_query_array(metadata, '$.keyvalue()'::jsonpath)) <= 20
+        and not jsonb_path_exists(metadata, '$.keyvalue()?(!(@."key" like_regex "^[A-Za-z0-9_.-]{1,40}$"))'::jsonpath)
+        and not jsonb_path_exists(
+            metadata, 'strict $.*?(@.type() != "string" || !(@ like_regex "^.{0,250}.{0,250}$" flag "s"))'::jsonpath
+        )
+    ),
     constraint contacts_phone_length check (length(phone) >= 1 and length(phone) <= 50)
 );
 
 create index contacts_account_fkey_idx on crm.contacts using btree (account_id) where account_id is not null;
 create index contacts_account_idx on crm.contacts using btree (tenant_id, account_id) where account_id is not null;
-create index contacts_email_idx on crm.contacts using btree (tenant_id, email) where email is not null;
+create index contacts_email_idx on crm.contacts using btree (tenant_id, email collate "C");
+create unique index contacts_external_id_key on crm.contacts using btree (tenant_id, external_id)
+where external_id is not null;
+create index contacts_last_name_idx on crm.contacts using btree (tenant_id, last_name_key);
+create index contacts_name_idx on crm.contacts using btree (tenant_id, name_key);
+create index contacts_phone_idx on crm.contacts using btree (tenant_id, phone_digits);
 create index contacts_updated_idx on crm.contacts using btree (tenant_id, updated_at);
 
 alter table crm.contacts enable row level security, force row level security;
@@ -99,9 +123,9 @@ create policy viewer_select on crm.contacts as permissive for select to appointd
     );
 
 grant select, delete on crm.contacts to appointd_api;
-grant insert (id, first_name, last_name, email, phone) on crm.contacts to appointd_api;
+grant insert (id, first_name, last_name, email, phone, external_id, metadata) on crm.contacts to appointd_api;
 grant update (
-    first_name, last_name, email, phone, updated_at, renames, renamed_at, account_id
+    first_name, last_name, email, phone, updated_at, renames, renamed_at, account_id, external_id, metadata
 ) on crm.contacts to appointd_api;
 grant select (
     tenant_id, id, first_name, last_name, email, created_at, renames, renamed_at, account_id
@@ -112,3 +136,24 @@ create trigger record_change after insert or delete or update on crm.contacts
 for each row execute function operations.record_change();
 create trigger record_deletion after delete on crm.contacts
 for each row execute function operations.record_deletion('contact');
+
+
+-- Whether an account is linked to the contact.
+create function crm.has_account(contact uuid)
+returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select
+        from crm.contacts as c
+        where
+            c.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and c.id = contact
+            and c.account_id is not null
+    );
+end
+$$;
+
+grant execute on function crm.has_account(uuid) to appointd_api;

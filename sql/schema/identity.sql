@@ -391,6 +391,20 @@ $$;
 alter function identity.count_attempt(text,bytea,integer,interval,interval) owner to appointd_gate;
 
 
+-- E-mail address of an account that the caller may see; null if they may not.
+create function identity.email_of(account uuid)
+returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (select a.email from identity.accounts as a where a.id = account);
+end
+$$;
+
+grant execute on function identity.email_of(uuid) to appointd_api;
+
+
 -- Called on the first proof that a person reads mail at the address of an account. Ends what was set up before,
 -- possibly by another person: second factor, sessions (but one), tokens sent, and what the account handed out in its
 -- organizations.

@@ -348,7 +348,8 @@ declare
     -- Hashes of secrets and challenges are useless to a reader and useful to an attacker; the other columns only say
     -- that the row was used or changed, which the event says, or follow from other columns.
     unsaid constant text[] := array[
-        'tenant_id', 'secret_hash', 'token_hash', 'challenge', 'last_used_at', 'updated_at', 'during'
+        'tenant_id', 'secret_hash', 'token_hash', 'challenge', 'last_used_at', 'updated_at', 'during', 'name_key',
+        'last_name_key', 'phone_digits'
     ];
     entered constant text := coalesce(current_setting('app.tenant_id', true), '');
     -- Null where there is none: before an insert, after a delete.

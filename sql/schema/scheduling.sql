@@ -109,7 +109,9 @@ grant select, delete on scheduling.appointment_segments to appointd_api;
 grant insert (
     appointment_id, position, service_id, provider_id, starts_at, ends_at
 ) on scheduling.appointment_segments to appointd_api;
-grant select (tenant_id, appointment_id, service_id, provider_id) on scheduling.appointment_segments to appointd_gate;
+grant select (
+    tenant_id, appointment_id, position, service_id, provider_id, starts_at, ends_at
+) on scheduling.appointment_segments to appointd_gate;
 
 
 -- What was done to an appointment, by whom and when. Append-only.
@@ -260,6 +262,10 @@ create table scheduling.appointments (
     cancelled_by_kind text,
     -- The hold that it was made from: confirming the hold again finds the appointment. The hold itself is deleted.
     hold_id uuid,
+    -- Id in another system, at most 200 characters; null: none.
+    external_id text,
+    -- What other programs note about it: an object of at most 20 strings of at most 500 characters; null: nothing.
+    metadata jsonb,
     constraint appointments_pkey primary key (tenant_id, id),
     constraint appointments_contact_fkey foreign key (tenant_id, contact_id) references crm.contacts(tenant_id, id),
     constraint appointments_provider_fkey foreign key (
@@ -278,6 +284,15 @@ create table scheduling.appointments (
         length(cancellation_reason) >= 1 and length(cancellation_reason) <= 500
     ),
     constraint appointments_cancelled_by_kind check (cancelled_by_kind = any (array['member', 'customer', 'guest'])),
+    constraint appointments_external_id_length check (length(external_id) >= 1 and length(external_id) <= 200),
+    constraint appointments_metadata check (
+        jsonb_typeof(metadata) = 'object'
+        and jsonb_array_length(jsonb_path_query_array(metadata, '$.keyvalue()'::jsonpath)) <= 20
+        and not jsonb_path_exists(metadata, '$.keyvalue()?(!(@."key" like_regex "^[A-Za-z0-9_.-]{1,40}$"))'::jsonpath)
+        and not jsonb_path_exists(
+            metadata, 'strict $.*?(@.type() != "string" || !(@ like_regex "^.{0,250}.{0,250}$" flag "s"))'::jsonpath
+        )
+    ),
     constraint appointments_note_length check (length(note) >= 1 and length(note) <= 2000),
     constraint appointments_seat check (seat >= 1),
     constraint appointments_sequence check (sequence >= 0),
@@ -291,6 +306,10 @@ create table scheduling.appointments (
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create index appointments_contact_idx on scheduling.appointments using btree (tenant_id, contact_id, starts_at, id);
+create index appointments_created_by_idx on scheduling.appointments using btree (tenant_id, created_by, starts_at, id)
+where created_by is not null;
+create unique index appointments_external_id_key on scheduling.appointments using btree (tenant_id, external_id)
+where external_id is not null;
 create unique index appointments_guest_seat_key on scheduling.appointments using btree (
     tenant_id, provider_id, service_id, starts_at, guest_key
 )
@@ -302,7 +321,7 @@ where hold_id is not null;
 create index appointments_provider_idx on scheduling.appointments using btree (tenant_id, provider_id, starts_at, id);
 create index appointments_series_idx on scheduling.appointments using btree (tenant_id, series_id, occurrence)
 where series_id is not null;
-create index appointments_service_idx on scheduling.appointments using btree (tenant_id, service_id);
+create index appointments_service_idx on scheduling.appointments using btree (tenant_id, service_id, starts_at, id);
 create index appointments_time_idx on scheduling.appointments using btree (tenant_id, starts_at, id);
 create index appointments_updated_idx on scheduling.appointments using btree (tenant_id, updated_at);
 
@@ -410,11 +429,11 @@ create policy viewer_select on scheduling.appointments as permissive for select 
 grant select on scheduling.appointments to appointd_api;
 grant insert (
     id, service_id, provider_id, contact_id, starts_at, ends_at, status, note, overridden, series_id, occurrence, visit,
-    seat, guest_key, hold_id
+    seat, guest_key, hold_id, external_id, metadata
 ) on scheduling.appointments to appointd_api;
 grant update (
-    provider_id, starts_at, ends_at, status, cancellation_reason, cancelled_at, cancelled_by, updated_at, sequence,
-    overridden, seat, cancelled_by_kind
+    provider_id, contact_id, starts_at, ends_at, status, note, cancellation_reason, cancelled_at, cancelled_by,
+    updated_at, sequence, overridden, seat, guest_key, cancelled_by_kind, external_id, metadata
 ) on scheduling.appointments to appointd_api;
 grant select (
     tenant_id, id, service_id, provider_id, contact_id, starts_at, ends_at, status, created_at, updated_at, sequence,
@@ -1355,6 +1374,10 @@ create table scheduling.providers (
     -- Account of the person, who accepted the link (scheduling.provider_link_requests). A person who is a provider of
     -- several organizations is never booked twice at the same time: scheduling.shared_claims.
     account_id uuid,
+    -- Id in another system, at most 200 characters; null: none.
+    external_id text,
+    -- What other programs note about it: an object of at most 20 strings of at most 500 characters; null: nothing.
+    metadata jsonb,
     constraint providers_pkey primary key (tenant_id, id),
     constraint providers_account_key unique (tenant_id, account_id),
     constraint providers_person_key unique (tenant_id, id, account_id),
@@ -1363,12 +1386,23 @@ create table scheduling.providers (
     ) on delete set null (account_id),
     constraint providers_resource_fkey foreign key (tenant_id, id, kind) references scheduling.resources(tenant_id, id,
     kind) on delete cascade,
+    constraint providers_external_id_length check (length(external_id) >= 1 and length(external_id) <= 200),
     constraint providers_limits check (
         max_per_day >= 1 and max_per_day <= 10000 and max_per_week >= 1 and max_per_week <= 10000
+    ),
+    constraint providers_metadata check (
+        jsonb_typeof(metadata) = 'object'
+        and jsonb_array_length(jsonb_path_query_array(metadata, '$.keyvalue()'::jsonpath)) <= 20
+        and not jsonb_path_exists(metadata, '$.keyvalue()?(!(@."key" like_regex "^[A-Za-z0-9_.-]{1,40}$"))'::jsonpath)
+        and not jsonb_path_exists(
+            metadata, 'strict $.*?(@.type() != "string" || !(@ like_regex "^.{0,250}.{0,250}$" flag "s"))'::jsonpath
+        )
     ),
     constraint providers_name_length check (length(name) >= 1 and length(name) <= 200)
 );
 
+create unique index providers_external_id_key on scheduling.providers using btree (tenant_id, external_id)
+where external_id is not null;
 create index providers_updated_idx on scheduling.providers using btree (tenant_id, updated_at);
 
 alter table scheduling.providers enable row level security, force row level security;
@@ -1421,8 +1455,10 @@ create policy viewer_select on scheduling.providers as permissive for select to 
     );
 
 grant select on scheduling.providers to appointd_api;
-grant insert (id, name, max_per_day, max_per_week) on scheduling.providers to appointd_api;
-grant update (name, active, updated_at, renamed_at, max_per_day, max_per_week) on scheduling.providers to appointd_api;
+grant insert (id, name, max_per_day, max_per_week, external_id, metadata) on scheduling.providers to appointd_api;
+grant update (
+    name, active, updated_at, renamed_at, max_per_day, max_per_week, external_id, metadata
+) on scheduling.providers to appointd_api;
 grant select (tenant_id, id, name, active, renamed_at, account_id) on scheduling.providers to appointd_gate;
 grant update (updated_at, account_id) on scheduling.providers to appointd_gate;
 
@@ -2038,7 +2074,7 @@ create table scheduling.services (
     slot_offset_minutes integer not null default 0,
     -- Minimum number of elapsed minutes between booking and start.
     min_notice_minutes integer not null default 0,
-    -- Maximum number of days between today, in the zone of the organization, and the appointment; null: unlimited.
+    -- Maximum number of days between today, in the zone of the organization, and the appointment; null: 3,660.
     horizon_days integer,
     -- First date of appointments, in the zone of the organization; null: no bound.
     bookable_from date,
@@ -2068,6 +2104,10 @@ create table scheduling.services (
     guest_requires text[] not null default '{}',
     -- none; or email: a booking of a guest is held until the guest opens a link sent by e-mail.
     guest_verification text not null default 'none',
+    -- Id in another system, at most 200 characters; null: none.
+    external_id text,
+    -- What other programs note about it: an object of at most 20 strings of at most 500 characters; null: nothing.
+    metadata jsonb,
     constraint services_pkey primary key (tenant_id, id),
     constraint services_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint services_bookable_dates check (bookable_from <= bookable_until),
@@ -2083,6 +2123,7 @@ create table scheduling.services (
     constraint services_capacity_bounds check (capacity >= 1 and capacity <= 1000),
     constraint services_description_length check (length(description) >= 1 and length(description) <= 2000),
     constraint services_duration_bounds check (duration_minutes >= 1 and duration_minutes <= 1440),
+    constraint services_external_id_length check (length(external_id) >= 1 and length(external_id) <= 200),
     constraint services_guest_requires check (
         guest_requires <@ array['email', 'phone'] and cardinality(guest_requires) <= 2
     ),
@@ -2092,6 +2133,14 @@ create table scheduling.services (
     constraint services_limits check (
         max_per_day >= 1 and max_per_day <= 10000 and max_per_week >= 1 and max_per_week <= 10000
     ),
+    constraint services_metadata check (
+        jsonb_typeof(metadata) = 'object'
+        and jsonb_array_length(jsonb_path_query_array(metadata, '$.keyvalue()'::jsonpath)) <= 20
+        and not jsonb_path_exists(metadata, '$.keyvalue()?(!(@."key" like_regex "^[A-Za-z0-9_.-]{1,40}$"))'::jsonpath)
+        and not jsonb_path_exists(
+            metadata, 'strict $.*?(@.type() != "string" || !(@ like_regex "^.{0,250}.{0,250}$" flag "s"))'::jsonpath
+        )
+    ),
     constraint services_min_notice_bounds check (min_notice_minutes >= 0 and min_notice_minutes <= 525600),
     constraint services_name_length check (length(name) >= 1 and length(name) <= 200),
     constraint services_price check (price_amount >= 0 and (price_amount is null) = (price_currency is null)),
@@ -2100,6 +2149,8 @@ create table scheduling.services (
     constraint services_slot_step_bounds check (slot_step_minutes >= 1 and slot_step_minutes <= 1440)
 );
 
+create unique index services_external_id_key on scheduling.services using btree (tenant_id, external_id)
+where external_id is not null;
 create index services_updated_idx on scheduling.services using btree (tenant_id, updated_at);
 
 alter table scheduling.services enable row level security, force row level security;
@@ -2154,16 +2205,17 @@ grant insert (
     id, name, description, duration_minutes, slot_step_minutes, active, buffer_before_minutes, buffer_after_minutes,
     slot_offset_minutes, min_notice_minutes, horizon_days, bookable_from, bookable_until, max_per_day, max_per_week,
     requires_approval, capacity, price_amount, price_currency, cancellation_notice_minutes, contact_may_overlap,
-    bookable_online, guest_requires, guest_verification
+    bookable_online, guest_requires, guest_verification, external_id, metadata
 ) on scheduling.services to appointd_api;
 grant update (
     name, description, duration_minutes, slot_step_minutes, active, updated_at, renames, renamed_at,
     buffer_before_minutes, buffer_after_minutes, slot_offset_minutes, min_notice_minutes, horizon_days, bookable_from,
     bookable_until, max_per_day, max_per_week, requires_approval, capacity, price_amount, price_currency,
-    cancellation_notice_minutes, contact_may_overlap, bookable_online, guest_requires, guest_verification
+    cancellation_notice_minutes, contact_may_overlap, bookable_online, guest_requires, guest_verification, external_id,
+    metadata
 ) on scheduling.services to appointd_api;
 grant select (
-    tenant_id, id, name, renames, renamed_at, cancellation_notice_minutes
+    tenant_id, id, name, renames, renamed_at, requires_approval, cancellation_notice_minutes
 ) on scheduling.services to appointd_gate;
 
 create trigger note_freed_update after update on scheduling.services
@@ -2640,10 +2692,11 @@ alter function scheduling.accept_provider_link(uuid,uuid) owner to appointd_gate
 grant execute on function scheduling.accept_provider_link(uuid,uuid) to appointd_api;
 
 
--- Names and notice of an appointment: for guests and customers of their own, for members of any.
+-- Names, notice and SEQUENCE of an appointment: for guests and customers of their own, for members of any.
 create function scheduling.booked_names(appointment uuid)
 returns table(
-    service_name text, provider_name text, renames integer, renamed_at timestamptz, cancellation_notice_minutes integer
+    service_name text, provider_name text, segments jsonb, requires_approval boolean,
+    cancellation_notice_minutes integer, sequence integer, updated_at timestamptz
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -2653,20 +2706,10 @@ declare
 begin
     return query
     select
-        s.name, p.name, s.renames, greatest(s.renamed_at, p.renamed_at),
-        -- Of a visit, the longest counts.
-        greatest(
-            s.cancellation_notice_minutes,
-            (
-                select max(o.cancellation_notice_minutes)
-                from scheduling.appointment_segments as g
-                join scheduling.services as o on o.tenant_id = g.tenant_id and o.id = g.service_id
-                where g.tenant_id = tenant and g.appointment_id = a.id
-            )
-        )
+        e.service_name, e.provider_name, e.segments, e.requires_approval, e.cancellation_notice_minutes, e.sequence,
+        e.updated_at
     from scheduling.appointments as a
-    join scheduling.services as s on s.tenant_id = a.tenant_id and s.id = a.service_id
-    join scheduling.providers as p on p.tenant_id = a.tenant_id and p.id = a.provider_id
+    cross join lateral scheduling.entries(tenant, array[a.id]) as e
     where
         a.tenant_id = tenant and a.id = appointment
         and case current_setting('app.role', true)
@@ -2736,7 +2779,8 @@ grant execute on function scheduling.busy_elsewhere(uuid,timestamptz,timestamptz
 create function scheduling.calendar_feed(organization_id uuid, feed_id uuid, token_hash bytea)
 returns table(
     feed_name text, id uuid, starts_at timestamptz, ends_at timestamptz, status text, sequence integer,
-    created_at timestamptz, updated_at timestamptz, service_name text, provider_name text, contact_name text
+    created_at timestamptz, updated_at timestamptz, service_name text, provider_name text, contact_name text,
+    segments jsonb, time_zone text
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -2751,7 +2795,7 @@ begin
         return;
     end if;
     execute format('set local app.tenant_id = %L', organization_id);
-    select f.name, f.provider_id, f.created_at
+    select f.name, f.provider_id, f.created_at, o.time_zone
     into feed
     from scheduling.calendar_feeds as f
     join tenancy.organizations as o on o.id = f.tenant_id and o.status = 'active'
@@ -2775,32 +2819,38 @@ begin
             today,
             (select max(a.updated_at) from scheduling.appointments as a where a.tenant_id = organization_id)
         ),
-        null::text, null::text, null::text;
+        null::text, null::text, null::text, null::jsonb, feed.time_zone;
     return query
     select
-        feed.name, a.id, a.starts_at, a.ends_at, a.status, a.sequence + s.renames + c.renames, a.created_at,
-        greatest(a.updated_at, s.renamed_at, p.renamed_at, c.renamed_at),
-        s.name, p.name, concat_ws(' ', c.first_name, c.last_name)
-    from scheduling.appointments as a
-    join scheduling.services as s on s.tenant_id = a.tenant_id and s.id = a.service_id
-    join scheduling.providers as p on p.tenant_id = a.tenant_id and p.id = a.provider_id
-    join crm.contacts as c on c.tenant_id = a.tenant_id and c.id = a.contact_id
-    where
-        a.tenant_id = organization_id
-        and (
-            feed.provider_id is null
-            or a.provider_id = feed.provider_id
-            or (
-                a.visit and exists (
-                    select
-                    from scheduling.appointment_segments as g
-                    where g.tenant_id = a.tenant_id and g.appointment_id = a.id and g.provider_id = feed.provider_id
+        feed.name, e.id, e.starts_at, e.ends_at, e.status, e.sequence, e.created_at, e.updated_at, e.service_name,
+        e.provider_name, e.contact_name, e.segments, feed.time_zone
+    from scheduling.entries(
+        organization_id,
+        array(
+            select a.id
+            from scheduling.appointments as a
+            where
+                a.tenant_id = organization_id
+                and (
+                    feed.provider_id is null
+                    or a.provider_id = feed.provider_id
+                    or (
+                        a.visit and exists (
+                            select
+                            from scheduling.appointment_segments as g
+                            where
+                                g.tenant_id = a.tenant_id
+                                and g.appointment_id = a.id
+                                and g.provider_id = feed.provider_id
+                        )
+                    )
                 )
-            )
+                and a.starts_at between today - interval '60 days' and today + interval '400 days'
+            order by a.starts_at, a.id
+            limit 10000
         )
-        and a.starts_at between today - interval '60 days' and today + interval '400 days'
-    order by a.starts_at, a.id
-    limit 10000;
+    ) as e
+    order by e.starts_at, e.id;
 end
 $$;
 
@@ -2958,6 +3008,55 @@ $$;
 
 alter function scheduling.end_provider_link(uuid,uuid) owner to appointd_gate;
 grant execute on function scheduling.end_provider_link(uuid,uuid) to appointd_api;
+
+
+-- What calendars, mails and pages of customers show of appointments: names, the services of a visit, and the SEQUENCE
+-- (RFC 5545), which rises when the appointment, a service or the contact is renamed or changed. For functions of the
+-- gate that know who asks.
+create function scheduling.entries(tenant uuid, appointments uuid[])
+returns table(
+    id uuid, starts_at timestamptz, ends_at timestamptz, status text, sequence integer, created_at timestamptz,
+    updated_at timestamptz, service_name text, provider_name text, contact_name text, segments jsonb,
+    requires_approval boolean, cancellation_notice_minutes integer
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select
+        a.id, a.starts_at, a.ends_at, a.status, a.sequence + c.renames + coalesce(g.renames, s.renames), a.created_at,
+        greatest(a.updated_at, c.renamed_at, s.renamed_at, p.renamed_at, g.renamed_at),
+        s.name, p.name, concat_ws(' ', c.first_name, c.last_name), g.segments,
+        coalesce(g.requires_approval, s.requires_approval),
+        -- Of a visit, the longest counts.
+        coalesce(g.cancellation_notice_minutes, s.cancellation_notice_minutes)
+    from scheduling.appointments as a
+    join scheduling.services as s on s.tenant_id = a.tenant_id and s.id = a.service_id
+    join scheduling.providers as p on p.tenant_id = a.tenant_id and p.id = a.provider_id
+    join crm.contacts as c on c.tenant_id = a.tenant_id and c.id = a.contact_id
+    left join lateral (
+        select
+            sum(o.renames)::integer as renames, max(greatest(o.renamed_at, r.renamed_at)) as renamed_at,
+            bool_or(o.requires_approval) as requires_approval,
+            max(o.cancellation_notice_minutes) as cancellation_notice_minutes,
+            jsonb_agg(
+                jsonb_build_object(
+                    'service_id', i.service_id, 'service_name', o.name, 'provider_id', i.provider_id, 'provider_name',
+                    r.name, 'starts_at', i.starts_at, 'ends_at', i.ends_at
+                )
+                order by i.position
+            ) as segments
+        from scheduling.appointment_segments as i
+        join scheduling.services as o on o.tenant_id = i.tenant_id and o.id = i.service_id
+        join scheduling.providers as r on r.tenant_id = i.tenant_id and r.id = i.provider_id
+        where i.tenant_id = a.tenant_id and i.appointment_id = a.id
+    ) as g on a.visit
+    where a.tenant_id = tenant and a.id = any (appointments);
+end
+$$;
+
+alter function scheduling.entries(uuid,uuid[]) owner to appointd_gate;
 
 
 -- Deletes claims of appointments that ended more than 35 days ago, of the organization after the given one, at most
@@ -3230,8 +3329,10 @@ $$;
 
 
 -- Appointments of the signed-in account as a customer of all its organizations, ordered by start, after the given start
--- and id.
-create function scheduling.my_appointments_everywhere(after_start timestamptz, after_id uuid, row_limit bigint)
+-- and id and before another start.
+create function scheduling.my_appointments_everywhere(
+    after_start timestamptz, after_id uuid, row_limit bigint, before_start timestamptz
+)
 returns table(
     organization_id uuid, organization_name text, id uuid, service_name text, provider_name text, starts_at timestamptz,
     ends_at timestamptz, status text, time_zone text
@@ -3272,6 +3373,7 @@ begin
                 c.tenant_id = organization.id
                 and c.account_id = person
                 and (a.starts_at, a.id) > (after_start, after_id)
+                and a.starts_at < before_start
             order by a.starts_at, a.id
             limit row_limit
         ) as f;
@@ -3291,8 +3393,8 @@ begin
 end
 $$;
 
-alter function scheduling.my_appointments_everywhere(timestamptz,uuid,bigint) owner to appointd_gate;
-grant execute on function scheduling.my_appointments_everywhere(timestamptz,uuid,bigint) to appointd_api;
+alter function scheduling.my_appointments_everywhere(timestamptz,uuid,bigint,timestamptz) owner to appointd_gate;
+grant execute on function scheduling.my_appointments_everywhere(timestamptz,uuid,bigint,timestamptz) to appointd_api;
 
 
 -- The providers, of any organization, that the signed-in account is (accepted) or was asked to be (requested).
@@ -3414,7 +3516,7 @@ begin
     if current_setting('app.role', true) is distinct from 'scheduler' then
         raise exception 'the scheduler has not entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
-    select c.email, s.name, p.name, o.name, o.time_zone
+    select c.email, s.name, p.name, coalesce(b.display_name, o.name), o.time_zone
     into email, service_name, provider_name, organization_name, time_zone
     from scheduling.waitlist_entries as w
     join crm.contacts as c on c.tenant_id = w.tenant_id and c.id = w.contact_id
@@ -3422,6 +3524,7 @@ begin
     join scheduling.holds as h on h.tenant_id = w.tenant_id and h.waitlist_entry_id = w.id
     join scheduling.providers as p on p.tenant_id = h.tenant_id and p.id = h.provider_id
     join tenancy.organizations as o on o.id = w.tenant_id
+    join tenancy.branding as b on b.tenant_id = w.tenant_id
     where
         w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and w.id = entry
@@ -3568,3 +3671,34 @@ $$;
 
 alter function scheduling.waiting_for(timestamptz[],timestamptz[],timestamptz,uuid,integer) owner to appointd_gate;
 grant execute on function scheduling.waiting_for(timestamptz[],timestamptz[],timestamptz,uuid,integer) to appointd_api;
+
+
+-- Names for the waitlist entry of the guest in the context: of its service, of the provider that is wanted and of the
+-- one whose time is offered.
+create function scheduling.waiting_names(
+    entry uuid, out service_name text, out provider_name text, out offered_provider_name text
+)
+returns record
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if current_setting('app.role', true) is distinct from 'guest' then
+        raise exception 'no guest has entered' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    select s.name, p.name, q.name
+    into service_name, provider_name, offered_provider_name
+    from scheduling.waitlist_entries as w
+    join scheduling.services as s on s.tenant_id = w.tenant_id and s.id = w.service_id
+    left join scheduling.providers as p on p.tenant_id = w.tenant_id and p.id = w.provider_id
+    left join scheduling.holds as h on h.tenant_id = w.tenant_id and h.waitlist_entry_id = w.id
+    left join scheduling.providers as q on q.tenant_id = h.tenant_id and q.id = h.provider_id
+    where
+        w.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid
+        and w.id = entry
+        and w.id = nullif(current_setting('app.appointment_id', true), '')::uuid;
+end
+$$;
+
+alter function scheduling.waiting_names(uuid) owner to appointd_gate;
+grant execute on function scheduling.waiting_names(uuid) to appointd_api;

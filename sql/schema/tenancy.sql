@@ -165,6 +165,11 @@ create policy gate_insert on tenancy.branding as permissive for insert to appoin
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 create policy gate_select on tenancy.branding as permissive for select to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy guest_or_customer_select on tenancy.branding as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+    );
 create policy owner_all on tenancy.branding as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));

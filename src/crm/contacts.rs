@@ -193,8 +193,8 @@ impl ContactsApi {
         if phone.as_ref().is_some_and(String::is_empty) {
             Err(Problem::invalid_field("phone", "invalid_value", "expected a telephone number"))?;
         }
-        let search = search.0.as_deref();
-        let number = search.and_then(telephone);
+        let search = search.0.as_deref().map(str::to_lowercase);
+        let number = search.as_deref().and_then(telephone);
         let external_id = external_id.0.as_deref();
         let as_of = self.0.as_of().await?;
         let contacts = if search.is_none() && email.is_none() && phone.is_none() {

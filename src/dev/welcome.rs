@@ -176,7 +176,15 @@ async fn slot(db: &Db, context: Context) -> Result<Option<(Uuid, Uuid, String)>,
         .all(
             context,
             sql!("scheduling/services_list.sql" as FirstService),
-            &[&Uuid::nil(), &1i64, &None::<chrono::DateTime<Utc>>],
+            &[
+                &Uuid::nil(),
+                &1i64,
+                &None::<chrono::DateTime<Utc>>,
+                &None::<Vec<Uuid>>,
+                &None::<bool>,
+                &None::<bool>,
+                &None::<&str>,
+            ],
         )
         .await?;
     let Some(service) = services.first().map(|service| service.id) else {

@@ -60,10 +60,8 @@ impl<E: Endpoint> Endpoint for CompressionEndpoint<E> {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         headers.remove(CONTENT_LENGTH);
         // A strong tag names the bytes, and these are others. Not a weak one, which `If-Match` would never match.
-        if let Some(tag) =
-            headers.get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| !tag.starts_with("W/"))
-            && let Ok(tag) = HeaderValue::from_str(&conditional::compressed(tag))
-        {
+        let tag = headers::one(headers, ETAG.as_str()).ok().flatten().filter(|tag| !tag.starts_with("W/"));
+        if let Some(tag) = tag.and_then(|tag| HeaderValue::from_str(&conditional::compressed(tag)).ok()) {
             headers.insert(ETAG, tag);
         }
         Ok(response)

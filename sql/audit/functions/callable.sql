@@ -83,7 +83,7 @@ where
         'scheduling.end_provider_link(uuid,uuid)',
         'scheduling.forget_past_claims(uuid)',
         'scheduling.is_own(uuid,uuid)',
-        'scheduling.my_appointments_everywhere(timestamp with time zone,uuid,bigint)',
+        'scheduling.my_appointments_everywhere(timestamp with time zone,uuid,bigint,timestamp with time zone)',
         'scheduling.my_provider_links()',
         'scheduling.offer_notice(uuid)',
         'scheduling.take_time(uuid,jsonb,boolean,timestamp with time zone)',

@@ -1,19 +1,18 @@
 -- $1 tenant_id, $2 last id of the page before, or the nil UUID, $3 row limit; null for any: $4 updated at or after, $5
--- ids, $6 e-mail address, $7 digits of the telephone number, $8 beginning of a name or an e-mail address, $9 of a
--- telephone number, $10 external id
+-- ids, $6 e-mail address, $7 digits of the telephone number, $8 beginning of a name or an e-mail address in lower
+-- case, $9 of a telephone number, $10 external id
 with found as (
     select c.id
     from crm.contacts as c
-    where c.tenant_id = $1 and c.name_key >= lower($8) and c.name_key < lower($8) || chr(1114111)
+    where c.tenant_id = $1 and c.name_key >= $8 and c.name_key < $8 || chr(1114111)
     union
     select c.id
     from crm.contacts as c
-    where c.tenant_id = $1 and c.last_name_key >= lower($8) and c.last_name_key < lower($8) || chr(1114111)
+    where c.tenant_id = $1 and c.last_name_key >= $8 and c.last_name_key < $8 || chr(1114111)
     union
     select c.id
     from crm.contacts as c
-    where
-        c.tenant_id = $1 and c.email collate "C" >= lower($8) and c.email collate "C" < lower($8) || chr(1114111)
+    where c.tenant_id = $1 and c.email collate "C" >= $8 and c.email collate "C" < $8 || chr(1114111)
     union
     select c.id
     from crm.contacts as c

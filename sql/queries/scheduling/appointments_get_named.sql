@@ -2,7 +2,8 @@
 select
     a.id, a.service_id, a.provider_id, a.contact_id, a.starts_at, a.ends_at, a.status, a.note, a.cancellation_reason,
     a.cancelled_at, a.cancelled_by, a.cancelled_by_kind, a.created_at, a.created_by, a.updated_at, a.sequence,
-    a.overridden, a.series_id, a.occurrence, a.seat, n.segments,
+    a.overridden, a.series_id, a.occurrence, a.seat, a.external_id, a.metadata,
+    n.segments,
     coalesce(b.display_name, o.name) as organization_name, o.time_zone, n.service_name, n.provider_name,
     n.requires_approval, n.cancellation_notice_minutes,
     -- Of its calendar entry.

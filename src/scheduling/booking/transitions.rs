@@ -398,8 +398,7 @@ pub async fn change_status(
     }
     let mut queue = None;
     if !to.takes_time() {
-        let times: Vec<_> =
-            locked.iter().map(|appointment| (appointment.starts_at, appointment.ends_at)).collect();
+        let times: Vec<_> = locked.iter().map(|one| (one.starts_at, one.ends_at)).collect();
         let waiting = Queue::read(tx, &times).await?;
         let locks = Locks { appointments: ids.clone(), ..Locks::default() };
         waiting.add_to(locks).take(tx).await?;
@@ -434,18 +433,18 @@ async fn in_its_time(
     by: CancelledBy,
     now: DateTime<Utc>,
 ) -> Result<(), Failure> {
-    use AppointmentAction::{CheckIn, Complete, NoShow, Start};
     if !action.from(by).contains(&appointment.status) {
         return Ok(());
     }
     let early = match action {
-        CheckIn => settings::check_in_opens(tx).await?,
-        Start | Complete | NoShow => TimeDelta::zero(),
+        AppointmentAction::CheckIn => settings::check_in_opens(tx).await?,
+        AppointmentAction::Start | AppointmentAction::Complete | AppointmentAction::NoShow => {
+            TimeDelta::zero()
+        }
         _ => return Ok(()),
     };
-    let opens_at = appointment.starts_at - early;
-    if now < opens_at {
-        let opens_at = opens_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    if now < appointment.starts_at - early {
+        let opens_at = (appointment.starts_at - early).to_rfc3339_opts(SecondsFormat::AutoSi, true);
         let detail = format!("The action {} is possible from {opens_at} on.", action.name());
         return Err(Problem::conflict("too_early", detail).into());
     }

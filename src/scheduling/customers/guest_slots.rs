@@ -17,8 +17,8 @@ use crate::{
     },
     scheduling::slots::{
         days::{self, SlotDays},
-        earliest::{self, EarliestQuery, ServicesAvailability},
-        listing::{People, SlotQuery},
+        earliest::{self, EarliestQuery, SearchedServices, ServicesAvailability},
+        listing::{Following, People, SlotQuery},
         period::RequestedPeriod,
     },
 };
@@ -29,8 +29,9 @@ pub struct GuestSlotsApi(pub Guests);
 impl GuestSlotsApi {
     /// List days that can be booked online
     ///
-    /// The days with free slots of a service that is bookable online. Limits and errors are those of
-    /// `GET /api/v1/services/{service_id}/slots/days`.
+    /// The days with free slots of a service that is bookable online. Limits and errors are those of `GET
+    /// /api/v1/services/{service_id}/slots/days`. 404 `organization_not_found` if no active organization has the slug
+    /// or host. 503 `computation_timeout` if computing takes longer than 2 seconds.
     #[oai(path = "/services/:service_id/slots/days", method = "get", operation_id = "list_online_slot_days")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter")]
     async fn list_days(
@@ -48,7 +49,7 @@ impl GuestSlotsApi {
         /// The IANA time zone for dates. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
         /// The id of a service that follows in the same visit. Can be repeated, up to four times.
-        and_then: Query<Vec<Uuid>>,
+        and_then: Query<Following>,
     ) -> Result<Json<SlotDays>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
         let wanted = SlotQuery {
@@ -65,8 +66,9 @@ impl GuestSlotsApi {
 
     /// Find the first start of services that can be booked online
     ///
-    /// For each service, the first start at which it can be booked. Limits and errors are those of
-    /// `GET /api/v1/availability`.
+    /// For each service, the first start at which it can be booked. Limits and errors are those of `GET
+    /// /api/v1/availability`. 404 `organization_not_found` if no active organization has the slug or host. 503
+    /// `computation_timeout` if computing takes longer than 2 seconds.
     #[oai(path = "/availability", method = "get", operation_id = "get_online_availability")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter")]
     async fn availability(
@@ -75,7 +77,7 @@ impl GuestSlotsApi {
         /// The slug of the organization. Required unless the request's host leads to it.
         organization_slug: Query<Option<Slug>>,
         /// The id of a service. Can be repeated, up to ten times.
-        service_id: Query<Vec<Uuid>>,
+        service_id: Query<SearchedServices>,
         /// The beginning of the period: an instant, or a date in `time_zone`.
         from: Query<InstantOrDate>,
         /// The end of the period, exclusive: an instant, or a date in `time_zone`. At most 62 days after `from`.
@@ -87,7 +89,7 @@ impl GuestSlotsApi {
     ) -> Result<Json<ServicesAvailability>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
         let wanted = EarliestQuery {
-            services: service_id.0,
+            services: service_id.0.into_iter().collect(),
             people: People { with: provider_id.0, contact: None },
             period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             online: true,

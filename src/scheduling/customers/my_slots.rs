@@ -21,8 +21,8 @@ use crate::{
         features::Appointments,
         slots::{
             days::{self, SlotDays},
-            earliest::{self, EarliestQuery, ServicesAvailability},
-            listing::{People, SlotQuery},
+            earliest::{self, EarliestQuery, SearchedServices, ServicesAvailability},
+            listing::{Following, People, SlotQuery},
             period::RequestedPeriod,
         },
     },
@@ -34,8 +34,8 @@ pub struct MySlotsApi(pub Db);
 impl MySlotsApi {
     /// List the days I can book
     ///
-    /// The days with free slots of a service that is bookable online. Limits and errors are those of
-    /// `GET /api/v1/services/{service_id}/slots/days`.
+    /// The days with free slots of a service that is bookable online. Limits and errors are those of `GET
+    /// /api/v1/services/{service_id}/slots/days`. 503 `computation_timeout` if computing takes longer than 2 seconds.
     #[oai(path = "/services/:service_id/slots/days", method = "get", operation_id = "list_my_slot_days")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter")]
     async fn list_days(
@@ -51,7 +51,7 @@ impl MySlotsApi {
         /// The IANA time zone for dates. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
         /// The id of a service that follows in the same visit. Can be repeated, up to four times.
-        and_then: Query<Vec<Uuid>>,
+        and_then: Query<Following>,
         /// The id of an appointment of the customer to reschedule: its own time counts as free, and it does not count
         /// towards limits.
         reschedule_of: Query<Option<Uuid>>,
@@ -70,14 +70,14 @@ impl MySlotsApi {
 
     /// Find the first start of services I can book
     ///
-    /// For each service, the first start at which the customer can book it. Limits and errors are those of
-    /// `GET /api/v1/availability`.
+    /// For each service, the first start at which the customer can book it. Limits and errors are those of `GET
+    /// /api/v1/availability`. 503 `computation_timeout` if computing takes longer than 2 seconds.
     #[oai(path = "/availability", method = "get", operation_id = "get_my_availability")]
     async fn availability(
         &self,
         caller: Member<Customer, Appointments>,
         /// The id of a service. Can be repeated, up to ten times.
-        service_id: Query<Vec<Uuid>>,
+        service_id: Query<SearchedServices>,
         /// The beginning of the period: an instant, or a date in `time_zone`.
         from: Query<InstantOrDate>,
         /// The end of the period, exclusive: an instant, or a date in `time_zone`. At most 62 days after `from`.
@@ -88,7 +88,7 @@ impl MySlotsApi {
         time_zone: Query<Option<TimeZone>>,
     ) -> Result<Json<ServicesAvailability>, ApiError<Listing>> {
         let wanted = EarliestQuery {
-            services: service_id.0,
+            services: service_id.0.into_iter().collect(),
             people: People { with: provider_id.0, contact: self.contact(&caller).await? },
             period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             online: true,

@@ -92,7 +92,15 @@ pub async fn services(db: &Db, context: Context, page: Paging) -> Result<Page<On
         .all(
             context,
             sql!("scheduling/services_list.sql" as ServiceRow),
-            &[&page.after_id(), &page.rows(), &None::<DateTime<Utc>>],
+            &[
+                &page.after_id(),
+                &page.rows(),
+                &None::<DateTime<Utc>>,
+                &None::<Vec<Uuid>>,
+                &None::<bool>,
+                &None::<bool>,
+                &None::<&str>,
+            ],
         )
         .await?;
     let services = rows.into_iter().map(|row| Service::from(row).into()).collect();
@@ -105,7 +113,14 @@ pub async fn providers(db: &Db, context: Context, page: Paging) -> Result<Page<O
         .all(
             context,
             sql!("scheduling/providers_list.sql" as OnlineProvider),
-            &[&page.after_id(), &page.rows(), &None::<DateTime<Utc>>],
+            &[
+                &page.after_id(),
+                &page.rows(),
+                &None::<DateTime<Utc>>,
+                &None::<Vec<Uuid>>,
+                &None::<bool>,
+                &None::<&str>,
+            ],
         )
         .await?;
     Ok(page.of(providers, |last| Cursor::id(last.id)))

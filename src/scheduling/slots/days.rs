@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     availability::{Availability, Enforcement, StartRequest},
-    listing::{self, AT_ONCE, Effort, People, SlotQuery, Stopped, too_long},
+    listing::{self, AT_ONCE, Effort, Following, People, SlotQuery, Stopped, too_long},
     period::{Period, RequestedPeriod},
 };
 use crate::{
@@ -53,7 +53,7 @@ impl SlotDaysApi {
     ///
     /// The days of `GET /api/v1/services/{service_id}/slots`, for the month view of a booking page: each day with the
     /// number of its free starts. Limits, costs and errors are those of that operation; the answer itself has no limit
-    /// of size.
+    /// of size. 503 `computation_timeout` if computing takes longer than 2 seconds.
     #[oai(path = "/services/:service_id/slots/days", method = "get", operation_id = "list_slot_days")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter")]
     async fn list(
@@ -69,7 +69,7 @@ impl SlotDaysApi {
         /// The IANA time zone for dates. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
         /// The id of a service that follows in the same visit. Can be repeated, up to four times.
-        and_then: Query<Vec<Uuid>>,
+        and_then: Query<Following>,
         /// The id of an appointment of this service to reschedule: its own time counts as free, and it does not count
         /// towards limits. The services of the visit are those of the appointment; `and_then` is ignored.
         reschedule_of: Query<Option<Uuid>>,

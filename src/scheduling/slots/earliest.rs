@@ -18,7 +18,7 @@ use crate::{
         caller::{Member, Viewer},
         json::Json,
         problem::{ApiError, Failure, Listing, Problem},
-        values::{InstantOrDate, TimeZone},
+        values::{InstantOrDate, List, TimeZone},
     },
 };
 
@@ -65,7 +65,7 @@ impl EarliestApi {
         &self,
         caller: Member<Viewer>,
         /// The id of a service. Can be repeated, up to ten times.
-        service_id: Query<Vec<Uuid>>,
+        service_id: Query<SearchedServices>,
         /// The beginning of the period: an instant, or a date in `time_zone`.
         from: Query<InstantOrDate>,
         /// The end of the period, exclusive: an instant, or a date in `time_zone`. At most 62 days after `from`.
@@ -79,7 +79,7 @@ impl EarliestApi {
         contact_id: Query<Option<Uuid>>,
     ) -> Result<Json<ServicesAvailability>, ApiError<Listing>> {
         let wanted = EarliestQuery {
-            services: service_id.0,
+            services: service_id.0.into_iter().collect(),
             people: People { with: provider_id.0, contact: contact_id.0 },
             period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             online: false,
@@ -87,6 +87,9 @@ impl EarliestApi {
         Ok(Json(find(&self.0, (&caller).into(), wanted, Utc::now()).await?))
     }
 }
+
+/// The services of a search.
+pub type SearchedServices = List<Uuid, 0, MOST_SERVICES>;
 
 /// The parameters of a search.
 pub struct EarliestQuery {

@@ -221,6 +221,8 @@ fn every_statement_is_used_and_names_its_parameters() {
             assert!(head.contains(&format!("${n}")), "{name} does not say what ${n} is");
         }
         for line in sql.lines().filter(|line| !line.trim_start().starts_with("--")) {
+            // The name of a collation.
+            let line = line.replace("\"C\"", "\"c\"");
             assert_eq!(line.to_lowercase(), line, "{name} is in lower case");
         }
     }

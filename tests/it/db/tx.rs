@@ -44,13 +44,36 @@ async fn failed_transaction_is_not_committed() {
     let mut tx = db.begin(tenant.context());
     let id = Uuid::now_v7();
     let create = sql!("crm/contacts_create.sql");
-    tx.one(create, &[&id, &"Grace", &"Hopper", &None::<&str>, &None::<&str>]).await.expect("a contact");
-    let again = tx.one(create, &[&id, &"Grace", &"Hopper", &None::<&str>, &None::<&str>]).await;
+    tx.one(
+        create,
+        &[&id, &"Grace", &"Hopper", &None::<&str>, &None::<&str>, &None::<&str>, &None::<serde_json::Value>],
+    )
+    .await
+    .expect("a contact");
+    let again = tx
+        .one(
+            create,
+            &[
+                &id,
+                &"Grace",
+                &"Hopper",
+                &None::<&str>,
+                &None::<&str>,
+                &None::<&str>,
+                &None::<serde_json::Value>,
+            ],
+        )
+        .await;
     assert!(matches!(again, Err(Error::Constraint(name)) if name == "contacts_pkey"));
-    assert!(matches!(tx.all(CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await, Err(Error::Failed)));
+    assert!(matches!(
+        tx.all(CONTACTS, &[&Uuid::nil(), &9i64, &NEVER, &None::<Vec<Uuid>>, &None::<&str>]).await,
+        Err(Error::Failed)
+    ));
     assert!(matches!(tx.commit().await, Err(Error::Failed)));
-    let rows =
-        db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.expect("a clean connection");
+    let rows = db
+        .all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER, &None::<Vec<Uuid>>, &None::<&str>])
+        .await
+        .expect("a clean connection");
     assert!(rows.is_empty());
 }
 
@@ -62,16 +85,26 @@ async fn refused_entry_leaves_a_clean_connection() {
         ..tenant.context()
     };
     for _ in 0..3 {
-        let refused = db.all(stranger, CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await;
+        let refused = db
+            .all(stranger, CONTACTS, &[&Uuid::nil(), &9i64, &NEVER, &None::<Vec<Uuid>>, &None::<&str>])
+            .await;
         assert!(matches!(refused, Err(Error::NotAMember)));
-        db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.expect("a clean connection");
+        db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER, &None::<Vec<Uuid>>, &None::<&str>])
+            .await
+            .expect("a clean connection");
         let mut tx = db.begin(stranger);
-        assert!(matches!(tx.all(CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await, Err(Error::NotAMember)));
+        assert!(matches!(
+            tx.all(CONTACTS, &[&Uuid::nil(), &9i64, &NEVER, &None::<Vec<Uuid>>, &None::<&str>]).await,
+            Err(Error::NotAMember)
+        ));
         drop(tx);
-        db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.expect("a clean connection");
+        db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER, &None::<Vec<Uuid>>, &None::<&str>])
+            .await
+            .expect("a clean connection");
     }
     let viewer = Context { who: tenant.viewer.who(), needs: "staff", ..tenant.context() };
-    let refused = db.all(viewer, CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await;
+    let refused =
+        db.all(viewer, CONTACTS, &[&Uuid::nil(), &9i64, &NEVER, &None::<Vec<Uuid>>, &None::<&str>]).await;
     assert!(matches!(refused, Err(Error::RoleTooLow { held, .. }) if held == "viewer"));
 }
 
@@ -121,8 +154,10 @@ async fn dropped_transaction_leaves_a_clean_connection() {
         };
         assert!(timeout(Duration::from_millis(millis), several).await.is_err(), "the row is locked");
         expect_clean(&db, "several statements").await;
-        let theirs =
-            db.all(other.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.expect("the next tenant");
+        let theirs = db
+            .all(other.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER, &None::<Vec<Uuid>>, &None::<&str>])
+            .await
+            .expect("the next tenant");
         assert_eq!(theirs.len(), 1);
     }
     // No statement still waits for the row: dropped ones were cancelled, long before their own limit of 4 seconds.
@@ -147,7 +182,15 @@ async fn panic_in_a_transaction_rolls_back() {
         let mut tx = db.begin(tenant.context());
         tx.one(
             sql!("crm/contacts_create.sql"),
-            &[&Uuid::now_v7(), &"Grace", &"Hopper", &None::<&str>, &None::<&str>],
+            &[
+                &Uuid::now_v7(),
+                &"Grace",
+                &"Hopper",
+                &None::<&str>,
+                &None::<&str>,
+                &None::<&str>,
+                &None::<serde_json::Value>,
+            ],
         )
         .await
         .expect("a contact");
@@ -155,7 +198,10 @@ async fn panic_in_a_transaction_rolls_back() {
     });
     assert!(panicking.catch_unwind().await.is_err());
     expect_clean(&db, "a panic").await;
-    let rows = db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.expect("rows");
+    let rows = db
+        .all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER, &None::<Vec<Uuid>>, &None::<&str>])
+        .await
+        .expect("rows");
     assert!(rows.is_empty());
 }
 
@@ -184,7 +230,13 @@ async fn connections_ended_by_the_database_are_replaced() {
     let db = Db::new(url.application_name("to be ended"), 8);
     let read_all = || async {
         let reads = (0..4).map(|_| async {
-            db.all(tenant.context(), CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.map(drop)
+            db.all(
+                tenant.context(),
+                CONTACTS,
+                &[&Uuid::nil(), &9i64, &NEVER, &None::<Vec<Uuid>>, &None::<&str>],
+            )
+            .await
+            .map(drop)
         });
         futures_util::future::try_join_all(reads).await
     };
@@ -228,8 +280,11 @@ async fn changed_column_type_fails_no_request() {
     let who = Who::Session { account, session };
     let context = Context { tenant, who, needs: "viewer", feature: None };
     let read_all = || async {
-        let reads = (0..4)
-            .map(|_| async { db.all(context, CONTACTS, &[&Uuid::nil(), &9i64, &NEVER]).await.map(drop) });
+        let reads = (0..4).map(|_| async {
+            db.all(context, CONTACTS, &[&Uuid::nil(), &9i64, &NEVER, &None::<Vec<Uuid>>, &None::<&str>])
+                .await
+                .map(drop)
+        });
         futures_util::future::try_join_all(reads).await
     };
     read_all().await.expect("four connections, each with the statement prepared");
@@ -239,7 +294,7 @@ async fn changed_column_type_fails_no_request() {
         .expect("a change of type");
     // One after the other: each meets another connection, and its second attempt yet another.
     for _ in 0..4 {
-        db.all(context, CONTACTS, &[&Uuid::nil(), &9i64, &NEVER])
+        db.all(context, CONTACTS, &[&Uuid::nil(), &9i64, &NEVER, &None::<Vec<Uuid>>, &None::<&str>])
             .await
             .expect("the statement is prepared again");
     }

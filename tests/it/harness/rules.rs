@@ -1,6 +1,8 @@
 //! Rules of services: listing and booking, compared.
 
+use appointd::scheduling::slots::availability::ServiceRules;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{Answer, Tenant, booking::APPOINTMENTS, merged};
 
@@ -54,4 +56,20 @@ pub async fn expect_listing_and_booking_to_agree(
             assert!(reasons.contains(&json!(reason(&answer))), "{slot}: {}", answer.text);
         }
     }
+}
+
+/// The rules of a service, completed by defaults.
+pub fn completed_rules(said: &Value) -> ServiceRules {
+    let mut rules = json!({
+        "id": Uuid::nil(), "active": true, "bookable_online": true, "duration_minutes": 30, "slot_step_minutes": 15,
+        "slot_offset_minutes": 0, "buffer_before_minutes": 0, "buffer_after_minutes": 0, "min_notice_minutes": 0,
+        "requires_approval": false, "capacity": 1, "contact_may_overlap": false, "cancellation_notice_minutes": 0,
+        "provider_ids": [], "required_resources": [], "counted_starts": null, "horizon_days": null,
+        "bookable_from": null, "bookable_until": null, "max_per_day": null, "max_per_week": null,
+        "guest_requires": [], "guest_verification": "none",
+    });
+    for (name, value) in said.as_object().expect("an object") {
+        rules[name] = value.clone();
+    }
+    serde_json::from_value(rules).expect("rules")
 }

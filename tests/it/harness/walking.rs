@@ -127,6 +127,8 @@ pub fn named(furnished: &Furnished, name: &str) -> String {
     match name {
         "provider_ids" => furnished.provider.clone(),
         "required_resources" => furnished.resource.clone(),
+        "ids" => furnished.appointment.clone(),
+        "created_by" => furnished.member.clone(),
         "and_then" => furnished.service.clone(),
         "reschedule_of" | "row_id" => furnished.appointment.clone(),
         "actor_id" => furnished.member.clone(),

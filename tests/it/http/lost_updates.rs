@@ -36,7 +36,7 @@ async fn of_eight_changes_of_one_version_one_is_made() {
     let appointment = tenant.staff.post("/api/v1/appointments", appointment).await.created();
     let rooms =
         [tenant.admin.post("/api/v1/resources", json!({ "kind": "room", "name": "R" })).await.created()];
-    let hours = |number: usize| json!([{ "weekday": "monday", "from": format!("{:02}:00", number + 1), "to": "17:00" }]);
+    let hours = |round: usize, number: usize| json!([{ "weekday": "monday", "from": format!("{:02}:{round:02}", number + 1), "to": "17:00" }]);
     let (service, contact, room) = (
         format!("/api/v1/services/{service}"),
         format!("/api/v1/contacts/{contact}"),
@@ -46,7 +46,7 @@ async fn of_eight_changes_of_one_version_one_is_made() {
     let appointment = format!("/api/v1/appointments/{appointment}");
     let (reschedule, cancel) = (format!("{appointment}/reschedule"), format!("{appointment}/cancel"));
     let named = |number: usize| json!({ "name": format!("Name {number}") });
-    for _ in 0..5 {
+    for round in 0..5 {
         let changes: [(&str, Method, &str, &dyn Fn(usize) -> Value); 6] = [
             (&service, Method::PATCH, &service, &named),
             (
@@ -61,7 +61,7 @@ async fn of_eight_changes_of_one_version_one_is_made() {
                 &schedule,
                 Method::PUT,
                 &schedule,
-                &|number| json!({ "time_zone": "UTC", "rules": hours(number) }),
+                &|number| json!({ "time_zone": "UTC", "rules": hours(round, number) }),
             ),
             (
                 &appointment,

@@ -37,7 +37,7 @@ fn reading(operation: &Operation) -> Option<Operation> {
     let at = |path: &str| {
         operations().into_iter().find(|other| {
             let schema = &other.value["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
-            let is_list = schema.as_str().is_none_or(|schema| schema.contains("/Page_"));
+            let is_list = schema.as_str().is_none_or(|schema| schema.ends_with("Page"));
             other.method == "GET" && other.path == path && !is_list
         })
     };
@@ -90,7 +90,9 @@ async fn every_answer_to_a_get_has_a_version_and_is_not_sent_again_while_it_is_h
         let first = send(actor, &operation, &path).await;
         if first.status != 200 {
             assert!(
-                OPEN.contains(&operation.id()) || operation.id() == "get_web_session",
+                OPEN.contains(&operation.id())
+                    || ["get_web_session", "get_availability", "get_my_availability"]
+                        .contains(&operation.id()),
                 "{}",
                 operation.id()
             );
@@ -255,7 +257,10 @@ async fn what_is_created_has_the_version_that_is_read() {
         ),
         (
             "/api/v1/waitlist",
-            json!({ "service_id": service, "contact_id": contact, "from": starts_at(9), "to": starts_at(12) }),
+            json!({
+                "service_id": service, "contact_id": contact, "from": starts_at(9), "to": starts_at(12),
+                "override_rules": true,
+            }),
         ),
         (&time_off, json!({ "starts_at": starts_at(10), "ends_at": starts_at(11) })),
     ] {
@@ -338,6 +343,11 @@ async fn version_of_an_answer_in_gzip_does_for_both_headers() {
     let tenant = Tenant::new().await;
     let provider = tenant.provider().await;
     let path = format!("/api/v1/providers/{provider}/schedule");
+    // Long enough to be compressed.
+    let overrides: Vec<_> =
+        (1..29).map(|day| json!({ "date": format!("2031-05-{day:02}"), "intervals": [] })).collect();
+    let long = json!({ "time_zone": "UTC", "rules": [], "overrides": overrides });
+    tenant.manager.put(&path, long).await.expect(200);
     let plain = tenant.manager.get(&path).await;
     let etag = plain.header("etag").to_owned();
     let zipped = tenant.manager.request(Method::GET, &path).header("accept-encoding", "gzip");

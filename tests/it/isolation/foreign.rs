@@ -23,7 +23,9 @@ fn plain(answer: &Answer) -> (u16, Value, Vec<(String, String)>) {
     let headers = answer
         .headers
         .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "x-request-id" | "date" | "last-modified" | "ratelimit"))
+        .filter(|(name, _)| {
+            !matches!(name.as_str(), "x-request-id" | "date" | "last-modified" | "ratelimit" | "etag")
+        })
         .map(|(name, value)| (name.to_string(), format!("{value:?}")))
         .collect();
     (answer.status, body, headers)

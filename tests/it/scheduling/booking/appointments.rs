@@ -245,7 +245,8 @@ async fn names_and_local_times_are_included_if_asked_for() {
 #[tokio::test]
 async fn update_appointment_changes_its_note_and_its_contact() {
     let tenant = Tenant::new().await;
-    let (service, other) = (tenant.service().await, tenant.service().await);
+    let alone = json!({ "name": "Cut", "duration_minutes": 30, "slot_step_minutes": 15 });
+    let (service, other) = (tenant.service_with(alone.clone()).await, tenant.service_with(alone).await);
     let (ada, bea) = (tenant.provider().await, tenant.provider().await);
     let (grace, alan) = (tenant.contact().await, tenant.contact().await);
     let book = async |service: &str, provider: &str, contact: &str, starts_at: &str| {

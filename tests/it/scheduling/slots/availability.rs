@@ -18,7 +18,7 @@ use chrono_tz::Tz;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::oracle::rules;
+use crate::harness::rules::completed_rules;
 use crate::scheduling::hours::working_hours::{growth, interval, minute};
 
 /// A day that is open all the time, and so many claims before it of the week that limits count.
@@ -34,7 +34,7 @@ fn limited(size: i64) -> Availability {
         seat: 1,
     });
     Availability {
-        services: vec![rules(&json!({
+        services: vec![completed_rules(&json!({
             "duration_minutes": 1, "slot_step_minutes": 1, "max_per_week": 1_000_000,
             "counted_starts": (0..size).map(start).collect::<Vec<_>>(),
         }))],

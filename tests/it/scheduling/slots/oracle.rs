@@ -11,7 +11,7 @@ use appointd::{
     scheduling::{
         hours::working_hours::{Hours, Interval, Open, Rule, Span, ZoneOverride},
         slots::{
-            availability::{Availability, Enforcement, Provider, ServiceRules, SlotError, StartRequest},
+            availability::{Availability, Enforcement, Provider, SlotError, StartRequest},
             days::SlotDay,
             diary::{Diary, Taken},
             listing::{Effort, People},
@@ -24,6 +24,8 @@ use chrono_tz::Tz;
 use proptest::prelude::*;
 use serde_json::json;
 use uuid::Uuid;
+
+use crate::harness::rules::completed_rules;
 
 const ZONES: [Tz; 7] = [
     Tz::UTC,
@@ -95,7 +97,7 @@ impl Case {
         });
         let away = self.away.iter().map(|away| self.interval(*away)).collect();
         Availability {
-            services: vec![rules(&json!({
+            services: vec![completed_rules(&json!({
                 "duration_minutes": self.duration,
                 "slot_step_minutes": self.step,
                 "slot_offset_minutes": self.offset,
@@ -230,22 +232,6 @@ const LAST: i64 = (DAYS_WALKED + 3) * 1440;
 /// The index of a minute.
 fn at(minute: i64) -> usize {
     usize::try_from(minute - FIRST).expect("a minute that is walked")
-}
-
-/// The rules of a service, completed by defaults.
-pub fn rules(said: &serde_json::Value) -> ServiceRules {
-    let mut rules = json!({
-        "id": Uuid::nil(), "active": true, "bookable_online": true, "duration_minutes": 30, "slot_step_minutes": 15,
-        "slot_offset_minutes": 0, "buffer_before_minutes": 0, "buffer_after_minutes": 0, "min_notice_minutes": 0,
-        "requires_approval": false, "capacity": 1, "contact_may_overlap": false, "cancellation_notice_minutes": 0,
-        "provider_ids": [], "required_resources": [], "counted_starts": null, "horizon_days": null,
-        "bookable_from": null, "bookable_until": null, "max_per_day": null, "max_per_week": null,
-        "guest_requires": [], "guest_verification": "none",
-    });
-    for (name, value) in said.as_object().expect("an object") {
-        rules[name] = value.clone();
-    }
-    serde_json::from_value(rules).expect("rules")
 }
 
 /// What can be booked in a period.
@@ -441,7 +427,7 @@ fn start_between_two_minutes_is_off_the_grid() {
     let nine: DateTime<Utc> = "2026-06-10T09:00:00Z".parse().expect("an instant");
     let open = Interval { starts_at: nine, ends_at: nine + TimeDelta::hours(8) };
     let availability = Availability {
-        services: vec![rules(&json!({}))],
+        services: vec![completed_rules(&json!({}))],
         providers: vec![Provider {
             id: Uuid::nil(),
             active: true,
