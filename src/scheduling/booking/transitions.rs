@@ -15,7 +15,7 @@ use super::{
     undo::undo,
 };
 use crate::{
-    db::{Context, Db, Tx, row},
+    db::{Context, Db, Params, Tx, row},
     http::{
         caller::{Member, Staff, Viewer},
         if_match::{IfMatch, Precondition},
@@ -381,8 +381,7 @@ async fn transition_now(
     Ok((changed, notices))
 }
 
-/// Changes the status of locked appointments. Returns those whose status allowed it, and the waitlist entries to which
-/// their time may be offered.
+/// Changes the status of locked appointments. Returns those that were changed, and who may be offered their time.
 pub async fn change_status(
     tx: &mut Tx,
     context: Context,
@@ -406,22 +405,10 @@ pub async fn change_status(
     }
     let from: Vec<&str> = action.from(by).iter().map(|status| status.name()).collect();
     let transitions: Vec<Uuid> = ids.iter().map(|_| Uuid::now_v7()).collect();
-    let rows = tx
-        .all(
-            sql!("scheduling/appointments_transition.sql" as WholeAppointment),
-            &[
-                &ids,
-                &action.name(),
-                &to.name(),
-                &from,
-                &done.reason,
-                &transitions,
-                &now,
-                &context.actor(),
-                &by.name(),
-            ],
-        )
-        .await?;
+    let sql = sql!("scheduling/appointments_transition.sql" as WholeAppointment);
+    let (action, to, actor, by) = (action.name(), to.name(), context.actor(), by.name());
+    let params: Params = &[&ids, &action, &to, &from, &done.reason, &transitions, &now, &actor, &by];
+    let rows = tx.all(sql, params).await?;
     Ok((rows.into_iter().map(Appointment::from).collect(), queue))
 }
 
