@@ -39,9 +39,9 @@ create table crm.contacts (
     -- What other programs note about it: an object of at most 20 strings of at most 500 characters; null: nothing.
     metadata jsonb,
     -- First and last name in lower case, to search by.
-    name_key text generated always as (lower((first_name || ' ') || last_name)) stored,
+    name_key text generated always as (lower(((first_name || ' ') || last_name) collate "und-x-icu")) stored,
     -- Last name in lower case, to search by.
-    last_name_key text generated always as (lower(last_name)) stored,
+    last_name_key text generated always as (lower(last_name collate "und-x-icu")) stored,
     -- Digits of the telephone number, to search by; null: none.
     phone_digits text generated always as (nullif(regexp_replace(phone, '[^0-9]', '', 'g'), '')) stored,
     constraint contacts_pkey primary key (tenant_id, id),

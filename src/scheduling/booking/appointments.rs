@@ -28,7 +28,7 @@ use crate::{
         json::{Created, Json, or_default},
         page::{Cursor, Ids, Order, Page, Paging, SortByStart, any_of},
         problem::{ApiError, Listing, Problem, Reading, Writing},
-        values::{IdempotencyKey, Instant, InstantOrDate, Metadata, Text, TimeZone},
+        values::{IdempotencyKey, Instant, InstantOrDate, List, Metadata, Text, TimeZone},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
@@ -146,12 +146,12 @@ impl AppointmentsApi {
         /// Only the item with this `external_id`.
         external_id: Query<Option<Text<1, 200>>>,
         /// Only appointments with this status. Can be repeated.
-        status: Query<Vec<AppointmentStatus>>,
+        status: Query<List<AppointmentStatus, 0, 8>>,
         /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
         /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
         /// Names to include beside ids. Can be repeated.
-        include: Query<Vec<AppointmentInclude>>,
+        include: Query<List<AppointmentInclude, 0, 3>>,
         /// `starts_at`, or `-starts_at` for the latest first. Defaults to `starts_at`. Keep it for all pages.
         sort: Query<Option<SortByStart>>,
         page: Paging,
@@ -224,7 +224,7 @@ impl AppointmentsApi {
         caller: Member<Viewer>,
         appointment_id: Path<Uuid>,
         /// Names to include beside ids. Can be repeated.
-        include: Query<Vec<AppointmentInclude>>,
+        include: Query<List<AppointmentInclude, 0, 3>>,
         /// Adds `local_starts_at`, in this IANA time zone.
         time_zone: Query<Option<TimeZone>>,
     ) -> Result<Json<Appointment>, ApiError<Reading>> {
@@ -235,19 +235,22 @@ impl AppointmentsApi {
 
     /// Change an appointment
     ///
-    /// Changes the note, the ids of other systems or the contact. Another contact gets the same time: 409 `contact_busy` if it has another
-    /// appointment then, unless the service sets `contact_may_overlap`. 409 `appointment_ended` if the contact of an
-    /// appointment is to change that is completed, cancelled, declined or a no-show. 409 `external_id_taken` if another
-    /// appointment has the `external_id`.
+    /// Changes the note, the ids of other systems or the contact. Another contact gets the same time: 409
+    /// `contact_busy` if it has another appointment then, unless the service sets `contact_may_overlap`. 409
+    /// `appointment_ended` if the contact is to change and the appointment is completed, cancelled, declined or a
+    /// no-show. 409 `external_id_taken` if another appointment has the `external_id`.
     #[oai(path = "/appointments/:appointment_id", method = "patch", operation_id = "update_appointment")]
     async fn update(
         &self,
         caller: Member<Staff, Appointments>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<AppointmentChanges>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let id = appointment_id.0;
-        Ok(Json(change::change(&self.db, &self.mailer, (&caller).into(), id, &body.0, Utc::now()).await?))
+        let (context, id, precondition, now) =
+            ((&caller).into(), appointment_id.0, if_match.on(), Utc::now());
+        let (db, mailer) = (&self.db, &self.mailer);
+        Ok(Json(change::change(db, mailer, context, id, &body.0, &precondition, now).await?))
     }
 
     /// Reschedule an appointment

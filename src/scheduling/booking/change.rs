@@ -20,6 +20,7 @@ use crate::{
     crm::contacts,
     db::{Context, Db, Tx, row},
     http::{
+        if_match::Precondition,
         json::present,
         problem::{Failure, Problem},
         values::{Metadata, Text},
@@ -80,19 +81,22 @@ pub async fn change(
     context: Context,
     id: Uuid,
     changes: &AppointmentChanges,
+    precondition: &Precondition<'_, Appointment>,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
-    attempt(db, mailer, context, |tx, _| change_now(tx, id, changes, now)).await
+    attempt(db, mailer, context, |tx, _| change_now(tx, id, changes, precondition, now)).await
 }
 
 async fn change_now(
     mut tx: Tx,
     id: Uuid,
     changes: &AppointmentChanges,
+    precondition: &Precondition<'_, Appointment>,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Setback> {
     let row = tx.optional(sql!("scheduling/appointments_lock.sql" as WholeAppointment), &[&vec![id]]).await?;
     let before = Appointment::from(row.ok_or_else(Problem::not_found)?);
+    precondition.check(&before)?;
     let contact = changes.contact_id.filter(|contact| *contact != before.contact_id);
     let mut claims = Vec::new();
     if let Some(contact) = contact {

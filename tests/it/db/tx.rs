@@ -289,7 +289,7 @@ async fn changed_column_type_fails_no_request() {
     };
     read_all().await.expect("four connections, each with the statement prepared");
     superuser
-        .batch_execute("alter table crm.contacts alter column phone type varchar(50)")
+        .batch_execute("alter table crm.contacts alter column email type varchar(320)")
         .await
         .expect("a change of type");
     // One after the other: each meets another connection, and its second attempt yet another.

@@ -67,7 +67,7 @@ async fn of_eight_changes_of_one_version_one_is_made() {
                 &appointment,
                 Method::POST,
                 &reschedule,
-                &|number| json!({ "starts_at": format!("2031-05-05T{:02}:30:00Z", 9 + number % 8), "override_rules": true }),
+                &|number| json!({ "starts_at": format!("2031-05-{:02}T{:02}:30:00Z", 5 + round, 9 + number % 8), "override_rules": true }),
             ),
         ];
         for (object, method, path, body) in changes {

@@ -155,7 +155,7 @@ async fn try_change(actor: &Actor, operation: &Operation, path: &str, object: &s
     let etag = before.header("etag").to_owned();
     for outdated in ["\"another\"", &format!("W/{etag}")] {
         let refused = send_with(actor, operation, path, ("if-match", outdated)).await;
-        assert_eq!(refused.header("etag"), etag, "{id}");
+        assert_eq!(refused.header("etag"), etag, "{id}: {}", refused.text);
         refused.refused(412, "precondition_failed");
         let after = actor.get(object).await;
         assert_eq!((&after.text, after.header("etag")), (&before.text, etag.as_str()), "{id}");

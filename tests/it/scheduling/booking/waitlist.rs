@@ -93,7 +93,7 @@ async fn time_after_the_last_withdrawal_is_free() {
         (json!({ "to": "2033-05-04T00:00:00Z" }), "to", "period_too_long"),
         (json!({ "service_id": fixture.contact }), "service_id", "not_found"),
         (json!({ "provider_id": fixture.contact }), "provider_id", "not_found"),
-        (json!({ "contact": Value::Null }), "contact", "invalid_type"),
+        (json!({ "contact": Value::Null }), "contact_id", "required"),
     ] {
         let body = merged(
             json!({
