@@ -59,7 +59,9 @@ impl<R, V> Single<R, V> {
 
 /// What a change requires of the object as it is, for a transaction that several operations share: each answers with
 /// the object in its own form, and the tag is that of the form.
-pub struct Precondition<'a, T>(Option<Box<dyn Fn(&T) -> Result<(), Problem> + Send + Sync + 'a>>);
+pub struct Precondition<'a, T>(Option<Check<'a, T>>);
+
+type Check<'a, T> = Box<dyn Fn(&T) -> Result<(), Problem> + Send + Sync + 'a>;
 
 impl<T> Precondition<'_, T> {
     /// Nothing is required.

@@ -31,7 +31,7 @@ pub fn complete(document: &mut Value) {
         responses.retain(|status, response| {
             let is_error = status.starts_with(['4', '5']);
             let of_status: Vec<&&Value> =
-                codes.iter().filter(|code| code["status"].to_string() == *status).collect();
+                codes.iter().filter(|code| code["status"].as_u64() == status.parse().ok()).collect();
             if is_error {
                 response["description"] = describe(&of_status).into();
                 response[EXTENSION] = of_status.iter().map(|code| code["code"].clone()).collect();
@@ -43,8 +43,7 @@ pub fn complete(document: &mut Value) {
 
 /// The operation's own codes with their meanings, and the names of those that many operations have.
 fn describe(codes: &[&&Value]) -> String {
-    let is_own =
-        |code: &&&&Value| ["named", "link", "if_match"].iter().any(|group| code["answered_by"] == **group);
+    let is_own = |code: &&&&Value| ["named", "link", "if_match"].contains(&text(code, "answered_by"));
     let mut lines: Vec<String> = codes
         .iter()
         .filter(is_own)

@@ -61,6 +61,7 @@ impl EarliestApi {
     /// if computing takes longer than 2 seconds. The request counts towards the rate limits as one request plus one for
     /// every 100 provider days of each service: a week of 20 providers and three services counts as 5.
     #[oai(path = "/availability", method = "get", operation_id = "get_availability")]
+    #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn get(
         &self,
         caller: Member<Viewer>,

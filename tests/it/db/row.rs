@@ -37,7 +37,7 @@ async fn unreadable_column_answers_500_and_is_logged_without_its_value() {
                 set: "status = 'ghosted'",
                 value: "ghosted",
                 path: format!("/api/v1/appointments/{}", furnished.appointment),
-                statement: "scheduling/appointments_get.sql",
+                statement: "scheduling/appointments_view.sql",
                 column: "status",
             },
             Plant {
@@ -107,7 +107,6 @@ async fn unreadable_column_answers_500_and_is_logged_without_its_value() {
                 .await
                 .unwrap_or_else(|error| panic!("{table}: {error:?}"));
             let (status, answer) = send(&serve, &token, &path, None, &[]).await;
-            println!("{path}: {answer}");
             assert_eq!((status, answer["code"].as_str()), (500, Some("internal")), "{path}: {answer}");
             let lines = logged(&serve, statement).await;
             assert!(lines.iter().all(|line| line["column"] == column && line["level"] == "ERROR"), "{lines:?}");

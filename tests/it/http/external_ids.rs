@@ -31,7 +31,7 @@ fn kinds(service: &str, contact: &str) -> Vec<Kind> {
 
 /// The n-th object of a kind.
 fn body(kind: &Kind, n: usize, fields: &Value) -> Value {
-    let mut body = merged(kind.new.clone(), &fields);
+    let mut body = merged(kind.new.clone(), fields);
     if body.get("service_id").is_some() {
         body["starts_at"] = json!(format!("2031-05-07T{:02}:00:00Z", 9 + n));
     }

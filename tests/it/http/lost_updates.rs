@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{Actor, Tenant};
 
+/// The object, how it is changed, and the body of the n-th client.
+type Change<'a> = (&'a str, Method, &'a str, &'a dyn Fn(usize) -> Value);
+
 /// How many clients change an object at once.
 const AT_ONCE: usize = 8;
 
@@ -45,9 +48,10 @@ async fn of_eight_changes_of_one_version_one_is_made() {
     let schedule = format!("/api/v1/providers/{provider}/schedule");
     let appointment = format!("/api/v1/appointments/{appointment}");
     let (reschedule, cancel) = (format!("{appointment}/reschedule"), format!("{appointment}/cancel"));
-    let named = |number: usize| json!({ "name": format!("Name {number}") });
     for round in 0..5 {
-        let changes: [(&str, Method, &str, &dyn Fn(usize) -> Value); 6] = [
+        // No two bodies are the same: a change to what is there already makes no other version.
+        let named = |number: usize| json!({ "name": format!("Name {round} {number}") });
+        let changes: [Change<'_>; 6] = [
             (&service, Method::PATCH, &service, &named),
             (
                 &service,
@@ -55,7 +59,12 @@ async fn of_eight_changes_of_one_version_one_is_made() {
                 &service,
                 &|number| json!({ "required_resources": vec![&rooms; number % 2] }),
             ),
-            (&contact, Method::PATCH, &contact, &|number| json!({ "first_name": format!("Name {number}") })),
+            (
+                &contact,
+                Method::PATCH,
+                &contact,
+                &|number| json!({ "first_name": format!("Name {round} {number}") }),
+            ),
             (&room, Method::PATCH, &room, &named),
             (
                 &schedule,
