@@ -1,4 +1,4 @@
-//! Rows as values. [`row!`](crate::db::row) lists the columns of a type once, beside the type;
+//! Rows as values. `row!` lists the columns of a type once, beside the type;
 //! tests/it/db/statements.rs compares them with the columns of every statement that is read as that type. What cannot be
 //! read is an error that names the statement and the column, and never the value.
 
@@ -12,7 +12,7 @@ use tokio_postgres::{
 
 pub use super::error::Error;
 
-/// A value that is read from a row. Modules implement it only with [`row!`](crate::db::row).
+/// A value that is read from a row. Modules implement it only with `row!`.
 pub trait FromRow: Sized {
     fn from_row(row: &Columns<'_>) -> Result<Self, Error>;
 }

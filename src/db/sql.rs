@@ -84,7 +84,7 @@ const fn has_at(text: &str, start: usize, part: &str) -> bool {
 
 /// The statement in `sql/queries/<file>`, read at compile time. Its name is its first line, for `pg_stat_statements`,
 /// `pg_stat_activity` and the log of PostgreSQL. Behind the file, `as Contact` names what its rows are read as: a
-/// type with a [`row!`](crate::db::row), an `Option` of one, or a tuple of one or two columns.
+/// type with a `row!`, an `Option` of one, or a tuple of one or two columns.
 #[macro_export]
 macro_rules! sql {
     ($file:literal) => {

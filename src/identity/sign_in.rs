@@ -149,7 +149,9 @@ impl SignInApi {
     /// Log in with the OAuth 2.0 password grant
     ///
     /// Works like `POST /api/v1/auth/login`, with the form of RFC 6749 section 4.3.2, for OAuth 2.0 clients. Errors are
-    /// problem details, not those of RFC 6749.
+    /// problem details, not those of RFC 6749. Errors are those of `POST /api/v1/auth/login`: 401
+    /// `credentials_invalid`, `second_factor_required` or `second_factor_invalid`, 403 `not_a_member`, 409
+    /// `organization_ambiguous`, 429 `too_many_attempts` or `too_many_requests`.
     #[oai(path = "/api/v1/auth/token", method = "post", operation_id = "grant_token")]
     async fn grant_token(
         &self,
