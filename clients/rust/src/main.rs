@@ -163,7 +163,7 @@ async fn main() -> Result<()> {
         .create_appointment()
         .body_map(|body| body.service_id(service.id).starts_at(taken).contact(contact));
     let conflict = refused(409, call.send().await);
-    assert_eq!(conflict.code, "slot_unavailable");
+    assert_eq!(conflict.code.as_str(), "slot_unavailable");
     assert_eq!(conflict.errors[0].field, "starts_at");
     assert_eq!(conflict.alternatives.len(), 3);
     assert_eq!(conflict.alternatives[0].provider_ids, [provider.id]);
@@ -314,7 +314,7 @@ async fn main() -> Result<()> {
     assert_eq!(listed.items.iter().map(|item| item.id).collect::<Vec<_>>(), [service.id]);
     let call = program.create_provider().body_map(|body| body.name("Nobody"));
     let forbidden = refused(403, call.send().await);
-    assert!(["role_too_low", "scope_missing"].contains(&&*forbidden.code));
+    assert!(["role_too_low", "scope_missing"].contains(&forbidden.code.as_str()));
     done(&mut steps, "an API key");
 
     println!("rust: {steps} steps");
