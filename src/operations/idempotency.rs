@@ -60,7 +60,7 @@ impl Once {
             Who::Session { account: id, .. } | Who::Customer { account: id, .. } | Who::Key { id, .. } => {
                 (id, key.to_string())
             }
-            // // Sends no requests.
+            // Sends no requests.
             Who::Scheduler => return Ok(Self::without_key()),
         };
         Ok(Self { key: Some(Key { actor, operation, key, hash }), replayed: AtomicBool::new(false) })

@@ -34,45 +34,29 @@ use crate::{
 /// The appointment that a confirmed hold has become.
 pub const GET_CONFIRMED: Sql<Appointment> = sql!("scheduling/appointments_get_by_hold.sql" as Appointment);
 
-/// The hold to confirm.
-#[derive(Clone, Copy)]
-pub enum HoldSelector {
-    By(Uuid),
-    /// The current offer to a waitlist entry.
-    For(Uuid),
+/// The hold to confirm, and what it must be like before.
+pub enum HoldSelector<'a> {
+    By(Uuid, Precondition<'a, Hold>),
+    /// The current offer to a waitlist entry, and what the entry must be like before.
+    For(Uuid, Precondition<'a, WaitlistEntry>),
 }
 
 /// A request to confirm a hold.
 pub struct Confirmation<'a> {
-    pub held: HoldSelector,
+    pub held: HoldSelector<'a>,
     /// The contact. `Unknown` for an offer: the contact of the waitlist entry.
     pub who: Who<'a>,
     pub note: Option<&'a str>,
     /// For a guest: the limits it counts towards.
     pub guest: Option<&'a GuestRequest>,
     pub once: &'a Once,
-    /// What the hold must be like before.
-    pub precondition: Precondition<'a, Hold>,
-    /// What the waitlist entry of an offer must be like before.
-    pub entry_precondition: Precondition<'a, WaitlistEntry>,
 }
 
 impl<'a> Confirmation<'a> {
     /// Accepts the offer to a waitlist entry: the appointment gets the id of the entry.
-    pub fn of_offer(
-        entry: Uuid,
-        once: &'a Once,
-        entry_precondition: Precondition<'a, WaitlistEntry>,
-    ) -> Self {
-        Self {
-            held: HoldSelector::For(entry),
-            who: Who::Unknown,
-            note: None,
-            guest: None,
-            once,
-            precondition: Precondition::none(),
-            entry_precondition,
-        }
+    pub fn of_offer(entry: Uuid, once: &'a Once, precondition: Precondition<'a, WaitlistEntry>) -> Self {
+        let held = HoldSelector::For(entry, precondition);
+        Self { held, who: Who::Unknown, note: None, guest: None, once }
     }
 }
 
@@ -90,7 +74,7 @@ pub async fn confirm_alone(
         let confirming = once.run(tx, async |tx| match confirm(tx, confirmation).await {
             Err(Failure::Problem(problem)) if problem.code == "not_found" => {
                 before.store(true, Ordering::Relaxed);
-                became(tx, confirmation.held).await
+                became(tx, &confirmation.held).await
             }
             confirmed => confirmed,
         });
@@ -101,11 +85,11 @@ pub async fn confirm_alone(
 }
 
 /// The appointment that a hold, or the offer to a waitlist entry, has become.
-async fn became(tx: &mut Tx, held: HoldSelector) -> Result<Appointment, Failure> {
+async fn became(tx: &mut Tx, held: &HoldSelector<'_>) -> Result<Appointment, Failure> {
     let appointment = match held {
-        HoldSelector::By(hold) => tx.optional(GET_CONFIRMED, &[&hold]).await?,
-        HoldSelector::For(entry) => {
-            let entry = tx.optional(waitlist_entry::GET, &[&entry]).await?.ok_or_else(Problem::not_found)?;
+        HoldSelector::By(hold, _) => tx.optional(GET_CONFIRMED, &[hold]).await?,
+        HoldSelector::For(entry, _) => {
+            let entry = tx.optional(waitlist_entry::GET, &[entry]).await?.ok_or_else(Problem::not_found)?;
             let entry = WaitlistEntry::from(entry);
             let booked = entry.appointment_id.ok_or_else(nothing_offered)?;
             tx.optional(appointment::GET, &[&booked]).await?.map(Into::into)
@@ -123,10 +107,10 @@ pub fn nothing_offered() -> Problem {
 /// link of a guest is valid for all of them. If a member confirms a guest's hold, the appointment gets a new id: it is
 /// for a contact that the member chose, and the guest's link must not give access to it.
 pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<Appointment, Failure> {
-    let Confirmation { held, who, note, guest, precondition, .. } = confirmation;
-    let (by_id, by_entry) = match *held {
-        HoldSelector::By(id) => (Some(id), None),
-        HoldSelector::For(entry) => (None, Some(entry)),
+    let Confirmation { held, who, note, guest, .. } = confirmation;
+    let (by_id, by_entry) = match held {
+        HoldSelector::By(id, _) => (Some(*id), None),
+        HoldSelector::For(entry, _) => (None, Some(*entry)),
     };
     let locked = tx
         .optional(sql!("scheduling/holds_lock.sql" as LockedHold), &[&by_id, &by_entry])
@@ -140,10 +124,9 @@ pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<App
     if !locked.stands {
         Err(Problem::conflict("hold_expired", "The hold has expired. Choose another slot."))?;
     }
-    hold::require(tx, hold, precondition).await?;
-    if let (Some(entry), true) = (entry, confirmation.entry_precondition.is_some()) {
-        let entry = tx.optional(waitlist_entry::GET, &[&entry]).await?.ok_or_else(Problem::not_found)?;
-        confirmation.entry_precondition.check(&entry.into())?;
+    match held {
+        HoldSelector::By(_, precondition) => hold::require(tx, hold, precondition).await?,
+        HoldSelector::For(entry, precondition) => waitlist_entry::require(tx, *entry, precondition).await?,
     }
     let guest_key = guest.and_then(|guest| guest.key).or(locked.guest_key);
     let contact = match *who {

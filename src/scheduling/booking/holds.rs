@@ -197,13 +197,11 @@ impl HoldsApi {
         let once = Once::new(&context, "confirm_hold", idempotency_key.0, &(hold_id.0, &body.0))?;
         let who = book::who(body.0.contact_id, body.0.contact.as_ref())?;
         let confirmation = Confirmation {
-            held: HoldSelector::By(hold_id.0),
+            held: HoldSelector::By(hold_id.0, if_match.on()),
             who,
             note: body.0.note.as_deref(),
             guest: None,
             once: &once,
-            precondition: if_match.on(),
-            entry_precondition: Precondition::none(),
         };
         let (body, replayed) = confirm::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         Ok(Created { location: format!("/api/v1/appointments/{}", body.id), body, replayed })

@@ -53,11 +53,7 @@ impl Bounds {
 
     /// The same, for dates in this time zone.
     pub fn instants_in(self, zone: Tz) -> (DateTime<Utc>, DateTime<Utc>) {
-        // A date begins at midnight, or at the clock change that skips midnight.
-        let instant = |bound| match bound {
-            InstantOrDate::Instant(instant) => instant,
-            InstantOrDate::Date(date) => wall_time::instant(zone, date, 0),
-        };
+        let instant = |bound| wall_time::given(zone, bound);
         (self.from.map_or(DateTime::UNIX_EPOCH, instant), self.to.map_or(END_OF_TIME, instant))
     }
 }

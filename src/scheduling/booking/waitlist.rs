@@ -18,7 +18,7 @@ use super::{
     guest_request::GuestRequest,
     hold::HeldTime,
     offers::{self, Notice},
-    waitlist_entry::{GET, NewWaitlistEntry, WaitlistEntry, WaitlistStatus, WholeEntry},
+    waitlist_entry::{self, GET, NewWaitlistEntry, WaitlistEntry, WaitlistStatus, WholeEntry},
 };
 use crate::{
     crm::contacts,
@@ -329,7 +329,7 @@ pub async fn leave(
     precondition: &Precondition<'_, WaitlistEntry>,
 ) -> Result<WaitlistEntry, Failure> {
     let notices = attempt(db, mailer, context, async |mut tx: Tx, _| {
-        require(&mut tx, id, precondition).await?;
+        waitlist_entry::require(&mut tx, id, precondition).await?;
         let before = entry(&mut tx, id).await?;
         let notices = if before.offer.is_some() {
             end(&mut tx, id, status.name()).await?
@@ -360,21 +360,6 @@ fn not_waiting() -> Problem {
 async fn entry(tx: &mut Tx, id: Uuid) -> Result<WaitlistEntry, Failure> {
     let row = tx.optional(GET, &[&id]).await?;
     Ok(row.ok_or_else(Problem::not_found)?.into())
-}
-
-/// Locks an entry and its offer, and fails with 412 if it is not what a change requires. The offer first, as those do
-/// that accept or end it.
-async fn require(
-    tx: &mut Tx,
-    id: Uuid,
-    precondition: &Precondition<'_, WaitlistEntry>,
-) -> Result<(), Failure> {
-    if precondition.is_some() {
-        tx.all(sql!("scheduling/holds_of_entry.sql"), &[&id]).await?;
-        tx.all(sql!("scheduling/waitlist_lock_row.sql"), &[&id]).await?;
-        precondition.check(&entry(tx, id).await?)?;
-    }
-    Ok(())
 }
 
 /// Ends an offer and offers its time to the next entry.

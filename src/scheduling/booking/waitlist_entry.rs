@@ -8,9 +8,11 @@ use uuid::Uuid;
 
 use crate::{
     crm::contacts::NewContact,
-    db::{Sql, row},
+    db::{Sql, Tx, row},
     http::{
+        if_match::Precondition,
         json::or_default,
+        problem::{Failure, Problem},
         values::{Instant, named_enum},
     },
     sql,
@@ -83,7 +85,7 @@ row! {
 
 /// An entry and its offer.
 pub struct WholeEntry {
-    entry: WaitlistEntry,
+    pub entry: WaitlistEntry,
     offer: Option<WaitlistOffer>,
 }
 
@@ -98,6 +100,22 @@ impl From<WholeEntry> for WaitlistEntry {
 }
 
 pub const GET: Sql<WholeEntry> = sql!("scheduling/waitlist_get.sql" as WholeEntry);
+
+/// Locks an entry and its offer, and fails with 412 if it is not what a change requires. The offer first, as those do
+/// that accept or end it.
+pub async fn require(
+    tx: &mut Tx,
+    id: Uuid,
+    precondition: &Precondition<'_, WaitlistEntry>,
+) -> Result<(), Failure> {
+    if precondition.is_some() {
+        tx.all(sql!("scheduling/holds_of_entry.sql"), &[&id]).await?;
+        tx.all(sql!("scheduling/waitlist_lock_row.sql"), &[&id]).await?;
+        let entry = tx.optional(GET, &[&id]).await?;
+        precondition.check(&entry.ok_or_else(Problem::not_found)?.into())?;
+    }
+    Ok(())
+}
 
 /// A new waitlist entry.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]

@@ -185,7 +185,7 @@ impl Guests {
     }
 }
 
-fn context(tenant: Uuid, appointment: Uuid) -> Context {
+pub fn context(tenant: Uuid, appointment: Uuid) -> Context {
     Context { tenant, who: db::Who::Guest { appointment }, needs: "guest", feature: Some("appointments") }
 }
 

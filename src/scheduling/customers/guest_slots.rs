@@ -89,7 +89,7 @@ impl GuestSlotsApi {
     ) -> Result<Json<ServicesAvailability>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
         let wanted = EarliestQuery {
-            services: service_id.0.into_iter().collect(),
+            services: service_id.0,
             people: People { with: provider_id.0, contact: None },
             period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             online: true,

@@ -120,13 +120,11 @@ impl GuestVerificationApi {
         tx.commit().await?;
         let counted = GuestRequest::verified(guest.tenant, contact.email.as_deref());
         let confirmation = Confirmation {
-            held: HoldSelector::By(id),
+            held: HoldSelector::By(id, Precondition::none()),
             who,
             note: note.as_deref(),
             guest: Some(&counted),
             once: &Once::without_key(),
-            precondition: Precondition::none(),
-            entry_precondition: Precondition::none(),
         };
         let (_, before) = confirm::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
         let named = online::named(&api.db, guest, id).await?;

@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    guest::{GuestAppointment, Guests, Managing, managed},
+    guest::{self, GuestAppointment, Guests, Managing, managed},
     guest_entry::{GuestNewWaitlistEntry, GuestOffer, GuestWaitlistEntry, NamedEntry},
     online::{self, LINK_OUTLIVES, link_expired},
 };
@@ -26,7 +26,7 @@ use crate::{
         json::{Created, Json, NoContent},
         limit::subscriber,
         problem::{ApiError, Failure, GuestWriting, LinkReading, Problem},
-        values::{CaptchaToken, IdempotencyKey, Instant, Slug, Text, TimeZone},
+        values::{CaptchaToken, IdempotencyKey, Instant, Slug, Text},
     },
     messaging::letters::{Place, Waiting},
     operations::idempotency::Once,
@@ -114,10 +114,9 @@ impl GuestWaitsApi {
     ///
     /// Reserves a free slot for 10 minutes, while the guest fills in a form. Confirming the hold before it expires
     /// always succeeds. Counts towards the organization's limits of guest bookings. Errors are those of `POST
-    /// /api/v1/guest/appointments`. 409 `verification_required` if the service verifies e-mail addresses. 409
-    /// `too_many_holds` if the organization has reached its limit of holds. 404 `organization_not_found` if no active
-    /// organization has the slug or host. 409 `slot_unavailable` if the time is taken, `too_many_holds` if the
-    /// organization has 500 holds. 429 `guest_limit` if the limit of guest bookings is reached. 503
+    /// /api/v1/guest/appointments`. 409 `verification_required` if the service verifies e-mail addresses. 404
+    /// `organization_not_found` if no active organization has the slug or host. 409 `slot_unavailable` if the time is
+    /// taken, `too_many_holds` if the organization has 500 holds. 429 `guest_limit` if the limit of guest bookings is reached. 503
     /// `captcha_unavailable` if the captcha cannot be checked.
     #[oai(path = "/holds", method = "post", operation_id = "hold_as_guest")]
     async fn hold(
@@ -200,13 +199,11 @@ impl GuestWaitsApi {
         let once = Once::new(&guest, "confirm_hold_as_guest", idempotency_key.0, &body.0)?;
         let counted = GuestRequest::of_email(guest.tenant, body.0.contact.email.as_deref());
         let confirmation = Confirmation {
-            held: HoldSelector::By(id),
+            held: HoldSelector::By(id, if_match.on_view(|hold: &Hold| self.show_hold(guest, hold))),
             who: Who::New(&body.0.contact),
             note: body.0.note.as_deref(),
             guest: Some(&counted),
             once: &once,
-            precondition: if_match.on_view(|hold: &Hold| self.show_hold(guest, hold)),
-            entry_precondition: Precondition::none(),
         };
         let (_, replayed) = confirm::confirm_alone(db, &self.0.mailer, guest, &confirmation).await?;
         let named = online::named(db, guest, id).await?;
@@ -258,15 +255,16 @@ impl GuestWaitsApi {
             policy: Enforcement::Full,
         };
         let entry = waitlist::join(&self.0.db, guest, &new, &once).await?;
-        let body = self.see(self.0.managing(&self.0.tokens.link_to(guest.tenant, entry.id)?)?).await?;
+        let named = self.named(guest::context(guest.tenant, entry.id)).await?;
+        let place = Place {
+            id: guest.tenant,
+            organization: named.organization_name.clone(),
+            time_zone: named.time_zone,
+        };
+        let body = self.show(guest, named)?;
         if let (Some(email), false) = (&contact.email, once.is_replay()) {
-            let GuestWaitlistEntry { organization_name: organization, time_zone, .. } = &body;
             let letter = Waiting {
-                place: &Place {
-                    id: guest.tenant,
-                    organization: organization.clone(),
-                    time_zone: TimeZone::parse(time_zone).map_err(|_| Problem::internal())?,
-                },
+                place: &place,
                 service: &body.service_name,
                 provider: body.provider_name.as_deref(),
                 from: body.from,
@@ -341,7 +339,7 @@ impl GuestWaitsApi {
     ) -> Result<Json<GuestWaitlistEntry>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&link.token)?;
         // Before the change, because the link may have expired.
-        self.see(guest).await?;
+        self.named(guest).await?;
         let (db, mailer, id) = (&self.0.db, &self.0.mailer, managed(guest)?);
         waitlist::leave(db, mailer, guest, id, status, &Precondition::none()).await?;
         Ok(Json(self.see(guest).await?))
@@ -360,15 +358,23 @@ impl GuestWaitsApi {
     }
 
     /// The waitlist entry of a link. The link expires 30 days after the period.
-    async fn see(&self, guest: Context) -> Result<GuestWaitlistEntry, Failure> {
+    async fn named(&self, guest: Context) -> Result<NamedEntry, Failure> {
         let sql = sql!("scheduling/waitlist_get_named.sql" as NamedEntry);
         let named =
             self.0.db.optional(guest, sql, &[&managed(guest)?]).await?.ok_or_else(Problem::not_found)?;
-        let NamedEntry { organization_name, time_zone, service_name, provider_name, .. } = named;
-        let WaitlistEntry { id, service_id, provider_id, from, to, status, offer, .. } = named.entry.into();
-        if Utc::now() > to + LINK_OUTLIVES {
+        if Utc::now() > named.entry.entry.to + LINK_OUTLIVES {
             Err(link_expired())?;
         }
+        Ok(named)
+    }
+
+    async fn see(&self, guest: Context) -> Result<GuestWaitlistEntry, Failure> {
+        Ok(self.show(guest, self.named(guest).await?)?)
+    }
+
+    fn show(&self, guest: Context, named: NamedEntry) -> Result<GuestWaitlistEntry, Problem> {
+        let NamedEntry { organization_name, time_zone, service_name, provider_name, .. } = named;
+        let WaitlistEntry { id, service_id, provider_id, from, to, status, offer, .. } = named.entry.into();
         Ok(GuestWaitlistEntry {
             id,
             organization_name,

@@ -210,8 +210,8 @@ impl GuestsApi {
     /// session with the same e-mail address. 422 `required` on `contact.email` or `contact.phone` if the service
     /// requires it (`guest_requires`). 429 `guest_limit` if the organization's limit of guest bookings is reached. 404
     /// `organization_not_found` if no active organization has the slug or host. 409 `slot_unavailable` or
-    /// `contact_busy` if the time is taken. 429 `guest_limit` if the limit of guest bookings is reached. 503
-    /// `captcha_unavailable`, `mail_unavailable` if the server cannot check the captcha or send the e-mail.
+    /// `contact_busy` if the time is taken. 503 `captcha_unavailable`, `mail_unavailable` if the server cannot check
+    /// the captcha or send the e-mail.
     #[oai(path = "/appointments", method = "post", operation_id = "book_as_guest")]
     async fn book(
         &self,

@@ -208,11 +208,8 @@ impl MyAppointmentsApi {
         reschedule_of: Query<Option<Uuid>>,
     ) -> Result<SerializedJson<Slots>, ApiError<Listing>> {
         let context = Context::from(&caller);
-        let mut tx = self.db.begin(context);
-        let contact = contacts::of_account(&mut tx, caller.account()?).await?;
-        tx.commit().await?;
         let wanted = SlotQuery {
-            contact,
+            contact: linked_contact(&self.db, context).await?,
             services: std::iter::once(service_id.0).chain(and_then.0).collect(),
             provider: provider_id.0,
             period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
@@ -408,15 +405,20 @@ fn as_mine(if_match: &IfMatch) -> Precondition<'_, Appointment> {
     if_match.on_view(|appointment: &Appointment| Ok(MyAppointment::from(appointment.clone())))
 }
 
-/// The contact that is linked to the account of a customer.
-pub async fn contact(db: &Db, context: Context) -> Result<Uuid, Failure> {
+/// The contact that is linked to the account of a customer, if there is one.
+pub async fn linked_contact(db: &Db, context: Context) -> Result<Option<Uuid>, Failure> {
     let account = context.actor().ok_or_else(Problem::person_required)?;
     let mut tx = db.begin(context);
     let contact = contacts::of_account(&mut tx, account).await?;
     tx.commit().await?;
+    Ok(contact)
+}
+
+/// The contact that is linked to the account of a customer.
+pub async fn contact(db: &Db, context: Context) -> Result<Uuid, Failure> {
     let missing = || {
         let detail = "No contact of the organization is linked to your account. Ask the organization to invite you as a customer.";
         Problem::conflict("contact_missing", detail)
     };
-    Ok(contact.ok_or_else(missing)?)
+    Ok(linked_contact(db, context).await?.ok_or_else(missing)?)
 }

@@ -8,13 +8,13 @@ use poem_openapi::{
 };
 use uuid::Uuid;
 
+use super::my_appointments::linked_contact;
 use crate::{
-    crm::contacts,
-    db::{Context, Db},
+    db::Db,
     http::{
         caller::{Customer, Member},
         json::Json,
-        problem::{ApiError, Failure, Listing},
+        problem::{ApiError, Listing},
         values::{InstantOrDate, TimeZone},
     },
     scheduling::{
@@ -61,7 +61,7 @@ impl MySlotsApi {
             provider: provider_id.0,
             period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             reschedule_of: reschedule_of.0,
-            contact: self.contact(&caller).await?,
+            contact: linked_contact(&self.0, (&caller).into()).await?,
             unavailable: false,
             online: true,
         };
@@ -88,21 +88,11 @@ impl MySlotsApi {
         time_zone: Query<Option<TimeZone>>,
     ) -> Result<Json<ServicesAvailability>, ApiError<Listing>> {
         let wanted = EarliestQuery {
-            services: service_id.0.into_iter().collect(),
-            people: People { with: provider_id.0, contact: self.contact(&caller).await? },
+            services: service_id.0,
+            people: People { with: provider_id.0, contact: linked_contact(&self.0, (&caller).into()).await? },
             period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             online: true,
         };
         Ok(Json(earliest::find(&self.0, (&caller).into(), wanted, Utc::now()).await?))
-    }
-}
-
-impl MySlotsApi {
-    /// The contact of the customer, if the organization has one.
-    async fn contact(&self, caller: &Member<Customer, Appointments>) -> Result<Option<Uuid>, Failure> {
-        let mut tx = self.0.begin(Context::from(caller));
-        let contact = contacts::of_account(&mut tx, caller.account()?).await?;
-        tx.commit().await?;
-        Ok(contact)
     }
 }

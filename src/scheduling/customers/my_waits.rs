@@ -15,7 +15,7 @@ use crate::{
     db::Db,
     http::{
         caller::{Customer, Member},
-        if_match::{IfMatch, Precondition},
+        if_match::IfMatch,
         json::{Created, Json, NoContent, OptionalJson},
         page::{Cursor, Page, Paging},
         problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
@@ -198,13 +198,11 @@ impl MyWaitsApi {
             confirmed.ok_or_else(Problem::not_found)?;
         }
         let confirmation = Confirmation {
-            held: HoldSelector::By(hold_id.0),
+            held: HoldSelector::By(hold_id.0, if_match.on()),
             who: Who::Known(contact(&self.db, context).await?),
             note: body.0.note.as_deref(),
             guest: None,
             once: &once,
-            precondition: if_match.on(),
-            entry_precondition: Precondition::none(),
         };
         let (appointment, replayed) =
             confirm::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;

@@ -7,6 +7,8 @@ use chrono::{
 };
 use chrono_tz::Tz;
 
+use crate::http::values::InstantOrDate;
+
 /// The first instant at which the clocks of a zone show this minute of this date, or a later time.
 ///
 /// A time that is skipped when clocks go forward therefore becomes the instant of the change; a time that occurs twice
@@ -18,6 +20,14 @@ pub fn instant(zone: Tz, date: NaiveDate, minute: i16) -> DateTime<Utc> {
         MappedLocalTime::Single(instant) => instant.to_utc(),
         MappedLocalTime::Ambiguous(one, other) => one.min(other).to_utc(),
         MappedLocalTime::None => end_of_gap(zone, wall),
+    }
+}
+
+/// The instant that a request gives. A date begins at midnight, or at the clock change that skips midnight.
+pub fn given(zone: Tz, given: InstantOrDate) -> DateTime<Utc> {
+    match given {
+        InstantOrDate::Instant(given) => given,
+        InstantOrDate::Date(date) => instant(zone, date, 0),
     }
 }
 

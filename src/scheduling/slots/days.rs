@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     availability::{Availability, Enforcement, StartRequest},
-    listing::{self, AT_ONCE, Effort, Following, People, SlotQuery, Stopped, too_long},
+    listing::{self, AT_ONCE, Effort, Following, People, SlotQuery, Stopped},
     period::{Period, RequestedPeriod},
 };
 use crate::{
@@ -116,11 +116,9 @@ impl Availability {
         let mut beginning = from;
         while beginning < to {
             let end = to.min(beginning + AT_ONCE);
-            let starts =
-                self.free_starts(beginning, end, people, effort).map_err(|stopped| match stopped {
-                    Stopped::TooMuch => too_long(from, beginning),
-                    Stopped::Late(problem) => problem,
-                })?;
+            let starts = self
+                .free_starts(beginning, end, people, effort)
+                .map_err(|stopped| stopped.problem(from, beginning))?;
             for start in starts {
                 let date = start.with_timezone(&zone).date_naive();
                 let day = days.entry(date).or_insert(SlotDay { date, count: 0, first_starts_at: start });

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     availability::Availability,
-    listing::{self, Effort, LONGEST_PERIOD, People, Stopped, too_long},
+    listing::{self, Effort, LONGEST_PERIOD, People, Stopped},
     load::{AvailabilityQuery, Rows},
     period::{self, Extent, Period, RequestedPeriod},
     refusals::{unknown_provider, unknown_service},
@@ -80,7 +80,7 @@ impl EarliestApi {
         contact_id: Query<Option<Uuid>>,
     ) -> Result<Json<ServicesAvailability>, ApiError<Listing>> {
         let wanted = EarliestQuery {
-            services: service_id.0.into_iter().collect(),
+            services: service_id.0,
             people: People { with: provider_id.0, contact: contact_id.0 },
             period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             online: false,
@@ -94,7 +94,7 @@ pub type SearchedServices = List<Uuid, 0, MOST_SERVICES>;
 
 /// The parameters of a search.
 pub struct EarliestQuery {
-    pub services: Vec<Uuid>,
+    pub services: SearchedServices,
     pub people: People,
     pub period: RequestedPeriod,
     /// Whether only services that customers may book online are searched.
@@ -113,9 +113,6 @@ pub async fn find(
     for service in requested {
         if !services.contains(&service) {
             services.push(service);
-        }
-        if services.len() > MOST_SERVICES {
-            Err(Problem::invalid_field("service_id", "too_many", "expected at most ten services"))?;
         }
     }
     if services.is_empty() {
@@ -152,10 +149,7 @@ pub async fn find(
                 let service_id = rules.id;
                 availability.services = vec![rules];
                 let found = availability.earliest(service_id, period, people, &mut effort);
-                items.push(found.map_err(|stopped| match stopped {
-                    Stopped::TooMuch => too_long(period.from, period.from),
-                    Stopped::Late(problem) => problem,
-                })?);
+                items.push(found.map_err(|stopped| stopped.problem(period.from, period.from))?);
             }
             Ok(ServicesAvailability { time_zone: period.zone.name().to_owned(), items })
         })

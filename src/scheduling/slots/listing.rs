@@ -264,6 +264,16 @@ pub enum Stopped {
     Late(Problem),
 }
 
+impl Stopped {
+    /// The answer, if the period is complete up to `reached`.
+    pub(super) fn problem(self, from: DateTime<Utc>, reached: DateTime<Utc>) -> Problem {
+        match self {
+            Self::TooMuch => too_long(from, reached),
+            Self::Late(problem) => problem,
+        }
+    }
+}
+
 impl<'a> Effort<'a> {
     pub fn new(deadline: &'a Deadline) -> Self {
         Self { deadline, tries: 0 }
@@ -297,11 +307,9 @@ impl Availability {
         let mut beginning = from;
         while beginning < to {
             let end = to.min(beginning + AT_ONCE);
-            let slots = match self.slots_of(beginning, end, people, zone, unavailable, &mut effort) {
-                Ok(slots) => slots,
-                Err(Stopped::TooMuch) => return Err(too_long(from, beginning).into()),
-                Err(Stopped::Late(problem)) => return Err(problem.into()),
-            };
+            let slots = self
+                .slots_of(beginning, end, people, zone, unavailable, &mut effort)
+                .map_err(|stopped| stopped.problem(from, beginning))?;
             for slot in slots {
                 if !std::mem::take(&mut first) {
                     bytes.push(b',');

@@ -53,7 +53,7 @@ pub async fn admit(
     extent: Extent,
 ) -> Result<(Period, Place), Failure> {
     let (zone, providers) = cost::weigh(db, context, requested.time_zone, extent.provider).await?;
-    let (from, to) = (instant(requested.from, zone), instant(requested.to, zone));
+    let (from, to) = (wall_time::given(zone, requested.from), wall_time::given(zone, requested.to));
     if to <= from {
         Err(Problem::invalid_field("to", "invalid_value", "expected an instant or a date after from"))?;
     }
@@ -66,12 +66,4 @@ pub async fn admit(
     let times = u32::try_from(extent.times).unwrap_or(u32::MAX);
     let place = cost::place(context, providers.saturating_mul(times), from, to).await?;
     Ok((Period { from, to, zone }, place))
-}
-
-/// A date begins at midnight, or at the clock change that skips midnight.
-fn instant(given: InstantOrDate, zone: Tz) -> DateTime<Utc> {
-    match given {
-        InstantOrDate::Instant(instant) => instant,
-        InstantOrDate::Date(date) => wall_time::instant(zone, date, 0),
-    }
 }
