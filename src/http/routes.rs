@@ -117,34 +117,34 @@ impl Route {
             .nth(index)
     }
 
+    /// The operation of a method. HEAD is that of GET.
+    fn operation(&self, method: &Method) -> Option<&Operation> {
+        self.operations.get(if method == Method::HEAD { "GET" } else { method.as_str() })
+    }
+
     /// The query parameters of an operation of this route.
     pub fn query_parameters(&self, method: &Method) -> Option<&[QueryParameter]> {
-        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-        self.operations.get(method).map(|operation| operation.query.as_slice())
+        self.operation(method).map(|operation| operation.query.as_slice())
     }
 
     /// The `operationId`.
     pub fn operation_id(&self, method: &Method) -> Option<&str> {
-        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-        self.operations.get(method).map(|operation| operation.id.as_str())
+        self.operation(method).map(|operation| operation.id.as_str())
     }
 
     /// The scope that an API key needs.
     pub fn scope(&self, method: &Method) -> Option<&str> {
-        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-        self.operations.get(method)?.scope.as_deref()
+        self.operation(method)?.scope.as_deref()
     }
 
     /// Whether an operation requires credentials.
     pub fn wants_credentials(&self, method: &Method) -> bool {
-        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-        self.operations.get(method).is_some_and(|operation| operation.wants_credentials)
+        self.operation(method).is_some_and(|operation| operation.wants_credentials)
     }
 
     /// Whether an operation answers with an `ETag`.
     pub fn has_version(&self, method: &Method) -> bool {
-        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-        self.operations.get(method).is_some_and(|operation| operation.has_version)
+        self.operation(method).is_some_and(|operation| operation.has_version)
     }
 
     /// The allowed values of a query parameter of any operation of this route, if they are an enumeration.

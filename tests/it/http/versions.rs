@@ -119,6 +119,14 @@ async fn every_answer_to_a_get_has_a_version_and_is_not_sent_again_while_it_is_h
             assert!(counts, "{}: {}\n{}", operation.id(), first.text, again.text);
             assert_ne!(again.header("etag"), etag, "{}", operation.id());
         }
+        if again.status == 304 {
+            let head = Operation { method: "HEAD".to_owned(), ..operation.clone() };
+            let answer = send(actor, &head, &path).await;
+            assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{}", operation.id());
+            assert_eq!(answer.header("etag"), etag, "{}", operation.id());
+            let unchanged = send_with(actor, &head, &path, ("if-none-match", &etag)).await;
+            assert_eq!(unchanged.status, 304, "{}", operation.id());
+        }
         let other = send_with(actor, &operation, &path, ("if-none-match", "\"another\", W/\"x\"")).await;
         assert_eq!(other.status, 200, "{}", operation.id());
     }
