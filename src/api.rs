@@ -11,7 +11,7 @@ use crate::{
     http::{
         captcha::Captcha,
         client::Network,
-        description,
+        description::{self, Documents},
         limit::{Limits, Rates},
         token::{SigningKey, Tokens},
     },
@@ -79,7 +79,7 @@ pub fn raw_description() -> String {
     service(&app).spec()
 }
 
-/// The description as published in `openapi/openapi.json`.
-pub fn description() -> String {
+/// The descriptions as committed in `openapi`.
+pub fn description() -> Documents {
     description::complete(&raw_description())
 }

@@ -174,7 +174,7 @@ pub fn run() -> ExitCode {
         },
         Command::Tenant(args) => run_tenant(args),
         Command::Audit(args) => return run_audit(args),
-        Command::Openapi => print(api::description().as_bytes()).map_err(Into::into),
+        Command::Openapi => print(api::description().published.as_bytes()).map_err(Into::into),
         Command::Completions(args) => pages::completions(command(), &args),
         Command::Man(args) => pages::man(command(), &args),
     };

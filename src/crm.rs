@@ -7,7 +7,7 @@ use contacts::ContactsApi;
 use crate::{
     db::Db,
     http::{
-        module::{Apis, Module},
+        module::{Apis, Module, Tag},
         problem::{AnsweredBy, ProblemCode, problem_codes},
     },
 };
@@ -17,7 +17,8 @@ pub enum Crm {}
 
 impl Module for Crm {
     const NAME: &str = "crm";
-    const ABOUT: &str = "Contacts: the people an organization deals with.";
+    const TAGS: &[Tag] =
+        &[Tag { name: "Contacts", about: "The people an organization deals with.", paths: &["/contacts"] }];
     const PROBLEMS: &[ProblemCode] = problem_codes! {
         409 Named {
             "contact_in_use" = "The contact has appointments.",

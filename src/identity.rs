@@ -28,7 +28,7 @@ use sign_in::{OrganizationChoices, SignInApi};
 use crate::{
     db::Db,
     http::{
-        module::{Apis, Module},
+        module::{Apis, Module, Tag},
         problem::{self, FieldCode, ProblemCode},
         token::Tokens,
     },
@@ -40,7 +40,34 @@ pub enum Identity {}
 
 impl Module for Identity {
     const NAME: &str = "identity";
-    const ABOUT: &str = "Accounts: registering, signing in and out, passwords, second factors, who am I.";
+    const TAGS: &[Tag] = &[
+        Tag {
+            name: "Account",
+            about: "My account: registering, who am I.",
+            paths: &["/auth/register", "/auth/me"],
+        },
+        Tag {
+            name: "Sign-in",
+            about: "Signing in and out: tokens for programs, cookies for browsers.",
+            paths: &["/auth", "/.well-known/jwks.json"],
+        },
+        Tag { name: "Sessions", about: "Where an account is signed in.", paths: &["/auth/sessions"] },
+        Tag {
+            name: "My organizations",
+            about: "The organizations an account belongs to.",
+            paths: &["/auth/organizations", "/organizations"],
+        },
+        Tag {
+            name: "Passwords and e-mail",
+            about: "Changing and resetting a password, verifying an e-mail address.",
+            paths: &["/auth/password", "/auth/email"],
+        },
+        Tag {
+            name: "Second factors",
+            about: "Signing in with a code from an authenticator app.",
+            paths: &["/auth/second-factor"],
+        },
+    ];
     const PROBLEMS: &[ProblemCode] = codes::PROBLEMS;
     const FIELDS: &[FieldCode] = codes::FIELDS;
 

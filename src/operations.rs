@@ -14,7 +14,7 @@ use health::HealthApi;
 use crate::{
     db::Db,
     http::{
-        module::{Apis, Module},
+        module::{Apis, Module, Tag},
         problem::{AnsweredBy, ProblemCode, problem_codes},
     },
 };
@@ -24,7 +24,15 @@ pub enum Operations {}
 
 impl Module for Operations {
     const NAME: &str = "operations";
-    const ABOUT: &str = "Health of this server, and the audit log.";
+    const TAGS: &[Tag] = &[
+        Tag { name: "Audit log", about: "Who changed what, and when.", paths: &["/audit-events"] },
+        Tag {
+            name: "Deletions",
+            about: "What was deleted, for programs that keep a copy.",
+            paths: &["/deletions"],
+        },
+        Tag { name: "Health", about: "Whether this server works.", paths: &["/health"] },
+    ];
     const PROBLEMS: &[ProblemCode] = problem_codes! {
         503 Named {
             "not_migrated" = "The database lacks migrations that this server needs.",

@@ -33,7 +33,7 @@ use crate::{
     db::Db,
     http::{
         captcha::Captcha,
-        module::{Apis, Module},
+        module::{Apis, Module, Tag},
         problem::{self, FieldCode, ProblemCode},
         token::Tokens,
     },
@@ -45,7 +45,86 @@ pub enum Scheduling {}
 
 impl Module for Scheduling {
     const NAME: &str = "scheduling";
-    const ABOUT: &str = "Services, providers and their hours, free slots, appointments.";
+    const TAGS: &[Tag] = &[
+        Tag {
+            name: "Services",
+            about: "What can be booked: duration, price and rules.",
+            paths: &["/services"],
+        },
+        Tag {
+            name: "Providers",
+            about: "The people who can be booked.",
+            paths: &["/providers", "/auth/me/provider-links"],
+        },
+        Tag {
+            name: "Resources",
+            about: "The rooms and pieces of equipment that services take.",
+            paths: &["/resources"],
+        },
+        Tag {
+            name: "Schedules",
+            about: "The working hours of providers.",
+            paths: &["/providers/{provider_id}/schedule"],
+        },
+        Tag {
+            name: "Closures",
+            about: "The days on which an organization is closed.",
+            paths: &["/closures"],
+        },
+        Tag {
+            name: "Time off",
+            about: "When a provider is away.",
+            paths: &["/providers/{provider_id}/time-off", "/time-off"],
+        },
+        Tag {
+            name: "Slots",
+            about: "The starts that can be booked.",
+            paths: &["/services/{service_id}/slots", "/availability"],
+        },
+        Tag {
+            name: "Appointments",
+            about: "Booking, moving, cancelling; checking in, completing; the calendar of the staff.",
+            paths: &["/appointments", "/calendar", "/providers/{provider_id}/appointments"],
+        },
+        Tag { name: "Series", about: "Recurring appointments.", paths: &["/appointment-series"] },
+        Tag {
+            name: "Holds",
+            about: "Time that is kept free for some minutes before it is booked.",
+            paths: &["/holds"],
+        },
+        Tag { name: "Waitlist", about: "Waiting for time that becomes free.", paths: &["/waitlist"] },
+        Tag {
+            name: "Calendars",
+            about: "Appointments for calendar programs, as iCalendar.",
+            paths: &["/calendar-feeds", "/calendar.ics", "/appointments/{appointment_id}/calendar.ics"],
+        },
+        Tag {
+            name: "Guest booking",
+            about: "For the booking page of an organization: booking without an account.",
+            paths: &["/guest"],
+        },
+        Tag {
+            name: "Guest holds",
+            about: "Holds of people without an account.",
+            paths: &["/guest/hold", "/guest/holds"],
+        },
+        Tag {
+            name: "Guest waitlist",
+            about: "The waitlist for people without an account.",
+            paths: &["/guest/waitlist", "/guest/waitlist-entry"],
+        },
+        Tag {
+            name: "My appointments",
+            about: "For customers with an account: booking, and their appointments.",
+            paths: &["/my"],
+        },
+        Tag { name: "My holds", about: "Holds of customers with an account.", paths: &["/my/holds"] },
+        Tag {
+            name: "My waitlist",
+            about: "The waitlist for customers with an account.",
+            paths: &["/my/waitlist"],
+        },
+    ];
     const PROBLEMS: &[ProblemCode] = codes::PROBLEMS;
     const FIELDS: &[FieldCode] = codes::FIELDS;
 

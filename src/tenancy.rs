@@ -30,7 +30,7 @@ use crate::{
     db::Db,
     http::{
         client::Network,
-        module::{Apis, Module},
+        module::{Apis, Module, Tag},
         problem::{FieldCode, ProblemCode},
     },
     identity::{door::Door, passwords::Passwords},
@@ -42,7 +42,48 @@ pub enum Tenancy {}
 
 impl Module for Tenancy {
     const NAME: &str = "tenancy";
-    const ABOUT: &str = "Organizations, the tenants everything else belongs to: members, invitations, plans, settings, domains, API keys.";
+    const TAGS: &[Tag] = &[
+        Tag {
+            name: "Organizations",
+            about: "The tenants everything else belongs to.",
+            paths: &["/organizations", "/public/organization"],
+        },
+        Tag {
+            name: "Plans",
+            about: "What an organization may use, and how much of it.",
+            paths: &["/plans", "/organizations/me/subscription", "/organizations/me/usage"],
+        },
+        Tag {
+            name: "Settings",
+            about: "Language, formats, privacy, guests.",
+            paths: &["/organizations/me/settings"],
+        },
+        Tag {
+            name: "Branding",
+            about: "Names, colours and logos for the pages of an organization.",
+            paths: &["/organizations/me/branding"],
+        },
+        Tag {
+            name: "Members",
+            about: "The people who work for an organization, and its customers with an account.",
+            paths: &[
+                "/members",
+                "/organizations/{organization_id}/leave",
+                "/organizations/me/transfer-ownership",
+            ],
+        },
+        Tag {
+            name: "Invitations",
+            about: "Inviting people, and accepting an invitation.",
+            paths: &["/invitations"],
+        },
+        Tag { name: "API keys", about: "Access for programs.", paths: &["/api-keys"] },
+        Tag {
+            name: "Domains",
+            about: "The domains that lead to an organization.",
+            paths: &["/domains", "/internal/tls"],
+        },
+    ];
     const PROBLEMS: &[ProblemCode] = codes::PROBLEMS;
     const FIELDS: &[FieldCode] = codes::FIELDS;
 }

@@ -78,7 +78,7 @@ impl Example for NewContact {
         serde_json::from_value(serde_json::json!({
             "first_name": "Grace",
             "last_name": "Hopper",
-            "email": "grace@example.com",
+            "email": "grace.hopper@example.com",
             "phone": "+1 555 0100",
         }))
         .expect("the example follows the rules it is an example of")

@@ -7,18 +7,28 @@ use serde_json::{Map, Value, json};
 
 use super::caller::{ACCOUNT, COOKIE, FEATURE_PREFIX, LINK, ROLE_PREFIX};
 
+mod clock;
 mod codes;
 mod components;
+mod examples;
 mod responses;
 mod schemas;
 mod walk;
 
 use walk::operations;
 
+pub use clock::{dated, day};
 pub use components::inlined;
+pub use examples::example;
 
 /// The document this program was built with.
 pub const COMMITTED: &str = include_str!("../../openapi/openapi.json");
+
+/// The operations that are not published: see [`INTERNAL_PATHS`].
+pub const INTERNAL: &str = include_str!("../../openapi/internal.json");
+
+/// What the paths of operations begin with that only this machine and trusted proxies may call.
+pub const INTERNAL_PATHS: &str = "/internal/";
 
 /// [`COMMITTED`], read once.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(COMMITTED).unwrap_or_default());
@@ -26,13 +36,20 @@ pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(COM
 /// The name of the schema of the scopes of API keys.
 pub const SCOPE: &str = "Scope";
 
+/// The two documents that describe all operations.
+pub struct Documents {
+    /// As in `openapi/openapi.json`.
+    pub published: String,
+    /// As in `openapi/internal.json`.
+    pub internal: String,
+}
+
 /// Completes a document written by poem-openapi.
-pub fn complete(raw: &str) -> String {
+pub fn complete(raw: &str) -> Documents {
     let mut document: Value = serde_json::from_str(raw).unwrap_or_default();
     document["openapi"] = "3.0.3".into();
     // Relative to where the description is served from.
     document["servers"] = json!([{ "url": "/" }]);
-    in_reading_order(&mut document);
     security_schemes(&mut document);
     let with_token = schemas_with_manage_token(&document);
     responses::versions(&mut document);
@@ -43,23 +60,64 @@ pub fn complete(raw: &str) -> String {
         responses::idempotency(operation);
         responses::headers(operation);
     }
+    tags_in_groups(&mut document);
     scopes(&mut document);
     codes::complete(&mut document);
     schemas::name_pages(&mut document);
     schemas::complete(&mut document);
+    examples::complete(&mut document);
     responses::one_schema_of_success(&mut document);
+    let internal = take_internal(&mut document);
+    Documents { published: text(document), internal: text(internal) }
+}
+
+fn text(mut document: Value) -> String {
     components::share(&mut document);
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// Sorts the tags in the order of first use; poem-openapi sorts them alphabetically.
-fn in_reading_order(document: &mut Value) {
-    let order: Vec<Value> = operations(document).map(|(_, operation)| operation["tags"][0].clone()).collect();
-    if let Some(tags) = document["tags"].as_array_mut() {
-        tags.sort_by_key(|tag| order.iter().position(|name| *name == tag["name"]));
+/// Moves the operations that are not published into a document of their own.
+fn take_internal(document: &mut Value) -> Value {
+    let mut internal = document.clone();
+    let keep = |document: &mut Value, wanted: bool| {
+        if let Some(paths) = document["paths"].as_object_mut() {
+            paths.retain(|path, _| path.starts_with(INTERNAL_PATHS) == wanted);
+        }
+    };
+    keep(document, false);
+    keep(&mut internal, true);
+    internal["info"]["description"] =
+        "The operations that only this machine and trusted proxies may call. They are not published.".into();
+    if let Some(internal) = internal.as_object_mut() {
+        internal.retain(|part, _| !["tags", "x-tagGroups"].contains(&part.as_str()));
     }
+    components::keep_used(&mut internal);
+    internal
+}
+
+/// Sorts the tags in the order of first use, where poem-openapi sorts them alphabetically, and groups them by module. Each
+/// operation has its module as the first of two tags; only the second one stays.
+fn tags_in_groups(document: &mut Value) {
+    let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
+    for (_, operation) in operations(document) {
+        let (module, tag) = (operation["tags"][0].take(), operation["tags"][1].take());
+        if groups.last().is_none_or(|(name, _)| *name != module) {
+            groups.push((module, Vec::new()));
+        }
+        if let Some((_, tags)) = groups.last_mut().filter(|(_, tags)| !tags.contains(&tag)) {
+            tags.push(tag.clone());
+        }
+        operation["tags"] = json!([tag]);
+    }
+    if let Some(tags) = document["tags"].as_array_mut() {
+        let order: Vec<&Value> = groups.iter().flat_map(|(_, tags)| tags).collect();
+        tags.sort_by_key(|tag| order.iter().position(|name| **name == tag["name"]));
+    }
+    let groups = groups.into_iter().map(|(name, tags)| json!({ "name": name, "tags": tags }));
+    // Redoc shows the groups, and so does our page with Swagger UI.
+    document["x-tagGroups"] = groups.collect();
 }
 
 /// Splits query parameters that are one object in the code, which some generators cannot read.

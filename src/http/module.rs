@@ -13,11 +13,11 @@ use super::problem::{self, FieldCode, ProblemCode};
 
 /// A module of the server.
 pub trait Module: Send + Sync + 'static {
-    /// Its folder in `src`, `sql/queries` and `tests/it`, its schema in the database, its tag in the description, and the
-    /// first half of the scopes of API keys.
+    /// Its folder in `src`, `sql/queries` and `tests/it`, its schema in the database, its group of tags in the description,
+    /// and the first half of the scopes of API keys.
     const NAME: &'static str;
-    /// What it is, for the reader of the description.
-    const ABOUT: &'static str;
+    /// The tags of its operations.
+    const TAGS: &'static [Tag];
 
     /// The codes of its problems, beside those of every module.
     const PROBLEMS: &'static [ProblemCode] = &[];
@@ -28,7 +28,33 @@ pub trait Module: Send + Sync + 'static {
     fn document_problems(_registry: &mut Registry) {}
 }
 
-/// The APIs of a module: one, or a tuple of them. Their operations get its tag.
+/// What some operations of a module are about.
+pub struct Tag {
+    pub name: &'static str,
+    /// For the reader of the description.
+    pub about: &'static str,
+    /// What their paths begin with, without `/api/v1`, in whole segments. The longest one decides.
+    pub paths: &'static [&'static str],
+}
+
+impl Tag {
+    /// The length of the longest beginning of a path that the tag has.
+    fn fit(&self, path: &str) -> Option<usize> {
+        let path = path.strip_prefix("/api/v1").unwrap_or(path);
+        let begins = |start: &&&str| {
+            path.strip_prefix(**start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.paths.iter().filter(begins).map(|start| start.len()).max()
+    }
+}
+
+/// The name of the tag of a path.
+fn tag_of(tags: &[Tag], path: &str) -> Option<&'static str> {
+    let fitting = tags.iter().filter_map(|tag| Some((tag.fit(path)?, tag.name)));
+    fitting.max_by_key(|(length, _)| *length).map(|(_, name)| name)
+}
+
+/// The APIs of a module: one, or a tuple of them.
 pub struct Apis<M, A> {
     apis: A,
     module: PhantomData<M>,
@@ -41,17 +67,23 @@ impl<M, A> Apis<M, A> {
 }
 
 impl<M: Module, A: OpenApi> OpenApi for Apis<M, A> {
+    /// Tags each operation with the module and then with its tag, from which
+    /// [`description`](super::description) makes groups.
     fn meta() -> Vec<MetaApi> {
         let mut apis = A::meta();
-        let paths = apis.iter_mut().flat_map(|api| &mut api.paths);
-        for operation in paths.flat_map(|path| &mut path.operations) {
-            operation.tags = vec![M::NAME];
+        for path in apis.iter_mut().flat_map(|api| &mut api.paths) {
+            let tag = tag_of(M::TAGS, &path.path);
+            for operation in &mut path.operations {
+                operation.tags = std::iter::once(M::NAME).chain(tag).collect();
+            }
         }
         apis
     }
 
     fn register(registry: &mut Registry) {
-        registry.create_tag(MetaTag { name: M::NAME, description: Some(M::ABOUT), external_docs: None });
+        for Tag { name, about, .. } in M::TAGS {
+            registry.create_tag(MetaTag { name, description: Some(about), external_docs: None });
+        }
         A::register(registry);
         problem::document_codes(registry, M::PROBLEMS, M::FIELDS);
         M::document_problems(registry);

@@ -5,10 +5,15 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use poem::http::Method;
 use serde_json::Value;
 
-use super::description::{DOCUMENT, inlined};
+use super::description::{DOCUMENT, INTERNAL, inlined};
 
-/// The routes of the description that this program was built with, the same for every thread.
-pub static COMMITTED: LazyLock<Routes> = LazyLock::new(|| Routes::new(&inlined(&DOCUMENT)));
+/// The routes of the descriptions that this program was built with, the same for every thread.
+pub static COMMITTED: LazyLock<Routes> = LazyLock::new(|| {
+    let mut routes = Routes::default();
+    routes.add(&inlined(&DOCUMENT));
+    routes.add(&inlined(&serde_json::from_str(INTERNAL).unwrap_or_default()));
+    routes
+});
 
 /// Every path of the API description, grouped by its number of segments.
 #[derive(Debug, Default)]
@@ -54,8 +59,7 @@ pub struct QueryParameter {
 }
 
 impl Routes {
-    pub fn new(description: &Value) -> Self {
-        let mut routes = Self::default();
+    fn add(&mut self, description: &Value) {
         let paths = description["paths"].as_object().into_iter().flatten();
         for (template, item) in paths {
             let segments: Vec<_> = split(template).map(Segment::new).collect();
@@ -65,12 +69,11 @@ impl Routes {
                 .flatten()
                 .map(|(method, operation)| (method.to_uppercase(), Operation::new(operation, description)))
                 .collect();
-            if routes.0.len() <= segments.len() {
-                routes.0.resize_with(segments.len() + 1, Vec::new);
+            if self.0.len() <= segments.len() {
+                self.0.resize_with(segments.len() + 1, Vec::new);
             }
-            routes.0[segments.len()].push(Route { template: template.clone(), segments, operations });
+            self.0[segments.len()].push(Route { template: template.clone(), segments, operations });
         }
-        routes
     }
 
     /// The route of a path. If two match, the one with more literal segments.

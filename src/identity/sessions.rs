@@ -51,7 +51,7 @@ pub struct OrganizationSwitch {
 
 impl Example for OrganizationSwitch {
     fn example() -> Self {
-        Self { organization_id: Uuid::nil() }
+        Self { organization_id: uuid::uuid!("019a9c3e-5a11-7c1e-9f6b-2f1f4a3d9b11") }
     }
 }
 

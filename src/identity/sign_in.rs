@@ -46,10 +46,12 @@ pub struct Credentials {
 }
 
 impl Example for Credentials {
+    /// An owner of the demo data.
     fn example() -> Self {
         serde_json::from_value(serde_json::json!({
-            "email": "ada@example.com",
-            "password": "three small brass kettles",
+            "email": "admin@acme.com",
+            "password": "admin123",
+            "organization_slug": "acme",
         }))
         .expect("the example follows the rules it is an example of")
     }
@@ -58,6 +60,7 @@ impl Example for Credentials {
 /// The credentials of an account as an OAuth 2.0 password grant (RFC 6749 section 4.3.2).
 #[derive(Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
+#[oai(example)]
 pub struct PasswordGrant {
     /// The e-mail address of the account.
     pub username: Text<1, 254>,
@@ -81,6 +84,18 @@ pub struct PasswordGrant {
     /// Accepted and ignored.
     #[serde(default)]
     pub client_secret: Option<String>,
+}
+
+impl Example for PasswordGrant {
+    fn example() -> Self {
+        serde_json::from_value(serde_json::json!({
+            "grant_type": "password",
+            "username": "admin@acme.com",
+            "password": "admin123",
+            "organization_slug": "acme",
+        }))
+        .expect("the example follows the rules it is an example of")
+    }
 }
 
 /// The grant type: always `password`.

@@ -100,7 +100,7 @@ impl Example for NewApiKey {
             role: KeyRole::Staff,
             // Read from the description, of which this is a part, none would be valid.
             scopes: ["scheduling:write", "crm:read"].map(Scope::known).into_iter().collect(),
-            expires_at: Instant::parse("2031-01-01T00:00:00Z").ok(),
+            expires_at: Instant::parse("2031-12-31T00:00:00Z").ok(),
         }
     }
 }

@@ -90,7 +90,7 @@ pub struct OwnershipTransfer {
 
 impl Example for OwnershipTransfer {
     fn example() -> Self {
-        Self { account_id: Uuid::nil() }
+        Self { account_id: uuid::uuid!("019a9c3e-5a23-7c1e-9f6b-2f1f4a3d9b23") }
     }
 }
 

@@ -25,7 +25,7 @@ pub use clusters::{
     Folder, Restartable, connect, private_database, private_database_with, schemas, temporary_cluster,
     unmigrated_database,
 };
-pub use description::{Operation, document, operations, scopes, uuids_of_body};
+pub use description::{Operation, document, misfits, operations, resolve, scopes, uuids_of_body};
 pub use furnished::{Furnished, add_rows};
 pub use system::{KEY, private_system, system, within};
 pub use tenant::{PASSWORD, Tenant, enter, person, week};

@@ -6,7 +6,7 @@ use super::{responses, walk::operations};
 use crate::http::problem;
 
 /// The extension of a response with an error status that lists the codes of its problems.
-const EXTENSION: &str = "x-problem-codes";
+pub const EXTENSION: &str = "x-problem-codes";
 
 /// The extension of operations that need a guest's `manage_token`.
 pub const GUEST_LINK: &str = "x-guest-link";

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::walk::{operations, pascal_case};
+use super::{
+    schemas::reachable,
+    walk::{operations, pascal_case},
+};
 
 /// The kinds of components that are shared, in the order in which they are: responses contain headers.
 const SHARED: [&str; 3] = ["headers", "parameters", "responses"];
@@ -35,6 +38,19 @@ pub fn share(document: &mut Value) {
             }
         });
         document["components"][kind] = components.into();
+    }
+}
+
+/// Removes the schemas and examples that no operation leads to.
+pub fn keep_used(document: &mut Value) {
+    let schemas = reachable(document, |operation| operation.get("responses"));
+    let text = document["paths"].to_string();
+    let components = &mut document["components"];
+    if let Some(all) = components["schemas"].as_object_mut() {
+        all.retain(|name, _| schemas.contains(name));
+    }
+    if let Some(all) = components["examples"].as_object_mut() {
+        all.retain(|name, _| text.contains(&format!("#/components/examples/{name}\"")));
     }
 }
 

@@ -177,24 +177,28 @@ pub fn headers(operation: &mut Map<String, Value>) {
 /// operation.
 pub fn one_schema_of_success(document: &mut Value) {
     let mut added = Map::new();
+    let known = document["components"]["schemas"].clone();
     for (_, operation) in operations(document) {
         let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
         let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
             continue;
         };
-        let mut schemas: Vec<&mut Value> = responses
+        let mut contents: Vec<&mut Value> = responses
             .iter_mut()
             .filter(|(status, _)| status.starts_with('2'))
-            .filter_map(|(_, response)| response.pointer_mut("/content/application~1json/schema"))
+            .filter_map(|(_, response)| response.pointer_mut("/content/application~1json"))
             .collect();
-        let mut variants: Vec<Value> = schemas.iter().map(|schema| (**schema).clone()).collect();
+        let mut variants: Vec<Value> = contents.iter().map(|content| content["schema"].clone()).collect();
         variants.dedup();
         if variants.len() < 2 {
             continue;
         }
         let name = format!("{}Answer", pascal_case(&id));
-        for schema in &mut schemas {
-            **schema = json!({ "$ref": format!("#/components/schemas/{name}") });
+        for content in &mut contents {
+            let variant =
+                content["schema"]["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+            content["example"] = variant.map(|variant| known[variant]["example"].clone()).unwrap_or_default();
+            content["schema"] = json!({ "$ref": format!("#/components/schemas/{name}") });
         }
         let description = "The schema depends on the status: see the responses of the operation.";
         added.insert(name, json!({ "description": description, "oneOf": variants }));

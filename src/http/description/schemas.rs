@@ -60,7 +60,10 @@ pub fn name_pages(document: &mut Value) {
 }
 
 /// The names of the schemas that a part of any operation leads to.
-fn reachable(document: &mut Value, part: impl Fn(&Map<String, Value>) -> Option<&Value>) -> BTreeSet<String> {
+pub fn reachable(
+    document: &mut Value,
+    part: impl Fn(&Map<String, Value>) -> Option<&Value>,
+) -> BTreeSet<String> {
     let mut waiting: Vec<Value> =
         operations(document).filter_map(|(_, operation)| part(operation).cloned()).collect();
     let mut found = BTreeSet::new();

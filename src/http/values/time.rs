@@ -88,7 +88,7 @@ schema_type!(
     Instant,
     "date-time",
     MetaSchema {
-        example: Some(json!("2026-11-20T09:00:00Z")),
+        example: Some(json!("2031-05-20T14:00:00Z")),
         ..MetaSchema::new_with_format("string", "date-time")
     }
 );
@@ -131,7 +131,7 @@ schema_type!(
     InstantOrDate,
     "date-time or date",
     MetaSchema {
-        example: Some(json!("2026-11-20")),
+        example: Some(json!("2031-05-20")),
         ..MetaSchema::new_with_format("string", "date-time-or-date")
     }
 );
@@ -154,7 +154,7 @@ from_string!(Date);
 schema_type!(
     Date,
     "date",
-    MetaSchema { example: Some(json!("2026-12-24")), ..MetaSchema::new_with_format("string", "date") }
+    MetaSchema { example: Some(json!("2031-05-20")), ..MetaSchema::new_with_format("string", "date") }
 );
 
 /// A time of day in minutes, `00:00` to `23:59`; up to `24:00` if it is the `END` of an interval.

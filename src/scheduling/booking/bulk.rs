@@ -57,8 +57,8 @@ pub struct PeriodCancellation {
 impl Example for PeriodCancellation {
     fn example() -> Self {
         serde_json::from_value(json!({
-            "from": "2026-12-01",
-            "to": "2026-12-02",
+            "from": "2031-05-20",
+            "to": "2031-05-21",
             "reason": "The provider is ill.",
         }))
         .expect("the example follows the rules it is an example of")

@@ -67,7 +67,7 @@ pub struct Reschedule {
 impl Example for Reschedule {
     fn example() -> Self {
         serde_json::from_value(
-            json!({ "starts_at": "2031-05-06T10:00:00Z", "reason": "The customer asked." }),
+            json!({ "starts_at": "2031-05-21T15:00:00Z", "reason": "The customer asked." }),
         )
         .expect("the example follows the rules it is an example of")
     }
@@ -89,7 +89,7 @@ pub struct AppointmentSwap {
 
 impl Example for AppointmentSwap {
     fn example() -> Self {
-        Self { appointment_id: Uuid::nil(), override_rules: false }
+        Self { appointment_id: uuid::uuid!("019a9c3e-5a24-7c1e-9f6b-2f1f4a3d9b24"), override_rules: false }
     }
 }
 

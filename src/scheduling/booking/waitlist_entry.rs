@@ -149,8 +149,8 @@ impl Example for NewWaitlistEntry {
     fn example() -> Self {
         serde_json::from_value(json!({
             "service_id": "019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10",
-            "from": "2031-05-05T00:00:00Z",
-            "to": "2031-05-12T00:00:00Z",
+            "from": "2031-05-20T00:00:00Z",
+            "to": "2031-05-27T00:00:00Z",
             "contact": NewContact::example(),
         }))
         .expect("the example follows the rules it is an example of")

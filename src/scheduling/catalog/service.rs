@@ -252,7 +252,7 @@ impl Example for NewService {
             "min_notice_minutes": 120,
             "horizon_days": 90,
             "price_amount": 4500,
-            "price_currency": "EUR",
+            "price_currency": "USD",
             "cancellation_notice_minutes": 1440,
         }))
         .expect("the example follows the rules it is an example of")

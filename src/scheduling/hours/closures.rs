@@ -57,9 +57,9 @@ pub struct NewClosure {
 impl Example for NewClosure {
     fn example() -> Self {
         serde_json::from_value(serde_json::json!({
-            "starts_on": "2026-12-24",
-            "ends_on": "2027-01-01",
-            "name": "Christmas",
+            "starts_on": "2031-06-05",
+            "ends_on": "2031-06-05",
+            "name": "Staff outing",
         }))
         .expect("the example follows the rules it is an example of")
     }
@@ -83,7 +83,7 @@ pub struct ClosureChanges {
 
 impl Example for ClosureChanges {
     fn example() -> Self {
-        serde_json::from_value(serde_json::json!({ "name": "Christmas and New Year" }))
+        serde_json::from_value(serde_json::json!({ "name": "Staff outing to the lake" }))
             .expect("the example follows the rules it is an example of")
     }
 }

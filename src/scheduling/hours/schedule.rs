@@ -130,18 +130,18 @@ pub struct Schedule {
 impl Example for Schedule {
     fn example() -> Self {
         serde_json::from_value(serde_json::json!({
-            "time_zone": "Europe/Berlin",
+            "time_zone": "America/New_York",
             "rules": [
                 { "weekday": "monday", "from": "09:00", "to": "12:30" },
                 { "weekday": "monday", "from": "13:30", "to": "18:00" },
                 { "weekday": "friday", "from": "20:00", "to": "02:00" },
-                { "weekday": "saturday", "from": "10:00", "to": "14:00", "valid_from": "2026-12-01", "valid_until": "2026-12-31" },
+                { "weekday": "saturday", "from": "10:00", "to": "14:00", "valid_from": "2031-06-01", "valid_until": "2031-06-30" },
             ],
             "overrides": [
-                { "date": "2026-12-24", "intervals": [{ "from": "09:00", "to": "12:00" }] },
-                { "date": "2026-12-25", "intervals": [] },
+                { "date": "2031-06-19", "intervals": [{ "from": "09:00", "to": "12:00" }] },
+                { "date": "2031-06-20", "intervals": [] },
             ],
-            "travels": [{ "starts_on": "2027-02-01", "ends_on": "2027-02-12", "time_zone": "Asia/Tokyo" }],
+            "travels": [{ "starts_on": "2031-07-07", "ends_on": "2031-07-18", "time_zone": "Asia/Tokyo" }],
         }))
         .expect("the example follows the rules it is an example of")
     }

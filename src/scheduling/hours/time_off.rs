@@ -59,8 +59,8 @@ pub struct NewTimeOff {
 impl Example for NewTimeOff {
     fn example() -> Self {
         serde_json::from_value(serde_json::json!({
-            "starts_at": "2026-12-01T00:00:00+01:00",
-            "ends_at": "2026-12-08T00:00:00+01:00",
+            "starts_at": "2031-06-03T04:00:00Z",
+            "ends_at": "2031-06-10T04:00:00Z",
         }))
         .expect("the example follows the rules it is an example of")
     }
@@ -80,7 +80,7 @@ pub struct TimeOffChanges {
 
 impl Example for TimeOffChanges {
     fn example() -> Self {
-        serde_json::from_value(serde_json::json!({ "ends_at": "2030-12-03T00:00:00Z" }))
+        serde_json::from_value(serde_json::json!({ "ends_at": "2031-06-11T04:00:00Z" }))
             .expect("the example follows the rules it is an example of")
     }
 }

@@ -1,13 +1,21 @@
 use std::sync::OnceLock;
 
-use appointd::http::description::{COMMITTED, inlined};
+use appointd::http::description::{COMMITTED, INTERNAL, inlined};
 use serde_json::Value;
 
 use crate::harness::Answer;
 
+/// The published description, and the operations that are not published behind it: what holds for operations holds for
+/// those, too.
 pub fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
-    DOCUMENT.get_or_init(|| inlined(&serde_json::from_str(COMMITTED).expect("openapi.json is JSON")))
+    DOCUMENT.get_or_init(|| {
+        let [mut document, mut internal] =
+            [COMMITTED, INTERNAL].map(|text| inlined(&serde_json::from_str(text).expect("JSON")));
+        let paths = document["paths"].as_object_mut().expect("paths");
+        paths.append(internal["paths"].as_object_mut().expect("paths"));
+        document
+    })
 }
 
 /// Every scope of API keys.
@@ -86,7 +94,7 @@ pub fn uuids_of_body(operation: &Operation) -> Vec<String> {
     places
 }
 
-fn resolve(schema: &Value) -> &Value {
+pub fn resolve(schema: &Value) -> &Value {
     match schema["$ref"].as_str() {
         Some(reference) => {
             document().pointer(reference.trim_start_matches('#')).expect("a reference leads somewhere")
@@ -153,9 +161,19 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
     }
 }
 
+/// Where a value does not fit a schema of the description.
+pub fn misfits(value: &Value, schema: &Value) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    compare("it", value, schema, &mut mistakes);
+    mistakes
+}
+
 /// As much of JSON Schema as the description uses.
 fn compare(at: &str, value: &Value, schema: &Value, mistakes: &mut Vec<String>) {
     let schema = resolve(schema);
+    if value.is_null() && schema["nullable"] == true {
+        return;
+    }
     if let Some(variants) = schema["oneOf"].as_array() {
         let fits = variants.iter().filter(|variant| {
             let mut mistakes = Vec::new();

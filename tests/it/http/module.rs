@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use appointd::http::description::INTERNAL_PATHS;
+use serde_json::Value;
+
 use crate::{
     db::statements::root,
     harness::{document, operations, schemas, system},
@@ -9,8 +12,12 @@ use crate::{
 
 /// The modules with operations, in the order of the description.
 fn modules() -> Vec<&'static str> {
-    let tags = document()["tags"].as_array().expect("tags");
-    tags.iter().map(|tag| tag["name"].as_str().expect("a name")).collect()
+    groups().map(|group| group["name"].as_str().expect("a name")).collect()
+}
+
+/// The tags of the description, grouped by module.
+fn groups() -> impl Iterator<Item = &'static Value> {
+    document()["x-tagGroups"].as_array().expect("groups").iter()
 }
 
 #[tokio::test]
@@ -29,10 +36,33 @@ async fn module_has_one_name_in_the_source_the_database_and_the_tests() {
 
 #[test]
 fn modules_are_described_in_the_order_of_their_operations() {
-    let mut tags: Vec<_> =
-        operations().into_iter().map(|operation| operation.value["tags"][0].clone()).collect();
-    tags.dedup();
-    assert_eq!(tags, modules(), "each module's operations stand together, in the order of the tags");
+    let mut used: Vec<_> = operations()
+        .into_iter()
+        .filter(|operation| !operation.path.starts_with(INTERNAL_PATHS))
+        .map(|operation| {
+            let tag = &operation.value["tags"][0];
+            let mut of =
+                groups().filter(|group| group["tags"].as_array().is_some_and(|tags| tags.contains(tag)));
+            let group = of.next().unwrap_or_else(|| panic!("{}: {tag} is in no group", operation.id()));
+            assert!(of.next().is_none(), "{tag} is in one group");
+            group["name"].clone()
+        })
+        .collect();
+    used.dedup();
+    assert_eq!(used, modules(), "each module's operations stand together, in the order of the groups");
+}
+
+#[test]
+fn tags_are_described_in_the_order_of_their_groups_and_none_has_most_operations() {
+    let grouped: Vec<_> = groups().flat_map(|group| group["tags"].as_array().expect("tags")).collect();
+    let tags = document()["tags"].as_array().expect("tags");
+    assert_eq!(tags.iter().map(|tag| &tag["name"]).collect::<Vec<_>>(), grouped);
+    for tag in tags {
+        let name = &tag["name"];
+        assert!(tag["description"].as_str().is_some_and(|text| text.ends_with('.')), "{name}");
+        let of = operations().iter().filter(|operation| operation.value["tags"][0] == *name).count();
+        assert!((1..=20).contains(&of), "{name} has {of} operations");
+    }
 }
 
 #[tokio::test]
