@@ -81,6 +81,7 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
             threads: 1,
             connections: 2,
             capacity: Capacity::DEFAULT,
+            demo: None,
         },
         TcpListener::bind("127.0.0.1:0")?,
     )?;

@@ -105,6 +105,7 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
             threads: 2,
             connections: 16,
             capacity: Capacity::DEFAULT,
+            demo: None,
         },
         TcpListener::bind("127.0.0.1:0")?,
     )?;

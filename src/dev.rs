@@ -1,5 +1,7 @@
 //! `appointd dev`: a complete development system with a private PostgreSQL and demo data.
 
+mod bookable;
+mod examples;
 mod running;
 mod welcome;
 
@@ -161,6 +163,7 @@ async fn bring_up(
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         connections: DEFAULT_CONNECTIONS,
         capacity: Capacity::DEFAULT,
+        demo: Some(examples::demo()),
     };
     let server = Server::start(parts, listener)?;
     let running = Running { address: server.address(), sockets: cluster.sockets().to_owned(), mails };

@@ -59,6 +59,7 @@ use crate::{
     },
 };
 
+pub use docs::{Demo, Examples};
 pub use places::{Capacity, Place, Places};
 
 /// How long a connection may take to send the header of a request, and how long it may be idle between requests.
@@ -104,12 +105,14 @@ pub struct Parts {
     pub connections: usize,
     /// The limits of client connections.
     pub capacity: Capacity,
+    /// The demo data that the pages of the description know.
+    pub demo: Option<Demo>,
 }
 
 /// Builds the endpoint tree. Tests and all threads of a server use it.
-pub fn build(app: &App, counts: &Arc<Counts>) -> BoxEndpoint<'static, Response> {
+pub fn build(app: &App, counts: &Arc<Counts>, demo: Option<&Demo>) -> BoxEndpoint<'static, Response> {
     let service = api::service(app);
-    let documents = docs::routes(&service);
+    let documents = docs::routes(&service, &app.db, demo);
     // For people who open the server in a browser.
     let front = Arc::new(get(make_sync(|_| Redirect::temporary("/docs"))));
     let service = service.around(move |service, request| {
@@ -282,7 +285,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
         limits: parts.limits,
     };
     let counts = Arc::new(Counts::default());
-    let endpoint = Arc::new(build(&app, &counts));
+    let endpoint = Arc::new(build(&app, &counts, parts.demo.as_ref()));
     let counting = tokio::spawn(write_counts(app.db.clone(), counts.clone()));
     let sweeping = sweeps.then(|| tokio::spawn(sweep(app.db.clone(), app.mailer.clone())));
     let checking = sweeps.then(|| tokio::spawn(check_domains(app.db.clone(), app.dns.clone())));

@@ -136,6 +136,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
                 threads: settings.threads,
                 connections: settings.connections,
                 capacity: Capacity::DEFAULT,
+                demo: None,
             },
             listener,
         )?;

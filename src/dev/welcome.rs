@@ -2,20 +2,16 @@
 
 use std::{error::Error, fmt::Write as _, net::SocketAddr};
 
-use chrono::{Days, Utc};
 use tokio_postgres::Config as DatabaseUrl;
-use uuid::Uuid;
 
-use super::running::Running;
+use super::{
+    bookable::{Bookable, bookable, written},
+    running::Running,
+};
 use crate::{
-    db::{Context, Db, Who, cluster, migrate, row},
+    db::{Context, Db, Who, cluster, migrate},
     demo::{self, DEMOS},
     identity::passwords::Policy,
-    scheduling::slots::{
-        listing::People,
-        load::{self, AvailabilityQuery},
-    },
-    sql,
 };
 
 const COUNT: &str = include_str!("../../sql/dev/count.sql");
@@ -87,7 +83,8 @@ Here a password needs {} characters and nothing else. `appointd serve` requires
         writeln!(text, "\nThe demo data is not as it was. `appointd dev --reset` loads it again.")?;
         return Ok(text);
     };
-    booking(&mut text, &host, slot(&db, context).await?)?;
+    let slot = bookable(&db, context).await.map_err(|error| -> Box<dyn Error> { error })?;
+    booking(&mut text, &host, slot)?;
     writeln!(text, "\nONE DATABASE, FOUR ROLES: HOW MANY APPOINTMENTS EACH SEES")?;
     for (role, shows) in ROLES {
         writeln!(text, "\n{shows}\n{psql} '{}' -c '{}'", url(role), statement(COUNT))?;
@@ -102,9 +99,9 @@ fn statement(file: &str) -> String {
     lines.join("\n")
 }
 
-/// Lines that book a slot: service, provider and start.
-fn booking(text: &mut String, host: &str, slot: Option<(Uuid, Uuid, String)>) -> Result<(), Box<dyn Error>> {
-    let Some((service, provider, start)) = slot else {
+/// Lines that book a slot.
+fn booking(text: &mut String, host: &str, slot: Option<Bookable>) -> Result<(), Box<dyn Error>> {
+    let Some(Bookable { service, provider, starts_at, .. }) = slot else {
         writeln!(
             text,
             "\nThe first organization has no free slot in the next two weeks.\n\
@@ -127,10 +124,11 @@ curl -i http://{host}/api/v1/appointments \
   -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \
   -d '{{"service_id":"{service}",
        "provider_id":"{provider}",
-       "starts_at":"{start}",
+       "starts_at":"{starts_at}",
        "contact":{{"first_name":"Lise","last_name":"Meitner"}}}}'"#,
         email = owner.email,
         password = owner.password,
+        starts_at = written(starts_at),
     )?;
     Ok(())
 }
@@ -160,47 +158,4 @@ SQL
         statement(ENTER)
     )?;
     Ok(())
-}
-
-struct FirstService {
-    id: Uuid,
-}
-
-row! {
-    FirstService { id }
-}
-
-/// A slot of the first service that can be booked: service, provider and start.
-async fn slot(db: &Db, context: Context) -> Result<Option<(Uuid, Uuid, String)>, Box<dyn Error>> {
-    let services = db
-        .all(
-            context,
-            sql!("scheduling/services_list.sql" as FirstService),
-            &[
-                &Uuid::nil(),
-                &1i64,
-                &None::<chrono::DateTime<Utc>>,
-                &None::<Vec<Uuid>>,
-                &None::<bool>,
-                &None::<bool>,
-                &None::<&str>,
-            ],
-        )
-        .await?;
-    let Some(service) = services.first().map(|service| service.id) else {
-        return Ok(None);
-    };
-    let now = Utc::now();
-    let (from, to) = (now + Days::new(1), now + Days::new(15));
-    let services = [service];
-    let query =
-        AvailabilityQuery { services: &services, provider: None, contacts: &[], from, to, ignored: &[], now };
-    let mut tx = db.begin(context);
-    let availability = load::to_list(&mut tx, &query).await.map_err(|failure| format!("{failure:?}"))?;
-    tx.commit().await?;
-    let slots = availability.slots(from, to, People::default(), availability.zone, false).unwrap_or_default();
-    Ok(slots.first().and_then(|slot| {
-        let start = slot.starts_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-        Some((service, *slot.provider_ids.first()?, start))
-    }))
 }

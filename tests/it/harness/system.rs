@@ -81,6 +81,7 @@ fn start(settings: &[&str]) -> System {
         threads: 2,
         connections: 32,
         capacity: Capacity::DEFAULT,
+        demo: None,
     };
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let server_parts = parts.clone();
