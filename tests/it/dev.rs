@@ -17,7 +17,7 @@ use nix::{
 use crate::harness::Folder;
 
 /// A running `appointd dev` and what it has printed.
-struct Dev {
+pub struct Dev {
     child: Child,
     welcome: Vec<String>,
 }
@@ -34,7 +34,7 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 impl Dev {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut child = command(folder, arguments).spawn().expect("the program runs");
         let mut errors = child.stderr.take().expect("a pipe");
         // Read, or the program would wait for us.
@@ -73,7 +73,7 @@ impl Dev {
         assert!(started.elapsed() < Duration::from_secs(20));
     }
 
-    fn address(&self) -> String {
+    pub fn address(&self) -> String {
         let line = self.welcome.iter().find(|line| line.contains("running at")).expect("where it runs");
         line.split("http://").nth(1).expect("an address").to_owned()
     }

@@ -1,5 +1,6 @@
 //! `appointd serve`, the program: its log, its end, and what it does while the database is away.
 
+mod docs;
 mod places;
 
 use std::{
