@@ -132,8 +132,8 @@ commit;
 \set last_day :reach / 86400 + 1
 begin;
 @app/enter.sql tenant.id tenant.id tenant.id staff null null null
-@scheduling/availability_get.sql tenant.id tenant.ids provider.id since.at reach.at first_day.date last_day.date no.ids true
-@scheduling/appointments_create.sql tenant.id the.appointments the.claims no.segments contact.id
+@scheduling/availability_get.sql tenant.id tenant.ids provider.id since.at reach.at first_day.date last_day.date no.ids contact.ids true
+@scheduling/appointments_create.sql tenant.id the.appointments the.claims
 commit;
 ",
     },
@@ -153,8 +153,8 @@ commit;
 \set last_day :reach / 86400 + 1
 begin;
 @app/enter.sql tenant.id tenant.id tenant.id viewer null null null
-@tenancy/organizations_get_time_zone.sql tenant.id
-@scheduling/availability_get.sql tenant.id tenant.ids null.id since.at reach.at first_day.date last_day.date no.ids false
+@scheduling/slots_weigh.sql tenant.id
+@scheduling/availability_get.sql tenant.id tenant.ids null.id since.at reach.at first_day.date last_day.date no.ids no.ids false
 commit;
 ",
     },
@@ -181,7 +181,6 @@ impl Case {
                     Some(("null", "texts")) => "nullif(:none, 'none')::text[]".to_owned(),
                     Some(("null", "at")) => "nullif(:none, 'none')::timestamptz".to_owned(),
                     Some(("no", "ids")) => "'{}'::uuid[]".to_owned(),
-                    Some(("no", "segments")) => "'[]'::jsonb".to_owned(),
                     Some(("the", "appointments")) => appointments(),
                     Some(("the", "claims")) => claims(),
                     Some((name, "ids")) => format!("array[(:{name} || '70008000000000000000')::uuid]"),

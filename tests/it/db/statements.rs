@@ -2,7 +2,7 @@
 //! Parameters and columns are checked in beside this, so that a migration that changes a type shows in review.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
@@ -248,4 +248,25 @@ fn source_contains_no_sql_statement() {
             assert!(!text.contains("Sql::from_file"), "{name}");
         }
     }
+}
+
+/// pgbench gets the statements of the server, with a parameter for each `$n`: `@file parameters` in the benchmark.
+#[test]
+fn benchmark_fills_every_parameter_of_its_statements() {
+    let statements: BTreeMap<String, String> = files().into_iter().collect();
+    let benchmark = fs::read_to_string(root().join("benches/load.rs")).expect("the benchmark");
+    let mut seen = 0;
+    for line in benchmark.lines().filter_map(|line| line.strip_prefix('@')) {
+        let (file, parameters) = line.split_once(' ').expect("parameters");
+        let text = statements.get(file).unwrap_or_else(|| panic!("no statement {file}"));
+        let code: String = text.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+        let wanted: BTreeSet<usize> = code
+            .split('$')
+            .skip(1)
+            .filter_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok())
+            .collect();
+        assert_eq!(wanted, (1..=parameters.split(' ').count()).collect(), "{line}");
+        seen += 1;
+    }
+    assert!(seen >= 10, "{seen}");
 }
