@@ -17,8 +17,8 @@ use crate::{
     },
     identity::{
         self,
-        door::Door,
         passwords::{Passwords, Policy},
+        session_issuer::SessionIssuer,
     },
     messaging::mail::Mailer,
     operations, scheduling,
@@ -41,11 +41,11 @@ pub struct App {
 /// The service with every operation and its description.
 pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
     let App { db, tokens, passwords, mailer, dns, captcha, network, limits: _ } = app.clone();
-    let door = Door { db: db.clone(), tokens: tokens.clone() };
+    let issuer = SessionIssuer { db: db.clone(), tokens: tokens.clone() };
     // In the order in which a reader of the description meets them.
     let modules = (
-        identity::apis(db.clone(), tokens.clone(), passwords.clone(), door.clone(), mailer.clone()),
-        tenancy::apis(db.clone(), passwords, door, mailer.clone(), dns, network),
+        identity::apis(db.clone(), tokens.clone(), passwords.clone(), issuer.clone(), mailer.clone()),
+        tenancy::apis(db.clone(), passwords, issuer, mailer.clone(), dns, network),
         scheduling::apis(db.clone(), tokens, mailer, captcha),
         crm::apis(db.clone()),
         operations::apis(db),
@@ -65,10 +65,10 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
 
 /// The description as poem-openapi writes it. Depends on the code only: needs no database and no settings.
 pub fn raw_description() -> String {
-    let nobodys_keys = [SigningKey::from_bytes([0; 32])];
+    let unused_keys = [SigningKey::from_bytes([0; 32])];
     let app = App {
         db: Db::new(&Config::new(), 1),
-        tokens: Arc::new(Tokens::new(&nobodys_keys, &nobodys_keys).expect("a key is a key")),
+        tokens: Arc::new(Tokens::new(&unused_keys, &unused_keys).expect("a key is a key")),
         passwords: Arc::new(Passwords::new(Policy::Strict)),
         mailer: Mailer::nowhere(),
         dns: Dns::nowhere(),

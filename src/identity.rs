@@ -2,12 +2,12 @@
 
 pub mod accounts;
 pub mod codes;
-pub mod door;
 pub mod key_set;
 pub mod memberships;
 pub mod passwords;
 pub mod recovery;
 pub mod second_factors;
+pub mod session_issuer;
 pub mod sessions;
 pub mod sign_in;
 
@@ -16,12 +16,12 @@ use std::sync::Arc;
 use poem_openapi::{OpenApi, registry::Registry};
 
 use accounts::AccountsApi;
-use door::Door;
 use key_set::KeySetApi;
 use memberships::MembershipsApi;
 use passwords::Passwords;
 use recovery::RecoveryApi;
 use second_factors::SecondFactorsApi;
+use session_issuer::SessionIssuer;
 use sessions::SessionsApi;
 use sign_in::{OrganizationChoices, SignInApi};
 
@@ -80,18 +80,18 @@ pub fn apis(
     db: Db,
     tokens: Arc<Tokens>,
     passwords: Arc<Passwords>,
-    door: Door,
+    issuer: SessionIssuer,
     mailer: Mailer,
 ) -> Apis<Identity, impl OpenApi> {
     Apis::new((
         AccountsApi {
             db: db.clone(),
             passwords: passwords.clone(),
-            door: door.clone(),
+            issuer: issuer.clone(),
             mailer: mailer.clone(),
         },
-        SignInApi { db: db.clone(), passwords: passwords.clone(), door: door.clone() },
-        SessionsApi { db: db.clone(), door },
+        SignInApi { db: db.clone(), passwords: passwords.clone(), issuer: issuer.clone() },
+        SessionsApi { db: db.clone(), issuer },
         MembershipsApi(db.clone()),
         KeySetApi(tokens),
         RecoveryApi { db: db.clone(), passwords: passwords.clone(), mailer },

@@ -33,7 +33,7 @@ use crate::{
         module::{Apis, Module, Tag},
         problem::{FieldCode, ProblemCode},
     },
-    identity::{door::Door, passwords::Passwords},
+    identity::{passwords::Passwords, session_issuer::SessionIssuer},
     messaging::mail::Mailer,
 };
 
@@ -91,7 +91,7 @@ impl Module for Tenancy {
 pub fn apis(
     db: Db,
     passwords: Arc<Passwords>,
-    door: Door,
+    issuer: SessionIssuer,
     mailer: Mailer,
     dns: Dns,
     network: Arc<Network>,
@@ -103,7 +103,7 @@ pub fn apis(
         BrandingApi(db.clone()),
         MembersApi(db.clone()),
         InvitationsApi { db: db.clone(), mailer },
-        InvitationAcceptanceApi { db: db.clone(), passwords, door },
+        InvitationAcceptanceApi { db: db.clone(), passwords, issuer },
         ApiKeysApi(db.clone()),
         DomainsApi { db, dns, network },
     ))

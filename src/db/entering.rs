@@ -21,7 +21,7 @@ const ENTER_ACCOUNT: Sql = crate::sql!("app/enter_account.sql");
 
 impl Entry {
     /// The statement that enters, and the types of its parameters.
-    pub(super) fn door(&self) -> (Sql, &'static [Type]) {
+    pub(super) fn statement(&self) -> (Sql, &'static [Type]) {
         match self {
             Self::Tenant(Context { who: Who::Session { .. }, .. }) => {
                 (ENTER, &[Type::UUID, Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT])

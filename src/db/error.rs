@@ -93,7 +93,7 @@ impl Error {
 
     /// Keeps SQLSTATE and constraint name, and drops the rest.
     pub(super) fn from_postgres(statement: &'static str, error: &tokio_postgres::Error) -> Self {
-        let Some(refusal) = error.as_db_error() else {
+        let Some(reported) = error.as_db_error() else {
             let io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
             return if io || error.is_closed() {
                 log_failure(statement, "none");
@@ -102,26 +102,26 @@ impl Error {
                 Self::Other { statement, sqlstate: format!("none ({error})") }
             };
         };
-        let error = Self::from_refusal(statement, refusal);
+        let error = Self::from_db_error(statement, reported);
         // Errors caused by requests are only answered; these concern the operator.
         if matches!(error, Self::Timeout | Self::Unavailable | Self::ReadOnly | Self::Pooler) {
-            log_failure(statement, refusal.code().code());
+            log_failure(statement, reported.code().code());
         }
         error
     }
 
-    fn from_refusal(statement: &'static str, refusal: &tokio_postgres::error::DbError) -> Self {
-        match refusal.code() {
+    fn from_db_error(statement: &'static str, reported: &tokio_postgres::error::DbError) -> Self {
+        match reported.code() {
             code if POOLER.contains(code) => Self::Pooler,
             code if code.code() == "AP401" => Self::NotAMember,
             // The hints of these errors are written by our own functions and contain only names of roles, features and
             // plans.
             code if code.code() == "AP402" => {
-                let mut words = refusal.hint().unwrap_or_default().split(' ').map(ToOwned::to_owned);
+                let mut words = reported.hint().unwrap_or_default().split(' ').map(ToOwned::to_owned);
                 Self::FeatureNotInPlan { feature: words.next().unwrap_or_default(), plans: words.collect() }
             }
             code if code.code() == "AP403" => {
-                Self::RoleTooLow { needs: "", held: refusal.hint().unwrap_or_default().to_owned() }
+                Self::RoleTooLow { needs: "", held: reported.hint().unwrap_or_default().to_owned() }
             }
             code if code.code() == "AP404" => Self::WrongHost,
             code if code.code() == "AP405" => Self::ScopeMissing { scope: String::new() },
@@ -129,7 +129,7 @@ impl Error {
             &SqlState::FOREIGN_KEY_VIOLATION
             | &SqlState::UNIQUE_VIOLATION
             | &SqlState::EXCLUSION_VIOLATION
-            | &SqlState::CHECK_VIOLATION => Self::Constraint(constraint_name(refusal)),
+            | &SqlState::CHECK_VIOLATION => Self::Constraint(constraint_name(reported)),
             &SqlState::CHARACTER_NOT_IN_REPERTOIRE | &SqlState::UNTRANSLATABLE_CHARACTER => Self::Unstorable,
             &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE => Self::Conflict,
             &SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE => Self::Timeout,
@@ -147,13 +147,13 @@ impl Error {
 
 /// The name of the violated constraint. A Citus worker reports the constraint of a shard, which is our name and a
 /// number, and only inside the message.
-fn constraint_name(refusal: &tokio_postgres::error::DbError) -> String {
-    let reported = refusal.constraint().or_else(|| refusal.message().rsplit('"').nth(1)).unwrap_or_default();
-    match reported.rsplit_once('_') {
-        Some((name, shard)) if !shard.is_empty() && shard.bytes().all(|b| b.is_ascii_digit()) => {
-            name.to_owned()
+fn constraint_name(reported: &tokio_postgres::error::DbError) -> String {
+    let name = reported.constraint().or_else(|| reported.message().rsplit('"').nth(1)).unwrap_or_default();
+    match name.rsplit_once('_') {
+        Some((prefix, shard)) if !shard.is_empty() && shard.bytes().all(|b| b.is_ascii_digit()) => {
+            prefix.to_owned()
         }
-        _ => reported.to_owned(),
+        _ => name.to_owned(),
     }
 }
 
@@ -211,7 +211,7 @@ impl Folded {
 /// What PostgreSQL said, for the person at the terminal.
 pub fn explain(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
-        Some(refusal) => refusal.message().to_owned(),
+        Some(reported) => reported.message().to_owned(),
         None => error_chain(error),
     }
 }

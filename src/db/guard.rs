@@ -56,10 +56,10 @@ impl Guard {
     ) -> Result<Vec<Row>, Error> {
         let client = self.client.as_ref().expect("a guard holds its connection until it is dropped");
         let failed = |error| Error::from_postgres(sql.name, &error);
-        let door = begin.then(|| entry.door());
+        let enter = begin.then(|| entry.statement());
         // Statements that are not prepared yet are prepared inside the transaction, in the session that executes them.
-        let unprepared = !client.has(sql) || door.is_some_and(|(door, _)| !client.has(door));
-        let (statement, door, begin) = if unprepared {
+        let unprepared = !client.has(sql) || enter.is_some_and(|(enter, _)| !client.has(enter));
+        let (statement, enter, begin) = if unprepared {
             self.open = true;
             self.running = true;
             let preparing = async {
@@ -67,26 +67,26 @@ impl Guard {
                     client.begin().await?;
                 }
                 let statement = client.prepare(sql, &[]).await?;
-                let door = match door {
-                    Some((door, types)) => Some(client.prepare(door, types).await?),
+                let enter = match enter {
+                    Some((enter, types)) => Some(client.prepare(enter, types).await?),
                     None => None,
                 };
-                Ok::<_, tokio_postgres::Error>((statement, door))
+                Ok::<_, tokio_postgres::Error>((statement, enter))
             };
             let prepared = preparing.await;
             self.running = false;
-            let (statement, door) = match prepared.map_err(failed) {
+            let (statement, enter) = match prepared.map_err(failed) {
                 Ok(prepared) => prepared,
                 Err(error) => return Err(self.judge(error)),
             };
-            (statement, door, false)
+            (statement, enter, false)
         } else {
             let statement = client.prepare(sql, &[]).await.map_err(failed)?;
-            let door = match door {
-                Some((door, types)) => Some(client.prepare(door, types).await.map_err(failed)?),
+            let enter = match enter {
+                Some((enter, types)) => Some(client.prepare(enter, types).await.map_err(failed)?),
                 None => None,
             };
-            (statement, door, begin)
+            (statement, enter, begin)
         };
         let first = match (sql.binds, entry) {
             (Binds::Tenant, Entry::Tenant(context)) => Some(context.tenant),
@@ -108,7 +108,7 @@ impl Guard {
             }
             None => params,
         };
-        let entering = door.as_ref().map(|statement| entry.enter(client, statement));
+        let entering = enter.as_ref().map(|statement| entry.enter(client, statement));
 
         self.open = true;
         self.running = true;

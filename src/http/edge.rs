@@ -110,7 +110,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
             key_id = tracing::field::Empty,
         );
 
-        let mut told = RateLimit::default();
+        let mut rate_limit = RateLimit::default();
         let entered = Arc::new(Entered::new(span.clone()));
         let arrival = self.arrive(&request);
         let (mut origin, mut host, mut asked, mut session) = (None, Host::Ours, Asking::default(), None);
@@ -127,7 +127,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
                 origin = arrival.origin.clone();
                 host = arrival.client.host.clone();
                 address = Some(arrival.client.address);
-                let answering = self.answer(route, request, &request_id, arrival, &entered, &mut told);
+                let answering = self.answer(route, request, &request_id, arrival, &entered, &mut rate_limit);
                 answering.instrument(span.clone()).await
             }
             Err(problem) => Err(problem),
@@ -148,7 +148,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        told.write(headers);
+        rate_limit.write(headers);
         if let Some(origin) = origin {
             cors::allow(headers, origin);
         }
@@ -240,12 +240,12 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         request_id: &str,
         Arrival { client, presented, .. }: Arrival,
         entered: &Arc<Entered>,
-        told: &mut RateLimit,
+        rate_limit: &mut RateLimit,
     ) -> Result<Response, Problem> {
         if without_host(&request) {
             return Err(Problem::bad_request("host_missing", "An HTTP/1.1 request must have a Host header."));
         }
-        self.limit(route, &request, &client, &presented, told).await?;
+        self.limit(route, &request, &client, &presented, rate_limit).await?;
         if let Some(preflight) = cors::preflight(&request) {
             return Ok(preflight);
         }
@@ -275,7 +275,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         request.extensions_mut().insert(asked.clone());
         request.extensions_mut().insert(Unfit(unfit));
         let handled = AssertUnwindSafe(REQUEST.scope(known.clone(), self.inner.call(request))).catch_unwind();
-        match limit::charging(told, tokio::time::timeout(DEADLINE, handled)).await {
+        match limit::charging(rate_limit, tokio::time::timeout(DEADLINE, handled)).await {
             Ok(Ok(Ok(output))) => Ok(output.into_response()),
             Ok(Ok(Err(error))) => {
                 let problem = error
@@ -315,28 +315,28 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         request: &Request,
         client: &Client,
         presented: &Presented,
-        told: &mut RateLimit,
+        rate_limit: &mut RateLimit,
     ) -> Result<(), Problem> {
         // Health checks are not limited.
         if route.is_some_and(|route| route.template.starts_with("/health/")) {
             return Ok(());
         }
         let limits = &self.around.limits;
-        limits.address(client.address, told)?;
+        limits.address(client.address, rate_limit)?;
         match &presented.0 {
             Ok(Credentials::Person(claims)) => {
-                limits.account(claims.sub, told)?;
+                limits.account(claims.sub, rate_limit)?;
             }
             Ok(Credentials::Program(key)) => {
                 // If the operation does not accept keys, the request counts as anonymous.
                 let scope = route.and_then(|route| route.scope(request.method()));
                 if scope.is_none() && *request.method() == Method::POST {
-                    limits.anonymous(client.address, told)?;
+                    limits.anonymous(client.address, rate_limit)?;
                 }
                 // By the secret: a client that knows only the id of a key cannot use up its limit.
-                limits.key(key.hash(), told)?;
+                limits.key(key.hash(), rate_limit)?;
             }
-            Err(_) if *request.method() == Method::POST => limits.anonymous(client.address, told)?,
+            Err(_) if *request.method() == Method::POST => limits.anonymous(client.address, rate_limit)?,
             Err(_) => {}
         }
         // A session that was refused entry the last time does not count towards the organization's limit.
@@ -344,7 +344,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
             return Ok(());
         }
         match limits.allowances.of(&self.around.db, presented).await {
-            Some((tenant, rate)) => limits.organization(tenant, rate, told),
+            Some((tenant, rate)) => limits.organization(tenant, rate, rate_limit),
             None => Ok(()),
         }
     }

@@ -29,10 +29,10 @@ pub const NAME: &str = "If-Match";
 
 /// The header `If-Match` of a request, or its absence.
 #[derive(Debug)]
-pub struct IfMatch(Option<Wanted>);
+pub struct IfMatch(Option<Condition>);
 
 #[derive(Debug)]
-enum Wanted {
+enum Condition {
     /// `*`: any version.
     Any,
     Tags(Vec<Tag>),
@@ -94,7 +94,7 @@ impl IfMatch {
     /// 412 unless the client knows this version of the object, which is given as it is answered. Its row must be
     /// locked.
     pub fn matches(&self, current: &impl Serialize) -> Result<(), Problem> {
-        let Some(Wanted::Tags(tags)) = &self.0 else {
+        let Some(Condition::Tags(tags)) = &self.0 else {
             return Ok(());
         };
         let etag = conditional::etag_of(current)?;
@@ -195,12 +195,12 @@ impl<'a> ApiExtractor<'a> for IfMatch {
         }
         let text = lines.join(",");
         if text.trim() == "*" {
-            return Ok(Self(Some(Wanted::Any)));
+            return Ok(Self(Some(Condition::Any)));
         }
         let expected =
             "`*`, or the ETag of an earlier answer with its quotes; several are separated by commas";
         match conditional::tags(&text).filter(|tags| !tags.is_empty()) {
-            Some(tags) => Ok(Self(Some(Wanted::Tags(tags)))),
+            Some(tags) => Ok(Self(Some(Condition::Tags(tags)))),
             None => Err(headers::malformed(NAME, expected))?,
         }
     }

@@ -309,13 +309,13 @@ impl<T: Serialize + ToJSON> ApiResponse for Created<T> {
 }
 
 /// 200 for a request that an `Idempotency-Key` may repeat.
-pub struct Done<T> {
+pub struct Replayable<T> {
     pub body: T,
     /// Whether this is the answer to an earlier request with the same `Idempotency-Key`.
     pub replayed: bool,
 }
 
-impl<T: Serialize + Send> IntoResponse for Done<T> {
+impl<T: Serialize + Send> IntoResponse for Replayable<T> {
     fn into_response(self) -> Response {
         match self.replayed {
             true => Json(self.body).with_header(REPLAYED, "true").into_response(),
@@ -324,7 +324,7 @@ impl<T: Serialize + Send> IntoResponse for Done<T> {
     }
 }
 
-impl<T: Serialize + ToJSON> ApiResponse for Done<T> {
+impl<T: Serialize + ToJSON> ApiResponse for Replayable<T> {
     fn meta() -> MetaResponses {
         meta::<T>(200, "Success.", vec![])
     }

@@ -67,19 +67,19 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
     }
 
     /// Counts a request. Its further cost is counted later towards the same limit: see [`charge`].
-    fn check(self: &Arc<Self>, key: &K, told: &mut RateLimit) -> Result<(), Problem> {
+    fn check(self: &Arc<Self>, key: &K, rate_limit: &mut RateLimit) -> Result<(), Problem> {
         if self.limiter.len() > MANY {
             self.limiter.retain_recent();
         }
         let counted = self.count(key, NonZeroU32::MIN);
-        told.say(self.name, self.quota, counted);
+        rate_limit.record(self.name, self.quota, counted);
         let (limit, key) = (self.clone(), key.clone());
-        told.counted.push(Box::new(move |more, told| {
+        rate_limit.counted.push(Box::new(move |more, rate_limit| {
             let counted = limit.count(&key, more);
-            told.say(limit.name, limit.quota, counted);
-            limit.refuse(counted)
+            rate_limit.record(limit.name, limit.quota, counted);
+            limit.check_wait(counted)
         }));
-        self.refuse(counted)
+        self.check_wait(counted)
     }
 
     fn count(&self, key: &K, cost: NonZeroU32) -> Counted {
@@ -95,7 +95,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
         }
     }
 
-    fn refuse(&self, counted: Counted) -> Result<(), Problem> {
+    fn check_wait(&self, counted: Counted) -> Result<(), Problem> {
         let seconds = counted.wait;
         if seconds == 0 {
             return Ok(());
@@ -125,11 +125,11 @@ tokio::task_local! {
     static COUNTED: Arc<Mutex<RateLimit>>;
 }
 
-/// Runs a handler that may [`charge`]; updates `told` with the resulting state of the limits.
-pub async fn charging<T>(told: &mut RateLimit, handler: impl Future<Output = T>) -> T {
-    let counted = Arc::new(Mutex::new(std::mem::take(told)));
+/// Runs a handler that may [`charge`]; updates `rate_limit` with the resulting state of the limits.
+pub async fn charging<T>(rate_limit: &mut RateLimit, handler: impl Future<Output = T>) -> T {
+    let counted = Arc::new(Mutex::new(std::mem::take(rate_limit)));
     let output = COUNTED.scope(counted.clone(), handler).await;
-    *told = std::mem::take(&mut *counted.lock().unwrap_or_else(PoisonError::into_inner));
+    *rate_limit = std::mem::take(&mut *counted.lock().unwrap_or_else(PoisonError::into_inner));
     output
 }
 
@@ -139,11 +139,11 @@ pub fn charge(cost: u32) -> Result<(), Problem> {
     let Some(more) = NonZeroU32::new(cost.saturating_sub(1)) else {
         return Ok(());
     };
-    let charged = COUNTED.try_with(|told| {
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = std::mem::take(&mut told.counted);
-        let result = counted.iter().try_for_each(|count| count(more, &mut told));
-        told.counted = counted;
+    let charged = COUNTED.try_with(|rate_limit| {
+        let mut rate_limit = rate_limit.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = std::mem::take(&mut rate_limit.counted);
+        let result = counted.iter().try_for_each(|count| count(more, &mut rate_limit));
+        rate_limit.counted = counted;
         result
     });
     charged.unwrap_or(Ok(()))
@@ -190,28 +190,28 @@ impl Limits {
         }
     }
 
-    pub fn address(&self, address: IpAddr, told: &mut RateLimit) -> Result<(), Problem> {
-        self.address.as_ref().map_or(Ok(()), |limit| limit.check(&subscriber(address), told))
+    pub fn address(&self, address: IpAddr, rate_limit: &mut RateLimit) -> Result<(), Problem> {
+        self.address.as_ref().map_or(Ok(()), |limit| limit.check(&subscriber(address), rate_limit))
     }
 
-    pub fn anonymous(&self, address: IpAddr, told: &mut RateLimit) -> Result<(), Problem> {
-        self.anonymous.as_ref().map_or(Ok(()), |limit| limit.check(&subscriber(address), told))
+    pub fn anonymous(&self, address: IpAddr, rate_limit: &mut RateLimit) -> Result<(), Problem> {
+        self.anonymous.as_ref().map_or(Ok(()), |limit| limit.check(&subscriber(address), rate_limit))
     }
 
-    pub fn account(&self, account: Uuid, told: &mut RateLimit) -> Result<(), Problem> {
-        self.account.as_ref().map_or(Ok(()), |limit| limit.check(&account, told))
+    pub fn account(&self, account: Uuid, rate_limit: &mut RateLimit) -> Result<(), Problem> {
+        self.account.as_ref().map_or(Ok(()), |limit| limit.check(&account, rate_limit))
     }
 
     /// `key` is the hash of its secret.
-    pub fn key(&self, key: [u8; 32], told: &mut RateLimit) -> Result<(), Problem> {
-        self.key.as_ref().map_or(Ok(()), |limit| limit.check(&key, told))
+    pub fn key(&self, key: [u8; 32], rate_limit: &mut RateLimit) -> Result<(), Problem> {
+        self.key.as_ref().map_or(Ok(()), |limit| limit.check(&key, rate_limit))
     }
 
     pub fn organization(
         &self,
         organization: Uuid,
         per_minute: NonZeroU32,
-        told: &mut RateLimit,
+        rate_limit: &mut RateLimit,
     ) -> Result<(), Problem> {
         let limit = {
             let mut organizations = self.organizations.lock().unwrap_or_else(PoisonError::into_inner);
@@ -221,7 +221,7 @@ impl Limits {
                 .or_insert_with(|| Arc::new(Limit::new("organization", per_minute)))
                 .clone()
         };
-        limit.check(&organization, told)
+        limit.check(&organization, rate_limit)
     }
 }
 
@@ -252,7 +252,7 @@ pub struct RateLimit {
 
 impl RateLimit {
     /// Sets the state of a limit.
-    fn say(&mut self, name: &'static str, quota: NonZeroU32, counted: Counted) {
+    fn record(&mut self, name: &'static str, quota: NonZeroU32, counted: Counted) {
         match self.lines.iter_mut().find(|(said, ..)| *said == name) {
             Some(line) => *line = (name, quota, counted),
             None => self.lines.push((name, quota, counted)),

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    door::{Door, SessionTokens},
     passwords::{NewPassword, Passwords},
     recovery,
+    session_issuer::{SessionIssuer, SessionTokens},
 };
 use crate::{
     db::{self, Db, Params, Sql, Tx, row},
@@ -116,7 +116,7 @@ const GET_ME: Sql<Me> = sql!("identity/accounts_get_me.sql" as Me);
 pub struct AccountsApi {
     pub db: Db,
     pub passwords: Arc<Passwords>,
-    pub door: Door,
+    pub issuer: SessionIssuer,
     pub mailer: Mailer,
 }
 
@@ -156,7 +156,7 @@ impl AccountsApi {
                     "This name is reserved. Choose another.",
                 )
             })?;
-        let (tokens, person) = self.door.start(&client, account, Some(organization)).await?;
+        let (tokens, person) = self.issuer.start(&client, account, Some(organization)).await?;
         recovery::ask_to_verify(&self.db, &self.mailer, &person, &registration.email).await?;
         Ok(Created { location: "/api/v1/auth/me".to_owned(), body: tokens, replayed: false })
     }

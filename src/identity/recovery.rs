@@ -242,14 +242,14 @@ pub async fn ask_to_verify(db: &Db, mailer: &Mailer, person: &Person, email: &st
 
 /// Stores the token, commits the transaction and sends the token by e-mail.
 async fn send_verification(mut tx: Tx, mailer: &Mailer, account: Uuid, email: &str) -> Result<(), Failure> {
-    let leave = budget::ask(&mut tx, email, OnBehalf::Account).await?;
+    let permit = budget::spend(&mut tx, email, OnBehalf::Account).await?;
     let token = Secret::<OneTime>::draw(account, account);
     let seconds = VERIFY_LIFETIME.num_seconds() as f64;
     tx.commit_with(sql!("identity/tokens_add.sql"), &[&&token.hash()[..], &email, &seconds]).await?;
     let token = token.reveal();
     let link = mailer.link("verify-email", &token);
     let letter = AddressUnverified { site: mailer.site(), email, link: &link, token: &token };
-    mailer.send_with_leave(leave, letter.text());
+    mailer.send_with_permit(permit, letter.text());
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::door::{Door, SessionTokens, WebSession, WithCookie};
+use super::session_issuer::{SessionIssuer, SessionTokens, WebSession, WithCookie};
 use crate::{
     db::{Db, row},
     http::{
@@ -107,7 +107,7 @@ row! {
 
 pub struct SessionsApi {
     pub db: Db,
-    pub door: Door,
+    pub issuer: SessionIssuer,
 }
 
 #[OpenApi]
@@ -134,7 +134,7 @@ impl SessionsApi {
             match (outcome.as_str(), successor) {
                 ("refreshed", Some(successor)) => {
                     let subject = Subject { account, session, organization };
-                    return Ok(Json(self.door.tokens_for(&subject, &successor)?));
+                    return Ok(Json(self.issuer.tokens_for(&subject, &successor)?));
                 }
                 // It was exchanged again meanwhile: follow it to the newest token.
                 ("followed", Some(successor)) => held = successor,
@@ -179,8 +179,8 @@ impl SessionsApi {
             ))?;
         }
         let refresh = Secret::<Refresh>::draw(caller.claims.sub, caller.claims.sid);
-        let (subject, _) = self.door.move_session(&caller, body.0.organization_id, Some(&refresh)).await?;
-        Ok(Json(self.door.tokens_for(&subject, &refresh)?))
+        let (subject, _) = self.issuer.move_session(&caller, body.0.organization_id, Some(&refresh)).await?;
+        Ok(Json(self.issuer.tokens_for(&subject, &refresh)?))
     }
 
     /// List my sessions
@@ -228,7 +228,7 @@ impl SessionsApi {
         if caller.claims.r#type != Kind::Cookie {
             Err(Problem::conflict("token_session", "This session uses tokens: call /api/v1/auth/switch."))?;
         }
-        let (subject, expires_at) = self.door.move_session(&caller, body.0.organization_id, None).await?;
-        Ok(self.door.cookie_for(&subject, expires_at)?)
+        let (subject, expires_at) = self.issuer.move_session(&caller, body.0.organization_id, None).await?;
+        Ok(self.issuer.cookie_for(&subject, expires_at)?)
     }
 }

@@ -8,10 +8,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    door::{Door, Proof, SessionTokens, WebSession, WithCookie, credentials_invalid, second_factor_invalid},
     memberships::Membership,
     passwords::Passwords,
     recovery, second_factors,
+    session_issuer::{
+        Proof, SessionIssuer, SessionTokens, WebSession, WithCookie, credentials_invalid,
+        second_factor_invalid,
+    },
 };
 use crate::{
     db::{Db, Entry, row},
@@ -138,7 +141,7 @@ row! {
 pub struct SignInApi {
     pub db: Db,
     pub passwords: Arc<Passwords>,
-    pub door: Door,
+    pub issuer: SessionIssuer,
 }
 
 #[OpenApi]
@@ -190,7 +193,7 @@ impl SignInApi {
         body: Json<Credentials>,
     ) -> Result<WithCookie<Json<WebSession>>, ApiError<SigningIn>> {
         let (account, organization, proof) = self.check(&client, &body.0).await?;
-        Ok(self.door.start_in_browser(&client, account, organization, &proof).await?)
+        Ok(self.issuer.start_in_browser(&client, account, organization, &proof).await?)
     }
 
     /// Get the session of the cookie
@@ -213,7 +216,7 @@ impl SignInApi {
         credentials: &Credentials,
     ) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
         let (account, organization, proof) = self.check(client, credentials).await?;
-        Ok(Json(self.door.start_with(client, account, organization, &proof).await?.0))
+        Ok(Json(self.issuer.start_with(client, account, organization, &proof).await?.0))
     }
 
     /// Checks the credentials. Returns the account, the organization to sign in to, and the proof for starting the

@@ -27,28 +27,28 @@ impl From<Context> for OnBehalf {
     }
 }
 
-/// Permission to send one e-mail to this address. Only [`ask`] and [`ask_alone`] create it.
-pub struct Leave {
+/// Permission to send one e-mail to this address. Only [`spend`] and [`spend_alone`] create it.
+pub struct SendPermit {
     pub(super) to: String,
 }
 
 /// Why an e-mail may not be sent.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct OverBudget {
     budget: String,
     retry_after: i32,
 }
 
-impl Refusal {
+impl OverBudget {
     /// The budget that is used up, for the log.
     pub fn budget(&self) -> &str {
         &self.budget
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        let Refusal { budget, retry_after } = refusal;
+impl From<OverBudget> for Problem {
+    fn from(error: OverBudget) -> Self {
+        let OverBudget { budget, retry_after } = error;
         let whose = match budget.split('_').next().unwrap_or_default() {
             "unverified" => {
                 return Self::forbidden(
@@ -75,17 +75,21 @@ type Spent = (Option<String>, Option<i32>);
 const SPEND: Sql<Spent> = sql!("messaging/mails_spend.sql" as (Option<String>, Option<i32>));
 
 /// Counts an e-mail within a transaction; a rollback takes the count back. Send the e-mail after the commit.
-pub async fn ask(tx: &mut Tx, to: &str, on_behalf: OnBehalf) -> Result<Leave, Failure> {
+pub async fn spend(tx: &mut Tx, to: &str, on_behalf: OnBehalf) -> Result<SendPermit, Failure> {
     let (organization, inviter) = parts(on_behalf);
     let params: [&(dyn ToSql + Sync); 3] = [&to, &organization, &inviter];
-    leave(tx.one(SPEND, &params).await?, to).map_err(|refusal| Problem::from(refusal).into())
+    permit(tx.one(SPEND, &params).await?, to).map_err(|error| Problem::from(error).into())
 }
 
 /// Counts an e-mail in a transaction of its own, for e-mails that are skipped if a budget is used up.
-pub async fn ask_alone(db: &Db, to: &str, on_behalf: OnBehalf) -> Result<Result<Leave, Refusal>, db::Error> {
+pub async fn spend_alone(
+    db: &Db,
+    to: &str,
+    on_behalf: OnBehalf,
+) -> Result<Result<SendPermit, OverBudget>, db::Error> {
     let (organization, inviter) = parts(on_behalf);
     let params: [&(dyn ToSql + Sync); 3] = [&to, &organization, &inviter];
-    Ok(leave(db.gate(SPEND, &params).await?, to))
+    Ok(permit(db.gate(SPEND, &params).await?, to))
 }
 
 fn parts(on_behalf: OnBehalf) -> (Option<Uuid>, Option<Uuid>) {
@@ -95,9 +99,9 @@ fn parts(on_behalf: OnBehalf) -> (Option<Uuid>, Option<Uuid>) {
     }
 }
 
-fn leave((refused, retry_after): Spent, to: &str) -> Result<Leave, Refusal> {
+fn permit((refused, retry_after): Spent, to: &str) -> Result<SendPermit, OverBudget> {
     match refused {
-        None => Ok(Leave { to: to.to_owned() }),
-        Some(budget) => Err(Refusal { budget, retry_after: retry_after.unwrap_or(1).max(1) }),
+        None => Ok(SendPermit { to: to.to_owned() }),
+        Some(budget) => Err(OverBudget { budget, retry_after: retry_after.unwrap_or(1).max(1) }),
     }
 }

@@ -14,7 +14,7 @@ use lettre::{
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::budget::{self, Leave, OnBehalf};
+use super::budget::{self, OnBehalf, SendPermit};
 use crate::{db::Db, http::token::Tokens};
 
 /// Maximum number of e-mails being sent at once. More are dropped and logged.
@@ -122,18 +122,18 @@ impl Mailer {
     }
 
     /// Sends an e-mail in the background if its budgets allow it; otherwise logs the budget that is used up. If the
-    /// caller needs to know, use [`budget::ask`] instead.
+    /// caller needs to know, use [`budget::spend`] instead.
     pub fn send(&self, mail: Mail) {
         let Some(db) = self.db.clone() else {
-            tracing::error!("an e-mail without leave was dropped");
+            tracing::error!("an e-mail without a permit was dropped");
             return;
         };
         let Mail { to, subject, body, on_behalf } = mail;
         self.in_background(subject, move |inner, subject| async move {
-            match budget::ask_alone(&db, &to, on_behalf).await {
-                Ok(Ok(leave)) => inner.deliver(&leave.to, &subject, &body).await,
-                Ok(Err(refusal)) => {
-                    tracing::warn!(budget = refusal.budget(), "an e-mail over the budget was not sent");
+            match budget::spend_alone(&db, &to, on_behalf).await {
+                Ok(Ok(permit)) => inner.deliver(&permit.to, &subject, &body).await,
+                Ok(Err(error)) => {
+                    tracing::warn!(budget = error.budget(), "an e-mail over the budget was not sent");
                 }
                 Err(error) => tracing::error!(%error, "an e-mail could not be counted, and was not sent"),
             }
@@ -141,9 +141,9 @@ impl Mailer {
     }
 
     /// Sends an e-mail that has permission, in the background.
-    pub fn send_with_leave(&self, leave: Leave, (subject, body): (String, String)) {
+    pub fn send_with_permit(&self, permit: SendPermit, (subject, body): (String, String)) {
         self.in_background(subject, move |inner, subject| async move {
-            inner.deliver(&leave.to, &subject, &body).await;
+            inner.deliver(&permit.to, &subject, &body).await;
         });
     }
 

@@ -12,6 +12,6 @@ pub mod listing;
 pub mod load;
 pub mod matching;
 pub mod period;
-pub mod refusals;
+pub mod problems;
 pub mod search;
 pub mod setback;

@@ -18,8 +18,8 @@ use crate::{
         secret::{self, Secret},
     },
     identity::{
-        door::{Door, SessionTokens},
         passwords::{NewPassword, Passwords},
+        session_issuer::{SessionIssuer, SessionTokens},
     },
     sql,
 };
@@ -80,7 +80,7 @@ impl Example for InvitedRegistration {
 pub struct InvitationAcceptanceApi {
     pub db: Db,
     pub passwords: Arc<Passwords>,
-    pub door: Door,
+    pub issuer: SessionIssuer,
 }
 
 #[OpenApi(prefix_path = "/api/v1")]
@@ -145,7 +145,7 @@ impl InvitationAcceptanceApi {
             self.passwords.hash_new("password", &password, &[&offer.email, &offer.organization_name]).await?;
         let account = Uuid::now_v7();
         accept(&self.db, &token, account, full_name.as_deref(), Some(&hash)).await?;
-        let (tokens, _) = self.door.start(&client, account, Some(token.first)).await?;
+        let (tokens, _) = self.issuer.start(&client, account, Some(token.first)).await?;
         Ok(Created { location: "/api/v1/auth/me".to_owned(), body: tokens, replayed: false })
     }
 }

@@ -21,7 +21,7 @@ use crate::{
         values::{EmailAddress, IdempotencyKey, TimeZone, named_enum},
     },
     messaging::{
-        budget::{self, Leave},
+        budget::{self, SendPermit},
         letters::{Invited, Place},
         mail::Mailer,
     },
@@ -179,8 +179,8 @@ impl InvitationsApi {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_invitation", idempotency_key.0, &body.0)?;
         let (invitation, to_send) = invite(&self.db, context, &body.0, &once).await?;
-        if let Some((leave, place, token)) = to_send {
-            self.send(leave, &invitation, &place, &token.reveal());
+        if let Some((permit, place, token)) = to_send {
+            self.send(permit, &invitation, &place, &token.reveal());
         }
         Ok(once.created(format!("/api/v1/invitations/{}", invitation.id), invitation))
     }
@@ -220,7 +220,7 @@ impl InvitationsApi {
             Err(contact_has_account())?;
         }
         let context = Context::from(&caller);
-        let leave = budget::ask(&mut tx, &invitation.email, context.into()).await?;
+        let permit = budget::spend(&mut tx, &invitation.email, context.into()).await?;
         let sent = tx
             .optional(
                 sql!("tenancy/invitations_resend.sql" as ToSend),
@@ -238,7 +238,7 @@ impl InvitationsApi {
         };
         tx.commit().await?;
         let place = Place { id: context.tenant, organization: organization_name, time_zone };
-        self.send(leave, &invitation, &place, &token.reveal());
+        self.send(permit, &invitation, &place, &token.reveal());
         Ok(Json(invitation))
     }
 
@@ -262,10 +262,10 @@ impl InvitationsApi {
 }
 
 impl InvitationsApi {
-    fn send(&self, leave: Leave, invitation: &Invitation, place: &Place, token: &str) {
+    fn send(&self, permit: SendPermit, invitation: &Invitation, place: &Place, token: &str) {
         let (link, expires_at) = (self.mailer.link("accept-invitation", token), invitation.expires_at);
         let letter = Invited { place, role: invitation.role.name(), expires_at, link: &link, token };
-        self.mailer.send_with_leave(leave, letter.text());
+        self.mailer.send_with_permit(permit, letter.text());
     }
 }
 
@@ -284,7 +284,7 @@ pub async fn invite(
     context: Context,
     new: &NewInvitation,
     once: &Once,
-) -> Result<(Invitation, Option<(Leave, Place, Secret<secret::Invitation>)>), Failure> {
+) -> Result<(Invitation, Option<(SendPermit, Place, Secret<secret::Invitation>)>), Failure> {
     if (new.role == InvitedRole::Customer) != new.contact_id.is_some() {
         let detail = "expected for the role customer, and only for that role";
         return Err(Problem::invalid_field("contact_id", "required", detail).into());
@@ -317,7 +317,7 @@ pub async fn invite(
     if check.contact_has_account {
         return Err(contact_has_account().into());
     }
-    let leave = budget::ask(&mut tx, &new.email, context.into()).await?;
+    let permit = budget::spend(&mut tx, &new.email, context.into()).await?;
     // An expired invitation must not block a new one.
     tx.all(sql!("tenancy/invitations_clear.sql"), &[&&*new.email]).await?;
     let invitation = tx
@@ -346,7 +346,7 @@ pub async fn invite(
     tx.commit().await?;
     let place =
         Place { id: context.tenant, organization: check.organization_name, time_zone: check.time_zone };
-    Ok((invitation, Some((leave, place, token))))
+    Ok((invitation, Some((permit, place, token))))
 }
 
 /// 409: the contact has an account.

@@ -294,17 +294,18 @@ impl MembersApi {
 
 /// Makes `to` an owner and `from` an admin, in one transaction.
 async fn hand_over(mut tx: Tx, from: Uuid, to: Uuid) -> Result<OrganizationMember, Failure> {
-    let nobody =
+    let unknown_member =
         || Problem::invalid_field("account_id", "not_found", "expected the account of an active member");
     // Other changes of ownership wait for this lock.
     tx.one(sql!("tenancy/subscriptions_lock.sql"), &[]).await?;
-    let member = tx.optional(GET, &[&to]).await?.ok_or_else(nobody)?;
+    let member = tx.optional(GET, &[&to]).await?.ok_or_else(unknown_member)?;
     if member.status == MemberStatus::Suspended {
         let suspended = "The member is suspended; reactivate them first.";
         return Err(Problem::conflict("member_suspended", suspended).into());
     }
     // The new owner first, so that the organization has an owner at every moment.
-    let owner = tx.optional(UPDATE, &[&to, &Some("owner"), &None::<&str>]).await?.ok_or_else(nobody)?;
+    let owner =
+        tx.optional(UPDATE, &[&to, &Some("owner"), &None::<&str>]).await?.ok_or_else(unknown_member)?;
     last_owner(tx.all(UPDATE, &[&from, &Some("admin"), &None::<&str>]).await)?;
     tx.commit().await?;
     Ok(owner)

@@ -89,19 +89,19 @@ pub async fn begin(client: &mut Client) -> Outcome<Transaction<'_>> {
 /// The message of PostgreSQL, for the operator, who may read all data.
 pub fn said(error: tokio_postgres::Error) -> String {
     match error.as_db_error() {
-        Some(refusal)
+        Some(reported)
             if [SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME]
-                .contains(refusal.code()) =>
+                .contains(reported.code()) =>
         {
             "the database lacks migrations of this version; run `appointd migrate`".to_owned()
         }
-        Some(refusal) if refusal.code() == &SqlState::LOCK_NOT_AVAILABLE => {
+        Some(reported) if reported.code() == &SqlState::LOCK_NOT_AVAILABLE => {
             "another session has held a required lock for more than 2 s; nothing was changed: run the command again"
                 .to_owned()
         }
-        Some(refusal) => match refusal.constraint() {
-            Some(constraint) => format!("{} ({constraint})", refusal.message()),
-            None => refusal.message().to_owned(),
+        Some(reported) => match reported.constraint() {
+            Some(constraint) => format!("{} ({constraint})", reported.message()),
+            None => reported.message().to_owned(),
         },
         None => error.to_string(),
     }

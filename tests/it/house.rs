@@ -99,7 +99,7 @@ fn parts_name_only_what_they_may() {
 }
 
 #[test]
-fn no_file_of_src_knows_another_that_knows_it_however_far_around() {
+fn files_of_src_name_each_other_in_no_circle() {
     let arrows = Sources::read().arrows();
     assert!(arrows.values().map(BTreeSet::len).sum::<usize>() > 500, "arrows are found");
     // Files that name none that is left, or that none names, are taken away, until none is left or all stand in circles.

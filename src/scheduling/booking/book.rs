@@ -23,7 +23,7 @@ use crate::{
         choose::choose,
         listing::Following,
         load::{self, AvailabilityQuery},
-        refusals::{check_length, slot_problem, unknown_service},
+        problems::{check_length, slot_problem, unknown_service},
         setback::{Setback, lost_race},
     },
 };
@@ -111,7 +111,7 @@ pub async fn book(
     match attempt(db, mailer, context, |tx, number| book_now(tx, order, once, seat_seed(number), now)).await?
     {
         Ok(appointment) => Ok(appointment),
-        Err(refusal) => Err(refuse(db, context, order, refusal, now).await),
+        Err(error) => Err(with_alternatives(db, context, order, error, now).await),
     }
 }
 
@@ -129,7 +129,7 @@ async fn book_now(
     let availability = load(&mut tx, order, now).await?;
     let plan = match choose(&availability, order.provider, order.request(seat_seed))? {
         Ok(plan) => plan,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(error) => return Ok(Err(error)),
     };
     let booking = booking(&mut tx, order, &availability, &plan).await?;
     let (contact, claims_contact) = (booking.contact, availability.claims_contact());
@@ -238,14 +238,14 @@ pub fn status(availability: &Availability, policy: Enforcement) -> AppointmentSt
 }
 
 /// The error for a start, with alternatives that can be booked.
-pub async fn refuse(
+pub async fn with_alternatives(
     db: &Db,
     context: Context,
     order: &Order<'_>,
-    refusal: SlotError,
+    error: SlotError,
     now: DateTime<Utc>,
 ) -> Failure {
-    let problem = slot_problem("starts_at", refusal);
+    let problem = slot_problem("starts_at", error);
     let contact = order.contact();
     let query = AvailabilityQuery {
         services: &order.services,

@@ -22,7 +22,7 @@ use crate::{
     http::{
         caller::{Member, Staff},
         if_match::Precondition,
-        json::{Done, Json},
+        json::{Json, Replayable},
         problem::{ApiError, Problem, Writing},
         values::{IdempotencyKey, InstantOrDate, Text, TimeZone},
     },
@@ -106,7 +106,7 @@ impl BulkApi {
         provider_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<PeriodCancellation>,
-    ) -> Result<Done<CancelledPeriod>, ApiError<Writing>> {
+    ) -> Result<Replayable<CancelledPeriod>, ApiError<Writing>> {
         let (context, now) = (Context::from(&caller), Utc::now());
         let (provider, request) = (provider_id.0, &body.0);
         let key = idempotency_key.0;
@@ -122,7 +122,7 @@ impl BulkApi {
         })
         .await?;
         offers::tell(&self.mailer, &notices);
-        Ok(Done { body, replayed: once.is_replay() })
+        Ok(Replayable { body, replayed: once.is_replay() })
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
         values::{Metadata, Text},
     },
     messaging::mail::Mailer,
-    scheduling::slots::{refusals::contact_busy, setback::Setback},
+    scheduling::slots::{problems::contact_busy, setback::Setback},
     sql,
 };
 

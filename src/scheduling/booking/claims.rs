@@ -14,7 +14,7 @@ use crate::{
     },
     scheduling::slots::{
         availability::{Allocation, Claim, Item},
-        refusals::{unknown_provider, unknown_service},
+        problems::{unknown_provider, unknown_service},
         setback::lost_race,
     },
     sql,

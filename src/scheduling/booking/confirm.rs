@@ -26,7 +26,7 @@ use crate::{
     operations::idempotency::Once,
     scheduling::slots::{
         guest_rules::{self, GuestRules, verified_only},
-        refusals::contact_busy,
+        problems::contact_busy,
     },
     sql,
 };

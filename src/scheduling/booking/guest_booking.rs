@@ -21,7 +21,7 @@ use crate::{
         values::TimeZone,
     },
     messaging::{
-        budget::{self, Leave, OnBehalf},
+        budget::{self, OnBehalf, SendPermit},
         mail::Mailer,
     },
     operations::idempotency::{self, Once},
@@ -49,7 +49,7 @@ pub enum Outcome {
 
 /// The content of a verification e-mail to a guest, and the permission to send it.
 pub struct ToVerify {
-    pub leave: Leave,
+    pub permit: SendPermit,
     pub notice: BookingNotice,
 }
 
@@ -91,7 +91,7 @@ pub async fn book(
             .await?;
     match decided {
         Ok(outcome) => Ok(outcome),
-        Err(refusal) => Err(book::refuse(db, guest, order, refusal, now).await),
+        Err(error) => Err(book::with_alternatives(db, guest, order, error, now).await),
     }
 }
 
@@ -120,7 +120,7 @@ async fn book_now(
     }
     let plan = match choose(&availability, order.provider, order.request(seat_seed))? {
         Ok(plan) => plan,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(error) => return Ok(Err(error)),
     };
     let outcome = if verifies {
         let (hold, to_verify) = hold(&mut tx, order, &plan, contact).await?;
@@ -161,6 +161,6 @@ async fn hold(
     .await?;
     let notice = tx.one(sql!("scheduling/guest_bookings_notice.sql" as BookingNotice), &[&hold.id]).await?;
     let tenant = tx.context().ok_or_else(Problem::internal)?.tenant;
-    let leave = budget::ask(tx, email, OnBehalf::Organization { id: tenant, inviter: None }).await?;
-    Ok((hold, ToVerify { leave, notice }))
+    let permit = budget::spend(tx, email, OnBehalf::Organization { id: tenant, inviter: None }).await?;
+    Ok((hold, ToVerify { permit, notice }))
 }

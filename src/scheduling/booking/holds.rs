@@ -263,7 +263,7 @@ pub async fn hold(
         attempt(db, mailer, context, |tx, number| hold_now(tx, order, seconds, once, seat_seed(number), now));
     match held.await? {
         Ok(hold) => Ok(hold),
-        Err(refusal) => Err(book::refuse(db, context, order, refusal, now).await),
+        Err(error) => Err(book::with_alternatives(db, context, order, error, now).await),
     }
 }
 
@@ -285,7 +285,7 @@ async fn hold_now(
     }
     let plan = match choose(&availability, order.provider, order.request(seat_seed))? {
         Ok(plan) => plan,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(error) => return Ok(Err(error)),
     };
     let hold = write(&mut tx, order, &plan, seconds).await?;
     once.keep(&mut tx, &hold).await?;

@@ -30,7 +30,7 @@ use crate::{
             availability::{Allocation, Availability, Claim, Enforcement, StartRequest},
             choose::provider_of,
             load::{self, AvailabilityQuery},
-            refusals::{check_length, no_series, service_unavailable, slot_problem},
+            problems::{check_length, no_series, service_unavailable, slot_problem},
             setback::{Setback, lost_race},
         },
     },
@@ -381,8 +381,7 @@ async fn carry_out(
             policy: how.policy,
             seat_seed: how.seat_seed,
         };
-        let plan =
-            availability.plan(provider, request).map_err(|refusal| slot_problem(&one.field, refusal))?;
+        let plan = availability.plan(provider, request).map_err(|error| slot_problem(&one.field, error))?;
         availability.take(&plan, Some(appointment.contact_id));
         claims.extend(plan.claims_of(appointment.id));
         if availability.claims_contact() {

@@ -38,7 +38,7 @@ use crate::{
             availability::{Allocation, Availability, Enforcement, SlotError, StartRequest},
             choose::named_provider,
             load::{self, AvailabilityQuery},
-            refusals::{slot_problem, unknown_service},
+            problems::{slot_problem, unknown_service},
             setback::Setback,
         },
     },
@@ -399,7 +399,7 @@ async fn plan(
         known(&availability)?;
         named_provider(&availability, candidate)?;
         let mut plans = Vec::with_capacity(starts.len());
-        let mut refusals = Vec::new();
+        let mut errors = Vec::new();
         for (index, start) in starts.iter().enumerate() {
             let provider = named_provider(&availability, candidate)?;
             match availability.plan(provider, request(*start, Some(candidate))) {
@@ -407,27 +407,25 @@ async fn plan(
                     availability.take(&plan, wanted.contact);
                     plans.push(plan);
                 }
-                Err(refusal) => refusals.push((index, refusal)),
+                Err(error) => errors.push((index, error)),
             }
         }
-        if refusals.is_empty() {
+        if errors.is_empty() {
             return Ok((availability, plans));
         }
-        if nearest.as_ref().is_none_or(|nearest| refusals.len() < nearest.len()) {
-            nearest = Some(refusals);
+        if nearest.as_ref().is_none_or(|nearest| errors.len() < nearest.len()) {
+            nearest = Some(errors);
         }
     }
-    let refusals = nearest.unwrap_or_else(|| vec![(0, SlotError::OutsideHours)]);
-    let mut problem = slot_problem(
-        "starts_at",
-        refusals.iter().map(|(_, refusal)| *refusal).min().unwrap_or(SlotError::Busy),
-    );
-    problem.errors = refusals
+    let errors = nearest.unwrap_or_else(|| vec![(0, SlotError::OutsideHours)]);
+    let mut problem =
+        slot_problem("starts_at", errors.iter().map(|(_, error)| *error).min().unwrap_or(SlotError::Busy));
+    problem.errors = errors
         .into_iter()
-        .flat_map(|(index, refusal)| {
+        .flat_map(|(index, error)| {
             let field = format!("occurrences[{}]", index + 1);
             let at = starts[index].to_rfc3339();
-            slot_problem(&field, refusal)
+            slot_problem(&field, error)
                 .errors
                 .into_iter()
                 .map(move |error| FieldError { detail: format!("{at}: {}", error.detail), ..error })

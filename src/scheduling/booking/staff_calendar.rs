@@ -30,7 +30,7 @@ use crate::{
         },
         slots::{
             period::{self, Extent, Period, RequestedPeriod},
-            refusals::unknown_provider,
+            problems::unknown_provider,
         },
     },
     sql,

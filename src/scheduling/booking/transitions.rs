@@ -25,7 +25,7 @@ use crate::{
         values::Text,
     },
     messaging::mail::Mailer,
-    scheduling::slots::{refusals::no_series, setback::Setback},
+    scheduling::slots::{problems::no_series, setback::Setback},
     sql,
     tenancy::settings,
 };

@@ -40,7 +40,7 @@ use crate::{
             availability::{Enforcement, ServiceRules},
             guest_rules::{self, verified_only},
             load::AvailabilityQuery,
-            refusals::{unknown_provider, unknown_service},
+            problems::{unknown_provider, unknown_service},
             setback::Setback,
         },
     },

@@ -30,7 +30,7 @@ use crate::{
         values::{IdempotencyKey, Text},
     },
     operations::idempotency::Once,
-    scheduling::{booking::named, features::Appointments, slots::refusals::unknown_provider},
+    scheduling::{booking::named, features::Appointments, slots::problems::unknown_provider},
     sql,
 };
 

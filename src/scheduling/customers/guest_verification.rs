@@ -135,7 +135,7 @@ impl GuestVerificationApi {
 
 /// Sends the link by e-mail that books the held time.
 pub fn mail(api: &Guests, guest: Context, hold: &Hold, to_verify: ToVerify) -> Result<(), Problem> {
-    let ToVerify { leave, notice } = to_verify;
+    let ToVerify { permit, notice } = to_verify;
     let token = api.tokens.link_to(guest.tenant, hold.id)?;
     let letter = Unverified {
         place: &Place {
@@ -151,6 +151,6 @@ pub fn mail(api: &Guests, guest: Context, hold: &Hold, to_verify: ToVerify) -> R
         expires_at: hold.expires_at,
         link: &api.mailer.link("verify-booking", &token),
     };
-    api.mailer.send_with_leave(leave, letter.text());
+    api.mailer.send_with_permit(permit, letter.text());
     Ok(())
 }

@@ -43,7 +43,7 @@ use crate::{
             availability::Enforcement,
             listing::{self, Following, SlotQuery, Slots},
             period::RequestedPeriod,
-            refusals::service_unavailable,
+            problems::service_unavailable,
         },
     },
 };

@@ -160,7 +160,7 @@ pub fn check_change(
 ) -> Result<(), Problem> {
     action.check(named.appointment.status, CancelledBy::from(context))?;
     if named.changeable_until(now).is_none() {
-        let notice = spoken(named.notice);
+        let notice = in_words(named.notice);
         let detail = format!(
             "The appointment could be changed until {notice} before its start. Please contact the organization."
         );
@@ -170,7 +170,7 @@ pub fn check_change(
 }
 
 /// A period in words.
-fn spoken(period: TimeDelta) -> String {
+fn in_words(period: TimeDelta) -> String {
     let (count, unit) = match period.num_minutes() {
         0 => return "the last minute".to_owned(),
         minutes if minutes % 1440 == 0 => (minutes / 1440, "day"),

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     availability::{Allocation, Availability, Provider, SlotError, StartRequest},
-    refusals::unknown_provider,
+    problems::unknown_provider,
 };
 use crate::{http::problem::Problem, scheduling::hours::wall_time};
 

@@ -10,7 +10,7 @@ use super::{
     listing::{self, Effort, LONGEST_PERIOD, People, Stopped},
     load::{AvailabilityQuery, Rows},
     period::{self, Extent, Period, RequestedPeriod},
-    refusals::{unknown_provider, unknown_service},
+    problems::{unknown_provider, unknown_service},
 };
 use crate::{
     db::{Context, Db},

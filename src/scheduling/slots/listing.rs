@@ -15,7 +15,7 @@ use super::{
     availability::{Availability, Enforcement, StartRequest},
     load::{AvailabilityQuery, Rows},
     period::{self, Extent, Period, RequestedPeriod},
-    refusals::{Reason, check_length, unknown_provider},
+    problems::{UnavailableReason, check_length, unknown_provider},
 };
 use crate::{
     crm::contacts,
@@ -62,7 +62,7 @@ pub struct Slot {
     pub remaining: usize,
     /// Why the start cannot be booked, for all providers together. Absent if it can be booked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reasons: Option<Vec<Reason>>,
+    pub reasons: Option<Vec<UnavailableReason>>,
 }
 
 /// The slots in a period.
@@ -353,7 +353,7 @@ impl Availability {
             ends_at: Option<DateTime<Utc>>,
             providers: Vec<Uuid>,
             remaining: usize,
-            reasons: BTreeSet<Reason>,
+            reasons: BTreeSet<UnavailableReason>,
         }
         let mut found: BTreeMap<DateTime<Utc>, Found> = BTreeMap::new();
         if self.services.iter().all(|rules| rules.active) {
@@ -371,8 +371,8 @@ impl Availability {
                             slot.remaining += plan.remaining;
                         }
                         Err(_) if !unavailable => {}
-                        Err(refusal) => {
-                            found.entry(start).or_default().reasons.insert(refusal.into());
+                        Err(error) => {
+                            found.entry(start).or_default().reasons.insert(error.into());
                         }
                     }
                 }

@@ -105,7 +105,7 @@ impl Availability {
             }
             match self.extend(search, other, end) {
                 Ok(()) => return Ok(()),
-                Err(refusal) => nearest = nearest.min(refusal),
+                Err(error) => nearest = nearest.min(error),
             }
         }
         search.plan.truncate(index);

@@ -30,7 +30,7 @@ async fn race(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_eight_changes_of_one_version_one_is_made() {
+async fn changes_at_once_of_one_version_get_one() {
     let tenant = Tenant::new().await;
     let (service, provider, contact) =
         (tenant.service().await, tenant.provider().await, tenant.contact().await);

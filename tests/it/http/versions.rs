@@ -284,7 +284,7 @@ async fn assert_version_is_read(actor: &Actor, operation: &Operation, answer: &A
 }
 
 #[tokio::test]
-async fn what_is_created_has_the_version_that_is_read() {
+async fn created_object_has_the_version_of_its_get() {
     let tenant = Tenant::new().await;
     let (service, provider, contact) =
         (tenant.service().await, tenant.provider().await, tenant.contact().await);

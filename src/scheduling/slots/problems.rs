@@ -9,8 +9,8 @@ use crate::http::problem::{FieldError, Problem};
 /// Why a start cannot be booked.
 #[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case", rename = "UnavailableReason")]
-pub enum Reason {
+#[oai(rename_all = "snake_case")]
+pub enum UnavailableReason {
     /// Less notice than the service wants, or past.
     TooSoon,
     /// Later than it may be booked today, or on a date on which it is not given.
@@ -33,7 +33,7 @@ pub enum Reason {
     ContactBusy,
 }
 
-impl Reason {
+impl UnavailableReason {
     /// As a program reads it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,9 +51,9 @@ impl Reason {
     }
 }
 
-impl From<SlotError> for Reason {
-    fn from(refusal: SlotError) -> Self {
-        match refusal {
+impl From<SlotError> for UnavailableReason {
+    fn from(error: SlotError) -> Self {
+        match error {
             SlotError::TooSoon | SlotError::Past => Self::TooSoon,
             SlotError::TooFar => Self::TooFar,
             SlotError::OutsideHours => Self::OutsideHours,
@@ -90,8 +90,8 @@ pub fn contact_busy() -> Problem {
 }
 
 /// What is said about a start that cannot be booked.
-pub fn slot_problem(field: &str, refusal: SlotError) -> Problem {
-    let detail = match refusal {
+pub fn slot_problem(field: &str, error: SlotError) -> Problem {
+    let detail = match error {
         SlotError::Busy => "the time is taken",
         SlotError::Buffer => "the time around it, which the service needs too, is taken",
         SlotError::Capacity => "all seats are taken",
@@ -106,14 +106,14 @@ pub fn slot_problem(field: &str, refusal: SlotError) -> Problem {
         SlotError::TooSoon => "The service has to be booked earlier before its start (min_notice_minutes).",
         SlotError::Past => "The start is in the past.",
     };
-    let error = FieldError::new(field, Reason::from(refusal).name(), detail);
-    match refusal {
+    let field_error = FieldError::new(field, UnavailableReason::from(error).name(), detail);
+    match error {
         SlotError::Busy | SlotError::Buffer | SlotError::Capacity | SlotError::Resource => {
             Problem::conflict("slot_unavailable", "The time is taken. Choose another slot.")
-                .with_errors(vec![error])
+                .with_errors(vec![field_error])
         }
-        SlotError::ContactBusy => contact_busy().with_errors(vec![error]),
-        _ => Problem::invalid(vec![error]),
+        SlotError::ContactBusy => contact_busy().with_errors(vec![field_error]),
+        _ => Problem::invalid(vec![field_error]),
     }
 }
 

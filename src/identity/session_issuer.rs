@@ -100,7 +100,7 @@ impl<T: ApiResponse> ApiResponse for WithCookie<T> {
 
 /// Starts sessions.
 #[derive(Clone)]
-pub struct Door {
+pub struct SessionIssuer {
     pub db: Db,
     pub tokens: Arc<Tokens>,
 }
@@ -115,7 +115,7 @@ pub struct Proof {
     pub recovery_hash: Option<[u8; 32]>,
 }
 
-impl Door {
+impl SessionIssuer {
     /// Starts a session for an account that is already authenticated.
     pub async fn start(
         &self,
