@@ -129,7 +129,9 @@ booked as (
     ) as t
     returning tenant_id, id, provider_id, starts_at, ends_at, service_id
 )
-insert into scheduling.claims (tenant_id, id, resource_id, appointment_id, starts_at, ends_at, service_id, serves_at)
+insert into scheduling.claims (
+    tenant_id, id, resource_id, appointment_id, starts_at, ends_at, service_id, service_starts_at
+)
 select tenant_id, id, provider_id, id, starts_at, ends_at, service_id, starts_at
 from booked;
 
@@ -151,7 +153,9 @@ cross join generate_series(0, 999) as p
 order by hour, p;
 
 -- claims
-insert into scheduling.claims (tenant_id, id, resource_id, appointment_id, starts_at, ends_at, service_id, serves_at)
+insert into scheduling.claims (
+    tenant_id, id, resource_id, appointment_id, starts_at, ends_at, service_id, service_starts_at
+)
 select tenant_id, id, provider_id, id, starts_at, ends_at, service_id, starts_at
 from scheduling.appointments
 where tenant_id <> pg_temp.id(100)

@@ -226,7 +226,7 @@ fn claims() -> String {
             id(resource)
         )
     };
-    let served = format!(", 'service_id', {}, 'serves_at', to_timestamp(:start)", id("tenant"));
+    let served = format!(", 'service_id', {}, 'service_starts_at', to_timestamp(:start)", id("tenant"));
     format!(
         "jsonb_build_array({}, {})",
         claim("booked", "provider", served),

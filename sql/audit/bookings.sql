@@ -9,7 +9,7 @@ select 'overlapping claims' as finding, a.tenant_id, a.id
 from scheduling.claims as a
 join scheduling.claims as b
     on b.tenant_id = a.tenant_id and b.resource_id = a.resource_id and b.id > a.id and b.during && a.during
-where a.session_id <> b.session_id
+where a.group_session_id <> b.group_session_id
 union all
 -- One seat of a session taken twice, or more seats than there are.
 select 'seat taken twice', a.tenant_id, a.id
@@ -17,7 +17,7 @@ from scheduling.claims as a
 join scheduling.claims as b
     on b.tenant_id = a.tenant_id
     and b.resource_id = a.resource_id
-    and b.session_id = a.session_id
+    and b.group_session_id = a.group_session_id
     and b.seat = a.seat
     and b.id > a.id
 union all
@@ -109,8 +109,9 @@ cross join lateral (
 ) as l (finding, owner, since, period, most)
 where l.most is not null and a.created_at > l.since and not a.overridden
 group by
-    l.finding, c.tenant_id, l.owner, l.period, l.most, date_trunc(l.period, c.serves_at at time zone o.time_zone)
-having count(distinct (c.resource_id, c.session_id)) > l.most
+    l.finding, c.tenant_id, l.owner, l.period, l.most,
+    date_trunc(l.period, c.service_starts_at at time zone o.time_zone)
+having count(distinct (c.resource_id, c.group_session_id)) > l.most
 union all
 -- A series of which some are missing.
 select 'series that is not whole', s.tenant_id, s.id

@@ -151,7 +151,7 @@ create table scheduling.freed_time (
     id uuid not null default gen_random_uuid(),
     resource_id uuid,
     service_id uuid,
-    serves_at timestamptz,
+    service_starts_at timestamptz,
     starts_at timestamptz not null,
     ends_at timestamptz not null,
     freed_at timestamptz not null default now(),
@@ -172,7 +172,7 @@ comment on column scheduling.freed_time.resource_id is
 comment on column scheduling.freed_time.service_id is
     'With a resource: the service that took the time and counted towards daily and weekly limits. Without: the '
     'service whose rules changed.';
-comment on column scheduling.freed_time.serves_at is
+comment on column scheduling.freed_time.service_starts_at is
     'With a service and a resource: the start that counted towards the limits.';
 comment on column scheduling.freed_time.starts_at is 'First instant.';
 comment on column scheduling.freed_time.ends_at is
@@ -198,7 +198,7 @@ create policy gate_select on scheduling.freed_time as permissive for select to a
 call app.admit('scheduling.freed_time', 'appointd_owner', array['all']);
 
 grant select, update (after_created_at, after_entry_id), delete on scheduling.freed_time to appointd_api;
-grant select (tenant_id, freed_at), insert (resource_id, service_id, serves_at, starts_at, ends_at)
+grant select (tenant_id, freed_at), insert (resource_id, service_id, service_starts_at, starts_at, ends_at)
 on scheduling.freed_time to appointd_gate;
 
 -- Every offer to an entry holds time for an hour, so waiting has a limit.

@@ -12,15 +12,16 @@ create table scheduling.claims (
     during tstzrange not null generated always as (tstzrange(starts_at, ends_at, '[)')) stored,
     hold_id uuid,
     service_id uuid,
-    serves_at timestamptz,
-    serves_until timestamptz,
+    service_starts_at timestamptz,
+    service_ends_at timestamptz,
     expires_at timestamptz,
     group_key uuid,
     seat smallint not null default 1,
     capacity smallint not null default 1,
     kind text not null generated always as (case when hold_id is null then 'appointment' else 'hold' end) stored,
-    -- The claims of one group session of a resource share one session_id and one range; every other claim has its own.
-    session_id uuid not null generated always as (
+    -- The claims of one group session of a resource share one group_session_id and one range; every other claim has
+    -- its own.
+    group_session_id uuid not null generated always as (
         case
             when group_key is null then id
             else md5(
@@ -45,7 +46,7 @@ create table scheduling.claims (
     ),
     constraint claims_seat check (seat >= 1 and seat <= capacity and (capacity > 1) = (group_key is not null)),
     constraint claims_no_overlap exclude using gist (
-        tenant_id with =, resource_id with =, during with &&, session_id with <>
+        tenant_id with =, resource_id with =, during with &&, group_session_id with <>
     )
 )
 -- Rows change all day: vacuum after 2 % of them, not 20 %.
@@ -67,9 +68,9 @@ comment on column scheduling.claims.hold_id is
     'The hold that takes it. Confirming the hold passes the claim to the appointment.';
 comment on column scheduling.claims.service_id is
     'For a provider: the service performed in this time. Null for rooms, equipment and contacts.';
-comment on column scheduling.claims.serves_at is
+comment on column scheduling.claims.service_starts_at is
     'For a provider: the start that the customer sees, without buffers. Limits count by it.';
-comment on column scheduling.claims.serves_until is
+comment on column scheduling.claims.service_ends_at is
     'For a provider: the end that the customer sees, without buffers. A group session keeps it when its service '
     'changes.';
 comment on column scheduling.claims.expires_at is
@@ -81,9 +82,9 @@ comment on column scheduling.claims.seat is
 comment on column scheduling.claims.capacity is
     'For a group session: number of seats of the service at the time of booking; otherwise 1.';
 comment on column scheduling.claims.kind is 'What takes the time: appointment or hold.';
-comment on column scheduling.claims.session_id is
-    'Claims with the same session_id may overlap: those of one group session, which have the same range. Otherwise '
-    'the id of the claim.';
+comment on column scheduling.claims.group_session_id is
+    'Claims with the same group_session_id may overlap: those of one group session, which have the same range. '
+    'Otherwise the id of the claim.';
 comment on constraint claims_no_overlap on scheduling.claims is
     'No two claims of a resource overlap, unless they are seats of one group session. scheduling.take_time inserts '
     'claims: a plain insert can deadlock with another.';
@@ -92,10 +93,12 @@ comment on constraint claims_no_overlap on scheduling.claims is
 create index claims_time_idx on scheduling.claims (tenant_id, resource_id, starts_at, ends_at);
 -- Cancelling looks for the claims of an appointment.
 create index claims_appointment_idx on scheduling.claims (tenant_id, appointment_id);
-create unique index claims_seat_key on scheduling.claims (tenant_id, resource_id, session_id, seat) where capacity > 1;
+create unique index claims_seat_key on scheduling.claims (tenant_id, resource_id, group_session_id, seat)
+    where capacity > 1;
 create index claims_hold_idx on scheduling.claims (tenant_id, hold_id) where hold_id is not null;
 -- Deleting a service looks for its claims.
-create index claims_service_idx on scheduling.claims (tenant_id, service_id, serves_at) where service_id is not null;
+create index claims_service_idx on scheduling.claims (tenant_id, service_id, service_starts_at)
+    where service_id is not null;
 
 call app.build_wall('scheduling.claims', reads => 'viewer', inserts => 'staff', deletes => 'staff');
 
@@ -193,8 +196,8 @@ call app.admit('scheduling.claims', 'appointd_owner', array['all']);
 grant
     select,
     insert (
-        id, resource_id, appointment_id, starts_at, ends_at, hold_id, service_id, serves_at, serves_until, expires_at,
-        group_key, seat, capacity
+        id, resource_id, appointment_id, starts_at, ends_at, hold_id, service_id, service_starts_at, service_ends_at,
+        expires_at, group_key, seat, capacity
     ),
     update (appointment_id, ends_at, hold_id, expires_at),
     delete
@@ -305,9 +308,9 @@ begin
     with wanted_claim as (
         select *
         from jsonb_to_recordset(wanted) as c (
-            id uuid, owner_id uuid, resource_id uuid, service_id uuid, serves_at timestamptz, serves_until timestamptz,
-            starts_at timestamptz, ends_at timestamptz, group_key uuid, seat smallint, capacity smallint,
-            of_contact boolean
+            id uuid, owner_id uuid, resource_id uuid, service_id uuid, service_starts_at timestamptz,
+            service_ends_at timestamptz, starts_at timestamptz, ends_at timestamptz, group_key uuid, seat smallint,
+            capacity smallint, of_contact boolean
         )
     ),
     -- A contact becomes a resource when its time is first taken.
@@ -321,12 +324,13 @@ begin
     ),
     claim as (
         insert into scheduling.claims (
-            id, appointment_id, hold_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at,
-            group_key, seat, capacity, expires_at
+            id, appointment_id, hold_id, resource_id, service_id, service_starts_at, service_ends_at, starts_at,
+            ends_at, group_key, seat, capacity, expires_at
         )
         select
             c.id, case when not held then c.owner_id end, case when held then c.owner_id end, c.resource_id,
-            c.service_id, c.serves_at, c.serves_until, c.starts_at, c.ends_at, c.group_key, c.seat, c.capacity, expiry
+            c.service_id, c.service_starts_at, c.service_ends_at, c.starts_at, c.ends_at, c.group_key, c.seat,
+            c.capacity, expiry
         from wanted_claim as c
         order by c.resource_id, c.starts_at
         on conflict do nothing

@@ -12,7 +12,7 @@ as $$
 declare
     resource uuid;
     service uuid;
-    serves_at timestamptz;
+    service_starts_at timestamptz;
     first timestamptz := clock_timestamp();
     past_last timestamptz := 'infinity';
 begin
@@ -22,7 +22,7 @@ begin
     if tg_table_name = 'claims' then
         resource := old.resource_id;
         service := old.service_id;
-        serves_at := old.serves_at;
+        service_starts_at := old.service_starts_at;
         first := old.starts_at;
         past_last := old.ends_at;
         if tg_op = 'UPDATE' then
@@ -55,8 +55,8 @@ begin
             and w.from_instant < past_last + interval '12 hours'
             and w.to_instant > first - interval '24 hours'
     ) then
-        insert into scheduling.freed_time (resource_id, service_id, serves_at, starts_at, ends_at)
-        values (resource, service, serves_at, first, past_last);
+        insert into scheduling.freed_time (resource_id, service_id, service_starts_at, starts_at, ends_at)
+        values (resource, service, service_starts_at, first, past_last);
     end if;
     return null;
 end

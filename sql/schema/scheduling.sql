@@ -547,10 +547,10 @@ create table scheduling.claims (
     -- For a provider: the service performed in this time. Null for rooms, equipment and contacts.
     service_id uuid,
     -- For a provider: the start that the customer sees, without buffers. Limits count by it.
-    serves_at timestamptz,
+    service_starts_at timestamptz,
     -- For a provider: the end that the customer sees, without buffers. A group session keeps it when its service
     -- changes.
-    serves_until timestamptz,
+    service_ends_at timestamptz,
     -- For a hold: the instant from which the claim counts for nothing. Null: it does not expire.
     expires_at timestamptz,
     -- For a group session: identifies service and provider. Null: the time is for one appointment.
@@ -595,15 +595,15 @@ end) stored,
     -- No two claims of a resource overlap, unless they are seats of one group session. scheduling.take_time inserts
     -- claims: a plain insert can deadlock with another.
     constraint claims_no_overlap exclude using gist (
-        tenant_id with =, resource_id with =, during with &&, session_id with <>
+        tenant_id with =, resource_id with =, during with &&, group_session_id with <>
     )
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create index claims_appointment_idx on scheduling.claims using btree (tenant_id, appointment_id);
 create index claims_hold_idx on scheduling.claims using btree (tenant_id, hold_id) where hold_id is not null;
-create unique index claims_seat_key on scheduling.claims using btree (tenant_id, resource_id, session_id, seat)
+create unique index claims_seat_key on scheduling.claims using btree (tenant_id, resource_id, group_session_id, seat)
 where capacity > 1;
-create index claims_service_idx on scheduling.claims using btree (tenant_id, service_id, serves_at)
+create index claims_service_idx on scheduling.claims using btree (tenant_id, service_id, service_starts_at)
 where service_id is not null;
 create index claims_time_idx on scheduling.claims using btree (tenant_id, resource_id, starts_at, ends_at);
 
@@ -728,7 +728,7 @@ create policy viewer_select on scheduling.claims as permissive for select to app
 
 grant select, delete on scheduling.claims to appointd_api;
 grant insert (
-    id, resource_id, appointment_id, starts_at, ends_at, hold_id, service_id, serves_at, serves_until, expires_at,
+    id, resource_id, appointment_id, starts_at, ends_at, hold_id, service_id, service_starts_at, service_ends_at, expires_at,
     group_key, seat, capacity
 ) on scheduling.claims to appointd_api;
 grant update (appointment_id, ends_at, hold_id, expires_at) on scheduling.claims to appointd_api;
@@ -835,7 +835,7 @@ create table scheduling.freed_time (
     -- whose rules changed.
     service_id uuid,
     -- With a service and a resource: the start that counted towards the limits.
-    serves_at timestamptz,
+    service_starts_at timestamptz,
     -- First instant.
     starts_at timestamptz not null,
     -- First instant after the freed time; infinity: hours or rules changed for good.
@@ -903,7 +903,7 @@ create policy scheduler_update on scheduling.freed_time as permissive for update
 
 grant select, delete on scheduling.freed_time to appointd_api;
 grant update (after_created_at, after_entry_id) on scheduling.freed_time to appointd_api;
-grant insert (resource_id, service_id, serves_at, starts_at, ends_at) on scheduling.freed_time to appointd_gate;
+grant insert (resource_id, service_id, service_starts_at, starts_at, ends_at) on scheduling.freed_time to appointd_gate;
 grant select (tenant_id, freed_at) on scheduling.freed_time to appointd_gate;
 
 
@@ -3449,7 +3449,7 @@ as $$
 declare
     resource uuid;
     service uuid;
-    serves_at timestamptz;
+    service_starts_at timestamptz;
     first timestamptz := clock_timestamp();
     past_last timestamptz := 'infinity';
 begin
@@ -3459,7 +3459,7 @@ begin
     if tg_table_name = 'claims' then
         resource := old.resource_id;
         service := old.service_id;
-        serves_at := old.serves_at;
+        service_starts_at := old.service_starts_at;
         first := old.starts_at;
         past_last := old.ends_at;
         if tg_op = 'UPDATE' then
@@ -3492,8 +3492,8 @@ begin
             and w.from_instant < past_last + interval '12 hours'
             and w.to_instant > first - interval '24 hours'
     ) then
-        insert into scheduling.freed_time (resource_id, service_id, serves_at, starts_at, ends_at)
-        values (resource, service, serves_at, first, past_last);
+        insert into scheduling.freed_time (resource_id, service_id, service_starts_at, starts_at, ends_at)
+        values (resource, service, service_starts_at, first, past_last);
     end if;
     return null;
 end
@@ -3555,7 +3555,7 @@ begin
     with wanted_claim as (
         select *
         from jsonb_to_recordset(wanted) as c (
-            id uuid, owner_id uuid, resource_id uuid, service_id uuid, serves_at timestamptz, serves_until timestamptz,
+            id uuid, owner_id uuid, resource_id uuid, service_id uuid, service_starts_at timestamptz, service_ends_at timestamptz,
             starts_at timestamptz, ends_at timestamptz, group_key uuid, seat smallint, capacity smallint,
             of_contact boolean
         )
@@ -3571,12 +3571,12 @@ begin
     ),
     claim as (
         insert into scheduling.claims (
-            id, appointment_id, hold_id, resource_id, service_id, serves_at, serves_until, starts_at, ends_at,
+            id, appointment_id, hold_id, resource_id, service_id, service_starts_at, service_ends_at, starts_at, ends_at,
             group_key, seat, capacity, expires_at
         )
         select
             c.id, case when not held then c.owner_id end, case when held then c.owner_id end, c.resource_id,
-            c.service_id, c.serves_at, c.serves_until, c.starts_at, c.ends_at, c.group_key, c.seat, c.capacity, expiry
+            c.service_id, c.service_starts_at, c.service_ends_at, c.starts_at, c.ends_at, c.group_key, c.seat, c.capacity, expiry
         from wanted_claim as c
         order by c.resource_id, c.starts_at
         on conflict do nothing

@@ -378,13 +378,13 @@ async fn add_appointments(sending: &mut Sending<'_>, ids: &Ids<'_>, adopted: &Ad
                 "id": ids.of("claim", &appointment.id),
                 "resource_id": provider,
                 "service_id": service,
-                "serves_at": starts_at,
+                "service_starts_at": starts_at,
             })));
             claims.push(times(json!({
                 "id": ids.of("claim of contact", &appointment.id),
                 "resource_id": contact,
                 "service_id": null,
-                "serves_at": null,
+                "service_starts_at": null,
             })));
         }
     }

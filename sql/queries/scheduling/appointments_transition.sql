@@ -55,9 +55,9 @@ noted as (
                 jsonb_agg(
                     jsonb_build_object(
                         'id', r.id, 'owner_id', r.appointment_id, 'resource_id', r.resource_id, 'service_id',
-                        r.service_id, 'serves_at', r.serves_at, 'serves_until', r.serves_until, 'starts_at',
-                        r.starts_at, 'ends_at', r.ends_at, 'group_key', r.group_key, 'seat', r.seat, 'capacity',
-                        r.capacity
+                        r.service_id, 'service_starts_at', r.service_starts_at, 'service_ends_at',
+                        r.service_ends_at, 'starts_at', r.starts_at, 'ends_at', r.ends_at, 'group_key',
+                        r.group_key, 'seat', r.seat, 'capacity', r.capacity
                     )
                     order by r.resource_id, r.starts_at
                 )

@@ -40,15 +40,15 @@ rules as (
                         -- The starts that count towards its limits; those of one group session count once.
                         case
                             when coalesce(a.max_per_day, a.max_per_week) is not null then array(
-                                select min(c.serves_at)
+                                select min(c.service_starts_at)
                                 from scheduling.claims as c
                                 where
                                     c.tenant_id = $1 and c.service_id = a.id
-                                    and c.serves_at > $4::timestamptz - interval '8 days'
-                                    and c.serves_at < $5::timestamptz + interval '8 days'
+                                    and c.service_starts_at > $4::timestamptz - interval '8 days'
+                                    and c.service_starts_at < $5::timestamptz + interval '8 days'
                                     and (c.expires_at is null or c.expires_at > statement_timestamp())
                                     and (c.appointment_id is null or c.appointment_id <> all ($8::uuid[]))
-                                group by c.resource_id, c.session_id
+                                group by c.resource_id, c.group_session_id
                             )
                         end
                     )
@@ -141,7 +141,7 @@ select
     h.time_zone, r.weekdays, r.from_minutes, r.to_minutes, r.valid_from, r.valid_until, o.dates, o.override_from,
     o.override_to, t.starts_on, t.ends_on, t.time_zones,
     f.starts as off_starts, f.ends as off_ends,
-    c.starts, c.ends, c.serves, c.serves_until, c.group_keys, c.seats,
+    c.starts, c.ends, c.service_starts, c.service_ends, c.group_keys, c.seats,
     e.starts as elsewhere_starts, e.ends as elsewhere_ends
 from locked
 cross join rules as g
@@ -187,8 +187,8 @@ cross join lateral (
     select
         coalesce(array_agg(starts_at order by starts_at), '{}') as starts,
         coalesce(array_agg(ends_at order by starts_at), '{}') as ends,
-        coalesce(array_agg(serves_at order by starts_at), '{}') as serves,
-        coalesce(array_agg(serves_until order by starts_at), '{}') as serves_until,
+        coalesce(array_agg(service_starts_at order by starts_at), '{}') as service_starts,
+        coalesce(array_agg(service_ends_at order by starts_at), '{}') as service_ends,
         coalesce(array_agg(group_key order by starts_at), '{}') as group_keys,
         coalesce(array_agg(seat order by starts_at), '{}') as seats
     from scheduling.claims

@@ -62,7 +62,9 @@ appointments as (
     join scheduling.services as s on s.tenant_id = $1 and s.id = b.service_id
     join crm.contacts as n on n.tenant_id = $1 and n.id = b.contact_id
     left join scheduling.claims as c
-        on c.tenant_id = $1 and c.appointment_id = b.id and c.resource_id = b.provider_id and c.serves_at = b.starts_at
+        on
+            c.tenant_id = $1 and c.appointment_id = b.id and c.resource_id = b.provider_id
+            and c.service_starts_at = b.starts_at
     group by b.provider_id
 ),
 holds as (

@@ -13,7 +13,9 @@ with oldest as (
     order by f.freed_at, f.id
     limit 1
 )
-select f.id, f.resource_id, f.service_id, f.serves_at, f.starts_at, f.ends_at, f.after_created_at, f.after_entry_id
+select
+    f.id, f.resource_id, f.service_id, f.service_starts_at, f.starts_at, f.ends_at, f.after_created_at,
+    f.after_entry_id
 from scheduling.freed_time as f
 join oldest as o
     on o.after_created_at is not distinct from f.after_created_at

@@ -48,7 +48,7 @@ pub(super) struct NotedTime {
     id: Uuid,
     resource_id: Option<Uuid>,
     service_id: Option<Uuid>,
-    serves_at: Option<DateTime<Utc>>,
+    service_starts_at: Option<DateTime<Utc>>,
     starts_at: DateTime<Utc>,
     /// May be infinite.
     ends_at: Timestamp<DateTime<Utc>>,
@@ -58,7 +58,7 @@ pub(super) struct NotedTime {
 
 row! {
     NotedTime {
-        id, resource_id, service_id, serves_at, starts_at, ends_at, after: Option<LastAsked>
+        id, resource_id, service_id, service_starts_at, starts_at, ends_at, after: Option<LastAsked>
     }
 }
 
@@ -77,7 +77,7 @@ impl From<NotedTime> for FreedTime {
             id: noted.id,
             resource: noted.resource_id,
             service: noted.service_id,
-            counted_at: noted.serves_at,
+            counted_at: noted.service_starts_at,
             from: noted.starts_at,
             to: match noted.ends_at {
                 Timestamp::Value(instant) => instant,

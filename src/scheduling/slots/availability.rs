@@ -138,8 +138,8 @@ pub struct Claim {
     pub owner_id: Uuid,
     pub resource_id: Uuid,
     pub service_id: Option<Uuid>,
-    pub serves_at: Option<DateTime<Utc>>,
-    pub serves_until: Option<DateTime<Utc>>,
+    pub service_starts_at: Option<DateTime<Utc>>,
+    pub service_ends_at: Option<DateTime<Utc>>,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
     pub group_key: Option<Uuid>,
@@ -231,7 +231,7 @@ impl Availability {
             return None;
         };
         let taken = provider.diary.session(rules.group_key(provider.id)?, start)?;
-        let ends_at = taken.serves_until.unwrap_or(start + rules.duration());
+        let ends_at = taken.service_ends_at.unwrap_or(start + rules.duration());
         Some(Session { during: taken.during, own: Interval { starts_at: start, ends_at } })
     }
 
@@ -240,8 +240,8 @@ impl Availability {
         if let Some(contact) = contact.filter(|_| self.claims_contact()) {
             self.contacts.entry(contact).or_default().insert(Taken {
                 during: Interval { starts_at: plan.starts_at(), ends_at: plan.ends_at() },
-                serves_at: None,
-                serves_until: None,
+                service_starts_at: None,
+                service_ends_at: None,
                 group_key: None,
                 seat: 1,
             });
@@ -249,8 +249,8 @@ impl Availability {
         for claim in &plan.claims {
             let taken = Taken {
                 during: Interval { starts_at: claim.starts_at, ends_at: claim.ends_at },
-                serves_at: claim.serves_at,
-                serves_until: claim.serves_until,
+                service_starts_at: claim.service_starts_at,
+                service_ends_at: claim.service_ends_at,
                 group_key: claim.group_key,
                 seat: claim.seat,
             };
@@ -263,10 +263,10 @@ impl Availability {
                 diary.insert(taken);
             }
             let rules = self.services.iter_mut().find(|rules| Some(rules.id) == claim.service_id);
-            if let (Some(rules), Some(serves_at)) = (rules, claim.serves_at)
+            if let (Some(rules), Some(service_starts_at)) = (rules, claim.service_starts_at)
                 && let Some(counted_starts) = &mut rules.counted_starts
             {
-                counted_starts.push(serves_at);
+                counted_starts.push(service_starts_at);
             }
         }
     }

@@ -58,9 +58,9 @@ impl Starts {
 pub struct Taken {
     pub during: Interval,
     /// The start that the customer sees, if the resource is a provider.
-    pub serves_at: Option<DateTime<Utc>>,
+    pub service_starts_at: Option<DateTime<Utc>>,
     /// The end that the customer sees.
-    pub serves_until: Option<DateTime<Utc>>,
+    pub service_ends_at: Option<DateTime<Utc>>,
     pub group_key: Option<Uuid>,
     pub seat: i16,
 }
@@ -77,22 +77,24 @@ pub struct Diary {
 impl Diary {
     pub fn new(mut taken: Vec<Taken>) -> Self {
         taken.sort_by_key(|taken| taken.during);
-        let starts: BTreeSet<_> =
-            taken.iter().filter_map(|taken| Some((taken.serves_at?, taken.during.starts_at))).collect();
-        let starts: Vec<_> = starts.into_iter().map(|(serves_at, _)| serves_at).collect();
+        let starts: BTreeSet<_> = taken
+            .iter()
+            .filter_map(|taken| Some((taken.service_starts_at?, taken.during.starts_at)))
+            .collect();
+        let starts: Vec<_> = starts.into_iter().map(|(service_starts_at, _)| service_starts_at).collect();
         Self { reach: Reach::new(taken.iter().map(|taken| taken.during)), taken, starts: starts.into() }
     }
 
     pub(super) fn insert(&mut self, taken: Taken) {
         let after = self.taken.partition_point(|other| other.during <= taken.during);
-        if let Some(serves_at) = taken.serves_at {
+        if let Some(service_starts_at) = taken.service_starts_at {
             let first = self.taken.partition_point(|other| other.during.starts_at < taken.during.starts_at);
             let mut beside = self.taken[first..]
                 .iter()
                 .take_while(|other| other.during.starts_at == taken.during.starts_at);
             // Seats of one group session count once.
-            if !beside.any(|other| other.serves_at == taken.serves_at) {
-                self.starts.push(serves_at);
+            if !beside.any(|other| other.service_starts_at == taken.service_starts_at) {
+                self.starts.push(service_starts_at);
             }
         }
         self.taken.insert(after, taken);
@@ -125,7 +127,8 @@ impl Diary {
 
     /// The group session that starts at an instant, as one of its seats.
     pub(super) fn session(&self, group_key: Uuid, start: DateTime<Utc>) -> Option<&Taken> {
-        let own = |taken: &&Taken| taken.group_key == Some(group_key) && taken.serves_at == Some(start);
+        let own =
+            |taken: &&Taken| taken.group_key == Some(group_key) && taken.service_starts_at == Some(start);
         // A buffer before the start is at most half a day.
         let during = Interval { starts_at: start, ends_at: start + TimeDelta::microseconds(1) };
         self.overlapping(during).find(own)
@@ -135,7 +138,7 @@ impl Diary {
     pub(super) fn sessions(&self, group_key: Uuid, period: Interval) -> impl Iterator<Item = DateTime<Utc>> {
         self.overlapping(period)
             .filter(move |taken| taken.group_key == Some(group_key))
-            .filter_map(|taken| taken.serves_at)
+            .filter_map(|taken| taken.service_starts_at)
     }
 
     /// The number of appointments within a range of dates. Seats of one group session count once.

@@ -142,8 +142,8 @@ row! {
 struct TakenRow {
     starts: Vec<DateTime<Utc>>,
     ends: Vec<DateTime<Utc>>,
-    serves: Vec<Option<DateTime<Utc>>>,
-    serves_until: Vec<Option<DateTime<Utc>>>,
+    service_starts: Vec<Option<DateTime<Utc>>>,
+    service_ends: Vec<Option<DateTime<Utc>>>,
     group_keys: Vec<Option<Uuid>>,
     seats: Vec<i16>,
     elsewhere_starts: Option<Vec<DateTime<Utc>>>,
@@ -151,7 +151,7 @@ struct TakenRow {
 }
 
 row! {
-    TakenRow { starts, ends, serves, serves_until, group_keys, seats, elsewhere_starts, elsewhere_ends }
+    TakenRow { starts, ends, service_starts, service_ends, group_keys, seats, elsewhere_starts, elsewhere_ends }
 }
 
 /// The loaded rows, not converted yet.
@@ -275,21 +275,21 @@ fn intervals(starts: Vec<DateTime<Utc>>, ends: Vec<DateTime<Utc>>) -> impl Itera
 
 fn diary(taken: TakenRow) -> Diary {
     let own = intervals(taken.starts, taken.ends)
-        .zip(taken.serves.into_iter().zip(taken.serves_until))
+        .zip(taken.service_starts.into_iter().zip(taken.service_ends))
         .zip(taken.group_keys)
         .zip(taken.seats)
-        .map(|(((during, (serves_at, serves_until)), group_key), seat)| Taken {
+        .map(|(((during, (service_starts_at, service_ends_at)), group_key), seat)| Taken {
             during,
-            serves_at,
-            serves_until,
+            service_starts_at,
+            service_ends_at,
             group_key,
             seat,
         });
     let elsewhere = taken.elsewhere_starts.unwrap_or_default();
     let elsewhere = intervals(elsewhere, taken.elsewhere_ends.unwrap_or_default()).map(|during| Taken {
         during,
-        serves_at: None,
-        serves_until: None,
+        service_starts_at: None,
+        service_ends_at: None,
         group_key: None,
         seat: 1,
     });

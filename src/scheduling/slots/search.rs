@@ -206,8 +206,8 @@ impl Availability {
             owner_id: Uuid::nil(),
             resource_id,
             service_id: None,
-            serves_at: None,
-            serves_until: None,
+            service_starts_at: None,
+            service_ends_at: None,
             starts_at: during.starts_at,
             ends_at: during.ends_at,
             group_key: key,
@@ -217,8 +217,8 @@ impl Availability {
         };
         let mut claims = vec![Claim {
             service_id: Some(rules.id),
-            serves_at: Some(start),
-            serves_until: Some(end),
+            service_starts_at: Some(start),
+            service_ends_at: Some(end),
             ..claim(provider.id)
         }];
         claims.extend(resources.into_iter().map(claim));

@@ -83,7 +83,7 @@ impl BookingFixture {
              set
                  starts_at = c.starts_at + ($2::timestamptz - a.starts_at),
                  ends_at = c.ends_at + ($2::timestamptz - a.starts_at),
-                 serves_at = c.serves_at + ($2::timestamptz - a.starts_at)
+                 service_starts_at = c.service_starts_at + ($2::timestamptz - a.starts_at)
              from scheduling.appointments as a
              where a.id = $1 and c.appointment_id = a.id",
             "update scheduling.appointment_segments as g

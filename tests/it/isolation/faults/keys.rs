@@ -106,7 +106,7 @@ pub const KEYS: &[Fault] = &[
     fault(
         "keys/double_booking",
         "a weaker exclusion constraint",
-        "alter table scheduling.claims drop constraint claims_no_overlap, add constraint claims_no_overlap exclude using gist (tenant_id with =, resource_id with =, during with &&, session_id with <>) where (appointment_id is null)",
+        "alter table scheduling.claims drop constraint claims_no_overlap, add constraint claims_no_overlap exclude using gist (tenant_id with =, resource_id with =, during with &&, group_session_id with <>) where (appointment_id is null)",
     ),
     fault(
         "keys/double_booking",

@@ -28,8 +28,8 @@ fn limited(size: i64) -> Availability {
     let start = |n: i64| minute(0) + TimeDelta::seconds(spread(n));
     let taken = (0..size).map(|n| Taken {
         during: Interval { starts_at: start(n), ends_at: start(n) + TimeDelta::seconds(30) },
-        serves_at: Some(start(n)),
-        serves_until: Some(start(n) + TimeDelta::seconds(30)),
+        service_starts_at: Some(start(n)),
+        service_ends_at: Some(start(n) + TimeDelta::seconds(30)),
         group_key: None,
         seat: 1,
     });

@@ -90,8 +90,8 @@ impl Case {
         let (from, to) = (self.minute(-1440), self.minute(DAYS_WALKED * 1440 + 1440));
         let taken = self.busy.iter().map(|busy| Taken {
             during: self.interval(*busy),
-            serves_at: Some(self.minute(busy.0)),
-            serves_until: None,
+            service_starts_at: Some(self.minute(busy.0)),
+            service_ends_at: None,
             group_key: None,
             seat: 1,
         });
