@@ -22,9 +22,10 @@ use catalog::{
     provider_links::ProviderLinksApi, providers::ProvidersApi, resources::ResourcesApi, services::ServicesApi,
 };
 use customers::{
-    calendar::CalendarApi, guest::Guests, guest_slots::GuestSlotsApi,
-    guest_verification::GuestVerificationApi, guest_waits::GuestWaitsApi, guests::GuestsApi,
-    my_appointments::MyAppointmentsApi, my_slots::MySlotsApi, my_waits::MyWaitsApi,
+    calendar::CalendarApi, guest_access::Guests, guest_appointments::GuestAppointmentsApi,
+    guest_holds::GuestHoldsApi, guest_slots::GuestSlotsApi, guest_verification::GuestVerificationApi,
+    guest_waitlist::GuestWaitlistApi, my_appointments::MyAppointmentsApi, my_holds::MyHoldsApi,
+    my_slots::MySlotsApi, my_waitlist::MyWaitlistApi,
 };
 use hours::{closures::ClosuresApi, schedules::SchedulesApi, time_off::TimeOffApi};
 use slots::{alternatives::Alternatives, days::SlotDaysApi, earliest::EarliestApi, listing::SlotsApi};
@@ -157,13 +158,15 @@ pub fn apis(db: Db, tokens: Arc<Tokens>, mailer: Mailer, captcha: Captcha) -> Ap
     );
     let guests = Guests { db: db.clone(), tokens, mailer: mailer.clone(), captcha };
     let customers = (
-        GuestsApi(guests.clone()),
+        GuestAppointmentsApi(guests.clone()),
         GuestSlotsApi(guests.clone()),
-        GuestWaitsApi(guests.clone()),
+        GuestHoldsApi(guests.clone()),
+        GuestWaitlistApi(guests.clone()),
         GuestVerificationApi(guests),
         MyAppointmentsApi { db: db.clone(), mailer: mailer.clone() },
         MySlotsApi(db.clone()),
-        MyWaitsApi { db, mailer },
+        MyHoldsApi { db: db.clone(), mailer: mailer.clone() },
+        MyWaitlistApi { db, mailer },
     );
     Apis::new((staff, customers))
 }

@@ -14,7 +14,7 @@ pub mod guest_booking;
 pub mod guest_request;
 pub mod hold;
 pub mod holds;
-pub mod named;
+pub mod named_appointment;
 pub mod offers;
 pub mod period;
 pub mod reschedule;

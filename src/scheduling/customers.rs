@@ -1,14 +1,15 @@
 //! Operations for customers: guests without an account, customers with an account, and calendar programs.
 
 pub mod calendar;
-pub mod guest;
-pub mod guest_entry;
+pub mod guest_access;
+pub mod guest_appointments;
+pub mod guest_holds;
 pub mod guest_slots;
 pub mod guest_verification;
-pub mod guest_waits;
-pub mod guests;
+pub mod guest_waitlist;
 pub mod ics;
 pub mod my_appointments;
+pub mod my_holds;
 pub mod my_slots;
-pub mod my_waits;
+pub mod my_waitlist;
 pub mod online;

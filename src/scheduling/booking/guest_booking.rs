@@ -10,7 +10,7 @@ use super::{
     book::{self, Order, Who},
     hold::Hold,
     holds,
-    named::{self, Named},
+    named_appointment::{self, NamedAppointment},
     transaction::seat_seed,
 };
 use crate::{
@@ -39,7 +39,7 @@ const SECONDS: f64 = 30.0 * 60.0;
 
 /// The result of a guest's request to book.
 pub enum Outcome {
-    Booked(Box<Named>),
+    Booked(Box<NamedAppointment>),
     /// Held until the guest opens the link.
     Held(Hold, ToVerify),
     /// Booked by an earlier request with the same key; held, the same.
@@ -129,7 +129,7 @@ async fn book_now(
     } else {
         let id = book::write(&mut tx, order, &availability, &plan).await?.id;
         // Read before the commit: if it failed afterwards, a guest without a key would book again.
-        let named = named::inside(&mut tx, id).await?;
+        let named = named_appointment::inside(&mut tx, id).await?;
         once.keep(&mut tx, &named.appointment).await?;
         Outcome::Booked(Box::new(named))
     };

@@ -30,7 +30,7 @@ use crate::{
         values::{IdempotencyKey, Text},
     },
     operations::idempotency::Once,
-    scheduling::{booking::named, features::Appointments, slots::problems::unknown_provider},
+    scheduling::{booking::named_appointment, features::Appointments, slots::problems::unknown_provider},
     sql,
 };
 
@@ -272,7 +272,7 @@ impl CalendarApi {
 
 /// The calendar of one appointment. The link of a guest expires 30 days after its end.
 pub async fn one(db: &Db, context: Context, appointment: Uuid) -> Result<Ics, Failure> {
-    let named = named::get(db, context, appointment).await?;
+    let named = named_appointment::get(db, context, appointment).await?;
     online::check_link(context, named.appointment.ends_at)?;
     let (organization, changed_at) = (named.organization.clone(), named.organization_updated_at);
     Ok(Ics::new(&organization, &[named.into()], changed_at))

@@ -1,4 +1,4 @@
-//! The operations with which guests find days and services that have free slots. See also [`super::guests`].
+//! The operations with which guests find days and services that have free slots. See also [`super::guest_appointments`].
 
 use chrono::Utc;
 use poem_openapi::{
@@ -7,7 +7,7 @@ use poem_openapi::{
 };
 use uuid::Uuid;
 
-use super::guest::Guests;
+use super::guest_access::Guests;
 use crate::{
     http::{
         client::Client,

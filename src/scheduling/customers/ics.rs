@@ -18,7 +18,7 @@ use crate::{
     http::{conditional::Version, values::TimeZone},
     scheduling::booking::{
         appointment::AppointmentStatus,
-        named::{Named, NamedSegment},
+        named_appointment::{NamedAppointment, NamedSegment},
     },
 };
 
@@ -51,9 +51,9 @@ row! {
     }
 }
 
-impl From<Named> for Entry {
-    fn from(named: Named) -> Self {
-        let Named { appointment, mut segments, .. } = named;
+impl From<NamedAppointment> for Entry {
+    fn from(named: NamedAppointment) -> Self {
+        let NamedAppointment { appointment, mut segments, .. } = named;
         let is_visit = segments.len() > 1;
         let first = if is_visit { segments[0].clone() } else { segments.remove(0) };
         Self {

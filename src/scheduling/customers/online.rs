@@ -18,7 +18,7 @@ use crate::{
     scheduling::{
         booking::{
             appointment::{Appointment, AppointmentAction, CancelledBy},
-            named::{self, Named},
+            named_appointment::{self, NamedAppointment},
             reschedule::{self, Reschedule},
             transitions::{TransitionRequest, transition},
         },
@@ -144,8 +144,8 @@ pub fn check_link(context: Context, ends_at: DateTime<Utc>) -> Result<(), Proble
 }
 
 /// One appointment of the guest or customer, with names. The link of a guest expires 30 days after its end.
-pub async fn named(db: &Db, context: Context, id: Uuid) -> Result<Named, Failure> {
-    let named = named::get(db, context, id).await?;
+pub async fn named(db: &Db, context: Context, id: Uuid) -> Result<NamedAppointment, Failure> {
+    let named = named_appointment::get(db, context, id).await?;
     check_link(context, named.appointment.ends_at)?;
     Ok(named)
 }
@@ -154,7 +154,7 @@ pub async fn named(db: &Db, context: Context, id: Uuid) -> Result<Named, Failure
 /// has passed.
 pub fn check_change(
     context: Context,
-    named: &Named,
+    named: &NamedAppointment,
     action: AppointmentAction,
     now: DateTime<Utc>,
 ) -> Result<(), Problem> {

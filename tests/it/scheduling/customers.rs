@@ -1,8 +1,10 @@
 mod calendar;
-mod guest;
+mod guest_access;
+pub mod guest_appointments;
+mod guest_holds;
 mod guest_links;
 mod guest_verification;
-mod guest_waits;
-pub mod guests;
+mod guest_waitlist;
 mod my_appointments;
-mod my_waits;
+mod my_holds;
+mod my_waitlist;

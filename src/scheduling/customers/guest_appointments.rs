@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     calendar,
-    guest::{GuestAppointment, Guests, Managing, managed},
+    guest_access::{GuestAppointment, GuestToken, Guests, managed},
     guest_verification::{self, GuestBooked},
     ics::Ics,
     online::{self, OnlineProvider, OnlineService},
@@ -99,7 +99,7 @@ pub struct GuestCancellation {
 
 impl Example for GuestCancellation {
     fn example() -> Self {
-        Self { token: Managing::example().token, reason: Text::parse("I am ill.").ok() }
+        Self { token: GuestToken::example().token, reason: Text::parse("I am ill.").ok() }
     }
 }
 
@@ -121,16 +121,16 @@ pub struct GuestReschedule {
 impl Example for GuestReschedule {
     fn example() -> Self {
         serde_json::from_value(
-            json!({ "token": Managing::example().token, "starts_at": "2031-05-21T15:00:00Z" }),
+            json!({ "token": GuestToken::example().token, "starts_at": "2031-05-21T15:00:00Z" }),
         )
         .expect("the example follows the rules it is an example of")
     }
 }
 
-pub struct GuestsApi(pub Guests);
+pub struct GuestAppointmentsApi(pub Guests);
 
 #[OpenApi(prefix_path = "/api/v1/guest")]
-impl GuestsApi {
+impl GuestAppointmentsApi {
     /// List services that can be booked online
     ///
     /// The services of the organization that are bookable online, in the order in which they were created. 404
@@ -261,14 +261,14 @@ impl GuestsApi {
 
     /// Get a guest's appointment by a token in the body
     #[oai(path = "/appointment", method = "post", operation_id = "view_as_guest")]
-    async fn view(&self, body: Json<Managing>) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
+    async fn view(&self, body: Json<GuestToken>) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
         Ok(Json(self.0.see(guest, managed(guest)?).await?))
     }
 
     /// Get a guest's appointment as a calendar entry
     #[oai(path = "/appointment/calendar", method = "post", operation_id = "get_calendar_as_guest")]
-    async fn calendar(&self, body: Json<Managing>) -> Result<Ics, ApiError<GuestWriting>> {
+    async fn calendar(&self, body: Json<GuestToken>) -> Result<Ics, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
         Ok(calendar::one(&self.0.db, guest, managed(guest)?).await?)
     }
@@ -351,7 +351,7 @@ impl GuestsApi {
     }
 }
 
-impl GuestsApi {
+impl GuestAppointmentsApi {
     /// The answer to a booking, which is also sent by e-mail if it is new.
     async fn answer(
         &self,

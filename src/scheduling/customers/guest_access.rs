@@ -25,7 +25,7 @@ use crate::{
     operations::idempotency::Once,
     scheduling::booking::{
         appointment::{Appointment, AppointmentStatus},
-        named::{Named, NamedSegment},
+        named_appointment::{NamedAppointment, NamedSegment},
     },
     tenancy::organizations,
 };
@@ -62,13 +62,13 @@ pub struct GuestAppointment {
 /// The token of a guest's booking, hold or waitlist entry.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
-#[oai(example, rename = "GuestToken")]
-pub struct Managing {
+#[oai(example)]
+pub struct GuestToken {
     /// The `manage_token` of the booking, hold or waitlist entry.
     pub token: String,
 }
 
-impl Example for Managing {
+impl Example for GuestToken {
     fn example() -> Self {
         Self { token: "eyJ0eXAiOiJKV1Qi….eyJzdWIiOiIw….4pX".to_owned() }
     }
@@ -107,7 +107,7 @@ impl Guests {
     pub fn booked(
         &self,
         guest: Context,
-        named: &Named,
+        named: &NamedAppointment,
         contact: &NewContact,
     ) -> Result<GuestAppointment, Problem> {
         let booked = self.show(guest.tenant, named)?;
@@ -164,7 +164,7 @@ impl Guests {
         Ok(self.show(guest.tenant, &named)?)
     }
 
-    pub fn show(&self, organization: Uuid, named: &Named) -> Result<GuestAppointment, Problem> {
+    pub fn show(&self, organization: Uuid, named: &NamedAppointment) -> Result<GuestAppointment, Problem> {
         let Appointment { id, service_id, provider_id, starts_at, ends_at, status, .. } = named.appointment;
         let first = named.segments.first().ok_or_else(Problem::internal)?;
         Ok(GuestAppointment {

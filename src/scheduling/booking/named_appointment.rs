@@ -29,7 +29,7 @@ pub struct NamedSegment {
 
 /// An appointment, with what customers see of it.
 #[derive(Clone, Debug)]
-pub struct Named {
+pub struct NamedAppointment {
     pub appointment: Appointment,
     /// The name of the organization that customers see.
     pub organization: String,
@@ -70,7 +70,7 @@ row! {
 
 const GET: Sql<NamedRow> = sql!("scheduling/appointments_get_named.sql" as NamedRow);
 
-impl From<NamedRow> for Named {
+impl From<NamedRow> for NamedAppointment {
     fn from(row: NamedRow) -> Self {
         let NamedRow { appointment, segments, service_name, provider_name, .. } = row;
         let segments = segments.unwrap_or_else(|| {
@@ -91,7 +91,7 @@ impl From<NamedRow> for Named {
     }
 }
 
-impl Named {
+impl NamedAppointment {
     /// Until when customers can change it. `None` if they no longer can.
     pub fn changeable_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let until = self.appointment.starts_at - self.notice;
@@ -101,11 +101,11 @@ impl Named {
 }
 
 /// The appointment with this id.
-pub async fn get(db: &Db, context: Context, id: Uuid) -> Result<Named, Failure> {
+pub async fn get(db: &Db, context: Context, id: Uuid) -> Result<NamedAppointment, Failure> {
     Ok(db.optional(context, GET, &[&id]).await?.ok_or_else(Problem::not_found)?.into())
 }
 
 /// The same, in a transaction that the caller commits.
-pub async fn inside(tx: &mut Tx, id: Uuid) -> Result<Named, Failure> {
+pub async fn inside(tx: &mut Tx, id: Uuid) -> Result<NamedAppointment, Failure> {
     Ok(tx.optional(GET, &[&id]).await?.ok_or_else(Problem::not_found)?.into())
 }
