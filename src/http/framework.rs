@@ -4,7 +4,7 @@ use poem::{
     error::{MethodNotAllowedError, NotFoundError},
     http::{HeaderValue, StatusCode, header},
 };
-use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
+use poem_openapi::error::{ParseParamError, ParsePathError};
 
 use super::{
     problem::{FieldError, Problem},
@@ -37,12 +37,6 @@ pub fn problem(route: Option<&Route>, similar: Option<&str>, error: &poem::Error
         super::query::invalid(vec![parameter_error(route, name, &error.reason)])
     } else if let Some(error) = error.downcast_ref::<ParseParamError>() {
         super::query::invalid(vec![parameter_error(route, error.name, &error.reason)])
-    } else if error.is::<ContentTypeError>() {
-        Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "The operation does not take this media type. Send JSON, with `Content-Type: application/json`.",
-        )
     } else if error.status().is_client_error() {
         Problem::new(error.status(), "bad_request", "The request is malformed.")
     } else {
@@ -54,8 +48,8 @@ pub fn problem(route: Option<&Route>, similar: Option<&str>, error: &poem::Error
 /// No operation and no page has the path. `similar` is one that has, if it is likely that it was meant.
 fn unknown_path(similar: Option<&str>) -> Problem {
     let detail = match similar {
-        Some(path) => format!("There is no such path. Did you mean {path}? /docs lists all operations."),
-        None => "There is no such path. Operations begin with /api/v1; /docs lists them.".to_owned(),
+        Some(path) => format!("No operation has this path. Did you mean {path}? /docs lists all operations."),
+        None => "No operation has this path. Operations begin with /api/v1; /docs lists them.".to_owned(),
     };
     Problem::new(StatusCode::NOT_FOUND, "unknown_path", detail)
 }

@@ -9,8 +9,8 @@ use poem::{
     http::{StatusCode, header},
 };
 use poem_openapi::{
-    ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, impl_apirequest_for_payload,
-    payload::{ParsePayload, Payload},
+    ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions,
+    payload::Payload,
     registry::{
         MetaHeader, MetaMediaType, MetaRequest, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef,
         Registry,
@@ -21,7 +21,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    headers, malformed,
+    headers,
+    malformed::{self, JSON},
     mistakes::{self, BODY},
     problem::Problem,
 };
@@ -31,8 +32,50 @@ pub const LARGEST_BODY: usize = 256 * 1024;
 /// The timeout for receiving a body.
 const BODY_DEADLINE: Duration = Duration::from_secs(5);
 
-const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The body of a request in one media type.
+trait RequestPayload: Payload + Sized {
+    fn parse(bytes: &[u8]) -> Result<Self, Problem>;
+}
+
+/// Reads the body even if its media type is another one: the error then says whether it looks like JSON.
+async fn extract<P: RequestPayload>(request: &Request, body: &mut RequestBody) -> Result<P, Problem> {
+    let content_type = headers::one(request.headers(), "Content-Type")?;
+    let bytes = read(request, body).await?;
+    match content_type {
+        Some(content_type) if P::check_content_type(content_type) => P::parse(&bytes),
+        _ => Err(malformed::media_type(P::CONTENT_TYPE, &bytes)),
+    }
+}
+
+macro_rules! request_payload {
+    ($payload:ident) => {
+        impl<'a, T: DeserializeOwned + Type + ParseFromJSON> ApiExtractor<'a> for $payload<T> {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+            type ParamType = ();
+            type ParamRawType = ();
+
+            fn register(registry: &mut Registry) {
+                <Self as Payload>::register(registry);
+            }
+
+            fn request_meta() -> Option<MetaRequest> {
+                let media_type =
+                    MetaMediaType { content_type: Self::CONTENT_TYPE, schema: Self::schema_ref() };
+                Some(MetaRequest { description: None, content: vec![media_type], required: true })
+            }
+
+            async fn from_request(
+                request: &'a Request,
+                body: &mut RequestBody,
+                _options: ExtractParamOptions<()>,
+            ) -> Result<Self> {
+                Ok(extract(request, body).await?)
+            }
+        }
+    };
+}
 
 /// A JSON body of a request or response.
 pub struct Json<T>(pub T);
@@ -53,28 +96,28 @@ impl<T: Type> Payload for Json<T> {
     }
 }
 
-impl<T: DeserializeOwned + Type + ParseFromJSON> ParsePayload for Json<T> {
-    const IS_REQUIRED: bool = true;
-
-    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let bytes = read(request, body).await?;
+impl<T: DeserializeOwned + Type + ParseFromJSON> RequestPayload for Json<T> {
+    fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         if bytes.is_empty() {
-            Err(Problem::bad_request("malformed_json", "The body is empty; expected JSON, such as {}."))?;
+            return Err(Problem::bad_request(
+                "malformed_json",
+                "The body is empty; expected JSON, such as {}.",
+            ));
         }
-        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|error| explain::<T>(&bytes, &error.path().to_string(), error.inner()))?;
-        deserializer.end().map_err(|error| malformed::problem(&bytes, &error))?;
-        if bytes.contains(&b'[') && T::parse_from_json(serde_json::from_slice(&bytes).ok()).is_err() {
+            .map_err(|error| explain::<T>(bytes, &error.path().to_string(), error.inner()))?;
+        deserializer.end().map_err(|error| malformed::problem(bytes, &error))?;
+        if bytes.contains(&b'[') && T::parse_from_json(serde_json::from_slice(bytes).ok()).is_err() {
             // serde accepts a list of values for an object, in the order of its fields; poem-openapi does not.
             let detail = "expected an object, not a list of its values";
-            Err(Problem::invalid_field(BODY, "invalid_type", detail))?;
+            return Err(Problem::invalid_field(BODY, "invalid_type", detail));
         }
         Ok(Self(value))
     }
 }
 
-impl_apirequest_for_payload!(Json<T>, T: DeserializeOwned + Type + ParseFromJSON);
+request_payload!(Json);
 
 /// A response body that is already serialized: large bodies are serialized where they are computed, not on the thread
 /// that serves requests.
@@ -159,28 +202,22 @@ impl<T: Type> Payload for Form<T> {
     }
 }
 
-impl<T: DeserializeOwned + Type> ParsePayload for Form<T> {
-    const IS_REQUIRED: bool = true;
-
-    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let bytes = read(request, body).await?;
-        if malformed::looks_like_json(&bytes) {
-            let detail =
-                "The body looks like JSON, and is sent as a form: send `Content-Type: application/json`.";
-            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))?;
+impl<T: DeserializeOwned + Type> RequestPayload for Form<T> {
+    fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        if malformed::looks_like_json(bytes) {
+            return Err(malformed::media_type(Self::CONTENT_TYPE, bytes));
         }
-        let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded::parse(&bytes));
+        let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded::parse(bytes));
         let value = serde_path_to_error::deserialize(deserializer).map_err(|error| {
             let first = mistakes::explain(&error.path().to_string(), &error.inner().to_string());
-            let fields =
-                form_urlencoded::parse(&bytes).map(|(name, value)| (name.into_owned(), value.into()));
+            let fields = form_urlencoded::parse(bytes).map(|(name, value)| (name.into_owned(), value.into()));
             Problem::invalid(mistakes::collect::<T>(first, Value::Object(fields.collect()), bytes.len()))
         })?;
         Ok(Self(value))
     }
 }
 
-impl_apirequest_for_payload!(Form<T>, T: DeserializeOwned + Type + ParseFromJSON);
+request_payload!(Form);
 
 fn is_media_type(content_type: &str, wanted: &str) -> bool {
     content_type.parse::<mime::Mime>().is_ok_and(|sent| sent.essence_str() == wanted)

@@ -1,9 +1,13 @@
-//! Bodies that are no JSON: what is wrong, where, and what would be right. Nothing that was sent is repeated but the
-//! punctuation: a body may hold a password.
+//! Bodies that are not JSON, or not sent as JSON: what is wrong, where, and what would be right. Of the body only the
+//! punctuation is repeated, because it may contain a password.
 
+use poem::http::StatusCode;
 use serde_json::{Error, error::Category};
 
 use super::problem::Problem;
+
+/// The media type of JSON.
+pub const JSON: &str = "application/json";
 
 /// How many bytes on each side of a mistake are shown.
 const AROUND: usize = 20;
@@ -29,9 +33,26 @@ pub fn problem(body: &[u8], error: &Error) -> Problem {
     )
 }
 
-/// Whether a body that is said to be a form is JSON: in a form a brace is written as `%7B`.
+/// Whether a body of another media type looks like JSON. A form does not: it writes a brace as `%7B`.
 pub fn looks_like_json(body: &[u8]) -> bool {
     matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+/// 415 for a body of another media type than the operation takes. Clients have a default: curl says that it sends a form.
+pub fn media_type(expected: &str, body: &[u8]) -> Problem {
+    let detail = match (looks_like_json(body), expected == JSON) {
+        (true, true) => format!(
+            "The body looks like JSON, but its media type is absent or another one: send `Content-Type: {JSON}` (with \
+             curl: -H 'Content-Type: {JSON}')."
+        ),
+        (true, false) => format!(
+            "The body looks like JSON, but this operation takes a form: send name=value&name=value with `Content-Type: \
+             {expected}`."
+        ),
+        (false, true) => format!("This operation takes JSON: send it with `Content-Type: {expected}`."),
+        (false, false) => format!("This operation takes a form: send it with `Content-Type: {expected}`."),
+    };
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
 }
 
 /// The index of the byte that serde_json stopped at.

@@ -381,7 +381,7 @@ pub fn unknown(host: Option<&str>, slug: Option<&str>) -> Problem {
         (Some(host), None) => format!("with the host `{host}`"),
         (None, slug) => format!("with the slug `{}`", slug.unwrap_or_default()),
     };
-    let detail = format!("There is no active organization {which}.");
+    let detail = format!("No active organization was found {which}.");
     Problem::new(StatusCode::NOT_FOUND, "organization_not_found", detail)
 }
 

@@ -18,7 +18,7 @@ async fn unknown_path_answers_a_problem() {
         ["/api", "/api/v1/nothing", "/api/v1/contacts/a/b", "/api/v2/contacts", "/%00", "/api/v1/%2e%2e/x"]
     {
         let said = Actor::anonymous().get(path).await.refused(404, "unknown_path");
-        let detail = "There is no such path. Operations begin with /api/v1; /docs lists them.";
+        let detail = "No operation has this path. Operations begin with /api/v1; /docs lists them.";
         assert_eq!(said["detail"], detail, "{path}");
     }
     for (path, meant) in [

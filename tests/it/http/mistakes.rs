@@ -275,24 +275,46 @@ async fn malformed_json_is_explained_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn json_that_is_sent_as_a_form_is_told_so_and_is_not_repeated() {
-    let anonymous = Actor::anonymous();
-    let body = r#"{"email":"q7x9@example.com","password":"q7x9"}"#;
-    // What curl sends where nothing else is said, and what else there is.
-    for (path, content_type) in [
-        ("/api/v1/auth/login", "application/x-www-form-urlencoded"),
-        ("/api/v1/auth/login", "text/plain"),
-        ("/api/v1/auth/register", "application/x-www-form-urlencoded"),
-    ] {
-        let request = anonymous.request(Method::POST, path).header("content-type", content_type);
-        let answer = anonymous.send(request.body(body)).await;
-        assert!(!answer.text.contains("q7x9"), "{}", answer.text);
-        let said = answer.refused(415, "unsupported_media_type");
-        let detail = said["detail"].as_str().expect("a text");
-        assert!(detail.contains("`Content-Type: application/json`"), "{detail}");
+async fn json_of_another_media_type_is_refused_by_every_operation_saying_which_to_send() {
+    let tenant = Tenant::new().await;
+    let furnished = tenant.furnished().await;
+    let mut tried = 0;
+    for operation in operations() {
+        let Some(content) = operation.value["requestBody"]["content"].as_object() else { continue };
+        let expected = content.keys().next().expect("a media type");
+        let actor = match operation.role() {
+            None => &Actor::anonymous(),
+            Some("customer") => &tenant.customer,
+            Some(_) => &tenant.owner,
+        };
+        let method: Method = operation.method.parse().expect("a method");
+        let path = filled(&operation.path, id_of(&furnished));
+        // The default of curl, another one, and none.
+        for content_type in [Some("application/x-www-form-urlencoded"), Some("text/plain"), None] {
+            let mut request =
+                actor.request(method.clone(), &path).body(r#"{"email":"q7x9","password":"q7x9"}"#);
+            if let Some(content_type) = content_type {
+                request = request.header("content-type", content_type);
+            }
+            let answer = actor.send(request).await;
+            assert!(!answer.text.contains("q7x9"), "{}", answer.text);
+            if answer.status == 401 {
+                continue;
+            }
+            let refused = answer.refused(415, "unsupported_media_type");
+            let detail = refused["detail"].as_str().expect("a text");
+            assert!(detail.starts_with("The body looks like JSON"), "{}: {detail}", operation.id());
+            assert!(detail.contains(&format!("`Content-Type: {expected}`")), "{}: {detail}", operation.id());
+            tried += 1;
+        }
     }
-    let request = anonymous.request(Method::POST, "/api/v1/auth/login");
-    anonymous.send(request.body(body)).await.refused(415, "unsupported_media_type");
+    assert!(tried > 200, "{tried} requests");
+    let request = tenant.owner.request(Method::POST, "/api/v1/contacts").body("first_name=Ada");
+    let refused = tenant.owner.send(request).await.refused(415, "unsupported_media_type");
+    assert_eq!(
+        refused["detail"],
+        "This operation takes JSON: send it with `Content-Type: application/json`."
+    );
 }
 
 #[tokio::test]
@@ -324,8 +346,8 @@ async fn host_of_no_organization_is_named() {
     let server = system().another_server(|parts| parts.network = network).await;
     let anonymous = Actor::anonymous().at(server.address());
     for (host, query, expected) in [
-        ("acmee.book.test", "", "There is no active organization with the host `acmee`."),
-        ("hair.example", "", "There is no active organization with the host `hair.example`."),
+        ("acmee.book.test", "", "No active organization was found with the host `acmee`."),
+        ("hair.example", "", "No active organization was found with the host `hair.example`."),
         ("acmee.book.test", "?organization_slug=acme", "with the slug `acme` at the host of `acmee`."),
     ] {
         let request = anonymous.request(Method::GET, &format!("/api/v1/guest/services{query}"));

@@ -44,7 +44,7 @@ async fn guest_books_and_manages_with_the_link() {
     forgotten.invalid("organization_slug", "required");
     let unknown = guest.get("/api/v1/guest/services?organization_slug=unknown-at-all").await;
     let unknown = unknown.refused(404, "organization_not_found");
-    assert_eq!(unknown["detail"], "There is no active organization with the slug `unknown-at-all`.");
+    assert_eq!(unknown["detail"], "No active organization was found with the slug `unknown-at-all`.");
 
     let email = address();
     let booked = guest
