@@ -150,7 +150,7 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
             tokio::time::sleep_until(due.into()).await;
             let (status, _) = quiet.send(Method::GET, path, Value::Null).await?;
             let took = due.elapsed().as_secs_f64() * 1e3;
-            // Whoever cannot be served has waited as long as it took to be told.
+            // A request that is refused has waited until its answer, too.
             if status != 200 {
                 println!("{path}: {status} after {took:.0} ms");
             }

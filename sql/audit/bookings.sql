@@ -11,7 +11,7 @@ join scheduling.claims as b
     on b.tenant_id = a.tenant_id and b.resource_id = a.resource_id and b.id > a.id and b.during && a.during
 where a.group_session_id <> b.group_session_id
 union all
--- One seat of a session taken twice, or more seats than there are.
+-- One seat of a session taken twice, or more seats than its capacity.
 select 'seat taken twice', a.tenant_id, a.id
 from scheduling.claims as a
 join scheduling.claims as b

@@ -10,7 +10,7 @@
 --
 -- The tenant predicate compares with a sub-select on purpose: PostgreSQL then evaluates the setting once per statement,
 -- and never plans a cached statement for the tenant that happened to ask first. After its transaction a setting is the
--- empty string rather than null, hence nullif. Without a context the predicate is null, and there are no rows.
+-- empty string rather than null, hence nullif. Without a context the predicate is null and admits no rows.
 
 -- Roles ---------------------------------------------------------------------------------------------------------------
 
@@ -58,7 +58,7 @@ to appointd_api, appointd_gate;
 -- Locks ---------------------------------------------------------------------------------------------------------------
 
 -- Policies hold rows, and an advisory lock is no row: a key that did not begin with the tenant would let one
--- organization have another wait. Whatever locks takes its key from here; an audit rule holds functions to it
+-- organization have another wait. Everything that locks takes its key from here; an audit rule holds functions to it
 -- (functions/advisory_lock), a test the statements.
 create function app.lock_key(tenant uuid, what text) returns bigint
 language sql immutable parallel safe

@@ -143,7 +143,7 @@ begin
     loop
         -- This takes an exclusive lock on the log for a moment. If a query reads the log, the owner gives up after
         -- lock_timeout, so that writes behind it do not wait longer. (PostgreSQL cannot detach a partition
-        -- concurrently while there is a default one.)
+        -- concurrently while a default one exists.)
         execute format('drop table operations.%I', partition.relname);
         dropped := dropped + 1;
     end loop;
@@ -167,7 +167,7 @@ declare
         'last_name_key', 'phone_digits'
     ];
     entered constant text := coalesce(current_setting('app.tenant_id', true), '');
-    -- Null where there is none: before an insert, after a delete.
+    -- Null if the row does not exist: the old one of an insert, the new one of a delete.
     old_whole constant jsonb := to_jsonb(old);
     new_whole constant jsonb := to_jsonb(new);
     whole constant jsonb := coalesce(new_whole, old_whole);

@@ -84,7 +84,7 @@ comment on column identity.refresh_tokens.salt is
     'Salt from which the successor was derived: SHA-256 of the token and the salt. Useless without the token; removed '
     'once the successor is no longer returned.';
 comment on column identity.refresh_tokens.successor is
-    'SHA-256 of the successor; null before there is one, and after it was removed with the salt.';
+    'SHA-256 of the successor; null until it exists, and after it was removed with the salt.';
 
 create index refresh_tokens_expires_idx on identity.refresh_tokens (expires_at);
 

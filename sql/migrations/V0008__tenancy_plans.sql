@@ -248,7 +248,7 @@ $$;
 comment on function tenancy.keep_within_plan() is
     'Trigger, after insert or update of a row that counts towards a limit of the plan: fails if the limit is exceeded.';
 
--- A smaller plan must hold what is there.
+-- A smaller plan must have room for the existing rows.
 create function tenancy.keep_within_new_plan() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -279,7 +279,7 @@ end
 $$;
 
 comment on function tenancy.keep_within_new_plan() is
-    'Trigger, after a change of plan: fails if the new plan is too small for the rows there are.';
+    'Trigger, after a change of plan: fails if the existing rows exceed the new plan.';
 
 create trigger keep_within_new_plan after update of plan_type on tenancy.subscriptions
 for each row when (new.plan_type <> old.plan_type) execute function tenancy.keep_within_new_plan();

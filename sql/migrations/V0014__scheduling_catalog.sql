@@ -1,7 +1,7 @@
 -- What can be booked, with whom and with what: services, resources, providers, and which of them go together.
 --
 -- A resource is anything that can be busy. A provider is the kind of resource that has a name and working hours of its
--- own. Claims on time refer to resources, so that there is one place where time is taken.
+-- own. Claims on time refer to resources, so that time is taken in one place.
 --
 -- CHECKs have no `between` in front of another `and`: pg_dump prints such an expression in a form that is parsed as a
 -- different one, and the restored schema would differ from the migrations.
@@ -323,8 +323,8 @@ call app.build_wall(
 );
 call app.open_to('scheduling.providers', 'scheduler', 'select');
 call app.open_to('scheduling.providers', 'guest,customer', 'select', 'active');
--- The gate counts active providers for the plan, and links accounts to providers: nobody else can, and the gate only if
--- the person accepts.
+-- The gate counts active providers for the plan, and links accounts to providers: no other role may, and the gate does
+-- it only if the person accepts.
 call app.admit('scheduling.providers', 'appointd_gate', array['select']);
 call app.admit('scheduling.providers', 'appointd_gate', array['update']);
 call app.admit('scheduling.providers', 'appointd_owner', array['all']);

@@ -212,7 +212,7 @@ begin
     select count(*) into standing
     from scheduling.holds as h
     where h.tenant_id = new.tenant_id and h.expires_at > statement_timestamp() and h.waitlist_entry_id is null;
-    -- Far below the bound there is no lock: fewer than 100 transactions insert holds at the same time.
+    -- Far below the bound no lock is needed: fewer than 100 transactions insert holds at the same time.
     if standing > 400 then
         perform pg_advisory_xact_lock(app.lock_key(new.tenant_id, 'holds'));
         select count(*) into standing

@@ -169,7 +169,7 @@ call app.open_to(
     $$
 );
 
--- Confirming a hold, or accepting an offer, passes its claims to the appointment. The hold is there until that is done,
+-- Confirming a hold, or accepting an offer, passes its claims to the appointment. The hold exists until that is done,
 -- and its own policies say whose it is.
 call app.open_to(
     'scheduling.claims', 'guest,customer', 'update',

@@ -122,7 +122,7 @@ begin
         target <> 'identity.accounts'::regclass
         and not exists (select from app.tenant_tables() as t where t.relation = target)
     ) then
-        raise exception 'there is no table % to import into', wanted;
+        raise exception 'table % does not exist; nothing can be imported into it', wanted;
     end if;
     return target;
 end

@@ -148,7 +148,7 @@ declare
     account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
 begin
     if account is null then
-        raise exception 'nobody has signed in' using errcode = 'AP401';
+        raise exception 'no account has signed in' using errcode = 'AP401';
     end if;
     return identity.memberships_of(account);
 end

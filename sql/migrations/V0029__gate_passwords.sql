@@ -85,7 +85,7 @@ end
 $$;
 
 comment on function identity.request_password_reset(text, bytea, interval) is
-    'Stores a token to set a new password for the account with this e-mail address; null if there is none, or if '
+    'Stores a token to set a new password for the account with this e-mail address; null if none has it, or if '
     'three tokens were sent within the hour.';
 
 create function identity.token_email(account_id uuid, token_hash bytea) returns text

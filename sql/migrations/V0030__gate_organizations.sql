@@ -107,7 +107,7 @@ declare
 begin
     perform app.stay_outside();
     if founder is null then
-        raise exception 'nobody has signed in' using errcode = 'AP401';
+        raise exception 'no account has signed in' using errcode = 'AP401';
     end if;
     if tenancy.bound_elsewhere(founder, organization_id, 'owner') then
         return 'bound_elsewhere';

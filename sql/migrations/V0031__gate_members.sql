@@ -206,7 +206,7 @@ begin
     elsif not exists (
         select from identity.accounts as a where a.id = joining_account and a.email = invitation.email
     ) then
-        raise exception 'for somebody else' using errcode = 'check_violation', constraint = 'invitation_address';
+        raise exception 'for another account' using errcode = 'check_violation', constraint = 'invitation_address';
     end if;
     if tenancy.bound_elsewhere(joining_account, organization_id, invitation.role) then
         raise exception 'bound elsewhere' using errcode = 'check_violation', constraint = 'exclusive_members';
@@ -219,7 +219,7 @@ begin
             and c.id = invitation.contact_id
             and (c.account_id is null or c.account_id = joining_account);
         if not found then
-            raise exception 'the contact is somebody else'
+            raise exception 'the contact has another account'
                 using errcode = 'check_violation', constraint = 'contact_account';
         end if;
     end if;

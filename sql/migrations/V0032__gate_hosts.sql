@@ -86,7 +86,7 @@ $$;
 comment on function tenancy.claim_domain(uuid, text[]) is
     'Gives a domain to the organization in the context, on behalf of its owner, if one of the texts found in the DNS '
     'is its challenge: `verified`; `not_verified`; `unknown`; or `taken` if the challenge of the organization that '
-    'has it is there as well, and that organization is not deleted and has the feature custom_branding.';
+    'has it is found as well, and that organization is not deleted and has the feature custom_branding.';
 
 create function tenancy.domains_due(most integer)
 returns table (domain text, organization_id uuid, challenge text)
@@ -286,7 +286,7 @@ $$;
 
 comment on function tenancy.public_face(text, text) is
     'Public data of an active organization, found by host or else by slug (if both are given they have to agree): one '
-    'row, all null if there is none.';
+    'row, all null if none is found.';
 
 create function tenancy.allowance(organization_id uuid, key_id uuid, secret_hash bytea) returns integer
 language plpgsql volatile security definer
@@ -321,7 +321,7 @@ $$;
 
 comment on function tenancy.allowance(uuid, uuid, bytea) is
     'requests_per_minute of the present plan of an organization. For an API key (key_id and secret_hash) null if the '
-    'organization has no such key, so that an invented key counts for no organization.';
+    'organization does not have the key, so that an invented key counts for no organization.';
 
 create function tenancy.add_requests(organizations uuid[], requests bigint[]) returns void
 language plpgsql volatile security definer

@@ -1,5 +1,5 @@
 -- Bookings across tenants: when a person is busy elsewhere, what a customer has everywhere, calendar feeds, and claims
--- that are over. Functions that run as appointd_gate.
+-- of the past. Functions that run as appointd_gate.
 
 -- A function's owner must be able to create in its schema; the gate may only while this migration runs.
 grant create on schema scheduling to appointd_gate;
@@ -245,13 +245,13 @@ comment on function scheduling.calendar_feed(uuid, uuid, bytea) is
     'The appointments of a calendar feed, 60 days back and 400 ahead, after a row with the name of the feed and, as '
     'updated_at, the time of its last change. No row: the feed does not exist.';
 
--- A claim keeps a resource from being booked twice. Once its time is over it only takes space in the index of
+-- A claim keeps a resource from being booked twice. Once its time has passed it only takes space in the index of
 -- claims_no_overlap, which cannot be rebuilt while bookings go on. So claims of appointments that ended more than 35
 -- days ago are deleted. What reads further back reads the appointment, which has times of its own:
 --
 --   * limits of a day and a week count claims, and look at most 8 days back from the requested start;
 --   * a shared claim (scheduling.shared_claims) is deleted with its claim, and is read for days to come;
---   * moving an appointment deletes its claims and inserts others; cancelling deletes those that are there; undoing a
+--   * moving an appointment deletes its claims and inserts others; cancelling deletes its claims; undoing a
 --     transition may take the time again within these days;
 --   * sql/audit/bookings.sql looks for the claims of appointments that ended within these days.
 --

@@ -245,7 +245,7 @@ end
 $$;
 
 comment on function scheduling.accept_provider_link(uuid, uuid) is
-    'Links the signed-in account to a provider, as requested; false if there is no request. Fails with 23P01 on '
+    'Links the signed-in account to a provider, as requested; false if none is open. Fails with 23P01 on '
     'shared_claims_no_overlap if the person is booked elsewhere at a time of the provider, and with 23505 on '
     'providers_account_key if the person is another provider there.';
 
@@ -280,7 +280,7 @@ end
 $$;
 
 comment on function scheduling.end_provider_link(uuid, uuid) is
-    'Ends the link of the signed-in account to a provider, or declines the request; false if there is neither. '
+    'Ends the link of the signed-in account to a provider, or declines the request; false if neither exists. '
     'Appointments stay.';
 
 create function scheduling.cut_provider_link(provider uuid) returns boolean

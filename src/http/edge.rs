@@ -157,7 +157,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
             self.around.counts.add(tenant);
         }
 
-        // The path as it was sent may carry anything; the template cannot. Where there is none, what is harmless of it.
+        // The path as it was sent may carry anything; the template cannot. Without a template: its harmless characters.
         tracing::info!(
             parent: &span,
             %method,

@@ -1,5 +1,5 @@
 //! `If-Match` (RFC 9110 section 13.1.1): a client that changes an object sends the `ETag` of the version that it knows.
-//! If the object is another one by then, the answer is 412, so that nobody overwrites changes that they have not seen.
+//! If the object is another one by then, the answer is 412, so that no client overwrites changes that it has not seen.
 //!
 //! An operation takes an [`IfMatch`] and checks it inside the transaction of the change, after the row of the object is
 //! locked: the statement that reads the object then sees every change that the lock waited for. Without the header,

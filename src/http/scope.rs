@@ -15,7 +15,7 @@ use super::{
     values::from_column,
 };
 
-/// `<module>:read` or `<module>:write`. Which of them there are follows from the operations: the description lists those
+/// `<module>:read` or `<module>:write`. The operations determine which of them exist: the description lists those
 /// that an operation asks for.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]

@@ -54,7 +54,7 @@ impl Passwords {
         Self {
             policy,
             permits: Arc::new(Semaphore::new((cores / 2).max(1))),
-            decoy: hash("nobody's password").unwrap_or_default(),
+            decoy: hash("a password of no account").unwrap_or_default(),
         }
     }
 

@@ -16,7 +16,7 @@ pub struct Capacity {
     /// The maximum number in total. Further connections wait in the kernel's queue.
     pub total: usize,
     /// The maximum number from one address (for IPv6, one /64 network). Further connections are closed at once. Trusted
-    /// proxies have no such limit.
+    /// proxies are not limited.
     pub of_one_address: usize,
 }
 

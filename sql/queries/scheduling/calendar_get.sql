@@ -3,7 +3,7 @@
 --
 -- Returns what a calendar of staff shows of a period: a row for each provider who is active or has an appointment or a
 -- hold in it. The first row also has the time zone of the organization, its closures, and by provider the appointments,
--- holds and group sessions; a single row without an id if there is no provider. A visit of several services counts as
+-- holds and group sessions; a single row without an id if no provider is found. A visit of several services counts as
 -- one appointment for each of them.
 with who as (
     select p.id, p.name, p.active, p.account_id is not null as shared

@@ -134,7 +134,7 @@ pub struct Problem {
     pub code: &'static str,
     pub detail: Cow<'static, str>,
     pub errors: Vec<FieldError>,
-    /// Members that only this problem has. Seldom there are any.
+    /// Members that only this problem has. Most problems have none.
     pub extension: Option<Box<Extension>>,
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }

@@ -24,7 +24,7 @@ macro_rules! from_column {
             ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
                 let read: fn(&str) -> Option<Self> = $read;
                 read(tokio_postgres::types::FromSql::from_sql(ty, raw)?)
-                    .ok_or_else(|| "this version knows no such value".into())
+                    .ok_or_else(|| "this version does not know the value".into())
             }
 
             fn accepts(ty: &tokio_postgres::types::Type) -> bool {

@@ -159,7 +159,7 @@ pub struct CalendarSession {
 struct CalendarRow {
     /// Only in the first row.
     about: Option<CalendarAbout>,
-    /// `None` if there is no provider; the first row is returned nevertheless.
+    /// `None` if no provider is found; the first row is returned nevertheless.
     who: Option<ProviderRow>,
 }
 
@@ -170,7 +170,7 @@ row! {
 struct CalendarAbout {
     organization_time_zone: TimeZone,
     closures: Vec<Closure>,
-    /// By provider. `None` if there are too many.
+    /// By provider. `None` if they are too many.
     appointments: Option<HashMap<Uuid, Vec<CalendarAppointment>>>,
     holds: HashMap<Uuid, Vec<CalendarHold>>,
     sessions: HashMap<Uuid, Vec<CalendarSession>>,

@@ -405,7 +405,7 @@ fn as_mine(if_match: &IfMatch) -> Precondition<'_, Appointment> {
     if_match.on_view(|appointment: &Appointment| Ok(MyAppointment::from(appointment.clone())))
 }
 
-/// The contact that is linked to the account of a customer, if there is one.
+/// The contact that is linked to the account of a customer, if any.
 pub async fn linked_contact(db: &Db, context: Context) -> Result<Option<Uuid>, Failure> {
     let account = context.actor().ok_or_else(Problem::person_required)?;
     let mut tx = db.begin(context);

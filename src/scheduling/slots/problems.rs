@@ -11,23 +11,23 @@ use crate::http::problem::{FieldError, Problem};
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum UnavailableReason {
-    /// Less notice than the service wants, or past.
+    /// The start is in the past, or gives less notice than the service requires.
     TooSoon,
-    /// Later than it may be booked today, or on a date on which it is not given.
+    /// The service cannot be booked that far ahead, or is not offered on this date.
     TooFar,
-    /// It does not fit into working hours.
+    /// The service does not fit into working hours.
     OutsideHours,
-    /// Not a multiple of the step after the beginning of working hours. Never listed.
+    /// Not a multiple of the step after the beginning of working hours. Such a start is never listed.
     OffGrid,
     /// The time is taken.
     Busy,
     /// The time of the buffers around it is taken.
     Buffer,
-    /// There are as many that day or week as there may be.
+    /// The daily or weekly limit is reached.
     LimitReached,
     /// All seats are taken.
     Capacity,
-    /// No room or piece of equipment that it needs is free.
+    /// No room or piece of equipment that the service needs is free.
     Resource,
     /// The contact of `contact_id` has another appointment then.
     ContactBusy,
@@ -68,28 +68,28 @@ impl From<SlotError> for UnavailableReason {
     }
 }
 
-/// A visit lasts a day at most.
+/// 422 for a visit of more than 24 hours.
 pub fn check_length(availability: &Availability) -> Result<(), Problem> {
     if availability.duration() > LONGEST_CLAIM {
-        return Err(Problem::invalid_field("and_then", "too_long", "a visit of 24 hours at most"));
+        return Err(Problem::invalid_field("and_then", "too_long", "expected a visit of at most 24 hours"));
     }
     Ok(())
 }
 
 /// 422 for a provider who does not exist or cannot be booked.
 pub fn unknown_provider() -> Problem {
-    Problem::invalid_field("provider_id", "not_found", "the id of a provider of the organization")
+    Problem::invalid_field("provider_id", "not_found", "expected the id of a provider of the organization")
 }
 
 pub fn unknown_service() -> Problem {
-    Problem::invalid_field("service_id", "not_found", "the id of a service of the organization")
+    Problem::invalid_field("service_id", "not_found", "expected the id of a service of the organization")
 }
 
 pub fn contact_busy() -> Problem {
     Problem::conflict("contact_busy", "The contact has another appointment at that time.")
 }
 
-/// What is said about a start that cannot be booked.
+/// The error for a start that cannot be booked.
 pub fn slot_problem(field: &str, error: SlotError) -> Problem {
     let detail = match error {
         SlotError::Busy => "the time is taken",
@@ -125,7 +125,7 @@ pub fn service_unavailable() -> Problem {
     )
 }
 
-/// 409: it stands for itself.
+/// 409: the appointment is not part of a series.
 pub fn no_series() -> Problem {
     Problem::conflict("no_series", "The appointment is not part of a series; nothing follows it.")
 }
