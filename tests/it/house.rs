@@ -1,6 +1,7 @@
 //! Rules of the house that no compiler knows.
 
 mod named_paths;
+mod plain_english;
 
 use std::collections::{BTreeMap, BTreeSet};
 

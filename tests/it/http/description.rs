@@ -2,7 +2,6 @@
 
 mod clock;
 mod examples;
-mod plain_english;
 
 use std::collections::BTreeSet;
 
