@@ -19,6 +19,7 @@ impl Module for Crm {
     const NAME: &str = "crm";
     const TAGS: &[Tag] =
         &[Tag { name: "Contacts", about: "The people an organization deals with.", paths: &["/contacts"] }];
+    const DELETED: &[&str] = &["contact"];
     const PROBLEMS: &[ProblemCode] = problem_codes! {
         409 Named {
             "contact_in_use" = "The contact has appointments.",

@@ -126,6 +126,7 @@ impl Module for Scheduling {
             paths: &["/my/waitlist"],
         },
     ];
+    const DELETED: &[&str] = &["service", "provider", "resource"];
     const PROBLEMS: &[ProblemCode] = codes::PROBLEMS;
     const FIELDS: &[FieldCode] = codes::FIELDS;
 

@@ -84,6 +84,7 @@ impl Module for Tenancy {
             paths: &["/domains", "/internal/tls"],
         },
     ];
+    const DELETED: &[&str] = &["member"];
     const PROBLEMS: &[ProblemCode] = codes::PROBLEMS;
     const FIELDS: &[FieldCode] = codes::FIELDS;
 }

@@ -78,13 +78,13 @@ create table operations.deletions (
     deleted_at timestamptz not null default now(),
     constraint deletions_pkey primary key (tenant_id, kind, row_id),
     constraint deletions_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
-    constraint deletions_kind check (kind in ('contact', 'service', 'provider', 'resource', 'member'))
+    constraint deletions_kind check (kind ~ '^[a-z_]{1,40}$')
 );
 
 comment on table operations.deletions is
     'Deleted rows of the tables that programs copy. A trigger writes it with the deletion. A member who joins again '
     'is removed from it.';
-comment on column operations.deletions.kind is 'What was deleted: contact, service, provider, resource or member.';
+comment on column operations.deletions.kind is 'Kind of the deleted row, which the trigger of its table names: contact, service, ….';
 comment on column operations.deletions.row_id is 'Id of the deleted row; for a member, the account.';
 comment on column operations.deletions.deleted_at is
     'Start of the transaction that deleted it, as updated_at of changed rows.';

@@ -9,7 +9,10 @@ use poem_openapi::{
     registry::{MetaApi, MetaTag, Registry},
 };
 
-use super::problem::{self, FieldCode, ProblemCode};
+use super::{
+    described::DeletedKind,
+    problem::{self, FieldCode, ProblemCode},
+};
 
 /// A module of the server.
 pub trait Module: Send + Sync + 'static {
@@ -19,6 +22,9 @@ pub trait Module: Send + Sync + 'static {
     /// The tags of its operations.
     const TAGS: &'static [Tag];
 
+    /// Its kinds of objects that `GET /api/v1/deletions` lists when they are deleted. Their tables have the trigger
+    /// `record_deletion`.
+    const DELETED: &'static [&'static str] = &[];
     /// The codes of its problems, beside those of every module.
     const PROBLEMS: &'static [ProblemCode] = &[];
     /// The codes of its invalid fields, beside those of every module.
@@ -85,6 +91,7 @@ impl<M: Module, A: OpenApi> OpenApi for Apis<M, A> {
             registry.create_tag(MetaTag { name, description: Some(about), external_docs: None });
         }
         A::register(registry);
+        DeletedKind::document(registry, M::DELETED);
         problem::document_codes(registry, M::PROBLEMS, M::FIELDS);
         M::document_problems(registry);
     }

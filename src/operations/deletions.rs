@@ -9,26 +9,14 @@ use crate::{
     db::{Db, row},
     http::{
         caller::{Member, Viewer},
+        described::DeletedKind,
         json::Json,
         page::{Cursor, Page, Paging},
         problem::{ApiError, Listing},
-        values::{Instant, named_enum},
+        values::Instant,
     },
     sql,
 };
-
-named_enum! {
-    /// The kind of a deleted object.
-    DeletedKind {
-        Contact = "contact",
-        Service = "service",
-        Provider = "provider",
-        /// A room or a piece of equipment.
-        Resource = "resource",
-        /// A member who left or was removed.
-        Member = "member",
-    }
-}
 
 /// A deleted object.
 #[derive(Debug, Object, Serialize)]
@@ -49,10 +37,10 @@ pub struct DeletionsApi(pub Db);
 impl DeletionsApi {
     /// List deletions
     ///
-    /// Contacts, services, providers, resources and members that were deleted since an instant, in the order of their
-    /// deletion. For clients that keep a copy of the data: lists with `updated_since` return what changed, this list
-    /// returns what to remove. Appointments and waitlist entries are never deleted. For the next synchronization, send
-    /// the `as_of` of the first page as `since`.
+    /// Objects of the kinds of `DeletedKind` that were deleted since an instant, in the order of their deletion. For
+    /// clients that keep a copy of the data: lists with `updated_since` return what changed, this list returns what to
+    /// remove. Appointments and waitlist entries are never deleted. For the next synchronization, send the `as_of` of
+    /// the first page as `since`.
     #[oai(path = "/deletions", method = "get", operation_id = "list_deletions")]
     async fn list(
         &self,
@@ -71,7 +59,7 @@ impl DeletionsApi {
             .all(
                 &caller,
                 sql!("operations/deletions_list.sql" as Deletion),
-                &[&since, &kind.0.map(DeletedKind::name), &after.time, &after.id, &page.rows()],
+                &[&since, &kind.0.as_ref().map(DeletedKind::name), &after.time, &after.id, &page.rows()],
             )
             .await?;
         Ok(Json(page.of(deletions, |last| Cursor::new(last.deleted_at, last.id)).as_of(as_of)))

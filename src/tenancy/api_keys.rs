@@ -13,11 +13,11 @@ use crate::{
     db::{Context, Db, Params, Sql, row},
     http::{
         caller::{Admin, Member, Owner},
+        described::Scope,
         if_match::{IfMatch, Single},
         json::{Created, Json},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
-        scope::Scope,
         secret::{self, Secret},
         values::{IdempotencyKey, Instant, List, Text, named_enum},
     },

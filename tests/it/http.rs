@@ -4,7 +4,7 @@ pub mod computing;
 mod conditional;
 mod cors;
 pub mod coverage;
-mod creating;
+pub mod creating;
 pub mod description;
 mod edge;
 mod entering;

@@ -53,7 +53,7 @@ impl Example for MyNewHold {
     fn example() -> Self {
         serde_json::from_value(json!({
             "service_id": "019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10",
-            "starts_at": "2026-12-01T09:00:00+01:00",
+            "starts_at": "2031-05-20T14:00:00Z",
         }))
         .expect("the example follows the rules it is an example of")
     }

@@ -5,9 +5,6 @@ use serde_json::{Value, json};
 
 use crate::harness::{Actor, Answer, Furnished, Operation, Tenant};
 
-/// All an API key can be good for.
-pub const ALL_SCOPES: [&str; 4] = ["tenancy:write", "crm:write", "scheduling:write", "operations:read"];
-
 /// Values for the parameters of a path.
 pub fn filled(path: &str, value: impl Fn(&str) -> String) -> String {
     path.split('/')

@@ -10,8 +10,8 @@ use reqwest::Method;
 use uuid::Uuid;
 
 use crate::harness::{
-    Actor, Tenant, operations, system,
-    walking::{ALL_SCOPES, OPEN, actor_of, filled, id_of, send, takes_away},
+    Actor, Tenant, operations, scopes, system,
+    walking::{OPEN, actor_of, filled, id_of, send, takes_away},
 };
 
 #[tokio::test]
@@ -115,12 +115,12 @@ async fn credentials_that_are_invalid_are_refused_by_every_operation() {
     let last = flipped.pop().expect("a character");
     flipped.push(if last == 'A' { 'B' } else { 'A' });
     let broken = Actor::with_token(flipped);
-    let (revoked, _) = tenant.owner.api_key("admin", &ALL_SCOPES).await;
+    let (revoked, _) = tenant.owner.api_key("admin", &scopes()).await;
     superuser
         .execute("update tenancy.api_keys set revoked_at = now() where tenant_id = $1", &[&tenant.id])
         .await
         .expect("revoked keys");
-    let (others_key, _) = other.owner.api_key("admin", &ALL_SCOPES).await;
+    let (others_key, _) = other.owner.api_key("admin", &scopes()).await;
     // The secret of theirs, said to be of ours.
     let secret =
         others_key.token.as_deref().map(Secret::<ApiKey>::parse).expect("a key").expect("a whole one");

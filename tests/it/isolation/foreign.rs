@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::{
-    Actor, Answer, Furnished, Tenant, operations, system, uuids_of_body,
-    walking::{ALL_SCOPES, actor_of, filled, id_of, named, put, query, send},
+    Actor, Answer, Furnished, Tenant, operations, scopes, system, uuids_of_body,
+    walking::{actor_of, filled, id_of, named, put, query, send},
 };
 
 /// What two answers are compared by: everything but the id and the time of the request (a calendar that changed a moment ago says a time a minute before it), and up to when a list is whole.
@@ -121,7 +121,7 @@ pub async fn foreign_paths() {
 async fn foreign_id_sent_with_an_api_key_is_answered_like_a_missing_one() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let theirs = other.furnished().await;
-    let (key, _) = tenant.owner.api_key("admin", &ALL_SCOPES).await;
+    let (key, _) = tenant.owner.api_key("admin", &scopes()).await;
     let mut tried = 0;
     for operation in operations() {
         if !operation.path.contains('{') || operation.value["x-required-scope"].is_null() {
@@ -393,7 +393,7 @@ pub async fn foreign_words() {
     let ours = tenant.furnished().await;
     other.furnished().await;
     let words = words(&other).await;
-    let (key, _) = tenant.owner.api_key("admin", &ALL_SCOPES).await;
+    let (key, _) = tenant.owner.api_key("admin", &scopes()).await;
     let anonymous = Actor::anonymous();
     let mut actors: Vec<_> = tenant.members().map(|(role, actor)| (role, actor)).into();
     actors.extend([("customer", &tenant.customer), ("key", &key), ("anonymous", &anonymous)]);
