@@ -3,7 +3,7 @@
 
 pub mod attack;
 mod context;
-pub mod door;
+pub mod credentials;
 mod faults;
 mod foreign;
 mod statements;

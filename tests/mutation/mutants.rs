@@ -17,11 +17,11 @@ const fn mutant(
     Mutant { name, file, from, to, tests }
 }
 
-const DOOR: &[&str] = &["isolation::door"];
+const CREDENTIALS: &[&str] = &["isolation::credentials"];
 const ROLES: &[&str] =
-    &["isolation::door::operation_with_a_lower_role", "http::coverage::every_operation_has_a_rule"];
+    &["isolation::credentials::operation_with_a_lower_role", "http::coverage::every_operation_has_a_rule"];
 const STATEMENTS: &[&str] = &["isolation::statements"];
-const TOKENS: &[&str] = &["http::token", "isolation::door::credentials"];
+const TOKENS: &[&str] = &["http::token", "isolation::credentials::credentials"];
 
 pub const MUTANTS: &[Mutant] = &[
     // Who asks.
@@ -73,21 +73,21 @@ pub const MUTANTS: &[Mutant] = &[
         "sql/queries/app/enter.sql",
         "select app.enter($1, $2, $3, $4, $5, $6, $7)",
         "select set_config('app.tenant_id', $1::uuid::text, true), set_config('app.account_id', $2::uuid::text, true), set_config('app.role', 'owner', true), $3::uuid, $4::text, $5::text, $6::text, $7::text",
-        DOOR,
+        CREDENTIALS,
     ),
     mutant(
         "a key enters unchecked",
         "sql/queries/app/enter_by_key.sql",
         "select app.enter_by_key($1, $2, $3, $4, $5, $6, $7, $8)",
         "select set_config('app.tenant_id', $1::uuid::text, true), set_config('app.key_id', $2::uuid::text, true), set_config('app.role', 'admin', true), $3::bytea, $4::text, $5::text, $6::text, $7::text, $8::text",
-        &["tenancy::api_keys", "isolation::door"],
+        &["tenancy::api_keys", "isolation::credentials"],
     ),
     mutant(
         "an account enters unchecked",
         "sql/queries/app/enter_account.sql",
         "select app.enter_account($1, $2, $3, $4)",
         "select set_config('app.account_id', $1::uuid::text, true), $2::uuid, $3::text, $4::text",
-        &["isolation::door::credentials", "identity::sessions"],
+        &["isolation::credentials::credentials", "identity::sessions"],
     ),
     mutant(
         "the host of a request is not compared",
@@ -223,7 +223,7 @@ pub const MUTANTS: &[Mutant] = &[
         "src/crm/contacts.rs",
         "#[serde(deny_unknown_fields)]\n#[oai(example)]\npub struct NewContact {",
         "#[oai(example)]\npub struct NewContact {",
-        &["isolation::door::unknown_field_in_a_body"],
+        &["isolation::credentials::unknown_field_in_a_body"],
     ),
     mutant(
         "control characters are taken",

@@ -27,7 +27,7 @@ impl Actor {
         Self { account, session, email, token: Some(token), server: system().address, client: client() }
     }
 
-    /// As which the door admits this person.
+    /// The role with which app.enter admits this person.
     pub fn who(&self) -> Who {
         Who::Session { account: self.account, session: self.session }
     }

@@ -1,4 +1,4 @@
-//! Attacks at the HTTP door with what belongs to another organization: ids in every path, query and body of the
+//! Attacks by HTTP with what belongs to another organization: ids in every path, query and body of the
 //! description, cursors, idempotency keys and headers.
 
 use std::collections::BTreeSet;

@@ -178,10 +178,10 @@ async fn bookings_at_once_under_a_limit_get_one() {
         for week in 0..5 {
             let day = 3 + 7 * week;
             let start = format!("2031-{:02}-{:02}T10:00:00Z", 3 + day / 29, 1 + day % 28);
-            // Through every door that books: one of them gets it.
-            let answers = join_all(providers.iter().enumerate().map(|(door, provider)| {
+            // By every operation that books: one of them gets it.
+            let answers = join_all(providers.iter().enumerate().map(|(way, provider)| {
                 let mut body = json!({ "service_id": service, "provider_id": provider, "starts_at": start });
-                let path = match door {
+                let path = match way {
                     3 => "/api/v1/holds",
                     _ => {
                         body["contact_id"] = json!(contact);

@@ -1,4 +1,4 @@
-//! Attacks at the HTTP door with credentials, roles and bodies, made from the description: an operation is attacked the day
+//! Attacks by HTTP with credentials, roles and bodies, made from the description: an operation is attacked the day
 //! it exists.
 
 use appointd::http::{
