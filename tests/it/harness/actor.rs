@@ -27,7 +27,7 @@ impl Actor {
         Self { account, session, email, token: Some(token), server: system().address, client: client() }
     }
 
-    /// The role with which app.enter admits this person.
+    /// The session of this person, for entering the organization.
     pub fn who(&self) -> Who {
         Who::Session { account: self.account, session: self.session }
     }
