@@ -1,8 +1,9 @@
 //! Whether a foreign id can be told from a missing one by the time the answer takes: for every kind of object, ids of
-//! another organization and ids that do not exist are requested in turn, on one connection, and the medians are compared.
+//! another organization and ids that do not exist are requested in turn, on one connection, and the medians are
+//! compared.
 //!
-//! `cargo bench --bench foreign` does it all in a private cluster and throws that away. A ratio of 1 says nothing can be
-//! told; what the spread between two halves of the *missing* ones is, says how much of it is noise.
+//! `cargo bench --bench foreign` does it all in a private cluster and throws that away. A ratio of 1 says nothing can
+//! be told; what the spread between two halves of the *missing* ones is, says how much of it is noise.
 
 use std::{error::Error, net::TcpListener, sync::Arc, time::Instant};
 

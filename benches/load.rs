@@ -2,8 +2,8 @@
 //! statements of the server by the same socket to the same data, and does nothing else.
 //!
 //! `cargo bench --bench load` does it all in a private cluster and throws that away. To change how: the number of
-//! appointments of each of the 1,000 providers is `APPOINTD_BENCH_APPOINTMENTS` (1000), the length of a run in seconds is
-//! `APPOINTD_BENCH_SECONDS` (5), and `APPOINTD_THREADS` and `APPOINTD_CONNECTIONS` are the server's own.
+//! appointments of each of the 1,000 providers is `APPOINTD_BENCH_APPOINTMENTS` (1000), the length of a run in seconds
+//! is `APPOINTD_BENCH_SECONDS` (5), and `APPOINTD_THREADS` and `APPOINTD_CONNECTIONS` are the server's own.
 //!
 //! Runs of the two alternate, so that a machine that is slow for a while is slow for both, and the median counts. All
 //! share the machine's cores: the ratio says what the server costs where nothing is to spare. CPU times are read from
@@ -536,8 +536,8 @@ impl Bench {
         Ok(Run { count, rate: count as f64 / elapsed.as_secs_f64(), latencies, cpu })
     }
 
-    /// The CPU time, in microseconds, that the server, PostgreSQL and the client (this process or pgbench) have used since
-    /// an earlier moment; not a number where the system does not say.
+    /// The CPU time, in microseconds, that the server, PostgreSQL and the client (this process or pgbench) have used
+    /// since an earlier moment; not a number where the system does not say.
     fn cpu(&self, before: [f64; 3]) -> [f64; 3] {
         let me = std::process::id();
         let client = live(me).zip(ended(me)).map(|(live, ended)| live + ended);

@@ -1,9 +1,11 @@
 //! What one organization can do to another: a neighbour that asks for slots that are as dear as the API lets it make
-//! them, without pause and on four connections, and meanwhile another organization's ordinary requests and `/health/live`.
+//! them, without pause and on four connections, and meanwhile another organization's ordinary requests and
+//! `/health/live`.
 //!
-//! `cargo bench --bench neighbour` does it all in a private cluster and throws that away. Quiet and loud phases alternate
-//! in one run, so that a machine that is slow for a while is slow for both; what counts is the ratio of the two. A request is
-//! due every 5 ms, and what it waits for those before it counts. Rate limits are off: an attacker has many addresses.
+//! `cargo bench --bench neighbour` does it all in a private cluster and throws that away. Quiet and loud phases
+//! alternate in one run, so that a machine that is slow for a while is slow for both; what counts is the ratio of the
+//! two. A request is due every 5 ms, and what it waits for those before it counts. Rate limits are off: an attacker has
+//! many addresses.
 
 use std::{
     collections::BTreeMap,

@@ -3,15 +3,15 @@
 //!
 //! The modules in reading order. Dependencies point one way: modules → [`http`], [`db`].
 //!
-//! * [`cli`], [`config`], [`dev`], [`tenant_commands`], [`wall_audit`]: commands, settings, a development system, operations on a
-//!   whole organization, the audit of tenant isolation
+//! * [`cli`], [`config`], [`dev`], [`tenant_commands`], [`wall_audit`]: commands, settings, a development system,
+//!   operations on a whole organization, the audit of tenant isolation
 //! * [`server`]: the endpoint tree, listener, threads, shutdown
 //! * [`api`]: the list of modules
 //! * [`http`]: the edge
 //! * [`db`]: the door to the database
 //! * [`messaging`]: sending e-mail
-//! * [`identity`], [`tenancy`], [`crm`], [`scheduling`], [`operations`]: the modules, all with the same structure: one
-//!   file per resource, with its types, its operations and its statements
+//! * the modules, such as [`crm`]: all with the same structure, one file for each resource of the API, with its types,
+//!   its operations and its statements
 //! * [`demo`]: the demo data of `appointd dev`
 
 // The futures of handlers nest deeper than the default of 128.

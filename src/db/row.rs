@@ -1,6 +1,6 @@
-//! Rows as values. `row!` lists the columns of a type once, beside the type;
-//! tests/it/db/statements.rs compares them with the columns of every statement that is read as that type. What cannot be
-//! read is an error that names the statement and the column, and never the value.
+//! Rows as values. `row!` lists the columns of a type once, beside the type; tests/it/db/statements.rs compares them
+//! with the columns of every statement that is read as that type. What cannot be read is an error that names the
+//! statement and the column, and never the value.
 
 use std::{cell::Cell, marker::PhantomData};
 

@@ -1,7 +1,7 @@
 //! Answers in gzip (RFC 9110 section 8.4.1.3), for clients that accept it.
 //!
-//! An answer with a cookie is not compressed. Others hold no secret next to text that a page of another site could choose
-//! (BREACH): cookies are not sent with requests of other sites, and tokens only where the client puts them.
+//! An answer with a cookie is not compressed. Others hold no secret next to text that a page of another site could
+//! choose (BREACH): cookies are not sent with requests of other sites, and tokens only where the client puts them.
 
 use std::io::Write as _;
 

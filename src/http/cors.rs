@@ -1,5 +1,5 @@
-//! CORS (Fetch standard): pages on an organization's own hosts, and on its trusted origins, may read responses. Requests
-//! across origins carry no cookies.
+//! CORS (Fetch standard): pages on an organization's own hosts, and on its trusted origins, may read responses.
+//! Requests across origins carry no cookies.
 
 use poem::{
     Request, Response,

@@ -38,7 +38,8 @@ pub fn looks_like_json(body: &[u8]) -> bool {
     matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
-/// 415 for a body of another media type than the operation takes. Clients have a default: curl says that it sends a form.
+/// 415 for a body of another media type than the operation takes. Clients have a default: curl says that it sends a
+/// form.
 pub fn media_type(expected: &str, body: &[u8]) -> Problem {
     let detail = match (looks_like_json(body), expected == JSON) {
         (true, true) => format!(

@@ -1,5 +1,5 @@
-//! What a module says of itself, once: its name, and what stands behind it in the description. The order of the modules is
-//! that in which they are listed in `src/api.rs`.
+//! What a module says of itself, once: its name, and what stands behind it in the description. The order of the modules
+//! is that in which they are listed in `src/api.rs`.
 
 use std::{collections::HashMap, marker::PhantomData};
 
@@ -16,8 +16,8 @@ use super::{
 
 /// A module of the server.
 pub trait Module: Send + Sync + 'static {
-    /// Its folder in `src`, `sql/queries` and `tests/it`, its schema in the database, its group of tags in the description,
-    /// and the first half of the scopes of API keys.
+    /// Its folder in `src`, `sql/queries` and `tests/it`, its schema in the database, its group of tags in the
+    /// description, and the first half of the scopes of API keys.
     const NAME: &'static str;
     /// The tags of its operations.
     const TAGS: &'static [Tag];

@@ -46,8 +46,8 @@ impl Paging {
         self.cursor.map_or(Uuid::nil(), |cursor| cursor.id)
     }
 
-    /// The position after which the page begins, for lists in the order of time that begin at `from`. Every id is greater
-    /// than the nil UUID.
+    /// The position after which the page begins, for lists in the order of time that begin at `from`. Every id is
+    /// greater than the nil UUID.
     pub fn after(self, from: DateTime<Utc>) -> Cursor {
         self.cursor.filter(|cursor| cursor.time >= from).unwrap_or(Cursor::new(from, Uuid::nil()))
     }
@@ -117,8 +117,8 @@ pub enum Order {
     Descending,
 }
 
-/// The order of a list by start, as the parameter `sort` says it: `starts_at`, or `-starts_at` for the latest first. Not
-/// an enumeration, whose two values generators of some languages could not tell apart.
+/// The order of a list by start, as the parameter `sort` says it: `starts_at`, or `-starts_at` for the latest first.
+/// Not an enumeration, whose two values generators of some languages could not tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SortByStart(pub Order);
 

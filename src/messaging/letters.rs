@@ -1,6 +1,6 @@
-//! The texts of all e-mails. The subject says what it is and from whom; the body says what happened, what to do and until
-//! when, and what to do if it was not you. Times are in the organization's time zone, which is named too. An e-mail about
-//! an account, which belongs to no organization, says how long its link is valid.
+//! The texts of all e-mails. The subject says what it is and from whom; the body says what happened, what to do and
+//! until when, and what to do if it was not you. Times are in the organization's time zone, which is named too. An
+//! e-mail about an account, which belongs to no organization, says how long its link is valid.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

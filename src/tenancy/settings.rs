@@ -17,7 +17,8 @@ use crate::{
 };
 
 named_enum! {
-    /// How dates are shown to people: `ymd_dashes` is 2026-12-24, `dmy_dots` 24.12.2026, `dmy_slashes` 24/12/2026, `mdy_slashes` 12/24/2026.
+    /// How dates are shown to people: `ymd_dashes` is 2026-12-24, `dmy_dots` 24.12.2026, `dmy_slashes` 24/12/2026,
+    /// `mdy_slashes` 12/24/2026.
     DateFormat {
         /// 2026-12-24
         YmdDashes = "ymd_dashes",

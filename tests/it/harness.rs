@@ -50,8 +50,8 @@ pub fn merged(mut object: Value, fields: &Value) -> Value {
     object
 }
 
-/// Asks again and again until there is an answer, for half a minute at most: what servers do every few seconds is done by
-/// then.
+/// Asks again and again until there is an answer, for half a minute at most: what servers do every few seconds is done
+/// by then.
 pub async fn eventually<T>(ask: impl AsyncFn() -> Option<T>) -> T {
     let began = Instant::now();
     loop {

@@ -3,11 +3,14 @@
 mod named_paths;
 mod plain_english;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use named_paths::{Sources, module_of};
 
-use crate::db::statements::{files, sources};
+use crate::db::statements::{files, files_below, root, sources};
 
 /// The parts of `src`, from the bottom to the top, and which parts each may name beside itself: paths of the code, and
 /// tables in its statements. What is not listed is forbidden.
@@ -103,7 +106,8 @@ fn parts_name_only_what_they_may() {
 fn files_of_src_name_each_other_in_no_circle() {
     let arrows = Sources::read().arrows();
     assert!(arrows.values().map(BTreeSet::len).sum::<usize>() > 500, "arrows are found");
-    // Files that name none that is left, or that none names, are taken away, until none is left or all stand in circles.
+    // Files that name none that is left, or that none names, are taken away, until none is left or all stand in
+    // circles.
     let mut left: BTreeMap<_, _> = arrows;
     loop {
         let named = |module: &String| left.values().any(|known| known.contains(module));
@@ -196,4 +200,33 @@ fn files_are_short_enough_to_know() {
             "{listed} is short now: take it off the list"
         );
     }
+}
+
+/// What the formatter leaves as it is. Tables of documents, code in them and generated ones have lines of any length.
+#[test]
+fn comments_and_documents_fit_into_120_columns() {
+    let mut lines = Vec::new();
+    for (name, text) in [sources("src"), sources("tests"), sources("benches")].concat() {
+        let comments = text.lines().zip(1..).filter(|(line, _)| line.trim_start().starts_with("//"));
+        lines.extend(comments.map(|(line, number)| (name.clone(), number, line.to_owned())));
+    }
+    let documents = files_below(&root().join("docs"), "md")
+        .into_iter()
+        .chain(fs::read_dir(root()).expect("a folder").map(|entry| entry.expect("an entry").path()));
+    for path in documents.filter(|path| path.extension().is_some_and(|ending| ending == "md")) {
+        let text = fs::read_to_string(&path).expect("a file");
+        let mut is_code = false;
+        for (line, number) in text.lines().zip(1..).filter(|_| !path.ends_with("data-model.md")) {
+            is_code ^= line.starts_with("```");
+            if !is_code && !line.starts_with('|') {
+                lines.push((path.display().to_string(), number, line.to_owned()));
+            }
+        }
+    }
+    let long: Vec<_> = lines
+        .iter()
+        .filter(|(_, _, line)| line.chars().count() > 120)
+        .map(|(name, number, _)| format!("{name}:{number}"))
+        .collect();
+    assert!(long.is_empty(), "longer than 120 characters:\n{}", long.join("\n"));
 }

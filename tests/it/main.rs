@@ -1,5 +1,5 @@
-//! The tests, one binary: a tree like the one of `src`, on one private PostgreSQL and one real server, with organizations
-//! of its own for each test. That they can share a database is itself what is tested.
+//! The tests, one binary: a tree like the one of `src`, on one private PostgreSQL and one real server, with
+//! organizations of its own for each test. That they can share a database is itself what is tested.
 
 mod cli;
 mod config;

@@ -1,5 +1,5 @@
-//! The faults of `cargo test --test mutation`, which is too slow to run each time: that they still can be planted, and that
-//! what names tests names tests there are.
+//! The faults of `cargo test --test mutation`, which is too slow to run each time: that they still can be planted, and
+//! that what names tests names tests there are.
 
 use std::path::Path;
 

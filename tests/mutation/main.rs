@@ -1,8 +1,8 @@
 //! Faults in the program, planted one by one in a copy of its source: a role that is not asked for, a statement without
 //! its tenant, a token that is believed. The copy is built and some tests are run; a fault that no test notices fails.
 //!
-//! `cargo test --test mutation` (some ten minutes, and some more the first time) writes what noticed what to `report.txt`, or compares with it.
-//! Faults in the database are planted by `tests/it/isolation/faults.rs`.
+//! `cargo test --test mutation` (some ten minutes, and some more the first time) writes what noticed what to
+//! `report.txt`, or compares with it. Faults in the database are planted by `tests/it/isolation/faults.rs`.
 
 mod mutants;
 

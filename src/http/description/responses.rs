@@ -118,8 +118,8 @@ fn schema_of_success(operation: &Map<String, Value>) -> Option<String> {
     })
 }
 
-/// The schemas of the objects that an operation changes with `If-Match`: those that GET answers with, at the path of the
-/// operation or, if the operation is an action such as `…/cancel`, at the path in front of it.
+/// The schemas of the objects that an operation changes with `If-Match`: those that GET answers with, at the path of
+/// the operation or, if the operation is an action such as `…/cancel`, at the path in front of it.
 fn schemas_of_single_objects(document: &Value) -> BTreeSet<String> {
     let mut schemas = BTreeSet::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {

@@ -120,7 +120,8 @@ fn plain_formats(schema: &mut Map<String, Value>) {
 }
 
 /// A property that can be null, or a list, as a schema of its own: in a request of changes absent, null and a value are
-/// three things, and so are absent and an empty list. Generators of some languages tell them apart for a named schema only.
+/// three things, and so are absent and an empty list. Generators of some languages tell them apart for a named schema
+/// only.
 fn named_changes(name: &str, schema: &mut Value) -> Vec<(String, Value)> {
     let mut named = Vec::new();
     for (field, property) in schema["properties"].as_object_mut().into_iter().flatten() {

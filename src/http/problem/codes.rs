@@ -1,5 +1,5 @@
-//! What the codes of problems and of invalid fields mean, and which operations answer with them. The description is made
-//! from these lists, so that its readers find each code where it can occur.
+//! What the codes of problems and of invalid fields mean, and which operations answer with them. The description is
+//! made from these lists, so that its readers find each code where it can occur.
 
 use poem_openapi::{
     registry::{MetaSchemaRef, Registry},

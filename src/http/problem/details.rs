@@ -299,8 +299,8 @@ impl Problem {
         self
     }
 
-    /// With the members of an object of the module that refuses (RFC 9457 section 3.2). The description has them where the
-    /// module registers the object by [`document`].
+    /// With the members of an object of the module that refuses (RFC 9457 section 3.2). The description has them where
+    /// the module registers the object by [`document`].
     pub fn with_extension(mut self, object: &(impl IsObjectType + Serialize)) -> Self {
         if let Ok(Value::Object(members)) = serde_json::to_value(object) {
             self.extension.get_or_insert_default().extend(members);

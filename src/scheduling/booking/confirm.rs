@@ -60,8 +60,8 @@ impl<'a> Confirmation<'a> {
     }
 }
 
-/// Confirms a hold in its own transaction, or returns the appointment it has become. Also returns whether it was already
-/// confirmed, by this request or another.
+/// Confirms a hold in its own transaction, or returns the appointment it has become. Also returns whether it was
+/// already confirmed, by this request or another.
 pub async fn confirm_alone(
     db: &Db,
     mailer: &Mailer,

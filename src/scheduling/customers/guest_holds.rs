@@ -1,5 +1,5 @@
-//! Holds of guests. The link of a guest is for one id: the hold, and later the appointment booked from it, which has the
-//! same id. See also [`super::guest_waitlist`].
+//! Holds of guests. The link of a guest is for one id: the hold, and later the appointment booked from it, which has
+//! the same id. See also [`super::guest_waitlist`].
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
@@ -111,8 +111,8 @@ impl GuestHoldsApi {
     /// always succeeds. Counts towards the organization's limits of guest bookings. Errors are those of `POST
     /// /api/v1/guest/appointments`. 409 `verification_required` if the service verifies e-mail addresses. 404
     /// `organization_not_found` if no active organization has the slug or host. 409 `slot_unavailable` if the time is
-    /// taken, `too_many_holds` if the organization has 500 holds. 429 `guest_limit` if the limit of guest bookings is reached. 503
-    /// `captcha_unavailable` if the captcha cannot be checked.
+    /// taken, `too_many_holds` if the organization has 500 holds. 429 `guest_limit` if the limit of guest bookings is
+    /// reached. 503 `captcha_unavailable` if the captcha cannot be checked.
     #[oai(path = "/holds", method = "post", operation_id = "hold_as_guest")]
     async fn hold(
         &self,

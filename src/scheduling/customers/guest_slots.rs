@@ -1,4 +1,5 @@
-//! The operations with which guests find days and services that have free slots. See also [`super::guest_appointments`].
+//! The operations with which guests find days and services that have free slots. See also
+//! [`super::guest_appointments`].
 
 use chrono::Utc;
 use poem_openapi::{

@@ -24,8 +24,8 @@ pub const LONGEST_CLAIM: TimeDelta = TimeDelta::hours(24);
 /// How many days ahead a service without a horizon can be booked.
 const LONGEST_HORIZON: u32 = 3660;
 
-/// The rules of a service, as `availability_get.sql` returns them. A rule that is null does not exist; one that is absent
-/// is an error, for the service would be booked without it.
+/// The rules of a service, as `availability_get.sql` returns them. A rule that is null does not exist; one that is
+/// absent is an error, for the service would be booked without it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ServiceRules {
     pub id: Uuid,

@@ -176,7 +176,8 @@ async fn pool_switched_to_transactions_is_detected_and_mixes_no_statements() {
         drop(pooler);
         let pooler = PgBouncer::start(&program, &folder, &system.cluster, "transaction", 3, true);
 
-        // Reading, deleting what is not there and listing: statements of the same parameters, in another order in each server.
+        // Reading, deleting what is not there and listing: statements of the same parameters, in another order in each
+        // server.
         let client = reqwest::Client::new();
         let ask = async |number: usize| {
             let (serve, token) = (&serves[number % 2], &tokens[number % 2]);

@@ -139,8 +139,8 @@ fn is_name(word: &str) -> bool {
     word.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// Reads `a::{b, c::{d, e as f}}` as `a::b`, `a::c::d` and `a::c::e`, each with the name it has from then on. Returns where
-/// it ends.
+/// Reads `a::{b, c::{d, e as f}}` as `a::b`, `a::c::d` and `a::c::e`, each with the name it has from then on. Returns
+/// where it ends.
 fn tree(words: &[&str], mut at: usize, before: &str, found: &mut Vec<(String, String)>) -> usize {
     let mut path = before.to_owned();
     loop {

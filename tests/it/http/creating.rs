@@ -1,5 +1,5 @@
-//! Creating: where what was created can be read, and how often it is created when it is asked for twice. Found by walking
-//! the description: an operation is covered the day it exists.
+//! Creating: where what was created can be read, and how often it is created when it is asked for twice. Found by
+//! walking the description: an operation is covered the day it exists.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

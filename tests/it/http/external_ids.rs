@@ -1,4 +1,5 @@
-//! What other systems know an object by: `external_id` and `metadata`, for services, providers, contacts and appointments.
+//! What other systems know an object by: `external_id` and `metadata`, for services, providers, contacts and
+//! appointments.
 
 use serde_json::{Value, json};
 

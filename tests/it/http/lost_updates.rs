@@ -100,7 +100,8 @@ async fn no_update_is_lost_among_clients_that_send_the_version_they_have_read() 
             )
             .await
     );
-    // Each adds one, again and again until its version is the current one. One more changes something else, and sends none.
+    // Each adds one, again and again until its version is the current one. One more changes something else, and sends
+    // none.
     let add = async |actor: Actor| {
         loop {
             let read = actor.get(&path).await;

@@ -147,11 +147,11 @@ async fn wrong_codes_of_every_operation_count_until_a_right_one() {
     actor.post(&remove, both(recovery[1].as_str().expect("a code"))).await.expect(204);
 }
 
-/// What `identity.count_attempt` prescribes for codes: ten may be wrong. The eleventh is compared as well, and so is each
-/// further one that is sent after the wait, but it blocks the next for 2, 4, 8, 16, … seconds, counted from the beginning of
-/// its transaction. A transaction that began before the wait was over is refused, also if it had to wait for the others
-/// at the row. So of any number of codes at once eleven are compared; the twelfth can follow after 2 seconds, the
-/// thirteenth after 2 + 4, the n-th after 2 + 4 + … + 2^(n - 11) = 2^(n - 10) - 2.
+/// What `identity.count_attempt` prescribes for codes: ten may be wrong. The eleventh is compared as well, and so is
+/// each further one that is sent after the wait, but it blocks the next for 2, 4, 8, 16, … seconds, counted from the
+/// beginning of its transaction. A transaction that began before the wait was over is refused, also if it had to wait
+/// for the others at the row. So of any number of codes at once eleven are compared; the twelfth can follow after 2
+/// seconds, the thirteenth after 2 + 4, the n-th after 2 + 4 + … + 2^(n - 11) = 2^(n - 10) - 2.
 fn most_compared(within: Duration) -> usize {
     11 + (1..20).take_while(|waits| within.as_secs() >= (2 << waits) - 2).count()
 }

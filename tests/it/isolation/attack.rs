@@ -1,9 +1,9 @@
 //! Attacks in SQL, as the server's role without the server: what an attacker who can send any statement would try to
-//! reach another organization. Made from the catalog, so that a table is attacked the day it exists; the same attacks are
-//! run against databases with a planted fault (`faults`), which is how we know that they find anything.
+//! reach another organization. Made from the catalog, so that a table is attacked the day it exists; the same attacks
+//! are run against databases with a planted fault (`faults`), which is how we know that they find anything.
 //!
-//! An attacker who can send any statement as appointd_api can *enter* as each person whose ids they know. What is attacked
-//! is the wall between the person they entered as and all others.
+//! An attacker who can send any statement as appointd_api can *enter* as each person whose ids they know. What is
+//! attacked is the wall between the person they entered as and all others.
 
 mod commands;
 mod contexts;
@@ -145,7 +145,8 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Runs statements one by one in one transaction, each in a savepoint of its own that is rolled back: in one round trip.
+/// Runs statements one by one in one transaction, each in a savepoint of its own that is rolled back: in one round
+/// trip.
 pub async fn outcomes(client: &Client, enter: Option<&str>, statements: &[String]) -> Vec<Outcome> {
     client.batch_execute("begin; set local statement_timeout = '120s'").await.expect("a transaction");
     if let Some(enter) = enter

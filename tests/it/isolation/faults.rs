@@ -125,7 +125,8 @@ async fn every_fault_is_caught_and_every_rule_catches_one() {
     for fault in &faults {
         let _ = writeln!(text, "{}\n    {}", fault.name, all[fault.name]);
     }
-    // Which releases there are is no fault of a database's: `server_version_with_a_known_hole_is_found` tries that rule.
+    // Which releases there are is no fault of a database's: `server_version_with_a_known_hole_is_found` tries that
+    // rule.
     let proven: BTreeSet<_> = faults.iter().map(|fault| fault.rule).filter(|rule| !rule.is_empty()).collect();
     let unproven: Vec<_> = wall_audit::rules()
         .iter()

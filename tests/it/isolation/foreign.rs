@@ -12,7 +12,8 @@ use crate::harness::{
     walking::{actor_of, filled, id_of, named, put, query, send},
 };
 
-/// What two answers are compared by: everything but the id and the time of the request (a calendar that changed a moment ago says a time a minute before it), and up to when a list is whole.
+/// What two answers are compared by: everything but the id and the time of the request (a calendar that changed a
+/// moment ago says a time a minute before it), and up to when a list is whole.
 fn plain(answer: &Answer) -> (u16, Value, Vec<(String, String)>) {
     let mut body = answer.body.clone();
     for name in ["request_id", "as_of"] {

@@ -267,8 +267,8 @@ async fn ambiguous_request_is_not_read_as_two() {
         let request = format!("{head}authorization: Bearer {token}\r\n{shape}");
         let answer = send_raw(request.as_bytes()).await;
         let answers = answer.matches("HTTP/1.1 ").count();
-        // That the second is answered is no harm where the first was read as what it says; it must not be with a body of
-        // two lengths.
+        // That the second is answered is no harm where the first was read as what it says; it must not be with a body
+        // of two lengths.
         let whole = answers <= 1 || answer.lines().next().is_some_and(|line| line.contains(" 4"));
         assert!(whole && !answer.contains("HTTP/1.1 5"), "{shape:?}: {answer}");
         let ambiguous = shape.contains("transfer-encoding") && shape.contains("content-length");

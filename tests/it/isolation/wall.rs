@@ -1,5 +1,5 @@
-//! Who may do what to the rows of which table: what `appointd audit --matrix` reads from grants and policies, checked in
-//! as a table for people, and every cell of it tried.
+//! Who may do what to the rows of which table: what `appointd audit --matrix` reads from grants and policies, checked
+//! in as a table for people, and every cell of it tried.
 
 use std::collections::BTreeMap;
 

@@ -99,8 +99,8 @@ impl UnderWay<'_> {
             }
             api.batch_execute("rollback").await.expect("a rollback");
         }
-        // COPY reads what a query would, and writes nothing past the policies. The driver gives a connection up on which
-        // that was refused.
+        // COPY reads what a query would, and writes nothing past the policies. The driver gives a connection up on
+        // which that was refused.
         let api = self.target.connect("appointd_api").await;
         if let Err(error) = api.batch_execute(&format!("begin; {}", self.ours.enter("owner"))).await {
             holes.push(format!("copy: {error:?}"));

@@ -1,5 +1,5 @@
-//! A person who works for two organizations is in one place at a time, and neither organization learns more of the other
-//! than which quarters of an hour are taken.
+//! A person who works for two organizations is in one place at a time, and neither organization learns more of the
+//! other than which quarters of an hour are taken.
 
 use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;

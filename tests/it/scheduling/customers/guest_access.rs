@@ -26,7 +26,8 @@ async fn guest_link_is_valid_as_long_as_its_own_key() {
         let body = json!({ "token": token });
         Actor::anonymous().at(server.address()).post("/api/v1/guest/appointment", body).await
     };
-    // As docs/deploy.md says: the next one at the end, in front, alone; the keys of tokens are exchanged at once meanwhile.
+    // As docs/deploy.md says: the next one at the end, in front, alone; the keys of tokens are exchanged at once
+    // meanwhile.
     let first = serve(&[key(1)], &[key(11)]).await;
     let path = format!("/api/v1/guest/appointments?organization_slug={slug}");
     let booked = Actor::anonymous()
