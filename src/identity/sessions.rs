@@ -14,7 +14,7 @@ use crate::{
         caller::SignedIn,
         json::{Json, NoContent},
         page::{Cursor, Page, Paging},
-        problem::{ApiError, Deleting, Listing, Problem, Reading, SigningIn, Writing},
+        problem::{ApiError, Deleting, Listing, OpenWriting, Problem, Reading, Writing},
         secret::{self, Refresh, Secret},
         token::{Kind, Subject},
         values::named_enum,
@@ -120,7 +120,10 @@ impl SessionsApi {
     /// unknown or has expired. 401 `refresh_token_reused` if it was used more than 10 seconds ago; this ends the
     /// session, because the token may be stolen.
     #[oai(path = "/api/v1/auth/refresh", method = "post", operation_id = "refresh_tokens")]
-    async fn refresh(&self, body: Json<RefreshRequest>) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
+    async fn refresh(
+        &self,
+        body: Json<RefreshRequest>,
+    ) -> Result<Json<SessionTokens>, ApiError<OpenWriting>> {
         let mut held = body.0.refresh_token;
         let (account, session) = (held.first, held.second);
         for _ in 0..LONGEST_ROW {

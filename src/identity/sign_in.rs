@@ -22,7 +22,7 @@ use crate::{
         caller::SignedIn,
         client::{Client, Host},
         json::{Form, Json},
-        problem::{ApiError, Failure, Problem, Reading, SigningIn},
+        problem::{ApiError, Failure, OpenWriting, Problem, Reading},
         values::{EmailAddress, Password, Slug, Text},
     },
     sql,
@@ -160,7 +160,7 @@ impl SignInApi {
         &self,
         client: Client,
         body: Json<Credentials>,
-    ) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
+    ) -> Result<Json<SessionTokens>, ApiError<OpenWriting>> {
         self.sign_in(&client, &body.0).await
     }
 
@@ -175,7 +175,7 @@ impl SignInApi {
         &self,
         client: Client,
         body: Form<PasswordGrant>,
-    ) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
+    ) -> Result<Json<SessionTokens>, ApiError<OpenWriting>> {
         let Form(PasswordGrant { username: email, password, organization_slug, code, .. }) = body;
         self.sign_in(&client, &Credentials { email, password, organization_slug, code }).await
     }
@@ -191,7 +191,7 @@ impl SignInApi {
         &self,
         client: Client,
         body: Json<Credentials>,
-    ) -> Result<WithCookie<Json<WebSession>>, ApiError<SigningIn>> {
+    ) -> Result<WithCookie<Json<WebSession>>, ApiError<OpenWriting>> {
         let (account, organization, proof) = self.check(&client, &body.0).await?;
         Ok(self.issuer.start_in_browser(&client, account, organization, &proof).await?)
     }
@@ -214,7 +214,7 @@ impl SignInApi {
         &self,
         client: &Client,
         credentials: &Credentials,
-    ) -> Result<Json<SessionTokens>, ApiError<SigningIn>> {
+    ) -> Result<Json<SessionTokens>, ApiError<OpenWriting>> {
         let (account, organization, proof) = self.check(client, credentials).await?;
         Ok(Json(self.issuer.start_with(client, account, organization, &proof).await?.0))
     }

@@ -35,13 +35,14 @@ macro_rules! statuses {
     };
 }
 
+// Descriptions have no status of which the operation answers with no code: a set is the most that its operations need.
 statuses! {
     /// No authentication and no input.
     Open = [400];
     /// No authentication; the object may not exist.
     OpenReading = [400, 404];
-    /// No authentication, with a body.
-    OpenWriting = [400, 408, 413, 415, 422];
+    /// No authentication, with a body, such as signing in.
+    OpenWriting = [400, 401, 403, 408, 409, 413, 415, 422];
     /// Reading one object, by its id or because the caller has exactly one.
     Reading = [400, 401, 403, 404];
     /// Reading what follows from parameters: a list, or slots.
@@ -50,14 +51,10 @@ statuses! {
     Writing = [400, 401, 403, 404, 408, 409, 413, 415, 422];
     /// Deleting or changing one object by its id, without a body.
     Deleting = [400, 401, 403, 404, 409];
-    /// Reading as a guest.
-    GuestReading = [400, 403, 404, 422];
-    /// Reading the object of a guest's link.
-    LinkReading = [400, 401, 403, 404, 409, 422];
+    /// Reading as a guest, also the object of a link.
+    GuestReading = [400, 401, 403, 404, 409, 422];
     /// Creating or changing an object as a guest.
     GuestWriting = [400, 401, 403, 404, 408, 409, 413, 415, 422];
-    /// Signing in.
-    SigningIn = [400, 401, 403, 408, 409, 413, 415, 422];
 }
 
 /// The error of an operation that answers with the statuses of `K`.

@@ -27,7 +27,7 @@ use crate::{
         if_match::Precondition,
         json::{Json, SerializedJson},
         page::{Page, Paging},
-        problem::{ApiError, Failure, GuestReading, GuestWriting, LinkReading},
+        problem::{ApiError, Failure, GuestReading, GuestWriting},
         values::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
     },
     operations::idempotency::Once,
@@ -254,7 +254,7 @@ impl GuestAppointmentsApi {
     /// Returns everything that a page has to show: names, the organization's time zone, and until when the guest can
     /// change the appointment.
     #[oai(path = "/appointment", method = "get", operation_id = "get_as_guest")]
-    async fn get(&self, link: Link) -> Result<Json<GuestAppointment>, ApiError<LinkReading>> {
+    async fn get(&self, link: Link) -> Result<Json<GuestAppointment>, ApiError<GuestReading>> {
         let guest = self.0.managing(&link.0)?;
         Ok(Json(self.0.see(guest, managed(guest)?).await?))
     }
@@ -290,7 +290,7 @@ impl GuestAppointmentsApi {
         provider_id: Query<Option<Uuid>>,
         /// The IANA time zone for dates and `local_starts_at`. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
-    ) -> Result<SerializedJson<Slots>, ApiError<LinkReading>> {
+    ) -> Result<SerializedJson<Slots>, ApiError<GuestReading>> {
         let guest = self.0.managing(&link.0)?;
         let (id, now) = (managed(guest)?, Utc::now());
         let named = online::named(&self.0.db, guest, id).await?;

@@ -24,7 +24,7 @@ use crate::{
         if_match::IfMatch,
         json::{Created, Json, NoContent},
         limit::subscriber,
-        problem::{ApiError, GuestWriting, LinkReading, Problem},
+        problem::{ApiError, GuestReading, GuestWriting, Problem},
         values::{CaptchaToken, IdempotencyKey, Instant, Slug, Text},
     },
     operations::idempotency::Once,
@@ -154,7 +154,7 @@ impl GuestHoldsApi {
     ///
     /// 404 after the hold has expired.
     #[oai(path = "/hold", method = "get", operation_id = "get_hold_as_guest")]
-    async fn get_hold(&self, link: Link) -> Result<Json<GuestHold>, ApiError<LinkReading>> {
+    async fn get_hold(&self, link: Link) -> Result<Json<GuestHold>, ApiError<GuestReading>> {
         let guest = self.0.managing(&link.0)?;
         let hold = self.0.db.optional(guest, hold::GET, &[&managed(guest)?]).await?;
         Ok(Json(self.show_hold(guest, &hold.ok_or_else(Problem::not_found)?)?))

@@ -23,7 +23,7 @@ use crate::{
         client::Client,
         if_match::Precondition,
         json::{Created, Json},
-        problem::{ApiError, Failure, GuestWriting, LinkReading, Problem},
+        problem::{ApiError, Failure, GuestReading, GuestWriting, Problem},
         values::{CaptchaToken, IdempotencyKey, Instant, Slug, TimeZone},
     },
     messaging::letters::{Place, Waiting},
@@ -193,7 +193,7 @@ impl GuestWaitlistApi {
 
     /// Get a guest's waitlist entry
     #[oai(path = "/waitlist-entry", method = "get", operation_id = "get_waitlist_entry_as_guest")]
-    async fn get(&self, link: Link) -> Result<Json<GuestWaitlistEntry>, ApiError<LinkReading>> {
+    async fn get(&self, link: Link) -> Result<Json<GuestWaitlistEntry>, ApiError<GuestReading>> {
         Ok(Json(self.see(self.0.managing(&link.0)?).await?))
     }
 
