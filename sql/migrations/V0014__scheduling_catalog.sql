@@ -2,9 +2,6 @@
 --
 -- A resource is anything that can be busy. A provider is the kind of resource that has a name and working hours of its
 -- own. Claims on time refer to resources, so that time is taken in one place.
---
--- CHECKs have no `between` in front of another `and`: pg_dump prints such an expression in a form that is parsed as a
--- different one, and the restored schema would differ from the migrations.
 
 create table scheduling.services (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,

@@ -84,7 +84,8 @@ create table operations.deletions (
 comment on table operations.deletions is
     'Deleted rows of the tables that programs copy. A trigger writes it with the deletion. A member who joins again '
     'is removed from it.';
-comment on column operations.deletions.kind is 'Kind of the deleted row, which the trigger of its table names: contact, service, ….';
+comment on column operations.deletions.kind is
+    'Kind of the deleted row, as the trigger of its table names it: contact, service, ….';
 comment on column operations.deletions.row_id is 'Id of the deleted row; for a member, the account.';
 comment on column operations.deletions.deleted_at is
     'Start of the transaction that deleted it, as updated_at of changed rows.';

@@ -113,8 +113,8 @@ $$;
 comment on function identity.refresh_session(uuid, uuid, bytea, bytea, bytea) is
     'Exchanges a refresh token for its successor: `refreshed`, the successor being SHA-256 of the token and `salt`, '
     'which is new_salt the first time and stays the same for ten seconds; `followed` if that successor was used as '
-    'well: derive it and call again with it; `unknown` if the token does not exist; `reused` if it was used longer ago: '
-    'it was copied, and the session has ended for both holders (RFC 9700 section 4.14.2).';
+    'well: derive it and call again with it; `unknown` if the token does not exist; `reused` if it was used longer '
+    'ago: it was copied, and the session has ended for both holders (RFC 9700 section 4.14.2).';
 
 create function identity.move_session(
     in session_id uuid,

@@ -22,6 +22,10 @@ fn every_sql_file_follows_the_style() {
         let name = path.strip_prefix(root()).expect("below it").display().to_string();
         let text = fs::read_to_string(&path).expect("a file");
         faults.extend(faults_of(&text).into_iter().map(|(line, fault)| format!("{name}:{line}: {fault}")));
+        let lines = text.lines().count();
+        if lines > 400 && !name.starts_with("sql/schema") {
+            faults.push(format!("{name}: {lines} lines; a file has at most 400"));
+        }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
