@@ -22,7 +22,7 @@ use catalog::{
     provider_links::ProviderLinksApi, providers::ProvidersApi, resources::ResourcesApi, services::ServicesApi,
 };
 use customers::{
-    calendar::CalendarApi, guest_access::Guests, guest_appointments::GuestAppointmentsApi,
+    calendar_feeds::CalendarFeedsApi, guest_access::Guests, guest_appointments::GuestAppointmentsApi,
     guest_holds::GuestHoldsApi, guest_slots::GuestSlotsApi, guest_verification::GuestVerificationApi,
     guest_waitlist::GuestWaitlistApi, my_appointments::MyAppointmentsApi, my_holds::MyHoldsApi,
     my_slots::MySlotsApi, my_waitlist::MyWaitlistApi,
@@ -155,7 +155,7 @@ pub fn apis(db: Db, tokens: Arc<Tokens>, mailer: Mailer, captcha: Captcha) -> Ap
         SeriesApi { db: db.clone(), mailer: mailer.clone() },
         HoldsApi { db: db.clone(), mailer: mailer.clone() },
         WaitlistApi { db: db.clone(), mailer: mailer.clone() },
-        CalendarApi(db.clone()),
+        CalendarFeedsApi(db.clone()),
     );
     let guests = Guests { db: db.clone(), tokens, mailer: mailer.clone(), captcha };
     let customers = (

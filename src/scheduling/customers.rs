@@ -1,6 +1,6 @@
 //! Operations for customers: guests without an account, customers with an account, and calendar programs.
 
-pub mod calendar;
+pub mod calendar_feeds;
 pub mod guest_access;
 pub mod guest_appointments;
 pub mod guest_holds;

@@ -1,5 +1,6 @@
 //! Slots: which starts can be booked, and which resources a booking claims.
 
+pub mod allocation;
 pub mod alternatives;
 pub mod availability;
 pub mod choose;
@@ -13,5 +14,4 @@ pub mod load;
 pub mod matching;
 pub mod period;
 pub mod problems;
-pub mod search;
 pub mod setback;

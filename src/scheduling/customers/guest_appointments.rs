@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    calendar,
+    calendar_feeds,
     guest_access::{GuestAppointment, GuestToken, Guests, managed},
     guest_verification::{self, GuestBooked},
     ics::Ics,
@@ -270,7 +270,7 @@ impl GuestAppointmentsApi {
     #[oai(path = "/appointment/calendar", method = "post", operation_id = "get_calendar_as_guest")]
     async fn calendar(&self, body: Json<GuestToken>) -> Result<Ics, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
-        Ok(calendar::one(&self.0.db, guest, managed(guest)?).await?)
+        Ok(calendar_feeds::one(&self.0.db, guest, managed(guest)?).await?)
     }
 
     /// List slots for moving a guest's appointment

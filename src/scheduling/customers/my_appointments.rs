@@ -13,7 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    calendar,
+    calendar_feeds,
     ics::Refreshed,
     online::{self, OnlineProvider, OnlineService},
 };
@@ -345,7 +345,7 @@ impl MyAppointmentsApi {
         #[oai(name = "If-Modified-Since")]
         if_modified_since: Header<Option<String>>,
     ) -> Result<Refreshed, ApiError<Reading>> {
-        let ics = calendar::one(&self.db, (&caller).into(), appointment_id.0).await?;
+        let ics = calendar_feeds::one(&self.db, (&caller).into(), appointment_id.0).await?;
         Ok(ics.unless_held(if_none_match.0.as_deref(), if_modified_since.0.as_deref()))
     }
 

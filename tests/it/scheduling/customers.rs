@@ -1,4 +1,4 @@
-mod calendar;
+mod calendar_feeds;
 mod guest_access;
 pub mod guest_appointments;
 mod guest_holds;

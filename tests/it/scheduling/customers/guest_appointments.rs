@@ -109,7 +109,7 @@ async fn guest_books_and_manages_with_the_link() {
 }
 
 #[tokio::test]
-async fn guest_cancels_within_the_notice_and_the_time_is_offered() {
+async fn guest_cannot_change_after_the_deadline_and_cancels_before_it() {
     let fixture =
         BookingFixture::with(json!({ "cancellation_notice_minutes": 525_600, "requires_approval": true }))
             .await;

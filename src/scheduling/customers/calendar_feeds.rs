@@ -107,10 +107,10 @@ const GET_FEED: Sql<CalendarFeed> = sql!("scheduling/calendar_feeds_get.sql" as 
 
 const SINGLE: Single<CalendarFeed> = Single::new(sql!("scheduling/calendar_feeds_lock_row.sql"), GET_FEED);
 
-pub struct CalendarApi(pub Db);
+pub struct CalendarFeedsApi(pub Db);
 
 #[OpenApi(prefix_path = "/api/v1")]
-impl CalendarApi {
+impl CalendarFeedsApi {
     /// List calendar feeds
     ///
     /// All calendar feeds, without their secrets, in the order in which they were created.

@@ -1,4 +1,4 @@
-//! Searches for the providers of the services of a visit, considering limits, buffers and rooms.
+//! Finds what a booking takes, its allocation: the provider of each service, its time with buffers, rooms, the seat.
 
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
