@@ -207,3 +207,25 @@ async fn owners_leaving_at_once_leave_one() {
         assert_eq!(left, 1);
     }
 }
+
+#[tokio::test]
+async fn demoted_and_removed_member_is_refused_at_once() {
+    let tenant = Tenant::new().await;
+    tenant.staff.get("/api/v1/auth/me").await.expect(200);
+    let superuser = system().superuser().await;
+    superuser
+        .execute("update tenancy.members set role = 'viewer' where account_id = $1", &[&tenant.staff.account])
+        .await
+        .expect("a change of role");
+    let contact = json!({ "first_name": "Grace", "last_name": "Hopper" });
+    tenant.staff.post("/api/v1/contacts", contact).await.refused(403, "role_too_low");
+    superuser
+        .execute("delete from tenancy.members where account_id = $1", &[&tenant.staff.account])
+        .await
+        .expect("a removal");
+    let me = tenant.staff.get("/api/v1/auth/me").await.expect(200);
+    assert_eq!(me.get("role"), None, "still a person, and nothing there");
+    let answer = tenant.staff.get("/api/v1/organizations/me").await;
+    assert_eq!(answer.header("www-authenticate"), r#"Bearer realm="appointd", error="invalid_token""#);
+    answer.refused(401, "session_ended");
+}

@@ -173,3 +173,18 @@ async fn names_that_programs_look_for_are_refused() {
         tenant.owner.post("/api/v1/organizations", founding).await.invalid("slug", "reserved");
     }
 }
+
+#[tokio::test]
+async fn suspended_organization_refuses_its_members() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    tenant.suspend().await;
+    for (_, actor) in tenant.members() {
+        actor.get("/api/v1/organizations/me").await.refused(401, "session_ended");
+    }
+    other.viewer.get("/api/v1/organizations/me").await.expect(200);
+    let body = json!({ "email": tenant.owner.email, "password": PASSWORD });
+    let session = Actor::anonymous().post("/api/v1/auth/login", body).await.expect(200);
+    assert_eq!(session.get("organization_id"), None, "signed in, to nothing");
+    let nowhere = Actor::signed_in(&session);
+    nowhere.get("/api/v1/organizations/me").await.refused(403, "organization_required");
+}
