@@ -112,9 +112,9 @@ pub struct Presented(pub Result<Credentials, Problem>);
 
 /// How a handler will enter the database. The handler's first argument reports it to the edge.
 #[derive(Clone, Default)]
-pub struct Asked(Arc<OnceLock<Entry>>);
+pub struct RequestedEntry(Arc<OnceLock<Entry>>);
 
-impl Asked {
+impl RequestedEntry {
     pub fn entry(&self) -> Option<Entry> {
         self.0.get().copied()
     }
@@ -122,16 +122,16 @@ impl Asked {
 
 /// The error in the query, added to the request by the edge. It is reported after the credentials are checked.
 #[derive(Clone)]
-pub struct Unfit(pub Option<Problem>);
+pub struct DeferredError(pub Option<Problem>);
 
 /// Reports how the handler will enter, and fails if the query is invalid.
-fn ask(request: &Request, entry: Entry) -> Result<(), Problem> {
-    if let Some(asked) = request.extensions().get::<Asked>() {
+fn report_entry(request: &Request, entry: Entry) -> Result<(), Problem> {
+    if let Some(asked) = request.extensions().get::<RequestedEntry>() {
         // Set once per request: a handler has one first argument.
         let _ = asked.0.set(entry);
     }
-    match request.extensions().get::<Unfit>() {
-        Some(Unfit(Some(problem))) => Err(problem.clone()),
+    match request.extensions().get::<DeferredError>() {
+        Some(DeferredError(Some(problem))) => Err(problem.clone()),
         _ => Ok(()),
     }
 }
@@ -286,7 +286,7 @@ impl<'a, R: Role, F: Feature> ApiExtractor<'a> for Member<R, F> {
             Credentials::Program(key) => (key.first, Who::Key { id: key.second, secret_hash: key.hash() }),
         };
         let context = Context { tenant, who, needs: R::NAME, feature: F::NAME };
-        ask(request, context.into())?;
+        report_entry(request, context.into())?;
         Ok(Self { context, asks: PhantomData })
     }
 }
@@ -329,7 +329,7 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         match presented(request)? {
             Credentials::Person(claims) => {
                 let signed_in = Self { claims };
-                ask(request, signed_in.person().into())?;
+                report_entry(request, signed_in.person().into())?;
                 Ok(signed_in)
             }
             Credentials::Program(_) => Err(Problem::person_required())?,

@@ -17,7 +17,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{
-    caller::{self, Asked, Credentials, Presented, Unfit},
+    caller::{self, Credentials, DeferredError, Presented, RequestedEntry},
     client::{Client, Host, Network},
     cors, framework, headers,
     limit::{self, Limits, RateLimit},
@@ -77,12 +77,12 @@ impl<E: Endpoint> Middleware<E> for Edge {
     type Output = EdgeEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        EdgeEndpoint { around: self.0.clone(), inner }
+        EdgeEndpoint { state: self.0.clone(), inner }
     }
 }
 
 pub struct EdgeEndpoint<E> {
-    around: Arc<EdgeState>,
+    state: Arc<EdgeState>,
     inner: E,
 }
 
@@ -93,7 +93,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         let started = Instant::now();
         let request_id = request_id(&request);
         trim_trailing_slash(&mut request);
-        let route = self.around.routes.find(request.uri().path());
+        let route = self.state.routes.find(request.uri().path());
         let path = route.is_none().then(|| loggable(request.uri().path()));
         let method = request.method().clone();
         // Of the highest level, so that errors logged within it carry the id at every log level.
@@ -112,29 +112,29 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
 
         let mut rate_limit = RateLimit::default();
         let entered = Arc::new(Entered::new(span.clone()));
-        let arrival = self.arrive(&request);
-        let (mut origin, mut host, mut asked, mut session) = (None, Host::Ours, Asking::default(), None);
+        let head = self.read_headers(&request);
+        let (mut origin, mut host, mut asked, mut session) = (None, Host::Ours, PageRequest::default(), None);
         let mut address = request.remote_addr().as_socket_addr().map(|peer| peer.ip().to_canonical());
-        let answer = match arrival {
-            Ok(arrival) => {
-                record(&span, &arrival.presented);
-                asked = Asking {
-                    organization: claimed_organization(&arrival.presented),
+        let answer = match head {
+            Ok(head) => {
+                record(&span, &head.presented);
+                asked = PageRequest {
+                    organization: claimed_organization(&head.presented),
                     slug: query::value(&request, "organization_slug"),
                     is_preflight: cors::is_preflight(&request),
                 };
-                session = claimed_session(&arrival.presented);
-                origin = arrival.origin.clone();
-                host = arrival.client.host.clone();
-                address = Some(arrival.client.address);
-                let answering = self.answer(route, request, &request_id, arrival, &entered, &mut rate_limit);
+                session = claimed_session(&head.presented);
+                origin = head.origin.clone();
+                host = head.client.host.clone();
+                address = Some(head.client.address);
+                let answering = self.answer(route, request, &request_id, head, &entered, &mut rate_limit);
                 answering.instrument(span.clone()).await
             }
             Err(problem) => Err(problem),
         };
         if let Some(session) = session {
             let ended = answer.as_ref().is_err_and(|problem| problem.code == SESSION_ENDED);
-            self.around.limits.remember(session, ended, entered.anything());
+            self.state.limits.remember(session, ended, entered.anything());
         }
         let mut response = answer.unwrap_or_else(|problem| problem.render(&request_id));
         // Not after a rate limit: the check takes a query.
@@ -154,7 +154,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         }
         // Only requests that entered the tenant count as its usage.
         if let Some(tenant) = entered.as_member() {
-            self.around.counts.add(tenant);
+            self.state.counts.add(tenant);
         }
 
         // The path as it was sent may carry anything; the template cannot. Without a template: its harmless characters.
@@ -209,7 +209,7 @@ fn claimed_session(presented: &Presented) -> Option<Uuid> {
 
 /// The organization that a request from a web page is about.
 #[derive(Default)]
-struct Asking {
+struct PageRequest {
     organization: Option<Uuid>,
     /// The parameter `organization_slug` of a guest's request.
     slug: Option<String>,
@@ -217,7 +217,7 @@ struct Asking {
 }
 
 /// The contents of a request's headers.
-struct Arrival {
+struct RequestHeaders {
     client: Client,
     presented: Presented,
     origin: Option<String>,
@@ -225,12 +225,12 @@ struct Arrival {
 
 impl<E: Endpoint> EdgeEndpoint<E> {
     /// Checks and reads the headers of a request.
-    fn arrive(&self, request: &Request) -> Result<Arrival, Problem> {
+    fn read_headers(&self, request: &Request) -> Result<RequestHeaders, Problem> {
         headers::check(request.headers())?;
-        let client = self.around.network.client(request)?;
-        let presented = caller::present(request, &self.around.tokens);
+        let client = self.state.network.client(request)?;
+        let presented = caller::present(request, &self.state.tokens);
         let origin = headers::one(request.headers(), "Origin")?.map(ToOwned::to_owned);
-        Ok(Arrival { client, presented, origin })
+        Ok(RequestHeaders { client, presented, origin })
     }
 
     async fn answer(
@@ -238,7 +238,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         route: Option<&Route>,
         mut request: Request,
         request_id: &str,
-        Arrival { client, presented, .. }: Arrival,
+        RequestHeaders { client, presented, .. }: RequestHeaders,
         entered: &Arc<Entered>,
         rate_limit: &mut RateLimit,
     ) -> Result<Response, Problem> {
@@ -249,10 +249,10 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         if let Some(preflight) = cors::preflight(&request) {
             return Ok(preflight);
         }
-        let unfit = query::check(route, &request);
-        // Operations that require credentials check those first: see `Unfit`.
+        let deferred = query::check(route, &request);
+        // Operations that require credentials check those first: see `DeferredError`.
         let is_open = route.is_none_or(|route| !route.wants_credentials(request.method()));
-        if let Some(problem) = unfit.clone().filter(|_| is_open) {
+        if let Some(problem) = deferred.clone().filter(|_| is_open) {
             return Err(problem);
         }
         let known = db::Request {
@@ -265,15 +265,15 @@ impl<E: Endpoint> EdgeEndpoint<E> {
             entered: entered.clone(),
             ..db::Request::default()
         };
-        let asked = Asked::default();
+        let asked = RequestedEntry::default();
         let similar = match route {
             Some(_) => None,
-            None => self.around.routes.similar(request.uri().path()),
+            None => self.state.routes.similar(request.uri().path()),
         };
         request.extensions_mut().insert(presented);
         request.extensions_mut().insert(client);
         request.extensions_mut().insert(asked.clone());
-        request.extensions_mut().insert(Unfit(unfit));
+        request.extensions_mut().insert(DeferredError(deferred));
         let handled = AssertUnwindSafe(REQUEST.scope(known.clone(), self.inner.call(request))).catch_unwind();
         match limit::charging(rate_limit, tokio::time::timeout(DEADLINE, handled)).await {
             Ok(Ok(Ok(output))) => Ok(output.into_response()),
@@ -302,7 +302,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
     /// For a request that failed before it entered: only callers who may call the operation learn what is wrong with
     /// it. Others learn that they may not call it.
     async fn admission(&self, entry: Entry, problem: Problem) -> Problem {
-        match self.around.db.all(entry, sql!("app/admitted.sql"), &[]).await {
+        match self.state.db.all(entry, sql!("app/admitted.sql"), &[]).await {
             Err(error) if error.is_refusal() => error.into(),
             _ => problem,
         }
@@ -321,7 +321,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         if route.is_some_and(|route| route.template.starts_with("/health/")) {
             return Ok(());
         }
-        let limits = &self.around.limits;
+        let limits = &self.state.limits;
         limits.address(client.address, rate_limit)?;
         match &presented.0 {
             Ok(Credentials::Person(claims)) => {
@@ -343,7 +343,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         if claimed_session(presented).is_some_and(|session| limits.is_outside(session)) {
             return Ok(());
         }
-        match limits.allowances.of(&self.around.db, presented).await {
+        match limits.allowances.of(&self.state.db, presented).await {
             Some((tenant, rate)) => limits.organization(tenant, rate, rate_limit),
             None => Ok(()),
         }
@@ -351,7 +351,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
 
     /// Whether the organization that token, host or slug name trusts this origin. A preflight that names none is
     /// allowed: the request that follows is checked.
-    async fn is_trusted(&self, origin: &str, host: &Host, asked: &Asking) -> bool {
+    async fn is_trusted(&self, origin: &str, host: &Host, asked: &PageRequest) -> bool {
         if WebOrigin::parse(origin).is_err() {
             return false;
         }
@@ -363,24 +363,24 @@ impl<E: Endpoint> EdgeEndpoint<E> {
             return asked.is_preflight;
         }
         let params: db::Params = &[&origin, &asked.organization, &host, &asked.slug];
-        let answer = self.around.db.gate(sql!("app/origins_trusted.sql" as (bool,)), params).await;
+        let answer = self.state.db.gate(sql!("app/origins_trusted.sql" as (bool,)), params).await;
         // If the database does not answer, no origin is trusted, and the request itself will report that.
         answer.is_ok_and(|(trusted,)| trusted)
     }
 
     /// The origin, if its pages may read the answer: a trusted origin, or one of the organization's own hosts.
-    async fn allowed_origin(&self, origin: String, host: &Host, asked: &Asking) -> Option<HeaderValue> {
+    async fn allowed_origin(&self, origin: String, host: &Host, asked: &PageRequest) -> Option<HeaderValue> {
         let organization = asked.organization;
-        if self.around.network.is_local_page(&origin) {
+        if self.state.network.is_local_page(&origin) {
             return HeaderValue::try_from(origin).ok();
         }
         if self.is_trusted(&origin, host, asked).await {
             return HeaderValue::try_from(origin).ok();
         }
-        let name = self.around.network.origin(&origin)?;
+        let name = self.state.network.origin(&origin)?;
         let at = async |name: &str| -> Option<Uuid> {
             let sql = sql!("app/organizations_at.sql" as (Option<Uuid>,));
-            self.around.db.gate(sql, &[&name]).await.ok()?.0
+            self.state.db.gate(sql, &[&name]).await.ok()?.0
         };
         let owner = at(&name).await?;
         let host = match host {
