@@ -111,7 +111,7 @@ async fn change_now(
             let detail = "expected the id of a contact of the organization";
             return Err(Problem::invalid_field("contact_id", "not_found", detail).into());
         }
-        if tx.one(sql!("scheduling/holds_expired.sql" as (bool,)), &[]).await?.0 {
+        if tx.one(sql!("scheduling/holds_have_expired.sql" as (bool,)), &[]).await?.0 {
             return Err(Setback::HoldsExpired);
         }
         // None if the service lets contacts have other appointments at the same time.

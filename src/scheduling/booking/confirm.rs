@@ -173,6 +173,6 @@ pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<App
         )
         .await?;
     }
-    tx.all(sql!("scheduling/holds_forget.sql"), &[&hold]).await?;
+    tx.all(sql!("scheduling/holds_delete_confirmed.sql"), &[&hold]).await?;
     Ok(appointment)
 }

@@ -72,7 +72,7 @@ pub async fn expire(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<(), Failur
 /// Removes some expired holds. Returns whether it found any.
 async fn expire_some(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Failure> {
     let notices = as_scheduler(db, tenant, async |mut tx: Tx, _| {
-        let expired = tx.all(sql!("scheduling/holds_due.sql" as HeldTime), &[&MOST_HOLDS]).await?;
+        let expired = tx.all(sql!("scheduling/holds_lock_expired.sql" as HeldTime), &[&MOST_HOLDS]).await?;
         if expired.is_empty() {
             tx.commit().await?;
             return Ok(None);

@@ -235,7 +235,7 @@ pub async fn release(
 ) -> Result<(), Failure> {
     let notices = attempt(db, mailer, context, async |mut tx: Tx, _| {
         let hold = tx
-            .optional(sql!("scheduling/holds_standing.sql" as HeldTime), &[&id])
+            .optional(sql!("scheduling/holds_lock_standing.sql" as HeldTime), &[&id])
             .await?
             .ok_or_else(Problem::not_found)?;
         hold::require(&mut tx, id, precondition).await?;

@@ -67,7 +67,7 @@ pub async fn undo(
             let resources = claims.iter().map(|claim| claim.resource_id).collect();
             let locks = Locks { resources, appointments: vec![id], ..Locks::default() };
             locks.take(&mut tx).await?;
-            if tx.one(sql!("scheduling/holds_expired.sql" as (bool,)), &[]).await?.0 {
+            if tx.one(sql!("scheduling/holds_have_expired.sql" as (bool,)), &[]).await?.0 {
                 return Err(Setback::HoldsExpired);
             }
             // The remaining claims are deleted, so that the full time can be claimed again.

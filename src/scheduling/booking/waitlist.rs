@@ -364,7 +364,7 @@ async fn entry(tx: &mut Tx, id: Uuid) -> Result<WaitlistEntry, Failure> {
 
 /// Ends an offer and offers its time to the next entry.
 async fn end(tx: &mut Tx, id: Uuid, status: &str) -> Result<Vec<Notice>, Setback> {
-    let holds = tx.all(sql!("scheduling/holds_of_entry.sql" as HeldTime), &[&id]).await?;
+    let holds = tx.all(sql!("scheduling/holds_lock_of_entry.sql" as HeldTime), &[&id]).await?;
     if holds.is_empty() {
         return Err(nothing_offered().into());
     }

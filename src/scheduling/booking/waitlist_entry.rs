@@ -109,7 +109,7 @@ pub async fn require(
     precondition: &Precondition<'_, WaitlistEntry>,
 ) -> Result<(), Failure> {
     if precondition.is_some() {
-        tx.all(sql!("scheduling/holds_of_entry.sql"), &[&id]).await?;
+        tx.all(sql!("scheduling/holds_lock_of_entry.sql"), &[&id]).await?;
         tx.all(sql!("scheduling/waitlist_lock_row.sql"), &[&id]).await?;
         let entry = tx.optional(GET, &[&id]).await?;
         precondition.check(&entry.ok_or_else(Problem::not_found)?.into())?;
