@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::calendar::events;
+use super::calendar_feeds::events;
 use crate::harness::{
     Actor, Answer, address,
     booking::{BookingFixture, expect_sound_bookings},

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::calendar::events;
+use super::calendar_feeds::events;
 use crate::harness::{
     booking::{BookingFixture, expect_sound_bookings},
     system,
