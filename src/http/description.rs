@@ -62,10 +62,10 @@ pub fn complete(raw: &str) -> Documents {
     }
     tags_in_groups(&mut document);
     scopes(&mut document);
-    codes::complete(&mut document);
+    let problems = codes::complete(&mut document);
     schemas::name_pages(&mut document);
     schemas::complete(&mut document);
-    examples::complete(&mut document);
+    examples::complete(&mut document, &problems);
     responses::one_schema_of_success(&mut document);
     let internal = take_internal(&mut document);
     Documents { published: text(document), internal: text(internal) }

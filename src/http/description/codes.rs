@@ -11,8 +11,8 @@ pub const EXTENSION: &str = "x-problem-codes";
 /// The extension of operations that need a guest's `manage_token`.
 pub const GUEST_LINK: &str = "x-guest-link";
 
-/// Writes the codes into the responses, and removes responses that the operation cannot give.
-pub fn complete(document: &mut Value) {
+/// Writes the codes into the responses, and removes responses that the operation cannot give. Returns the codes.
+pub fn complete(document: &mut Value) -> Vec<Value> {
     let problems = take_codes(document, "Problem", "ProblemCode", &json!(problem::PROBLEMS));
     take_codes(document, "FieldError", "FieldCode", &json!(problem::FIELDS));
     for (method, operation) in operations(document) {
@@ -39,6 +39,7 @@ pub fn complete(document: &mut Value) {
             !is_error || !of_status.is_empty()
         });
     }
+    problems
 }
 
 /// The operation's own codes with their meanings, and the names of those that many operations have.

@@ -13,7 +13,7 @@ use super::{codes, schemas::reachable, walk::operations};
 static VALUES: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("examples.json")).unwrap_or_default());
 
-/// By status and code: what a problem says beside its status.
+/// By status and code: what a problem says beside its status. Other problems say their meaning.
 static PROBLEMS: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("problems.json")).unwrap_or_default());
 
@@ -30,8 +30,8 @@ pub fn example(name: &str) -> Option<&'static str> {
     VALUES["*"][name].as_str()
 }
 
-/// Adds all examples that types do not have.
-pub fn complete(document: &mut Value) {
+/// Adds all examples that types do not have, and one of each problem.
+pub fn complete(document: &mut Value, codes: &[Value]) {
     for name in reachable(document, |operation| operation.get("responses")) {
         let schemas = &document["components"]["schemas"];
         let schema = &schemas[&name];
@@ -42,7 +42,7 @@ pub fn complete(document: &mut Value) {
             document["components"]["schemas"][&name]["example"] = example;
         }
     }
-    document["components"]["examples"] = problems();
+    document["components"]["examples"] = problems(codes);
     for (_, operation) in operations(document) {
         parameters(operation);
         answers(operation);
@@ -121,21 +121,24 @@ fn answers(operation: &mut Map<String, Value>) {
 }
 
 /// An example of each code.
-fn problems() -> Value {
+fn problems(codes: &[Value]) -> Value {
     let mut examples = Map::new();
-    for (status, codes) in PROBLEMS.as_object().into_iter().flatten() {
-        let title = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());
-        let title = title.and_then(|status| status.canonical_reason());
-        for (code, says) in codes.as_object().into_iter().flatten() {
-            let mut problem = Map::new();
-            problem.insert("type".into(), "about:blank".into());
-            problem.insert("title".into(), title.into());
-            problem.insert("status".into(), status.parse::<u16>().unwrap_or_default().into());
-            problem.insert("code".into(), code.as_str().into());
-            problem.extend(says.as_object().cloned().unwrap_or_default());
-            problem.insert("request_id".into(), REQUEST.into());
-            examples.insert(code.clone(), json!({ "value": problem }));
+    for code in codes {
+        let (name, status) = (code["code"].as_str().unwrap_or_default(), &code["status"]);
+        let title = status.as_u64().and_then(|status| StatusCode::from_u16(status.try_into().ok()?).ok());
+        let mut problem = Map::new();
+        problem.insert("type".into(), "about:blank".into());
+        problem.insert("title".into(), title.and_then(|status| status.canonical_reason()).into());
+        problem.insert("status".into(), status.clone());
+        problem.insert("code".into(), name.into());
+        match PROBLEMS[status.to_string()][name].as_object() {
+            Some(says) => problem.extend(says.clone()),
+            None => {
+                problem.insert("detail".into(), code["meaning"].clone());
+            }
         }
+        problem.insert("request_id".into(), REQUEST.into());
+        examples.insert(name.to_owned(), json!({ "value": problem }));
     }
     examples.into()
 }

@@ -43,7 +43,7 @@ function additions({ React }) {
     return h('div', { ref: name }, h(Original, props))
   }
 
-  // There is one server: the one of this page.
+  // The only server is that of this page.
   const ServersContainer = () => () => null
 
   const headers = (Original) => (props) =>
