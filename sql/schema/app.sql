@@ -335,9 +335,9 @@ $$;
 grant execute on function app.enter_account(uuid,uuid,text,text) to appointd_api;
 
 
--- Enters a tenant as app.enter does, for a program that sent an API key. Fails as app.enter does, with AP406 (no such
--- key, it was revoked or has expired, its maker is no active member, or the organization is not active) and with AP405
--- (the key lacks the scope). A scope to write includes that to read.
+-- Enters a tenant as app.enter does, for a program that sent an API key. Fails as app.enter does, with AP406 (the key
+-- is unknown, was revoked or has expired, its maker is no active member, or the organization is not active) and with
+-- AP405 (the key lacks the scope). A scope to write includes that to read.
 create function app.enter_by_key(
     tenant uuid, key uuid, secret_hash bytea, needs text, scope text, feature text, host text, request text
 )
@@ -372,7 +372,7 @@ begin
         and o.status = 'active';
 
     if found.role is null then
-        raise exception 'no such key' using errcode = 'AP406';
+        raise exception 'unknown key' using errcode = 'AP406';
     end if;
     if not app.has_feature(tenant, 'api_access') then
         raise exception 'feature not in plan' using errcode = 'AP402', hint = app.plans_with(tenant, 'api_access');
@@ -436,7 +436,7 @@ begin
     execute format('set local app.appointment_id = %L', appointment);
     perform set_config('app.request_id', request, true);
     if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
-        raise exception 'no such organization' using errcode = 'AP404';
+        raise exception 'unknown organization' using errcode = 'AP404';
     end if;
     perform app.check_way_in(tenant, feature, host);
     execute format('set local app.role = %L', 'guest');
@@ -460,7 +460,7 @@ begin
         execute format('set local app.tenant_id = %L', tenant);
         perform set_config('app.request_id', request, true);
         if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
-            raise exception 'no such organization' using errcode = 'AP404';
+            raise exception 'unknown organization' using errcode = 'AP404';
         end if;
     elsif nullif(current_setting('app.tenant_id', true), '')::uuid is distinct from tenant then
         raise exception 'this transaction has entered another tenant'
@@ -758,7 +758,7 @@ begin
         target <> 'identity.accounts'::regclass
         and not exists (select from app.tenant_tables() as t where t.relation = target)
     ) then
-        raise exception 'there is no table % to import into', wanted;
+        raise exception 'table % does not exist; nothing can be imported into it', wanted;
     end if;
     return target;
 end

@@ -148,7 +148,7 @@ create table identity.refresh_tokens (
     -- Salt from which the successor was derived: SHA-256 of the token and the salt. Useless without the token; removed
     -- once the successor is no longer returned.
     salt bytea,
-    -- SHA-256 of the successor; null before there is one, and after it was removed with the salt.
+    -- SHA-256 of the successor; null until it exists, and after it was removed with the salt.
     successor bytea,
     constraint refresh_tokens_pkey primary key (account_id, session_id, hash),
     constraint refresh_tokens_session_fkey foreign key (
@@ -518,7 +518,7 @@ declare
     account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
 begin
     if account is null then
-        raise exception 'nobody has signed in' using errcode = 'AP401';
+        raise exception 'no account has signed in' using errcode = 'AP401';
     end if;
     return identity.memberships_of(account);
 end
@@ -607,7 +607,7 @@ grant execute on function identity.purge_expired() to appointd_owner;
 
 -- Exchanges a refresh token for its successor: `refreshed`, the successor being SHA-256 of the token and `salt`, which
 -- is new_salt the first time and stays the same for ten seconds; `followed` if that successor was used as well: derive
--- it and call again with it; `unknown` if there is no such token; `reused` if it was used longer ago: it was copied,
+-- it and call again with it; `unknown` if the token does not exist; `reused` if it was used longer ago: it was copied,
 -- and the session has ended for both holders (RFC 9700 section 4.14.2).
 create function identity.refresh_session(
     account_id uuid, session_id uuid, old_hash bytea, new_salt bytea, new_hash bytea, out outcome text,
@@ -738,7 +738,7 @@ alter function identity.register(uuid,text,text,text,uuid,text,text,text) owner 
 grant execute on function identity.register(uuid,text,text,text,uuid,text,text,text) to appointd_api;
 
 
--- Stores a token to set a new password for the account with this e-mail address; null if there is none, or if three
+-- Stores a token to set a new password for the account with this e-mail address; null if none has it, or if three
 -- tokens were sent within the hour.
 create function identity.request_password_reset(email text, token_hash bytea, lifetime interval, out token_account uuid)
 returns uuid

@@ -80,7 +80,7 @@ grant insert (
 create table operations.deletions (
     -- The organization. Filled from the context; the server has no right to write it.
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
-    -- What was deleted: contact, service, provider, resource or member.
+    -- Kind of the deleted row, as the trigger of its table names it: contact, service, ….
     kind text not null,
     -- Id of the deleted row; for a member, the account.
     row_id uuid not null,
@@ -88,7 +88,7 @@ create table operations.deletions (
     deleted_at timestamptz not null default now(),
     constraint deletions_pkey primary key (tenant_id, kind, row_id),
     constraint deletions_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
-    constraint deletions_kind check (kind = any (array['contact', 'service', 'provider', 'resource', 'member']))
+    constraint deletions_kind check (kind ~ '^[a-z_]{1,40}$')
 );
 
 create index deletions_time_idx on operations.deletions using btree (tenant_id, deleted_at, row_id);
@@ -280,7 +280,7 @@ begin
     loop
         -- This takes an exclusive lock on the log for a moment. If a query reads the log, the owner gives up after
         -- lock_timeout, so that writes behind it do not wait longer. (PostgreSQL cannot detach a partition
-        -- concurrently while there is a default one.)
+        -- concurrently while a default one exists.)
         execute format('drop table operations.%I', partition.relname);
         dropped := dropped + 1;
     end loop;
@@ -352,7 +352,7 @@ declare
         'last_name_key', 'phone_digits'
     ];
     entered constant text := coalesce(current_setting('app.tenant_id', true), '');
-    -- Null where there is none: before an insert, after a delete.
+    -- Null if the row does not exist: the old one of an insert, the new one of a delete.
     old_whole constant jsonb := to_jsonb(old);
     new_whole constant jsonb := to_jsonb(new);
     whole constant jsonb := coalesce(new_whole, old_whole);

@@ -565,9 +565,9 @@ case
     when hold_id is null then 'appointment'
     else 'hold'
 end) stored,
-    -- Claims with the same session_id may overlap: those of one group session, which have the same range. Otherwise the
-    -- id of the claim.
-    session_id uuid not null generated always as (
+    -- Claims with the same group_session_id may overlap: those of one group session, which have the same range.
+    -- Otherwise the id of the claim.
+    group_session_id uuid not null generated always as (
 case
     when group_key is null then id
     else md5(
@@ -728,8 +728,8 @@ create policy viewer_select on scheduling.claims as permissive for select to app
 
 grant select, delete on scheduling.claims to appointd_api;
 grant insert (
-    id, resource_id, appointment_id, starts_at, ends_at, hold_id, service_id, service_starts_at, service_ends_at, expires_at,
-    group_key, seat, capacity
+    id, resource_id, appointment_id, starts_at, ends_at, hold_id, service_id, service_starts_at, service_ends_at,
+    expires_at, group_key, seat, capacity
 ) on scheduling.claims to appointd_api;
 grant update (appointment_id, ends_at, hold_id, expires_at) on scheduling.claims to appointd_api;
 grant delete on scheduling.claims to appointd_gate;
@@ -2635,7 +2635,7 @@ create trigger record_change after insert or delete or update on scheduling.wait
 for each row execute function operations.record_change();
 
 
--- Links the signed-in account to a provider, as requested; false if there is no request. Fails with 23P01 on
+-- Links the signed-in account to a provider, as requested; false if none is open. Fails with 23P01 on
 -- shared_claims_no_overlap if the person is booked elsewhere at a time of the provider, and with 23505 on
 -- providers_account_key if the person is another provider there.
 create function scheduling.accept_provider_link(organization_id uuid, provider uuid)
@@ -2973,8 +2973,8 @@ alter function scheduling.cut_provider_link(uuid) owner to appointd_gate;
 grant execute on function scheduling.cut_provider_link(uuid) to appointd_api;
 
 
--- Ends the link of the signed-in account to a provider, or declines the request; false if there is neither.
--- Appointments stay.
+-- Ends the link of the signed-in account to a provider, or declines the request; false if neither exists. Appointments
+-- stay.
 create function scheduling.end_provider_link(organization_id uuid, provider uuid)
 returns boolean
 language plpgsql security definer
@@ -3202,7 +3202,7 @@ begin
     select count(*) into standing
     from scheduling.holds as h
     where h.tenant_id = new.tenant_id and h.expires_at > statement_timestamp() and h.waitlist_entry_id is null;
-    -- Far below the bound there is no lock: fewer than 100 transactions insert holds at the same time.
+    -- Far below the bound no lock is needed: fewer than 100 transactions insert holds at the same time.
     if standing > 400 then
         perform pg_advisory_xact_lock(app.lock_key(new.tenant_id, 'holds'));
         select count(*) into standing
@@ -3555,9 +3555,9 @@ begin
     with wanted_claim as (
         select *
         from jsonb_to_recordset(wanted) as c (
-            id uuid, owner_id uuid, resource_id uuid, service_id uuid, service_starts_at timestamptz, service_ends_at timestamptz,
-            starts_at timestamptz, ends_at timestamptz, group_key uuid, seat smallint, capacity smallint,
-            of_contact boolean
+            id uuid, owner_id uuid, resource_id uuid, service_id uuid, service_starts_at timestamptz,
+            service_ends_at timestamptz, starts_at timestamptz, ends_at timestamptz, group_key uuid, seat smallint,
+            capacity smallint, of_contact boolean
         )
     ),
     -- A contact becomes a resource when its time is first taken.
@@ -3571,12 +3571,13 @@ begin
     ),
     claim as (
         insert into scheduling.claims (
-            id, appointment_id, hold_id, resource_id, service_id, service_starts_at, service_ends_at, starts_at, ends_at,
-            group_key, seat, capacity, expires_at
+            id, appointment_id, hold_id, resource_id, service_id, service_starts_at, service_ends_at, starts_at,
+            ends_at, group_key, seat, capacity, expires_at
         )
         select
             c.id, case when not held then c.owner_id end, case when held then c.owner_id end, c.resource_id,
-            c.service_id, c.service_starts_at, c.service_ends_at, c.starts_at, c.ends_at, c.group_key, c.seat, c.capacity, expiry
+            c.service_id, c.service_starts_at, c.service_ends_at, c.starts_at, c.ends_at, c.group_key, c.seat,
+            c.capacity, expiry
         from wanted_claim as c
         order by c.resource_id, c.starts_at
         on conflict do nothing

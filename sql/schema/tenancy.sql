@@ -1001,7 +1001,7 @@ begin
     elsif not exists (
         select from identity.accounts as a where a.id = joining_account and a.email = invitation.email
     ) then
-        raise exception 'for somebody else' using errcode = 'check_violation', constraint = 'invitation_address';
+        raise exception 'for another account' using errcode = 'check_violation', constraint = 'invitation_address';
     end if;
     if tenancy.bound_elsewhere(joining_account, organization_id, invitation.role) then
         raise exception 'bound elsewhere' using errcode = 'check_violation', constraint = 'exclusive_members';
@@ -1014,7 +1014,7 @@ begin
             and c.id = invitation.contact_id
             and (c.account_id is null or c.account_id = joining_account);
         if not found then
-            raise exception 'the contact is somebody else'
+            raise exception 'the contact has another account'
                 using errcode = 'check_violation', constraint = 'contact_account';
         end if;
     end if;
@@ -1062,7 +1062,7 @@ grant execute on function tenancy.add_requests(uuid[],bigint[]) to appointd_api;
 
 
 -- requests_per_minute of the present plan of an organization. For an API key (key_id and secret_hash) null if the
--- organization has no such key, so that an invented key counts for no organization.
+-- organization does not have the key, so that an invented key counts for no organization.
 create function tenancy.allowance(organization_id uuid, key_id uuid, secret_hash bytea)
 returns integer
 language plpgsql security definer
@@ -1150,7 +1150,7 @@ alter function tenancy.bound_elsewhere(uuid,uuid,text) owner to appointd_gate;
 
 -- Gives a domain to the organization in the context, on behalf of its owner, if one of the texts found in the DNS is
 -- its challenge: `verified`; `not_verified`; `unknown`; or `taken` if the challenge of the organization that has it is
--- there as well, and that organization is not deleted and has the feature custom_branding.
+-- found as well, and that organization is not deleted and has the feature custom_branding.
 create function tenancy.claim_domain(domain_id uuid, texts text[])
 returns text
 language plpgsql security definer
@@ -1267,7 +1267,7 @@ declare
 begin
     perform app.stay_outside();
     if founder is null then
-        raise exception 'nobody has signed in' using errcode = 'AP401';
+        raise exception 'no account has signed in' using errcode = 'AP401';
     end if;
     if tenancy.bound_elsewhere(founder, organization_id, 'owner') then
         return 'bound_elsewhere';
@@ -1600,7 +1600,7 @@ alter function tenancy.keep_names() owner to appointd_gate;
 grant execute on function tenancy.keep_names() to appointd_owner;
 
 
--- Trigger, after a change of plan: fails if the new plan is too small for the rows there are.
+-- Trigger, after a change of plan: fails if the existing rows exceed the new plan.
 create function tenancy.keep_within_new_plan()
 returns trigger
 language plpgsql security definer
@@ -1804,7 +1804,7 @@ grant execute on function tenancy.organization_at(text) to appointd_api;
 
 
 -- Public data of an active organization, found by host or else by slug (if both are given they have to agree): one row,
--- all null if there is none.
+-- all null if none is found.
 create function tenancy.public_face(
     host text, slug text, out id uuid, out name text, out organization_slug text, out time_zone text, out language text,
     out logo_url text, out favicon_url text, out primary_color text, out secondary_color text, out style_sheet_url text

@@ -97,8 +97,8 @@ fn take_internal(document: &mut Value) -> Value {
     internal
 }
 
-/// Sorts the tags in the order of first use, where poem-openapi sorts them alphabetically, and groups them by module. Each
-/// operation has its module as the first of two tags; only the second one stays.
+/// Sorts the tags in the order of first use, where poem-openapi sorts them alphabetically, and groups them by module.
+/// Each operation has its module as the first of two tags; only the second one stays.
 fn tags_in_groups(document: &mut Value) {
     let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
     for (_, operation) in operations(document) {

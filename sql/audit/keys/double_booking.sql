@@ -11,7 +11,7 @@ from (
     values
         (
             'scheduling.claims', 'claims_no_overlap',
-            'EXCLUDE USING gist (tenant_id WITH =, resource_id WITH =, during WITH &&, session_id WITH <>)'
+            'EXCLUDE USING gist (tenant_id WITH =, resource_id WITH =, during WITH &&, group_session_id WITH <>)'
         ),
         (
             'scheduling.shared_claims', 'shared_claims_no_overlap',
@@ -36,7 +36,7 @@ union all
 select
     'scheduling.claims index claims_seat_key',
     'missing, or not what it was: a seat of a session can be taken twice',
-    'create unique index claims_seat_key on scheduling.claims (tenant_id, resource_id, session_id, seat) '
+    'create unique index claims_seat_key on scheduling.claims (tenant_id, resource_id, group_session_id, seat) '
     'where capacity > 1;'
 where
     not exists (
@@ -49,6 +49,6 @@ where
             and i.indisready
             and i.indislive
             and pg_get_indexdef(i.indexrelid)
-                like '% USING btree (tenant_id, resource_id, session_id, seat) WHERE (capacity > 1)'
+                like '% USING btree (tenant_id, resource_id, group_session_id, seat) WHERE (capacity > 1)'
     )
 order by 1

@@ -12,7 +12,8 @@ const YEAR: &str = "2031";
 /// The forms of dates: those of JSON, and those of iCalendar.
 const FORMS: [(&str, usize); 2] = [("%Y-%m-%d", 10), ("%Y%m%d", 8)];
 
-/// The day of the examples on a server where nothing better is known: a Tuesday in two weeks. Stays the same for a week.
+/// The day of the examples on a server where nothing better is known: a Tuesday in two weeks. Stays the same for a
+/// week.
 pub fn day(now: DateTime<Utc>) -> NaiveDate {
     let monday = now.date_naive().week(chrono::Weekday::Mon).first_day();
     monday + Days::new(15)

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::{codes, schemas::reachable, walk::operations};
 
-/// The values of properties: of a property of one schema, or, at `*`, of all properties of a name. A property that is not
-/// required is in an example if its schema has a value for it.
+/// The values of properties: of a property of one schema, or, at `*`, of all properties of a name. A property that is
+/// not required is in an example if its schema has a value for it.
 static VALUES: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("examples.json")).unwrap_or_default());
 

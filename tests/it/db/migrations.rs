@@ -122,7 +122,7 @@ fn newest_partition() -> String {
     format!("audit_events_{}", month.format("%Y_%m"))
 }
 
-async fn partition_is_there(superuser: &Client) -> bool {
+async fn partition_exists(superuser: &Client) -> bool {
     let query = "select exists (select from pg_inherits where inhrelid = to_regclass('operations.' || $1))";
     superuser.query_one(query, &[&newest_partition()]).await.expect("a look").get(0)
 }
@@ -174,7 +174,7 @@ async fn migrating_under_a_long_reader_delays_no_write_and_names_it() {
         let pid: i32 = reader.query_one("select pg_backend_pid()", &[]).await.expect("a pid").get(0);
         let holder = format!("pid {pid} (pg_dump as postgres)");
         assert!(text(&output.stderr).contains(&holder), "{holder}: {}", text(&output.stderr));
-        assert!(!partition_is_there(&superuser).await);
+        assert!(!partition_exists(&superuser).await);
         assert!(written > 5 && longest < Duration::from_millis(2200), "{written} written, {longest:?} for one");
 
         // Who reads ends while it tries: then it is done.
@@ -184,7 +184,7 @@ async fn migrating_under_a_long_reader_delays_no_write_and_names_it() {
         };
         let (output, ()) = futures_util::future::join(as_owner(&system.cluster, &["migrate"]), ending).await;
         assert!(output.status.success(), "{}", text(&output.stderr));
-        assert!(partition_is_there(&superuser).await);
+        assert!(partition_exists(&superuser).await);
         // As the others are: same columns, indexes, rules.
         let output = Command::new(env!("CARGO_BIN_EXE_appointd"))
             .arg("audit")

@@ -78,7 +78,7 @@ fn avoided_words_are_found_across_lines_and_punctuation() {
         found("x\n// Once the notice is over, there\n// are none."),
         [(2, "is over"), (2, "there are")]
     );
-    assert_eq!(found("fn name_of_nobody_is_refused()"), [(1, "nobody")]);
+    assert_eq!(found("name_of_nobody_is_refused()"), [(1, "nobody")]);
     assert!(found("Overlapping times are overdue; `nobody` is a user of Unix.").is_empty());
 }
 

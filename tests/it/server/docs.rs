@@ -1,5 +1,5 @@
-//! The page of the API description in a real browser: headless Chromium, by its driver. A machine without them skips this
-//! with a line; CI does not.
+//! The page of the API description in a real browser: headless Chromium, by its driver. A machine without them skips
+//! this with a line; CI does not.
 
 use std::{
     io::{BufRead as _, BufReader},
