@@ -132,7 +132,7 @@ commit;
 \set last_day :reach / 86400 + 1
 begin;
 @app/enter.sql tenant.id tenant.id tenant.id staff null null null
-@scheduling/availability_get.sql tenant.id tenant.ids provider.id since.at reach.at first_day.date last_day.date no.ids contact.ids true
+@scheduling/availability_get.sql tenant.id tenant.ids provider.ids since.at reach.at first_day.date last_day.date no.ids contact.ids true
 @scheduling/appointments_create.sql tenant.id the.appointments the.claims
 commit;
 ",
@@ -154,7 +154,7 @@ commit;
 begin;
 @app/enter.sql tenant.id tenant.id tenant.id viewer null null null
 @scheduling/slots_weigh.sql tenant.id
-@scheduling/availability_get.sql tenant.id tenant.ids null.id since.at reach.at first_day.date last_day.date no.ids no.ids false
+@scheduling/availability_get.sql tenant.id tenant.ids null.ids since.at reach.at first_day.date last_day.date no.ids no.ids false
 commit;
 ",
     },
@@ -177,7 +177,7 @@ impl Case {
             // From the last, because `$1` is also the beginning of `$10`.
             for (number, parameter) in (1..).zip(words).collect::<Vec<_>>().into_iter().rev() {
                 let expression = match parameter.split_once('.') {
-                    Some(("null", "id")) => "nullif(:none, 'none')::uuid".to_owned(),
+                    Some(("null", "ids")) => "nullif(:none, 'none')::uuid[]".to_owned(),
                     Some(("null", "texts")) => "nullif(:none, 'none')::text[]".to_owned(),
                     Some(("null", "at")) => "nullif(:none, 'none')::timestamptz".to_owned(),
                     Some(("no", "ids")) => "'{}'::uuid[]".to_owned(),

@@ -204,3 +204,60 @@ call operations.audit('scheduling.time_off');
 
 grant select, insert (id, provider_id, starts_at, ends_at), update (starts_at, ends_at), delete
 on scheduling.time_off to appointd_api;
+
+
+-- The hours of a provider as statements return them, said once. PostgreSQL puts the body of such a function into the
+-- statement that names it, since the function is stable and has no settings of its own: the plan is that of the body,
+-- and the policies are those of the caller. Checking a body would plan it, and migrations may plan nothing that
+-- policies change.
+set local check_function_bodies = off;
+
+create function scheduling.hours_of(organization uuid, provider uuid, first_date date, last_date date)
+returns table (
+    weekdays smallint[], from_minutes smallint[], to_minutes smallint[], valid_from date[], valid_until date[],
+    dates date[], override_from bytea[], override_to bytea[], starts_on date[], ends_on date[], time_zones text[]
+)
+language sql stable
+as $$
+select
+    w.weekdays, w.from_minutes, w.to_minutes, w.valid_from, w.valid_until, o.dates, o.override_from, o.override_to,
+    t.starts_on, t.ends_on, t.time_zones
+from (
+    select
+        coalesce(array_agg(r.weekday order by r.weekday, r.from_minute), '{}') as weekdays,
+        coalesce(array_agg(r.from_minute order by r.weekday, r.from_minute), '{}') as from_minutes,
+        coalesce(array_agg(r.to_minute order by r.weekday, r.from_minute), '{}') as to_minutes,
+        coalesce(array_agg(r.valid_from order by r.weekday, r.from_minute), '{}') as valid_from,
+        coalesce(array_agg(r.valid_until order by r.weekday, r.from_minute), '{}') as valid_until
+    from scheduling.schedule_rules as r
+    where r.tenant_id = organization and r.provider_id = provider
+) as w
+cross join (
+    select
+        coalesce(array_agg(d.date order by d.date), '{}') as dates,
+        -- Arrays of different lengths fit into an array only as jsonb, which is slow to write and to read: each is
+        -- sent as it is, in its binary form.
+        coalesce(array_agg(array_send(d.from_minutes) order by d.date), '{}') as override_from,
+        coalesce(array_agg(array_send(d.to_minutes) order by d.date), '{}') as override_to
+    from scheduling.schedule_overrides as d
+    where d.tenant_id = organization and d.provider_id = provider and d.date between first_date and last_date
+) as o
+cross join (
+    select
+        coalesce(array_agg(z.starts_on order by z.starts_on), '{}') as starts_on,
+        coalesce(array_agg(z.ends_on order by z.starts_on), '{}') as ends_on,
+        coalesce(array_agg(z.time_zone order by z.starts_on), '{}') as time_zones
+    from scheduling.schedule_travels as z
+    where
+        z.tenant_id = organization and z.provider_id = provider
+        and z.ends_on >= first_date and z.starts_on <= last_date
+) as t
+$$;
+
+set local check_function_bodies = on;
+
+comment on function scheduling.hours_of(uuid, uuid, date, date) is
+    'The hours of a provider as arrays: its weekly rules, and its overrides and time-zone overrides between two dates. '
+    'One row.';
+
+grant execute on function scheduling.hours_of(uuid, uuid, date, date) to appointd_api;

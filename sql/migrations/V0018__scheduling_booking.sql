@@ -394,3 +394,68 @@ grant
     select,
     insert (appointment_id, id, action, from_status, to_status, from_starts_at, from_provider_id, reason, released)
 on scheduling.appointment_transitions to appointd_api;
+
+
+-- What statements show of appointments beside their columns, said once: see the hours in V0016.
+set local check_function_bodies = off;
+
+create function scheduling.segments_of(organization uuid, appointment uuid) returns table (segments jsonb)
+language sql stable
+as $$
+select
+    jsonb_agg(
+        jsonb_build_object(
+            'service_id', g.service_id, 'provider_id', g.provider_id, 'starts_at', g.starts_at, 'ends_at', g.ends_at
+        )
+        order by g.position
+    )
+from scheduling.appointment_segments as g
+where g.tenant_id = organization and g.appointment_id = appointment
+$$;
+
+comment on function scheduling.segments_of(uuid, uuid) is
+    'The services of a visit in their order, as JSON. One row; null: it has none.';
+
+create function scheduling.names_of(
+    organization uuid, included text[], contact_id uuid, service_id uuid, provider_id uuid
+)
+returns table (contact jsonb, service jsonb, provider jsonb)
+language sql stable
+as $$
+select
+    case
+        when 'contact' = any (included) then (
+            select
+                jsonb_strip_nulls(
+                    jsonb_build_object(
+                        'id', c.id, 'first_name', c.first_name, 'last_name', c.last_name, 'email', c.email, 'phone',
+                        c.phone
+                    )
+                )
+            from crm.contacts as c
+            where c.tenant_id = organization and c.id = contact_id
+        )
+    end,
+    case
+        when 'service' = any (included) then (
+            select jsonb_build_object('id', s.id, 'name', s.name)
+            from scheduling.services as s
+            where s.tenant_id = organization and s.id = service_id
+        )
+    end,
+    case
+        when 'provider' = any (included) then (
+            select jsonb_build_object('id', p.id, 'name', p.name)
+            from scheduling.providers as p
+            where p.tenant_id = organization and p.id = provider_id
+        )
+    end
+$$;
+
+comment on function scheduling.names_of(uuid, text[], uuid, uuid, uuid) is
+    'The contact, the service and the provider of an appointment with their names, as JSON. Null: not included.';
+
+set local check_function_bodies = on;
+
+grant execute on function scheduling.segments_of(uuid, uuid), scheduling.names_of(uuid, text[], uuid, uuid, uuid)
+to appointd_api;

@@ -48,7 +48,8 @@ comment on function scheduling.busy_elsewhere(uuid, timestamptz, timestamptz) is
     'of an hour. Does not tell by which, nor for what.';
 
 create function scheduling.my_appointments_everywhere(
-    after_start timestamptz, after_id uuid, row_limit bigint, before_start timestamptz
+    after_start timestamptz, after_id uuid, before_start timestamptz, before_id uuid, row_limit bigint,
+    latest_first boolean, wanted uuid[]
 )
 returns table (
     organization_id uuid, organization_name text, id uuid, service_name text, provider_name text,
@@ -90,8 +91,13 @@ begin
                 c.tenant_id = organization.id
                 and c.account_id = person
                 and (a.starts_at, a.id) > (after_start, after_id)
-                and a.starts_at < before_start
-            order by a.starts_at, a.id
+                and (a.starts_at, a.id) < (before_start, before_id)
+                and (a.id = any (wanted) or wanted is null)
+            order by
+                case when latest_first then a.starts_at end desc,
+                case when latest_first then a.id end desc,
+                case when not latest_first then a.starts_at end,
+                case when not latest_first then a.id end
             limit row_limit
         ) as f;
         found_rows := found_rows || of_one;
@@ -105,14 +111,20 @@ begin
         organization_id uuid, organization_name text, id uuid, service_name text, provider_name text,
         starts_at timestamptz, ends_at timestamptz, status text, time_zone text
     )
-    order by r.starts_at, r.id
+    order by
+        case when latest_first then r.starts_at end desc,
+        case when latest_first then r.id end desc,
+        case when not latest_first then r.starts_at end,
+        case when not latest_first then r.id end
     limit row_limit;
 end
 $$;
 
-comment on function scheduling.my_appointments_everywhere(timestamptz, uuid, bigint, timestamptz) is
-    'Appointments of the signed-in account as a customer of all its organizations, ordered by start, after the given '
-    'start and id and before another start.';
+comment on function scheduling.my_appointments_everywhere(
+    timestamptz, uuid, timestamptz, uuid, bigint, boolean, uuid[]
+) is
+    'Appointments of the signed-in account as a customer of all its organizations, ordered by start, between two '
+    'starts and ids. wanted: only those with these ids; null: any.';
 
 -- One text for feeds and single files: an entry has the same UID in both, so its SEQUENCE must be the same.
 create function scheduling.entries(tenant uuid, appointments uuid[])
@@ -307,7 +319,7 @@ comment on function scheduling.forget_past_claims(uuid) is
 
 grant execute on function
     scheduling.busy_elsewhere(uuid, timestamptz, timestamptz),
-    scheduling.my_appointments_everywhere(timestamptz, uuid, bigint, timestamptz),
+    scheduling.my_appointments_everywhere(timestamptz, uuid, timestamptz, uuid, bigint, boolean, uuid[]),
     scheduling.calendar_feed(uuid, uuid, bytea),
     scheduling.forget_past_claims(uuid)
 to appointd_api;

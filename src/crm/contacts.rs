@@ -17,7 +17,7 @@ use crate::{
         if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
         name::Name,
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{EmailAddress, IdempotencyKey, Instant, Metadata, Text},
     },
@@ -185,7 +185,7 @@ impl ContactsApi {
         updated_since: Query<Option<Instant>>,
         ids: Ids,
         page: Paging,
-    ) -> Result<Json<Page<Contact>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<Contact>>, ApiError<Listing>> {
         let (after, rows) = (page.after_id(), page.rows());
         let updated = updated_since.0.map(|instant| instant.0);
         let email = email.0.as_deref();

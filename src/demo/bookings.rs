@@ -99,7 +99,7 @@ impl Calendar<'_> {
         let services = [service];
         let query = AvailabilityQuery {
             services: &services,
-            provider: None,
+            providers: &[],
             contacts: &[],
             from,
             to,

@@ -10,14 +10,16 @@ use std::{
 use poem::{Request, RequestBody, Result, http::Method};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
-    registry::{MetaSecurityScheme, Registry},
+    registry::{MetaSchema, MetaSecurityScheme, Registry},
 };
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 use super::{
     headers,
     problem::Problem,
+    schema::schema_type,
     secret::{ApiKey, Purpose as _, Secret},
     token::{Kind, TokenClaims, Tokens},
 };
@@ -337,8 +339,19 @@ impl<'a> ApiExtractor<'a> for SignedIn {
     }
 }
 
+/// The `manage_token` of a guest, sent in a body. It is not verified yet. The description tells by its format which
+/// operations take it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct ManageToken(pub String);
+
+/// The format of a [`ManageToken`] in the description.
+pub const MANAGE_TOKEN: &str = "manage-token";
+
+schema_type!(ManageToken, "manage-token", MetaSchema::new_with_format("string", MANAGE_TOKEN));
+
 /// The `manage_token` of a guest, sent as a bearer token. It is not verified yet.
-pub struct Link(pub String);
+pub struct Link(pub ManageToken);
 
 impl<'a> ApiExtractor<'a> for Link {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
@@ -364,6 +377,6 @@ impl<'a> ApiExtractor<'a> for Link {
                 "Send the `manage_token` of the link as `Authorization: Bearer …`.",
             )
         })?;
-        Ok(Self(token.to_owned()))
+        Ok(Self(ManageToken(token.to_owned())))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use super::caller::{ACCOUNT, COOKIE, FEATURE_PREFIX, LINK, ROLE_PREFIX};
+use super::caller::{ACCOUNT, COOKIE, FEATURE_PREFIX, LINK, MANAGE_TOKEN, ROLE_PREFIX};
 
 mod clock;
 mod codes;
@@ -207,8 +207,9 @@ fn schemas_with_manage_token(document: &Value) -> Vec<String> {
     let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
     schemas
         .filter(|(_, schema)| {
-            let description = schema["properties"]["token"]["description"].as_str();
-            description.is_some_and(|description| description.starts_with("The `manage_token`"))
+            schema["properties"].as_object().is_some_and(|properties| {
+                properties.values().any(|property| property["format"] == MANAGE_TOKEN)
+            })
         })
         .map(|(name, _)| format!("#/components/schemas/{name}"))
         .collect()

@@ -27,6 +27,9 @@ use crate::db::{Db, Entry, FromRow, Params, Sql, Tx};
 /// The name of the header.
 pub const NAME: &str = "If-Match";
 
+/// `*`, or a list of entity tags, which may be empty (RFC 9110 appendix A).
+const PATTERN: &str = r#"^(\*|((W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)?)$"#;
+
 /// The header `If-Match` of a request, or its absence.
 #[derive(Debug)]
 pub struct IfMatch(Option<Condition>);
@@ -181,7 +184,10 @@ impl<'a> ApiExtractor<'a> for IfMatch {
     }
 
     fn param_schema_ref() -> Option<MetaSchemaRef> {
-        Some(MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))))
+        Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
+            pattern: Some(PATTERN.into()),
+            ..MetaSchema::new("string")
+        })))
     }
 
     async fn from_request(
@@ -199,7 +205,8 @@ impl<'a> ApiExtractor<'a> for IfMatch {
         }
         let expected =
             "`*`, or the ETag of an earlier answer with its quotes; several are separated by commas";
-        match conditional::tags(&text).filter(|tags| !tags.is_empty()) {
+        // An empty list is a list (RFC 9110 section 5.6.1). No version is in it.
+        match conditional::tags(&text) {
             Some(tags) => Ok(Self(Some(Condition::Tags(tags)))),
             None => Err(headers::malformed(NAME, expected))?,
         }

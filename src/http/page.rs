@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     schema::{schema_type, serde_error},
-    values::Number,
+    values::{List, Number},
 };
 
 /// The maximum number of items of a page, 1 to 100.
@@ -73,7 +73,7 @@ impl Paging {
         let more = items.len() > size;
         items.truncate(size);
         let next_cursor = items.last().filter(|_| more).map(|last| cursor(last).encode());
-        Page { items, next_cursor, as_of: None }
+        Page { items, next_cursor }
     }
 }
 
@@ -86,18 +86,11 @@ impl<'a> ApiExtractor<'a> for Paging {
         Some(MetaParamIn::Query)
     }
 
-    /// An object, which [`description`](super::description) writes as a parameter for each property.
     fn param_schema_ref() -> Option<MetaSchemaRef> {
-        let property = |schema: MetaSchemaRef, description| {
-            schema.merge(MetaSchema { description: Some(description), ..MetaSchema::ANY })
-        };
-        Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
-            properties: vec![
-                ("limit", property(PageSize::schema_ref(), "Items per page. Defaults to 50.")),
-                ("cursor", property(Cursor::schema_ref(), "The `next_cursor` of the previous page.")),
-            ],
-            ..MetaSchema::new("object")
-        })))
+        Some(group(vec![
+            ("limit", PageSize::schema_ref(), "Items per page. Defaults to 50."),
+            ("cursor", Cursor::schema_ref(), "The `next_cursor` of the previous page."),
+        ]))
     }
 
     async fn from_request(
@@ -115,6 +108,13 @@ impl<'a> ApiExtractor<'a> for Paging {
 pub enum Order {
     Ascending,
     Descending,
+}
+
+impl Order {
+    /// The requested order. Defaults to ascending.
+    pub fn of(sort: Option<SortByStart>) -> Self {
+        sort.map_or(Self::Ascending, |sort| sort.0)
+    }
 }
 
 /// The order of a list by start, as the parameter `sort` says it: `starts_at`, or `-starts_at` for the latest first.
@@ -153,12 +153,12 @@ schema_type!(
     MetaSchema { pattern: Some("^-?starts_at$".into()), ..MetaSchema::new("string") }
 );
 
-/// The maximum number of ids of a list.
-const MOST_IDS: usize = 100;
-
 /// The query parameter `ids` of a list: only the items with these ids. None, which is null for statements: all items.
 #[derive(Clone, Debug)]
 pub struct Ids(pub Option<Vec<Uuid>>);
+
+/// The ids as they are sent.
+type SentIds = List<Uuid, 0, 100>;
 
 impl<'a> ApiExtractor<'a> for Ids {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
@@ -169,18 +169,9 @@ impl<'a> ApiExtractor<'a> for Ids {
         Some(MetaParamIn::Query)
     }
 
-    /// An object, like that of [`Paging`].
     fn param_schema_ref() -> Option<MetaSchemaRef> {
-        let ids = MetaSchema {
-            description: Some("Only items with these ids. Can be repeated, up to 100 times."),
-            items: Some(Box::new(Uuid::schema_ref())),
-            max_items: Some(MOST_IDS),
-            ..MetaSchema::new("array")
-        };
-        Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
-            properties: vec![("ids", MetaSchemaRef::Inline(Box::new(ids)))],
-            ..MetaSchema::new("object")
-        })))
+        let about = "Only items with these ids. Can be repeated, up to 100 times.";
+        Some(group(vec![("ids", SentIds::schema_ref(), about)]))
     }
 
     async fn from_request(
@@ -189,8 +180,21 @@ impl<'a> ApiExtractor<'a> for Ids {
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
         let options = ExtractParamOptions { name: "ids", ..ExtractParamOptions::default() };
-        Ok(Self(any_of(Query::<Vec<Uuid>>::from_request(request, body, options).await?.0)))
+        let ids = Query::<SentIds>::from_request(request, body, options).await?.0;
+        Ok(Self(any_of(ids.into_iter().collect())))
     }
+}
+
+/// The schema of parameters that one extractor reads: an object, which [`description`](super::description) writes as a
+/// parameter for each property.
+fn group(parameters: Vec<(&'static str, MetaSchemaRef, &'static str)>) -> MetaSchemaRef {
+    let property = |(name, schema, description): (&'static str, MetaSchemaRef, &'static str)| {
+        (name, schema.merge(MetaSchema { description: Some(description), ..MetaSchema::ANY }))
+    };
+    MetaSchemaRef::Inline(Box::new(MetaSchema {
+        properties: parameters.into_iter().map(property).collect(),
+        ..MetaSchema::new("object")
+    }))
 }
 
 /// The values of a repeatable filter. None, which is null for statements: any value.
@@ -215,17 +219,26 @@ pub struct Page<T: ParseFromJSON + ToJSON + Type + Send + Sync> {
     /// Send this as `cursor` to get the next page. Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
-    // Short, because the description has it once for each list: docs/api.md says more.
-    /// In lists with `updated_since`: send the value of the first page as `updated_since` next time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub as_of: Option<DateTime<Utc>>,
 }
 
 impl<T: ParseFromJSON + ToJSON + Type + Send + Sync> Page<T> {
-    /// Sets the instant up to which all changes are included.
-    pub fn as_of(self, as_of: DateTime<Utc>) -> Self {
-        Self { as_of: Some(as_of), ..self }
+    /// The page of a list with `updated_since`, with the instant up to which all changes are included.
+    pub fn as_of(self, as_of: DateTime<Utc>) -> PageAsOf<T> {
+        PageAsOf { items: self.items, next_cursor: self.next_cursor, as_of }
     }
+}
+
+/// A page of a list with `updated_since`. It says the time, so that no two pages are the same: it has no `ETag`.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Page", skip_serializing_if_is_none)]
+pub struct PageAsOf<T: ParseFromJSON + ToJSON + Type + Send + Sync> {
+    pub items: Vec<T>,
+    /// Send this as `cursor` to get the next page. Absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+    // Short, because the description has it once for each list: docs/api.md says more.
+    /// Send the value of the first page as `updated_since` next time.
+    pub as_of: DateTime<Utc>,
 }
 
 /// The position of a page: after the item with this id and, in lists ordered by time, this time. Opaque to clients but

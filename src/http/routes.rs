@@ -163,7 +163,8 @@ impl Route {
     fn matches(&self, path: &str) -> bool {
         self.segments.iter().zip(split(path)).all(|(segment, part)| match segment {
             Segment::Literal(literal) => literal == part,
-            Segment::Parameter(_) => !part.is_empty(),
+            // Also nothing, as in `/appointments//cancel`: the error names the parameter.
+            Segment::Parameter(_) => true,
         })
     }
 

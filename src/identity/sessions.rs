@@ -13,7 +13,7 @@ use crate::{
     http::{
         caller::SignedIn,
         json::{Json, NoContent},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Listing, OpenWriting, Problem, Reading, Writing},
         secret::{self, Refresh, Secret},
         token::{Kind, Subject},
@@ -190,9 +190,14 @@ impl SessionsApi {
     ///
     /// All sessions of the account, in the order in which they signed in.
     #[oai(path = "/api/v1/auth/sessions", method = "get", operation_id = "list_sessions")]
-    async fn list(&self, caller: SignedIn, page: Paging) -> Result<Json<Page<Session>>, ApiError<Listing>> {
+    async fn list(
+        &self,
+        caller: SignedIn,
+        ids: Ids,
+        page: Paging,
+    ) -> Result<Json<Page<Session>>, ApiError<Listing>> {
         let sql = sql!("identity/sessions_list.sql" as Session);
-        let mut sessions = self.db.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
+        let mut sessions = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
         for session in &mut sessions {
             session.current = session.id == caller.claims.sid;
         }

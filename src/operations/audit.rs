@@ -11,9 +11,9 @@ use crate::{
     http::{
         caller::{Admin, Member},
         json::{AnyObject, Json},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Listing},
-        values::{Instant, Text, named_enum},
+        values::{InstantOrDate, Text, named_enum},
     },
     sql,
 };
@@ -89,10 +89,11 @@ impl AuditApi {
         actor_id: Query<Option<Uuid>>,
         /// Only changes of this table, with its module, such as `crm.contacts`.
         relation: Query<Option<Text<1, 100>>>,
-        /// Only changes at or after this instant.
-        from: Query<Option<Instant>>,
-        /// Only changes before this instant.
-        to: Query<Option<Instant>>,
+        /// Only changes at or after this instant, or on or after this date in UTC.
+        from: Query<Option<InstantOrDate>>,
+        /// Only changes before this instant, or before this date in UTC.
+        to: Query<Option<InstantOrDate>>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<AuditEvent>>, ApiError<Listing>> {
         let (before, before_id) = page.cursor().map(|cursor| (cursor.time, cursor.id)).unzip();
@@ -105,11 +106,12 @@ impl AuditApi {
                     &row_id.0,
                     &actor_id.0,
                     &relation.0.as_deref(),
-                    &from.0.map(|from| from.0),
-                    &to.0.map(|to| to.0),
+                    &from.0.map(InstantOrDate::in_utc),
+                    &to.0.map(InstantOrDate::in_utc),
                     &before,
                     &before_id,
                     &page.rows(),
+                    &ids.0,
                 ],
             )
             .await?;

@@ -11,7 +11,7 @@ use crate::{
         caller::{Member, Viewer},
         described::DeletedKind,
         json::Json,
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Listing},
         values::Instant,
     },
@@ -49,8 +49,9 @@ impl DeletionsApi {
         since: Query<Instant>,
         /// Only objects of this kind.
         kind: Query<Option<DeletedKind>>,
+        ids: Ids,
         page: Paging,
-    ) -> Result<Json<Page<Deletion>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<Deletion>>, ApiError<Listing>> {
         let since = since.0.0;
         let after = page.after(since);
         let as_of = self.0.as_of().await?;
@@ -59,7 +60,7 @@ impl DeletionsApi {
             .all(
                 &caller,
                 sql!("operations/deletions_list.sql" as Deletion),
-                &[&since, &kind.0.as_ref().map(DeletedKind::name), &after.time, &after.id, &page.rows()],
+                &[&since, &kind.0.as_ref().map(DeletedKind::name), &after.time, &after.id, &page.rows(), &ids.0],
             )
             .await?;
         Ok(Json(page.of(deletions, |last| Cursor::new(last.deleted_at, last.id)).as_of(as_of)))

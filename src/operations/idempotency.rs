@@ -124,7 +124,10 @@ impl Once {
             // All in one flight.
             return Ok(db.one(context, sql, params).await?.into());
         }
-        self.run(db.begin(context), async |tx| Ok(tx.one(sql, params).await?.into())).await
+        db.attempt(context, async |tx: Tx, _| {
+            self.run(tx, async |tx| Ok(tx.one(sql, params).await?.into())).await
+        })
+        .await
     }
 
     /// The stored answer, if the request was answered before. Otherwise the key is reserved until the transaction ends.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db, Params, Sql, row},
+    db::{Context, Db, Params, Sql, Tx, row},
     http::{
         caller::{Admin, Member, Owner},
         described::Scope,
@@ -152,23 +152,27 @@ impl ApiKeysApi {
         scopes.sort_unstable();
         scopes.dedup();
         let key = Secret::<secret::ApiKey>::draw(caller.tenant(), Uuid::now_v7());
-        let api_key: ApiKey = once
-            .run(self.0.begin(context), async |tx| {
-                may_hand_out(tx).await?;
-                let api_key = tx
-                    .one(
-                        sql!("tenancy/api_keys_create.sql" as ApiKey),
-                        &[
-                            &key.second,
-                            &&*new.name,
-                            &&key.hash()[..],
-                            &new.role.name(),
-                            &scopes,
-                            &new.expires_at.map(|at| at.0),
-                        ],
-                    )
-                    .await?;
-                Ok(api_key)
+        let api_key: ApiKey = self
+            .0
+            .attempt(context, async |tx: Tx, _| {
+                once.run(tx, async |tx| {
+                    may_hand_out(tx).await?;
+                    let api_key = tx
+                        .one(
+                            sql!("tenancy/api_keys_create.sql" as ApiKey),
+                            &[
+                                &key.second,
+                                &&*new.name,
+                                &&key.hash()[..],
+                                &new.role.name(),
+                                &scopes,
+                                &new.expires_at.map(|at| at.0),
+                            ],
+                        )
+                        .await?;
+                    Ok(api_key)
+                })
+                .await
             })
             .await?;
         let id = api_key.id;

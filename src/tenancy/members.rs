@@ -16,7 +16,7 @@ use crate::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         if_match::{IfMatch, Single},
         json::{Json, NoContent},
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{Instant, named_enum},
     },
@@ -125,7 +125,7 @@ impl MembersApi {
         updated_since: Query<Option<Instant>>,
         ids: Ids,
         page: Paging,
-    ) -> Result<Json<Page<OrganizationMember>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<OrganizationMember>>, ApiError<Listing>> {
         let as_of = self.0.as_of().await?;
         let members = self
             .0
@@ -186,11 +186,7 @@ impl MembersApi {
         body: Json<MemberChanges>,
     ) -> Result<Json<OrganizationMember>, ApiError<Writing>> {
         let role = body.0.role.name();
-        let mut tx = self.0.begin(&caller);
-        below(&mut tx, account_id.0, Some(role)).await?;
-        if_match.check(&mut tx, &SINGLE, &[&account_id.0]).await?;
-        let changed = last_owner(tx.commit_with(UPDATE, &[&account_id.0, &Some(role), &None::<&str>]).await)?;
-        Ok(Json(changed.ok_or_else(Problem::not_found)?))
+        Ok(Json(self.change(&caller, account_id.0, (Some(role), None), &if_match).await?))
     }
 
     /// Remove a member
@@ -206,11 +202,13 @@ impl MembersApi {
         account_id: Path<Uuid>,
         #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        let mut tx = self.0.begin(&caller);
-        below(&mut tx, account_id.0, None).await?;
-        if_match.check(&mut tx, &SINGLE, &[&account_id.0]).await?;
-        last_owner(tx.commit_with(sql!("tenancy/members_remove.sql"), &[&account_id.0]).await)?
-            .ok_or_else(Problem::not_found)?;
+        let id = account_id.0;
+        let removed = self.0.attempt(&caller, async |mut tx: Tx, _| -> Result<Option<()>, Failure> {
+            below(&mut tx, id, None).await?;
+            if_match.check(&mut tx, &SINGLE, &[&id]).await?;
+            last_owner(tx.commit_with(sql!("tenancy/members_remove.sql"), &[&id]).await)
+        });
+        removed.await?.ok_or_else(Problem::not_found)?;
         Ok(NoContent)
     }
 
@@ -226,7 +224,7 @@ impl MembersApi {
         account_id: Path<Uuid>,
         #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<OrganizationMember>, ApiError<Deleting>> {
-        Ok(Json(self.set_status(&caller, account_id.0, "suspended", &if_match).await?))
+        Ok(Json(self.change(&caller, account_id.0, (None, Some("suspended")), &if_match).await?))
     }
 
     /// Reactivate a suspended member
@@ -240,7 +238,7 @@ impl MembersApi {
         account_id: Path<Uuid>,
         #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<OrganizationMember>, ApiError<Deleting>> {
-        Ok(Json(self.set_status(&caller, account_id.0, "active", &if_match).await?))
+        Ok(Json(self.change(&caller, account_id.0, (None, Some("active")), &if_match).await?))
     }
 
     /// Leave an organization
@@ -312,18 +310,22 @@ async fn hand_over(mut tx: Tx, from: Uuid, to: Uuid) -> Result<OrganizationMembe
 }
 
 impl MembersApi {
-    async fn set_status(
+    /// Changes the role or the status of a member.
+    async fn change(
         &self,
         caller: &Member<Admin>,
         account: Uuid,
-        status: &str,
+        (role, status): (Option<&'static str>, Option<&'static str>),
         if_match: &IfMatch,
     ) -> Result<OrganizationMember, Failure> {
-        let mut tx = self.0.begin(caller);
-        below(&mut tx, account, None).await?;
-        if_match.check(&mut tx, &SINGLE, &[&account]).await?;
-        let changed = last_owner(tx.commit_with(UPDATE, &[&account, &None::<&str>, &Some(status)]).await)?;
-        Ok(changed.ok_or_else(Problem::not_found)?)
+        self.0
+            .attempt(caller, async |mut tx: Tx, _| -> Result<OrganizationMember, Failure> {
+                below(&mut tx, account, role).await?;
+                if_match.check(&mut tx, &SINGLE, &[&account]).await?;
+                let changed = last_owner(tx.commit_with(UPDATE, &[&account, &role, &status]).await)?;
+                Ok(changed.ok_or_else(Problem::not_found)?)
+            })
+            .await
     }
 }
 

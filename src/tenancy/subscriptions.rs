@@ -300,18 +300,9 @@ impl SubscriptionsApi {
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<SubscriptionChanges>,
     ) -> Result<Json<Plan>, ApiError<Writing>> {
-        let changes = body.0;
-        let mut tx = self.0.begin(&caller);
-        if_match.check(&mut tx, &SINGLE, &[]).await?;
-        let sql = sql!("tenancy/subscriptions_lock.sql" as (String, Vec<String>));
-        let (current, off) = tx.one(sql, &[]).await?;
-        let plan_type = changes.plan_type.as_deref().unwrap_or(&current).to_owned();
-        let included = features_of_plan(&mut tx, &plan_type).await?;
-        let disabled = changes.features.unwrap_or_default().over(&off).disabled(&included, "features.")?;
-        tx.all(sql!("tenancy/subscriptions_update.sql"), &[&plan_type, &disabled]).await?;
-        let plan = tx.one(GET, &[]).await?;
-        tx.commit().await?;
-        Ok(Json(plan))
+        let changes = &body.0;
+        let changed = self.0.attempt(&caller, |tx, _| change(tx, changes, &if_match)).await?;
+        Ok(Json(changed))
     }
 
     /// Get the usage of the organization
@@ -327,6 +318,21 @@ impl SubscriptionsApi {
             appointments: row.appointments,
         }))
     }
+}
+
+/// Changes the plan and its features.
+async fn change(mut tx: Tx, changes: &SubscriptionChanges, if_match: &IfMatch) -> Result<Plan, Failure> {
+    if_match.check(&mut tx, &SINGLE, &[]).await?;
+    let sql = sql!("tenancy/subscriptions_lock.sql" as (String, Vec<String>));
+    let (current, off) = tx.one(sql, &[]).await?;
+    let plan_type = changes.plan_type.as_deref().unwrap_or(&current).to_owned();
+    let included = features_of_plan(&mut tx, &plan_type).await?;
+    let disabled =
+        changes.features.clone().unwrap_or_default().over(&off).disabled(&included, "features.")?;
+    tx.all(sql!("tenancy/subscriptions_update.sql"), &[&plan_type, &disabled]).await?;
+    let plan = tx.one(GET, &[]).await?;
+    tx.commit().await?;
+    Ok(plan)
 }
 
 /// The features a plan includes.

@@ -1,4 +1,5 @@
 mod as_of;
+mod attempt;
 mod cluster;
 mod data_model;
 mod dba;

@@ -24,7 +24,7 @@ const MAY_NAME: &[(&str, &str)] = &[
     ("crm", "db http operations"),
     ("scheduling::features", "http"),
     ("scheduling::codes", "http"),
-    ("scheduling::hours", "db http operations scheduling::features"),
+    ("scheduling::hours", "db http operations tenancy scheduling::features"),
     ("scheduling::slots", "db http crm scheduling::hours"),
     (
         "scheduling::booking",
@@ -36,8 +36,8 @@ const MAY_NAME: &[(&str, &str)] = &[
     ),
     (
         "scheduling::customers",
-        "db http messaging operations tenancy crm scheduling::features scheduling::slots scheduling::booking \
-         scheduling::catalog",
+        "db http messaging operations tenancy crm scheduling::features scheduling::hours scheduling::slots \
+         scheduling::booking scheduling::catalog",
     ),
     (
         "scheduling",

@@ -106,19 +106,6 @@ shortened_elsewhere as (
 )
 select
     c.*,
-    case
-        when c.visit then (
-            select
-                jsonb_agg(
-                    jsonb_build_object(
-                        'service_id', g.service_id, 'provider_id', g.provider_id, 'starts_at', g.starts_at, 'ends_at',
-                        g.ends_at
-                    )
-                    order by g.position
-                )
-            from scheduling.appointment_segments as g
-            where g.tenant_id = $1 and g.appointment_id = c.id
-        )
-    end as segments
+    case when c.visit then (select g.segments from scheduling.segments_of($1, c.id) as g) end as segments
 from changed as c
 order by c.starts_at

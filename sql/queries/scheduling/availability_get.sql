@@ -1,5 +1,6 @@
--- $1 tenant_id, $2 service ids in their order, $3 provider id or null for any, $4 from, $5 to (instants, half-open),
--- $6 first date, $7 last date, $8 appointments to leave out of account, $9 contact ids, $10 whether it is to be booked
+-- $1 tenant_id, $2 service ids in their order, $3 provider ids or null for all active ones, $4 from, $5 to (instants,
+-- half-open), $6 first date, $7 last date, $8 appointments to leave out of account, $9 contact ids, $10
+-- whether it is to be booked
 --
 -- Returns everything that decides which starts are free, for listing slots and for booking: a row for each provider,
 -- room and piece of equipment that the services can use, with the claims that overlap the period; and a row for each
@@ -78,7 +79,7 @@ rules as (
 wanted as (
     select p.id, 'provider' as kind, p.active, p.max_per_day, p.max_per_week, p.account_id is not null as shared
     from scheduling.providers as p
-    where p.tenant_id = $1 and (p.id = $3 or ($3 is null and p.active))
+    where p.tenant_id = $1 and (p.id = any ($3) or ($3 is null and p.active))
     union all
     select r.id, r.kind, r.active, null, null, false
     from scheduling.resources as r
@@ -138,8 +139,8 @@ select
     case when w.position is null or w.position = 1 then g.closed_to end as closed_to,
     g.holds_expired,
     w.id, w.kind, w.active, w.max_per_day, w.max_per_week,
-    h.time_zone, r.weekdays, r.from_minutes, r.to_minutes, r.valid_from, r.valid_until, o.dates, o.override_from,
-    o.override_to, t.starts_on, t.ends_on, t.time_zones,
+    h.time_zone, i.weekdays, i.from_minutes, i.to_minutes, i.valid_from, i.valid_until, i.dates, i.override_from,
+    i.override_to, i.starts_on, i.ends_on, i.time_zones,
     f.starts as off_starts, f.ends as off_ends,
     c.starts, c.ends, c.service_starts, c.service_ends, c.group_keys, c.seats,
     e.starts as elsewhere_starts, e.ends as elsewhere_ends
@@ -147,34 +148,7 @@ from locked
 cross join rules as g
 left join who as w on true
 left join scheduling.schedules as h on h.tenant_id = $1 and h.provider_id = w.id
-cross join lateral (
-    select
-        coalesce(array_agg(weekday order by weekday, from_minute), '{}') as weekdays,
-        coalesce(array_agg(from_minute order by weekday, from_minute), '{}') as from_minutes,
-        coalesce(array_agg(to_minute order by weekday, from_minute), '{}') as to_minutes,
-        coalesce(array_agg(valid_from order by weekday, from_minute), '{}') as valid_from,
-        coalesce(array_agg(valid_until order by weekday, from_minute), '{}') as valid_until
-    from scheduling.schedule_rules
-    where tenant_id = $1 and provider_id = w.id
-) as r
-cross join lateral (
-    select
-        coalesce(array_agg(date order by date), '{}') as dates,
-        -- Arrays of different lengths fit into an array only as jsonb, which is slow to write and to read: each is sent
-        -- as it is, in its binary form.
-        coalesce(array_agg(array_send(from_minutes) order by date), '{}') as override_from,
-        coalesce(array_agg(array_send(to_minutes) order by date), '{}') as override_to
-    from scheduling.schedule_overrides
-    where tenant_id = $1 and provider_id = w.id and date between $6 and $7
-) as o
-cross join lateral (
-    select
-        coalesce(array_agg(starts_on order by starts_on), '{}') as starts_on,
-        coalesce(array_agg(ends_on order by starts_on), '{}') as ends_on,
-        coalesce(array_agg(time_zone order by starts_on), '{}') as time_zones
-    from scheduling.schedule_travels
-    where tenant_id = $1 and provider_id = w.id and ends_on >= $6 and starts_on <= $7
-) as t
+cross join lateral scheduling.hours_of($1, w.id, $6, $7) as i
 cross join lateral (
     select
         coalesce(array_agg(starts_at order by starts_at), '{}') as starts,

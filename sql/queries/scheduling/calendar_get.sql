@@ -151,40 +151,14 @@ select
     case when w.position is null or w.position = 1 then b.holds end as holds,
     case when w.position is null or w.position = 1 then b.sessions end as sessions,
     w.id, w.name, w.active,
-    h.time_zone, r.weekdays, r.from_minutes, r.to_minutes, r.valid_from, r.valid_until, o.dates, o.override_from,
-    o.override_to, t.starts_on, t.ends_on, t.time_zones,
+    h.time_zone, i.weekdays, i.from_minutes, i.to_minutes, i.valid_from, i.valid_until, i.dates, i.override_from,
+    i.override_to, i.starts_on, i.ends_on, i.time_zones,
     f.items as time_off,
     e.starts as elsewhere_starts, e.ends as elsewhere_ends
 from about as b
 left join listed as w on true
 left join scheduling.schedules as h on h.tenant_id = $1 and h.provider_id = w.id
-cross join lateral (
-    select
-        coalesce(array_agg(weekday order by weekday, from_minute), '{}') as weekdays,
-        coalesce(array_agg(from_minute order by weekday, from_minute), '{}') as from_minutes,
-        coalesce(array_agg(to_minute order by weekday, from_minute), '{}') as to_minutes,
-        coalesce(array_agg(valid_from order by weekday, from_minute), '{}') as valid_from,
-        coalesce(array_agg(valid_until order by weekday, from_minute), '{}') as valid_until
-    from scheduling.schedule_rules
-    where tenant_id = $1 and provider_id = w.id
-) as r
-cross join lateral (
-    select
-        coalesce(array_agg(date order by date), '{}') as dates,
-        -- See availability_get.sql.
-        coalesce(array_agg(array_send(from_minutes) order by date), '{}') as override_from,
-        coalesce(array_agg(array_send(to_minutes) order by date), '{}') as override_to
-    from scheduling.schedule_overrides
-    where tenant_id = $1 and provider_id = w.id and date between $5 and $6
-) as o
-cross join lateral (
-    select
-        coalesce(array_agg(starts_on order by starts_on), '{}') as starts_on,
-        coalesce(array_agg(ends_on order by starts_on), '{}') as ends_on,
-        coalesce(array_agg(time_zone order by starts_on), '{}') as time_zones
-    from scheduling.schedule_travels
-    where tenant_id = $1 and provider_id = w.id and ends_on >= $5 and starts_on <= $6
-) as t
+cross join lateral scheduling.hours_of($1, w.id, $5, $6) as i
 cross join lateral (
     select
         coalesce(

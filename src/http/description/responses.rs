@@ -11,7 +11,8 @@ use super::{
 
 /// Describes `Idempotency-Key` in every operation that accepts it.
 pub fn idempotency(operation: &mut Map<String, Value>) {
-    let as_guest = operation["operationId"].as_str().is_some_and(|id| id.ends_with("_as_guest"));
+    // Without credentials, which would say whose key it is.
+    let as_guest = !operation.contains_key("x-required-role");
     let mut takes_key = false;
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         if parameter["name"] == "Idempotency-Key" {
@@ -44,19 +45,22 @@ pub fn idempotency(operation: &mut Map<String, Value>) {
     }
 }
 
-/// Describes the versions of what is answered. Every GET of JSON has an `ETag` and answers 304 to a client that has it.
+/// Describes the versions of what is answered. Every GET of JSON has an `ETag` and answers 304 to a client that has it,
+/// unless the answer says the time.
 /// Every operation that takes `If-Match` answers 412. The answer to a change has the `ETag` of its object if the object
 /// can be changed with `If-Match`.
 pub fn versions(document: &mut Value) {
     let single = schemas_of_single_objects(document);
+    let moving = schemas_that_say_the_time(document);
     for (method, operation) in operations(document) {
         let takes_if_match = takes_if_match(operation);
         for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
             if parameter["name"] == if_match::NAME {
-                parameter["description"] = "The `ETag` of the version that the client knows, or several, comma-separated; `*` for any version. 412 if the object has another version by then, and nothing is changed.".into();
+                parameter["description"] = "The `ETag` of the version that the client knows, or several, comma-separated; `*` for any version. 412 if the object has another version by then, and nothing is changed. An empty list has no version: 412.".into();
             }
         }
-        let reads = method == "get" && schema_of_success(operation).is_some();
+        let reads =
+            method == "get" && schema_of_success(operation).is_some_and(|schema| !moving.contains(&schema));
         if reads {
             let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
             parameters.as_array_mut().into_iter().for_each(|parameters| {
@@ -135,6 +139,13 @@ fn schemas_of_single_objects(document: &Value) -> BTreeSet<String> {
         schemas.extend(read.and_then(schema_of_success));
     }
     schemas
+}
+
+/// The schemas of pages with `as_of`, no two of which are the same.
+fn schemas_that_say_the_time(document: &Value) -> BTreeSet<String> {
+    let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
+    let moving = schemas.filter(|(_, schema)| schema["properties"]["as_of"].is_object());
+    moving.map(|(name, _)| json!({ "$ref": format!("#/components/schemas/{name}") }).to_string()).collect()
 }
 
 /// Describes the headers of certain statuses. Those of every response are described in `info`.

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, Datelike as _, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use poem_openapi::registry::MetaSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -113,6 +113,16 @@ impl InstantOrDate {
                      2026-11-20T09:00:00+01:00, between 1970 and 2999",
                 )
             }),
+        }
+    }
+}
+
+impl InstantOrDate {
+    /// The instant, or the beginning of the date in UTC.
+    pub fn in_utc(self) -> DateTime<Utc> {
+        match self {
+            Self::Instant(instant) => instant,
+            Self::Date(date) => date.and_time(NaiveTime::MIN).and_utc(),
         }
     }
 }

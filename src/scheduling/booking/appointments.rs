@@ -16,7 +16,6 @@ use super::{
     book,
     change::{self, AppointmentChanges},
     claims::Labels,
-    period::Bounds,
     reschedule::{self, AppointmentSwap, Reschedule},
 };
 use crate::{
@@ -26,13 +25,13 @@ use crate::{
         caller::{Member, Staff, Viewer},
         if_match::IfMatch,
         json::{Created, Json, or_default},
-        page::{Cursor, Ids, Order, Page, Paging, SortByStart, any_of},
+        page::{Cursor, Ids, Order, PageAsOf, Paging, SortByStart, any_of},
         problem::{ApiError, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, InstantOrDate, List, Metadata, Text, TimeZone},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
-    scheduling::{features::Appointments, slots::listing::Following},
+    scheduling::{features::Appointments, hours::period::Bounds, slots::listing::Following},
     sql,
 };
 
@@ -155,11 +154,11 @@ impl AppointmentsApi {
         /// `starts_at`, or `-starts_at` for the latest first. Defaults to `starts_at`. Keep it for all pages.
         sort: Query<Option<SortByStart>>,
         page: Paging,
-    ) -> Result<Json<Page<Appointment>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<Appointment>>, ApiError<Listing>> {
         let as_of = self.db.as_of().await?;
         let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
         let (from, to) = bounds.instants(&self.db, (&caller).into()).await?;
-        let order = sort.0.map_or(Order::Ascending, |sort| sort.0);
+        let order = Order::of(sort.0);
         let (after, before) = page.between(from, to, order);
         let latest_first = order == Order::Descending;
         let include = names(&include.0);

@@ -197,7 +197,7 @@ pub async fn load(tx: &mut Tx, order: &Order<'_>, now: DateTime<Utc>) -> Result<
     let contact = order.contact();
     let query = AvailabilityQuery {
         services: &order.services,
-        provider: order.provider,
+        providers: order.provider.as_slice(),
         contacts: contact.as_slice(),
         from: order.start - around,
         to: order.start + around + TimeDelta::microseconds(1),
@@ -249,7 +249,7 @@ pub async fn with_alternatives(
     let contact = order.contact();
     let query = AvailabilityQuery {
         services: &order.services,
-        provider: order.provider,
+        providers: order.provider.as_slice(),
         contacts: contact.as_slice(),
         ignored: &[],
         from: order.start,

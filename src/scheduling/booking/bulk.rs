@@ -1,4 +1,4 @@
-//! The operation that cancels all appointments with a provider in a period.
+//! The operations that cancel or move all appointments with a provider in a period.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{
@@ -11,14 +11,15 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    appointment::{Appointment, AppointmentAction, AppointmentStatus, CancelledBy, WholeAppointment},
+    appointment::{Appointment, AppointmentAction},
     attempts::attempt,
+    bulk_move::{MovedPeriod, PeriodMove, move_all},
     offers::{self, Notice},
-    period::Bounds,
+    provider_period::{self, KeptAppointment},
     transitions::{TransitionRequest, change_status},
 };
 use crate::{
-    db::{Context, Db, Params, Tx},
+    db::{Context, Db, Tx},
     http::{
         caller::{Member, Staff},
         if_match::Precondition,
@@ -28,8 +29,7 @@ use crate::{
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
-    scheduling::slots::setback::Setback,
-    sql,
+    scheduling::{features::Appointments, hours::period::Bounds, slots::setback::Setback},
 };
 
 /// The maximum number of appointments that one request cancels.
@@ -63,15 +63,6 @@ impl Example for PeriodCancellation {
         }))
         .expect("the example follows the rules it is an example of")
     }
-}
-
-/// An appointment that was not cancelled.
-#[derive(Clone, Debug, Deserialize, Object, Serialize)]
-pub struct KeptAppointment {
-    pub appointment_id: Uuid,
-    pub status: AppointmentStatus,
-    /// Why, as a code: `transition_not_allowed`.
-    pub code: String,
 }
 
 /// What became of the appointments in a period.
@@ -124,60 +115,64 @@ impl BulkApi {
         offers::tell(&self.mailer, &notices);
         Ok(Replayable { body, replayed: once.is_replay() })
     }
+
+    /// Move a provider's appointments
+    ///
+    /// Moves all appointments of which a service with the provider starts in the period, in one transaction: to another
+    /// provider, by days or minutes, or both. Those that cannot be moved stay where they are, and the answer names them
+    /// with the reason: they have begun, the new time is taken, a rule of the service does not allow it, or the provider
+    /// does not perform the service. Time that one appointment leaves is free for the others. The seats of a group
+    /// session are moved together, or none of them.
+    ///
+    /// 422 `required` on `provider_id` if nothing would change. 422 `period_too_long` on `to` if the period is longer
+    /// than 7 days, `too_many` if it has more than 100 appointments: nothing is moved. 503 `computation_timeout` if
+    /// computing takes longer than 2 seconds.
+    #[oai(
+        path = "/providers/:provider_id/appointments/move",
+        method = "post",
+        operation_id = "move_provider_appointments"
+    )]
+    async fn move_all(
+        &self,
+        caller: Member<Staff, Appointments>,
+        provider_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
+        body: Json<PeriodMove>,
+    ) -> Result<Done<MovedPeriod>, ApiError<Writing>> {
+        let (context, now) = (Context::from(&caller), Utc::now());
+        let (provider, request) = (provider_id.0, &body.0);
+        let key = idempotency_key.0;
+        let once = Once::new(&context, "move_provider_appointments", key, &(provider, request))?;
+        request.check(provider)?;
+        let (body, notices) = attempt(&self.db, &self.mailer, context, |tx, number| {
+            move_all(tx, context, provider, request, &once, (number, now))
+        })
+        .await?;
+        offers::tell(&self.mailer, &notices);
+        Ok(Done { body, replayed: once.is_replay() })
+    }
 }
 
 async fn cancel(
     mut tx: Tx,
     context: Context,
     provider: Uuid,
-    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    period: (DateTime<Utc>, DateTime<Utc>),
     reason: Option<&str>,
     once: &Once,
     now: DateTime<Utc>,
 ) -> Result<(CancelledPeriod, Vec<Notice>), Setback> {
-    use AppointmentStatus::{CheckedIn, Confirmed, InProgress, Pending};
     if let Some(answer) = once.answered(&mut tx).await? {
         tx.commit().await?;
         return Ok((answer, Vec::new()));
     }
-    tx.optional(sql!("scheduling/providers_get.sql"), &[&provider]).await?.ok_or_else(Problem::not_found)?;
-    let standing = [Pending, Confirmed, CheckedIn, InProgress].map(AppointmentStatus::name);
-    let limit = i64::try_from(MOST + 1).unwrap_or(i64::MAX);
-    let params: Params = &[&provider, &from, &to, &&standing[..], &limit];
-    let found = tx.all(sql!("scheduling/appointments_of_provider.sql" as (Uuid,)), params).await?;
-    if found.len() > MOST {
-        let detail = "expected a period with at most 200 appointments";
-        return Err(Problem::invalid_field("to", "too_many", detail).into());
-    }
-    let ids: Vec<Uuid> = found.into_iter().map(|(id,)| id).collect();
-    // Locked in one statement, in the order of their ids.
-    let rows = tx.all(sql!("scheduling/appointments_lock.sql" as WholeAppointment), &[&ids]).await?;
+    provider_period::require(&mut tx, provider).await?;
     let action = AppointmentAction::Cancel;
-    // Another transaction may have moved some meanwhile.
-    let in_period = |appointment: &Appointment| match &appointment.segments {
-        Some(segments) => segments
-            .iter()
-            .any(|segment| segment.provider_id == provider && (from..to).contains(&segment.starts_at)),
-        None => appointment.provider_id == provider && (from..to).contains(&appointment.starts_at),
-    };
-    let (cancellable, begun): (Vec<Appointment>, Vec<Appointment>) = rows
-        .into_iter()
-        .map(Appointment::from)
-        .filter(in_period)
-        .partition(|appointment| action.from(CancelledBy::Member).contains(&appointment.status));
-    let kept = begun
-        .into_iter()
-        .filter(|appointment| appointment.status == InProgress)
-        .map(|appointment| KeptAppointment {
-            appointment_id: appointment.id,
-            status: appointment.status,
-            code: "transition_not_allowed".to_owned(),
-        })
-        .collect();
+    let (cancellable, kept) = provider_period::lock(&mut tx, provider, period, action, MOST).await?;
     let (following, precondition) = (false, &Precondition::none());
     let request = TransitionRequest { action, reason, following, precondition };
     let (cancelled, queue) = change_status(&mut tx, context, &cancellable, request, now).await?;
-    let answer = CancelledPeriod { cancelled, kept };
+    let answer = CancelledPeriod { cancelled, kept: provider_period::named(kept) };
     // Before the transaction continues as the scheduler.
     once.keep(&mut tx, &answer).await?;
     let notices = match queue {

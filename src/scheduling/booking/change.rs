@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     appointment::{Appointment, AppointmentStatus, WholeAppointment},
     attempts::attempt,
-    claims::{contact_claim, on_taken},
+    claims::on_taken,
     transaction::Locks,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
         values::{Metadata, Text},
     },
     messaging::mail::Mailer,
-    scheduling::slots::{problems::contact_busy, setback::Setback},
+    scheduling::slots::{availability::Claim, problems::contact_busy, setback::Setback},
     sql,
 };
 
@@ -117,7 +117,8 @@ async fn change_now(
         // None if the service lets contacts have other appointments at the same time.
         let sql = sql!("scheduling/claims_release_contact.sql" as ContactTime);
         let released = tx.all(sql, &[&id, &before.contact_id]).await?;
-        claims.extend(released.iter().map(|time| contact_claim(contact, id, time.starts_at, time.ends_at)));
+        let claim = |time: &ContactTime| Claim::of_contact(contact, id, time.starts_at, time.ends_at);
+        claims.extend(released.iter().map(claim));
     }
     let note = changes.note.value().map(|note| &**note);
     let changed = tx

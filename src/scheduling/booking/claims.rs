@@ -1,7 +1,6 @@
 //! Writes appointments and their claims in one statement. The constraints of claims decide:
 //! `scheduling.take_time` fails with their names.
 
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -56,12 +55,8 @@ impl Parameters {
         for booking in bookings {
             claims.extend(booking.plan.claims_of(booking.id));
             if claims_contact {
-                claims.push(contact_claim(
-                    contact,
-                    booking.id,
-                    booking.plan.starts_at(),
-                    booking.plan.ends_at(),
-                ));
+                let (starts_at, ends_at) = (booking.plan.starts_at(), booking.plan.ends_at());
+                claims.push(Claim::of_contact(contact, booking.id, starts_at, ends_at));
             }
         }
         let appointments = bookings.iter().map(|booking| {
@@ -113,24 +108,6 @@ pub async fn add_segments(tx: &mut Tx, segments: Vec<Value>) -> Result<(), Failu
         tx.all(sql!("scheduling/appointment_segments_add.sql"), &[&json!(segments)]).await?;
     }
     Ok(())
-}
-
-/// The claim on the contact's time, without buffers.
-pub fn contact_claim(contact: Uuid, owner: Uuid, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Claim {
-    Claim {
-        id: Uuid::now_v7(),
-        owner_id: owner,
-        resource_id: contact,
-        service_id: None,
-        service_starts_at: None,
-        service_ends_at: None,
-        starts_at,
-        ends_at,
-        group_key: None,
-        seat: 1,
-        capacity: 1,
-        of_contact: true,
-    }
 }
 
 /// Creates appointments of one contact, all or none.

@@ -9,7 +9,7 @@ use super::{
     appointment::{self, Appointment, AppointmentStatus},
     attempts::attempt,
     book::Who,
-    claims::{contact_claim, on_taken},
+    claims::on_taken,
     guest_request::GuestRequest,
     hold::{self, Hold, LockedHold},
     transaction::Locks,
@@ -25,6 +25,7 @@ use crate::{
     messaging::mail::Mailer,
     operations::idempotency::Once,
     scheduling::slots::{
+        availability::Claim,
         guest_rules::{self, GuestRules, verified_only},
         problems::contact_busy,
     },
@@ -156,7 +157,7 @@ pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<App
         .is_some_and(|context| matches!(context.who, db::Who::Session { .. } | db::Who::Key { .. }));
     let id = if is_guests && by_member { Uuid::now_v7() } else { entry.unwrap_or(hold) };
     let claims: Vec<_> = (!locked.contact_may_overlap)
-        .then(|| contact_claim(contact, id, locked.starts_at, locked.ends_at))
+        .then(|| Claim::of_contact(contact, id, locked.starts_at, locked.ends_at))
         .into_iter()
         .collect();
     let confirmed = tx

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -23,19 +23,20 @@ use super::{
 };
 use crate::{
     crm::contacts::NewContact,
-    db::{Context, Db, Tx},
+    db::{Context, Db, Params, Tx},
     http::{
         caller::{Member, Staff, Viewer},
         if_match::{IfMatch, Precondition},
         json::{Created, Json, NoContent, or_default},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
-        values::{IdempotencyKey, Instant, Number, Text},
+        values::{IdempotencyKey, Instant, InstantOrDate, Number, Text, TimeZone},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
     scheduling::{
         features::Appointments,
+        hours::period::Bounds,
         slots::{
             availability::{Allocation, Enforcement, SlotError},
             choose::choose,
@@ -122,11 +123,20 @@ impl HoldsApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
+        /// Only holds that start at or after this instant, or on or after this date in `time_zone`.
+        from: Query<Option<InstantOrDate>>,
+        /// Only holds that start before this instant, or before this date in `time_zone`.
+        to: Query<Option<InstantOrDate>>,
+        /// The IANA time zone for dates in `from` and `to`. Defaults to the organization's time zone.
+        time_zone: Query<Option<TimeZone>>,
         ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<Hold>>, ApiError<Listing>> {
         let sql = sql!("scheduling/holds_list.sql" as Hold);
-        let holds = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
+        let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
+        let (from, to) = bounds.instants(&self.db, (&caller).into()).await?;
+        let params: Params = &[&page.after_id(), &page.rows(), &ids.0, &from, &to];
+        let holds = self.db.all(&caller, sql, params).await?;
         Ok(Json(page.of(holds, |last| Cursor::id(last.id))))
     }
 

@@ -230,7 +230,7 @@ impl Waiting {
             let until = to.min(since + LONGEST_LOOK);
             let query = AvailabilityQuery {
                 services: &services,
-                provider: self.provider,
+                providers: self.provider.as_slice(),
                 contacts: slice::from_ref(&self.contact),
                 from: since,
                 to: until,

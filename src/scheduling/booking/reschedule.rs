@@ -10,9 +10,9 @@ use super::{
     appointment::{Appointment, AppointmentAction, AppointmentStatus, CancelledBy, GET, WholeAppointment},
     attempts::attempt,
     book,
-    claims::{add_segments, contact_claim, on_taken, segments, with_segments},
-    offers::{self, Notice, Queue},
-    transaction::{Locks, seat_seed},
+    moves::{self, Move, MoveOptions, PlannedMove},
+    offers::{self, Notice},
+    transaction::seat_seed,
 };
 use crate::{
     db::{self, Context, Db, Tx, Who, row},
@@ -27,11 +27,10 @@ use crate::{
         hours::wall_time,
         slots::{
             alternatives,
-            availability::{Allocation, Availability, Claim, Enforcement, StartRequest},
-            choose::provider_of,
+            availability::Availability,
             load::{self, AvailabilityQuery},
-            problems::{check_length, no_series, service_unavailable, slot_problem},
-            setback::{Setback, lost_race},
+            problems::{no_series, service_unavailable, slot_problem},
+            setback::Setback,
         },
     },
     sql,
@@ -104,15 +103,6 @@ row! {
     ZoneOfSeries { time_zone }
 }
 
-/// An appointment and its new time.
-struct Move {
-    appointment: Appointment,
-    provider: Option<Uuid>,
-    start: DateTime<Utc>,
-    /// The field that errors name.
-    field: String,
-}
-
 /// Moves one appointment, or one of a series and all later ones.
 pub async fn reschedule(
     db: &Db,
@@ -131,13 +121,17 @@ pub async fn reschedule(
             tx.commit().await?;
             return Ok((moves.swap_remove(place).appointment, Vec::new()));
         }
-        let how = RescheduleOptions {
+        let how = MoveOptions {
             action: AppointmentAction::Reschedule,
             reason: request.reason.as_deref(),
             policy: book::policy(request.override_rules),
             seat_seed: seat_seed(number),
         };
-        let (moved, notices) = carry_out(tx, context, moves, &how, now).await?;
+        let field = |appointment: &Appointment| match request.following {
+            true => format!("occurrences[{}]", appointment.occurrence.unwrap_or_default()),
+            false => "starts_at".to_owned(),
+        };
+        let (moved, notices) = carry_out(tx, context, moves, &how, field, now).await?;
         let answer =
             moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?;
         Ok((answer, notices))
@@ -156,7 +150,7 @@ pub async fn reschedule(
             };
             let query = AvailabilityQuery {
                 services: &appointment.services(),
-                provider,
+                providers: provider.as_slice(),
                 contacts: &[appointment.contact_id],
                 ignored: &[id],
                 from: request.starts_at.0,
@@ -189,7 +183,7 @@ async fn following(
         let appointment = locked(tx, &[id]).await?.pop().ok_or_else(Problem::not_found)?;
         precondition.check(&appointment)?;
         AppointmentAction::Reschedule.check(appointment.status, by)?;
-        return Ok(vec![Move { appointment, provider, start, field: "starts_at".to_owned() }]);
+        return Ok(vec![Move { appointment, provider, start }]);
     }
     let row = tx.optional(GET, &[&id]).await?;
     let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
@@ -218,8 +212,7 @@ async fn following(
                 date + Days::new(days.num_days().unsigned_abs())
             };
             let start = if following.id == id { start } else { wall_time::same_time_on(zone, date, start) };
-            let field = format!("occurrences[{}]", following.occurrence.unwrap_or_default());
-            Move { provider, appointment: following, start, field }
+            Move { provider, appointment: following, start }
         })
         .collect();
     moves.sort_by_key(|one| one.appointment.occurrence);
@@ -259,16 +252,16 @@ pub async fn swap(
             provider: Some(other.provider_id),
             start: other.starts_at,
             appointment: moved.clone(),
-            field: "appointment_id".to_owned(),
         };
         let moves = vec![to_that_of(&one, &other), to_that_of(&other, &one)];
-        let how = RescheduleOptions {
+        let how = MoveOptions {
             action: AppointmentAction::Swap,
             reason: None,
             policy: book::policy(request.override_rules),
             seat_seed: seat_seed(number),
         };
-        let (moved, notices) = carry_out(tx, context, moves, &how, now).await?;
+        let field = |_: &Appointment| "appointment_id".to_owned();
+        let (moved, notices) = carry_out(tx, context, moves, &how, field, now).await?;
         let answer =
             moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?;
         Ok((answer, notices))
@@ -302,59 +295,34 @@ async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Appointment>, Failure> 
     Ok(rows.into_iter().map(Appointment::from).collect())
 }
 
-/// Options for moving appointments.
-struct RescheduleOptions<'a> {
-    action: AppointmentAction,
-    reason: Option<&'a str>,
-    policy: Enforcement,
-    seat_seed: usize,
-}
-
+/// Moves locked appointments, all or none. `field` is what errors name.
 async fn carry_out(
     mut tx: Tx,
     context: Context,
     moves: Vec<Move>,
-    how: &RescheduleOptions<'_>,
+    how: &MoveOptions<'_>,
+    field: impl Fn(&Appointment) -> String,
     now: DateTime<Utc>,
 ) -> Result<(Vec<Appointment>, Vec<Notice>), Setback> {
     check_reach(&moves)?;
     let ids: Vec<Uuid> = moves.iter().map(|one| one.appointment.id).collect();
-    let freed: Vec<_> =
-        moves.iter().map(|one| (one.appointment.starts_at, one.appointment.ends_at)).collect();
-    let queue = Queue::read(&mut tx, &freed).await?;
-    let locks = Locks {
-        services: moves.iter().flat_map(|one| one.appointment.services()).collect(),
-        // The providers of a visit may change.
-        any_provider: moves.iter().any(|one| one.appointment.segments.is_some() && one.provider.is_none()),
-        resources: moves
-            .iter()
-            .flat_map(|one| {
-                one.provider.into_iter().chain([one.appointment.provider_id, one.appointment.contact_id])
-            })
-            .collect(),
-        appointments: ids.clone(),
-        ..Locks::default()
-    };
-    queue.add_to(locks).take(&mut tx).await?;
-    tx.all(sql!("scheduling/claims_release.sql"), &[&ids]).await?;
-    let mut plans: Vec<Allocation> = Vec::with_capacity(moves.len());
-    let mut claims: Vec<Claim> = Vec::new();
-    let mut rows = Vec::new();
-    let mut segment_rows = Vec::new();
+    let queue = moves::lock(&mut tx, &moves).await?;
+    moves::release(&mut tx, &ids).await?;
     // Appointments of one series have the same service, so their data are loaded at once.
     let services = moves[0].appointment.services();
     let alike = moves.iter().all(|one| one.appointment.services() == services);
     let contacts: Vec<Uuid> = moves.iter().map(|one| one.appointment.contact_id).collect();
+    let starts: Vec<DateTime<Utc>> = moves.iter().map(|one| one.start).collect();
+    let mut planned: Vec<PlannedMove> = Vec::with_capacity(moves.len());
     let mut loaded = None;
-    for one in &moves {
-        let appointment = &one.appointment;
+    for one in moves {
         if !alike || loaded.is_none() {
-            let all: &[Move] = if alike { &moves } else { std::slice::from_ref(one) };
-            let from = all.iter().map(|one| one.start).min().unwrap_or(one.start);
-            let to = all.iter().map(|one| one.start).max().unwrap_or(one.start);
+            let all: &[DateTime<Utc>] = if alike { &starts } else { std::slice::from_ref(&one.start) };
+            let from = all.iter().min().copied().unwrap_or(one.start);
+            let to = all.iter().max().copied().unwrap_or(one.start);
             let query = AvailabilityQuery {
-                services: &appointment.services(),
-                provider: None,
+                services: &one.appointment.services(),
+                providers: &[],
                 contacts: &contacts,
                 from,
                 to: to + TimeDelta::microseconds(1),
@@ -364,58 +332,18 @@ async fn carry_out(
             loaded = Some(load::to_book(&mut tx, &query).await?);
         }
         let availability = loaded.as_mut().ok_or_else(Problem::internal)?;
-        if availability.services.len() != appointment.services().len() {
+        if availability.services.len() != one.appointment.services().len() {
             // A guest or customer cannot see a service that is no longer bookable online.
             Err(service_unavailable())?;
         }
-        check_length(availability)?;
-        let named = one.provider.unwrap_or(appointment.provider_id);
-        // For a visit, the provider of the first service; the others may change.
-        let with = if appointment.segments.is_some() { one.provider } else { Some(named) };
-        let services = if with.is_some() { availability.services.len() } else { 1 };
-        let provider = provider_of(availability, named, services)?;
-        let request = StartRequest {
-            start: one.start,
-            with,
-            contact: Some(appointment.contact_id),
-            policy: how.policy,
-            seat_seed: how.seat_seed,
-        };
-        let plan = availability.plan(provider, request).map_err(|error| slot_problem(&one.field, error))?;
-        availability.take(&plan, Some(appointment.contact_id));
-        claims.extend(plan.claims_of(appointment.id));
-        if availability.claims_contact() {
-            let (contact, id) = (appointment.contact_id, appointment.id);
-            claims.push(contact_claim(contact, id, plan.starts_at(), plan.ends_at()));
-        }
-        segment_rows.extend(segments(appointment.id, &plan));
-        rows.push(json!({
-            "id": appointment.id,
-            "provider_id": plan.items[0].provider,
-            "starts_at": plan.starts_at(),
-            "ends_at": plan.ends_at(),
-            "overridden": how.policy == Enforcement::ClaimsOnly,
-            "seat": plan.seat,
-            "status": asks_again(context, availability, appointment).then_some("pending"),
-        }));
-        plans.push(plan);
+        let field = field(&one.appointment);
+        let plan = one.plan(availability, how.policy, how.seat_seed)?;
+        let mut plan = plan.map_err(|error| slot_problem(&field, error))?;
+        plan.status = asks_again(context, availability, &plan.appointment).then_some("pending");
+        availability.occupy(&plan.claims);
+        planned.push(plan);
     }
-    let transitions: Vec<Uuid> = moves.iter().map(|_| Uuid::now_v7()).collect();
-    let moved = tx
-        .all(
-            sql!("scheduling/appointments_move.sql" as Appointment),
-            &[&json!(rows), &json!(claims), &transitions, &how.action.name(), &now, &how.reason],
-        )
-        .await;
-    let moved = on_taken(moved, lost_race)?;
-    add_segments(&mut tx, segment_rows).await?;
-    let appointments: Vec<_> = moved
-        .into_iter()
-        .map(|appointment| match ids.iter().position(|id| *id == appointment.id) {
-            Some(index) => with_segments(appointment, &plans[index]),
-            None => appointment,
-        })
-        .collect();
+    let appointments = moves::write(&mut tx, &planned, how, now).await?;
     let notices = queue.offer(&mut tx, now).await?;
     tx.commit().await?;
     Ok((appointments, notices))

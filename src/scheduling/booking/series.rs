@@ -355,7 +355,7 @@ async fn plan(
     let services = [wanted.service];
     let query = AvailabilityQuery {
         services: &services,
-        provider: wanted.provider,
+        providers: wanted.provider.as_slice(),
         contacts: wanted.contact.as_slice(),
         from: first,
         to: starts[starts.len() - 1] + TimeDelta::microseconds(1),
@@ -395,7 +395,7 @@ async fn plan(
     let mut nearest: Option<Vec<(usize, SlotError)>> = None;
     for candidate in candidates {
         let mut availability =
-            load::to_book(tx, &AvailabilityQuery { provider: Some(candidate), ..query }).await?;
+            load::to_book(tx, &AvailabilityQuery { providers: &[candidate], ..query }).await?;
         known(&availability)?;
         named_provider(&availability, candidate)?;
         let mut plans = Vec::with_capacity(starts.len());

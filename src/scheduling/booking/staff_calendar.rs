@@ -235,7 +235,7 @@ async fn calendar(
     requested: RequestedPeriod,
     provider: Option<Uuid>,
 ) -> Result<SerializedJson<Calendar>, Failure> {
-    let extent = Extent { provider, times: 1, days: LONGEST_PERIOD };
+    let extent = Extent { providers: provider.map(|_| 1), times: 1, days: LONGEST_PERIOD };
     let (period, place) = period::admit(db, context, requested, extent).await?;
     let Period { from, to, .. } = period;
     // Dates in any time zone, and the day before, whose hours may extend past midnight.

@@ -20,7 +20,7 @@ use crate::{
         caller::{Member, Staff, Viewer},
         if_match::{IfMatch, Precondition},
         json::{Json, OptionalJson, or_default},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Failure, Listing, Problem, Writing},
         values::Text,
     },
@@ -120,12 +120,13 @@ impl TransitionsApi {
         &self,
         caller: Member<Viewer>,
         appointment_id: Path<Uuid>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<Transition>>, ApiError<Listing>> {
         let mut tx = self.db.begin(&caller);
         tx.optional(GET, &[&appointment_id.0]).await?.ok_or_else(Problem::not_found)?;
         let sql = sql!("scheduling/appointment_transitions_list.sql" as Transition);
-        let transitions = tx.all(sql, &[&appointment_id.0, &page.after_id(), &page.rows()]).await?;
+        let transitions = tx.all(sql, &[&appointment_id.0, &page.after_id(), &page.rows(), &ids.0]).await?;
         tx.commit().await?;
         Ok(Json(page.of(transitions, |last| Cursor::id(last.id))))
     }

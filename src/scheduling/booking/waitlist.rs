@@ -27,14 +27,15 @@ use crate::{
         caller::{Member, Staff, Viewer},
         if_match::{IfMatch, Precondition},
         json::{Created, Json},
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging, any_of},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
-        values::{IdempotencyKey, Instant},
+        values::{IdempotencyKey, Instant, InstantOrDate, List, TimeZone},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
     scheduling::{
         features::Appointments,
+        hours::period::Bounds,
         slots::{
             alternatives,
             availability::{Enforcement, ServiceRules},
@@ -61,21 +62,30 @@ impl WaitlistApi {
     ///
     /// All entries, in the order in which they were created; time is offered in this order.
     #[oai(path = "/waitlist", method = "get", operation_id = "list_waitlist_entries")]
+    #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn list(
         &self,
         caller: Member<Viewer>,
-        /// Only entries with this status.
-        status: Query<Option<WaitlistStatus>>,
+        /// Only entries with this status. Can be repeated.
+        status: Query<List<WaitlistStatus, 0, 6>>,
         /// Only entries for this service.
         service_id: Query<Option<Uuid>>,
+        /// Only entries whose period ends after this instant, or after the beginning of this date in `time_zone`.
+        from: Query<Option<InstantOrDate>>,
+        /// Only entries whose period begins before this instant, or before this date in `time_zone`.
+        to: Query<Option<InstantOrDate>>,
+        /// The IANA time zone for dates in `from` and `to`. Defaults to the organization's time zone.
+        time_zone: Query<Option<TimeZone>>,
         /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
         /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
         ids: Ids,
         page: Paging,
-    ) -> Result<Json<Page<WaitlistEntry>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<WaitlistEntry>>, ApiError<Listing>> {
         let after = page.after(DateTime::UNIX_EPOCH);
-        let status = status.0.map(WaitlistStatus::name);
+        let status: Option<Vec<&str>> = any_of(status.0.iter().map(|status| status.name()).collect());
+        let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
+        let (from, to) = bounds.instants(&self.db, (&caller).into()).await?;
         let as_of = self.db.as_of().await?;
         let rows = self
             .db
@@ -90,6 +100,8 @@ impl WaitlistApi {
                     &page.rows(),
                     &updated_since.0.map(|instant| instant.0),
                     &ids.0,
+                    &from,
+                    &to,
                 ],
             )
             .await?;
@@ -117,11 +129,12 @@ impl WaitlistApi {
     ) -> Result<Created<WaitlistEntry>, ApiError<Writing>> {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_waitlist_entry", idempotency_key.0, &body.0)?;
+        let bounds = Bounds { from: Some(body.0.from), to: Some(body.0.to), time_zone: body.0.time_zone };
         let entry = NewEntry {
             id: Uuid::now_v7(),
             service: body.0.service_id,
             provider: body.0.provider_id,
-            period: period(body.0.from, body.0.to)?,
+            period: period(&self.db, context, bounds).await?,
             who: book::who(body.0.contact_id, body.0.contact.as_ref())?,
             guest: None,
             policy: book::policy(body.0.override_rules),
@@ -208,23 +221,22 @@ impl WaitlistApi {
     }
 }
 
-/// Validates the period of a waitlist entry.
-pub fn period(from: Instant, to: Instant) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
-    if to.0 <= from.0 || to.0 <= Utc::now() {
-        return Err(Problem::invalid_field(
-            "to",
-            "invalid_value",
-            "expected an instant in the future, after from",
-        ));
+/// Reads and validates the period of a waitlist entry.
+pub async fn period(
+    db: &Db,
+    context: Context,
+    bounds: Bounds,
+) -> Result<(DateTime<Utc>, DateTime<Utc>), Failure> {
+    let (from, to) = bounds.instants(db, context).await?;
+    if to <= from || to <= Utc::now() {
+        let detail = "expected an instant or a date in the future, after from";
+        Err(Problem::invalid_field("to", "invalid_value", detail))?;
     }
-    if to.0 - from.0 > LONGEST_WAIT {
-        return Err(Problem::invalid_field(
-            "to",
-            "period_too_long",
-            "expected an instant at most 366 days after from",
-        ));
+    if to - from > LONGEST_WAIT {
+        let detail = "expected an instant or a date at most 366 days after from";
+        Err(Problem::invalid_field("to", "period_too_long", detail))?;
     }
-    Ok((from.0, to.0))
+    Ok((from, to))
 }
 
 /// A waitlist entry to create.
@@ -275,9 +287,9 @@ async fn check(db: &Db, context: Context, new: &NewEntry<'_>) -> Result<(), Fail
     }
     let now = Utc::now();
     let contacts = if let Who::Known(contact) = &new.who { slice::from_ref(contact) } else { &[] };
-    let (services, provider) = (slice::from_ref(&new.service), new.provider);
+    let (services, providers) = (slice::from_ref(&new.service), new.provider.as_slice());
     let (from, to) = (new.period.0.max(now), new.period.1);
-    let query = AvailabilityQuery { services, provider, contacts, from, to, ignored: &[], now };
+    let query = AvailabilityQuery { services, providers, contacts, from, to, ignored: &[], now };
     let (services, free) = alternatives::first(db, context, query).await?;
     if let (Some(_), Who::New(contact)) = (&new.guest, &new.who)
         && guest_rules::check(services.iter().map(ServiceRules::of_guests), contact)?

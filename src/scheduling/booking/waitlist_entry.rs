@@ -13,7 +13,7 @@ use crate::{
         if_match::Precondition,
         json::or_default,
         problem::{Failure, Problem},
-        values::{Instant, named_enum},
+        values::{InstantOrDate, TimeZone, named_enum},
     },
     sql,
 };
@@ -127,10 +127,15 @@ pub struct NewWaitlistEntry {
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
-    /// The earliest acceptable start.
-    pub from: Instant,
-    /// The end of the period of acceptable starts, exclusive, at most 366 days after `from`.
-    pub to: Instant,
+    /// The earliest acceptable start: an instant, or a date in `time_zone`.
+    pub from: InstantOrDate,
+    /// The end of the period of acceptable starts, exclusive: an instant, or a date in `time_zone`. At most 366 days
+    /// after `from`.
+    pub to: InstantOrDate,
+    /// The IANA time zone for dates. Defaults to the organization's time zone.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub time_zone: Option<TimeZone>,
     /// An existing contact. Send either `contact_id` or `contact`.
     #[serde(default)]
     #[oai(nullable)]

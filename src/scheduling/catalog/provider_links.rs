@@ -10,7 +10,7 @@ use crate::{
     http::{
         caller::SignedIn,
         json::{Json, NoContent},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem},
         values::named_enum,
     },
@@ -48,15 +48,16 @@ impl ProviderLinksApi {
     /// List my provider links
     ///
     /// The account's links and requests for links, in all organizations, in the order in which the providers were
-    /// created.
+    /// created. The `ids` are those of the providers.
     #[oai(path = "/provider-links", method = "get", operation_id = "list_provider_links")]
     async fn list(
         &self,
         caller: SignedIn,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<ProviderLink>>, ApiError<Listing>> {
         let sql = sql!("scheduling/provider_links_list.sql" as ProviderLink);
-        let links = self.0.all(&caller, sql, &[&page.after_id(), &page.rows()]).await?;
+        let links = self.0.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
         Ok(Json(page.of(links, |last| Cursor::id(last.provider_id))))
     }
 

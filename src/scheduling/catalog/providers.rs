@@ -17,7 +17,7 @@ use crate::{
         if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
         name::Name,
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Metadata, Number, Text, TimeZone},
     },
@@ -223,7 +223,7 @@ impl ProvidersApi {
         /// Only active items, or only inactive ones.
         active: Query<Option<bool>>,
         page: Paging,
-    ) -> Result<Json<Page<Provider>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<Provider>>, ApiError<Listing>> {
         let as_of = self.db.as_of().await?;
         let providers = self
             .db
@@ -291,40 +291,11 @@ impl ProvidersApi {
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<ProviderChanges>,
     ) -> Result<Json<Provider>, ApiError<Writing>> {
-        let changes = body.0;
-        let mut asked = false;
-        let mut tx = self.db.begin(&caller);
-        let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
-        if let Some(account) = changes.account_id.value() {
-            check_person(&mut tx, *account).await?;
-        }
-        if !changes.account_id.is_undefined() {
-            // Locked first, because ending a link changes what bookings of the provider claim.
-            tx.optional(sql!("scheduling/providers_lock.sql"), &[&provider_id.0])
-                .await?
-                .ok_or_else(Problem::not_found)?;
-        }
-        if_match.check(&mut tx, &SINGLE, &[&provider_id.0]).await?;
-        if !changes.account_id.is_undefined() {
-            let before = tx.optional(GET, &[&provider_id.0]).await?.ok_or_else(Problem::not_found)?;
-            let wanted = changes.account_id.value().copied();
-            tx.all(sql!("scheduling/provider_link_requests_delete.sql"), &[&provider_id.0]).await?;
-            if let Some(wanted) = wanted.filter(|wanted| before.account_id != Some(*wanted)) {
-                request_link(&mut tx, provider_id.0, wanted).await?;
-                asked = true;
-            }
-            // Only the person can accept a link; an existing link to the same account is kept.
-            if before.account_id.is_some() && before.account_id != wanted {
-                tx.one(sql!("scheduling/provider_links_cut.sql"), &[&provider_id.0]).await?;
-            }
-        }
-        let provider = tx
-            .optional(sql!("scheduling/providers_update.sql" as Provider), &[&provider_id.0, &columns])
-            .await?
-            .ok_or_else(Problem::not_found)?;
-        tx.commit().await?;
+        let (id, changes) = (provider_id.0, &body.0);
+        let changing = self.db.attempt(&caller, |tx, _| change(tx, id, changes, &if_match));
+        let (provider, asked) = changing.await?;
         if asked {
-            self.tell((&caller).into(), provider_id.0).await;
+            self.tell((&caller).into(), id).await;
         }
         Ok(Json(provider))
     }
@@ -348,10 +319,13 @@ impl ProvidersApi {
         };
         // Expired holds must not block the deletion.
         expiry::expire(&self.db, &self.mailer, caller.tenant()).await?;
-        let mut tx = self.db.begin(&caller);
-        Locks { resources: vec![provider_id.0], ..Locks::default() }.take(&mut tx).await?;
-        if_match.check(&mut tx, &SINGLE, &[&provider_id.0]).await?;
-        tx.commit_with(sql!("scheduling/providers_delete.sql"), &[&provider_id.0])
+        let id = provider_id.0;
+        self.db
+            .attempt(&caller, async |mut tx: Tx, _| -> Result<Option<()>, Failure> {
+                Locks { resources: vec![id], ..Locks::default() }.take(&mut tx).await?;
+                if_match.check(&mut tx, &SINGLE, &[&id]).await?;
+                Ok(tx.commit_with(sql!("scheduling/providers_delete.sql"), &[&id]).await?)
+            })
             .await
             .on_constraint("appointments_provider_fkey", in_use)
             .on_constraint("appointment_segments_provider_fkey", in_use)
@@ -397,32 +371,72 @@ impl ProvidersApi {
     }
 }
 
+/// Changes a provider. Returns whether a person was asked to be the provider.
+async fn change(
+    mut tx: Tx,
+    id: Uuid,
+    changes: &ProviderChanges,
+    if_match: &IfMatch,
+) -> Result<(Provider, bool), Failure> {
+    let mut asked = false;
+    let columns = serde_json::to_value(changes).map_err(|_| Problem::internal())?;
+    if let Some(account) = changes.account_id.value() {
+        check_person(&mut tx, *account).await?;
+    }
+    if !changes.account_id.is_undefined() {
+        // Locked first, because ending a link changes what bookings of the provider claim.
+        tx.optional(sql!("scheduling/providers_lock.sql"), &[&id]).await?.ok_or_else(Problem::not_found)?;
+    }
+    if_match.check(&mut tx, &SINGLE, &[&id]).await?;
+    if !changes.account_id.is_undefined() {
+        let before = tx.optional(GET, &[&id]).await?.ok_or_else(Problem::not_found)?;
+        let wanted = changes.account_id.value().copied();
+        tx.all(sql!("scheduling/provider_link_requests_delete.sql"), &[&id]).await?;
+        if let Some(wanted) = wanted.filter(|wanted| before.account_id != Some(*wanted)) {
+            request_link(&mut tx, id, wanted).await?;
+            asked = true;
+        }
+        // Only the person can accept a link; an existing link to the same account is kept.
+        if before.account_id.is_some() && before.account_id != wanted {
+            tx.one(sql!("scheduling/provider_links_cut.sql"), &[&id]).await?;
+        }
+    }
+    let provider = tx
+        .commit_with(sql!("scheduling/providers_update.sql" as Provider), &[&id, &columns])
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    Ok((provider, asked))
+}
+
 /// Creates a provider.
 pub async fn create(db: &Db, context: Context, new: &NewProvider, once: &Once) -> Result<Provider, Failure> {
     let limit = |limit: Option<Number<1, 10_000>>| limit.map(|limit| limit.0);
-    once.run(db.begin(context), async |tx| {
-        if let Some(account) = new.account_id {
-            check_person(tx, account).await?;
-        }
-        let id = Uuid::now_v7();
-        let mut provider = tx
-            .one(
-                sql!("scheduling/providers_create.sql" as Provider),
-                &[
-                    &id,
-                    &&*new.name,
-                    &limit(new.max_per_day),
-                    &limit(new.max_per_week),
-                    &new.external_id.as_deref(),
-                    &new.metadata.as_ref().map(AsJson),
-                ],
-            )
-            .await?;
-        if let Some(account) = new.account_id {
-            request_link(tx, id, account).await?;
-            provider.requested_account_id = new.account_id;
-        }
-        Ok(provider)
+    db.attempt(context, async |tx: Tx, _| {
+        once.run(tx, async |tx| {
+            if let Some(account) = new.account_id {
+                check_person(tx, account).await?;
+            }
+            let id = Uuid::now_v7();
+            let mut provider = tx
+                .one(
+                    sql!("scheduling/providers_create.sql" as Provider),
+                    &[
+                        &id,
+                        &&*new.name,
+                        &limit(new.max_per_day),
+                        &limit(new.max_per_week),
+                        &new.external_id.as_deref(),
+                        &new.metadata.as_ref().map(AsJson),
+                    ],
+                )
+                .await?;
+            if let Some(account) = new.account_id {
+                request_link(tx, id, account).await?;
+                provider.requested_account_id = new.account_id;
+            }
+            Ok(provider)
+        })
+        .await
     })
     .await
 }

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db, Params, Sql, row},
+    db::{Context, Db, Params, Sql, Tx, row},
     http::{
         caller::{Admin, Member, Viewer},
         if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
         page::{Cursor, Ids, Page, Paging},
-        problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
+        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Text, named_enum},
     },
     messaging::mail::Mailer,
@@ -182,10 +182,13 @@ impl ResourcesApi {
         };
         // Expired holds must not block the deletion.
         expiry::expire(&self.db, &self.mailer, caller.tenant()).await?;
-        let mut tx = self.db.begin(&caller);
-        Locks { resources: vec![resource_id.0], ..Locks::default() }.take(&mut tx).await?;
-        if_match.check(&mut tx, &SINGLE, &[&resource_id.0]).await?;
-        tx.commit_with(sql!("scheduling/resources_delete.sql"), &[&resource_id.0])
+        let id = resource_id.0;
+        self.db
+            .attempt(&caller, async |mut tx: Tx, _| -> Result<Option<()>, Failure> {
+                Locks { resources: vec![id], ..Locks::default() }.take(&mut tx).await?;
+                if_match.check(&mut tx, &SINGLE, &[&id]).await?;
+                Ok(tx.commit_with(sql!("scheduling/resources_delete.sql"), &[&id]).await?)
+            })
             .await
             .on_constraint("service_resources_resource_fkey", in_use)
             .on_constraint("claims_resource_fkey", in_use)?

@@ -13,7 +13,7 @@ use crate::{
         caller::{Manager, Member, Viewer},
         if_match::{IfMatch, Single},
         json::{Created, Json, NoContent},
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Text},
     },
@@ -79,7 +79,7 @@ impl ServicesApi {
         /// Only services that can be booked online, or only those that cannot.
         bookable_online: Query<Option<bool>>,
         page: Paging,
-    ) -> Result<Json<Page<Service>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<Service>>, ApiError<Listing>> {
         let as_of = self.db.as_of().await?;
         let rows = self
             .db
@@ -140,16 +140,17 @@ impl ServicesApi {
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<ServiceChanges>,
     ) -> Result<Json<Service>, ApiError<Writing>> {
-        let changes = body.0;
-        let mut tx = self.db.begin(&caller);
-        if_match.check(&mut tx, &SINGLE, &[&service_id.0]).await?;
-        let columns = serde_json::to_value(&changes).map_err(|_| Problem::internal())?;
-        on_rules(tx.optional(sql!("scheduling/services_update.sql"), &[&service_id.0, &columns]).await)?
-            .ok_or_else(Problem::not_found)?;
-        let (providers, pools) = (changes.provider_ids, changes.required_resources);
-        set_lists(&mut tx, service_id.0, providers.as_deref(), pools.as_deref()).await?;
-        let row = tx.commit_with(GET, &[&service_id.0]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.into()))
+        let (id, changes) = (service_id.0, &body.0);
+        let columns = serde_json::to_value(changes).map_err(|_| Problem::internal())?;
+        let changed = self.db.attempt(&caller, async |mut tx: Tx, _| -> Result<ServiceRow, Failure> {
+            if_match.check(&mut tx, &SINGLE, &[&id]).await?;
+            on_rules(tx.optional(sql!("scheduling/services_update.sql"), &[&id, &columns]).await)?
+                .ok_or_else(Problem::not_found)?;
+            let (providers, pools) = (&changes.provider_ids, &changes.required_resources);
+            set_lists(&mut tx, id, providers.as_deref(), pools.as_deref()).await?;
+            Ok(tx.commit_with(GET, &[&id]).await?.ok_or_else(Problem::not_found)?)
+        });
+        Ok(Json(changed.await?.into()))
     }
 
     /// Delete a service
@@ -184,11 +185,14 @@ impl ServicesApi {
 
 /// Creates a service.
 pub async fn create(db: &Db, context: Context, new: &NewService, once: &Once) -> Result<Service, Failure> {
-    once.run(db.begin(context), async |tx| {
-        let id = Uuid::now_v7();
-        on_rules(tx.all(sql!("scheduling/services_create.sql"), &[&id, &new.columns()]).await)?;
-        set_lists(tx, id, new.provider_ids.as_deref(), new.required_resources.as_deref()).await?;
-        Ok(Service::from(tx.one(GET, &[&id]).await?))
+    db.attempt(context, async |tx: Tx, _| {
+        once.run(tx, async |tx| {
+            let id = Uuid::now_v7();
+            on_rules(tx.all(sql!("scheduling/services_create.sql"), &[&id, &new.columns()]).await)?;
+            set_lists(tx, id, new.provider_ids.as_deref(), new.required_resources.as_deref()).await?;
+            Ok(Service::from(tx.one(GET, &[&id]).await?))
+        })
+        .await
     })
     .await
 }

@@ -13,6 +13,7 @@ use crate::{
     crm::contacts::NewContact,
     db::{self, Context, Db},
     http::{
+        caller::ManageToken,
         captcha::Captcha,
         client::{Client, Host},
         problem::{Failure, Problem},
@@ -65,12 +66,12 @@ pub struct GuestAppointment {
 #[oai(example)]
 pub struct GuestToken {
     /// The `manage_token` of the booking, hold or waitlist entry.
-    pub token: String,
+    pub token: ManageToken,
 }
 
 impl Example for GuestToken {
     fn example() -> Self {
-        Self { token: "eyJ0eXAiOiJKV1Qi….eyJzdWIiOiIw….4pX".to_owned() }
+        Self { token: ManageToken("eyJ0eXAiOiJKV1Qi….eyJzdWIiOiIw….4pX".to_owned()) }
     }
 }
 
@@ -153,8 +154,8 @@ impl Guests {
     }
 
     /// The context of a guest with the link of an appointment, hold or waitlist entry.
-    pub fn managing(&self, token: &str) -> Result<Context, Problem> {
-        let (organization, id) = self.tokens.managed(token)?;
+    pub fn managing(&self, token: &ManageToken) -> Result<Context, Problem> {
+        let (organization, id) = self.tokens.managed(&token.0)?;
         Ok(context(organization, id))
     }
 

@@ -22,11 +22,11 @@ use crate::{
     crm::contacts::NewContact,
     db::Context,
     http::{
-        caller::Link,
+        caller::{Link, ManageToken},
         client::Client,
         if_match::Precondition,
         json::{Json, SerializedJson},
-        page::{Page, Paging},
+        page::{Ids, Page, Paging},
         problem::{ApiError, Failure, GuestReading, GuestWriting},
         values::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
     },
@@ -90,7 +90,7 @@ impl Example for GuestBooking {
 #[oai(example)]
 pub struct GuestCancellation {
     /// The `manage_token` of the appointment.
-    pub token: String,
+    pub token: ManageToken,
     /// The reason, 1 to 500 characters.
     #[serde(default)]
     #[oai(nullable)]
@@ -109,7 +109,7 @@ impl Example for GuestCancellation {
 #[oai(example)]
 pub struct GuestReschedule {
     /// The `manage_token` of the appointment.
-    pub token: String,
+    pub token: ManageToken,
     /// The new start: one that `GET /api/v1/guest/appointment/slots` lists.
     pub starts_at: Instant,
     /// The new provider. Defaults to the current one.
@@ -141,10 +141,11 @@ impl GuestAppointmentsApi {
         client: Client,
         /// The slug of the organization. Required unless the request's host leads to it.
         organization_slug: Query<Option<Slug>>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<OnlineService>>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
-        Ok(Json(online::services(&self.0.db, guest, page).await?))
+        Ok(Json(online::services(&self.0.db, guest, &ids, page).await?))
     }
 
     /// List providers who can be booked online
@@ -157,10 +158,11 @@ impl GuestAppointmentsApi {
         client: Client,
         /// The slug of the organization. Required unless the request's host leads to it.
         organization_slug: Query<Option<Slug>>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<OnlineProvider>>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
-        Ok(Json(online::providers(&self.0.db, guest, page).await?))
+        Ok(Json(online::providers(&self.0.db, guest, &ids, page).await?))
     }
 
     /// List slots that can be booked online

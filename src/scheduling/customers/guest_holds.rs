@@ -19,7 +19,7 @@ use crate::{
     crm::contacts::NewContact,
     db::Context,
     http::{
-        caller::Link,
+        caller::{Link, ManageToken},
         client::Client,
         if_match::IfMatch,
         json::{Created, Json, NoContent},
@@ -86,7 +86,7 @@ pub struct GuestHold {
 #[oai(example)]
 pub struct GuestHoldConfirmation {
     /// The `manage_token` of the hold.
-    pub token: String,
+    pub token: ManageToken,
     /// The guest.
     pub contact: NewContact,
     /// A message for the organization, 1 to 500 characters.

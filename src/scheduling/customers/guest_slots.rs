@@ -18,8 +18,8 @@ use crate::{
     },
     scheduling::slots::{
         days::{self, SlotDays},
-        earliest::{self, EarliestQuery, SearchedServices, ServicesAvailability},
-        listing::{Following, People, SlotQuery},
+        earliest::{self, EarliestQuery, SearchedProviders, SearchedServices, ServicesAvailability},
+        listing::{Following, SlotQuery},
         period::RequestedPeriod,
     },
 };
@@ -83,15 +83,16 @@ impl GuestSlotsApi {
         from: Query<InstantOrDate>,
         /// The end of the period, exclusive: an instant, or a date in `time_zone`. At most 62 days after `from`.
         to: Query<InstantOrDate>,
-        /// Only slots of this provider, for all services. Defaults to all providers.
-        provider_id: Query<Option<Uuid>>,
+        /// Only slots of this provider. Can be repeated, up to ten times. Defaults to all providers.
+        provider_id: Query<SearchedProviders>,
         /// The IANA time zone for dates. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
     ) -> Result<Json<ServicesAvailability>, ApiError<GuestReading>> {
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), Uuid::nil()).await?;
         let wanted = EarliestQuery {
             services: service_id.0,
-            people: People { with: provider_id.0, contact: None },
+            providers: provider_id.0,
+            contact: None,
             period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             online: true,
         };

@@ -2,6 +2,7 @@
 //! which has the same id. See also [`super::guest_holds`].
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Query},
@@ -24,7 +25,7 @@ use crate::{
         if_match::Precondition,
         json::{Created, Json},
         problem::{ApiError, Failure, GuestReading, GuestWriting, Problem},
-        values::{CaptchaToken, IdempotencyKey, Instant, Slug, TimeZone},
+        values::{CaptchaToken, IdempotencyKey, InstantOrDate, Slug, TimeZone},
     },
     messaging::letters::{Place, Waiting},
     operations::idempotency::Once,
@@ -36,6 +37,7 @@ use crate::{
             waitlist::{self, NewEntry},
             waitlist_entry::{WaitlistEntry, WaitlistStatus, WholeEntry},
         },
+        hours::period::Bounds,
         slots::availability::Enforcement,
     },
     sql,
@@ -51,10 +53,15 @@ pub struct GuestNewWaitlistEntry {
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
-    /// The earliest acceptable start.
-    pub from: Instant,
-    /// The end of the period of acceptable starts, exclusive, at most 366 days after `from`.
-    pub to: Instant,
+    /// The earliest acceptable start: an instant, or a date in `time_zone`.
+    pub from: InstantOrDate,
+    /// The end of the period of acceptable starts, exclusive: an instant, or a date in `time_zone`. At most 366 days
+    /// after `from`.
+    pub to: InstantOrDate,
+    /// The IANA time zone for dates. Defaults to the organization's time zone.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub time_zone: Option<TimeZone>,
     /// The guest. Offers are sent to the e-mail address, which is required.
     pub contact: NewContact,
 }
@@ -153,7 +160,8 @@ impl GuestWaitlistApi {
         let id = Uuid::now_v7();
         let guest = self.0.guest(&client, organization_slug.0.as_deref(), id).await?;
         let once = Once::new(&guest, "join_waitlist_as_guest", idempotency_key.0, &body.0)?;
-        let GuestNewWaitlistEntry { service_id, provider_id, from, to, contact } = body.0;
+        let GuestNewWaitlistEntry { service_id, provider_id, from, to, time_zone, contact } = body.0;
+        let bounds = Bounds { from: Some(from), to: Some(to), time_zone };
         let kept = self.0.admit(&client, guest, captcha_token.0.as_deref(), &once).await?;
         if kept.is_none() && contact.email.is_none() {
             let detail = "expected an e-mail address; offers are sent to it";
@@ -164,7 +172,10 @@ impl GuestWaitlistApi {
             service: service_id,
             provider: provider_id,
             // A repeated request gets its stored answer even after the period.
-            period: if kept.is_some() { (from.0, to.0) } else { waitlist::period(from, to)? },
+            period: match kept.is_some() {
+                true => bounds.instants_in(Tz::UTC),
+                false => waitlist::period(&self.0.db, guest, bounds).await?,
+            },
             who: Who::New(&contact),
             guest: Some(GuestRequest::new(guest.tenant, client.address, contact.email.as_deref())),
             policy: Enforcement::Full,

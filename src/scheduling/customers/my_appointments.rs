@@ -24,7 +24,7 @@ use crate::{
         caller::{Customer, Member, SignedIn},
         if_match::{IfMatch, Precondition},
         json::{Created, Json, OptionalJson, SerializedJson},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Order as ListOrder, Page, Paging, SortByStart},
         problem::{ApiError, Failure, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, InstantOrDate, Text, TimeZone},
     },
@@ -35,10 +35,10 @@ use crate::{
             appointment::{self, Appointment, AppointmentStatus, Segment},
             book::{self, Order, Who},
             claims::Labels,
-            period::Bounds,
             transitions::TransitionReason,
         },
         features::Appointments,
+        hours::period::Bounds,
         slots::{
             availability::Enforcement,
             listing::{self, Following, SlotQuery, Slots},
@@ -166,9 +166,10 @@ impl MyAppointmentsApi {
     async fn list_services(
         &self,
         caller: Member<Customer, Appointments>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<OnlineService>>, ApiError<Listing>> {
-        Ok(Json(online::services(&self.db, (&caller).into(), page).await?))
+        Ok(Json(online::services(&self.db, (&caller).into(), &ids, page).await?))
     }
 
     /// List the providers I can book
@@ -178,9 +179,10 @@ impl MyAppointmentsApi {
     async fn list_providers(
         &self,
         caller: Member<Customer, Appointments>,
+        ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<OnlineProvider>>, ApiError<Listing>> {
-        Ok(Json(online::providers(&self.db, (&caller).into(), page).await?))
+        Ok(Json(online::providers(&self.db, (&caller).into(), &ids, page).await?))
     }
 
     /// List the slots I can book
@@ -224,6 +226,7 @@ impl MyAppointmentsApi {
     ///
     /// The customer's appointments with the organization of the token, ordered by start.
     #[oai(path = "/appointments", method = "get", operation_id = "list_my_appointments")]
+    #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn list_mine(
         &self,
         caller: Member<Customer>,
@@ -233,17 +236,31 @@ impl MyAppointmentsApi {
         to: Query<Option<InstantOrDate>>,
         /// The IANA time zone for dates in `from` and `to`. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
+        ids: Ids,
+        /// `starts_at`, or `-starts_at` for the latest first. Defaults to `starts_at`. Keep it for all pages.
+        sort: Query<Option<SortByStart>>,
         page: Paging,
     ) -> Result<Json<Page<MyAppointment>>, ApiError<Listing>> {
         let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
         let (from, to) = bounds.instants(&self.db, (&caller).into()).await?;
-        let after = page.after(from);
+        let order = ListOrder::of(sort.0);
+        let (after, before) = page.between(from, to, order);
+        let latest_first = order == ListOrder::Descending;
         let appointments = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/appointments_list_mine.sql" as MyAppointment),
-                &[&caller.account()?, &after.time, &after.id, &page.rows(), &to],
+                &[
+                    &caller.account()?,
+                    &after.time,
+                    &after.id,
+                    &before.time,
+                    &before.id,
+                    &page.rows(),
+                    &latest_first,
+                    &ids.0,
+                ],
             )
             .await?;
         Ok(Json(page.of(appointments, |last| Cursor::new(last.starts_at, last.id))))
@@ -257,6 +274,7 @@ impl MyAppointmentsApi {
         method = "get",
         operation_id = "list_my_appointments_everywhere"
     )]
+    #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn list_everywhere(
         &self,
         caller: SignedIn,
@@ -266,17 +284,22 @@ impl MyAppointmentsApi {
         to: Query<Option<InstantOrDate>>,
         /// The IANA time zone for dates in `from` and `to`. Defaults to UTC.
         time_zone: Query<Option<TimeZone>>,
+        ids: Ids,
+        /// `starts_at`, or `-starts_at` for the latest first. Defaults to `starts_at`. Keep it for all pages.
+        sort: Query<Option<SortByStart>>,
         page: Paging,
     ) -> Result<Json<Page<AppointmentSomewhere>>, ApiError<Listing>> {
         let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
         let (from, to) = bounds.instants_in(time_zone.0.map_or(Tz::UTC, |zone| zone.0));
-        let after = page.after(from);
+        let order = ListOrder::of(sort.0);
+        let (after, before) = page.between(from, to, order);
+        let latest_first = order == ListOrder::Descending;
         let appointments = self
             .db
             .all(
                 &caller,
                 sql!("scheduling/appointments_list_everywhere.sql" as AppointmentSomewhere),
-                &[&after.time, &after.id, &page.rows(), &to],
+                &[&after.time, &after.id, &before.time, &before.id, &page.rows(), &latest_first, &ids.0],
             )
             .await?;
         Ok(Json(page.of(appointments, |last| Cursor::new(last.starts_at, last.id))))

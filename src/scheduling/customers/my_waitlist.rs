@@ -16,9 +16,9 @@ use crate::{
         caller::{Customer, Member},
         if_match::IfMatch,
         json::{Created, Json},
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
-        values::{IdempotencyKey, Instant},
+        values::{IdempotencyKey, Instant, InstantOrDate, TimeZone},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
@@ -30,6 +30,7 @@ use crate::{
             waitlist_entry::{self, WaitlistEntry, WaitlistStatus, WholeEntry},
         },
         features::Appointments,
+        hours::period::Bounds,
         slots::availability::Enforcement,
     },
     sql,
@@ -45,10 +46,15 @@ pub struct MyNewWaitlistEntry {
     #[serde(default)]
     #[oai(nullable)]
     pub provider_id: Option<Uuid>,
-    /// The earliest acceptable start.
-    pub from: Instant,
-    /// The end of the period of acceptable starts, exclusive, at most 366 days after `from`.
-    pub to: Instant,
+    /// The earliest acceptable start: an instant, or a date in `time_zone`.
+    pub from: InstantOrDate,
+    /// The end of the period of acceptable starts, exclusive: an instant, or a date in `time_zone`. At most 366 days
+    /// after `from`.
+    pub to: InstantOrDate,
+    /// The IANA time zone for dates. Defaults to the organization's time zone.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub time_zone: Option<TimeZone>,
 }
 
 impl Example for MyNewWaitlistEntry {
@@ -79,8 +85,9 @@ impl MyWaitlistApi {
         /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
         /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
         updated_since: Query<Option<Instant>>,
+        ids: Ids,
         page: Paging,
-    ) -> Result<Json<Page<WaitlistEntry>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<WaitlistEntry>>, ApiError<Listing>> {
         let updated = updated_since.0.map(|instant| instant.0);
         let as_of = self.db.as_of().await?;
         let rows = self
@@ -88,7 +95,7 @@ impl MyWaitlistApi {
             .all(
                 &caller,
                 sql!("scheduling/waitlist_list_mine.sql" as WholeEntry),
-                &[&caller.account()?, &page.after_id(), &page.rows(), &updated],
+                &[&caller.account()?, &page.after_id(), &page.rows(), &updated, &ids.0],
             )
             .await?;
         let entries = rows.into_iter().map(WaitlistEntry::from).collect();
@@ -112,8 +119,9 @@ impl MyWaitlistApi {
         let id = Uuid::now_v7();
         let context = caller.about(id)?;
         let once = Once::new(&context, "create_my_waitlist_entry", idempotency_key.0, &body.0)?;
-        let MyNewWaitlistEntry { service_id, provider_id, from, to } = body.0;
-        let period = waitlist::period(from, to)?;
+        let MyNewWaitlistEntry { service_id, provider_id, from, to, time_zone } = body.0;
+        let bounds = Bounds { from: Some(from), to: Some(to), time_zone };
+        let period = waitlist::period(&self.db, context, bounds).await?;
         let who = Who::Known(contact(&self.db, context).await?);
         let (service, provider, policy) = (service_id, provider_id, Enforcement::Full);
         let new = NewEntry { id, service, provider, period, who, guest: None, policy };

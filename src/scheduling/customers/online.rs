@@ -10,7 +10,7 @@ use crate::{
     db::{Context, Db, Who, row},
     http::{
         if_match::Precondition,
-        page::{Cursor, Page, Paging},
+        page::{Cursor, Ids, Page, Paging},
         problem::{Failure, Problem},
         values::Instant,
     },
@@ -87,7 +87,12 @@ row! {
 }
 
 /// The services that can be booked online, in the order of creation.
-pub async fn services(db: &Db, context: Context, page: Paging) -> Result<Page<OnlineService>, Failure> {
+pub async fn services(
+    db: &Db,
+    context: Context,
+    ids: &Ids,
+    page: Paging,
+) -> Result<Page<OnlineService>, Failure> {
     let rows = db
         .all(
             context,
@@ -96,7 +101,7 @@ pub async fn services(db: &Db, context: Context, page: Paging) -> Result<Page<On
                 &page.after_id(),
                 &page.rows(),
                 &None::<DateTime<Utc>>,
-                &None::<Vec<Uuid>>,
+                &ids.0,
                 &None::<bool>,
                 &None::<bool>,
                 &None::<&str>,
@@ -108,19 +113,17 @@ pub async fn services(db: &Db, context: Context, page: Paging) -> Result<Page<On
 }
 
 /// The providers who can be booked online, in the order of creation.
-pub async fn providers(db: &Db, context: Context, page: Paging) -> Result<Page<OnlineProvider>, Failure> {
+pub async fn providers(
+    db: &Db,
+    context: Context,
+    ids: &Ids,
+    page: Paging,
+) -> Result<Page<OnlineProvider>, Failure> {
     let providers = db
         .all(
             context,
             sql!("scheduling/providers_list.sql" as OnlineProvider),
-            &[
-                &page.after_id(),
-                &page.rows(),
-                &None::<DateTime<Utc>>,
-                &None::<Vec<Uuid>>,
-                &None::<bool>,
-                &None::<&str>,
-            ],
+            &[&page.after_id(), &page.rows(), &None::<DateTime<Utc>>, &ids.0, &None::<bool>, &None::<&str>],
         )
         .await?;
     Ok(page.of(providers, |last| Cursor::id(last.id)))

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -114,11 +114,17 @@ impl ClosuresApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
+        /// Only closures that end on or after this date.
+        from: Query<Option<Date>>,
+        /// Only closures that begin before this date.
+        to: Query<Option<Date>>,
         ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<Closure>>, ApiError<Listing>> {
         let sql = sql!("scheduling/closures_list.sql" as Closure);
-        let closures = self.0.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
+        let (from, to) = (from.0.map(|date| date.0), to.0.map(|date| date.0));
+        let params: Params = &[&page.after_id(), &page.rows(), &ids.0, &from, &to];
+        let closures = self.0.all(&caller, sql, params).await?;
         Ok(Json(page.of(closures, |last| Cursor::id(last.id))))
     }
 

@@ -3,13 +3,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path},
+    param::{Header, Path, Query},
     payload::Response,
     types::Example,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::period::Bounds;
 use crate::{
     db::{Context, Db, Params, Sql, Tx, row},
     http::{
@@ -19,7 +20,7 @@ use crate::{
         json::{Created, Json, NoContent, present},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
-        values::{IdempotencyKey, Instant},
+        values::{IdempotencyKey, InstantOrDate, TimeZone},
     },
     operations::idempotency::Once,
     scheduling::features::Appointments,
@@ -51,16 +52,21 @@ row! {
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewTimeOff {
-    pub starts_at: Instant,
-    /// The end of the period, exclusive, at most 366 days after `starts_at`.
-    pub ends_at: Instant,
+    /// The beginning: an instant, or a date in `time_zone`.
+    pub starts_at: InstantOrDate,
+    /// The end, exclusive: an instant, or a date in `time_zone`. At most 366 days after `starts_at`.
+    pub ends_at: InstantOrDate,
+    /// The IANA time zone for dates. Defaults to the organization's time zone.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub time_zone: Option<TimeZone>,
 }
 
 impl Example for NewTimeOff {
     fn example() -> Self {
         serde_json::from_value(serde_json::json!({
-            "starts_at": "2031-06-03T04:00:00Z",
-            "ends_at": "2031-06-10T04:00:00Z",
+            "starts_at": "2031-06-03",
+            "ends_at": "2031-06-10",
         }))
         .expect("the example follows the rules it is an example of")
     }
@@ -71,11 +77,15 @@ impl Example for NewTimeOff {
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct TimeOffChanges {
+    /// The beginning: an instant, or a date in `time_zone`.
     #[serde(default, deserialize_with = "present")]
-    pub starts_at: Option<Instant>,
-    /// The end of the period, exclusive, at most 366 days after `starts_at`.
+    pub starts_at: Option<InstantOrDate>,
+    /// The end, exclusive: an instant, or a date in `time_zone`. At most 366 days after `starts_at`.
     #[serde(default, deserialize_with = "present")]
-    pub ends_at: Option<Instant>,
+    pub ends_at: Option<InstantOrDate>,
+    /// The IANA time zone for dates. Defaults to the organization's time zone.
+    #[serde(default, deserialize_with = "present")]
+    pub time_zone: Option<TimeZone>,
 }
 
 impl Example for TimeOffChanges {
@@ -135,19 +145,28 @@ impl TimeOffApi {
     ///
     /// All time off of the provider, in the order in which it was created.
     #[oai(path = "/providers/:provider_id/time-off", method = "get", operation_id = "list_time_off")]
+    #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn list(
         &self,
         caller: Member<Viewer>,
         provider_id: Path<Uuid>,
+        /// Only time off that ends after this instant, or after the beginning of this date in `time_zone`.
+        from: Query<Option<InstantOrDate>>,
+        /// Only time off that starts before this instant, or before this date in `time_zone`.
+        to: Query<Option<InstantOrDate>>,
+        /// The IANA time zone for dates in `from` and `to`. Defaults to the organization's time zone.
+        time_zone: Query<Option<TimeZone>>,
         ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<TimeOff>>, ApiError<Listing>> {
+        let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
+        let (from, to) = bounds.instants(&self.0, (&caller).into()).await?;
         let rows = self
             .0
             .all(
                 &caller,
                 sql!("scheduling/time_off_list.sql" as Option<TimeOff>),
-                &[&provider_id.0, &page.after_id(), &page.rows(), &ids.0],
+                &[&provider_id.0, &page.after_id(), &page.rows(), &ids.0, &from, &to],
             )
             .await?;
         if rows.is_empty() {
@@ -173,18 +192,23 @@ impl TimeOffApi {
         let context = Context::from(&caller);
         let request = (provider_id.0, &body.0);
         let once = Once::new(&context, "create_time_off", idempotency_key.0, &request)?;
-        let (starts_at, ends_at) = (body.0.starts_at.0, body.0.ends_at.0);
+        let NewTimeOff { starts_at, ends_at, time_zone } = body.0;
+        let bounds = Bounds { from: Some(starts_at), to: Some(ends_at), time_zone };
+        let (starts_at, ends_at) = bounds.instants(&self.0, context).await?;
         check(starts_at, ends_at)?;
-        let entering = once.run(self.0.begin(context), async |tx| {
-            let time_off = tx
-                .one(
-                    sql!("scheduling/time_off_create.sql" as TimeOff),
-                    &[&Uuid::now_v7(), &provider_id.0, &starts_at, &ends_at],
-                )
-                .await
-                .on_constraint("time_off_provider_fkey", Problem::not_found)
-                .on_constraint("time_off_too_many", too_much)?;
-            with_standing(tx, time_off).await
+        let entering = self.0.attempt(context, async |tx: Tx, _| {
+            once.run(tx, async |tx| {
+                let time_off = tx
+                    .one(
+                        sql!("scheduling/time_off_create.sql" as TimeOff),
+                        &[&Uuid::now_v7(), &provider_id.0, &starts_at, &ends_at],
+                    )
+                    .await
+                    .on_constraint("time_off_provider_fkey", Problem::not_found)
+                    .on_constraint("time_off_too_many", too_much)?;
+                with_standing(tx, time_off).await
+            })
+            .await
         });
         let time_off = entering.await?;
         let etag = etag(&time_off)?;
@@ -215,22 +239,25 @@ impl TimeOffApi {
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<TimeOffChanges>,
     ) -> Result<Response<Json<TimeOff>>, ApiError<Writing>> {
-        let mut tx = self.0.begin(&caller);
-        if_match.check(&mut tx, &SINGLE, &[&time_off_id.0]).await?;
-        let time_off = tx
-            .optional(
-                sql!("scheduling/time_off_update.sql" as TimeOff),
-                &[
-                    &time_off_id.0,
-                    &body.0.starts_at.map(|instant| instant.0),
-                    &body.0.ends_at.map(|instant| instant.0),
-                ],
-            )
-            .await
-            .on_constraint("time_off_time", wrong_length)
-            .on_constraint("time_off_too_many", too_much)?;
-        let time_off = with_standing(&mut tx, time_off.ok_or_else(Problem::not_found)?).await?;
-        tx.commit().await?;
+        let TimeOffChanges { starts_at, ends_at, time_zone } = body.0;
+        let bounds = Bounds { from: starts_at, to: ends_at, time_zone };
+        let (from, to) = bounds.instants(&self.0, (&caller).into()).await?;
+        let (starts_at, ends_at) = (starts_at.map(|_| from), ends_at.map(|_| to));
+        let id = time_off_id.0;
+        let time_off = self
+            .0
+            .attempt(&caller, async |mut tx: Tx, _| -> Result<TimeOff, Failure> {
+                if_match.check(&mut tx, &SINGLE, &[&id]).await?;
+                let time_off = tx
+                    .optional(sql!("scheduling/time_off_update.sql" as TimeOff), &[&id, &starts_at, &ends_at])
+                    .await
+                    .on_constraint("time_off_time", wrong_length)
+                    .on_constraint("time_off_too_many", too_much)?;
+                let time_off = with_standing(&mut tx, time_off.ok_or_else(Problem::not_found)?).await?;
+                tx.commit().await?;
+                Ok(time_off)
+            })
+            .await?;
         let etag = etag(&time_off)?;
         Ok(Response::new(Json(time_off)).header("ETag", etag))
     }

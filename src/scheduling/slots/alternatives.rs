@@ -46,7 +46,7 @@ const ALTERNATIVES_WEIGHT: u32 = 100;
 pub async fn near(db: &Db, context: Context, query: AvailabilityQuery<'_>) -> Result<Alternatives, Failure> {
     let start = query.from.max(query.now);
     let (from, to) = (start - TimeDelta::hours(12), start + ALTERNATIVES_WITHIN);
-    let people = People { with: query.provider, contact: query.contacts.first().copied() };
+    let people = People { with: query.only_provider(), contact: query.contacts.first().copied() };
     let place = computing::place(context.tenant, ALTERNATIVES_WEIGHT).await?;
     let mut tx = db.begin(context);
     let availability = load::to_list(&mut tx, &AvailabilityQuery { from, to, ..query }).await?;
@@ -73,8 +73,8 @@ pub async fn first(
     query: AvailabilityQuery<'_>,
 ) -> Result<(Vec<ServiceRules>, Alternatives), Failure> {
     let (from, to) = (query.from, query.to.min(query.from + TimeDelta::days(LONGEST_PERIOD)));
-    let people = People { with: query.provider, contact: query.contacts.first().copied() };
-    let (_, providers) = cost::weigh(db, context, None, query.provider).await?;
+    let people = People { with: query.only_provider(), contact: query.contacts.first().copied() };
+    let (_, providers) = cost::weigh(db, context, None, query.only_provider().map(|_| 1)).await?;
     let place = cost::place(context, providers, from, to).await?;
     let mut tx = db.begin(context);
     let rows = Rows::of(&mut tx, &AvailabilityQuery { from, to, ..query }).await?;

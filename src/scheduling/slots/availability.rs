@@ -13,9 +13,12 @@ use super::{
     diary::{Diary, Starts, Taken},
     guest_rules::{GuestDetail, GuestRules, GuestVerification},
 };
-use crate::scheduling::hours::{
-    wall_time,
-    working_hours::{Interval, Open},
+use crate::{
+    db::row,
+    scheduling::hours::{
+        wall_time,
+        working_hours::{Interval, Open},
+    },
 };
 
 /// The maximum duration of a claim, and therefore of a visit.
@@ -149,6 +152,43 @@ pub struct Claim {
     pub of_contact: bool,
 }
 
+impl Claim {
+    /// The claim on the contact's time, without buffers.
+    pub fn of_contact(contact: Uuid, owner: Uuid, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            owner_id: owner,
+            resource_id: contact,
+            service_id: None,
+            service_starts_at: None,
+            service_ends_at: None,
+            starts_at,
+            ends_at,
+            group_key: None,
+            seat: 1,
+            capacity: 1,
+            of_contact: true,
+        }
+    }
+
+    fn taken(&self) -> Taken {
+        Taken {
+            during: Interval { starts_at: self.starts_at, ends_at: self.ends_at },
+            service_starts_at: self.service_starts_at,
+            service_ends_at: self.service_ends_at,
+            group_key: self.group_key,
+            seat: self.seat,
+        }
+    }
+}
+
+row! {
+    Claim {
+        id, owner_id, resource_id, service_id, service_starts_at, service_ends_at, starts_at, ends_at, group_key, seat, capacity,
+        of_contact
+    }
+}
+
 /// One service of a booking.
 #[derive(Clone, Copy, Debug)]
 pub struct Item {
@@ -235,40 +275,55 @@ impl Availability {
         Some(Session { during: taken.during, own: Interval { starts_at: start, ends_at } })
     }
 
+    /// What an allocation would claim for an appointment or hold of this contact.
+    pub fn claims_of(&self, plan: &Allocation, owner: Uuid, contact: Option<Uuid>) -> Vec<Claim> {
+        let contact = contact.filter(|_| self.claims_contact());
+        let contact = contact.map(|id| Claim::of_contact(id, owner, plan.starts_at(), plan.ends_at()));
+        plan.claims_of(owner).into_iter().chain(contact).collect()
+    }
+
     /// Marks the claims of an allocation as taken, so that the next one is planned around them.
     pub fn take(&mut self, plan: &Allocation, contact: Option<Uuid>) {
-        if let Some(contact) = contact.filter(|_| self.claims_contact()) {
-            self.contacts.entry(contact).or_default().insert(Taken {
-                during: Interval { starts_at: plan.starts_at(), ends_at: plan.ends_at() },
-                service_starts_at: None,
-                service_ends_at: None,
-                group_key: None,
-                seat: 1,
-            });
-        }
-        for claim in &plan.claims {
-            let taken = Taken {
-                during: Interval { starts_at: claim.starts_at, ends_at: claim.ends_at },
-                service_starts_at: claim.service_starts_at,
-                service_ends_at: claim.service_ends_at,
-                group_key: claim.group_key,
-                seat: claim.seat,
-            };
-            let provider = self.providers.iter_mut().find(|provider| provider.id == claim.resource_id);
-            let diary = match provider {
-                Some(provider) => Some(&mut provider.diary),
-                None => self.resources.get_mut(&claim.resource_id),
-            };
-            if let Some(diary) = diary {
-                diary.insert(taken);
-            }
-            let rules = self.services.iter_mut().find(|rules| Some(rules.id) == claim.service_id);
-            if let (Some(rules), Some(service_starts_at)) = (rules, claim.service_starts_at)
-                && let Some(counted_starts) = &mut rules.counted_starts
-            {
-                counted_starts.push(service_starts_at);
+        let claims = self.claims_of(plan, Uuid::nil(), contact);
+        self.occupy(&claims);
+    }
+
+    /// Marks claims as taken.
+    pub fn occupy(&mut self, claims: &[Claim]) {
+        for claim in claims {
+            let counts = self.diary(claim).is_none_or(|diary| diary.insert(claim.taken()));
+            if let Some((starts, start)) = self.counted_starts(claim).filter(|_| counts) {
+                starts.push(start);
             }
         }
+    }
+
+    /// Marks claims as free, which were taken.
+    pub fn vacate(&mut self, claims: &[Claim]) {
+        for claim in claims {
+            let counts = self.diary(claim).is_none_or(|diary| diary.remove(&claim.taken()));
+            if let Some((starts, start)) = self.counted_starts(claim).filter(|_| counts) {
+                starts.remove(start);
+            }
+        }
+    }
+
+    /// The diary that a claim belongs to, if it was loaded.
+    fn diary(&mut self, claim: &Claim) -> Option<&mut Diary> {
+        if claim.of_contact {
+            return Some(self.contacts.entry(claim.resource_id).or_default());
+        }
+        let provider = self.providers.iter_mut().find(|provider| provider.id == claim.resource_id);
+        match provider {
+            Some(provider) => Some(&mut provider.diary),
+            None => self.resources.get_mut(&claim.resource_id),
+        }
+    }
+
+    /// The starts that count towards the limits of the claim's service, and the start of the claim.
+    fn counted_starts(&mut self, claim: &Claim) -> Option<(&mut Starts, DateTime<Utc>)> {
+        let rules = self.services.iter_mut().find(|rules| Some(rules.id) == claim.service_id)?;
+        Some((rules.counted_starts.as_mut()?, claim.service_starts_at?))
     }
 
     /// The starts of a provider in a period in order, whether or not they can be booked: those on the grid, and those

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use uuid::Uuid;
 
 use crate::{
     db::{Context, Db},
@@ -18,20 +17,20 @@ use crate::{
 /// How many provider days count as one request towards the rate limits.
 const DAYS_A_REQUEST: u32 = 100;
 
-/// The time zone for dates, and the number of providers whose slots are searched.
+/// The time zone for dates, and the number of providers whose slots are searched. `None`: all active ones.
 pub async fn weigh(
     db: &Db,
     context: Context,
     zone: Option<TimeZone>,
-    provider: Option<Uuid>,
+    providers: Option<u32>,
 ) -> Result<(Tz, u32), Failure> {
-    if let (Some(zone), Some(_)) = (zone, provider) {
-        return Ok((zone.0, 1));
+    if let (Some(zone), Some(providers)) = (zone, providers) {
+        return Ok((zone.0, providers));
     }
     let sql = sql!("scheduling/slots_weigh.sql" as (TimeZone, i64));
     let (home, active) = db.one(context, sql, &[]).await?;
     let active = u32::try_from(active).unwrap_or(u32::MAX);
-    Ok((zone.unwrap_or(home).0, if provider.is_some() { 1 } else { active }))
+    Ok((zone.unwrap_or(home).0, providers.unwrap_or(active)))
 }
 
 /// Counts a search of so many providers in a period towards the rate limits, and waits for its turn.

@@ -39,6 +39,18 @@ impl Starts {
         }
     }
 
+    pub(super) fn remove(&mut self, start: DateTime<Utc>) {
+        let Some(index) = self.starts.iter().position(|other| *other == start) else {
+            return;
+        };
+        self.starts.swap_remove(index);
+        if let Some((zone, dates)) = self.dates.get_mut()
+            && let Some(count) = dates.get_mut(&wall_time::date(*zone, start))
+        {
+            *count -= 1;
+        }
+    }
+
     /// The number of starts within a range of dates. The zone must be the same at every call.
     pub(super) fn count(&self, zone: Tz, dates: &RangeInclusive<NaiveDate>) -> usize {
         let (counted_in, counts) = self.dates.get_or_init(|| {
@@ -85,20 +97,38 @@ impl Diary {
         Self { reach: Reach::new(taken.iter().map(|taken| taken.during)), taken, starts: starts.into() }
     }
 
-    pub(super) fn insert(&mut self, taken: Taken) {
-        let after = self.taken.partition_point(|other| other.during <= taken.during);
-        if let Some(service_starts_at) = taken.service_starts_at {
-            let first = self.taken.partition_point(|other| other.during.starts_at < taken.during.starts_at);
-            let mut beside = self.taken[first..]
-                .iter()
-                .take_while(|other| other.during.starts_at == taken.during.starts_at);
-            // Seats of one group session count once.
-            if !beside.any(|other| other.service_starts_at == taken.service_starts_at) {
-                self.starts.push(service_starts_at);
-            }
+    /// Adds a taken time. Returns whether it counts towards limits: the other seats of its group session do not.
+    pub(super) fn insert(&mut self, taken: Taken) -> bool {
+        let counted = self.counted_start(&taken);
+        if let Some(start) = counted {
+            self.starts.push(start);
         }
+        let after = self.taken.partition_point(|other| other.during <= taken.during);
         self.taken.insert(after, taken);
         self.reach = Reach::new(self.taken.iter().map(|taken| taken.during));
+        counted.is_some()
+    }
+
+    /// Removes a taken time, if it is there. Returns whether it counted towards limits.
+    pub(super) fn remove(&mut self, taken: &Taken) -> bool {
+        let Some(index) = self.taken.iter().position(|other| other == taken) else {
+            return false;
+        };
+        self.taken.remove(index);
+        self.reach = Reach::new(self.taken.iter().map(|taken| taken.during));
+        let counted = self.counted_start(taken);
+        if let Some(start) = counted {
+            self.starts.remove(start);
+        }
+        counted.is_some()
+    }
+
+    /// The start that customers see, unless another seat of the group session has it.
+    fn counted_start(&self, taken: &Taken) -> Option<DateTime<Utc>> {
+        let first = self.taken.partition_point(|other| other.during.starts_at < taken.during.starts_at);
+        let mut beside =
+            self.taken[first..].iter().take_while(|other| other.during.starts_at == taken.during.starts_at);
+        taken.service_starts_at.filter(|_| !beside.any(|other| other.service_starts_at == taken.service_starts_at))
     }
 
     /// Whether any part of a time is taken.

@@ -1,5 +1,7 @@
 //! The operation that finds the first free start of each of several services.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{Object, OpenApi, param::Query};
 use serde::Serialize;
@@ -22,8 +24,8 @@ use crate::{
     },
 };
 
-/// The maximum number of services of one request.
-const MOST_SERVICES: usize = 10;
+/// The maximum number of services of one request, and of providers.
+const MOST: usize = 10;
 
 /// When a service can be booked in a period.
 #[derive(Debug, Object, Serialize)]
@@ -56,7 +58,7 @@ impl EarliestApi {
     ///
     /// For each service, the first start and the number of starts of `GET /api/v1/services/{service_id}/slots`.
     ///
-    /// 422 `not_found` on `service_id` if one of the services does not exist. 422 `period_too_long` on `to` if the
+    /// 422 `not_found` on `service_id` or `provider_id` if one of them does not exist. 422 `period_too_long` on `to` if the
     /// period is longer than 62 days, or has more than 500,000 pairs of start and provider. 503 `computation_timeout`
     /// if computing takes longer than 2 seconds. The request counts towards the rate limits as one request plus one for
     /// every 100 provider days of each service: a week of 20 providers and three services counts as 5.
@@ -71,8 +73,8 @@ impl EarliestApi {
         from: Query<InstantOrDate>,
         /// The end of the period, exclusive: an instant, or a date in `time_zone`. At most 62 days after `from`.
         to: Query<InstantOrDate>,
-        /// Only slots of this provider, for all services. Defaults to all providers.
-        provider_id: Query<Option<Uuid>>,
+        /// Only slots of this provider. Can be repeated, up to ten times. Defaults to all providers.
+        provider_id: Query<SearchedProviders>,
         /// The IANA time zone for dates. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
         /// The id of the contact: only starts at which it has no other appointment, unless the service sets
@@ -81,7 +83,8 @@ impl EarliestApi {
     ) -> Result<Json<ServicesAvailability>, ApiError<Listing>> {
         let wanted = EarliestQuery {
             services: service_id.0,
-            people: People { with: provider_id.0, contact: contact_id.0 },
+            providers: provider_id.0,
+            contact: contact_id.0,
             period: RequestedPeriod { from: from.0, to: to.0, time_zone: time_zone.0 },
             online: false,
         };
@@ -90,12 +93,17 @@ impl EarliestApi {
 }
 
 /// The services of a search.
-pub type SearchedServices = List<Uuid, 0, MOST_SERVICES>;
+pub type SearchedServices = List<Uuid, 0, MOST>;
+
+/// The providers of a search. Empty: all active ones.
+pub type SearchedProviders = List<Uuid, 0, MOST>;
 
 /// The parameters of a search.
 pub struct EarliestQuery {
     pub services: SearchedServices,
-    pub people: People,
+    pub providers: SearchedProviders,
+    /// The contact. `None`: a contact without other appointments.
+    pub contact: Option<Uuid>,
     pub period: RequestedPeriod,
     /// Whether only services that customers may book online are searched.
     pub online: bool,
@@ -108,24 +116,20 @@ pub async fn find(
     wanted: EarliestQuery,
     now: DateTime<Utc>,
 ) -> Result<ServicesAvailability, Failure> {
-    let EarliestQuery { services: requested, people, period, online } = wanted;
-    let mut services: Vec<Uuid> = Vec::new();
-    for service in requested {
-        if !services.contains(&service) {
-            services.push(service);
-        }
-    }
+    let EarliestQuery { services, providers, contact, period, online } = wanted;
+    let (services, providers) = (distinct(services), distinct(providers));
     if services.is_empty() {
         Err(Problem::invalid_field("service_id", "required", "expected one to ten services"))?;
     }
-    let extent = Extent { provider: people.with, times: services.len(), days: LONGEST_PERIOD };
+    let number = u32::try_from(providers.len()).ok().filter(|number| *number > 0);
+    let extent = Extent { providers: number, times: services.len(), days: LONGEST_PERIOD };
     let (period, place) = period::admit(db, context, period, extent).await?;
     let mut tx = db.begin(context);
-    listing::check_contact(&mut tx, people.contact).await?;
+    listing::check_contact(&mut tx, contact).await?;
     let query = AvailabilityQuery {
         services: &services,
-        provider: people.with,
-        contacts: people.contact.as_slice(),
+        providers: &providers,
+        contacts: contact.as_slice(),
         from: period.from,
         to: period.to,
         ignored: &[],
@@ -140,9 +144,11 @@ pub async fn find(
             if all.len() < services.len() || (online && all.iter().any(|rules| !rules.bookable_online)) {
                 Err(unknown_service())?;
             }
-            if people.with.is_some() && availability.providers.is_empty() {
+            if availability.providers.len() < providers.len() {
                 Err(unknown_provider())?;
             }
+            // Each service is by itself: no other service of a visit needs the same provider.
+            let people = People { with: None, contact };
             let mut effort = Effort::new(deadline);
             let mut items = Vec::with_capacity(all.len());
             for rules in all {
@@ -154,6 +160,12 @@ pub async fn find(
             Ok(ServicesAvailability { time_zone: period.zone.name().to_owned(), items })
         })
         .await
+}
+
+/// The ids in their order, each once.
+fn distinct(ids: impl IntoIterator<Item = Uuid>) -> Vec<Uuid> {
+    let mut seen = BTreeSet::new();
+    ids.into_iter().filter(|id| seen.insert(*id)).collect()
 }
 
 impl Availability {

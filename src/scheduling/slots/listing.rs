@@ -170,7 +170,7 @@ pub(super) async fn compute<T: Send + 'static>(
     now: DateTime<Utc>,
     answer: impl FnOnce(&Availability, People, Period, &Deadline) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let extent = Extent { provider: wanted.provider, times: 1, days: LONGEST_PERIOD };
+    let extent = Extent { providers: wanted.provider.map(|_| 1), times: 1, days: LONGEST_PERIOD };
     let (period, place) = period::admit(db, context, wanted.period, extent).await?;
 
     let mut tx = db.begin(context);
@@ -190,7 +190,7 @@ pub(super) async fn compute<T: Send + 'static>(
     }
     let query = AvailabilityQuery {
         services: &wanted.services,
-        provider: wanted.provider,
+        providers: wanted.provider.as_slice(),
         contacts: wanted.contact.as_slice(),
         from: period.from,
         to: period.to,

@@ -34,8 +34,8 @@ const SHORT: TimeDelta = TimeDelta::days(8);
 pub struct AvailabilityQuery<'a> {
     /// One service, or the services of a visit in their order. Services that do not exist are missing from the result.
     pub services: &'a [Uuid],
-    /// Only this provider. `None`: all active ones.
-    pub provider: Option<Uuid>,
+    /// Only these providers, also if they are inactive. Empty: all active ones.
+    pub providers: &'a [Uuid],
     /// Contacts whose own appointments are considered.
     pub contacts: &'a [Uuid],
     pub from: DateTime<Utc>,
@@ -44,6 +44,16 @@ pub struct AvailabilityQuery<'a> {
     /// Appointments whose time counts as free.
     pub ignored: &'a [Uuid],
     pub now: DateTime<Utc>,
+}
+
+impl AvailabilityQuery<'_> {
+    /// The provider, if only one is requested.
+    pub fn only_provider(&self) -> Option<Uuid> {
+        match self.providers {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
 }
 
 /// The loaded data.
@@ -185,7 +195,8 @@ impl Rows {
         segments: usize,
         booking: bool,
     ) -> Result<Self, Failure> {
-        let AvailabilityQuery { services, provider, contacts, from, to, ignored, now } = *query;
+        let AvailabilityQuery { services, providers, contacts, from, to, ignored, now } = *query;
+        let providers = (!providers.is_empty()).then_some(providers);
         // An appointment that starts just before the end of the period may end a day later, a visit even later; and the
         // first one may have half a day of buffer before it.
         let since = from - TimeDelta::hours(12);
@@ -196,7 +207,7 @@ impl Rows {
         let rows = tx
             .unread(
                 sql!("scheduling/availability_get.sql" as DecisiveRow),
-                &[&services, &provider, &since, &reach, &first, &last, &ignored, &contacts, &booking],
+                &[&services, &providers, &since, &reach, &first, &last, &ignored, &contacts, &booking],
             )
             .await?;
         Ok(Self { rows, since, reach, now })

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use uuid::Uuid;
 
 use super::cost;
 use crate::{
@@ -27,8 +26,8 @@ pub struct RequestedPeriod {
 /// How much is computed for each day of a period.
 #[derive(Clone, Copy)]
 pub struct Extent {
-    /// The only provider. `None`: all active ones.
-    pub provider: Option<Uuid>,
+    /// The number of providers. `None`: all active ones.
+    pub providers: Option<u32>,
     /// How many listings are computed for each provider.
     pub times: usize,
     /// The maximum length of the period.
@@ -52,7 +51,7 @@ pub async fn admit(
     requested: RequestedPeriod,
     extent: Extent,
 ) -> Result<(Period, Place), Failure> {
-    let (zone, providers) = cost::weigh(db, context, requested.time_zone, extent.provider).await?;
+    let (zone, providers) = cost::weigh(db, context, requested.time_zone, extent.providers).await?;
     let (from, to) = (wall_time::given(zone, requested.from), wall_time::given(zone, requested.to));
     if to <= from {
         Err(Problem::invalid_field("to", "invalid_value", "expected an instant or a date after from"))?;

@@ -270,3 +270,27 @@ fn benchmark_fills_every_parameter_of_its_statements() {
     }
     assert!(seen >= 10, "{seen}");
 }
+
+#[tokio::test]
+async fn functions_that_statements_share_are_part_of_their_plans() {
+    let api = system().connect("appointd_api").await;
+    for (function, call) in [
+        (
+            "hours_of",
+            "select f.* from scheduling.providers as p cross join lateral scheduling.hours_of(p.tenant_id, p.id, '2031-01-01', '2031-01-02') as f",
+        ),
+        (
+            "segments_of",
+            "select (select f.segments from scheduling.segments_of(a.tenant_id, a.id) as f) from scheduling.appointments as a",
+        ),
+        (
+            "names_of",
+            "select f.* from scheduling.appointments as a cross join lateral scheduling.names_of(a.tenant_id, '{contact}', a.contact_id, a.service_id, a.provider_id) as f",
+        ),
+    ] {
+        let plan = api.query(&format!("explain (verbose) {call}"), &[]).await.expect("a plan");
+        let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+        let called = plan.iter().find(|line| line.contains(function));
+        assert_eq!(called, None, "{function} is called, for it cannot be inlined");
+    }
+}

@@ -43,6 +43,11 @@ async fn path_parameter_that_is_no_id_is_refused_by_name() {
         let name = operation.path.split(['{', '}']).nth(1).expect("a parameter");
         // Who may not call it is told that first.
         send(actor_of(&tenant, &operation), &operation, &path).await.invalid(name, "invalid_value");
+        // As a program writes it that has no id. At the end it would be the path of the list.
+        if !operation.path.ends_with('}') {
+            let path = filled(&operation.path, |_| String::new());
+            send(actor_of(&tenant, &operation), &operation, &path).await.invalid(name, "invalid_value");
+        }
     }
 }
 

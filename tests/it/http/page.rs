@@ -1,72 +1,179 @@
-//! What lists have in common: `ids`, and filters by what is active.
-
-use std::collections::BTreeSet;
+//! What lists have in common: `ids`, periods, orders, and filters by what is active.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::{
-    Actor, Tenant, operations,
-    walking::{actor_of, filled, id_of},
+    Actor, Furnished, Operation, Tenant,
+    booking::BookingFixture,
+    operations,
+    walking::{actor_of, filled, id_of, query},
 };
 
 async fn listed(actor: &Actor, path: &str) -> Vec<Value> {
     actor.get(path).await.expect(200)["items"].as_array().expect("items").clone()
 }
 
-/// The lists whose items have ids by which a client does not look for them, with the reason.
-const WITHOUT_IDS: &[&str] = &[
-    // Logs.
-    "list_appointment_transitions",
-    "list_audit_events",
-    "list_deletions",
-    // Short, and of one person.
-    "list_sessions",
-    "list_provider_links",
-    "list_my_services",
-    "list_my_providers",
-    "list_my_appointments",
-    "list_my_appointments_everywhere",
-    "list_my_waitlist_entries",
-    // What a page shows to all visitors.
-    "list_online_services",
-    "list_online_providers",
-];
+/// An organization with something in every list.
+async fn prepared() -> (Tenant, Furnished) {
+    let tenant = Tenant::new().await;
+    let furnished = tenant.furnished().await;
+    let service = format!("/api/v1/services/{}", furnished.service);
+    tenant.manager.patch(&service, json!({ "bookable_online": true })).await.expect(200);
+    let asked = json!({ "name": "Grace", "account_id": tenant.viewer.account });
+    tenant.admin.post("/api/v1/providers", asked).await.created();
+    let reschedule = format!("/api/v1/appointments/{}/reschedule", furnished.appointment);
+    tenant.staff.post(&reschedule, json!({ "starts_at": "2031-05-05T10:00:00Z" })).await.expect(200);
+    let contact = tenant.contact().await;
+    tenant.manager.delete(&format!("/api/v1/contacts/{contact}")).await.expect(204);
+    (tenant, furnished)
+}
+
+/// A person whose list has something, and the query that it cannot do without.
+async fn asking(tenant: &Tenant, operation: &Operation) -> (Actor, String) {
+    let actor = match operation.id() {
+        "list_provider_links" => tenant.viewer.clone(),
+        "list_my_appointments_everywhere" => tenant.customer.clone(),
+        "list_online_services" | "list_online_providers" => {
+            return (Actor::anonymous(), format!("?organization_slug={}&", tenant.slug().await));
+        }
+        _ => actor_of(tenant, operation).clone(),
+    };
+    let query = query(operation);
+    (actor, if query.is_empty() { "?".to_owned() } else { format!("{query}&") })
+}
 
 #[tokio::test]
 async fn every_list_finds_items_by_their_ids() {
-    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
-    let (furnished, theirs) = (tenant.furnished().await, other.furnished().await);
-    let mut without = BTreeSet::new();
+    let ((tenant, furnished), (other, theirs)) = (prepared().await, prepared().await);
+    let id = |item: &Value| {
+        let id = ["id", "account_id", "provider_id"].iter().find_map(|name| item[name].as_str());
+        id.expect("an id").to_owned()
+    };
     let mut lists = 0;
     for operation in operations() {
         let answer = &operation.value["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
         if !answer.as_str().is_some_and(|name| name.ends_with("Page")) {
             continue;
         }
-        let mut parameters = operation.value["parameters"].as_array().into_iter().flatten();
-        if !parameters.any(|parameter| parameter["name"] == "ids") {
-            without.insert(operation.id().to_owned());
-            continue;
-        }
         lists += 1;
-        let actor = actor_of(&tenant, &operation);
+        let (actor, query) = asking(&tenant, &operation).await;
         let path = filled(&operation.path, id_of(&furnished));
-        let all = listed(actor, &path).await;
-        let id =
-            |item: &Value| item.get("id").unwrap_or(&item["account_id"]).as_str().expect("an id").to_owned();
+        let all = listed(&actor, &format!("{path}{query}limit=100")).await;
         let last = id(all.last().unwrap_or_else(|| panic!("{} has an item", operation.id())));
-        let found = listed(actor, &format!("{path}?ids={}&ids={last}", Uuid::now_v7())).await;
+        let found = listed(&actor, &format!("{path}{query}ids={}&ids={last}", Uuid::now_v7())).await;
         assert_eq!(found.iter().map(id).collect::<Vec<_>>(), [last], "{}", operation.id());
         let foreign = filled(&operation.path, id_of(&theirs));
         if foreign == path {
-            let owner = actor_of(&other, &operation);
-            let foreign = id(listed(owner, &path).await.last().expect("an item"));
-            assert_eq!(listed(actor, &format!("{path}?ids={foreign}")).await.len(), 0, "{}", operation.id());
+            let (owner, theirs) = asking(&other, &operation).await;
+            let foreign =
+                id(listed(&owner, &format!("{path}{theirs}limit=100")).await.last().expect("an item"));
+            let found = listed(&actor, &format!("{path}{query}ids={foreign}")).await;
+            assert_eq!(found.len(), 0, "{}", operation.id());
         }
+        let many: String = (0..101).map(|_| format!("ids={}&", Uuid::now_v7())).collect();
+        actor.get(&format!("{path}{query}{many}")).await.invalid("ids", "too_many");
     }
-    assert!(lists > 10, "{lists} lists");
-    assert_eq!(without, WITHOUT_IDS.iter().map(|id| (*id).to_owned()).collect());
+    assert!(lists > 25, "{lists} lists");
+}
+
+#[tokio::test]
+async fn lists_of_what_takes_time_have_a_period_of_instants_or_dates() {
+    let tenant = Tenant::new().await;
+    let furnished = tenant.furnished().await;
+    let zone = json!({ "time_zone": "Pacific/Auckland" });
+    tenant.admin.patch("/api/v1/organizations/me", zone).await.expect(200);
+    let off = format!("/api/v1/providers/{}/time-off", furnished.provider);
+    let off_of = |from: &str, to: &str| json!({ "starts_at": from, "ends_at": to });
+    // A date is one in the zone of the organization, unless the request names another.
+    let made = tenant.staff.post(&off, off_of("2031-08-01", "2031-08-02")).await.expect(201);
+    let there = (&json!("2031-07-31T12:00:00Z"), &json!("2031-08-01T12:00:00Z"));
+    assert_eq!((&made["starts_at"], &made["ends_at"]), there);
+    let one = format!("/api/v1/time-off/{}", made["id"].as_str().expect("an id"));
+    let later = json!({ "ends_at": "2031-08-03", "time_zone": "UTC" });
+    let changed = tenant.staff.patch(&one, later).await.expect(200);
+    assert_eq!((&changed["starts_at"], &changed["ends_at"]), (there.0, &json!("2031-08-03T00:00:00Z")));
+    let refused = tenant.staff.patch(&one, json!({ "ends_at": "2031-07-31" })).await;
+    refused.invalid("ends_at", "invalid_value");
+    let entry = json!({
+        "service_id": furnished.service, "contact_id": furnished.contact, "from": "2031-08-01", "to": "2031-08-02",
+        "override_rules": true,
+    });
+    let entry = tenant.staff.post("/api/v1/waitlist", entry).await.expect(201);
+    assert_eq!((&entry["from"], &entry["to"]), there);
+    let mine = json!({ "service_id": furnished.service, "from": "2031-08-03", "to": "2031-08-02" });
+    tenant.customer.post("/api/v1/my/waitlist", mine).await.invalid("to", "invalid_value");
+    let closure = json!({ "starts_on": "2031-08-01", "ends_on": "2031-08-02", "name": "Closed" });
+    tenant.manager.post("/api/v1/closures", closure).await.created();
+    tenant.staff.delete(&format!("/api/v1/holds/{}", furnished.hold)).await.expect(204);
+    let hold = json!({
+        "service_id": furnished.service, "starts_at": "2031-08-05T12:00:00Z", "minutes": 60, "override_rules": true,
+    });
+    tenant.staff.post("/api/v1/holds", hold).await.created();
+    let count =
+        async |path: &str, query: &str| listed(&tenant.viewer, &format!("{path}?{query}")).await.len();
+    for (path, query, expected) in [
+        (off.as_str(), "from=2031-08-03&to=2031-08-04", 1),
+        // The beginning of the third in UTC, at which it ends.
+        (&off, "from=2031-08-03&to=2031-08-04&time_zone=UTC", 0),
+        (&off, "from=2031-07-01&to=2031-07-31T12:00:00Z", 0),
+        (&off, "from=2031-07-01&to=2031-07-31T12:00:01Z", 1),
+        ("/api/v1/closures", "from=2031-08-02&to=2031-08-03", 1),
+        ("/api/v1/closures", "from=2031-08-03", 0),
+        ("/api/v1/closures", "from=2031-07-01&to=2031-08-01", 0),
+        // Noon in UTC is midnight there.
+        ("/api/v1/holds", "from=2031-08-06&to=2031-08-07", 1),
+        ("/api/v1/holds", "from=2031-08-06&to=2031-08-07&time_zone=UTC", 0),
+        ("/api/v1/holds", "to=2031-08-05T12:00:00Z", 0),
+        ("/api/v1/waitlist", "from=2031-08-01&to=2031-08-02", 1),
+        ("/api/v1/waitlist", "from=2031-08-02&to=2031-08-03", 0),
+        ("/api/v1/waitlist", "status=waiting&status=offered", 2),
+        ("/api/v1/waitlist", "status=offered&status=booked", 0),
+    ] {
+        assert_eq!(count(path, query).await, expected, "{path} {query}");
+    }
+    for path in [&off, "/api/v1/holds", "/api/v1/waitlist"] {
+        tenant.viewer.get(&format!("{path}?from=tomorrow")).await.invalid("from", "invalid_value");
+    }
+    tenant.viewer.get("/api/v1/closures?from=2031-08-01T00:00:00Z").await.invalid("from", "invalid_value");
+    tenant.viewer.get("/api/v1/waitlist?status=gone").await.invalid("status", "invalid_value");
+    let audit =
+        async |query: &str| listed(&tenant.admin, &format!("/api/v1/audit-events?{query}")).await.len();
+    assert_eq!((audit("from=2998-01-01").await, audit("to=1971-01-01").await), (0, 0));
+    assert!(audit("from=1971-01-01&to=2998-01-01").await > 0);
+}
+
+#[tokio::test]
+async fn customer_lists_their_appointments_latest_first() {
+    let fixture = BookingFixture::with(json!({ "bookable_online": true })).await;
+    let customer = fixture.customer().await;
+    let mut ids = Vec::new();
+    for day in 5..8 {
+        let body = fixture.own_body(&format!("2031-05-{day:02}T09:00:00Z"));
+        ids.push(customer.post("/api/v1/my/appointments", body).await.created());
+    }
+    for path in ["/api/v1/my/appointments", "/api/v1/my/appointments/everywhere"] {
+        for (sort, expected) in [
+            ("", vec![&ids[0], &ids[1], &ids[2]]),
+            ("sort=starts_at", vec![&ids[0], &ids[1], &ids[2]]),
+            ("sort=-starts_at", vec![&ids[2], &ids[1], &ids[0]]),
+            ("sort=-starts_at&to=2031-05-07", vec![&ids[1], &ids[0]]),
+        ] {
+            // One to a page, so that the cursor is tried in both directions.
+            let (mut found, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = customer.get(&format!("{path}?limit=1&{sort}{cursor}")).await.expect(200);
+                found.extend(page["items"].as_array().expect("items").iter().map(|item| item["id"].clone()));
+                match page["next_cursor"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            let expected: Vec<_> = expected.into_iter().map(|id| json!(id)).collect();
+            assert_eq!(found, expected, "{path} {sort}");
+        }
+        customer.get(&format!("{path}?sort=ends_at")).await.invalid("sort", "invalid_value");
+    }
 }
 
 #[tokio::test]

@@ -118,7 +118,7 @@ async fn gate_function_does_not_move_its_caller_into_another_tenant() {
         format!("scheduling.end_provider_link('{there}', '{there}')"),
         format!("scheduling.cut_provider_link('{there}')"),
         format!("scheduling.calendar_feed('{there}', '{there}', sha256('x'))"),
-        "scheduling.my_appointments_everywhere('1970-01-01', null, 10, null)".to_owned(),
+        "scheduling.my_appointments_everywhere('1970-01-01', null, null, null, 10, false, null)".to_owned(),
         format!("messaging.spend('x@x.example', '{there}', null)"),
         format!("scheduling.busy_elsewhere('{there}', '2031-01-01', '2032-01-01')"),
         "scheduling.waiting_for('{1970-01-01}', '{infinity}', '1970-01-01', '00000000-0000-0000-0000-000000000000', 10)"

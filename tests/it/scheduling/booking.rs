@@ -1,5 +1,7 @@
 mod appointments;
 mod book;
+mod bulk;
+mod bulk_move;
 mod claims;
 mod expiry;
 mod groups;

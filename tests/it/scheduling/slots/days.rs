@@ -187,10 +187,35 @@ async fn availability_of_a_contact_leaves_out_when_it_is_elsewhere() {
 }
 
 #[tokio::test]
+async fn availability_of_several_providers_is_that_of_each_together() {
+    let fixture = BookingFixture::new().await;
+    let tenant = &fixture.tenant;
+    let evening = |from: &str| json!({ "time_zone": "UTC", "rules": [{ "weekday": "monday", "from": from, "to": "20:00" }] });
+    let (late, later) =
+        (tenant.provider_with(evening("18:00")).await, tenant.provider_with(evening("19:00")).await);
+    let path = format!("/api/v1/availability?from=2031-05-05&to=2031-05-06&service_id={}", fixture.service);
+    let of = async |query: String| {
+        tenant.viewer.get(&format!("{path}{query}")).await.expect(200)["items"][0].clone()
+    };
+    let (one, two) = (of(format!("&provider_id={late}")).await, of(format!("&provider_id={later}")).await);
+    assert_eq!((&one["count"], &two["count"]), (&json!(7), &json!(3)));
+    let both = of(format!("&provider_id={later}&provider_id={late}&provider_id={late}")).await;
+    // The starts of the second are among those of the first.
+    assert_eq!(both, one);
+    let all = of(String::new()).await;
+    assert_eq!(all["first_starts_at"], "2031-05-05T09:00:00Z");
+    let inactive = format!("/api/v1/providers/{late}");
+    tenant.admin.patch(&inactive, json!({ "active": false })).await.expect(200);
+    assert_eq!(of(format!("&provider_id={later}&provider_id={late}")).await, two);
+    let eleven: String = (0..11).map(|_| format!("&provider_id={late}")).collect();
+    tenant.viewer.get(&format!("{path}{eleven}")).await.invalid("provider_id", "too_many");
+}
+
+#[tokio::test]
 async fn availability_refuses_what_it_cannot_find_and_too_much() {
     let tenant = Tenant::new().await;
     let (service, other) = (tenant.service().await, Tenant::new().await);
-    let (foreign, stranger) = (other.service().await, other.provider().await);
+    let (foreign, stranger, own) = (other.service().await, other.provider().await, tenant.provider().await);
     let ten = (0..10).map(|_| format!("&service_id={}", Uuid::new_v4())).collect::<String>();
     for (query, field, code) in [
         ("from=2031-05-05&to=2031-05-06".to_owned(), "service_id", "required"),
@@ -202,6 +227,13 @@ async fn availability_refuses_what_it_cannot_find_and_too_much() {
         ),
         (
             format!("from=2031-05-05&to=2031-05-06&service_id={service}&provider_id={stranger}"),
+            "provider_id",
+            "not_found",
+        ),
+        (
+            format!(
+                "from=2031-05-05&to=2031-05-06&service_id={service}&provider_id={own}&provider_id={stranger}"
+            ),
             "provider_id",
             "not_found",
         ),

@@ -1,15 +1,15 @@
-//! The period of a list, whose bounds are optional.
+//! The period that a request gives, whose bounds may be optional, as instants.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::wall_time;
 use crate::{
     db::{Context, Db},
     http::{
         problem::Failure,
         values::{InstantOrDate, TimeZone},
     },
-    scheduling::hours::wall_time,
     tenancy::organizations,
 };
 
@@ -19,7 +19,7 @@ const END_OF_TIME: DateTime<Utc> = match DateTime::from_timestamp(32_503_680_000
     None => DateTime::<Utc>::MAX_UTC,
 };
 
-/// The bounds of a list, as the request gives them.
+/// The bounds of a period, as the request gives them.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     pub from: Option<InstantOrDate>,
