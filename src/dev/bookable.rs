@@ -50,7 +50,7 @@ pub(super) async fn bookable(
     let (from, to) = (now + Days::new(1), now + Days::new(15));
     let services = [service];
     let query =
-        AvailabilityQuery { services: &services, provider: None, contacts: &[], from, to, ignored: &[], now };
+        AvailabilityQuery { services: &services, providers: &[], contacts: &[], from, to, ignored: &[], now };
     let mut tx = db.begin(context);
     let availability = load::to_list(&mut tx, &query).await.map_err(|failure| format!("{failure:?}"))?;
     tx.commit().await?;

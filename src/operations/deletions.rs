@@ -60,7 +60,14 @@ impl DeletionsApi {
             .all(
                 &caller,
                 sql!("operations/deletions_list.sql" as Deletion),
-                &[&since, &kind.0.as_ref().map(DeletedKind::name), &after.time, &after.id, &page.rows(), &ids.0],
+                &[
+                    &since,
+                    &kind.0.as_ref().map(DeletedKind::name),
+                    &after.time,
+                    &after.id,
+                    &page.rows(),
+                    &ids.0,
+                ],
             )
             .await?;
         Ok(Json(page.of(deletions, |last| Cursor::new(last.deleted_at, last.id)).as_of(as_of)))

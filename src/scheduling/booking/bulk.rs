@@ -138,7 +138,7 @@ impl BulkApi {
         provider_id: Path<Uuid>,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<PeriodMove>,
-    ) -> Result<Done<MovedPeriod>, ApiError<Writing>> {
+    ) -> Result<Replayable<MovedPeriod>, ApiError<Writing>> {
         let (context, now) = (Context::from(&caller), Utc::now());
         let (provider, request) = (provider_id.0, &body.0);
         let key = idempotency_key.0;
@@ -149,7 +149,7 @@ impl BulkApi {
         })
         .await?;
         offers::tell(&self.mailer, &notices);
-        Ok(Done { body, replayed: once.is_replay() })
+        Ok(Replayable { body, replayed: once.is_replay() })
     }
 }
 

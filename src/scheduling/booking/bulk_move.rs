@@ -85,8 +85,8 @@ pub struct PeriodMove {
 impl Example for PeriodMove {
     fn example() -> Self {
         serde_json::from_value(json!({
-            "from": "2026-12-01",
-            "to": "2026-12-02",
+            "from": "2031-05-20",
+            "to": "2031-05-21",
             "days": 7,
             "reason": "The provider is ill.",
         }))

@@ -128,7 +128,9 @@ impl Diary {
         let first = self.taken.partition_point(|other| other.during.starts_at < taken.during.starts_at);
         let mut beside =
             self.taken[first..].iter().take_while(|other| other.during.starts_at == taken.during.starts_at);
-        taken.service_starts_at.filter(|_| !beside.any(|other| other.service_starts_at == taken.service_starts_at))
+        taken
+            .service_starts_at
+            .filter(|_| !beside.any(|other| other.service_starts_at == taken.service_starts_at))
     }
 
     /// Whether any part of a time is taken.
