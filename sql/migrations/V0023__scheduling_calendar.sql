@@ -1,4 +1,5 @@
--- Calendars (RFC 5545) that programs subscribe to, each behind a secret URL that can be revoked.
+-- Calendars (RFC 5545) that programs subscribe to, each behind a secret URL that can be revoked; and what several
+-- statements return of hours and appointments.
 
 create table scheduling.calendar_feeds (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -47,3 +48,121 @@ grant
 on scheduling.calendar_feeds to appointd_api;
 grant select (tenant_id, id, provider_id, name, token_hash, created_at, created_by), delete
 on scheduling.calendar_feeds to appointd_gate;
+
+
+-- What several statements return of hours and appointments, said once.
+--
+-- PostgreSQL puts the body of such a function into the statement that names it, since the function is stable and has no
+-- settings of its own: the plan is that of the body, and the policies are those of the caller. A test reads the plans.
+-- Checking a body would plan it, and migrations may plan nothing that policies change.
+set local check_function_bodies = off;
+
+create function scheduling.hours_of(organization uuid, provider uuid, first_date date, last_date date)
+returns table (
+    weekdays smallint[], from_minutes smallint[], to_minutes smallint[], valid_from date[], valid_until date[],
+    dates date[], override_from bytea[], override_to bytea[], starts_on date[], ends_on date[], time_zones text[]
+)
+language sql stable
+as $$
+select
+    w.weekdays, w.from_minutes, w.to_minutes, w.valid_from, w.valid_until, o.dates, o.override_from, o.override_to,
+    t.starts_on, t.ends_on, t.time_zones
+from (
+    select
+        coalesce(array_agg(r.weekday order by r.weekday, r.from_minute), '{}') as weekdays,
+        coalesce(array_agg(r.from_minute order by r.weekday, r.from_minute), '{}') as from_minutes,
+        coalesce(array_agg(r.to_minute order by r.weekday, r.from_minute), '{}') as to_minutes,
+        coalesce(array_agg(r.valid_from order by r.weekday, r.from_minute), '{}') as valid_from,
+        coalesce(array_agg(r.valid_until order by r.weekday, r.from_minute), '{}') as valid_until
+    from scheduling.schedule_rules as r
+    where r.tenant_id = organization and r.provider_id = provider
+) as w
+cross join (
+    select
+        coalesce(array_agg(d.date order by d.date), '{}') as dates,
+        -- Arrays of different lengths fit into an array only as jsonb, which is slow to write and to read: each is
+        -- sent as it is, in its binary form.
+        coalesce(array_agg(array_send(d.from_minutes) order by d.date), '{}') as override_from,
+        coalesce(array_agg(array_send(d.to_minutes) order by d.date), '{}') as override_to
+    from scheduling.schedule_overrides as d
+    where d.tenant_id = organization and d.provider_id = provider and d.date between first_date and last_date
+) as o
+cross join (
+    select
+        coalesce(array_agg(z.starts_on order by z.starts_on), '{}') as starts_on,
+        coalesce(array_agg(z.ends_on order by z.starts_on), '{}') as ends_on,
+        coalesce(array_agg(z.time_zone order by z.starts_on), '{}') as time_zones
+    from scheduling.schedule_travels as z
+    where
+        z.tenant_id = organization and z.provider_id = provider
+        and z.ends_on >= first_date and z.starts_on <= last_date
+) as t
+$$;
+
+comment on function scheduling.hours_of(uuid, uuid, date, date) is
+    'The hours of a provider as arrays: its weekly rules, and its overrides and time-zone overrides between two dates. '
+    'One row.';
+
+create function scheduling.segments_of(organization uuid, appointment uuid) returns table (segments jsonb)
+language sql stable
+as $$
+select
+    jsonb_agg(
+        jsonb_build_object(
+            'service_id', g.service_id, 'provider_id', g.provider_id, 'starts_at', g.starts_at, 'ends_at', g.ends_at
+        )
+        order by g.position
+    )
+from scheduling.appointment_segments as g
+where g.tenant_id = organization and g.appointment_id = appointment
+$$;
+
+comment on function scheduling.segments_of(uuid, uuid) is
+    'The services of a visit in their order, as JSON. One row; null: it has none.';
+
+create function scheduling.names_of(
+    organization uuid, included text[], contact_id uuid, service_id uuid, provider_id uuid
+)
+returns table (contact jsonb, service jsonb, provider jsonb)
+language sql stable
+as $$
+select
+    case
+        when 'contact' = any (included) then (
+            select
+                jsonb_strip_nulls(
+                    jsonb_build_object(
+                        'id', c.id, 'first_name', c.first_name, 'last_name', c.last_name, 'email', c.email, 'phone',
+                        c.phone
+                    )
+                )
+            from crm.contacts as c
+            where c.tenant_id = organization and c.id = contact_id
+        )
+    end,
+    case
+        when 'service' = any (included) then (
+            select jsonb_build_object('id', s.id, 'name', s.name)
+            from scheduling.services as s
+            where s.tenant_id = organization and s.id = service_id
+        )
+    end,
+    case
+        when 'provider' = any (included) then (
+            select jsonb_build_object('id', p.id, 'name', p.name)
+            from scheduling.providers as p
+            where p.tenant_id = organization and p.id = provider_id
+        )
+    end
+$$;
+
+comment on function scheduling.names_of(uuid, text[], uuid, uuid, uuid) is
+    'The contact, the service and the provider of an appointment with their names, as JSON. Null: not included.';
+
+set local check_function_bodies = on;
+
+grant execute on function
+    scheduling.hours_of(uuid, uuid, date, date),
+    scheduling.segments_of(uuid, uuid),
+    scheduling.names_of(uuid, text[], uuid, uuid, uuid)
+to appointd_api;
