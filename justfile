@@ -34,6 +34,10 @@ openapi:
     cargo run --quiet -- openapi > target/openapi.json
     mv target/openapi.json openapi/openapi.json
 
+# Part of a release: the description that the next one is compared with
+released:
+    cp openapi/openapi.json openapi/released.json
+
 # Write every snapshot; review the differences
 snapshots:
     APPOINTD_UPDATE_SNAPSHOTS=1 cargo test

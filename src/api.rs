@@ -50,7 +50,7 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
         crm::apis(db.clone()),
         operations::apis(db),
     );
-    OpenApiService::new(modules, "appointd", "1")
+    OpenApiService::new(modules, "appointd", env!("CARGO_PKG_VERSION"))
         .description(
             "Appointments for many organizations. A token is for one organization and gives access to no other. \
              Times are RFC 3339 instants, ids are UUIDs, and errors are problem+json (RFC 9457) with a stable `code`. \

@@ -1,6 +1,10 @@
-"""What schemathesis is told about the formats of the description, whose names say more than a pattern can."""
+"""What schemathesis is told about the formats of the description, whose names say more than a pattern can, and a check of
+its own: a request that fits its schema is refused with 422 for a reason of refusals.toml alone."""
 
+import os
+import tomllib
 from datetime import UTC, datetime
+from pathlib import Path
 
 import schemathesis
 from hypothesis import strategies as st
@@ -25,3 +29,28 @@ FORMATS = {
 
 for name, strategy in FORMATS.items():
     schemathesis.openapi.format(name, strategy)
+
+REFUSALS = tomllib.loads(Path(__file__).with_name("refusals.toml").read_text())
+
+
+def is_listed(operation: str, field: str, code: str) -> bool:
+    if code in REFUSALS["codes"]:
+        return True
+    return code in REFUSALS["fields"].get(f"{operation} {field}", {})
+
+
+@schemathesis.check
+def refused_for_a_listed_reason(ctx, response, case):
+    if response.status_code != 422 or case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    operation = case.operation.definition.raw["operationId"]
+    problem = response.json()
+    errors = problem.get("errors") or [{"field": "", "code": problem["code"]}]
+    # `rules[3].from` is `rules[].from`.
+    found = [("".join(part for part in error["field"] if not part.isdigit()), error["code"]) for error in errors]
+    listed = [is_listed(operation, field, code) for field, code in found]
+    if log := os.environ.get("APPOINTD_REFUSALS_LOG"):
+        with Path(log).open("a") as file:
+            file.writelines(f"{operation} {field} {code}\n" for field, code in found)
+    # One reason is enough, unless a part of the request is wrong by itself.
+    assert all(listed), f"not in refusals.toml: {[pair for pair, known in zip(found, listed) if not known]}"

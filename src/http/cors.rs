@@ -15,7 +15,7 @@ const MAX_AGE: &str = "600";
 const ALLOWED: &str = "authorization, captcha-token, content-type, idempotency-key, if-match, if-modified-since, if-none-match, x-csrf-token, x-request-id";
 
 /// The response headers that a page may read, besides those that are always readable.
-pub const EXPOSED: &str = "allow, etag, idempotency-replayed, last-modified, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, x-request-id";
+pub const EXPOSED: &str = "allow, deprecation, etag, idempotency-replayed, last-modified, location, ratelimit, ratelimit-policy, retry-after, sunset, www-authenticate, x-request-id";
 
 /// Whether the request is a CORS preflight.
 pub fn is_preflight(request: &Request) -> bool {

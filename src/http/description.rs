@@ -59,6 +59,7 @@ pub fn complete(raw: &str) -> Documents {
         parameters(operation);
         responses::idempotency(operation);
         responses::headers(operation);
+        responses::deprecation(operation);
     }
     tags_in_groups(&mut document);
     scopes(&mut document);
@@ -130,12 +131,14 @@ fn parameter_groups(operation: &mut Map<String, Value>) {
         Some(properties) => {
             let part = |(name, schema): (&String, &Value)| {
                 let mut schema = schema.clone();
-                let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+                let mut lifted = |name| schema.as_object_mut().and_then(|schema| schema.remove(name));
+                let (description, deprecated) = (lifted("description"), lifted("deprecated"));
                 json!({
                     "name": name,
                     "schema": schema,
                     "in": parameter["in"],
                     "description": description,
+                    "deprecated": deprecated,
                 })
             };
             properties.iter().map(part).collect()

@@ -149,6 +149,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         rate_limit.write(headers);
+        headers.extend(route.into_iter().flat_map(|route| route.announcement(&method)).cloned());
         if let Some(origin) = origin {
             cors::allow(headers, origin);
         }

@@ -10,6 +10,7 @@ use poem_openapi::{
 };
 
 use super::{
+    deprecation::{self, Deprecated},
     described::DeletedKind,
     problem::{self, FieldCode, ProblemCode},
 };
@@ -29,6 +30,9 @@ pub trait Module: Send + Sync + 'static {
     const PROBLEMS: &'static [ProblemCode] = &[];
     /// The codes of its invalid fields, beside those of every module.
     const FIELDS: &'static [FieldCode] = &[];
+
+    /// What a later version removes: its operations, their parameters, and fields of schemas.
+    const DEPRECATED: &'static [Deprecated] = &[];
 
     /// Adds what its problems say beside what every problem says: see [`document`](super::problem::document).
     fn document_problems(_registry: &mut Registry) {}
@@ -83,6 +87,7 @@ impl<M: Module, A: OpenApi> OpenApi for Apis<M, A> {
                 operation.tags = std::iter::once(M::NAME).chain(tag).collect();
             }
         }
+        deprecation::announce_operations(M::DEPRECATED, &mut apis);
         apis
     }
 
@@ -92,6 +97,7 @@ impl<M: Module, A: OpenApi> OpenApi for Apis<M, A> {
         }
         A::register(registry);
         DeletedKind::document(registry, M::DELETED);
+        deprecation::announce_fields(M::DEPRECATED, registry);
         problem::document_codes(registry, M::PROBLEMS, M::FIELDS);
         M::document_problems(registry);
     }

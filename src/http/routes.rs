@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use poem::http::Method;
+use poem::http::{HeaderName, HeaderValue, Method};
 use serde_json::Value;
 
-use super::description::{DOCUMENT, INTERNAL, inlined};
+use super::{
+    deprecation,
+    description::{DOCUMENT, INTERNAL, inlined},
+};
 
 /// The routes of the descriptions that this program was built with, the same for every thread.
 pub static COMMITTED: LazyLock<Routes> = LazyLock::new(|| {
@@ -43,6 +46,8 @@ struct Operation {
     wants_credentials: bool,
     /// Whether it answers with an `ETag`.
     has_version: bool,
+    /// The headers of its answers that announce its end, if it is deprecated.
+    announcement: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// A parameter of the query.
@@ -150,6 +155,11 @@ impl Route {
         self.operation(method).is_some_and(|operation| operation.has_version)
     }
 
+    /// The headers that announce the end of a deprecated operation.
+    pub fn announcement(&self, method: &Method) -> &[(HeaderName, HeaderValue)] {
+        self.operation(method).map(|operation| operation.announcement.as_slice()).unwrap_or_default()
+    }
+
     /// The allowed values of a query parameter of any operation of this route, if they are an enumeration.
     pub fn values_of(&self, name: &str) -> &[String] {
         self.operations
@@ -208,8 +218,16 @@ impl Operation {
         let wants_credentials = operation["x-required-role"].is_string();
         let has_version =
             ["200", "201"].iter().any(|status| operation["responses"][status]["headers"]["ETag"].is_object());
-        Self { id, query, scope, wants_credentials, has_version }
+        let announcement = deprecation::HEADERS.iter().filter_map(|name| announced(operation, name)).collect();
+        Self { id, query, scope, wants_credentials, has_version, announcement }
     }
+}
+
+/// A header that all answers of an operation have, with the value that the description gives.
+fn announced(operation: &Value, name: &str) -> Option<(HeaderName, HeaderValue)> {
+    let mut responses = operation["responses"].as_object()?.values();
+    let value = responses.find_map(|response| response["headers"][name]["schema"]["enum"][0].as_str())?;
+    Some((name.parse().ok()?, HeaderValue::from_str(value).ok()?))
 }
 
 fn values(schema: &Value, description: &Value) -> Vec<String> {

@@ -7,6 +7,7 @@ mod crm;
 mod db;
 mod demo;
 mod dev;
+mod docs;
 mod harness;
 mod house;
 mod http;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::if_match,
+    super::{deprecation, if_match},
     walk::{operations, pascal_case},
 };
 
@@ -181,6 +181,19 @@ pub fn headers(operation: &mut Map<String, Value>) {
         {
             response.remove("headers");
         }
+    }
+}
+
+/// Every answer of a deprecated operation announces its end, also those that only the description adds.
+pub fn deprecation(operation: &mut Map<String, Value>) {
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for name in deprecation::HEADERS {
+        let Some(header) = responses.values().find_map(|response| response["headers"].get(name)).cloned() else {
+            continue;
+        };
+        responses.values_mut().for_each(|response| response["headers"][name] = header.clone());
     }
 }
 
