@@ -60,7 +60,8 @@ impl Deprecated {
             format!("@{}", at_midnight(self.since).timestamp()),
             at_midnight(self.sunset).format("%a, %d %b %Y %H:%M:%S GMT").to_string(),
         ];
-        let about = ["Since when the operation is deprecated (RFC 9745).", "When the operation ends (RFC 8594)."];
+        let about =
+            ["Since when the operation is deprecated (RFC 9745).", "When the operation ends (RFC 8594)."];
         [0, 1].map(|index| MetaHeader {
             name: HEADERS[index].to_owned(),
             description: Some(about[index].to_owned()),
@@ -100,7 +101,8 @@ impl Deprecated {
             MetaSchemaRef::Inline(schema) => schema.description,
             MetaSchemaRef::Reference(_) => None,
         };
-        let said = MetaSchema { deprecated: true, description: Some(self.told(description)), ..MetaSchema::ANY };
+        let said =
+            MetaSchema { deprecated: true, description: Some(self.told(description)), ..MetaSchema::ANY };
         *field = field.clone().merge(said);
         Some(())
     }
@@ -119,7 +121,10 @@ pub fn announce_operations(list: &[Deprecated], apis: &mut [MetaApi]) {
             .find(|operation| operation.operation_id == Some(id));
         let found = operation.and_then(|operation| match deprecated.part {
             Part::Parameter(_, name) => deprecated.announce_parameter(operation, name),
-            _ => Some(deprecated.announce_operation(operation)),
+            _ => {
+                deprecated.announce_operation(operation);
+                Some(())
+            }
         });
         assert!(found.is_some(), "deprecated, but there is none: {:?}", deprecated.part);
     }

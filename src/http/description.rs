@@ -59,7 +59,7 @@ pub fn complete(raw: &str) -> Documents {
         parameters(operation);
         responses::idempotency(operation);
         responses::headers(operation);
-        responses::deprecation(operation);
+        responses::announcements(operation);
     }
     tags_in_groups(&mut document);
     scopes(&mut document);

@@ -218,7 +218,8 @@ impl Operation {
         let wants_credentials = operation["x-required-role"].is_string();
         let has_version =
             ["200", "201"].iter().any(|status| operation["responses"][status]["headers"]["ETag"].is_object());
-        let announcement = deprecation::HEADERS.iter().filter_map(|name| announced(operation, name)).collect();
+        let announcement =
+            deprecation::HEADERS.iter().filter_map(|name| announced(operation, name)).collect();
         Self { id, query, scope, wants_credentials, has_version, announcement }
     }
 }

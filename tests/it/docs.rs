@@ -67,7 +67,10 @@ impl Block {
     /// The statuses that the text promises: `201`, `409 Conflict`.
     fn statuses(&self) -> Vec<u16> {
         let codes = self.above.split('`').skip(1).step_by(2);
-        codes.filter_map(|code| code.split(' ').next()?.parse().ok()).filter(|status| *status >= 100).collect()
+        codes
+            .filter_map(|code| code.split(' ').next()?.parse().ok())
+            .filter(|status| *status >= 100)
+            .collect()
     }
 
     /// The counts that the text promises: **0**.
@@ -117,7 +120,8 @@ impl Shell<'_> {
         let Some(output) = self.run(blocks) else {
             return Vec::new();
         };
-        let [output, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("text"));
+        let [output, errors] =
+            [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("text"));
         let (mut outputs, mut errors) = (output.split(END), errors.split(END));
         let mut mistakes = Vec::new();
         for block in blocks {
@@ -160,7 +164,8 @@ impl Shell<'_> {
 fn pages() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = fs::read_dir(root.join("docs")).expect("a folder").map(|file| file.expect("a file").path());
-    let mut files: Vec<PathBuf> = docs.filter(|file| file.extension().is_some_and(|kind| kind == "md")).collect();
+    let mut files: Vec<PathBuf> =
+        docs.filter(|file| file.extension().is_some_and(|kind| kind == "md")).collect();
     files.sort();
     files.insert(0, root.join("README.md"));
     let named = |file: &PathBuf| file.strip_prefix(root).expect("below").display().to_string();
@@ -220,6 +225,9 @@ async fn broken_line_of_a_page_is_found() {
         });
         let mistakes = mistakes.await.expect("no panic").join("\n");
         assert_eq!(mistakes.is_empty(), mistake.is_empty(), "{text} {mistakes}");
-        assert!(mistakes.contains(mistake) || mistakes.contains("the lines of the docs"), "{text} {mistakes}");
+        assert!(
+            mistakes.contains(mistake) || mistakes.contains("the lines of the docs"),
+            "{text} {mistakes}"
+        );
     }
 }

@@ -185,12 +185,13 @@ pub fn headers(operation: &mut Map<String, Value>) {
 }
 
 /// Every answer of a deprecated operation announces its end, also those that only the description adds.
-pub fn deprecation(operation: &mut Map<String, Value>) {
+pub fn announcements(operation: &mut Map<String, Value>) {
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
     };
     for name in deprecation::HEADERS {
-        let Some(header) = responses.values().find_map(|response| response["headers"].get(name)).cloned() else {
+        let Some(header) = responses.values().find_map(|response| response["headers"].get(name)).cloned()
+        else {
             continue;
         };
         responses.values_mut().for_each(|response| response["headers"][name] = header.clone());
