@@ -184,10 +184,8 @@ impl<'a> ApiExtractor<'a> for IfMatch {
     }
 
     fn param_schema_ref() -> Option<MetaSchemaRef> {
-        Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
-            pattern: Some(PATTERN.into()),
-            ..MetaSchema::new("string")
-        })))
+        let tags = MetaSchema::new_with_format("string", "entity-tags");
+        Some(MetaSchemaRef::Inline(Box::new(MetaSchema { pattern: Some(PATTERN.to_owned()), ..tags })))
     }
 
     async fn from_request(

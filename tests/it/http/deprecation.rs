@@ -18,7 +18,7 @@ use appointd::{
     },
 };
 use poem::{
-    Endpoint as _, EndpointExt as _, Request, Response,
+    Endpoint as _, EndpointExt as _, Request, Response, Route,
     http::{Method, StatusCode, Uri},
 };
 use poem_openapi::{Object, OpenApi, OpenApiService, param::Query};
@@ -103,7 +103,8 @@ async fn answer<const AGED: bool>(method: Method, path: &'static str) -> Respons
         counts: Arc::new(Counts::default()),
         db: Db::new(&tokio_postgres::Config::new(), 1),
     }));
-    let service = OpenApiService::new(Apis::<Things<AGED>, _>::new(ThingsApi), "things", "1").with(edge);
+    let service = OpenApiService::new(Apis::<Things<AGED>, _>::new(ThingsApi), "things", "1");
+    let service = Route::new().nest("/", service).with(edge).boxed();
     let request = Request::builder().method(method).uri(Uri::from_static(path)).header("host", "localhost");
     service.get_response(request.finish()).await
 }
