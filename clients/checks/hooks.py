@@ -3,7 +3,7 @@ its own: a request that fits its schema is refused with 422 for a reason of refu
 
 import os
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import schemathesis
@@ -16,6 +16,7 @@ FORMATS = {
     "cursor": st.just("A" * 32),
     "currency": st.sampled_from(["EUR", "USD", "JPY", "CHF"]),
     # The years that the server knows, as its answers say.
+    "date": st.dates(date(1970, 1, 2), date(2999, 1, 1)).map(date.isoformat),
     "date-time": st.datetimes(datetime(1970, 1, 2), datetime(2999, 1, 1), timezones=st.just(UTC)).map(
         datetime.isoformat
     ),

@@ -163,9 +163,9 @@ fn parameters(operation: &mut Map<String, Value>) {
         if let Some(schema) = parameter["schema"].as_object_mut() {
             schema.remove("example");
         }
-        // An empty list is sent by omitting the parameter. poem-openapi marks it as required.
+        // An empty list is sent by omitting the parameter. poem-openapi marks every list as required.
         if parameter["in"] == "query" && parameter["schema"]["type"] == "array" {
-            parameter["required"] = false.into();
+            parameter["required"] = parameter["schema"]["minItems"].is_number().into();
             parameter["style"] = "form".into();
             parameter["explode"] = true.into();
         }

@@ -45,6 +45,7 @@ from_column!(Name<MAX>, |name| Self::parse(name).ok(), [const MAX: usize]);
 schema_type!([const MAX: usize] Name<MAX>, "name", MetaSchema {
     min_length: Some(1),
     max_length: Some(MAX),
+    pattern: Some(Text::<1, MAX>::pattern()),
     ..MetaSchema::new("string")
 });
 

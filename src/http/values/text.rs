@@ -40,6 +40,16 @@ fn is_visible(c: char) -> bool {
 const LONG: usize = 500;
 
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
+    /// What the description says of the characters. It leaves out those that are invisible without being control
+    /// characters: programs send them by mistake only, and the pattern would be long.
+    pub fn pattern() -> String {
+        let pattern = match MAX >= LONG {
+            true => r"^\s*[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$",
+            false => r"^\s*[^\x00-\x1f\x7f-\x9f]*\s*$",
+        };
+        pattern.to_owned()
+    }
+
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let length = text.chars().count();
@@ -75,6 +85,7 @@ from_column!(Text<MIN, MAX>, |text| Self::parse(text).ok(), [const MIN: usize, c
 schema_type!([const MIN: usize, const MAX: usize] Text<MIN, MAX>, "text", MetaSchema {
     min_length: Some(MIN),
     max_length: Some(MAX),
+    pattern: Some(Self::pattern()),
     ..MetaSchema::new("string")
 });
 

@@ -19,7 +19,7 @@ use crate::{
     http::{
         caller::{Member, Viewer},
         json::Json,
-        problem::{ApiError, Failure, Listing, Problem},
+        problem::{ApiError, Failure, Listing},
         values::{InstantOrDate, List, TimeZone},
     },
 };
@@ -93,7 +93,7 @@ impl EarliestApi {
 }
 
 /// The services of a search.
-pub type SearchedServices = List<Uuid, 0, MOST>;
+pub type SearchedServices = List<Uuid, 1, MOST>;
 
 /// The providers of a search. Empty: all active ones.
 pub type SearchedProviders = List<Uuid, 0, MOST>;
@@ -118,9 +118,6 @@ pub async fn find(
 ) -> Result<ServicesAvailability, Failure> {
     let EarliestQuery { services, providers, contact, period, online } = wanted;
     let (services, providers) = (distinct(services), distinct(providers));
-    if services.is_empty() {
-        Err(Problem::invalid_field("service_id", "required", "expected one to ten services"))?;
-    }
     let number = u32::try_from(providers.len()).ok().filter(|number| *number > 0);
     let extent = Extent { providers: number, times: services.len(), days: LONGEST_PERIOD };
     let (period, place) = period::admit(db, context, period, extent).await?;
