@@ -126,7 +126,7 @@ pub fn announce_operations(list: &[Deprecated], apis: &mut [MetaApi]) {
                 Some(())
             }
         });
-        assert!(found.is_some(), "deprecated, but there is none: {:?}", deprecated.part);
+        assert!(found.is_some(), "deprecated, but does not exist: {:?}", deprecated.part);
     }
 }
 
@@ -136,7 +136,7 @@ pub fn announce_fields(list: &[Deprecated], registry: &mut Registry) {
         if let Part::Field(schema, name) = deprecated.part {
             let schema = registry.schemas.get_mut(schema);
             let found = schema.and_then(|schema| deprecated.announce_field(schema, name));
-            assert!(found.is_some(), "deprecated, but there is none: {:?}", deprecated.part);
+            assert!(found.is_some(), "deprecated, but does not exist: {:?}", deprecated.part);
         }
     }
 }

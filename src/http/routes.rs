@@ -64,7 +64,8 @@ pub struct QueryParameter {
 }
 
 impl Routes {
-    fn add(&mut self, description: &Value) {
+    /// Adds the operations of a description.
+    pub fn add(&mut self, description: &Value) {
         let paths = description["paths"].as_object().into_iter().flatten();
         for (template, item) in paths {
             let segments: Vec<_> = split(template).map(Segment::new).collect();

@@ -11,7 +11,7 @@ use appointd::{
         edge::{Counts, Edge, EdgeState},
         json::Json,
         limit::{Limits, Rates},
-        module::{Apis, Module},
+        module::{Apis, Module, Tag},
         problem::{ApiError, Open, Problem},
         routes::Routes,
         token::{SigningKey, Tokens},
@@ -34,12 +34,14 @@ struct Thing {
     label: Option<String>,
 }
 
+const TAGS: &[Tag] = &[Tag { name: "Things", about: "Things and items.", paths: &["/things", "/items"] }];
+
 /// The module, with or without something that is deprecated.
 struct Things<const AGED: bool>;
 
 impl<const AGED: bool> Module for Things<AGED> {
     const NAME: &str = "things";
-    const ABOUT: &str = "Things.";
+    const TAGS: &[Tag] = TAGS;
     const DEPRECATED: &[Deprecated] = if AGED {
         &[
             Deprecated {
@@ -88,15 +90,16 @@ impl ThingsApi {
 
 fn described<const AGED: bool>() -> Value {
     let service = OpenApiService::new(Apis::<Things<AGED>, _>::new(ThingsApi), "things", "1");
-    inlined(&serde_json::from_str(&complete(&service.spec())).expect("JSON"))
+    inlined(&serde_json::from_str(&complete(&service.spec()).published).expect("JSON"))
 }
 
 /// The answer of the test API behind the edge.
 async fn answer<const AGED: bool>(method: Method, path: &'static str) -> Response {
     let keys = [SigningKey::from_bytes([7; 32])];
-    let routes: &'static Routes = Box::leak(Box::new(Routes::new(&described::<AGED>())));
+    let mut routes = Routes::default();
+    routes.add(&described::<AGED>());
     let edge = Edge(Arc::new(EdgeState {
-        routes,
+        routes: Box::leak(Box::new(routes)),
         tokens: Arc::new(Tokens::new(&keys, &keys).expect("a key")),
         network: Arc::new(Network::default()),
         limits: Arc::new(Limits::new(&Rates::default())),
@@ -168,7 +171,7 @@ struct Forgetful;
 
 impl Module for Forgetful {
     const NAME: &str = "things";
-    const ABOUT: &str = "Things.";
+    const TAGS: &[Tag] = TAGS;
     const DEPRECATED: &[Deprecated] = &[Deprecated {
         part: Part::Field("Thing", "colour"),
         since: day(2026, 12, 1),
@@ -178,7 +181,7 @@ impl Module for Forgetful {
 }
 
 #[test]
-#[should_panic(expected = "deprecated, but there is none: Field(\"Thing\", \"colour\")")]
+#[should_panic(expected = "deprecated, but does not exist: Field(\"Thing\", \"colour\")")]
 fn deprecation_of_what_does_not_exist_stops_the_start() {
     let _ = OpenApiService::new(Apis::<Forgetful, _>::new(ThingsApi), "things", "1").spec();
 }
