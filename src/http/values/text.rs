@@ -43,11 +43,10 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
     /// What the description says of the characters. It leaves out those that are invisible without being control
     /// characters: programs send them by mistake only, and the pattern would be long.
     pub fn pattern() -> String {
-        let pattern = match MAX >= LONG {
-            true => r"^\s*[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$",
-            false => r"^\s*[^\x00-\x1f\x7f-\x9f]*\s*$",
-        };
-        pattern.to_owned()
+        let control = r"\x00-\x1f\x7f-\x9f";
+        let refused = if MAX >= LONG { r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f" } else { control };
+        let first = if MIN > 0 { format!(r"[^\s{control}]") } else { String::new() };
+        format!(r"^\s*{first}[^{refused}]*\s*$")
     }
 
     pub fn parse(text: &str) -> Result<Self, String> {
