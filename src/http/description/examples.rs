@@ -95,7 +95,8 @@ fn parameters(operation: &mut Map<String, Value>) {
         if (parameter["required"] == true || name == "organization_slug")
             && let Some(value) = VALUES["*"].get(name).cloned()
         {
-            parameter["example"] = value;
+            let is_list = parameter["schema"]["type"] == "array";
+            parameter["example"] = if is_list { json!([value]) } else { value };
         }
     }
 }
