@@ -1,6 +1,6 @@
-//! What a later version removes, said once: a module lists it as [`Module::DEPRECATED`](super::module::Module). From
-//! there follow the description (`deprecated: true`, a sentence, the headers of each answer) and, because the edge reads
-//! the description, the headers of answers: `Deprecation` (RFC 9745) and `Sunset` (RFC 8594).
+//! What a later version removes, said once: a module lists it as [`Module::DEPRECATED`](super::module::Module). The
+//! description follows from the list (`deprecated: true`, a sentence, the headers of each answer), and the headers of
+//! answers from the description, which the edge reads: `Deprecation` (RFC 9745) and `Sunset` (RFC 8594).
 
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use poem_openapi::registry::{MetaApi, MetaHeader, MetaOperation, MetaSchema, MetaSchemaRef, Registry};

@@ -1,6 +1,6 @@
-//! The lines of the README and the docs that a reader pastes into a shell, run as they stand: page by page, in order, in
-//! one shell, in the folder of a running `appointd dev`. Answers have the statuses that the text above the lines names in
-//! code, such as `409 Conflict`; where it names none, they succeed. Counts of psql are those it names in bold.
+//! The lines of the README and the docs that a reader pastes into a shell, run as they stand: page by page, in order,
+//! in one shell, in the folder of a running `appointd dev`. Answers have the statuses that the text above the lines
+//! names in code, such as `409 Conflict`; where it names none, they succeed. Counts are those that it names in bold.
 
 use std::{
     fmt::Write as _,
