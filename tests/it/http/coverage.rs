@@ -81,7 +81,7 @@ async fn path_with_a_trailing_slash_answers_the_same() {
             // Not the customer's.
             "get_my_hold" => 404,
             // No service.
-            "get_availability" | "get_my_availability" => 422,
+            "get_availability" | "get_my_availability" => 400,
             id if absent.contains(&id) => 404,
             _ => 200,
         };

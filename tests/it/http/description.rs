@@ -277,5 +277,5 @@ fn schemas_are_named_as_classes_are() {
 #[test]
 fn description_is_small() {
     let (minified, operations) = (committed().to_string().len(), operations().len());
-    assert!(minified <= 2_800 * operations, "{minified} bytes for {operations} operations");
+    assert!(minified <= 2_900 * operations, "{minified} bytes for {operations} operations");
 }
