@@ -13,38 +13,28 @@ from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from appointd_client import AuthenticatedClient, Client
-from appointd_client.api.crm import create_contact, list_contacts, update_contact
-from appointd_client.api.identity import get_me, log_in, refresh_tokens, register_account, verify_email
-from appointd_client.api.scheduling import (
+from appointd_client.api.account import get_me, register_account
+from appointd_client.api.api_keys import create_api_key
+from appointd_client.api.appointments import cancel_appointment, create_appointment, reschedule_appointment
+from appointd_client.api.calendars import create_calendar_feed, read_calendar_feed
+from appointd_client.api.contacts import create_contact, list_contacts, update_contact
+from appointd_client.api.guest_booking import (
     book_as_guest,
-    book_my_appointment,
-    cancel_appointment,
     cancel_as_guest,
-    confirm_hold,
-    create_appointment,
-    create_calendar_feed,
-    create_hold,
-    create_provider,
-    create_service,
-    list_my_appointments,
-    list_my_slots,
     list_online_services,
     list_online_slots,
-    list_services,
-    list_slots,
-    read_calendar_feed,
-    reschedule_appointment,
-    set_schedule,
-    update_service,
     view_as_guest,
 )
-from appointd_client.api.tenancy import (
-    create_api_key,
-    create_invitation,
-    look_at_invitation,
-    register_invited,
-    update_subscription,
-)
+from appointd_client.api.holds import confirm_hold, create_hold
+from appointd_client.api.invitations import create_invitation, look_at_invitation, register_invited
+from appointd_client.api.my_appointments import book_my_appointment, list_my_appointments, list_my_slots
+from appointd_client.api.passwords_and_e_mail import verify_email
+from appointd_client.api.plans import update_subscription
+from appointd_client.api.providers import create_provider
+from appointd_client.api.schedules import set_schedule
+from appointd_client.api.services import create_service, list_services, update_service
+from appointd_client.api.sign_in import log_in, refresh_tokens
+from appointd_client.api.slots import list_slots
 from appointd_client.models import (
     AppointmentStatus,
     Cancellation,
