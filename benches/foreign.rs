@@ -62,6 +62,8 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
     let server = Server::start(
         Parts {
             database: url,
+            worker: None,
+            places: 1,
             tokens,
             passwords: Arc::new(Passwords::new(Policy::Strict)),
             mailer: Mailer::new(

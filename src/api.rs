@@ -20,7 +20,7 @@ use crate::{
         passwords::{Passwords, Policy},
         session_issuer::SessionIssuer,
     },
-    messaging::mail::Mailer,
+    messaging::{self, event_types::Catalogue, mail::Mailer},
     operations, scheduling,
     tenancy::{self, domains::Dns},
 };
@@ -38,6 +38,10 @@ pub struct App {
     pub limits: Arc<Limits>,
 }
 
+/// All types of events, in the order of the modules.
+pub const EVENTS: Catalogue =
+    Catalogue(&[tenancy::events::EVENTS, scheduling::events::EVENTS, crm::events::EVENTS]);
+
 /// The service with every operation and its description.
 pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
     let App { db, tokens, passwords, mailer, dns, captcha, network, limits: _ } = app.clone();
@@ -48,6 +52,7 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
         tenancy::apis(db.clone(), passwords, issuer, mailer.clone(), dns, network),
         scheduling::apis(db.clone(), tokens, mailer, captcha),
         crm::apis(db.clone()),
+        messaging::apis(db.clone(), EVENTS),
         operations::apis(db),
     );
     OpenApiService::new(modules, "appointd", env!("CARGO_PKG_VERSION"))

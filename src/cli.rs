@@ -88,6 +88,13 @@ enum Command {
     /// Stops at Ctrl-C or SIGTERM when the running requests have ended.
     #[command(after_help = serve::EXAMPLES)]
     Serve(Box<ServeArgs>),
+    /// Work in the background: publish events, run jobs
+    ///
+    /// `appointd serve` does this as well, unless it is started with --no-worker. Any number of workers can run at
+    /// once. Takes the settings of `appointd serve`; those about requests mean nothing to it. Stops at Ctrl-C or
+    /// SIGTERM when the running jobs have ended, after 25 seconds at most.
+    #[command(after_help = serve::WORKER_EXAMPLES)]
+    Worker(Box<ServeArgs>),
     /// Apply missing migrations to a database
     ///
     /// Applies the migrations it lacks, each in a transaction. Running it again changes nothing.
@@ -165,6 +172,7 @@ pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Dev(args) => run_dev(args),
         Command::Serve(args) => serve::serve(*args),
+        Command::Worker(args) => serve::work(*args),
         Command::Migrate(args) => match run_migrations(args) {
             Err(error) if matches!(error.downcast_ref(), Some(migrate::Error::Locked { .. })) => {
                 eprintln!("appointd: {error}");

@@ -15,17 +15,21 @@ use tracing::Level;
 
 use crate::{
     http::{captcha, client::Network, limit::Rates, token::SigningKey, values::DomainName},
-    messaging::mail::Mailer,
+    messaging::{mail::Mailer, worker::DEFAULT_PLACES},
 };
 
 /// The validated settings.
 pub struct Settings {
     pub database: DatabaseUrl,
+    /// The database as the worker; `None`: no worker runs in this process.
+    pub worker: Option<DatabaseUrl>,
     pub token_keys: Vec<SigningKey>,
     pub link_keys: Vec<SigningKey>,
     pub listen: SocketAddr,
     pub threads: usize,
     pub connections: usize,
+    /// How many jobs the worker runs at once.
+    pub places: usize,
     pub network: Network,
     pub rates: Rates,
     pub mailer: Mailer,
@@ -50,10 +54,13 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Default)]
 pub struct RawSettings {
     pub database_url: Option<String>,
+    pub worker_database_url: Option<String>,
+    pub no_worker: bool,
     pub token_keys: Option<String>,
     pub link_keys: Option<String>,
     pub listen: Option<String>,
     pub threads: Option<String>,
+    pub jobs: Option<String>,
     pub connections: Option<String>,
     pub base_domain: Option<String>,
     pub trusted_proxies: Option<String>,
@@ -82,6 +89,14 @@ impl Settings {
             .read(given.database_url.as_deref())
             .map_err(|mistake| mistakes.push(mistake))
             .ok();
+        let worker = match given.no_worker {
+            true => Some(None),
+            false => Database::Worker
+                .read(given.worker_database_url.as_deref())
+                .map(Some)
+                .map_err(|mistake| mistakes.push(mistake))
+                .ok(),
+        };
         let token_keys = signing_keys("APPOINTD_TOKEN_KEYS", given.token_keys.as_deref(), &mut mistakes);
         let link_keys = signing_keys("APPOINTD_LINK_KEYS", given.link_keys.as_deref(), &mut mistakes);
         let both = [&given.token_keys, &given.link_keys].map(|keys| {
@@ -109,6 +124,7 @@ impl Settings {
         let threads = counted("APPOINTD_THREADS", given.threads, cores, 1..=256, &mut mistakes);
         let connections =
             counted("APPOINTD_CONNECTIONS", given.connections, DEFAULT_CONNECTIONS, 1..=1000, &mut mistakes);
+        let places = counted("APPOINTD_JOBS", given.jobs, DEFAULT_PLACES, 1..=256, &mut mistakes);
         let base_domain = optional(
             "APPOINTD_BASE_DOMAIN",
             given.base_domain.as_deref(),
@@ -205,11 +221,13 @@ impl Settings {
         let settings = || {
             Some(Self {
                 database: database?,
+                worker: worker?,
                 token_keys: token_keys?,
                 link_keys: link_keys?,
                 listen: listen?,
                 threads: threads?,
                 connections: connections?,
+                places: places?,
                 network: Network { trusted_proxies: trusted_proxies?, base_domain, local_pages: false },
                 rates: rates?,
                 mailer: mailer?,
@@ -230,6 +248,7 @@ impl Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Database {
     Server,
+    Worker,
     Owner,
     Auditor,
 }
@@ -239,6 +258,7 @@ impl Database {
     pub const fn setting(self) -> &'static str {
         match self {
             Self::Server => "APPOINTD_DATABASE_URL",
+            Self::Worker => "APPOINTD_WORKER_DATABASE_URL",
             Self::Owner => "APPOINTD_OWNER_DATABASE_URL",
             Self::Auditor => "APPOINTD_AUDITOR_DATABASE_URL",
         }
@@ -247,6 +267,7 @@ impl Database {
     const fn role(self) -> &'static str {
         match self {
             Self::Server => "appointd_api",
+            Self::Worker => "appointd_worker",
             Self::Owner => "appointd_owner",
             Self::Auditor => "appointd_auditor",
         }

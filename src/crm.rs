@@ -1,6 +1,7 @@
 //! The people an organization deals with.
 
 pub mod contacts;
+pub mod events;
 
 use contacts::ContactsApi;
 

@@ -1,7 +1,7 @@
 //! The only code that talks to PostgreSQL; imports no other module. Reading order: `sql` (statements), `row` (rows as
 //! values), `error` (errors), `entry` and `request` (the caller), `tx` (the door: transactions of a tenant), `guard`
 //! and `entering` (what the door sends), `pool` and `connection`, `attempt` (retries), `single` (operations of one
-//! statement), then operating a database: [`migrate`], [`cluster`].
+//! statement), `worker` (work in the background), then operating a database: [`migrate`], [`cluster`].
 
 mod as_of;
 mod attempt;
@@ -18,6 +18,7 @@ pub mod row;
 mod single;
 pub mod sql;
 mod tx;
+mod worker;
 
 pub use attempt::Transient;
 pub use connection::{Unsuited, check_session};
@@ -28,3 +29,4 @@ pub(crate) use row::row;
 pub use row::{Columns, FromRow, Keyed, Unread};
 pub use sql::{Binds, Params, Sql};
 pub use tx::{Db, Tx};
+pub use worker::WorkerDb;

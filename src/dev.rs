@@ -37,7 +37,7 @@ use crate::{
         token::{SigningKey, Tokens},
     },
     identity::passwords::{Passwords, Policy},
-    messaging::mail::Mailer,
+    messaging::{mail::Mailer, worker::DEFAULT_PLACES},
     server::{Capacity, Parts, Server, StopSignal},
 };
 
@@ -139,6 +139,7 @@ async fn bring_up(
     let mails = fs::canonicalize(&mails)?;
     let host = listener.local_addr()?;
     let parts = Parts {
+        worker: Some(cluster.url("appointd_worker", "appointd").parse()?),
         database,
         tokens: Arc::new(
             Tokens::new(&[key(folder, "token_key")?], &[key(folder, "link_key")?])
@@ -160,6 +161,7 @@ async fn bring_up(
             ..Network::default()
         }),
         limits: Arc::new(Limits::new(&Rates::DEFAULT)),
+        places: DEFAULT_PLACES,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         connections: DEFAULT_CONNECTIONS,
         capacity: Capacity::DEFAULT,

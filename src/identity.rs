@@ -5,6 +5,7 @@ pub mod codes;
 pub mod key_set;
 pub mod memberships;
 pub mod passwords;
+pub mod purge;
 pub mod recovery;
 pub mod second_factors;
 pub mod session_issuer;

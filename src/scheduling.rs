@@ -6,6 +6,7 @@ pub mod booking;
 pub mod catalog;
 pub mod codes;
 pub mod customers;
+pub mod events;
 pub mod features;
 pub mod hours;
 pub mod slots;

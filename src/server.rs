@@ -6,6 +6,7 @@
 
 mod docs;
 mod places;
+mod upkeep;
 
 use std::{
     convert::Infallible,
@@ -39,7 +40,7 @@ use tokio_postgres::Config as DatabaseUrl;
 
 use crate::{
     api::{self, App},
-    db::{self, Db},
+    db::{self, Db, WorkerDb},
     http::{
         captcha::Captcha,
         client::Network,
@@ -51,16 +52,19 @@ use crate::{
         versions::Versions,
     },
     identity::passwords::Passwords,
-    messaging::mail::Mailer,
-    scheduling::booking::{expiry, upkeep},
-    tenancy::{
-        domains::{self, Dns},
-        subscriptions,
+    messaging::{
+        counts::WorkCounts,
+        mail::Mailer,
+        publisher::{Describe, Publisher},
+        worker::{PATIENCE, Worker},
     },
+    scheduling::events::EventNames,
+    tenancy::{domains::Dns, subscriptions},
 };
 
 pub use docs::{Demo, Examples};
 pub use places::{Capacity, Place, Places};
+use upkeep::Tools;
 
 /// How long a connection may take to send the header of a request, and how long it may be idle between requests.
 const HEADER_DEADLINE: Duration = Duration::from_secs(30);
@@ -75,22 +79,18 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// The pause after accepting failed, such as without a free file descriptor, so that retrying does not use up a core.
 const BREATH: Duration = Duration::from_millis(50);
 
+/// Connections of the worker to the database.
+const WORKER_CONNECTIONS: usize = 4;
+
 /// How often counted requests are stored.
 const COUNTING: Duration = Duration::from_secs(5);
-
-/// How often verified domains that are due for their daily check are searched.
-const CHECKING_DOMAINS: Duration = Duration::from_secs(60);
-
-/// How often expired holds and freed time are searched.
-const SWEEPING: Duration = Duration::from_secs(5);
-
-/// How often past claims are deleted.
-const FORGETTING: Duration = Duration::from_secs(3600);
 
 /// The components of a server.
 #[derive(Clone)]
 pub struct Parts {
     pub database: DatabaseUrl,
+    /// The database as the worker; `None`: another process works in the background.
+    pub worker: Option<DatabaseUrl>,
     pub tokens: Arc<Tokens>,
     pub passwords: Arc<Passwords>,
     pub mailer: Mailer,
@@ -99,6 +99,8 @@ pub struct Parts {
     pub captcha: Captcha,
     pub network: Arc<Network>,
     pub limits: Arc<Limits>,
+    /// How many jobs the worker runs at once.
+    pub places: usize,
     /// Threads that serve requests.
     pub threads: usize,
     /// Connections to the database, divided among the threads.
@@ -144,6 +146,7 @@ pub struct Server {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
+    counts: Option<Arc<WorkCounts>>,
 }
 
 /// Ctrl-C and SIGTERM. While it exists, they no longer end the process by themselves.
@@ -187,8 +190,16 @@ impl Server {
             threads.push(
                 thread::Builder::new()
                     .name(format!("http-{index}"))
-                    .spawn(move || runtime.block_on(work(parts, address, jobs, index == 0)))?,
+                    .spawn(move || runtime.block_on(work(parts, address, jobs)))?,
             );
+        }
+        let mut counts = None;
+        if let Some(database) = &parts.worker {
+            let (runtime, worker, stopping) =
+                (single_threaded()?, worker(&parts, database), stopping.clone());
+            counts = Some(worker.counts.clone());
+            let work = move || runtime.block_on(worker.run(stopping));
+            threads.push(thread::Builder::new().name("worker".to_owned()).spawn(work)?);
         }
         let runtime = single_threaded()?;
         threads.push(
@@ -196,12 +207,17 @@ impl Server {
                 .name("accept".to_owned())
                 .spawn(move || runtime.block_on(accept(listener, workers, &places, &network, stopping)))?,
         );
-        Ok(Self { address, stop, threads })
+        Ok(Self { address, stop, threads, counts })
     }
 
     /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What its worker has counted; `None` without one.
+    pub fn work_counts(&self) -> Option<&Arc<WorkCounts>> {
+        self.counts.as_ref()
     }
 
     /// Stops accepting connections, and returns when all current requests have ended.
@@ -218,6 +234,32 @@ impl Server {
 
 fn single_threaded() -> io::Result<runtime::Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// Publishes the events of all modules.
+pub fn publisher(db: &WorkerDb) -> Publisher {
+    let names: Arc<dyn Describe> = Arc::new(EventNames);
+    Publisher::new(db.clone(), [names])
+}
+
+/// The worker of a process.
+pub fn worker(parts: &Parts, database: &DatabaseUrl) -> Worker {
+    let db = Db::new(&parts.database, parts.places);
+    let tools = Tools {
+        worker: WorkerDb::new(database, WORKER_CONNECTIONS),
+        mailer: parts.mailer.clone().asking(db.clone()).signing(parts.tokens.clone()),
+        dns: Dns::new(parts.dns),
+        db,
+    };
+    Worker {
+        publisher: publisher(&tools.worker),
+        handlers: upkeep::handlers(&tools),
+        crons: upkeep::crons(&tools),
+        places: parts.places,
+        patience: PATIENCE,
+        counts: Arc::default(),
+        db: tools.worker,
+    }
 }
 
 async fn accept(
@@ -271,7 +313,7 @@ async fn accept(
     // Dropping the channels tells the threads to drain.
 }
 
-async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiver<Job>, sweeps: bool) {
+async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiver<Job>) {
     let db = Db::new(&parts.database, parts.connections);
     let mailer = parts.mailer.asking(db.clone()).signing(parts.tokens.clone());
     let app = App {
@@ -287,9 +329,6 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
     let counts = Arc::new(Counts::default());
     let endpoint = Arc::new(build(&app, &counts, parts.demo.as_ref()));
     let counting = tokio::spawn(write_counts(app.db.clone(), counts.clone()));
-    let sweeping = sweeps.then(|| tokio::spawn(sweep(app.db.clone(), app.mailer.clone())));
-    let checking = sweeps.then(|| tokio::spawn(check_domains(app.db.clone(), app.dns.clone())));
-    let forgetting = sweeps.then(|| tokio::spawn(forget_past(app.db.clone())));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).max_buf_size(LARGEST_HEADER);
     let graceful = GracefulShutdown::new();
@@ -332,40 +371,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
         tracing::warn!("connections were still in use after {DRAIN:?}, and were given up");
     }
     counting.abort();
-    for task in [sweeping, checking, forgetting].into_iter().flatten() {
-        task.abort();
-    }
     write_down(&app.db, &counts).await;
-}
-
-/// Removes expired holds and offers freed time to the waitlist. Several servers can do this at once.
-async fn sweep(db: Db, mailer: Mailer) {
-    loop {
-        sleep(SWEEPING).await;
-        if let Err(error) = expiry::sweep(&db, &mailer).await {
-            tracing::warn!(%error, "expired holds and freed time could not be looked for");
-        }
-    }
-}
-
-/// Regularly checks the DNS records of verified domains.
-async fn check_domains(db: Db, dns: Dns) {
-    loop {
-        sleep(CHECKING_DOMAINS).await;
-        if let Err(error) = domains::check_due(&db, &dns).await {
-            tracing::warn!(%error, "verified domains could not be looked at");
-        }
-    }
-}
-
-/// Regularly deletes past claims. Several servers can do this at once.
-async fn forget_past(db: Db) {
-    loop {
-        sleep(FORGETTING).await;
-        if let Err(error) = upkeep::forget_past_claims(&db).await {
-            tracing::warn!(%error, "claims of the past could not be deleted");
-        }
-    }
 }
 
 /// Regularly stores the number of requests of each organization.

@@ -4,6 +4,7 @@ pub mod api_keys;
 pub mod branding;
 pub mod codes;
 pub mod domains;
+pub mod events;
 pub mod features;
 pub mod invitation_acceptance;
 pub mod invitations;

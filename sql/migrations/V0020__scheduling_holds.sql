@@ -33,7 +33,7 @@ with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0
 
 comment on table scheduling.holds is
     'Time that is kept for a person for some minutes. Confirmed in time, a hold becomes an appointment. An expired '
-    'hold counts for nothing: the next booking deletes it, or a server does after some seconds.';
+    'hold counts for nothing: the next booking deletes it, or the worker does after some seconds.';
 comment on column scheduling.holds.id is 'UUIDv7, made by the server.';
 comment on column scheduling.holds.service_id is 'The service to be booked.';
 comment on column scheduling.holds.provider_id is 'The provider whose time is held.';

@@ -149,8 +149,8 @@ end
 $$;
 
 comment on function scheduling.tenants_due() is
-    'The organizations that have expired holds or freed time to offer. Servers ask every few seconds and then enter '
-    'each as the scheduler.';
+    'The organizations that have expired holds or freed time to offer. The worker asks every few seconds and then '
+    'enters each as the scheduler.';
 
 grant execute on function
     scheduling.waiting_for(timestamptz[], timestamptz[], timestamptz, uuid, integer),

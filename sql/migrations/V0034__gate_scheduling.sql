@@ -269,25 +269,16 @@ comment on function scheduling.calendar_feed(uuid, uuid, bytea) is
 --
 -- An appointment that staff enter into the past before these days, overriding the rules, is a record: nothing keeps it
 -- from overlapping another.
-create function scheduling.forget_past_claims(after uuid) returns uuid
+create function scheduling.forget_past_claims(organization uuid) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- Bounds the number of rows that a call locks.
     most constant integer := 5000;
-    organization uuid;
     forgotten integer;
 begin
     perform app.stay_outside();
-    select o.id into organization
-    from tenancy.organizations as o
-    where after is null or o.id > after
-    order by o.id
-    limit 1;
-    if organization is null then
-        return null;
-    end if;
     execute format('set local app.tenant_id = %L', organization);
     with past as (
         select c.id
@@ -305,17 +296,13 @@ begin
     where c.tenant_id = organization and c.id = p.id;
     get diagnostics forgotten = row_count;
     execute format('set local app.tenant_id = %L', '');
-    -- The same organization again if it may have more.
-    return case
-        when forgotten < most then organization
-        else coalesce(after, '00000000-0000-0000-0000-000000000000')
-    end;
+    return forgotten = most;
 end
 $$;
 
 comment on function scheduling.forget_past_claims(uuid) is
-    'Deletes claims of appointments that ended more than 35 days ago, of the organization after the given one, at '
-    'most 5,000 a call. Returns what to pass next; null: that was the last. Servers call it every hour.';
+    'Deletes claims of appointments of an organization that ended more than 35 days ago, at most 5,000 a call; whether '
+    'there may be more. The worker calls it every night.';
 
 grant execute on function
     scheduling.busy_elsewhere(uuid, timestamptz, timestamptz),

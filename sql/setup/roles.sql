@@ -7,6 +7,8 @@
 --
 --   appointd_owner    owns every object and runs the migrations; the server never connects as this role
 --   appointd_api      the server; a member of nothing, no DDL, subject to every policy
+--   appointd_worker   works in the background: publishes events; a member of nothing, no DDL, subject to every policy,
+--                     and without rights on most tables
 --   appointd_gate     owns the few functions that must look before a tenant is known (sign-in, registration); it has
 --                     policies of its own instead of BYPASSRLS. It has LOGIN only because the nodes of a Citus cluster
 --                     connect to each other as the role they work for: give it no password. It may not connect to the
@@ -17,7 +19,9 @@ do $$
 declare
     role_name text;
 begin
-    foreach role_name in array array['appointd_owner', 'appointd_api', 'appointd_gate', 'appointd_auditor'] loop
+    foreach role_name in array array[
+        'appointd_owner', 'appointd_api', 'appointd_worker', 'appointd_gate', 'appointd_auditor'
+    ] loop
         if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
             execute format('create role %I login noinherit', role_name);
         end if;
@@ -54,11 +58,16 @@ alter role appointd_owner set lock_timeout = '2s';
 
 -- Every name in our SQL has its schema; no name is looked up in a schema that other roles can write to.
 alter role appointd_api set search_path = pg_catalog, pg_temp;
+alter role appointd_worker set search_path = pg_catalog, pg_temp;
 
 -- A safeguard besides the server's own deadline (10 s): no statement or idle transaction locks a row for long.
 alter role appointd_api set statement_timeout = '8s';
 alter role appointd_api set lock_timeout = '4s';
 alter role appointd_api set idle_in_transaction_session_timeout = '15s';
+alter role appointd_worker set statement_timeout = '8s';
+alter role appointd_worker set lock_timeout = '4s';
+alter role appointd_worker set idle_in_transaction_session_timeout = '15s';
 
 -- Every statement is short; compiling one would cost more than running it.
 alter role appointd_api set jit = off;
+alter role appointd_worker set jit = off;

@@ -3,13 +3,14 @@
 use std::{error::Error, net::TcpListener, sync::Arc};
 
 use clap::Args;
+use tokio::sync::watch;
 
 use crate::{
     config::{Mistakes, RawSettings, Settings},
     db::{self, Db, migrate, row},
     http::{captcha::Captcha, limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
-    server::{Capacity, Parts, Server, StopSignal},
+    server::{Capacity, Parts, Server, StopSignal, worker},
     sql,
     terminal::{block_on, list, log_to_stderr, raise_open_files},
 };
@@ -17,17 +18,29 @@ use crate::{
 pub(super) const EXAMPLES: &str = "\
 Examples:
   export APPOINTD_DATABASE_URL=postgresql://appointd_api@localhost/appointd
+  export APPOINTD_WORKER_DATABASE_URL=postgresql://appointd_worker@localhost/appointd
   export APPOINTD_TOKEN_KEYS=…    # openssl rand -base64 32; keep it
   export APPOINTD_LINK_KEYS=…     # another one
   appointd serve
   appointd serve --listen 0.0.0.0:8080 --log-format text
   appointd serve --mail-url file:///tmp/mail --public-url https://example.com";
 
+pub(super) const WORKER_EXAMPLES: &str = "\
+Examples:
+  appointd worker                 # and `appointd serve --no-worker` elsewhere
+  appointd worker --jobs 32";
+
 #[derive(Args)]
 pub(super) struct ServeArgs {
     /// URL of the database, as the role appointd_api. Required
     #[arg(long, env = "APPOINTD_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
+    /// URL of the database, as the role appointd_worker. Required, unless --no-worker is given
+    #[arg(long, env = "APPOINTD_WORKER_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    worker_database_url: Option<String>,
+    /// Do not work in the background: another process does
+    #[arg(long)]
+    no_worker: bool,
     /// Keys that sign access tokens: Ed25519, 32 random bytes in base64; several are separated by commas, and the first
     /// one signs. Required. Set them in the environment: every user of the machine can read a flag
     #[arg(long, env = "APPOINTD_TOKEN_KEYS", hide_env_values = true, value_name = "KEYS")]
@@ -44,6 +57,9 @@ pub(super) struct ServeArgs {
     /// Connections to the database, shared out among the threads [default: 16]
     #[arg(long, env = "APPOINTD_CONNECTIONS", value_name = "NUMBER")]
     connections: Option<String>,
+    /// Jobs that are done in the background at once [default: 8]
+    #[arg(long, env = "APPOINTD_JOBS", value_name = "NUMBER")]
+    jobs: Option<String>,
     /// The domain whose subdomains are those of organizations. Without it the host of a request means nothing
     #[arg(long, env = "APPOINTD_BASE_DOMAIN", value_name = "DOMAIN")]
     base_domain: Option<String>,
@@ -85,10 +101,13 @@ impl From<ServeArgs> for RawSettings {
     fn from(args: ServeArgs) -> Self {
         Self {
             database_url: args.database_url,
+            worker_database_url: args.worker_database_url,
+            no_worker: args.no_worker,
             token_keys: args.token_keys,
             link_keys: args.link_keys,
             listen: args.listen,
             threads: args.threads,
+            jobs: args.jobs,
             connections: args.connections,
             base_domain: args.base_domain,
             trusted_proxies: args.trusted_proxies,
@@ -111,46 +130,82 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     raise_open_files();
     block_on(async {
         let mut stop = StopSignal::listen()?;
-        // Connects once, because a pool does not report why connecting fails.
-        migrate::connect(&settings.database).await?;
-        db::check_session(&settings.database).await?;
-        check(&Db::new(&settings.database, 1)).await?;
-        let sends_mail = settings.mailer.sends();
-        let captcha = settings.captcha.map_or_else(|| Ok(Captcha::default()), Captcha::of)?;
-        let listener = TcpListener::bind(settings.listen).map_err(|error| {
-            format!("cannot listen on {}: {error}; choose another address with --listen", settings.listen)
+        check_databases(&settings).await?;
+        let (listen, sends_mail) = (settings.listen, settings.mailer.sends());
+        let listener = TcpListener::bind(listen).map_err(|error| {
+            format!("cannot listen on {listen}: {error}; choose another address with --listen")
         })?;
-        let server = Server::start(
-            Parts {
-                database: settings.database,
-                tokens: Arc::new(
-                    Tokens::new(&settings.token_keys, &settings.link_keys)
-                        .ok_or("the token keys cannot be used")?,
-                ),
-                passwords: Arc::new(Passwords::new(Policy::Strict)),
-                mailer: settings.mailer,
-                dns: settings.dns,
-                captcha,
-                network: Arc::new(settings.network),
-                limits: Arc::new(Limits::new(&settings.rates)),
-                threads: settings.threads,
-                connections: settings.connections,
-                capacity: Capacity::DEFAULT,
-                demo: None,
-            },
-            listener,
-        )?;
+        let server = Server::start(parts(settings)?, listener)?;
         tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
-        if !sends_mail {
-            tracing::warn!(
-                "APPOINTD_MAIL_URL is not set: no e-mail is sent, so people cannot be invited or reset their passwords"
-            );
-        }
+        warn_without_mail(sends_mail);
         stop.received().await;
         tracing::info!("stopping");
         tokio::task::spawn_blocking(move || server.stop()).await?;
         Ok(())
     })
+}
+
+/// Works in the background, and serves no requests.
+pub(super) fn work(args: ServeArgs) -> Result<(), Box<dyn Error>> {
+    let settings = Settings::new(RawSettings { no_worker: false, ..args.into() }).map_err(list)?;
+    log_to_stderr(settings.log_level, settings.log_format);
+    block_on(async {
+        let mut stop = StopSignal::listen()?;
+        check_databases(&settings).await?;
+        let sends_mail = settings.mailer.sends();
+        let parts = parts(settings)?;
+        let database = parts.worker.clone().ok_or("the worker has no database")?;
+        let (stopping, told) = watch::channel(false);
+        let working = tokio::spawn(worker(&parts, &database).run(told));
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "working");
+        warn_without_mail(sends_mail);
+        stop.received().await;
+        tracing::info!("stopping");
+        stopping.send_replace(true);
+        working.await?;
+        Ok(())
+    })
+}
+
+/// Connects once, because a pool does not report why connecting fails.
+async fn check_databases(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    let server = (&settings.database, "appointd_api");
+    let worker = settings.worker.as_ref().map(|worker| (worker, "appointd_worker"));
+    for (database, role) in [server].into_iter().chain(worker) {
+        migrate::connect(database).await?;
+        db::check_session(database).await?;
+        check(&Db::new(database, 1), role).await?;
+    }
+    Ok(())
+}
+
+fn parts(settings: Settings) -> Result<Parts, Box<dyn Error>> {
+    Ok(Parts {
+        database: settings.database,
+        worker: settings.worker,
+        tokens: Arc::new(
+            Tokens::new(&settings.token_keys, &settings.link_keys).ok_or("the token keys cannot be used")?,
+        ),
+        passwords: Arc::new(Passwords::new(Policy::Strict)),
+        mailer: settings.mailer,
+        dns: settings.dns,
+        captcha: settings.captcha.map_or_else(|| Ok(Captcha::default()), Captcha::of)?,
+        network: Arc::new(settings.network),
+        limits: Arc::new(Limits::new(&settings.rates)),
+        places: settings.places,
+        threads: settings.threads,
+        connections: settings.connections,
+        capacity: Capacity::DEFAULT,
+        demo: None,
+    })
+}
+
+fn warn_without_mail(sends_mail: bool) {
+    if !sends_mail {
+        tracing::warn!(
+            "APPOINTD_MAIL_URL is not set: no e-mail is sent, so people cannot be invited or reset their passwords"
+        );
+    }
 }
 
 /// What is checked before a server starts.
@@ -166,8 +221,8 @@ row! {
     ServerCheck { above_policies, member_of_others, migrated_ever, unprotected, read_only }
 }
 
-/// Checks that a server may be started on this database.
-async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
+/// Checks that a server may be started on this database, connected as `role`.
+async fn check(db: &Db, role: &str) -> Result<(), Box<dyn Error>> {
     let ServerCheck { above_policies, member_of_others, migrated_ever, unprotected, read_only } =
         db.gate(sql!("operations/server_check.sql" as ServerCheck), &[]).await?;
     let mut mistakes = Vec::new();
@@ -179,15 +234,13 @@ async fn check(db: &Db) -> Result<(), Box<dyn Error>> {
         );
     }
     if above_policies {
-        mistakes.push(
-            "the role is a superuser or has BYPASSRLS, so policies do not apply to it; connect as appointd_api"
-                .to_owned(),
-        );
+        mistakes.push(format!(
+            "the role is a superuser or has BYPASSRLS, so policies do not apply to it; connect as {role}"
+        ));
     } else if member_of_others {
-        mistakes.push(
-            "the role is a member of other roles and could use their rights; connect as appointd_api"
-                .to_owned(),
-        );
+        mistakes.push(format!(
+            "the role is a member of other roles and could use their rights; connect as {role}"
+        ));
     }
     if !migrated_ever {
         mistakes.push("the database was never migrated; run `appointd migrate`".to_owned());

@@ -15,6 +15,7 @@ const ENTER: Sql = crate::sql!("app/enter.sql");
 const ENTER_BY_KEY: Sql = crate::sql!("app/enter_by_key.sql");
 const ENTER_GUEST: Sql = crate::sql!("app/enter_guest.sql");
 const ENTER_SCHEDULER: Sql = crate::sql!("app/enter_scheduler.sql");
+const ENTER_WORKER: Sql = crate::sql!("app/enter_worker.sql");
 const ENTER_CUSTOMER: Sql = crate::sql!("app/enter_customer.sql");
 const BEGIN_REQUEST: Sql = crate::sql!("app/begin_request.sql");
 const ENTER_ACCOUNT: Sql = crate::sql!("app/enter_account.sql");
@@ -43,6 +44,7 @@ impl Entry {
                 (ENTER_GUEST, &[Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT])
             }
             Self::Tenant(Context { who: Who::Scheduler, .. }) => (ENTER_SCHEDULER, &[Type::UUID, Type::TEXT]),
+            Self::Tenant(Context { who: Who::Worker, .. }) => (ENTER_WORKER, &[Type::UUID]),
             Self::Tenant(Context { who: Who::Customer { .. }, .. }) => (
                 ENTER_CUSTOMER,
                 &[Type::UUID, Type::UUID, Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT],
@@ -85,6 +87,9 @@ impl Entry {
             }
             Self::Tenant(Context { tenant, who: Who::Scheduler, .. }) => {
                 client.query(statement, &[tenant, &id]).await
+            }
+            Self::Tenant(Context { tenant, who: Who::Worker, .. }) => {
+                client.query(statement, &[tenant]).await
             }
             Self::Tenant(Context {
                 tenant,

@@ -15,12 +15,12 @@ pub struct Context {
 }
 
 impl Context {
-    /// The account or API key that acts; `None` for guests and the scheduler.
+    /// The account or API key that acts; `None` for guests, the scheduler and the worker.
     pub fn actor(&self) -> Option<Uuid> {
         match self.who {
             Who::Session { account, .. } | Who::Customer { account, .. } => Some(account),
             Who::Key { id, .. } => Some(id),
-            Who::Guest { .. } | Who::Scheduler => None,
+            Who::Guest { .. } | Who::Scheduler | Who::Worker => None,
         }
     }
 }
@@ -36,6 +36,8 @@ pub enum Who {
     Guest { appointment: Uuid },
     /// The server itself, when it offers freed time to the waitlist.
     Scheduler,
+    /// The worker, connected as `appointd_worker`.
+    Worker,
     /// A customer who has signed in, and the one object that they create or change.
     Customer { account: Uuid, session: Uuid, subject: Uuid },
 }
@@ -47,6 +49,7 @@ impl std::fmt::Debug for Who {
             Self::Key { id, .. } => write!(f, "Key({id})"),
             Self::Guest { appointment } => write!(f, "Guest({appointment})"),
             Self::Scheduler => f.write_str("Scheduler"),
+            Self::Worker => f.write_str("Worker"),
             Self::Customer { account, session, subject } => {
                 write!(f, "Customer({account}, {session}, {subject})")
             }

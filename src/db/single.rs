@@ -58,6 +58,6 @@ impl Db {
         sql: Sql<R>,
         params: Params<'_>,
     ) -> Result<Vec<R>, Error> {
-        self.attempt(entry, async |tx: Tx, _| tx.last(sql, params).await).await
+        self.attempt(entry, async |tx: Tx, _| tx.commit_with_all(sql, params).await).await
     }
 }

@@ -91,11 +91,15 @@ impl Tx {
     /// Runs the last statement, which returns one row or none, and commits in the same flight, also if it returns no
     /// row.
     pub async fn commit_with<R: FromRow>(self, sql: Sql<R>, params: Params<'_>) -> Result<Option<R>, Error> {
-        Ok(self.last(sql, params).await?.pop())
+        Ok(self.commit_with_all(sql, params).await?.pop())
     }
 
     /// Like [`commit_with`](Self::commit_with), but returns all rows.
-    pub(super) async fn last<R: FromRow>(mut self, sql: Sql<R>, params: Params<'_>) -> Result<Vec<R>, Error> {
+    pub async fn commit_with_all<R: FromRow>(
+        mut self,
+        sql: Sql<R>,
+        params: Params<'_>,
+    ) -> Result<Vec<R>, Error> {
         let rows = self.run(sql.unread(), params, true).await?;
         Unread::new(sql.name, rows).read().collect()
     }

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    db::{Context, Db, FromRow, Params, Sql, Tx, Who},
+    db::{self, Context, Db, FromRow, Params, Sql, Tx, Who, WorkerDb},
     http::{
         json::Created,
         problem::{Failure, Problem},
@@ -61,7 +61,7 @@ impl Once {
                 (id, key.to_string())
             }
             // Sends no requests.
-            Who::Scheduler => return Ok(Self::without_key()),
+            Who::Scheduler | Who::Worker => return Ok(Self::without_key()),
         };
         Ok(Self { key: Some(Key { actor, operation, key, hash }), replayed: AtomicBool::new(false) })
     }
@@ -175,4 +175,10 @@ fn bound(key: &str, hash: &[u8; 32]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// Deletes the answers of an organization that are not kept any more.
+pub async fn forget(db: &WorkerDb, tenant: Uuid) -> Result<(), db::Error> {
+    db.begin(tenant).commit_with_all(sql!("operations/idempotency_keys_forget.sql"), &[]).await?;
+    Ok(())
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::subscriptions::{self, FeatureChoices, Features};
 use crate::{
-    db::{self, Db, Sql, Tx, row},
+    db::{self, Db, Sql, Tx, WorkerDb, row},
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         client::{Client, Host},
@@ -388,4 +388,21 @@ pub fn unknown(host: Option<&str>, slug: Option<&str>) -> Problem {
 /// The time zone of the organization that the transaction has entered.
 pub async fn time_zone(tx: &mut Tx) -> Result<TimeZone, db::Error> {
     Ok(tx.one(sql!("tenancy/organizations_get_time_zone.sql" as (TimeZone,)), &[]).await?.0)
+}
+
+/// How many organizations are listed at once.
+const AT_ONCE: i32 = 1000;
+
+/// The ids of all active organizations, for the worker.
+pub async fn active(db: &WorkerDb) -> Result<Vec<Uuid>, db::Error> {
+    let mut all = Vec::new();
+    loop {
+        let sql = sql!("tenancy/organizations_active.sql" as (Uuid,));
+        let some = db.gate_all(sql, &[&all.last().copied(), &AT_ONCE]).await?;
+        let more = some.len() == AT_ONCE as usize;
+        all.extend(some.into_iter().map(|(id,)| id));
+        if !more {
+            return Ok(all);
+        }
+    }
 }

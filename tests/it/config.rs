@@ -49,7 +49,7 @@ fn wrong_settings_are_reported_all_at_once_without_secrets() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let said = run(&["serve"], &[]);
-    for name in ["DATABASE_URL", "TOKEN_KEYS", "LINK_KEYS"] {
+    for name in ["DATABASE_URL", "WORKER_DATABASE_URL", "TOKEN_KEYS", "LINK_KEYS"] {
         assert!(said.contains(&format!("APPOINTD_{name} is not set")), "{said}");
     }
     let one = "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=";
@@ -89,7 +89,7 @@ fn wrong_settings_are_reported_all_at_once_without_secrets() {
         (&["migrate"][..], "APPOINTD_OWNER_DATABASE_URL", "appointd_owner"),
         (&["tenant", "list"], "APPOINTD_OWNER_DATABASE_URL", "appointd_owner"),
         (&["audit"], "APPOINTD_AUDITOR_DATABASE_URL", "appointd_auditor"),
-        (&["serve"], "APPOINTD_DATABASE_URL", "appointd_api"),
+        (&["serve", "--no-worker"], "APPOINTD_DATABASE_URL", "appointd_api"),
     ] {
         let keys = [
             ("APPOINTD_TOKEN_KEYS", one),

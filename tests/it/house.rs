@@ -21,7 +21,7 @@ const MAY_NAME: &[(&str, &str)] = &[
     ("operations", "db http"),
     ("identity", "db http messaging"),
     ("tenancy", "db http messaging operations identity"),
-    ("crm", "db http operations"),
+    ("crm", "db http messaging operations"),
     ("scheduling::features", "http"),
     ("scheduling::codes", "http"),
     ("scheduling::hours", "db http operations tenancy scheduling::features"),
@@ -45,7 +45,7 @@ const MAY_NAME: &[(&str, &str)] = &[
          scheduling::customers",
     ),
     ("api", "db http messaging operations identity tenancy crm scheduling"),
-    ("server", "db http messaging identity tenancy scheduling::booking api"),
+    ("server", "db http messaging operations identity tenancy scheduling::booking scheduling api"),
     ("config", "http messaging"),
     (
         "demo",

@@ -229,7 +229,11 @@ async fn database_that_is_not_migrated_is_told_what_to_run() {
     prepared.batch_execute(include_str!("../../sql/setup/database.sql")).await.expect("a prepared database");
     for database in ["bare", "prepared"] {
         for (arguments, setting, role) in [
-            (&["serve", "--listen", "127.0.0.1:0"][..], "APPOINTD_DATABASE_URL", "appointd_api"),
+            (
+                &["serve", "--no-worker", "--listen", "127.0.0.1:0"][..],
+                "APPOINTD_DATABASE_URL",
+                "appointd_api",
+            ),
             (&["tenant", "list"], "APPOINTD_OWNER_DATABASE_URL", "appointd_owner"),
             (&["audit"], "APPOINTD_AUDITOR_DATABASE_URL", "appointd_auditor"),
         ] {

@@ -1,24 +1,43 @@
--- error: The server may call an unknown function
+-- error: The server or the worker may call an unknown function
 --
--- Everything the server can do besides reading and writing rows under policies is one of these functions. Those that
+-- Everything they can do besides reading and writing rows under policies is one of these functions. Those that
 -- run as the gate run before a tenant is known, or read more than one tenant; each returns only what its caller may
 -- know.
 
 select
     f.oid::regprocedure::text as object,
     format(
-        'appointd_api may execute it, as %s',
+        '%s may execute it, as %s',
+        caller.name,
         case when f.prosecdef then f.proowner::regrole::text else 'itself' end
     ) as found,
-    format('revoke execute on routine %s from appointd_api;', f.oid::regprocedure) as fix
+    format('revoke execute on routine %s from %s;', f.oid::regprocedure, caller.name) as fix
 from pg_proc as f
+cross join (values ('appointd_api'), ('appointd_worker')) as caller (name)
 where
     f.oid >= 16384
-    and has_function_privilege(coalesce(to_regrole('appointd_api'), 0), f.oid, 'execute')
+    and has_function_privilege(coalesce(to_regrole(caller.name), 0), f.oid, 'execute')
+    and not (
+        caller.name = 'appointd_worker'
+        and f.oid::regprocedure::text in (
+            -- Enters an organization; finds those that have work.
+            'app.enter_worker(uuid)',
+            'messaging.tenants_to_publish(uuid,integer)',
+            'messaging.tenants_to_wake(integer)',
+            'messaging.tenants_with_jobs(text,uuid,integer)',
+            'messaging.work_due()',
+            'tenancy.active_organizations(uuid,integer)',
+            -- Regular work of the whole server.
+            'identity.purge_expired()',
+            'messaging.begin_tick(text,text,timestamp with time zone,boolean,interval)',
+            'messaging.end_tick(text,text,boolean,interval)',
+            'messaging.work_waiting()'
+        )
+    )
     and not exists (
         select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e'
     )
-    and f.oid::regprocedure::text not in (
+    and not (caller.name = 'appointd_api' and f.oid::regprocedure::text in (
         -- Enter a tenant, or an account: all of them check who asks.
         'app.enter(uuid,uuid,uuid,text,text,text,text)',
         'app.enter_account(uuid,uuid,text,text)',
@@ -95,5 +114,5 @@ where
         'scheduling.waiting_names(uuid)',
         'scheduling.waiting_for(timestamp with time zone[],timestamp with time zone[],timestamp with time zone,'
         'uuid,integer)'
-    )
-order by 1
+    ))
+order by 1, 2

@@ -1,7 +1,7 @@
 -- error: An unknown role has a right
 --
--- No policy is meant for the role of a reporting tool or a colleague. Only appointd_owner, appointd_api and
--- appointd_gate have rights.
+-- No policy is meant for the role of a reporting tool or a colleague. Only appointd_owner, appointd_api,
+-- appointd_worker and appointd_gate have rights.
 
 select
     c.oid::regclass::text as object,
@@ -21,6 +21,7 @@ where
         c.relowner,
         coalesce(to_regrole('appointd_owner'), 0),
         coalesce(to_regrole('appointd_api'), 0),
+        coalesce(to_regrole('appointd_worker'), 0),
         coalesce(to_regrole('appointd_gate'), 0),
         coalesce(to_regrole('appointd_auditor'), 0)
     )
@@ -43,6 +44,7 @@ where
         n.nspowner,
         coalesce(to_regrole('appointd_owner'), 0),
         coalesce(to_regrole('appointd_api'), 0),
+        coalesce(to_regrole('appointd_worker'), 0),
         coalesce(to_regrole('appointd_gate'), 0),
         coalesce(to_regrole('appointd_auditor'), 0)
     )
@@ -83,6 +85,7 @@ where
         0,
         coalesce(to_regrole('appointd_owner'), 0),
         coalesce(to_regrole('appointd_api'), 0),
+        coalesce(to_regrole('appointd_worker'), 0),
         coalesce(to_regrole('appointd_gate'), 0),
         coalesce(to_regrole('appointd_auditor'), 0)
     )

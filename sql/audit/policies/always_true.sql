@@ -40,6 +40,7 @@ where
             ('identity.sign_in_failures', 'gate_all'),
             ('tenancy.organizations', 'gate_select'),
             ('messaging.mail_budgets', 'gate_all'),
+            ('messaging.cron_runs', 'gate_all'),
             ('tenancy.former_names', 'gate_all'),
             ('tenancy.verified_domains', 'gate_all'),
             ('tenancy.features', 'gate_select'),
@@ -52,7 +53,10 @@ where
             -- busy.
             ('scheduling.freed_time', 'gate_select'),
             ('scheduling.holds', 'gate_select'),
-            ('scheduling.shared_claims', 'gate_select')
+            ('scheduling.shared_claims', 'gate_select'),
+            -- In every organization: whether there are events to publish, or jobs.
+            ('messaging.outbox', 'gate_select'),
+            ('messaging.jobs', 'gate_select')
         )
     )
 order by 1, 2

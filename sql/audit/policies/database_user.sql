@@ -21,7 +21,9 @@ where
             (to_regclass('tenancy.members'), 'tenant_floor_select'),
             (to_regclass('scheduling.shared_claims'), 'tenant_floor_select'),
             (to_regclass('scheduling.holds'), 'tenant_floor_select'),
-            (to_regclass('scheduling.freed_time'), 'tenant_floor_select')
+            (to_regclass('scheduling.freed_time'), 'tenant_floor_select'),
+            (to_regclass('messaging.outbox'), 'tenant_floor_select'),
+            (to_regclass('messaging.jobs'), 'tenant_floor_select')
         )
     )
 order by 1

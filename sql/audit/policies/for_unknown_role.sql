@@ -1,7 +1,7 @@
 -- error: A policy lets in a role that is not one of appointd's
 --
--- The server (appointd_api), the gate and the owner are the only roles with rows to see. A policy holds for the members
--- of its role as well.
+-- The server (appointd_api), the worker, the gate and the owner are the only roles with rows to see. A policy holds for
+-- the members of its role as well.
 
 select
     format('%s policy %I', p.polrelid::regclass, p.polname) as object,
@@ -14,6 +14,7 @@ where
     and r.role not in (
         0,
         coalesce(to_regrole('appointd_api'), 0),
+        coalesce(to_regrole('appointd_worker'), 0),
         coalesce(to_regrole('appointd_gate'), 0),
         coalesce(to_regrole('appointd_owner'), 0)
     )

@@ -76,6 +76,9 @@ where
         -- offered.
         ('scheduling.shared_claims', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true'),
         ('scheduling.holds', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true'),
-        ('scheduling.freed_time', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true')
+        ('scheduling.freed_time', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true'),
+        -- The gate finds the organizations that have events to publish, and those that have jobs.
+        ('messaging.outbox', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true'),
+        ('messaging.jobs', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true')
     )
 order by 1, 2

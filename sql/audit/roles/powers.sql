@@ -20,7 +20,10 @@ select
     ) as fix
 from pg_roles as r
 cross join lateral (
-    select r.rolname in ('appointd_owner', 'appointd_api', 'appointd_gate', 'appointd_auditor') as so
+    select
+        r.rolname in (
+            'appointd_owner', 'appointd_api', 'appointd_worker', 'appointd_gate', 'appointd_auditor'
+        ) as so
 ) as ours
 where
     r.oid <> 10

@@ -1,8 +1,8 @@
 -- warning: A role lacks a default setting
 --
--- The server looks up names only in pg_catalog, and its statements and idle transactions lock rows for a limited time.
--- The owner fails if a policy would silently hide rows from a migration, and limits how long others wait behind its
--- locks.
+-- Server and worker look up names only in pg_catalog; their statements and idle transactions lock rows for a limited
+-- time. The owner fails if a policy would silently hide rows from a migration, and limits how long others wait behind
+-- its locks.
 
 select
     format('role %s', wanted.role_name) as object,
@@ -14,6 +14,10 @@ from (
         ('appointd_api', 'statement_timeout', null),
         ('appointd_api', 'lock_timeout', null),
         ('appointd_api', 'idle_in_transaction_session_timeout', null),
+        ('appointd_worker', 'search_path', 'pg_catalog, pg_temp'),
+        ('appointd_worker', 'statement_timeout', null),
+        ('appointd_worker', 'lock_timeout', null),
+        ('appointd_worker', 'idle_in_transaction_session_timeout', null),
         ('appointd_owner', 'row_security', 'off'),
         ('appointd_owner', 'lock_timeout', null)
 ) as wanted (role_name, setting, value)

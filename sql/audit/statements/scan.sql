@@ -1,8 +1,8 @@
 -- warning: A statement of the server reads a whole table
 --
--- Each statement in sql/queries is planned as appointd_api, with any values and with sequential scans as the last
--- resort (enable_seqscan off): one that still reads a tenant's table from one end to the other has no index it could
--- use, and gets slower with every organization that joins.
+-- Each statement in sql/queries, except those that the worker sends, is planned as appointd_api, with any values and
+-- with sequential scans as the last resort (enable_seqscan off): one that still reads a tenant's table from one end to
+-- the other has no index it could use, and gets slower with every organization that joins.
 --
 -- The auditor may not plan statements on tables without rights on them, so this rule also needs the server's own
 -- APPOINTD_DATABASE_URL. By hand, as appointd_api: `set enable_seqscan = off; prepare s as …; explain

@@ -83,6 +83,21 @@ where
                         '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
                         'OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
                     ),
+                    -- And which have jobs, or events to publish.
+                    (
+                        'messaging.jobs',
+                        'r',
+                        '((tenant_id = ( SELECT '
+                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+                        'OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
+                    ),
+                    (
+                        'messaging.outbox',
+                        'r',
+                        '((tenant_id = ( SELECT '
+                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+                        'OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
+                    ),
                     (
                         'scheduling.holds',
                         'r',

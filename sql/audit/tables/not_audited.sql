@@ -20,6 +20,11 @@ where
         'operations.audit_events',
         -- The deletions of the log, for all readers.
         'operations.deletions',
+        -- What happened, for those who follow it, and how far it is published.
+        'messaging.outbox',
+        'messaging.events',
+        'messaging.turns',
+        'messaging.jobs',
         -- Counters, and answers stored for a day: not decisions of a person.
         'tenancy.usage_days',
         'operations.idempotency_keys',

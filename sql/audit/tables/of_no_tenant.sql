@@ -44,7 +44,9 @@ where
         -- Names that organizations gave up: the same.
         'tenancy.former_names',
         -- Of addresses, which get mails from all organizations together.
-        'messaging.mail_budgets'
+        'messaging.mail_budgets',
+        -- What is done regularly for the whole server.
+        'messaging.cron_runs'
     )
     and not exists (
         select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'

@@ -1,2 +1,2 @@
--- $1 the organization of the previous call, or null; deletes past claims of the next one
-select scheduling.forget_past_claims($1) as organization
+-- $1 organization; deletes some of its past claims; whether there may be more
+select scheduling.forget_past_claims($1) as more

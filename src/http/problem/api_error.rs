@@ -47,6 +47,8 @@ statuses! {
     Reading = [400, 401, 403, 404];
     /// Reading what follows from parameters: a list, or slots.
     Listing = [400, 401, 403, 404, 422];
+    /// Reading what follows a position.
+    Following = [400, 401, 403, 404, 410, 422];
     /// Creating or changing an object, with a body.
     Writing = [400, 401, 403, 404, 408, 409, 413, 415, 422];
     /// Deleting or changing one object by its id, without a body.

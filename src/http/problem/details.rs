@@ -236,6 +236,11 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
+    /// 410: what is asked for is not kept any more.
+    pub fn gone(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::GONE, code, detail)
+    }
+
     /// 422: these fields are invalid.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = summary(&errors);

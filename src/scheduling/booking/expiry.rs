@@ -1,7 +1,5 @@
-//! Removes expired holds and offers freed time to the waitlist: every few seconds, and when a booking meets an expired
-//! hold.
-
-use std::collections::BTreeSet;
+//! Removes expired holds and offers freed time to the waitlist: as a job, every few seconds, and when a booking meets an
+//! expired hold.
 
 use chrono::Utc;
 use uuid::Uuid;
@@ -14,7 +12,7 @@ use super::{
 };
 use crate::{
     db::{self, Context, Db, Tx, Who},
-    http::problem::{Failure, Problem},
+    http::problem::Failure,
     messaging::mail::Mailer,
     scheduling::slots::setback::Setback,
     sql,
@@ -23,7 +21,7 @@ use crate::{
 /// The maximum number of expired holds that one transaction removes.
 const MOST_HOLDS: i64 = 200;
 
-/// How often one sweep queries the organizations that are due.
+/// How many transactions of each kind one sweep of an organization makes.
 const MOST_ROUNDS: usize = 100;
 
 /// The context of the scheduler, which is the server itself, in one organization.
@@ -31,29 +29,18 @@ fn scheduler(tenant: Uuid) -> Context {
     Context { tenant, who: Who::Scheduler, needs: "scheduler", feature: None }
 }
 
-/// Removes expired holds of all organizations, and offers freed time. Servers call it every few seconds. The
-/// organizations take turns, so that a busy one does not delay others.
-pub async fn sweep(db: &Db, mailer: &Mailer) -> Result<(), db::Error> {
-    // Organizations that are locked or cannot be entered; the next sweep tries again.
-    let mut left: BTreeSet<Uuid> = BTreeSet::new();
+/// The organizations with expired holds or freed time.
+pub async fn due(db: &Db) -> Result<Vec<Uuid>, db::Error> {
+    let due = db.gate_all(sql!("scheduling/tenants_due.sql" as (Uuid,)), &[]).await?;
+    Ok(due.into_iter().map(|(tenant,)| tenant).collect())
+}
+
+/// Removes expired holds of one organization, and offers freed time. What other transactions have locked is left to the
+/// next sweep.
+pub async fn sweep(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<(), Failure> {
     for _ in 0..MOST_ROUNDS {
-        let due = db.gate_all(sql!("scheduling/tenants_due.sql" as (Uuid,)), &[]).await?;
-        let due: Vec<Uuid> = due.into_iter().map(|(id,)| id).filter(|id| !left.contains(id)).collect();
-        if due.is_empty() {
+        if !expire_some(db, mailer, tenant).await? && !offer_noted(db, mailer, tenant).await? {
             break;
-        }
-        for tenant in due {
-            let swept = match expire_some(db, mailer, tenant).await {
-                Ok(false) => offer_noted(db, mailer, tenant).await,
-                swept => swept,
-            };
-            let swept = swept.unwrap_or_else(|failure| {
-                tracing::warn!(%tenant, error = %Problem::from(failure), "freed time could not be offered");
-                false
-            });
-            if !swept {
-                left.insert(tenant);
-            }
         }
     }
     Ok(())

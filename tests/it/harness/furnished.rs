@@ -128,6 +128,11 @@ impl Tenant {
                 furnished.others.insert(name.to_owned(), id);
             }
         }
+        let dead = "insert into messaging.jobs (tenant_id, kind, state) values ($1, 'test.furnished', 'dead') returning id";
+        let job = system().superuser().await.query_one(dead, &[&self.id]).await.expect("a job");
+        furnished.others.insert("job_id".to_owned(), job.get::<_, Uuid>(0).to_string());
+        // So that the events do not change between two requests.
+        system().publish(self.id).await;
         furnished
     }
 }

@@ -45,7 +45,9 @@ pub async fn as_owner(cluster: &Cluster, arguments: &[&str]) -> Output {
 }
 
 pub async fn expect_serve_to_refuse(url: String, reason: &str) {
-    let output = appointd(&["serve", "--listen", "127.0.0.1:0"], &[("APPOINTD_DATABASE_URL", url)]).await;
+    let output =
+        appointd(&["serve", "--no-worker", "--listen", "127.0.0.1:0"], &[("APPOINTD_DATABASE_URL", url)])
+            .await;
     let said = text(&output.stderr);
     assert!(!output.status.success() && said.contains(reason), "{said}");
 }
@@ -67,10 +69,23 @@ pub struct Serve {
 }
 
 impl Serve {
+    /// Without a worker.
     pub fn start(database: &str) -> Self {
+        Self::launch(database, &["--no-worker"], "")
+    }
+
+    /// With a worker.
+    pub fn working(cluster: &Cluster) -> Self {
+        let worker = cluster.url("appointd_worker", "appointd");
+        Self::launch(&cluster.url("appointd_api", "appointd"), &[], &worker)
+    }
+
+    fn launch(database: &str, arguments: &[&str], worker: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_appointd"))
             .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
+            .args(arguments)
             .env("APPOINTD_DATABASE_URL", database)
+            .env("APPOINTD_WORKER_DATABASE_URL", worker)
             .env("APPOINTD_TOKEN_KEYS", TOKEN_KEYS)
             .env("APPOINTD_LINK_KEYS", LINK_KEYS)
             .stderr(Stdio::piped())

@@ -6,7 +6,7 @@ use std::{
 };
 
 use appointd::{
-    db::{Db, cluster::Cluster},
+    db::{Db, WorkerDb, cluster::Cluster},
     http::{
         captcha::Captcha,
         client::Network,
@@ -16,10 +16,10 @@ use appointd::{
     identity::passwords::{Passwords, Policy},
     messaging::mail::Mailer,
     scheduling::booking::expiry,
-    server::{Capacity, Parts, Server},
+    server::{Capacity, Parts, Server, publisher},
 };
 use tokio::task::spawn_blocking;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Config};
 use uuid::Uuid;
 
 use super::{clusters::migrated_cluster, connect, eventually};
@@ -71,6 +71,8 @@ fn start(settings: &[&str]) -> System {
     std::fs::create_dir_all(&mails).expect("a folder");
     let parts = Parts {
         database: cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"),
+        // Tests publish by themselves, so that no answer changes between two requests.
+        worker: None,
         tokens: tokens.clone(),
         passwords: Arc::new(Passwords::new(Policy::Strict)),
         mailer: mailer(&mails),
@@ -78,6 +80,7 @@ fn start(settings: &[&str]) -> System {
         captcha: Captcha::default(),
         network: Arc::default(),
         limits: Arc::new(Limits::new(&Rates::default())),
+        places: 8,
         threads: 2,
         connections: 32,
         capacity: Capacity::DEFAULT,
@@ -132,9 +135,25 @@ impl System {
         .await
     }
 
-    /// Removes expired holds and offers freed time, as servers do every few seconds.
+    /// Removes expired holds and offers freed time, as the worker does every few seconds.
     pub async fn sweep(&self) {
-        expiry::sweep(&self.db(1), &self.parts.mailer).await.expect("a sweep");
+        let db = self.db(1);
+        for tenant in expiry::due(&db).await.expect("organizations") {
+            // Of other tests, some are suspended meanwhile.
+            let _ = expiry::sweep(&db, &self.parts.mailer, tenant).await;
+        }
+    }
+
+    /// Publishes the events of an organization, as the worker does twice a second.
+    pub async fn publish(&self, tenant: Uuid) {
+        let publisher = publisher(&WorkerDb::new(&self.worker_url(), 1));
+        // None are left, or the organization is suspended.
+        while publisher.publish(tenant).await.is_ok_and(|events| events > 0) {}
+    }
+
+    /// Where the worker of a test connects to.
+    pub fn worker_url(&self) -> Config {
+        self.cluster.url("appointd_worker", "appointd").parse().expect("a URL of ours")
     }
 
     /// Deadlocks in the database since its statistics began.

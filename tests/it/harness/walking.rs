@@ -71,7 +71,7 @@ pub async fn send(actor: &Actor, operation: &Operation, path: &str) -> Answer {
 }
 
 /// Operations that need no credentials.
-pub const OPEN: [&str; 38] = [
+pub const OPEN: [&str; 39] = [
     "register_account",
     "log_in",
     "grant_token",
@@ -86,6 +86,7 @@ pub const OPEN: [&str; 38] = [
     "allow_certificate",
     "get_liveness",
     "get_readiness",
+    "list_event_types",
     "read_calendar_feed",
     "list_online_services",
     "list_online_providers",

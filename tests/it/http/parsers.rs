@@ -142,10 +142,13 @@ proptest! {
     fn settings_of_any_text_are_parsed_or_refused(text in text()) {
         let given = RawSettings {
             database_url: Some(text.clone()),
+            worker_database_url: Some(text.clone()),
+            no_worker: false,
             token_keys: Some(text.clone()),
             link_keys: Some(text.clone()),
             listen: Some(text.clone()),
             threads: Some(text.clone()),
+            jobs: Some(text.clone()),
             connections: Some(text.clone()),
             base_domain: Some(text.clone()),
             trusted_proxies: Some(text.clone()),

@@ -23,7 +23,8 @@ async fn permission_table_is_current_and_every_cell_holds() {
     let furnished = tenant.complete().await;
     other.complete().await;
     let (superuser, api) = (system().superuser().await, system().connect("appointd_api").await);
-    let owner = system().connect("appointd_owner").await;
+    let (owner, worker) =
+        (system().connect("appointd_owner").await, system().connect("appointd_worker").await);
     owner.batch_execute("set row_security = on").await.expect("a setting");
     let mut lines = text.lines().skip_while(|line| !line.is_empty()).skip(1);
     let audiences: Vec<_> = lines.next().expect("a head").split_whitespace().collect();
@@ -49,6 +50,7 @@ async fn permission_table_is_current_and_every_cell_holds() {
             "gate" => (&superuser, "appointd_gate", format!("{settings}; set local role appointd_gate")),
             "migrator" => (&owner, "appointd_owner", settings.clone()),
             "auditor" => (&auditor, "appointd_auditor", settings.clone()),
+            "worker" => (&worker, "appointd_worker", format!("select app.enter_worker('{}')", tenant.id)),
             "scheduler" => {
                 (&api, "appointd_api", format!("select app.enter_scheduler('{}', null)", tenant.id))
             }
@@ -127,7 +129,9 @@ async fn tried(
         "identity.accounts" => {
             format!("id in (select account_id from tenancy.members where tenant_id = '{tenant}')")
         }
-        "identity.sign_in_failures" | "messaging.mail_budgets" | "app.migrations" => "true".to_owned(),
+        "identity.sign_in_failures" | "messaging.mail_budgets" | "messaging.cron_runs" | "app.migrations" => {
+            "true".to_owned()
+        }
         table if table.starts_with("identity.") => {
             format!("account_id in (select account_id from tenancy.members where tenant_id = '{tenant}')")
         }

@@ -1,0 +1,4 @@
+-- $1 tenant
+--
+-- Sent as appointd_worker.
+select app.enter_worker($1)

@@ -1,0 +1,2 @@
+-- no parameters; the clock of the database
+select statement_timestamp() as now

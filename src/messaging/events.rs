@@ -1,0 +1,220 @@
+//! Events: what happened in an organization, in an order that never changes. Triggers write them and the
+//! [`publisher`](super::publisher) numbers them; see `sql/migrations/V0036__messaging_events.sql`.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem_openapi::{Object, OpenApi, param::Query};
+use serde::Serialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::event_types::Catalogue;
+use crate::{
+    db::{self, Db, WorkerDb, row},
+    http::{
+        caller::{Customer, Member, Viewer},
+        json::{AnyObject, Json},
+        page::any_of,
+        problem::{ApiError, Following, Problem},
+        values::{Number, Text, Whole, named_enum},
+    },
+    sql,
+};
+
+/// The maximum number of events of an answer, 1 to 500.
+type Most = Number<1, 500>;
+
+/// The default number of events of an answer.
+const DEFAULT_MOST: Most = Number(100);
+
+named_enum! {
+    /// The kind of actor that caused an event.
+    EventActorKind {
+        Account = "account",
+        ApiKey = "api_key",
+        /// A customer without an account.
+        Guest = "guest",
+        /// The server itself, or the operator.
+        System = "system",
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Object, Serialize)]
+#[oai(example, skip_serializing_if_is_none)]
+pub struct Event {
+    /// The id of the event. An event that is delivered twice has the same id.
+    pub id: Uuid,
+    /// The number of the event in the organization, from 1. A later event has a higher one.
+    pub position: i64,
+    /// The kind of the object and what happened to it: see `GET /api/v1/event-types`.
+    #[serde(rename = "type")]
+    #[oai(rename = "type")]
+    pub kind: String,
+    pub occurred_at: DateTime<Utc>,
+    pub actor_kind: EventActorKind,
+    /// The account or API key that caused it. Absent for guests and the system, and for customers who read the event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<Uuid>,
+    /// The `X-Request-Id` of the request that caused it. Absent if it was caused by no request, and for customers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The id of the object; for a member, that of the account; for a schedule, that of the provider; for what an
+    /// organization has once, that of the organization.
+    pub subject_id: Uuid,
+    /// The object after the event, with the names of what it refers to. If it was deleted: the object before that.
+    pub data: AnyObject,
+    /// What the changed fields held before. Absent if the object is new or deleted, or if none of its fields changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<AnyObject>,
+}
+
+row! {
+    Event {
+        id, position, kind = type, occurred_at, actor_kind, actor_id, request_id, subject_id, data as json,
+        previous as json
+    }
+}
+
+impl poem_openapi::types::Example for Event {
+    fn example() -> Self {
+        let id = "01982d2c-7a10-7c5e-9b1f-2f64d6c1a001";
+        Self {
+            id: "7d3c2b1a-0f4e-4d6b-8a9c-1e2f3a4b5c6d".parse().unwrap_or_default(),
+            position: 42,
+            kind: "appointment.rescheduled".to_owned(),
+            occurred_at: DateTime::UNIX_EPOCH + TimeDelta::seconds(1_930_000_000),
+            actor_kind: EventActorKind::Account,
+            actor_id: "01982d2c-7a10-7c5e-9b1f-2f64d6c1a002".parse().ok(),
+            request_id: Some("01982d2c-7a10-7c5e-9b1f-2f64d6c1a003".to_owned()),
+            subject_id: id.parse().unwrap_or_default(),
+            data: AnyObject(json!({
+                "id": id,
+                "service_name": "Haircut",
+                "provider_name": "Ada Lovelace",
+                "contact_name": "Grace Hopper",
+                "starts_at": "2031-05-05T10:00:00+00:00",
+                "ends_at": "2031-05-05T10:30:00+00:00",
+                "status": "confirmed",
+                "sequence": 1,
+            })),
+            previous: Some(AnyObject(json!({
+                "starts_at": "2031-05-05T09:00:00+00:00",
+                "ends_at": "2031-05-05T09:30:00+00:00",
+                "sequence": 0,
+            }))),
+        }
+    }
+}
+
+/// Events in the order of their positions.
+#[derive(Debug, Object, Serialize)]
+pub struct Events {
+    pub items: Vec<Event>,
+    /// Send this as `after` to get the events that follow. It is present even if `items` is empty.
+    pub next_after: i64,
+    /// The oldest position that is kept; one more than the newest if no event is kept.
+    pub oldest_position: i64,
+}
+
+/// An event, or none, and how far events are published.
+#[derive(Debug)]
+struct Published {
+    last_position: i64,
+    oldest_position: i64,
+    event: Option<Event>,
+}
+
+row! {
+    Published { last_position, oldest_position, event: Option<Event> }
+}
+
+pub struct EventsApi {
+    pub db: Db,
+    pub catalogue: Catalogue,
+}
+
+#[OpenApi(prefix_path = "/api/v1")]
+impl EventsApi {
+    /// List events
+    ///
+    /// What happened in the organization after a position, oldest first. To follow the events, send the `next_after` of
+    /// an answer as `after` of the next request, also if `items` is empty: no event is missed, and none comes twice. An
+    /// event appears at most a few seconds after it happened. Events are kept for 90 days. 410 `cursor_expired` if
+    /// events after `after` are not kept any more: read the lists anew, then follow from `oldest_position`, which an
+    /// answer without `after` contains.
+    #[oai(path = "/events", method = "get", operation_id = "list_events")]
+    async fn list(
+        &self,
+        caller: Member<Viewer>,
+        /// Only events after this position. Defaults to the oldest that is kept.
+        after: Query<Option<Whole>>,
+        /// Only events of this type. Can be repeated.
+        types: Query<Vec<Text<1, 100>>>,
+        /// Only events of the object with this id.
+        subject_id: Query<Option<Uuid>>,
+        /// The maximum number of events. Defaults to 100.
+        limit: Query<Option<Most>>,
+    ) -> Result<Json<Events>, ApiError<Following>> {
+        if types.0.iter().any(|name| !self.catalogue.has(name)) {
+            let detail = "expected types of GET /api/v1/event-types";
+            Err(Problem::invalid_field("types", "invalid_value", detail))?;
+        }
+        let (after, most) = (after.0.map(|after| after.0), limit.0.unwrap_or(DEFAULT_MOST).0);
+        let types: Option<Vec<String>> = any_of(types.0.iter().map(|name| (**name).to_owned()).collect());
+        let sql = sql!("messaging/events_list.sql" as Published);
+        let rows = self.db.all(&caller, sql, &[&after, &types, &subject_id.0, &i64::from(most)]).await?;
+        Ok(Json(answer(rows, after, most)?))
+    }
+
+    /// List my events
+    ///
+    /// What happened to the appointments and waitlist entries of the customer, oldest first. Works like
+    /// `GET /api/v1/events`. Of an object it contains what its own operations show to the customer.
+    #[oai(path = "/my/events", method = "get", operation_id = "list_my_events")]
+    async fn list_mine(
+        &self,
+        caller: Member<Customer>,
+        /// Only events after this position. Defaults to the oldest that is kept.
+        after: Query<Option<Whole>>,
+        /// The maximum number of events. Defaults to 100.
+        limit: Query<Option<Most>>,
+    ) -> Result<Json<Events>, ApiError<Following>> {
+        let (after, most) = (after.0.map(|after| after.0), limit.0.unwrap_or(DEFAULT_MOST).0);
+        let sql = sql!("messaging/events_list_mine.sql" as Published);
+        let rows = self.db.all(&caller, sql, &[&after, &i64::from(most)]).await?;
+        Ok(Json(answer(rows, after, most)?))
+    }
+}
+
+fn answer(rows: Vec<Published>, after: Option<i64>, most: i32) -> Result<Events, Problem> {
+    // An organization always has a row of messaging.turns.
+    let Some(Published { last_position, oldest_position, .. }) = rows.first() else {
+        return Err(Problem::internal());
+    };
+    let (last, oldest) = (*last_position, *oldest_position);
+    if after.is_some_and(|after| after + 1 < oldest) {
+        Err(Problem::gone("cursor_expired", "Events after this position are not kept any more."))?;
+    }
+    let items: Vec<Event> = rows.into_iter().filter_map(|row| row.event).collect();
+    // A full page may not be the last. On any other, nothing up to the newest position was left out but by the filters.
+    let full = usize::try_from(most).is_ok_and(|most| items.len() >= most);
+    let read = items.last().filter(|_| full).map_or(last, |event| event.position);
+    Ok(Events { items, next_after: read.max(after.unwrap_or(0)), oldest_position: oldest })
+}
+
+/// For how long events are kept.
+const KEPT: TimeDelta = TimeDelta::days(90);
+
+/// How many events one transaction deletes.
+const MOST_FORGOTTEN: i64 = 5000;
+
+/// Deletes the events of an organization that are not kept any more.
+pub async fn forget(db: &WorkerDb, tenant: Uuid) -> Result<(), db::Error> {
+    loop {
+        let sql = sql!("messaging/events_forget.sql" as (i64,));
+        let forgotten = db.begin(tenant).commit_with(sql, &[&(Utc::now() - KEPT), &MOST_FORGOTTEN]).await?;
+        if forgotten.is_none_or(|(events,)| events < MOST_FORGOTTEN) {
+            return Ok(());
+        }
+    }
+}

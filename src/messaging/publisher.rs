@@ -1,0 +1,147 @@
+//! Publishes events: moves committed rows of `messaging.outbox` to `messaging.events` and numbers them. One publisher at
+//! a time works for one organization, whose row of `messaging.turns` it locks; it reads the outbox in the statement after
+//! the lock, and so sees all that the previous one has committed. A publisher that dies has published all or nothing of
+//! its transaction.
+
+use std::{pin::Pin, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    db::{self, Tx, WorkerDb, row},
+    sql,
+};
+
+/// The maximum number of events that one transaction publishes.
+const MOST_EVENTS: i64 = 200;
+
+/// How many organizations are searched at once.
+const MOST_TENANTS: i32 = 32;
+
+/// An event that is about to be published.
+#[derive(Debug, Serialize)]
+pub struct Happened {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub subject_id: Uuid,
+    /// The object. A module adds the names of what it refers to: see [`Describe`].
+    pub data: Map<String, Value>,
+    id: Uuid,
+    occurred_at: DateTime<Utc>,
+    actor_id: Option<Uuid>,
+    actor_kind: String,
+    request_id: Option<String>,
+    lowest_role: String,
+    previous: Option<Value>,
+    position: i64,
+    contact_id: Option<Uuid>,
+    provider_id: Option<Uuid>,
+}
+
+row! {
+    Happened {
+        id, occurred_at, actor_id, actor_kind, request_id, kind = type, subject_id, lowest_role, data as json,
+        previous as json;
+        position: 0, contact_id: None, provider_id: None
+    }
+}
+
+impl Happened {
+    /// The id in a column of the object, if there is one.
+    pub fn reference(&self, column: &str) -> Option<Uuid> {
+        self.data.get(column)?.as_str()?.parse().ok()
+    }
+
+    /// The kind of the object.
+    pub fn subject_kind(&self) -> &str {
+        self.kind.split_once('.').map_or("", |(kind, _)| kind)
+    }
+
+    /// Lets the customer who is this contact read the event.
+    pub fn show_to(&mut self, contact: Option<Uuid>) {
+        self.contact_id = contact;
+    }
+}
+
+/// What a module adds to events of its objects, so that they can be read without asking again.
+pub trait Describe: Send + Sync {
+    /// Adds to `data`. Runs in the transaction that publishes the events, as `appointd_worker`.
+    fn describe<'a>(&'a self, tx: &'a mut Tx, events: &'a mut [Happened]) -> Describing<'a>;
+}
+
+pub type Describing<'a> = Pin<Box<dyn Future<Output = Result<(), db::Error>> + Send + 'a>>;
+
+/// Publishes events of all organizations.
+#[derive(Clone)]
+pub struct Publisher {
+    db: WorkerDb,
+    modules: Arc<[Arc<dyn Describe>]>,
+}
+
+impl Publisher {
+    pub fn new(db: WorkerDb, modules: impl IntoIterator<Item = Arc<dyn Describe>>) -> Self {
+        Self { db, modules: modules.into_iter().collect() }
+    }
+
+    /// Publishes what there is, of each organization one batch in turn, until nothing is left. Returns how many events
+    /// it published.
+    pub async fn publish_all(&self) -> Result<usize, db::Error> {
+        let mut published = 0;
+        loop {
+            let in_this_round = self.round().await?;
+            if in_this_round == 0 {
+                return Ok(published);
+            }
+            published += in_this_round;
+        }
+    }
+
+    /// Publishes one batch of each organization.
+    async fn round(&self) -> Result<usize, db::Error> {
+        let (mut after, mut published) = (None::<Uuid>, 0);
+        loop {
+            let sql = sql!("messaging/tenants_to_publish.sql" as (Uuid,));
+            let tenants = self.db.gate_all(sql, &[&after, &MOST_TENANTS]).await?;
+            for (tenant,) in &tenants {
+                match self.publish(*tenant).await {
+                    Ok(count) => published += count,
+                    // Suspended meanwhile.
+                    Err(db::Error::WrongHost) => {}
+                    // That of one organization does not hold up the others; it is tried again in the next round.
+                    Err(error) => tracing::warn!(%tenant, %error, "events could not be published"),
+                }
+            }
+            match tenants.last() {
+                Some((last,)) if tenants.len() == MOST_TENANTS as usize => after = Some(*last),
+                _ => return Ok(published),
+            }
+        }
+    }
+
+    /// Publishes a batch of one organization; none if another publisher is at it.
+    pub async fn publish(&self, tenant: Uuid) -> Result<usize, db::Error> {
+        let mut tx = self.db.begin(tenant);
+        let Some((last,)) = tx.optional(sql!("messaging/turns_lock.sql" as (i64,)), &[]).await? else {
+            return Ok(0);
+        };
+        let mut events = tx.all(sql!("messaging/outbox_take.sql" as Happened), &[&MOST_EVENTS]).await?;
+        if events.is_empty() {
+            return Ok(0);
+        }
+        for (event, position) in events.iter_mut().zip(last + 1..) {
+            event.position = position;
+            event.provider_id = event.reference("provider_id");
+        }
+        for module in self.modules.iter() {
+            module.describe(&mut tx, &mut events).await?;
+        }
+        let count = events.len();
+        let newest = events.last().map_or(last, |event| event.position);
+        let events = serde_json::to_value(&events).unwrap_or_default();
+        tx.commit_with(sql!("messaging/events_add.sql"), &[&events, &newest]).await?;
+        Ok(count)
+    }
+}

@@ -1,0 +1,124 @@
+//! What the worker does: the handlers of jobs, and what is done regularly.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono_tz::Tz;
+use uuid::Uuid;
+
+use crate::{
+    db::{Db, WorkerDb},
+    http::problem::Problem,
+    identity::purge,
+    messaging::{
+        cron::{Cron, Doing, Task, Tenants, Work},
+        events,
+        mail::Mailer,
+        queue::{Done, Failed, Handler, Job, Kind, Lane, Working},
+    },
+    operations::idempotency,
+    scheduling::booking::{expiry, upkeep},
+    tenancy::{
+        domains::{self, Dns},
+        organizations,
+    },
+};
+
+/// Expired holds, and freed time to offer.
+const SWEEP: Kind = Kind::new("scheduling.sweep", Lane::Live);
+
+/// What is old: claims, events, answers to repeated requests.
+const FORGET: Kind = Kind::new("organization.forget", Lane::Bulk);
+
+/// What the work needs.
+#[derive(Clone)]
+pub struct Tools {
+    /// As the server: a handler enters an organization as a request does.
+    pub db: Db,
+    pub worker: WorkerDb,
+    pub mailer: Mailer,
+    pub dns: Dns,
+}
+
+/// The handlers of all kinds of jobs.
+pub fn handlers(tools: &Tools) -> Vec<Arc<dyn Handler>> {
+    vec![Arc::new(Sweep(tools.clone())), Arc::new(Forget(tools.clone()))]
+}
+
+/// What is done regularly, in UTC.
+pub fn crons(tools: &Tools) -> Vec<Cron> {
+    let cron = |name, pattern, max_lateness, work| Cron { name, pattern, zone: Tz::UTC, max_lateness, work };
+    let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
+    vec![
+        cron("sweep", "*/5 * * * * *", minute, Work::Each(SWEEP, Arc::new(ToSweep(tools.db.clone())))),
+        cron("forget", "17 3 * * *", 20 * hour, Work::Each(FORGET, Arc::new(Active(tools.worker.clone())))),
+        cron("check_domains", "* * * * *", minute, Work::Once(Arc::new(CheckDomains(tools.clone())))),
+        cron("purge_expired", "41 * * * *", hour, Work::Once(Arc::new(PurgeExpired(tools.worker.clone())))),
+    ]
+}
+
+struct ToSweep(Db);
+
+impl Tenants for ToSweep {
+    fn due(&self) -> Doing<'_, Vec<Uuid>> {
+        Box::pin(async move { Ok(expiry::due(&self.0).await?) })
+    }
+}
+
+struct Active(WorkerDb);
+
+impl Tenants for Active {
+    fn due(&self) -> Doing<'_, Vec<Uuid>> {
+        Box::pin(async move { Ok(organizations::active(&self.0).await?) })
+    }
+}
+
+struct Sweep(Tools);
+
+impl Handler for Sweep {
+    fn kind(&self) -> Kind {
+        SWEEP
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Working<'a> {
+        Box::pin(async move {
+            let Tools { db, mailer, .. } = &self.0;
+            expiry::sweep(db, mailer, job.tenant)
+                .await
+                .map_err(|failure| Failed(Problem::from(failure).code.to_owned()))?;
+            Ok(Done::Finished)
+        })
+    }
+}
+
+struct Forget(Tools);
+
+impl Handler for Forget {
+    fn kind(&self) -> Kind {
+        FORGET
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Working<'a> {
+        Box::pin(async move {
+            upkeep::forget_past_claims(&self.0.db, job.tenant).await?;
+            events::forget(&self.0.worker, job.tenant).await?;
+            idempotency::forget(&self.0.worker, job.tenant).await?;
+            Ok(Done::Finished)
+        })
+    }
+}
+
+struct CheckDomains(Tools);
+
+impl Task for CheckDomains {
+    fn run(&self) -> Doing<'_, ()> {
+        Box::pin(async move { Ok(domains::check_due(&self.0.db, &self.0.dns).await?) })
+    }
+}
+
+struct PurgeExpired(WorkerDb);
+
+impl Task for PurgeExpired {
+    fn run(&self) -> Doing<'_, ()> {
+        Box::pin(async move { Ok(purge::expired(&self.0).await?) })
+    }
+}

@@ -1,0 +1,32 @@
+-- A row of each table that no request of the tests makes, for the organization {tenant}: an event for each lowest role
+-- and one about the customer's contact, one that is not published, and a tick of regular work.
+insert into messaging.events (
+    tenant_id, position, id, occurred_at, actor_kind, type, subject_id, contact_id, lowest_role, data
+)
+select
+    t.tenant_id, t.last_position + e.nth, gen_random_uuid(), now(), 'system', e.type, t.tenant_id,
+    (
+        select c.id
+        from crm.contacts as c
+        where c.tenant_id = t.tenant_id
+        order by c.account_id nulls last
+        limit 1
+    ),
+    e.lowest_role, '{}'
+from messaging.turns as t
+cross join (
+    values (1, 'contact.created', 'viewer'), (2, 'invitation.created', 'staff'), (3, 'domain.created', 'admin')
+) as e (nth, type, lowest_role)
+where t.tenant_id = '{tenant}';
+
+update messaging.turns set last_position = last_position + 3 where tenant_id = '{tenant}';
+
+insert into messaging.outbox (tenant_id, actor_kind, type, subject_id, lowest_role, data)
+values ('{tenant}', 'system', 'contact.created', '{tenant}', 'viewer', '{}');
+
+insert into messaging.jobs (tenant_id, kind, state, lease_until, lease_token)
+values ('{tenant}', 'test.rows', 'running', 'infinity', gen_random_uuid());
+
+insert into messaging.cron_runs (name, tick, due_at, outcome)
+values ('test.rows', '2026-01-01T00:00:00', '2026-01-01', 'missed')
+on conflict (name, tick) do nothing;
