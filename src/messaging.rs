@@ -21,7 +21,7 @@ use poem_openapi::OpenApi;
 use crate::{
     db::Db,
     http::{
-        module::{Apis, Module},
+        module::{Apis, Module, Tag},
         problem::{AnsweredBy, ProblemCode, problem_codes},
     },
 };
@@ -31,8 +31,14 @@ pub enum Messaging {}
 
 impl Module for Messaging {
     const NAME: &str = "messaging";
-    const ABOUT: &str =
-        "Events: what happened in the organization, to follow. Jobs: what is done in the background.";
+    const TAGS: &[Tag] = &[
+        Tag {
+            name: "Events",
+            about: "What happened in the organization, to follow.",
+            paths: &["/events", "/my/events", "/event-types"],
+        },
+        Tag { name: "Jobs", about: "What is done in the background.", paths: &["/jobs"] },
+    ];
     const PROBLEMS: &[ProblemCode] = problem_codes! {
         409 Named {
             "not_dead" = "The job is not dead.",

@@ -34,7 +34,7 @@ comment on table messaging.outbox is
     'Events that are not published yet. Triggers write them; the worker moves them to messaging.events. The server has '
     'no right on it.';
 comment on column messaging.outbox.seq is
-    'The order in which events of one object were written: whoever changes a row has locked it. Between objects it is '
+    'The order in which events of one object were written: a transaction that changes a row has locked it. Between objects it is '
     'no order of commits. Shared by all organizations; no organization can read it.';
 comment on column messaging.outbox.id is 'The id of the event: the same for every delivery of it.';
 comment on column messaging.outbox.occurred_at is 'When.';
@@ -155,7 +155,7 @@ create table messaging.turns (
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100);
 
 comment on table messaging.turns is
-    'One row for each organization: whoever works for it in the background locks the row first. Requests never do.';
+    'One row for each organization: a worker that works for it locks the row first. Requests never do.';
 comment on column messaging.turns.last_position is 'The position of the newest event; 0: none was published.';
 comment on column messaging.turns.oldest_position is
     'Events before this position were deleted because they were old. One more than last_position: all were.';
@@ -258,7 +258,7 @@ declare
     unsaid constant text[] := array[
         'tenant_id', 'name_key', 'last_name_key', 'phone_digits', 'renames', 'renamed_at'
     ] || tg_argv[2]::text[];
-    -- Null where there is none: before an insert, after a delete.
+    -- Null before an insert, and after a delete.
     was constant jsonb := to_jsonb(old) - unsaid;
     becomes constant jsonb := to_jsonb(new) - unsaid;
     whole constant jsonb := coalesce(to_jsonb(new), to_jsonb(old));

@@ -17,7 +17,7 @@ begin
     end if;
     execute format('set local app.tenant_id = %L', tenant);
     if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
-        raise exception 'no such organization' using errcode = 'AP404';
+        raise exception 'no active organization has this id' using errcode = 'AP404';
     end if;
     -- A role that no policy of the server admits: what the worker may do is granted to its own role.
     execute format('set local app.role = %L', 'worker');

@@ -1,4 +1,4 @@
--- Where there is work: functions of the gate for the worker, which tell ids of organizations and nothing else. And the
+-- Where work waits: functions of the gate for the worker, which tell ids of organizations and nothing else. And the
 -- regular work of the whole server, of which the gate keeps the rows.
 
 -- A function's owner must be able to create in its schema; the gate may only while this migration runs.
@@ -150,7 +150,7 @@ end
 $$;
 
 comment on function messaging.work_waiting() is
-    'How many jobs there are in all organizations together, by kind and state, and since when the oldest is due; in '
+    'The number of jobs of all organizations together, by kind and state, and since when the oldest is due; in '
     'the last row, events that are not published. For the metrics of the operator.';
 
 create function tenancy.active_organizations(after_tenant uuid, most integer) returns setof uuid

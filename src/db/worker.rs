@@ -27,7 +27,7 @@ impl WorkerDb {
         self.0.begin(Context { tenant, who: Who::Worker, needs: "worker", feature: None })
     }
 
-    /// Runs one statement without a tenant: calls of gate functions, which say where there is work.
+    /// Runs one statement without a tenant: calls of gate functions, which say where work waits.
     pub async fn gate_all<R: FromRow>(&self, sql: Sql<R>, params: Params<'_>) -> Result<Vec<R>, Error> {
         self.0.gate_all(sql, params).await
     }

@@ -1,4 +1,4 @@
-//! What is done regularly for the whole server. There is no leader: for each time it is due, every worker tries to insert
+//! What is done regularly for the whole server. No worker leads: for each time it is due, every worker tries to insert
 //! the same row, and the one that does does it. The time is the database's. What was due while no worker ran is done
 //! late, once, unless it is too late.
 

@@ -4,7 +4,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{Object, OpenApi, param::Query};
 use serde::Serialize;
-use serde_json::json;
 use uuid::Uuid;
 
 use super::event_types::Catalogue;
@@ -15,7 +14,7 @@ use crate::{
         json::{AnyObject, Json},
         page::any_of,
         problem::{ApiError, Following, Problem},
-        values::{Number, Text, Whole, named_enum},
+        values::{List, Number, Text, Whole, named_enum},
     },
     sql,
 };
@@ -25,6 +24,12 @@ type Most = Number<1, 500>;
 
 /// The default number of events of an answer.
 const DEFAULT_MOST: Most = Number(100);
+
+/// For how long events are kept.
+const KEPT: TimeDelta = TimeDelta::days(90);
+
+/// How many events one transaction deletes.
+const MOST_FORGOTTEN: i64 = 5000;
 
 named_enum! {
     /// The kind of actor that caused an event.
@@ -40,7 +45,7 @@ named_enum! {
 
 /// Something that happened.
 #[derive(Debug, Object, Serialize)]
-#[oai(example, skip_serializing_if_is_none)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Event {
     /// The id of the event. An event that is delivered twice has the same id.
     pub id: Uuid,
@@ -72,37 +77,6 @@ row! {
     Event {
         id, position, kind = type, occurred_at, actor_kind, actor_id, request_id, subject_id, data as json,
         previous as json
-    }
-}
-
-impl poem_openapi::types::Example for Event {
-    fn example() -> Self {
-        let id = "01982d2c-7a10-7c5e-9b1f-2f64d6c1a001";
-        Self {
-            id: "7d3c2b1a-0f4e-4d6b-8a9c-1e2f3a4b5c6d".parse().unwrap_or_default(),
-            position: 42,
-            kind: "appointment.rescheduled".to_owned(),
-            occurred_at: DateTime::UNIX_EPOCH + TimeDelta::seconds(1_930_000_000),
-            actor_kind: EventActorKind::Account,
-            actor_id: "01982d2c-7a10-7c5e-9b1f-2f64d6c1a002".parse().ok(),
-            request_id: Some("01982d2c-7a10-7c5e-9b1f-2f64d6c1a003".to_owned()),
-            subject_id: id.parse().unwrap_or_default(),
-            data: AnyObject(json!({
-                "id": id,
-                "service_name": "Haircut",
-                "provider_name": "Ada Lovelace",
-                "contact_name": "Grace Hopper",
-                "starts_at": "2031-05-05T10:00:00+00:00",
-                "ends_at": "2031-05-05T10:30:00+00:00",
-                "status": "confirmed",
-                "sequence": 1,
-            })),
-            previous: Some(AnyObject(json!({
-                "starts_at": "2031-05-05T09:00:00+00:00",
-                "ends_at": "2031-05-05T09:30:00+00:00",
-                "sequence": 0,
-            }))),
-        }
     }
 }
 
@@ -140,7 +114,7 @@ impl EventsApi {
     /// What happened in the organization after a position, oldest first. To follow the events, send the `next_after` of
     /// an answer as `after` of the next request, also if `items` is empty: no event is missed, and none comes twice. An
     /// event appears at most a few seconds after it happened. Events are kept for 90 days. 410 `cursor_expired` if
-    /// events after `after` are not kept any more: read the lists anew, then follow from `oldest_position`, which an
+    /// events after `after` are not kept any more: read the lists again, then follow from `oldest_position`, which an
     /// answer without `after` contains.
     #[oai(path = "/events", method = "get", operation_id = "list_events")]
     async fn list(
@@ -148,8 +122,8 @@ impl EventsApi {
         caller: Member<Viewer>,
         /// Only events after this position. Defaults to the oldest that is kept.
         after: Query<Option<Whole>>,
-        /// Only events of this type. Can be repeated.
-        types: Query<Vec<Text<1, 100>>>,
+        /// Only events of this type. Can be repeated, up to 50 times.
+        types: Query<List<Text<1, 100>, 0, 50>>,
         /// Only events of the object with this id.
         subject_id: Query<Option<Uuid>>,
         /// The maximum number of events. Defaults to 100.
@@ -201,12 +175,6 @@ fn answer(rows: Vec<Published>, after: Option<i64>, most: i32) -> Result<Events,
     let read = items.last().filter(|_| full).map_or(last, |event| event.position);
     Ok(Events { items, next_after: read.max(after.unwrap_or(0)), oldest_position: oldest })
 }
-
-/// For how long events are kept.
-const KEPT: TimeDelta = TimeDelta::days(90);
-
-/// How many events one transaction deletes.
-const MOST_FORGOTTEN: i64 = 5000;
 
 /// Deletes the events of an organization that are not kept any more.
 pub async fn forget(db: &WorkerDb, tenant: Uuid) -> Result<(), db::Error> {

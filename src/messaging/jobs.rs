@@ -15,7 +15,7 @@ use crate::{
         json::{AnyObject, Json, NoContent},
         page::{Cursor, Ids, Page, Paging, any_of},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading},
-        values::{Text, named_enum},
+        values::{List, Text, named_enum},
     },
     sql,
 };
@@ -78,10 +78,10 @@ row! {
     JobCount { kind, state, jobs, oldest_run_at = oldest_at }
 }
 
-/// How many jobs there are.
+/// The number of jobs.
 #[derive(Debug, Object, Serialize)]
 pub struct JobSummary {
-    /// By kind and state. What there is none of is left out.
+    /// By kind and state. A pair without jobs is left out.
     pub items: Vec<JobCount>,
 }
 
@@ -107,8 +107,8 @@ impl JobsApi {
         &self,
         caller: Member<Admin>,
         ids: Ids,
-        /// Only jobs in this state. Can be repeated.
-        state: Query<Vec<JobState>>,
+        /// Only jobs in one of these states. Can be repeated.
+        state: Query<List<JobState, 0, 4>>,
         /// Only jobs of this kind.
         kind: Query<Option<Text<1, 100>>>,
         page: Paging,

@@ -50,7 +50,7 @@ row! {
 }
 
 impl Happened {
-    /// The id in a column of the object, if there is one.
+    /// The id in a column of the object, if it has one.
     pub fn reference(&self, column: &str) -> Option<Uuid> {
         self.data.get(column)?.as_str()?.parse().ok()
     }
@@ -86,7 +86,7 @@ impl Publisher {
         Self { db, modules: modules.into_iter().collect() }
     }
 
-    /// Publishes what there is, of each organization one batch in turn, until nothing is left. Returns how many events
+    /// Publishes all events, of each organization one batch in turn, until nothing is left. Returns how many events
     /// it published.
     pub async fn publish_all(&self) -> Result<usize, db::Error> {
         let mut published = 0;

@@ -132,7 +132,7 @@ pub struct NewJob<'a> {
 }
 
 impl NewJob<'_> {
-    /// Adds it in a transaction of the worker; `None` if there is one with the key.
+    /// Adds it in a transaction of the worker; `None` if another has the key.
     pub async fn add(&self, tx: &mut Tx) -> Result<Option<Uuid>, db::Error> {
         let Self { kind, key, payload, run_at } = self;
         let sql = sql!("messaging/jobs_add.sql" as (Uuid,));
@@ -142,13 +142,13 @@ impl NewJob<'_> {
     }
 }
 
-/// How many jobs there are, in all organizations together.
+/// The number of jobs of all organizations together.
 #[derive(Debug)]
 pub struct Waiting {
     pub kind: String,
     pub state: String,
     pub jobs: i64,
-    /// Since when the oldest is due; none if there is no job.
+    /// Since when the oldest is due; none without a job.
     pub oldest_at: Option<DateTime<Utc>>,
 }
 
@@ -156,7 +156,7 @@ row! {
     Waiting { kind, state, jobs, oldest_at }
 }
 
-/// Whether there is work, in any organization.
+/// Whether any organization has work.
 #[derive(Clone, Copy, Debug)]
 pub struct Due {
     pub publish: bool,
@@ -174,7 +174,7 @@ row! {
 pub struct Queue(pub WorkerDb);
 
 impl Queue {
-    /// Whether there is anything to do.
+    /// Whether anything is to be done.
     pub async fn due(&self) -> Result<Due, db::Error> {
         self.0.gate(sql!("messaging/work_due.sql" as Due), &[]).await
     }

@@ -113,7 +113,7 @@ impl Running {
         }
     }
 
-    /// Frees the place of a job. One whose end could not be noted runs again when its lease is over.
+    /// Frees the place of a job. One whose end could not be noted runs again when its lease has ended.
     fn leave(&self, job: &Job, error: Option<crate::db::Error>) {
         if let Some(error) = error {
             tracing::warn!(tenant = %job.tenant, kind = job.kind, %error, "the end of a job could not be noted");
@@ -209,7 +209,7 @@ impl Running {
         }
         for (tenant, jobs) in by_tenant {
             if let Err(error) = self.queue.release(tenant, &jobs, std::time::Duration::ZERO).await {
-                tracing::warn!(%tenant, %error, "jobs could not be given back; they run again when their leases are over");
+                tracing::warn!(%tenant, %error, "jobs could not be given back; they run again when their leases have ended");
             }
         }
     }

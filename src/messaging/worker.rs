@@ -1,7 +1,7 @@
 //! The worker: publishes events, runs jobs, and does what is due regularly. Any number of workers can run at once.
 //!
 //! Organizations take turns: a worker claims a few jobs of one and goes on with the next, so that one with many jobs does
-//! not delay others. It asks twice a second whether there is any work. Nothing here depends on being told.
+//! not delay others. It asks twice a second whether any work waits. Nothing here depends on being told.
 
 use std::{
     sync::Arc,
@@ -191,7 +191,7 @@ impl Round {
         self.places.saturating_sub(all).min(self.most.saturating_sub(here))
     }
 
-    /// Serves the organizations once, beginning after the one that was served last, as long as there are places.
+    /// Serves the organizations once, beginning after the one that was served last, as long as places are free.
     /// Returns whether it claimed any job.
     async fn go(
         &mut self,
@@ -236,7 +236,7 @@ impl Round {
     }
 }
 
-/// Asks whether there is work, and tells those who do it.
+/// Asks whether any work waits, and tells the tasks that do it.
 async fn look(queue: Queue, bells: Bells) {
     let mut looking = interval(LOOKING);
     looking.set_missed_tick_behavior(MissedTickBehavior::Delay);

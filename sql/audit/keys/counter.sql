@@ -22,7 +22,7 @@ where
     and not a.attisdropped
     and (a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) like '%nextval(%')
     and exists (select from pg_attribute as t where t.attrelid = c.oid and t.attname = 'tenant_id')
-    -- No organization reads it: events are numbered anew when they are published.
+    -- No organization reads it: events get other numbers when they are published.
     and a.attrelid::regclass is distinct from to_regclass('messaging.outbox')
 union all
 select

@@ -54,7 +54,7 @@ where
             ('scheduling.freed_time', 'gate_select'),
             ('scheduling.holds', 'gate_select'),
             ('scheduling.shared_claims', 'gate_select'),
-            -- In every organization: whether there are events to publish, or jobs.
+            -- In every organization: whether it has events to publish, or jobs.
             ('messaging.outbox', 'gate_select'),
             ('messaging.jobs', 'gate_select')
         )

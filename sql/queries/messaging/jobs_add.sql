@@ -1,6 +1,6 @@
 -- $1 kind, $2 lane, $3 key or null, $4 payload, $5 when it is due or null: now, $6 maximum number of attempts
 --
--- Returns no row if a job of the kind with the key is there already.
+-- Returns no row if a job of the kind has the key already.
 --
 -- Sent as appointd_worker.
 insert into messaging.jobs (kind, lane, key, payload, state, run_at, max_attempts)

@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 id; deletes a dead job. Returns no row if there is no such job, and whether it was dead
+-- $1 tenant_id, $2 id; deletes a dead job. Returns whether it was dead, and no row for an unknown id
 with found as (
     select j.state
     from messaging.jobs as j

@@ -1,5 +1,5 @@
--- $1 tenant_id, $2 id; makes a dead job ready again, with all its attempts. Returns no row if there is no such job, and
--- `was_dead` false if it is not dead
+-- $1 tenant_id, $2 id; makes a dead job ready again, with all its attempts. Returns whether it was dead, and no row for
+-- an unknown id
 with found as (
     select j.id, j.state
     from messaging.jobs as j
