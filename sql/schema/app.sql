@@ -7,6 +7,7 @@ create schema app authorization appointd_owner;
 grant usage on schema app to appointd_api;
 grant usage on schema app to appointd_auditor;
 grant usage on schema app to appointd_gate;
+grant usage on schema app to appointd_worker;
 
 
 -- Which migrations were applied, when, and their checksums. Written by `appointd migrate`.
@@ -474,6 +475,31 @@ end
 $$;
 
 grant execute on function app.enter_scheduler(uuid,text) to appointd_api;
+
+
+-- Enters a tenant for the rest of the transaction as the worker. Fails with AP404 if the organization is not active.
+create function app.enter_worker(tenant uuid)
+returns void
+language plpgsql
+as $$
+begin
+    if tenant is null then
+        raise exception 'a tenant is required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.role', true), '') is not null then
+        raise exception 'this transaction has entered a tenant already'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    execute format('set local app.tenant_id = %L', tenant);
+    if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
+        raise exception 'no active organization has this id' using errcode = 'AP404';
+    end if;
+    -- A role that no policy of the server admits: what the worker may do is granted to its own role.
+    execute format('set local app.role = %L', 'worker');
+end
+$$;
+
+grant execute on function app.enter_worker(uuid) to appointd_worker;
 
 
 -- Every row of a tenant and the accounts of its people, with their password hashes, as {relation, row}, in an order in

@@ -7,6 +7,7 @@ create schema crm authorization appointd_owner;
 grant usage on schema crm to appointd_api;
 grant usage on schema crm to appointd_auditor;
 grant usage on schema crm to appointd_gate;
+grant usage on schema crm to appointd_worker;
 
 
 -- A person the organization deals with. Two contacts may have the same e-mail address: families share one.
@@ -121,6 +122,8 @@ create policy viewer_select on crm.contacts as permissive for select to appointd
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
     );
+create policy worker_select on crm.contacts as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 
 grant select, delete on crm.contacts to appointd_api;
 grant insert (id, first_name, last_name, email, phone, external_id, metadata) on crm.contacts to appointd_api;
@@ -131,11 +134,14 @@ grant select (
     tenant_id, id, first_name, last_name, email, created_at, renames, renamed_at, account_id
 ) on crm.contacts to appointd_gate;
 grant update (updated_at, account_id) on crm.contacts to appointd_gate;
+grant select (tenant_id, id, first_name, last_name) on crm.contacts to appointd_worker;
 
 create trigger record_change after insert or delete or update on crm.contacts
 for each row execute function operations.record_change();
 create trigger record_deletion after delete on crm.contacts
 for each row execute function operations.record_deletion('contact');
+create trigger record_event after insert or delete or update on crm.contacts
+for each row execute function messaging.record_event('contact', 'viewer', '{}');
 
 
 -- Whether an account is linked to the contact.

@@ -7,6 +7,7 @@ create schema identity authorization appointd_owner;
 grant usage on schema identity to appointd_api;
 grant usage on schema identity to appointd_auditor;
 grant usage on schema identity to appointd_gate;
+grant usage on schema identity to appointd_worker;
 
 
 -- A person who can sign in. Global: membership in an organization is in tenancy.members.
@@ -603,6 +604,7 @@ $$;
 
 alter function identity.purge_expired() owner to appointd_gate;
 grant execute on function identity.purge_expired() to appointd_owner;
+grant execute on function identity.purge_expired() to appointd_worker;
 
 
 -- Exchanges a refresh token for its successor: `refreshed`, the successor being SHA-256 of the token and `salt`, which

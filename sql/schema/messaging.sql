@@ -7,6 +7,258 @@ create schema messaging authorization appointd_owner;
 grant usage on schema messaging to appointd_api;
 grant usage on schema messaging to appointd_auditor;
 grant usage on schema messaging to appointd_gate;
+grant usage on schema messaging to appointd_worker;
+
+
+-- What is done regularly for the whole server: one row for each time it was due. Its key decides which worker does it.
+-- Belongs to no organization and names none.
+create table messaging.cron_runs (
+    -- What is done.
+    name text not null,
+    -- The time of day it was due at, with its date, in the zone of the schedule: a time that occurs twice is one tick.
+    tick text not null,
+    -- When it was due.
+    due_at timestamptz not null,
+    -- started, done, failed, or missed (no worker ran when it was due, and it was too late when one did).
+    outcome text not null,
+    -- While it runs: after this another worker does it again.
+    lease_until timestamptz,
+    -- When a worker began with it.
+    started_at timestamptz not null default now(),
+    -- When it ended; null: it runs, or the worker vanished.
+    finished_at timestamptz,
+    constraint cron_runs_pkey primary key (name, tick),
+    constraint cron_runs_lease check ((outcome = 'started') = (lease_until is not null)),
+    constraint cron_runs_name_length check (length(name) >= 1 and length(name) <= 100),
+    constraint cron_runs_outcome check (outcome = any (array['started', 'done', 'failed', 'missed'])),
+    constraint cron_runs_tick_length check (length(tick) >= 1 and length(tick) <= 40)
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000);
+
+create index cron_runs_due_idx on messaging.cron_runs using btree (due_at);
+
+alter table messaging.cron_runs enable row level security, force row level security;
+
+create policy gate_all on messaging.cron_runs as permissive for all to appointd_gate
+    using (true)
+    with check (true);
+
+grant select, insert, update, delete on messaging.cron_runs to appointd_gate;
+
+
+-- Events in the order in which they were published. Append-only: rows are deleted when they are old.
+create table messaging.events (
+    -- The organization. Filled from the context; the server has no right to write it.
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    -- Number of the event in its organization, from 1, without gaps. A new event has a higher one than all before it.
+    "position" bigint not null,
+    -- The id of the event: the same for every delivery of it.
+    id uuid not null,
+    -- When it happened.
+    occurred_at timestamptz not null,
+    -- When it got its position.
+    published_at timestamptz not null default now(),
+    -- The account or API key that caused it; null: a guest or the system.
+    actor_id uuid,
+    -- account, api_key, guest or system.
+    actor_kind text not null,
+    -- X-Request-Id of the request.
+    request_id text,
+    -- The kind of the object and what happened to it, as in contact.created.
+    type text not null,
+    -- The id of the object.
+    subject_id uuid not null,
+    -- The contact that the object is about: the customer who is that contact reads the event. Null: none.
+    contact_id uuid,
+    -- The provider that the object is about; null: none.
+    provider_id uuid,
+    -- The lowest role of members that may read it: viewer, staff or admin.
+    lowest_role text not null,
+    -- The object after the event; deleted: before it. With the names, at the time of publishing, of what it refers to.
+    data jsonb not null,
+    -- For a change: what the changed columns held before. Null: nothing.
+    previous jsonb,
+    constraint events_pkey primary key (tenant_id, "position"),
+    constraint events_position check ("position" >= 1)
+);
+
+create index events_contact_idx on messaging.events using btree (tenant_id, contact_id, "position")
+where contact_id is not null;
+create index events_published_idx on messaging.events using btree (tenant_id, published_at);
+create index events_subject_idx on messaging.events using btree (tenant_id, subject_id, "position");
+create index events_type_idx on messaging.events using btree (tenant_id, type, "position");
+
+alter table messaging.events enable row level security, force row level security;
+
+create policy tenant_floor on messaging.events as restrictive for all to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy admin_or_owner_select on messaging.events as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and lowest_role = 'admin'
+    );
+create policy customer_select on messaging.events as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (
+            exists (
+                select from crm.contacts c where c.tenant_id = events.tenant_id
+                and c.id = events.contact_id
+                and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+            )
+        )
+    );
+create policy owner_all on messaging.events as permissive for all to appointd_owner
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy staff_or_manager_or_admin_or_owner_select on messaging.events as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and lowest_role = 'staff'
+    );
+create policy viewer_or_staff_or_manager_or_admin_or_owner_select on messaging.events as permissive for select to
+appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and lowest_role = 'viewer'
+    );
+create policy worker_delete on messaging.events as permissive for delete to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_insert on messaging.events as permissive for insert to appointd_worker
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_select on messaging.events as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+
+grant select on messaging.events to appointd_api;
+grant select, delete on messaging.events to appointd_worker;
+grant insert (
+    position, id, occurred_at, actor_id, actor_kind, request_id, type, subject_id, contact_id, provider_id, lowest_role,
+    data, previous
+) on messaging.events to appointd_worker;
+
+
+-- Work in the background that is not done yet. A job that is done is deleted.
+create table messaging.jobs (
+    -- The organization. Filled from the context; the server has no right to write it.
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    -- Random, made by the database.
+    id uuid not null default gen_random_uuid(),
+    -- What is to be done: the module and a verb.
+    kind text not null,
+    -- live (people wait for it) or bulk (exports, upkeep): bulk gets at most half of the places of a process.
+    lane text not null default 'live',
+    -- Of the jobs of one kind that are not dead, one has this key: adding another changes nothing. Null: none.
+    key text,
+    -- What it is about: ids, at most 4 kB. No secrets, no texts of people.
+    payload jsonb not null default '{}'::jsonb,
+    -- scheduled (for run_at), ready, running (a worker holds the lease), or dead (its last attempt failed).
+    state text not null default 'ready',
+    -- When it is due: the order among jobs of an organization that are ready.
+    run_at timestamptz not null default now(),
+    -- Number of attempts that were begun.
+    attempt smallint not null default 0,
+    -- When as many have failed, it is dead.
+    max_attempts smallint not null default 12,
+    -- The worker extends it while it works. After this another worker takes over.
+    lease_until timestamptz,
+    -- Random for each claim: what a worker changes, it changes only while the token is still its own.
+    lease_token uuid,
+    -- Number of workers that vanished while they did this job, in a row. After three it is dead.
+    leases_lost smallint not null default 0,
+    -- Why the last attempt failed, at most 500 characters; null: none did.
+    last_error text,
+    -- When it was added.
+    created_at timestamptz not null default now(),
+    -- When the row last changed, except its lease.
+    updated_at timestamptz not null default now(),
+    constraint jobs_pkey primary key (tenant_id, id),
+    constraint jobs_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
+    constraint jobs_attempts check (attempt >= 0 and max_attempts >= 1),
+    constraint jobs_key_length check (length(key) >= 1 and length(key) <= 200),
+    constraint jobs_kind_length check (length(kind) >= 1 and length(kind) <= 100),
+    constraint jobs_lane check (lane = any (array['live', 'bulk'])),
+    constraint jobs_last_error_length check (length(last_error) <= 500),
+    constraint jobs_lease check ((state = 'running') = (lease_until is not null and lease_token is not null)),
+    constraint jobs_payload check (jsonb_typeof(payload) = 'object' and length(payload::text) <= 4096),
+    constraint jobs_state check (state = any (array['scheduled', 'ready', 'running', 'dead']))
+) with (
+    fillfactor=70, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0
+);
+
+create unique index jobs_key on messaging.jobs using btree (tenant_id, kind, key) where key is not null
+and state <> 'dead';
+create index jobs_lease_idx on messaging.jobs using btree (lease_until, tenant_id) where state = 'running';
+create index jobs_ready_idx on messaging.jobs using btree (lane, tenant_id, run_at, id) where state = 'ready';
+create index jobs_running_idx on messaging.jobs using btree (tenant_id, lease_until) where state = 'running';
+create index jobs_scheduled_idx on messaging.jobs using btree (run_at, tenant_id) where state = 'scheduled';
+
+alter table messaging.jobs enable row level security, force row level security;
+
+create policy tenant_floor_delete on messaging.jobs as restrictive for delete to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy tenant_floor_insert on messaging.jobs as restrictive for insert to public
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy tenant_floor_select on messaging.jobs as restrictive for select to public
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        or (select current_user) = 'appointd_gate'::name
+    );
+create policy tenant_floor_update on messaging.jobs as restrictive for update to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy admin_or_owner_delete on messaging.jobs as permissive for delete to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and state = 'dead'
+    );
+create policy admin_or_owner_update on messaging.jobs as permissive for update to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (state = any (array['dead', 'ready']))
+    )
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (state = any (array['dead', 'ready']))
+    );
+create policy admin_select on messaging.jobs as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+    );
+create policy gate_select on messaging.jobs as permissive for select to appointd_gate
+    using (true);
+create policy owner_all on messaging.jobs as permissive for all to appointd_owner
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_delete on messaging.jobs as permissive for delete to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_insert on messaging.jobs as permissive for insert to appointd_worker
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_select on messaging.jobs as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_update on messaging.jobs as permissive for update to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+
+grant delete on messaging.jobs to appointd_api;
+grant select (
+    tenant_id, id, kind, lane, key, payload, state, run_at, attempt, max_attempts, leases_lost, last_error, created_at,
+    updated_at
+) on messaging.jobs to appointd_api;
+grant update (state, run_at, attempt, leases_lost, updated_at) on messaging.jobs to appointd_api;
+grant select (tenant_id, kind, lane, state, run_at, lease_until) on messaging.jobs to appointd_gate;
+grant select, delete on messaging.jobs to appointd_worker;
+grant insert (kind, lane, key, payload, state, run_at, max_attempts) on messaging.jobs to appointd_worker;
+grant update (
+    state, run_at, attempt, lease_until, lease_token, leases_lost, last_error, updated_at
+) on messaging.jobs to appointd_worker;
 
 
 -- How much of its budget an address, an inviter or an organization has spent. A budget refills steadily: the amount
@@ -45,6 +297,181 @@ create policy gate_all on messaging.mail_budgets as permissive for all to appoin
 grant select, insert, update, delete on messaging.mail_budgets to appointd_gate;
 
 
+-- Events that are not published yet. Triggers write them; the worker moves them to messaging.events. The server has no
+-- right on it.
+create table messaging.outbox (
+    -- The organization. Filled from the context; the server has no right to write it.
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    -- The order in which events of one object were written: a transaction that changes a row has locked it. Between
+    -- objects it is no order of commits. Shared by all organizations; no organization can read it.
+    seq bigint not null,
+    -- The id of the event: the same for every delivery of it.
+    id uuid not null default gen_random_uuid(),
+    -- When.
+    occurred_at timestamptz not null default clock_timestamp(),
+    -- The account or API key that caused it; null: a guest or the system.
+    actor_id uuid default coalesce(
+        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
+    )::uuid,
+    -- account, api_key, guest or system.
+    actor_kind text not null,
+    -- X-Request-Id of the request.
+    request_id text default nullif(current_setting('app.request_id', true), ''),
+    -- The kind of the object and what happened to it, as in contact.created.
+    type text not null,
+    -- The id of the object; for a member, the account; for a schedule, the provider; for what an organization has once,
+    -- the organization.
+    subject_id uuid not null,
+    -- The lowest role of members that may read the event, which is that for the object: viewer, staff or admin.
+    lowest_role text not null,
+    -- The object after the event; deleted: before it. Without secrets.
+    data jsonb not null,
+    -- For a change: what the changed columns held before. Null: the object is new or deleted, or none changed.
+    previous jsonb,
+    constraint outbox_pkey primary key (tenant_id, seq, id),
+    constraint outbox_actor_kind check (actor_kind = any (array['account', 'api_key', 'guest', 'system'])),
+    constraint outbox_lowest_role check (lowest_role = any (array['viewer', 'staff', 'admin']))
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+
+alter table messaging.outbox enable row level security, force row level security;
+
+create policy tenant_floor_delete on messaging.outbox as restrictive for delete to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy tenant_floor_insert on messaging.outbox as restrictive for insert to public
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy tenant_floor_select on messaging.outbox as restrictive for select to public
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        or (select current_user) = 'appointd_gate'::name
+    );
+create policy tenant_floor_update on messaging.outbox as restrictive for update to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy gate_insert on messaging.outbox as permissive for insert to appointd_gate
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy gate_select on messaging.outbox as permissive for select to appointd_gate
+    using (true);
+create policy owner_all on messaging.outbox as permissive for all to appointd_owner
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_delete on messaging.outbox as permissive for delete to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_select on messaging.outbox as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+
+grant insert (actor_kind, type, subject_id, lowest_role, data, previous) on messaging.outbox to appointd_gate;
+grant select (tenant_id, seq, occurred_at) on messaging.outbox to appointd_gate;
+grant select, delete on messaging.outbox to appointd_worker;
+create table messaging.outbox_seq_seq (
+    last_value bigint not null,
+    log_cnt bigint not null,
+    is_called boolean not null
+);
+
+alter table messaging.outbox_seq_seq disable row level security, no force row level security;
+
+
+-- One row for each organization: a worker that works for it locks the row first. Requests never do.
+create table messaging.turns (
+    -- The organization. Filled from the context; the server has no right to write it.
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    -- The position of the newest event; 0: none was published.
+    last_position bigint not null default 0,
+    -- Events before this position were deleted because they were old. One more than last_position: all were.
+    oldest_position bigint not null default 1,
+    -- The maximum number of jobs of the organization that run at once.
+    job_cap smallint not null default 4,
+    constraint turns_pkey primary key (tenant_id),
+    constraint turns_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
+    constraint turns_job_cap check (job_cap >= 1 and job_cap <= 100),
+    constraint turns_positions check (oldest_position >= 1 and oldest_position <= (last_position + 1))
+) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=100);
+
+alter table messaging.turns enable row level security, force row level security;
+
+create policy tenant_floor on messaging.turns as restrictive for all to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy customer_select on messaging.turns as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{customer}'))
+    );
+create policy gate_insert on messaging.turns as permissive for insert to appointd_gate
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy owner_all on messaging.turns as permissive for all to appointd_owner
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy viewer_select on messaging.turns as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+    );
+create policy worker_select on messaging.turns as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_update on messaging.turns as permissive for update to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+
+grant select (tenant_id, last_position, oldest_position) on messaging.turns to appointd_api;
+grant insert (last_position) on messaging.turns to appointd_gate;
+grant select on messaging.turns to appointd_worker;
+grant select (job_cap) on messaging.turns to appointd_worker;
+grant update (last_position, oldest_position) on messaging.turns to appointd_worker;
+
+
+-- Trigger, after an organization was made: adds its row of messaging.turns.
+create function messaging.add_turn()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+begin
+    -- An imported organization brings its own.
+    if current_setting('app.restoring', true) = 'on' then
+        return null;
+    end if;
+    execute format('set local app.tenant_id = %L', new.id);
+    insert into messaging.turns (last_position) values (0);
+    execute format('set local app.tenant_id = %L', entered);
+    return null;
+end
+$$;
+
+alter function messaging.add_turn() owner to appointd_gate;
+grant execute on function messaging.add_turn() to appointd_owner;
+
+
+-- Begins what is done regularly: true for one of all workers that call it for the same tick, and for another one if
+-- that has vanished. Too late: notes that it was missed.
+create function messaging.begin_tick(name text, tick text, due_at timestamptz, too_late boolean, lease interval)
+returns boolean
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform app.stay_outside();
+    insert into messaging.cron_runs as r (name, tick, due_at, outcome, lease_until, finished_at)
+    values (
+        begin_tick.name, begin_tick.tick, begin_tick.due_at,
+        case when too_late then 'missed' else 'started' end,
+        case when not too_late then now() + lease end,
+        case when too_late then now() end
+    )
+    -- Begun by another worker, and by now it would be done.
+    on conflict on constraint cron_runs_pkey do update
+    set lease_until = excluded.lease_until, started_at = now()
+    where r.outcome = 'started' and r.lease_until <= now() and not begin_tick.too_late;
+    return found and not too_late;
+end
+$$;
+
+alter function messaging.begin_tick(text,text,timestamptz,boolean,interval) owner to appointd_gate;
+grant execute on function messaging.begin_tick(text,text,timestamptz,boolean,interval) to appointd_worker;
+
+
 -- The budgets that a mail counts towards: maximum number of mails, and the period in which that many are refilled.
 create function messaging.budgets_of(mailbox bytea, organization_id uuid, inviter uuid)
 returns table(bucket text, subject bytea, most integer, period interval)
@@ -80,6 +507,147 @@ from (
 where (b.subject is not null); end;
 
 alter function messaging.budgets_of(bytea,uuid,uuid) owner to appointd_gate;
+
+
+-- What the columns that differ held before, without updated_at; null: none differs.
+create function messaging.changes(was jsonb, becomes jsonb)
+returns jsonb
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select jsonb_object_agg(o.key, o.value)
+        from jsonb_each(was) as o
+        where o.key <> 'updated_at' and o.value is distinct from becomes -> o.key
+    );
+end
+$$;
+
+alter function messaging.changes(jsonb,jsonb) owner to appointd_gate;
+
+
+-- Writes an event, in the transaction that causes it. For triggers that run as the gate: the type, the lowest role that
+-- may read it, the organization, the id of the object, the object, and what the changed columns held before. No other
+-- role may call it: a role that can write an event can forge one.
+create function messaging.emit(event_type text, lowest text, owning text, subject uuid, whole jsonb, previous jsonb)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+begin
+    -- Only the owner, while it imports or deletes a tenant.
+    if session_user = 'appointd_owner' and current_setting('app.restoring', true) = 'on' then
+        return;
+    end if;
+    -- A function of the gate, or a superuser, changes rows without entering the tenant.
+    if owning is distinct from entered then
+        execute format('set local app.tenant_id = %L', owning);
+    end if;
+    insert into messaging.outbox (actor_kind, type, subject_id, lowest_role, data, previous)
+    values (
+        case
+            when nullif(current_setting('app.account_id', true), '') is not null then 'account'
+            when nullif(current_setting('app.key_id', true), '') is not null then 'api_key'
+            when current_setting('app.role', true) = 'guest' then 'guest'
+            else 'system'
+        end,
+        event_type, subject, lowest, whole, previous
+    );
+    if owning is distinct from entered then
+        execute format('set local app.tenant_id = %L', entered);
+    end if;
+end
+$$;
+
+alter function messaging.emit(text,text,text,uuid,jsonb,jsonb) owner to appointd_gate;
+
+
+-- Ends what messaging.begin_tick began, and deletes rows of the same name that are older than `kept`.
+create function messaging.end_tick(name text, tick text, failed boolean, kept interval)
+returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform app.stay_outside();
+    update messaging.cron_runs as r
+    set outcome = case when failed then 'failed' else 'done' end, lease_until = null, finished_at = now()
+    where r.name = end_tick.name and r.tick = end_tick.tick and r.outcome = 'started';
+    delete from messaging.cron_runs as r
+    where r.name = end_tick.name and r.due_at < now() - kept and r.outcome <> 'started';
+end
+$$;
+
+alter function messaging.end_tick(text,text,boolean,interval) owner to appointd_gate;
+grant execute on function messaging.end_tick(text,text,boolean,interval) to appointd_worker;
+
+
+-- Makes changes of a tenant table events: kind.created, kind.updated and kind.deleted. lowest: the lowest role that may
+-- read them, as `reads` of app.build_wall. leaves_out: columns with secrets, and those that no reader needs. events:
+-- the commands, if not all three. A table whose changes have other names gets a trigger of its own, which calls
+-- messaging.emit.
+create procedure messaging.publish(
+    in relation regclass, in kind text, in lowest text default 'viewer', in leaves_out text[] default '{}',
+    in events text default null::text
+)
+language plpgsql
+as $$
+begin
+    execute format(
+        'create trigger record_event after %s on %s for each row '
+        'execute function messaging.record_event(%L, %L, %L)',
+        coalesce(events, 'insert or update or delete'), relation, kind, lowest, leaves_out
+    );
+end
+$$;
+
+
+-- Trigger, after every change of a row: writes the event created, updated or deleted. An update that changes no column
+-- but those that are left out writes none. Arguments: the kind of the object, the lowest role that may read its events,
+-- and columns to leave out.
+create function messaging.record_event()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    subject_kind constant text := tg_argv[0];
+    -- Follow from other columns, or say only how often a name changed.
+    unsaid constant text[] := array[
+        'tenant_id', 'name_key', 'last_name_key', 'phone_digits', 'renames', 'renamed_at'
+    ] || tg_argv[2]::text[];
+    -- Null before an insert, and after a delete.
+    was constant jsonb := to_jsonb(old) - unsaid;
+    becomes constant jsonb := to_jsonb(new) - unsaid;
+    whole constant jsonb := coalesce(to_jsonb(new), to_jsonb(old));
+begin
+    if tg_op = 'UPDATE' and was = becomes then
+        return null;
+    end if;
+    perform messaging.emit(
+        format(
+            '%s.%s',
+            subject_kind,
+            case tg_op when 'INSERT' then 'created' when 'UPDATE' then 'updated' else 'deleted' end
+        ),
+        tg_argv[1],
+        -- For the organization itself: its id.
+        coalesce(whole ->> 'tenant_id', whole ->> 'id'),
+        coalesce(
+            whole ->> 'id', whole ->> 'account_id', whole ->> 'provider_id', whole ->> 'tenant_id'
+        )::uuid,
+        coalesce(becomes, was),
+        case when tg_op = 'UPDATE' then messaging.changes(was, becomes) end
+    );
+    return null;
+end
+$$;
+
+alter function messaging.record_event() owner to appointd_gate;
+grant execute on function messaging.record_event() to appointd_owner;
 
 
 -- Counts a mail to an address towards each of its budgets: sent for an organization (and an inviter), or without one
@@ -167,3 +735,150 @@ $$;
 
 alter function messaging.spend(text,uuid,uuid) owner to appointd_gate;
 grant execute on function messaging.spend(text,uuid,uuid) to appointd_api;
+
+
+-- The active organizations after the given one, in the order of their ids, that have events to publish; at most so
+-- many. For the worker, before it enters one of them.
+create function messaging.tenants_to_publish(after_tenant uuid, most integer)
+returns setof uuid
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    last uuid := coalesce(after_tenant, '00000000-0000-0000-0000-000000000000');
+    listed integer := 0;
+begin
+    perform app.stay_outside();
+    while listed < most loop
+        select o.tenant_id into last
+        from messaging.outbox as o
+        where o.tenant_id > last
+        order by o.tenant_id
+        limit 1;
+        exit when last is null;
+        if exists (select from tenancy.organizations as t where t.id = last and t.status = 'active') then
+            listed := listed + 1;
+            return next last;
+        end if;
+    end loop;
+end
+$$;
+
+alter function messaging.tenants_to_publish(uuid,integer) owner to appointd_gate;
+grant execute on function messaging.tenants_to_publish(uuid,integer) to appointd_worker;
+
+
+-- Active organizations with scheduled jobs that are due, or with jobs whose worker has vanished; at most so many.
+create function messaging.tenants_to_wake(most integer)
+returns setof uuid
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform app.stay_outside();
+    return query
+    select w.tenant_id
+    from (
+        (
+            select j.tenant_id
+            from messaging.jobs as j
+            where j.state = 'scheduled' and j.run_at <= statement_timestamp()
+            order by j.run_at
+            limit 10000
+        )
+        union
+        (
+            select j.tenant_id
+            from messaging.jobs as j
+            where j.state = 'running' and j.lease_until <= statement_timestamp()
+            order by j.lease_until
+            limit 10000
+        )
+    ) as w
+    join tenancy.organizations as t on t.id = w.tenant_id and t.status = 'active'
+    limit coalesce(most, 0);
+end
+$$;
+
+alter function messaging.tenants_to_wake(integer) owner to appointd_gate;
+grant execute on function messaging.tenants_to_wake(integer) to appointd_worker;
+
+
+-- The active organizations after the given one, in the order of their ids, that have a job of the lane that is ready;
+-- at most so many.
+create function messaging.tenants_with_jobs(lane text, after_tenant uuid, most integer)
+returns setof uuid
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    last uuid := coalesce(after_tenant, '00000000-0000-0000-0000-000000000000');
+    listed integer := 0;
+begin
+    perform app.stay_outside();
+    while listed < most loop
+        -- One probe of the index for each organization, however many jobs it has.
+        select j.tenant_id into last
+        from messaging.jobs as j
+        where j.state = 'ready' and j.tenant_id > last and j.lane = tenants_with_jobs.lane
+        order by j.tenant_id
+        limit 1;
+        exit when last is null;
+        if exists (select from tenancy.organizations as t where t.id = last and t.status = 'active') then
+            listed := listed + 1;
+            return next last;
+        end if;
+    end loop;
+end
+$$;
+
+alter function messaging.tenants_with_jobs(text,uuid,integer) owner to appointd_gate;
+grant execute on function messaging.tenants_with_jobs(text,uuid,integer) to appointd_worker;
+
+
+-- Whether any organization has events to publish, jobs that are ready (by lane), and jobs to wake: what an idle worker
+-- asks, in one statement.
+create function messaging.work_due(out publish boolean, out live boolean, out bulk boolean, out wake boolean)
+returns record
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform app.stay_outside();
+    publish := exists (select from messaging.outbox as o);
+    live := exists (select from messaging.jobs as j where j.state = 'ready' and j.lane = 'live');
+    bulk := exists (select from messaging.jobs as j where j.state = 'ready' and j.lane = 'bulk');
+    wake := exists (
+        select from messaging.jobs as j where j.state = 'scheduled' and j.run_at <= statement_timestamp()
+    )
+    or exists (
+        select from messaging.jobs as j where j.state = 'running' and j.lease_until <= statement_timestamp()
+    );
+end
+$$;
+
+alter function messaging.work_due() owner to appointd_gate;
+grant execute on function messaging.work_due() to appointd_worker;
+
+
+-- The number of jobs of all organizations together, by kind and state, and since when the oldest is due; in the last
+-- row, events that are not published. For the metrics of the operator.
+create function messaging.work_waiting()
+returns table(kind text, state text, jobs bigint, oldest_at timestamptz)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform app.stay_outside();
+    return query
+    select j.kind, j.state, count(*), min(j.run_at)
+    from messaging.jobs as j
+    group by j.kind, j.state
+    union all
+    select 'outbox', 'ready', count(*), min(o.occurred_at)
+    from messaging.outbox as o;
+end
+$$;
+
+alter function messaging.work_waiting() owner to appointd_gate;
+grant execute on function messaging.work_waiting() to appointd_worker;

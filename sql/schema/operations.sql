@@ -7,6 +7,7 @@ create schema operations authorization appointd_owner;
 grant usage on schema operations to appointd_api;
 grant usage on schema operations to appointd_auditor;
 grant usage on schema operations to appointd_gate;
+grant usage on schema operations to appointd_worker;
 
 
 -- Who changed what, when. Append-only for every role except the owner of the database, which drops months
@@ -229,10 +230,16 @@ create policy staff_update on operations.idempotency_keys as permissive for upda
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
     );
+create policy worker_delete on operations.idempotency_keys as permissive for delete to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_select on operations.idempotency_keys as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 
 grant select, delete on operations.idempotency_keys to appointd_api;
 grant insert (operation, key, request_hash) on operations.idempotency_keys to appointd_api;
 grant update (request_hash, response, asked_at) on operations.idempotency_keys to appointd_api;
+grant delete on operations.idempotency_keys to appointd_worker;
+grant select (tenant_id, asked_at) on operations.idempotency_keys to appointd_worker;
 
 
 -- Writes every change of a tenant table to the audit log. For every table behind the wall except the log itself, what

@@ -7,6 +7,7 @@ create schema scheduling authorization appointd_owner;
 grant usage on schema scheduling to appointd_api;
 grant usage on schema scheduling to appointd_auditor;
 grant usage on schema scheduling to appointd_gate;
+grant usage on schema scheduling to appointd_worker;
 
 
 -- The services of a visit of several, one after the other. An appointment with one service has no row.
@@ -442,6 +443,8 @@ grant select (
 
 create trigger record_change after insert or delete or update on scheduling.appointments
 for each row execute function operations.record_change();
+create trigger record_event after insert or update on scheduling.appointments
+for each row execute function scheduling.record_appointment_event();
 
 
 -- Calendars that anyone with their URL can read. A feed is revoked by deleting its row; it is deleted when its maker
@@ -820,6 +823,8 @@ create trigger note_freed_update after update on scheduling.closures
 for each row execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on scheduling.closures
 for each row execute function operations.record_change();
+create trigger record_event after insert or delete or update on scheduling.closures
+for each row execute function messaging.record_event('closure', 'viewer', '{}');
 
 
 -- Time that was freed and has yet to be offered to the waitlist. A row is deleted when every entry that it may suit was
@@ -1025,7 +1030,7 @@ grant update (since, requests) on scheduling.guest_requests to appointd_gate;
 
 
 -- Time that is kept for a person for some minutes. Confirmed in time, a hold becomes an appointment. An expired hold
--- counts for nothing: the next booking deletes it, or a server does after some seconds.
+-- counts for nothing: the next booking deletes it, or the worker does after some seconds.
 create table scheduling.holds (
     -- The organization. Filled from the context; the server has no right to write it.
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -1285,6 +1290,10 @@ create trigger keep_few after insert on scheduling.holds
 for each row when (new.waitlist_entry_id is null) execute function scheduling.keep_holds_few();
 create trigger record_change after insert or delete or update on scheduling.holds
 for each row execute function operations.record_change();
+create trigger record_event after insert on scheduling.holds
+for each row execute function scheduling.record_hold_event();
+create trigger record_event_expired after delete on scheduling.holds
+for each row when (old.expires_at <= statement_timestamp()) execute function scheduling.record_hold_event();
 
 
 -- Members who were asked to be a provider and have not answered. Accepting moves account_id to scheduling.providers and
@@ -1453,6 +1462,8 @@ create policy viewer_select on scheduling.providers as permissive for select to 
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
     );
+create policy worker_select on scheduling.providers as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 
 grant select on scheduling.providers to appointd_api;
 grant insert (id, name, max_per_day, max_per_week, external_id, metadata) on scheduling.providers to appointd_api;
@@ -1461,6 +1472,7 @@ grant update (
 ) on scheduling.providers to appointd_api;
 grant select (tenant_id, id, name, active, renamed_at, account_id) on scheduling.providers to appointd_gate;
 grant update (updated_at, account_id) on scheduling.providers to appointd_gate;
+grant select (tenant_id, id, name) on scheduling.providers to appointd_worker;
 
 create trigger keep_within_plan_insert after insert on scheduling.providers
 for each row when (new.active) execute function tenancy.keep_within_plan('providers');
@@ -1472,6 +1484,8 @@ create trigger record_change after insert or delete or update on scheduling.prov
 for each row execute function operations.record_change();
 create trigger record_deletion after delete on scheduling.providers
 for each row execute function operations.record_deletion('provider');
+create trigger record_event after insert or delete or update on scheduling.providers
+for each row execute function messaging.record_event('provider', 'viewer', '{kind}');
 
 
 -- Providers, rooms, equipment and contacts: each is in one place at a time. Rows of scheduling.claims take their time.
@@ -1864,6 +1878,8 @@ create trigger note_freed_write after insert or update on scheduling.schedules
 for each row execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on scheduling.schedules
 for each row execute function operations.record_change();
+create trigger record_event after insert or update on scheduling.schedules
+for each row execute function messaging.record_event('schedule', 'viewer', '{}');
 
 
 -- Recurring appointments that were booked together.
@@ -2199,6 +2215,8 @@ create policy viewer_select on scheduling.services as permissive for select to a
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
     );
+create policy worker_select on scheduling.services as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 
 grant select, delete on scheduling.services to appointd_api;
 grant insert (
@@ -2217,6 +2235,7 @@ grant update (
 grant select (
     tenant_id, id, name, renames, renamed_at, requires_approval, cancellation_notice_minutes
 ) on scheduling.services to appointd_gate;
+grant select (tenant_id, id, name) on scheduling.services to appointd_worker;
 
 create trigger note_freed_update after update on scheduling.services
 for each row when (new.active) execute function scheduling.note_freed();
@@ -2224,6 +2243,8 @@ create trigger record_change after insert or delete or update on scheduling.serv
 for each row execute function operations.record_change();
 create trigger record_deletion after delete on scheduling.services
 for each row execute function operations.record_deletion('service');
+create trigger record_event after insert or delete or update on scheduling.services
+for each row execute function messaging.record_event('service', 'viewer', '{}');
 
 
 -- The claims on providers who have an account, listed under that account.
@@ -2439,6 +2460,8 @@ create trigger note_freed_update after update on scheduling.time_off
 for each row execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on scheduling.time_off
 for each row execute function operations.record_change();
+create trigger record_event after insert or delete or update on scheduling.time_off
+for each row execute function messaging.record_event('time_off', 'viewer', '{}');
 
 
 -- Contacts that wait for time of a service to be freed, first come, first served.
@@ -2633,6 +2656,8 @@ create trigger keep_few after insert on scheduling.waitlist_entries
 for each row execute function scheduling.keep_waiting_few();
 create trigger record_change after insert or delete or update on scheduling.waitlist_entries
 for each row execute function operations.record_change();
+create trigger record_event after insert or update on scheduling.waitlist_entries
+for each row execute function scheduling.record_waitlist_event();
 
 
 -- Links the signed-in account to a provider, as requested; false if none is open. Fails with 23P01 on
@@ -3059,28 +3084,19 @@ $$;
 alter function scheduling.entries(uuid,uuid[]) owner to appointd_gate;
 
 
--- Deletes claims of appointments that ended more than 35 days ago, of the organization after the given one, at most
--- 5,000 a call. Returns what to pass next; null: that was the last. Servers call it every hour.
-create function scheduling.forget_past_claims(after uuid)
-returns uuid
+-- Deletes claims of appointments of an organization that ended more than 35 days ago, at most 5,000 a call; whether
+-- there may be more. The worker calls it every night.
+create function scheduling.forget_past_claims(organization uuid)
+returns boolean
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- Bounds the number of rows that a call locks.
     most constant integer := 5000;
-    organization uuid;
     forgotten integer;
 begin
     perform app.stay_outside();
-    select o.id into organization
-    from tenancy.organizations as o
-    where after is null or o.id > after
-    order by o.id
-    limit 1;
-    if organization is null then
-        return null;
-    end if;
     execute format('set local app.tenant_id = %L', organization);
     with past as (
         select c.id
@@ -3098,63 +3114,12 @@ begin
     where c.tenant_id = organization and c.id = p.id;
     get diagnostics forgotten = row_count;
     execute format('set local app.tenant_id = %L', '');
-    -- The same organization again if it may have more.
-    return case
-        when forgotten < most then organization
-        else coalesce(after, '00000000-0000-0000-0000-000000000000')
-    end;
+    return forgotten = most;
 end
 $$;
 
 alter function scheduling.forget_past_claims(uuid) owner to appointd_gate;
 grant execute on function scheduling.forget_past_claims(uuid) to appointd_api;
-
-
--- The hours of a provider as arrays: its weekly rules, and its overrides and time-zone overrides between two dates. One
--- row.
-create function scheduling.hours_of(organization uuid, provider uuid, first_date date, last_date date)
-returns table(
-    weekdays smallint[], from_minutes smallint[], to_minutes smallint[], valid_from date[], valid_until date[],
-    dates date[], override_from bytea[], override_to bytea[], starts_on date[], ends_on date[], time_zones text[]
-)
-language sql stable
-as $$
-select
-    w.weekdays, w.from_minutes, w.to_minutes, w.valid_from, w.valid_until, o.dates, o.override_from, o.override_to,
-    t.starts_on, t.ends_on, t.time_zones
-from (
-    select
-        coalesce(array_agg(r.weekday order by r.weekday, r.from_minute), '{}') as weekdays,
-        coalesce(array_agg(r.from_minute order by r.weekday, r.from_minute), '{}') as from_minutes,
-        coalesce(array_agg(r.to_minute order by r.weekday, r.from_minute), '{}') as to_minutes,
-        coalesce(array_agg(r.valid_from order by r.weekday, r.from_minute), '{}') as valid_from,
-        coalesce(array_agg(r.valid_until order by r.weekday, r.from_minute), '{}') as valid_until
-    from scheduling.schedule_rules as r
-    where r.tenant_id = organization and r.provider_id = provider
-) as w
-cross join (
-    select
-        coalesce(array_agg(d.date order by d.date), '{}') as dates,
-        -- Arrays of different lengths fit into an array only as jsonb, which is slow to write and to read: each is
-        -- sent as it is, in its binary form.
-        coalesce(array_agg(array_send(d.from_minutes) order by d.date), '{}') as override_from,
-        coalesce(array_agg(array_send(d.to_minutes) order by d.date), '{}') as override_to
-    from scheduling.schedule_overrides as d
-    where d.tenant_id = organization and d.provider_id = provider and d.date between first_date and last_date
-) as o
-cross join (
-    select
-        coalesce(array_agg(z.starts_on order by z.starts_on), '{}') as starts_on,
-        coalesce(array_agg(z.ends_on order by z.starts_on), '{}') as ends_on,
-        coalesce(array_agg(z.time_zone order by z.starts_on), '{}') as time_zones
-    from scheduling.schedule_travels as z
-    where
-        z.tenant_id = organization and z.provider_id = provider
-        and z.ends_on >= first_date and z.starts_on <= last_date
-) as t
-$$;
-
-grant execute on function scheduling.hours_of(uuid,uuid,date,date) to appointd_api;
 
 
 -- Whether the caller sees this appointment, or this hold and it has not expired. Guests and customers see their own.
@@ -3375,11 +3340,10 @@ end
 $$;
 
 
--- Appointments of the signed-in account as a customer of all its organizations, ordered by start, between two starts
--- and ids. wanted: only those with these ids; null: any.
+-- Appointments of the signed-in account as a customer of all its organizations, ordered by start, after the given start
+-- and id and before another start.
 create function scheduling.my_appointments_everywhere(
-    after_start timestamptz, after_id uuid, before_start timestamptz, before_id uuid, row_limit bigint,
-    latest_first boolean, wanted uuid[]
+    after_start timestamptz, after_id uuid, row_limit bigint, before_start timestamptz
 )
 returns table(
     organization_id uuid, organization_name text, id uuid, service_name text, provider_name text, starts_at timestamptz,
@@ -3421,13 +3385,8 @@ begin
                 c.tenant_id = organization.id
                 and c.account_id = person
                 and (a.starts_at, a.id) > (after_start, after_id)
-                and (a.starts_at, a.id) < (before_start, before_id)
-                and (a.id = any (wanted) or wanted is null)
-            order by
-                case when latest_first then a.starts_at end desc,
-                case when latest_first then a.id end desc,
-                case when not latest_first then a.starts_at end,
-                case when not latest_first then a.id end
+                and a.starts_at < before_start
+            order by a.starts_at, a.id
             limit row_limit
         ) as f;
         found_rows := found_rows || of_one;
@@ -3441,21 +3400,13 @@ begin
         organization_id uuid, organization_name text, id uuid, service_name text, provider_name text,
         starts_at timestamptz, ends_at timestamptz, status text, time_zone text
     )
-    order by
-        case when latest_first then r.starts_at end desc,
-        case when latest_first then r.id end desc,
-        case when not latest_first then r.starts_at end,
-        case when not latest_first then r.id end
+    order by r.starts_at, r.id
     limit row_limit;
 end
 $$;
 
-alter function scheduling.my_appointments_everywhere(
-    timestamptz,uuid,timestamptz,uuid,bigint,boolean,uuid[]
-) owner to appointd_gate;
-grant execute on function scheduling.my_appointments_everywhere(
-    timestamptz,uuid,timestamptz,uuid,bigint,boolean,uuid[]
-) to appointd_api;
+alter function scheduling.my_appointments_everywhere(timestamptz,uuid,bigint,timestamptz) owner to appointd_gate;
+grant execute on function scheduling.my_appointments_everywhere(timestamptz,uuid,bigint,timestamptz) to appointd_api;
 
 
 -- The providers, of any organization, that the signed-in account is (accepted) or was asked to be (requested).
@@ -3498,46 +3449,6 @@ $$;
 
 alter function scheduling.my_provider_links() owner to appointd_gate;
 grant execute on function scheduling.my_provider_links() to appointd_api;
-
-
--- The contact, the service and the provider of an appointment with their names, as JSON. Null: not included.
-create function scheduling.names_of(
-    organization uuid, included text[], contact_id uuid, service_id uuid, provider_id uuid
-)
-returns table(contact jsonb, service jsonb, provider jsonb)
-language sql stable
-as $$
-select
-    case
-        when 'contact' = any (included) then (
-            select
-                jsonb_strip_nulls(
-                    jsonb_build_object(
-                        'id', c.id, 'first_name', c.first_name, 'last_name', c.last_name, 'email', c.email, 'phone',
-                        c.phone
-                    )
-                )
-            from crm.contacts as c
-            where c.tenant_id = organization and c.id = contact_id
-        )
-    end,
-    case
-        when 'service' = any (included) then (
-            select jsonb_build_object('id', s.id, 'name', s.name)
-            from scheduling.services as s
-            where s.tenant_id = organization and s.id = service_id
-        )
-    end,
-    case
-        when 'provider' = any (included) then (
-            select jsonb_build_object('id', p.id, 'name', p.name)
-            from scheduling.providers as p
-            where p.tenant_id = organization and p.id = provider_id
-        )
-    end
-$$;
-
-grant execute on function scheduling.names_of(uuid,text[],uuid,uuid,uuid) to appointd_api;
 
 
 -- Trigger, after time was freed: notes it in scheduling.freed_time, if the organization in the context has a waitlist
@@ -3637,23 +3548,105 @@ alter function scheduling.offer_notice(uuid) owner to appointd_gate;
 grant execute on function scheduling.offer_notice(uuid) to appointd_api;
 
 
--- The services of a visit in their order, as JSON. One row; null: it has none.
-create function scheduling.segments_of(organization uuid, appointment uuid)
-returns table(segments jsonb)
-language sql stable
+-- Trigger, after an appointment was booked or changed: writes the event appointment.requested (to be confirmed),
+-- created, confirmed, declined, rescheduled, updated, cancelled, checked_in, started, completed, no_show or undone.
+create function scheduling.record_appointment_event()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
-select
-    jsonb_agg(
-        jsonb_build_object(
-            'service_id', g.service_id, 'provider_id', g.provider_id, 'starts_at', g.starts_at, 'ends_at', g.ends_at
-        )
-        order by g.position
-    )
-from scheduling.appointment_segments as g
-where g.tenant_id = organization and g.appointment_id = appointment
+declare
+    unsaid constant text[] := array['tenant_id', 'guest_key'];
+    -- In the order of its life.
+    life constant text[] := array['pending', 'confirmed', 'checked_in', 'in_progress', 'completed', 'no_show'];
+    was constant jsonb := to_jsonb(old) - unsaid;
+    becomes constant jsonb := to_jsonb(new) - unsaid;
+    happened text;
+begin
+    if tg_op = 'INSERT' then
+        happened := case when new.status = 'pending' then 'requested' else 'created' end;
+    elsif was = becomes then
+        return null;
+    -- Moved: the status may change with it, when the new time is to be approved.
+    elsif (new.starts_at, new.ends_at, new.provider_id) is distinct from (old.starts_at, old.ends_at, old.provider_id)
+    then
+        happened := 'rescheduled';
+    elsif new.status = old.status then
+        happened := 'updated';
+    elsif array_position(life, new.status) < array_position(life, old.status) then
+        happened := 'undone';
+    else
+        happened := case new.status when 'in_progress' then 'started' else new.status end;
+    end if;
+    perform messaging.emit(
+        'appointment.' || happened, 'viewer', new.tenant_id::text, new.id, becomes, messaging.changes(was, becomes)
+    );
+    return null;
+end
 $$;
 
-grant execute on function scheduling.segments_of(uuid,uuid) to appointd_api;
+alter function scheduling.record_appointment_event() owner to appointd_gate;
+grant execute on function scheduling.record_appointment_event() to appointd_owner;
+
+
+-- Trigger, after a hold was made, or an expired one deleted: writes the event hold.created or hold.expired. A hold that
+-- was confirmed is the hold_id of an appointment; one that was released is no event.
+create function scheduling.record_hold_event()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tg_op = 'INSERT' then
+        perform messaging.emit(
+            'hold.created', 'viewer', new.tenant_id::text, new.id, to_jsonb(new) - 'tenant_id', null
+        );
+    else
+        perform messaging.emit(
+            'hold.expired', 'viewer', old.tenant_id::text, old.id, to_jsonb(old) - 'tenant_id', null
+        );
+    end if;
+    return null;
+end
+$$;
+
+alter function scheduling.record_hold_event() owner to appointd_gate;
+grant execute on function scheduling.record_hold_event() to appointd_owner;
+
+
+-- Trigger, after a waitlist entry was made or changed: writes the event waitlist.joined, offered, accepted, passed_on
+-- (the offer was declined or expired, and the time goes to the next entry), withdrawn or updated.
+create function scheduling.record_waitlist_event()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    unsaid constant text[] := array['tenant_id', 'guest_key'];
+    was constant jsonb := to_jsonb(old) - unsaid;
+    becomes constant jsonb := to_jsonb(new) - unsaid;
+begin
+    if tg_op = 'UPDATE' and was = becomes then
+        return null;
+    end if;
+    perform messaging.emit(
+        'waitlist.' || case
+            when tg_op = 'INSERT' then 'joined'
+            when new.status = old.status then 'updated'
+            when new.status = 'booked' then 'accepted'
+            when new.status in ('declined', 'expired') then 'passed_on'
+            when new.status = 'waiting' then 'updated'
+            -- offered, withdrawn
+            else new.status
+        end,
+        'viewer', new.tenant_id::text, new.id, becomes, messaging.changes(was, becomes)
+    );
+    return null;
+end
+$$;
+
+alter function scheduling.record_waitlist_event() owner to appointd_gate;
+grant execute on function scheduling.record_waitlist_event() to appointd_owner;
 
 
 -- Inserts claims, and the shared claims of providers who have an account. wanted: an array of objects, named like the
@@ -3733,8 +3726,8 @@ $$;
 grant execute on function scheduling.take_time(uuid,jsonb,boolean,timestamptz) to appointd_api;
 
 
--- The organizations that have expired holds or freed time to offer. Servers ask every few seconds and then enter each
--- as the scheduler.
+-- The organizations that have expired holds or freed time to offer. The worker asks every few seconds and then enters
+-- each as the scheduler.
 create function scheduling.tenants_due()
 returns setof uuid
 language plpgsql stable security definer

@@ -7,6 +7,7 @@ create schema tenancy authorization appointd_owner;
 grant usage on schema tenancy to appointd_api;
 grant usage on schema tenancy to appointd_auditor;
 grant usage on schema tenancy to appointd_gate;
+grant usage on schema tenancy to appointd_worker;
 
 
 -- Keys of programs. A key has the lower of its own role and the present role of its maker, within its scopes, while it
@@ -188,6 +189,8 @@ grant insert (display_name) on tenancy.branding to appointd_gate;
 
 create trigger record_change after insert or delete or update on tenancy.branding
 for each row execute function operations.record_change();
+create trigger record_event after update on tenancy.branding
+for each row execute function messaging.record_event('branding', 'viewer', '{}');
 
 
 -- Domains that an organization claims. A verified one is in tenancy.verified_domains as well.
@@ -429,6 +432,8 @@ create trigger keep_within_plan_update after update of expires_at on tenancy.inv
 for each row when (new.role <> 'customer') execute function tenancy.keep_within_plan('members');
 create trigger record_change after insert or delete or update on tenancy.invitations
 for each row execute function operations.record_change();
+create trigger record_event after insert or delete or update on tenancy.invitations
+for each row execute function messaging.record_event('invitation', 'staff', '{token_hash}');
 create trigger sender_is_giver before update of token_hash on tenancy.invitations
 for each row execute function tenancy.sender_is_giver();
 
@@ -541,6 +546,8 @@ create trigger record_change after insert or delete or update on tenancy.members
 for each row execute function operations.record_change();
 create trigger record_deletion after insert or delete on tenancy.members
 for each row execute function operations.record_deletion('member');
+create trigger record_event after insert or delete or update on tenancy.members
+for each row execute function messaging.record_event('member', 'viewer', '{}');
 
 
 -- A business that offers appointments: the tenant that every other row belongs to.
@@ -638,16 +645,23 @@ create policy viewer_select on tenancy.organizations as permissive for select to
         id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
     );
+create policy worker_select on tenancy.organizations as permissive for select to appointd_worker
+    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 
 grant select on tenancy.organizations to appointd_api;
 grant update (name, slug, time_zone, updated_at, subdomain) on tenancy.organizations to appointd_api;
 grant select, insert on tenancy.organizations to appointd_gate;
 grant update (status, deleted_at, purge_after) on tenancy.organizations to appointd_gate;
+grant select (id, status) on tenancy.organizations to appointd_worker;
 
+create trigger add_turn after insert on tenancy.organizations
+for each row execute function messaging.add_turn();
 create trigger keep_names after insert or update of slug, subdomain on tenancy.organizations
 for each row execute function tenancy.keep_names();
 create trigger record_change after insert or delete or update on tenancy.organizations
 for each row execute function operations.record_change();
+create trigger record_event after update on tenancy.organizations
+for each row execute function messaging.record_event('organization', 'viewer', '{}');
 
 
 -- Which plan includes which feature.
@@ -817,6 +831,8 @@ grant insert (exclusive_members) on tenancy.settings to appointd_gate;
 
 create trigger record_change after insert or delete or update on tenancy.settings
 for each row execute function operations.record_change();
+create trigger record_event after update on tenancy.settings
+for each row execute function messaging.record_event('settings', 'viewer', '{}');
 
 
 -- The plan of an organization, one row each. Every change that counts towards a limit locks the row (for no key
@@ -879,6 +895,8 @@ create trigger keep_within_new_plan after update of plan_type on tenancy.subscri
 for each row when (new.plan_type <> old.plan_type) execute function tenancy.keep_within_new_plan();
 create trigger record_change after insert or delete or update on tenancy.subscriptions
 for each row execute function operations.record_change();
+create trigger record_event after update on tenancy.subscriptions
+for each row execute function messaging.record_event('subscription', 'viewer', '{}');
 
 
 -- Requests of an organization, by day.
@@ -1030,6 +1048,30 @@ $$;
 
 alter function tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text) owner to appointd_gate;
 grant execute on function tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text) to appointd_api;
+
+
+-- The ids of active organizations after the given one, in their order; at most so many. For the worker, which adds jobs
+-- to each.
+create function tenancy.active_organizations(after_tenant uuid, most integer)
+returns setof uuid
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform app.stay_outside();
+    return query
+    select o.id
+    from tenancy.organizations as o
+    where
+        o.id > coalesce(after_tenant, '00000000-0000-0000-0000-000000000000')
+        and o.status = 'active'
+    order by o.id
+    limit coalesce(most, 0);
+end
+$$;
+
+alter function tenancy.active_organizations(uuid,integer) owner to appointd_gate;
+grant execute on function tenancy.active_organizations(uuid,integer) to appointd_worker;
 
 
 -- Adds what a server has counted to today's requests of each organization.
