@@ -34,8 +34,8 @@ comment on table messaging.outbox is
     'Events that are not published yet. Triggers write them; the worker moves them to messaging.events. The server has '
     'no right on it.';
 comment on column messaging.outbox.seq is
-    'The order in which events of one object were written: a transaction that changes a row has locked it. Between objects it is '
-    'no order of commits. Shared by all organizations; no organization can read it.';
+    'The order in which events of one object were written: a transaction that changes a row has locked it. Between '
+    'objects it is no order of commits. Shared by all organizations; no organization can read it.';
 comment on column messaging.outbox.id is 'The id of the event: the same for every delivery of it.';
 comment on column messaging.outbox.occurred_at is 'When.';
 comment on column messaging.outbox.actor_id is 'The account or API key that caused it; null: a guest or the system.';

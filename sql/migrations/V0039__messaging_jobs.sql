@@ -1,7 +1,7 @@
 -- Jobs: what is done in the background, in one organization each. A job is ready, or scheduled for later; a worker that
 -- claims it holds a lease with a random token, does the work outside any transaction, and deletes the job when it is
--- done. The token decides: a worker that lost the lease changes no row. A failed job is tried again later; after its last
--- attempt it is dead, until an admin requeues or discards it.
+-- done. The token decides: a worker that lost the lease changes no row. A failed job is tried again later; after its
+-- last attempt it is dead, until an admin requeues or discards it.
 --
 -- A worker that looks for jobs locks the row of the organization in messaging.turns first and counts in the next
 -- statement, so that no two workers count at once: more jobs than turns.job_cap never run in one organization.

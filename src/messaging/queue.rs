@@ -1,6 +1,6 @@
-//! Jobs: what handlers do, and the statements of the queue. Each change of a claimed job names the token of its lease, so
-//! a worker that has lost it changes nothing. What a job does is done at least once; what it writes in the transaction
-//! that deletes it ([`Job::finish_in`]), once.
+//! Jobs: what handlers do, and the statements of the queue. Each change of a claimed job names the token of its lease,
+//! so a worker that has lost it changes nothing. What a job does is done at least once; what it writes in the
+//! transaction that deletes it ([`Job::finish_in`]), once.
 
 use std::{pin::Pin, time::Duration};
 
@@ -144,7 +144,7 @@ impl NewJob<'_> {
 
 /// The number of jobs of all organizations together.
 #[derive(Debug)]
-pub struct Waiting {
+pub struct WaitingWork {
     pub kind: String,
     pub state: String,
     pub jobs: i64,
@@ -153,7 +153,7 @@ pub struct Waiting {
 }
 
 row! {
-    Waiting { kind, state, jobs, oldest_at }
+    WaitingWork { kind, state, jobs, oldest_at }
 }
 
 /// Whether any organization has work.
@@ -180,8 +180,8 @@ impl Queue {
     }
 
     /// Jobs by kind and state, and events that are not published as kind `outbox`: for metrics.
-    pub async fn waiting(&self) -> Result<Vec<Waiting>, db::Error> {
-        self.0.gate_all(sql!("messaging/work_waiting.sql" as Waiting), &[]).await
+    pub async fn waiting(&self) -> Result<Vec<WaitingWork>, db::Error> {
+        self.0.gate_all(sql!("messaging/work_waiting.sql" as WaitingWork), &[]).await
     }
 
     /// Organizations with jobs that are ready, after one of them.

@@ -1,7 +1,7 @@
 //! The worker: publishes events, runs jobs, and does what is due regularly. Any number of workers can run at once.
 //!
-//! Organizations take turns: a worker claims a few jobs of one and goes on with the next, so that one with many jobs does
-//! not delay others. It asks twice a second whether any work waits. Nothing here depends on being told.
+//! Organizations take turns: a worker claims a few jobs of one and goes on with the next, so that one with many jobs
+//! does not delay others. It asks twice a second whether any work waits. Nothing here depends on being told.
 
 use std::{
     sync::Arc,
@@ -74,8 +74,8 @@ struct Bells {
 }
 
 impl Worker {
-    /// Works until `stopping` says so. Then it claims nothing more, and running jobs have some time to end; those that do
-    /// not are given back.
+    /// Works until `stopping` says so. Then it claims nothing more, and running jobs have some time to end; those that
+    /// do not are given back.
     pub async fn run(self, stopping: watch::Receiver<bool>) {
         let queue = Queue(self.db.clone());
         let (running, finishing) = Running::new(queue.clone(), self.counts.clone());
@@ -144,8 +144,8 @@ impl Worker {
         while crons.join_next().await.is_some() {}
     }
 
-    /// Claims jobs when it is told to: of each lane one round of the organizations. A claim that has begun is not broken
-    /// off, so that no job is claimed and not run.
+    /// Claims jobs when it is told to: of each lane one round of the organizations. A claim that has begun is not
+    /// broken off, so that no job is claimed and not run.
     async fn claim(self, queue: Queue, running: Running, bells: Bells, mut stopping: watch::Receiver<bool>) {
         let mut rounds = [Lane::Live, Lane::Bulk].map(|lane| Round {
             lane,

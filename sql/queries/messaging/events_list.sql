@@ -12,7 +12,7 @@ left join lateral (
     from messaging.events as v
     where
         v.tenant_id = $1
-        and v.position > coalesce($2, 0)
+        and v.position > coalesce($2::bigint, 0)
         and ($3::text[] is null or v.type = any ($3))
         and ($4::uuid is null or v.subject_id = $4)
     order by v.position

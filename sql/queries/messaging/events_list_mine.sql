@@ -9,7 +9,7 @@ from messaging.turns as t
 left join lateral (
     select v.*
     from messaging.events as v
-    where v.tenant_id = $1 and v.position > coalesce($2, 0) and v.contact_id is not null
+    where v.tenant_id = $1 and v.position > coalesce($2::bigint, 0) and v.contact_id is not null
     order by v.position
     limit $3
 ) as e on true

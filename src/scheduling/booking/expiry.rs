@@ -1,5 +1,5 @@
-//! Removes expired holds and offers freed time to the waitlist: as a job, every few seconds, and when a booking meets an
-//! expired hold.
+//! Removes expired holds and offers freed time to the waitlist: as a job, every few seconds, and when a booking meets
+//! an expired hold.
 
 use chrono::Utc;
 use uuid::Uuid;

@@ -128,7 +128,7 @@ pub fn named(furnished: &Furnished, name: &str) -> String {
         "ids" => furnished.appointment.clone(),
         "created_by" => furnished.member.clone(),
         "and_then" => furnished.service.clone(),
-        "reschedule_of" | "row_id" => furnished.appointment.clone(),
+        "reschedule_of" | "row_id" | "subject_id" => furnished.appointment.clone(),
         "actor_id" => furnished.member.clone(),
         name => id_of(furnished)(name),
     }

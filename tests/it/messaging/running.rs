@@ -268,7 +268,7 @@ async fn job_for_later_waits_and_putting_off_is_no_attempt() {
 }
 
 #[tokio::test]
-async fn worker_whose_lease_is_over_changes_nothing() {
+async fn worker_that_lost_its_lease_changes_nothing() {
     let tenant = Tenant::new().await;
     let recorder = Recorder::finishing(Duration::ZERO, 1);
     add(tenant.id, recorder.kind, 1).await;

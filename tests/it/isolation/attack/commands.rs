@@ -138,7 +138,8 @@ impl UnderWay<'_> {
                 "select format('%s.%s.%s', schemaname, tablename, attname) from pg_stats
                  where tablename <> 'migrations' and schemaname !~ '^pg_' and schemaname <> 'information_schema'
                  union all select format('%s.%s', schemaname, tablename) from pg_stats_ext
-                 union all select format('sequence %s.%s', schemaname, sequencename) from pg_sequences",
+                 union all select format('sequence %s.%s', schemaname, sequencename) from pg_sequences
+                 where (schemaname, sequencename) <> ('messaging', 'outbox_seq_seq') or last_value is not null",
                 &[],
             )
             .await
