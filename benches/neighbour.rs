@@ -92,6 +92,8 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
     let server = Server::start(
         Parts {
             database: url.clone(),
+            worker: None,
+            places: 1,
             tokens: tokens.clone(),
             passwords: Arc::new(Passwords::new(Policy::Strict)),
             mailer: Mailer::new(

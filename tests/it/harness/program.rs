@@ -18,8 +18,8 @@ use tokio::task::spawn_blocking;
 
 use super::{PASSWORD, Tenant};
 
-const TOKEN_KEYS: &str = "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=";
-const LINK_KEYS: &str = "bGlua3Mgb2YgZ3Vlc3RzLCBhIGtleSBvZiAzMiBieXQ=";
+pub const TOKEN_KEYS: &str = "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=";
+pub const LINK_KEYS: &str = "bGlua3Mgb2YgZ3Vlc3RzLCBhIGtleSBvZiAzMiBieXQ=";
 
 /// Runs the program to its end.
 pub async fn appointd(arguments: &[&str], environment: &[(&'static str, String)]) -> Output {

@@ -9,7 +9,7 @@ use appointd::{api, db::WorkerDb, server::publisher};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{Actor, Tenant, enter, system};
+use crate::harness::{Actor, Tenant, connect, enter, system};
 
 async fn page(actor: &Actor, after: i64) -> (Vec<Value>, i64) {
     let mut page =
@@ -94,6 +94,17 @@ async fn follower_beside_four_publishers_and_eight_writers_reads_every_event_onc
     let row = system().superuser().await.query_one(counted, &[&tenant.id]).await.expect("a count");
     let [all, highest, distinct, last] = [0, 1, 2, 3].map(|at| row.get::<_, i64>(at));
     assert_eq!((highest, distinct, last), (all, all, all));
+}
+
+#[tokio::test]
+async fn long_transaction_in_another_database_delays_no_event() {
+    let tenant = Tenant::new().await;
+    let elsewhere = connect(&system().cluster, "postgres", "postgres").await;
+    elsewhere.batch_execute("begin; select pg_current_xact_id()").await.expect("a transaction that writes");
+    tenant.contact().await;
+    system().publish(tenant.id).await;
+    assert_eq!(page(&tenant.viewer, 0).await.0.len(), 1);
+    elsewhere.batch_execute("rollback").await.expect("a rollback");
 }
 
 #[tokio::test]

@@ -1,10 +1,21 @@
 //! The role of the worker: what it sees and may do.
 
+use std::process::{Command, Stdio};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::task::spawn_blocking;
 use tokio_postgres::error::SqlState;
 
 use crate::{
     db::statements::files,
-    harness::{Tenant, system},
+    harness::{
+        Tenant, eventually, private_database,
+        program::{LINK_KEYS, TOKEN_KEYS},
+        system,
+    },
 };
 
 /// Statements that are sent as appointd_worker say so.
@@ -93,4 +104,42 @@ async fn statement_of_the_worker_can_be_run_by_it_and_reads_no_whole_table() {
         of_the_worker += 1;
     }
     assert!(of_the_worker >= 6, "{of_the_worker}");
+}
+
+#[tokio::test]
+async fn program_works_alone_and_ends_when_it_is_told_to() {
+    let (cluster, superuser) = private_database().await;
+    let id = "00000000-0000-0000-0000-0000000000a1";
+    superuser
+        .batch_execute(&format!(
+            "select identity.register('{id}', 'o@x.example', 'x', 'O', '{id}', 'Org', 'org-a', 'UTC');
+             insert into scheduling.services (tenant_id, id, name, duration_minutes, slot_step_minutes)
+             values ('{id}', '{id}', 'Service', 30, 15);
+             insert into scheduling.resources (tenant_id, id, kind) values ('{id}', '{id}', 'provider');
+             insert into scheduling.providers (tenant_id, id, name) values ('{id}', '{id}', 'Ada');
+             insert into scheduling.holds (tenant_id, id, service_id, provider_id, starts_at, ends_at, expires_at)
+             values ('{id}', '{id}', '{id}', '{id}', '2031-01-01T00:00Z', '2031-01-01T01:00Z', now())"
+        ))
+        .await
+        .expect("an organization with an expired hold");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_appointd"))
+        .arg("worker")
+        .env("APPOINTD_DATABASE_URL", cluster.url("appointd_api", "appointd"))
+        .env("APPOINTD_WORKER_DATABASE_URL", cluster.url("appointd_worker", "appointd"))
+        .env("APPOINTD_TOKEN_KEYS", TOKEN_KEYS)
+        .env("APPOINTD_LINK_KEYS", LINK_KEYS)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    // Regular work finds it, a job removes it, and that is an event.
+    let told = "select data ->> 'provider_name' from messaging.events where type = 'hold.expired'";
+    let name: String = eventually(async || {
+        let row = superuser.query_opt(told, &[]).await.expect("an answer")?;
+        Some(row.get(0))
+    })
+    .await;
+    assert_eq!(name, "Ada");
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).expect("it runs");
+    let ended = spawn_blocking(move || child.wait().expect("an end")).await.expect("no panic");
+    assert!(ended.success());
 }
