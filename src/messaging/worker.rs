@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     counts::WorkCounts,
-    cron::Cron,
+    cron::{Cron, Tick},
     publisher::Publisher,
     queue::{Handler, Kind, LEASE, Lane, Queue},
     running::Running,
@@ -34,6 +34,9 @@ const LOOKING: Duration = Duration::from_millis(500);
 
 /// How often it is looked for what is due regularly. The look itself asks the database nothing.
 const TICKING: Duration = Duration::from_millis(500);
+
+/// How often a tick is looked at again: the worker that had it may have vanished.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// How often the clock of the database is asked for.
 const SETTING: Duration = Duration::from_secs(60);
@@ -120,15 +123,17 @@ impl Worker {
         for cron in self.crons.clone() {
             let (db, clock, bells) = (self.db.clone(), clock.clone(), bells.clone());
             crons.spawn(async move {
-                let mut seen = None;
+                let mut seen: Option<(Tick, Instant)> = None;
                 loop {
                     let looked = async {
                         let now = clock.lock().await.now(&db).await?;
-                        cron.look(&db, now, seen.as_ref()).await
+                        let known =
+                            seen.as_ref().filter(|(_, at)| at.elapsed() < AGAIN).map(|(tick, _)| tick);
+                        cron.look(&db, now, known).await
                     };
                     match looked.await {
                         Ok(Some(tick)) => {
-                            seen = Some(tick);
+                            seen = Some((tick, Instant::now()));
                             bells.claim.notify_one();
                         }
                         Ok(None) => {}
