@@ -55,12 +55,11 @@ pub struct QueuedJob {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
     pub created_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
 }
 
 row! {
     QueuedJob {
-        id, kind, key, payload as json, state, run_at, attempt, max_attempts, last_error, created_at, updated_at
+        id, kind, key, payload as json, state, run_at, attempt, max_attempts, last_error, created_at
     }
 }
 

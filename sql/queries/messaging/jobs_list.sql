@@ -1,6 +1,6 @@
 -- $1 tenant_id, $2 after this id, $3 row limit, $4 states or null, $5 kind or null, $6 ids or null
 select
-    id, kind, key, payload, state, run_at, attempt, max_attempts, last_error, created_at, updated_at
+    id, kind, key, payload, state, run_at, attempt, max_attempts, last_error, created_at
 from messaging.jobs
 where
     tenant_id = $1

@@ -10,11 +10,10 @@ changed as (
     set state = 'ready', attempt = 0, leases_lost = 0, run_at = now(), updated_at = now()
     where j.tenant_id = $1 and j.id = $2 and j.state = 'dead'
     returning
-        j.id, j.kind, j.key, j.payload, j.state, j.run_at, j.attempt, j.max_attempts, j.last_error, j.created_at,
-        j.updated_at
+        j.id, j.kind, j.key, j.payload, j.state, j.run_at, j.attempt, j.max_attempts, j.last_error, j.created_at
 )
 select
     f.state = 'dead' as was_dead, c.id, c.kind, c.key, c.payload, c.state, c.run_at, c.attempt, c.max_attempts,
-    c.last_error, c.created_at, c.updated_at
+    c.last_error, c.created_at
 from found as f
 left join changed as c on true
