@@ -127,13 +127,13 @@ async fn transaction_pool_is_refused_and_session_pool_serves() {
         for (size, in_turn) in [(1, false), (3, false), (3, true), (20, true)] {
             let pooler = PgBouncer::start(&program, &folder, &system.cluster, "transaction", size, in_turn);
             for (command, setting, role) in [
-                ("serve", "APPOINTD_DATABASE_URL", "appointd_api"),
-                ("migrate", "APPOINTD_OWNER_DATABASE_URL", "appointd_owner"),
+                (&["serve", "--no-worker"][..], "APPOINTD_DATABASE_URL", "appointd_api"),
+                (&["migrate"], "APPOINTD_OWNER_DATABASE_URL", "appointd_owner"),
             ] {
-                let output = appointd(&[command], &[(setting, pooler.url(role))]).await;
+                let output = appointd(command, &[(setting, pooler.url(role))]).await;
                 let said = text(&output.stderr);
-                assert!(!output.status.success(), "{command}, {size}, {in_turn}");
-                assert!(said.contains("pool_mode = session"), "{command}, {size}, {in_turn}: {said}");
+                assert!(!output.status.success(), "{command:?}, {size}, {in_turn}");
+                assert!(said.contains("pool_mode = session"), "{command:?}, {size}, {in_turn}: {said}");
             }
         }
         let pooler = PgBouncer::start(&program, &folder, &system.cluster, "session", 40, false);
