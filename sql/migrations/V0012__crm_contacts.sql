@@ -119,3 +119,25 @@ $$;
 comment on function crm.has_account(uuid) is 'Whether an account is linked to the contact.';
 
 grant execute on function crm.has_account(uuid) to appointd_api;
+
+-- For policies that show customers what is theirs. A function, not a sub-select: the executor prepares every sub-select
+-- of every policy of a table, with the policies of the tables in it, for members as well. Written
+-- `= any ((select crm.own_contacts())::uuid[])`, it runs once a statement, and only for a customer.
+create function crm.own_contacts() returns uuid[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(
+        select c.id
+        from crm.contacts as c
+        where
+            c.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    );
+end
+$$;
+
+comment on function crm.own_contacts() is 'The contacts that are linked to the signed-in account, by id.';
+
+grant execute on function crm.own_contacts() to appointd_api;

@@ -217,14 +217,7 @@ call app.open_to(
     'scheduling.resources', 'customer', 'insert',
     $$
     kind = 'contact'
-    and exists (
-        select
-        from crm.contacts as c
-        where
-            c.tenant_id = resources.tenant_id
-            and c.id = resources.id
-            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-    )
+    and id = any ((select crm.own_contacts())::uuid[])
     $$
 );
 
@@ -234,14 +227,7 @@ call app.open_to(
     'scheduling.resources', 'customer', 'select',
     $$
     kind = 'contact'
-    and exists (
-        select
-        from crm.contacts as c
-        where
-            c.tenant_id = resources.tenant_id
-            and c.id = resources.id
-            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-    )
+    and id = any ((select crm.own_contacts())::uuid[])
     $$
 );
 call app.admit('scheduling.resources', 'appointd_owner', array['all']);

@@ -163,10 +163,7 @@ create policy customer_select on scheduling.appointments as permissive for selec
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and (select current_setting('app.role', true)) = any ('{customer}')
-        -- The policies of crm.contacts show the customer only the contact that is linked to their account.
-        and exists (
-            select from crm.contacts as c where c.tenant_id = appointments.tenant_id and c.id = appointments.contact_id
-        )
+        and contact_id = any ((select crm.own_contacts())::uuid[])
     );
 call app.open_to(
     'scheduling.appointments', 'guest', 'insert',
@@ -192,28 +189,14 @@ call app.open_to(
     'scheduling.appointments', 'customer', 'insert',
     $$
     id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (
-        select
-        from crm.contacts as c
-        where
-            c.tenant_id = appointments.tenant_id
-            and c.id = appointments.contact_id
-            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-    )
+    and contact_id = any ((select crm.own_contacts())::uuid[])
     $$
 );
 call app.open_to(
     'scheduling.appointments', 'customer', 'update',
     $$
     id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (
-        select
-        from crm.contacts as c
-        where
-            c.tenant_id = appointments.tenant_id
-            and c.id = appointments.contact_id
-            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-    )
+    and contact_id = any ((select crm.own_contacts())::uuid[])
     $$
 );
 call app.admit('scheduling.appointments', 'appointd_gate', array['select']);
@@ -237,6 +220,27 @@ grant
         sequence, visit
     )
 on scheduling.appointments to appointd_gate;
+
+
+-- For policies; see crm.own_contacts.
+create function scheduling.sees_appointment(appointment uuid) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select
+        from scheduling.appointments as a
+        where
+            a.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and a.id = appointment
+    );
+end
+$$;
+
+comment on function scheduling.sees_appointment(uuid) is 'Whether the policies show the caller an appointment.';
+
+grant execute on function scheduling.sees_appointment(uuid) to appointd_api;
 
 
 create table scheduling.appointment_segments (
@@ -275,39 +279,21 @@ call app.build_wall('scheduling.appointment_segments', reads => 'viewer', insert
 call app.open_to(
     'scheduling.appointment_segments', 'guest,customer', 'select',
     $$
-    exists (
-        select
-        from scheduling.appointments as a
-        where
-            a.tenant_id = appointment_segments.tenant_id
-            and a.id = appointment_segments.appointment_id
-    )
+    scheduling.sees_appointment(appointment_id)
     $$
 );
 call app.open_to(
     'scheduling.appointment_segments', 'guest,customer', 'insert',
     $$
     appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (
-        select
-        from scheduling.appointments as a
-        where
-            a.tenant_id = appointment_segments.tenant_id
-            and a.id = appointment_segments.appointment_id
-    )
+    and scheduling.sees_appointment(appointment_id)
     $$
 );
 call app.open_to(
     'scheduling.appointment_segments', 'guest,customer', 'delete',
     $$
     appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (
-        select
-        from scheduling.appointments as a
-        where
-            a.tenant_id = appointment_segments.tenant_id
-            and a.id = appointment_segments.appointment_id
-    )
+    and scheduling.sees_appointment(appointment_id)
     $$
 );
 call app.admit('scheduling.appointment_segments', 'appointd_gate', array['select']);
@@ -378,13 +364,7 @@ call app.open_to(
     'scheduling.appointment_transitions', 'customer', 'insert',
     $$
     appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (
-        select
-        from scheduling.appointments as a
-        where
-            a.tenant_id = appointment_transitions.tenant_id
-            and a.id = appointment_transitions.appointment_id
-    )
+    and scheduling.sees_appointment(appointment_id)
     $$
 );
 call app.admit('scheduling.appointment_transitions', 'appointd_owner', array['all']);

@@ -96,42 +96,21 @@ call app.open_to(
 call app.open_to(
     'scheduling.waitlist_entries', 'customer', 'select',
     $$
-    exists (
-        select
-        from crm.contacts as c
-        where
-            c.tenant_id = waitlist_entries.tenant_id
-            and c.id = waitlist_entries.contact_id
-            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-    )
+    contact_id = any ((select crm.own_contacts())::uuid[])
     $$
 );
 call app.open_to(
     'scheduling.waitlist_entries', 'customer', 'insert',
     $$
     id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (
-        select
-        from crm.contacts as c
-        where
-            c.tenant_id = waitlist_entries.tenant_id
-            and c.id = waitlist_entries.contact_id
-            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-    )
+    and contact_id = any ((select crm.own_contacts())::uuid[])
     $$
 );
 call app.open_to(
     'scheduling.waitlist_entries', 'customer', 'update',
     $$
     id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (
-        select
-        from crm.contacts as c
-        where
-            c.tenant_id = waitlist_entries.tenant_id
-            and c.id = waitlist_entries.contact_id
-            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-    )
+    and contact_id = any ((select crm.own_contacts())::uuid[])
     $$
 );
 call app.admit('scheduling.waitlist_entries', 'appointd_gate', array['select']);
@@ -144,6 +123,27 @@ grant
     update (status, appointment_id, updated_at)
 on scheduling.waitlist_entries to appointd_api;
 grant select on scheduling.waitlist_entries to appointd_gate;
+
+
+-- For policies; see crm.own_contacts.
+create function scheduling.sees_waitlist_entry(entry uuid) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select
+        from scheduling.waitlist_entries as w
+        where
+            w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and w.id = entry
+    );
+end
+$$;
+
+comment on function scheduling.sees_waitlist_entry(uuid) is 'Whether the policies show the caller a waitlist entry.';
+
+grant execute on function scheduling.sees_waitlist_entry(uuid) to appointd_api;
 
 
 create table scheduling.freed_time (

@@ -77,11 +77,7 @@ call app.open_to(
     case
         when expires_at <= statement_timestamp() then true
         when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
-        else exists (
-            select
-            from scheduling.waitlist_entries as w
-            where w.tenant_id = holds.tenant_id and w.id = holds.waitlist_entry_id
-        )
+        else scheduling.sees_waitlist_entry(waitlist_entry_id)
     end
     $$
 );
@@ -91,11 +87,7 @@ call app.open_to(
     case
         when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
         when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
-        else exists (
-            select
-            from scheduling.waitlist_entries as w
-            where w.tenant_id = holds.tenant_id and w.id = holds.waitlist_entry_id
-        )
+        else scheduling.sees_waitlist_entry(waitlist_entry_id)
     end
     $$
 );
@@ -107,11 +99,7 @@ call app.open_to(
     case
         when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
         when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
-        else exists (
-            select
-            from scheduling.waitlist_entries as w
-            where w.tenant_id = holds.tenant_id and w.id = holds.waitlist_entry_id
-        )
+        else scheduling.sees_waitlist_entry(waitlist_entry_id)
     end
     $$
 );
@@ -130,11 +118,7 @@ call app.open_to(
         when expires_at <= statement_timestamp() then true
         when created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
             then waitlist_entry_id is null
-        else exists (
-            select
-            from scheduling.waitlist_entries as w
-            where w.tenant_id = holds.tenant_id and w.id = holds.waitlist_entry_id
-        )
+        else scheduling.sees_waitlist_entry(waitlist_entry_id)
     end
     $$
 );
@@ -145,11 +129,7 @@ call app.open_to(
         when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
         when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
             then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
-        else exists (
-            select
-            from scheduling.waitlist_entries as w
-            where w.tenant_id = holds.tenant_id and w.id = holds.waitlist_entry_id
-        )
+        else scheduling.sees_waitlist_entry(waitlist_entry_id)
     end
     $$
 );
@@ -160,11 +140,7 @@ call app.open_to(
         when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
         when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
             then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
-        else exists (
-            select
-            from scheduling.waitlist_entries as w
-            where w.tenant_id = holds.tenant_id and w.id = holds.waitlist_entry_id
-        )
+        else scheduling.sees_waitlist_entry(waitlist_entry_id)
     end
     $$
 );

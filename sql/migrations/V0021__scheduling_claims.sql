@@ -115,8 +115,7 @@ create policy staff_update on scheduling.claims as permissive for update to appo
 call app.open_to('scheduling.claims', 'scheduler', 'select');
 call app.open_to('scheduling.claims', 'scheduler', 'insert', 'hold_id is not null');
 
--- A function and not a part of the policy: the executor prepares every sub-select of every policy of a table, for
--- members as well, and each booking would pay for those of the tables in this one.
+-- For policies; see crm.own_contacts.
 create function scheduling.is_own(appointment uuid, hold uuid) returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -161,11 +160,7 @@ call app.open_to(
     'scheduling.claims', 'guest,customer', 'delete',
     $$
     appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    and exists (
-        select
-        from scheduling.appointments as a
-        where a.tenant_id = claims.tenant_id and a.id = claims.appointment_id
-    )
+    and scheduling.sees_appointment(appointment_id)
     $$
 );
 

@@ -120,14 +120,7 @@ call app.open_to('messaging.events', 'admin,owner', 'select', $$lowest_role = 'a
 call app.open_to(
     'messaging.events', 'customer', 'select',
     $$
-    exists (
-        select
-        from crm.contacts as c
-        where
-            c.tenant_id = events.tenant_id
-            and c.id = events.contact_id
-            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-    )
+    contact_id = any ((select crm.own_contacts())::uuid[])
     $$
 );
 call app.admit('messaging.events', 'appointd_worker', array['select', 'insert', 'delete']);

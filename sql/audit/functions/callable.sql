@@ -71,6 +71,7 @@ where
         'identity.verify_email(uuid,bytea)',
         -- What other modules ask of a row.
         'crm.has_account(uuid)',
+        'crm.own_contacts()',
         'identity.email_of(uuid)',
         -- Organizations: made, found by name or host, joined, left.
         'tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text)',
@@ -108,6 +109,8 @@ where
         'scheduling.my_provider_links()',
         'scheduling.names_of(uuid,text[],uuid,uuid,uuid)',
         'scheduling.offer_notice(uuid)',
+        'scheduling.sees_appointment(uuid)',
+        'scheduling.sees_waitlist_entry(uuid)',
         'scheduling.segments_of(uuid,uuid)',
         'scheduling.take_time(uuid,jsonb,boolean,timestamp with time zone)',
         'scheduling.tenants_due()',
