@@ -69,33 +69,45 @@ select
     t.starts_on, t.ends_on, t.time_zones
 from (
     select
-        coalesce(array_agg(r.weekday order by r.weekday, r.from_minute), '{}') as weekdays,
-        coalesce(array_agg(r.from_minute order by r.weekday, r.from_minute), '{}') as from_minutes,
-        coalesce(array_agg(r.to_minute order by r.weekday, r.from_minute), '{}') as to_minutes,
-        coalesce(array_agg(r.valid_from order by r.weekday, r.from_minute), '{}') as valid_from,
-        coalesce(array_agg(r.valid_until order by r.weekday, r.from_minute), '{}') as valid_until
-    from scheduling.schedule_rules as r
-    where r.tenant_id = organization and r.provider_id = provider
+        coalesce(array_agg(r.weekday), '{}') as weekdays,
+        coalesce(array_agg(r.from_minute), '{}') as from_minutes,
+        coalesce(array_agg(r.to_minute), '{}') as to_minutes,
+        coalesce(array_agg(r.valid_from), '{}') as valid_from,
+        coalesce(array_agg(r.valid_until), '{}') as valid_until
+    from (
+        select s.weekday, s.from_minute, s.to_minute, s.valid_from, s.valid_until
+        from scheduling.schedule_rules as s
+        where s.tenant_id = organization and s.provider_id = provider
+        order by s.weekday, s.from_minute
+    ) as r
 ) as w
 cross join (
     select
-        coalesce(array_agg(d.date order by d.date), '{}') as dates,
+        coalesce(array_agg(d.date), '{}') as dates,
+        coalesce(array_agg(d.from_minutes), '{}') as override_from,
+        coalesce(array_agg(d.to_minutes), '{}') as override_to
+    from (
         -- Arrays of different lengths fit into an array only as jsonb, which is slow to write and to read: each is
         -- sent as it is, in its binary form.
-        coalesce(array_agg(array_send(d.from_minutes) order by d.date), '{}') as override_from,
-        coalesce(array_agg(array_send(d.to_minutes) order by d.date), '{}') as override_to
-    from scheduling.schedule_overrides as d
-    where d.tenant_id = organization and d.provider_id = provider and d.date between first_date and last_date
+        select v.date, array_send(v.from_minutes) as from_minutes, array_send(v.to_minutes) as to_minutes
+        from scheduling.schedule_overrides as v
+        where v.tenant_id = organization and v.provider_id = provider and v.date between first_date and last_date
+        order by v.date
+    ) as d
 ) as o
 cross join (
     select
-        coalesce(array_agg(z.starts_on order by z.starts_on), '{}') as starts_on,
-        coalesce(array_agg(z.ends_on order by z.starts_on), '{}') as ends_on,
-        coalesce(array_agg(z.time_zone order by z.starts_on), '{}') as time_zones
-    from scheduling.schedule_travels as z
-    where
-        z.tenant_id = organization and z.provider_id = provider
-        and z.ends_on >= first_date and z.starts_on <= last_date
+        coalesce(array_agg(z.starts_on), '{}') as starts_on,
+        coalesce(array_agg(z.ends_on), '{}') as ends_on,
+        coalesce(array_agg(z.time_zone), '{}') as time_zones
+    from (
+        select u.starts_on, u.ends_on, u.time_zone
+        from scheduling.schedule_travels as u
+        where
+            u.tenant_id = organization and u.provider_id = provider
+            and u.ends_on >= first_date and u.starts_on <= last_date
+        order by u.starts_on
+    ) as z
 ) as t
 $$;
 

@@ -9,7 +9,7 @@ create function scheduling.busy_elsewhere(
     in provider uuid, in from_instant timestamptz, in to_instant timestamptz,
     out starts timestamptz[], out ends timestamptz[]
 )
-language plpgsql stable security definer
+language plpgsql stable strict security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

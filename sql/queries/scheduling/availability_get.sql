@@ -9,6 +9,8 @@
 --
 -- To book, the statement takes the locks of booking (see resources_lock.sql), in the order of the ids. Its snapshot is
 -- older than the locks: if a limit applies, load again before counting.
+--
+-- Arrays are aggregated from an ordered sub-select: one sort, not one an array.
 with asked as (
     select s.*, w.position
     from unnest($2::uuid[]) with ordinality as w (id, position)
@@ -58,18 +60,6 @@ rules as (
             from asked as a
         ) as services,
         (select o.time_zone from tenancy.organizations as o where o.id = $1) as organization_time_zone,
-        array(
-            select c.starts_on
-            from scheduling.closures as c
-            where c.tenant_id = $1 and c.ends_on >= $6 and c.starts_on <= $7
-            order by c.starts_on, c.id
-        ) as closed_from,
-        array(
-            select c.ends_on
-            from scheduling.closures as c
-            where c.tenant_id = $1 and c.ends_on >= $6 and c.starts_on <= $7
-            order by c.starts_on, c.id
-        ) as closed_to,
         exists (
             select
             from scheduling.holds as h
@@ -135,8 +125,8 @@ who as (
 select
     case when w.position is null or w.position = 1 then g.services end as services,
     g.organization_time_zone,
-    case when w.position is null or w.position = 1 then g.closed_from end as closed_from,
-    case when w.position is null or w.position = 1 then g.closed_to end as closed_to,
+    case when w.position is null or w.position = 1 then d.closed_from end as closed_from,
+    case when w.position is null or w.position = 1 then d.closed_to end as closed_to,
     g.holds_expired,
     w.id, w.kind, w.active, w.max_per_day, w.max_per_week,
     h.time_zone, i.weekdays, i.from_minutes, i.to_minutes, i.valid_from, i.valid_until, i.dates, i.override_from,
@@ -146,31 +136,51 @@ select
     e.starts as elsewhere_starts, e.ends as elsewhere_ends
 from locked
 cross join rules as g
+cross join (
+    select
+        coalesce(array_agg(starts_on), '{}') as closed_from,
+        coalesce(array_agg(ends_on), '{}') as closed_to
+    from (
+        select starts_on, ends_on
+        from scheduling.closures
+        where tenant_id = $1 and ends_on >= $6 and starts_on <= $7
+        order by starts_on, id
+    ) as closure
+) as d
 left join who as w on true
 left join scheduling.schedules as h on h.tenant_id = $1 and h.provider_id = w.id
 cross join lateral scheduling.hours_of($1, w.id, $6, $7) as i
 cross join lateral (
     select
-        coalesce(array_agg(starts_at order by starts_at), '{}') as starts,
-        coalesce(array_agg(ends_at order by starts_at), '{}') as ends
-    from scheduling.time_off
-    where tenant_id = $1 and provider_id = w.id and ends_at > $4 and starts_at < $5
+        coalesce(array_agg(starts_at), '{}') as starts,
+        coalesce(array_agg(ends_at), '{}') as ends
+    from (
+        select starts_at, ends_at
+        from scheduling.time_off
+        where tenant_id = $1 and provider_id = w.id and ends_at > $4 and starts_at < $5
+        order by starts_at
+    ) as off
 ) as f
 cross join lateral (
     -- A claim lasts at most 24 hours, so none that began earlier overlaps the period.
     select
-        coalesce(array_agg(starts_at order by starts_at), '{}') as starts,
-        coalesce(array_agg(ends_at order by starts_at), '{}') as ends,
-        coalesce(array_agg(service_starts_at order by starts_at), '{}') as service_starts,
-        coalesce(array_agg(service_ends_at order by starts_at), '{}') as service_ends,
-        coalesce(array_agg(group_key order by starts_at), '{}') as group_keys,
-        coalesce(array_agg(seat order by starts_at), '{}') as seats
-    from scheduling.claims
-    where
-        tenant_id = $1 and resource_id = w.id
-        and starts_at > w.since - interval '24 hours' and starts_at < w.until and ends_at > w.since
-        and (expires_at is null or expires_at > statement_timestamp())
-        and (appointment_id is null or appointment_id <> all ($8))
+        coalesce(array_agg(starts_at), '{}') as starts,
+        coalesce(array_agg(ends_at), '{}') as ends,
+        coalesce(array_agg(service_starts_at), '{}') as service_starts,
+        coalesce(array_agg(service_ends_at), '{}') as service_ends,
+        coalesce(array_agg(group_key), '{}') as group_keys,
+        coalesce(array_agg(seat), '{}') as seats
+    from (
+        select starts_at, ends_at, service_starts_at, service_ends_at, group_key, seat
+        from scheduling.claims
+        where
+            tenant_id = $1 and resource_id = w.id
+            and starts_at > w.since - interval '24 hours' and starts_at < w.until and ends_at > w.since
+            and (expires_at is null or expires_at > statement_timestamp())
+            and (appointment_id is null or appointment_id <> all ($8))
+        order by starts_at
+    ) as claim
 ) as c
-left join lateral scheduling.busy_elsewhere(w.id, $4, $5) as e on w.shared
+-- Null for a provider without an account: the function, which is strict, is not run.
+left join lateral scheduling.busy_elsewhere(case when w.shared then w.id end, $4, $5) as e on true
 order by w.position

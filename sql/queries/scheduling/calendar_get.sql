@@ -174,5 +174,5 @@ cross join lateral (
     from scheduling.time_off as y
     where y.tenant_id = $1 and y.provider_id = w.id and y.ends_at > $3 and y.starts_at < $4
 ) as f
-left join lateral scheduling.busy_elsewhere(w.id, $3, $4) as e on w.shared
+left join lateral scheduling.busy_elsewhere(case when w.shared then w.id end, $3, $4) as e on true
 order by w.position
