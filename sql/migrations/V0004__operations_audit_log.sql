@@ -164,7 +164,7 @@ declare
     -- that the row was used or changed, which the event says, or follow from other columns.
     unsaid constant text[] := array[
         'tenant_id', 'secret_hash', 'token_hash', 'challenge', 'last_used_at', 'updated_at', 'during', 'name_key',
-        'last_name_key', 'phone_digits'
+        'last_name_key', 'phone_digits', 'from_bytes', 'to_bytes'
     ];
     entered constant text := coalesce(current_setting('app.tenant_id', true), '');
     -- Null if the row does not exist: the old one of an insert, the new one of a delete.

@@ -69,12 +69,23 @@ grant select, insert (provider_id, weekday, from_minute, to_minute, valid_from, 
 on scheduling.schedule_rules to appointd_api;
 
 
+create function scheduling.binary_form(minutes smallint[]) returns bytea
+language sql immutable parallel safe
+return array_send(minutes);
+
+comment on function scheduling.binary_form(smallint[]) is
+    'The array as the binary protocol sends it. array_send is only declared stable, because it is for any type.';
+
+grant execute on function scheduling.binary_form(smallint[]) to appointd_api;
+
 create table scheduling.schedule_overrides (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     provider_id uuid not null,
     date date not null,
     from_minutes smallint[] not null,
     to_minutes smallint[] not null,
+    from_bytes bytea not null generated always as (scheduling.binary_form(from_minutes)) stored,
+    to_bytes bytea not null generated always as (scheduling.binary_form(to_minutes)) stored,
     constraint schedule_overrides_pkey primary key (tenant_id, provider_id, date),
     constraint schedule_overrides_schedule_fkey foreign key (tenant_id, provider_id)
         references scheduling.schedules (tenant_id, provider_id) on delete cascade,
@@ -93,6 +104,10 @@ comment on column scheduling.schedule_overrides.from_minutes is
     'First minute of each interval, counted from midnight; at most 24. Empty: closed all day.';
 comment on column scheduling.schedule_overrides.to_minutes is
     'First minute after each interval, as in schedule_rules, in the same order.';
+-- Arrays of different lengths fit into an array only as jsonb, which is slow to write and to read, or in their binary
+-- form. A listing of slots reads many: it is made once, when they are written.
+comment on column scheduling.schedule_overrides.from_bytes is 'from_minutes as statements return it.';
+comment on column scheduling.schedule_overrides.to_bytes is 'to_minutes as statements return it.';
 
 call app.build_wall('scheduling.schedule_overrides', reads => 'viewer', inserts => 'manager', deletes => 'manager');
 call app.open_to('scheduling.schedule_overrides', 'scheduler', 'select');

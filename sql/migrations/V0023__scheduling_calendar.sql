@@ -84,12 +84,10 @@ from (
 cross join (
     select
         coalesce(array_agg(d.date), '{}') as dates,
-        coalesce(array_agg(d.from_minutes), '{}') as override_from,
-        coalesce(array_agg(d.to_minutes), '{}') as override_to
+        coalesce(array_agg(d.from_bytes), '{}') as override_from,
+        coalesce(array_agg(d.to_bytes), '{}') as override_to
     from (
-        -- Arrays of different lengths fit into an array only as jsonb, which is slow to write and to read: each is
-        -- sent as it is, in its binary form.
-        select v.date, array_send(v.from_minutes) as from_minutes, array_send(v.to_minutes) as to_minutes
+        select v.date, v.from_bytes, v.to_bytes
         from scheduling.schedule_overrides as v
         where v.tenant_id = organization and v.provider_id = provider and v.date between first_date and last_date
         order by v.date

@@ -94,6 +94,7 @@ where
         'tenancy.trusts_origin(text,uuid,text,text)',
         -- A person who works for several organizations, one who waits, a calendar program.
         'scheduling.accept_provider_link(uuid,uuid)',
+        'scheduling.binary_form(smallint[])',
         'scheduling.booked_names(uuid)',
         'scheduling.busy_elsewhere(uuid,timestamp with time zone,timestamp with time zone)',
         'scheduling.calendar_feed(uuid,uuid,bytea)',

@@ -143,7 +143,7 @@ row! {
     }
 }
 
-/// An array of `smallint` that a statement returns in its binary form (`array_send`).
+/// An array of `smallint` that a statement returns in its binary form (`scheduling.binary_form`).
 struct Minutes(Vec<i16>);
 
 impl<'a> FromSql<'a> for Minutes {
