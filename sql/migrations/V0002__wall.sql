@@ -134,7 +134,7 @@ begin
             raise exception 'unknown role %', command.lowest;
         end if;
         audience := format(
-            '%s and (select current_setting(''app.role'', true)) = any (%L)', tenant, app.roles_from(command.lowest)
+            '%s and (select current_setting(''app.role'', true) = any (%L))', tenant, app.roles_from(command.lowest)
         );
         execute format(
             'create policy %I on %s as permissive for %s to appointd_api %s %s',
@@ -191,7 +191,7 @@ as $$
 declare
     expression constant text := concat(
         'tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)',
-        format(' and (select current_setting(''app.role'', true)) = any (%L)', string_to_array(audience, ',')),
+        format(' and (select current_setting(''app.role'', true) = any (%L))', string_to_array(audience, ',')),
         ' and (' || condition || ')'
     );
 begin

@@ -184,7 +184,7 @@ create policy own_select on tenancy.verified_domains as permissive for select to
 create policy owner_delete on tenancy.verified_domains as permissive for delete to appointd_api
     using (
         organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{owner}')
+        and (select current_setting('app.role', true) = any ('{owner}'))
     );
 create policy gate_all on tenancy.verified_domains as permissive for all to appointd_gate
     using (true) with check (true);

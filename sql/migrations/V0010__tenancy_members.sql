@@ -38,18 +38,18 @@ call app.build_wall(
 create policy admin_update on tenancy.members as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{admin,owner}')
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
         and role = any (app.roles_up_to((select current_setting('app.role', true))))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{admin,owner}')
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
         and role = any (app.roles_up_to((select current_setting('app.role', true))))
     );
 create policy admin_delete on tenancy.members as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{admin,owner}')
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
         and role = any (app.roles_up_to((select current_setting('app.role', true))))
     );
 
@@ -80,7 +80,7 @@ grant select, insert (account_id, role), update (role, status, updated_at), dele
 -- Colleagues see each other's names. Through the one membership they share, and no other.
 create policy colleagues_select on identity.accounts as permissive for select to appointd_api
     using (
-        (select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}')
+        (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
         and exists (
             select
             from tenancy.members as m

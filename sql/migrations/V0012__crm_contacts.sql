@@ -78,7 +78,7 @@ create policy customer_select on crm.contacts as permissive for select to appoin
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{customer}')
+        and (select current_setting('app.role', true) = any ('{customer}'))
     );
 
 -- A guest who books becomes a contact without an account.

@@ -52,17 +52,17 @@ create policy role_ceiling_insert on tenancy.invitations as restrictive for inse
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and role = any (app.roles_up_to((select current_setting('app.role', true))))
-        and (role = 'customer' or (select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (role = 'customer' or (select current_setting('app.role', true) = any ('{admin,owner}')))
     );
 create policy role_ceiling_update on tenancy.invitations as restrictive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (role = 'customer' or (select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (role = 'customer' or (select current_setting('app.role', true) = any ('{admin,owner}')))
     );
 create policy role_ceiling_delete on tenancy.invitations as restrictive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (role = 'customer' or (select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (role = 'customer' or (select current_setting('app.role', true) = any ('{admin,owner}')))
     );
 create policy verified_insert on tenancy.invitations as restrictive for insert to appointd_api
     with check (

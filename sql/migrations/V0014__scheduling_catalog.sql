@@ -205,7 +205,7 @@ call app.build_wall(
 create policy staff_insert on scheduling.resources as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}')
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
         and kind = 'contact'
     );
 call app.open_to('scheduling.resources', 'scheduler', 'select');

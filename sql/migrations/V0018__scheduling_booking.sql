@@ -162,7 +162,7 @@ call app.build_wall('scheduling.appointments', reads => 'viewer', inserts => 'st
 create policy customer_select on scheduling.appointments as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{customer}')
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and contact_id = any ((select crm.own_contacts())::uuid[])
     );
 call app.open_to(

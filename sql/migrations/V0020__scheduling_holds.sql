@@ -63,7 +63,7 @@ call app.build_wall(
 create policy staff_update on scheduling.holds as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}')
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 call app.open_to('scheduling.holds', 'scheduler', 'select');
 call app.open_to('scheduling.holds', 'scheduler', 'insert', 'waitlist_entry_id is not null');

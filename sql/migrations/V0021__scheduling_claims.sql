@@ -106,11 +106,11 @@ call app.build_wall('scheduling.claims', reads => 'viewer', inserts => 'staff', 
 create policy staff_update on scheduling.claims as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}')
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}')
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 call app.open_to('scheduling.claims', 'scheduler', 'select');
 call app.open_to('scheduling.claims', 'scheduler', 'insert', 'hold_id is not null');

@@ -70,8 +70,8 @@ where
     and (format('%s.%s', n.nspname, c.relname), p.polname, regexp_replace(part.expression, '\s+', ' ', 'g')) not in (
         (
             'identity.accounts', 'colleagues_select',
-            '((( SELECT current_setting(''app.role''::text, true) AS current_setting) '
-            '= ANY (''{viewer,staff,manager,admin,owner}''::text[])) '
+            '(( SELECT (current_setting(''app.role''::text, true) '
+            '= ANY (''{viewer,staff,manager,admin,owner}''::text[]))) '
             'AND (EXISTS ( SELECT FROM tenancy.members m WHERE ((m.tenant_id = ( SELECT '
             '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
             'AND (m.account_id = accounts.id)))))'
