@@ -64,6 +64,8 @@ comment on constraint waitlist_entries_no_overlap on scheduling.waitlist_entries
 
 create index waitlist_entries_queue_idx on scheduling.waitlist_entries (tenant_id, created_at, id)
 where status = 'waiting';
+-- Access path of GET /waitlist.
+create index waitlist_entries_created_idx on scheduling.waitlist_entries (tenant_id, created_at, id);
 create index waitlist_entries_service_idx on scheduling.waitlist_entries (tenant_id, service_id);
 create index waitlist_entries_contact_idx on scheduling.waitlist_entries (tenant_id, contact_id);
 create index waitlist_entries_provider_idx on scheduling.waitlist_entries (tenant_id, provider_id);
