@@ -16,13 +16,37 @@ with asked as (
     from unnest($2::uuid[]) with ordinality as w (id, position)
     join scheduling.services as s on s.tenant_id = $1 and s.id = w.id
 ),
+required as materialized (
+    select r.service_id, r.requirement, r.resource_id
+    from scheduling.service_resources as r
+    where r.tenant_id = $1 and r.service_id = any ($2)
+),
 rules as (
     select
         (
             select
-                jsonb_agg(
-                    to_jsonb(a) - 'description'
-                    || jsonb_build_object(
+                json_agg(
+                    json_build_object(
+                        'id', a.id,
+                        'active', a.active,
+                        'bookable_online', a.bookable_online,
+                        'duration_minutes', a.duration_minutes,
+                        'slot_step_minutes', a.slot_step_minutes,
+                        'slot_offset_minutes', a.slot_offset_minutes,
+                        'buffer_before_minutes', a.buffer_before_minutes,
+                        'buffer_after_minutes', a.buffer_after_minutes,
+                        'min_notice_minutes', a.min_notice_minutes,
+                        'horizon_days', a.horizon_days,
+                        'bookable_from', a.bookable_from,
+                        'bookable_until', a.bookable_until,
+                        'max_per_day', a.max_per_day,
+                        'max_per_week', a.max_per_week,
+                        'requires_approval', a.requires_approval,
+                        'capacity', a.capacity,
+                        'contact_may_overlap', a.contact_may_overlap,
+                        'cancellation_notice_minutes', a.cancellation_notice_minutes,
+                        'guest_requires', a.guest_requires,
+                        'guest_verification', a.guest_verification,
                         'provider_ids',
                         array(
                             select p.provider_id
@@ -31,11 +55,11 @@ rules as (
                         ),
                         'required_resources',
                         (
-                            select coalesce(jsonb_agg(q.resource_ids order by q.requirement), '[]')
+                            select coalesce(json_agg(q.resource_ids order by q.requirement), '[]')
                             from (
-                                select r.requirement, jsonb_agg(r.resource_id order by r.resource_id) as resource_ids
-                                from scheduling.service_resources as r
-                                where r.tenant_id = $1 and r.service_id = a.id
+                                select r.requirement, array_agg(r.resource_id order by r.resource_id) as resource_ids
+                                from required as r
+                                where r.service_id = a.id
                                 group by r.requirement
                             ) as q
                         ),
@@ -71,19 +95,16 @@ wanted as (
     from scheduling.providers as p
     where p.tenant_id = $1 and (p.id = any ($3) or ($3 is null and p.active))
     union all
+    -- What is required, and the contacts.
     select r.id, r.kind, r.active, null, null, false
     from scheduling.resources as r
     where
-        r.tenant_id = $1 and r.active
-        and r.id in (
-            select n.resource_id
-            from scheduling.service_resources as n
-            where n.tenant_id = $1 and n.service_id = any ($2)
-        )
-    union all
-    select r.id, r.kind, r.active, null, null, false
-    from scheduling.resources as r
-    where r.tenant_id = $1 and r.id = any ($9) and r.kind = 'contact'
+        r.tenant_id = $1
+        and r.id = any (array(select q.resource_id from required as q) || $9)
+        and case
+            when r.kind = 'contact' then r.id = any ($9)
+            else r.active and r.id in (select q.resource_id from required as q)
+        end
 ),
 locked as materialized (
     select
