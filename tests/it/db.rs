@@ -5,6 +5,7 @@ mod data_model;
 mod dba;
 mod error;
 mod migrations;
+mod plans;
 mod pooler;
 mod row;
 mod schema;
