@@ -120,9 +120,9 @@ impl BulkApi {
     ///
     /// Moves all appointments of which a service with the provider starts in the period, in one transaction: to another
     /// provider, by days or minutes, or both. Those that cannot be moved stay where they are, and the answer names them
-    /// with the reason: they have begun, the new time is taken, a rule of the service does not allow it, or the provider
-    /// does not perform the service. Time that one appointment leaves is free for the others. The seats of a group
-    /// session are moved together, or none of them.
+    /// with the reason: they have begun, the new time is taken, a rule of the service does not allow it, or the
+    /// provider does not perform the service. Time that one appointment leaves is free for the others. The seats of a
+    /// group session are moved together, or none of them.
     ///
     /// 422 `required` on `provider_id` if nothing would change. 422 `period_too_long` on `to` if the period is longer
     /// than 7 days, `too_many` if it has more than 100 appointments: nothing is moved. 503 `computation_timeout` if

@@ -52,7 +52,7 @@ pub struct PlannedMove {
 
 impl Move {
     /// Plans the move. The time of the appointment itself must be free. Fails with a problem if the provider cannot
-    /// perform the services whatever the start is.
+    /// perform the services at any start.
     pub fn plan(
         self,
         availability: &Availability,

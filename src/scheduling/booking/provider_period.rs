@@ -58,7 +58,7 @@ pub async fn require(tx: &mut Tx, provider: Uuid) -> Result<(), Failure> {
 }
 
 /// Locks the appointments of which a service with the provider starts in the period. Returns those whose status allows
-/// the action, and those that have begun and are kept. 422 if there are more than `most`.
+/// the action, and those that have begun and are kept. 422 for more than `most`.
 pub async fn lock(
     tx: &mut Tx,
     provider: Uuid,

@@ -109,7 +109,7 @@ impl Diary {
         counted.is_some()
     }
 
-    /// Removes a taken time, if it is there. Returns whether it counted towards limits.
+    /// Removes a taken time, if the diary has it. Returns whether it counted towards limits.
     pub(super) fn remove(&mut self, taken: &Taken) -> bool {
         let Some(index) = self.taken.iter().position(|other| other == taken) else {
             return false;

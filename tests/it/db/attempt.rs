@@ -6,8 +6,8 @@ use crate::harness::{
     within,
 };
 
-/// Lets the first statement that writes fail as if another transaction had got in the way. A sequence counts, because it
-/// is not rolled back.
+/// Lets the first statement that writes fail as if another transaction had got in the way. A sequence counts, because
+/// it is not rolled back.
 const FAIL_ONCE: &str = "
     create sequence public.writes;
     create function public.fail_once() returns trigger language plpgsql security definer as $$
