@@ -177,7 +177,7 @@ pub fn routes(service: &OpenApiService<impl OpenApi, ()>, db: &Db, demo: Option<
     let swagger_ui = Document::page("/docs", &pages.swagger_ui.replace("{sign_ins}", sign_ins));
     let all = pages.documents.iter().cloned().chain([Arc::new(swagger_ui)]);
     let description = Description { db: db.clone(), demo: demo.cloned() };
-    all.fold(Route::new(), |route, document| route.at(&document.path.clone(), get(document)))
+    all.fold(Route::new(), |route, document| route.at(document.path.clone(), get(document)))
         .at("/openapi.json", get(description))
 }
 
