@@ -210,33 +210,10 @@ impl InvitationsApi {
         #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<Invitation>, ApiError<Deleting>> {
         let token = Secret::<secret::Invitation>::draw(caller.tenant(), invitation_id.0);
-        let mut tx = self.db.begin(&caller);
-        may_hand_out(&mut tx).await?;
-        if_match.check(&mut tx, &SINGLE, &[&invitation_id.0]).await?;
-        let sql = sql!("tenancy/invitations_get.sql" as SentInvitation);
-        let SentInvitation { invitation, contact_has_account: has_account } =
-            tx.optional(sql, &[&invitation_id.0]).await?.ok_or_else(Problem::not_found)?;
-        if has_account {
-            Err(contact_has_account())?;
-        }
         let context = Context::from(&caller);
-        let permit = budget::spend(&mut tx, &invitation.email, context.into()).await?;
-        let sent = tx
-            .optional(
-                sql!("tenancy/invitations_resend.sql" as ToSend),
-                &[&invitation_id.0, &&token.hash()[..], &(LIFETIME.num_seconds() as f64)],
-            )
-            .await?;
-        let Some(ToSend { invitation, organization_name, time_zone }) = sent else {
-            Err(match invitation.sent_at > Utc::now() - TimeDelta::minutes(1) {
-                true => Problem::conflict(
-                    "invitation_sent",
-                    "The invitation was sent less than a minute ago; try again later.",
-                ),
-                false => Problem::not_found(),
-            })?
-        };
-        tx.commit().await?;
+        let (permit, sent) =
+            self.db.attempt(context, |tx, _| resend_now(tx, context, &token, &if_match)).await?;
+        let ToSend { invitation, organization_name, time_zone } = sent;
         let place = Place { id: context.tenant, organization: organization_name, time_zone };
         self.send(permit, &invitation, &place, &token.reveal());
         Ok(Json(invitation))
@@ -277,6 +254,42 @@ pub async fn may_hand_out(tx: &mut Tx) -> Result<(), Failure> {
     }
 }
 
+/// Replaces the token of an invitation. Returns the permission to send it, and what to send.
+async fn resend_now(
+    mut tx: Tx,
+    context: Context,
+    token: &Secret<secret::Invitation>,
+    if_match: &IfMatch,
+) -> Result<(SendPermit, ToSend), Failure> {
+    let id = token.second;
+    may_hand_out(&mut tx).await?;
+    if_match.check(&mut tx, &SINGLE, &[&id]).await?;
+    let sql = sql!("tenancy/invitations_get.sql" as SentInvitation);
+    let SentInvitation { invitation, contact_has_account: has_account } =
+        tx.optional(sql, &[&id]).await?.ok_or_else(Problem::not_found)?;
+    if has_account {
+        Err(contact_has_account())?;
+    }
+    let permit = budget::spend(&mut tx, &invitation.email, context.into()).await?;
+    let sent = tx
+        .optional(
+            sql!("tenancy/invitations_resend.sql" as ToSend),
+            &[&id, &&token.hash()[..], &(LIFETIME.num_seconds() as f64)],
+        )
+        .await?;
+    let Some(sent) = sent else {
+        Err(match invitation.sent_at > Utc::now() - TimeDelta::minutes(1) {
+            true => Problem::conflict(
+                "invitation_sent",
+                "The invitation was sent less than a minute ago; try again later.",
+            ),
+            false => Problem::not_found(),
+        })?
+    };
+    tx.commit().await?;
+    Ok((permit, sent))
+}
+
 /// Creates an invitation. Also returns the permission to send it, the organization and the token to send, unless an
 /// earlier request with the same key created it.
 pub async fn invite(
@@ -289,8 +302,16 @@ pub async fn invite(
         let detail = "expected for the role customer, and only for that role";
         return Err(Problem::invalid_field("contact_id", "required", detail).into());
     }
+    db.attempt(context, |tx, _| invite_now(tx, context, new, once)).await
+}
+
+async fn invite_now(
+    mut tx: Tx,
+    context: Context,
+    new: &NewInvitation,
+    once: &Once,
+) -> Result<(Invitation, Option<(SendPermit, Place, Secret<secret::Invitation>)>), Failure> {
     let token = Secret::draw(context.tenant, Uuid::now_v7());
-    let mut tx = db.begin(context);
     if let Some(invitation) = once.answered(&mut tx).await? {
         tx.commit().await?;
         return Ok((invitation, None));

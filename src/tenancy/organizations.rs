@@ -195,52 +195,9 @@ impl OrganizationsApi {
         caller: SignedIn,
         body: Json<NewOrganization>,
     ) -> Result<Created<Organization>, ApiError<Writing>> {
-        let new = body.0;
-        let plan_type = new.plan_type.as_deref().unwrap_or("basic").to_owned();
-        let mut tx = self.0.begin(&caller);
-        let included = subscriptions::features_of_plan(&mut tx, &plan_type).await?;
-        let disabled = new.features.unwrap_or_default().disabled(&included, "features.")?;
-        let id = Uuid::now_v7();
-        let time_zone = new.time_zone.map_or("UTC", TimeZone::name);
-        let (outcome, created_at) = taken(
-            tx.one(
-                sql!("tenancy/organizations_create.sql" as (String, DateTime<Utc>)),
-                &[
-                    &id,
-                    &&*new.name,
-                    &&*new.slug,
-                    &new.subdomain.as_deref(),
-                    &time_zone,
-                    &plan_type,
-                    &disabled,
-                ],
-            )
-            .await,
-        )?;
-        if outcome != "created" {
-            Err(Problem::conflict(
-                "exclusive_membership",
-                "An organization the account works for sets `exclusive_members`: its members may belong to no other.",
-            ))?;
-        }
-        tx.commit().await?;
-        let features =
-            Features::of(included.into_iter().filter(|feature| !disabled.contains(feature)).collect());
-        Ok(Created {
-            location: format!("/api/v1/organizations/{id}"),
-            replayed: false,
-            body: Organization {
-                id,
-                name: new.name.to_string(),
-                slug: new.slug.to_string(),
-                subdomain: new.subdomain.map(|subdomain| subdomain.to_string()),
-                time_zone: time_zone.to_owned(),
-                plan_type,
-                features,
-                created_at,
-                updated_at: created_at,
-            },
-        })
+        let created = self.0.attempt(&caller, |tx, _| create(tx, &body.0)).await?;
+        let location = format!("/api/v1/organizations/{}", created.id);
+        Ok(Created { location, replayed: false, body: created })
     }
 
     /// Get the organization
@@ -383,6 +340,41 @@ pub fn unknown(host: Option<&str>, slug: Option<&str>) -> Problem {
     };
     let detail = format!("No active organization was found {which}.");
     Problem::new(StatusCode::NOT_FOUND, "organization_not_found", detail)
+}
+
+/// Creates an organization, of which the signed-in account becomes the owner.
+async fn create(mut tx: Tx, new: &NewOrganization) -> Result<Organization, Failure> {
+    let plan_type = new.plan_type.as_deref().unwrap_or("basic").to_owned();
+    let included = subscriptions::features_of_plan(&mut tx, &plan_type).await?;
+    let disabled = new.features.clone().unwrap_or_default().disabled(&included, "features.")?;
+    let id = Uuid::now_v7();
+    let time_zone = new.time_zone.map_or("UTC", TimeZone::name);
+    let created = tx
+        .one(
+            sql!("tenancy/organizations_create.sql" as (String, DateTime<Utc>)),
+            &[&id, &&*new.name, &&*new.slug, &new.subdomain.as_deref(), &time_zone, &plan_type, &disabled],
+        )
+        .await;
+    let (outcome, created_at) = taken(created)?;
+    if outcome != "created" {
+        Err(Problem::conflict(
+            "exclusive_membership",
+            "An organization the account works for sets `exclusive_members`: its members may belong to no other.",
+        ))?;
+    }
+    tx.commit().await?;
+    let features = Features::of(included.into_iter().filter(|feature| !disabled.contains(feature)).collect());
+    Ok(Organization {
+        id,
+        name: new.name.to_string(),
+        slug: new.slug.to_string(),
+        subdomain: new.subdomain.as_ref().map(|subdomain| subdomain.to_string()),
+        time_zone: time_zone.to_owned(),
+        plan_type,
+        features,
+        created_at,
+        updated_at: created_at,
+    })
 }
 
 /// The time zone of the organization that the transaction has entered.
