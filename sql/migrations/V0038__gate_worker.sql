@@ -3,6 +3,8 @@
 -- and nothing else.
 
 grant usage on schema app, tenancy, crm, scheduling, messaging to appointd_worker;
+-- It refuses to start on an older database, as the server does.
+grant select on app.migrations to appointd_worker;
 
 create function app.enter_worker(tenant uuid) returns void
 language plpgsql volatile

@@ -3122,6 +3122,53 @@ alter function scheduling.forget_past_claims(uuid) owner to appointd_gate;
 grant execute on function scheduling.forget_past_claims(uuid) to appointd_api;
 
 
+-- The hours of a provider as arrays: its weekly rules, and its overrides and time-zone overrides between two dates. One
+-- row.
+create function scheduling.hours_of(organization uuid, provider uuid, first_date date, last_date date)
+returns table(
+    weekdays smallint[], from_minutes smallint[], to_minutes smallint[], valid_from date[], valid_until date[],
+    dates date[], override_from bytea[], override_to bytea[], starts_on date[], ends_on date[], time_zones text[]
+)
+language sql stable
+as $$
+select
+    w.weekdays, w.from_minutes, w.to_minutes, w.valid_from, w.valid_until, o.dates, o.override_from, o.override_to,
+    t.starts_on, t.ends_on, t.time_zones
+from (
+    select
+        coalesce(array_agg(r.weekday order by r.weekday, r.from_minute), '{}') as weekdays,
+        coalesce(array_agg(r.from_minute order by r.weekday, r.from_minute), '{}') as from_minutes,
+        coalesce(array_agg(r.to_minute order by r.weekday, r.from_minute), '{}') as to_minutes,
+        coalesce(array_agg(r.valid_from order by r.weekday, r.from_minute), '{}') as valid_from,
+        coalesce(array_agg(r.valid_until order by r.weekday, r.from_minute), '{}') as valid_until
+    from scheduling.schedule_rules as r
+    where r.tenant_id = organization and r.provider_id = provider
+) as w
+cross join (
+    select
+        coalesce(array_agg(d.date order by d.date), '{}') as dates,
+        -- Arrays of different lengths fit into an array only as jsonb, which is slow to write and to read: each is
+        -- sent as it is, in its binary form.
+        coalesce(array_agg(array_send(d.from_minutes) order by d.date), '{}') as override_from,
+        coalesce(array_agg(array_send(d.to_minutes) order by d.date), '{}') as override_to
+    from scheduling.schedule_overrides as d
+    where d.tenant_id = organization and d.provider_id = provider and d.date between first_date and last_date
+) as o
+cross join (
+    select
+        coalesce(array_agg(z.starts_on order by z.starts_on), '{}') as starts_on,
+        coalesce(array_agg(z.ends_on order by z.starts_on), '{}') as ends_on,
+        coalesce(array_agg(z.time_zone order by z.starts_on), '{}') as time_zones
+    from scheduling.schedule_travels as z
+    where
+        z.tenant_id = organization and z.provider_id = provider
+        and z.ends_on >= first_date and z.starts_on <= last_date
+) as t
+$$;
+
+grant execute on function scheduling.hours_of(uuid,uuid,date,date) to appointd_api;
+
+
 -- Whether the caller sees this appointment, or this hold and it has not expired. Guests and customers see their own.
 create function scheduling.is_own(appointment uuid, hold uuid)
 returns boolean
@@ -3340,10 +3387,11 @@ end
 $$;
 
 
--- Appointments of the signed-in account as a customer of all its organizations, ordered by start, after the given start
--- and id and before another start.
+-- Appointments of the signed-in account as a customer of all its organizations, ordered by start, between two starts
+-- and ids. wanted: only those with these ids; null: any.
 create function scheduling.my_appointments_everywhere(
-    after_start timestamptz, after_id uuid, row_limit bigint, before_start timestamptz
+    after_start timestamptz, after_id uuid, before_start timestamptz, before_id uuid, row_limit bigint,
+    latest_first boolean, wanted uuid[]
 )
 returns table(
     organization_id uuid, organization_name text, id uuid, service_name text, provider_name text, starts_at timestamptz,
@@ -3385,8 +3433,13 @@ begin
                 c.tenant_id = organization.id
                 and c.account_id = person
                 and (a.starts_at, a.id) > (after_start, after_id)
-                and a.starts_at < before_start
-            order by a.starts_at, a.id
+                and (a.starts_at, a.id) < (before_start, before_id)
+                and (a.id = any (wanted) or wanted is null)
+            order by
+                case when latest_first then a.starts_at end desc,
+                case when latest_first then a.id end desc,
+                case when not latest_first then a.starts_at end,
+                case when not latest_first then a.id end
             limit row_limit
         ) as f;
         found_rows := found_rows || of_one;
@@ -3400,13 +3453,21 @@ begin
         organization_id uuid, organization_name text, id uuid, service_name text, provider_name text,
         starts_at timestamptz, ends_at timestamptz, status text, time_zone text
     )
-    order by r.starts_at, r.id
+    order by
+        case when latest_first then r.starts_at end desc,
+        case when latest_first then r.id end desc,
+        case when not latest_first then r.starts_at end,
+        case when not latest_first then r.id end
     limit row_limit;
 end
 $$;
 
-alter function scheduling.my_appointments_everywhere(timestamptz,uuid,bigint,timestamptz) owner to appointd_gate;
-grant execute on function scheduling.my_appointments_everywhere(timestamptz,uuid,bigint,timestamptz) to appointd_api;
+alter function scheduling.my_appointments_everywhere(
+    timestamptz,uuid,timestamptz,uuid,bigint,boolean,uuid[]
+) owner to appointd_gate;
+grant execute on function scheduling.my_appointments_everywhere(
+    timestamptz,uuid,timestamptz,uuid,bigint,boolean,uuid[]
+) to appointd_api;
 
 
 -- The providers, of any organization, that the signed-in account is (accepted) or was asked to be (requested).
@@ -3449,6 +3510,46 @@ $$;
 
 alter function scheduling.my_provider_links() owner to appointd_gate;
 grant execute on function scheduling.my_provider_links() to appointd_api;
+
+
+-- The contact, the service and the provider of an appointment with their names, as JSON. Null: not included.
+create function scheduling.names_of(
+    organization uuid, included text[], contact_id uuid, service_id uuid, provider_id uuid
+)
+returns table(contact jsonb, service jsonb, provider jsonb)
+language sql stable
+as $$
+select
+    case
+        when 'contact' = any (included) then (
+            select
+                jsonb_strip_nulls(
+                    jsonb_build_object(
+                        'id', c.id, 'first_name', c.first_name, 'last_name', c.last_name, 'email', c.email, 'phone',
+                        c.phone
+                    )
+                )
+            from crm.contacts as c
+            where c.tenant_id = organization and c.id = contact_id
+        )
+    end,
+    case
+        when 'service' = any (included) then (
+            select jsonb_build_object('id', s.id, 'name', s.name)
+            from scheduling.services as s
+            where s.tenant_id = organization and s.id = service_id
+        )
+    end,
+    case
+        when 'provider' = any (included) then (
+            select jsonb_build_object('id', p.id, 'name', p.name)
+            from scheduling.providers as p
+            where p.tenant_id = organization and p.id = provider_id
+        )
+    end
+$$;
+
+grant execute on function scheduling.names_of(uuid,text[],uuid,uuid,uuid) to appointd_api;
 
 
 -- Trigger, after time was freed: notes it in scheduling.freed_time, if the organization in the context has a waitlist
@@ -3647,6 +3748,25 @@ $$;
 
 alter function scheduling.record_waitlist_event() owner to appointd_gate;
 grant execute on function scheduling.record_waitlist_event() to appointd_owner;
+
+
+-- The services of a visit in their order, as JSON. One row; null: it has none.
+create function scheduling.segments_of(organization uuid, appointment uuid)
+returns table(segments jsonb)
+language sql stable
+as $$
+select
+    jsonb_agg(
+        jsonb_build_object(
+            'service_id', g.service_id, 'provider_id', g.provider_id, 'starts_at', g.starts_at, 'ends_at', g.ends_at
+        )
+        order by g.position
+    )
+from scheduling.appointment_segments as g
+where g.tenant_id = organization and g.appointment_id = appointment
+$$;
+
+grant execute on function scheduling.segments_of(uuid,uuid) to appointd_api;
 
 
 -- Inserts claims, and the shared claims of providers who have an account. wanted: an array of objects, named like the

@@ -1,7 +1,7 @@
 //! Publishes events: moves committed rows of `messaging.outbox` to `messaging.events` and numbers them. One publisher
 //! at a time works for one organization, whose row of `messaging.turns` it locks; it reads the outbox in the statement
-//! after the lock, and so sees all that the previous one has committed. A publisher that dies has published all or nothing of
-//! its transaction.
+//! after the lock, and so sees all that the previous one has committed. A publisher that dies has published all or
+//! nothing of its transaction.
 
 use std::{pin::Pin, sync::Arc};
 

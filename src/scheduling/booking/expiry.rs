@@ -21,7 +21,7 @@ use crate::{
 /// The maximum number of expired holds that one transaction removes.
 const MOST_HOLDS: i64 = 200;
 
-/// How many transactions of each kind one sweep of an organization makes.
+/// How many transactions remove expired holds before a booking is tried.
 const MOST_ROUNDS: usize = 100;
 
 /// The context of the scheduler, which is the server itself, in one organization.
@@ -35,15 +35,10 @@ pub async fn due(db: &Db) -> Result<Vec<Uuid>, db::Error> {
     Ok(due.into_iter().map(|(tenant,)| tenant).collect())
 }
 
-/// Removes expired holds of one organization, and offers freed time. What other transactions have locked is left to the
-/// next sweep.
-pub async fn sweep(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<(), Failure> {
-    for _ in 0..MOST_ROUNDS {
-        if !expire_some(db, mailer, tenant).await? && !offer_noted(db, mailer, tenant).await? {
-            break;
-        }
-    }
-    Ok(())
+/// Removes some expired holds of one organization, or offers some freed time. Returns whether it found any: more may be
+/// left. What other transactions have locked is left to the next sweep.
+pub async fn sweep(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Failure> {
+    Ok(expire_some(db, mailer, tenant).await? || offer_noted(db, mailer, tenant).await?)
 }
 
 /// Removes all expired holds of one organization, and offers their time to the waitlist.

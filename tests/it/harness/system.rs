@@ -138,9 +138,15 @@ impl System {
     /// Removes expired holds and offers freed time, as the worker does every few seconds.
     pub async fn sweep(&self) {
         let db = self.db(1);
-        for tenant in expiry::due(&db).await.expect("organizations") {
-            // Of other tests, some are suspended meanwhile.
-            let _ = expiry::sweep(&db, &self.parts.mailer, tenant).await;
+        for _ in 0..100 {
+            let mut more = false;
+            for tenant in expiry::due(&db).await.expect("organizations") {
+                // Of other tests, some are suspended meanwhile.
+                more |= expiry::sweep(&db, &self.parts.mailer, tenant).await.unwrap_or_default();
+            }
+            if !more {
+                break;
+            }
         }
     }
 

@@ -165,11 +165,15 @@ async fn every_tenant_table_is_logged() {
         .await
         .expect("tables");
     let unlogged: Vec<String> = unlogged.iter().map(|row| row.get(0)).collect();
-    // The log itself, what servers count, time that is yet to be offered, and what follows from an appointment or a
+    // Events and jobs, the log itself, what servers count, time that is yet to be offered, and what follows from an appointment or a
     // hold.
     assert_eq!(
         unlogged,
         [
+            "messaging.events",
+            "messaging.jobs",
+            "messaging.outbox",
+            "messaging.turns",
             "operations.audit_events",
             "operations.deletions",
             "operations.idempotency_keys",
