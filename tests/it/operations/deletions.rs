@@ -41,7 +41,10 @@ async fn deleted_row_is_listed_until_it_exists_again() {
         let last = gone.last().expect("a deletion");
         assert_eq!(last["id"], json!(id), "{}", operation.id());
         let kind = last["kind"].as_str().expect("a kind").to_owned();
-        assert_eq!(read_all(&tenant.viewer, &format!("{path}&kind={kind}")).await.0, std::slice::from_ref(last));
+        assert_eq!(
+            read_all(&tenant.viewer, &format!("{path}&kind={kind}")).await.0,
+            std::slice::from_ref(last)
+        );
         kinds.insert(kind);
     }
     let described = document()["components"]["schemas"]["DeletedKind"]["enum"].as_array().expect("kinds");

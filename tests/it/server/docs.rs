@@ -223,7 +223,10 @@ async fn docs_group_and_find_operations_and_the_longest_are_two_screens_high() {
     let Some(driver) = Driver::start() else { return };
     let address = system().address.to_string();
     let page = Page::open(driver.browser().await, &address).await;
-    assert_eq!(page.texts(".tag-group").await, ["IDENTITY", "TENANCY", "SCHEDULING", "CRM", "MESSAGING", "OPERATIONS"]);
+    assert_eq!(
+        page.texts(".tag-group").await,
+        ["IDENTITY", "TENANCY", "SCHEDULING", "CRM", "MESSAGING", "OPERATIONS"]
+    );
     assert!(
         !page.find("#sign-in").await.is_displayed().await.expect("a state"),
         "only dev has demo accounts"
