@@ -22,6 +22,7 @@ create table app.migrations (
 alter table app.migrations disable row level security, no force row level security;
 
 grant select on app.migrations to appointd_api;
+grant select on app.migrations to appointd_worker;
 
 
 -- Admits a database role to the rows of the tenant in the context, for the commands named (select, insert, update,
@@ -149,7 +150,7 @@ begin
             raise exception 'unknown role %', command.lowest;
         end if;
         audience := format(
-            '%s and (select current_setting(''app.role'', true)) = any (%L)', tenant, app.roles_from(command.lowest)
+            '%s and (select current_setting(''app.role'', true) = any (%L))', tenant, app.roles_from(command.lowest)
         );
         execute format(
             'create policy %I on %s as permissive for %s to appointd_api %s %s',
@@ -662,7 +663,7 @@ as $$
 declare
     expression constant text := concat(
         'tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)',
-        format(' and (select current_setting(''app.role'', true)) = any (%L)', string_to_array(audience, ',')),
+        format(' and (select current_setting(''app.role'', true) = any (%L))', string_to_array(audience, ',')),
         ' and (' || condition || ')'
     );
 begin

@@ -82,7 +82,7 @@ create policy customer_select on crm.contacts as permissive for select to appoin
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
     );
 create policy gate_select on crm.contacts as permissive for select to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -92,13 +92,13 @@ create policy gate_update on crm.contacts as permissive for update to appointd_g
 create policy guest_insert on crm.contacts as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and account_id is null
     );
 create policy manager_delete on crm.contacts as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy owner_all on crm.contacts as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -106,21 +106,21 @@ create policy owner_all on crm.contacts as permissive for all to appointd_owner
 create policy staff_insert on crm.contacts as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_update on crm.contacts as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy viewer_select on crm.contacts as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 create policy worker_select on crm.contacts as permissive for select to appointd_worker
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -163,3 +163,23 @@ end
 $$;
 
 grant execute on function crm.has_account(uuid) to appointd_api;
+
+
+-- The contacts that are linked to the signed-in account, by id.
+create function crm.own_contacts()
+returns uuid[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(
+        select c.id
+        from crm.contacts as c
+        where
+            c.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    );
+end
+$$;
+
+grant execute on function crm.own_contacts() to appointd_api;

@@ -36,7 +36,7 @@ alter table identity.accounts enable row level security, force row level securit
 
 create policy colleagues_select on identity.accounts as permissive for select to appointd_api
     using (
-        ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
         and (
             exists (
                 select

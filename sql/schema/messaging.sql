@@ -95,20 +95,14 @@ create policy tenant_floor on messaging.events as restrictive for all to public
 create policy admin_or_owner_select on messaging.events as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
         and lowest_role = 'admin'
     );
 create policy customer_select on messaging.events as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
-        and (
-            exists (
-                select from crm.contacts c where c.tenant_id = events.tenant_id
-                and c.id = events.contact_id
-                and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-            )
-        )
+        and (select current_setting('app.role', true) = any ('{customer}'))
+        and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy owner_all on messaging.events as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -116,14 +110,14 @@ create policy owner_all on messaging.events as permissive for all to appointd_ow
 create policy staff_or_manager_or_admin_or_owner_select on messaging.events as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
         and lowest_role = 'staff'
     );
 create policy viewer_or_staff_or_manager_or_admin_or_owner_select on messaging.events as permissive for select to
 appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
         and lowest_role = 'viewer'
     );
 create policy worker_delete on messaging.events as permissive for delete to appointd_worker
@@ -213,24 +207,24 @@ create policy tenant_floor_update on messaging.jobs as restrictive for update to
 create policy admin_or_owner_delete on messaging.jobs as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
         and state = 'dead'
     );
 create policy admin_or_owner_update on messaging.jobs as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
         and (state = any (array['dead', 'ready']))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
         and (state = any (array['dead', 'ready']))
     );
 create policy admin_select on messaging.jobs as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy gate_select on messaging.jobs as permissive for select to appointd_gate
     using (true);
@@ -395,7 +389,7 @@ create policy tenant_floor on messaging.turns as restrictive for all to public
 create policy customer_select on messaging.turns as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
     );
 create policy gate_insert on messaging.turns as permissive for insert to appointd_gate
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -405,7 +399,7 @@ create policy owner_all on messaging.turns as permissive for all to appointd_own
 create policy viewer_select on messaging.turns as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 create policy worker_select on messaging.turns as permissive for select to appointd_worker
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));

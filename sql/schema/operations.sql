@@ -62,7 +62,7 @@ create policy tenant_floor on operations.audit_events as restrictive for all to 
 create policy admin_select on operations.audit_events as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy gate_insert on operations.audit_events as permissive for insert to appointd_gate
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -114,7 +114,7 @@ create policy owner_all on operations.deletions as permissive for all to appoint
 create policy viewer_select on operations.deletions as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select on operations.deletions to appointd_api;
@@ -160,47 +160,47 @@ create policy tenant_floor on operations.idempotency_keys as restrictive for all
 create policy customer_insert on operations.idempotency_keys as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and actor_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
     );
 create policy customer_select on operations.idempotency_keys as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and actor_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
     );
 create policy customer_update on operations.idempotency_keys as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and actor_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and actor_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
     );
 create policy guest_insert on operations.idempotency_keys as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and actor_id = tenant_id
     );
 create policy guest_select on operations.idempotency_keys as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and actor_id = tenant_id
     );
 create policy guest_update on operations.idempotency_keys as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and actor_id = tenant_id
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and actor_id = tenant_id
     );
 create policy owner_all on operations.idempotency_keys as permissive for all to appointd_owner
@@ -209,26 +209,26 @@ create policy owner_all on operations.idempotency_keys as permissive for all to 
 create policy staff_delete on operations.idempotency_keys as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_insert on operations.idempotency_keys as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_select on operations.idempotency_keys as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_update on operations.idempotency_keys as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy worker_delete on operations.idempotency_keys as permissive for delete to appointd_worker
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -356,7 +356,7 @@ declare
     -- that the row was used or changed, which the event says, or follow from other columns.
     unsaid constant text[] := array[
         'tenant_id', 'secret_hash', 'token_hash', 'challenge', 'last_used_at', 'updated_at', 'during', 'name_key',
-        'last_name_key', 'phone_digits'
+        'last_name_key', 'phone_digits', 'from_bytes', 'to_bytes'
     ];
     entered constant text := coalesce(current_setting('app.tenant_id', true), '');
     -- Null if the row does not exist: the old one of an insert, the new one of a delete.

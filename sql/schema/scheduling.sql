@@ -55,37 +55,22 @@ create policy gate_select on scheduling.appointment_segments as permissive for s
 create policy guest_or_customer_delete on scheduling.appointment_segments as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
         and appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-        and (
-            exists (
-                select from scheduling.appointments a where a.tenant_id = appointment_segments.tenant_id
-                and a.id = appointment_segments.appointment_id
-            )
-        )
+        and scheduling.sees_appointment(appointment_id)
     );
 create policy guest_or_customer_insert on scheduling.appointment_segments as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
         and appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-        and (
-            exists (
-                select from scheduling.appointments a where a.tenant_id = appointment_segments.tenant_id
-                and a.id = appointment_segments.appointment_id
-            )
-        )
+        and scheduling.sees_appointment(appointment_id)
     );
 create policy guest_or_customer_select on scheduling.appointment_segments as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
-        and (
-            exists (
-                select from scheduling.appointments a where a.tenant_id = appointment_segments.tenant_id
-                and a.id = appointment_segments.appointment_id
-            )
-        )
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
+        and scheduling.sees_appointment(appointment_id)
     );
 create policy owner_all on scheduling.appointment_segments as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -93,17 +78,17 @@ create policy owner_all on scheduling.appointment_segments as permissive for all
 create policy staff_delete on scheduling.appointment_segments as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_insert on scheduling.appointment_segments as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy viewer_select on scheduling.appointment_segments as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select, delete on scheduling.appointment_segments to appointd_api;
@@ -168,19 +153,14 @@ create policy tenant_floor on scheduling.appointment_transitions as restrictive 
 create policy customer_insert on scheduling.appointment_transitions as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-        and (
-            exists (
-                select from scheduling.appointments a where a.tenant_id = appointment_transitions.tenant_id
-                and a.id = appointment_transitions.appointment_id
-            )
-        )
+        and scheduling.sees_appointment(appointment_id)
     );
 create policy guest_insert on scheduling.appointment_transitions as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     );
 create policy owner_all on scheduling.appointment_transitions as permissive for all to appointd_owner
@@ -189,12 +169,12 @@ create policy owner_all on scheduling.appointment_transitions as permissive for 
 create policy staff_insert on scheduling.appointment_transitions as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy viewer_select on scheduling.appointment_transitions as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select on scheduling.appointment_transitions to appointd_api;
@@ -334,74 +314,52 @@ create policy tenant_floor on scheduling.appointments as restrictive for all to 
 create policy customer_insert on scheduling.appointments as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-        and (
-            exists (
-                select from crm.contacts c where c.tenant_id = appointments.tenant_id
-                and c.id = appointments.contact_id
-                and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-            )
-        )
+        and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy customer_select on scheduling.appointments as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
-        and (
-            exists (
-                select from crm.contacts c where c.tenant_id = appointments.tenant_id and c.id = appointments.contact_id
-            )
-        )
+        and (select current_setting('app.role', true) = any ('{customer}'))
+        and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy customer_update on scheduling.appointments as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-        and (
-            exists (
-                select from crm.contacts c where c.tenant_id = appointments.tenant_id
-                and c.id = appointments.contact_id
-                and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-            )
-        )
+        and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-        and (
-            exists (
-                select from crm.contacts c where c.tenant_id = appointments.tenant_id
-                and c.id = appointments.contact_id
-                and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-            )
-        )
+        and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy gate_select on scheduling.appointments as permissive for select to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 create policy guest_insert on scheduling.appointments as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     );
 create policy guest_select on scheduling.appointments as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     );
 create policy guest_update on scheduling.appointments as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     );
 create policy owner_all on scheduling.appointments as permissive for all to appointd_owner
@@ -410,21 +368,21 @@ create policy owner_all on scheduling.appointments as permissive for all to appo
 create policy staff_insert on scheduling.appointments as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_update on scheduling.appointments as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy viewer_select on scheduling.appointments as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select on scheduling.appointments to appointd_api;
@@ -493,26 +451,26 @@ create policy owner_all on scheduling.calendar_feeds as permissive for all to ap
 create policy staff_delete on scheduling.calendar_feeds as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_insert on scheduling.calendar_feeds as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_select on scheduling.calendar_feeds as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_update on scheduling.calendar_feeds as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 
 grant delete on scheduling.calendar_feeds to appointd_api;
@@ -622,19 +580,14 @@ create policy gate_select on scheduling.claims as permissive for select to appoi
 create policy guest_or_customer_delete on scheduling.claims as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
         and appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-        and (
-            exists (
-                select from scheduling.appointments a where a.tenant_id = claims.tenant_id
-                and a.id = claims.appointment_id
-            )
-        )
+        and scheduling.sees_appointment(appointment_id)
     );
 create policy guest_or_customer_insert on scheduling.claims as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
         and (
             (
                 select nullif(current_setting('app.appointment_id', true), '')::uuid
@@ -645,12 +598,12 @@ create policy guest_or_customer_insert on scheduling.claims as permissive for in
 create policy guest_or_customer_select on scheduling.claims as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
     );
 create policy guest_or_customer_update on scheduling.claims as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
         and case
             when hold_id is null then appointment_id = (
                 select nullif(current_setting('app.appointment_id', true), '')::uuid
@@ -671,7 +624,7 @@ create policy guest_or_customer_update on scheduling.claims as permissive for up
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
         and case
             when hold_id is null then appointment_id = (
                 select nullif(current_setting('app.appointment_id', true), '')::uuid
@@ -696,37 +649,37 @@ create policy owner_all on scheduling.claims as permissive for all to appointd_o
 create policy scheduler_insert on scheduling.claims as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
         and hold_id is not null
     );
 create policy scheduler_select on scheduling.claims as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy staff_delete on scheduling.claims as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_insert on scheduling.claims as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_update on scheduling.claims as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy viewer_select on scheduling.claims as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select, delete on scheduling.claims to appointd_api;
@@ -774,26 +727,26 @@ create policy tenant_floor on scheduling.closures as restrictive for all to publ
 create policy guest_or_customer_select on scheduling.closures as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
     );
 create policy manager_delete on scheduling.closures as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy manager_insert on scheduling.closures as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy manager_update on scheduling.closures as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy owner_all on scheduling.closures as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -801,12 +754,12 @@ create policy owner_all on scheduling.closures as permissive for all to appointd
 create policy scheduler_select on scheduling.closures as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy viewer_select on scheduling.closures as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select, delete on scheduling.closures to appointd_api;
@@ -884,26 +837,26 @@ create policy owner_all on scheduling.freed_time as permissive for all to appoin
 create policy owner_select on scheduling.freed_time as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{owner}'))
+        and (select current_setting('app.role', true) = any ('{owner}'))
     );
 create policy scheduler_delete on scheduling.freed_time as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy scheduler_select on scheduling.freed_time as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy scheduler_update on scheduling.freed_time as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 
 grant select, delete on scheduling.freed_time to appointd_api;
@@ -953,13 +906,13 @@ create policy gate_select on scheduling.guest_bookings as permissive for select 
 create policy guest_insert on scheduling.guest_bookings as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and hold_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     );
 create policy guest_select on scheduling.guest_bookings as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and hold_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     );
 create policy owner_all on scheduling.guest_bookings as permissive for all to appointd_owner
@@ -968,7 +921,7 @@ create policy owner_all on scheduling.guest_bookings as permissive for all to ap
 create policy staff_select on scheduling.guest_bookings as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 
 grant select on scheduling.guest_bookings to appointd_api;
@@ -1020,7 +973,7 @@ create policy owner_all on scheduling.guest_requests as permissive for all to ap
 create policy owner_select on scheduling.guest_requests as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{owner}'))
+        and (select current_setting('app.role', true) = any ('{owner}'))
     );
 
 grant select on scheduling.guest_requests to appointd_api;
@@ -1092,71 +1045,51 @@ create policy tenant_floor_update on scheduling.holds as restrictive for update 
 create policy customer_delete on scheduling.holds as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and case
             when expires_at <= statement_timestamp()
             and waitlist_entry_id is null then true
             when id = (
                 select nullif(current_setting('app.appointment_id', true), '')::uuid
             ) then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
-            else (
-                exists (
-                    select from scheduling.waitlist_entries w where w.tenant_id = holds.tenant_id
-                    and w.id = holds.waitlist_entry_id
-                )
-            )
+            else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     );
 create policy customer_select on scheduling.holds as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and case
             when expires_at <= statement_timestamp() then true
             when created_by = (
                 select nullif(current_setting('app.account_id', true), '')::uuid
             ) then waitlist_entry_id is null
-            else (
-                exists (
-                    select from scheduling.waitlist_entries w where w.tenant_id = holds.tenant_id
-                    and w.id = holds.waitlist_entry_id
-                )
-            )
+            else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     );
 create policy customer_update on scheduling.holds as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and case
             when expires_at <= statement_timestamp()
             and waitlist_entry_id is null then true
             when id = (
                 select nullif(current_setting('app.appointment_id', true), '')::uuid
             ) then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
-            else (
-                exists (
-                    select from scheduling.waitlist_entries w where w.tenant_id = holds.tenant_id
-                    and w.id = holds.waitlist_entry_id
-                )
-            )
+            else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and case
             when expires_at <= statement_timestamp()
             and waitlist_entry_id is null then true
             when id = (
                 select nullif(current_setting('app.appointment_id', true), '')::uuid
             ) then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
-            else (
-                exists (
-                    select from scheduling.waitlist_entries w where w.tenant_id = holds.tenant_id
-                    and w.id = holds.waitlist_entry_id
-                )
-            )
+            else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     );
 create policy gate_select on scheduling.holds as permissive for select to appointd_gate
@@ -1164,70 +1097,50 @@ create policy gate_select on scheduling.holds as permissive for select to appoin
 create policy guest_delete on scheduling.holds as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and case
             when expires_at <= statement_timestamp()
             and waitlist_entry_id is null then true
             when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
-            else (
-                exists (
-                    select from scheduling.waitlist_entries w where w.tenant_id = holds.tenant_id
-                    and w.id = holds.waitlist_entry_id
-                )
-            )
+            else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     );
 create policy guest_or_customer_insert on scheduling.holds as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
         and waitlist_entry_id is null
     );
 create policy guest_select on scheduling.holds as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and case
             when expires_at <= statement_timestamp() then true
             when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
-            else (
-                exists (
-                    select from scheduling.waitlist_entries w where w.tenant_id = holds.tenant_id
-                    and w.id = holds.waitlist_entry_id
-                )
-            )
+            else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     );
 create policy guest_update on scheduling.holds as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and case
             when expires_at <= statement_timestamp()
             and waitlist_entry_id is null then true
             when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
-            else (
-                exists (
-                    select from scheduling.waitlist_entries w where w.tenant_id = holds.tenant_id
-                    and w.id = holds.waitlist_entry_id
-                )
-            )
+            else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and case
             when expires_at <= statement_timestamp()
             and waitlist_entry_id is null then true
             when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
-            else (
-                exists (
-                    select from scheduling.waitlist_entries w where w.tenant_id = holds.tenant_id
-                    and w.id = holds.waitlist_entry_id
-                )
-            )
+            else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     );
 create policy owner_all on scheduling.holds as permissive for all to appointd_owner
@@ -1236,47 +1149,47 @@ create policy owner_all on scheduling.holds as permissive for all to appointd_ow
 create policy scheduler_delete on scheduling.holds as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy scheduler_insert on scheduling.holds as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
         and waitlist_entry_id is not null
     );
 create policy scheduler_select on scheduling.holds as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy scheduler_update on scheduling.holds as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy staff_delete on scheduling.holds as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_insert on scheduling.holds as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_update on scheduling.holds as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy viewer_select on scheduling.holds as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select, delete on scheduling.holds to appointd_api;
@@ -1329,12 +1242,12 @@ create policy tenant_floor on scheduling.provider_link_requests as restrictive f
 create policy admin_delete on scheduling.provider_link_requests as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy admin_insert on scheduling.provider_link_requests as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy gate_delete on scheduling.provider_link_requests as permissive for delete to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -1346,7 +1259,7 @@ create policy owner_all on scheduling.provider_link_requests as permissive for a
 create policy viewer_select on scheduling.provider_link_requests as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select, delete on scheduling.provider_link_requests to appointd_api;
@@ -1422,21 +1335,21 @@ create policy tenant_floor on scheduling.providers as restrictive for all to pub
 create policy admin_delete on scheduling.providers as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy admin_insert on scheduling.providers as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy admin_update on scheduling.providers as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy gate_select on scheduling.providers as permissive for select to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -1446,7 +1359,7 @@ create policy gate_update on scheduling.providers as permissive for update to ap
 create policy guest_or_customer_select on scheduling.providers as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
         and active
     );
 create policy owner_all on scheduling.providers as permissive for all to appointd_owner
@@ -1455,12 +1368,12 @@ create policy owner_all on scheduling.providers as permissive for all to appoint
 create policy scheduler_select on scheduling.providers as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy viewer_select on scheduling.providers as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 create policy worker_select on scheduling.providers as permissive for select to appointd_worker
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -1529,58 +1442,46 @@ create policy tenant_floor on scheduling.resources as restrictive for all to pub
 create policy admin_delete on scheduling.resources as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy admin_insert on scheduling.resources as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy admin_update on scheduling.resources as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy customer_insert on scheduling.resources as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and kind = 'contact'
-        and (
-            exists (
-                select from crm.contacts c where c.tenant_id = resources.tenant_id
-                and c.id = resources.id
-                and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-            )
-        )
+        and (id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy customer_select on scheduling.resources as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and kind = 'contact'
-        and (
-            exists (
-                select from crm.contacts c where c.tenant_id = resources.tenant_id
-                and c.id = resources.id
-                and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-            )
-        )
+        and (id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy guest_insert on scheduling.resources as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and kind = 'contact'
     );
 create policy guest_or_customer_select on scheduling.resources as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
         and kind <> 'contact'
     );
 create policy owner_all on scheduling.resources as permissive for all to appointd_owner
@@ -1589,18 +1490,18 @@ create policy owner_all on scheduling.resources as permissive for all to appoint
 create policy scheduler_select on scheduling.resources as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy staff_insert on scheduling.resources as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
         and kind = 'contact'
     );
 create policy viewer_select on scheduling.resources as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select, delete on scheduling.resources to appointd_api;
@@ -1627,6 +1528,10 @@ create table scheduling.schedule_overrides (
     from_minutes smallint[] not null,
     -- First minute after each interval, as in schedule_rules, in the same order.
     to_minutes smallint[] not null,
+    -- from_minutes as statements return it.
+    from_bytes bytea not null generated always as (scheduling.binary_form(from_minutes)) stored,
+    -- to_minutes as statements return it.
+    to_bytes bytea not null generated always as (scheduling.binary_form(to_minutes)) stored,
     constraint schedule_overrides_pkey primary key (tenant_id, provider_id, date),
     constraint schedule_overrides_schedule_fkey foreign key (tenant_id, provider_id) references scheduling.schedules(
         tenant_id, provider_id
@@ -1645,17 +1550,17 @@ create policy tenant_floor on scheduling.schedule_overrides as restrictive for a
 create policy guest_or_customer_select on scheduling.schedule_overrides as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
     );
 create policy manager_delete on scheduling.schedule_overrides as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy manager_insert on scheduling.schedule_overrides as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy owner_all on scheduling.schedule_overrides as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -1663,12 +1568,12 @@ create policy owner_all on scheduling.schedule_overrides as permissive for all t
 create policy scheduler_select on scheduling.schedule_overrides as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy viewer_select on scheduling.schedule_overrides as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select, delete on scheduling.schedule_overrides to appointd_api;
@@ -1715,17 +1620,17 @@ create policy tenant_floor on scheduling.schedule_rules as restrictive for all t
 create policy guest_or_customer_select on scheduling.schedule_rules as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
     );
 create policy manager_delete on scheduling.schedule_rules as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy manager_insert on scheduling.schedule_rules as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy owner_all on scheduling.schedule_rules as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -1733,12 +1638,12 @@ create policy owner_all on scheduling.schedule_rules as permissive for all to ap
 create policy scheduler_select on scheduling.schedule_rules as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy viewer_select on scheduling.schedule_rules as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select, delete on scheduling.schedule_rules to appointd_api;
@@ -1780,17 +1685,17 @@ create policy tenant_floor on scheduling.schedule_travels as restrictive for all
 create policy guest_or_customer_select on scheduling.schedule_travels as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
     );
 create policy manager_delete on scheduling.schedule_travels as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy manager_insert on scheduling.schedule_travels as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy owner_all on scheduling.schedule_travels as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -1798,12 +1703,12 @@ create policy owner_all on scheduling.schedule_travels as permissive for all to 
 create policy scheduler_select on scheduling.schedule_travels as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy viewer_select on scheduling.schedule_travels as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select, delete on scheduling.schedule_travels to appointd_api;
@@ -1840,21 +1745,21 @@ create policy tenant_floor on scheduling.schedules as restrictive for all to pub
 create policy guest_or_customer_select on scheduling.schedules as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
     );
 create policy manager_insert on scheduling.schedules as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy manager_update on scheduling.schedules as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy owner_all on scheduling.schedules as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -1862,12 +1767,12 @@ create policy owner_all on scheduling.schedules as permissive for all to appoint
 create policy scheduler_select on scheduling.schedules as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy viewer_select on scheduling.schedules as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select on scheduling.schedules to appointd_api;
@@ -1917,12 +1822,12 @@ create policy owner_all on scheduling.series as permissive for all to appointd_o
 create policy staff_insert on scheduling.series as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy viewer_select on scheduling.series as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select on scheduling.series to appointd_api;
@@ -1959,17 +1864,17 @@ create policy tenant_floor on scheduling.service_providers as restrictive for al
 create policy guest_or_customer_select on scheduling.service_providers as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
     );
 create policy manager_delete on scheduling.service_providers as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy manager_insert on scheduling.service_providers as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy owner_all on scheduling.service_providers as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -1977,12 +1882,12 @@ create policy owner_all on scheduling.service_providers as permissive for all to
 create policy scheduler_select on scheduling.service_providers as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy viewer_select on scheduling.service_providers as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select, delete on scheduling.service_providers to appointd_api;
@@ -2022,17 +1927,17 @@ create policy tenant_floor on scheduling.service_resources as restrictive for al
 create policy guest_or_customer_select on scheduling.service_resources as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
     );
 create policy manager_delete on scheduling.service_resources as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy manager_insert on scheduling.service_resources as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy owner_all on scheduling.service_resources as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -2040,12 +1945,12 @@ create policy owner_all on scheduling.service_resources as permissive for all to
 create policy scheduler_select on scheduling.service_resources as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy viewer_select on scheduling.service_resources as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select, delete on scheduling.service_resources to appointd_api;
@@ -2179,28 +2084,28 @@ create policy gate_select on scheduling.services as permissive for select to app
 create policy guest_or_customer_select on scheduling.services as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
         and active
         and bookable_online
     );
 create policy manager_delete on scheduling.services as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy manager_insert on scheduling.services as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy manager_update on scheduling.services as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
     );
 create policy owner_all on scheduling.services as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -2208,12 +2113,12 @@ create policy owner_all on scheduling.services as permissive for all to appointd
 create policy scheduler_select on scheduling.services as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy viewer_select on scheduling.services as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 create policy worker_select on scheduling.services as permissive for select to appointd_worker
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -2324,7 +2229,7 @@ create policy gate_select on scheduling.shared_claims as permissive for select t
 create policy guest_or_customer_insert on scheduling.shared_claims as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
         and (
             exists (
                 select from scheduling.claims c where c.tenant_id = shared_claims.tenant_id
@@ -2343,26 +2248,26 @@ create policy owner_all on scheduling.shared_claims as permissive for all to app
 create policy scheduler_insert on scheduling.shared_claims as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy staff_insert on scheduling.shared_claims as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_select on scheduling.shared_claims as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_update on scheduling.shared_claims as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 
 grant select on scheduling.shared_claims to appointd_api;
@@ -2411,7 +2316,7 @@ create policy tenant_floor on scheduling.time_off as restrictive for all to publ
 create policy guest_or_customer_select on scheduling.time_off as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
     );
 create policy owner_all on scheduling.time_off as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -2419,31 +2324,31 @@ create policy owner_all on scheduling.time_off as permissive for all to appointd
 create policy scheduler_select on scheduling.time_off as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy staff_delete on scheduling.time_off as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_insert on scheduling.time_off as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_update on scheduling.time_off as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy viewer_select on scheduling.time_off as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select, delete on scheduling.time_off to appointd_api;
@@ -2522,6 +2427,7 @@ create table scheduling.waitlist_entries (
 
 create index waitlist_entries_appointment_idx on scheduling.waitlist_entries using btree (tenant_id, appointment_id);
 create index waitlist_entries_contact_idx on scheduling.waitlist_entries using btree (tenant_id, contact_id);
+create index waitlist_entries_created_idx on scheduling.waitlist_entries using btree (tenant_id, created_at, id);
 create index waitlist_entries_provider_idx on scheduling.waitlist_entries using btree (tenant_id, provider_id);
 create index waitlist_entries_queue_idx on scheduling.waitlist_entries using btree (tenant_id, created_at, id)
 where status = 'waiting';
@@ -2536,76 +2442,52 @@ create policy tenant_floor on scheduling.waitlist_entries as restrictive for all
 create policy customer_insert on scheduling.waitlist_entries as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-        and (
-            exists (
-                select from crm.contacts c where c.tenant_id = waitlist_entries.tenant_id
-                and c.id = waitlist_entries.contact_id
-                and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-            )
-        )
+        and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy customer_select on scheduling.waitlist_entries as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
-        and (
-            exists (
-                select from crm.contacts c where c.tenant_id = waitlist_entries.tenant_id
-                and c.id = waitlist_entries.contact_id
-                and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-            )
-        )
+        and (select current_setting('app.role', true) = any ('{customer}'))
+        and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy customer_update on scheduling.waitlist_entries as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-        and (
-            exists (
-                select from crm.contacts c where c.tenant_id = waitlist_entries.tenant_id
-                and c.id = waitlist_entries.contact_id
-                and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-            )
-        )
+        and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{customer}'))
+        and (select current_setting('app.role', true) = any ('{customer}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-        and (
-            exists (
-                select from crm.contacts c where c.tenant_id = waitlist_entries.tenant_id
-                and c.id = waitlist_entries.contact_id
-                and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-            )
-        )
+        and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy gate_select on scheduling.waitlist_entries as permissive for select to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 create policy guest_insert on scheduling.waitlist_entries as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     );
 create policy guest_select on scheduling.waitlist_entries as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     );
 create policy guest_update on scheduling.waitlist_entries as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest}'))
+        and (select current_setting('app.role', true) = any ('{guest}'))
         and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
     );
 create policy owner_all on scheduling.waitlist_entries as permissive for all to appointd_owner
@@ -2614,35 +2496,35 @@ create policy owner_all on scheduling.waitlist_entries as permissive for all to 
 create policy scheduler_select on scheduling.waitlist_entries as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy scheduler_update on scheduling.waitlist_entries as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{scheduler}'))
+        and (select current_setting('app.role', true) = any ('{scheduler}'))
     );
 create policy staff_insert on scheduling.waitlist_entries as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_update on scheduling.waitlist_entries as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy viewer_select on scheduling.waitlist_entries as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select on scheduling.waitlist_entries to appointd_api;
@@ -2717,6 +2599,15 @@ alter function scheduling.accept_provider_link(uuid,uuid) owner to appointd_gate
 grant execute on function scheduling.accept_provider_link(uuid,uuid) to appointd_api;
 
 
+-- The array as the binary protocol sends it. array_send is only declared stable, because it is for any type.
+create function scheduling.binary_form(minutes smallint[])
+returns bytea
+language sql immutable parallel safe
+return array_send(minutes);
+
+grant execute on function scheduling.binary_form(smallint[]) to appointd_api;
+
+
 -- Names, notice and SEQUENCE of an appointment: for guests and customers of their own, for members of any.
 create function scheduling.booked_names(appointment uuid)
 returns table(
@@ -2761,7 +2652,7 @@ create function scheduling.busy_elsewhere(
     provider uuid, from_instant timestamptz, to_instant timestamptz, out starts timestamptz[], out ends timestamptz[]
 )
 returns record
-language plpgsql stable security definer
+language plpgsql stable strict security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -3136,33 +3027,43 @@ select
     t.starts_on, t.ends_on, t.time_zones
 from (
     select
-        coalesce(array_agg(r.weekday order by r.weekday, r.from_minute), '{}') as weekdays,
-        coalesce(array_agg(r.from_minute order by r.weekday, r.from_minute), '{}') as from_minutes,
-        coalesce(array_agg(r.to_minute order by r.weekday, r.from_minute), '{}') as to_minutes,
-        coalesce(array_agg(r.valid_from order by r.weekday, r.from_minute), '{}') as valid_from,
-        coalesce(array_agg(r.valid_until order by r.weekday, r.from_minute), '{}') as valid_until
-    from scheduling.schedule_rules as r
-    where r.tenant_id = organization and r.provider_id = provider
+        coalesce(array_agg(r.weekday), '{}') as weekdays,
+        coalesce(array_agg(r.from_minute), '{}') as from_minutes,
+        coalesce(array_agg(r.to_minute), '{}') as to_minutes,
+        coalesce(array_agg(r.valid_from), '{}') as valid_from,
+        coalesce(array_agg(r.valid_until), '{}') as valid_until
+    from (
+        select s.weekday, s.from_minute, s.to_minute, s.valid_from, s.valid_until
+        from scheduling.schedule_rules as s
+        where s.tenant_id = organization and s.provider_id = provider
+        order by s.weekday, s.from_minute
+    ) as r
 ) as w
 cross join (
     select
-        coalesce(array_agg(d.date order by d.date), '{}') as dates,
-        -- Arrays of different lengths fit into an array only as jsonb, which is slow to write and to read: each is
-        -- sent as it is, in its binary form.
-        coalesce(array_agg(array_send(d.from_minutes) order by d.date), '{}') as override_from,
-        coalesce(array_agg(array_send(d.to_minutes) order by d.date), '{}') as override_to
-    from scheduling.schedule_overrides as d
-    where d.tenant_id = organization and d.provider_id = provider and d.date between first_date and last_date
+        coalesce(array_agg(d.date), '{}') as dates,
+        coalesce(array_agg(d.from_bytes), '{}') as override_from,
+        coalesce(array_agg(d.to_bytes), '{}') as override_to
+    from (
+        select v.date, v.from_bytes, v.to_bytes
+        from scheduling.schedule_overrides as v
+        where v.tenant_id = organization and v.provider_id = provider and v.date between first_date and last_date
+        order by v.date
+    ) as d
 ) as o
 cross join (
     select
-        coalesce(array_agg(z.starts_on order by z.starts_on), '{}') as starts_on,
-        coalesce(array_agg(z.ends_on order by z.starts_on), '{}') as ends_on,
-        coalesce(array_agg(z.time_zone order by z.starts_on), '{}') as time_zones
-    from scheduling.schedule_travels as z
-    where
-        z.tenant_id = organization and z.provider_id = provider
-        and z.ends_on >= first_date and z.starts_on <= last_date
+        coalesce(array_agg(z.starts_on), '{}') as starts_on,
+        coalesce(array_agg(z.ends_on), '{}') as ends_on,
+        coalesce(array_agg(z.time_zone), '{}') as time_zones
+    from (
+        select u.starts_on, u.ends_on, u.time_zone
+        from scheduling.schedule_travels as u
+        where
+            u.tenant_id = organization and u.provider_id = provider
+            and u.ends_on >= first_date and u.starts_on <= last_date
+        order by u.starts_on
+    ) as z
 ) as t
 $$;
 
@@ -3748,6 +3649,46 @@ $$;
 
 alter function scheduling.record_waitlist_event() owner to appointd_gate;
 grant execute on function scheduling.record_waitlist_event() to appointd_owner;
+
+
+-- Whether the policies show the caller an appointment.
+create function scheduling.sees_appointment(appointment uuid)
+returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select
+        from scheduling.appointments as a
+        where
+            a.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and a.id = appointment
+    );
+end
+$$;
+
+grant execute on function scheduling.sees_appointment(uuid) to appointd_api;
+
+
+-- Whether the policies show the caller a waitlist entry.
+create function scheduling.sees_waitlist_entry(entry uuid)
+returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select
+        from scheduling.waitlist_entries as w
+        where
+            w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and w.id = entry
+    );
+end
+$$;
+
+grant execute on function scheduling.sees_waitlist_entry(uuid) to appointd_api;
 
 
 -- The services of a visit in their order, as JSON. One row; null: it has none.

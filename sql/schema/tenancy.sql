@@ -62,7 +62,7 @@ create policy verified_insert on tenancy.api_keys as restrictive for insert to a
 create policy admin_select on tenancy.api_keys as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy entering_select on tenancy.api_keys as permissive for select to appointd_api
     using (
@@ -89,16 +89,16 @@ create policy owner_all on tenancy.api_keys as permissive for all to appointd_ow
 create policy owner_insert on tenancy.api_keys as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{owner}'))
+        and (select current_setting('app.role', true) = any ('{owner}'))
     );
 create policy owner_update on tenancy.api_keys as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{owner}'))
+        and (select current_setting('app.role', true) = any ('{owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{owner}'))
+        and (select current_setting('app.role', true) = any ('{owner}'))
     );
 
 grant select on tenancy.api_keys to appointd_api;
@@ -156,11 +156,11 @@ create policy tenant_floor on tenancy.branding as restrictive for all to public
 create policy admin_update on tenancy.branding as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy gate_insert on tenancy.branding as permissive for insert to appointd_gate
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -169,7 +169,7 @@ create policy gate_select on tenancy.branding as permissive for select to appoin
 create policy guest_or_customer_select on tenancy.branding as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{guest,customer}'))
+        and (select current_setting('app.role', true) = any ('{guest,customer}'))
     );
 create policy owner_all on tenancy.branding as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -177,7 +177,7 @@ create policy owner_all on tenancy.branding as permissive for all to appointd_ow
 create policy viewer_select on tenancy.branding as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select on tenancy.branding to appointd_api;
@@ -223,7 +223,7 @@ create policy tenant_floor on tenancy.domains as restrictive for all to public
 create policy admin_select on tenancy.domains as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy gate_select on tenancy.domains as permissive for select to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -236,12 +236,12 @@ create policy owner_all on tenancy.domains as permissive for all to appointd_own
 create policy owner_delete on tenancy.domains as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{owner}'))
+        and (select current_setting('app.role', true) = any ('{owner}'))
     );
 create policy owner_insert on tenancy.domains as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{owner}'))
+        and (select current_setting('app.role', true) = any ('{owner}'))
     );
 
 grant select, delete on tenancy.domains to appointd_api;
@@ -360,18 +360,18 @@ alter table tenancy.invitations enable row level security, force row level secur
 create policy role_ceiling_delete on tenancy.invitations as restrictive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (role = 'customer' or ((select current_setting('app.role', true)) = any ('{admin,owner}')))
+        and (role = 'customer' or (select current_setting('app.role', true) = any ('{admin,owner}')))
     );
 create policy role_ceiling_insert on tenancy.invitations as restrictive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and (role = any (app.roles_up_to((select current_setting('app.role', true)))))
-        and (role = 'customer' or ((select current_setting('app.role', true)) = any ('{admin,owner}')))
+        and (role = 'customer' or (select current_setting('app.role', true) = any ('{admin,owner}')))
     );
 create policy role_ceiling_update on tenancy.invitations as restrictive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (role = 'customer' or ((select current_setting('app.role', true)) = any ('{admin,owner}')))
+        and (role = 'customer' or (select current_setting('app.role', true) = any ('{admin,owner}')))
     );
 create policy tenant_floor on tenancy.invitations as restrictive for all to public
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
@@ -396,26 +396,26 @@ create policy owner_all on tenancy.invitations as permissive for all to appointd
 create policy staff_delete on tenancy.invitations as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_insert on tenancy.invitations as permissive for insert to appointd_api
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_select on tenancy.invitations as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 create policy staff_update on tenancy.invitations as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
     );
 
 grant delete on tenancy.invitations to appointd_api;
@@ -479,18 +479,18 @@ create policy tenant_floor_update on tenancy.members as restrictive for update t
 create policy admin_delete on tenancy.members as permissive for delete to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
         and (role = any (app.roles_up_to((select current_setting('app.role', true)))))
     );
 create policy admin_update on tenancy.members as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
         and (role = any (app.roles_up_to((select current_setting('app.role', true)))))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
         and (role = any (app.roles_up_to((select current_setting('app.role', true)))))
     );
 create policy gate_insert on tenancy.members as permissive for insert to appointd_gate
@@ -512,7 +512,7 @@ create policy owner_all on tenancy.members as permissive for all to appointd_own
 create policy viewer_select on tenancy.members as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select, delete on tenancy.members to appointd_api;
@@ -622,11 +622,11 @@ create policy tenant_floor_update on tenancy.organizations as restrictive for up
 create policy admin_update on tenancy.organizations as permissive for update to appointd_api
     using (
         id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     )
     with check (
         id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy entering_select on tenancy.organizations as permissive for select to appointd_api
     using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -643,7 +643,7 @@ create policy owner_all on tenancy.organizations as permissive for all to appoin
 create policy viewer_select on tenancy.organizations as permissive for select to appointd_api
     using (
         id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 create policy worker_select on tenancy.organizations as permissive for select to appointd_worker
     using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -801,11 +801,11 @@ create policy tenant_floor on tenancy.settings as restrictive for all to public
 create policy admin_update on tenancy.settings as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
 create policy gate_insert on tenancy.settings as permissive for insert to appointd_gate
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -817,7 +817,7 @@ create policy owner_all on tenancy.settings as permissive for all to appointd_ow
 create policy viewer_select on tenancy.settings as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select on tenancy.settings to appointd_api;
@@ -873,16 +873,16 @@ create policy owner_all on tenancy.subscriptions as permissive for all to appoin
 create policy owner_update on tenancy.subscriptions as permissive for update to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{owner}'))
+        and (select current_setting('app.role', true) = any ('{owner}'))
     )
     with check (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{owner}'))
+        and (select current_setting('app.role', true) = any ('{owner}'))
     );
 create policy viewer_select on tenancy.subscriptions as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select on tenancy.subscriptions to appointd_api;
@@ -930,7 +930,7 @@ create policy owner_all on tenancy.usage_days as permissive for all to appointd_
 create policy viewer_select on tenancy.usage_days as permissive for select to appointd_api
     using (
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
 
 grant select on tenancy.usage_days to appointd_api;
@@ -970,7 +970,7 @@ create policy owner_all on tenancy.verified_domains as permissive for all to app
 create policy owner_delete on tenancy.verified_domains as permissive for delete to appointd_api
     using (
         organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{owner}'))
+        and (select current_setting('app.role', true) = any ('{owner}'))
     );
 
 grant select, delete on tenancy.verified_domains to appointd_api;
