@@ -143,8 +143,8 @@ impl EventsApi {
     /// List my events
     ///
     /// What happened to the appointments and waitlist entries of the customer, oldest first. Works like
-    /// `GET /api/v1/events`, also with 410 `cursor_expired`. Of an object it contains what its own operations show to the
-    /// customer.
+    /// `GET /api/v1/events`, also with 410 `cursor_expired`. Of an object it contains what its own operations show to
+    /// the customer.
     #[oai(path = "/my/events", method = "get", operation_id = "list_my_events")]
     async fn list_mine(
         &self,

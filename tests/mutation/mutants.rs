@@ -142,8 +142,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "contacts of all organizations are listed",
         "sql/queries/crm/contacts_list.sql",
-        "tenant_id = $1 and id > $2",
-        "$1::uuid is not null and id > $2",
+        "tenant_id = $1\n    and id > $2",
+        "$1::uuid is not null\n    and id > $2",
         STATEMENTS,
     ),
     mutant(

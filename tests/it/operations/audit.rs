@@ -165,8 +165,8 @@ async fn every_tenant_table_is_logged() {
         .await
         .expect("tables");
     let unlogged: Vec<String> = unlogged.iter().map(|row| row.get(0)).collect();
-    // Events and jobs, the log itself, what servers count, time that is yet to be offered, and what follows from an appointment or a
-    // hold.
+    // Events and jobs, the log itself, what servers count, time that is yet to be offered, and what follows from an
+    // appointment or a hold.
     assert_eq!(
         unlogged,
         [
