@@ -3,8 +3,8 @@
 //! (the client's address and host), [`caller`] (credentials), [`limit`] and `allowance` (rate limits), [`computing`]
 //! (long computations), `query`, [`json`], [`values`], [`name`] and [`secret`] (input), [`problem`] and `framework`
 //! (errors), [`page`] (lists), [`conditional`], [`versions`] and [`if_match`] (304 and 412), [`compression`],
-//! [`module`] (what a module declares), [`deprecation`], [`scope`], [`routes`] and [`description`] (the API description
-//! and its uses).
+//! [`module`] (what a module declares), [`deprecation`], [`described`], [`routes`] and [`description`] (the API
+//! description and its uses).
 
 mod allowance;
 pub mod caller;
