@@ -118,7 +118,7 @@ await() { # process, file, sed expression
         kill -0 "$1" 2>/dev/null || break
         sleep 0.2
     done
-    cat "$2" "$2.err" >&2
+    cat "$2"* >&2
     fail "the server did not start"
 }
 
