@@ -25,18 +25,21 @@ impl<'de, const MIN: i32, const MAX: i32> Deserialize<'de> for Number<MIN, MAX> 
     }
 }
 
-/// A whole number of 64 bits that is not negative, such as a position.
+/// JSON carries whole numbers exactly up to 2⁵³ - 1 (RFC 8259 section 6): a round number below that.
+const MOST_EXACT: i64 = 9_000_000_000_000_000;
+
+/// A whole number that is not negative, such as a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Whole(pub i64);
 
 impl<'de> Deserialize<'de> for Whole {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expected = "expected a whole number that is not negative";
+        let expected = format_args!("expected a whole number from 0 to {MOST_EXACT}");
         let number = serde_json::Value::deserialize(deserializer)?
             .as_i64()
             .ok_or_else(|| D::Error::custom(serde_error("invalid_type", expected)))?;
-        if (0..i64::MAX).contains(&number) {
+        if (0..=MOST_EXACT).contains(&number) {
             Ok(Self(number))
         } else {
             Err(D::Error::custom(serde_error("out_of_range", expected)))
@@ -47,7 +50,11 @@ impl<'de> Deserialize<'de> for Whole {
 schema_type!(
     Whole,
     "position",
-    MetaSchema { minimum: Some(0.0), ..MetaSchema::new_with_format("integer", "int64") }
+    MetaSchema {
+        minimum: Some(0.0),
+        maximum: Some(MOST_EXACT as f64),
+        ..MetaSchema::new_with_format("integer", "int64")
+    }
 );
 
 schema_type!([const MIN: i32, const MAX: i32] Number<MIN, MAX>, "number", MetaSchema {
