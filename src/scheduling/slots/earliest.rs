@@ -60,9 +60,9 @@ impl EarliestApi {
     ///
     /// 422 `not_found` on `service_id` or `provider_id` if one of them does not exist. 422 `period_too_long` on `to` if
     /// the period is longer than 62 days, or has more than 500,000 pairs of start and provider. 503
-    /// `computation_timeout` if computing takes longer than 2 seconds. The request counts towards the rate limits as one
-    /// request plus one for every 100 provider days of each service: a week of 20 providers and three services counts
-    /// as 5.
+    /// `computation_timeout` if computing takes longer than 2 seconds. The request counts towards the rate limits as
+    /// one request plus one for every 100 provider days of each service: a week of 20 providers and three services
+    /// counts as 5.
     #[oai(path = "/availability", method = "get", operation_id = "get_availability")]
     #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn get(
