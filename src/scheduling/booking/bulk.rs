@@ -24,12 +24,16 @@ use crate::{
         caller::{Member, Staff},
         if_match::Precondition,
         json::{Json, Replayable},
-        problem::{ApiError, Problem, Writing},
+        problem::{ApiError, Writing},
         values::{IdempotencyKey, InstantOrDate, Text, TimeZone},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
-    scheduling::{features::Appointments, hours::period::Bounds, slots::setback::Setback},
+    scheduling::{
+        features::Appointments,
+        hours::period::{self, Bounds},
+        slots::setback::Setback,
+    },
 };
 
 /// The maximum number of appointments that one request cancels.
@@ -104,10 +108,7 @@ impl BulkApi {
         let once = Once::new(&context, "cancel_provider_appointments", key, &(provider, request))?;
         let bounds = Bounds { from: Some(request.from), to: Some(request.to), time_zone: request.time_zone };
         let (from, to) = bounds.instants(&self.db, context).await?;
-        if to <= from {
-            let detail = "expected an instant or a date after from";
-            Err(Problem::invalid_field("to", "invalid_value", detail))?;
-        }
+        period::check_order(from, to)?;
         let (body, notices) = attempt(&self.db, &self.mailer, context, |tx, _| {
             cancel(tx, context, provider, (from, to), request.reason.as_deref(), &once, now)
         })

@@ -27,7 +27,10 @@ use crate::{
     },
     operations::idempotency::Once,
     scheduling::{
-        hours::{period::Bounds, wall_time},
+        hours::{
+            period::{self, Bounds},
+            wall_time,
+        },
         slots::{
             availability::{Availability, Claim},
             load::{self, AvailabilityQuery},
@@ -42,8 +45,8 @@ use crate::{
 /// The maximum number of appointments that one request moves.
 const MOST: usize = 100;
 
-/// The maximum period of one request, by the clock.
-const LONGEST_PERIOD: TimeDelta = TimeDelta::days(7);
+/// The maximum period of one request in days, by the clock.
+const LONGEST_PERIOD: i64 = 7;
 
 /// A move of all appointments in a period. At least one of `provider_id`, `days` and `minutes` changes something.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
@@ -170,15 +173,7 @@ pub async fn move_all(
     };
     let bounds = Bounds { from: Some(request.from), to: Some(request.to), time_zone: None };
     let (from, to) = bounds.instants_in(zone);
-    let shown = |instant: DateTime<Utc>| instant.with_timezone(&zone).naive_local();
-    if to <= from {
-        let detail = "expected an instant or a date after from";
-        Err(Problem::invalid_field("to", "invalid_value", detail))?;
-    }
-    if shown(to) - shown(from) > LONGEST_PERIOD {
-        let detail = "expected an instant or a date at most 7 days after from";
-        Err(Problem::invalid_field("to", "period_too_long", detail))?;
-    }
+    period::check_length(zone, from, to, LONGEST_PERIOD)?;
     let action = AppointmentAction::Reschedule;
     let (movable, mut kept) = provider_period::lock(&mut tx, provider, (from, to), action, MOST).await?;
     let how = MoveOptions {

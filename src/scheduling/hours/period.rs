@@ -1,13 +1,13 @@
 //! The period that a request gives, whose bounds may be optional, as instants.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::wall_time;
 use crate::{
     db::{Context, Db},
     http::{
-        problem::Failure,
+        problem::{Failure, Problem},
         values::{InstantOrDate, TimeZone},
     },
     tenancy::organizations,
@@ -18,6 +18,30 @@ const END_OF_TIME: DateTime<Utc> = match DateTime::from_timestamp(32_503_680_000
     Some(instant) => instant,
     None => DateTime::<Utc>::MAX_UTC,
 };
+
+/// 422 on `to` if a period ends before it begins.
+pub fn check_order(from: DateTime<Utc>, to: DateTime<Utc>) -> Result<(), Problem> {
+    if to <= from {
+        return Err(Problem::invalid_field(
+            "to",
+            "invalid_value",
+            "expected an instant or a date after from",
+        ));
+    }
+    Ok(())
+}
+
+/// 422 on `to` if a period ends before it begins, or is longer than so many days. The days are those of the clock: if
+/// clocks go back in it, a period of whole days has an hour more.
+pub fn check_length(zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>, days: i64) -> Result<(), Problem> {
+    check_order(from, to)?;
+    let shown = |instant: DateTime<Utc>| instant.with_timezone(&zone).naive_local();
+    if shown(to) - shown(from) > TimeDelta::days(days) {
+        let detail = format!("expected an instant or a date at most {days} days after from");
+        return Err(Problem::invalid_field("to", "period_too_long", detail));
+    }
+    Ok(())
+}
 
 /// The bounds of a period, as the request gives them.
 #[derive(Clone, Copy, Debug)]

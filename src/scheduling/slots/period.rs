@@ -1,6 +1,6 @@
 //! The period of a listing, and what computing it costs.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::cost;
@@ -8,10 +8,10 @@ use crate::{
     db::{Context, Db},
     http::{
         computing::Place,
-        problem::{Failure, Problem},
+        problem::Failure,
         values::{InstantOrDate, TimeZone},
     },
-    scheduling::hours::wall_time,
+    scheduling::hours::{period::check_length, wall_time},
 };
 
 /// A period, as a request gives it.
@@ -53,15 +53,7 @@ pub async fn admit(
 ) -> Result<(Period, Place), Failure> {
     let (zone, providers) = cost::weigh(db, context, requested.time_zone, extent.providers).await?;
     let (from, to) = (wall_time::given(zone, requested.from), wall_time::given(zone, requested.to));
-    if to <= from {
-        Err(Problem::invalid_field("to", "invalid_value", "expected an instant or a date after from"))?;
-    }
-    // By the clock: a period of whole days may have an hour more if clocks go back in it.
-    let shown = |instant: DateTime<Utc>| instant.with_timezone(&zone).naive_local();
-    if shown(to) - shown(from) > TimeDelta::days(extent.days) {
-        let detail = format!("expected an instant or a date at most {} days after from", extent.days);
-        Err(Problem::invalid_field("to", "period_too_long", detail))?;
-    }
+    check_length(zone, from, to, extent.days)?;
     let times = u32::try_from(extent.times).unwrap_or(u32::MAX);
     let place = cost::place(context, providers.saturating_mul(times), from, to).await?;
     Ok((Period { from, to, zone }, place))
