@@ -38,14 +38,12 @@ pub(super) struct Bookable {
     pub ends_at: DateTime<Utc>,
 }
 
-/// A slot of the first service that can be booked within two weeks.
+/// A slot of a service that can be booked within two weeks.
 pub(super) async fn bookable(
     db: &Db,
     context: Context,
+    service: Uuid,
 ) -> Result<Option<Bookable>, Box<dyn Error + Send + Sync>> {
-    let Some(service) = objects(db, context).await?.service_id else {
-        return Ok(None);
-    };
     let now = Utc::now();
     let (from, to) = (now + Days::new(1), now + Days::new(15));
     let services = [service];

@@ -48,7 +48,11 @@ async fn find(db: &Db, entered: &mut Option<Context>) -> Option<Examples> {
 }
 
 async fn of(db: &Db, context: Context) -> Result<Option<Examples>, Box<dyn Error + Send + Sync>> {
-    let Some(slot) = bookable(db, context).await? else {
+    let objects = objects(db, context).await?;
+    let Some(service) = objects.service_id else {
+        return Ok(None);
+    };
+    let Some(slot) = bookable(db, context, service).await? else {
         return Ok(None);
     };
     let mut values = vec![
@@ -61,7 +65,6 @@ async fn of(db: &Db, context: Context) -> Result<Option<Examples>, Box<dyn Error
     if let Who::Session { account, .. } = context.who {
         values.push(("account_id", account.to_string()));
     }
-    let objects = objects(db, context).await?;
     let ids = [
         ("contact_id", objects.contact_id),
         ("resource_id", objects.resource_id),

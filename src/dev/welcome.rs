@@ -5,7 +5,7 @@ use std::{error::Error, fmt::Write as _, net::SocketAddr};
 use tokio_postgres::Config as DatabaseUrl;
 
 use super::{
-    bookable::{Bookable, bookable, written},
+    bookable::{Bookable, bookable, objects, written},
     running::Running,
 };
 use crate::{
@@ -83,7 +83,12 @@ Here a password needs {} characters and nothing else. `appointd serve` requires
         writeln!(text, "\nThe demo data is not as it was. `appointd dev --reset` loads it again.")?;
         return Ok(text);
     };
-    let slot = bookable(&db, context).await.map_err(|error| -> Box<dyn Error> { error })?;
+    let slot = match objects(&db, context).await?.service_id {
+        Some(service) => {
+            bookable(&db, context, service).await.map_err(|error| -> Box<dyn Error> { error })?
+        }
+        None => None,
+    };
     booking(&mut text, &host, slot)?;
     writeln!(text, "\nONE DATABASE, FOUR ROLES: HOW MANY APPOINTMENTS EACH SEES")?;
     for (role, shows) in ROLES {
