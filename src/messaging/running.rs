@@ -126,11 +126,7 @@ impl Running {
     async fn finish(self, mut finished: mpsc::UnboundedReceiver<Job>) {
         let mut jobs = Vec::new();
         while finished.recv_many(&mut jobs, 100).await > 0 {
-            let mut by_tenant: BTreeMap<Uuid, Vec<Job>> = BTreeMap::new();
-            for job in jobs.drain(..) {
-                by_tenant.entry(job.tenant).or_default().push(job);
-            }
-            for (tenant, jobs) in by_tenant {
+            for (tenant, jobs) in by_tenant(jobs.drain(..).map(|job| (job.tenant, job))) {
                 let tokens: Vec<_> = jobs.iter().map(|job| (job.id, job.token)).collect();
                 let ended = self.queue.finish(tenant, &tokens).await;
                 if let Err(error) = &ended {
@@ -146,11 +142,8 @@ impl Running {
 
     /// Extends the leases, and stops the jobs whose lease is lost: another worker has them.
     pub async fn extend(&self) {
-        let mut by_tenant: BTreeMap<Uuid, Vec<(Uuid, Uuid)>> = BTreeMap::new();
-        for (id, held) in self.lock().iter() {
-            by_tenant.entry(held.tenant).or_default().push((*id, held.token));
-        }
-        for (tenant, jobs) in by_tenant {
+        let held = by_tenant(self.lock().iter().map(|(id, held)| (held.tenant, (*id, held.token))));
+        for (tenant, jobs) in held {
             let asked = Instant::now();
             match self.queue.extend(tenant, &jobs).await {
                 Ok(kept) => {
@@ -200,17 +193,23 @@ impl Running {
             }
         }
         let left: Vec<(Uuid, Held)> = self.lock().drain().collect();
-        let mut by_tenant: BTreeMap<Uuid, Vec<(Uuid, Uuid)>> = BTreeMap::new();
-        for (id, held) in left {
-            if let Some(task) = held.task {
-                task.abort();
-            }
-            by_tenant.entry(held.tenant).or_default().push((id, held.token));
+        for task in left.iter().filter_map(|(_, held)| held.task.as_ref()) {
+            task.abort();
         }
-        for (tenant, jobs) in by_tenant {
+        let left = by_tenant(left.into_iter().map(|(id, held)| (held.tenant, (id, held.token))));
+        for (tenant, jobs) in left {
             if let Err(error) = self.queue.release(tenant, &jobs, std::time::Duration::ZERO).await {
                 tracing::warn!(%tenant, %error, "jobs could not be given back; they run again when their leases have ended");
             }
         }
     }
+}
+
+/// Items by organization: each statement is about one.
+fn by_tenant<T>(items: impl Iterator<Item = (Uuid, T)>) -> BTreeMap<Uuid, Vec<T>> {
+    let mut groups: BTreeMap<Uuid, Vec<T>> = BTreeMap::new();
+    for (tenant, item) in items {
+        groups.entry(tenant).or_default().push(item);
+    }
+    groups
 }
