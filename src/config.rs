@@ -264,7 +264,8 @@ impl Database {
         }
     }
 
-    const fn role(self) -> &'static str {
+    /// The role that it is to be reached as.
+    pub const fn role(self) -> &'static str {
         match self {
             Self::Server => "appointd_api",
             Self::Worker => "appointd_worker",

@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::sync::watch;
 
 use crate::{
-    config::{Mistakes, RawSettings, Settings},
+    config::{Database, Mistakes, RawSettings, Settings},
     db::{self, Db, migrate, row},
     http::{captcha::Captcha, limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
@@ -169,12 +169,12 @@ pub(super) fn work(args: ServeArgs) -> Result<(), Box<dyn Error>> {
 
 /// Connects once, because a pool does not report why connecting fails.
 async fn check_databases(settings: &Settings) -> Result<(), Box<dyn Error>> {
-    let server = (&settings.database, "appointd_api");
-    let worker = settings.worker.as_ref().map(|worker| (worker, "appointd_worker"));
-    for (database, role) in [server].into_iter().chain(worker) {
+    let server = (&settings.database, Database::Server);
+    let worker = settings.worker.as_ref().map(|worker| (worker, Database::Worker));
+    for (database, kind) in [server].into_iter().chain(worker) {
         migrate::connect(database).await?;
         db::check_session(database).await?;
-        check(&Db::new(database, 1), role).await?;
+        check(&Db::new(database, 1), kind.role()).await?;
     }
     Ok(())
 }
