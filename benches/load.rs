@@ -226,11 +226,15 @@ fn claims() -> String {
             id(resource)
         )
     };
-    let served = format!(", 'service_id', {}, 'service_starts_at', to_timestamp(:start)", id("tenant"));
+    let served = format!(
+        ", 'service_id', {}, 'service_starts_at', to_timestamp(:start), 'service_ends_at', to_timestamp(:end), \
+         'of_contact', false",
+        id("tenant")
+    );
     format!(
         "jsonb_build_array({}, {})",
         claim("booked", "provider", served),
-        claim("claim", "contact", String::new())
+        claim("claim", "contact", ", 'of_contact', true".to_owned())
     )
 }
 

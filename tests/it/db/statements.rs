@@ -271,6 +271,22 @@ fn benchmark_fills_every_parameter_of_its_statements() {
     assert!(seen >= 10, "{seen}");
 }
 
+/// A claim without one of the fields that the function reads is not the server's claim.
+#[tokio::test]
+async fn benchmark_fills_every_field_of_a_claim() {
+    let benchmark = fs::read_to_string(root().join("benches/load.rs")).expect("the benchmark");
+    let owner = system().connect("appointd_owner").await;
+    let function = "select pg_get_functiondef('scheduling.take_time'::regproc)";
+    let function: String = owner.query_one(function, &[]).await.expect("the function").get(0);
+    let record = function.split_once("as c (").and_then(|(_, rest)| rest.split_once(')')).expect("a record").0;
+    let fields: Vec<_> = record.split(',').filter_map(|field| field.split_whitespace().next()).collect();
+    assert!(fields.len() >= 10, "{fields:?}");
+    // A booking of pgbench is not part of a group.
+    for field in fields.into_iter().filter(|&field| field != "group_key") {
+        assert!(benchmark.contains(&format!("'{field}',")), "{field}");
+    }
+}
+
 #[tokio::test]
 async fn functions_that_statements_share_are_part_of_their_plans() {
     let api = system().connect("appointd_api").await;
