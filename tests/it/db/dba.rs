@@ -14,6 +14,7 @@ use crate::harness::{
 };
 
 #[tokio::test]
+#[ignore = "dumps and restores a database"]
 async fn restored_dump_has_every_row_and_no_finding() {
     let (cluster, superuser) = private_database().await;
     let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 4);

@@ -145,6 +145,7 @@ impl Page {
 }
 
 #[tokio::test]
+#[ignore = "books in a browser: a minute"]
 async fn docs_sign_in_and_book_by_pressing_execute_four_times() {
     let Some(driver) = Driver::start() else { return };
     let folder = Folder::new();
@@ -219,6 +220,7 @@ fn longest() -> Vec<(Value, String)> {
 }
 
 #[tokio::test]
+#[ignore = "measures pages in a browser"]
 async fn docs_group_and_find_operations_and_the_longest_are_two_screens_high() {
     let Some(driver) = Driver::start() else { return };
     let address = system().address.to_string();
