@@ -172,6 +172,8 @@ create table scheduling.resources (
     kind text not null,
     name text,
     active boolean not null default true,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
     contact_id uuid generated always as (case when kind = 'contact' then id end) stored,
     constraint resources_pkey primary key (tenant_id, id),
     constraint resources_kind_key unique (tenant_id, id, kind),
@@ -192,10 +194,14 @@ comment on column scheduling.resources.kind is
     'appointments.';
 comment on column scheduling.resources.name is 'For rooms and equipment: name shown to people, 1 to 200 characters.';
 comment on column scheduling.resources.active is 'For rooms and equipment: whether they can be used.';
+comment on column scheduling.resources.created_at is 'When the row was created.';
+comment on column scheduling.resources.updated_at is 'When name or active last changed.';
 comment on column scheduling.resources.contact_id is
     'For a contact: its id, so that deleting the contact deletes the resource.';
 
 create index resources_contact_idx on scheduling.resources (tenant_id, contact_id) where contact_id is not null;
+-- Lists of rooms and equipment skip the contacts.
+create index resources_listed_idx on scheduling.resources (tenant_id, id) where kind in ('room', 'equipment');
 
 call app.build_wall(
     'scheduling.resources', reads => 'viewer', inserts => 'admin', updates => 'admin', deletes => 'admin'
@@ -215,25 +221,20 @@ call app.open_to('scheduling.resources', 'guest', 'insert', $$kind = 'contact'$$
 -- A customer creates the resource of the contact that is linked to their account.
 call app.open_to(
     'scheduling.resources', 'customer', 'insert',
-    $$
-    kind = 'contact'
-    and id = any ((select crm.own_contacts())::uuid[])
-    $$
+    $$kind = 'contact' and id = any ((select crm.own_contacts())::uuid[])$$
 );
 
 -- And sees it, to find out whether their own time is taken. Claims of other contacts show times of a resource that
 -- they cannot see.
 call app.open_to(
     'scheduling.resources', 'customer', 'select',
-    $$
-    kind = 'contact'
-    and id = any ((select crm.own_contacts())::uuid[])
-    $$
+    $$kind = 'contact' and id = any ((select crm.own_contacts())::uuid[])$$
 );
 call app.admit('scheduling.resources', 'appointd_owner', array['all']);
 call operations.audit('scheduling.resources');
 
-grant select, insert (id, kind, name), update (name, active), delete on scheduling.resources to appointd_api;
+grant select, insert (id, kind, name), update (name, active, updated_at), delete
+on scheduling.resources to appointd_api;
 
 
 create table scheduling.providers (
@@ -338,8 +339,7 @@ create table scheduling.service_providers (
         references scheduling.providers (tenant_id, id) on delete cascade
 );
 
-comment on table scheduling.service_providers is
-    'Providers who perform a service. No row for a service: all providers.';
+comment on table scheduling.service_providers is 'Who performs a service. No row for a service: all providers.';
 comment on column scheduling.service_providers.service_id is 'The service.';
 comment on column scheduling.service_providers.provider_id is 'A provider who performs it.';
 
@@ -371,8 +371,7 @@ comment on table scheduling.service_resources is
     'What a service requires beside its provider. Any one of the resources of a requirement meets it.';
 comment on column scheduling.service_resources.service_id is 'The service.';
 comment on column scheduling.service_resources.requirement is 'Number of the requirement, 1 to 5.';
-comment on column scheduling.service_resources.resource_id is
-    'A room or a piece of equipment that meets the requirement.';
+comment on column scheduling.service_resources.resource_id is 'A room or piece of equipment that meets it.';
 
 create index service_resources_resource_idx on scheduling.service_resources (tenant_id, resource_id);
 

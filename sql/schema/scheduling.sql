@@ -1414,6 +1414,10 @@ create table scheduling.resources (
     name text,
     -- For rooms and equipment: whether they can be used.
     active boolean not null default true,
+    -- When the row was created.
+    created_at timestamptz not null default now(),
+    -- When name or active last changed.
+    updated_at timestamptz not null default now(),
     -- For a contact: its id, so that deleting the contact deletes the resource.
     contact_id uuid generated always as (
 case
@@ -1433,6 +1437,8 @@ end) stored,
 
 create index resources_contact_idx on scheduling.resources using btree (tenant_id, contact_id)
 where contact_id is not null;
+create index resources_listed_idx on scheduling.resources using btree (tenant_id, id)
+where kind = any (array['room', 'equipment']);
 
 alter table scheduling.resources enable row level security, force row level security;
 
@@ -1506,7 +1512,7 @@ create policy viewer_select on scheduling.resources as permissive for select to 
 
 grant select, delete on scheduling.resources to appointd_api;
 grant insert (id, kind, name) on scheduling.resources to appointd_api;
-grant update (name, active) on scheduling.resources to appointd_api;
+grant update (name, active, updated_at) on scheduling.resources to appointd_api;
 
 create trigger note_freed_update after update on scheduling.resources
 for each row when (new.active and new.kind <> 'contact') execute function scheduling.note_freed();
@@ -1837,7 +1843,7 @@ create trigger record_change after insert or delete or update on scheduling.seri
 for each row execute function operations.record_change();
 
 
--- Providers who perform a service. No row for a service: all providers.
+-- Who performs a service. No row for a service: all providers.
 create table scheduling.service_providers (
     -- The organization. Filled from the context; the server has no right to write it.
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -1905,7 +1911,7 @@ create table scheduling.service_resources (
     service_id uuid not null,
     -- Number of the requirement, 1 to 5.
     requirement smallint not null,
-    -- A room or a piece of equipment that meets the requirement.
+    -- A room or piece of equipment that meets it.
     resource_id uuid not null,
     constraint service_resources_pkey primary key (tenant_id, service_id, requirement, resource_id),
     constraint service_resources_resource_fkey foreign key (

@@ -1,5 +1,6 @@
 //! Resources that services need besides a provider: rooms and equipment.
 
+use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
@@ -14,9 +15,9 @@ use crate::{
         caller::{Admin, Member, Viewer},
         if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
-        values::{IdempotencyKey, Text, named_enum},
+        values::{IdempotencyKey, Instant, Text, named_enum},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
@@ -43,10 +44,12 @@ pub struct Resource {
     pub name: String,
     /// Whether it can be booked.
     pub active: bool,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
 }
 
 row! {
-    Resource { id, kind, name, active }
+    Resource { id, kind, name, active, created_at, updated_at }
 }
 
 /// A new room or piece of equipment.
@@ -101,15 +104,20 @@ impl ResourcesApi {
     async fn list(
         &self,
         caller: Member<Viewer>,
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
+        updated_since: Query<Option<Instant>>,
         ids: Ids,
         /// Only active items, or only inactive ones.
         active: Query<Option<bool>>,
         page: Paging,
-    ) -> Result<Json<Page<Resource>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<Resource>>, ApiError<Listing>> {
+        let as_of = self.db.as_of().await?;
         let sql = sql!("scheduling/resources_list.sql" as Resource);
-        let resources =
-            self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0, &active.0]).await?;
-        Ok(Json(page.of(resources, |last| Cursor::id(last.id))))
+        let updated = updated_since.0.map(|instant| instant.0);
+        let params: Params = &[&page.after_id(), &page.rows(), &ids.0, &active.0, &updated];
+        let resources = self.db.all(&caller, sql, params).await?;
+        Ok(Json(page.of(resources, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create a room or a piece of equipment

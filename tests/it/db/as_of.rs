@@ -45,6 +45,7 @@ async fn change_that_commits_late_is_listed_since_as_of() {
         ("crm.contacts", "/api/v1/contacts", &furnished.contact),
         ("scheduling.services", "/api/v1/services", &furnished.service),
         ("scheduling.providers", "/api/v1/providers", &furnished.provider),
+        ("scheduling.resources", "/api/v1/resources", &furnished.resource),
         ("scheduling.appointments", "/api/v1/appointments", &furnished.appointment),
         ("scheduling.waitlist_entries", "/api/v1/waitlist", &furnished.waitlist_entry),
     ];

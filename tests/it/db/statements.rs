@@ -278,7 +278,8 @@ async fn benchmark_fills_every_field_of_a_claim() {
     let owner = system().connect("appointd_owner").await;
     let function = "select pg_get_functiondef('scheduling.take_time'::regproc)";
     let function: String = owner.query_one(function, &[]).await.expect("the function").get(0);
-    let record = function.split_once("as c (").and_then(|(_, rest)| rest.split_once(')')).expect("a record").0;
+    let record =
+        function.split_once("as c (").and_then(|(_, rest)| rest.split_once(')')).expect("a record").0;
     let fields: Vec<_> = record.split(',').filter_map(|field| field.split_whitespace().next()).collect();
     assert!(fields.len() >= 10, "{fields:?}");
     // A booking of pgbench is not part of a group.
