@@ -59,8 +59,14 @@ fn main() -> Outcome<()> {
     outcome
 }
 
+/// What the tables take on disk, with their indexes.
+const SIZES: &str =
+    "select string_agg(name || ' ' || pg_size_pretty(pg_total_relation_size(name)), ', ' order by name)
+     from unnest('{messaging.jobs,messaging.turns}'::regclass[]) as name";
+
 async fn bench(cluster: &Cluster) -> Outcome<()> {
     let jobs: i64 = env::var("APPOINTD_BENCH_JOBS").map_or(Ok(10_000), |jobs| jobs.parse())?;
+    let rounds: i64 = env::var("APPOINTD_BENCH_ROUNDS").map_or(Ok(1), |rounds| rounds.parse())?;
     dev::set_up(cluster).await?;
     let superuser = migrate::connect(&cluster.url("postgres", "appointd").parse()?).await?;
     superuser
@@ -76,15 +82,7 @@ async fn bench(cluster: &Cluster) -> Outcome<()> {
         Ok::<_, tokio_postgres::Error>(WorkerDb::new(&cluster.url("appointd_worker", "appointd").parse()?, 4))
     };
 
-    superuser
-        .execute(
-            "insert into messaging.jobs (tenant_id, kind)
-             select t.tenant_id, $1 from messaging.turns as t, generate_series(1, $2::bigint / $3) as n",
-            &[&KIND.name, &jobs, &TENANTS],
-        )
-        .await?;
     let (stop, stopping) = watch::channel(false);
-    let began = Instant::now();
     let mut workers = Vec::new();
     for _ in 0..WORKERS {
         let db = db()?;
@@ -99,21 +97,28 @@ async fn bench(cluster: &Cluster) -> Outcome<()> {
         };
         workers.push(tokio::spawn(worker.run(stopping.clone())));
     }
-    let left = "select from messaging.jobs limit 1";
-    while superuser.query_opt(left, &[]).await?.is_some() {
-        sleep(Duration::from_millis(20)).await;
+    let began = Instant::now();
+    for round in 1..=rounds {
+        superuser
+            .execute(
+                "insert into messaging.jobs (tenant_id, kind)
+                 select t.tenant_id, $1 from messaging.turns as t, generate_series(1, $2::bigint / $3) as n",
+                &[&KIND.name, &jobs, &TENANTS],
+            )
+            .await?;
+        while superuser.query_opt("select from messaging.jobs limit 1", &[]).await?.is_some() {
+            sleep(Duration::from_millis(20)).await;
+        }
+        if round == 1 || round == rounds {
+            let size: String = superuser.query_one(SIZES, &[]).await?.get(0);
+            println!("after {} jobs: {size}", round * jobs);
+        }
     }
-    say("jobs", jobs, began);
+    say("jobs", rounds * jobs, began);
     stop.send_replace(true);
     for worker in workers {
         worker.await?;
     }
-    let size: String = superuser
-        .query_one("select pg_size_pretty(pg_total_relation_size('messaging.jobs'))", &[])
-        .await?
-        .get(0);
-    println!("messaging.jobs is {size} afterwards");
-
     superuser
         .execute(
             "insert into messaging.outbox (tenant_id, actor_kind, type, subject_id, lowest_role, data)
