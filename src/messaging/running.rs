@@ -118,7 +118,7 @@ impl Running {
         if let Some(error) = error {
             tracing::warn!(tenant = %job.tenant, kind = job.kind, %error, "the end of a job could not be noted");
         }
-        self.lock().remove(&job.id);
+        self.forget(job.id, job.token);
         self.free.notify_one();
     }
 
@@ -147,22 +147,22 @@ impl Running {
             let asked = Instant::now();
             match self.queue.extend(tenant, &jobs).await {
                 Ok(kept) => {
-                    for (id, _) in jobs {
+                    for (id, token) in jobs {
                         if kept.contains(&id) {
                             if let Some(held) = self.lock().get_mut(&id) {
                                 held.since = asked;
                             }
                         } else {
-                            self.stop(id);
+                            self.stop(id, token);
                         }
                     }
                 }
                 Err(error) => {
                     tracing::warn!(%tenant, %error, "leases could not be extended");
-                    for (id, _) in jobs {
+                    for (id, token) in jobs {
                         let over = self.lock().get(&id).is_some_and(|held| held.since.elapsed() >= LEASE);
                         if over {
-                            self.stop(id);
+                            self.stop(id, token);
                         }
                     }
                 }
@@ -170,9 +170,15 @@ impl Running {
         }
     }
 
+    /// Frees the place of a job, unless it was given back and claimed again meanwhile.
+    fn forget(&self, id: Uuid, token: Uuid) -> Option<Held> {
+        let mut jobs = self.lock();
+        jobs.get(&id).is_some_and(|held| held.token == token).then(|| jobs.remove(&id)).flatten()
+    }
+
     /// Stops a job that is not ours any more.
-    fn stop(&self, id: Uuid) {
-        let Some(held) = self.lock().remove(&id) else {
+    fn stop(&self, id: Uuid, token: Uuid) {
+        let Some(held) = self.forget(id, token) else {
             return;
         };
         if let Some(task) = held.task {
