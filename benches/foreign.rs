@@ -17,7 +17,10 @@ use appointd::{
         token::{SigningKey, Subject, Tokens},
     },
     identity::passwords::{Passwords, Policy},
-    messaging::mail::Mailer,
+    messaging::{
+        mail::Mailer,
+        webhooks::{addresses::Reach, secrets::SecretKeys},
+    },
     server::{Capacity, Parts, Server},
 };
 use chrono::Utc;
@@ -81,6 +84,8 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
                 account: None,
                 key: None,
             })),
+            webhook_keys: SecretKeys::new(&[]),
+            webhook_reach: Reach::default(),
             threads: 1,
             connections: 2,
             capacity: Capacity::DEFAULT,

@@ -31,7 +31,10 @@ use appointd::{
         accounts,
         passwords::{self, Passwords, Policy},
     },
-    messaging::mail::Mailer,
+    messaging::{
+        mail::Mailer,
+        webhooks::{addresses::Reach, secrets::SecretKeys},
+    },
     server::{Capacity, Parts, Server},
 };
 use chrono::{Days, NaiveDate, Utc};
@@ -106,6 +109,8 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
             captcha: Captcha::default(),
             network: Arc::<Network>::default(),
             limits: Arc::new(Limits::new(&Rates::default())),
+            webhook_keys: SecretKeys::new(&[]),
+            webhook_reach: Reach::default(),
             threads: 2,
             connections: 16,
             capacity: Capacity::DEFAULT,

@@ -20,7 +20,12 @@ use crate::{
         passwords::{Passwords, Policy},
         session_issuer::SessionIssuer,
     },
-    messaging::{self, event_types::Catalogue, mail::Mailer},
+    messaging::{
+        self,
+        event_types::Catalogue,
+        mail::Mailer,
+        webhooks::{Requests, addresses::Reach, secrets::SecretKeys},
+    },
     operations, scheduling,
     tenancy::{self, domains::Dns},
 };
@@ -36,15 +41,20 @@ pub struct App {
     pub captcha: Captcha,
     pub network: Arc<Network>,
     pub limits: Arc<Limits>,
+    /// What the secrets of webhook endpoints follow from.
+    pub webhook_keys: SecretKeys,
+    /// Where webhooks may be sent to.
+    pub webhook_reach: Reach,
 }
 
 /// All types of events, in the order of the modules.
 pub const EVENTS: Catalogue =
-    Catalogue(&[tenancy::events::EVENTS, scheduling::events::EVENTS, crm::events::EVENTS]);
+    Catalogue(&[tenancy::events::EVENTS, scheduling::events::EVENTS, crm::events::EVENTS, messaging::EVENTS]);
 
 /// The service with every operation and its description.
-pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
-    let App { db, tokens, passwords, mailer, dns, captcha, network, limits: _ } = app.clone();
+pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn Requests> {
+    let App { db, tokens, passwords, mailer, dns, captcha, network, limits: _, webhook_keys, webhook_reach } =
+        app.clone();
     let issuer = SessionIssuer { db: db.clone(), tokens: tokens.clone() };
     // In the order in which a reader of the description meets them.
     let modules = (
@@ -52,10 +62,10 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
         tenancy::apis(db.clone(), passwords, issuer, mailer.clone(), dns, network),
         scheduling::apis(db.clone(), tokens, mailer, captcha),
         crm::apis(db.clone()),
-        messaging::apis(db.clone(), EVENTS),
+        messaging::apis(db.clone(), EVENTS, webhook_keys, webhook_reach),
         operations::apis(db),
     );
-    OpenApiService::new(modules, "appointd", env!("CARGO_PKG_VERSION"))
+    OpenApiService::new(modules, "appointd", env!("CARGO_PKG_VERSION")).webhooks::<&dyn Requests>()
         .description(
             "Appointments for many organizations. A token is for one organization and gives access to no other. \
              Times are RFC 3339 instants, ids are UUIDs, and errors are problem+json (RFC 9457) with a stable `code`. \
@@ -80,11 +90,14 @@ pub fn raw_description() -> String {
         captcha: Captcha::default(),
         network: Arc::default(),
         limits: Arc::new(Limits::new(&Rates::default())),
+        webhook_keys: SecretKeys::new(&unused_keys),
+        webhook_reach: Reach::default(),
     };
     service(&app).spec()
 }
 
 /// The descriptions as committed in `openapi`.
 pub fn description() -> Documents {
-    description::complete(&raw_description())
+    let events: Vec<_> = EVENTS.iter().map(|event| (event.name, event.meaning)).collect();
+    description::complete(&raw_description(), &events)
 }

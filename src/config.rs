@@ -35,6 +35,8 @@ pub struct Settings {
     pub mailer: Mailer,
     /// The DNS server for verifying domains; `None`: those of the system.
     pub dns: Option<SocketAddr>,
+    /// Where webhooks may be sent to besides public addresses.
+    pub webhook_networks: Vec<IpNet>,
     /// The captcha service for guests; `None`: no captcha is required.
     pub captcha: Option<captcha::Service>,
     pub log_level: Level,
@@ -69,6 +71,7 @@ pub struct RawSettings {
     pub mail_from: Option<String>,
     pub public_url: Option<String>,
     pub dns: Option<String>,
+    pub webhook_networks: Option<String>,
     pub captcha_url: Option<String>,
     pub captcha_secret: Option<String>,
     pub log_level: Option<String>,
@@ -138,7 +141,14 @@ impl Settings {
         let trusted_proxies = parsed(
             "APPOINTD_TRUSTED_PROXIES",
             given.trusted_proxies.as_deref().unwrap_or_default(),
-            "comma-separated addresses or networks, such as 127.0.0.1,10.0.0.0/8",
+            NETWORKS_FORM,
+            networks,
+            &mut mistakes,
+        );
+        let webhook_networks = parsed(
+            "APPOINTD_WEBHOOK_NETWORKS",
+            given.webhook_networks.as_deref().unwrap_or_default(),
+            NETWORKS_FORM,
             networks,
             &mut mistakes,
         );
@@ -232,6 +242,7 @@ impl Settings {
                 rates: rates?,
                 mailer: mailer?,
                 dns,
+                webhook_networks: webhook_networks?,
                 captcha,
                 log_level: log_level?,
                 log_format: log_format?,
@@ -305,6 +316,9 @@ impl Database {
         Ok(url)
     }
 }
+
+/// The form of a list of networks.
+const NETWORKS_FORM: &str = "comma-separated addresses or networks, such as 127.0.0.1,10.0.0.0/8";
 
 /// The form of an address to listen on.
 const LISTEN_FORM: &str =

@@ -37,7 +37,11 @@ use crate::{
         token::{SigningKey, Tokens},
     },
     identity::passwords::{Passwords, Policy},
-    messaging::{mail::Mailer, worker::DEFAULT_PLACES},
+    messaging::{
+        mail::Mailer,
+        webhooks::{addresses::Reach, secrets::SecretKeys},
+        worker::DEFAULT_PLACES,
+    },
     server::{Capacity, Parts, Server, StopSignal},
 };
 
@@ -161,6 +165,8 @@ async fn bring_up(
             ..Network::default()
         }),
         limits: Arc::new(Limits::new(&Rates::DEFAULT)),
+        webhook_keys: SecretKeys::new(&[key(folder, "link_key")?]),
+        webhook_reach: Reach::new(&["127.0.0.0/8".parse()?, "::1/128".parse()?]),
         places: DEFAULT_PLACES,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         connections: DEFAULT_CONNECTIONS,

@@ -1,28 +1,33 @@
-//! Events and jobs, the worker that publishes and runs them, e-mail, and the budgets that limit it.
+//! Events and jobs, the worker that publishes and runs them, webhooks, e-mail, and the budgets that limit it.
 
 pub mod budget;
 pub mod counts;
 pub mod cron;
 pub mod event_types;
 pub mod events;
+pub mod features;
 pub mod jobs;
 pub mod letters;
 pub mod mail;
 pub mod publisher;
 pub mod queue;
 mod running;
+pub mod webhooks;
 pub mod worker;
 
-use event_types::{Catalogue, EventTypesApi};
+use event_types::{Catalogue, EventTypesApi, KnownEvent, events};
 use events::EventsApi;
 use jobs::JobsApi;
 use poem_openapi::OpenApi;
+use webhooks::{
+    addresses::Reach, deliveries::WebhookDeliveriesApi, endpoints::WebhookEndpointsApi, secrets::SecretKeys,
+};
 
 use crate::{
     db::Db,
     http::{
         module::{Apis, Module, Tag},
-        problem::{AnsweredBy, ProblemCode, problem_codes},
+        problem::{AnsweredBy, FieldCode, ProblemCode, field_codes, problem_codes},
     },
 };
 
@@ -37,19 +42,45 @@ impl Module for Messaging {
             about: "What happened in the organization, to follow.",
             paths: &["/events", "/my/events", "/event-types"],
         },
+        Tag {
+            name: "Webhooks",
+            about: "Events that are sent to other programs (Standard Webhooks 1.0).",
+            paths: &["/webhook-endpoints", "/webhook-deliveries"],
+        },
         Tag { name: "Jobs", about: "What is done in the background.", paths: &["/jobs"] },
     ];
     const PROBLEMS: &[ProblemCode] = problem_codes! {
         409 Named {
             "not_dead" = "The job is not dead.",
             "job_waiting" = "Another job of this kind with the same key waits or runs.",
+            "webhook_endpoint_limit" = "The organization has the maximum number of webhook endpoints.",
+            "endpoint_disabled" = "The webhook endpoint is disabled.",
         }
         410 Named {
             "cursor_expired" = "Events after this position are not kept any more.",
         }
     };
+    const FIELDS: &[FieldCode] = field_codes! {
+        "url_not_allowed" = "The URL is not https, or does not lead to a public address.",
+    };
 }
 
-pub fn apis(db: Db, catalogue: Catalogue) -> Apis<Messaging, impl OpenApi> {
-    Apis::new((EventsApi { db: db.clone(), catalogue }, EventTypesApi(catalogue), JobsApi(db)))
+/// The events of this module.
+pub const EVENTS: &[KnownEvent] = events! {
+    admin {
+        "webhook_endpoint.created" = "A webhook endpoint was created.",
+        "webhook_endpoint.updated" = "A webhook endpoint was changed.",
+        "webhook_endpoint.disabled" = "A webhook endpoint was disabled; `data.disabled_reason` says why.",
+        "webhook_endpoint.deleted" = "A webhook endpoint was deleted.",
+    }
+};
+
+pub fn apis(db: Db, catalogue: Catalogue, keys: SecretKeys, reach: Reach) -> Apis<Messaging, impl OpenApi> {
+    Apis::new((
+        EventsApi { db: db.clone(), catalogue },
+        EventTypesApi(catalogue),
+        WebhookEndpointsApi { db: db.clone(), catalogue, keys, reach },
+        WebhookDeliveriesApi(db.clone()),
+        JobsApi(db),
+    ))
 }

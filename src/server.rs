@@ -56,6 +56,7 @@ use crate::{
         counts::WorkCounts,
         mail::Mailer,
         publisher::{Describe, Publisher},
+        webhooks::{addresses::Reach, secrets::SecretKeys, sender::Sender},
         worker::{PATIENCE, Worker},
     },
     scheduling::events::EventNames,
@@ -99,6 +100,10 @@ pub struct Parts {
     pub captcha: Captcha,
     pub network: Arc<Network>,
     pub limits: Arc<Limits>,
+    /// What the secrets of webhook endpoints follow from.
+    pub webhook_keys: SecretKeys,
+    /// Where webhooks may be sent to.
+    pub webhook_reach: Reach,
     /// How many jobs the worker runs at once.
     pub places: usize,
     /// Threads that serve requests.
@@ -249,6 +254,8 @@ pub fn worker(parts: &Parts, database: &DatabaseUrl) -> Worker {
         worker: WorkerDb::new(database, WORKER_CONNECTIONS),
         mailer: parts.mailer.clone().asking(db.clone()).signing(parts.tokens.clone()),
         dns: Dns::new(parts.dns),
+        webhooks: Sender::new(parts.webhook_reach.clone()),
+        webhook_keys: parts.webhook_keys.clone(),
         db,
     };
     Worker {
@@ -325,6 +332,8 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
         captcha: parts.captcha,
         network: parts.network,
         limits: parts.limits,
+        webhook_keys: parts.webhook_keys,
+        webhook_reach: parts.webhook_reach,
     };
     let counts = Arc::new(Counts::default());
     let endpoint = Arc::new(build(&app, &counts, parts.demo.as_ref()));

@@ -226,8 +226,13 @@ create policy admin_select on messaging.jobs as permissive for select to appoint
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
+create policy gate_insert on messaging.jobs as permissive for insert to appointd_gate
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 create policy gate_select on messaging.jobs as permissive for select to appointd_gate
     using (true);
+create policy gate_update on messaging.jobs as permissive for update to appointd_gate
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 create policy owner_all on messaging.jobs as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -247,7 +252,9 @@ grant select (
     updated_at
 ) on messaging.jobs to appointd_api;
 grant update (state, run_at, attempt, leases_lost, updated_at) on messaging.jobs to appointd_api;
-grant select (tenant_id, kind, lane, state, run_at, lease_until) on messaging.jobs to appointd_gate;
+grant insert (kind, lane, key, payload, max_attempts) on messaging.jobs to appointd_gate;
+grant select (tenant_id, kind, lane, key, state, run_at, lease_until) on messaging.jobs to appointd_gate;
+grant update (state, run_at, updated_at) on messaging.jobs to appointd_gate;
 grant select, delete on messaging.jobs to appointd_worker;
 grant insert (kind, lane, key, payload, state, run_at, max_attempts) on messaging.jobs to appointd_worker;
 grant update (
@@ -412,6 +419,257 @@ grant insert (last_position) on messaging.turns to appointd_gate;
 grant select on messaging.turns to appointd_worker;
 grant select (job_cap) on messaging.turns to appointd_worker;
 grant update (last_position, oldest_position) on messaging.turns to appointd_worker;
+
+
+-- The requests of a delivery, and what was answered. Append-only.
+create table messaging.webhook_attempts (
+    -- The organization. Filled from the context; the server has no right to write it.
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    -- The delivery.
+    delivery_id uuid not null,
+    -- Number of the attempt, from 1.
+    number smallint not null,
+    -- When it ended.
+    attempted_at timestamptz not null default now(),
+    -- The HTTP status; null: no answer.
+    status smallint,
+    -- Why it failed, as a code; null: it did not.
+    error text,
+    -- How long it took.
+    duration_ms integer not null,
+    -- The beginning of the answer; null: it had no body.
+    response text,
+    constraint webhook_attempts_pkey primary key (tenant_id, delivery_id, number),
+    constraint webhook_attempts_delivery_fkey foreign key (
+        tenant_id, delivery_id
+    ) references messaging.webhook_deliveries(tenant_id, id) on delete cascade,
+    constraint webhook_attempts_error_length check (length(error) >= 1 and length(error) <= 50),
+    constraint webhook_attempts_number check (number >= 1),
+    constraint webhook_attempts_response_length check (length(response) <= 1024)
+);
+
+alter table messaging.webhook_attempts enable row level security, force row level security;
+
+create policy tenant_floor on messaging.webhook_attempts as restrictive for all to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy admin_select on messaging.webhook_attempts as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    );
+create policy owner_all on messaging.webhook_attempts as permissive for all to appointd_owner
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_insert on messaging.webhook_attempts as permissive for insert to appointd_worker
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_select on messaging.webhook_attempts as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+
+grant select on messaging.webhook_attempts to appointd_api;
+grant select on messaging.webhook_attempts to appointd_worker;
+grant insert (
+    delivery_id, number, status, error, duration_ms, response
+) on messaging.webhook_attempts to appointd_worker;
+
+
+-- An event on its way to an endpoint. Kept for 30 days.
+create table messaging.webhook_deliveries (
+    -- The organization. Filled from the context; the server has no right to write it.
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    -- Random, made by the database.
+    id uuid not null default gen_random_uuid(),
+    -- The endpoint.
+    endpoint_id uuid not null,
+    -- The id of the event, which is the webhook-id of all its requests.
+    event_id uuid not null,
+    -- The position of the event, of whose row the body is made; null: a test, which is no event.
+    event_position bigint,
+    -- The type of the event.
+    type text not null,
+    -- pending, delivered (2xx), failed (the last attempt failed), or cancelled (the endpoint was disabled).
+    state text not null default 'pending',
+    -- Number of attempts that failed since it was added or retried: the next pause follows from it.
+    step smallint not null default 0,
+    -- Number of all attempts.
+    attempts smallint not null default 0,
+    -- When the next attempt is due; null: none is.
+    next_at timestamptz default now(),
+    -- When it was first delivered; null: it was not.
+    delivered_at timestamptz,
+    -- When it was added.
+    created_at timestamptz not null default now(),
+    constraint webhook_deliveries_pkey primary key (tenant_id, id),
+    constraint webhook_deliveries_event_key unique (tenant_id, endpoint_id, event_id),
+    constraint webhook_deliveries_endpoint_fkey foreign key (
+        tenant_id, endpoint_id
+    ) references messaging.webhook_endpoints(tenant_id, id) on delete cascade,
+    constraint webhook_deliveries_counts check (step >= 0 and attempts >= 0),
+    constraint webhook_deliveries_delivered check ((state = 'delivered') = (delivered_at is not null)),
+    constraint webhook_deliveries_pending check (state <> 'pending' or next_at is not null),
+    constraint webhook_deliveries_state check (state = any (array['pending', 'delivered', 'failed', 'cancelled']))
+) with (fillfactor=80);
+
+create index webhook_deliveries_created_idx on messaging.webhook_deliveries using btree (tenant_id, created_at, id);
+create index webhook_deliveries_due_idx on messaging.webhook_deliveries using btree (
+    tenant_id, endpoint_id, next_at, event_position
+)
+where next_at is not null;
+
+alter table messaging.webhook_deliveries enable row level security, force row level security;
+
+create policy tenant_floor on messaging.webhook_deliveries as restrictive for all to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy admin_insert on messaging.webhook_deliveries as permissive for insert to appointd_api
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    );
+create policy admin_select on messaging.webhook_deliveries as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    );
+create policy admin_update on messaging.webhook_deliveries as permissive for update to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    )
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    );
+create policy owner_all on messaging.webhook_deliveries as permissive for all to appointd_owner
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_delete on messaging.webhook_deliveries as permissive for delete to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_insert on messaging.webhook_deliveries as permissive for insert to appointd_worker
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_select on messaging.webhook_deliveries as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_update on messaging.webhook_deliveries as permissive for update to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+
+grant select on messaging.webhook_deliveries to appointd_api;
+grant insert (endpoint_id, event_id, event_position, type) on messaging.webhook_deliveries to appointd_api;
+grant update (state, step, next_at) on messaging.webhook_deliveries to appointd_api;
+grant select, delete on messaging.webhook_deliveries to appointd_worker;
+grant insert (endpoint_id, event_id, event_position, type) on messaging.webhook_deliveries to appointd_worker;
+grant update (state, step, attempts, next_at, delivered_at) on messaging.webhook_deliveries to appointd_worker;
+
+create trigger wake_endpoint after insert on messaging.webhook_deliveries
+for each row when (new.next_at <= now()) execute function messaging.wake_endpoint();
+create trigger wake_endpoint_update after update of next_at on messaging.webhook_deliveries
+for each row when (new.next_at <= now()) execute function messaging.wake_endpoint();
+
+
+-- Where events of the organization are sent.
+create table messaging.webhook_endpoints (
+    -- The organization. Filled from the context; the server has no right to write it.
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    -- UUIDv7, made by the server.
+    id uuid not null,
+    -- The URL that gets a POST for each event.
+    url text not null,
+    -- What it is for, for people; null: not said.
+    description text,
+    -- The types of events that it wants: appointment.created, or appointment.* for all of a kind. Empty: all.
+    types text[] not null default '{}',
+    -- full, or ids: bodies contain no names, texts or addresses of people.
+    payload text not null default 'full',
+    -- Whether events are sent.
+    enabled boolean not null default true,
+    -- admin (a member disabled it), gone (it answered 410), or failing (for five days). Null: it is enabled.
+    disabled_reason text,
+    -- When it was disabled; null: it is enabled.
+    disabled_at timestamptz,
+    -- When the first of the attempts failed that have all failed since; null: the last one succeeded.
+    failing_since timestamptz,
+    -- Number of its secret, from 1. The secret follows from it, and is not stored.
+    generation integer not null default 1,
+    -- Which key of the server the secret follows from.
+    key_id text not null,
+    -- Which key the previous secret follows from, while it is valid beside the new one; null: none is.
+    previous_key_id text,
+    -- Until when requests are signed with the previous secret too; null: they are not.
+    previous_valid_until timestamptz,
+    -- When it was created.
+    created_at timestamptz not null default now(),
+    -- When it was last changed.
+    updated_at timestamptz not null default now(),
+    constraint webhook_endpoints_pkey primary key (tenant_id, id),
+    constraint webhook_endpoints_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
+    constraint webhook_endpoints_description_length check (length(description) >= 1 and length(description) <= 500),
+    constraint webhook_endpoints_disabled_reason check (disabled_reason = any (array['admin', 'gone', 'failing'])),
+    constraint webhook_endpoints_enabled check (
+        enabled = (disabled_reason is null) and enabled = (disabled_at is null)
+    ),
+    constraint webhook_endpoints_generation check (generation >= 1),
+    constraint webhook_endpoints_payload check (payload = any (array['full', 'ids'])),
+    constraint webhook_endpoints_previous check ((previous_key_id is null) = (previous_valid_until is null)),
+    constraint webhook_endpoints_types check (cardinality(types) <= 50),
+    constraint webhook_endpoints_url_length check (length(url) >= 1 and length(url) <= 2000)
+);
+
+alter table messaging.webhook_endpoints enable row level security, force row level security;
+
+create policy tenant_floor on messaging.webhook_endpoints as restrictive for all to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy admin_delete on messaging.webhook_endpoints as permissive for delete to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    );
+create policy admin_insert on messaging.webhook_endpoints as permissive for insert to appointd_api
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    );
+create policy admin_select on messaging.webhook_endpoints as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    );
+create policy admin_update on messaging.webhook_endpoints as permissive for update to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    )
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    );
+create policy gate_select on messaging.webhook_endpoints as permissive for select to appointd_gate
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy owner_all on messaging.webhook_endpoints as permissive for all to appointd_owner
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_select on messaging.webhook_endpoints as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_update on messaging.webhook_endpoints as permissive for update to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+
+grant select, delete on messaging.webhook_endpoints to appointd_api;
+grant insert (id, url, description, types, payload, key_id) on messaging.webhook_endpoints to appointd_api;
+grant update (
+    url, description, types, payload, enabled, disabled_reason, disabled_at, failing_since, generation, key_id,
+    previous_key_id, previous_valid_until, updated_at
+) on messaging.webhook_endpoints to appointd_api;
+grant select (tenant_id, id, failing_since) on messaging.webhook_endpoints to appointd_gate;
+grant select on messaging.webhook_endpoints to appointd_worker;
+grant update (
+    enabled, disabled_reason, disabled_at, failing_since, updated_at
+) on messaging.webhook_endpoints to appointd_worker;
+
+create trigger record_change after insert or delete or update on messaging.webhook_endpoints
+for each row execute function operations.record_change();
+create trigger record_event after insert or delete or update on messaging.webhook_endpoints
+for each row execute function messaging.record_endpoint_event();
 
 
 -- Trigger, after an organization was made: adds its row of messaging.turns.
@@ -579,6 +837,21 @@ alter function messaging.end_tick(text,text,boolean,interval) owner to appointd_
 grant execute on function messaging.end_tick(text,text,boolean,interval) to appointd_worker;
 
 
+-- Whether the plan of the organization that the worker has entered includes a feature.
+create function messaging.plan_has(feature text)
+returns boolean
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return app.has_feature(nullif(current_setting('app.tenant_id', true), '')::uuid, feature);
+end
+$$;
+
+alter function messaging.plan_has(text) owner to appointd_gate;
+grant execute on function messaging.plan_has(text) to appointd_worker;
+
+
 -- Makes changes of a tenant table events: kind.created, kind.updated and kind.deleted. lowest: the lowest role that may
 -- read them, as `reads` of app.build_wall. leaves_out: columns with secrets, and those that no reader needs. events:
 -- the commands, if not all three. A table whose changes have other names gets a trigger of its own, which calls
@@ -597,6 +870,41 @@ begin
     );
 end
 $$;
+
+
+-- Trigger, after an endpoint was created, changed or deleted: writes the event webhook_endpoint.created, updated,
+-- disabled or deleted. Whether it is failing, and its secret, are left out.
+create function messaging.record_endpoint_event()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    unsaid constant text[] := array[
+        'tenant_id', 'failing_since', 'generation', 'key_id', 'previous_key_id', 'previous_valid_until'
+    ];
+    was constant jsonb := to_jsonb(old) - unsaid;
+    becomes constant jsonb := to_jsonb(new) - unsaid;
+begin
+    if tg_op = 'UPDATE' and was - 'updated_at' = becomes - 'updated_at' then
+        return null;
+    end if;
+    perform messaging.emit(
+        'webhook_endpoint.' || case
+            when tg_op = 'INSERT' then 'created'
+            when tg_op = 'DELETE' then 'deleted'
+            when old.enabled and not new.enabled then 'disabled'
+            else 'updated'
+        end,
+        'admin', coalesce(new.tenant_id, old.tenant_id)::text, coalesce(new.id, old.id), coalesce(becomes, was),
+        case when tg_op = 'UPDATE' then messaging.changes(was, becomes) end
+    );
+    return null;
+end
+$$;
+
+alter function messaging.record_endpoint_event() owner to appointd_gate;
+grant execute on function messaging.record_endpoint_event() to appointd_owner;
 
 
 -- Trigger, after every change of a row: writes the event created, updated or deleted. An update that changes no column
@@ -828,6 +1136,56 @@ $$;
 
 alter function messaging.tenants_with_jobs(text,uuid,integer) owner to appointd_gate;
 grant execute on function messaging.tenants_with_jobs(text,uuid,integer) to appointd_worker;
+
+
+-- Trigger, after a delivery became due: adds the job that sends what is due to its endpoint, or wakes it. One whose
+-- endpoint fails rests: an event does not wake it.
+create function messaging.wake_endpoint()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    owning constant text := new.tenant_id::text;
+    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    due timestamptz := now();
+begin
+    -- Only the owner, while it imports or deletes a tenant.
+    if session_user = 'appointd_owner' and current_setting('app.restoring', true) = 'on' then
+        return null;
+    end if;
+    if owning is distinct from entered then
+        execute format('set local app.tenant_id = %L', owning);
+    end if;
+    -- An endpoint that fails rests, whatever happens meanwhile; only a request does not wait. The bounds are those of
+    -- the handler.
+    if session_user = 'appointd_worker' then
+        select now() + least(greatest((now() - w.failing_since) / 10, interval '5 s'), interval '300 s')
+        into due
+        from messaging.webhook_endpoints as w
+        where w.tenant_id = new.tenant_id and w.id = new.endpoint_id;
+        due := coalesce(due, now());
+    end if;
+    -- The row of the job is locked in any case: it does not end before this transaction, and then sees the delivery.
+    insert into messaging.jobs as j (kind, lane, key, payload, max_attempts)
+    values (
+        'messaging.deliver', 'live', new.endpoint_id::text, jsonb_build_object('endpoint_id', new.endpoint_id), 100
+    )
+    on conflict (tenant_id, kind, key) where key is not null and state <> 'dead' do update
+    set
+        state = case when due > now() then j.state else 'ready' end,
+        run_at = least(j.run_at, due),
+        updated_at = now()
+    where j.state = 'scheduled';
+    if owning is distinct from entered then
+        execute format('set local app.tenant_id = %L', entered);
+    end if;
+    return null;
+end
+$$;
+
+alter function messaging.wake_endpoint() owner to appointd_gate;
+grant execute on function messaging.wake_endpoint() to appointd_owner;
 
 
 -- Whether any organization has events to publish, jobs that are ready (by lane), and jobs to wake: what an idle worker

@@ -10,6 +10,7 @@ use crate::{
     db::{self, Db, migrate, row},
     http::{captcha::Captcha, limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
+    messaging::webhooks::{addresses::Reach, secrets::SecretKeys},
     server::{Capacity, Parts, Server, StopSignal, worker},
     sql,
     terminal::{block_on, list, log_to_stderr, raise_open_files},
@@ -82,6 +83,10 @@ pub(super) struct ServeArgs {
     /// The DNS server to ask about domains [default: those of the system]
     #[arg(long, env = "APPOINTD_DNS", value_name = "ADDRESS")]
     dns: Option<String>,
+    /// Networks that webhooks may be sent to besides public addresses, also by http: addresses or networks, separated by
+    /// commas. Set it only if every organization may reach them
+    #[arg(long, env = "APPOINTD_WEBHOOK_NETWORKS", value_name = "NETWORKS")]
+    webhook_networks: Option<String>,
     /// Where a captcha service verifies tokens. If it is set, guests cannot book, hold or wait without one. Needs
     /// APPOINTD_CAPTCHA_SECRET
     #[arg(long, env = "APPOINTD_CAPTCHA_URL", value_name = "URL")]
@@ -116,6 +121,7 @@ impl From<ServeArgs> for RawSettings {
             mail_from: args.mail_from,
             public_url: args.public_url,
             dns: args.dns,
+            webhook_networks: args.webhook_networks,
             captcha_url: args.captcha_url,
             captcha_secret: args.captcha_secret,
             log_level: args.log,
@@ -192,6 +198,8 @@ fn parts(settings: Settings) -> Result<Parts, Box<dyn Error>> {
         captcha: settings.captcha.map_or_else(|| Ok(Captcha::default()), Captcha::of)?,
         network: Arc::new(settings.network),
         limits: Arc::new(Limits::new(&settings.rates)),
+        webhook_keys: SecretKeys::new(&settings.link_keys),
+        webhook_reach: Reach::new(&settings.webhook_networks),
         places: settings.places,
         threads: settings.threads,
         connections: settings.connections,

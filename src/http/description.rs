@@ -14,6 +14,7 @@ mod examples;
 mod responses;
 mod schemas;
 mod walk;
+mod webhooks;
 
 use walk::operations;
 
@@ -44,8 +45,8 @@ pub struct Documents {
     pub internal: String,
 }
 
-/// Completes a document written by poem-openapi.
-pub fn complete(raw: &str) -> Documents {
+/// Completes a document written by poem-openapi. `events` are the types of events and their meanings.
+pub fn complete(raw: &str, events: &[(&str, &str)]) -> Documents {
     let mut document: Value = serde_json::from_str(raw).unwrap_or_default();
     document["openapi"] = "3.0.3".into();
     // Relative to where the description is served from.
@@ -67,6 +68,7 @@ pub fn complete(raw: &str) -> Documents {
     schemas::name_pages(&mut document);
     schemas::complete(&mut document);
     examples::complete(&mut document, &problems);
+    webhooks::complete(&mut document, events);
     responses::one_schema_of_success(&mut document);
     let internal = take_internal(&mut document);
     Documents { published: text(document), internal: text(internal) }
@@ -92,7 +94,7 @@ fn take_internal(document: &mut Value) -> Value {
     internal["info"]["description"] =
         "The operations that only this machine and trusted proxies may call. They are not published.".into();
     if let Some(internal) = internal.as_object_mut() {
-        internal.retain(|part, _| !["tags", "x-tagGroups"].contains(&part.as_str()));
+        internal.retain(|part, _| !["tags", "x-tagGroups", "x-webhooks"].contains(&part.as_str()));
     }
     components::keep_used(&mut internal);
     internal

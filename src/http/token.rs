@@ -7,6 +7,7 @@ use std::{collections::HashMap, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
     errors::ErrorKind,
@@ -51,6 +52,12 @@ impl SigningKey {
         different.sort_unstable();
         different.dedup();
         (different.len() >= FEWEST_BYTES).then_some(Self(bytes))
+    }
+
+    /// A key for another purpose, which follows from this one and does not reveal it.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("a key of any length is a key");
+        mac.chain_update("appointd ").chain_update(purpose).finalize().into_bytes().into()
     }
 
     /// The key as PKCS #8 (RFC 8410 section 7), the format of the library.

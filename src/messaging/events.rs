@@ -68,7 +68,8 @@ pub struct Event {
     pub subject_id: Uuid,
     /// The object after the event, with the names of what it refers to. If it was deleted: the object before that.
     pub data: AnyObject,
-    /// What the changed fields held before. Absent if the object is new or deleted, or if none of its fields changed.
+    /// What the changed fields held before, with the names of what they referred to. Absent if the object is new or
+    /// deleted, or if none of its fields changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<AnyObject>,
 }

@@ -34,6 +34,36 @@ impl Place {
     }
 }
 
+/// The e-mail to admins after a webhook endpoint was disabled.
+pub struct Disabled<'a> {
+    /// The name of the organization, and its id.
+    pub organization: &'a str,
+    pub id: Uuid,
+    pub url: &'a str,
+    /// `gone`, or `failing`.
+    pub reason: &'a str,
+}
+
+impl Disabled<'_> {
+    pub fn to(&self, email: &str) -> Mail {
+        let Self { organization, id, url, reason } = self;
+        let why = match *reason {
+            "gone" => "it answered that it is gone (410)",
+            _ => "all requests to it failed for five days",
+        };
+        let body = format!(
+            "{organization} sends no more events to this webhook endpoint, because {why}:\n\n  {url}\n\nIf it is still \
+             needed, enable it again, then recover the events that it has missed.\n"
+        );
+        Mail {
+            to: email.to_owned(),
+            on_behalf: OnBehalf::Organization { id: *id, inviter: None },
+            subject: format!("A webhook endpoint of {organization} was disabled"),
+            body,
+        }
+    }
+}
+
 /// One service that is booked, held or offered.
 #[derive(Clone, Debug)]
 pub struct Item<'a> {

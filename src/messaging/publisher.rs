@@ -3,7 +3,7 @@
 //! after the lock, and so sees all that the previous one has committed. A publisher that dies has published all or
 //! nothing of its transaction.
 
-use std::{pin::Pin, sync::Arc};
+use std::{collections::HashMap, pin::Pin, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -29,13 +29,14 @@ pub struct Happened {
     pub subject_id: Uuid,
     /// The object. A module adds the names of what it refers to: see [`Describe`].
     pub data: Map<String, Value>,
+    /// What the changed fields held before.
+    previous: Option<Map<String, Value>>,
     id: Uuid,
     occurred_at: DateTime<Utc>,
     actor_id: Option<Uuid>,
     actor_kind: String,
     request_id: Option<String>,
     lowest_role: String,
-    previous: Option<Value>,
     position: i64,
     contact_id: Option<Uuid>,
     provider_id: Option<Uuid>,
@@ -52,7 +53,22 @@ row! {
 impl Happened {
     /// The id in a column of the object, if it has one.
     pub fn reference(&self, column: &str) -> Option<Uuid> {
-        self.data.get(column)?.as_str()?.parse().ok()
+        reference(&self.data, column)
+    }
+
+    /// The ids in a column of the object, as it is and as it was.
+    pub fn references(&self, column: &str) -> impl Iterator<Item = Uuid> {
+        let was = self.previous.as_ref().and_then(|previous| reference(previous, column));
+        self.reference(column).into_iter().chain(was)
+    }
+
+    /// Adds the names of what a column refers to and referred to, as a field of their own.
+    pub fn name(&mut self, column: &str, field: &str, names: &HashMap<Uuid, String>) {
+        for object in [Some(&mut self.data), self.previous.as_mut()].into_iter().flatten() {
+            if let Some(name) = reference(object, column).and_then(|id| names.get(&id)) {
+                object.insert(field.to_owned(), Value::from(name.as_str()));
+            }
+        }
     }
 
     /// The kind of the object.
@@ -66,9 +82,13 @@ impl Happened {
     }
 }
 
+fn reference(object: &Map<String, Value>, column: &str) -> Option<Uuid> {
+    object.get(column)?.as_str()?.parse().ok()
+}
+
 /// What a module adds to events of its objects, so that they can be read without asking again.
 pub trait Describe: Send + Sync {
-    /// Adds to `data`. Runs in the transaction that publishes the events, as `appointd_worker`.
+    /// Adds to what events contain. Runs in the transaction that publishes the events, as `appointd_worker`.
     fn describe<'a>(&'a self, tx: &'a mut Tx, events: &'a mut [Happened]) -> Describing<'a>;
 }
 
@@ -141,7 +161,8 @@ impl Publisher {
         let count = events.len();
         let newest = events.last().map_or(last, |event| event.position);
         let events = serde_json::to_value(&events).unwrap_or_default();
-        tx.commit_with(sql!("messaging/events_add.sql"), &[&events, &newest]).await?;
+        tx.all(sql!("messaging/events_add.sql"), &[&events, &newest]).await?;
+        tx.commit_with_all(sql!("messaging/webhook_deliveries_fan_out.sql"), &[&last, &newest]).await?;
         Ok(count)
     }
 }

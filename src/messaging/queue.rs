@@ -81,12 +81,27 @@ impl Job {
             .await?;
         Ok(ended.is_some())
     }
+
+    /// Locks the job: what adds to its work does so before the next statement, or after this transaction. False if the
+    /// lease is lost.
+    pub async fn hold_in(&self, tx: &mut Tx) -> Result<bool, db::Error> {
+        let held = tx.optional(sql!("messaging/jobs_hold.sql" as (Uuid,)), &[&self.id, &self.token]).await?;
+        Ok(held.is_some())
+    }
+
+    /// Gives the job back in a transaction, to be due later; this was no attempt. The handler then returns
+    /// [`Done::Finished`].
+    pub async fn release_in(&self, tx: &mut Tx, after: Duration) -> Result<(), db::Error> {
+        let sql = sql!("messaging/jobs_release.sql" as (Uuid,));
+        tx.all(sql, &[&vec![self.id], &vec![self.token], &after.as_secs_f64()]).await?;
+        Ok(())
+    }
 }
 
 /// What became of an attempt that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// The job is to be deleted, or [`Job::finish_in`] has.
+    /// The job is to be deleted, or [`Job::finish_in`] or [`Job::release_in`] has ended the attempt.
     Finished,
     /// It could not be done yet, and this was no attempt.
     Later(Duration),
@@ -114,10 +129,14 @@ pub trait Handler: Send + Sync {
 /// The pause before the next attempt: 5 s, 15 s, 45 s, … up to six hours, and up to a fifth more or less, so that what
 /// failed together is not tried together again.
 pub fn pause_after(attempt: i16) -> Duration {
+    spread((FIRST_PAUSE * 3_f64.powi(i32::from(attempt.max(1)) - 1)).min(LONGEST_PAUSE))
+}
+
+/// So many seconds, and up to a fifth more or less.
+pub(super) fn spread(seconds: f64) -> Duration {
     let [a, b, ..] = secret::random();
-    let spread = f64::from(u16::from_be_bytes([a, b])) / f64::from(u16::MAX);
-    let pause = (FIRST_PAUSE * 3_f64.powi(i32::from(attempt.max(1)) - 1)).min(LONGEST_PAUSE);
-    Duration::from_secs_f64(pause * (0.8 + 0.4 * spread))
+    let part = f64::from(u16::from_be_bytes([a, b])) / f64::from(u16::MAX);
+    Duration::from_secs_f64(seconds * (0.8 + 0.4 * part))
 }
 
 /// A job to be added.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -69,7 +68,7 @@ impl Describe for EventNames {
                 }
             }
             let [services, providers, contacts] = NAMED.map(|(column, _)| {
-                let mut ids: Vec<Uuid> = events.iter().filter_map(|event| event.reference(column)).collect();
+                let mut ids: Vec<Uuid> = events.iter().flat_map(|event| event.references(column)).collect();
                 ids.sort_unstable();
                 ids.dedup();
                 ids
@@ -82,9 +81,7 @@ impl Describe for EventNames {
                 tx.all(sql, &[&services, &providers, &contacts]).await?.into_iter().collect();
             for event in events {
                 for (column, field) in NAMED {
-                    if let Some(name) = event.reference(column).and_then(|id| names.get(&id)) {
-                        event.data.insert(field.to_owned(), Value::from(name.as_str()));
-                    }
+                    event.name(column, field, &names);
                 }
             }
             Ok(())

@@ -15,7 +15,7 @@ use poem::{
         header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY},
     },
 };
-use poem_openapi::{OpenApi, OpenApiService};
+use poem_openapi::{OpenApi, OpenApiService, Webhook};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
@@ -170,7 +170,7 @@ struct Pages {
 }
 
 /// The routes of all documents.
-pub fn routes(service: &OpenApiService<impl OpenApi, ()>, db: &Db, demo: Option<&Demo>) -> Route {
+pub fn routes(service: &OpenApiService<impl OpenApi, impl Webhook>, db: &Db, demo: Option<&Demo>) -> Route {
     static PAGES: OnceLock<Pages> = OnceLock::new();
     let pages = PAGES.get_or_init(|| Pages::new(&service.swagger_ui_html(), &service.redoc_html()));
     let sign_ins = demo.map_or("[]", |demo| &demo.sign_ins);

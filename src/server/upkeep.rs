@@ -12,21 +12,27 @@ use crate::{
     messaging::{
         cron::{Cron, Doing, Task, Tenants, Work},
         events,
+        letters::Disabled,
         mail::Mailer,
         queue::{Done, Failed, Handler, Job, Kind, Lane, Working},
+        webhooks::{
+            delivering::{self, Deliver, TELL_DISABLED},
+            secrets::SecretKeys,
+            sender::Sender,
+        },
     },
     operations::idempotency,
     scheduling::booking::{expiry, upkeep},
     tenancy::{
         domains::{self, Dns},
-        organizations,
+        members, organizations,
     },
 };
 
 /// Expired holds, and freed time to offer.
 const SWEEP: Kind = Kind::new("scheduling.sweep", Lane::Live);
 
-/// What is old: claims, events, answers to repeated requests.
+/// What is old: claims, events, deliveries of webhooks, answers to repeated requests.
 const FORGET: Kind = Kind::new("organization.forget", Lane::Bulk);
 
 /// What the work needs.
@@ -37,11 +43,23 @@ pub struct Tools {
     pub worker: WorkerDb,
     pub mailer: Mailer,
     pub dns: Dns,
+    pub webhooks: Sender,
+    pub webhook_keys: SecretKeys,
 }
 
 /// The handlers of all kinds of jobs.
 pub fn handlers(tools: &Tools) -> Vec<Arc<dyn Handler>> {
-    vec![Arc::new(Sweep(tools.clone())), Arc::new(Forget(tools.clone()))]
+    let deliver = Deliver {
+        worker: tools.worker.clone(),
+        sender: tools.webhooks.clone(),
+        keys: tools.webhook_keys.clone(),
+    };
+    vec![
+        Arc::new(Sweep(tools.clone())),
+        Arc::new(Forget(tools.clone())),
+        Arc::new(deliver),
+        Arc::new(TellDisabled(tools.clone())),
+    ]
 }
 
 /// What is done regularly, in UTC.
@@ -103,7 +121,36 @@ impl Handler for Forget {
         Box::pin(async move {
             upkeep::forget_past_claims(&self.0.db, job.tenant).await?;
             events::forget(&self.0.worker, job.tenant).await?;
+            delivering::forget(&self.0.worker, job.tenant).await?;
             idempotency::forget(&self.0.worker, job.tenant).await?;
+            Ok(Done::Finished)
+        })
+    }
+}
+
+/// Tells the admins that a webhook endpoint was disabled.
+struct TellDisabled(Tools);
+
+impl Handler for TellDisabled {
+    fn kind(&self) -> Kind {
+        TELL_DISABLED
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Working<'a> {
+        Box::pin(async move {
+            let Tools { worker, mailer, .. } = &self.0;
+            let endpoint = job.payload.get("endpoint_id").and_then(serde_json::Value::as_str);
+            let Some(endpoint) = endpoint.and_then(|id| id.parse::<Uuid>().ok()) else {
+                return Ok(Done::Finished);
+            };
+            // Enabled again or deleted meanwhile: nothing to tell.
+            if let Some((url, reason)) = delivering::disabled(worker, job.tenant, endpoint).await? {
+                for (email, organization) in members::admins(worker, job.tenant).await? {
+                    let letter =
+                        Disabled { organization: &organization, id: job.tenant, url: &url, reason: &reason };
+                    mailer.send(letter.to(&email));
+                }
+            }
             Ok(Done::Finished)
         })
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{api_keys::ApiKey, invitations::Invitation};
 use crate::{
-    db::{Db, Error, Sql, Tx, row},
+    db::{self, Db, Error, Sql, Tx, WorkerDb, row},
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         if_match::{IfMatch, Single},
@@ -355,4 +355,10 @@ fn last_owner<T>(result: Result<T, Error>) -> Result<T, Failure> {
 /// Whether an account is an active member and not a customer.
 pub async fn works_here(tx: &mut Tx, account: Uuid) -> Result<bool, Error> {
     Ok(tx.one(sql!("tenancy/members_work_here.sql" as (bool,)), &[&account]).await?.0)
+}
+
+/// The verified e-mail addresses of the owners and admins of an organization, each with its name.
+pub async fn admins(db: &WorkerDb, tenant: Uuid) -> Result<Vec<(String, String)>, db::Error> {
+    let sql = sql!("tenancy/members_admins.sql" as (String, String));
+    db.begin(tenant).commit_with_all(sql, &[]).await
 }

@@ -71,6 +71,7 @@ fn wrong_settings_are_reported_all_at_once_without_secrets() {
             ("APPOINTD_MAIL_FROM", "no address"),
             ("APPOINTD_PUBLIC_URL", "here"),
             ("APPOINTD_DNS", "dns"),
+            ("APPOINTD_WEBHOOK_NETWORKS", "networks"),
             ("APPOINTD_LOG", "loud"),
             ("APPOINTD_LOG_FORMAT", "xml"),
         ],

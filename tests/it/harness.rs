@@ -12,6 +12,7 @@ pub mod hosts;
 pub mod lists;
 pub mod program;
 pub mod raw;
+pub mod receiver;
 pub mod rules;
 pub mod shared_person;
 mod system;
@@ -27,7 +28,7 @@ pub use clusters::{
 };
 pub use description::{Operation, document, misfits, operations, resolve, scopes, uuids_of_body};
 pub use furnished::{Furnished, add_rows};
-pub use system::{KEY, private_system, system, within};
+pub use system::{KEY, LINK_KEY, private_system, system, within};
 pub use tenant::{PASSWORD, Tenant, enter, person, week};
 
 use std::{

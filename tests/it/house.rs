@@ -17,8 +17,8 @@ use crate::db::statements::{files, files_below, root, sources};
 const MAY_NAME: &[(&str, &str)] = &[
     ("db", ""),
     ("http", "db"),
-    ("messaging", "db http"),
     ("operations", "db http"),
+    ("messaging", "db http operations"),
     ("identity", "db http messaging"),
     ("tenancy", "db http messaging operations identity"),
     ("crm", "db http messaging operations"),
@@ -56,7 +56,7 @@ const MAY_NAME: &[(&str, &str)] = &[
     ("terminal", "config"),
     ("tenant_commands", "db http tenancy scheduling::hours terminal"),
     ("wall_audit", "db config terminal"),
-    ("cli", "db http identity api server config dev terminal tenant_commands wall_audit"),
+    ("cli", "db http messaging identity api server config dev terminal tenant_commands wall_audit"),
     ("main", "cli"),
 ];
 

@@ -6,4 +6,5 @@ mod letters;
 pub mod mail;
 mod publishing;
 mod running;
+mod webhooks;
 mod worker;

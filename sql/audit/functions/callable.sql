@@ -27,6 +27,9 @@ where
             'messaging.tenants_with_jobs(text,uuid,integer)',
             'messaging.work_due()',
             'tenancy.active_organizations(uuid,integer)',
+            -- Of the organization that it has entered.
+            'messaging.plan_has(text)',
+            'tenancy.admin_addresses()',
             -- Regular work of the whole server.
             'identity.purge_expired()',
             'messaging.begin_tick(text,text,timestamp with time zone,boolean,interval)',

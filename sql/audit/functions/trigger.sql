@@ -1,10 +1,10 @@
 -- error: A table has an unknown trigger
 --
 -- A trigger runs with every change of a row, with other rights if its function is SECURITY DEFINER, and its errors may
--- quote rows that the author of the statement cannot see. Known: the change log, the list of deletions and events, the
--- limits of a plan, the last owner of an organization, invitations and keys that end with their creator, former names,
--- freed time to offer, limits of schedules, closures, time off, holds and the waitlist, and the lock before a link
--- ends.
+-- quote rows that the author of the statement cannot see. Known: the change log, the list of deletions and events, jobs
+-- of webhook endpoints, the limits of a plan, the last owner of an organization, invitations and keys that end with
+-- their creator, former names, freed time to offer, limits of schedules, closures, time off, holds and the waitlist, and
+-- the lock before a link ends.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,
@@ -32,6 +32,9 @@ where
         ('record_deletion', 'operations.record_deletion()'),
         ('add_turn', 'messaging.add_turn()'),
         ('record_event', 'messaging.record_event()'),
+        ('record_event', 'messaging.record_endpoint_event()'),
+        ('wake_endpoint', 'messaging.wake_endpoint()'),
+        ('wake_endpoint_update', 'messaging.wake_endpoint()'),
         ('record_event', 'scheduling.record_appointment_event()'),
         ('record_event', 'scheduling.record_hold_event()'),
         ('record_event_expired', 'scheduling.record_hold_event()'),

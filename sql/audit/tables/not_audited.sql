@@ -25,6 +25,8 @@ where
         'messaging.events',
         'messaging.turns',
         'messaging.jobs',
+        'messaging.webhook_deliveries',
+        'messaging.webhook_attempts',
         -- Counters, and answers stored for a day: not decisions of a person.
         'tenancy.usage_days',
         'operations.idempotency_keys',

@@ -49,6 +49,9 @@ pub fn keep_used(document: &mut Value) {
     if let Some(all) = components["schemas"].as_object_mut() {
         all.retain(|name, _| schemas.contains(name));
     }
+    if let Some(all) = components.as_object_mut() {
+        all.remove("requestBodies");
+    }
     if let Some(all) = components["examples"].as_object_mut() {
         all.retain(|name, _| text.contains(&format!("#/components/examples/{name}\"")));
     }

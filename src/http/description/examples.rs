@@ -49,6 +49,13 @@ pub fn complete(document: &mut Value, codes: &[Value]) {
     }
 }
 
+/// Adds the example of a schema that no operation leads to.
+pub fn add(document: &mut Value, name: &str) {
+    if let Some(example) = of_schema(&document["components"]["schemas"], name) {
+        document["components"]["schemas"][name]["example"] = example;
+    }
+}
+
 /// The example of a schema in `components`.
 fn of_schema(schemas: &Value, name: &str) -> Option<Value> {
     let schema = &schemas[name];

@@ -144,6 +144,25 @@ checked_text!(
 );
 
 checked_text!(
+    /// A URL whose scheme is http or https, without user, password and fragment.
+    WebUrl,
+    "uri",
+    2000,
+    "https://hooks.example.com/appointd",
+    "expected an http or https URL of at most 2,000 characters, without user, password and fragment",
+    |text| {
+        let url = strict_url(text)?;
+        let fits = matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.fragment().is_none()
+            && url.as_str().len() <= 2000;
+        fits.then(|| url.into())
+    }
+);
+
+checked_text!(
     /// The origin of a web page (RFC 6454) as browsers send it: scheme https, host, and the port if it is not 443.
     WebOrigin,
     "web-origin",

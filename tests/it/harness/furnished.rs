@@ -131,6 +131,13 @@ impl Tenant {
         let dead = "insert into messaging.jobs (tenant_id, kind, state) values ($1, 'test.furnished', 'dead') returning id";
         let job = system().superuser().await.query_one(dead, &[&self.id]).await.expect("a job");
         furnished.others.insert("job_id".to_owned(), job.get::<_, Uuid>(0).to_string());
+        let sent = "insert into messaging.webhook_deliveries (tenant_id, endpoint_id, event_id, type, state, next_at)
+                    select $1, id, gen_random_uuid(), 'webhook.test', 'failed', null
+                    from messaging.webhook_endpoints where tenant_id = $1 limit 1 returning id, event_id";
+        let delivery = system().superuser().await.query_one(sent, &[&self.id]).await.expect("a delivery");
+        for (column, name) in ["delivery_id", "event_id"].into_iter().enumerate() {
+            furnished.others.insert(name.to_owned(), delivery.get::<_, Uuid>(column).to_string());
+        }
         // So that the events do not change between two requests.
         system().publish(self.id).await;
         furnished

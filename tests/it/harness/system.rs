@@ -14,7 +14,10 @@ use appointd::{
         token::{SigningKey, Tokens},
     },
     identity::passwords::{Passwords, Policy},
-    messaging::mail::Mailer,
+    messaging::{
+        mail::Mailer,
+        webhooks::{addresses::Reach, secrets::SecretKeys},
+    },
     scheduling::booking::expiry,
     server::{Capacity, Parts, Server, publisher},
 };
@@ -80,6 +83,8 @@ fn start(settings: &[&str]) -> System {
         captcha: Captcha::default(),
         network: Arc::default(),
         limits: Arc::new(Limits::new(&Rates::default())),
+        webhook_keys: SecretKeys::new(&[SigningKey::from_bytes(LINK_KEY)]),
+        webhook_reach: Reach::default(),
         places: 8,
         threads: 2,
         connections: 32,
@@ -95,7 +100,7 @@ fn start(settings: &[&str]) -> System {
 /// What the server of the tests signs with.
 pub const KEY: [u8; 32] = *b"the key of the tests, 32 bytes..";
 /// What it signs the links of guests with.
-const LINK_KEY: [u8; 32] = *b"another key of the tests, for li";
+pub const LINK_KEY: [u8; 32] = *b"another key of the tests, for li";
 
 fn mailer(folder: &Path) -> Mailer {
     let from = "appointd <appointd@example.com>".parse().expect("an address");

@@ -90,7 +90,7 @@ impl ThingsApi {
 
 fn described<const AGED: bool>() -> Value {
     let service = OpenApiService::new(Apis::<Things<AGED>, _>::new(ThingsApi), "things", "1");
-    inlined(&serde_json::from_str(&complete(&service.spec()).published).expect("JSON"))
+    inlined(&serde_json::from_str(&complete(&service.spec(), &[]).published).expect("JSON"))
 }
 
 /// The answer of the test API behind the edge.

@@ -9,7 +9,7 @@ use appointd::{api, http::description};
 use chrono::Utc;
 use serde_json::Value;
 
-use crate::harness::{Actor, operations, snapshot};
+use crate::harness::{Actor, operations, resolve, snapshot};
 
 fn committed() -> Value {
     serde_json::from_str(description::COMMITTED).expect("JSON")
@@ -278,4 +278,21 @@ fn schemas_are_named_as_classes_are() {
 fn description_is_small() {
     let (minified, operations) = (committed().to_string().len(), operations().len());
     assert!(minified <= 2_900 * operations, "{minified} bytes for {operations} operations");
+}
+
+#[test]
+fn every_type_of_events_has_a_request_with_the_same_body() {
+    let document = committed();
+    let requests = document["x-webhooks"].as_object().expect("requests");
+    let listed: BTreeSet<&str> = api::EVENTS.iter().map(|event| event.name).collect();
+    assert_eq!(requests.keys().map(String::as_str).collect::<BTreeSet<_>>(), listed);
+    for (name, request) in requests {
+        let body = resolve(&request["post"]["requestBody"]);
+        let schema = &body["content"]["application/json"]["schema"]["$ref"];
+        assert_eq!(schema, "#/components/schemas/WebhookEvent", "{name}");
+    }
+    let schema = &document["components"]["schemas"]["WebhookEvent"];
+    for field in ["id", "type", "timestamp", "organization_id", "actor", "subject_id", "data"] {
+        assert!(schema["properties"][field].is_object() && schema["example"].get(field).is_some(), "{field}");
+    }
 }

@@ -12,7 +12,7 @@ use appointd::{
         token::{Kind, SigningKey, Tokens},
         values::{
             Color, Currency, Date, DomainName, EmailAddress, HttpsUrl, IdempotencyKey, Instant,
-            InstantOrDate, LanguageTag, Number, Password, Slug, Text, TimeOfDay, TimeZone,
+            InstantOrDate, LanguageTag, Number, Password, Slug, Text, TimeOfDay, TimeZone, WebUrl,
         },
     },
     identity::second_factors,
@@ -72,6 +72,7 @@ proptest! {
         is_stable::<DomainName>(&value)?;
         is_stable::<IdempotencyKey>(&value)?;
         is_stable::<HttpsUrl>(&value)?;
+        is_stable::<WebUrl>(&value)?;
         is_stable::<Color>(&value)?;
         is_stable::<Currency>(&value)?;
         is_stable::<LanguageTag>(&value)?;
@@ -144,6 +145,7 @@ proptest! {
             database_url: Some(text.clone()),
             worker_database_url: Some(text.clone()),
             no_worker: false,
+            webhook_networks: Some(text.clone()),
             token_keys: Some(text.clone()),
             link_keys: Some(text.clone()),
             listen: Some(text.clone()),

@@ -30,3 +30,17 @@ values ('{tenant}', 'test.rows', 'running', 'infinity', gen_random_uuid());
 insert into messaging.cron_runs (name, tick, due_at, outcome)
 values ('test.rows', '2026-01-01T00:00:00', '2026-01-01', 'missed')
 on conflict (name, tick) do nothing;
+
+insert into messaging.webhook_endpoints (tenant_id, id, url, key_id, enabled, disabled_reason, disabled_at)
+values ('{tenant}', gen_random_uuid(), 'https://hooks.example.com/rows', 'rows', false, 'admin', now());
+
+with delivery as (
+    insert into messaging.webhook_deliveries (tenant_id, endpoint_id, event_id, type, state, next_at)
+    select e.tenant_id, e.id, gen_random_uuid(), 'webhook.test', 'failed', null
+    from messaging.webhook_endpoints as e
+    where e.tenant_id = '{tenant}'
+    returning tenant_id, id
+)
+insert into messaging.webhook_attempts (tenant_id, delivery_id, number, status, error, duration_ms)
+select d.tenant_id, d.id, 1, 500, 'error_status', 10
+from delivery as d;
