@@ -6,8 +6,10 @@ Needs APPOINTD_URL and APPOINTD_MAIL, the folder in which the server writes e-ma
 import os
 import re
 import secrets
+import threading
 import time
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -35,6 +37,7 @@ from appointd_client.api.schedules import set_schedule
 from appointd_client.api.services import create_service, list_services, update_service
 from appointd_client.api.sign_in import log_in, refresh_tokens
 from appointd_client.api.slots import list_slots
+from appointd_client.api.webhooks import create_webhook_endpoint, send_test_webhook
 from appointd_client.models import (
     AppointmentStatus,
     Cancellation,
@@ -59,6 +62,7 @@ from appointd_client.models import (
     NewInvitation,
     NewProvider,
     NewService,
+    NewWebhookEndpoint,
     Problem,
     RefreshRequest,
     Registration,
@@ -71,6 +75,7 @@ from appointd_client.models import (
     Weekday,
 )
 from appointd_client.types import UNSET, Response
+from standardwebhooks import Webhook, WebhookVerificationError
 
 URL = os.environ["APPOINTD_URL"]
 MAILS = Path(os.environ["APPOINTD_MAIL"])
@@ -300,6 +305,45 @@ calendar = expect(200, read_calendar_feed.sync_detailed(client=anonymous, token=
 assert calendar.startswith("BEGIN:VCALENDAR\r\n")
 assert str(appointment.id) in calendar
 done("a calendar feed")
+
+received = []
+
+
+class Receiver(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        received.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+receiver = HTTPServer(("127.0.0.1", 0), Receiver)
+threading.Thread(target=receiver.serve_forever, daemon=True).start()
+new_endpoint = NewWebhookEndpoint(
+    url=f"http://127.0.0.1:{receiver.server_port}/hook", types=["contact.created"]
+)
+hook = expect(201, create_webhook_endpoint.sync_detailed(client=owner, body=new_endpoint))
+expect(201, send_test_webhook.sync_detailed(hook.id, client=owner))
+grace = NewContact(first_name="Grace", last_name="Murray")
+expect(201, create_contact.sync_detailed(client=owner, body=grace))
+for _ in range(100):
+    if len(received) >= 2:
+        break
+    time.sleep(0.1)
+webhook = Webhook(hook.secret)
+events = [webhook.verify(body, headers) for headers, body in received]
+assert sorted(event["type"] for event in events) == ["contact.created", "webhook.test"]
+assert [event["id"] for event in events] == [headers["webhook-id"] for headers, _ in received]
+try:
+    webhook.verify(received[0][1] + b" ", received[0][0])
+    raise AssertionError("a changed body verifies")
+except WebhookVerificationError:
+    pass
+receiver.shutdown()
+done("webhooks arrive, and verify with the library of the standard")
 
 refreshed = expect(
     200,
