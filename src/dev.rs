@@ -2,6 +2,7 @@
 
 mod bookable;
 mod examples;
+mod outbox;
 mod running;
 mod welcome;
 
@@ -19,6 +20,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::Utc;
 use tokio_postgres::{Config as DatabaseUrl, error::SqlState};
 
+use outbox::Outbox;
 use running::Running;
 
 use crate::{
@@ -45,11 +47,13 @@ use crate::{
     server::{Capacity, Parts, Server, StopSignal},
 };
 
-/// The file whose lock says that a system runs in a folder, and whose lines say where: an address and a folder of
-/// sockets.
+/// The file whose lock says that a system runs in a folder, and whose lines say where: an address, a folder of sockets,
+/// and the address of the outbox.
 const LOCK: &str = "lock";
 /// The folder e-mails are written to.
 const MAILS: &str = "mail";
+/// The folder that webhooks to the outbox are written to.
+const WEBHOOKS: &str = "webhooks";
 
 /// The options of `appointd dev`.
 pub struct Options {
@@ -80,7 +84,7 @@ pub async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         () = stop.received() => return Ok(()),
         up = bring_up(folder, options.reset, listener) => up?,
     };
-    write!(lock, "{}\n{}\n", running.address, running.sockets.display())?;
+    write!(lock, "{}\n{}\n{}\n", running.address, running.sockets.display(), running.outbox)?;
     let text = welcome::text(&running).await?;
     // A reader that has closed the pipe needs no text.
     let _ = io::stdout().write_all(text.as_bytes());
@@ -108,7 +112,7 @@ pub async fn show(folder: &Path) -> Result<String, Box<dyn Error>> {
     }
     let said = fs::read_to_string(folder.join(LOCK))?;
     let mut lines = said.lines();
-    let (Some(address), Some(sockets)) = (lines.next(), lines.next()) else {
+    let (Some(address), Some(sockets), Some(outbox)) = (lines.next(), lines.next(), lines.next()) else {
         return Err(format!(
             "the `appointd dev` in {} is starting; try again in a moment",
             folder.display()
@@ -118,6 +122,7 @@ pub async fn show(folder: &Path) -> Result<String, Box<dyn Error>> {
         address: address.parse()?,
         sockets: sockets.into(),
         mails: fs::canonicalize(folder.join(MAILS))?,
+        outbox: outbox.parse()?,
     };
     welcome::text(&running).await
 }
@@ -141,6 +146,11 @@ async fn bring_up(
     let mails = folder.join(MAILS);
     fs::create_dir_all(&mails)?;
     let mails = fs::canonicalize(&mails)?;
+    let webhooks = folder.join(WEBHOOKS);
+    fs::create_dir_all(&webhooks)?;
+    let caught = outbox::listen(folder)?;
+    let outbox = caught.local_addr()?;
+    tokio::spawn(Outbox { mails: mails.clone(), webhooks }.serve(caught));
     let host = listener.local_addr()?;
     let parts = Parts {
         worker: Some(cluster.url("appointd_worker", "appointd").parse()?),
@@ -174,7 +184,7 @@ async fn bring_up(
         demo: Some(examples::demo()),
     };
     let server = Server::start(parts, listener)?;
-    let running = Running { address: server.address(), sockets: cluster.sockets().to_owned(), mails };
+    let running = Running { address: server.address(), sockets: cluster.sockets().to_owned(), mails, outbox };
     Ok((cluster, server, running))
 }
 

@@ -7,4 +7,6 @@ pub struct Running {
     pub sockets: PathBuf,
     /// The folder of e-mails.
     pub mails: PathBuf,
+    /// The address of the page of e-mails and webhooks.
+    pub outbox: SocketAddr,
 }

@@ -47,11 +47,13 @@ Ctrl-C stops it; its data is kept. In another terminal, `appointd dev --show`
 prints this again.
 
 API docs   http://{host}/docs
-E-mails    {}
+Outbox     http://{outbox} (e-mails, and webhooks to this URL)
+E-mails    {mails}
 
 SIGN-INS
 ",
-        running.mails.display()
+        outbox = running.outbox,
+        mails = running.mails.display()
     )?;
     writeln!(text, "{:<24}  {:<9}  {:<8}  organization", "e-mail", "password", "role")?;
     for demo in &DEMOS {
@@ -89,7 +91,11 @@ Here a password needs {} characters and nothing else. `appointd serve` requires
         }
         None => None,
     };
+    let books = slot.is_some();
     booking(&mut text, &host, slot)?;
+    if books {
+        webhook(&mut text, &host, running.outbox)?;
+    }
     writeln!(text, "\nONE DATABASE, FOUR ROLES: HOW MANY APPOINTMENTS EACH SEES")?;
     for (role, shows) in ROLES {
         writeln!(text, "\n{shows}\n{psql} '{}' -c '{}'", url(role), statement(COUNT))?;
@@ -134,6 +140,20 @@ curl -i http://{host}/api/v1/appointments \
         email = owner.email,
         password = owner.password,
         starts_at = written(starts_at),
+    )?;
+    Ok(())
+}
+
+/// Lines that send events to the outbox.
+fn webhook(text: &mut String, host: &str, outbox: SocketAddr) -> Result<(), Box<dyn Error>> {
+    writeln!(
+        text,
+        r#"
+SEND EVENTS TO THE OUTBOX: then book again, and open http://{outbox}
+
+curl -i http://{host}/api/v1/webhook-endpoints \
+  -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \
+  -d '{{"url":"http://{outbox}"}}'"#
     )?;
     Ok(())
 }

@@ -14,7 +14,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::harness::Folder;
+use crate::harness::{Folder, eventually};
 
 /// A running `appointd dev` and what it has printed.
 pub struct Dev {
@@ -131,6 +131,8 @@ fn printed_commands_work_and_data_outlives_restarts() {
     first.paste("HTTP/1.1 409 Conflict");
     roles_see_what_is_printed(&first);
 
+    outbox_shows_mails_and_webhooks(&first);
+
     // The same port, as when the command is typed a second time, or another.
     let address = first.address();
     for listen in [address.as_str(), "127.0.0.1:0"] {
@@ -198,6 +200,35 @@ fn paste(welcome: &[String], expected: &str) {
         let answer = String::from_utf8_lossy(&output.stdout);
         assert_eq!(answer.lines().next(), Some(expected), "{answer}");
     }
+}
+
+/// The lines that send events to the outbox work, and it shows them and e-mails as text.
+fn outbox_shows_mails_and_webhooks(dev: &Dev) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    let sign_in = block(&dev.welcome, "TOKEN=").split("\ncurl").next().expect("a sign-in").to_owned();
+    let lines = block(&dev.welcome, &format!("curl -i http://{}/api/v1/webhook-endpoints", dev.address()));
+    let Some(output) = pasted(&format!("{sign_in}\n{lines}")) else { return };
+    let answer = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(answer.lines().next(), Some("HTTP/1.1 201 Created"), "{answer}");
+    let line = dev.welcome.iter().find(|line| line.starts_with("Outbox")).expect("where it is");
+    let outbox = line.split_whitespace().nth(1).expect("a URL");
+    runtime.block_on(async {
+        let client = reqwest::Client::new();
+        let email = client.post(format!("http://{}/api/v1/auth/password/forgot", dev.address()));
+        let email = email.header("content-type", "application/json").body(r#"{"email":"admin@acme.com"}"#);
+        assert!(email.send().await.expect("an answer").status().is_success());
+        eventually(async || {
+            let page = client.get(outbox).send().await.expect("a page").text().await.expect("text");
+            let all = [
+                "webhook-signature: v1,",
+                "webhook_endpoint.created",
+                "Set a new password",
+                "&lt;appointd@localhost",
+            ];
+            all.iter().all(|part| page.contains(part)).then_some(())
+        })
+        .await;
+    });
 }
 
 /// The lines for psql show what is said above them.
