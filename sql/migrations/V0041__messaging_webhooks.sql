@@ -180,9 +180,6 @@ grant
     insert (delivery_id, number, status, error, duration_ms, response)
 on messaging.webhook_attempts to appointd_worker;
 
--- Bodies name the organization.
-grant select (name) on tenancy.organizations to appointd_worker;
-
 -- Functions of the gate -----------------------------------------------------------------------------------------------
 
 -- It adds and wakes the job of an endpoint, for every role that makes a delivery due.
@@ -214,13 +211,13 @@ begin
     if owning is distinct from entered then
         execute format('set local app.tenant_id = %L', owning);
     end if;
-    -- An endpoint that fails rests, whatever happens meanwhile; only a request does not wait. The bounds are those of
-    -- the handler.
+    -- An endpoint that fails rests while events come; only a request does not wait. The bounds are those of the
+    -- handler.
     if session_user = 'appointd_worker' then
         select now() + least(greatest((now() - w.failing_since) / 10, interval '5 s'), interval '300 s')
         into due
         from messaging.webhook_endpoints as w
-        where w.tenant_id = new.tenant_id and w.id = new.endpoint_id;
+        where w.tenant_id = new.tenant_id and w.id = new.endpoint_id and w.failing_since is not null;
         due := coalesce(due, now());
     end if;
     -- The row of the job is locked in any case: it does not end before this transaction, and then sees the delivery.
@@ -289,6 +286,22 @@ $$;
 comment on function messaging.plan_has(text) is
     'Whether the plan of the organization that the worker has entered includes a feature.';
 
+create function messaging.organization_name() returns text
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select o.name
+        from tenancy.organizations as o
+        where o.id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+    );
+end
+$$;
+
+comment on function messaging.organization_name() is
+    'The name of the organization that the worker has entered.';
+
 create function tenancy.admin_addresses() returns table (email text, organization text)
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -313,7 +326,8 @@ comment on function tenancy.admin_addresses() is
     'The verified e-mail addresses of the owners and admins of the organization that the worker has entered, at most '
     '20, and its name: for what only they are told.';
 
-grant execute on function messaging.plan_has(text), tenancy.admin_addresses() to appointd_worker;
+grant execute on function messaging.plan_has(text), messaging.organization_name(), tenancy.admin_addresses()
+to appointd_worker;
 -- The role that makes a trigger must be allowed to call its function.
 grant execute on function messaging.wake_endpoint(), messaging.record_endpoint_event() to appointd_owner;
 reset role;

@@ -83,8 +83,8 @@ pub(super) struct ServeArgs {
     /// The DNS server to ask about domains [default: those of the system]
     #[arg(long, env = "APPOINTD_DNS", value_name = "ADDRESS")]
     dns: Option<String>,
-    /// Networks that webhooks may be sent to besides public addresses, also by http: addresses or networks, separated by
-    /// commas. Set it only if every organization may reach them
+    /// Networks that webhooks may be sent to besides public addresses, also by http: addresses or networks, separated
+    /// by commas. Set it only if every organization may reach them
     #[arg(long, env = "APPOINTD_WEBHOOK_NETWORKS", value_name = "NETWORKS")]
     webhook_networks: Option<String>,
     /// Where a captcha service verifies tokens. If it is set, guests cannot book, hold or wait without one. Needs

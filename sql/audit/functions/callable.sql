@@ -29,6 +29,7 @@ where
             'tenancy.active_organizations(uuid,integer)',
             -- Of the organization that it has entered.
             'messaging.plan_has(text)',
+            'messaging.organization_name()',
             'tenancy.admin_addresses()',
             -- Regular work of the whole server.
             'identity.purge_expired()',

@@ -3,8 +3,8 @@
 -- A trigger runs with every change of a row, with other rights if its function is SECURITY DEFINER, and its errors may
 -- quote rows that the author of the statement cannot see. Known: the change log, the list of deletions and events, jobs
 -- of webhook endpoints, the limits of a plan, the last owner of an organization, invitations and keys that end with
--- their creator, former names, freed time to offer, limits of schedules, closures, time off, holds and the waitlist, and
--- the lock before a link ends.
+-- their creator, former names, freed time to offer, limits of schedules, closures, time off, holds and the waitlist,
+-- and the lock before a link ends.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,

@@ -6,10 +6,10 @@
 -- Sent as appointd_worker.
 select
     d.id, d.event_id, d.event_position, d.type, d.state, d.step, d.created_at, w.url, w.payload, w.generation, w.key_id,
-    case when w.previous_valid_until > now() then w.previous_key_id end as previous_key_id, o.name as organization_name,
-    e.occurred_at, e.actor_kind, e.actor_id, e.subject_id, e.data, e.previous
+    case when w.previous_valid_until > now() then w.previous_key_id end as previous_key_id,
+    (select messaging.organization_name()) as organization_name, e.occurred_at, e.actor_kind, e.actor_id, e.subject_id,
+    e.data, e.previous
 from messaging.webhook_endpoints as w
-join tenancy.organizations as o on o.id = $1
 join messaging.webhook_deliveries as d on d.tenant_id = $1 and d.endpoint_id = w.id
 left join messaging.events as e on e.tenant_id = $1 and e.position = d.event_position
 where

@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use super::{body::TEST, endpoints::GET as GET_ENDPOINT};
 use crate::{
-    db::{Context, Db, Tx, row},
+    db::{Context, Db, Params, Tx, row},
     http::{
         caller::{Admin, Member},
+        if_match::{IfMatch, Single},
         json::{Created, Json, Replayable},
         page::{Cursor, Ids, Order, Page, Paging, any_of},
         problem::{ApiError, Deleting, Failure, Listing, Problem, Reading, Writing},
@@ -108,6 +109,17 @@ struct Logged {
 row! {
     Logged { delivery: WebhookDelivery, log as json }
 }
+
+impl From<Logged> for WebhookDelivery {
+    fn from(Logged { delivery, log }: Logged) -> Self {
+        Self { log: Some(log), ..delivery }
+    }
+}
+
+const SINGLE: Single<Logged, WebhookDelivery> = Single::new(
+    sql!("messaging/webhook_deliveries_lock_row.sql"),
+    sql!("messaging/webhook_deliveries_get.sql" as Logged),
+);
 
 /// A delivery that was to be retried; without it if its endpoint is disabled.
 struct Retried {
@@ -268,8 +280,7 @@ impl WebhookDeliveriesApi {
     ) -> Result<Json<WebhookDelivery>, ApiError<Reading>> {
         let sql = sql!("messaging/webhook_deliveries_get.sql" as Logged);
         let found = self.0.optional(&caller, sql, &[&delivery_id.0]).await?;
-        let Logged { delivery, log } = found.ok_or_else(Problem::not_found)?;
-        Ok(Json(WebhookDelivery { log: Some(log), ..delivery }))
+        Ok(Json(found.ok_or_else(Problem::not_found)?.into()))
     }
 
     /// Send a webhook again
@@ -285,9 +296,11 @@ impl WebhookDeliveriesApi {
         &self,
         caller: Member<Admin, Integrations>,
         delivery_id: Path<Uuid>,
+        #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<Json<WebhookDelivery>, ApiError<Deleting>> {
         let sql = sql!("messaging/webhook_deliveries_retry.sql" as Retried);
-        match self.0.optional(&caller, sql, &[&delivery_id.0]).await? {
+        let id: Params = &[&delivery_id.0];
+        match if_match.change(&self.0, &caller, (&SINGLE, id), sql, id).await? {
             Some(Retried { delivery: Some(delivery), .. }) => Ok(Json(delivery)),
             Some(Retried { enabled: false, .. }) => Err(disabled())?,
             // Without a delivery it was deleted meanwhile.

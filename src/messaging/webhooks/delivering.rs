@@ -205,8 +205,8 @@ impl Deliver {
                 NewJob { kind: TELL_DISABLED, key: Some(&key), payload, run_at: None }.add(&mut tx).await?;
             }
         }
-        // After the deliveries, in the order in which they and the job are locked everywhere. Another worker has the job:
-        // it sends the delivery again.
+        // After the deliveries, in the order in which they and the job are locked everywhere. Another worker has the
+        // job: it sends the delivery again.
         if !job.hold_in(&mut tx).await? {
             return Ok(Some(LONGEST_REST));
         }

@@ -78,13 +78,12 @@ pub struct WebhookEndpoint {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_secret_valid_until: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
 }
 
 row! {
     WebhookEndpoint {
         id, url, description, types, payload, enabled, disabled_reason, disabled_at, failing_since,
-        previous_secret_valid_until = previous_valid_until, created_at, updated_at
+        previous_secret_valid_until = previous_valid_until, created_at
     }
 }
 

@@ -1,5 +1,6 @@
 //! The secrets of endpoints, and signatures. No secret is stored: it follows from a key of the server, the
-//! organization, the endpoint and the number of the secret. The keys are those of the links of guests, which last for years.
+//! organization, the endpoint and the number of the secret. The keys are those of the links of guests, which last for
+//! years.
 
 use std::sync::Arc;
 

@@ -31,6 +31,7 @@ use tokio_rustls::{
 use url::{Host, Position, Url};
 
 use super::addresses::Reach;
+use crate::http::headers;
 
 /// The timeout of a request, from the look-up of the name to the end of the answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -274,7 +275,7 @@ fn text(bytes: &[u8]) -> Option<String> {
 
 /// The pause that the receiver asks for (RFC 9110 section 10.2.3), in seconds or as a date.
 fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let value = headers::one(headers, "Retry-After").ok()??.trim();
     let pause = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => (DateTime::parse_from_rfc2822(value).ok()?.to_utc() - now).to_std().unwrap_or_default(),
