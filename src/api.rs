@@ -28,6 +28,7 @@ use crate::{
     },
     operations, scheduling,
     tenancy::{self, domains::Dns},
+    work,
 };
 
 /// The state that operations share. Cheap to clone.
@@ -48,8 +49,13 @@ pub struct App {
 }
 
 /// All types of events, in the order of the modules.
-pub const EVENTS: Catalogue =
-    Catalogue(&[tenancy::events::EVENTS, scheduling::events::EVENTS, crm::events::EVENTS, messaging::EVENTS]);
+pub const EVENTS: Catalogue = Catalogue(&[
+    tenancy::events::EVENTS,
+    scheduling::events::EVENTS,
+    crm::events::EVENTS,
+    work::events::EVENTS,
+    messaging::EVENTS,
+]);
 
 /// The service with every operation and its description.
 pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn Requests> {
@@ -62,6 +68,7 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn R
         tenancy::apis(db.clone(), passwords, issuer, mailer.clone(), dns, network),
         scheduling::apis(db.clone(), tokens, mailer, captcha),
         crm::apis(db.clone()),
+        work::apis(db.clone()),
         messaging::apis(db.clone(), EVENTS, webhook_keys, webhook_reach),
         operations::apis(db),
     );

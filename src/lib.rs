@@ -34,3 +34,4 @@ pub mod tenancy;
 pub mod tenant_commands;
 pub mod terminal;
 pub mod wall_audit;
+pub mod work;

@@ -61,6 +61,7 @@ use crate::{
     },
     scheduling::events::EventNames,
     tenancy::{domains::Dns, subscriptions},
+    work::events::Assignments,
 };
 
 pub use docs::{Demo, Examples};
@@ -243,8 +244,8 @@ fn single_threaded() -> io::Result<runtime::Runtime> {
 
 /// Publishes the events of all modules.
 pub fn publisher(db: &WorkerDb) -> Publisher {
-    let names: Arc<dyn Describe> = Arc::new(EventNames);
-    Publisher::new(db.clone(), [names])
+    let modules: [Arc<dyn Describe>; 2] = [Arc::new(EventNames), Arc::new(Assignments)];
+    Publisher::new(db.clone(), modules)
 }
 
 /// The worker of a process.

@@ -704,6 +704,23 @@ $$;
 grant execute on function app.plans_with(uuid,text) to appointd_api;
 
 
+-- Closes a table to the server while the plan of the organization lacks a feature, or the organization has switched it
+-- off. The rows are kept. Asked once for each statement.
+create procedure app.require_feature(in relation regclass, in feature text)
+language plpgsql
+as $$
+begin
+    execute format(
+        'create policy plan_feature on %s as restrictive for all to appointd_api '
+        'using ((select app.has_feature('
+        '(select nullif(current_setting(''app.tenant_id'', true), '''')::uuid), %L'
+        ')))',
+        relation, feature
+    );
+end
+$$;
+
+
 -- The member roles that rank at least as high as the given one: viewer < staff < manager < admin < owner; customer
 -- stands apart. Null for an unknown role.
 create function app.roles_from(lowest text)

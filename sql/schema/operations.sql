@@ -353,10 +353,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- Hashes of secrets and challenges are useless to a reader and useful to an attacker; the other columns only say
-    -- that the row was used or changed, which the event says, or follow from other columns.
+    -- that the row was used or changed, which the event says, or follow from other columns. A task's place on the board
+    -- is not logged: a move may number others as well.
     unsaid constant text[] := array[
         'tenant_id', 'secret_hash', 'token_hash', 'challenge', 'last_used_at', 'updated_at', 'during', 'name_key',
-        'last_name_key', 'phone_digits', 'from_bytes', 'to_bytes'
+        'last_name_key', 'phone_digits', 'from_bytes', 'to_bytes', 'board_position'
     ];
     entered constant text := coalesce(current_setting('app.tenant_id', true), '');
     -- Null if the row does not exist: the old one of an insert, the new one of a delete.
@@ -403,7 +404,8 @@ begin
         lower(tg_op),
         format('%s.%s', tg_table_schema, tg_table_name),
         coalesce(
-            whole ->> 'id', whole ->> 'appointment_id', whole ->> 'account_id', whole ->> 'provider_id', owning
+            whole ->> 'id', whole ->> 'task_id', whole ->> 'appointment_id', whole ->> 'account_id',
+            whole ->> 'provider_id', owning
         )::uuid,
         changed_before,
         changed_after

@@ -27,6 +27,7 @@ use crate::{
         domains::{self, Dns},
         members, organizations,
     },
+    work::events::NotifyAssignee,
 };
 
 /// Expired holds, and freed time to offer.
@@ -59,6 +60,7 @@ pub fn handlers(tools: &Tools) -> Vec<Arc<dyn Handler>> {
         Arc::new(Forget(tools.clone())),
         Arc::new(deliver),
         Arc::new(TellDisabled(tools.clone())),
+        Arc::new(NotifyAssignee),
     ]
 }
 

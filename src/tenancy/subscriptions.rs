@@ -72,6 +72,8 @@ features! {
     appointments,
     /// Queues and tickets for walk-in customers.
     queues,
+    /// Tasks of members, with checklists and comments.
+    tasks,
     /// An installable web app of the organization.
     pwa,
     /// Statistics.

@@ -44,13 +44,14 @@ const MAY_NAME: &[(&str, &str)] = &[
         "db http messaging scheduling::codes scheduling::hours scheduling::slots scheduling::booking scheduling::catalog \
          scheduling::customers",
     ),
-    ("api", "db http messaging operations identity tenancy crm scheduling"),
-    ("server", "db http messaging operations identity tenancy scheduling::booking scheduling api"),
+    ("work", "db http messaging operations tenancy"),
+    ("api", "db http messaging operations identity tenancy crm scheduling work"),
+    ("server", "db http messaging operations identity tenancy scheduling::booking scheduling work api"),
     ("config", "http messaging"),
     (
         "demo",
         "db http messaging operations identity tenancy crm scheduling::hours scheduling::slots scheduling::booking \
-         scheduling::catalog",
+         scheduling::catalog work",
     ),
     ("dev", "db http messaging identity scheduling::slots server config demo"),
     ("terminal", "config"),

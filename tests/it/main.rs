@@ -21,3 +21,4 @@ mod server;
 mod tenancy;
 mod tenant_commands;
 mod wall_audit;
+mod work;

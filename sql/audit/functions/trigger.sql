@@ -4,7 +4,7 @@
 -- quote rows that the author of the statement cannot see. Known: the change log, the list of deletions and events, jobs
 -- of webhook endpoints, the limits of a plan, the last owner of an organization, invitations and keys that end with
 -- their creator, former names, freed time to offer, limits of schedules, closures, time off, holds and the waitlist,
--- and the lock before a link ends.
+-- the lock before a link ends, and the last change of tasks.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,
@@ -39,6 +39,10 @@ where
         ('record_event', 'scheduling.record_hold_event()'),
         ('record_event_expired', 'scheduling.record_hold_event()'),
         ('record_event', 'scheduling.record_waitlist_event()'),
+        ('record_event_assigned_insert', 'work.record_assigned()'),
+        ('record_event_assigned_update', 'work.record_assigned()'),
+        ('touch', 'work.touch()'),
+        ('touch_linked', 'work.touch_linked()'),
         ('keep_an_owner_delete', 'tenancy.keep_an_owner()'),
         ('keep_an_owner_update', 'tenancy.keep_an_owner()'),
         ('keep_few', 'scheduling.keep_closures_few()'),

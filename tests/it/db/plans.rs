@@ -13,7 +13,7 @@ use crate::{
 const TENANT: &str = "'10000000-0003-7000-8000-000000000000'";
 
 /// Statements and their parameters: those of a page of 50 without filters, and with filters that most rows pass.
-const LISTS: [(&str, &str); 8] = [
+const LISTS: [(&str, &str); 12] = [
     (
         "scheduling/appointments_list.sql",
         "null, '2031-01-01', $nil, '9999-12-31', $nil, 51, false, null, null",
@@ -37,6 +37,10 @@ const LISTS: [(&str, &str); 8] = [
     ),
     ("scheduling/holds_list.sql", "$nil, 51, null, '0001-01-01', '9999-12-31'"),
     ("scheduling/appointments_get.sql", "'10000200-0008-7000-8000-000000000000'"),
+    ("work/tasks_list.sql", "null, null, null, null, null, null, null, null, $nil, 51, 0"),
+    ("work/tasks_list.sql", "'{todo}', '{medium}', null, null, null, null, null, null, $nil, 51, 0"),
+    ("work/tasks_board.sql", "'todo', 0, $nil, 51, null"),
+    ("work/tasks_get.sql", "'10000500-0008-7000-8000-000000000000'"),
 ];
 
 #[tokio::test]

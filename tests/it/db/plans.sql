@@ -15,6 +15,10 @@ insert into tenancy.organizations (id, name, slug)
 select pg_temp.id(t), 'Organization ' || t, 'plans-' || t
 from generate_series(0, 4) as t;
 
+insert into tenancy.subscriptions (tenant_id)
+select pg_temp.id(t)
+from generate_series(0, 4) as t;
+
 insert into tenancy.members (tenant_id, account_id, role)
 select pg_temp.id(t), pg_temp.id(t), 'owner'
 from generate_series(0, 4) as t;
@@ -67,5 +71,25 @@ select
     timestamptz '2031-01-01', timestamptz '2031-01-01 00:30', 'infinity'
 from generate_series(0, current_setting('test.rows')::integer - 1) as n
 cross join generate_series(0, 4) as t;
+
+insert into work.tasks (tenant_id, id, title, board_position)
+select pg_temp.id(t), pg_temp.id(5000000 + n * 5 + t), 'Task ' || n, 1 + n
+from generate_series(0, current_setting('test.rows')::integer - 1) as n
+cross join generate_series(0, 4) as t;
+
+insert into work.checklist_items (tenant_id, id, task_id, text)
+select tenant_id, id, id, 'Step'
+from work.tasks
+where board_position % 10 = 0;
+
+insert into work.task_tags (tenant_id, task_id, tag)
+select tenant_id, id, 'tag'
+from work.tasks
+where board_position % 10 = 1;
+
+insert into work.task_links (tenant_id, task_id, service_id)
+select tenant_id, id, pg_temp.id(10)
+from work.tasks
+where board_position % 10 = 2;
 
 set session_replication_role = origin;

@@ -164,7 +164,8 @@ async fn every_type_that_is_written_is_listed_with_the_role_that_reads_it() {
     };
     let expected: BTreeSet<_> = listed
         .iter()
-        .filter(|(name, _)| !with_a_life(name))
+        // Assigning has a trigger of its own.
+        .filter(|(name, _)| !with_a_life(name) && *name != "task.assigned")
         .map(|(name, role)| ((*name).to_owned(), (*role).to_owned()))
         .collect();
     assert_eq!(written, expected);

@@ -46,9 +46,9 @@ async fn plans_have_the_described_limits_and_features() {
         let features = plans["items"][index]["features"].as_object().expect("features").clone();
         features.into_iter().filter(|(_, has)| *has == true).map(|(name, _)| name).collect::<Vec<_>>()
     };
-    assert_eq!(features(0), ["appointments", "queues", "pwa"]);
-    assert_eq!(features(1), ["appointments", "queues", "pwa", "analytics", "integrations"]);
-    assert_eq!(features(2).len(), 7);
+    assert_eq!(features(0), ["appointments", "queues", "tasks", "pwa"]);
+    assert_eq!(features(1), ["appointments", "queues", "tasks", "pwa", "analytics", "integrations"]);
+    assert_eq!(features(2).len(), 8);
     // The table decides, not the program: a changed row holds at once. (Of a plan of this test's own.)
     let superuser = system().superuser().await;
     let plan = format!("p{}", Uuid::new_v4().simple()).replace(|c: char| c.is_ascii_digit(), "x");

@@ -82,7 +82,12 @@ async fn furnish(superuser: &Client) {
              select distinct on (c.tenant_id) c.tenant_id, c.id, p.id, p.account_id, c.starts_at, c.ends_at
              from scheduling.claims c join scheduling.providers p on p.tenant_id = c.tenant_id and p.id = c.resource_id
              where p.account_id is not null
-             on conflict do nothing",
+             on conflict do nothing;
+             -- Each follows the next one: more than an import sends at a time, in an order that it has to bear.
+             insert into work.tasks (tenant_id, id, title, board_position, follows_id)
+             select id, md5(n::text)::uuid, 'Task', n, case when n < 1200 then md5((n + 1)::text)::uuid end
+             from tenancy.organizations, generate_series(1, 1200) as n
+             where slug = 'acme'",
         )
         .await
         .expect("rows");

@@ -1,0 +1,9 @@
+-- $1 tenant_id, $2 id, $3 tags: its only tags from now on
+with gone as (
+    delete from work.task_tags
+    where tenant_id = $1 and task_id = $2 and tag <> all ($3)
+)
+insert into work.task_tags (task_id, tag)
+select $2::uuid, w.tag
+from unnest($3::text[]) as w (tag)
+on conflict do nothing
