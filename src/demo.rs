@@ -4,6 +4,7 @@
 mod bookings;
 mod data;
 mod loaded;
+mod tasks;
 
 use std::{collections::HashMap, net::IpAddr};
 
@@ -61,6 +62,9 @@ pub async fn load(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
     }
     for loaded in &organizations {
         bookings::load(db, loaded, now).await?;
+        let colleague = loaded.demo.sign_ins[1..].iter().find(|person| person.role != "customer");
+        let colleague = colleague.and_then(|person| people.get(person.email).copied());
+        tasks::load(db, loaded, colleague, now).await?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use chrono::Utc;
 use crate::harness::private_database;
 
 /// What the demo promises, each as a query that is true where it is kept.
-const PROMISES: [(&str, &str); 14] = [
+const PROMISES: [(&str, &str); 15] = [
     (
         "past appointments of each kind, and none that stands as if nobody had come",
         "select array_agg(distinct status order by status) @> array['cancelled', 'completed', 'no_show']
@@ -40,6 +40,17 @@ const PROMISES: [(&str, &str); 14] = [
     (
         "a cancellation precedes the start",
         "select bool_and(cancelled_at < starts_at) from scheduling.appointments where status = 'cancelled'",
+    ),
+    (
+        "each organization has tasks in every column, one that repeats, and a checklist",
+        "select count(*) = 3 and bool_and(columns = 3 and repeating > 0 and steps > 0) from (
+             select
+                 t.tenant_id, count(distinct t.status) as columns, count(t.repeat_frequency) as repeating,
+                 count(i.id) as steps
+             from work.tasks t
+             left join work.checklist_items i on i.tenant_id = t.tenant_id and i.task_id = t.id
+             group by t.tenant_id
+         ) as boards",
     ),
     (
         "prices",
