@@ -37,6 +37,7 @@ from appointd_client.api.schedules import set_schedule
 from appointd_client.api.services import create_service, list_services, update_service
 from appointd_client.api.sign_in import log_in, refresh_tokens
 from appointd_client.api.slots import list_slots
+from appointd_client.api.tasks import create_task, list_tasks, move_task
 from appointd_client.api.webhooks import create_webhook_endpoint, send_test_webhook
 from appointd_client.models import (
     AppointmentStatus,
@@ -62,6 +63,7 @@ from appointd_client.models import (
     NewInvitation,
     NewProvider,
     NewService,
+    NewTask,
     NewWebhookEndpoint,
     Problem,
     RefreshRequest,
@@ -72,6 +74,8 @@ from appointd_client.models import (
     Scope,
     ServiceChanges,
     SubscriptionChanges,
+    TaskMove,
+    TaskStatus,
     Weekday,
 )
 from appointd_client.types import UNSET, Response
@@ -216,6 +220,16 @@ while True:
         break
 assert names == ["Lovelace", "Hopper", "Turing", "Johnson", "Dijkstra"]
 done("page through a list")
+
+task = expect(
+    201, create_task.sync_detailed(client=owner, body=NewTask(title="Order towels", tags=["supplies"]))
+)
+to_progress = TaskMove(status=TaskStatus.IN_PROGRESS)
+begun = expect(200, move_task.sync_detailed(task.id, client=owner, body=to_progress))
+assert begun.status == TaskStatus.IN_PROGRESS
+tasks = expect(200, list_tasks.sync_detailed(client=owner, tag="supplies", page=1))
+assert (tasks.total, tasks.items[0].id) == (1, task.id)
+done("create a task and move it on the board")
 
 changes = ContactChanges(last_name="King", phone=None)
 renamed = expect(200, update_contact.sync_detailed(appointment.contact_id, client=owner, body=changes))

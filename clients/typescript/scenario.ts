@@ -190,6 +190,26 @@ do {
 assert.deepEqual(names, ["Lovelace", "Hopper", "Turing", "Johnson", "Dijkstra"]);
 done("page through a list");
 
+const task = await expect(
+  201,
+  owner.POST("/api/v1/tasks", { body: { title: "Order towels", tags: ["supplies"] } }),
+);
+const begun = await expect(
+  200,
+  owner.POST("/api/v1/tasks/{task_id}/move", {
+    params: { path: { task_id: task.id } },
+    body: { status: "in_progress" },
+  }),
+);
+assert.equal(begun.status, "in_progress");
+const tasks = await expect(
+  200,
+  owner.GET("/api/v1/tasks", { params: { query: { tag: "supplies", page: 1 } } }),
+);
+assert.equal(tasks.total, 1);
+assert.equal(at(tasks.items, 0).id, task.id);
+done("create a task and move it on the board");
+
 const path = { contact_id: appointment.contact_id };
 const renamed = await expect(
   200,

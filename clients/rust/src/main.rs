@@ -192,6 +192,15 @@ async fn main() -> Result<()> {
     assert_eq!(names, ["Lovelace", "Hopper", "Turing", "Johnson", "Dijkstra"]);
     done(&mut steps, "page through a list");
 
+    let call = owner.create_task().body_map(|body| body.title("Order towels"));
+    let task = expect(201, call.send().await)?;
+    let call = owner.move_task().task_id(task.id).body_map(|body| body.status(types::TaskStatus::InProgress));
+    let begun = expect(200, call.send().await)?;
+    assert_eq!(begun.status, types::TaskStatus::InProgress);
+    let tasks = expect(200, owner.list_tasks().page(1).send().await)?;
+    assert_eq!((tasks.total, tasks.items[0].id), (Some(1), task.id));
+    done(&mut steps, "create a task and move it on the board");
+
     let last_name = types::ContactChangesLastName::try_from("King")?;
     let call = owner
         .update_contact()
