@@ -77,19 +77,18 @@ select pg_temp.id(t), pg_temp.id(5000000 + n * 5 + t), 'Task ' || n, 1 + n
 from generate_series(0, current_setting('test.rows')::integer - 1) as n
 cross join generate_series(0, 4) as t;
 
+-- Of every tenth task behind the first page, and so many that an index is worth it at 100 rows too.
 insert into work.checklist_items (tenant_id, id, task_id, text)
-select tenant_id, id, id, 'Step'
-from work.tasks
-where board_position % 10 = 0;
+select pg_temp.id(t), pg_temp.id(5000000 + n * 5 + t), pg_temp.id(5000000 + n * 5 + t), 'Step'
+from generate_series(100, greatest(current_setting('test.rows')::integer, 5000) - 1, 10) as n
+cross join generate_series(0, 4) as t;
 
 insert into work.task_tags (tenant_id, task_id, tag)
-select tenant_id, id, 'tag'
-from work.tasks
-where board_position % 10 = 1;
+select tenant_id, task_id, 'tag'
+from work.checklist_items;
 
 insert into work.task_links (tenant_id, task_id, service_id)
-select tenant_id, id, pg_temp.id(10)
-from work.tasks
-where board_position % 10 = 2;
+select tenant_id, task_id, pg_temp.id(10)
+from work.checklist_items;
 
 set session_replication_role = origin;
