@@ -21,7 +21,7 @@ use appointd::{
         mail::Mailer,
         webhooks::{addresses::Reach, secrets::SecretKeys},
     },
-    server::{Capacity, Parts, Server},
+    server::{Bounds, Capacity, Parts, Server},
 };
 use chrono::Utc;
 use uuid::Uuid;
@@ -89,6 +89,7 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
             threads: 1,
             connections: 2,
             capacity: Capacity::DEFAULT,
+            streams: Bounds::DEFAULT,
             demo: None,
         },
         TcpListener::bind("127.0.0.1:0")?,

@@ -35,7 +35,7 @@ use appointd::{
         mail::Mailer,
         webhooks::{addresses::Reach, secrets::SecretKeys},
     },
-    server::{Capacity, Parts, Server},
+    server::{Bounds, Capacity, Parts, Server},
 };
 use chrono::{Days, NaiveDate, Utc};
 use reqwest::{Client, Method};
@@ -114,6 +114,7 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
             threads: 2,
             connections: 16,
             capacity: Capacity::DEFAULT,
+            streams: Bounds::DEFAULT,
             demo: None,
         },
         TcpListener::bind("127.0.0.1:0")?,

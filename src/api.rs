@@ -22,7 +22,9 @@ use crate::{
     },
     messaging::{
         self,
+        alerts::Checks,
         event_types::Catalogue,
+        live::Live,
         mail::Mailer,
         webhooks::{Requests, addresses::Reach, secrets::SecretKeys},
     },
@@ -46,6 +48,7 @@ pub struct App {
     pub webhook_keys: SecretKeys,
     /// Where webhooks may be sent to.
     pub webhook_reach: Reach,
+    pub live: Arc<Live>,
 }
 
 /// All types of events, in the order of the modules.
@@ -57,19 +60,22 @@ pub const EVENTS: Catalogue = Catalogue(&[
     messaging::EVENTS,
 ]);
 
+/// What is checked in every organization.
+pub const CHECKS: Checks = Checks(&[tenancy::health::CHECKS, messaging::alerts::CHECKS]);
+
 /// The service with every operation and its description.
 pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn Requests> {
-    let App { db, tokens, passwords, mailer, dns, captcha, network, limits: _, webhook_keys, webhook_reach } =
+    let App { db, tokens, passwords, mailer, dns, captcha, network, limits: _, webhook_keys, webhook_reach, live } =
         app.clone();
     let issuer = SessionIssuer { db: db.clone(), tokens: tokens.clone() };
     // In the order in which a reader of the description meets them.
     let modules = (
         identity::apis(db.clone(), tokens.clone(), passwords.clone(), issuer.clone(), mailer.clone()),
-        tenancy::apis(db.clone(), passwords, issuer, mailer.clone(), dns, network),
-        scheduling::apis(db.clone(), tokens, mailer, captcha),
+        tenancy::apis(db.clone(), passwords, issuer, mailer.clone(), dns, network, CHECKS),
+        scheduling::apis(db.clone(), tokens, mailer, captcha, live.clone()),
         crm::apis(db.clone()),
         work::apis(db.clone()),
-        messaging::apis(db.clone(), EVENTS, webhook_keys, webhook_reach),
+        messaging::apis(db.clone(), EVENTS, live, webhook_keys, webhook_reach),
         operations::apis(db),
     );
     OpenApiService::new(modules, "appointd", env!("CARGO_PKG_VERSION")).webhooks::<&dyn Requests>()
@@ -99,6 +105,7 @@ pub fn raw_description() -> String {
         limits: Arc::new(Limits::new(&Rates::default())),
         webhook_keys: SecretKeys::new(&unused_keys),
         webhook_reach: Reach::default(),
+        live: Live::nowhere(),
     };
     service(&app).spec()
 }

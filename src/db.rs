@@ -1,7 +1,8 @@
 //! The only code that talks to PostgreSQL; imports no other module. Reading order: `sql` (statements), `row` (rows as
 //! values), `error` (errors), `entry` and `request` (the caller), `tx` (the door: transactions of a tenant), `guard`
 //! and `entering` (what the door sends), `pool` and `connection`, `attempt` (retries), `single` (operations of one
-//! statement), `worker` (work in the background), then operating a database: [`migrate`], [`cluster`].
+//! statement), `worker` (work in the background), [`listen`] (notifications), then operating a database: [`migrate`],
+//! [`cluster`].
 
 mod as_of;
 mod attempt;
@@ -11,6 +12,7 @@ mod entering;
 mod entry;
 mod error;
 mod guard;
+pub mod listen;
 pub mod migrate;
 mod pool;
 mod request;

@@ -44,7 +44,7 @@ use crate::{
         webhooks::{addresses::Reach, secrets::SecretKeys},
         worker::DEFAULT_PLACES,
     },
-    server::{Capacity, Parts, Server, StopSignal},
+    server::{Bounds, Capacity, Parts, Server, StopSignal},
 };
 
 /// The file whose lock says that a system runs in a folder, and whose lines say where: an address, a folder of sockets,
@@ -181,6 +181,7 @@ async fn bring_up(
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         connections: DEFAULT_CONNECTIONS,
         capacity: Capacity::DEFAULT,
+        streams: Bounds::DEFAULT,
         demo: Some(examples::demo()),
     };
     let server = Server::start(parts, listener)?;

@@ -2,9 +2,9 @@
 //! Reading order: [`edge`] (what every request passes), [`headers`] (reading headers), [`client`] and [`forwarded`]
 //! (the client's address and host), [`caller`] (credentials), [`limit`] and `allowance` (rate limits), [`computing`]
 //! (long computations), `query`, [`json`], [`values`], [`name`] and [`secret`] (input), [`problem`] and `framework`
-//! (errors), [`page`] (lists), [`conditional`], [`versions`] and [`if_match`] (304 and 412), [`compression`],
-//! [`module`] (what a module declares), [`deprecation`], [`described`], [`routes`] and [`description`] (the API
-//! description and its uses).
+//! (errors), [`page`] (lists), [`event_stream`], [`conditional`], [`versions`] and [`if_match`] (304 and 412),
+//! [`compression`], [`module`] (what a module declares), [`deprecation`], [`described`], [`routes`] and [`description`]
+//! (the API description and its uses).
 
 mod allowance;
 pub mod caller;
@@ -18,6 +18,7 @@ pub mod deprecation;
 pub mod described;
 pub mod description;
 pub mod edge;
+pub mod event_stream;
 pub mod forwarded;
 mod framework;
 pub mod headers;

@@ -1,13 +1,19 @@
-//! Events and jobs, the worker that publishes and runs them, webhooks, e-mail, and the budgets that limit it.
+//! Events and jobs, streams of events, the worker that publishes and runs them, webhooks, e-mail, and the budgets that
+//! limit it.
 
+pub mod alerts;
 pub mod budget;
 pub mod counts;
 pub mod cron;
+pub mod event_streams;
 pub mod event_types;
 pub mod events;
 pub mod features;
+pub mod feed;
 pub mod jobs;
 pub mod letters;
+pub mod listener;
+pub mod live;
 pub mod mail;
 pub mod publisher;
 pub mod queue;
@@ -15,9 +21,13 @@ mod running;
 pub mod webhooks;
 pub mod worker;
 
+use std::sync::Arc;
+
+use event_streams::EventStreamsApi;
 use event_types::{Catalogue, EventTypesApi, KnownEvent, events};
 use events::EventsApi;
 use jobs::JobsApi;
+use live::Live;
 use poem_openapi::OpenApi;
 use webhooks::{
     addresses::Reach, deliveries::WebhookDeliveriesApi, endpoints::WebhookEndpointsApi, secrets::SecretKeys,
@@ -59,6 +69,9 @@ impl Module for Messaging {
         410 Named {
             "cursor_expired" = "Events after this position are not kept any more.",
         }
+        429 Named {
+            "stream_limit" = "Too many streams are open: close one, or wait `Retry-After` seconds.",
+        }
     };
     const FIELDS: &[FieldCode] = field_codes! {
         "url_not_allowed" = "The URL is not https, or does not lead to a public address.",
@@ -75,9 +88,17 @@ pub const EVENTS: &[KnownEvent] = events! {
     }
 };
 
-pub fn apis(db: Db, catalogue: Catalogue, keys: SecretKeys, reach: Reach) -> Apis<Messaging, impl OpenApi> {
+pub fn apis(
+    db: Db,
+    catalogue: Catalogue,
+    live: Arc<Live>,
+    keys: SecretKeys,
+    reach: Reach,
+) -> Apis<Messaging, impl OpenApi> {
+    let streams = EventStreamsApi { db: db.clone(), catalogue, live };
     Apis::new((
         EventsApi { db: db.clone(), catalogue },
+        streams,
         EventTypesApi(catalogue),
         WebhookEndpointsApi { db: db.clone(), catalogue, keys, reach },
         WebhookDeliveriesApi(db.clone()),

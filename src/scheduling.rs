@@ -24,9 +24,10 @@ use catalog::{
 };
 use customers::{
     calendar_feeds::CalendarFeedsApi, guest_access::Guests, guest_appointments::GuestAppointmentsApi,
-    guest_holds::GuestHoldsApi, guest_slots::GuestSlotsApi, guest_verification::GuestVerificationApi,
-    guest_waitlist::GuestWaitlistApi, my_appointments::MyAppointmentsApi, my_holds::MyHoldsApi,
-    my_slots::MySlotsApi, my_waitlist::MyWaitlistApi,
+    guest_holds::GuestHoldsApi, guest_slots::GuestSlotsApi, guest_stream::GuestStreamApi,
+    guest_verification::GuestVerificationApi, guest_waitlist::GuestWaitlistApi,
+    my_appointments::MyAppointmentsApi, my_holds::MyHoldsApi, my_slots::MySlotsApi,
+    my_waitlist::MyWaitlistApi,
 };
 use hours::{closures::ClosuresApi, schedules::SchedulesApi, time_off::TimeOffApi};
 use slots::{alternatives::Alternatives, days::SlotDaysApi, earliest::EarliestApi, listing::SlotsApi};
@@ -39,7 +40,7 @@ use crate::{
         problem::{self, FieldCode, ProblemCode},
         token::Tokens,
     },
-    messaging::mail::Mailer,
+    messaging::{live::Live, mail::Mailer},
 };
 
 /// What this module is.
@@ -137,7 +138,13 @@ impl Module for Scheduling {
     }
 }
 
-pub fn apis(db: Db, tokens: Arc<Tokens>, mailer: Mailer, captcha: Captcha) -> Apis<Scheduling, impl OpenApi> {
+pub fn apis(
+    db: Db,
+    tokens: Arc<Tokens>,
+    mailer: Mailer,
+    captcha: Captcha,
+    live: Arc<Live>,
+) -> Apis<Scheduling, impl OpenApi> {
     let staff = (
         ServicesApi { db: db.clone(), mailer: mailer.clone() },
         ProvidersApi { db: db.clone(), mailer: mailer.clone() },
@@ -164,6 +171,7 @@ pub fn apis(db: Db, tokens: Arc<Tokens>, mailer: Mailer, captcha: Captcha) -> Ap
         GuestSlotsApi(guests.clone()),
         GuestHoldsApi(guests.clone()),
         GuestWaitlistApi(guests.clone()),
+        GuestStreamApi { guests: guests.clone(), live },
         GuestVerificationApi(guests),
         MyAppointmentsApi { db: db.clone(), mailer: mailer.clone() },
         MySlotsApi(db.clone()),

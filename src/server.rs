@@ -54,6 +54,7 @@ use crate::{
     identity::passwords::Passwords,
     messaging::{
         counts::WorkCounts,
+        live::Live,
         mail::Mailer,
         publisher::{Describe, Publisher},
         webhooks::{addresses::Reach, secrets::SecretKeys, sender::Sender},
@@ -64,6 +65,7 @@ use crate::{
     work::events::Assignments,
 };
 
+pub use crate::messaging::live::Bounds;
 pub use docs::{Demo, Examples};
 pub use places::{Capacity, Place, Places};
 use upkeep::Tools;
@@ -113,6 +115,8 @@ pub struct Parts {
     pub connections: usize,
     /// The limits of client connections.
     pub capacity: Capacity,
+    /// The limits of streams.
+    pub streams: Bounds,
     /// The demo data that the pages of the description know.
     pub demo: Option<Demo>,
 }
@@ -153,6 +157,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
     counts: Option<Arc<WorkCounts>>,
+    live: Arc<Live>,
 }
 
 /// Ctrl-C and SIGTERM. While it exists, they no longer end the process by themselves.
@@ -185,6 +190,7 @@ impl Server {
         let address = listener.local_addr()?;
         let (stop, stopping) = watch::channel(false);
         let (places, network) = (Places::new(parts.capacity), parts.network.clone());
+        let live = Live::new(parts.streams, stopping.clone());
         let mut threads = Vec::with_capacity(count + 1);
         let mut workers = Vec::with_capacity(count);
         for index in 0..count {
@@ -192,11 +198,11 @@ impl Server {
             workers.push(sender);
             let runtime = single_threaded()?;
             let connections = parts.connections / count + usize::from(index < parts.connections % count);
-            let parts = Parts { connections, ..parts.clone() };
+            let (parts, live) = (Parts { connections, ..parts.clone() }, live.clone());
             threads.push(
                 thread::Builder::new()
                     .name(format!("http-{index}"))
-                    .spawn(move || runtime.block_on(work(parts, address, jobs)))?,
+                    .spawn(move || runtime.block_on(work(parts, live, address, jobs)))?,
             );
         }
         let mut counts = None;
@@ -207,13 +213,16 @@ impl Server {
             let work = move || runtime.block_on(worker.run(stopping));
             threads.push(thread::Builder::new().name("worker".to_owned()).spawn(work)?);
         }
+        let (runtime, listening, database) = (single_threaded()?, live.clone(), parts.database.clone());
+        let listen = move || runtime.block_on(listening.listen(database));
+        threads.push(thread::Builder::new().name("listen".to_owned()).spawn(listen)?);
         let runtime = single_threaded()?;
         threads.push(
             thread::Builder::new()
                 .name("accept".to_owned())
                 .spawn(move || runtime.block_on(accept(listener, workers, &places, &network, stopping)))?,
         );
-        Ok(Self { address, stop, threads, counts })
+        Ok(Self { address, stop, threads, counts, live })
     }
 
     /// The address that the server listens on.
@@ -224,6 +233,11 @@ impl Server {
     /// What its worker has counted; `None` without one.
     pub fn work_counts(&self) -> Option<&Arc<WorkCounts>> {
         self.counts.as_ref()
+    }
+
+    /// How many streams are open.
+    pub fn streams(&self) -> usize {
+        self.live.streams()
     }
 
     /// Stops accepting connections, and returns when all current requests have ended.
@@ -321,7 +335,7 @@ async fn accept(
     // Dropping the channels tells the threads to drain.
 }
 
-async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiver<Job>) {
+async fn work(parts: Parts, live: Arc<Live>, address: SocketAddr, mut jobs: mpsc::UnboundedReceiver<Job>) {
     let db = Db::new(&parts.database, parts.connections);
     let mailer = parts.mailer.asking(db.clone()).signing(parts.tokens.clone());
     let app = App {
@@ -335,6 +349,7 @@ async fn work(parts: Parts, address: SocketAddr, mut jobs: mpsc::UnboundedReceiv
         limits: parts.limits,
         webhook_keys: parts.webhook_keys,
         webhook_reach: parts.webhook_reach,
+        live,
     };
     let counts = Arc::new(Counts::default());
     let endpoint = Arc::new(build(&app, &counts, parts.demo.as_ref()));

@@ -6,12 +6,14 @@ pub mod codes;
 pub mod domains;
 pub mod events;
 pub mod features;
+pub mod health;
 pub mod invitation_acceptance;
 pub mod invitations;
 pub mod members;
 pub mod organizations;
 pub mod settings;
 pub mod subscriptions;
+pub mod usage_days;
 
 use std::sync::Arc;
 
@@ -20,12 +22,14 @@ use poem_openapi::OpenApi;
 use api_keys::ApiKeysApi;
 use branding::BrandingApi;
 use domains::{Dns, DomainsApi};
+use health::OrganizationHealthApi;
 use invitation_acceptance::InvitationAcceptanceApi;
 use invitations::InvitationsApi;
 use members::MembersApi;
 use organizations::OrganizationsApi;
 use settings::SettingsApi;
 use subscriptions::SubscriptionsApi;
+use usage_days::UsageDaysApi;
 
 use crate::{
     db::Db,
@@ -35,7 +39,7 @@ use crate::{
         problem::{FieldCode, ProblemCode},
     },
     identity::{passwords::Passwords, session_issuer::SessionIssuer},
-    messaging::mail::Mailer,
+    messaging::{alerts::Checks, mail::Mailer},
 };
 
 /// What this module is.
@@ -97,10 +101,12 @@ pub fn apis(
     mailer: Mailer,
     dns: Dns,
     network: Arc<Network>,
+    checks: Checks,
 ) -> Apis<Tenancy, impl OpenApi> {
     Apis::new((
         OrganizationsApi(db.clone()),
-        SubscriptionsApi(db.clone()),
+        (SubscriptionsApi(db.clone()), UsageDaysApi(db.clone())),
+        OrganizationHealthApi { db: db.clone(), checks },
         SettingsApi(db.clone()),
         BrandingApi(db.clone()),
         MembersApi(db.clone()),

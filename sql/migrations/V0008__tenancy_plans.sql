@@ -36,6 +36,7 @@ create table tenancy.plans (
     max_storage_gb integer,
     max_api_keys integer,
     requests_per_minute integer not null,
+    event_days integer not null default 90,
     constraint plans_pkey primary key (plan_type),
     constraint plans_position_key unique (position),
     constraint plans_form check (plan_type ~ '^[a-z][a-z_]{0,49}$'),
@@ -45,6 +46,7 @@ create table tenancy.plans (
         and max_storage_gb >= 0
         and max_api_keys >= 0
         and requests_per_minute >= 1
+        and event_days >= 1
     )
 );
 
@@ -61,6 +63,7 @@ comment on column tenancy.plans.max_api_keys is
 comment on column tenancy.plans.requests_per_minute is
     'Maximum number of requests a minute that the people and API keys of an organization together may send to one '
     'server. Each API key also has its own limit.';
+comment on column tenancy.plans.event_days is 'For how many days events are kept.';
 
 alter table tenancy.plans enable row level security;
 alter table tenancy.plans force row level security;
@@ -121,12 +124,13 @@ values
     ('custom_branding', 'Own colours, style sheet and domains');
 
 insert into tenancy.plans (
-    plan_type, position, max_providers, max_members, max_storage_gb, max_api_keys, requests_per_minute
+    plan_type, position, max_providers, max_members, max_storage_gb, max_api_keys, requests_per_minute,
+    event_days
 )
 values
-    ('basic', 1, 5, 20, 10, 5, 600),
-    ('pro', 2, 25, 100, 50, 20, 3000),
-    ('enterprise', 3, null, null, 500, 100, 12000);
+    ('basic', 1, 5, 20, 10, 5, 600, 90),
+    ('pro', 2, 25, 100, 50, 20, 3000, 400),
+    ('enterprise', 3, null, null, 500, 100, 12000, 800);
 
 insert into tenancy.plan_features (plan_type, feature)
 select p.plan_type, f.feature

@@ -199,21 +199,53 @@ create table tenancy.usage_days (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     day date not null,
     requests bigint not null,
+    emails bigint not null default 0,
+    emails_failed bigint not null default 0,
+    sms bigint not null default 0,
+    appointments bigint,
+    storage_bytes bigint,
+    starts_at timestamptz,
+    ends_at timestamptz,
+    closed_at timestamptz,
     constraint usage_days_pkey primary key (tenant_id, day),
     constraint usage_days_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
-    constraint usage_days_requests check (requests >= 0)
+    constraint usage_days_counted check (requests >= 0 and emails >= 0 and emails_failed >= 0 and sms >= 0),
+    constraint usage_days_closed check (
+        (closed_at is null) = (appointments is null)
+        and (closed_at is null) = (storage_bytes is null)
+        and (closed_at is null) = (starts_at is null)
+        and (closed_at is null) = (ends_at is null)
+        and starts_at <= ends_at
+    )
 )
 -- Rows change all day: vacuum after 2 % of them, not 20 %.
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
-comment on table tenancy.usage_days is 'Requests of an organization, by day.';
-comment on column tenancy.usage_days.day is 'The day, in UTC.';
+comment on table tenancy.usage_days is 'What an organization has used, by day.';
+comment on column tenancy.usage_days.day is 'The day, in the time zone of the organization.';
 comment on column tenancy.usage_days.requests is
     'Number of requests answered. Counted by each server and added every few seconds.';
 
-call app.build_wall('tenancy.usage_days', reads => 'viewer');
+comment on column tenancy.usage_days.emails is 'Number of e-mails sent for the organization.';
+comment on column tenancy.usage_days.emails_failed is 'Number of e-mails that were given up or came back.';
+comment on column tenancy.usage_days.sms is 'Number of text messages sent for the organization.';
+comment on column tenancy.usage_days.appointments is
+    'Number of appointments booked on this day, with those that were cancelled later; null: the day is not closed.';
+comment on column tenancy.usage_days.storage_bytes is
+    'Size of all files when the day was closed, in bytes; null: the day is not closed.';
+comment on column tenancy.usage_days.starts_at is
+    'When the day began: when the one before ended. Null: the day is not closed.';
+comment on column tenancy.usage_days.ends_at is
+    'When the day ended, by the time zone of then. Null: the day is not closed.';
+comment on column tenancy.usage_days.closed_at is
+    'When the worker closed the day; the row never changes after this. Null: the day has not ended.';
+
+call app.build_wall('tenancy.usage_days', reads => 'admin');
 call app.admit('tenancy.usage_days', 'appointd_gate', array['select', 'insert', 'update']);
 call app.admit('tenancy.usage_days', 'appointd_owner', array['all']);
 
 grant select on tenancy.usage_days to appointd_api;
-grant select, insert, update (requests) on tenancy.usage_days to appointd_gate;
+grant
+    select, insert,
+    update (requests, emails, emails_failed, sms, appointments, storage_bytes, starts_at, ends_at, closed_at)
+on tenancy.usage_days to appointd_gate;

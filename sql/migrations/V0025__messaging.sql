@@ -142,6 +142,9 @@ begin
         counted_at = now()
     from messaging.budgets_of(mailbox, organization_id, inviter) as b
     where m.bucket = b.bucket and m.subject = b.subject;
+    if organization_id is not null then
+        perform tenancy.count_message(organization_id, 'email', false);
+    end if;
 end
 $$;
 

@@ -340,7 +340,7 @@ begin
     loop
         execute format('set local app.tenant_id = %L', counted.organization_id);
         insert into tenancy.usage_days as d (day, requests)
-        values ((now() at time zone 'UTC')::date, counted.amount)
+        values (tenancy.usage_day(), counted.amount)
         on conflict (tenant_id, day) do update set requests = d.requests + excluded.requests;
     end loop;
 end

@@ -10,6 +10,39 @@ grant usage on schema tenancy to appointd_gate;
 grant usage on schema tenancy to appointd_worker;
 
 
+-- What the owners of an organization were told by e-mail about its health, so that they are told once.
+create table tenancy.alerts (
+    -- The organization. Filled from the context; the server has no right to write it.
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    -- The problems that they were told and that have not ended since: kind, and what it is about.
+    told text[] not null default '{}',
+    -- The day in the time zone of the organization on which they were told last; null: never.
+    told_on date,
+    constraint alerts_pkey primary key (tenant_id),
+    constraint alerts_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id)
+);
+
+alter table tenancy.alerts enable row level security, force row level security;
+
+create policy tenant_floor on tenancy.alerts as restrictive for all to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy owner_all on tenancy.alerts as permissive for all to appointd_owner
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_insert on tenancy.alerts as permissive for insert to appointd_worker
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_select on tenancy.alerts as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_update on tenancy.alerts as permissive for update to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+
+grant select on tenancy.alerts to appointd_worker;
+grant insert (told, told_on) on tenancy.alerts to appointd_worker;
+grant update (told, told_on) on tenancy.alerts to appointd_worker;
+
+
 -- Keys of programs. A key has the lower of its own role and the present role of its maker, within its scopes, while it
 -- is neither revoked nor expired and its maker is an active member.
 create table tenancy.api_keys (
@@ -652,7 +685,7 @@ grant select on tenancy.organizations to appointd_api;
 grant update (name, slug, time_zone, updated_at, subdomain) on tenancy.organizations to appointd_api;
 grant select, insert on tenancy.organizations to appointd_gate;
 grant update (status, deleted_at, purge_after) on tenancy.organizations to appointd_gate;
-grant select (id, name, status) on tenancy.organizations to appointd_worker;
+grant select (id, name, time_zone, status) on tenancy.organizations to appointd_worker;
 
 create trigger add_turn after insert on tenancy.organizations
 for each row execute function messaging.add_turn();
@@ -710,6 +743,8 @@ create table tenancy.plans (
     -- Maximum number of requests a minute that the people and API keys of an organization together may send to one
     -- server. Each API key also has its own limit.
     requests_per_minute integer not null,
+    -- For how many days events are kept.
+    event_days integer not null default 90,
     constraint plans_pkey primary key (plan_type),
     constraint plans_position_key unique ("position"),
     constraint plans_form check (plan_type ~ '^[a-z][a-z_]{0,49}$'),
@@ -719,6 +754,7 @@ create table tenancy.plans (
         and max_storage_gb >= 0
         and max_api_keys >= 0
         and requests_per_minute >= 1
+        and event_days >= 1
     )
 );
 
@@ -899,17 +935,40 @@ create trigger record_event after update on tenancy.subscriptions
 for each row execute function messaging.record_event('subscription', 'viewer', '{}');
 
 
--- Requests of an organization, by day.
+-- What an organization has used, by day.
 create table tenancy.usage_days (
     -- The organization. Filled from the context; the server has no right to write it.
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
-    -- The day, in UTC.
+    -- The day, in the time zone of the organization.
     day date not null,
     -- Number of requests answered. Counted by each server and added every few seconds.
     requests bigint not null,
+    -- Number of e-mails sent for the organization.
+    emails bigint not null default 0,
+    -- Number of e-mails that were given up or came back.
+    emails_failed bigint not null default 0,
+    -- Number of text messages sent for the organization.
+    sms bigint not null default 0,
+    -- Number of appointments booked on this day, with those that were cancelled later; null: the day is not closed.
+    appointments bigint,
+    -- Size of all files when the day was closed, in bytes; null: the day is not closed.
+    storage_bytes bigint,
+    -- When the day began: when the one before ended. Null: the day is not closed.
+    starts_at timestamptz,
+    -- When the day ended, by the time zone of then. Null: the day is not closed.
+    ends_at timestamptz,
+    -- When the worker closed the day; the row never changes after this. Null: the day has not ended.
+    closed_at timestamptz,
     constraint usage_days_pkey primary key (tenant_id, day),
     constraint usage_days_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
-    constraint usage_days_requests check (requests >= 0)
+    constraint usage_days_closed check (
+        (closed_at is null) = (appointments is null)
+        and (closed_at is null) = (storage_bytes is null)
+        and (closed_at is null) = (starts_at is null)
+        and (closed_at is null) = (ends_at is null)
+        and starts_at <= ends_at
+    ),
+    constraint usage_days_counted check (requests >= 0 and emails >= 0 and emails_failed >= 0 and sms >= 0)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 alter table tenancy.usage_days enable row level security, force row level security;
@@ -917,6 +976,11 @@ alter table tenancy.usage_days enable row level security, force row level securi
 create policy tenant_floor on tenancy.usage_days as restrictive for all to public
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy admin_select on tenancy.usage_days as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    );
 create policy gate_insert on tenancy.usage_days as permissive for insert to appointd_gate
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 create policy gate_select on tenancy.usage_days as permissive for select to appointd_gate
@@ -927,15 +991,15 @@ create policy gate_update on tenancy.usage_days as permissive for update to appo
 create policy owner_all on tenancy.usage_days as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
-create policy viewer_select on tenancy.usage_days as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+create policy worker_select on tenancy.usage_days as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 
 grant select on tenancy.usage_days to appointd_api;
 grant select, insert on tenancy.usage_days to appointd_gate;
-grant update (requests) on tenancy.usage_days to appointd_gate;
+grant update (
+    requests, emails, emails_failed, sms, appointments, storage_bytes, starts_at, ends_at, closed_at
+) on tenancy.usage_days to appointd_gate;
+grant select (tenant_id, day, emails_failed) on tenancy.usage_days to appointd_worker;
 
 
 -- Which organization a host name leads to. Public, like the DNS record that proves it. An organization sees and deletes
@@ -1093,7 +1157,7 @@ begin
     loop
         execute format('set local app.tenant_id = %L', counted.organization_id);
         insert into tenancy.usage_days as d (day, requests)
-        values ((now() at time zone 'UTC')::date, counted.amount)
+        values (tenancy.usage_day(), counted.amount)
         on conflict (tenant_id, day) do update set requests = d.requests + excluded.requests;
     end loop;
 end
@@ -1101,33 +1165,6 @@ $$;
 
 alter function tenancy.add_requests(uuid[],bigint[]) owner to appointd_gate;
 grant execute on function tenancy.add_requests(uuid[],bigint[]) to appointd_api;
-
-
--- The verified e-mail addresses of the owners and admins of the organization that the worker has entered, at most 20,
--- and its name: for what only they are told.
-create function tenancy.admin_addresses()
-returns table(email text, organization text)
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query
-    select a.email, o.name
-    from tenancy.members as m
-    join tenancy.organizations as o on o.id = m.tenant_id
-    join identity.accounts as a on a.id = m.account_id
-    where
-        m.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and m.role in ('owner', 'admin')
-        and m.status = 'active'
-        and a.email_verified_at is not null
-    order by m.account_id
-    limit 20;
-end
-$$;
-
-alter function tenancy.admin_addresses() owner to appointd_gate;
-grant execute on function tenancy.admin_addresses() to appointd_worker;
 
 
 -- requests_per_minute of the present plan of an organization. For an API key (key_id and secret_hash) null if the
@@ -1286,6 +1323,114 @@ $$;
 
 alter function tenancy.claim_domain(uuid,text[]) owner to appointd_gate;
 grant execute on function tenancy.claim_domain(uuid,text[]) to appointd_api;
+
+
+-- Closes the days of the organization in the context that have ended, and returns how many. A day is closed once: a
+-- second call changes nothing.
+create function tenancy.close_days()
+returns integer
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    place record;
+    next_day date;
+    began timestamptz;
+    ended timestamptz;
+    closed integer := 0;
+begin
+    -- What began before midnight is committed five minutes later.
+    select o.time_zone, o.created_at, ((now() - interval '5 minutes') at time zone o.time_zone)::date as today
+    into strict place
+    from tenancy.organizations as o
+    where o.id = tenant;
+    select d.day + 1, d.ends_at
+    into next_day, began
+    from tenancy.usage_days as d
+    where d.tenant_id = tenant and d.closed_at is not null
+    order by d.day desc
+    limit 1;
+    if next_day is null then
+        next_day := greatest((place.created_at at time zone place.time_zone)::date, place.today - 31);
+        began := greatest(place.created_at, next_day::timestamp at time zone place.time_zone);
+    end if;
+    while next_day < place.today and closed < 400 loop
+        -- An organization whose time zone moves east has a short day, which may be empty.
+        ended := greatest(began, (next_day + 1)::timestamp at time zone place.time_zone);
+        insert into tenancy.usage_days as d (
+            day, requests, appointments, storage_bytes, starts_at, ends_at, closed_at
+        )
+        values (
+            next_day, 0,
+            (
+                -- By the index of updated_at: what was booked since then has changed since then.
+                select count(*)
+                from scheduling.appointments as a
+                where
+                    a.tenant_id = tenant
+                    and a.updated_at >= began
+                    and a.created_at >= began
+                    and a.created_at < ended
+            ),
+            -- The server does not store files yet.
+            0, began, ended, now()
+        )
+        on conflict (tenant_id, day) do update
+        set
+            appointments = excluded.appointments, storage_bytes = excluded.storage_bytes,
+            starts_at = excluded.starts_at, ends_at = excluded.ends_at, closed_at = excluded.closed_at
+        -- Another worker was faster.
+        where d.closed_at is null;
+        exit when not found;
+        closed := closed + 1;
+        next_day := next_day + 1;
+        began := ended;
+    end loop;
+    return closed;
+end
+$$;
+
+alter function tenancy.close_days() owner to appointd_gate;
+grant execute on function tenancy.close_days() to appointd_worker;
+
+
+-- Counts a message (channel: email or sms) that was sent for an organization, or that failed after it was counted as
+-- sent, to the present day of its usage.
+create function tenancy.count_message(tenant uuid, channel text, failed boolean)
+returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+begin
+    if nullif(current_setting('app.role', true), '') is not null and tenant::text is distinct from entered then
+        raise exception 'this transaction has entered another tenant'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    if channel not in ('email', 'sms') then
+        raise exception 'unknown channel' using errcode = 'invalid_parameter_value';
+    end if;
+    execute format('set local app.tenant_id = %L', tenant);
+    insert into tenancy.usage_days as d (day, requests, emails, emails_failed, sms)
+    select
+        tenancy.usage_day(), 0, (channel = 'email' and not failed)::integer, (channel = 'email' and failed)::integer,
+        (channel = 'sms' and not failed)::integer
+    from tenancy.organizations as o
+    where o.id = tenant
+    on conflict (tenant_id, day) do update
+    set
+        emails = d.emails + excluded.emails,
+        emails_failed = d.emails_failed + excluded.emails_failed,
+        sms = d.sms + excluded.sms;
+    execute format('set local app.tenant_id = %L', entered);
+end
+$$;
+
+alter function tenancy.count_message(uuid,text,boolean) owner to appointd_gate;
+grant execute on function tenancy.count_message(uuid,text,boolean) to appointd_api;
+grant execute on function tenancy.count_message(uuid,text,boolean) to appointd_worker;
 
 
 -- Number of rows that a plan limits: providers, members or api_keys, in the tenant in the context.
@@ -1458,6 +1603,26 @@ $$;
 
 alter function tenancy.end_invitations_of_key() owner to appointd_gate;
 grant execute on function tenancy.end_invitations_of_key() to appointd_owner;
+
+
+-- For how many days the plan of the organization in the context keeps events.
+create function tenancy.event_days()
+returns integer
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select p.event_days
+        from tenancy.subscriptions as s
+        join tenancy.plans as p on p.plan_type = s.plan_type
+        where s.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid
+    );
+end
+$$;
+
+alter function tenancy.event_days() owner to appointd_gate;
+grant execute on function tenancy.event_days() to appointd_worker;
 
 
 -- The organization that had a slug or a subdomain within the last 90 days.
@@ -1798,6 +1963,38 @@ $$;
 alter function tenancy.may_give(text,text) owner to appointd_gate;
 
 
+-- What the organization in the context has nine tenths or more of, of what its plan allows: providers, members,
+-- api_keys. For its admins and the worker; for others nothing.
+create function tenancy.near_limits()
+returns table(what text, used bigint, most integer)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+begin
+    if not coalesce(current_setting('app.role', true) in ('admin', 'owner', 'worker'), false) then
+        return;
+    end if;
+    return query
+    select l.what, l.used, l.most
+    from tenancy.subscriptions as s
+    join tenancy.plans as p on p.plan_type = s.plan_type
+    cross join lateral (
+        values
+            ('providers', tenancy.counted(tenant, 'providers'), p.max_providers),
+            ('members', tenancy.counted(tenant, 'members'), p.max_members),
+            ('api_keys', tenancy.counted(tenant, 'api_keys'), p.max_api_keys)
+    ) as l (what, used, most)
+    where s.tenant_id = tenant and l.most > 0 and l.used * 10 >= l.most * 9;
+end
+$$;
+
+alter function tenancy.near_limits() owner to appointd_gate;
+grant execute on function tenancy.near_limits() to appointd_api;
+grant execute on function tenancy.near_limits() to appointd_worker;
+
+
 -- Stores whether the record of a verified domain was found. Missing for a week, the domain is deleted: true.
 create function tenancy.note_domain(domain text, organization_id uuid, seen boolean)
 returns boolean
@@ -1870,6 +2067,54 @@ $$;
 
 alter function tenancy.organization_at(text) owner to appointd_gate;
 grant execute on function tenancy.organization_at(text) to appointd_api;
+
+
+-- The active organizations whose day began so long ago, and not as long as `during` more. For the worker, which does
+-- once a day what belongs to the day of an organization.
+create function tenancy.organizations_in_day(since interval, during interval)
+returns setof uuid
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform app.stay_outside();
+    return query
+    select o.id
+    from tenancy.organizations as o
+    where
+        o.status = 'active'
+        and now() >= (now() at time zone o.time_zone)::date::timestamp at time zone o.time_zone + since
+        and now() < (now() at time zone o.time_zone)::date::timestamp at time zone o.time_zone + since + during
+    order by o.id;
+end
+$$;
+
+alter function tenancy.organizations_in_day(interval,interval) owner to appointd_gate;
+grant execute on function tenancy.organizations_in_day(interval,interval) to appointd_worker;
+
+
+-- The e-mail addresses of the owners of the organization in the context, if they are verified. For the worker.
+create function tenancy.owners_to_tell()
+returns setof text
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select a.email
+    from tenancy.members as m
+    join identity.accounts as a on a.id = m.account_id
+    where
+        m.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid
+        and m.role = 'owner'
+        and m.status = 'active'
+        and a.email_verified_at is not null
+    order by a.email;
+end
+$$;
+
+alter function tenancy.owners_to_tell() owner to appointd_gate;
+grant execute on function tenancy.owners_to_tell() to appointd_worker;
 
 
 -- Public data of an active organization, found by host or else by slug (if both are given they have to agree): one row,
@@ -2031,3 +2276,29 @@ $$;
 
 alter function tenancy.trusts_origin(text,uuid,text,text) owner to appointd_gate;
 grant execute on function tenancy.trusts_origin(text,uuid,text,text) to appointd_api;
+
+
+-- The day to which the organization in the context counts what happens now. It is never one that is closed.
+create function tenancy.usage_day()
+returns date
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+begin
+    return greatest(
+        (select (now() at time zone o.time_zone)::date from tenancy.organizations as o where o.id = tenant),
+        -- Closed already: the time zone has changed to one further west.
+        (
+            select d.day + 1
+            from tenancy.usage_days as d
+            where d.tenant_id = tenant and d.closed_at is not null
+            order by d.day desc
+            limit 1
+        )
+    );
+end
+$$;
+
+alter function tenancy.usage_day() owner to appointd_gate;

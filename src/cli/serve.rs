@@ -11,7 +11,7 @@ use crate::{
     http::{captcha::Captcha, limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
     messaging::webhooks::{addresses::Reach, secrets::SecretKeys},
-    server::{Capacity, Parts, Server, StopSignal, worker},
+    server::{Bounds, Capacity, Parts, Server, StopSignal, worker},
     sql,
     terminal::{block_on, list, log_to_stderr, raise_open_files},
 };
@@ -204,6 +204,7 @@ fn parts(settings: Settings) -> Result<Parts, Box<dyn Error>> {
         threads: settings.threads,
         connections: settings.connections,
         capacity: Capacity::DEFAULT,
+        streams: Bounds::DEFAULT,
         demo: None,
     })
 }

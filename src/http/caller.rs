@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use chrono::{DateTime, Utc};
 use poem::{Request, RequestBody, Result, http::Method};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -203,12 +204,18 @@ fn presented(request: &Request) -> Result<Credentials, Problem> {
 /// organization's plan includes `F`.
 pub struct Member<R, F = AnyPlan> {
     context: Context,
+    expires_at: Option<DateTime<Utc>>,
     asks: PhantomData<(R, F)>,
 }
 
 impl<R, F> Member<R, F> {
     pub fn tenant(&self) -> Uuid {
         self.context.tenant
+    }
+
+    /// When its token expires; `None` for an API key.
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        self.expires_at
     }
 
     /// The account; fails for an API key.
@@ -282,16 +289,19 @@ impl<'a, R: Role, F: Feature> ApiExtractor<'a> for Member<R, F> {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let (tenant, who) = match presented(request)? {
+        let (tenant, who, expires_at) = match presented(request)? {
             Credentials::Person(claims) => (
                 claims.tenant_id.ok_or_else(Problem::organization_required)?,
                 Who::Session { account: claims.sub, session: claims.sid },
+                claims.expires_at(),
             ),
-            Credentials::Program(key) => (key.first, Who::Key { id: key.second, secret_hash: key.hash() }),
+            Credentials::Program(key) => {
+                (key.first, Who::Key { id: key.second, secret_hash: key.hash() }, None)
+            }
         };
         let context = Context { tenant, who, needs: R::NAME, feature: F::NAME };
         report_entry(request, context.into())?;
-        Ok(Self { context, asks: PhantomData })
+        Ok(Self { context, expires_at, asks: PhantomData })
     }
 }
 

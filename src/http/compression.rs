@@ -15,7 +15,7 @@ use poem::{
     },
 };
 
-use super::{conditional, headers, problem::Problem};
+use super::{conditional, event_stream::EVENT_STREAM, headers, problem::Problem};
 
 /// Shorter answers fit into one packet as they are.
 const SHORTEST: usize = 1024;
@@ -104,5 +104,7 @@ fn is_compressible(headers: &HeaderMap) -> bool {
     let is_text = headers
         .get(CONTENT_TYPE)
         .is_some_and(|kind| TEXT.iter().any(|text| kind.as_bytes().starts_with(text)));
-    is_text && !headers.contains_key(CONTENT_ENCODING) && !headers.contains_key(SET_COOKIE)
+    // A stream is sent as it comes, and has no end to wait for.
+    let is_stream = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == EVENT_STREAM);
+    is_text && !is_stream && !headers.contains_key(CONTENT_ENCODING) && !headers.contains_key(SET_COOKIE)
 }

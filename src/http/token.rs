@@ -92,6 +92,13 @@ pub struct TokenClaims {
     exp: i64,
 }
 
+impl TokenClaims {
+    /// When the token expires.
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(self.exp, 0)
+    }
+}
+
 /// The kind of a token. A token is accepted as its own kind only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

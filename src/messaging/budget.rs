@@ -30,6 +30,8 @@ impl From<Context> for OnBehalf {
 /// Permission to send one e-mail to this address. Only [`spend`] and [`spend_alone`] create it.
 pub struct SendPermit {
     pub(super) to: String,
+    /// The organization it is sent for.
+    pub(super) organization: Option<Uuid>,
 }
 
 /// Why an e-mail may not be sent.
@@ -78,7 +80,7 @@ const SPEND: Sql<Spent> = sql!("messaging/mails_spend.sql" as (Option<String>, O
 pub async fn spend(tx: &mut Tx, to: &str, on_behalf: OnBehalf) -> Result<SendPermit, Failure> {
     let (organization, inviter) = parts(on_behalf);
     let params: [&(dyn ToSql + Sync); 3] = [&to, &organization, &inviter];
-    permit(tx.one(SPEND, &params).await?, to).map_err(|error| Problem::from(error).into())
+    permit(tx.one(SPEND, &params).await?, to, organization).map_err(|error| Problem::from(error).into())
 }
 
 /// Counts an e-mail in a transaction of its own, for e-mails that are skipped if a budget is used up.
@@ -89,7 +91,7 @@ pub async fn spend_alone(
 ) -> Result<Result<SendPermit, OverBudget>, db::Error> {
     let (organization, inviter) = parts(on_behalf);
     let params: [&(dyn ToSql + Sync); 3] = [&to, &organization, &inviter];
-    Ok(permit(db.gate(SPEND, &params).await?, to))
+    Ok(permit(db.gate(SPEND, &params).await?, to, organization))
 }
 
 fn parts(on_behalf: OnBehalf) -> (Option<Uuid>, Option<Uuid>) {
@@ -99,9 +101,13 @@ fn parts(on_behalf: OnBehalf) -> (Option<Uuid>, Option<Uuid>) {
     }
 }
 
-fn permit((refused, retry_after): Spent, to: &str) -> Result<SendPermit, OverBudget> {
+fn permit(
+    (refused, retry_after): Spent,
+    to: &str,
+    organization: Option<Uuid>,
+) -> Result<SendPermit, OverBudget> {
     match refused {
-        None => Ok(SendPermit { to: to.to_owned() }),
+        None => Ok(SendPermit { to: to.to_owned(), organization }),
         Some(budget) => Err(OverBudget { budget, retry_after: retry_after.unwrap_or(1).max(1) }),
     }
 }

@@ -1,19 +1,19 @@
 //! Events: what happened in an organization, in an order that never changes. Triggers write them and the
 //! [`publisher`](super::publisher) numbers them; see `sql/migrations/V0036__messaging_events.sql`.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use poem_openapi::{Object, OpenApi, param::Query};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::event_types::Catalogue;
 use crate::{
-    db::{self, Db, WorkerDb, row},
+    db::{self, Db, Entry, WorkerDb, row},
     http::{
         caller::{Customer, Member, Viewer},
         json::{AnyObject, Json},
         page::any_of,
-        problem::{ApiError, Following, Problem},
+        problem::{self, ApiError, Failure, Problem},
         values::{List, Number, Text, Whole, named_enum},
     },
     sql,
@@ -24,9 +24,6 @@ type Most = Number<1, 500>;
 
 /// The default number of events of an answer.
 const DEFAULT_MOST: Most = Number(100);
-
-/// For how long events are kept.
-const KEPT: TimeDelta = TimeDelta::days(90);
 
 /// How many events one transaction deletes.
 const MOST_FORGOTTEN: i64 = 5000;
@@ -96,11 +93,47 @@ pub struct Events {
 struct Published {
     last_position: i64,
     oldest_position: i64,
+    /// The role of the reader.
+    role: String,
     event: Option<Event>,
 }
 
 row! {
-    Published { last_position, oldest_position, event: Option<Event> }
+    Published { last_position, oldest_position, role, event: Option<Event> }
+}
+
+/// Events after a position, for a stream.
+#[derive(Debug)]
+pub struct Following {
+    pub role: String,
+    pub last_position: i64,
+    pub oldest_position: i64,
+    pub events: Vec<Event>,
+}
+
+/// Reads at most so many events after a position: those that a member may read, or those of a customer.
+pub async fn after(
+    db: &Db,
+    reader: impl Into<Entry>,
+    is_customer: bool,
+    position: i64,
+    most: i64,
+) -> Result<Following, Failure> {
+    let (types, subject): (Option<Vec<String>>, Option<Uuid>) = (None, None);
+    let rows = if is_customer {
+        let sql = sql!("messaging/events_list_mine.sql" as Published);
+        db.all(reader, sql, &[&position, &most]).await?
+    } else {
+        let sql = sql!("messaging/events_list.sql" as Published);
+        db.all(reader, sql, &[&position, &types, &subject, &most]).await?
+    };
+    // An organization always has a row of messaging.turns.
+    let Some(Published { last_position, oldest_position, role, .. }) = rows.first() else {
+        return Err(Problem::internal().into());
+    };
+    let (role, last_position, oldest_position) = (role.clone(), *last_position, *oldest_position);
+    let events = rows.into_iter().filter_map(|row| row.event).collect();
+    Ok(Following { role, last_position, oldest_position, events })
 }
 
 pub struct EventsApi {
@@ -114,7 +147,8 @@ impl EventsApi {
     ///
     /// What happened in the organization after a position, oldest first. To follow the events, send the `next_after` of
     /// an answer as `after` of the next request, also if `items` is empty: no event is missed, and none comes twice. An
-    /// event appears at most a few seconds after it happened. Events are kept for 90 days. 410 `cursor_expired` if
+    /// event appears at most a few seconds after it happened. The plan says for how many days events are kept
+    /// (`event_days`). 410 `cursor_expired` if
     /// events after `after` are not kept any more: read the lists again, then follow from `oldest_position`, which an
     /// answer without `after` contains.
     #[oai(path = "/events", method = "get", operation_id = "list_events")]
@@ -129,7 +163,7 @@ impl EventsApi {
         subject_id: Query<Option<Uuid>>,
         /// The maximum number of events. Defaults to 100.
         limit: Query<Option<Most>>,
-    ) -> Result<Json<Events>, ApiError<Following>> {
+    ) -> Result<Json<Events>, ApiError<problem::Following>> {
         if types.0.iter().any(|name| !self.catalogue.has(name)) {
             let detail = "expected types of GET /api/v1/event-types";
             Err(Problem::invalid_field("types", "invalid_value", detail))?;
@@ -154,7 +188,7 @@ impl EventsApi {
         after: Query<Option<Whole>>,
         /// The maximum number of events. Defaults to 100.
         limit: Query<Option<Most>>,
-    ) -> Result<Json<Events>, ApiError<Following>> {
+    ) -> Result<Json<Events>, ApiError<problem::Following>> {
         let (after, most) = (after.0.map(|after| after.0), limit.0.unwrap_or(DEFAULT_MOST).0);
         let sql = sql!("messaging/events_list_mine.sql" as Published);
         let rows = self.db.all(&caller, sql, &[&after, &i64::from(most)]).await?;
@@ -182,7 +216,7 @@ fn answer(rows: Vec<Published>, after: Option<i64>, most: i32) -> Result<Events,
 pub async fn forget(db: &WorkerDb, tenant: Uuid) -> Result<(), db::Error> {
     loop {
         let sql = sql!("messaging/events_forget.sql" as (i64,));
-        let forgotten = db.begin(tenant).commit_with(sql, &[&(Utc::now() - KEPT), &MOST_FORGOTTEN]).await?;
+        let forgotten = db.begin(tenant).commit_with(sql, &[&MOST_FORGOTTEN]).await?;
         if forgotten.is_none_or(|(events,)| events < MOST_FORGOTTEN) {
             return Ok(());
         }

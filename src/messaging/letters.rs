@@ -243,6 +243,31 @@ impl LinkRequested<'_> {
     }
 }
 
+/// The e-mail that tells an owner what is wrong in their organization.
+pub struct Alert<'a> {
+    pub place: &'a Place,
+    /// What is wrong, a sentence each.
+    pub lines: &'a [String],
+    /// The host of the pages.
+    pub site: &'a str,
+}
+
+impl Alert<'_> {
+    pub fn to(&self, email: &str) -> Mail {
+        let Self { place, lines, site } = self;
+        let organization = &place.organization;
+        let lines = lines.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
+        let parts = [
+            format!("Something in {organization} needs your attention:"),
+            lines,
+            format!("Sign in at {site} to see more."),
+            "You get this e-mail as an owner, once a day at most. If you do nothing, you are not told of the same again."
+                .to_owned(),
+        ];
+        place.mail(email, format!("{organization} needs your attention"), &parts)
+    }
+}
+
 /// The e-mail of an invitation: to work for an organization, or to open an account as its customer.
 pub struct Invited<'a> {
     pub place: &'a Place,

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::budget::{self, OnBehalf, SendPermit};
-use crate::{db::Db, http::token::Tokens};
+use crate::{db::Db, http::token::Tokens, sql};
 
 /// Maximum number of e-mails being sent at once. More are dropped and logged.
 const MOST: usize = 200;
@@ -131,7 +131,7 @@ impl Mailer {
         let Mail { to, subject, body, on_behalf } = mail;
         self.in_background(subject, move |inner, subject| async move {
             match budget::spend_alone(&db, &to, on_behalf).await {
-                Ok(Ok(permit)) => inner.deliver(&permit.to, &subject, &body).await,
+                Ok(Ok(permit)) => inner.deliver(&permit, &subject, &body, Some(&db)).await,
                 Ok(Err(error)) => {
                     tracing::warn!(budget = error.budget(), "an e-mail over the budget was not sent");
                 }
@@ -142,8 +142,9 @@ impl Mailer {
 
     /// Sends an e-mail that has permission, in the background.
     pub fn send_with_permit(&self, permit: SendPermit, (subject, body): (String, String)) {
+        let db = self.db.clone();
         self.in_background(subject, move |inner, subject| async move {
-            inner.deliver(&permit.to, &subject, &body).await;
+            inner.deliver(&permit, &subject, &body, db.as_ref()).await;
         });
     }
 
@@ -180,7 +181,21 @@ impl Inner {
         Body::dangerous_pre_encoded(body.replace('\n', "\r\n").into_bytes(), encoding)
     }
 
-    async fn deliver(&self, to: &str, subject: &str, body: &str) {
+    /// Sends it, or gives it up after some attempts; then it counts as failed for the organization.
+    async fn deliver(&self, permit: &SendPermit, subject: &str, body: &str, db: Option<&Db>) {
+        if self.transmit(&permit.to, subject, body).await {
+            return;
+        }
+        if let (Some(db), Some(organization)) = (db, permit.organization) {
+            let noted = db.gate(sql!("messaging/mails_failed.sql"), &[&organization]).await;
+            if let Err(error) = noted {
+                tracing::warn!(%error, "an e-mail that failed could not be counted");
+            }
+        }
+    }
+
+    /// Whether it was sent.
+    async fn transmit(&self, to: &str, subject: &str, body: &str) -> bool {
         let message = to.parse::<Mailbox>().map_err(|error| error.to_string()).and_then(|to| {
             Message::builder()
                 .from(self.from.clone())
@@ -194,7 +209,7 @@ impl Inner {
             Ok(message) => message,
             Err(error) => {
                 tracing::error!(error, "an e-mail could not be written");
-                return;
+                return false;
             }
         };
         for pause in PAUSES.map(Some).into_iter().chain([None]) {
@@ -208,7 +223,7 @@ impl Inner {
                 Transport::Nowhere => Ok(()),
             };
             let Err(error) = sent else {
-                return;
+                return true;
             };
             match pause {
                 Some(pause) => {
@@ -218,5 +233,6 @@ impl Inner {
                 None => tracing::error!(error, "an e-mail could not be sent, and was given up"),
             }
         }
+        false
     }
 }

@@ -5,6 +5,7 @@ pub mod guest_access;
 pub mod guest_appointments;
 pub mod guest_holds;
 pub mod guest_slots;
+pub mod guest_stream;
 pub mod guest_verification;
 pub mod guest_waitlist;
 pub mod ics;

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use crate::{
+    api,
     db::{Db, WorkerDb},
     http::problem::Problem,
     identity::purge,
@@ -25,7 +26,7 @@ use crate::{
     scheduling::booking::{expiry, upkeep},
     tenancy::{
         domains::{self, Dns},
-        members, organizations,
+        health, members, organizations, usage_days,
     },
     work::events::NotifyAssignee,
 };
@@ -35,6 +36,15 @@ const SWEEP: Kind = Kind::new("scheduling.sweep", Lane::Live);
 
 /// What is old: claims, events, deliveries of webhooks, answers to repeated requests.
 const FORGET: Kind = Kind::new("organization.forget", Lane::Bulk);
+
+/// The days that have ended.
+const CLOSE_DAYS: Kind = Kind::new("organization.close_days", Lane::Bulk);
+
+/// What is wrong in it.
+const TELL_OWNERS: Kind = Kind::new("organization.tell_owners", Lane::Bulk);
+
+/// How often it is looked which organizations have reached a time of their day.
+const QUARTER: Duration = Duration::from_secs(15 * 60);
 
 /// What the work needs.
 #[derive(Clone)]
@@ -61,6 +71,8 @@ pub fn handlers(tools: &Tools) -> Vec<Arc<dyn Handler>> {
         Arc::new(deliver),
         Arc::new(TellDisabled(tools.clone())),
         Arc::new(NotifyAssignee),
+        Arc::new(CloseDays(tools.worker.clone())),
+        Arc::new(TellOwners(tools.clone())),
     ]
 }
 
@@ -68,9 +80,14 @@ pub fn handlers(tools: &Tools) -> Vec<Arc<dyn Handler>> {
 pub fn crons(tools: &Tools) -> Vec<Cron> {
     let cron = |name, pattern, max_lateness, work| Cron { name, pattern, zone: Tz::UTC, max_lateness, work };
     let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
+    let at = |since| Arc::new(InDay { db: tools.worker.clone(), since });
+    // Five minutes after midnight, what began before it is committed. Midnight is at a quarter in all time zones.
+    let quarters = "5,20,35,50 * * * *";
     vec![
         cron("sweep", "*/5 * * * * *", minute, Work::Each(SWEEP, Arc::new(ToSweep(tools.db.clone())))),
         cron("forget", "17 3 * * *", 20 * hour, Work::Each(FORGET, Arc::new(Active(tools.worker.clone())))),
+        cron("close_days", quarters, QUARTER, Work::Each(CLOSE_DAYS, at(5 * minute))),
+        cron("tell_owners", quarters, QUARTER, Work::Each(TELL_OWNERS, at(8 * hour + 5 * minute))),
         cron("check_domains", "* * * * *", minute, Work::Once(Arc::new(CheckDomains(tools.clone())))),
         cron("purge_expired", "41 * * * *", hour, Work::Once(Arc::new(PurgeExpired(tools.worker.clone())))),
     ]
@@ -89,6 +106,18 @@ struct Active(WorkerDb);
 impl Tenants for Active {
     fn due(&self) -> Doing<'_, Vec<Uuid>> {
         Box::pin(async move { Ok(organizations::active(&self.0).await?) })
+    }
+}
+
+/// Organizations whose day began so long ago.
+struct InDay {
+    db: WorkerDb,
+    since: Duration,
+}
+
+impl Tenants for InDay {
+    fn due(&self) -> Doing<'_, Vec<Uuid>> {
+        Box::pin(async move { Ok(usage_days::in_day(&self.db, self.since, QUARTER).await?) })
     }
 }
 
@@ -121,6 +150,8 @@ impl Handler for Forget {
 
     fn run<'a>(&'a self, job: &'a Job) -> Working<'a> {
         Box::pin(async move {
+            // Those that no worker closed at midnight.
+            usage_days::close(&self.0.worker, job.tenant).await?;
             upkeep::forget_past_claims(&self.0.db, job.tenant).await?;
             events::forget(&self.0.worker, job.tenant).await?;
             delivering::forget(&self.0.worker, job.tenant).await?;
@@ -153,6 +184,37 @@ impl Handler for TellDisabled {
                     mailer.send(letter.to(&email));
                 }
             }
+            Ok(Done::Finished)
+        })
+    }
+}
+
+struct CloseDays(WorkerDb);
+
+impl Handler for CloseDays {
+    fn kind(&self) -> Kind {
+        CLOSE_DAYS
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Working<'a> {
+        Box::pin(async move {
+            usage_days::close(&self.0, job.tenant).await?;
+            Ok(Done::Finished)
+        })
+    }
+}
+
+struct TellOwners(Tools);
+
+impl Handler for TellOwners {
+    fn kind(&self) -> Kind {
+        TELL_OWNERS
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Working<'a> {
+        Box::pin(async move {
+            let Tools { worker, mailer, .. } = &self.0;
+            health::tell_owners(worker, mailer, api::CHECKS, job.tenant).await?;
             Ok(Done::Finished)
         })
     }

@@ -142,10 +142,12 @@ pub struct Limits {
     /// Maximum number of requests per minute to one server, from all members and API keys of the organization together.
     /// Each API key has its own limit as well.
     pub requests_per_minute: i32,
+    /// For how many days events are kept.
+    pub event_days: i32,
 }
 
 row! {
-    Limits { max_providers, max_members, max_storage_gb, max_api_keys, requests_per_minute }
+    Limits { max_providers, max_members, max_storage_gb, max_api_keys, requests_per_minute, event_days }
 }
 
 row! {
@@ -216,7 +218,8 @@ pub struct StorageUsage {
     pub limit_gb: Option<i32>,
 }
 
-/// Number of requests answered. Recorded every few seconds, so the latest may be missing. Days are UTC days.
+/// Number of requests answered. Recorded every few seconds, so the latest may be missing. Days are those of the
+/// organization's time zone.
 #[derive(Debug, Object, Serialize)]
 pub struct RequestUsage {
     pub today: i64,

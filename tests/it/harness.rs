@@ -15,6 +15,7 @@ pub mod raw;
 pub mod receiver;
 pub mod rules;
 pub mod shared_person;
+pub mod stream;
 mod system;
 mod tenant;
 pub mod waiting;

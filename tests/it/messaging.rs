@@ -3,6 +3,7 @@ mod cron;
 mod events;
 mod jobs;
 mod letters;
+mod live;
 pub mod mail;
 mod publishing;
 mod running;

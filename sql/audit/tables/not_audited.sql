@@ -29,6 +29,7 @@ where
         'messaging.webhook_attempts',
         -- Counters, and answers stored for a day: not decisions of a person.
         'tenancy.usage_days',
+        'tenancy.alerts',
         'operations.idempotency_keys',
         -- What is still to be offered to the waitlist.
         'scheduling.freed_time',

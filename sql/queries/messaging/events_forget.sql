@@ -1,4 +1,4 @@
--- $1 tenant_id, $2 published before, $3 row limit; deletes the oldest events, and notes the oldest that is kept
+-- $1 tenant_id, $2 row limit; deletes the oldest events that the plan does not keep, and notes the oldest that is kept
 --
 -- Sent as appointd_worker.
 with old as materialized (
@@ -7,9 +7,9 @@ with old as materialized (
     where
         e.tenant_id = $1
         and e.position >= (select t.oldest_position from messaging.turns as t where t.tenant_id = $1)
-        and e.published_at < $2
+        and e.published_at < now() - make_interval(days => (select tenancy.event_days()))
     order by e.position
-    limit $3
+    limit $2
 ),
 forgotten as (
     delete from messaging.events as e

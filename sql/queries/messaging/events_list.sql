@@ -1,11 +1,11 @@
 -- $1 tenant_id, $2 after this position, or null from the oldest on, $3 types or null, $4 id of the object or null,
 -- $5 row limit
 --
--- Returns how far events are published beside each event, and without an event if none follows: one statement, so that
--- both are of one moment.
+-- Returns how far events are published, and the role of the reader, beside each event, and without an event if none
+-- follows: one statement, so that all is of one moment.
 select
-    t.last_position, t.oldest_position, e.id, e.position, e.type, e.occurred_at, e.actor_kind, e.actor_id, e.request_id,
-    e.subject_id, e.data, e.previous
+    t.last_position, t.oldest_position, current_setting('app.role', true) as role,
+    e.id, e.position, e.type, e.occurred_at, e.actor_kind, e.actor_id, e.request_id, e.subject_id, e.data, e.previous
 from messaging.turns as t
 left join lateral (
     select v.*

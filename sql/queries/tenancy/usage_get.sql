@@ -10,12 +10,12 @@ select
     (
         select coalesce(sum(d.requests), 0)::bigint
         from tenancy.usage_days as d
-        where d.tenant_id = $1 and d.day = (now() at time zone 'utc')::date
+        where d.tenant_id = $1 and d.day >= (now() at time zone o.time_zone)::date
     ) as requests_today,
     (
         select coalesce(sum(d.requests), 0)::bigint
         from tenancy.usage_days as d
-        where d.tenant_id = $1 and d.day > (now() at time zone 'utc')::date - 30
+        where d.tenant_id = $1 and d.day > (now() at time zone o.time_zone)::date - 30
     ) as requests_last_30_days,
     (
         select count(*)

@@ -6,7 +6,12 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use poem::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{codes, schemas::reachable, walk::operations};
+use super::{
+    super::{caller::LINK, event_stream::EVENT_STREAM},
+    codes,
+    schemas::reachable,
+    walk::operations,
+};
 
 /// The values of properties: of a property of one schema, or, at `*`, of all properties of a name. A property that is
 /// not required is in an example if its schema has a value for it.
@@ -29,6 +34,14 @@ const CALENDAR: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//appointd//EN
 pub fn example(name: &str) -> Option<&'static str> {
     VALUES["*"][name].as_str()
 }
+
+/// The beginning of a stream, and an event.
+const STREAM: &str = "retry: 3000\nid: 41\n\nid: 42\ndata: {\"id\":\"7d3c2b1a-0f4e-4d6b-8a9c-1e2f3a4b5c6d\",\
+    \"position\":42,\"type\":\"appointment.cancelled\"}\n\n";
+
+/// The same, of a guest.
+const STREAM_OF_GUEST: &str = "retry: 3000\nid: \n\nid: kX8J2wqVQ0mQm7c3bqk1mw\n\
+    data: {\"id\":\"019a9c3e-5a16-7c1e-9f6b-2f1f4a3d9b16\",\"status\":\"confirmed\"}\n\n";
 
 /// Adds all examples that types do not have, and one of each problem.
 pub fn complete(document: &mut Value, codes: &[Value]) {
@@ -110,6 +123,7 @@ fn parameters(operation: &mut Map<String, Value>) {
 
 /// Adds examples where a schema has none: to calendars, and to problems one of each code that the operation can answer.
 fn answers(operation: &mut Map<String, Value>) {
+    let of_guest = operation.get("security").is_some_and(|security| security[0][LINK].is_array());
     let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
     for (_, response) in responses.into_iter().flatten() {
         let codes = response[codes::EXTENSION].as_array().cloned();
@@ -117,6 +131,8 @@ fn answers(operation: &mut Map<String, Value>) {
         for (media_type, content) in contents.into_iter().flatten() {
             if media_type.starts_with("text/calendar") {
                 content["example"] = CALENDAR.into();
+            } else if media_type == EVENT_STREAM {
+                content["example"] = if of_guest { STREAM_OF_GUEST } else { STREAM }.into();
             }
             if let Some(codes) = &codes {
                 let named = codes.iter().filter_map(Value::as_str).map(|code| {

@@ -1,3 +1,4 @@
+use appointd::http::event_stream::EVENT_STREAM;
 use reqwest::{Method, Response, header::HeaderMap};
 use serde_json::Value;
 
@@ -15,9 +16,16 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub async fn read(method: &Method, path: &str, response: Response) -> Self {
+    pub async fn read(method: &Method, path: &str, mut response: Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.expect("a body of text");
+        // A stream has no end: how it begins is its answer.
+        let is_stream = headers.get("content-type").is_some_and(|kind| kind == EVENT_STREAM);
+        let text = if is_stream {
+            let first = response.chunk().await.expect("a stream").unwrap_or_default();
+            String::from_utf8(first.to_vec()).expect("text")
+        } else {
+            response.text().await.expect("a body of text")
+        };
         let answer = Self { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text };
         assert!(answer.headers.contains_key("x-request-id"), "every answer has an id: {answer:?}");
         if status >= 400 && method != Method::HEAD {

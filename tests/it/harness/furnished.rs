@@ -165,6 +165,7 @@ impl Tenant {
             .await
             .batch_execute(&format!(
                 "insert into tenancy.usage_days (tenant_id, day, requests) values ('{id}', '2026-01-01', 1);
+                 insert into tenancy.alerts (tenant_id) values ('{id}');
                  insert into tenancy.verified_domains (domain, organization_id) values ('{id}.example', '{id}');
                  insert into tenancy.former_names (kind, name, organization_id) values ('slug', '{id}', '{id}');
                  insert into messaging.mail_budgets (bucket, subject, spent) values ('recipient_day', sha256('{id}'), 1);

@@ -19,7 +19,7 @@ use appointd::{
         webhooks::{addresses::Reach, secrets::SecretKeys},
     },
     scheduling::booking::expiry,
-    server::{Capacity, Parts, Server, publisher},
+    server::{Bounds, Capacity, Parts, Server, publisher},
 };
 use tokio::task::spawn_blocking;
 use tokio_postgres::{Client, Config};
@@ -89,6 +89,7 @@ fn start(settings: &[&str]) -> System {
         threads: 2,
         connections: 32,
         capacity: Capacity::DEFAULT,
+        streams: Bounds::DEFAULT,
         demo: None,
     };
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");

@@ -71,7 +71,7 @@ pub async fn send(actor: &Actor, operation: &Operation, path: &str) -> Answer {
 }
 
 /// Operations that need no credentials.
-pub const OPEN: [&str; 39] = [
+pub const OPEN: [&str; 40] = [
     "register_account",
     "log_in",
     "grant_token",
@@ -96,6 +96,7 @@ pub const OPEN: [&str; 39] = [
     "book_as_guest",
     "view_as_guest",
     "get_as_guest",
+    "stream_as_guest",
     "get_calendar_as_guest",
     "list_slots_to_reschedule_as_guest",
     "cancel_as_guest",

@@ -74,6 +74,7 @@ async fn path_with_a_trailing_slash_answers_the_same() {
         let expected = match operation.id() {
             // The owner's token is no guest's.
             "get_as_guest"
+            | "stream_as_guest"
             | "get_hold_as_guest"
             | "get_waitlist_entry_as_guest"
             | "list_slots_to_reschedule_as_guest" => 401,

@@ -165,8 +165,8 @@ async fn every_tenant_table_is_logged() {
         .await
         .expect("tables");
     let unlogged: Vec<String> = unlogged.iter().map(|row| row.get(0)).collect();
-    // Events and jobs, the log itself, what servers count, time that is yet to be offered, and what follows from an
-    // appointment or a hold.
+    // Events and jobs, the log itself, what servers count, what owners were told, time that is yet to be offered, and
+    // what follows from an appointment or a hold.
     assert_eq!(
         unlogged,
         [
@@ -182,6 +182,7 @@ async fn every_tenant_table_is_logged() {
             "scheduling.freed_time",
             "scheduling.guest_requests",
             "scheduling.shared_claims",
+            "tenancy.alerts",
             "tenancy.usage_days",
         ]
     );

@@ -3,6 +3,7 @@ mod guest_access;
 pub mod guest_appointments;
 mod guest_holds;
 mod guest_links;
+mod guest_stream;
 mod guest_verification;
 mod guest_waitlist;
 mod my_appointments;

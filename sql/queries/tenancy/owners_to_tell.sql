@@ -1,0 +1,5 @@
+-- no parameters; the verified e-mail addresses of the owners of the organization
+--
+-- Sent as appointd_worker.
+select o.email
+from tenancy.owners_to_tell() as o (email)
