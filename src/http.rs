@@ -1,9 +1,11 @@
-//! The edge: HTTP in, HTTP out. Apart from the `#[OpenApi]` impls of the modules, the only code that knows poem.
+//! The edge: HTTP in, HTTP out. Apart from the `#[OpenApi]` impls of the modules and the pages, the only code that knows
+//! poem.
 //! Reading order: [`edge`] (what every request passes), [`headers`] (reading headers), [`client`] and [`forwarded`]
 //! (the client's address and host), [`caller`] (credentials), [`limit`] and `allowance` (rate limits), [`computing`]
 //! (long computations), `query`, [`json`], [`values`], [`name`] and [`secret`] (input), [`problem`] and `framework`
 //! (errors), [`page`] (lists), [`event_stream`], [`conditional`], [`versions`] and [`if_match`] (304 and 412),
-//! [`compression`], [`module`] (what a module declares), [`deprecation`], [`described`], [`routes`] and [`description`]
+//! [`compression`] and [`document`], [`module`] (what a module declares), [`deprecation`], [`described`], [`routes`] and
+//! [`description`]
 //! (the API description and its uses).
 
 mod allowance;
@@ -17,6 +19,7 @@ pub mod cors;
 pub mod deprecation;
 pub mod described;
 pub mod description;
+pub mod document;
 pub mod edge;
 pub mod event_stream;
 pub mod forwarded;

@@ -7,6 +7,7 @@
 //!   operations on a whole organization, the audit of tenant isolation
 //! * [`server`]: the endpoint tree, listener, threads, shutdown
 //! * [`api`]: the list of modules
+//! * [`pages`]: pages for people: booking, and what links in e-mails lead to
 //! * [`http`]: the edge
 //! * [`db`]: the door to the database
 //! * [`messaging`]: sending e-mail
@@ -28,6 +29,7 @@ pub mod http;
 pub mod identity;
 pub mod messaging;
 pub mod operations;
+pub mod pages;
 pub mod scheduling;
 pub mod server;
 pub mod tenancy;

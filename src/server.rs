@@ -24,10 +24,10 @@ use hyper_util::{
 };
 use poem::{
     Endpoint, EndpointExt as _, IntoResponse, Response,
-    endpoint::{BoxEndpoint, make_sync},
+    endpoint::BoxEndpoint,
     get,
     http::{Request, uri::Scheme},
-    web::{LocalAddr, Redirect, RemoteAddr},
+    web::{LocalAddr, RemoteAddr},
 };
 use tokio::{
     runtime,
@@ -60,6 +60,7 @@ use crate::{
         webhooks::{addresses::Reach, secrets::SecretKeys, sender::Sender},
         worker::{PATIENCE, Worker},
     },
+    pages,
     scheduling::events::EventNames,
     tenancy::{domains::Dns, subscriptions},
     work::events::Assignments,
@@ -124,9 +125,10 @@ pub struct Parts {
 /// Builds the endpoint tree. Tests and all threads of a server use it.
 pub fn build(app: &App, counts: &Arc<Counts>, demo: Option<&Demo>) -> BoxEndpoint<'static, Response> {
     let service = api::service(app);
+    let organizations = demo.map(|demo| demo.organizations.clone()).unwrap_or_default();
     let documents = docs::routes(&service, &app.db, demo);
-    // For people who open the server in a browser.
-    let front = Arc::new(get(make_sync(|_| Redirect::temporary("/docs"))));
+    let documents = pages::routes(app, organizations.clone(), documents);
+    let front = Arc::new(get(pages::front(app, organizations)));
     let service = service.around(move |service, request| {
         let front = (request.uri().path() == "/").then(|| front.clone());
         async move {

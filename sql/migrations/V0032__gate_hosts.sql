@@ -248,6 +248,8 @@ create function tenancy.public_face(
     out organization_slug text,
     out time_zone text,
     out language text,
+    out date_format text,
+    out time_format text,
     out logo_url text,
     out favicon_url text,
     out primary_color text,
@@ -266,8 +268,8 @@ declare
 begin
     perform app.stay_outside();
     execute format('set local app.tenant_id = %L', coalesce(wanted::text, ''));
-    select o.id, coalesce(b.display_name, o.name), o.slug, o.time_zone, s.language
-    into id, name, organization_slug, time_zone, language
+    select o.id, coalesce(b.display_name, o.name), o.slug, o.time_zone, s.language, s.date_format, s.time_format
+    into id, name, organization_slug, time_zone, language, date_format, time_format
     from tenancy.organizations as o
     join tenancy.settings as s on s.tenant_id = o.id
     join tenancy.branding as b on b.tenant_id = o.id

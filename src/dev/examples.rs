@@ -28,6 +28,10 @@ pub(super) fn demo() -> Demo {
     let entered = Arc::new(Mutex::new(None));
     Demo {
         sign_ins: Value::from_iter(sign_ins).to_string(),
+        organizations: DEMOS
+            .iter()
+            .map(|demo| (demo.organization.to_owned(), demo.slug.to_owned()))
+            .collect(),
         examples: Arc::new(move |db| {
             let entered = entered.clone();
             Box::pin(async move { find(&db, &mut *entered.lock().await).await })

@@ -306,6 +306,7 @@ impl<'a, R: Role, F: Feature> ApiExtractor<'a> for Member<R, F> {
 }
 
 /// A signed-in account, regardless of organization and role. Never an API key.
+#[derive(Clone)]
 pub struct SignedIn {
     pub claims: TokenClaims,
 }

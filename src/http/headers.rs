@@ -16,6 +16,7 @@ pub const SINGLE: &[&str] = &[
     "Idempotency-Key",
     "If-Modified-Since",
     "Origin",
+    "Sec-Fetch-Site",
     "User-Agent",
     "X-CSRF-Token",
     "X-Forwarded-Host",
@@ -24,7 +25,9 @@ pub const SINGLE: &[&str] = &[
 
 /// The headers that the server reads and whose lines together form one list.
 pub const LISTS: &[&str] = &[
+    "Accept",
     "Accept-Encoding",
+    "Accept-Language",
     "Cookie",
     "Forwarded",
     "If-Match",

@@ -31,6 +31,11 @@ pub struct Paging {
 }
 
 impl Paging {
+    /// The largest page after an id, for pages that show a whole list.
+    pub fn largest(after: Uuid) -> Self {
+        Self { size: Number(100), cursor: Some(Cursor::id(after)) }
+    }
+
     /// The number of rows to fetch: one more than fits, which shows whether more follow.
     pub fn rows(self) -> i64 {
         i64::from(self.size.0) + 1
@@ -154,7 +159,7 @@ schema_type!(
 );
 
 /// The query parameter `ids` of a list: only the items with these ids. None, which is null for statements: all items.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Ids(pub Option<Vec<Uuid>>);
 
 /// The ids as they are sent.

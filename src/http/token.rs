@@ -27,6 +27,8 @@ pub const COOKIE_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 /// The lifetime of a guest's link: a year longer than the longest booking horizon. Whether its object still exists is
 /// checked in the database.
 const LINK_LIFETIME: Duration = Duration::from_secs(11 * 366 * 24 * 60 * 60);
+/// The lifetime of the name of a hold in addresses of pages: a hold, and some time to look at the confirmation.
+const HOLDING_LIFETIME: Duration = Duration::from_secs(30 * 60);
 const ISSUER: &str = "appointd";
 const AUDIENCE: &str = "appointd-api";
 /// How far the clocks of two servers may differ, in seconds.
@@ -109,6 +111,9 @@ pub enum Kind {
     Cookie,
     /// In the link of a guest: `sub` is the appointment, hold or waitlist entry that it gives access to.
     Managing,
+    /// In the address of the pages between choosing a time and the confirmation: `sub` is the hold, later the
+    /// appointment. An address is kept in histories and logs, so it expires soon.
+    Holding,
 }
 
 /// The subject of a token.
@@ -187,7 +192,7 @@ impl Tokens {
     fn ring(&self, kind: Kind) -> &Ring {
         match kind {
             Kind::Access | Kind::Cookie => &self.sessions,
-            Kind::Managing => &self.links,
+            Kind::Managing | Kind::Holding => &self.links,
         }
     }
 
@@ -229,6 +234,18 @@ impl Tokens {
                 "The link is incomplete, invalid or has expired. Open the latest link that you have.";
             Problem::unauthorized("token_invalid", detail)
         })?;
+        claims.tenant_id.map(|organization| (organization, claims.sub)).ok_or_else(Problem::not_found)
+    }
+
+    /// Names a hold, or what it has become, in the address of a page.
+    pub fn name_hold(&self, organization: Uuid, id: Uuid, now: DateTime<Utc>) -> Result<String, Problem> {
+        let subject = Subject { account: id, session: Uuid::nil(), organization: Some(organization) };
+        self.sign(&subject, Kind::Holding, None, HOLDING_LIFETIME, now)
+    }
+
+    /// The organization and the hold in the address of a page.
+    pub fn named_hold(&self, token: &str) -> Result<(Uuid, Uuid), Problem> {
+        let claims = self.verify(token, Kind::Holding)?;
         claims.tenant_id.map(|organization| (organization, claims.sub)).ok_or_else(Problem::not_found)
     }
 

@@ -135,7 +135,7 @@ impl RecoveryApi {
     /// Sends an e-mail with a single-use token that expires after an hour, at most three e-mails an hour. The answer is
     /// the same whether or not an account with this address exists.
     #[oai(path = "/password/forgot", method = "post", operation_id = "request_password_reset")]
-    async fn forgot(&self, body: Json<ForgottenPassword>) -> Result<NoContent, ApiError<OpenWriting>> {
+    pub async fn forgot(&self, body: Json<ForgottenPassword>) -> Result<NoContent, ApiError<OpenWriting>> {
         let email = body.0.email;
         // The account is not known yet. The hash does not cover the ids in the token, so they can be filled in
         // afterwards.
@@ -162,7 +162,7 @@ impl RecoveryApi {
     /// factor, and the invitations, API keys and calendar feeds that the account created. 422 `not_found` on `token` if
     /// it is not valid.
     #[oai(path = "/password/reset", method = "post", operation_id = "reset_password")]
-    async fn reset(
+    pub async fn reset(
         &self,
         client: Client,
         body: Json<PasswordReset>,
@@ -213,7 +213,7 @@ impl RecoveryApi {
     /// keys and calendar feeds that the account created. 422 `not_found` on `token` if it is not valid or belongs to
     /// another account.
     #[oai(path = "/email/verify", method = "post", operation_id = "verify_email")]
-    async fn verify_email(
+    pub async fn verify_email(
         &self,
         caller: SignedIn,
         body: Json<EmailVerification>,

@@ -158,7 +158,7 @@ impl SessionsApi {
     ///
     /// Ends the session. Its access and refresh tokens stop working immediately.
     #[oai(path = "/api/v1/auth/logout", method = "post", operation_id = "log_out")]
-    async fn log_out(&self, caller: SignedIn) -> Result<WithCookie<NoContent>, ApiError<Reading>> {
+    pub async fn log_out(&self, caller: SignedIn) -> Result<WithCookie<NoContent>, ApiError<Reading>> {
         self.db.optional(&caller, sql!("identity/sessions_end.sql"), &[&caller.claims.sid]).await?;
         Ok(WithCookie::ended())
     }

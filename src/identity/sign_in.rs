@@ -23,6 +23,7 @@ use crate::{
         client::{Client, Host},
         json::{Form, Json},
         problem::{ApiError, Failure, OpenWriting, Problem, Reading},
+        token::Kind,
         values::{EmailAddress, Password, Slug, Text},
     },
     sql,
@@ -226,6 +227,29 @@ impl SignInApi {
         client: &Client,
         credentials: &Credentials,
     ) -> Result<(Uuid, Option<Uuid>, Proof), Failure> {
+        let (account, proof, memberships) = self.prove(client, credentials).await?;
+        let organization =
+            self.choose(client, credentials.organization_slug.as_deref(), &memberships).await?;
+        Ok((account, organization, proof))
+    }
+
+    /// Starts a session for no organization, for pages about the account alone.
+    pub async fn sign_in_to_account(
+        &self,
+        client: &Client,
+        credentials: &Credentials,
+    ) -> Result<SignedIn, Failure> {
+        let (account, proof, _) = self.prove(client, credentials).await?;
+        let (tokens, _) = self.issuer.start_with(client, account, None, &proof).await?;
+        Ok(SignedIn { claims: self.issuer.tokens.verify(&tokens.access_token, Kind::Access)? })
+    }
+
+    /// Checks the credentials, regardless of organizations.
+    async fn prove(
+        &self,
+        client: &Client,
+        credentials: &Credentials,
+    ) -> Result<(Uuid, Proof, Vec<Membership>), Failure> {
         let email = EmailAddress::typed(&credentials.email);
         let turn = self.passwords.turn().await?;
         let sql = sql!("identity/accounts_sign_in.sql" as AccountToSignIn);
@@ -258,10 +282,7 @@ impl SignInApi {
                 second_factors::Code::Recovery(hash) => proof.recovery_hash = Some(hash),
             }
         }
-        let memberships = memberships.unwrap_or_default();
-        let organization =
-            self.choose(client, credentials.organization_slug.as_deref(), &memberships).await?;
-        Ok((account, organization, proof))
+        Ok((account, proof, memberships.unwrap_or_default()))
     }
 
     /// The organization to sign in to: the one that host or slug names, or the account's only one.

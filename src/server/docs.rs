@@ -1,29 +1,17 @@
-//! The description and the pages that show it. Each is made once and has an entity tag; scripts and style sheets stand
-//! under names that change with their content, so that browsers keep them.
+//! The description and the pages that show it.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{NaiveDate, Utc};
-use flate2::Compression as Level;
 use futures_util::future::BoxFuture;
-use hyper::body::Bytes;
-use poem::{
-    Endpoint, Request, Response, Result, Route, get,
-    http::{
-        StatusCode,
-        header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY},
-    },
-};
+use poem::{Endpoint, Request, Response, Result, Route, get};
 use poem_openapi::{OpenApi, OpenApiService, Webhook};
-use sha2::{Digest as _, Sha256};
-use tokio::sync::OnceCell;
 
 use crate::{
     db::Db,
     http::{
-        compression::{accepts_gzip, gzip},
-        conditional, description, headers,
+        description,
+        document::{Document, REVALIDATED},
     },
 };
 
@@ -32,16 +20,13 @@ const SWAGGER_UI: &str = include_str!("docs/swagger-ui.html");
 const ADDITIONS: &str = include_str!("docs/swagger-ui.js");
 const REDOC: &str = include_str!("docs/redoc.html");
 
-/// What is asked for again each time, and answered with 304 while it is the same.
-const REVALIDATED: &str = "no-cache";
-/// What is never asked for again: another content has another name.
-const IMMUTABLE: &str = "public, max-age=31536000, immutable";
-
 /// What the description and its page show of demo data.
 #[derive(Clone)]
 pub struct Demo {
     /// The accounts that the page signs in, as JSON.
     pub sign_ins: String,
+    /// Name and slug of the organizations that the front page links to.
+    pub organizations: Vec<(String, String)>,
     /// Looks the examples up.
     pub examples: Arc<dyn Fn(Db) -> BoxFuture<'static, Option<Examples>> + Send + Sync>,
 }
@@ -53,67 +38,6 @@ pub struct Examples {
     pub day: NaiveDate,
     /// Values of properties, by name.
     pub values: Vec<(&'static str, String)>,
-}
-
-/// A document that is the same for everyone, and the path it stands at.
-struct Document {
-    path: String,
-    content_type: &'static str,
-    cache_control: &'static str,
-    etag: String,
-    plain: Bytes,
-    /// Compressed as well as can be, when it is first asked for: that takes too long for a start.
-    compressed: OnceCell<Bytes>,
-}
-
-impl Document {
-    fn new(path: String, content_type: &'static str, cache_control: &'static str, text: &str) -> Self {
-        Self {
-            path,
-            content_type,
-            cache_control,
-            etag: format!("W/\"{}\"", digest(text)),
-            plain: Bytes::copy_from_slice(text.as_bytes()),
-            compressed: OnceCell::new(),
-        }
-    }
-
-    fn page(path: &str, html: &str) -> Self {
-        Self::new(path.to_owned(), "text/html; charset=utf-8", REVALIDATED, html)
-    }
-
-    /// A script or style sheet, which poem-openapi has in a page of its own.
-    fn foreign(page: &str, tag: &str, name: (&str, &str), content_type: &'static str) -> Self {
-        let text = between(page, &format!("<{tag} charset=\"UTF-8\">"), &format!("</{tag}>"));
-        Self::asset(text, name, content_type)
-    }
-
-    fn asset(text: &str, (stem, extension): (&str, &str), content_type: &'static str) -> Self {
-        Self::new(format!("/docs/{stem}-{}.{extension}", digest(text)), content_type, IMMUTABLE, text)
-    }
-}
-
-impl Endpoint for Document {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> Result<Response> {
-        let response = Response::builder().header(ETAG, &self.etag).header(CACHE_CONTROL, self.cache_control);
-        let held = headers::list(request.headers(), "If-None-Match")?.join(",");
-        if conditional::matches(&held, &self.etag) {
-            return Ok(response.status(StatusCode::NOT_MODIFIED).header(VARY, "Accept-Encoding").finish());
-        }
-        let response = response.header(CONTENT_TYPE, self.content_type);
-        if !accepts_gzip(request.headers()) {
-            return Ok(response.body(self.plain.clone()));
-        }
-        let compress = || gzip(self.plain.clone(), Level::best());
-        let compressed = self.compressed.get_or_try_init(compress).await?.clone();
-        Ok(response.header(VARY, "Accept-Encoding").header(CONTENT_ENCODING, "gzip").body(compressed))
-    }
-}
-
-fn digest(text: &str) -> String {
-    URL_SAFE_NO_PAD.encode(&Sha256::digest(text)[..12])
 }
 
 /// The description, with examples of today.
@@ -184,10 +108,10 @@ pub fn routes(service: &OpenApiService<impl OpenApi, impl Webhook>, db: &Db, dem
 impl Pages {
     fn new(swagger_ui: &str, redoc: &str) -> Self {
         const SCRIPT: &str = "text/javascript; charset=utf-8";
-        let style = Document::foreign(swagger_ui, "style", ("swagger-ui", "css"), "text/css; charset=utf-8");
-        let script = Document::foreign(swagger_ui, "script", ("swagger-ui", "js"), SCRIPT);
-        let page = Document::asset(ADDITIONS, ("page", "js"), SCRIPT);
-        let redoc_script = Document::foreign(redoc, "script", ("redoc", "js"), SCRIPT);
+        let style = foreign(swagger_ui, "style", ("swagger-ui", "css"), "text/css; charset=utf-8");
+        let script = foreign(swagger_ui, "script", ("swagger-ui", "js"), SCRIPT);
+        let page = Document::asset(ADDITIONS, "/docs", ("page", "js"), SCRIPT);
+        let redoc_script = foreign(redoc, "script", ("redoc", "js"), SCRIPT);
         let swagger_ui = SWAGGER_UI
             .replace("{style}", &style.path)
             .replace("{script}", &script.path)
@@ -196,6 +120,12 @@ impl Pages {
         let documents = [redoc, style, script, page, redoc_script].map(Arc::new).into();
         Self { documents, swagger_ui }
     }
+}
+
+/// A script or style sheet, which poem-openapi has in a page of its own.
+fn foreign(page: &str, tag: &str, name: (&str, &str), content_type: &'static str) -> Document {
+    let text = between(page, &format!("<{tag} charset=\"UTF-8\">"), &format!("</{tag}>"));
+    Document::asset(text, "/docs", name, content_type)
 }
 
 fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {

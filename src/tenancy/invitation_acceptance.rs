@@ -90,7 +90,7 @@ impl InvitationAcceptanceApi {
     /// Requires the token from the e-mail. 422 `not_found` on `token` if the invitation is unknown, was accepted or
     /// withdrawn, or has expired.
     #[oai(path = "/invitations/look", method = "post", operation_id = "look_at_invitation")]
-    async fn look(
+    pub async fn look(
         &self,
         body: Json<InvitationToken>,
     ) -> Result<Json<InvitationOffer>, ApiError<OpenWriting>> {
@@ -113,7 +113,7 @@ impl InvitationAcceptanceApi {
     /// contact to be linked has an account. 422 `not_found` on `token` if the invitation is unknown, was accepted
     /// or withdrawn, or has expired.
     #[oai(path = "/invitations/accept", method = "post", operation_id = "accept_invitation")]
-    async fn accept(
+    pub async fn accept(
         &self,
         caller: SignedIn,
         body: Json<InvitationToken>,
@@ -131,7 +131,7 @@ impl InvitationAcceptanceApi {
     /// `email_taken` if an account with this address exists: sign in and accept with it. Other errors are those of
     /// `POST /api/v1/invitations/accept`.
     #[oai(path = "/invitations/register", method = "post", operation_id = "register_invited")]
-    async fn register(
+    pub async fn register(
         &self,
         client: Client,
         body: Json<InvitedRegistration>,

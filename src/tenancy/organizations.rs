@@ -10,9 +10,12 @@ use poem_openapi::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::subscriptions::{self, FeatureChoices, Features};
+use super::{
+    settings::{DateFormat, TimeFormat},
+    subscriptions::{self, FeatureChoices, Features},
+};
 use crate::{
-    db::{self, Db, Sql, Tx, WorkerDb, row},
+    db::{self, Context, Db, Sql, Tx, WorkerDb, row},
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         client::{Client, Host},
@@ -150,6 +153,8 @@ pub struct PublicOrganization {
     pub time_zone: String,
     /// The language for communicating with customers, as a BCP 47 tag.
     pub language: String,
+    pub date_format: DateFormat,
+    pub time_format: TimeFormat,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logo_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,8 +171,8 @@ pub struct PublicOrganization {
 
 row! {
     PublicOrganization {
-        id, name, slug = organization_slug, time_zone, language, logo_url, favicon_url, primary_color,
-        secondary_color, style_sheet_url
+        id, name, slug = organization_slug, time_zone, language, date_format, time_format, logo_url, favicon_url,
+        primary_color, secondary_color, style_sheet_url
     }
 }
 
@@ -300,7 +305,7 @@ impl OrganizationsApi {
             let problem = Problem::bad_request("invalid_parameter", format!("slug: {detail}"));
             Err(problem.with_errors(vec![FieldError::new("slug", "required", detail)]))?;
         }
-        let organization = self.0.gate(GET_PUBLIC, &[&host, &slug]).await?;
+        let organization = face(&self.0, host, slug).await?;
         Ok(Json(organization.ok_or_else(|| unknown(host, slug))?))
     }
 }
@@ -322,12 +327,26 @@ fn taken<T>(result: Result<T, impl Into<Failure>>) -> Result<T, Failure> {
         })
 }
 
-/// The active organization that the host leads to, or else the one with the slug.
-pub async fn public(db: &Db, host: Option<&str>, slug: Option<&str>) -> Result<Option<Uuid>, db::Error> {
+/// The public profile of the active organization that the host leads to, or else of the one with the slug.
+pub async fn face(
+    db: &Db,
+    host: Option<&str>,
+    slug: Option<&str>,
+) -> Result<Option<PublicOrganization>, db::Error> {
     if host.is_none() && slug.is_none() {
         return Ok(None);
     }
-    Ok(db.gate(GET_PUBLIC, &[&host, &slug]).await?.map(|organization| organization.id))
+    db.gate(GET_PUBLIC, &[&host, &slug]).await
+}
+
+/// The slug of the organization that is entered.
+pub async fn slug(db: &Db, context: Context) -> Result<String, db::Error> {
+    Ok(db.one(context, sql!("tenancy/organizations_get_slug.sql" as (String,)), &[]).await?.0)
+}
+
+/// The active organization that the host leads to, or else the one with the slug.
+pub async fn public(db: &Db, host: Option<&str>, slug: Option<&str>) -> Result<Option<Uuid>, db::Error> {
+    Ok(face(db, host, slug).await?.map(|organization| organization.id))
 }
 
 /// 404: no active organization has this host, or else this slug. Both are public.

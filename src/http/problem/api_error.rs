@@ -68,6 +68,13 @@ impl<K, E: Into<Failure>> From<E> for ApiError<K> {
     }
 }
 
+/// For pages, which show the problem in HTML.
+impl<K> From<ApiError<K>> for Problem {
+    fn from(refused: ApiError<K>) -> Self {
+        refused.0
+    }
+}
+
 impl<K> From<ApiError<K>> for poem::Error {
     fn from(refused: ApiError<K>) -> Self {
         refused.0.into()

@@ -215,7 +215,7 @@ impl GuestAppointmentsApi {
     /// `contact_busy` if the time is taken. 503 `captcha_unavailable`, `mail_unavailable` if the server cannot check
     /// the captcha or send the e-mail.
     #[oai(path = "/appointments", method = "post", operation_id = "book_as_guest")]
-    async fn book(
+    pub async fn book(
         &self,
         client: Client,
         /// The slug of the organization. Required unless the request's host leads to it.
@@ -263,14 +263,17 @@ impl GuestAppointmentsApi {
 
     /// Get a guest's appointment by a token in the body
     #[oai(path = "/appointment", method = "post", operation_id = "view_as_guest")]
-    async fn view(&self, body: Json<GuestToken>) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
+    pub async fn view(
+        &self,
+        body: Json<GuestToken>,
+    ) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
         Ok(Json(self.0.see(guest, managed(guest)?).await?))
     }
 
     /// Get a guest's appointment as a calendar entry
     #[oai(path = "/appointment/calendar", method = "post", operation_id = "get_calendar_as_guest")]
-    async fn calendar(&self, body: Json<GuestToken>) -> Result<Ics, ApiError<GuestWriting>> {
+    pub async fn calendar(&self, body: Json<GuestToken>) -> Result<Ics, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
         Ok(calendar_feeds::one(&self.0.db, guest, managed(guest)?).await?)
     }
@@ -323,7 +326,7 @@ impl GuestAppointmentsApi {
     /// 409 `too_late` after the cancellation notice of the service has passed. 409 `transition_not_allowed`, with the
     /// `allowed` actions, if its status does not allow cancelling, for example after check-in.
     #[oai(path = "/appointment/cancel", method = "post", operation_id = "cancel_as_guest")]
-    async fn cancel(
+    pub async fn cancel(
         &self,
         body: Json<GuestCancellation>,
     ) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
@@ -341,7 +344,7 @@ impl GuestAppointmentsApi {
     /// `service_unavailable` if the service is no longer bookable online. Other errors are those of booking. 409
     /// `slot_unavailable`, `contact_busy` or `already_booked` if the new time is taken.
     #[oai(path = "/appointment/reschedule", method = "post", operation_id = "reschedule_as_guest")]
-    async fn reschedule(
+    pub async fn reschedule(
         &self,
         body: Json<GuestReschedule>,
     ) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {

@@ -114,7 +114,7 @@ impl GuestHoldsApi {
     /// taken, `too_many_holds` if the organization has 500 holds. 429 `guest_limit` if the limit of guest bookings is
     /// reached. 503 `captcha_unavailable` if the captcha cannot be checked.
     #[oai(path = "/holds", method = "post", operation_id = "hold_as_guest")]
-    async fn hold(
+    pub async fn hold(
         &self,
         client: Client,
         /// The slug of the organization. Required unless the request's host leads to it.
@@ -154,7 +154,7 @@ impl GuestHoldsApi {
     ///
     /// 404 after the hold has expired.
     #[oai(path = "/hold", method = "get", operation_id = "get_hold_as_guest")]
-    async fn get_hold(&self, link: Link) -> Result<Json<GuestHold>, ApiError<GuestReading>> {
+    pub async fn get_hold(&self, link: Link) -> Result<Json<GuestHold>, ApiError<GuestReading>> {
         let guest = self.0.managing(&link.0)?;
         let hold = self.0.db.optional(guest, hold::GET, &[&managed(guest)?]).await?;
         Ok(Json(self.show_hold(guest, &hold.ok_or_else(Problem::not_found)?)?))
@@ -164,7 +164,7 @@ impl GuestHoldsApi {
     ///
     /// Frees its time immediately, or offers it to the waitlist.
     #[oai(path = "/hold/release", method = "post", operation_id = "release_hold_as_guest")]
-    async fn release(
+    pub async fn release(
         &self,
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<GuestToken>,
@@ -182,7 +182,7 @@ impl GuestHoldsApi {
     /// `verification_required` if the service verifies e-mail addresses. 409 `already_booked` if the guest has a seat
     /// in the session. 429 `guest_limit` if the limit of guest bookings is reached.
     #[oai(path = "/hold/confirm", method = "post", operation_id = "confirm_hold_as_guest")]
-    async fn confirm(
+    pub async fn confirm(
         &self,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,

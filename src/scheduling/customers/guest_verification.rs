@@ -103,7 +103,10 @@ impl GuestVerificationApi {
     /// seconds later. 409 `already_booked` or `contact_busy` if the contact has another appointment at this time. 429
     /// `guest_limit` if the limit of guest bookings is reached.
     #[oai(path = "/appointment/verify", method = "post", operation_id = "verify_as_guest")]
-    async fn verify(&self, body: Json<GuestToken>) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
+    pub async fn verify(
+        &self,
+        body: Json<GuestToken>,
+    ) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
         let api = &self.0;
         let guest = api.managing(&body.0.token)?;
         let id = managed(guest)?;

@@ -146,7 +146,7 @@ impl GuestWaitlistApi {
     /// host. 409 `too_many_entries` or `already_waiting` as for staff. 429 `guest_limit` if the limit of guest bookings
     /// is reached. 503 `captcha_unavailable` if the captcha cannot be checked.
     #[oai(path = "/waitlist", method = "post", operation_id = "join_waitlist_as_guest")]
-    async fn join(
+    pub async fn join(
         &self,
         client: Client,
         /// The slug of the organization. Required unless the request's host leads to it.
@@ -210,7 +210,10 @@ impl GuestWaitlistApi {
 
     /// Get a guest's waitlist entry by a token in the body
     #[oai(path = "/waitlist-entry", method = "post", operation_id = "view_waitlist_entry_as_guest")]
-    async fn view(&self, body: Json<GuestToken>) -> Result<Json<GuestWaitlistEntry>, ApiError<GuestWriting>> {
+    pub async fn view(
+        &self,
+        body: Json<GuestToken>,
+    ) -> Result<Json<GuestWaitlistEntry>, ApiError<GuestWriting>> {
         Ok(Json(self.see(self.0.managing(&body.0.token)?).await?))
     }
 
@@ -219,7 +222,7 @@ impl GuestWaitlistApi {
     /// Books the offered time. 409 `nothing_offered` if nothing is offered. 409 `hold_expired` if the offer has
     /// expired. 409 `contact_busy` or `already_booked` if you have another appointment at this time.
     #[oai(path = "/waitlist-entry/accept", method = "post", operation_id = "accept_offer_as_guest")]
-    async fn accept(
+    pub async fn accept(
         &self,
         #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<GuestToken>,
@@ -237,7 +240,7 @@ impl GuestWaitlistApi {
     ///
     /// Offers the time to the next matching entry, or frees it. 409 `nothing_offered` if nothing is offered.
     #[oai(path = "/waitlist-entry/decline", method = "post", operation_id = "decline_offer_as_guest")]
-    async fn decline(
+    pub async fn decline(
         &self,
         body: Json<GuestToken>,
     ) -> Result<Json<GuestWaitlistEntry>, ApiError<GuestWriting>> {
@@ -249,7 +252,7 @@ impl GuestWaitlistApi {
     /// Withdraws the entry. Offered time is offered to the next matching entry. 409 `not_waiting` if the entry is no
     /// longer waiting.
     #[oai(path = "/waitlist-entry/withdraw", method = "post", operation_id = "withdraw_as_guest")]
-    async fn withdraw(
+    pub async fn withdraw(
         &self,
         body: Json<GuestToken>,
     ) -> Result<Json<GuestWaitlistEntry>, ApiError<GuestWriting>> {

@@ -93,6 +93,38 @@ pub async fn services(
     ids: &Ids,
     page: Paging,
 ) -> Result<Page<OnlineService>, Failure> {
+    let services = service_rows(db, context, ids, page).await?.into_iter().map(Into::into).collect();
+    Ok(page.of(services, |last: &OnlineService| Cursor::id(last.id)))
+}
+
+/// All services that can be booked online, or those with the ids, with the providers who perform them.
+pub async fn catalog(db: &Db, context: Context, ids: &Ids) -> Result<Vec<Service>, Failure> {
+    let mut all: Vec<Service> = Vec::new();
+    loop {
+        let page = Paging::largest(all.last().map_or(Uuid::nil(), |last| last.id));
+        let rows = service_rows(db, context, ids, page).await?;
+        let more = rows.len() as i64 == page.rows();
+        all.extend(rows);
+        if !more {
+            return Ok(all);
+        }
+    }
+}
+
+/// All providers who can be booked online.
+pub async fn staff(db: &Db, context: Context) -> Result<Vec<OnlineProvider>, Failure> {
+    let mut all: Vec<OnlineProvider> = Vec::new();
+    loop {
+        let after = Paging::largest(all.last().map_or(Uuid::nil(), |last| last.id));
+        let page = providers(db, context, &Ids::default(), after).await?;
+        all.extend(page.items);
+        if page.next_cursor.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+async fn service_rows(db: &Db, context: Context, ids: &Ids, page: Paging) -> Result<Vec<Service>, Failure> {
     let rows = db
         .all(
             context,
@@ -108,8 +140,7 @@ pub async fn services(
             ],
         )
         .await?;
-    let services = rows.into_iter().map(|row| Service::from(row).into()).collect();
-    Ok(page.of(services, |last: &OnlineService| Cursor::id(last.id)))
+    Ok(rows.into_iter().map(Service::from).collect())
 }
 
 /// The providers who can be booked online, in the order of creation.

@@ -161,6 +161,20 @@ pub async fn list(
     .await
 }
 
+/// Lists the slots of a short period as values, for pages. Each of them can be booked.
+pub async fn values(
+    db: &Db,
+    context: Context,
+    wanted: SlotQuery,
+    now: DateTime<Utc>,
+) -> Result<Vec<Slot>, Failure> {
+    compute(db, context, wanted, now, |availability, people, Period { from, to, zone }, deadline| {
+        let slots = availability.slots_of(from, to, people, zone, false, &mut Effort::new(deadline));
+        Ok(slots.map_err(|stopped| stopped.problem(from, from))?)
+    })
+    .await
+}
+
 /// Loads what decides which starts can be booked, and computes an answer from it. The cost is known before anything is
 /// loaded, and no database connection is held while the request waits for a computing thread or computes.
 pub(super) async fn compute<T: Send + 'static>(

@@ -1,0 +1,4 @@
+-- $1 tenant_id
+select slug
+from tenancy.organizations
+where id = $1
