@@ -19,9 +19,7 @@ pub fn style_sheet(color: &str) -> Option<String> {
         format!("--brand:{};--on-brand:{};--brand-ink:{}", hex(brand), hex(on(brand)), hex(ink))
     };
     let (light, dark) = (scheme(LIGHT, [0; 3]), scheme(DARK, [255; 3]));
-    Some(format!(
-        ":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}\n"
-    ))
+    Some(format!(":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"))
 }
 
 fn parse(color: &str) -> Option<Rgb> {

@@ -1,5 +1,7 @@
 //! What pages work with: the operations that they share with the API.
 
+use std::sync::Arc;
+
 use crate::{
     api::App,
     db::Db,
@@ -7,19 +9,16 @@ use crate::{
     identity::{
         recovery::RecoveryApi, session_issuer::SessionIssuer, sessions::SessionsApi, sign_in::SignInApi,
     },
-    messaging::mail::Mailer,
     scheduling::customers::{
         guest_access::Guests, guest_appointments::GuestAppointmentsApi, guest_holds::GuestHoldsApi,
         guest_verification::GuestVerificationApi, guest_waitlist::GuestWaitlistApi,
     },
     tenancy::invitation_acceptance::InvitationAcceptanceApi,
 };
-use std::sync::Arc;
-
+/// What pages work with. Cheap to share.
 pub struct Site {
     pub db: Db,
     pub tokens: Arc<Tokens>,
-    pub mailer: Mailer,
     pub guests: Guests,
     pub appointments: GuestAppointmentsApi,
     pub holds: GuestHoldsApi,
@@ -44,13 +43,12 @@ impl Site {
             verification: GuestVerificationApi(guests.clone()),
             waitlist: GuestWaitlistApi(guests.clone()),
             guests,
-            recovery: RecoveryApi { db: db.clone(), passwords: passwords.clone(), mailer: mailer.clone() },
+            recovery: RecoveryApi { db: db.clone(), passwords: passwords.clone(), mailer },
             sign_in: SignInApi { db: db.clone(), passwords: passwords.clone(), issuer: issuer.clone() },
             sessions: SessionsApi { db: db.clone(), issuer: issuer.clone() },
             invitations: InvitationAcceptanceApi { db: db.clone(), passwords, issuer },
             db,
             tokens,
-            mailer,
             demo,
         }
     }

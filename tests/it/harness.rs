@@ -4,12 +4,14 @@
 mod actor;
 mod answer;
 pub mod booking;
+pub mod browser;
 mod clusters;
 mod description;
 mod furnished;
 pub mod guests;
 pub mod hosts;
 pub mod lists;
+pub mod people;
 pub mod program;
 pub mod raw;
 pub mod receiver;

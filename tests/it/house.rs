@@ -46,7 +46,11 @@ const MAY_NAME: &[(&str, &str)] = &[
     ),
     ("work", "db http messaging operations tenancy"),
     ("api", "db http messaging operations identity tenancy crm scheduling work"),
-    ("server", "db http messaging operations identity tenancy scheduling::booking scheduling work api"),
+    (
+        "pages",
+        "db http identity tenancy crm scheduling::slots scheduling::booking scheduling::catalog scheduling::customers api",
+    ),
+    ("server", "db http messaging operations identity tenancy scheduling::booking scheduling work api pages"),
     ("config", "http messaging"),
     (
         "demo",

@@ -16,6 +16,7 @@ mod isolation;
 mod messaging;
 mod mutants;
 mod operations;
+mod pages;
 mod scheduling;
 mod server;
 mod tenancy;

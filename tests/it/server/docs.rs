@@ -1,79 +1,21 @@
 //! The page of the API description in a real browser: headless Chromium, by its driver. A machine without them skips
 //! this with a line; CI does not.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use appointd::http::description::INTERNAL_PATHS;
-use fantoccini::{Client, ClientBuilder, Locator, elements::Element, wd::TimeoutConfiguration};
-use hyper_util::client::legacy::connect::HttpConnector;
+use fantoccini::{Client, Locator, elements::Element, wd::TimeoutConfiguration};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use crate::{
     dev::Dev,
-    harness::{Folder, operations, resolve, system},
+    harness::{
+        Folder,
+        browser::{Driver, HEIGHT},
+        operations, resolve, system,
+    },
 };
-
-const HEIGHT: i64 = 900;
-
-/// A driver of browsers, which ends with the test.
-struct Driver {
-    child: Child,
-    port: u16,
-}
-
-impl Driver {
-    /// `None` where there is no browser.
-    fn start() -> Option<Self> {
-        let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn();
-        let Ok(mut child) = started else {
-            assert!(std::env::var_os("CI").is_none(), "CI installs chromium and chromium-driver");
-            eprintln!("not tried, there is no browser here: install chromium and chromium-driver");
-            return None;
-        };
-        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let port = lines
-            .map(|line| line.expect("text"))
-            .find_map(|line| {
-                let (_, port) = line.split_once("started successfully on port ")?;
-                port.trim_end_matches('.').parse().ok()
-            })
-            .expect("chromedriver says its port");
-        Some(Self { child, port })
-    }
-
-    async fn browser(&self) -> Client {
-        let options = json!({
-            "goog:chromeOptions": {
-                "args": [
-                    "--headless=new",
-                    // Chromium has no sandbox for root, as whom CI runs.
-                    "--no-sandbox",
-                    "--disable-dev-shm-usage",
-                    format!("--window-size=1280,{HEIGHT}"),
-                ],
-            },
-        });
-        let Value::Object(capabilities) = options else { unreachable!("an object") };
-        ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&format!("http://127.0.0.1:{}", self.port))
-            .await
-            .expect("a browser starts")
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// The page with the description.
 struct Page(Client);
@@ -151,7 +93,7 @@ async fn docs_sign_in_and_book_by_pressing_execute_four_times() {
     let folder = Folder::new();
     let data = folder.0.join("data");
     let dev = spawn_blocking(move || Dev::start(&data, &[])).await.expect("it starts");
-    let page = Page::open(driver.browser().await, &dev.address()).await;
+    let page = Page::open(driver.browser(&[]).await, &dev.address()).await;
     page.picture("first").await;
 
     let (status, tokens) = page.execute("Sign-in", "log_in").await;
@@ -224,7 +166,7 @@ fn longest() -> Vec<(Value, String)> {
 async fn docs_group_and_find_operations_and_the_longest_are_two_screens_high() {
     let Some(driver) = Driver::start() else { return };
     let address = system().address.to_string();
-    let page = Page::open(driver.browser().await, &address).await;
+    let page = Page::open(driver.browser(&[]).await, &address).await;
     assert_eq!(
         page.texts(".tag-group").await,
         ["IDENTITY", "TENANCY", "SCHEDULING", "CRM", "MESSAGING", "OPERATIONS"]

@@ -1,0 +1,9 @@
+//! Pages for people.
+
+mod account;
+mod booking;
+mod brand;
+mod browser;
+mod catalog;
+mod foreign;
+mod manage;
