@@ -215,7 +215,7 @@ pub async fn confirm(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Pro
     let mut form = booking.form(&visit, &place);
     // Another time, because the first was taken.
     if let Some(instead) = booking::start(&visit, "instead") {
-        booking = Booking { starts_at: instead, with: None, hold: None, ..booking };
+        booking = Booking { starts_at: instead, hold: None, ..booking };
     }
     let contact = read_contact(&mut form, language);
     let note = form.read(language, "note", Text::parse);

@@ -34,11 +34,11 @@ const addOwnTimes = () => {
     const other = document.createElement('span')
     other.className = 'own'
     const date = day(at, own) === day(at, zone) ? '' : `${day(at, own)} `
-    other.textContent = date + clock(at, own)
-    other.title = `${yours} ${own}`
+    const isShort = time.closest('button')
+    other.textContent = isShort ? date + clock(at, own) : `(${yours} ${date}${clock(at, own)}, ${own})`
     time.append(' ', other)
   }
-  const note = document.querySelector('[data-own-note]') || document.querySelector('#times p:nth-of-type(2)')
+  const note = document.querySelector('[data-own-note]')
   if (note && document.querySelector('.own')) {
     const text = document.createElement('span')
     text.className = 'own'

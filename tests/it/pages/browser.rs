@@ -181,6 +181,7 @@ async fn book(walk: &Walk, email: &str, checks: bool) {
 }
 
 #[tokio::test]
+#[ignore = "walks through pages in a browser"]
 async fn guest_books_moves_and_cancels_in_a_browser() {
     let Some(driver) = Driver::start() else { return };
     let (server, fixture) = (page_server().await, salon().await);
@@ -216,6 +217,7 @@ async fn guest_books_moves_and_cancels_in_a_browser() {
 }
 
 #[tokio::test]
+#[ignore = "walks through pages in a browser"]
 async fn guest_books_without_scripts() {
     let Some(driver) = Driver::start() else { return };
     let (server, fixture) = (page_server().await, salon().await);
@@ -234,6 +236,7 @@ async fn guest_books_without_scripts() {
 }
 
 #[tokio::test]
+#[ignore = "walks through pages in a browser"]
 async fn month_is_walked_by_keys_and_the_own_time_stands_beside() {
     let Some(driver) = Driver::start() else { return };
     let (server, fixture) = (page_server().await, salon().await);
@@ -265,6 +268,7 @@ async fn month_is_walked_by_keys_and_the_own_time_stands_beside() {
 }
 
 #[tokio::test]
+#[ignore = "walks through pages in a browser"]
 async fn person_sets_a_password_accepts_an_invitation_and_takes_an_offer_in_a_browser() {
     let Some(driver) = Driver::start() else { return };
     let (server, fixture) = (page_server().await, salon().await);

@@ -57,7 +57,7 @@ fn texts_that_pages_name_exist_and_no_other_does() {
         code.push_str(&fs::read_to_string(path).expect("a file"));
     }
     let mut named = BTreeSet::new();
-    for call in ["t(\"", ".text(\"", ".with(\""] {
+    for call in ["shell.t(\"", ".text(\"", ".with(\""] {
         for rest in code.split(call).skip(1) {
             let key = rest.split('"').next().unwrap_or_default();
             if key.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')

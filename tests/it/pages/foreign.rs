@@ -1,12 +1,17 @@
 //! The wall around pages: no page of one organization shows another's, and no form of another site is taken.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{
-    address,
-    booking::BookingFixture,
-    people::{Shown, Visitor, hidden, page_server},
+use crate::{
+    db::statements::root,
+    harness::{
+        address,
+        booking::BookingFixture,
+        people::{Shown, Visitor, hidden, page_server},
+    },
 };
 
 /// What takes a form, and changes or opens something.
@@ -33,8 +38,19 @@ const FORMS: &[&str] = &[
     "/accept-invitation/accept",
 ];
 
+/// The paths of `src/pages.rs` that take a form.
+fn routes() -> BTreeSet<String> {
+    let code = std::fs::read_to_string(root().join("src/pages.rs")).expect("a file");
+    let takes = |route: &&str| route.contains("sent_to(") || route.contains("post(page(");
+    let path = |route: &str| Some(route.split('"').nth(1)?.replace(":service", "{service}"));
+    let body = code.split("/// What a form is sent to").next().expect("routes");
+    body.split(".at(").skip(1).filter(takes).filter_map(path).collect()
+}
+
 #[tokio::test]
 async fn forms_of_other_sites_are_refused() {
+    let tried = FORMS.iter().filter(|path| !path.starts_with("/o/")).map(|path| (*path).to_owned());
+    assert_eq!(tried.collect::<BTreeSet<_>>(), routes());
     let server = page_server().await;
     let fixture = BookingFixture::new().await;
     let host = fixture.host().await;
