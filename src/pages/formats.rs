@@ -73,6 +73,10 @@ impl Formats {
         self.language.text(&format!("weekday-{}", date.weekday().number_from_monday()))
     }
 
+    pub fn short_weekday(&self, date: NaiveDate) -> String {
+        self.language.text(&format!("weekday-short-{}", date.weekday().number_from_monday()))
+    }
+
     pub fn month(&self, date: NaiveDate) -> String {
         self.language.text(&format!("month-{}", date.month()))
     }

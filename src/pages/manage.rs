@@ -41,7 +41,7 @@ const KEPT: u32 = 30 * 60;
 
 /// A service of what is shown.
 pub struct Item {
-    pub month: String,
+    pub weekday: String,
     pub number: u32,
     pub when: Shown,
     pub service: String,
@@ -57,7 +57,7 @@ impl Item {
     ) -> Self {
         let date = formats.date_of(from);
         Self {
-            month: formats.month(date),
+            weekday: formats.short_weekday(date),
             number: date.day(),
             when,
             service: service.to_owned(),
