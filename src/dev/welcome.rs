@@ -46,6 +46,7 @@ appointd is running at http://{host}
 Ctrl-C stops it; its data is kept. In another terminal, `appointd dev --show`
 prints this again.
 
+Pages      http://{host}/
 API docs   http://{host}/docs
 Outbox     http://{outbox} (e-mails, and webhooks to this URL)
 E-mails    {mails}

@@ -6,4 +6,5 @@ mod brand;
 mod browser;
 mod catalog;
 mod foreign;
+mod formats;
 mod manage;
