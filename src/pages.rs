@@ -4,7 +4,8 @@
 //!
 //! Reading order: [`visit`] (what is asked for), [`language`] and [`formats`] (texts, dates, prices), [`shell`] (the
 //! frame and the headers), [`form`] (fields and their errors), then one file for each group of pages: [`booking`],
-//! [`details`], [`manage`], [`verify`], [`waitlist`], [`account`], [`landing`]. Templates are in `templates`, texts in `locales`.
+//! [`details`], [`manage`], [`verify`], [`waitlist`], [`account`], [`landing`]. Templates are in `templates`, texts in
+//! `locales`.
 
 pub mod account;
 pub mod assets;

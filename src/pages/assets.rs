@@ -1,4 +1,4 @@
-//! The style sheet and the script of the pages, and the colours of organizations. All under names that change with their
+//! The style sheet and the script of the pages, and the colours of organizations, under names that change with their
 //! content.
 
 use std::sync::{Arc, LazyLock};

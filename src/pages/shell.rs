@@ -141,8 +141,8 @@ impl Shell {
         }
     }
 
-    /// With the style sheet of the organization. Only pages that show no secret and nothing of a person have it: a style
-    /// sheet can read what is in attributes.
+    /// With the style sheet of the organization. Only pages that show no secret and nothing of a person have it: a
+    /// style sheet can read what is in attributes.
     pub fn with_own_style(mut self, place: &Place) -> Self {
         if let Some(url) = &place.organization.style_sheet_url {
             self.style_origin = origin(url);

@@ -1,5 +1,5 @@
-//! The page behind the link of a booking that the guest has to confirm: opening the link books nothing, the button does.
-//! Programs that check e-mails for harm open every link.
+//! The page behind the link of a booking that the guest has to confirm: opening the link books nothing, the button
+//! does. Programs that check e-mails for harm open every link.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! A real browser: headless Chromium, by its driver. A machine without them skips what needs one with a line; CI does not.
+//! A real browser: headless Chromium, by its driver. A machine without them skips what needs one with a line; CI does
+//! not.
 
 use std::{
     io::{BufRead as _, BufReader},
