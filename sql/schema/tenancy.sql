@@ -2121,7 +2121,8 @@ grant execute on function tenancy.owners_to_tell() to appointd_worker;
 -- all null if none is found.
 create function tenancy.public_face(
     host text, slug text, out id uuid, out name text, out organization_slug text, out time_zone text, out language text,
-    out logo_url text, out favicon_url text, out primary_color text, out secondary_color text, out style_sheet_url text
+    out date_format text, out time_format text, out logo_url text, out favicon_url text, out primary_color text,
+    out secondary_color text, out style_sheet_url text
 )
 returns record
 language plpgsql security definer
@@ -2136,8 +2137,8 @@ declare
 begin
     perform app.stay_outside();
     execute format('set local app.tenant_id = %L', coalesce(wanted::text, ''));
-    select o.id, coalesce(b.display_name, o.name), o.slug, o.time_zone, s.language
-    into id, name, organization_slug, time_zone, language
+    select o.id, coalesce(b.display_name, o.name), o.slug, o.time_zone, s.language, s.date_format, s.time_format
+    into id, name, organization_slug, time_zone, language, date_format, time_format
     from tenancy.organizations as o
     join tenancy.settings as s on s.tenant_id = o.id
     join tenancy.branding as b on b.tenant_id = o.id

@@ -73,6 +73,8 @@ async fn invitation_is_accepted_with_a_new_account_and_with_one_that_exists() {
     let server = page_server().await;
     let visitor = Visitor::at(&server, "localhost");
     let tenant = Tenant::new().await;
+    let open = json!({ "exclusive_members": false });
+    tenant.admin.patch("/api/v1/organizations/me/settings", open).await.expect(200);
     for (email, exists) in [(address(), false), (registered().await, true)] {
         let mails = if exists { 2 } else { 1 };
         let body = json!({ "email": email, "role": "staff" });
