@@ -186,10 +186,13 @@ pub fn show(status: StatusCode, shell: &Shell, page: &impl Template) -> Result<R
         tracing::error!(%error, "a page could not be written");
         Problem::internal()
     })?;
+    // What a refused form comes back as has no address of its own: without a copy, going back would ask to send it
+    // again. Other pages are asked for again.
+    let kept = if status.is_client_error() { "private, no-cache" } else { "no-store" };
     Ok(Response::builder()
         .status(status)
         .content_type(HTML)
-        .header(header::CACHE_CONTROL, "no-store")
+        .header(header::CACHE_CONTROL, kept)
         .header(header::CONTENT_SECURITY_POLICY, shell.policy())
         .header(header::X_FRAME_OPTIONS, "DENY")
         // Not `no-referrer`, with which browsers hide the origin of our own forms.
