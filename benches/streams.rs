@@ -31,7 +31,10 @@ use appointd::{
         token::{SigningKey, Subject, Tokens},
     },
     identity::passwords::{Passwords, Policy},
-    messaging::mail::Mailer,
+    messaging::{
+        mail::Mailer,
+        webhooks::{addresses::Reach, secrets::SecretKeys},
+    },
     server::{Bounds, Capacity, Parts, Server, publisher},
     terminal::raise_open_files,
 };
@@ -152,6 +155,8 @@ async fn bench(cluster: &Cluster) -> Outcome<()> {
         connections: 16,
         capacity: Capacity { total: 10_000, of_one_address: 10_000 },
         streams: Bounds { caller: LISTENERS_OF_EACH, ..Bounds::DEFAULT },
+        webhook_keys: SecretKeys::new(&[]),
+        webhook_reach: Reach::default(),
         demo: None,
     };
     let server = Server::start(parts, TcpListener::bind("127.0.0.1:0")?)?;

@@ -65,8 +65,19 @@ pub const CHECKS: Checks = Checks(&[tenancy::health::CHECKS, messaging::alerts::
 
 /// The service with every operation and its description.
 pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn Requests> {
-    let App { db, tokens, passwords, mailer, dns, captcha, network, limits: _, webhook_keys, webhook_reach, live } =
-        app.clone();
+    let App {
+        db,
+        tokens,
+        passwords,
+        mailer,
+        dns,
+        captcha,
+        network,
+        limits: _,
+        webhook_keys,
+        webhook_reach,
+        live,
+    } = app.clone();
     let issuer = SessionIssuer { db: db.clone(), tokens: tokens.clone() };
     // In the order in which a reader of the description meets them.
     let modules = (

@@ -13,6 +13,9 @@ named_enum! {
     AlertKind {
         /// Jobs in the background failed for the last time: see `GET /api/v1/jobs`.
         DeadJobs = "dead_jobs",
+        /// An endpoint of webhooks has failed for an hour, or was disabled because it failed: see
+        /// `GET /api/v1/webhook-deliveries`.
+        FailingWebhooks = "failing_webhooks",
         /// E-mails of the last seven days could not be delivered.
         FailedEmails = "failed_emails",
         /// The organization has nearly as much of something as its plan allows, or as much.
@@ -53,5 +56,7 @@ impl Checks {
 }
 
 /// Those of this module.
-pub const CHECKS: &[Check] =
-    &[Check { kind: AlertKind::DeadJobs, sql: sql!("messaging/dead_jobs.sql" as Found) }];
+pub const CHECKS: &[Check] = &[
+    Check { kind: AlertKind::DeadJobs, sql: sql!("messaging/dead_jobs.sql" as Found) },
+    Check { kind: AlertKind::FailingWebhooks, sql: sql!("messaging/failing_webhooks.sql" as Found) },
+];

@@ -32,15 +32,17 @@ pub const CHECKS: &[Check] = &[
 #[oai(skip_serializing_if_is_none)]
 pub struct HealthAlert {
     pub kind: AlertKind,
-    /// For `limit_near`: `providers`, `members` or `api_keys`. Absent for other kinds.
+    /// For `limit_near`: `providers`, `members` or `api_keys`. For `failing_webhooks`: the URL, without its query. Absent
+    /// for other kinds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
-    /// How many jobs, e-mails or other objects.
+    /// How many jobs, e-mails, events that were not delivered in the last seven days, or other objects.
     pub count: i64,
     /// For `limit_near`: how many the plan allows. Absent for other kinds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,
-    /// For `dead_jobs`: when the first of them died. Absent for other kinds.
+    /// For `dead_jobs`: when the first of them died. For `failing_webhooks`: since when the endpoint has failed or been
+    /// disabled. Absent for other kinds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<DateTime<Utc>>,
 }
@@ -145,6 +147,12 @@ fn line(alert: &HealthAlert) -> String {
     let HealthAlert { kind, about, count, limit, .. } = alert;
     match kind {
         AlertKind::DeadJobs => format!("Jobs in the background that failed for the last time: {count}."),
+        AlertKind::FailingWebhooks => {
+            let url = about.as_deref().unwrap_or_default();
+            format!(
+                "The webhook endpoint {url} fails. Events of the last seven days not delivered to it: {count}."
+            )
+        }
         AlertKind::FailedEmails => {
             format!("E-mails of the last seven days that could not be delivered: {count}.")
         }

@@ -38,6 +38,14 @@ async fn health_says_what_is_wrong() {
     }
     job_dies(&tenant).await;
     job_dies(&tenant).await;
+    change(
+        &tenant,
+        "insert into messaging.webhook_endpoints (tenant_id, id, url, key_id, failing_since)
+         values
+             ($1, gen_random_uuid(), 'https://hooks.example.com/in?token=x', 'k', now() - interval '2 hours'),
+             ($1, gen_random_uuid(), 'https://hooks.example.com/new', 'k', now() - interval '2 minutes')",
+    )
+    .await;
     let failed = "select tenancy.count_message($1, 'email', true)";
     system().superuser().await.query(failed, &[&tenant.id]).await.expect("a mail");
     let found = alerts(&tenant).await;
@@ -48,8 +56,10 @@ async fn health_says_what_is_wrong() {
             (&json!("failed_emails"), &json!(1)),
             (&json!("limit_near"), &json!(5)),
             (&json!("dead_jobs"), &json!(2)),
+            (&json!("failing_webhooks"), &json!(0)),
         ]
     );
+    assert_eq!(found[3]["about"], "https://hooks.example.com/in");
     assert_eq!((&found[1]["about"], &found[1]["limit"]), (&json!("providers"), &json!(5)));
     assert!(found[2]["since"].is_string(), "{found:?}");
     assert_eq!(alerts(&other).await, Vec::<Value>::new());
