@@ -837,6 +837,25 @@ alter function messaging.end_tick(text,text,boolean,interval) owner to appointd_
 grant execute on function messaging.end_tick(text,text,boolean,interval) to appointd_worker;
 
 
+-- The name of the organization that the worker has entered.
+create function messaging.organization_name()
+returns text
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select o.name
+        from tenancy.organizations as o
+        where o.id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+    );
+end
+$$;
+
+alter function messaging.organization_name() owner to appointd_gate;
+grant execute on function messaging.organization_name() to appointd_worker;
+
+
 -- Whether the plan of the organization that the worker has entered includes a feature.
 create function messaging.plan_has(feature text)
 returns boolean
@@ -1160,13 +1179,13 @@ begin
     if owning is distinct from entered then
         execute format('set local app.tenant_id = %L', owning);
     end if;
-    -- An endpoint that fails rests, whatever happens meanwhile; only a request does not wait. The bounds are those of
-    -- the handler.
+    -- An endpoint that fails rests while events come; only a request does not wait. The bounds are those of the
+    -- handler.
     if session_user = 'appointd_worker' then
         select now() + least(greatest((now() - w.failing_since) / 10, interval '5 s'), interval '300 s')
         into due
         from messaging.webhook_endpoints as w
-        where w.tenant_id = new.tenant_id and w.id = new.endpoint_id;
+        where w.tenant_id = new.tenant_id and w.id = new.endpoint_id and w.failing_since is not null;
         due := coalesce(due, now());
     end if;
     -- The row of the job is locked in any case: it does not end before this transaction, and then sees the delivery.

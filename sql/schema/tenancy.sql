@@ -1167,6 +1167,33 @@ alter function tenancy.add_requests(uuid[],bigint[]) owner to appointd_gate;
 grant execute on function tenancy.add_requests(uuid[],bigint[]) to appointd_api;
 
 
+-- The verified e-mail addresses of the owners and admins of the organization that the worker has entered, at most 20,
+-- and its name: for what only they are told.
+create function tenancy.admin_addresses()
+returns table(email text, organization text)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select a.email, o.name
+    from tenancy.members as m
+    join tenancy.organizations as o on o.id = m.tenant_id
+    join identity.accounts as a on a.id = m.account_id
+    where
+        m.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and m.role in ('owner', 'admin')
+        and m.status = 'active'
+        and a.email_verified_at is not null
+    order by m.account_id
+    limit 20;
+end
+$$;
+
+alter function tenancy.admin_addresses() owner to appointd_gate;
+grant execute on function tenancy.admin_addresses() to appointd_worker;
+
+
 -- requests_per_minute of the present plan of an organization. For an API key (key_id and secret_hash) null if the
 -- organization does not have the key, so that an invented key counts for no organization.
 create function tenancy.allowance(organization_id uuid, key_id uuid, secret_hash bytea)
