@@ -1,8 +1,8 @@
 -- What is done for an organization once a day: its day is closed, what is wrong is told to its owners.
 --
 -- A day is that of the organization's time zone. While it lasts, its row of tenancy.usage_days counts requests and
--- messages. When it has ended, the worker closes it: counts what was booked, and never changes it again. Days follow each
--- other without gap and overlap, also when the time zone changes, so each booking is in one day.
+-- messages. When it has ended, the worker closes it: counts what was booked, and never changes it again. Days follow
+-- each other without gap and overlap, also when the time zone changes, so each booking is in one day.
 
 create table tenancy.alerts (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,

@@ -12,7 +12,7 @@ use super::headers;
 const MAX_AGE: &str = "600";
 
 /// The headers that a page may send, besides those that are always allowed.
-const ALLOWED: &str = "authorization, captcha-token, content-type, idempotency-key, if-match, if-modified-since, if-none-match, x-csrf-token, x-request-id";
+const ALLOWED: &str = "authorization, captcha-token, content-type, idempotency-key, if-match, if-modified-since, if-none-match, last-event-id, x-csrf-token, x-request-id";
 
 /// The response headers that a page may read, besides those that are always readable.
 pub const EXPOSED: &str = "allow, deprecation, etag, idempotency-replayed, last-modified, location, ratelimit, ratelimit-policy, retry-after, sunset, www-authenticate, x-request-id";

@@ -32,8 +32,8 @@ pub const CHECKS: &[Check] = &[
 #[oai(skip_serializing_if_is_none)]
 pub struct HealthAlert {
     pub kind: AlertKind,
-    /// For `limit_near`: `providers`, `members` or `api_keys`. For `failing_webhooks`: the URL, without its query. Absent
-    /// for other kinds.
+    /// For `limit_near`: `providers`, `members` or `api_keys`. For `failing_webhooks`: the URL, without its query.
+    /// Absent for other kinds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
     /// How many jobs, e-mails, events that were not delivered in the last seven days, or other objects.

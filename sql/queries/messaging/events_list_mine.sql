@@ -4,8 +4,8 @@
 -- own operations show them, and of other people nothing.
 select
     t.last_position, t.oldest_position, current_setting('app.role', true) as role,
-    e.id, e.position, e.type, e.occurred_at, e.actor_kind, null::uuid as actor_id, null::text as request_id, e.subject_id,
-    coalesce(own.data, '{}') as data, own.previous
+    e.id, e.position, e.type, e.occurred_at, e.actor_kind, null::uuid as actor_id, null::text as request_id,
+    e.subject_id, coalesce(own.data, '{}') as data, own.previous
 from messaging.turns as t
 left join lateral (
     select v.*

@@ -1,5 +1,5 @@
--- $1 seconds since the day of an organization began, $2 further seconds; the active organizations of which so much of the
--- day has passed
+-- $1 seconds since the day of an organization began, $2 further seconds; the active organizations of which so much of
+-- the day has passed
 --
 -- Sent as appointd_worker.
 select o.id

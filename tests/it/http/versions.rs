@@ -148,13 +148,12 @@ async fn every_answer_to_a_get_has_a_version_and_is_not_sent_again_while_it_is_h
 
 #[test]
 fn every_change_of_an_object_that_can_be_read_takes_if_match() {
-    // They change what the person may do, not what anybody could have read before and edited.
+    // They send, or change what the person may do, not what anybody could have read before and edited.
     const WITHOUT: [&str; 12] = [
         "leave_organization",
         "restore_organization",
         "transfer_ownership",
         "switch_web_session",
-        // They send, and change nothing of the endpoint.
         "send_test_webhook",
         "recover_webhooks",
         // The link in an e-mail.
@@ -442,9 +441,7 @@ async fn schedule_that_was_never_set_has_the_version_of_an_empty_one() {
     let path = |provider: &str| format!("/api/v1/providers/{provider}/schedule");
     let put = |provider: &str, etag: &str| {
         let request = tenant.manager.request(Method::PUT, &path(provider)).header("if-match", etag);
-        request
-            .header("content-type", "application/json")
-            .body(json!({ "time_zone": "UTC", "rules": [] }).to_string())
+        request.header("content-type", "application/json").body(r#"{ "time_zone": "UTC", "rules": [] }"#)
     };
     let etag = tenant.manager.get(&path(&provider)).await.header("etag").to_owned();
     tenant.manager.send(put(&provider, "\"another\"")).await.refused(412, "precondition_failed");
