@@ -71,6 +71,9 @@ pub use docs::{Demo, Examples};
 pub use places::{Capacity, Place, Places};
 use upkeep::Tools;
 
+/// The stack of a thread that answers requests, in bytes, as much as a main thread has: without optimization the
+/// futures of nested calls are large.
+const STACK: usize = 8 << 20;
 /// How long a connection may take to send the header of a request, and how long it may be idle between requests.
 const HEADER_DEADLINE: Duration = Duration::from_secs(30);
 /// The same, for a connection accepted while places are scarce.
@@ -204,6 +207,7 @@ impl Server {
             threads.push(
                 thread::Builder::new()
                     .name(format!("http-{index}"))
+                    .stack_size(STACK)
                     .spawn(move || runtime.block_on(work(parts, live, address, jobs)))?,
             );
         }

@@ -15,6 +15,7 @@ pub const SINGLE: &[&str] = &[
     "Host",
     "Idempotency-Key",
     "If-Modified-Since",
+    "Last-Event-ID",
     "Origin",
     "Sec-Fetch-Site",
     "User-Agent",

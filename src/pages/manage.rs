@@ -359,7 +359,7 @@ async fn free_provider(
     let id = guest_access::managed(guest)?;
     let service = online::named(&site.db, guest, id).await?.appointment.service_id;
     let wish = Wish { context: guest, service, with: None, moved: Some(id) };
-    Ok(super::month::free_at(site, wish, start).await?)
+    super::month::free_at(site, wish, start).await
 }
 
 #[derive(Template)]

@@ -229,6 +229,7 @@ impl WebhookDeliveriesApi {
     ///
     /// The latest first. Deliveries are kept for 30 days.
     #[oai(path = "/webhook-deliveries", method = "get", operation_id = "list_webhook_deliveries")]
+    #[expect(clippy::too_many_arguments, reason = "each is a query parameter")]
     async fn list(
         &self,
         caller: Member<Admin>,
@@ -278,9 +279,7 @@ impl WebhookDeliveriesApi {
         caller: Member<Admin>,
         delivery_id: Path<Uuid>,
     ) -> Result<Json<WebhookDelivery>, ApiError<Reading>> {
-        let sql = sql!("messaging/webhook_deliveries_get.sql" as Logged);
-        let found = self.0.optional(&caller, sql, &[&delivery_id.0]).await?;
-        Ok(Json(found.ok_or_else(Problem::not_found)?.into()))
+        Ok(self.read(Context::from(&caller), delivery_id.0).await?)
     }
 
     /// Send a webhook again
@@ -301,11 +300,22 @@ impl WebhookDeliveriesApi {
         let sql = sql!("messaging/webhook_deliveries_retry.sql" as Retried);
         let id: Params = &[&delivery_id.0];
         match if_match.change(&self.0, &caller, (&SINGLE, id), sql, id).await? {
-            Some(Retried { delivery: Some(delivery), .. }) => Ok(Json(delivery)),
+            // With its requests, as it is read afterwards.
+            Some(Retried { delivery: Some(_), .. }) => {
+                Ok(self.read(Context::from(&caller), delivery_id.0).await?)
+            }
             Some(Retried { enabled: false, .. }) => Err(disabled())?,
             // Without a delivery it was deleted meanwhile.
             _ => Err(Problem::not_found())?,
         }
+    }
+}
+
+impl WebhookDeliveriesApi {
+    async fn read(&self, caller: Context, delivery: Uuid) -> Result<Json<WebhookDelivery>, Failure> {
+        let sql = sql!("messaging/webhook_deliveries_get.sql" as Logged);
+        let found = self.0.optional(caller, sql, &[&delivery]).await?;
+        Ok(Json(found.ok_or_else(Problem::not_found)?.into()))
     }
 }
 

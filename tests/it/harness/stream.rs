@@ -59,7 +59,7 @@ impl Stream {
             let block = self.block().await?;
             let field = |name: &str| {
                 let lines = block.lines().filter_map(|line| line.split_once(": "));
-                lines.filter(|(field, _)| *field == name).map(|(_, value)| value.to_owned()).last()
+                lines.filter(|(field, _)| *field == name).map(|(_, value)| value.to_owned()).next_back()
             };
             if let Some(id) = field("id") {
                 self.last_id = id;

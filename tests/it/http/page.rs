@@ -56,6 +56,10 @@ async fn every_list_finds_items_by_their_ids() {
         if !answer.as_str().is_some_and(|name| name.ends_with("Page")) {
             continue;
         }
+        // Its items are days, which `from` and `to` find.
+        if operation.id() == "list_usage_days" {
+            continue;
+        }
         lists += 1;
         let (actor, query) = asking(&tenant, &operation).await;
         let path = filled(&operation.path, id_of(&furnished));

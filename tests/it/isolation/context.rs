@@ -101,6 +101,8 @@ async fn gate_function_does_not_move_its_caller_into_another_tenant() {
         format!("identity.sign_in('{}', '127.0.0.1')", other.owner.email),
         format!("identity.refresh_session('{account}', '{session}', sha256('x'), sha256('z'), sha256('y'))"),
         format!("tenancy.allowance('{there}', null, null)"),
+        format!("tenancy.count_message('{there}', 'email', false)"),
+        "tenancy.near_limits()".to_owned(),
         format!("identity.move_session('{}', '{there}', null)", tenant.owner.session),
         "identity.my_memberships()".to_owned(),
         "identity.password_of_account()".to_owned(),

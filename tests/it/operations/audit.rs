@@ -165,8 +165,8 @@ async fn every_tenant_table_is_logged() {
         .await
         .expect("tables");
     let unlogged: Vec<String> = unlogged.iter().map(|row| row.get(0)).collect();
-    // Events and jobs, the log itself, what servers count, what owners were told, time that is yet to be offered, and
-    // what follows from an appointment or a hold.
+    // Events, jobs and deliveries, the log itself, what servers count, what owners were told, time that is yet to be
+    // offered, and what follows from an appointment or a hold.
     assert_eq!(
         unlogged,
         [
@@ -174,6 +174,8 @@ async fn every_tenant_table_is_logged() {
             "messaging.jobs",
             "messaging.outbox",
             "messaging.turns",
+            "messaging.webhook_attempts",
+            "messaging.webhook_deliveries",
             "operations.audit_events",
             "operations.deletions",
             "operations.idempotency_keys",

@@ -169,7 +169,7 @@ async fn docs_group_and_find_operations_and_the_longest_are_two_screens_high() {
     let page = Page::open(driver.browser(&[]).await, &address).await;
     assert_eq!(
         page.texts(".tag-group").await,
-        ["IDENTITY", "TENANCY", "SCHEDULING", "CRM", "MESSAGING", "OPERATIONS"]
+        ["IDENTITY", "TENANCY", "SCHEDULING", "CRM", "WORK", "MESSAGING", "OPERATIONS"]
     );
     assert!(
         !page.find("#sign-in").await.is_displayed().await.expect("a state"),

@@ -35,6 +35,7 @@ async fn furnish(superuser: &Client) {
              insert into tenancy.verified_domains (domain, organization_id) select slug || '.example', id from tenancy.organizations;
              insert into tenancy.former_names (kind, name, organization_id) select 'slug', slug || '-before', id from tenancy.organizations;
              insert into tenancy.usage_days (tenant_id, day, requests) select id, '2026-01-01', 7 from tenancy.organizations;
+             insert into tenancy.alerts (tenant_id) select id from tenancy.organizations;
              insert into scheduling.schedule_overrides (tenant_id, provider_id, date, from_minutes, to_minutes)
              select tenant_id, provider_id, '2031-12-24', '{600}', '{720}' from scheduling.schedules;
              insert into scheduling.schedule_travels (tenant_id, provider_id, starts_on, ends_on, time_zone)
