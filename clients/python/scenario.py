@@ -320,6 +320,30 @@ assert calendar.startswith("BEGIN:VCALENDAR\r\n")
 assert str(appointment.id) in calendar
 done("a calendar feed")
 
+refreshed = expect(
+    200,
+    refresh_tokens.sync_detailed(
+        client=anonymous, body=RefreshRequest(refresh_token=session.refresh_token)
+    ),
+)
+assert refreshed.refresh_token != session.refresh_token
+owner = signed_in(refreshed.access_token)
+assert expect(200, get_me.sync_detailed(client=owner)).email == email
+done("refresh")
+
+subscription = SubscriptionChanges(plan_type="enterprise")
+plan = expect(200, update_subscription.sync_detailed(client=owner, body=subscription))
+assert plan.features.api_access is True
+new_key = NewApiKey(name="Reader", role=KeyRole.VIEWER, scopes=[Scope.SCHEDULINGREAD])
+made = expect(201, create_api_key.sync_detailed(client=owner, body=new_key))
+assert made.key
+program = signed_in(made.key)
+listed = expect(200, list_services.sync_detailed(client=program))
+assert [item.id for item in listed.items] == [service.id]
+forbidden = refused(403, create_provider.sync_detailed(client=program, body=NewProvider(name="Nobody")))
+assert forbidden.code in ["role_too_low", "scope_missing"]
+done("an API key")
+
 received = []
 
 
@@ -358,29 +382,5 @@ except WebhookVerificationError:
     pass
 receiver.shutdown()
 done("webhooks arrive, and verify with the library of the standard")
-
-refreshed = expect(
-    200,
-    refresh_tokens.sync_detailed(
-        client=anonymous, body=RefreshRequest(refresh_token=session.refresh_token)
-    ),
-)
-assert refreshed.refresh_token != session.refresh_token
-owner = signed_in(refreshed.access_token)
-assert expect(200, get_me.sync_detailed(client=owner)).email == email
-done("refresh")
-
-subscription = SubscriptionChanges(plan_type="enterprise")
-plan = expect(200, update_subscription.sync_detailed(client=owner, body=subscription))
-assert plan.features.api_access is True
-new_key = NewApiKey(name="Reader", role=KeyRole.VIEWER, scopes=[Scope.SCHEDULINGREAD])
-made = expect(201, create_api_key.sync_detailed(client=owner, body=new_key))
-assert made.key
-program = signed_in(made.key)
-listed = expect(200, list_services.sync_detailed(client=program))
-assert [item.id for item in listed.items] == [service.id]
-forbidden = refused(403, create_provider.sync_detailed(client=program, body=NewProvider(name="Nobody")))
-assert forbidden.code in ["role_too_low", "scope_missing"]
-done("an API key")
 
 print(f"python: {steps} steps")
