@@ -21,6 +21,7 @@ pub fn complete(document: &mut Value, types: &[(&str, &str)]) {
     });
     let request = |(name, meaning): &(&str, &str)| {
         let post = json!({
+            "operationId": format!("receive_{}", name.replace('.', "_")),
             "summary": meaning,
             "requestBody": { "$ref": format!("#/components/requestBodies/{BODY}") },
             "responses": { "2XX": { "description": "The event was received." } },
