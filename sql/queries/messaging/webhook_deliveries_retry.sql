@@ -1,6 +1,6 @@
 -- $1 tenant_id, $2 id; makes a delivery due, with all its attempts. One that was delivered stays so
 --
--- Returns whether its endpoint is enabled, and the delivery if it was changed. No row for an unknown id.
+-- Returns whether its endpoint is enabled, and whether the delivery was changed. No row for an unknown id.
 with found as (
     select d.id, w.enabled
     from messaging.webhook_deliveries as d
@@ -13,10 +13,8 @@ changed as (
         state = case d.state when 'delivered' then 'delivered' else 'pending' end, step = 0, next_at = now()
     from found as f
     where d.tenant_id = $1 and d.id = f.id and f.enabled
-    returning
-        d.id, d.endpoint_id, d.event_id, d.type, d.state, d.attempts, d.next_at, d.delivered_at, d.created_at
+    returning d.id
 )
-select
-    f.enabled, c.id, c.endpoint_id, c.event_id, c.type, c.state, c.attempts, c.next_at, c.delivered_at, c.created_at
+select f.enabled, c.id is not null as retried
 from found as f
 left join changed as c on true

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{body::TEST, endpoints::GET as GET_ENDPOINT};
 use crate::{
-    db::{Context, Db, Params, Tx, row},
+    db::{Context, Db, Params, Sql, Tx, row},
     http::{
         caller::{Admin, Member},
         if_match::{IfMatch, Single},
@@ -116,19 +116,19 @@ impl From<Logged> for WebhookDelivery {
     }
 }
 
-const SINGLE: Single<Logged, WebhookDelivery> = Single::new(
-    sql!("messaging/webhook_deliveries_lock_row.sql"),
-    sql!("messaging/webhook_deliveries_get.sql" as Logged),
-);
+const GET: Sql<Logged> = sql!("messaging/webhook_deliveries_get.sql" as Logged);
 
-/// A delivery that was to be retried; without it if its endpoint is disabled.
+const SINGLE: Single<Logged, WebhookDelivery> =
+    Single::new(sql!("messaging/webhook_deliveries_lock_row.sql"), GET);
+
+/// What became of a delivery that was to be retried: nothing if its endpoint is disabled.
 struct Retried {
     enabled: bool,
-    delivery: Option<WebhookDelivery>,
+    retried: bool,
 }
 
 row! {
-    Retried { enabled, delivery: Option<WebhookDelivery> }
+    Retried { enabled, retried }
 }
 
 /// Which events to send again.
@@ -301,7 +301,7 @@ impl WebhookDeliveriesApi {
         let id: Params = &[&delivery_id.0];
         match if_match.change(&self.0, &caller, (&SINGLE, id), sql, id).await? {
             // With its requests, as it is read afterwards.
-            Some(Retried { delivery: Some(_), .. }) => {
+            Some(Retried { retried: true, .. }) => {
                 Ok(self.read(Context::from(&caller), delivery_id.0).await?)
             }
             Some(Retried { enabled: false, .. }) => Err(disabled())?,
@@ -313,8 +313,7 @@ impl WebhookDeliveriesApi {
 
 impl WebhookDeliveriesApi {
     async fn read(&self, caller: Context, delivery: Uuid) -> Result<Json<WebhookDelivery>, Failure> {
-        let sql = sql!("messaging/webhook_deliveries_get.sql" as Logged);
-        let found = self.0.optional(caller, sql, &[&delivery]).await?;
+        let found = self.0.optional(caller, GET, &[&delivery]).await?;
         Ok(Json(found.ok_or_else(Problem::not_found)?.into()))
     }
 }
