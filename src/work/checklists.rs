@@ -75,13 +75,6 @@ impl Example for ChecklistItemChanges {
     }
 }
 
-/// What a request that creates a step is: the body, and the task of the path.
-#[derive(Serialize)]
-struct Creating<'a> {
-    task: Uuid,
-    new: &'a NewChecklistItem,
-}
-
 const GET: Sql<ChecklistItem> = sql!("work/checklist_items_get.sql" as ChecklistItem);
 
 const SINGLE: Single<ChecklistItem> = Single::new(sql!("work/checklist_items_lock_row.sql"), GET);
@@ -121,9 +114,9 @@ impl ChecklistsApi {
         body: Json<NewChecklistItem>,
     ) -> Result<Created<ChecklistItem>, ApiError<Writing>> {
         let context = Context::from(&caller);
-        let request = Creating { task: task_id.0, new: &body.0 };
-        let once = Once::new(&context, "create_checklist_item", idempotency_key.0, &request)?;
-        let item = create(&self.0, context, &request, &once).await?;
+        let (task, new) = (task_id.0, &body.0);
+        let once = Once::new(&context, "create_checklist_item", idempotency_key.0, &(task, new))?;
+        let item = create(&self.0, context, task, new, &once).await?;
         Ok(once.created(format!("/api/v1/checklist-items/{}", item.id), item))
     }
 
@@ -184,7 +177,8 @@ impl ChecklistsApi {
 async fn create(
     db: &Db,
     context: Context,
-    request: &Creating<'_>,
+    task: Uuid,
+    new: &NewChecklistItem,
     once: &Once,
 ) -> Result<ChecklistItem, Failure> {
     let full = || Problem::conflict("too_many_items", "The checklist has reached its limit of 100 steps.");
@@ -192,9 +186,9 @@ async fn create(
         once.run(tx, async |tx| {
             // Those who add to one task wait for each other, so that each counts the steps of the one before.
             let lock = sql!("work/tasks_lock_row.sql");
-            tx.optional(lock, &[&request.task]).await?.ok_or_else(Problem::not_found)?;
+            tx.optional(lock, &[&task]).await?.ok_or_else(Problem::not_found)?;
             let sql = sql!("work/checklist_items_create.sql" as ChecklistItem);
-            let params: Params = &[&Uuid::now_v7(), &request.task, &&*request.new.text, &MOST_ITEMS];
+            let params: Params = &[&Uuid::now_v7(), &task, &&*new.text, &MOST_ITEMS];
             Ok(tx.optional(sql, params).await?.ok_or_else(full)?)
         })
         .await

@@ -67,13 +67,6 @@ impl Example for NewTaskComment {
     }
 }
 
-/// What a request that creates a comment is: the body, and the task of the path.
-#[derive(Serialize)]
-struct Creating<'a> {
-    task: Uuid,
-    new: &'a NewTaskComment,
-}
-
 const GET: Sql<TaskComment> = sql!("work/comments_get.sql" as TaskComment);
 
 /// Comments are written once.
@@ -114,9 +107,9 @@ impl CommentsApi {
         body: Json<NewTaskComment>,
     ) -> Result<Created<TaskComment>, ApiError<Writing>> {
         let context = Context::from(&caller);
-        let request = Creating { task: task_id.0, new: &body.0 };
-        let once = Once::new(&context, "create_task_comment", idempotency_key.0, &request)?;
-        let comment = create(&self.0, context, &request, &once).await?;
+        let (task, new) = (task_id.0, &body.0);
+        let once = Once::new(&context, "create_task_comment", idempotency_key.0, &(task, new))?;
+        let comment = create(&self.0, context, task, new, &once).await?;
         Ok(once.created(format!("/api/v1/task-comments/{}", comment.id), comment))
     }
 
@@ -159,14 +152,15 @@ impl CommentsApi {
 async fn create(
     db: &Db,
     context: Context,
-    request: &Creating<'_>,
+    task: Uuid,
+    new: &NewTaskComment,
     once: &Once,
 ) -> Result<TaskComment, Failure> {
     db.attempt(context, async |tx: Tx, _| {
         once.run(tx, async |tx| {
-            let mentions = mentioned(tx, request.new.mentions.as_deref().unwrap_or_default()).await?;
+            let mentions = mentioned(tx, new.mentions.as_deref().unwrap_or_default()).await?;
             let sql = sql!("work/comments_create.sql" as TaskComment);
-            let params: Params = &[&Uuid::now_v7(), &request.task, &&*request.new.text, &mentions];
+            let params: Params = &[&Uuid::now_v7(), &task, &&*new.text, &mentions];
             tx.one(sql, params).await.on_constraint("comments_task_fkey", Problem::not_found)
         })
         .await
