@@ -26,9 +26,11 @@ use crate::{
         event_types::Catalogue,
         live::Live,
         mail::Mailer,
+        notices::{Book, Notices},
         webhooks::{Requests, addresses::Reach, secrets::SecretKeys},
     },
-    operations, scheduling,
+    operations,
+    scheduling::{self, notices::AppointmentNotices},
     tenancy::{self, domains::Dns},
     work,
 };
@@ -63,6 +65,12 @@ pub const EVENTS: Catalogue = Catalogue(&[
 /// What is checked in every organization.
 pub const CHECKS: Checks = Checks(&[tenancy::health::CHECKS, messaging::alerts::CHECKS]);
 
+/// The messages of all modules.
+pub fn notices(mailer: &Mailer) -> Book {
+    let appointments: Arc<dyn Notices> = Arc::new(AppointmentNotices { mailer: mailer.clone() });
+    Book::new([appointments])
+}
+
 /// The service with every operation and its description.
 pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn Requests> {
     let App {
@@ -78,6 +86,7 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn R
         webhook_reach,
         live,
     } = app.clone();
+    let book = notices(&mailer);
     let issuer = SessionIssuer { db: db.clone(), tokens: tokens.clone() };
     // In the order in which a reader of the description meets them.
     let modules = (
@@ -86,7 +95,7 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn R
         scheduling::apis(db.clone(), tokens, mailer, captcha, live.clone()),
         crm::apis(db.clone()),
         work::apis(db.clone()),
-        messaging::apis(db.clone(), EVENTS, live, webhook_keys, webhook_reach),
+        messaging::apis(db.clone(), EVENTS, live, book, webhook_keys, webhook_reach),
         operations::apis(db),
     );
     OpenApiService::new(modules, "appointd", env!("CARGO_PKG_VERSION")).webhooks::<&dyn Requests>()

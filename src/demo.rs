@@ -49,8 +49,8 @@ pub use loaded::Error;
 /// The lifetime of the sessions that loading uses, in seconds.
 const SESSION_SECONDS: f64 = 86_400.0;
 
-/// Loads all demo data.
-pub async fn load(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
+/// Loads all demo data. No person is told about it, until [`notify`] is called for the organizations, which it returns.
+pub async fn load(db: &Db, now: DateTime<Utc>) -> Result<Vec<Context>, Error> {
     let mut people = HashMap::new();
     let mut organizations = Vec::new();
     for demo in &DEMOS {
@@ -65,6 +65,14 @@ pub async fn load(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
         let colleague = loaded.demo.sign_ins[1..].iter().find(|person| person.role != "customer");
         let colleague = colleague.and_then(|person| people.get(person.email).copied());
         tasks::load(db, loaded, colleague, now).await?;
+    }
+    Ok(organizations.iter().map(|loaded| loaded.context).collect())
+}
+
+/// From now on customers get e-mails.
+pub async fn notify(db: &Db, organizations: &[Context]) -> Result<(), Error> {
+    for context in organizations {
+        settings(db, *context, None, true).await?;
     }
     Ok(())
 }
@@ -156,27 +164,37 @@ async fn found(db: &Db, demo: &Demo, people: &mut People) -> Result<Context, Err
     .await?;
     db.all(context, sql!("tenancy/subscriptions_update.sql"), &[&demo.plan_type, &Vec::<String>::new()])
         .await?;
-    if !demo.exclusive_members {
-        let (text, flag, number) = (None::<&str>, None::<bool>, None::<i32>);
-        let params: Params = &[
-            &text,
-            &text,
-            &text,
-            &flag,
-            &flag,
-            &flag,
-            &number,
-            &flag,
-            &Some(false),
-            &None::<Vec<String>>,
-            &number,
-            &number,
-            &number,
-            &flag,
-        ];
-        db.one(context, sql!("tenancy/settings_update.sql"), params).await?;
-    }
+    // What is loaded is not told to the people in it.
+    settings(db, context, Some(demo.exclusive_members), false).await?;
     Ok(context)
+}
+
+/// Changes whether members belong to other organizations, if it is said, and whether customers get e-mails.
+async fn settings(
+    db: &Db,
+    context: Context,
+    exclusive_members: Option<bool>,
+    notifies: bool,
+) -> Result<(), Error> {
+    let (text, flag, number) = (None::<&str>, None::<bool>, None::<i32>);
+    let params: Params = &[
+        &text,
+        &text,
+        &text,
+        &Some(notifies),
+        &flag,
+        &flag,
+        &number,
+        &flag,
+        &exclusive_members,
+        &None::<Vec<String>>,
+        &number,
+        &number,
+        &number,
+        &flag,
+    ];
+    db.one(context, sql!("tenancy/settings_update.sql"), params).await?;
+    Ok(())
 }
 
 fn hash(person: &SignIn) -> Result<String, Error> {

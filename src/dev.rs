@@ -26,7 +26,7 @@ use running::Running;
 use crate::{
     config::DEFAULT_CONNECTIONS,
     db::{
-        Db,
+        Db, WorkerDb,
         cluster::{self, Cluster},
         migrate,
     },
@@ -44,7 +44,7 @@ use crate::{
         webhooks::{addresses::Reach, secrets::SecretKeys},
         worker::DEFAULT_PLACES,
     },
-    server::{Bounds, Capacity, Parts, Server, StopSignal},
+    server::{Bounds, Capacity, Parts, Server, StopSignal, publisher},
 };
 
 /// The file whose lock says that a system runs in a folder, and whose lines say where: an address, a folder of sockets,
@@ -262,7 +262,11 @@ async fn prepare(cluster: &Cluster, load_demo: bool) -> Result<DatabaseUrl, Box<
     let database: DatabaseUrl = cluster.url("appointd_api", "appointd").parse()?;
     if load_demo {
         say("loading the demo data");
-        demo::load(&Db::new(&database, 4), Utc::now()).await?;
+        let db = Db::new(&database, 4);
+        let organizations = demo::load(&db, Utc::now()).await?;
+        let worker = WorkerDb::new(&cluster.url("appointd_worker", "appointd").parse()?, 2);
+        publisher(&worker).publish_all().await?;
+        demo::notify(&db, &organizations).await?;
     }
     Ok(database)
 }

@@ -1,5 +1,5 @@
-//! Events and jobs, streams of events, the worker that publishes and runs them, webhooks, e-mail, and the budgets that
-//! limit it.
+//! Events and jobs, streams of events, the worker that publishes and runs them, webhooks, messages to people, e-mail,
+//! and the budgets that limit it.
 
 pub mod alerts;
 pub mod budget;
@@ -15,9 +15,17 @@ pub mod letters;
 pub mod listener;
 pub mod live;
 pub mod mail;
+pub mod messages;
+pub mod notices;
+pub mod page;
 pub mod publisher;
 pub mod queue;
+pub mod rendering;
 mod running;
+pub mod sending;
+pub mod smtp;
+pub mod templates;
+pub mod voice;
 pub mod webhooks;
 pub mod worker;
 
@@ -28,7 +36,10 @@ use event_types::{Catalogue, EventTypesApi, KnownEvent, events};
 use events::EventsApi;
 use jobs::JobsApi;
 use live::Live;
+use messages::MessagesApi;
+use notices::Book;
 use poem_openapi::OpenApi;
+use templates::MessageTemplatesApi;
 use webhooks::{
     addresses::Reach, deliveries::WebhookDeliveriesApi, endpoints::WebhookEndpointsApi, secrets::SecretKeys,
 };
@@ -57,6 +68,11 @@ impl Module for Messaging {
             about: "Events that are sent to other programs (Standard Webhooks 1.0).",
             paths: &["/webhook-endpoints", "/webhook-deliveries"],
         },
+        Tag {
+            name: "Messages",
+            about: "What people are told about events, and the texts of it.",
+            paths: &["/messages", "/message-templates"],
+        },
         Tag { name: "Jobs", about: "What is done in the background.", paths: &["/jobs"] },
     ];
     const PROBLEMS: &[ProblemCode] = problem_codes! {
@@ -65,6 +81,7 @@ impl Module for Messaging {
             "job_waiting" = "Another job of this kind with the same key waits or runs.",
             "webhook_endpoint_limit" = "The organization has the maximum number of webhook endpoints.",
             "endpoint_disabled" = "The webhook endpoint is disabled.",
+            "template_exists" = "The organization has a text for this event, recipient and language.",
         }
         410 Named {
             "cursor_expired" = "Events after this position are not kept any more.",
@@ -75,6 +92,10 @@ impl Module for Messaging {
     };
     const FIELDS: &[FieldCode] = field_codes! {
         "url_not_allowed" = "The URL is not https, or does not lead to a public address.",
+        "unknown_variable" = "The template uses a variable that the message does not have.",
+        "unknown_filter" = "The template uses a filter, test or function that does not exist.",
+        "invalid_template" = "The template is malformed, or cannot be rendered.",
+        "template_too_complex" = "Rendering the template takes too many steps.",
     };
 }
 
@@ -92,6 +113,7 @@ pub fn apis(
     db: Db,
     catalogue: Catalogue,
     live: Arc<Live>,
+    book: Book,
     keys: SecretKeys,
     reach: Reach,
 ) -> Apis<Messaging, impl OpenApi> {
@@ -102,6 +124,8 @@ pub fn apis(
         EventTypesApi(catalogue),
         WebhookEndpointsApi { db: db.clone(), catalogue, keys, reach },
         WebhookDeliveriesApi(db.clone()),
+        MessagesApi(db.clone()),
+        MessageTemplatesApi { db: db.clone(), book },
         JobsApi(db),
     ))
 }

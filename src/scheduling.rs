@@ -1,6 +1,7 @@
-//! Services, providers, hours, slots and appointments. Five submodules, each of which imports only those before it:
+//! Services, providers, hours, slots and appointments. Six submodules, each of which imports only those before it:
 //! [`hours`] (wall time to instants), [`slots`] (which starts can be booked), [`booking`] (appointments, holds,
-//! waitlist), [`catalog`] (services, providers, resources), [`customers`] (guests, customers, calendars).
+//! waitlist), [`catalog`] (services, providers, resources), [`customers`] (guests, customers, calendars), [`notices`]
+//! (messages about appointments).
 
 pub mod booking;
 pub mod catalog;
@@ -9,6 +10,7 @@ pub mod customers;
 pub mod events;
 pub mod features;
 pub mod hours;
+pub mod notices;
 pub mod slots;
 
 use std::sync::Arc;

@@ -56,12 +56,12 @@ use crate::{
         counts::WorkCounts,
         live::Live,
         mail::Mailer,
-        publisher::{Describe, Publisher},
+        publisher::{Describe, Follow, Publisher},
         webhooks::{addresses::Reach, secrets::SecretKeys, sender::Sender},
         worker::{PATIENCE, Worker},
     },
     pages,
-    scheduling::events::EventNames,
+    scheduling::{events::EventNames, notices::planning::TellAboutAppointments},
     tenancy::{domains::Dns, subscriptions},
     work::events::Assignments,
 };
@@ -262,10 +262,11 @@ fn single_threaded() -> io::Result<runtime::Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// Publishes the events of all modules.
+/// Publishes the events of all modules, and adds the messages about them.
 pub fn publisher(db: &WorkerDb) -> Publisher {
     let modules: [Arc<dyn Describe>; 2] = [Arc::new(EventNames), Arc::new(Assignments)];
-    Publisher::new(db.clone(), modules)
+    let messages: Arc<dyn Follow> = Arc::new(TellAboutAppointments);
+    Publisher::new(db.clone(), modules, [messages])
 }
 
 /// The worker of a process.

@@ -298,6 +298,104 @@ create policy gate_all on messaging.mail_budgets as permissive for all to appoin
 grant select, insert, update, delete on messaging.mail_budgets to appointd_gate;
 
 
+-- What people are told about events. Kept for as long as the organization keeps data about people
+-- (tenancy.settings.data_retention_days).
+create table messaging.messages (
+    -- The organization. Filled from the context; the server has no right to write it.
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    -- Random, made by the database: the Message-ID of an e-mail contains it.
+    id uuid not null default gen_random_uuid(),
+    -- The event that it is about.
+    event_id uuid not null,
+    -- The type of the event.
+    event text not null,
+    -- The object of the event.
+    subject_id uuid not null,
+    -- The revision of the object after the event. If it has changed again when the message is due, the message is
+    -- skipped: the later event has one of its own.
+    sequence integer not null,
+    -- contact, or member (who works for the organization).
+    recipient text not null,
+    -- The contact, or the account of the member.
+    recipient_id uuid not null,
+    -- email.
+    channel text not null,
+    -- queued; sending (a worker talks to the mail server, or vanished while it did); sent (the mail server took it);
+    -- unknown (the connection broke before the mail server answered, twice); failed; skipped.
+    state text not null default 'queued',
+    -- Why it failed: refused (by the mail server), gave_up. Why it was skipped: stale, past, no_address, no_channel,
+    -- unverified, over_budget, template. Null otherwise.
+    reason text,
+    -- How often it was begun to be sent.
+    attempts smallint not null default 0,
+    -- How often it is unknown whether it was sent. After two it is not sent again.
+    doubts smallint not null default 0,
+    -- Where it went; null: not sent yet.
+    address text,
+    -- The language of its text; null: not sent yet.
+    language text,
+    -- The subject of the e-mail; null: not sent yet.
+    title text,
+    -- When the event happened.
+    occurred_at timestamptz not null,
+    -- When the event was published.
+    created_at timestamptz not null default now(),
+    -- When the state last changed.
+    updated_at timestamptz not null default now(),
+    -- When the mail server took it; null: it did not.
+    sent_at timestamptz,
+    constraint messages_pkey primary key (tenant_id, id),
+    constraint messages_once unique (tenant_id, event_id, recipient_id, channel),
+    constraint messages_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
+    constraint messages_address_length check (length(address) <= 254),
+    constraint messages_attempts check (attempts >= 0 and doubts >= 0 and doubts <= attempts),
+    constraint messages_channel check (channel = 'email'),
+    constraint messages_event_length check (length(event) >= 1 and length(event) <= 100),
+    constraint messages_reason check ((state = any (array['failed', 'skipped'])) = (reason is not null)),
+    constraint messages_reason_length check (length(reason) >= 1 and length(reason) <= 50),
+    constraint messages_recipient check (recipient = any (array['contact', 'member'])),
+    constraint messages_sent check ((state = 'sent') = (sent_at is not null)),
+    constraint messages_state check (state = any (array['queued', 'sending', 'sent', 'unknown', 'failed', 'skipped'])),
+    constraint messages_title_length check (length(title) <= 200)
+) with (fillfactor=80);
+
+create index messages_created_idx on messaging.messages using btree (tenant_id, created_at, id);
+create index messages_recipient_idx on messaging.messages using btree (tenant_id, recipient_id, created_at);
+create index messages_subject_idx on messaging.messages using btree (tenant_id, subject_id, created_at);
+
+alter table messaging.messages enable row level security, force row level security;
+
+create policy tenant_floor on messaging.messages as restrictive for all to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy owner_all on messaging.messages as permissive for all to appointd_owner
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy staff_select on messaging.messages as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
+    );
+create policy worker_delete on messaging.messages as permissive for delete to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_insert on messaging.messages as permissive for insert to appointd_worker
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_select on messaging.messages as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_update on messaging.messages as permissive for update to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+
+grant select on messaging.messages to appointd_api;
+grant select, delete on messaging.messages to appointd_worker;
+grant insert (
+    event_id, event, subject_id, sequence, recipient, recipient_id, channel, occurred_at
+) on messaging.messages to appointd_worker;
+grant update (
+    state, reason, attempts, doubts, address, language, title, updated_at, sent_at
+) on messaging.messages to appointd_worker;
+
+
 -- Events that are not published yet. Triggers write them; the worker moves them to messaging.events. The server has no
 -- right on it.
 create table messaging.outbox (
@@ -370,6 +468,80 @@ create table messaging.outbox_seq_seq (
 );
 
 alter table messaging.outbox_seq_seq disable row level security, no force row level security;
+
+
+-- Texts of an organization that replace the default texts of messages, by event, recipient and language.
+create table messaging.templates (
+    -- The organization. Filled from the context; the server has no right to write it.
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    -- UUIDv7, made by the server.
+    id uuid not null,
+    -- The type of the events.
+    event text not null,
+    -- contact, or member (who works for the organization).
+    recipient text not null,
+    -- The language, as the first part of a BCP 47 tag.
+    language text not null,
+    -- The template of the subject, at most 200 characters.
+    subject text not null,
+    -- The template of the text, at most 5,000 characters.
+    body text not null,
+    -- When it was created.
+    created_at timestamptz not null default now(),
+    -- When it last changed.
+    updated_at timestamptz not null default now(),
+    constraint templates_pkey primary key (tenant_id, id),
+    constraint templates_key unique (tenant_id, event, recipient, language),
+    constraint templates_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
+    constraint templates_body_length check (length(body) >= 1 and length(body) <= 5000),
+    constraint templates_event_length check (length(event) >= 1 and length(event) <= 100),
+    constraint templates_language_form check (language ~ '^[a-z]{2,3}$'),
+    constraint templates_recipient check (recipient = any (array['contact', 'member'])),
+    constraint templates_subject_length check (length(subject) >= 1 and length(subject) <= 200)
+);
+
+alter table messaging.templates enable row level security, force row level security;
+
+create policy tenant_floor on messaging.templates as restrictive for all to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy admin_delete on messaging.templates as permissive for delete to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    );
+create policy admin_insert on messaging.templates as permissive for insert to appointd_api
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    );
+create policy admin_update on messaging.templates as permissive for update to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    )
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+    );
+create policy manager_select on messaging.templates as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
+    );
+create policy owner_all on messaging.templates as permissive for all to appointd_owner
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy worker_select on messaging.templates as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+
+grant select, delete on messaging.templates to appointd_api;
+grant insert (id, event, recipient, language, subject, body) on messaging.templates to appointd_api;
+grant update (subject, body, updated_at) on messaging.templates to appointd_api;
+grant select (tenant_id, event, recipient, language, subject, body) on messaging.templates to appointd_worker;
+
+create trigger record_change after insert or delete or update on messaging.templates
+for each row execute function operations.record_change();
 
 
 -- One row for each organization: a worker that works for it locks the row first. Requests never do.
@@ -1059,6 +1231,7 @@ $$;
 
 alter function messaging.spend(text,uuid,uuid) owner to appointd_gate;
 grant execute on function messaging.spend(text,uuid,uuid) to appointd_api;
+grant execute on function messaging.spend(text,uuid,uuid) to appointd_worker;
 
 
 -- The active organizations after the given one, in the order of their ids, that have events to publish; at most so

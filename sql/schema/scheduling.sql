@@ -395,8 +395,8 @@ grant update (
     updated_at, sequence, overridden, seat, guest_key, cancelled_by_kind, external_id, metadata
 ) on scheduling.appointments to appointd_api;
 grant select (
-    tenant_id, id, service_id, provider_id, contact_id, starts_at, ends_at, status, created_at, updated_at, sequence,
-    visit
+    tenant_id, id, service_id, provider_id, contact_id, starts_at, ends_at, status, cancellation_reason, created_at,
+    updated_at, sequence, series_id, visit
 ) on scheduling.appointments to appointd_gate;
 
 create trigger record_change after insert or delete or update on scheduling.appointments
@@ -1385,7 +1385,7 @@ grant update (
 ) on scheduling.providers to appointd_api;
 grant select (tenant_id, id, name, active, renamed_at, account_id) on scheduling.providers to appointd_gate;
 grant update (updated_at, account_id) on scheduling.providers to appointd_gate;
-grant select (tenant_id, id, name) on scheduling.providers to appointd_worker;
+grant select (tenant_id, id, name, account_id) on scheduling.providers to appointd_worker;
 
 create trigger keep_within_plan_insert after insert on scheduling.providers
 for each row when (new.active) execute function tenancy.keep_within_plan('providers');
@@ -1822,6 +1822,8 @@ alter table scheduling.series enable row level security, force row level securit
 create policy tenant_floor on scheduling.series as restrictive for all to public
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy gate_select on scheduling.series as permissive for select to appointd_gate
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 create policy owner_all on scheduling.series as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -1838,6 +1840,7 @@ create policy viewer_select on scheduling.series as permissive for select to app
 
 grant select on scheduling.series to appointd_api;
 grant insert (id, frequency, every, occurrences, time_zone) on scheduling.series to appointd_api;
+grant select (tenant_id, id, occurrences) on scheduling.series to appointd_gate;
 
 create trigger record_change after insert or delete or update on scheduling.series
 for each row execute function operations.record_change();
@@ -2603,6 +2606,52 @@ $$;
 
 alter function scheduling.accept_provider_link(uuid,uuid) owner to appointd_gate;
 grant execute on function scheduling.accept_provider_link(uuid,uuid) to appointd_api;
+
+
+-- What a message about an appointment of the entered organization says, for the worker; and the name and verified
+-- address of an account, if it is that of an active member who works there.
+create function scheduling.appointment_notice(appointment uuid, account uuid)
+returns table(
+    id uuid, starts_at timestamptz, ends_at timestamptz, status text, revision integer, entry_sequence integer,
+    created_at timestamptz, entry_updated_at timestamptz, service_name text, provider_name text, contact_name text,
+    segments jsonb, requires_approval boolean, cancellation_notice_minutes integer, cancellation_reason text,
+    occurrences smallint, time_zone text, contact_email text, is_provider boolean, member_name text, member_email text
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+begin
+    if current_setting('app.role', true) is distinct from 'worker' then
+        raise exception 'the worker has not entered' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    return query
+    select
+        e.id, e.starts_at, e.ends_at, e.status, a.sequence, e.sequence, e.created_at, e.updated_at, e.service_name,
+        e.provider_name, e.contact_name, e.segments, e.requires_approval, e.cancellation_notice_minutes,
+        a.cancellation_reason, s.occurrences, o.time_zone, c.email,
+        coalesce(p.account_id = appointment_notice.account, false), m.full_name, m.email
+    from scheduling.appointments as a
+    cross join lateral scheduling.entries(tenant, array[a.id]) as e
+    join tenancy.organizations as o on o.id = a.tenant_id
+    join crm.contacts as c on c.tenant_id = a.tenant_id and c.id = a.contact_id
+    join scheduling.providers as p on p.tenant_id = a.tenant_id and p.id = a.provider_id
+    left join scheduling.series as s on s.tenant_id = a.tenant_id and s.id = a.series_id
+    left join lateral (
+        select i.full_name, i.email
+        from tenancy.members as w
+        join identity.accounts as i on i.id = w.account_id
+        where
+            w.tenant_id = a.tenant_id and w.account_id = appointment_notice.account
+            and w.role <> 'customer' and w.status = 'active' and i.email_verified_at is not null
+    ) as m on true
+    where a.tenant_id = tenant and a.id = appointment;
+end
+$$;
+
+alter function scheduling.appointment_notice(uuid,uuid) owner to appointd_gate;
+grant execute on function scheduling.appointment_notice(uuid,uuid) to appointd_worker;
 
 
 -- The array as the binary protocol sends it. array_send is only declared stable, because it is for any type.

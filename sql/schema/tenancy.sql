@@ -169,8 +169,11 @@ create table tenancy.branding (
     style_sheet_url text,
     -- When it last changed.
     updated_at timestamptz not null default now(),
+    -- Postal address shown to customers, in lines, at most 500 characters; null: none is shown.
+    address text,
     constraint branding_pkey primary key (tenant_id),
     constraint branding_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
+    constraint branding_address_length check (length(address) >= 1 and length(address) <= 500),
     constraint branding_display_name_length check (length(display_name) >= 1 and length(display_name) <= 200),
     constraint branding_favicon_url check (favicon_url ~ '^https://[^[:space:]]+$' and length(favicon_url) <= 2000),
     constraint branding_logo_url check (logo_url ~ '^https://[^[:space:]]+$' and length(logo_url) <= 2000),
@@ -212,13 +215,16 @@ create policy viewer_select on tenancy.branding as permissive for select to appo
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
+create policy worker_select on tenancy.branding as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 
 grant select on tenancy.branding to appointd_api;
 grant update (
-    display_name, logo_url, favicon_url, primary_color, secondary_color, style_sheet_url, updated_at
+    display_name, logo_url, favicon_url, primary_color, secondary_color, style_sheet_url, updated_at, address
 ) on tenancy.branding to appointd_api;
 grant select on tenancy.branding to appointd_gate;
 grant insert (display_name) on tenancy.branding to appointd_gate;
+grant select (tenant_id, display_name, logo_url, primary_color, address) on tenancy.branding to appointd_worker;
 
 create trigger record_change after insert or delete or update on tenancy.branding
 for each row execute function operations.record_change();
@@ -774,8 +780,9 @@ grant select on tenancy.plans to appointd_api;
 grant select on tenancy.plans to appointd_gate;
 
 
--- Settings of an organization, one row each. The time zone is in tenancy.organizations. Language, formats,
--- notifications and privacy are stored for clients; the server does not act on them yet.
+-- Settings of an organization, one row each. The time zone is in tenancy.organizations. Language and formats are those
+-- of messages to people and of pages; notify_by_email and data_retention_days are those of messages; notify_by_sms,
+-- notify_by_push and gdpr_compliant are stored for clients.
 create table tenancy.settings (
     -- The organization. Filled from the context; the server has no right to write it.
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -785,7 +792,7 @@ create table tenancy.settings (
     date_format text not null default 'ymd_dashes',
     -- How times of day are shown to people: 14:30 (h24) or 2:30 pm (h12).
     time_format text not null default 'h24',
-    -- Whether customers are notified by e-mail.
+    -- Whether customers get e-mails about their appointments.
     notify_by_email boolean not null default true,
     -- Whether customers are notified by text message.
     notify_by_sms boolean not null default false,
@@ -855,6 +862,8 @@ create policy viewer_select on tenancy.settings as permissive for select to appo
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
     );
+create policy worker_select on tenancy.settings as permissive for select to appointd_worker
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 
 grant select on tenancy.settings to appointd_api;
 grant update (
@@ -864,6 +873,9 @@ grant update (
 ) on tenancy.settings to appointd_api;
 grant select on tenancy.settings to appointd_gate;
 grant insert (exclusive_members) on tenancy.settings to appointd_gate;
+grant select (
+    tenant_id, language, date_format, time_format, notify_by_email, data_retention_days
+) on tenancy.settings to appointd_worker;
 
 create trigger record_change after insert or delete or update on tenancy.settings
 for each row execute function operations.record_change();
@@ -2330,3 +2342,29 @@ end
 $$;
 
 alter function tenancy.usage_day() owner to appointd_gate;
+
+
+-- How an organization speaks to people: its name and looks, its language, formats and time zone. Under the policies of
+-- the caller.
+create function tenancy.voice(organization uuid)
+returns table(
+    name text, address text, logo_url text, color text, language text, date_format text, time_format text,
+    time_zone text
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select
+        coalesce(b.display_name, o.name), b.address, b.logo_url, b.primary_color, s.language, s.date_format,
+        s.time_format, o.time_zone
+    from tenancy.organizations as o
+    join tenancy.branding as b on b.tenant_id = o.id
+    join tenancy.settings as s on s.tenant_id = o.id
+    where o.id = organization;
+end
+$$;
+
+grant execute on function tenancy.voice(uuid) to appointd_api;
+grant execute on function tenancy.voice(uuid) to appointd_worker;

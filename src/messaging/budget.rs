@@ -1,6 +1,8 @@
 //! E-mail budgets: how many e-mails may be sent to one address, for one inviter and for one organization. Counted in
 //! the database (`messaging.spend`), for all servers together.
 
+use std::time::Duration;
+
 use poem::http::{HeaderValue, StatusCode, header};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -27,7 +29,7 @@ impl From<Context> for OnBehalf {
     }
 }
 
-/// Permission to send one e-mail to this address. Only [`spend`] and [`spend_alone`] create it.
+/// Permission to send one e-mail to this address. Only the functions below create it.
 pub struct SendPermit {
     pub(super) to: String,
     /// The organization it is sent for.
@@ -45,6 +47,12 @@ impl OverBudget {
     /// The budget that is used up, for the log.
     pub fn budget(&self) -> &str {
         &self.budget
+    }
+
+    /// When it allows more. `None`: not by waiting.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let seconds = u64::try_from(self.retry_after).unwrap_or(1);
+        (self.budget != "unverified").then(|| Duration::from_secs(seconds))
     }
 }
 
@@ -78,9 +86,23 @@ const SPEND: Sql<Spent> = sql!("messaging/mails_spend.sql" as (Option<String>, O
 
 /// Counts an e-mail within a transaction; a rollback takes the count back. Send the e-mail after the commit.
 pub async fn spend(tx: &mut Tx, to: &str, on_behalf: OnBehalf) -> Result<SendPermit, Failure> {
+    spend_inside(tx, to, on_behalf).await?.map_err(|error| Problem::from(error).into())
+}
+
+/// Counts an e-mail within a transaction of the worker.
+pub async fn spend_inside(
+    tx: &mut Tx,
+    to: &str,
+    on_behalf: OnBehalf,
+) -> Result<Result<SendPermit, OverBudget>, db::Error> {
     let (organization, inviter) = parts(on_behalf);
     let params: [&(dyn ToSql + Sync); 3] = [&to, &organization, &inviter];
-    permit(tx.one(SPEND, &params).await?, to, organization).map_err(|error| Problem::from(error).into())
+    Ok(permit(tx.one(SPEND, &params).await?, to, organization))
+}
+
+/// Permission to send an e-mail again that was counted for this address when it was first to be sent.
+pub(super) fn spent_before(to: &str, on_behalf: OnBehalf) -> SendPermit {
+    SendPermit { to: to.to_owned(), organization: parts(on_behalf).0 }
 }
 
 /// Counts an e-mail in a transaction of its own, for e-mails that are skipped if a budget is used up.

@@ -80,58 +80,6 @@ fn list(place: &Place, items: &[Item<'_>]) -> String {
     items.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// The e-mail after a guest has booked.
-pub struct Booked<'a> {
-    pub place: &'a Place,
-    /// The services in order.
-    pub items: &'a [Item<'a>],
-    /// Whether the organization still has to confirm it.
-    pub pending: bool,
-    /// Until when the guest can move or cancel it; `None` if it is too late already.
-    pub changeable_until: Option<DateTime<Utc>>,
-    /// Whether the organization has to confirm a move.
-    pub requires_approval: bool,
-    /// The link for viewing, moving and cancelling it.
-    pub link: &'a str,
-}
-
-impl Booked<'_> {
-    pub fn to(&self, email: &str) -> Mail {
-        let Self { place, items, link, .. } = self;
-        let organization = &place.organization;
-        let (subject, first) = if self.pending {
-            (
-                format!("Your request for an appointment with {organization}"),
-                format!(
-                    "You have asked for an appointment with {organization}. The time is reserved for you, and \
-                     {organization} has yet to confirm it:"
-                ),
-            )
-        } else {
-            (
-                format!("Your appointment with {organization}"),
-                format!("You have booked an appointment with {organization}:"),
-            )
-        };
-        let change = match self.changeable_until {
-            Some(until) => {
-                let again = match self.requires_approval {
-                    true => format!(" If you move it, {organization} has to confirm the new time."),
-                    false => String::new(),
-                };
-                format!("You can move or cancel it until {}.{again} Use this link:", place.local(until))
-            }
-            None => format!("To move or cancel it, ask {organization}. This link shows it:"),
-        };
-        let stranger = match self.changeable_until {
-            Some(_) => "If you did not book this, cancel it with the link.".to_owned(),
-            None => format!("If you did not book this, tell {organization}."),
-        };
-        let parts = [first, list(place, items), change, (*link).to_owned(), stranger];
-        place.mail(email, subject, &parts)
-    }
-}
-
 /// The e-mail that asks a guest to open a link, which completes the booking.
 pub struct Unverified<'a> {
     pub place: &'a Place,

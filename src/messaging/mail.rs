@@ -1,20 +1,24 @@
-//! Sends e-mail by SMTP, or writes it into a folder. A request never waits for it: an e-mail is sent in the background,
-//! with a few retries. It is lost if the process ends, so every e-mail can be requested again. Each e-mail counts
-//! towards the budgets of [`super::budget`], and none is sent without permission.
+//! Sends e-mail by SMTP, or writes it into a folder. What a request sends ([`Mail`]) is sent in the background, with a
+//! few retries; it is lost if the process ends, so it can be requested again. What an event causes ([`Letter`]) is sent
+//! by a job: see [`super::sending`]. Each e-mail counts towards the budgets of [`super::budget`], and none is sent
+//! without permission.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use lettre::{
-    AsyncFileTransport, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
+    AsyncFileTransport, AsyncTransport as _, Message, Tokio1Executor,
     message::{
-        Body, Mailbox,
-        header::{ContentTransferEncoding, ContentType},
+        Attachment, Body, Mailbox, MultiPart, SinglePart,
+        header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
     },
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::budget::{self, OnBehalf, SendPermit};
+use super::{
+    budget::{self, OnBehalf, SendPermit},
+    smtp::{Smtp, Unsent},
+};
 use crate::{db::Db, http::token::Tokens, sql};
 
 /// Maximum number of e-mails being sent at once. More are dropped and logged.
@@ -23,7 +27,7 @@ const MOST: usize = 200;
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60)];
 
 enum Transport {
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Smtp(Box<Smtp>),
     Folder(AsyncFileTransport<Tokio1Executor>),
     Nowhere,
 }
@@ -46,6 +50,28 @@ struct Inner {
     places: Arc<Semaphore>,
 }
 
+/// An e-mail in plain text and HTML to one person, which may put an appointment into their calendar.
+pub struct Letter {
+    /// Makes the Message-ID: the same each time it is sent.
+    pub id: Uuid,
+    /// The permission to send it, which has its address.
+    pub permit: SendPermit,
+    /// The names of its sender and its recipient.
+    pub from: String,
+    pub to: String,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+    pub invitation: Option<Invitation>,
+}
+
+/// A calendar entry for the recipient of an e-mail (RFC 6047).
+pub struct Invitation {
+    /// REQUEST, or CANCEL, as in the text.
+    pub method: &'static str,
+    pub calendar: String,
+}
+
 /// An e-mail to one person.
 pub struct Mail {
     pub to: String,
@@ -66,12 +92,11 @@ impl Mailer {
                     Transport::Folder(AsyncFileTransport::new(Path::new(folder)))
                 }
                 Some(_) => return Err("the folder does not exist".to_owned()),
-                None => Transport::Smtp(
-                    AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-                        .map_err(|_| "expected smtp://, smtps:// or file:/// and a folder".to_owned())?
-                        .timeout(Some(Duration::from_secs(30)))
-                        .build(),
-                ),
+                None => {
+                    let smtp =
+                        Smtp::parse(url).ok_or("expected smtp://, smtps:// or file:/// and a folder")?;
+                    Transport::Smtp(Box::new(smtp))
+                }
             },
         };
         let inner = Inner { transport, from, public_url, places: Arc::new(Semaphore::new(MOST)) };
@@ -148,6 +173,17 @@ impl Mailer {
         });
     }
 
+    /// The address that e-mails come from.
+    pub fn address(&self) -> &str {
+        self.inner.from.email.as_ref()
+    }
+
+    /// Sends an e-mail once, and waits until the mail server has taken it.
+    pub async fn hand_over(&self, letter: Letter) -> Result<(), Unsent> {
+        let message = self.inner.whole(letter).map_err(Unsent::Refused)?;
+        self.inner.hand_over(&message).await
+    }
+
     fn in_background<F>(&self, subject: String, work: impl FnOnce(Arc<Inner>, String) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -170,15 +206,64 @@ impl Mailer {
 }
 
 impl Inner {
-    /// Leaves the body readable if it is ASCII or written into a folder. Our lines are shorter than the 998 characters
-    /// that RFC 5322 allows.
+    /// Leaves the body readable if it is ASCII with lines of the length that RFC 5322 allows, or written into a folder.
     fn encoded(&self, body: &str) -> Body {
-        let encoding = match (&self.transport, body.is_ascii()) {
+        let body = body.replace("\r\n", "\n");
+        let is_plain = body.is_ascii() && body.lines().all(|line| line.len() <= 998);
+        let encoding = match (&self.transport, is_plain) {
             (_, true) => ContentTransferEncoding::SevenBit,
             (Transport::Folder(_), false) => ContentTransferEncoding::EightBit,
-            (_, false) => return Body::new(body.to_owned()),
+            (_, false) => return Body::new(body),
         };
         Body::dangerous_pre_encoded(body.replace('\n', "\r\n").into_bytes(), encoding)
+    }
+
+    /// A message with both texts, and the calendar entry as mail programs look for it: among the alternatives, and
+    /// attached.
+    fn whole(&self, letter: Letter) -> Result<Message, String> {
+        let Letter { id, permit, from, to, subject, text, html, invitation } = letter;
+        let address = permit.to.parse().map_err(|_| "the address is malformed".to_owned())?;
+        let part = |kind, text: &str| SinglePart::builder().header(kind).body(self.encoded(text));
+        let both = MultiPart::alternative()
+            .singlepart(part(ContentType::TEXT_PLAIN, &text))
+            .singlepart(part(ContentType::TEXT_HTML, &html));
+        let whole = match &invitation {
+            None => both,
+            Some(Invitation { method, calendar }) => {
+                let kind = format!("text/calendar; charset=utf-8; method={method}");
+                let kind = ContentType::parse(&kind).map_err(|error| error.to_string())?;
+                let attached = Attachment::new("appointment.ics".to_owned());
+                MultiPart::mixed()
+                    .multipart(both.singlepart(part(kind.clone(), calendar)))
+                    .singlepart(attached.body(self.encoded(calendar), kind))
+            }
+        };
+        let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
+        Message::builder()
+            .from(Mailbox::new(Some(one_line(&from)), self.from.email.clone()))
+            .to(Mailbox::new(Some(one_line(&to)), address))
+            .subject(one_line(&subject))
+            .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
+            .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
+            .multipart(whole)
+            .map_err(|error| error.to_string())
+    }
+
+    async fn hand_over(&self, message: &Message) -> Result<(), Unsent> {
+        match &self.transport {
+            Transport::Smtp(smtp) => {
+                let envelope = message.envelope();
+                let (Some(from), Some(to)) = (envelope.from(), envelope.to().first()) else {
+                    return Err(Unsent::Refused("it has no sender or no recipient".to_owned()));
+                };
+                smtp.send(from.clone(), to.clone(), &message.formatted()).await
+            }
+            Transport::Folder(folder) => {
+                let written = folder.send(message.clone()).await;
+                written.map(drop).map_err(|error| Unsent::NotNow(error.to_string()))
+            }
+            Transport::Nowhere => Ok(()),
+        }
     }
 
     /// Sends it, or gives it up after some attempts; then it counts as failed for the organization.
@@ -213,26 +298,27 @@ impl Inner {
             }
         };
         for pause in PAUSES.map(Some).into_iter().chain([None]) {
-            let sent = match &self.transport {
-                Transport::Smtp(smtp) => {
-                    smtp.send(message.clone()).await.map(drop).map_err(|error| error.to_string())
-                }
-                Transport::Folder(folder) => {
-                    folder.send(message.clone()).await.map(drop).map_err(|error| error.to_string())
-                }
-                Transport::Nowhere => Ok(()),
-            };
-            let Err(error) = sent else {
-                return true;
-            };
-            match pause {
-                Some(pause) => {
+            match (self.hand_over(&message).await, pause) {
+                (Ok(()), _) => return true,
+                (Err(Unsent::NotNow(error)), Some(pause)) => {
                     tracing::warn!(error, "an e-mail could not be sent; it is tried again");
                     tokio::time::sleep(pause).await;
                 }
-                None => tracing::error!(error, "an e-mail could not be sent, and was given up"),
+                (Err(Unsent::NotNow(error) | Unsent::Refused(error)), _) => {
+                    tracing::error!(error, "an e-mail could not be sent, and was given up");
+                    return false;
+                }
+                (Err(Unsent::Unknown(error)), _) => {
+                    tracing::error!(error, "an e-mail may not have been sent; it is not sent again");
+                    return false;
+                }
             }
         }
         false
     }
+}
+
+/// A text as one line of a header: without line breaks and other control characters.
+pub fn one_line(text: &str) -> String {
+    text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }

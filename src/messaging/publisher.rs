@@ -71,6 +71,19 @@ impl Happened {
         }
     }
 
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    pub fn occurred_at(&self) -> DateTime<Utc> {
+        self.occurred_at
+    }
+
+    /// The account or API key that caused it.
+    pub fn actor(&self) -> Option<Uuid> {
+        self.actor_id
+    }
+
     /// The kind of the object.
     pub fn subject_kind(&self) -> &str {
         self.kind.split_once('.').map_or("", |(kind, _)| kind)
@@ -94,16 +107,29 @@ pub trait Describe: Send + Sync {
 
 pub type Describing<'a> = Pin<Box<dyn Future<Output = Result<(), db::Error>> + Send + 'a>>;
 
+/// What a module does because of events.
+pub trait Follow: Send + Sync {
+    /// Runs in the transaction that publishes the events, after they were added, as `appointd_worker`.
+    fn follow<'a>(&'a self, tx: &'a mut Tx, events: &'a [Happened]) -> Following<'a>;
+}
+
+pub type Following<'a> = Pin<Box<dyn Future<Output = Result<(), db::Error>> + Send + 'a>>;
+
 /// Publishes events of all organizations.
 #[derive(Clone)]
 pub struct Publisher {
     db: WorkerDb,
     modules: Arc<[Arc<dyn Describe>]>,
+    followers: Arc<[Arc<dyn Follow>]>,
 }
 
 impl Publisher {
-    pub fn new(db: WorkerDb, modules: impl IntoIterator<Item = Arc<dyn Describe>>) -> Self {
-        Self { db, modules: modules.into_iter().collect() }
+    pub fn new(
+        db: WorkerDb,
+        modules: impl IntoIterator<Item = Arc<dyn Describe>>,
+        followers: impl IntoIterator<Item = Arc<dyn Follow>>,
+    ) -> Self {
+        Self { db, modules: modules.into_iter().collect(), followers: followers.into_iter().collect() }
     }
 
     /// Publishes all events, of each organization one batch in turn, until nothing is left. Returns how many events
@@ -158,11 +184,13 @@ impl Publisher {
         for module in self.modules.iter() {
             module.describe(&mut tx, &mut events).await?;
         }
-        let count = events.len();
         let newest = events.last().map_or(last, |event| event.position);
-        let events = serde_json::to_value(&events).unwrap_or_default();
-        tx.all(sql!("messaging/events_add.sql"), &[&events, &newest]).await?;
+        let added = serde_json::to_value(&events).unwrap_or_default();
+        tx.all(sql!("messaging/events_add.sql"), &[&added, &newest]).await?;
+        for follower in self.followers.iter() {
+            follower.follow(&mut tx, &events).await?;
+        }
         tx.commit_with_all(sql!("messaging/webhook_deliveries_fan_out.sql"), &[&last, &newest]).await?;
-        Ok(count)
+        Ok(events.len())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::Utc;
 use chrono_tz::Tz;
 use uuid::Uuid;
 
@@ -15,7 +16,9 @@ use crate::{
         events,
         letters::Disabled,
         mail::Mailer,
+        messages,
         queue::{Done, Failed, Handler, Job, Kind, Lane, Working},
+        sending::SendMessages,
         webhooks::{
             delivering::{self, Deliver, TELL_DISABLED},
             secrets::SecretKeys,
@@ -26,7 +29,7 @@ use crate::{
     scheduling::booking::{expiry, upkeep},
     tenancy::{
         domains::{self, Dns},
-        health, members, organizations, usage_days,
+        health, members, organizations, settings, usage_days,
     },
     work::events::NotifyAssignee,
 };
@@ -34,7 +37,7 @@ use crate::{
 /// Expired holds, and freed time to offer.
 const SWEEP: Kind = Kind::new("scheduling.sweep", Lane::Live);
 
-/// What is old: claims, events, deliveries of webhooks, answers to repeated requests.
+/// What is old: claims, events, deliveries of webhooks, messages, answers to repeated requests.
 const FORGET: Kind = Kind::new("organization.forget", Lane::Bulk);
 
 /// The days that have ended.
@@ -65,10 +68,16 @@ pub fn handlers(tools: &Tools) -> Vec<Arc<dyn Handler>> {
         sender: tools.webhooks.clone(),
         keys: tools.webhook_keys.clone(),
     };
+    let send = SendMessages {
+        worker: tools.worker.clone(),
+        book: api::notices(&tools.mailer),
+        mailer: tools.mailer.clone(),
+    };
     vec![
         Arc::new(Sweep(tools.clone())),
         Arc::new(Forget(tools.clone())),
         Arc::new(deliver),
+        Arc::new(send),
         Arc::new(TellDisabled(tools.clone())),
         Arc::new(NotifyAssignee),
         Arc::new(CloseDays(tools.worker.clone())),
@@ -155,6 +164,8 @@ impl Handler for Forget {
             upkeep::forget_past_claims(&self.0.db, job.tenant).await?;
             events::forget(&self.0.worker, job.tenant).await?;
             delivering::forget(&self.0.worker, job.tenant).await?;
+            let kept = settings::retention(&self.0.worker, job.tenant).await?;
+            messages::forget(&self.0.worker, job.tenant, Utc::now() - kept).await?;
             idempotency::forget(&self.0.worker, job.tenant).await?;
             Ok(Done::Finished)
         })

@@ -1,4 +1,4 @@
-//! The branding of an organization: display name, logo, colours and style sheet.
+//! The branding of an organization: display name, address, logo, colours and style sheet.
 
 use poem_openapi::{
     Object, OpenApi,
@@ -14,7 +14,7 @@ use crate::{
         json::Json,
         name::Name,
         problem::{ApiError, Problem, Reading, Writing},
-        values::{Color, HttpsUrl},
+        values::{Color, HttpsUrl, Text},
     },
     sql,
     tenancy::features::CustomBranding,
@@ -39,10 +39,13 @@ pub struct Branding {
     pub secondary_color: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub style_sheet_url: Option<String>,
+    /// The postal address shown to customers, in lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 row! {
-    Branding { display_name, logo_url, favicon_url, primary_color, secondary_color, style_sheet_url }
+    Branding { display_name, logo_url, favicon_url, primary_color, secondary_color, style_sheet_url, address }
 }
 
 /// Changes to the branding. Omitted fields are kept; `null` removes a value.
@@ -73,6 +76,10 @@ pub struct BrandingChanges {
     #[serde(default)]
     #[oai(nullable)]
     pub style_sheet_url: MaybeUndefined<HttpsUrl>,
+    /// The postal address shown to customers, in lines, 1 to 500 characters.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub address: MaybeUndefined<Text<1, 500>>,
 }
 
 impl BrandingChanges {
@@ -111,8 +118,8 @@ impl BrandingApi {
 
     /// Change the branding
     ///
-    /// Every plan allows `display_name` and `logo_url`. 403 `feature_not_in_plan` if another field is set and the plan
-    /// does not include `custom_branding`.
+    /// Every plan allows `display_name`, `logo_url` and `address`. 403 `feature_not_in_plan` if another field is set
+    /// and the plan does not include `custom_branding`.
     #[oai(path = "/branding", method = "patch", operation_id = "update_branding")]
     async fn update(
         &self,
@@ -142,6 +149,8 @@ impl BrandingApi {
                     &changes.secondary_color.value().map(|value| &**value),
                     &!changes.style_sheet_url.is_undefined(),
                     &changes.style_sheet_url.value().map(|value| &**value),
+                    &!changes.address.is_undefined(),
+                    &changes.address.value().map(|value| &**value),
                 ],
             )
             .await?;

@@ -3,9 +3,10 @@
 use chrono::TimeDelta;
 use poem_openapi::{Object, OpenApi, types::Example};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
-    db::{self, Db, Sql, Tx, row},
+    db::{self, Db, Sql, Tx, WorkerDb, row},
     http::{
         caller::{Admin, Member, Viewer},
         if_match::{IfMatch, Single},
@@ -75,15 +76,19 @@ pub struct GuestSettings {
 /// The channels for notifying customers.
 #[derive(Debug, Object, Serialize)]
 pub struct Notifications {
+    /// Whether customers get e-mails about their appointments.
     pub email: bool,
+    /// Only stored for clients.
     pub sms: bool,
+    /// Only stored for clients.
     pub push: bool,
 }
 
 /// The privacy settings.
 #[derive(Debug, Object, Serialize)]
 pub struct Privacy {
-    /// Number of days that personal data are kept after their last use.
+    /// Number of days that personal data are kept after their last use. Messages are deleted so many days after they
+    /// were created.
     pub data_retention_days: i32,
     /// Whether the GDPR applies to the organization.
     pub gdpr_compliant: bool,
@@ -205,7 +210,9 @@ pub struct SettingsApi(pub Db);
 impl SettingsApi {
     /// Get the settings
     ///
-    /// The server only stores language, formats, notifications and privacy for clients; it does not act on them yet.
+    /// E-mails to customers and members about appointments, and the pages for customers, are written in `language` and
+    /// with the formats of dates and times. `notifications.sms`, `notifications.push` and `privacy.gdpr_compliant` are
+    /// only stored for clients.
     #[oai(path = "/settings", method = "get", operation_id = "get_settings")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Settings>, ApiError<Reading>> {
         Ok(Json(self.0.one(&caller, GET, &[]).await?))
@@ -251,6 +258,14 @@ impl SettingsApi {
             .await?;
         Ok(Json(changed.ok_or_else(Problem::not_found)?))
     }
+}
+
+/// For how long data about people are kept.
+pub async fn retention(db: &WorkerDb, tenant: Uuid) -> Result<TimeDelta, db::Error> {
+    let sql = sql!("tenancy/settings_retention.sql" as (i32,));
+    let days = db.begin(tenant).commit_with(sql, &[]).await?;
+    // An organization always has settings. The longest time that can be set is 36,500 days.
+    Ok(TimeDelta::days(days.map_or(36_500, |(days,)| days).into()))
 }
 
 /// How long before its start an appointment can be checked in. For transactions of other modules.

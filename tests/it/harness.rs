@@ -11,6 +11,7 @@ mod furnished;
 pub mod guests;
 pub mod hosts;
 pub mod lists;
+pub mod mail_server;
 pub mod people;
 pub mod program;
 pub mod raw;

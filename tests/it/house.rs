@@ -39,18 +39,23 @@ const MAY_NAME: &[(&str, &str)] = &[
         "db http messaging operations tenancy crm scheduling::features scheduling::hours scheduling::slots \
          scheduling::booking scheduling::catalog",
     ),
+    ("scheduling::notices", "db messaging scheduling::booking scheduling::customers"),
     (
         "scheduling",
         "db http messaging scheduling::codes scheduling::hours scheduling::slots scheduling::booking scheduling::catalog \
          scheduling::customers",
     ),
     ("work", "db http messaging operations tenancy"),
-    ("api", "db http messaging operations identity tenancy crm scheduling work"),
+    ("api", "db http messaging operations identity tenancy crm scheduling::notices scheduling work"),
     (
         "pages",
         "db http identity tenancy crm scheduling::slots scheduling::booking scheduling::catalog scheduling::customers api",
     ),
-    ("server", "db http messaging operations identity tenancy scheduling::booking scheduling work api pages"),
+    (
+        "server",
+        "db http messaging operations identity tenancy scheduling::booking scheduling::notices scheduling work api \
+         pages",
+    ),
     ("config", "http messaging"),
     (
         "demo",

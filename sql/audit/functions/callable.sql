@@ -42,7 +42,11 @@ where
             'identity.purge_expired()',
             'messaging.begin_tick(text,text,timestamp with time zone,boolean,interval)',
             'messaging.end_tick(text,text,boolean,interval)',
-            'messaging.work_waiting()'
+            'messaging.work_waiting()',
+            -- What a message says, and whether it may be sent.
+            'messaging.spend(text,uuid,uuid)',
+            'scheduling.appointment_notice(uuid,uuid)',
+            'tenancy.voice(uuid)'
         )
     )
     and not exists (
@@ -101,6 +105,7 @@ where
         'tenancy.organization_at(text)',
         'tenancy.public_face(text,text)',
         'tenancy.restore_organization(uuid)',
+        'tenancy.voice(uuid)',
         'tenancy.standing(uuid)',
         -- Counts mails.
         'messaging.spend(text,uuid,uuid)',

@@ -27,6 +27,8 @@ where
         'messaging.jobs',
         'messaging.webhook_deliveries',
         'messaging.webhook_attempts',
+        -- What people are told: follows from the events.
+        'messaging.messages',
         -- Counters, and answers stored for a day: not decisions of a person.
         'tenancy.usage_days',
         'tenancy.alerts',

@@ -35,6 +35,19 @@ checked_text!(
 );
 
 checked_text!(
+    /// A language: the first part of a BCP 47 tag.
+    Language,
+    "language",
+    3,
+    "de",
+    "expected a language of two or three letters, such as de",
+    |text| {
+        let is_language = (2..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphabetic());
+        is_language.then(|| text.to_lowercase())
+    }
+);
+
+checked_text!(
     /// A BCP 47 language tag: language, optionally script and region.
     LanguageTag,
     "language-tag",

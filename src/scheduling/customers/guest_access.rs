@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::online;
 use crate::{
-    crm::contacts::NewContact,
     db::{self, Context, Db},
     http::{
         caller::ManageToken,
@@ -19,10 +18,7 @@ use crate::{
         problem::{Failure, Problem},
         token::Tokens,
     },
-    messaging::{
-        letters::{Booked, Item, Place},
-        mail::Mailer,
-    },
+    messaging::mail::Mailer,
     operations::idempotency::Once,
     scheduling::booking::{
         appointment::{Appointment, AppointmentStatus},
@@ -102,39 +98,6 @@ impl Guests {
         }
         let organization = organizations::public(&self.db, host, slug).await?;
         Ok(context(organization.ok_or_else(|| organizations::unknown(host, slug))?, appointment))
-    }
-
-    /// The answer after a booking. Also sends it by e-mail if the guest gave an address.
-    pub fn booked(
-        &self,
-        guest: Context,
-        named: &NamedAppointment,
-        contact: &NewContact,
-    ) -> Result<GuestAppointment, Problem> {
-        let booked = self.show(guest.tenant, named)?;
-        if let Some(email) = &contact.email {
-            let items: Vec<_> = named
-                .segments
-                .iter()
-                .map(|segment| Item {
-                    service: &segment.service_name,
-                    provider: &segment.provider_name,
-                    starts_at: segment.starts_at,
-                })
-                .collect();
-            let (organization, time_zone) = (named.organization.clone(), named.time_zone);
-            let place = Place { id: guest.tenant, organization, time_zone };
-            let letter = Booked {
-                place: &place,
-                items: &items,
-                pending: booked.status == AppointmentStatus::Pending,
-                changeable_until: booked.changeable_until,
-                requires_approval: named.requires_approval,
-                link: &self.mailer.link("manage-appointment", &booked.manage_token),
-            };
-            self.mailer.send(letter.to(email));
-        }
-        Ok(booked)
     }
 
     /// Checks the captcha of a guest: 422 or 503 if it fails. A repeated request needs no captcha; returns its stored

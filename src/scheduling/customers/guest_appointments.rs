@@ -232,7 +232,7 @@ impl GuestAppointmentsApi {
         let new = &body.0;
         let token = captcha_token.0.as_deref();
         if let Some(answer) = self.0.admit(&client, guest, token, &once).await? {
-            return Ok(self.answer(guest, Outcome::before(answer)?, &new.contact).await?);
+            return Ok(self.answer(guest, Outcome::before(answer)?).await?);
         }
         let order = Order {
             id: Some(id),
@@ -248,7 +248,7 @@ impl GuestAppointmentsApi {
         };
         let (db, mailer) = (&self.0.db, &self.0.mailer);
         let outcome = guest_booking::book(db, mailer, guest, &order, &once, Utc::now()).await?;
-        Ok(self.answer(guest, outcome, &new.contact).await?)
+        Ok(self.answer(guest, outcome).await?)
     }
 
     /// Get a guest's appointment
@@ -357,17 +357,12 @@ impl GuestAppointmentsApi {
 }
 
 impl GuestAppointmentsApi {
-    /// The answer to a booking, which is also sent by e-mail if it is new.
-    async fn answer(
-        &self,
-        guest: Context,
-        outcome: Outcome,
-        contact: &NewContact,
-    ) -> Result<GuestBooked, Failure> {
+    /// The answer to a booking.
+    async fn answer(&self, guest: Context, outcome: Outcome) -> Result<GuestBooked, Failure> {
         let location = "/api/v1/guest/appointment".to_owned();
         Ok(match outcome {
             Outcome::Booked(named) => {
-                GuestBooked::Booked(Json(self.0.booked(guest, &named, contact)?), location, None)
+                GuestBooked::Booked(Json(self.0.show(guest.tenant, &named)?), location, None)
             }
             Outcome::BookedBefore(appointment) => {
                 let booked = self.0.see(guest, appointment.id).await?;

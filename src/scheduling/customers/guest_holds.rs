@@ -202,11 +202,7 @@ impl GuestHoldsApi {
         };
         let (_, replayed) = confirm::confirm_alone(db, &self.0.mailer, guest, &confirmation).await?;
         let named = online::named(db, guest, id).await?;
-        let body = if replayed {
-            self.0.show(guest.tenant, &named)?
-        } else {
-            self.0.booked(guest, &named, &body.0.contact)?
-        };
+        let body = self.0.show(guest.tenant, &named)?;
         Ok(Created { location: "/api/v1/guest/appointment".to_owned(), body, replayed })
     }
 }

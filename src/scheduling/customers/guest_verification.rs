@@ -129,10 +129,9 @@ impl GuestVerificationApi {
             guest: Some(&counted),
             once: &Once::without_key(),
         };
-        let (_, before) = confirm::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
+        confirm::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
         let named = online::named(&api.db, guest, id).await?;
-        // If the link is opened twice at once, only one request sends the e-mail.
-        Ok(Json(if before { api.show(guest.tenant, &named)? } else { api.booked(guest, &named, &contact)? }))
+        Ok(Json(api.show(guest.tenant, &named)?))
     }
 }
 

@@ -24,24 +24,26 @@ use crate::{
 
 const MEDIA_TYPE: &str = "text/calendar; charset=utf-8";
 
+const PRODUCT: &str = "-//appointd//appointd//EN";
+
 /// How often calendar programs should read a feed again.
 const REFRESH: &str = "PT15M";
 
 /// An appointment in a calendar.
 pub struct Entry {
-    id: Uuid,
-    starts_at: DateTime<Utc>,
-    ends_at: DateTime<Utc>,
-    status: AppointmentStatus,
-    entry_sequence: i32,
-    created_at: DateTime<Utc>,
-    entry_updated_at: DateTime<Utc>,
-    service_name: String,
-    provider_name: String,
-    contact_name: Option<String>,
+    pub id: Uuid,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub status: AppointmentStatus,
+    pub entry_sequence: i32,
+    pub created_at: DateTime<Utc>,
+    pub entry_updated_at: DateTime<Utc>,
+    pub service_name: String,
+    pub provider_name: String,
+    pub contact_name: Option<String>,
     /// The services of a visit, in order.
-    segments: Option<Vec<NamedSegment>>,
-    time_zone: TimeZone,
+    pub segments: Option<Vec<NamedSegment>>,
+    pub time_zone: TimeZone,
 }
 
 row! {
@@ -70,6 +72,32 @@ impl From<NamedAppointment> for Entry {
             segments: is_visit.then_some(segments),
             time_zone: named.time_zone,
         }
+    }
+}
+
+impl Entry {
+    /// The text of an e-mail that adds the entry to a calendar, changes it there, or with `cancels` removes it (RFC
+    /// 5546). No answer is asked for: the appointment stands.
+    pub fn invitation(&self, cancels: bool, organizer: (&str, &str), attendee: &str) -> String {
+        let (name, address) = organizer;
+        let mut event = event(self);
+        let organizer = Property::new("ORGANIZER", format!("mailto:{address}"))
+            .add_parameter("CN", &name.replace('"', "'"))
+            .done();
+        let part = if cancels { "DECLINED" } else { "ACCEPTED" };
+        let attendee = Property::new("ATTENDEE", format!("mailto:{attendee}"))
+            .add_parameter("PARTSTAT", part)
+            .add_parameter("RSVP", "FALSE")
+            .done();
+        event.append_property(organizer).append_property(attendee);
+        if cancels {
+            event.status(EventStatus::Cancelled);
+        }
+        let mut calendar = Calendar::empty();
+        calendar.append_property(("VERSION", "2.0")).append_property(("PRODID", PRODUCT));
+        calendar.append_property(("METHOD", if cancels { "CANCEL" } else { "REQUEST" }));
+        calendar.push(event.done());
+        calendar.to_string()
     }
 }
 
@@ -183,7 +211,7 @@ fn validators() -> Vec<MetaHeader> {
 
 fn calendar(name: &str, entries: &[Entry]) -> String {
     let mut calendar = Calendar::empty();
-    calendar.append_property(("VERSION", "2.0")).append_property(("PRODID", "-//appointd//appointd//EN"));
+    calendar.append_property(("VERSION", "2.0")).append_property(("PRODID", PRODUCT));
     // The library escapes the properties of RFC 5545 and those that begin with X-, but not NAME of RFC 7986.
     calendar.append_property(("NAME", escaped(name).as_str())).append_property(("X-WR-CALNAME", name));
     let mut interval = Property::new("REFRESH-INTERVAL", REFRESH);

@@ -124,7 +124,14 @@ impl Tenant {
             };
             let create = all().iter().find(|other| other.method == "POST" && other.path == collection);
             if let (None, Some(create)) = (furnished.id(name), create) {
-                let id = self.owner.post(collection, create.example().expect("a body")).await.created();
+                let mut body = create.example().expect("a body");
+                // One text of a message for each language.
+                if let Some(language) = body.get_mut("language") {
+                    let random = Uuid::new_v4().into_bytes();
+                    let letters = random.iter().take(3).map(|byte| char::from(b'a' + byte % 26));
+                    *language = json!(letters.collect::<String>());
+                }
+                let id = self.owner.post(collection, body).await.created();
                 furnished.others.insert(name.to_owned(), id);
             }
         }
@@ -149,6 +156,12 @@ impl Tenant {
         }
         // So that the events do not change between two requests.
         system().publish(self.id).await;
+        let message = "insert into messaging.messages (
+                tenant_id, event_id, event, subject_id, sequence, recipient, recipient_id, channel, occurred_at
+            )
+            values ($1, gen_random_uuid(), 'appointment.created', $1, 0, 'contact', $1, 'email', now()) returning id";
+        let message = system().superuser().await.query_one(message, &[&self.id]).await.expect("a message");
+        furnished.others.insert("message_id".to_owned(), message.get::<_, Uuid>(0).to_string());
         furnished
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use appointd::{
+    api,
     db::{Db, WorkerDb, cluster::Cluster},
     http::{
         captcha::Captcha,
@@ -16,6 +17,9 @@ use appointd::{
     identity::passwords::{Passwords, Policy},
     messaging::{
         mail::Mailer,
+        notices::SEND,
+        queue::{Done, Failed, Handler as _, Lane, Queue},
+        sending::SendMessages,
         webhooks::{addresses::Reach, secrets::SecretKeys},
     },
     scheduling::booking::expiry,
@@ -163,6 +167,37 @@ impl System {
         while publisher.publish(tenant).await.is_ok_and(|events| events > 0) {}
     }
 
+    /// Publishes the events of an organization and sends the messages about them, as the worker does. One that is to be
+    /// sent later waits.
+    pub async fn tell(&self, tenant: Uuid) {
+        self.tell_by(tenant, &self.parts.mailer).await;
+    }
+
+    /// The same, with another mailer. Workers of other tests may have the turn of the organization for a moment.
+    pub async fn tell_by(&self, tenant: Uuid, mailer: &Mailer) {
+        let (worker, mailer) =
+            (WorkerDb::new(&self.worker_url(), 2), mailer.clone().signing(self.tokens.clone()));
+        let sending = SendMessages { worker: worker.clone(), book: api::notices(&mailer), mailer };
+        let (queue, superuser) = (Queue(worker), self.superuser().await);
+        let left = "select not exists (select from messaging.outbox where tenant_id = $1) and not exists (
+                        select from messaging.jobs where tenant_id = $1 and kind = $2 and state = 'ready'
+                    )";
+        eventually(async || {
+            self.publish(tenant).await;
+            for job in queue.claim(tenant, Lane::Live, &[SEND], 10).await.expect("jobs") {
+                let held = [(job.id, job.token)];
+                match sending.run(&job).await {
+                    Ok(Done::Finished) => drop(queue.finish(tenant, &held).await.expect("an end")),
+                    Ok(Done::Later(pause)) => queue.release(tenant, &held, pause).await.expect("an end"),
+                    Err(Failed(error)) => drop(queue.fail(&job, &error).await.expect("an end")),
+                }
+            }
+            let done = superuser.query_one(left, &[&tenant, &SEND.name]).await.expect("an answer");
+            done.get::<_, bool>(0).then_some(())
+        })
+        .await;
+    }
+
     /// Where the worker of a test connects to.
     pub fn worker_url(&self) -> Config {
         self.cluster.url("appointd_worker", "appointd").parse().expect("a URL of ours")
@@ -195,7 +230,9 @@ impl System {
                 let path = entry.expect("an entry").path();
                 let text = std::fs::read_to_string(&path).ok()?;
                 let written = std::fs::metadata(&path).ok()?.modified().ok()?;
-                text.contains(&format!("To: {address}")).then_some((written, text))
+                let head = text.split("\r\n\r\n").next().unwrap_or_default().replace("\r\n ", " ");
+                let is_to = |line: &str| line.starts_with("To: ") && line.contains(address);
+                head.lines().any(is_to).then_some((written, text))
             })
             .collect()
     }

@@ -133,6 +133,7 @@ pub fn named(furnished: &Furnished, name: &str) -> String {
         "and_then" => furnished.service.clone(),
         "reschedule_of" | "row_id" | "subject_id" => furnished.appointment.clone(),
         "actor_id" => furnished.member.clone(),
+        "recipient_id" => furnished.contact.clone(),
         name => id_of(furnished)(name),
     }
 }

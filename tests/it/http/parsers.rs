@@ -12,7 +12,7 @@ use appointd::{
         token::{Kind, SigningKey, Tokens},
         values::{
             Color, Currency, Date, DomainName, EmailAddress, HttpsUrl, IdempotencyKey, Instant,
-            InstantOrDate, LanguageTag, Number, Password, Slug, Text, TimeOfDay, TimeZone, WebUrl,
+            InstantOrDate, Language, LanguageTag, Number, Password, Slug, Text, TimeOfDay, TimeZone, WebUrl,
         },
     },
     identity::second_factors,
@@ -75,6 +75,7 @@ proptest! {
         is_stable::<WebUrl>(&value)?;
         is_stable::<Color>(&value)?;
         is_stable::<Currency>(&value)?;
+        is_stable::<Language>(&value)?;
         is_stable::<LanguageTag>(&value)?;
         is_stable::<Cursor>(&value)?;
         // These are never written.

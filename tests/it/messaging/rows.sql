@@ -1,5 +1,5 @@
 -- A row of each table that no request of the tests makes, for the organization {tenant}: an event for each lowest role
--- and one about the customer's contact, one that is not published, and a tick of regular work.
+-- and one about the customer's contact, one that is not published, a job, a message, a text, and a tick of regular work.
 insert into messaging.events (
     tenant_id, position, id, occurred_at, actor_kind, type, subject_id, contact_id, lowest_role, data
 )
@@ -44,3 +44,14 @@ with delivery as (
 insert into messaging.webhook_attempts (tenant_id, delivery_id, number, status, error, duration_ms)
 select d.tenant_id, d.id, 1, 500, 'error_status', 10
 from delivery as d;
+
+insert into messaging.messages (
+    tenant_id, event_id, event, subject_id, sequence, recipient, recipient_id, channel, occurred_at
+)
+values ('{tenant}', '{tenant}', 'appointment.created', '{tenant}', 0, 'contact', '{tenant}', 'email', now());
+
+-- In a language of its own: keys of two organizations are compared.
+insert into messaging.templates (tenant_id, id, event, recipient, language, subject, body)
+select
+    '{tenant}', gen_random_uuid(), 'appointment.created', 'contact',
+    translate(left(gen_random_uuid()::text, 3), '0123456789', 'ghijklmnop'), 'Subject', 'Body';

@@ -165,13 +165,14 @@ async fn every_tenant_table_is_logged() {
         .await
         .expect("tables");
     let unlogged: Vec<String> = unlogged.iter().map(|row| row.get(0)).collect();
-    // Events, jobs and deliveries, the log itself, what servers count, what owners were told, time that is yet to be
-    // offered, and what follows from an appointment or a hold.
+    // Events, jobs, messages and deliveries, the log itself, what servers count, what owners were told, time that is
+    // yet to be offered, and what follows from an appointment or a hold.
     assert_eq!(
         unlogged,
         [
             "messaging.events",
             "messaging.jobs",
+            "messaging.messages",
             "messaging.outbox",
             "messaging.turns",
             "messaging.webhook_attempts",

@@ -55,6 +55,7 @@ async fn guest_books_at_the_host_of_an_organization_and_below_its_slug() {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&form).finish();
         let details = format!("{base}/book/{}/details?{query}", fixture.service);
         assert!(visitor.get(&details).await.location().contains("/book/done?"));
+        system().tell(fixture.tenant.id).await;
         assert!(system().mail_to(&email).await.contains("manage-appointment#token="));
     }
     assert_eq!(appointments(&fixture).await.len(), 2);

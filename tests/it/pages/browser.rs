@@ -211,6 +211,7 @@ async fn guest_books_moves_and_cancels_in_a_browser() {
     assert_eq!(booked["items"].as_array().expect("items").len(), 1);
 
     let guest = Walk::new(driver.browser(&[]).await, &server, "localhost");
+    system().tell(fixture.tenant.id).await;
     guest.open(&link(&email, 1, "manage-appointment").await).await;
     guest.find(".date").await;
     assert_eq!(guest.path().await, "/manage-appointment", "no secret is in the address");
@@ -243,6 +244,7 @@ async fn guest_books_without_scripts() {
     let email = address();
     book(&walk, &email, false).await;
     // Without scripts the secret is pasted.
+    system().tell(fixture.tenant.id).await;
     let token = link(&email, 1, "manage-appointment").await.split_once('=').expect("a token").1.to_owned();
     walk.open("/manage-appointment").await;
     walk.type_into("#token", &token).await;

@@ -53,6 +53,7 @@ async fn guest_books_and_manages_with_the_link() {
         .expect(201);
     assert_eq!(booked["status"], "confirmed");
     let token = booked["manage_token"].as_str().expect("a token").to_owned();
+    system().tell(fixture.tenant.id).await;
     let mail = system().mail_to(&email).await;
     assert!(mail.contains("Service with Ada, Monday 2031-05-05 09:00 (UTC)"), "{mail}");
     assert!(mail.contains("You can move or cancel it until Monday 2031-05-05 09:00 (UTC)"), "{mail}");

@@ -26,10 +26,12 @@ async fn guest_holds_and_confirms_with_one_link() {
     confirm["contact"]["email"] = json!(email);
     let booked = guest.post("/api/v1/guest/hold/confirm", confirm.clone()).await.expect(201);
     assert_eq!((&booked["id"], &booked["status"]), (&held["id"], &json!("confirmed")));
+    system().tell(fixture.tenant.id).await;
     assert!(system().mail_to(&email).await.contains("2031-05-05 09:00 (UTC)"));
     let again = guest.post("/api/v1/guest/hold/confirm", confirm).await;
     assert_eq!(again.header("idempotency-replayed"), "true");
     assert_eq!(again.expect(201)["id"], booked["id"]);
+    system().tell(fixture.tenant.id).await;
     assert_eq!(system().mails_to(&email, 1).await.len(), 1, "told once");
     // Another, given back.
     let mut later = wanted.clone();

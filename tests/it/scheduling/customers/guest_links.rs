@@ -136,6 +136,7 @@ async fn visit_is_listed_whole_in_mail_calendar_entry_and_feed() {
         let instant: DateTime<Utc> = format!("{day}T{time}:00Z").parse().expect("an instant");
         instant.with_timezone(&chrono_tz::Europe::Berlin)
     };
+    system().tell(fixture.tenant.id).await;
     let mail = system().mail_to(&email).await;
     for (service, time) in [("Service", "09:00"), ("Second", "09:30")] {
         let line =
@@ -331,6 +332,7 @@ async fn guest_is_told_that_a_move_has_to_be_confirmed() {
     let fixture = BookingFixture::with(json!({ "requires_approval": true })).await;
     let email = address();
     let booked = book_as_guest(&fixture, "2031-05-05T09:00:00Z", &email).await;
+    system().tell(fixture.tenant.id).await;
     let mail = system().mail_to(&email).await;
     for said in ["has yet to confirm it", "If you move it, ", "has to confirm the new time."] {
         assert!(mail.contains(said), "{said}: {mail}");

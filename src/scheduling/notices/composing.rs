@@ -1,0 +1,215 @@
+//! What a message about an appointment says when it is due.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{AppointmentNotices, NOTICES, TEXTS, words};
+use crate::{
+    db::row,
+    messaging::{
+        mail::Invitation,
+        notices::{Composed, Composing, Content, DueMessage, Notice, Notices, Recipient, Sample, Texts},
+        page::Button,
+        voice::Voice,
+    },
+    scheduling::{
+        booking::{
+            appointment::{AppointmentAction, AppointmentStatus, CancelledBy},
+            named_appointment::NamedSegment,
+        },
+        customers::ics::Entry,
+    },
+    sql,
+};
+
+/// An appointment, and who is told about it.
+struct ToldAppointment {
+    entry: Entry,
+    revision: i32,
+    requires_approval: bool,
+    cancellation_notice_minutes: i32,
+    cancellation_reason: Option<String>,
+    occurrences: Option<i16>,
+    contact_email: Option<String>,
+    is_provider: bool,
+    member_name: Option<String>,
+    member_email: Option<String>,
+    organization_id: Uuid,
+}
+
+row! {
+    ToldAppointment {
+        entry: Entry, revision, requires_approval, cancellation_notice_minutes, cancellation_reason, occurrences,
+        contact_email, is_provider, member_name, member_email, organization_id
+    }
+}
+
+impl Notices for AppointmentNotices {
+    fn notices(&self) -> &'static [Notice] {
+        NOTICES
+    }
+
+    fn texts(&self) -> &'static [Texts] {
+        TEXTS
+    }
+
+    fn sample(
+        &self,
+        notice: &Notice,
+        voice: &Voice,
+        language: &str,
+        sample: Sample,
+    ) -> (Value, Option<Button>) {
+        let is_to_contact = notice.recipient == Recipient::Contact;
+        let button = is_to_contact.then(|| Button {
+            url: self.mailer.link("manage-appointment", "example"),
+            label: words::open(language),
+        });
+        (example(voice, language, sample, button.as_ref()), button)
+    }
+
+    fn compose<'a>(
+        &'a self,
+        tx: &'a mut crate::db::Tx,
+        message: &'a DueMessage,
+        voice: &'a Voice,
+        language: &'a str,
+    ) -> Composing<'a> {
+        Box::pin(async move {
+            let account = (message.recipient == Recipient::Member).then_some(message.recipient_id);
+            let sql = sql!("scheduling/appointment_notices_get.sql" as ToldAppointment);
+            let told = tx.optional(sql, &[&message.subject_id, &account]).await?;
+            // An appointment is never deleted.
+            Ok(told.map_or(Err("stale"), |told| self.content(told, message, voice, language)))
+        })
+    }
+}
+
+impl AppointmentNotices {
+    fn content(
+        &self,
+        told: ToldAppointment,
+        message: &DueMessage,
+        voice: &Voice,
+        language: &str,
+    ) -> Composed {
+        let now = Utc::now();
+        if told.revision != message.sequence {
+            return Err("stale");
+        }
+        if told.entry.starts_at <= now {
+            return Err("past");
+        }
+        let is_to_contact = message.recipient == Recipient::Contact;
+        let address = if is_to_contact { &told.contact_email } else { &told.member_email };
+        let address = address.clone().ok_or("no_address")?;
+        let customer = told.entry.contact_name.clone().unwrap_or_default();
+        let name = match told.member_name.clone() {
+            Some(name) if !is_to_contact => name,
+            _ => customer.clone(),
+        };
+        let link = is_to_contact.then(|| self.link(told.organization_id, told.entry.id)).flatten();
+        let button = link.map(|url| Button { url, label: words::open(language) });
+        let variables = told.variables(voice, language, (&name, &customer), button.as_ref(), now);
+        let calls_off = matches!(message.event.as_str(), "appointment.cancelled" | "appointment.declined");
+        let cancels = calls_off || (!is_to_contact && !told.is_provider);
+        // As in the feed that each of them can read: customers know their own name.
+        let mut entry = told.entry;
+        if is_to_contact {
+            entry.contact_name = None;
+        }
+        let organizer = (voice.name.as_str(), self.mailer.address());
+        let invitation = Invitation {
+            method: if cancels { "CANCEL" } else { "REQUEST" },
+            calendar: entry.invitation(cancels, organizer, &address),
+        };
+        Ok(Content { name, address, variables, button, invitation: Some(invitation) })
+    }
+}
+
+impl ToldAppointment {
+    fn variables(
+        &self,
+        voice: &Voice,
+        language: &str,
+        (recipient, customer): (&str, &str),
+        button: Option<&Button>,
+        now: DateTime<Utc>,
+    ) -> Value {
+        let Self { entry, .. } = self;
+        let segments = entry.segments.clone().unwrap_or_default();
+        let starts = voice.instant(language, entry.starts_at);
+        let service = match segments.as_slice() {
+            [] => entry.service_name.clone(),
+            segments => words::services(segments),
+        };
+        let list = match segments.as_slice() {
+            [] => words::line(language, &entry.service_name, &entry.provider_name, &starts),
+            segments => {
+                let line = |segment: &NamedSegment| {
+                    let starts = voice.instant(language, segment.starts_at);
+                    words::line(language, &segment.service_name, &segment.provider_name, &starts)
+                };
+                segments.iter().map(line).collect::<Vec<_>>().join("\n")
+            }
+        };
+        let until = entry.starts_at - TimeDelta::minutes(self.cancellation_notice_minutes.into());
+        let can_change = AppointmentAction::Cancel.from(CancelledBy::Guest).contains(&entry.status);
+        let until = (can_change && until >= now).then(|| voice.instant(language, until));
+        json!({
+            "organization": organization(voice),
+            "recipient": { "name": recipient, "is_provider": self.is_provider },
+            "customer": { "name": customer },
+            "appointment": {
+                "service": service,
+                "provider": entry.provider_name,
+                "starts": starts,
+                "list": list,
+                "pending": entry.status == AppointmentStatus::Pending,
+                "reason": self.cancellation_reason.as_deref().unwrap_or_default(),
+                "occurrences": self.occurrences.unwrap_or(1),
+                "changeable_until": until.unwrap_or_default(),
+                "move_needs_approval": self.requires_approval,
+                "link": button.map_or("", |button| button.url.as_str()),
+            },
+        })
+    }
+}
+
+fn organization(voice: &Voice) -> Value {
+    json!({ "name": voice.name, "address": voice.address.as_deref().unwrap_or_default() })
+}
+
+/// An example of what templates can say, in May of 2031.
+fn example(voice: &Voice, language: &str, sample: Sample, button: Option<&Button>) -> Value {
+    let hostile =
+        |text: &str| format!("{text} <script>\u{202e}</script> {{{{ 7 * 7 }}}}\r\nBcc: x@example.com");
+    let said = |text: &str| match sample {
+        Sample::Hostile => hostile(text),
+        _ => text.to_owned(),
+    };
+    let if_known = |text: String| if sample == Sample::Sparse { String::new() } else { text };
+    let starts_at = DateTime::from_timestamp(1_936_945_800, 0).unwrap_or_default();
+    let (service, provider, starts) = (said("Haircut"), said("Ada"), voice.instant(language, starts_at));
+    json!({
+        "organization": {
+            "name": voice.name,
+            "address": if_known(voice.address.clone().unwrap_or_else(|| "1 Main Street\nSpringfield".to_owned())),
+        },
+        "recipient": { "name": said("Grace Hopper"), "is_provider": sample != Sample::Sparse },
+        "customer": { "name": said("Grace Hopper") },
+        "appointment": {
+            "service": service,
+            "provider": provider,
+            "starts": starts,
+            "list": words::line(language, &service, &provider, &starts),
+            "pending": sample == Sample::Sparse,
+            "reason": if_known(said("We are closed on that day.")),
+            "occurrences": if sample == Sample::Sparse { 1 } else { 4 },
+            "changeable_until": if_known(voice.instant(language, starts_at - TimeDelta::days(1))),
+            "move_needs_approval": sample != Sample::Sparse,
+            "link": button.map_or("", |button| button.url.as_str()),
+        },
+    })
+}
