@@ -8,7 +8,7 @@
 use std::{error::Error, net::TcpListener, sync::Arc, time::Instant};
 
 use appointd::{
-    db::{Db, cluster::Cluster, migrate},
+    db::{Db, FrontDoor, cluster::Cluster, migrate},
     demo, dev,
     http::{
         captcha::Captcha,
@@ -39,8 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
     dev::set_up(cluster).await?;
-    let url = cluster.url("appointd_api", "appointd").parse()?;
-    demo::load(&Db::new(&url, 4), Utc::now()).await?;
+    let (api, door) = (cluster.url("appointd_api", "appointd"), cluster.url("appointd_door", "appointd"));
+    demo::load(&Db::new(&api.parse()?, 4), &FrontDoor::new(&door.parse()?, 1), Utc::now()).await?;
     let superuser = migrate::connect(&cluster.url("postgres", "appointd").parse()?).await?;
     let owner = superuser
         .query_one(
@@ -64,7 +64,8 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
     let token = tokens.issue(&subject, Utc::now()).map_err(|_| "a token")?;
     let server = Server::start(
         Parts {
-            database: url,
+            database: api.parse()?,
+            door: Some(door.parse()?),
             worker: None,
             places: 1,
             tokens,

@@ -429,6 +429,7 @@ impl Bench {
         let server = Command::new(env!("CARGO_BIN_EXE_appointd"))
             .arg("serve")
             .env("APPOINTD_DATABASE_URL", &url)
+            .env("APPOINTD_DOOR_DATABASE_URL", cluster.url("appointd_door", "appointd"))
             .env("APPOINTD_WORKER_DATABASE_URL", cluster.url("appointd_worker", "appointd"))
             .env("APPOINTD_TOKEN_KEYS", STANDARD.encode(key))
             .env("APPOINTD_LINK_KEYS", STANDARD.encode(key.map(|byte: u8| byte ^ 1)))

@@ -95,6 +95,7 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
     let server = Server::start(
         Parts {
             database: url.clone(),
+            door: Some(cluster.url("appointd_door", "appointd").parse()?),
             worker: None,
             places: 1,
             tokens: tokens.clone(),

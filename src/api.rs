@@ -7,7 +7,7 @@ use tokio_postgres::Config;
 
 use crate::{
     crm,
-    db::Db,
+    db::{Db, FrontDoor},
     http::{
         captcha::Captcha,
         client::Network,
@@ -39,6 +39,7 @@ use crate::{
 #[derive(Clone)]
 pub struct App {
     pub db: Db,
+    pub door: FrontDoor,
     pub tokens: Arc<Tokens>,
     pub passwords: Arc<Passwords>,
     pub mailer: Mailer,
@@ -75,6 +76,7 @@ pub fn notices(mailer: &Mailer) -> Book {
 pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn Requests> {
     let App {
         db,
+        door,
         tokens,
         passwords,
         mailer,
@@ -87,12 +89,19 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn R
         live,
     } = app.clone();
     let book = notices(&mailer);
-    let issuer = SessionIssuer { db: db.clone(), tokens: tokens.clone() };
+    let issuer = SessionIssuer { door: door.clone(), tokens: tokens.clone() };
     // In the order in which a reader of the description meets them.
     let modules = (
-        identity::apis(db.clone(), tokens.clone(), passwords.clone(), issuer.clone(), mailer.clone()),
-        tenancy::apis(db.clone(), passwords, issuer, mailer.clone(), dns, network, CHECKS),
-        scheduling::apis(db.clone(), tokens, mailer, captcha, live.clone()),
+        identity::apis(
+            db.clone(),
+            door.clone(),
+            tokens.clone(),
+            passwords.clone(),
+            issuer.clone(),
+            mailer.clone(),
+        ),
+        tenancy::apis(db.clone(), door.clone(), passwords, issuer, mailer.clone(), dns, network, CHECKS),
+        scheduling::apis(db.clone(), door, tokens, mailer, captcha, live.clone()),
         crm::apis(db.clone()),
         work::apis(db.clone()),
         messaging::apis(db.clone(), EVENTS, live, book, webhook_keys, webhook_reach),
@@ -116,6 +125,7 @@ pub fn raw_description() -> String {
     let unused_keys = [SigningKey::from_bytes([0; 32])];
     let app = App {
         db: Db::new(&Config::new(), 1),
+        door: FrontDoor::new(&Config::new(), 1),
         tokens: Arc::new(Tokens::new(&unused_keys, &unused_keys).expect("a key is a key")),
         passwords: Arc::new(Passwords::new(Policy::Strict)),
         mailer: Mailer::nowhere(),

@@ -21,6 +21,8 @@ use crate::{
 /// The validated settings.
 pub struct Settings {
     pub database: DatabaseUrl,
+    /// The database as the front door; `None`: this process serves no requests.
+    pub door: Option<DatabaseUrl>,
     /// The database as the worker; `None`: no worker runs in this process.
     pub worker: Option<DatabaseUrl>,
     pub token_keys: Vec<SigningKey>,
@@ -56,6 +58,9 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Default)]
 pub struct RawSettings {
     pub database_url: Option<String>,
+    pub door_database_url: Option<String>,
+    /// The process is a worker alone.
+    pub no_requests: bool,
     pub worker_database_url: Option<String>,
     pub no_worker: bool,
     pub token_keys: Option<String>,
@@ -92,6 +97,14 @@ impl Settings {
             .read(given.database_url.as_deref())
             .map_err(|mistake| mistakes.push(mistake))
             .ok();
+        let door = match given.no_requests {
+            true => Some(None),
+            false => Database::FrontDoor
+                .read(given.door_database_url.as_deref())
+                .map(Some)
+                .map_err(|mistake| mistakes.push(mistake))
+                .ok(),
+        };
         let worker = match given.no_worker {
             true => Some(None),
             false => Database::Worker
@@ -231,6 +244,7 @@ impl Settings {
         let settings = || {
             Some(Self {
                 database: database?,
+                door: door?,
                 worker: worker?,
                 token_keys: token_keys?,
                 link_keys: link_keys?,
@@ -259,6 +273,7 @@ impl Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Database {
     Server,
+    FrontDoor,
     Worker,
     Owner,
     Auditor,
@@ -269,6 +284,7 @@ impl Database {
     pub const fn setting(self) -> &'static str {
         match self {
             Self::Server => "APPOINTD_DATABASE_URL",
+            Self::FrontDoor => "APPOINTD_DOOR_DATABASE_URL",
             Self::Worker => "APPOINTD_WORKER_DATABASE_URL",
             Self::Owner => "APPOINTD_OWNER_DATABASE_URL",
             Self::Auditor => "APPOINTD_AUDITOR_DATABASE_URL",
@@ -279,6 +295,7 @@ impl Database {
     pub const fn role(self) -> &'static str {
         match self {
             Self::Server => "appointd_api",
+            Self::FrontDoor => "appointd_door",
             Self::Worker => "appointd_worker",
             Self::Owner => "appointd_owner",
             Self::Auditor => "appointd_auditor",

@@ -1,8 +1,8 @@
 //! The only code that talks to PostgreSQL; imports no other module. Reading order: `sql` (statements), `row` (rows as
 //! values), `error` (errors), `entry` and `request` (the caller), `tx` (the door: transactions of a tenant), `guard`
 //! and `entering` (what the door sends), `pool` and `connection`, `attempt` (retries), `single` (operations of one
-//! statement), `worker` (work in the background), [`listen`] (notifications), then operating a database: [`migrate`],
-//! [`cluster`].
+//! statement), `front_door` and `worker` (other roles: before the caller is known, and in the background), [`listen`]
+//! (notifications), then operating a database: [`migrate`], [`cluster`].
 
 mod as_of;
 mod attempt;
@@ -11,6 +11,7 @@ mod connection;
 mod entering;
 mod entry;
 mod error;
+mod front_door;
 mod guard;
 pub mod listen;
 pub mod migrate;
@@ -26,6 +27,7 @@ pub use attempt::Transient;
 pub use connection::{Unsuited, check_session};
 pub use entry::{Context, Entry, Person, Who};
 pub use error::Error;
+pub use front_door::FrontDoor;
 pub use request::{Entered, REQUEST, Request};
 pub(crate) use row::row;
 pub use row::{Columns, FromRow, Keyed, Unread};

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     crm::contacts::{self, NewContact},
-    db::{Context, Db, Params, Person, Who},
+    db::{Context, Db, FrontDoor, Params, Person, Who},
     http::{
         if_match::IfMatch,
         secret::{OneTime, Secret},
@@ -50,15 +50,15 @@ pub use loaded::Error;
 const SESSION_SECONDS: f64 = 86_400.0;
 
 /// Loads all demo data. No person is told about it, until [`notify`] is called for the organizations, which it returns.
-pub async fn load(db: &Db, now: DateTime<Utc>) -> Result<Vec<Context>, Error> {
+pub async fn load(db: &Db, door: &FrontDoor, now: DateTime<Utc>) -> Result<Vec<Context>, Error> {
     let mut people = HashMap::new();
     let mut organizations = Vec::new();
     for demo in &DEMOS {
-        organizations.push(organization(db, demo, &mut people, now).await?);
+        organizations.push(organization(db, door, demo, &mut people, now).await?);
     }
     // A person is booked by one organization at a time once they are known in both.
     for loaded in &organizations {
-        link_people(db, loaded, &people).await?;
+        link_people(db, door, loaded, &people).await?;
     }
     for loaded in &organizations {
         bookings::load(db, loaded, now).await?;
@@ -82,15 +82,16 @@ type People = HashMap<&'static str, Uuid>;
 
 async fn organization(
     db: &Db,
+    door: &FrontDoor,
     demo: &'static Demo,
     people: &mut People,
     now: DateTime<Utc>,
 ) -> Result<Loaded, Error> {
     let zone = TimeZone::parse(demo.time_zone).map_err(Error)?;
-    let context = found(db, demo, people).await?;
+    let context = found(db, door, demo, people).await?;
     let contacts = contacts(db, context).await?;
     for person in &demo.sign_ins[1..] {
-        join(db, context, person, &contacts, people).await?;
+        join(db, door, context, person, &contacts, people).await?;
     }
     let mut resources = HashMap::new();
     for resource in demo.resources {
@@ -142,7 +143,7 @@ async fn organization(
 }
 
 /// Registers the owner with the organization.
-async fn found(db: &Db, demo: &Demo, people: &mut People) -> Result<Context, Error> {
+async fn found(db: &Db, door: &FrontDoor, demo: &Demo, people: &mut People) -> Result<Context, Error> {
     let owner = &demo.sign_ins[0];
     let registration: Registration = example(json!({
         "email": owner.email,
@@ -152,10 +153,10 @@ async fn found(db: &Db, demo: &Demo, people: &mut People) -> Result<Context, Err
         "organization_slug": demo.slug,
         "time_zone": demo.time_zone,
     }))?;
-    let (account, tenant) = accounts::register(db, &registration, &hash(owner)?).await?;
+    let (account, tenant) = accounts::register(door, &registration, &hash(owner)?).await?;
     people.insert(owner.email, account);
-    let context = enter(db, account, tenant).await?;
-    verify(db, context, owner.email).await?;
+    let context = enter(door, account, tenant).await?;
+    verify(db, door, context, owner.email).await?;
     db.one(
         context,
         sql!("tenancy/organizations_update.sql"),
@@ -217,6 +218,7 @@ async fn contacts(db: &Db, context: Context) -> Result<Vec<Uuid>, Error> {
 /// Invites a person, who accepts: with the account they have, or a new one.
 async fn join(
     db: &Db,
+    door: &FrontDoor,
     context: Context,
     person: &'static SignIn,
     contacts: &[Uuid],
@@ -233,11 +235,11 @@ async fn join(
         return Ok(());
     };
     match people.get(person.email) {
-        Some(account) => invitation_acceptance::accept(db, &token, *account, None, None).await?,
+        Some(account) => invitation_acceptance::accept(door, &token, *account, None, None).await?,
         None => {
             let account = Uuid::now_v7();
             let hash = hash(person)?;
-            invitation_acceptance::accept(db, &token, account, Some(person.name), Some(&hash)).await?;
+            invitation_acceptance::accept(door, &token, account, Some(person.name), Some(&hash)).await?;
             people.insert(person.email, account);
         }
     }
@@ -245,12 +247,12 @@ async fn join(
 }
 
 /// Has the people of providers with a sign-in accept that they are these providers.
-async fn link_people(db: &Db, loaded: &Loaded, people: &People) -> Result<(), Error> {
+async fn link_people(db: &Db, door: &FrontDoor, loaded: &Loaded, people: &People) -> Result<(), Error> {
     for (provider, id) in loaded.demo.providers.iter().zip(&loaded.providers) {
         let Some(account) = provider.email.and_then(|email| people.get(email)) else {
             continue;
         };
-        let context = enter(db, *account, loaded.context.tenant).await?;
+        let context = enter(door, *account, loaded.context.tenant).await?;
         let sql = sql!("scheduling/provider_links_accept.sql");
         db.one(person(context)?, sql, &[&loaded.context.tenant, id]).await?;
     }
@@ -258,11 +260,11 @@ async fn link_people(db: &Db, loaded: &Loaded, people: &People) -> Result<(), Er
 }
 
 /// Verifies the e-mail address of an owner, which is required for invitations. No e-mail is sent here.
-async fn verify(db: &Db, context: Context, email: &str) -> Result<(), Error> {
+async fn verify(db: &Db, door: &FrontDoor, context: Context, email: &str) -> Result<(), Error> {
     let person = person(context)?;
     let token = Secret::<OneTime>::draw(person.account, person.account);
     db.one(person, sql!("identity/tokens_add.sql"), &[&&token.hash()[..], &email, &3600f64]).await?;
-    db.one(person, sql!("identity/accounts_verify_email.sql"), &[&person.session, &&token.hash()[..]])
+    door.one(person, sql!("identity/accounts_verify_email.sql"), &[&person.session, &&token.hash()[..]])
         .await?;
     Ok(())
 }
@@ -275,10 +277,10 @@ fn person(context: Context) -> Result<Person, Error> {
 }
 
 /// A session of a member, entered as the owner of its organization where the account is that.
-async fn enter(db: &Db, account: Uuid, tenant: Uuid) -> Result<Context, Error> {
+async fn enter(door: &FrontDoor, account: Uuid, tenant: Uuid) -> Result<Context, Error> {
     let session = Uuid::now_v7();
     let address = IpAddr::from([127, 0, 0, 1]);
-    db.gate(
+    door.gate(
         sql!("identity/sessions_start.sql"),
         &[
             &account,
@@ -300,14 +302,14 @@ async fn enter(db: &Db, account: Uuid, tenant: Uuid) -> Result<Context, Error> {
 }
 
 /// A context for the first demo organization; `None` if it was changed so that its owner cannot enter.
-pub async fn enter_first(db: &Db) -> Result<Option<Context>, Error> {
+pub async fn enter_first(door: &FrontDoor) -> Result<Option<Context>, Error> {
     let address = IpAddr::from([127, 0, 0, 1]);
     let sql = sql!("identity/accounts_sign_in.sql" as AccountToSignIn);
     let AccountToSignIn { account_id, memberships, .. } =
-        db.gate(sql, &[&DEMOS[0].sign_ins[0].email, &address]).await?;
+        door.gate(sql, &[&DEMOS[0].sign_ins[0].email, &address]).await?;
     let tenant = memberships.iter().flatten().next().map(|membership| membership.organization_id);
     match account_id.zip(tenant) {
-        Some((account, tenant)) => Ok(Some(enter(db, account, tenant).await?)),
+        Some((account, tenant)) => Ok(Some(enter(door, account, tenant).await?)),
         None => Ok(None),
     }
 }

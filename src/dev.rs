@@ -26,7 +26,7 @@ use running::Running;
 use crate::{
     config::DEFAULT_CONNECTIONS,
     db::{
-        Db, WorkerDb,
+        Db, FrontDoor, WorkerDb,
         cluster::{self, Cluster},
         migrate,
     },
@@ -153,6 +153,7 @@ async fn bring_up(
     tokio::spawn(Outbox { mails: mails.clone(), webhooks }.serve(caught));
     let host = listener.local_addr()?;
     let parts = Parts {
+        door: Some(cluster.url("appointd_door", "appointd").parse()?),
         worker: Some(cluster.url("appointd_worker", "appointd").parse()?),
         database,
         tokens: Arc::new(
@@ -263,7 +264,8 @@ async fn prepare(cluster: &Cluster, load_demo: bool) -> Result<DatabaseUrl, Box<
     if load_demo {
         say("loading the demo data");
         let db = Db::new(&database, 4);
-        let organizations = demo::load(&db, Utc::now()).await?;
+        let door = FrontDoor::new(&cluster.url("appointd_door", "appointd").parse()?, 1);
+        let organizations = demo::load(&db, &door, Utc::now()).await?;
         let worker = WorkerDb::new(&cluster.url("appointd_worker", "appointd").parse()?, 2);
         publisher(&worker).publish_all().await?;
         demo::notify(&db, &organizations).await?;

@@ -27,7 +27,7 @@ use sessions::SessionsApi;
 use sign_in::{OrganizationChoices, SignInApi};
 
 use crate::{
-    db::Db,
+    db::{Db, FrontDoor},
     http::{
         module::{Apis, Module, Tag},
         problem::{self, FieldCode, ProblemCode},
@@ -79,6 +79,7 @@ impl Module for Identity {
 
 pub fn apis(
     db: Db,
+    door: FrontDoor,
     tokens: Arc<Tokens>,
     passwords: Arc<Passwords>,
     issuer: SessionIssuer,
@@ -87,15 +88,21 @@ pub fn apis(
     Apis::new((
         AccountsApi {
             db: db.clone(),
+            door: door.clone(),
             passwords: passwords.clone(),
             issuer: issuer.clone(),
             mailer: mailer.clone(),
         },
-        SignInApi { db: db.clone(), passwords: passwords.clone(), issuer: issuer.clone() },
+        SignInApi {
+            db: db.clone(),
+            door: door.clone(),
+            passwords: passwords.clone(),
+            issuer: issuer.clone(),
+        },
         SessionsApi { db: db.clone(), issuer },
         MembershipsApi(db.clone()),
         KeySetApi(tokens),
-        RecoveryApi { db: db.clone(), passwords: passwords.clone(), mailer },
-        SecondFactorsApi { db, passwords },
+        RecoveryApi { db: db.clone(), door: door.clone(), passwords: passwords.clone(), mailer },
+        SecondFactorsApi { db, door, passwords },
     ))
 }

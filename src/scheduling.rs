@@ -35,7 +35,7 @@ use hours::{closures::ClosuresApi, schedules::SchedulesApi, time_off::TimeOffApi
 use slots::{alternatives::Alternatives, days::SlotDaysApi, earliest::EarliestApi, listing::SlotsApi};
 
 use crate::{
-    db::Db,
+    db::{Db, FrontDoor},
     http::{
         captcha::Captcha,
         module::{Apis, Module, Tag},
@@ -142,6 +142,7 @@ impl Module for Scheduling {
 
 pub fn apis(
     db: Db,
+    door: FrontDoor,
     tokens: Arc<Tokens>,
     mailer: Mailer,
     captcha: Captcha,
@@ -165,7 +166,7 @@ pub fn apis(
         SeriesApi { db: db.clone(), mailer: mailer.clone() },
         HoldsApi { db: db.clone(), mailer: mailer.clone() },
         WaitlistApi { db: db.clone(), mailer: mailer.clone() },
-        CalendarFeedsApi(db.clone()),
+        CalendarFeedsApi { db: db.clone(), door },
     );
     let guests = Guests { db: db.clone(), tokens, mailer: mailer.clone(), captcha };
     let customers = (

@@ -40,7 +40,7 @@ use tokio_postgres::Config as DatabaseUrl;
 
 use crate::{
     api::{self, App},
-    db::{self, Db, WorkerDb},
+    db::{self, Db, FrontDoor, WorkerDb},
     http::{
         captcha::Captcha,
         client::Network,
@@ -87,6 +87,9 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// The pause after accepting failed, such as without a free file descriptor, so that retrying does not use up a core.
 const BREATH: Duration = Duration::from_millis(50);
 
+/// Connections of each thread to the database, for what happens before the caller is known.
+const DOOR_CONNECTIONS: usize = 2;
+
 /// Connections of the worker to the database.
 const WORKER_CONNECTIONS: usize = 4;
 
@@ -97,6 +100,8 @@ const COUNTING: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Parts {
     pub database: DatabaseUrl,
+    /// The database as the front door; `None`: the process serves no requests.
+    pub door: Option<DatabaseUrl>,
     /// The database as the worker; `None`: another process works in the background.
     pub worker: Option<DatabaseUrl>,
     pub tokens: Arc<Tokens>,
@@ -129,7 +134,7 @@ pub struct Parts {
 pub fn build(app: &App, counts: &Arc<Counts>, demo: Option<&Demo>) -> BoxEndpoint<'static, Response> {
     let service = api::service(app);
     let organizations = demo.map(|demo| demo.organizations.clone()).unwrap_or_default();
-    let documents = docs::routes(&service, &app.db, demo);
+    let documents = docs::routes(&service, app, demo);
     let documents = pages::routes(app, organizations.clone(), documents);
     let front = Arc::new(get(pages::front(app, organizations)));
     let service = service.around(move |service, request| {
@@ -151,6 +156,7 @@ pub fn build(app: &App, counts: &Arc<Counts>, demo: Option<&Demo>) -> BoxEndpoin
             limits: app.limits.clone(),
             counts: counts.clone(),
             db: app.db.clone(),
+            door: app.door.clone(),
         })))
         .with(Compression)
         .boxed()
@@ -189,6 +195,7 @@ type Job = (TcpStream, SocketAddr, Place);
 impl Server {
     /// Starts serving the connections of `listener`.
     pub fn start(parts: Parts, listener: TcpListener) -> io::Result<Self> {
+        let door = parts.door.clone().ok_or_else(|| io::Error::other("no database as the front door"))?;
         // Every thread needs at least one connection to the database.
         let count = parts.threads.min(parts.connections).max(1);
         listener.set_nonblocking(true)?;
@@ -204,11 +211,12 @@ impl Server {
             let runtime = single_threaded()?;
             let connections = parts.connections / count + usize::from(index < parts.connections % count);
             let (parts, live) = (Parts { connections, ..parts.clone() }, live.clone());
+            let door = FrontDoor::new(&door, DOOR_CONNECTIONS);
             threads.push(
                 thread::Builder::new()
                     .name(format!("http-{index}"))
                     .stack_size(STACK)
-                    .spawn(move || runtime.block_on(work(parts, live, address, jobs)))?,
+                    .spawn(move || runtime.block_on(work(parts, door, live, address, jobs)))?,
             );
         }
         let mut counts = None;
@@ -342,11 +350,18 @@ async fn accept(
     // Dropping the channels tells the threads to drain.
 }
 
-async fn work(parts: Parts, live: Arc<Live>, address: SocketAddr, mut jobs: mpsc::UnboundedReceiver<Job>) {
+async fn work(
+    parts: Parts,
+    door: FrontDoor,
+    live: Arc<Live>,
+    address: SocketAddr,
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+) {
     let db = Db::new(&parts.database, parts.connections);
     let mailer = parts.mailer.asking(db.clone()).signing(parts.tokens.clone());
     let app = App {
-        db: db.clone(),
+        db,
+        door,
         tokens: parts.tokens,
         passwords: parts.passwords,
         mailer,
@@ -360,7 +375,7 @@ async fn work(parts: Parts, live: Arc<Live>, address: SocketAddr, mut jobs: mpsc
     };
     let counts = Arc::new(Counts::default());
     let endpoint = Arc::new(build(&app, &counts, parts.demo.as_ref()));
-    let counting = tokio::spawn(write_counts(app.db.clone(), counts.clone()));
+    let counting = tokio::spawn(write_counts(app.door.clone(), counts.clone()));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).max_buf_size(LARGEST_HEADER);
     let graceful = GracefulShutdown::new();
@@ -403,23 +418,23 @@ async fn work(parts: Parts, live: Arc<Live>, address: SocketAddr, mut jobs: mpsc
         tracing::warn!("connections were still in use after {DRAIN:?}, and were given up");
     }
     counting.abort();
-    write_down(&app.db, &counts).await;
+    write_down(&app.door, &counts).await;
 }
 
 /// Regularly stores the number of requests of each organization.
-async fn write_counts(db: Db, counts: Arc<Counts>) {
+async fn write_counts(door: FrontDoor, counts: Arc<Counts>) {
     loop {
         sleep(COUNTING).await;
-        write_down(&db, &counts).await;
+        write_down(&door, &counts).await;
     }
 }
 
-async fn write_down(db: &Db, counts: &Counts) {
+async fn write_down(door: &FrontDoor, counts: &Counts) {
     let (organizations, requests): (Vec<_>, Vec<_>) = counts.take().into_iter().unzip();
     if organizations.is_empty() {
         return;
     }
-    match subscriptions::add_requests(db, &organizations, &requests).await {
+    match subscriptions::add_requests(door, &organizations, &requests).await {
         Ok(()) => {}
         // It is unknown whether they were counted; counting them again could count them twice.
         Err(error @ db::Error::InDoubt) => tracing::warn!(%error, "requests may not have been counted"),

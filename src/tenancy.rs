@@ -32,7 +32,7 @@ use subscriptions::SubscriptionsApi;
 use usage_days::UsageDaysApi;
 
 use crate::{
-    db::Db,
+    db::{Db, FrontDoor},
     http::{
         client::Network,
         module::{Apis, Module, Tag},
@@ -96,6 +96,7 @@ impl Module for Tenancy {
 
 pub fn apis(
     db: Db,
+    door: FrontDoor,
     passwords: Arc<Passwords>,
     issuer: SessionIssuer,
     mailer: Mailer,
@@ -104,14 +105,14 @@ pub fn apis(
     checks: Checks,
 ) -> Apis<Tenancy, impl OpenApi> {
     Apis::new((
-        OrganizationsApi(db.clone()),
+        OrganizationsApi { db: db.clone(), door: door.clone() },
         (SubscriptionsApi(db.clone()), UsageDaysApi(db.clone())),
         OrganizationHealthApi { db: db.clone(), checks },
         SettingsApi(db.clone()),
         BrandingApi(db.clone()),
         MembersApi(db.clone()),
         InvitationsApi { db: db.clone(), mailer },
-        InvitationAcceptanceApi { db: db.clone(), passwords, issuer },
+        InvitationAcceptanceApi { db: db.clone(), door, passwords, issuer },
         ApiKeysApi(db.clone()),
         DomainsApi { db, dns, network },
     ))

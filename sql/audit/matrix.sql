@@ -1,8 +1,9 @@
 -- The rights of each audience on the rows of each table, from grants and policies: `appointd audit --matrix` prints it.
 --
 -- guest to owner are people, for whom the server (appointd_api) has entered an organization; an API key has a role
--- like a person. scheduler is the server itself, when it offers freed time to the waitlist. worker, gate, migrator and
--- auditor are the roles appointd_worker, appointd_gate, appointd_owner and appointd_auditor.
+-- like a person. scheduler is the server itself, when it offers freed time to the waitlist. door, worker, gate,
+-- migrator and auditor are the roles appointd_door, appointd_worker, appointd_gate, appointd_owner and
+-- appointd_auditor.
 --
 -- s select, i insert, u update, d delete, t truncate; - nothing. A letter means that the right covers at least some
 -- rows or columns: the audience's own, those of the object that a guest has the link of or a customer changes, those
@@ -28,10 +29,11 @@ audiences (audience, role, person, position) as (
         ('manager', 'appointd_api', true, 5),
         ('admin', 'appointd_api', true, 6),
         ('owner', 'appointd_api', true, 7),
-        ('worker', 'appointd_worker', false, 8),
-        ('gate', 'appointd_gate', false, 9),
-        ('migrator', 'appointd_owner', false, 10),
-        ('auditor', 'appointd_auditor', false, 11)
+        ('door', 'appointd_door', false, 8),
+        ('worker', 'appointd_worker', false, 9),
+        ('gate', 'appointd_gate', false, 10),
+        ('migrator', 'appointd_owner', false, 11),
+        ('auditor', 'appointd_auditor', false, 12)
 ),
 -- What has to be true of who asks, of each permissive policy: the part of it that is decided before any row is looked
 -- at.
@@ -124,6 +126,7 @@ select
     max(rights) filter (where audience = 'manager') as manager,
     max(rights) filter (where audience = 'admin') as admin,
     max(rights) filter (where audience = 'owner') as owner,
+    max(rights) filter (where audience = 'door') as door,
     max(rights) filter (where audience = 'worker') as worker,
     max(rights) filter (where audience = 'gate') as gate,
     max(rights) filter (where audience = 'migrator') as migrator,

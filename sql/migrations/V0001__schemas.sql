@@ -20,6 +20,8 @@ comment on schema messaging is 'Telling people things: how many mails may be sen
 -- The auditor may resolve names and read no row. The gate owns the functions that run before, or across, tenants.
 grant usage on schema app, identity, tenancy, crm, scheduling, operations, messaging
 to appointd_api, appointd_auditor, appointd_gate;
+-- The role for what happens before the caller is known calls functions of the gate and reaches no table.
+grant usage on schema app, identity, tenancy, scheduling to appointd_door;
 
 -- No role may call a new function until a migration grants it. The setting belongs to the role that creates the
 -- function: once for the owner, once for the gate.
@@ -31,4 +33,4 @@ reset role;
 -- The server compares this with the migrations it was built with, and refuses to start on an older database.
 comment on table app.migrations is
     'Which migrations were applied, when, and their checksums. Written by `appointd migrate`.';
-grant select on app.migrations to appointd_api;
+grant select on app.migrations to appointd_api, appointd_door;

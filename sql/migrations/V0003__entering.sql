@@ -209,42 +209,6 @@ comment on function app.enter_by_key(uuid, uuid, bytea, text, text, text, text, 
     'key is unknown, was revoked or has expired, its maker is no active member, or the organization is not active) and '
     'with AP405 (the key lacks the scope). A scope to write includes that to read.';
 
-create function app.enter_account(account uuid, session uuid, host text, request text) returns void
-language plpgsql volatile
-as $$
-declare
-    organization uuid;
-begin
-    if account is null or session is null then
-        raise exception 'an account and a session are required' using errcode = 'AP401';
-    end if;
-    if nullif(current_setting('app.account_id', true), '') is not null then
-        raise exception 'this transaction has entered already' using errcode = 'object_not_in_prerequisite_state';
-    end if;
-    execute format('set local app.account_id = %L', account);
-    perform set_config('app.request_id', request, true);
-    -- Read by tenancy.host_admits, in functions of the gate.
-    perform set_config('app.host', coalesce(host, ''), true);
-    select s.organization_id
-    into organization
-    from identity.sessions as s
-    where s.account_id = account and s.id = session and s.expires_at > now();
-    if not found then
-        raise exception 'no active session' using errcode = 'AP401';
-    end if;
-    -- A session for no organization is valid at every host: to accept an invitation, or to register there.
-    if host is not null
-    and organization is not null
-    and organization is distinct from tenancy.organization_at(host) then
-        raise exception 'the host leads elsewhere' using errcode = 'AP404';
-    end if;
-end
-$$;
-
-comment on function app.enter_account(uuid, uuid, text, text) is
-    'Enters as a signed-in person, without a tenant: shows the rows of the account, and of no organization. Fails '
-    'with AP401 (no active session) or AP404 (`host` belongs to another organization than the session).';
-
 -- Customers with an account see what can be booked online, as guests do, and their own appointments, holds and
 -- waitlist entries. Rows decide what is their own, never an id that a client sends: the contact that is linked to
 -- their account, or the account that made a hold. app.appointment_id names the one thing they are about to make or
@@ -349,10 +313,68 @@ grant execute on function
     app.check_way_in(uuid, text, text),
     app.enter(uuid, uuid, uuid, text, text, text, text),
     app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text),
-    app.enter_account(uuid, uuid, text, text),
     app.enter_customer(uuid, uuid, uuid, uuid, text, text, text),
     app.enter_guest(uuid, uuid, text, text, text),
     app.enter_scheduler(uuid, text),
     app.may_hand_out()
 to appointd_api;
 grant execute on function app.stay_outside(), app.has_feature(uuid, text) to appointd_gate;
+
+create function app.begin_request(request text, host text) returns void
+language plpgsql volatile
+as $$
+begin
+    execute format('set local app.request_id = %L', coalesce(request, ''));
+    -- Read by tenancy.host_admits, in functions of the gate.
+    execute format('set local app.host = %L', coalesce(host, ''));
+end
+$$;
+
+comment on function app.begin_request(text, text) is
+    'Begins a transaction of a caller who is not known: notes the request for the change log, and the host that '
+    'was requested for functions of the gate.';
+
+-- Runs as the gate: the front door (appointd_door), which no policy admits, enters as a person as well.
+grant create on schema app to appointd_gate;
+grant execute on function app.begin_request(text, text)
+to appointd_api, appointd_door, appointd_worker, appointd_gate;
+set local role appointd_gate;
+
+create function app.enter_account(account uuid, session uuid, host text, request text) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    organization uuid;
+begin
+    if account is null or session is null then
+        raise exception 'an account and a session are required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.account_id', true), '') is not null then
+        raise exception 'this transaction has entered already' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    perform app.begin_request(request, host);
+    execute format('set local app.account_id = %L', account);
+    select s.organization_id
+    into organization
+    from identity.sessions as s
+    where s.account_id = account and s.id = session and s.expires_at > now();
+    if not found then
+        raise exception 'no active session' using errcode = 'AP401';
+    end if;
+    -- A session for no organization is valid at every host: to accept an invitation, or to register there.
+    if host is not null
+    and organization is not null
+    and organization is distinct from tenancy.organization_at(host) then
+        raise exception 'the host leads elsewhere' using errcode = 'AP404';
+    end if;
+end
+$$;
+
+comment on function app.enter_account(uuid, uuid, text, text) is
+    'Enters as a signed-in person, without a tenant: shows the rows of the account, and of no organization. Fails '
+    'with AP401 (no active session) or AP404 (`host` belongs to another organization than the session).';
+
+grant execute on function app.enter_account(uuid, uuid, text, text) to appointd_api, appointd_door;
+reset role;
+revoke create on schema app from appointd_gate;

@@ -306,12 +306,11 @@ comment on function identity.start_session(
     'Takes back what identity.sign_in counted. new_password_hash: the same password, hashed with the present '
     'parameters.';
 
+grant execute on function identity.code_given(), identity.my_memberships() to appointd_api;
 grant execute on function
     identity.code_attempt(uuid),
-    identity.code_given(),
-    identity.my_memberships(),
     identity.sign_in(text, inet),
     identity.start_session(uuid, uuid, uuid, text, bytea, interval, text, inet, text, text, bigint, bytea)
-to appointd_api;
+to appointd_door;
 reset role;
 revoke create on schema identity from appointd_gate;

@@ -192,7 +192,7 @@ comment on function identity.purge_expired() is
 grant execute on function
     identity.refresh_session(uuid, uuid, bytea, bytea, bytea),
     identity.move_session(uuid, uuid, bytea)
-to appointd_api;
+to appointd_door;
 grant execute on function identity.purge_expired() to appointd_owner;
 reset role;
 revoke create on schema identity from appointd_gate;

@@ -228,6 +228,6 @@ grant execute on function
     identity.token_email(uuid, bytea),
     identity.reset_password(uuid, bytea, text, inet),
     identity.verify_email(uuid, bytea)
-to appointd_api;
+to appointd_door;
 reset role;
 revoke create on schema identity from appointd_gate;

@@ -208,12 +208,14 @@ $$;
 comment on function tenancy.list_organizations() is 'All organizations, for the operator.';
 
 grant execute on function
-    identity.register(uuid, text, text, text, uuid, text, text, text),
     tenancy.create_organization(uuid, text, text, text, text, text, text[]),
     tenancy.delete_organization(interval),
-    tenancy.restore_organization(uuid),
     tenancy.leave_organization(uuid)
 to appointd_api;
+grant execute on function
+    identity.register(uuid, text, text, text, uuid, text, text, text),
+    tenancy.restore_organization(uuid)
+to appointd_door;
 grant execute on function tenancy.list_organizations() to appointd_owner;
 reset role;
 revoke create on schema identity, tenancy from appointd_gate;

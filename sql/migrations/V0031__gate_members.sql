@@ -240,11 +240,11 @@ comment on function tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, tex
     'exclusive_members, contact_account (the contact has another account) or plan_limit_members, and with 23505 on '
     'accounts_email_key.';
 
+grant execute on function tenancy.standing(uuid) to appointd_api;
 grant execute on function
-    tenancy.standing(uuid),
     tenancy.invitation_for(uuid, uuid, bytea),
     tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, text)
-to appointd_api;
+to appointd_door;
 -- The role that makes a trigger must be allowed to call its function.
 grant execute on function tenancy.keep_handed_out_below(), tenancy.end_invitations_of_key() to appointd_owner;
 reset role;

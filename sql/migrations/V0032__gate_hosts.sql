@@ -353,13 +353,18 @@ comment on function tenancy.add_requests(uuid[], bigint[]) is
 
 grant execute on function
     tenancy.claim_domain(uuid, text[]),
-    tenancy.domains_due(integer),
-    tenancy.note_domain(text, uuid, boolean),
+    -- Each tells what every visitor may know.
     tenancy.organization_at(text),
     tenancy.trusts_origin(text, uuid, text, text),
-    tenancy.public_face(text, text),
+    tenancy.public_face(text, text)
+to appointd_api;
+grant execute on function
     tenancy.allowance(uuid, uuid, bytea),
     tenancy.add_requests(uuid[], bigint[])
-to appointd_api;
+to appointd_door;
+grant execute on function
+    tenancy.domains_due(integer),
+    tenancy.note_domain(text, uuid, boolean)
+to appointd_worker;
 reset role;
 revoke create on schema tenancy from appointd_gate;

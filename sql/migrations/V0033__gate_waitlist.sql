@@ -154,9 +154,9 @@ comment on function scheduling.tenants_due() is
 
 grant execute on function
     scheduling.waiting_for(timestamptz[], timestamptz[], timestamptz, uuid, integer),
-    scheduling.offer_notice(uuid),
-    scheduling.tenants_due()
+    scheduling.offer_notice(uuid)
 to appointd_api;
+grant execute on function scheduling.tenants_due() to appointd_worker;
 -- The role that makes a trigger must be allowed to call its function.
 grant execute on function scheduling.note_freed() to appointd_owner;
 reset role;

@@ -306,9 +306,9 @@ comment on function scheduling.forget_past_claims(uuid) is
 
 grant execute on function
     scheduling.busy_elsewhere(uuid, timestamptz, timestamptz),
-    scheduling.my_appointments_everywhere(timestamptz, uuid, timestamptz, uuid, bigint, boolean, uuid[]),
-    scheduling.calendar_feed(uuid, uuid, bytea),
-    scheduling.forget_past_claims(uuid)
+    scheduling.my_appointments_everywhere(timestamptz, uuid, timestamptz, uuid, bigint, boolean, uuid[])
 to appointd_api;
+grant execute on function scheduling.calendar_feed(uuid, uuid, bytea) to appointd_door;
+grant execute on function scheduling.forget_past_claims(uuid) to appointd_worker;
 reset role;
 revoke create on schema scheduling from appointd_gate;

@@ -6,6 +6,7 @@ create schema app authorization appointd_owner;
 
 grant usage on schema app to appointd_api;
 grant usage on schema app to appointd_auditor;
+grant usage on schema app to appointd_door;
 grant usage on schema app to appointd_gate;
 grant usage on schema app to appointd_worker;
 
@@ -22,6 +23,7 @@ create table app.migrations (
 alter table app.migrations disable row level security, no force row level security;
 
 grant select on app.migrations to appointd_api;
+grant select on app.migrations to appointd_door;
 grant select on app.migrations to appointd_worker;
 
 
@@ -89,6 +91,25 @@ begin
     return added;
 end
 $$;
+
+
+-- Begins a transaction of a caller who is not known: notes the request for the change log, and the host that was
+-- requested for functions of the gate.
+create function app.begin_request(request text, host text)
+returns void
+language plpgsql
+as $$
+begin
+    execute format('set local app.request_id = %L', coalesce(request, ''));
+    -- Read by tenancy.host_admits, in functions of the gate.
+    execute format('set local app.host = %L', coalesce(host, ''));
+end
+$$;
+
+grant execute on function app.begin_request(text,text) to appointd_api;
+grant execute on function app.begin_request(text,text) to appointd_door;
+grant execute on function app.begin_request(text,text) to appointd_gate;
+grant execute on function app.begin_request(text,text) to appointd_worker;
 
 
 -- Puts a table behind the wall and writes the comment of its tenant_id. Each of reads, inserts, updates and deletes is
@@ -303,7 +324,8 @@ grant execute on function app.enter(uuid,uuid,uuid,text,text,text,text) to appoi
 -- AP401 (no active session) or AP404 (`host` belongs to another organization than the session).
 create function app.enter_account(account uuid, session uuid, host text, request text)
 returns void
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     organization uuid;
@@ -314,10 +336,8 @@ begin
     if nullif(current_setting('app.account_id', true), '') is not null then
         raise exception 'this transaction has entered already' using errcode = 'object_not_in_prerequisite_state';
     end if;
+    perform app.begin_request(request, host);
     execute format('set local app.account_id = %L', account);
-    perform set_config('app.request_id', request, true);
-    -- Read by tenancy.host_admits, in functions of the gate.
-    perform set_config('app.host', coalesce(host, ''), true);
     select s.organization_id
     into organization
     from identity.sessions as s
@@ -334,7 +354,9 @@ begin
 end
 $$;
 
+alter function app.enter_account(uuid,uuid,text,text) owner to appointd_gate;
 grant execute on function app.enter_account(uuid,uuid,text,text) to appointd_api;
+grant execute on function app.enter_account(uuid,uuid,text,text) to appointd_door;
 
 
 -- Enters a tenant as app.enter does, for a program that sent an API key. Fails as app.enter does, with AP406 (the key

@@ -6,6 +6,7 @@ create schema identity authorization appointd_owner;
 
 grant usage on schema identity to appointd_api;
 grant usage on schema identity to appointd_auditor;
+grant usage on schema identity to appointd_door;
 grant usage on schema identity to appointd_gate;
 grant usage on schema identity to appointd_worker;
 
@@ -308,7 +309,7 @@ end
 $$;
 
 alter function identity.change_password(uuid,text) owner to appointd_gate;
-grant execute on function identity.change_password(uuid,text) to appointd_api;
+grant execute on function identity.change_password(uuid,text) to appointd_door;
 
 
 -- Counts an attempt at a code of a second factor: of the account in the context, or, before sign-in is complete, of the
@@ -338,7 +339,7 @@ end
 $$;
 
 alter function identity.code_attempt(uuid) owner to appointd_gate;
-grant execute on function identity.code_attempt(uuid) to appointd_api;
+grant execute on function identity.code_attempt(uuid) to appointd_door;
 
 
 -- Takes back what identity.code_attempt counted for the account in the context: the code was right.
@@ -506,7 +507,7 @@ end
 $$;
 
 alter function identity.move_session(uuid,uuid,bytea) owner to appointd_gate;
-grant execute on function identity.move_session(uuid,uuid,bytea) to appointd_api;
+grant execute on function identity.move_session(uuid,uuid,bytea) to appointd_door;
 
 
 -- identity.memberships_of for the account in the context.
@@ -544,7 +545,7 @@ end
 $$;
 
 alter function identity.password_given() owner to appointd_gate;
-grant execute on function identity.password_given() to appointd_api;
+grant execute on function identity.password_given() to appointd_door;
 
 
 -- The password hash of the account in the context, whose password has to be given again before it is changed. Attempts
@@ -569,7 +570,7 @@ end
 $$;
 
 alter function identity.password_of_account() owner to appointd_gate;
-grant execute on function identity.password_of_account() to appointd_api;
+grant execute on function identity.password_of_account() to appointd_door;
 
 
 -- Deletes expired sessions, tokens and counts of attempts; returns how many. Called by `appointd tenant purge`.
@@ -712,7 +713,7 @@ end
 $$;
 
 alter function identity.refresh_session(uuid,uuid,bytea,bytea,bytea) owner to appointd_gate;
-grant execute on function identity.refresh_session(uuid,uuid,bytea,bytea,bytea) to appointd_api;
+grant execute on function identity.refresh_session(uuid,uuid,bytea,bytea,bytea) to appointd_door;
 
 
 -- Creates an account, an organization with the smallest plan and the membership that makes the account its owner, all
@@ -737,7 +738,7 @@ end
 $$;
 
 alter function identity.register(uuid,text,text,text,uuid,text,text,text) owner to appointd_gate;
-grant execute on function identity.register(uuid,text,text,text,uuid,text,text,text) to appointd_api;
+grant execute on function identity.register(uuid,text,text,text,uuid,text,text,text) to appointd_door;
 
 
 -- Stores a token to set a new password for the account with this e-mail address; null if none has it, or if three
@@ -768,7 +769,7 @@ end
 $$;
 
 alter function identity.request_password_reset(text,bytea,interval) owner to appointd_gate;
-grant execute on function identity.request_password_reset(text,bytea,interval) to appointd_api;
+grant execute on function identity.request_password_reset(text,bytea,interval) to appointd_door;
 
 
 -- Sets a new password by a token sent by e-mail, which is used up, and ends every session of the account. If its
@@ -825,7 +826,7 @@ end
 $$;
 
 alter function identity.reset_password(uuid,bytea,text,inet) owner to appointd_gate;
-grant execute on function identity.reset_password(uuid,bytea,text,inet) to appointd_api;
+grant execute on function identity.reset_password(uuid,bytea,text,inet) to appointd_door;
 
 
 -- What the server needs to check a password: always one row; account_id null: no account has that e-mail address.
@@ -877,7 +878,7 @@ end
 $$;
 
 alter function identity.sign_in(text,inet) owner to appointd_gate;
-grant execute on function identity.sign_in(text,inet) to appointd_api;
+grant execute on function identity.sign_in(text,inet) to appointd_door;
 
 
 -- Starts a session of an authenticated account: `started`; `password_changed` if verified_hash, which the password was
@@ -966,7 +967,7 @@ alter function identity.start_session(
 ) owner to appointd_gate;
 grant execute on function identity.start_session(
     uuid,uuid,uuid,text,bytea,interval,text,inet,text,text,bigint,bytea
-) to appointd_api;
+) to appointd_door;
 
 
 -- Key by which attempts from a network address are counted.
@@ -999,7 +1000,7 @@ end
 $$;
 
 alter function identity.token_email(uuid,bytea) owner to appointd_gate;
-grant execute on function identity.token_email(uuid,bytea) to appointd_api;
+grant execute on function identity.token_email(uuid,bytea) to appointd_door;
 
 
 -- Verifies the address of the account in the context by a token sent to it, which is used up. The first time it ends
@@ -1037,7 +1038,7 @@ end
 $$;
 
 alter function identity.verify_email(uuid,bytea) owner to appointd_gate;
-grant execute on function identity.verify_email(uuid,bytea) to appointd_api;
+grant execute on function identity.verify_email(uuid,bytea) to appointd_door;
 
 
 -- Seconds to wait before an attempt may be made; 0: none. Locks the row, so that each of several concurrent attempts is

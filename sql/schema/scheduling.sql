@@ -6,6 +6,7 @@ create schema scheduling authorization appointd_owner;
 
 grant usage on schema scheduling to appointd_api;
 grant usage on schema scheduling to appointd_auditor;
+grant usage on schema scheduling to appointd_door;
 grant usage on schema scheduling to appointd_gate;
 grant usage on schema scheduling to appointd_worker;
 
@@ -2826,7 +2827,7 @@ end
 $$;
 
 alter function scheduling.calendar_feed(uuid,uuid,bytea) owner to appointd_gate;
-grant execute on function scheduling.calendar_feed(uuid,uuid,bytea) to appointd_api;
+grant execute on function scheduling.calendar_feed(uuid,uuid,bytea) to appointd_door;
 
 
 -- The contact with the e-mail address of the guest in the context, if the organization matches guests and exactly one
@@ -3065,7 +3066,7 @@ end
 $$;
 
 alter function scheduling.forget_past_claims(uuid) owner to appointd_gate;
-grant execute on function scheduling.forget_past_claims(uuid) to appointd_api;
+grant execute on function scheduling.forget_past_claims(uuid) to appointd_worker;
 
 
 -- The hours of a provider as arrays: its weekly rules, and its overrides and time-zone overrides between two dates. One
@@ -3860,7 +3861,7 @@ end
 $$;
 
 alter function scheduling.tenants_due() owner to appointd_gate;
-grant execute on function scheduling.tenants_due() to appointd_api;
+grant execute on function scheduling.tenants_due() to appointd_worker;
 
 
 -- Waitlist entries of the entered organization that freed time (from starts[i] to ends[i]) may suit, after the given

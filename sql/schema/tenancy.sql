@@ -6,6 +6,7 @@ create schema tenancy authorization appointd_owner;
 
 grant usage on schema tenancy to appointd_api;
 grant usage on schema tenancy to appointd_auditor;
+grant usage on schema tenancy to appointd_door;
 grant usage on schema tenancy to appointd_gate;
 grant usage on schema tenancy to appointd_worker;
 
@@ -1123,7 +1124,7 @@ end
 $$;
 
 alter function tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text) owner to appointd_gate;
-grant execute on function tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text) to appointd_api;
+grant execute on function tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text) to appointd_door;
 
 
 -- The ids of active organizations after the given one, in their order; at most so many. For the worker, which adds jobs
@@ -1176,7 +1177,7 @@ end
 $$;
 
 alter function tenancy.add_requests(uuid[],bigint[]) owner to appointd_gate;
-grant execute on function tenancy.add_requests(uuid[],bigint[]) to appointd_api;
+grant execute on function tenancy.add_requests(uuid[],bigint[]) to appointd_door;
 
 
 -- The verified e-mail addresses of the owners and admins of the organization that the worker has entered, at most 20,
@@ -1241,7 +1242,7 @@ end
 $$;
 
 alter function tenancy.allowance(uuid,uuid,bytea) owner to appointd_gate;
-grant execute on function tenancy.allowance(uuid,uuid,bytea) to appointd_api;
+grant execute on function tenancy.allowance(uuid,uuid,bytea) to appointd_door;
 
 
 -- Whether exclusive_members of an organization that the account belongs to, or of the one it is about to join, forbids
@@ -1597,7 +1598,7 @@ end
 $$;
 
 alter function tenancy.domains_due(integer) owner to appointd_gate;
-grant execute on function tenancy.domains_due(integer) to appointd_api;
+grant execute on function tenancy.domains_due(integer) to appointd_worker;
 
 
 -- Ends what an account handed out in an organization: revokes its API keys; deletes its invitations, those of its keys,
@@ -1752,7 +1753,7 @@ end
 $$;
 
 alter function tenancy.invitation_for(uuid,uuid,bytea) owner to appointd_gate;
-grant execute on function tenancy.invitation_for(uuid,uuid,bytea) to appointd_api;
+grant execute on function tenancy.invitation_for(uuid,uuid,bytea) to appointd_door;
 
 
 -- Trigger, after an owner was removed, demoted or suspended: fails if the organization has no active owner left.
@@ -2062,7 +2063,7 @@ end
 $$;
 
 alter function tenancy.note_domain(text,uuid,boolean) owner to appointd_gate;
-grant execute on function tenancy.note_domain(text,uuid,boolean) to appointd_api;
+grant execute on function tenancy.note_domain(text,uuid,boolean) to appointd_worker;
 
 
 -- The active organization that a host name leads to: a verified domain, or a name without a dot, which is a subdomain
@@ -2227,7 +2228,7 @@ end
 $$;
 
 alter function tenancy.restore_organization(uuid) owner to appointd_gate;
-grant execute on function tenancy.restore_organization(uuid) to appointd_api;
+grant execute on function tenancy.restore_organization(uuid) to appointd_door;
 
 
 -- Trigger, before an invitation gets another token: the actor becomes its giver.

@@ -11,7 +11,8 @@ begin
     -- PUBLIC could otherwise connect, and could create temporary tables that shadow ours.
     execute format('revoke all on database %I from public', current_database());
     execute format(
-        'grant connect on database %I to appointd_api, appointd_worker, appointd_auditor', current_database()
+        'grant connect on database %I to appointd_api, appointd_door, appointd_worker, appointd_auditor',
+        current_database()
     );
 end
 $$;

@@ -7,6 +7,8 @@
 --
 --   appointd_owner    owns every object and runs the migrations; the server never connects as this role
 --   appointd_api      the server; a member of nothing, no DDL, subject to every policy
+--   appointd_door     the server, for what happens before it knows who asks: signing in, registering, refreshing a
+--                     session. It calls a few functions of the gate and reaches no table; a member of nothing, no DDL
 --   appointd_worker   works in the background: publishes events; a member of nothing, no DDL, subject to every policy,
 --                     and without rights on most tables
 --   appointd_gate     owns the few functions that must look before a tenant is known (sign-in, registration); it has
@@ -20,7 +22,7 @@ declare
     role_name text;
 begin
     foreach role_name in array array[
-        'appointd_owner', 'appointd_api', 'appointd_worker', 'appointd_gate', 'appointd_auditor'
+        'appointd_owner', 'appointd_api', 'appointd_door', 'appointd_worker', 'appointd_gate', 'appointd_auditor'
     ] loop
         if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
             execute format('create role %I login noinherit', role_name);
@@ -58,16 +60,21 @@ alter role appointd_owner set lock_timeout = '2s';
 
 -- Every name in our SQL has its schema; no name is looked up in a schema that other roles can write to.
 alter role appointd_api set search_path = pg_catalog, pg_temp;
+alter role appointd_door set search_path = pg_catalog, pg_temp;
 alter role appointd_worker set search_path = pg_catalog, pg_temp;
 
 -- A safeguard besides the server's own deadline (10 s): no statement or idle transaction locks a row for long.
 alter role appointd_api set statement_timeout = '8s';
 alter role appointd_api set lock_timeout = '4s';
 alter role appointd_api set idle_in_transaction_session_timeout = '15s';
+alter role appointd_door set statement_timeout = '8s';
+alter role appointd_door set lock_timeout = '4s';
+alter role appointd_door set idle_in_transaction_session_timeout = '15s';
 alter role appointd_worker set statement_timeout = '8s';
 alter role appointd_worker set lock_timeout = '4s';
 alter role appointd_worker set idle_in_transaction_session_timeout = '15s';
 
 -- Every statement is short; compiling one would cost more than running it.
 alter role appointd_api set jit = off;
+alter role appointd_door set jit = off;
 alter role appointd_worker set jit = off;

@@ -19,6 +19,7 @@ use crate::{
 pub(super) const EXAMPLES: &str = "\
 Examples:
   export APPOINTD_DATABASE_URL=postgresql://appointd_api@localhost/appointd
+  export APPOINTD_DOOR_DATABASE_URL=postgresql://appointd_door@localhost/appointd
   export APPOINTD_WORKER_DATABASE_URL=postgresql://appointd_worker@localhost/appointd
   export APPOINTD_TOKEN_KEYS=…    # openssl rand -base64 32; keep it
   export APPOINTD_LINK_KEYS=…     # another one
@@ -36,6 +37,9 @@ pub(super) struct ServeArgs {
     /// URL of the database, as the role appointd_api. Required
     #[arg(long, env = "APPOINTD_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
+    /// URL of the database, as the role appointd_door. Required by serve
+    #[arg(long, env = "APPOINTD_DOOR_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    door_database_url: Option<String>,
     /// URL of the database, as the role appointd_worker. Required, unless --no-worker is given
     #[arg(long, env = "APPOINTD_WORKER_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     worker_database_url: Option<String>,
@@ -106,6 +110,8 @@ impl From<ServeArgs> for RawSettings {
     fn from(args: ServeArgs) -> Self {
         Self {
             database_url: args.database_url,
+            door_database_url: args.door_database_url,
+            no_requests: false,
             worker_database_url: args.worker_database_url,
             no_worker: args.no_worker,
             token_keys: args.token_keys,
@@ -153,7 +159,8 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
 
 /// Works in the background, and serves no requests.
 pub(super) fn work(args: ServeArgs) -> Result<(), Box<dyn Error>> {
-    let settings = Settings::new(RawSettings { no_worker: false, ..args.into() }).map_err(list)?;
+    let settings =
+        Settings::new(RawSettings { no_requests: true, no_worker: false, ..args.into() }).map_err(list)?;
     log_to_stderr(settings.log_level, settings.log_format);
     block_on(async {
         let mut stop = StopSignal::listen()?;
@@ -176,8 +183,9 @@ pub(super) fn work(args: ServeArgs) -> Result<(), Box<dyn Error>> {
 /// Connects once, because a pool does not report why connecting fails.
 async fn check_databases(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let server = (&settings.database, Database::Server);
+    let door = settings.door.as_ref().map(|door| (door, Database::FrontDoor));
     let worker = settings.worker.as_ref().map(|worker| (worker, Database::Worker));
-    for (database, kind) in [server].into_iter().chain(worker) {
+    for (database, kind) in [server].into_iter().chain(door).chain(worker) {
         migrate::connect(database).await?;
         db::check_session(database).await?;
         check(&Db::new(database, 1), kind.role()).await?;
@@ -188,6 +196,7 @@ async fn check_databases(settings: &Settings) -> Result<(), Box<dyn Error>> {
 fn parts(settings: Settings) -> Result<Parts, Box<dyn Error>> {
     Ok(Parts {
         database: settings.database,
+        door: settings.door,
         worker: settings.worker,
         tokens: Arc::new(
             Tokens::new(&settings.token_keys, &settings.link_keys).ok_or("the token keys cannot be used")?,

@@ -13,7 +13,7 @@ impl Db {
     /// An instant up to which every change by a request is visible to statements sent from now on. A change that is not
     /// yet visible, because its transaction is still open, has a later `updated_at`. Call it before the statement.
     ///
-    /// Considers transactions of the server's role, from all servers. It cannot see long transactions of the database
+    /// Considers transactions of the server's roles, from all servers. It cannot see long transactions of the database
     /// owner (`appointd tenant import`).
     pub async fn as_of(&self) -> Result<DateTime<Utc>, Error> {
         let mut last = self.last_as_of.lock().await;

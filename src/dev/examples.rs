@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use super::bookable::{bookable, objects, written};
 use crate::{
-    db::{Context, Db, Who},
+    db::{Context, Db, FrontDoor, Who},
     demo::{self, DEMOS},
     server::{Demo, Examples},
 };
@@ -32,22 +32,22 @@ pub(super) fn demo() -> Demo {
             .iter()
             .map(|demo| (demo.organization.to_owned(), demo.slug.to_owned()))
             .collect(),
-        examples: Arc::new(move |db| {
+        examples: Arc::new(move |db, door| {
             let entered = entered.clone();
-            Box::pin(async move { find(&db, &mut *entered.lock().await).await })
+            Box::pin(async move { find(&db, &door, &mut *entered.lock().await).await })
         }),
     }
 }
 
 /// Examples that can be sent now; `None` if the demo data is not as it was.
-async fn find(db: &Db, entered: &mut Option<Context>) -> Option<Examples> {
+async fn find(db: &Db, door: &FrontDoor, entered: &mut Option<Context>) -> Option<Examples> {
     if let Some(context) = *entered
         && let Ok(found) = of(db, context).await
     {
         return found;
     }
     // The session lasts a day.
-    *entered = demo::enter_first(db).await.ok()?;
+    *entered = demo::enter_first(door).await.ok()?;
     of(db, (*entered)?).await.ok()?
 }
 

@@ -9,7 +9,7 @@ use super::{
     running::Running,
 };
 use crate::{
-    db::{Context, Db, Who, cluster, migrate},
+    db::{Context, Db, FrontDoor, Who, cluster, migrate},
     demo::{self, DEMOS},
     identity::passwords::Policy,
 };
@@ -82,7 +82,7 @@ Here a password needs {} characters and nothing else. `appointd serve` requires
     // For the reason, if it cannot: a pool tells none.
     migrate::connect(&database).await?;
     let db = Db::new(&database, 1);
-    let Some(context) = demo::enter_first(&db).await? else {
+    let Some(context) = demo::enter_first(&FrontDoor::new(&url("appointd_door").parse()?, 1)).await? else {
         writeln!(text, "\nThe demo data is not as it was. `appointd dev --reset` loads it again.")?;
         return Ok(text);
     };

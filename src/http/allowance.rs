@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::caller::{Credentials, Presented};
-use crate::{db::Db, sql};
+use crate::{db::FrontDoor, sql};
 
 /// How long an answer is cached.
 const REMEMBERED: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ pub struct Allowances(Mutex<HashMap<Asker, (NonZeroU32, Instant)>>);
 impl Allowances {
     /// The organization that a request counts towards, and the requests per minute that its plan allows. `None` if the
     /// credentials name no organization, or are an API key that the organization does not have.
-    pub async fn of(&self, db: &Db, presented: &Presented) -> Option<(Uuid, NonZeroU32)> {
+    pub async fn of(&self, door: &FrontDoor, presented: &Presented) -> Option<(Uuid, NonZeroU32)> {
         let asker: Asker = match &presented.0 {
             Ok(Credentials::Person(claims)) => (claims.tenant_id?, None),
             Ok(Credentials::Program(key)) => (key.first, Some((key.second, key.hash()))),
@@ -41,7 +41,7 @@ impl Allowances {
         let (key, hash) = (asker.1.map(|(key, _)| key), asker.1.as_ref().map(|(_, hash)| &hash[..]));
         let params: [&(dyn ToSql + Sync); 3] = [&asker.0, &key, &hash];
         // If the database does not answer, the request itself will report that.
-        let asked = db.gate(sql!("app/subscriptions_allowance.sql" as (Option<i32>,)), &params).await;
+        let asked = door.gate(sql!("app/subscriptions_allowance.sql" as (Option<i32>,)), &params).await;
         // A check constraint keeps it above zero.
         let rate = NonZeroU32::new(asked.ok()?.0?.unsigned_abs())?;
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -317,6 +317,12 @@ impl SignedIn {
     }
 }
 
+impl From<&SignedIn> for Person {
+    fn from(signed_in: &SignedIn) -> Self {
+        signed_in.person()
+    }
+}
+
 impl From<&SignedIn> for Entry {
     fn from(signed_in: &SignedIn) -> Self {
         signed_in.person().into()

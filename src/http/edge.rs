@@ -28,7 +28,7 @@ use super::{
     values::WebOrigin,
 };
 use crate::{
-    db::{self, Db, Entered, Entry, REQUEST},
+    db::{self, Db, Entered, Entry, FrontDoor, REQUEST},
     sql,
 };
 
@@ -44,6 +44,7 @@ pub struct EdgeState {
     pub limits: Arc<Limits>,
     pub counts: Arc<Counts>,
     pub db: Db,
+    pub door: FrontDoor,
 }
 
 /// The number of requests of each organization since the last [`take`](Self::take).
@@ -344,7 +345,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         if claimed_session(presented).is_some_and(|session| limits.is_outside(session)) {
             return Ok(());
         }
-        match limits.allowances.of(&self.state.db, presented).await {
+        match limits.allowances.of(&self.state.door, presented).await {
             Some((tenant, rate)) => limits.organization(tenant, rate, rate_limit),
             None => Ok(()),
         }

@@ -15,7 +15,7 @@ use super::{
     session_issuer::{SessionIssuer, SessionTokens},
 };
 use crate::{
-    db::{self, Db, Params, Sql, Tx, row},
+    db::{self, Db, FrontDoor, Params, Sql, Tx, row},
     http::{
         caller::SignedIn,
         client::Client,
@@ -115,6 +115,7 @@ const GET_ME: Sql<Me> = sql!("identity/accounts_get_me.sql" as Me);
 
 pub struct AccountsApi {
     pub db: Db,
+    pub door: FrontDoor,
     pub passwords: Arc<Passwords>,
     pub issuer: SessionIssuer,
     pub mailer: Mailer,
@@ -138,7 +139,7 @@ impl AccountsApi {
         let names =
             [&*registration.email, &*registration.organization_name, &*registration.organization_slug];
         let hash = self.passwords.hash_new("password", &registration.password, &names).await?;
-        let (account, organization) = register(&self.db, &registration, &hash)
+        let (account, organization) = register(&self.door, &registration, &hash)
             .await
             .on_constraint("accounts_email_key", || {
                 Problem::conflict(
@@ -204,12 +205,12 @@ impl AccountsApi {
 
 /// Creates an account, an organization and the membership between them. Returns the ids of account and organization.
 pub async fn register(
-    db: &Db,
+    door: &FrontDoor,
     registration: &Registration,
     password_hash: &str,
 ) -> Result<(Uuid, Uuid), db::Error> {
     let (account, organization) = (Uuid::now_v7(), Uuid::now_v7());
-    db.gate(
+    door.gate(
         sql!("identity/accounts_register.sql"),
         &[
             &account,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::passwords::{NewPassword, Passwords};
 use crate::{
-    db::{Db, Entry, Person, Tx},
+    db::{Db, FrontDoor, Params, Person, Tx},
     http::{
         caller::SignedIn,
         client::Client,
@@ -106,6 +106,7 @@ impl Example for EmailVerification {
 
 pub struct RecoveryApi {
     pub db: Db,
+    pub door: FrontDoor,
     pub passwords: Arc<Passwords>,
     pub mailer: Mailer,
 }
@@ -123,10 +124,10 @@ impl RecoveryApi {
         body: Json<PasswordChange>,
     ) -> Result<NoContent, ApiError<Writing>> {
         let change = body.0;
-        check_password(&self.db, &self.passwords, &caller, "current_password", &change.current_password)
+        check_password(&self.door, &self.passwords, &caller, "current_password", &change.current_password)
             .await?;
         let hash = self.passwords.hash_new("new_password", &change.new_password, &[]).await?;
-        self.db.one(&caller, sql!("identity/passwords_change.sql"), &[&caller.claims.sid, &hash]).await?;
+        self.door.one(&caller, sql!("identity/passwords_change.sql"), &[&caller.claims.sid, &hash]).await?;
         Ok(NoContent)
     }
 
@@ -143,7 +144,7 @@ impl RecoveryApi {
         let hash = draft.hash();
         let seconds = RESET_LIFETIME.num_seconds() as f64;
         let params: [&(dyn ToSql + Sync); 3] = [&&*email, &&hash[..], &seconds];
-        let asking = self.db.gate(sql!("identity/passwords_request_reset.sql" as (Option<Uuid>,)), &params);
+        let asking = self.door.gate(sql!("identity/passwords_request_reset.sql" as (Option<Uuid>,)), &params);
         // Storing a token takes longer than storing none. The minimum duration hides the difference.
         let (account, ()) = join(asking, sleep(LEAST)).await;
         if let (Some(account),) = account? {
@@ -171,11 +172,11 @@ impl RecoveryApi {
         let (account, hash) = (token.first, token.hash());
         // Checked before the expensive hashing. The address is also needed to reject passwords derived from it.
         let sql = sql!("identity/tokens_email.sql" as (Option<String>,));
-        let (email,) = self.db.gate(sql, &[&account, &&hash[..]]).await?;
+        let (email,) = self.door.gate(sql, &[&account, &&hash[..]]).await?;
         let email = email.ok_or_else(used_up)?;
         let password = self.passwords.hash_new("new_password", &new_password, &[&email]).await?;
         let sql = sql!("identity/passwords_reset.sql" as (bool,));
-        match self.db.gate(sql, &[&account, &&hash[..], &password, &client.address]).await? {
+        match self.door.gate(sql, &[&account, &&hash[..], &password, &client.address]).await? {
             (true,) => Ok(NoContent),
             (false,) => Err(used_up())?,
         }
@@ -221,7 +222,7 @@ impl RecoveryApi {
         // Only tokens of the signed-in account are searched.
         let token = body.0.token;
         let params: [&(dyn ToSql + Sync); 2] = [&caller.claims.sid, &&token.hash()[..]];
-        match self.db.one(&caller, sql!("identity/accounts_verify_email.sql" as (bool,)), &params).await? {
+        match self.door.one(&caller, sql!("identity/accounts_verify_email.sql" as (bool,)), &params).await? {
             (true,) => Ok(NoContent),
             (false,) => Err(used_up())?,
         }
@@ -254,9 +255,14 @@ async fn send_verification(mut tx: Tx, mailer: &Mailer, account: Uuid, email: &s
 }
 
 /// Counts an attempt at a code of the account's second factor, or fails if the limit is reached. All operations that
-/// ask for a code share one count; only a right code resets it.
-pub async fn code_attempt(db: &Db, entry: impl Into<Entry>, account: Uuid) -> Result<(), Failure> {
-    match db.one(entry, sql!("identity/second_factors_attempt.sql" as (i32,)), &[&account]).await? {
+/// ask for a code share one count; only a right code resets it. `person`: who has signed in; `None` while signing in.
+pub async fn code_attempt(door: &FrontDoor, person: Option<Person>, account: Uuid) -> Result<(), Failure> {
+    let (sql, params): (_, Params) = (sql!("identity/second_factors_attempt.sql" as (i32,)), &[&account]);
+    let counted = match person {
+        Some(person) => door.one(person, sql, params).await,
+        None => door.gate(sql, params).await,
+    };
+    match counted? {
         (0,) => Ok(()),
         (retry_after,) => Err(Problem::too_many_attempts(retry_after).into()),
     }
@@ -264,7 +270,7 @@ pub async fn code_attempt(db: &Db, entry: impl Into<Entry>, account: Uuid) -> Re
 
 /// Checks the password of the signed-in account.
 pub async fn check_password(
-    db: &Db,
+    door: &FrontDoor,
     passwords: &Passwords,
     caller: &SignedIn,
     field: &'static str,
@@ -272,13 +278,13 @@ pub async fn check_password(
 ) -> Result<(), Failure> {
     let turn = passwords.turn().await?;
     let sql = sql!("identity/passwords_get.sql" as (i32, Option<String>));
-    let (retry_after, hash) = db.one(caller, sql, &[]).await?;
+    let (retry_after, hash) = door.one(caller, sql, &[]).await?;
     if retry_after > 0 {
         return Err(Problem::too_many_attempts(retry_after).into());
     }
     match turn.verify(password, hash).await? {
         Some(_) => {
-            db.one(caller, sql!("identity/passwords_given.sql"), &[]).await?;
+            door.one(caller, sql!("identity/passwords_given.sql"), &[]).await?;
             Ok(())
         }
         None => Err(Problem::invalid_field(

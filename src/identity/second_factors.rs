@@ -10,7 +10,7 @@ use totp_rs::{Algorithm, Builder, Secret as TotpSecret, Totp};
 
 use super::{passwords::Passwords, recovery};
 use crate::{
-    db::{Db, row},
+    db::{Db, FrontDoor, row},
     http::{
         caller::SignedIn,
         json::{Json, NoContent},
@@ -152,6 +152,7 @@ row! {
 
 pub struct SecondFactorsApi {
     pub db: Db,
+    pub door: FrontDoor,
     pub passwords: Arc<Passwords>,
 }
 
@@ -169,7 +170,7 @@ impl SecondFactorsApi {
         caller: SignedIn,
         body: Json<PasswordAgain>,
     ) -> Result<Json<SecondFactor>, ApiError<Writing>> {
-        recovery::check_password(&self.db, &self.passwords, &caller, "password", &body.0.password).await?;
+        recovery::check_password(&self.door, &self.passwords, &caller, "password", &body.0.password).await?;
         // 160 bits, as RFC 4226 section 4 recommends.
         let bytes = &secret::random()[..20];
         let Begun { email, verified, begun } =
@@ -201,7 +202,7 @@ impl SecondFactorsApi {
         caller: SignedIn,
         body: Json<SecondFactorConfirmation>,
     ) -> Result<Json<RecoveryCodes>, ApiError<Writing>> {
-        recovery::code_attempt(&self.db, &caller, caller.claims.sub).await?;
+        recovery::code_attempt(&self.door, Some(caller.person()), caller.claims.sub).await?;
         let mut tx = self.db.begin(&caller);
         let (secret,) = tx
             .optional(sql!("identity/second_factors_get_unconfirmed.sql" as (Vec<u8>,)), &[])
@@ -236,8 +237,8 @@ impl SecondFactorsApi {
         body: Json<SecondFactorRemoval>,
     ) -> Result<NoContent, ApiError<Writing>> {
         let SecondFactorRemoval { password, code } = body.0;
-        recovery::check_password(&self.db, &self.passwords, &caller, "password", &password).await?;
-        recovery::code_attempt(&self.db, &caller, caller.claims.sub).await?;
+        recovery::check_password(&self.door, &self.passwords, &caller, "password", &password).await?;
+        recovery::code_attempt(&self.door, Some(caller.person()), caller.claims.sub).await?;
         let mut tx = self.db.begin(&caller);
         let (secret,) = tx
             .optional(sql!("identity/second_factors_get_confirmed.sql" as (Vec<u8>,)), &[])

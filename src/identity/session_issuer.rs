@@ -16,7 +16,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    db::{Db, Person},
+    db::{FrontDoor, Person},
     http::{
         caller::{COOKIE, SignedIn},
         client::Client,
@@ -101,7 +101,7 @@ impl<T: ApiResponse> ApiResponse for WithCookie<T> {
 /// Starts sessions.
 #[derive(Clone)]
 pub struct SessionIssuer {
-    pub db: Db,
+    pub door: FrontDoor,
     pub tokens: Arc<Tokens>,
 }
 
@@ -167,7 +167,7 @@ impl SessionIssuer {
     ) -> Result<Subject, Failure> {
         let kind = if refresh_hash.is_some() { "token" } else { "cookie" };
         let (outcome,) = self
-            .db
+            .door
             .gate(
                 sql!("identity/sessions_start.sql" as (String,)),
                 &[
@@ -228,7 +228,7 @@ impl SessionIssuer {
     ) -> Result<(Subject, DateTime<Utc>), Failure> {
         let hash = refresh.map(Secret::hash);
         let (moved, expires_at): (bool, Option<DateTime<Utc>>) = self
-            .db
+            .door
             .one(
                 caller,
                 sql!("identity/sessions_switch.sql" as (bool, Option<DateTime<Utc>>)),

@@ -132,7 +132,7 @@ impl SessionsApi {
             let params: [&(dyn ToSql + Sync); 5] =
                 [&account, &session, &&held.hash()[..], &&salt[..], &&next[..]];
             let Refreshed { outcome, organization_id: organization, salt } =
-                self.db.gate(sql!("identity/sessions_refresh.sql" as Refreshed), &params).await?;
+                self.issuer.door.gate(sql!("identity/sessions_refresh.sql" as Refreshed), &params).await?;
             let successor = salt.map(|salt| held.successor(&salt));
             match (outcome.as_str(), successor) {
                 ("refreshed", Some(successor)) => {

@@ -17,7 +17,7 @@ use super::{
     },
 };
 use crate::{
-    db::{Db, Entry, row},
+    db::{Db, FrontDoor, row},
     http::{
         caller::SignedIn,
         client::{Client, Host},
@@ -141,6 +141,7 @@ row! {
 
 pub struct SignInApi {
     pub db: Db,
+    pub door: FrontDoor,
     pub passwords: Arc<Passwords>,
     pub issuer: SessionIssuer,
 }
@@ -259,7 +260,7 @@ impl SignInApi {
             password_hash: hash,
             totp_secret,
             memberships,
-        } = self.db.gate(sql, &[&email, &client.address]).await?;
+        } = self.door.gate(sql, &[&email, &client.address]).await?;
         if retry_after > 0 {
             Err(Problem::too_many_attempts(retry_after))?;
         }
@@ -276,7 +277,7 @@ impl SignInApi {
                 )
                 .into());
             };
-            recovery::code_attempt(&self.db, Entry::Stranger, account).await?;
+            recovery::code_attempt(&self.door, None, account).await?;
             match second_factors::read(code, &secret, Utc::now()).ok_or_else(second_factor_invalid)? {
                 second_factors::Code::Step(step) => proof.totp_step = Some(step),
                 second_factors::Code::Recovery(hash) => proof.recovery_hash = Some(hash),

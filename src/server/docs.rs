@@ -8,7 +8,8 @@ use poem::{Endpoint, Request, Response, Result, Route, get};
 use poem_openapi::{OpenApi, OpenApiService, Webhook};
 
 use crate::{
-    db::Db,
+    api::App,
+    db::{Db, FrontDoor},
     http::{
         description,
         document::{Document, REVALIDATED},
@@ -28,7 +29,7 @@ pub struct Demo {
     /// Name and slug of the organizations that the front page links to.
     pub organizations: Vec<(String, String)>,
     /// Looks the examples up.
-    pub examples: Arc<dyn Fn(Db) -> BoxFuture<'static, Option<Examples>> + Send + Sync>,
+    pub examples: Arc<dyn Fn(Db, FrontDoor) -> BoxFuture<'static, Option<Examples>> + Send + Sync>,
 }
 
 /// What the examples of the description are about.
@@ -43,6 +44,7 @@ pub struct Examples {
 /// The description, with examples of today.
 struct Description {
     db: Db,
+    door: FrontDoor,
     demo: Option<Demo>,
 }
 
@@ -53,7 +55,7 @@ impl Endpoint for Description {
         /// The one that was served last.
         static LAST: Mutex<Option<(Examples, Arc<Document>)>> = Mutex::new(None);
         let found = match &self.demo {
-            Some(demo) => (demo.examples)(self.db.clone()).await,
+            Some(demo) => (demo.examples)(self.db.clone(), self.door.clone()).await,
             None => None,
         };
         let examples =
@@ -94,13 +96,13 @@ struct Pages {
 }
 
 /// The routes of all documents.
-pub fn routes(service: &OpenApiService<impl OpenApi, impl Webhook>, db: &Db, demo: Option<&Demo>) -> Route {
+pub fn routes(service: &OpenApiService<impl OpenApi, impl Webhook>, app: &App, demo: Option<&Demo>) -> Route {
     static PAGES: OnceLock<Pages> = OnceLock::new();
     let pages = PAGES.get_or_init(|| Pages::new(&service.swagger_ui_html(), &service.redoc_html()));
     let sign_ins = demo.map_or("[]", |demo| &demo.sign_ins);
     let swagger_ui = Document::page("/docs", &pages.swagger_ui.replace("{sign_ins}", sign_ins));
     let all = pages.documents.iter().cloned().chain([Arc::new(swagger_ui)]);
-    let description = Description { db: db.clone(), demo: demo.cloned() };
+    let description = Description { db: app.db.clone(), door: app.door.clone(), demo: demo.cloned() };
     all.fold(Route::new(), |route, document| route.at(document.path.clone(), get(document)))
         .at("/openapi.json", get(description))
 }

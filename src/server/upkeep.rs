@@ -93,7 +93,7 @@ pub fn crons(tools: &Tools) -> Vec<Cron> {
     // Five minutes after midnight, what began before it is committed. Midnight is at a quarter in all time zones.
     let quarters = "5,20,35,50 * * * *";
     vec![
-        cron("sweep", "*/5 * * * * *", minute, Work::Each(SWEEP, Arc::new(ToSweep(tools.db.clone())))),
+        cron("sweep", "*/5 * * * * *", minute, Work::Each(SWEEP, Arc::new(ToSweep(tools.worker.clone())))),
         cron("forget", "17 3 * * *", 20 * hour, Work::Each(FORGET, Arc::new(Active(tools.worker.clone())))),
         cron("close_days", quarters, QUARTER, Work::Each(CLOSE_DAYS, at(5 * minute))),
         cron("tell_owners", quarters, QUARTER, Work::Each(TELL_OWNERS, at(8 * hour + 5 * minute))),
@@ -102,7 +102,7 @@ pub fn crons(tools: &Tools) -> Vec<Cron> {
     ]
 }
 
-struct ToSweep(Db);
+struct ToSweep(WorkerDb);
 
 impl Tenants for ToSweep {
     fn due(&self) -> Doing<'_, Vec<Uuid>> {
@@ -161,7 +161,7 @@ impl Handler for Forget {
         Box::pin(async move {
             // Those that no worker closed at midnight.
             usage_days::close(&self.0.worker, job.tenant).await?;
-            upkeep::forget_past_claims(&self.0.db, job.tenant).await?;
+            upkeep::forget_past_claims(&self.0.worker, job.tenant).await?;
             events::forget(&self.0.worker, job.tenant).await?;
             delivering::forget(&self.0.worker, job.tenant).await?;
             let kept = settings::retention(&self.0.worker, job.tenant).await?;
@@ -235,7 +235,7 @@ struct CheckDomains(Tools);
 
 impl Task for CheckDomains {
     fn run(&self) -> Doing<'_, ()> {
-        Box::pin(async move { Ok(domains::check_due(&self.0.db, &self.0.dns).await?) })
+        Box::pin(async move { Ok(domains::check_due(&self.0.worker, &self.0.dns).await?) })
     }
 }
 

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Context, Db, Params, Sql, row},
+    db::{self, Context, Db, Params, Sql, WorkerDb, row},
     http::{
         caller::{Admin, Member, Owner},
         client::{Client, Host, Network, canonical, is_address},
@@ -180,7 +180,7 @@ impl Dns {
 }
 
 /// Checks the records of verified domains whose last check is a day old. Several servers share the work.
-pub async fn check_due(db: &Db, dns: &Dns) -> Result<(), db::Error> {
+pub async fn check_due(db: &WorkerDb, dns: &Dns) -> Result<(), db::Error> {
     for due in db.gate_all(sql!("tenancy/domains_due.sql" as DueDomain), &[&AT_ONCE]).await? {
         let DueDomain { domain, organization_id: organization, challenge } = due;
         // Without an answer the record may still exist.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::invitations::{InvitedRole, contact_has_account};
 use crate::{
-    db::{Db, row},
+    db::{Db, FrontDoor, row},
     http::{
         caller::SignedIn,
         client::Client,
@@ -79,6 +79,7 @@ impl Example for InvitedRegistration {
 
 pub struct InvitationAcceptanceApi {
     pub db: Db,
+    pub door: FrontDoor,
     pub passwords: Arc<Passwords>,
     pub issuer: SessionIssuer,
 }
@@ -95,7 +96,7 @@ impl InvitationAcceptanceApi {
         body: Json<InvitationToken>,
     ) -> Result<Json<InvitationOffer>, ApiError<OpenWriting>> {
         let token = body.0.token;
-        let offer = offered(&self.db, &token).await?;
+        let offer = offered(&self.door, &token).await?;
         Ok(Json(InvitationOffer {
             organization_id: token.first,
             organization_name: offer.organization_name,
@@ -121,7 +122,7 @@ impl InvitationAcceptanceApi {
         // Accepting runs before a tenant is known and does not check the session. Entering as the account does, so that
         // a token whose session has ended is rejected here too.
         self.db.all(&caller, sql!("app/admitted.sql"), &[]).await?;
-        accept(&self.db, &body.0.token, caller.claims.sub, None, None).await?;
+        accept(&self.door, &body.0.token, caller.claims.sub, None, None).await?;
         Ok(NoContent)
     }
 
@@ -137,14 +138,14 @@ impl InvitationAcceptanceApi {
         body: Json<InvitedRegistration>,
     ) -> Result<Created<SessionTokens>, ApiError<Writing>> {
         let InvitedRegistration { token, password, full_name } = body.0;
-        let offer = offered(&self.db, &token).await?;
+        let offer = offered(&self.door, &token).await?;
         if offer.account_id.is_some() {
             Err(email_taken())?;
         }
         let hash =
             self.passwords.hash_new("password", &password, &[&offer.email, &offer.organization_name]).await?;
         let account = Uuid::now_v7();
-        accept(&self.db, &token, account, full_name.as_deref(), Some(&hash)).await?;
+        accept(&self.door, &token, account, full_name.as_deref(), Some(&hash)).await?;
         let (tokens, _) = self.issuer.start(&client, account, Some(token.first)).await?;
         Ok(Created { location: "/api/v1/auth/me".to_owned(), body: tokens, replayed: false })
     }
@@ -162,21 +163,21 @@ row! {
     Offered { email, role, organization_name, account_id }
 }
 
-async fn offered(db: &Db, token: &Secret<secret::Invitation>) -> Result<Offered, Failure> {
+async fn offered(door: &FrontDoor, token: &Secret<secret::Invitation>) -> Result<Offered, Failure> {
     let sql = sql!("tenancy/invitations_get_by_token.sql" as Option<Offered>);
-    let offered = db.gate(sql, &[&token.first, &token.second, &&token.hash()[..]]).await?;
+    let offered = door.gate(sql, &[&token.first, &token.second, &&token.hash()[..]]).await?;
     Ok(offered.ok_or_else(used_up)?)
 }
 
 /// Accepts an invitation. A password hash creates the account first.
 pub async fn accept(
-    db: &Db,
+    door: &FrontDoor,
     token: &Secret<secret::Invitation>,
     account: Uuid,
     full_name: Option<&str>,
     password_hash: Option<&str>,
 ) -> Result<(), Failure> {
-    let outcome = db
+    let outcome = door
         .gate(
             sql!("tenancy/invitations_accept.sql" as (String,)),
             &[&token.first, &token.second, &&token.hash()[..], &account, &full_name, &password_hash],

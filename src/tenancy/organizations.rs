@@ -15,7 +15,7 @@ use super::{
     subscriptions::{self, FeatureChoices, Features},
 };
 use crate::{
-    db::{self, Context, Db, Sql, Tx, WorkerDb, row},
+    db::{self, Context, Db, FrontDoor, Sql, Tx, WorkerDb, row},
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         client::{Client, Host},
@@ -183,7 +183,10 @@ const GET: Sql<Organization> = sql!("tenancy/organizations_get.sql" as Organizat
 
 const SINGLE: Single<Organization> = Single::new(sql!("tenancy/organizations_lock_row.sql"), GET);
 
-pub struct OrganizationsApi(pub Db);
+pub struct OrganizationsApi {
+    pub db: Db,
+    pub door: FrontDoor,
+}
 
 #[OpenApi(prefix_path = "/api/v1")]
 impl OrganizationsApi {
@@ -200,7 +203,7 @@ impl OrganizationsApi {
         caller: SignedIn,
         body: Json<NewOrganization>,
     ) -> Result<Created<Organization>, ApiError<Writing>> {
-        let created = self.0.attempt(&caller, |tx, _| create(tx, &body.0)).await?;
+        let created = self.db.attempt(&caller, |tx, _| create(tx, &body.0)).await?;
         let location = format!("/api/v1/organizations/{}", created.id);
         Ok(Created { location, replayed: false, body: created })
     }
@@ -210,7 +213,7 @@ impl OrganizationsApi {
     /// The organization the token is for.
     #[oai(path = "/organizations/me", method = "get", operation_id = "get_organization")]
     async fn get(&self, caller: Member<Viewer>) -> Result<Json<Organization>, ApiError<Reading>> {
-        Ok(Json(self.0.one(&caller, GET, &[]).await?))
+        Ok(Json(self.db.one(&caller, GET, &[]).await?))
     }
 
     /// Change the organization
@@ -228,7 +231,7 @@ impl OrganizationsApi {
         let changed = taken(
             if_match
                 .change(
-                    &self.0,
+                    &self.db,
                     &caller,
                     (&SINGLE, &[]),
                     sql!("tenancy/organizations_update.sql" as Organization),
@@ -257,7 +260,7 @@ impl OrganizationsApi {
     ) -> Result<Json<DeletedOrganization>, ApiError<Reading>> {
         let seconds = GRACE.num_seconds() as f64;
         let sql = sql!("tenancy/organizations_delete.sql" as (DateTime<Utc>,));
-        let deleted = if_match.change(&self.0, &caller, (&SINGLE, &[]), sql, &[&seconds]).await?;
+        let deleted = if_match.change(&self.db, &caller, (&SINGLE, &[]), sql, &[&seconds]).await?;
         let (purge_after,) = deleted.ok_or_else(Problem::not_found)?;
         Ok(Json(DeletedOrganization { id: caller.tenant(), purge_after }))
     }
@@ -277,7 +280,7 @@ impl OrganizationsApi {
         organization_id: Path<Uuid>,
     ) -> Result<NoContent, ApiError<Deleting>> {
         let sql = sql!("tenancy/organizations_restore.sql" as (bool,));
-        match self.0.one(&caller, sql, &[&organization_id.0]).await? {
+        match self.door.one(&caller, sql, &[&organization_id.0]).await? {
             (true,) => Ok(NoContent),
             (false,) => Err(Problem::not_found())?,
         }
@@ -305,7 +308,7 @@ impl OrganizationsApi {
             let problem = Problem::bad_request("invalid_parameter", format!("slug: {detail}"));
             Err(problem.with_errors(vec![FieldError::new("slug", "required", detail)]))?;
         }
-        let organization = face(&self.0, host, slug).await?;
+        let organization = face(&self.db, host, slug).await?;
         Ok(Json(organization.ok_or_else(|| unknown(host, slug))?))
     }
 }

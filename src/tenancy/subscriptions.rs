@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::types::{FromSql, Type};
 
 use crate::{
-    db::{self, Db, Sql, Tx, row},
+    db::{self, Db, FrontDoor, Sql, Tx, row},
     http::{
         caller::{Admin, Member, Owner, SignedIn, Viewer},
         if_match::{IfMatch, Single},
@@ -352,6 +352,10 @@ pub async fn features_of_plan(tx: &mut Tx, plan_type: &str) -> Result<Vec<String
 }
 
 /// Adds counted requests to today's usage.
-pub async fn add_requests(db: &Db, organizations: &[uuid::Uuid], requests: &[i64]) -> Result<(), db::Error> {
-    db.gate(sql!("tenancy/usage_add_requests.sql"), &[&organizations, &requests]).await
+pub async fn add_requests(
+    door: &FrontDoor,
+    organizations: &[uuid::Uuid],
+    requests: &[i64],
+) -> Result<(), db::Error> {
+    door.gate(sql!("tenancy/usage_add_requests.sql"), &[&organizations, &requests]).await
 }

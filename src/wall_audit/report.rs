@@ -247,8 +247,8 @@ pub fn matrix(rows: &[Row]) -> String {
         "Rights on the rows of each table: s select, i insert, u update, d delete, t truncate.\n\
          guest to owner: people for whom the server has entered an organization (an API key has a role like a person).\n\
          scheduler: the server itself, when it offers freed time to the waitlist.\n\
-         worker, gate, migrator, auditor: the roles appointd_worker, appointd_gate, appointd_owner and appointd_auditor. A\n\
-         letter means that the right covers at least some rows or columns. Read from grants and policies.\n\n",
+         door, worker, gate, migrator, auditor: the roles appointd_door, appointd_worker, appointd_gate, appointd_owner and\n\
+         appointd_auditor. A letter means that the right covers at least some rows or columns. Read from grants and policies.\n\n",
     );
     let Some(first) = rows.first() else {
         return text;

@@ -49,7 +49,7 @@ fn wrong_settings_are_reported_all_at_once_without_secrets() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let said = run(&["serve"], &[]);
-    for name in ["DATABASE_URL", "WORKER_DATABASE_URL", "TOKEN_KEYS", "LINK_KEYS"] {
+    for name in ["DATABASE_URL", "DOOR_DATABASE_URL", "WORKER_DATABASE_URL", "TOKEN_KEYS", "LINK_KEYS"] {
         assert!(said.contains(&format!("APPOINTD_{name} is not set")), "{said}");
     }
     let one = "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=";
@@ -93,6 +93,7 @@ fn wrong_settings_are_reported_all_at_once_without_secrets() {
         (&["serve", "--no-worker"], "APPOINTD_DATABASE_URL", "appointd_api"),
     ] {
         let keys = [
+            ("APPOINTD_DOOR_DATABASE_URL", "postgresql://appointd_door@127.0.0.1:1/db"),
             ("APPOINTD_TOKEN_KEYS", one),
             ("APPOINTD_LINK_KEYS", "bGlua3Mgb2YgZ3Vlc3RzLCBhIGtleSBvZiAzMiBieXQ="),
         ];

@@ -1,13 +1,9 @@
 //! The demo data: what the product can, and nothing that must not be.
 
-use appointd::{
-    db::Db,
-    demo::{self, DEMOS},
-    identity::passwords::Policy,
-};
+use appointd::{demo::DEMOS, identity::passwords::Policy};
 use chrono::Utc;
 
-use crate::harness::private_database;
+use crate::harness::{load_demo, private_database};
 
 /// What the demo promises, each as a query that is true where it is kept.
 const PROMISES: [(&str, &str); 15] = [
@@ -107,8 +103,7 @@ const PROMISES: [(&str, &str); 15] = [
 #[tokio::test]
 async fn demo_data_shows_what_it_promises_and_breaks_no_rule() {
     let (cluster, superuser) = private_database().await;
-    let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 4);
-    demo::load(&db, Utc::now()).await.expect("the demo data");
+    load_demo(&cluster, Utc::now()).await;
     for (promise, query) in PROMISES {
         let kept: Option<bool> = superuser.query_one(query, &[]).await.expect(promise).get(0);
         assert_eq!(kept, Some(true), "{promise}");
@@ -122,11 +117,10 @@ async fn demo_data_shows_what_it_promises_and_breaks_no_rule() {
 #[ignore = "loads the demo data of nine days"]
 async fn demo_data_is_loaded_on_every_day_of_a_week_and_when_clocks_change() {
     let (cluster, superuser) = private_database().await;
-    let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 4);
     for day in
         ["2027-03-14T06:59:00Z", "2027-10-31T00:59:00Z", "2028-02-29T23:59:59Z", "2027-01-02T12:00:00Z"]
     {
-        demo::load(&db, day.parse().expect("an instant")).await.expect(day);
+        load_demo(&cluster, day.parse().expect("an instant")).await;
         let sessions: i64 = superuser
             .query_one(
                 "select count(distinct a.starts_at) from scheduling.appointments a

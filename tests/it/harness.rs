@@ -27,8 +27,8 @@ pub mod walking;
 pub use actor::Actor;
 pub use answer::{Answer, outcomes};
 pub use clusters::{
-    Folder, Restartable, connect, private_database, private_database_with, schemas, temporary_cluster,
-    unmigrated_database,
+    Folder, Restartable, connect, load_demo, private_database, private_database_with, schemas,
+    temporary_cluster, unmigrated_database,
 };
 pub use description::{Operation, document, misfits, operations, resolve, scopes, uuids_of_body};
 pub use furnished::{Furnished, add_rows};

@@ -198,10 +198,9 @@ async fn demoted_primary_is_not_ready_until_promoted() {
 
     // A connection that was refused to write is closed, and so are the idle ones: the next leads to where writes go.
     let connections =
-        "select count(*) from pg_stat_activity where usename = 'appointd_api' and pid = any ($1)";
+        "select count(*) from pg_stat_activity where usename = 'appointd_door' and pid = any ($1)";
     let pids: Vec<i32> = superuser
-        // Not the one that listens: it writes nothing, and a standby ends it.
-        .query("select pid from pg_stat_activity where usename = 'appointd_api' and query !~ '^listen'", &[])
+        .query("select pid from pg_stat_activity where usename = 'appointd_door'", &[])
         .await
         .expect("connections")
         .iter()
@@ -244,6 +243,7 @@ async fn database_that_is_not_migrated_is_told_what_to_run() {
                 .args(arguments)
                 .env("APPOINTD_TOKEN_KEYS", "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=")
                 .env("APPOINTD_LINK_KEYS", "bGlua3Mgb2YgZ3Vlc3RzLCBhIGtleSBvZiAzMiBieXQ=")
+                .env("APPOINTD_DOOR_DATABASE_URL", cluster.url("appointd_door", database))
                 .env(setting, cluster.url(role, database));
             let output =
                 spawn_blocking(move || command.output().expect("the program runs")).await.expect("no panic");

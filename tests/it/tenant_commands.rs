@@ -10,7 +10,7 @@ use std::{
 };
 
 use appointd::{
-    db::{Db, cluster::Cluster},
+    db::{FrontDoor, cluster::Cluster},
     identity::accounts,
 };
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ async fn everything(superuser: &Client) -> BTreeMap<String, BTreeSet<String>> {
 #[tokio::test]
 async fn organizations_are_suspended_reactivated_and_purged() {
     let (cluster, superuser) = private_database().await;
-    let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 1);
+    let door = FrontDoor::new(&cluster.url("appointd_door", "appointd").parse().expect("a URL of ours"), 1);
     for slug in ["acme", "harbour"] {
         let registration = serde_json::from_value(json!({
             "email": format!("{slug}@example.com"),
@@ -71,7 +71,7 @@ async fn organizations_are_suspended_reactivated_and_purged() {
             "organization_slug": slug,
         }));
         let registration = registration.expect("a registration");
-        accounts::register(&db, &registration, "no hash").await.expect("an organization");
+        accounts::register(&door, &registration, "no hash").await.expect("an organization");
     }
     let status = async |slug: &str| -> Option<String> {
         let row = superuser

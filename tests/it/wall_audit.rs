@@ -2,15 +2,12 @@
 
 use std::process::{Command, Output};
 
-use appointd::{
-    db::{Db, cluster::Cluster},
-    demo, wall_audit,
-};
+use appointd::{db::cluster::Cluster, wall_audit};
 use chrono::Utc;
 use serde_json::Value;
 
 use crate::harness::{
-    connect, private_database, private_database_with,
+    connect, load_demo, private_database, private_database_with,
     program::{Serve, appointd, expect_serve_to_refuse, status, text},
     snapshot, system,
 };
@@ -49,10 +46,9 @@ async fn clean_database_has_no_findings_and_skipped_rules_are_named() {
 async fn statements_with_any_statistics_scan_no_table() {
     let (cluster, superuser) = private_database().await;
     let server = cluster.url("appointd_api", "appointd");
-    let db = Db::new(&server.parse().expect("a URL of ours"), 4);
     for rows in [false, true] {
         if rows {
-            demo::load(&db, Utc::now()).await.expect("the demo data");
+            load_demo(&cluster, Utc::now()).await;
         }
         superuser.batch_execute("analyze").await.expect("statistics");
         let output = audit(&cluster, "appointd_auditor", &["--server-database-url", &server]);

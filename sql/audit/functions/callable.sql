@@ -1,8 +1,9 @@
--- error: The server or the worker may call an unknown function
+-- error: The server, the front door or the worker may call an unknown function
 --
 -- Everything they can do besides reading and writing rows under policies is one of these functions. Those that
 -- run as the gate run before a tenant is known, or read more than one tenant; each returns only what its caller may
--- know.
+-- know. What works before the caller is known, and so believes what it is told, is called at the front door, as
+-- appointd_door: a statement that an attacker brings into a request must not be able to call it.
 
 select
     f.oid::regprocedure::text as object,
@@ -13,7 +14,7 @@ select
     ) as found,
     format('revoke execute on routine %s from %s;', f.oid::regprocedure, caller.name) as fix
 from pg_proc as f
-cross join (values ('appointd_api'), ('appointd_worker')) as caller (name)
+cross join (values ('appointd_api'), ('appointd_door'), ('appointd_worker')) as caller (name)
 where
     f.oid >= 16384
     and has_function_privilege(coalesce(to_regrole(caller.name), 0), f.oid, 'execute')
@@ -21,11 +22,13 @@ where
         caller.name = 'appointd_worker'
         and f.oid::regprocedure::text in (
             -- Enters an organization; finds those that have work.
+            'app.begin_request(text,text)',
             'app.enter_worker(uuid)',
             'messaging.tenants_to_publish(uuid,integer)',
             'messaging.tenants_to_wake(integer)',
             'messaging.tenants_with_jobs(text,uuid,integer)',
             'messaging.work_due()',
+            'scheduling.tenants_due()',
             'tenancy.active_organizations(uuid,integer)',
             'tenancy.organizations_in_day(interval,interval)',
             -- What it does once a day in each of them.
@@ -43,10 +46,43 @@ where
             'messaging.begin_tick(text,text,timestamp with time zone,boolean,interval)',
             'messaging.end_tick(text,text,boolean,interval)',
             'messaging.work_waiting()',
+            'scheduling.forget_past_claims(uuid)',
+            'tenancy.domains_due(integer)',
+            'tenancy.note_domain(text,uuid,boolean)',
             -- What a message says, and whether it may be sent.
             'messaging.spend(text,uuid,uuid)',
             'scheduling.appointment_notice(uuid,uuid)',
             'tenancy.voice(uuid)'
+        )
+    )
+    and not (
+        caller.name = 'appointd_door'
+        and f.oid::regprocedure::text in (
+            -- Begin, as nobody or as a person.
+            'app.begin_request(text,text)',
+            'app.enter_account(uuid,uuid,text,text)',
+            -- Sign in, and what a session and a password need.
+            'identity.code_attempt(uuid)',
+            'identity.sign_in(text,inet)',
+            'identity.start_session(uuid,uuid,uuid,text,bytea,interval,text,inet,text,text,bigint,bytea)',
+            'identity.refresh_session(uuid,uuid,bytea,bytea,bytea)',
+            'identity.move_session(uuid,uuid,bytea)',
+            'identity.password_of_account()',
+            'identity.password_given()',
+            'identity.change_password(uuid,text)',
+            'identity.request_password_reset(text,bytea,interval)',
+            'identity.token_email(uuid,bytea)',
+            'identity.reset_password(uuid,bytea,text,inet)',
+            'identity.verify_email(uuid,bytea)',
+            -- Made, taken back, joined.
+            'identity.register(uuid,text,text,text,uuid,text,text,text)',
+            'tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text)',
+            'tenancy.invitation_for(uuid,uuid,bytea)',
+            'tenancy.restore_organization(uuid)',
+            -- A calendar program, and what a server counts for all organizations.
+            'scheduling.calendar_feed(uuid,uuid,bytea)',
+            'tenancy.add_requests(uuid[],bigint[])',
+            'tenancy.allowance(uuid,uuid,bytea)'
         )
     )
     and not exists (
@@ -54,6 +90,7 @@ where
     )
     and not (caller.name = 'appointd_api' and f.oid::regprocedure::text in (
         -- Enter a tenant, or an account: all of them check who asks.
+        'app.begin_request(text,text)',
         'app.enter(uuid,uuid,uuid,text,text,text,text)',
         'app.enter_account(uuid,uuid,text,text)',
         'app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text)',
@@ -68,43 +105,23 @@ where
         'app.plans_with(uuid,text)',
         'app.roles_from(text)',
         'app.roles_up_to(text)',
-        -- Sign in, and what goes with it.
-        'identity.change_password(uuid,text)',
-        'identity.code_attempt(uuid)',
+        -- The account that has signed in.
         'identity.code_given()',
-        'identity.move_session(uuid,uuid,bytea)',
         'identity.my_memberships()',
-        'identity.password_given()',
-        'identity.password_of_account()',
-        'identity.refresh_session(uuid,uuid,bytea,bytea,bytea)',
-        'identity.register(uuid,text,text,text,uuid,text,text,text)',
-        'identity.request_password_reset(text,bytea,interval)',
-        'identity.reset_password(uuid,bytea,text,inet)',
-        'identity.sign_in(text,inet)',
-        'identity.start_session(uuid,uuid,uuid,text,bytea,interval,text,inet,text,text,bigint,bytea)',
-        'identity.token_email(uuid,bytea)',
-        'identity.verify_email(uuid,bytea)',
         -- What other modules ask of a row.
         'crm.has_account(uuid)',
         'crm.own_contacts()',
         'identity.email_of(uuid)',
-        -- Organizations: made, found by name or host, joined, left.
-        'tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text)',
-        'tenancy.add_requests(uuid[],bigint[])',
-        'tenancy.allowance(uuid,uuid,bytea)',
+        -- Organizations: made, found by name or host, left.
         'tenancy.claim_domain(uuid,text[])',
         'tenancy.count_message(uuid,text,boolean)',
         'tenancy.counted(uuid,text)',
         'tenancy.create_organization(uuid,text,text,text,text,text,text[])',
         'tenancy.delete_organization(interval)',
-        'tenancy.domains_due(integer)',
-        'tenancy.invitation_for(uuid,uuid,bytea)',
         'tenancy.leave_organization(uuid)',
         'tenancy.near_limits()',
-        'tenancy.note_domain(text,uuid,boolean)',
         'tenancy.organization_at(text)',
         'tenancy.public_face(text,text)',
-        'tenancy.restore_organization(uuid)',
         'tenancy.voice(uuid)',
         'tenancy.standing(uuid)',
         -- Counts mails.
@@ -115,12 +132,10 @@ where
         'scheduling.binary_form(smallint[])',
         'scheduling.booked_names(uuid)',
         'scheduling.busy_elsewhere(uuid,timestamp with time zone,timestamp with time zone)',
-        'scheduling.calendar_feed(uuid,uuid,bytea)',
         'scheduling.contact_of_guest()',
         'scheduling.count_guest_request(bytea,bytea)',
         'scheduling.cut_provider_link(uuid)',
         'scheduling.end_provider_link(uuid,uuid)',
-        'scheduling.forget_past_claims(uuid)',
         'scheduling.hours_of(uuid,uuid,date,date)',
         'scheduling.is_own(uuid,uuid)',
         'scheduling.my_appointments_everywhere(timestamp with time zone,uuid,timestamp with time zone,uuid,bigint,'
@@ -132,7 +147,6 @@ where
         'scheduling.sees_waitlist_entry(uuid)',
         'scheduling.segments_of(uuid,uuid)',
         'scheduling.take_time(uuid,jsonb,boolean,timestamp with time zone)',
-        'scheduling.tenants_due()',
         'scheduling.waiting_names(uuid)',
         'scheduling.waiting_for(timestamp with time zone[],timestamp with time zone[],timestamp with time zone,'
         'uuid,integer)'

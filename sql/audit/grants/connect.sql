@@ -1,6 +1,7 @@
 -- error: A role may connect that does not need to
 --
--- The owner, the server, the worker and the auditor connect. The gate never does: its functions only run as this role.
+-- The owner, the server, the front door, the worker and the auditor connect. The gate never does: its functions only
+-- run as this role.
 
 select
     format('database %I', d.datname) as object,
@@ -19,6 +20,7 @@ where
         d.datdba,
         10,
         coalesce(to_regrole('appointd_api'), 0),
+        coalesce(to_regrole('appointd_door'), 0),
         coalesce(to_regrole('appointd_worker'), 0),
         coalesce(to_regrole('appointd_auditor'), 0)
     )

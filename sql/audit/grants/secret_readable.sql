@@ -15,7 +15,7 @@ select
 from pg_attribute as a
 join pg_class as c on c.oid = a.attrelid
 join pg_namespace as n on n.oid = c.relnamespace
-cross join (values ('appointd_api'), ('appointd_worker')) as reader (name)
+cross join (values ('appointd_api'), ('appointd_door'), ('appointd_worker')) as reader (name)
 where
     c.oid >= 16384
     and c.relkind in ('r', 'p', 'v', 'm')

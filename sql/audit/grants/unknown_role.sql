@@ -1,7 +1,7 @@
 -- error: An unknown role has a right
 --
 -- No policy is meant for the role of a reporting tool or a colleague. Only appointd_owner, appointd_api,
--- appointd_worker and appointd_gate have rights.
+-- appointd_door, appointd_worker and appointd_gate have rights.
 
 select
     c.oid::regclass::text as object,
@@ -21,6 +21,7 @@ where
         c.relowner,
         coalesce(to_regrole('appointd_owner'), 0),
         coalesce(to_regrole('appointd_api'), 0),
+        coalesce(to_regrole('appointd_door'), 0),
         coalesce(to_regrole('appointd_worker'), 0),
         coalesce(to_regrole('appointd_gate'), 0),
         coalesce(to_regrole('appointd_auditor'), 0)
@@ -44,6 +45,7 @@ where
         n.nspowner,
         coalesce(to_regrole('appointd_owner'), 0),
         coalesce(to_regrole('appointd_api'), 0),
+        coalesce(to_regrole('appointd_door'), 0),
         coalesce(to_regrole('appointd_worker'), 0),
         coalesce(to_regrole('appointd_gate'), 0),
         coalesce(to_regrole('appointd_auditor'), 0)
@@ -85,6 +87,7 @@ where
         0,
         coalesce(to_regrole('appointd_owner'), 0),
         coalesce(to_regrole('appointd_api'), 0),
+        coalesce(to_regrole('appointd_door'), 0),
         coalesce(to_regrole('appointd_worker'), 0),
         coalesce(to_regrole('appointd_gate'), 0),
         coalesce(to_regrole('appointd_auditor'), 0)

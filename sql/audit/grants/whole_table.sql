@@ -17,6 +17,6 @@ from pg_class as c
 cross join lateral aclexplode(c.relacl) as a
 where
     c.oid >= 16384
-    and a.grantee in (to_regrole('appointd_api'), to_regrole('appointd_worker'))
+    and a.grantee in (to_regrole('appointd_api'), to_regrole('appointd_door'), to_regrole('appointd_worker'))
     and a.privilege_type in ('INSERT', 'UPDATE')
 order by 1, 2

@@ -1,9 +1,9 @@
 -- error: A role can become another
 --
 -- A member of a role takes its rights and its policies with SET ROLE (and without, if it inherits). The only membership
--- is that of the owner in the gate, which lets it create the functions of the gate. Server and worker are members of no
--- role. Paths through several roles count, and so does a role that can read or write all data, or files of the server.
--- (Superusers are members of every role, and are reported by roles/above_policies.)
+-- is that of the owner in the gate, which lets it create the functions of the gate. Server, front door and worker are
+-- members of no role. Paths through several roles count, and so does a role that can read or write all data, or files
+-- of the server. (Superusers are members of every role, and are reported by roles/above_policies.)
 
 select
     format('role %I', r.rolname) as object,
@@ -25,8 +25,12 @@ join pg_roles as target on target.oid <> r.oid and pg_has_role(r.oid, target.oid
 where
     not r.rolsuper
     and (
-        r.rolname in ('appointd_owner', 'appointd_api', 'appointd_worker', 'appointd_gate', 'appointd_auditor')
-        or target.rolname in ('appointd_owner', 'appointd_api', 'appointd_worker', 'appointd_gate', 'appointd_auditor')
+        r.rolname in (
+            'appointd_owner', 'appointd_api', 'appointd_door', 'appointd_worker', 'appointd_gate', 'appointd_auditor'
+        )
+        or target.rolname in (
+            'appointd_owner', 'appointd_api', 'appointd_door', 'appointd_worker', 'appointd_gate', 'appointd_auditor'
+        )
         or target.rolsuper
         or target.rolbypassrls
         or target.rolcreaterole

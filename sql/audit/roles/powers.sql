@@ -22,7 +22,7 @@ from pg_roles as r
 cross join lateral (
     select
         r.rolname in (
-            'appointd_owner', 'appointd_api', 'appointd_worker', 'appointd_gate', 'appointd_auditor'
+            'appointd_owner', 'appointd_api', 'appointd_door', 'appointd_worker', 'appointd_gate', 'appointd_auditor'
         ) as so
 ) as ours
 where

@@ -35,7 +35,9 @@ where
     and not (s.setdatabase = 0 and s.setrole = to_regrole('appointd_owner') and setting.value = 'row_security=off')
     and not (
         s.setdatabase = 0
-        and s.setrole in (to_regrole('appointd_api'), to_regrole('appointd_worker'))
+        and s.setrole in (
+            to_regrole('appointd_api'), to_regrole('appointd_door'), to_regrole('appointd_worker')
+        )
         and setting.value = 'search_path=pg_catalog, pg_temp'
     )
 order by 1, 2

@@ -1,8 +1,8 @@
 -- warning: A role lacks a default setting
 --
--- Server and worker look up names only in pg_catalog; their statements and idle transactions lock rows for a limited
--- time. The owner fails if a policy would silently hide rows from a migration, and limits how long others wait behind
--- its locks.
+-- Server, front door and worker look up names only in pg_catalog; their statements and idle transactions lock rows for
+-- a limited time. The owner fails if a policy would silently hide rows from a migration, and limits how long others
+-- wait behind its locks.
 
 select
     format('role %s', wanted.role_name) as object,
@@ -14,6 +14,10 @@ from (
         ('appointd_api', 'statement_timeout', null),
         ('appointd_api', 'lock_timeout', null),
         ('appointd_api', 'idle_in_transaction_session_timeout', null),
+        ('appointd_door', 'search_path', 'pg_catalog, pg_temp'),
+        ('appointd_door', 'statement_timeout', null),
+        ('appointd_door', 'lock_timeout', null),
+        ('appointd_door', 'idle_in_transaction_session_timeout', null),
         ('appointd_worker', 'search_path', 'pg_catalog, pg_temp'),
         ('appointd_worker', 'statement_timeout', null),
         ('appointd_worker', 'lock_timeout', null),

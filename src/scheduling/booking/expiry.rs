@@ -11,7 +11,7 @@ use super::{
     transaction::{Locks, decide},
 };
 use crate::{
-    db::{self, Context, Db, Tx, Who},
+    db::{self, Context, Db, Tx, Who, WorkerDb},
     http::problem::Failure,
     messaging::mail::Mailer,
     scheduling::slots::setback::Setback,
@@ -30,7 +30,7 @@ fn scheduler(tenant: Uuid) -> Context {
 }
 
 /// The organizations with expired holds or freed time.
-pub async fn due(db: &Db) -> Result<Vec<Uuid>, db::Error> {
+pub async fn due(db: &WorkerDb) -> Result<Vec<Uuid>, db::Error> {
     let due = db.gate_all(sql!("scheduling/tenants_due.sql" as (Uuid,)), &[]).await?;
     Ok(due.into_iter().map(|(tenant,)| tenant).collect())
 }

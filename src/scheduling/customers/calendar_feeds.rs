@@ -16,7 +16,7 @@ use super::{
     online,
 };
 use crate::{
-    db::{Context, Db, Params, Sql, row},
+    db::{Context, Db, FrontDoor, Params, Sql, row},
     http::{
         caller::{Member, Staff, Viewer},
         conditional,
@@ -107,7 +107,10 @@ const GET_FEED: Sql<CalendarFeed> = sql!("scheduling/calendar_feeds_get.sql" as 
 
 const SINGLE: Single<CalendarFeed> = Single::new(sql!("scheduling/calendar_feeds_lock_row.sql"), GET_FEED);
 
-pub struct CalendarFeedsApi(pub Db);
+pub struct CalendarFeedsApi {
+    pub db: Db,
+    pub door: FrontDoor,
+}
 
 #[OpenApi(prefix_path = "/api/v1")]
 impl CalendarFeedsApi {
@@ -122,7 +125,7 @@ impl CalendarFeedsApi {
         page: Paging,
     ) -> Result<Json<Page<CalendarFeed>>, ApiError<Listing>> {
         let sql = sql!("scheduling/calendar_feeds_list.sql" as CalendarFeed);
-        let feeds = self.0.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
+        let feeds = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
         Ok(Json(page.of(feeds, |last| Cursor::id(last.id))))
     }
 
@@ -144,7 +147,7 @@ impl CalendarFeedsApi {
         let sql = sql!("scheduling/calendar_feeds_create.sql" as CalendarFeed);
         let hash = secret.hash();
         let params: Params = &[&secret.second, &body.0.provider_id, &&*body.0.name, &&hash[..]];
-        let created = once.create(&self.0, context, sql, params).await;
+        let created = once.create(&self.db, context, sql, params).await;
         let mut feed: CalendarFeed =
             created.on_constraint("calendar_feeds_provider_fkey", unknown_provider)?;
         // As it is read later, without its path: only the hash of the secret is stored.
@@ -163,7 +166,7 @@ impl CalendarFeedsApi {
         caller: Member<Staff>,
         calendar_feed_id: Path<Uuid>,
     ) -> Result<Json<CalendarFeed>, ApiError<Reading>> {
-        let feed = self.0.optional(&caller, GET_FEED, &[&calendar_feed_id.0]).await?;
+        let feed = self.db.optional(&caller, GET_FEED, &[&calendar_feed_id.0]).await?;
         Ok(Json(feed.ok_or_else(Problem::not_found)?))
     }
 
@@ -185,7 +188,7 @@ impl CalendarFeedsApi {
         let sql = sql!("scheduling/calendar_feeds_update.sql" as CalendarFeed);
         let params: Params = &[&calendar_feed_id.0, &body.0.name.as_deref()];
         let single = (&SINGLE, &params[..1]);
-        let feed = if_match.change(&self.0, &caller, single, sql, params).await?;
+        let feed = if_match.change(&self.db, &caller, single, sql, params).await?;
         Ok(Json(feed.ok_or_else(Problem::not_found)?))
     }
 
@@ -205,7 +208,7 @@ impl CalendarFeedsApi {
     ) -> Result<NoContent, ApiError<Deleting>> {
         let id: Params = &[&calendar_feed_id.0];
         if_match
-            .change(&self.0, &caller, (&SINGLE, id), sql!("scheduling/calendar_feeds_delete.sql"), id)
+            .change(&self.db, &caller, (&SINGLE, id), sql!("scheduling/calendar_feeds_delete.sql"), id)
             .await?
             .ok_or_else(Problem::not_found)?;
         Ok(NoContent)
@@ -232,7 +235,7 @@ impl CalendarFeedsApi {
         if_modified_since: Header<Option<String>>,
     ) -> Result<Refreshed, ApiError<OpenReading>> {
         let rows = self
-            .0
+            .door
             .gate_all(
                 sql!("scheduling/calendar_feeds_read.sql" as FeedRow),
                 &[&token.0.first, &token.0.second, &&token.0.hash()[..]],
@@ -265,7 +268,7 @@ impl CalendarFeedsApi {
         #[oai(name = "If-Modified-Since")]
         if_modified_since: Header<Option<String>>,
     ) -> Result<Refreshed, ApiError<Reading>> {
-        let ics = one(&self.0, (&caller).into(), appointment_id.0).await?;
+        let ics = one(&self.db, (&caller).into(), appointment_id.0).await?;
         Ok(ics.unless_held(if_none_match.0.as_deref(), if_modified_since.0.as_deref()))
     }
 }

@@ -92,3 +92,16 @@ async fn as_of_advances_without_open_transactions() {
     }
     panic!("as_of stays");
 }
+
+/// What it began is not visible to the server, only that it has.
+#[tokio::test]
+async fn open_transaction_of_the_front_door_holds_as_of_back() {
+    let tenant = Tenant::new().await;
+    let door = system().connect("appointd_door").await;
+    let before = Utc::now();
+    door.batch_execute("begin; select app.begin_request('r', null)").await.expect("a transaction");
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    let (_, as_of) = read_all(&tenant.viewer, "/api/v1/contacts").await;
+    door.batch_execute("rollback").await.expect("an end");
+    assert!(as_of.parse::<DateTime<Utc>>().expect("an instant") < before, "{as_of}");
+}

@@ -2,13 +2,12 @@
 
 use std::process::Command;
 
-use appointd::{db::Db, demo};
 use chrono::Utc;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
 
 use crate::harness::{
-    connect, private_database,
+    connect, load_demo, private_database,
     program::{appointd, as_owner, temporary, text},
     temporary_cluster,
 };
@@ -17,8 +16,7 @@ use crate::harness::{
 #[ignore = "dumps and restores a database"]
 async fn restored_dump_has_every_row_and_no_finding() {
     let (cluster, superuser) = private_database().await;
-    let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 4);
-    demo::load(&db, Utc::now()).await.expect("the demo data");
+    load_demo(&cluster, Utc::now()).await;
     let rows = async |superuser: &Client| -> String {
         let counts = "select string_agg(format('%s %s', n.nspname || '.' || c.relname, (xpath('/row/n/text()',
                 query_to_xml(format('select count(*) as n from %s', c.oid::regclass), false, true, '')))[1]::text), ', '

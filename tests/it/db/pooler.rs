@@ -61,8 +61,9 @@ impl PgBouncer {
         let url = cluster.url("postgres", "appointd");
         let (_, host) = url.rsplit_once("host=").expect("a socket");
         let host = host.split('&').next().unwrap_or_default().replace("%2F", "/");
-        let users =
-            ["appointd_api", "appointd_owner", "postgres"].map(|user| format!("\"{user}\" \"\"\n")).concat();
+        let users = ["appointd_api", "appointd_door", "appointd_owner", "postgres"]
+            .map(|user| format!("\"{user}\" \"\"\n"))
+            .concat();
         fs::write(folder.join("users"), users).expect("a file");
         let settings = format!(
             "[databases]\nappointd = host={host} port=5432 dbname=appointd\n[pgbouncer]\nlisten_addr =\n\

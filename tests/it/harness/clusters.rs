@@ -9,11 +9,13 @@ use std::{
 
 use appointd::{
     db::{
+        Db, FrontDoor,
         cluster::{Cluster, remove},
         migrate,
     },
-    dev,
+    demo, dev,
 };
+use chrono::{DateTime, Utc};
 use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
 
@@ -21,6 +23,13 @@ use tokio_postgres::Client;
 pub async fn connect(cluster: &Cluster, role: &str, database: &str) -> Client {
     let url = cluster.url(role, database).parse().expect("a URL of ours");
     migrate::connect(&url).await.expect("the database answers")
+}
+
+/// Loads the demo data into a migrated cluster.
+pub async fn load_demo(cluster: &Cluster, now: DateTime<Utc>) {
+    let url = |role| cluster.url(role, "appointd").parse().expect("a URL of ours");
+    let (db, door) = (Db::new(&url("appointd_api"), 4), FrontDoor::new(&url("appointd_door"), 1));
+    demo::load(&db, &door, now).await.expect("the demo data");
 }
 
 /// A cluster with nothing in it.

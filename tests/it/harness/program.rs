@@ -30,12 +30,19 @@ pub async fn appointd(arguments: &[&str], environment: &[(&'static str, String)]
             .args(arguments)
             .env("APPOINTD_TOKEN_KEYS", TOKEN_KEYS)
             .env("APPOINTD_LINK_KEYS", LINK_KEYS)
+            .envs(door_of(&environment))
             .envs(environment)
             .output()
             .expect("the program runs")
     })
     .await
     .expect("no panic")
+}
+
+/// The setting for the front door, at the same database as the server.
+fn door_of(environment: &[(&'static str, String)]) -> Option<(&'static str, String)> {
+    let (_, url) = environment.iter().find(|(name, _)| *name == "APPOINTD_DATABASE_URL")?;
+    Some(("APPOINTD_DOOR_DATABASE_URL", url.replace("appointd_api", "appointd_door")))
 }
 
 /// Runs a command of the owner of a database.
@@ -85,6 +92,7 @@ impl Serve {
             .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
             .args(arguments)
             .env("APPOINTD_DATABASE_URL", database)
+            .envs(door_of(&[("APPOINTD_DATABASE_URL", database.to_owned())]))
             .env("APPOINTD_WORKER_DATABASE_URL", worker)
             .env("APPOINTD_TOKEN_KEYS", TOKEN_KEYS)
             .env("APPOINTD_LINK_KEYS", LINK_KEYS)

@@ -7,7 +7,7 @@ use std::{
 
 use appointd::{
     api,
-    db::{Db, WorkerDb, cluster::Cluster},
+    db::{Db, FrontDoor, WorkerDb, cluster::Cluster},
     http::{
         captcha::Captcha,
         client::Network,
@@ -78,6 +78,7 @@ fn start(settings: &[&str]) -> System {
     std::fs::create_dir_all(&mails).expect("a folder");
     let parts = Parts {
         database: cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"),
+        door: Some(cluster.url("appointd_door", "appointd").parse().expect("a URL of ours")),
         // Tests publish by themselves, so that no answer changes between two requests.
         worker: None,
         tokens: tokens.clone(),
@@ -147,10 +148,10 @@ impl System {
 
     /// Removes expired holds and offers freed time, as the worker does every few seconds.
     pub async fn sweep(&self) {
-        let db = self.db(1);
+        let (db, worker) = (self.db(1), self.worker());
         for _ in 0..100 {
             let mut more = false;
-            for tenant in expiry::due(&db).await.expect("organizations") {
+            for tenant in expiry::due(&worker).await.expect("organizations") {
                 // Of other tests, some are suspended meanwhile.
                 more |= expiry::sweep(&db, &self.parts.mailer, tenant).await.unwrap_or_default();
             }
@@ -162,9 +163,14 @@ impl System {
 
     /// Publishes the events of an organization, as the worker does twice a second.
     pub async fn publish(&self, tenant: Uuid) {
-        let publisher = publisher(&WorkerDb::new(&self.worker_url(), 1));
+        let publisher = publisher(&self.worker());
         // None are left, or the organization is suspended.
         while publisher.publish(tenant).await.is_ok_and(|events| events > 0) {}
+    }
+
+    /// The database as the worker has it, with a pool of the test's own.
+    pub fn worker(&self) -> WorkerDb {
+        WorkerDb::new(&self.worker_url(), 1)
     }
 
     /// Publishes the events of an organization and sends the messages about them, as the worker does. One that is to be
@@ -244,8 +250,13 @@ impl System {
         rest.lines().next().expect("a line").trim().to_owned()
     }
 
-    /// The wall's door, with a pool of the test's own.
+    /// The database as requests have it, with a pool of the test's own.
     pub fn db(&self, connections: usize) -> Db {
         Db::new(&self.cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), connections)
+    }
+
+    /// The database as it is before the caller is known, with a pool of the test's own.
+    pub fn door(&self) -> FrontDoor {
+        FrontDoor::new(&self.cluster.url("appointd_door", "appointd").parse().expect("a URL of ours"), 1)
     }
 }

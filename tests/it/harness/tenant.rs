@@ -36,7 +36,7 @@ impl Tenant {
         }))
         .expect("a registration");
         let (owner, id) =
-            accounts::register(&system().db(1), &registration, hash()).await.expect("a new organization");
+            accounts::register(&system().door(), &registration, hash()).await.expect("a new organization");
         let superuser = system().superuser().await;
         let email = format!("owner@{name}.example");
         let owner = Actor::new(Some(id), owner, session(&superuser, owner, Some(id)).await, email);

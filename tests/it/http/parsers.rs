@@ -144,6 +144,8 @@ proptest! {
     fn settings_of_any_text_are_parsed_or_refused(text in text()) {
         let given = RawSettings {
             database_url: Some(text.clone()),
+            door_database_url: Some(text.clone()),
+            no_requests: false,
             worker_database_url: Some(text.clone()),
             no_worker: false,
             webhook_networks: Some(text.clone()),

@@ -7,6 +7,7 @@
 
 mod commands;
 mod contexts;
+mod injections;
 mod keys;
 mod rows;
 
@@ -178,7 +179,7 @@ pub async fn outcomes(client: &Client, enter: Option<&str>, statements: &[String
                      end;
                      outcomes := outcomes || jsonb_build_array(outcome);
                  end loop;
-                 perform set_config('attack.outcomes', outcomes::text, true);
+                 execute format('set local attack.outcomes = %L', outcomes);
              end
              $do$",
             list.join(", ")
@@ -307,6 +308,7 @@ impl UnderWay<'_> {
             ("entering", self.entering().await),
             ("double_booking", self.double_booking().await),
             ("statistics", self.statistics().await),
+            ("injections", self.injections().await),
         ]
         .into_iter()
         .flat_map(|(attack, holes)| holes.into_iter().map(move |hole| (attack, hole)))
@@ -337,5 +339,6 @@ attacks!(
     plans,
     entering,
     double_booking,
-    statistics
+    statistics,
+    injections
 );

@@ -26,6 +26,7 @@ async fn permission_table_is_current_and_every_cell_holds() {
     let publisher = system().superuser().await;
     let (owner, worker) =
         (system().connect("appointd_owner").await, system().connect("appointd_worker").await);
+    let door = system().connect("appointd_door").await;
     owner.batch_execute("set row_security = on").await.expect("a setting");
     let mut lines = text.lines().skip_while(|line| !line.is_empty()).skip(1);
     let audiences: Vec<_> = lines.next().expect("a head").split_whitespace().collect();
@@ -51,6 +52,7 @@ async fn permission_table_is_current_and_every_cell_holds() {
             "gate" => (&superuser, "appointd_gate", format!("{settings}; set local role appointd_gate")),
             "migrator" => (&owner, "appointd_owner", settings.clone()),
             "auditor" => (&auditor, "appointd_auditor", settings.clone()),
+            "door" => (&door, "appointd_door", settings.clone()),
             "worker" => (&worker, "appointd_worker", format!("select app.enter_worker('{}')", tenant.id)),
             "scheduler" => {
                 (&api, "appointd_api", format!("select app.enter_scheduler('{}', null)", tenant.id))

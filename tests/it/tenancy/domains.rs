@@ -173,7 +173,7 @@ async fn domain_lapses_a_week_after_its_record_was_last_found() {
     names.set(name, value);
     owner.post(&verify, json!({})).await.expect(200);
     let superuser = system().superuser().await;
-    let (db, dns) = (system().db(1), Dns::new(Some(names.serve().await)));
+    let (db, dns) = (system().worker(), Dns::new(Some(names.serve().await)));
     // As if so much time had passed.
     let later = async |days: f64| {
         superuser

@@ -6,7 +6,6 @@ use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use appointd::{db::Db, demo};
 use chrono::Utc;
 use futures_util::future::join_all;
 use serde_json::json;
@@ -15,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     harness::{
-        Tenant, add_rows, private_database, private_system,
+        Tenant, add_rows, load_demo, private_database, private_system,
         program::{as_owner, temporary, text},
         within,
     },
@@ -100,8 +99,7 @@ async fn furnish(superuser: &Client) {
 #[tokio::test]
 async fn exported_organization_is_imported_unchanged() {
     let (cluster, superuser) = private_database().await;
-    let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 4);
-    demo::load(&db, Utc::now()).await.expect("the demo data");
+    load_demo(&cluster, Utc::now()).await;
     furnish(&superuser).await;
     // Its members are in no other organization, and their sessions do not move.
     superuser.batch_execute("delete from identity.sessions").await.expect("no sessions");

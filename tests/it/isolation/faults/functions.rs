@@ -39,6 +39,21 @@ pub const FUNCTIONS: &[Fault] = &[
         "grant execute on function app.export_tenant(uuid) to appointd_api",
     ),
     fault(
+        "functions/callable",
+        "a request may start the session of any account",
+        "grant execute on function identity.start_session(uuid, uuid, uuid, text, bytea, interval, text, inet, text, text, bigint, bytea) to appointd_api",
+    ),
+    fault(
+        "functions/callable",
+        "a request may read a password hash",
+        "grant execute on function identity.password_of_account() to appointd_api",
+    ),
+    fault(
+        "functions/callable",
+        "the front door enters organizations",
+        "grant execute on function app.enter_guest(uuid, uuid, text, text, text) to appointd_door",
+    ),
+    fault(
         "functions/search_path",
         "a function for a role whose path is not pinned",
         "grant execute on function app.has_feature(uuid, text) to appointd_auditor",

@@ -55,8 +55,8 @@ pub const ROLES: &[Fault] = &[
     cluster(
         "roles/missing",
         "no gate by that name",
-        "alter role appointd_gate rename to appointd_door",
-        "alter role appointd_door rename to appointd_gate",
+        "alter role appointd_gate rename to appointd_porter",
+        "alter role appointd_porter rename to appointd_gate",
     ),
     cluster(
         "roles/membership",

@@ -9,13 +9,12 @@ use std::{
     time::Duration,
 };
 
-use appointd::{db::Db, demo};
 use chrono::{Days, TimeDelta, Utc};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::harness::{Restartable, connect, eventually, program::Serve};
+use crate::harness::{Restartable, connect, eventually, load_demo, program::Serve};
 
 /// Where events and the change log differ, or events are not numbered from 1 without gaps.
 const UNLIKE: &str = "
@@ -203,9 +202,7 @@ async fn json_of(client: &Client, url: String, token: &str) -> Value {
 #[ignore = "sends requests for a minute, with restarts in between"]
 async fn random_operations_of_eight_clients_leave_sound_bookings() {
     let mut cluster = Restartable::new().await;
-    let url = cluster.running().url("appointd_api", "appointd");
-    let db = Db::new(&url.parse().expect("a URL of ours"), 4);
-    demo::load(&db, Utc::now()).await.expect("the demo data");
+    load_demo(cluster.running(), Utc::now()).await;
     // One person gives appointments in two organizations, and some services are for groups or want approval.
     connect(cluster.running(), "postgres", "appointd")
         .await

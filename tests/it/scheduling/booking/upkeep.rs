@@ -53,7 +53,7 @@ async fn claims_of_the_past_are_deleted_and_their_appointment_can_be_moved() {
             .await
             .expect("time");
     }
-    upkeep::forget_past_claims(&system().db(1), tenant.id).await.expect("a sweep");
+    upkeep::forget_past_claims(&system().worker(), tenant.id).await.expect("a sweep");
     assert_eq!((count(claims, tenant.id, &old).await, count(shared, tenant.id, &old).await), (0, 0));
     assert_eq!((count(claims, tenant.id, &recent).await, count(shared, tenant.id, &recent).await), (2, 1));
     expect_sound_bookings(&tenant).await;
