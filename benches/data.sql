@@ -28,8 +28,8 @@ select id, id, 'owner'
 from tenancy.organizations;
 
 -- sessions
-insert into identity.sessions (account_id, id, organization_id, kind, expires_at)
-select id, id, id, 'token', 'infinity'
+insert into identity.sessions (account_id, id, organization_id, kind, secret_hash, expires_at)
+select id, id, id, 'token', sha256(uuid_send(id)), 'infinity'
 from tenancy.organizations;
 
 -- subscriptions
@@ -83,8 +83,10 @@ member as (
     insert into tenancy.members (tenant_id, account_id, role) values (pg_temp.id(100), pg_temp.id(100), 'owner')
 ),
 session as (
-    insert into identity.sessions (account_id, id, organization_id, kind, expires_at)
-    values (pg_temp.id(100), pg_temp.id(100), pg_temp.id(100), 'token', 'infinity')
+    insert into identity.sessions (account_id, id, organization_id, kind, secret_hash, expires_at)
+    values (
+        pg_temp.id(100), pg_temp.id(100), pg_temp.id(100), 'token', sha256(uuid_send(pg_temp.id(100))), 'infinity'
+    )
 ),
 subscription as (
     insert into tenancy.subscriptions (tenant_id, plan_type) values (pg_temp.id(100), 'enterprise')

@@ -8,7 +8,7 @@
 use std::{error::Error, net::TcpListener, sync::Arc, time::Instant};
 
 use appointd::{
-    db::{Db, FrontDoor, cluster::Cluster, migrate},
+    db::{Db, FrontDoor, SessionSecret, cluster::Cluster, migrate},
     demo, dev,
     http::{
         captcha::Captcha,
@@ -52,15 +52,16 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
     let (tenant, account, session): (Uuid, Uuid, Uuid) = (owner.get(0), owner.get(1), Uuid::now_v7());
     superuser
         .execute(
-            "insert into identity.sessions (account_id, id, organization_id, kind, expires_at)
-             values ($1, $2, $3, 'token', now() + interval '1 day')",
+            "insert into identity.sessions (account_id, id, organization_id, kind, secret_hash, expires_at)
+             values ($1, $2, $3, 'token', sha256(uuid_send($2)), now() + interval '1 day')",
             &[&account, &session, &tenant],
         )
         .await?;
     let tokens = Arc::new(
         Tokens::new(&[SigningKey::from_bytes([7; 32])], &[SigningKey::from_bytes([8; 32])]).ok_or("a key")?,
     );
-    let subject = Subject { account, session, organization: Some(tenant) };
+    let subject =
+        Subject { account, session, secret: SessionSecret(*session.as_bytes()), organization: Some(tenant) };
     let token = tokens.issue(&subject, Utc::now()).map_err(|_| "a token")?;
     let server = Server::start(
         Parts {

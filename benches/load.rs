@@ -22,6 +22,7 @@ use std::{
 
 use appointd::{
     db::{
+        SessionSecret,
         cluster::{self, Cluster},
         migrate,
     },
@@ -75,7 +76,7 @@ const CASES: [Case; 4] = [
 \set tenant 100000000000 + :number % 1000 / 10
 \set appointment 100000000000 + :number
 begin;
-@app/enter.sql tenant.id tenant.id tenant.id viewer null null null
+@app/enter.sql tenant.id tenant.id tenant.id tenant.secret viewer null null null
 @scheduling/appointments_get.sql tenant.id appointment.id
 commit;
 ",
@@ -93,7 +94,7 @@ commit;
 \set tenant random(100000000000, 100000000099)
 \set from :first + 3600 * random(0, greatest(:hours - 7, 0))
 begin;
-@app/enter.sql tenant.id tenant.id tenant.id viewer null null null
+@app/enter.sql tenant.id tenant.id tenant.id tenant.secret viewer null null null
 @scheduling/appointments_list.sql tenant.id null.texts from.at nil_id end_of_time.at nil_id limit false null.texts null.at
 commit;
 ",
@@ -131,7 +132,7 @@ commit;
 \set first_day :since / 86400 - 2
 \set last_day :reach / 86400 + 1
 begin;
-@app/enter.sql tenant.id tenant.id tenant.id staff null null null
+@app/enter.sql tenant.id tenant.id tenant.id tenant.secret staff null null null
 @scheduling/availability_get.sql tenant.id tenant.ids provider.ids since.at reach.at first_day.date last_day.date no.ids contact.ids true
 @scheduling/appointments_create.sql tenant.id the.appointments the.claims
 commit;
@@ -152,7 +153,7 @@ commit;
 \set first_day :since / 86400 - 2
 \set last_day :reach / 86400 + 1
 begin;
-@app/enter.sql tenant.id tenant.id tenant.id viewer null null null
+@app/enter.sql tenant.id tenant.id tenant.id tenant.secret viewer null null null
 @scheduling/slots_weigh.sql tenant.id
 @scheduling/availability_get.sql tenant.id tenant.ids null.ids since.at reach.at first_day.date last_day.date no.ids no.ids false
 commit;
@@ -185,6 +186,10 @@ impl Case {
                     Some(("the", "claims")) => claims(),
                     Some((name, "ids")) => format!("array[(:{name} || '70008000000000000000')::uuid]"),
                     Some((name, "id")) => format!("(:{name} || '70008000000000000000')::uuid"),
+                    // Sessions of the benchmark have their id as the secret.
+                    Some((name, "secret")) => {
+                        format!("uuid_send((:{name} || '70008000000000000000')::uuid)")
+                    }
                     Some((name, "at")) => format!("to_timestamp(:{name})"),
                     Some((name, _)) => format!("(date '1970-01-01' + :{name}::integer)"),
                     // Like the server's, a parameter that happens to be null.
@@ -500,8 +505,13 @@ impl Bench {
         let mut tokens = Vec::new();
         for id in (0..=BUSY).map(id) {
             // Organization, owner and session have one id.
-            let id = id.parse()?;
-            let subject = Subject { account: id, session: id, organization: Some(id) };
+            let id: uuid::Uuid = id.parse()?;
+            let subject = Subject {
+                account: id,
+                session: id,
+                secret: SessionSecret(*id.as_bytes()),
+                organization: Some(id),
+            };
             let token = self.tokens.issue(&subject, now);
             tokens.push(token.map_err(|problem| problem.code)?);
         }

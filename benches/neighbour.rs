@@ -19,7 +19,7 @@ use std::{
 };
 
 use appointd::{
-    db::{Db, cluster::Cluster, migrate},
+    db::{FrontDoor, SessionSecret, cluster::Cluster, migrate},
     dev,
     http::{
         captcha::Captcha,
@@ -88,6 +88,7 @@ impl Organization {
 async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
     dev::set_up(cluster).await?;
     let url: tokio_postgres::Config = cluster.url("appointd_api", "appointd").parse()?;
+    let door: tokio_postgres::Config = cluster.url("appointd_door", "appointd").parse()?;
     let tokens = Arc::new(
         Tokens::new(&[SigningKey::from_bytes([7; 32])], &[SigningKey::from_bytes([8; 32])]).ok_or("a key")?,
     );
@@ -95,7 +96,7 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
     let server = Server::start(
         Parts {
             database: url.clone(),
-            door: Some(cluster.url("appointd_door", "appointd").parse()?),
+            door: Some(door.clone()),
             worker: None,
             places: 1,
             tokens: tokens.clone(),
@@ -126,14 +127,14 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
             "organization_name": slug, "organization_slug": slug,
         }))?;
         let hash = passwords::hash("three small brass kettles").ok_or("a hash")?;
-        let (account, tenant) = accounts::register(&Db::new(&url, 1), &registration, &hash)
+        let (account, tenant) = accounts::register(&FrontDoor::new(&door, 1), &registration, &hash)
             .await
             .map_err(|_| "cannot register")?;
         let session = Uuid::now_v7();
         superuser
             .execute(
-                "insert into identity.sessions (account_id, id, organization_id, kind, expires_at)
-                 values ($1, $2, $3, 'token', now() + interval '1 day')",
+                "insert into identity.sessions (account_id, id, organization_id, kind, secret_hash, expires_at)
+                 values ($1, $2, $3, 'token', sha256(uuid_send($2)), now() + interval '1 day')",
                 &[&account, &session, &tenant],
             )
             .await?;
@@ -143,7 +144,12 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
                 &[&tenant],
             )
             .await?;
-        let subject = Subject { account, session, organization: Some(tenant) };
+        let subject = Subject {
+            account,
+            session,
+            secret: SessionSecret(*session.as_bytes()),
+            organization: Some(tenant),
+        };
         let token = tokens.issue(&subject, Utc::now()).map_err(|_| "a token")?;
         let client = Client::builder().build()?;
         Ok(Organization { slug: slug.to_owned(), token, client, address: server.address() })

@@ -17,7 +17,7 @@ use crate::{
     db::{Context, Db, FrontDoor, Params, Person, Who},
     http::{
         if_match::IfMatch,
-        secret::{OneTime, Secret},
+        secret::{OneTime, Refresh, Secret},
         values::TimeZone,
     },
     identity::{
@@ -271,7 +271,7 @@ async fn verify(db: &Db, door: &FrontDoor, context: Context, email: &str) -> Res
 
 fn person(context: Context) -> Result<Person, Error> {
     match context.who {
-        Who::Session { account, session } => Ok(Person { account, session }),
+        Who::Session { account, session, secret } => Ok(Person { account, session, secret }),
         _ => Err(Error("only people sign in".to_owned())),
     }
 }
@@ -279,6 +279,7 @@ fn person(context: Context) -> Result<Person, Error> {
 /// A session of a member, entered as the owner of its organization where the account is that.
 async fn enter(door: &FrontDoor, account: Uuid, tenant: Uuid) -> Result<Context, Error> {
     let session = Uuid::now_v7();
+    let secret = Secret::<Refresh>::draw(account, session).of_session();
     let address = IpAddr::from([127, 0, 0, 1]);
     door.gate(
         sql!("identity/sessions_start.sql"),
@@ -287,6 +288,7 @@ async fn enter(door: &FrontDoor, account: Uuid, tenant: Uuid) -> Result<Context,
             &session,
             &Some(tenant),
             &"cookie",
+            &&secret.hash()[..],
             &None::<&[u8]>,
             &SESSION_SECONDS,
             &Some("appointd dev"),
@@ -298,7 +300,7 @@ async fn enter(door: &FrontDoor, account: Uuid, tenant: Uuid) -> Result<Context,
         ],
     )
     .await?;
-    Ok(Context { tenant, who: Who::Session { account, session }, needs: "owner", feature: None })
+    Ok(Context { tenant, who: Who::Session { account, session, secret }, needs: "owner", feature: None })
 }
 
 /// A context for the first demo organization; `None` if it was changed so that its owner cannot enter.

@@ -87,208 +87,19 @@ $$;
 comment on function app.check_way_in(uuid, text, text) is
     'Checks common to app.enter and app.enter_by_key, once the tenant is in the context.';
 
-create function app.enter(
-    tenant uuid, account uuid, session uuid, needs text, feature text, host text, request text
-) returns void
-language plpgsql volatile
-as $$
-declare
-    held text;
-begin
-    if tenant is null or account is null or session is null or app.roles_from(needs) is null then
-        raise exception 'a tenant, an account, a session and a known role are required' using errcode = 'AP401';
-    end if;
-    if nullif(current_setting('app.role', true), '') is not null then
-        raise exception 'this transaction has entered a tenant already'
-            using errcode = 'object_not_in_prerequisite_state';
-    end if;
-
-    -- SET LOCAL ends with the transaction, so a pooled connection forgets. Written this way (and not with set_config)
-    -- the setting also reaches the nodes of a Citus cluster.
-    execute format('set local app.tenant_id = %L', tenant);
-    execute format('set local app.account_id = %L', account);
-    perform set_config('app.request_id', request, true);
-
-    -- The rows decide, not the token: signing out, removal and suspension (of the member or of the organization) take
-    -- effect at once.
-    select m.role
-    into held
-    from tenancy.members as m
-    join tenancy.organizations as o on o.id = m.tenant_id
-    join identity.sessions as s on s.account_id = m.account_id
-    where
-        m.tenant_id = tenant
-        and m.account_id = account
-        and m.status = 'active'
-        and o.status = 'active'
-        and s.account_id = account
-        and s.id = session
-        and s.organization_id = tenant
-        and s.expires_at > now()
-        -- A session from before the member left and rejoined is not valid.
-        and s.last_used_at >= m.created_at;
-
-    if held is null then
-        raise exception 'no active membership or session' using errcode = 'AP401';
-    end if;
-    if not held = any (app.roles_from(needs)) then
-        -- The hint is for the answer: which role is held.
-        raise exception 'role too low' using errcode = 'AP403', hint = held;
-    end if;
-    -- Rare: most operations ask for no feature, and most requests come to a host of the server itself.
-    if host is not null or feature is not null then
-        perform app.check_way_in(tenant, feature, host);
-    end if;
-    execute format('set local app.role = %L', held);
-end
-$$;
-
-comment on function app.enter(uuid, uuid, uuid, text, text, text, text) is
-    'Enters a tenant for the rest of the transaction, as the signed-in member. First statement of an explicit '
-    'transaction, once, never in a savepoint. Fails with AP401 (not an active member with a session), AP403 (the '
-    'member''s role ranks below `needs`), AP402 (the plan lacks `feature`) or AP404 (`host` belongs to another '
-    'organization); a transaction that failed to enter sees no rows.';
-
-create function app.enter_by_key(
-    tenant uuid, key uuid, secret_hash bytea, needs text, scope text, feature text, host text, request text
-) returns void
-language plpgsql volatile
-as $$
-declare
-    found record;
-begin
-    if tenant is null or key is null or app.roles_from(needs) is null then
-        raise exception 'a tenant, a key and a known role are required' using errcode = 'AP401';
-    end if;
-    if nullif(current_setting('app.role', true), '') is not null then
-        raise exception 'this transaction has entered a tenant already'
-            using errcode = 'object_not_in_prerequisite_state';
-    end if;
-    execute format('set local app.tenant_id = %L', tenant);
-    execute format('set local app.key_id = %L', key);
-    perform set_config('app.request_id', request, true);
-
-    -- A key is worth at most what its maker is now: nothing once they are removed or suspended.
-    select app.lower_role(k.role, tenancy.standing(k.created_by)) as role, k.scopes, k.last_used_at
-    into found
-    from tenancy.api_keys as k
-    join tenancy.organizations as o on o.id = k.tenant_id
-    where
-        k.tenant_id = tenant
-        and k.id = key
-        and k.secret_hash = enter_by_key.secret_hash
-        and k.revoked_at is null
-        and (k.expires_at is null or k.expires_at > now())
-        and o.status = 'active';
-
-    if found.role is null then
-        raise exception 'unknown key' using errcode = 'AP406';
-    end if;
-    if not app.has_feature(tenant, 'api_access') then
-        raise exception 'feature not in plan' using errcode = 'AP402', hint = app.plans_with(tenant, 'api_access');
-    end if;
-    if not found.role = any (app.roles_from(needs)) then
-        raise exception 'role too low' using errcode = 'AP403', hint = found.role;
-    end if;
-    perform app.check_way_in(tenant, feature, host);
-    if not coalesce(
-        scope = any (found.scopes) or replace(scope, ':read', ':write') = any (found.scopes), false
-    ) then
-        raise exception 'scope missing' using errcode = 'AP405';
-    end if;
-    execute format('set local app.role = %L', found.role);
-    -- To the minute, so that a busy key does not write with every request.
-    if found.last_used_at is null or found.last_used_at < now() - interval '1 minute' then
-        update tenancy.api_keys as k set last_used_at = now() where k.tenant_id = tenant and k.id = key;
-    end if;
-end
-$$;
-
-comment on function app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text) is
-    'Enters a tenant as app.enter does, for a program that sent an API key. Fails as app.enter does, with AP406 (the '
-    'key is unknown, was revoked or has expired, its maker is no active member, or the organization is not active) and '
-    'with AP405 (the key lacks the scope). A scope to write includes that to read.';
-
--- Customers with an account see what can be booked online, as guests do, and their own appointments, holds and
--- waitlist entries. Rows decide what is their own, never an id that a client sends: the contact that is linked to
--- their account, or the account that made a hold. app.appointment_id names the one thing they are about to make or
--- change, and only narrows.
-create function app.enter_customer(
-    tenant uuid, account uuid, session uuid, subject uuid, feature text, host text, request text
-) returns void
+create function app.begin_request(request text, host text) returns void
 language plpgsql volatile
 as $$
 begin
-    if subject is null then
-        raise exception 'what is to be made or changed is required' using errcode = 'AP401';
-    end if;
-    perform app.enter(tenant, account, session, 'customer', feature, host, request);
-    execute format('set local app.appointment_id = %L', subject);
+    execute format('set local app.request_id = %L', coalesce(request, ''));
+    -- Read by tenancy.host_admits, in functions of the gate.
+    execute format('set local app.host = %L', coalesce(host, ''));
 end
 $$;
 
-comment on function app.enter_customer(uuid, uuid, uuid, uuid, text, text, text) is
-    'Enters a tenant for the rest of the transaction as a customer with an account, who makes or changes one '
-    'appointment, hold or waitlist entry: that with the id `subject`. Fails as app.enter does.';
-
--- Guests are customers without an account. They see what can be booked online and when; they book; with the link they
--- then get they see, move and cancel that one appointment. Their policies are with each table (app.open_to).
-create function app.enter_guest(tenant uuid, appointment uuid, feature text, host text, request text) returns void
-language plpgsql volatile
-as $$
-begin
-    if tenant is null or appointment is null then
-        raise exception 'a tenant and an appointment are required' using errcode = 'AP401';
-    end if;
-    if nullif(current_setting('app.role', true), '') is not null then
-        raise exception 'this transaction has entered a tenant already'
-            using errcode = 'object_not_in_prerequisite_state';
-    end if;
-    execute format('set local app.tenant_id = %L', tenant);
-    execute format('set local app.appointment_id = %L', appointment);
-    perform set_config('app.request_id', request, true);
-    if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
-        raise exception 'unknown organization' using errcode = 'AP404';
-    end if;
-    perform app.check_way_in(tenant, feature, host);
-    execute format('set local app.role = %L', 'guest');
-end
-$$;
-
-comment on function app.enter_guest(uuid, uuid, text, text, text) is
-    'Enters a tenant for the rest of the transaction as a guest, who sees its public side and one hold, waitlist '
-    'entry or appointment: the one that is about to be made, or the one of the guest''s link. Fails with AP404 (no '
-    'active organization, or `host` belongs to another) or AP402 (the plan lacks `feature`).';
-
--- The scheduler: the server itself, when it offers freed time. It sees what decides when something can be booked, and
--- who waits; no names, addresses or notes. It holds time for waitlist entries and deletes expired holds.
-create function app.enter_scheduler(tenant uuid, request text) returns void
-language plpgsql volatile
-as $$
-begin
-    if tenant is null then
-        raise exception 'a tenant is required' using errcode = 'AP401';
-    end if;
-    if nullif(current_setting('app.role', true), '') is null then
-        execute format('set local app.tenant_id = %L', tenant);
-        perform set_config('app.request_id', request, true);
-        if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
-            raise exception 'unknown organization' using errcode = 'AP404';
-        end if;
-    elsif nullif(current_setting('app.tenant_id', true), '')::uuid is distinct from tenant then
-        raise exception 'this transaction has entered another tenant'
-            using errcode = 'object_not_in_prerequisite_state';
-    end if;
-    -- From here on the actor is no person.
-    execute format('set local app.account_id = %L', '');
-    execute format('set local app.key_id = %L', '');
-    execute format('set local app.role = %L', 'scheduler');
-end
-$$;
-
-comment on function app.enter_scheduler(uuid, text) is
-    'Enters a tenant as the scheduler, or becomes the scheduler for the rest of a transaction that has entered the '
-    'tenant. Fails with AP404 if the organization is not active.';
+comment on function app.begin_request(text, text) is
+    'Begins a transaction of a caller who is not known: notes the request for the change log, and the host that '
+    'was requested for functions of the gate.';
 
 create function app.may_hand_out() returns boolean
 language plpgsql stable
@@ -307,48 +118,154 @@ comment on function app.may_hand_out() is
     'Whether the actor in the context may send invitations and make API keys: an account with a verified e-mail '
     'address, or an API key (only such an account could make it).';
 
+grant execute on function app.begin_request(text, text)
+to appointd_api, appointd_door, appointd_worker, appointd_gate;
+grant execute on function app.may_hand_out() to appointd_api;
 grant execute on function
+    app.stay_outside(),
     app.has_feature(uuid, text),
     app.plans_with(uuid, text),
-    app.check_way_in(uuid, text, text),
-    app.enter(uuid, uuid, uuid, text, text, text, text),
-    app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text),
-    app.enter_customer(uuid, uuid, uuid, uuid, text, text, text),
-    app.enter_guest(uuid, uuid, text, text, text),
-    app.enter_scheduler(uuid, text),
-    app.may_hand_out()
-to appointd_api;
-grant execute on function app.stay_outside(), app.has_feature(uuid, text) to appointd_gate;
+    app.check_way_in(uuid, text, text)
+to appointd_gate;
 
-create function app.begin_request(request text, host text) returns void
-language plpgsql volatile
+-- The functions that enter run as the gate: they compare what a caller presents with hashes that the caller may not
+-- read.
+grant create on schema app to appointd_gate;
+set local role appointd_gate;
+
+create function app.enter(
+    tenant uuid, account uuid, session uuid, secret bytea, needs text, feature text, host text, request text
+) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
 as $$
+declare
+    held text;
 begin
+    if tenant is null or account is null or session is null or secret is null or app.roles_from(needs) is null then
+        raise exception 'a tenant, an account, a session, its secret and a known role are required'
+            using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.role', true), '') is not null then
+        raise exception 'this transaction has entered a tenant already'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+
+    -- SET LOCAL ends with the transaction, so a pooled connection forgets. Written this way (and not with set_config)
+    -- the setting also reaches the nodes of a Citus cluster.
+    execute format('set local app.tenant_id = %L', tenant);
+    execute format('set local app.account_id = %L', account);
     execute format('set local app.request_id = %L', coalesce(request, ''));
-    -- Read by tenancy.host_admits, in functions of the gate.
-    execute format('set local app.host = %L', coalesce(host, ''));
+
+    -- The rows decide, not the token: signing out, removal and suspension (of the member or of the organization) take
+    -- effect at once.
+    select m.role
+    into held
+    from tenancy.members as m
+    join tenancy.organizations as o on o.id = m.tenant_id
+    join identity.sessions as s on s.account_id = m.account_id
+    where
+        m.tenant_id = tenant
+        and m.account_id = account
+        and m.status = 'active'
+        and o.status = 'active'
+        and s.account_id = account
+        and s.id = session
+        and s.secret_hash = sha256(secret)
+        and s.organization_id = tenant
+        and s.expires_at > now()
+        -- A session from before the member left and rejoined is not valid.
+        and s.last_used_at >= m.created_at;
+
+    if held is null then
+        raise exception 'no active membership or session' using errcode = 'AP401';
+    end if;
+    if (held = any (app.roles_from(needs))) is not true then
+        -- The hint is for the answer: which role is held.
+        raise exception 'role too low' using errcode = 'AP403', hint = held;
+    end if;
+    -- Rare: most operations ask for no feature, and most requests come to a host of the server itself.
+    if host is not null or feature is not null then
+        perform app.check_way_in(tenant, feature, host);
+    end if;
+    execute format('set local app.role = %L', held);
 end
 $$;
 
-comment on function app.begin_request(text, text) is
-    'Begins a transaction of a caller who is not known: notes the request for the change log, and the host that '
-    'was requested for functions of the gate.';
+comment on function app.enter(uuid, uuid, uuid, bytea, text, text, text, text) is
+    'Enters a tenant for the rest of the transaction, as the signed-in member who has the secret of the session. First '
+    'statement of an explicit transaction, once, never in a savepoint. Fails with AP401 (not an active member with a '
+    'session, or another secret), AP403 (the member''s role ranks below `needs`), AP402 (the plan lacks `feature`) or '
+    'AP404 (`host` belongs to another organization); a transaction that failed to enter sees no rows.';
 
--- Runs as the gate: the front door (appointd_door), which no policy admits, enters as a person as well.
-grant create on schema app to appointd_gate;
-grant execute on function app.begin_request(text, text)
-to appointd_api, appointd_door, appointd_worker, appointd_gate;
-set local role appointd_gate;
+create function app.enter_by_key(
+    tenant uuid, key uuid, secret bytea, needs text, scope text, feature text, host text, request text
+) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    found record;
+begin
+    if tenant is null or key is null or secret is null or app.roles_from(needs) is null then
+        raise exception 'a tenant, a key, its secret and a known role are required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.role', true), '') is not null then
+        raise exception 'this transaction has entered a tenant already'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    execute format('set local app.tenant_id = %L', tenant);
+    execute format('set local app.key_id = %L', key);
+    execute format('set local app.request_id = %L', coalesce(request, ''));
 
-create function app.enter_account(account uuid, session uuid, host text, request text) returns void
+    -- A key is worth at most what its maker is now: nothing once they are removed or suspended.
+    select app.lower_role(k.role, tenancy.standing(k.created_by)) as role, k.scopes, k.last_used_at
+    into found
+    from tenancy.api_keys as k
+    join tenancy.organizations as o on o.id = k.tenant_id
+    where
+        k.tenant_id = tenant
+        and k.id = key
+        and k.secret_hash = sha256(secret)
+        and k.revoked_at is null
+        and (k.expires_at is null or k.expires_at > now())
+        and o.status = 'active';
+
+    if found.role is null then
+        raise exception 'unknown key' using errcode = 'AP406';
+    end if;
+    if not app.has_feature(tenant, 'api_access') then
+        raise exception 'feature not in plan' using errcode = 'AP402', hint = app.plans_with(tenant, 'api_access');
+    end if;
+    if (found.role = any (app.roles_from(needs))) is not true then
+        raise exception 'role too low' using errcode = 'AP403', hint = found.role;
+    end if;
+    perform app.check_way_in(tenant, feature, host);
+    if (scope = any (found.scopes) or replace(scope, ':read', ':write') = any (found.scopes)) is not true then
+        raise exception 'scope missing' using errcode = 'AP405';
+    end if;
+    execute format('set local app.role = %L', found.role);
+    -- To the minute, so that a busy key does not write with every request.
+    if found.last_used_at is null or found.last_used_at < now() - interval '1 minute' then
+        update tenancy.api_keys as k set last_used_at = now() where k.tenant_id = tenant and k.id = key;
+    end if;
+end
+$$;
+
+comment on function app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text) is
+    'Enters a tenant as app.enter does, for a program that sent an API key. Fails as app.enter does, with AP406 (the '
+    'key is unknown, was revoked or has expired, its maker is no active member, or the organization is not active) and '
+    'with AP405 (the key lacks the scope). A scope to write includes that to read.';
+
+create function app.enter_account(account uuid, session uuid, secret bytea, host text, request text) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     organization uuid;
 begin
-    if account is null or session is null then
-        raise exception 'an account and a session are required' using errcode = 'AP401';
+    if account is null or session is null or secret is null then
+        raise exception 'an account, a session and its secret are required' using errcode = 'AP401';
     end if;
     if nullif(current_setting('app.account_id', true), '') is not null then
         raise exception 'this transaction has entered already' using errcode = 'object_not_in_prerequisite_state';
@@ -358,7 +275,11 @@ begin
     select s.organization_id
     into organization
     from identity.sessions as s
-    where s.account_id = account and s.id = session and s.expires_at > now();
+    where
+        s.account_id = account
+        and s.id = session
+        and s.secret_hash = sha256(secret)
+        and s.expires_at > now();
     if not found then
         raise exception 'no active session' using errcode = 'AP401';
     end if;
@@ -371,10 +292,102 @@ begin
 end
 $$;
 
-comment on function app.enter_account(uuid, uuid, text, text) is
-    'Enters as a signed-in person, without a tenant: shows the rows of the account, and of no organization. Fails '
-    'with AP401 (no active session) or AP404 (`host` belongs to another organization than the session).';
+comment on function app.enter_account(uuid, uuid, bytea, text, text) is
+    'Enters as a signed-in person, who has the secret of the session, without a tenant: shows the rows of the '
+    'account, and of no organization. Fails with AP401 (no active session, or another secret) or AP404 (`host` belongs to another organization than the session).';
 
-grant execute on function app.enter_account(uuid, uuid, text, text) to appointd_api, appointd_door;
+-- Customers with an account see what can be booked online, as guests do, and their own appointments, holds and
+-- waitlist entries. Rows decide what is their own, never an id that a client sends: the contact that is linked to
+-- their account, or the account that made a hold. app.appointment_id names the one thing they are about to make or
+-- change, and only narrows.
+create function app.enter_customer(
+    tenant uuid, account uuid, session uuid, secret bytea, subject uuid, feature text, host text, request text
+) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if subject is null then
+        raise exception 'what is to be made or changed is required' using errcode = 'AP401';
+    end if;
+    perform app.enter(tenant, account, session, secret, 'customer', feature, host, request);
+    execute format('set local app.appointment_id = %L', subject);
+end
+$$;
+
+comment on function app.enter_customer(uuid, uuid, uuid, bytea, uuid, text, text, text) is
+    'Enters a tenant for the rest of the transaction as a customer with an account, who makes or changes one '
+    'appointment, hold or waitlist entry: that with the id `subject`. Fails as app.enter does.';
+
+-- Guests are customers without an account. They see what can be booked online and when; they book; with the link they
+-- then get they see, move and cancel that one appointment. Their policies are with each table (app.open_to).
+create function app.enter_guest(tenant uuid, appointment uuid, feature text, host text, request text) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tenant is null or appointment is null then
+        raise exception 'a tenant and an appointment are required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.role', true), '') is not null then
+        raise exception 'this transaction has entered a tenant already'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    execute format('set local app.tenant_id = %L', tenant);
+    execute format('set local app.appointment_id = %L', appointment);
+    execute format('set local app.request_id = %L', coalesce(request, ''));
+    if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
+        raise exception 'unknown organization' using errcode = 'AP404';
+    end if;
+    perform app.check_way_in(tenant, feature, host);
+    execute format('set local app.role = %L', 'guest');
+end
+$$;
+
+comment on function app.enter_guest(uuid, uuid, text, text, text) is
+    'Enters a tenant for the rest of the transaction as a guest, who sees its public side and one hold, waitlist '
+    'entry or appointment: the one that is about to be made, or the one of the guest''s link. Fails with AP404 (no '
+    'active organization, or `host` belongs to another) or AP402 (the plan lacks `feature`).';
+
+-- The scheduler: the server itself, when it offers freed time. It sees what decides when something can be booked, and
+-- who waits; no names, addresses or notes. It holds time for waitlist entries and deletes expired holds.
+create function app.enter_scheduler(tenant uuid, request text) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tenant is null then
+        raise exception 'a tenant is required' using errcode = 'AP401';
+    end if;
+    if nullif(current_setting('app.role', true), '') is null then
+        execute format('set local app.tenant_id = %L', tenant);
+        execute format('set local app.request_id = %L', coalesce(request, ''));
+        if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
+            raise exception 'unknown organization' using errcode = 'AP404';
+        end if;
+    elsif nullif(current_setting('app.tenant_id', true), '')::uuid is distinct from tenant then
+        raise exception 'this transaction has entered another tenant'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    -- From here on the actor is no person.
+    execute format('set local app.account_id = %L', '');
+    execute format('set local app.key_id = %L', '');
+    execute format('set local app.role = %L', 'scheduler');
+end
+$$;
+
+comment on function app.enter_scheduler(uuid, text) is
+    'Enters a tenant as the scheduler, or becomes the scheduler for the rest of a transaction that has entered the '
+    'tenant. Fails with AP404 if the organization is not active.';
+
+grant execute on function
+    app.enter(uuid, uuid, uuid, bytea, text, text, text, text),
+    app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text),
+    app.enter_account(uuid, uuid, bytea, text, text),
+    app.enter_customer(uuid, uuid, uuid, bytea, uuid, text, text, text),
+    app.enter_guest(uuid, uuid, text, text, text),
+    app.enter_scheduler(uuid, text)
+to appointd_api;
+grant execute on function app.enter_account(uuid, uuid, bytea, text, text) to appointd_door;
 reset role;
 revoke create on schema app from appointd_gate;

@@ -7,6 +7,7 @@ create table identity.sessions (
     id uuid not null,
     organization_id uuid,
     kind text not null,
+    secret_hash bytea not null,
     user_agent text,
     address inet,
     created_at timestamptz not null default now(),
@@ -15,14 +16,15 @@ create table identity.sessions (
     constraint sessions_pkey primary key (account_id, id),
     constraint sessions_account_fkey foreign key (account_id) references identity.accounts (id) on delete cascade,
     constraint sessions_kind check (kind in ('token', 'cookie')),
+    constraint sessions_secret_hash_length check (length(secret_hash) = 32),
     constraint sessions_user_agent_length check (length(user_agent) <= 300)
 )
 -- Rows change all day: vacuum after 2 % of them, not 20 %.
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 comment on table identity.sessions is
-    'Where an account is signed in. Access tokens name their session; without its row they grant nothing (see '
-    'app.enter).';
+    'Where an account is signed in. Access tokens name their session and have its secret; without its row they grant '
+    'nothing (see app.enter).';
 comment on column identity.sessions.account_id is 'The person.';
 comment on column identity.sessions.id is 'UUIDv7, the claim `sid` of the tokens of the session.';
 comment on column identity.sessions.organization_id is
@@ -30,6 +32,8 @@ comment on column identity.sessions.organization_id is
     'No foreign key: the membership is checked on every entry.';
 comment on column identity.sessions.kind is
     'token: refreshed by rotating refresh tokens. cookie: a browser session, not refreshed.';
+comment on column identity.sessions.secret_hash is
+    'SHA-256 of the secret of the session, the claim `key` of its tokens. Only functions of the gate read it.';
 comment on column identity.sessions.user_agent is 'User-Agent of the client that signed in, at most 300 characters.';
 comment on column identity.sessions.address is 'Network address that the person signed in from.';
 comment on column identity.sessions.created_at is 'When the person signed in.';
@@ -45,7 +49,9 @@ create policy own_all on identity.sessions as permissive for all to appointd_api
     with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
 create policy gate_all on identity.sessions as permissive for all to appointd_gate using (true) with check (true);
 
-grant select, delete on identity.sessions to appointd_api;
+grant
+    select (account_id, id, organization_id, kind, user_agent, address, created_at, last_used_at, expires_at), delete
+on identity.sessions to appointd_api;
 grant select, insert, update, delete on identity.sessions to appointd_gate;
 
 

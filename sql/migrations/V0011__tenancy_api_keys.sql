@@ -51,29 +51,21 @@ create policy verified_insert on tenancy.api_keys as restrictive for insert to a
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and (select app.may_hand_out())
     );
 
--- app.enter_by_key looks at the key in the context, and at no other, before its role is known.
-create policy entering_select on tenancy.api_keys as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and id = (select nullif(current_setting('app.key_id', true), '')::uuid)
-    );
-create policy entering_update on tenancy.api_keys as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and id = (select nullif(current_setting('app.key_id', true), '')::uuid)
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and id = (select nullif(current_setting('app.key_id', true), '')::uuid)
-    );
--- The gate asks what a key is worth (tenancy.standing), and ends or lowers it with its maker.
+-- The gate enters by a key, asks what it is worth (tenancy.standing), and ends or lowers it with its maker.
 call app.admit('tenancy.api_keys', 'appointd_gate', array['select', 'update']);
 call app.admit('tenancy.api_keys', 'appointd_owner', array['all']);
 call operations.audit('tenancy.api_keys');
 
-grant select, insert (id, name, secret_hash, role, scopes, expires_at), update (last_used_at, revoked_at)
+grant
+    select (
+        tenant_id, id, name, role, scopes, expires_at, last_used_at, revoked_at, created_at, created_by
+    ),
+    insert (id, name, secret_hash, role, scopes, expires_at),
+    update (revoked_at)
 on tenancy.api_keys to appointd_api;
-grant select (tenant_id, id, secret_hash, role, expires_at, revoked_at, created_by), update (role, revoked_at)
+grant
+    select (tenant_id, id, secret_hash, role, scopes, expires_at, last_used_at, revoked_at, created_by),
+    update (role, last_used_at, revoked_at)
 on tenancy.api_keys to appointd_gate;
 
 create trigger keep_within_plan_insert after insert on tenancy.api_keys

@@ -216,6 +216,7 @@ create function identity.start_session(
     in session_id uuid,
     in organization_id uuid,
     in kind text,
+    in secret_hash bytea,
     in refresh_hash bytea,
     in lifetime interval,
     in user_agent text,
@@ -272,8 +273,8 @@ begin
     end if;
 
     delete from identity.sessions as s where s.account_id = start_session.account_id and s.expires_at < now();
-    insert into identity.sessions (account_id, id, organization_id, kind, user_agent, address, expires_at)
-    values (account_id, session_id, organization_id, kind, left(user_agent, 300), address, now() + lifetime);
+    insert into identity.sessions (account_id, id, organization_id, kind, secret_hash, user_agent, address, expires_at)
+    values (account_id, session_id, organization_id, kind, secret_hash, left(user_agent, 300), address, now() + lifetime);
     if refresh_hash is not null then
         insert into identity.refresh_tokens (account_id, session_id, hash, expires_at)
         values (account_id, session_id, refresh_hash, now() + interval '30 days');
@@ -299,7 +300,7 @@ end
 $$;
 
 comment on function identity.start_session(
-    uuid, uuid, uuid, text, bytea, interval, text, inet, text, text, bigint, bytea
+    uuid, uuid, uuid, text, bytea, bytea, interval, text, inet, text, text, bigint, bytea
 ) is
     'Starts a session of an authenticated account: `started`; `password_changed` if verified_hash, which the password '
     'was compared with, is no longer that of the account; `code_invalid` if a code is missing or was used before. '
@@ -310,7 +311,7 @@ grant execute on function identity.code_given(), identity.my_memberships() to ap
 grant execute on function
     identity.code_attempt(uuid),
     identity.sign_in(text, inet),
-    identity.start_session(uuid, uuid, uuid, text, bytea, interval, text, inet, text, text, bigint, bytea)
+    identity.start_session(uuid, uuid, uuid, text, bytea, bytea, interval, text, inet, text, text, bigint, bytea)
 to appointd_door;
 reset role;
 revoke create on schema identity from appointd_gate;

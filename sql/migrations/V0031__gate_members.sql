@@ -240,7 +240,6 @@ comment on function tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, tex
     'exclusive_members, contact_account (the contact has another account) or plan_limit_members, and with 23505 on '
     'accounts_email_key.';
 
-grant execute on function tenancy.standing(uuid) to appointd_api;
 grant execute on function
     tenancy.invitation_for(uuid, uuid, bytea),
     tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, text)

@@ -211,7 +211,7 @@ begin
 end
 $$;
 
-grant execute on function app.check_way_in(uuid,text,text) to appointd_api;
+grant execute on function app.check_way_in(uuid,text,text) to appointd_gate;
 
 
 -- The columns of a table that a row has, without generated ones, as a list for insert. Null: none.
@@ -258,19 +258,23 @@ end
 $$;
 
 
--- Enters a tenant for the rest of the transaction, as the signed-in member. First statement of an explicit transaction,
--- once, never in a savepoint. Fails with AP401 (not an active member with a session), AP403 (the member's role ranks
--- below `needs`), AP402 (the plan lacks `feature`) or AP404 (`host` belongs to another organization); a transaction
--- that failed to enter sees no rows.
-create function app.enter(tenant uuid, account uuid, session uuid, needs text, feature text, host text, request text)
+-- Enters a tenant for the rest of the transaction, as the signed-in member who has the secret of the session. First
+-- statement of an explicit transaction, once, never in a savepoint. Fails with AP401 (not an active member with a
+-- session, or another secret), AP403 (the member's role ranks below `needs`), AP402 (the plan lacks `feature`) or AP404
+-- (`host` belongs to another organization); a transaction that failed to enter sees no rows.
+create function app.enter(
+    tenant uuid, account uuid, session uuid, secret bytea, needs text, feature text, host text, request text
+)
 returns void
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     held text;
 begin
-    if tenant is null or account is null or session is null or app.roles_from(needs) is null then
-        raise exception 'a tenant, an account, a session and a known role are required' using errcode = 'AP401';
+    if tenant is null or account is null or session is null or secret is null or app.roles_from(needs) is null then
+        raise exception 'a tenant, an account, a session, its secret and a known role are required'
+            using errcode = 'AP401';
     end if;
     if nullif(current_setting('app.role', true), '') is not null then
         raise exception 'this transaction has entered a tenant already'
@@ -281,7 +285,7 @@ begin
     -- the setting also reaches the nodes of a Citus cluster.
     execute format('set local app.tenant_id = %L', tenant);
     execute format('set local app.account_id = %L', account);
-    perform set_config('app.request_id', request, true);
+    execute format('set local app.request_id = %L', coalesce(request, ''));
 
     -- The rows decide, not the token: signing out, removal and suspension (of the member or of the organization) take
     -- effect at once.
@@ -297,6 +301,7 @@ begin
         and o.status = 'active'
         and s.account_id = account
         and s.id = session
+        and s.secret_hash = sha256(secret)
         and s.organization_id = tenant
         and s.expires_at > now()
         -- A session from before the member left and rejoined is not valid.
@@ -305,7 +310,7 @@ begin
     if held is null then
         raise exception 'no active membership or session' using errcode = 'AP401';
     end if;
-    if not held = any (app.roles_from(needs)) then
+    if (held = any (app.roles_from(needs))) is not true then
         -- The hint is for the answer: which role is held.
         raise exception 'role too low' using errcode = 'AP403', hint = held;
     end if;
@@ -317,12 +322,14 @@ begin
 end
 $$;
 
-grant execute on function app.enter(uuid,uuid,uuid,text,text,text,text) to appointd_api;
+alter function app.enter(uuid,uuid,uuid,bytea,text,text,text,text) owner to appointd_gate;
+grant execute on function app.enter(uuid,uuid,uuid,bytea,text,text,text,text) to appointd_api;
 
 
--- Enters as a signed-in person, without a tenant: shows the rows of the account, and of no organization. Fails with
--- AP401 (no active session) or AP404 (`host` belongs to another organization than the session).
-create function app.enter_account(account uuid, session uuid, host text, request text)
+-- Enters as a signed-in person, who has the secret of the session, without a tenant: shows the rows of the account, and
+-- of no organization. Fails with AP401 (no active session, or another secret) or AP404 (`host` belongs to another
+-- organization than the session).
+create function app.enter_account(account uuid, session uuid, secret bytea, host text, request text)
 returns void
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -330,8 +337,8 @@ as $$
 declare
     organization uuid;
 begin
-    if account is null or session is null then
-        raise exception 'an account and a session are required' using errcode = 'AP401';
+    if account is null or session is null or secret is null then
+        raise exception 'an account, a session and its secret are required' using errcode = 'AP401';
     end if;
     if nullif(current_setting('app.account_id', true), '') is not null then
         raise exception 'this transaction has entered already' using errcode = 'object_not_in_prerequisite_state';
@@ -341,7 +348,11 @@ begin
     select s.organization_id
     into organization
     from identity.sessions as s
-    where s.account_id = account and s.id = session and s.expires_at > now();
+    where
+        s.account_id = account
+        and s.id = session
+        and s.secret_hash = sha256(secret)
+        and s.expires_at > now();
     if not found then
         raise exception 'no active session' using errcode = 'AP401';
     end if;
@@ -354,25 +365,26 @@ begin
 end
 $$;
 
-alter function app.enter_account(uuid,uuid,text,text) owner to appointd_gate;
-grant execute on function app.enter_account(uuid,uuid,text,text) to appointd_api;
-grant execute on function app.enter_account(uuid,uuid,text,text) to appointd_door;
+alter function app.enter_account(uuid,uuid,bytea,text,text) owner to appointd_gate;
+grant execute on function app.enter_account(uuid,uuid,bytea,text,text) to appointd_api;
+grant execute on function app.enter_account(uuid,uuid,bytea,text,text) to appointd_door;
 
 
 -- Enters a tenant as app.enter does, for a program that sent an API key. Fails as app.enter does, with AP406 (the key
 -- is unknown, was revoked or has expired, its maker is no active member, or the organization is not active) and with
 -- AP405 (the key lacks the scope). A scope to write includes that to read.
 create function app.enter_by_key(
-    tenant uuid, key uuid, secret_hash bytea, needs text, scope text, feature text, host text, request text
+    tenant uuid, key uuid, secret bytea, needs text, scope text, feature text, host text, request text
 )
 returns void
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     found record;
 begin
-    if tenant is null or key is null or app.roles_from(needs) is null then
-        raise exception 'a tenant, a key and a known role are required' using errcode = 'AP401';
+    if tenant is null or key is null or secret is null or app.roles_from(needs) is null then
+        raise exception 'a tenant, a key, its secret and a known role are required' using errcode = 'AP401';
     end if;
     if nullif(current_setting('app.role', true), '') is not null then
         raise exception 'this transaction has entered a tenant already'
@@ -380,7 +392,7 @@ begin
     end if;
     execute format('set local app.tenant_id = %L', tenant);
     execute format('set local app.key_id = %L', key);
-    perform set_config('app.request_id', request, true);
+    execute format('set local app.request_id = %L', coalesce(request, ''));
 
     -- A key is worth at most what its maker is now: nothing once they are removed or suspended.
     select app.lower_role(k.role, tenancy.standing(k.created_by)) as role, k.scopes, k.last_used_at
@@ -390,7 +402,7 @@ begin
     where
         k.tenant_id = tenant
         and k.id = key
-        and k.secret_hash = enter_by_key.secret_hash
+        and k.secret_hash = sha256(secret)
         and k.revoked_at is null
         and (k.expires_at is null or k.expires_at > now())
         and o.status = 'active';
@@ -401,13 +413,11 @@ begin
     if not app.has_feature(tenant, 'api_access') then
         raise exception 'feature not in plan' using errcode = 'AP402', hint = app.plans_with(tenant, 'api_access');
     end if;
-    if not found.role = any (app.roles_from(needs)) then
+    if (found.role = any (app.roles_from(needs))) is not true then
         raise exception 'role too low' using errcode = 'AP403', hint = found.role;
     end if;
     perform app.check_way_in(tenant, feature, host);
-    if not coalesce(
-        scope = any (found.scopes) or replace(scope, ':read', ':write') = any (found.scopes), false
-    ) then
+    if (scope = any (found.scopes) or replace(scope, ':read', ':write') = any (found.scopes)) is not true then
         raise exception 'scope missing' using errcode = 'AP405';
     end if;
     execute format('set local app.role = %L', found.role);
@@ -418,27 +428,30 @@ begin
 end
 $$;
 
+alter function app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text) owner to appointd_gate;
 grant execute on function app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text) to appointd_api;
 
 
 -- Enters a tenant for the rest of the transaction as a customer with an account, who makes or changes one appointment,
 -- hold or waitlist entry: that with the id `subject`. Fails as app.enter does.
 create function app.enter_customer(
-    tenant uuid, account uuid, session uuid, subject uuid, feature text, host text, request text
+    tenant uuid, account uuid, session uuid, secret bytea, subject uuid, feature text, host text, request text
 )
 returns void
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if subject is null then
         raise exception 'what is to be made or changed is required' using errcode = 'AP401';
     end if;
-    perform app.enter(tenant, account, session, 'customer', feature, host, request);
+    perform app.enter(tenant, account, session, secret, 'customer', feature, host, request);
     execute format('set local app.appointment_id = %L', subject);
 end
 $$;
 
-grant execute on function app.enter_customer(uuid,uuid,uuid,uuid,text,text,text) to appointd_api;
+alter function app.enter_customer(uuid,uuid,uuid,bytea,uuid,text,text,text) owner to appointd_gate;
+grant execute on function app.enter_customer(uuid,uuid,uuid,bytea,uuid,text,text,text) to appointd_api;
 
 
 -- Enters a tenant for the rest of the transaction as a guest, who sees its public side and one hold, waitlist entry or
@@ -446,7 +459,8 @@ grant execute on function app.enter_customer(uuid,uuid,uuid,uuid,text,text,text)
 -- organization, or `host` belongs to another) or AP402 (the plan lacks `feature`).
 create function app.enter_guest(tenant uuid, appointment uuid, feature text, host text, request text)
 returns void
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tenant is null or appointment is null then
@@ -458,7 +472,7 @@ begin
     end if;
     execute format('set local app.tenant_id = %L', tenant);
     execute format('set local app.appointment_id = %L', appointment);
-    perform set_config('app.request_id', request, true);
+    execute format('set local app.request_id = %L', coalesce(request, ''));
     if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
         raise exception 'unknown organization' using errcode = 'AP404';
     end if;
@@ -467,6 +481,7 @@ begin
 end
 $$;
 
+alter function app.enter_guest(uuid,uuid,text,text,text) owner to appointd_gate;
 grant execute on function app.enter_guest(uuid,uuid,text,text,text) to appointd_api;
 
 
@@ -474,7 +489,8 @@ grant execute on function app.enter_guest(uuid,uuid,text,text,text) to appointd_
 -- Fails with AP404 if the organization is not active.
 create function app.enter_scheduler(tenant uuid, request text)
 returns void
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tenant is null then
@@ -482,7 +498,7 @@ begin
     end if;
     if nullif(current_setting('app.role', true), '') is null then
         execute format('set local app.tenant_id = %L', tenant);
-        perform set_config('app.request_id', request, true);
+        execute format('set local app.request_id = %L', coalesce(request, ''));
         if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
             raise exception 'unknown organization' using errcode = 'AP404';
         end if;
@@ -497,6 +513,7 @@ begin
 end
 $$;
 
+alter function app.enter_scheduler(uuid,text) owner to appointd_gate;
 grant execute on function app.enter_scheduler(uuid,text) to appointd_api;
 
 
@@ -588,7 +605,6 @@ begin
 end
 $$;
 
-grant execute on function app.has_feature(uuid,text) to appointd_api;
 grant execute on function app.has_feature(uuid,text) to appointd_gate;
 
 
@@ -723,7 +739,7 @@ begin
 end
 $$;
 
-grant execute on function app.plans_with(uuid,text) to appointd_api;
+grant execute on function app.plans_with(uuid,text) to appointd_gate;
 
 
 -- Closes a table to the server while the plan of the organization lacks a feature, or the organization has switched it

@@ -218,7 +218,8 @@ grant update (secret, confirmed_at, last_step) on identity.second_factors to app
 grant select, insert, update, delete on identity.second_factors to appointd_gate;
 
 
--- Where an account is signed in. Access tokens name their session; without its row they grant nothing (see app.enter).
+-- Where an account is signed in. Access tokens name their session and have its secret; without its row they grant
+-- nothing (see app.enter).
 create table identity.sessions (
     -- The person.
     account_id uuid not null,
@@ -229,6 +230,8 @@ create table identity.sessions (
     organization_id uuid,
     -- token: refreshed by rotating refresh tokens. cookie: a browser session, not refreshed.
     kind text not null,
+    -- SHA-256 of the secret of the session, the claim `key` of its tokens. Only functions of the gate read it.
+    secret_hash bytea not null,
     -- User-Agent of the client that signed in, at most 300 characters.
     user_agent text,
     -- Network address that the person signed in from.
@@ -242,6 +245,7 @@ create table identity.sessions (
     constraint sessions_pkey primary key (account_id, id),
     constraint sessions_account_fkey foreign key (account_id) references identity.accounts(id) on delete cascade,
     constraint sessions_kind check (kind = any (array['token', 'cookie'])),
+    constraint sessions_secret_hash_length check (length(secret_hash) = 32),
     constraint sessions_user_agent_length check (length(user_agent) <= 300)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
@@ -256,7 +260,10 @@ create policy own_all on identity.sessions as permissive for all to appointd_api
     using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
     with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
 
-grant select, delete on identity.sessions to appointd_api;
+grant delete on identity.sessions to appointd_api;
+grant select (
+    account_id, id, organization_id, kind, user_agent, address, created_at, last_used_at, expires_at
+) on identity.sessions to appointd_api;
 grant select, insert, update, delete on identity.sessions to appointd_gate;
 
 
@@ -885,9 +892,9 @@ grant execute on function identity.sign_in(text,inet) to appointd_door;
 -- compared with, is no longer that of the account; `code_invalid` if a code is missing or was used before. Takes back
 -- what identity.sign_in counted. new_password_hash: the same password, hashed with the present parameters.
 create function identity.start_session(
-    account_id uuid, session_id uuid, organization_id uuid, kind text, refresh_hash bytea, lifetime interval,
-    user_agent text, address inet, verified_hash text, new_password_hash text, totp_step bigint, recovery_hash bytea,
-    out outcome text
+    account_id uuid, session_id uuid, organization_id uuid, kind text, secret_hash bytea, refresh_hash bytea,
+    lifetime interval, user_agent text, address inet, verified_hash text, new_password_hash text, totp_step bigint,
+    recovery_hash bytea, out outcome text
 )
 returns text
 language plpgsql security definer
@@ -936,8 +943,8 @@ begin
     end if;
 
     delete from identity.sessions as s where s.account_id = start_session.account_id and s.expires_at < now();
-    insert into identity.sessions (account_id, id, organization_id, kind, user_agent, address, expires_at)
-    values (account_id, session_id, organization_id, kind, left(user_agent, 300), address, now() + lifetime);
+    insert into identity.sessions (account_id, id, organization_id, kind, secret_hash, user_agent, address, expires_at)
+    values (account_id, session_id, organization_id, kind, secret_hash, left(user_agent, 300), address, now() + lifetime);
     if refresh_hash is not null then
         insert into identity.refresh_tokens (account_id, session_id, hash, expires_at)
         values (account_id, session_id, refresh_hash, now() + interval '30 days');
@@ -963,10 +970,10 @@ end
 $$;
 
 alter function identity.start_session(
-    uuid,uuid,uuid,text,bytea,interval,text,inet,text,text,bigint,bytea
+    uuid,uuid,uuid,text,bytea,bytea,interval,text,inet,text,text,bigint,bytea
 ) owner to appointd_gate;
 grant execute on function identity.start_session(
-    uuid,uuid,uuid,text,bytea,interval,text,inet,text,text,bigint,bytea
+    uuid,uuid,uuid,text,bytea,bytea,interval,text,inet,text,text,bigint,bytea
 ) to appointd_door;
 
 

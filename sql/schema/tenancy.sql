@@ -98,20 +98,6 @@ create policy admin_select on tenancy.api_keys as permissive for select to appoi
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
-create policy entering_select on tenancy.api_keys as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and id = (select nullif(current_setting('app.key_id', true), '')::uuid)
-    );
-create policy entering_update on tenancy.api_keys as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and id = (select nullif(current_setting('app.key_id', true), '')::uuid)
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and id = (select nullif(current_setting('app.key_id', true), '')::uuid)
-    );
 create policy gate_select on tenancy.api_keys as permissive for select to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 create policy gate_update on tenancy.api_keys as permissive for update to appointd_gate
@@ -135,13 +121,15 @@ create policy owner_update on tenancy.api_keys as permissive for update to appoi
         and (select current_setting('app.role', true) = any ('{owner}'))
     );
 
-grant select on tenancy.api_keys to appointd_api;
 grant insert (id, name, secret_hash, role, scopes, expires_at) on tenancy.api_keys to appointd_api;
-grant update (last_used_at, revoked_at) on tenancy.api_keys to appointd_api;
 grant select (
-    tenant_id, id, secret_hash, role, expires_at, revoked_at, created_by
+    tenant_id, id, name, role, scopes, expires_at, last_used_at, revoked_at, created_at, created_by
+) on tenancy.api_keys to appointd_api;
+grant update (revoked_at) on tenancy.api_keys to appointd_api;
+grant select (
+    tenant_id, id, secret_hash, role, scopes, expires_at, last_used_at, revoked_at, created_by
 ) on tenancy.api_keys to appointd_gate;
-grant update (role, revoked_at) on tenancy.api_keys to appointd_gate;
+grant update (role, last_used_at, revoked_at) on tenancy.api_keys to appointd_gate;
 
 create trigger end_invitations_of_key after update of revoked_at on tenancy.api_keys
 for each row
@@ -2280,7 +2268,6 @@ end
 $$;
 
 alter function tenancy.standing(uuid) owner to appointd_gate;
-grant execute on function tenancy.standing(uuid) to appointd_api;
 
 
 -- Whether the organization, given by id, host or slug, lists the origin of a page as trusted.

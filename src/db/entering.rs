@@ -8,7 +8,7 @@ use super::{
     entry::{Context, Entry, Person, Who},
     error::Error,
     request::{REQUEST, Request},
-    sql::Sql,
+    sql::{Params, Sql},
 };
 
 const ENTER: Sql = crate::sql!("app/enter.sql");
@@ -24,9 +24,19 @@ impl Entry {
     /// The statement that enters, and the types of its parameters.
     pub(super) fn statement(&self) -> (Sql, &'static [Type]) {
         match self {
-            Self::Tenant(Context { who: Who::Session { .. }, .. }) => {
-                (ENTER, &[Type::UUID, Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT])
-            }
+            Self::Tenant(Context { who: Who::Session { .. }, .. }) => (
+                ENTER,
+                &[
+                    Type::UUID,
+                    Type::UUID,
+                    Type::UUID,
+                    Type::BYTEA,
+                    Type::TEXT,
+                    Type::TEXT,
+                    Type::TEXT,
+                    Type::TEXT,
+                ],
+            ),
             Self::Tenant(Context { who: Who::Key { .. }, .. }) => (
                 ENTER_BY_KEY,
                 &[
@@ -47,9 +57,20 @@ impl Entry {
             Self::Tenant(Context { who: Who::Worker, .. }) => (ENTER_WORKER, &[Type::UUID]),
             Self::Tenant(Context { who: Who::Customer { .. }, .. }) => (
                 ENTER_CUSTOMER,
-                &[Type::UUID, Type::UUID, Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT],
+                &[
+                    Type::UUID,
+                    Type::UUID,
+                    Type::UUID,
+                    Type::BYTEA,
+                    Type::UUID,
+                    Type::TEXT,
+                    Type::TEXT,
+                    Type::TEXT,
+                ],
             ),
-            Self::Person(_) => (ENTER_ACCOUNT, &[Type::UUID, Type::UUID, Type::TEXT, Type::TEXT]),
+            Self::Person(_) => {
+                (ENTER_ACCOUNT, &[Type::UUID, Type::UUID, Type::BYTEA, Type::TEXT, Type::TEXT])
+            }
             Self::Stranger => (BEGIN_REQUEST, &[Type::TEXT, Type::TEXT]),
         }
     }
@@ -75,12 +96,20 @@ impl Entry {
         // Empty outside a request: in tests, and when `dev` loads its data.
         let Request { id, host, scope, .. } = REQUEST.try_with(Request::clone).unwrap_or_default();
         let entered = match self {
-            Self::Tenant(Context { tenant, who: Who::Session { account, session }, needs, feature }) => {
-                client.query(statement, &[tenant, account, session, needs, feature, &host, &id]).await
+            Self::Tenant(Context {
+                tenant,
+                who: Who::Session { account, session, secret },
+                needs,
+                feature,
+            }) => {
+                let secret = &secret.0[..];
+                client
+                    .query(statement, &[tenant, account, session, &secret, needs, feature, &host, &id])
+                    .await
             }
-            Self::Tenant(Context { tenant, who: Who::Key { id: key, secret_hash }, needs, feature }) => {
-                let hash = &secret_hash[..];
-                client.query(statement, &[tenant, key, &hash, needs, &scope, feature, &host, &id]).await
+            Self::Tenant(Context { tenant, who: Who::Key { id: key, secret }, needs, feature }) => {
+                let secret = &secret[..];
+                client.query(statement, &[tenant, key, &secret, needs, &scope, feature, &host, &id]).await
             }
             Self::Tenant(Context { tenant, who: Who::Guest { appointment }, feature, .. }) => {
                 client.query(statement, &[tenant, appointment, feature, &host, &id]).await
@@ -93,12 +122,17 @@ impl Entry {
             }
             Self::Tenant(Context {
                 tenant,
-                who: Who::Customer { account, session, subject },
+                who: Who::Customer { account, session, secret, subject },
                 feature,
                 ..
-            }) => client.query(statement, &[tenant, account, session, subject, feature, &host, &id]).await,
-            Self::Person(Person { account, session }) => {
-                client.query(statement, &[account, session, &host, &id]).await
+            }) => {
+                let secret = &secret.0[..];
+                let params: Params<'_> = &[tenant, account, session, &secret, subject, feature, &host, &id];
+                client.query(statement, params).await
+            }
+            Self::Person(Person { account, session, secret }) => {
+                let secret = &secret.0[..];
+                client.query(statement, &[account, session, &secret, &host, &id]).await
             }
             Self::Stranger => client.query(statement, &[&id, &host]).await,
         };

@@ -1,6 +1,7 @@
 //! How a transaction enters the database: as a member, API key, guest or customer of a tenant, as a person, or as a
 //! stranger.
 
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// The tenant, the caller, and what the operation requires: the arguments of `app.enter`.
@@ -25,13 +26,31 @@ impl Context {
     }
 }
 
+/// What a person who has signed in proves their session with: 128 random bits, of which the database has the SHA-256.
+/// Ids are no secrets.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct SessionSecret(pub [u8; 16]);
+
+impl SessionSecret {
+    /// The hash that is stored.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.0).into()
+    }
+}
+
+impl std::fmt::Debug for SessionSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SessionSecret(…)")
+    }
+}
+
 /// Who enters a tenant.
 #[derive(Clone, Copy)]
 pub enum Who {
     /// A person who has signed in.
-    Session { account: Uuid, session: Uuid },
-    /// A program with an API key, and the SHA-256 of the secret that it sent.
-    Key { id: Uuid, secret_hash: [u8; 32] },
+    Session { account: Uuid, session: Uuid, secret: SessionSecret },
+    /// A program with an API key, and the secret that it sent.
+    Key { id: Uuid, secret: [u8; 32] },
     /// A customer without an account, and the appointment that they book or have the link of.
     Guest { appointment: Uuid },
     /// The server itself, when it offers freed time to the waitlist.
@@ -39,18 +58,18 @@ pub enum Who {
     /// The worker, connected as `appointd_worker`.
     Worker,
     /// A customer who has signed in, and the one object that they create or change.
-    Customer { account: Uuid, session: Uuid, subject: Uuid },
+    Customer { account: Uuid, session: Uuid, secret: SessionSecret, subject: Uuid },
 }
 
 impl std::fmt::Debug for Who {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Session { account, session } => write!(f, "Session({account}, {session})"),
+            Self::Session { account, session, .. } => write!(f, "Session({account}, {session})"),
             Self::Key { id, .. } => write!(f, "Key({id})"),
             Self::Guest { appointment } => write!(f, "Guest({appointment})"),
             Self::Scheduler => f.write_str("Scheduler"),
             Self::Worker => f.write_str("Worker"),
-            Self::Customer { account, session, subject } => {
+            Self::Customer { account, session, subject, .. } => {
                 write!(f, "Customer({account}, {session}, {subject})")
             }
         }
@@ -62,6 +81,7 @@ impl std::fmt::Debug for Who {
 pub struct Person {
     pub account: Uuid,
     pub session: Uuid,
+    pub secret: SessionSecret,
 }
 
 /// How a transaction begins: in a tenant, as a person, or as a stranger.

@@ -3,6 +3,7 @@
 use std::{error::Error, fmt::Write as _, net::SocketAddr};
 
 use tokio_postgres::Config as DatabaseUrl;
+use uuid::Uuid;
 
 use super::{
     bookable::{Bookable, bookable, objects, written},
@@ -161,7 +162,7 @@ curl -i http://{host}/api/v1/webhook-endpoints \
 
 /// Lines that enter an organization in psql, as the server does for each request.
 fn entering(text: &mut String, psql: &str, url: &str, context: Context) -> Result<(), Box<dyn Error>> {
-    let Who::Session { account, session } = context.who else {
+    let Who::Session { account, session, secret } = context.who else {
         return Err("an owner is a person".into());
     };
     let (demo, tenant) = (&DEMOS[0], context.tenant);
@@ -176,11 +177,13 @@ The session is one of {email}; it lasts a day.
 {psql} '{url}' \\
   -v tenant={tenant} \\
   -v account={account} \\
-  -v session={session} <<'SQL'
+  -v session={session} \\
+  -v secret={} <<'SQL'
 {}
 SQL
 ",
         organization.to_uppercase(),
+        Uuid::from_bytes(secret.0).simple(),
         statement(ENTER)
     )?;
     Ok(())

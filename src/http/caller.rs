@@ -233,8 +233,8 @@ impl<F> Member<Customer, F> {
     /// The context of a customer who creates or changes the object with this id.
     pub fn about(&self, subject: Uuid) -> Result<Context, Problem> {
         match self.context.who {
-            Who::Session { account, session } => {
-                Ok(Context { who: Who::Customer { account, session, subject }, ..self.context })
+            Who::Session { account, session, secret } => {
+                Ok(Context { who: Who::Customer { account, session, secret, subject }, ..self.context })
             }
             _ => Err(Problem::person_required()),
         }
@@ -292,12 +292,10 @@ impl<'a, R: Role, F: Feature> ApiExtractor<'a> for Member<R, F> {
         let (tenant, who, expires_at) = match presented(request)? {
             Credentials::Person(claims) => (
                 claims.tenant_id.ok_or_else(Problem::organization_required)?,
-                Who::Session { account: claims.sub, session: claims.sid },
+                Who::Session { account: claims.sub, session: claims.sid, secret: claims.key },
                 claims.expires_at(),
             ),
-            Credentials::Program(key) => {
-                (key.first, Who::Key { id: key.second, secret_hash: key.hash() }, None)
-            }
+            Credentials::Program(key) => (key.first, Who::Key { id: key.second, secret: key.bits() }, None),
         };
         let context = Context { tenant, who, needs: R::NAME, feature: F::NAME };
         report_entry(request, context.into())?;
@@ -313,7 +311,7 @@ pub struct SignedIn {
 
 impl SignedIn {
     pub fn person(&self) -> Person {
-        Person { account: self.claims.sub, session: self.claims.sid }
+        Person { account: self.claims.sub, session: self.claims.sid, secret: self.claims.key }
     }
 }
 

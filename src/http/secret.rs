@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::schema::{schema_type, serde_error};
+use crate::db::SessionSecret;
 
 /// The purpose of a secret: its prefix, by which people and secret scanners recognize it.
 pub trait Purpose: Send + Sync + 'static {
@@ -59,15 +60,9 @@ impl<P: Purpose> Secret<P> {
         Self { first, second, ..self }
     }
 
-    /// The secret that replaces this one. Depends only on this secret and the salt, so it can be computed again.
-    pub fn successor(&self, salt: &[u8]) -> Self {
-        let random = Sha256::new()
-            .chain_update(b"appointd successor")
-            .chain_update(self.random)
-            .chain_update(salt)
-            .finalize()
-            .into();
-        Self { first: self.first, second: self.second, random, purpose: std::marker::PhantomData }
+    /// The random bits.
+    pub fn bits(&self) -> [u8; 32] {
+        self.random
     }
 
     /// The hash that is stored.
@@ -100,6 +95,39 @@ impl<P: Purpose> Secret<P> {
         })
     }
 }
+
+impl Secret<Refresh> {
+    /// A new refresh token of a session that exists.
+    pub fn draw_for(account: Uuid, session: Uuid, secret: SessionSecret) -> Self {
+        let drawn = Self::draw(account, session);
+        drawn.with(secret, drawn.random[HALF..].try_into().expect("half of it"))
+    }
+
+    /// The secret of the session: the half that all its refresh tokens have in common.
+    pub fn of_session(&self) -> SessionSecret {
+        SessionSecret(self.random[..HALF].try_into().expect("half of it"))
+    }
+
+    /// The token that replaces this one. Depends only on this token and the salt, so it can be computed again.
+    pub fn successor(&self, salt: &[u8]) -> Self {
+        let derived = Sha256::new()
+            .chain_update(b"appointd successor")
+            .chain_update(self.random)
+            .chain_update(salt)
+            .finalize();
+        self.with(self.of_session(), derived[..HALF].try_into().expect("half of it"))
+    }
+
+    fn with(&self, SessionSecret(common): SessionSecret, own: [u8; HALF]) -> Self {
+        let mut random = [0; 32];
+        random[..HALF].copy_from_slice(&common);
+        random[HALF..].copy_from_slice(&own);
+        Self { random, ..self.clone() }
+    }
+}
+
+/// Of a refresh token, the first half is the secret of the session, and the second is its own.
+const HALF: usize = 16;
 
 /// 256 random bits.
 pub fn random() -> [u8; 32] {

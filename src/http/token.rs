@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::problem::Problem;
+use crate::db::SessionSecret;
 
 /// The lifetime of an access token.
 pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -86,6 +87,9 @@ pub struct TokenClaims {
     /// For a cookie: the CSRF token that requests must repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csrf: Option<String>,
+    /// The secret of the session; zeros in the link of a guest, and in tokens of versions that had none.
+    #[serde(default, with = "session_secret", skip_serializing_if = "is_absent")]
+    pub key: SessionSecret,
     pub r#type: Kind,
     iss: String,
     aud: String,
@@ -98,6 +102,28 @@ impl TokenClaims {
     /// When the token expires.
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp(self.exp, 0)
+    }
+}
+
+fn is_absent(secret: &SessionSecret) -> bool {
+    *secret == SessionSecret::default()
+}
+
+/// A [`SessionSecret`] as base64url.
+mod session_secret {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::db::SessionSecret;
+
+    pub fn serialize<S: Serializer>(secret: &SessionSecret, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&URL_SAFE_NO_PAD.encode(secret.0))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SessionSecret, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(SessionSecret).ok_or_else(|| D::Error::custom("expected 16 bytes in base64url"))
     }
 }
 
@@ -121,6 +147,7 @@ pub enum Kind {
 pub struct Subject {
     pub account: Uuid,
     pub session: Uuid,
+    pub secret: SessionSecret,
     pub organization: Option<Uuid>,
 }
 
@@ -221,7 +248,12 @@ impl Tokens {
     /// that the link is the same each time: it is part of what the guest reads, and its `ETag` must not change by
     /// itself.
     pub fn link_to(&self, organization: Uuid, id: Uuid) -> Result<String, Problem> {
-        let subject = Subject { account: id, session: Uuid::nil(), organization: Some(organization) };
+        let subject = Subject {
+            account: id,
+            session: Uuid::nil(),
+            secret: SessionSecret::default(),
+            organization: Some(organization),
+        };
         let made_at =
             id.get_timestamp().and_then(|made| DateTime::from_timestamp(made.to_unix().0.cast_signed(), 0));
         self.sign(&subject, Kind::Managing, None, LINK_LIFETIME, made_at.unwrap_or_else(Utc::now))
@@ -263,6 +295,7 @@ impl Tokens {
             sid: subject.session,
             tenant_id: subject.organization,
             csrf,
+            key: subject.secret,
             r#type: kind,
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -309,6 +342,8 @@ impl Tokens {
             .and_then(|header| self.ring(kind).keys.get(&header.kid?))
             .ok_or_else(invalid)?;
         match decode::<TokenClaims>(token, &key.decoding, &self.validation) {
+            // Of a version whose sessions had no secret.
+            Ok(token) if kind != Kind::Managing && is_absent(&token.claims.key) => Err(expired()),
             Ok(token) if token.claims.r#type == kind => {
                 self.verified.insert(digest, token.claims.clone());
                 Ok(token.claims)

@@ -135,10 +135,10 @@ impl SessionIssuer {
     ) -> Result<(SessionTokens, Person), Failure> {
         let session = Uuid::now_v7();
         let refresh = Secret::<Refresh>::draw(account, session);
-        let hash = refresh.hash();
-        let subject =
-            self.insert(client, account, session, organization, Some(&hash), SESSION_LIFETIME, proof).await?;
-        Ok((self.tokens_for(&subject, &refresh)?, Person { account, session }))
+        let subject = Subject { account, session, secret: refresh.of_session(), organization };
+        self.insert(client, &subject, Some(&refresh.hash()), SESSION_LIFETIME, proof).await?;
+        let person = Person { account, session, secret: subject.secret };
+        Ok((self.tokens_for(&subject, &refresh)?, person))
     }
 
     pub async fn start_in_browser(
@@ -149,32 +149,33 @@ impl SessionIssuer {
         proof: &Proof,
     ) -> Result<WithCookie<Json<WebSession>>, Failure> {
         let session = Uuid::now_v7();
+        // A cookie is not refreshed, so this refresh token is not given out.
+        let secret = Secret::<Refresh>::draw(account, session).of_session();
+        let subject = Subject { account, session, secret, organization };
         let lifetime = TimeDelta::seconds(COOKIE_LIFETIME.as_secs().cast_signed());
-        let subject = self.insert(client, account, session, organization, None, lifetime, proof).await?;
+        self.insert(client, &subject, None, lifetime, proof).await?;
         self.cookie_for(&subject, Utc::now() + lifetime)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the columns of a session, said once, here")]
     async fn insert(
         &self,
         client: &Client,
-        account: Uuid,
-        session: Uuid,
-        organization: Option<Uuid>,
+        Subject { account, session, secret, organization }: &Subject,
         refresh_hash: Option<&[u8; 32]>,
         lifetime: TimeDelta,
         proof: &Proof,
-    ) -> Result<Subject, Failure> {
+    ) -> Result<(), Failure> {
         let kind = if refresh_hash.is_some() { "token" } else { "cookie" };
         let (outcome,) = self
             .door
             .gate(
                 sql!("identity/sessions_start.sql" as (String,)),
                 &[
-                    &account,
-                    &session,
-                    &organization,
+                    account,
+                    session,
+                    organization,
                     &kind,
+                    &&secret.hash()[..],
                     &refresh_hash.map(|hash| &hash[..]),
                     &(lifetime.num_seconds() as f64),
                     &client.user_agent,
@@ -187,7 +188,7 @@ impl SessionIssuer {
             )
             .await?;
         match outcome.as_str() {
-            "started" => Ok(Subject { account, session, organization }),
+            "started" => Ok(()),
             "password_changed" => Err(credentials_invalid().into()),
             _ => Err(second_factor_invalid().into()),
         }
@@ -239,6 +240,7 @@ impl SessionIssuer {
         let subject = Subject {
             account: caller.claims.sub,
             session: caller.claims.sid,
+            secret: caller.claims.key,
             organization: Some(organization),
         };
         Ok((subject, expires_at))

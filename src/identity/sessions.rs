@@ -136,7 +136,7 @@ impl SessionsApi {
             let successor = salt.map(|salt| held.successor(&salt));
             match (outcome.as_str(), successor) {
                 ("refreshed", Some(successor)) => {
-                    let subject = Subject { account, session, organization };
+                    let subject = Subject { account, session, secret: successor.of_session(), organization };
                     return Ok(Json(self.issuer.tokens_for(&subject, &successor)?));
                 }
                 // It was exchanged again meanwhile: follow it to the newest token.
@@ -181,7 +181,7 @@ impl SessionsApi {
                 "This session uses a cookie: call /api/v1/auth/web-session/switch.",
             ))?;
         }
-        let refresh = Secret::<Refresh>::draw(caller.claims.sub, caller.claims.sid);
+        let refresh = Secret::draw_for(caller.claims.sub, caller.claims.sid, caller.claims.key);
         let (subject, _) = self.issuer.move_session(&caller, body.0.organization_id, Some(&refresh)).await?;
         Ok(Json(self.issuer.tokens_for(&subject, &refresh)?))
     }

@@ -24,7 +24,7 @@ mod tenant;
 pub mod waiting;
 pub mod walking;
 
-pub use actor::Actor;
+pub use actor::{Actor, secret_of};
 pub use answer::{Answer, outcomes};
 pub use clusters::{
     Folder, Restartable, connect, load_demo, private_database, private_database_with, schemas,

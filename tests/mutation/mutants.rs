@@ -71,22 +71,22 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "entering is skipped: the context is set and nothing checked",
         "sql/queries/app/enter.sql",
-        "select app.enter($1, $2, $3, $4, $5, $6, $7)",
-        "select set_config('app.tenant_id', $1::uuid::text, true), set_config('app.account_id', $2::uuid::text, true), set_config('app.role', 'owner', true), $3::uuid, $4::text, $5::text, $6::text, $7::text",
+        "select app.enter($1, $2, $3, $4, $5, $6, $7, $8)",
+        "select app.enter_scheduler($1, $8), $2::uuid, $3::uuid, $4::bytea, $5::text, $6::text, $7::text",
         CREDENTIALS,
     ),
     mutant(
         "a key enters unchecked",
         "sql/queries/app/enter_by_key.sql",
         "select app.enter_by_key($1, $2, $3, $4, $5, $6, $7, $8)",
-        "select set_config('app.tenant_id', $1::uuid::text, true), set_config('app.key_id', $2::uuid::text, true), set_config('app.role', 'admin', true), $3::bytea, $4::text, $5::text, $6::text, $7::text, $8::text",
+        "select app.enter_scheduler($1, $8), $2::uuid, $3::bytea, $4::text, $5::text, $6::text, $7::text",
         &["tenancy::api_keys", "isolation::credentials"],
     ),
     mutant(
         "an account enters unchecked",
         "sql/queries/app/enter_account.sql",
-        "select app.enter_account($1, $2, $3, $4)",
-        "select set_config('app.account_id', $1::uuid::text, true), $2::uuid, $3::text, $4::text",
+        "select app.enter_account($1, $2, $3, $4, $5)",
+        "select app.begin_request($5, $4), $1::uuid, $2::uuid, $3::bytea",
         &["isolation::credentials::credentials", "identity::sessions"],
     ),
     mutant(
@@ -99,8 +99,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "the scopes of an API key are not compared",
         "src/db/entering.rs",
-        "client.query(statement, &[tenant, key, &hash, needs, &scope, feature, &host, &id]).await",
-        "client.query(statement, &[tenant, key, &hash, needs, &scope.map(|_| \"crm:read\"), feature, &host, &id]).await",
+        "client.query(statement, &[tenant, key, &secret, needs, &scope, feature, &host, &id]).await",
+        "client.query(statement, &[tenant, key, &secret, needs, &scope.map(|_| \"crm:read\"), feature, &host, &id]).await",
         &["tenancy::api_keys"],
     ),
     mutant(

@@ -60,11 +60,11 @@ where
         and f.oid::regprocedure::text in (
             -- Begin, as nobody or as a person.
             'app.begin_request(text,text)',
-            'app.enter_account(uuid,uuid,text,text)',
+            'app.enter_account(uuid,uuid,bytea,text,text)',
             -- Sign in, and what a session and a password need.
             'identity.code_attempt(uuid)',
             'identity.sign_in(text,inet)',
-            'identity.start_session(uuid,uuid,uuid,text,bytea,interval,text,inet,text,text,bigint,bytea)',
+            'identity.start_session(uuid,uuid,uuid,text,bytea,bytea,interval,text,inet,text,text,bigint,bytea)',
             'identity.refresh_session(uuid,uuid,bytea,bytea,bytea)',
             'identity.move_session(uuid,uuid,bytea)',
             'identity.password_of_account()',
@@ -91,18 +91,15 @@ where
     and not (caller.name = 'appointd_api' and f.oid::regprocedure::text in (
         -- Enter a tenant, or an account: all of them check who asks.
         'app.begin_request(text,text)',
-        'app.enter(uuid,uuid,uuid,text,text,text,text)',
-        'app.enter_account(uuid,uuid,text,text)',
+        'app.enter(uuid,uuid,uuid,bytea,text,text,text,text)',
+        'app.enter_account(uuid,uuid,bytea,text,text)',
         'app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text)',
         'app.enter_guest(uuid,uuid,text,text,text)',
         'app.enter_scheduler(uuid,text)',
-        'app.enter_customer(uuid,uuid,uuid,uuid,text,text,text)',
-        'app.check_way_in(uuid,text,text)',
-        'app.has_feature(uuid,text)',
+        'app.enter_customer(uuid,uuid,uuid,bytea,uuid,text,text,text)',
         'app.lock_key(uuid,text)',
         'app.lower_role(text,text)',
         'app.may_hand_out()',
-        'app.plans_with(uuid,text)',
         'app.roles_from(text)',
         'app.roles_up_to(text)',
         -- The account that has signed in.
@@ -123,7 +120,6 @@ where
         'tenancy.organization_at(text)',
         'tenancy.public_face(text,text)',
         'tenancy.voice(uuid)',
-        'tenancy.standing(uuid)',
         -- Counts mails.
         'messaging.spend(text,uuid,uuid)',
         'tenancy.trusts_origin(text,uuid,text,text)',

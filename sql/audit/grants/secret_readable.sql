@@ -3,8 +3,8 @@
 -- Hashes of passwords and of tokens are compared by functions of the gate; the server gives a secret in and gets an
 -- answer out. Read by the server, they could end up in a response or a log.
 --
--- The ones below are compared by statements: a key's while it enters (app.enter_by_key), a person's own second factor
--- and recovery codes, and what a domain has to show in public DNS.
+-- The ones below are compared by statements: a person's own second factor and recovery codes, and what a domain has to
+-- show in public DNS.
 
 select
     format('%s.%I', a.attrelid::regclass, a.attname) as object,
@@ -26,7 +26,6 @@ where
         'mfa|(^|_)(t?otp|pin|seed|ssn|cvv|iban|dob)($|_)|card_number)'
     and has_column_privilege(coalesce(to_regrole(reader.name), 0), a.attrelid, a.attnum, 'select')
     and format('%s.%s.%s', n.nspname, c.relname, a.attname) not in (
-        'tenancy.api_keys.secret_hash',
         'identity.second_factors.secret',
         'identity.recovery_codes.hash',
         'tenancy.domains.challenge',

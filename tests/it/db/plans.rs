@@ -82,7 +82,7 @@ async fn plan(client: &Client, name: &str, parameters: &str) -> Value {
     client
         .batch_execute(&format!(
             "deallocate all; prepare s as {text};
-             begin; select app.enter({TENANT}, {TENANT}, {TENANT}, 'viewer', null, null, null)"
+             begin; select app.enter({TENANT}, {TENANT}, {TENANT}, uuid_send({TENANT}), 'viewer', null, null, null)"
         ))
         .await
         .expect("a context");

@@ -23,8 +23,8 @@ insert into tenancy.members (tenant_id, account_id, role)
 select pg_temp.id(t), pg_temp.id(t), 'owner'
 from generate_series(0, 4) as t;
 
-insert into identity.sessions (account_id, id, organization_id, kind, expires_at)
-select pg_temp.id(t), pg_temp.id(t), pg_temp.id(t), 'token', 'infinity'
+insert into identity.sessions (account_id, id, organization_id, kind, secret_hash, expires_at)
+select pg_temp.id(t), pg_temp.id(t), pg_temp.id(t), 'token', sha256(uuid_send(pg_temp.id(t))), 'infinity'
 from generate_series(0, 4) as t;
 
 insert into scheduling.services (tenant_id, id, name, duration_minutes, slot_step_minutes)

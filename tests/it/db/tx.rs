@@ -6,7 +6,7 @@ use std::{
 };
 
 use appointd::{
-    db::{Context, Db, Error, Sql, Who},
+    db::{Context, Db, Error, FrontDoor, Sql, Who},
     identity::accounts,
     sql,
     tenancy::organizations::Organization,
@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use uuid::Uuid;
 
-use crate::harness::{Actor, Tenant, private_database, system};
+use crate::harness::{Actor, Tenant, private_database, secret_of, system};
 
 const CONTACTS: Sql = sql!("crm/contacts_list.sql");
 
@@ -81,7 +81,11 @@ async fn failed_transaction_is_not_committed() {
 async fn refused_entry_leaves_a_clean_connection() {
     let (tenant, db) = (Tenant::new().await, system().db(1));
     let stranger = Context {
-        who: Who::Session { account: Uuid::now_v7(), session: tenant.owner.session },
+        who: Who::Session {
+            account: Uuid::now_v7(),
+            session: tenant.owner.session,
+            secret: secret_of(tenant.owner.session),
+        },
         ..tenant.context()
     };
     for _ in 0..3 {
@@ -259,25 +263,26 @@ async fn connections_ended_by_the_database_are_replaced() {
 async fn changed_column_type_fails_no_request() {
     let (cluster, superuser) = private_database().await;
     let db = Db::new(&cluster.url("appointd_api", "appointd").parse().expect("a URL of ours"), 4);
+    let door = FrontDoor::new(&cluster.url("appointd_door", "appointd").parse().expect("a URL of ours"), 1);
     let registration = serde_json::from_value(json!({
         "email": "ada@example.com",
         "password": "of no use",
         "organization_name": "Ada",
         "organization_slug": "ada",
     }));
-    let (account, tenant) = accounts::register(&db, &registration.expect("a registration"), "no hash")
+    let (account, tenant) = accounts::register(&door, &registration.expect("a registration"), "no hash")
         .await
         .expect("an organization");
     let session = Uuid::now_v7();
     superuser
         .execute(
-            "insert into identity.sessions (account_id, id, organization_id, kind, expires_at)
-             values ($1, $2, $3, 'token', 'infinity')",
+            "insert into identity.sessions (account_id, id, organization_id, kind, secret_hash, expires_at)
+             values ($1, $2, $3, 'token', sha256(uuid_send($2)), 'infinity')",
             &[&account, &session, &tenant],
         )
         .await
         .expect("a session");
-    let who = Who::Session { account, session };
+    let who = Who::Session { account, session, secret: secret_of(session) };
     let context = Context { tenant, who, needs: "viewer", feature: None };
     let read_all = || async {
         let reads = (0..4).map(|_| async {

@@ -1,12 +1,20 @@
 use std::net::SocketAddr;
 
-use appointd::{db::Who, http::token::Subject};
+use appointd::{
+    db::{SessionSecret, Who},
+    http::token::Subject,
+};
 use chrono::Utc;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Answer, system};
+
+/// The secret of a session that a test makes: its id.
+pub fn secret_of(session: Uuid) -> SessionSecret {
+    SessionSecret(*session.as_bytes())
+}
 
 /// A person or a program that sends requests.
 #[derive(Clone)]
@@ -22,14 +30,14 @@ pub struct Actor {
 impl Actor {
     /// A person with a session and a valid token, for an organization or for none.
     pub fn new(organization: Option<Uuid>, account: Uuid, session: Uuid, email: String) -> Self {
-        let subject = Subject { account, session, organization };
+        let subject = Subject { account, session, secret: secret_of(session), organization };
         let token = system().tokens.issue(&subject, Utc::now()).expect("a token");
         Self { account, session, email, token: Some(token), server: system().address, client: client() }
     }
 
     /// The session of this person, for entering the organization.
     pub fn who(&self) -> Who {
-        Who::Session { account: self.account, session: self.session }
+        Who::Session { account: self.account, session: self.session, secret: secret_of(self.session) }
     }
 
     /// Without credentials.

@@ -209,13 +209,13 @@ async fn member(superuser: &Client, tenant: Uuid, name: &str, role: &str) -> Act
     Actor::new(Some(tenant), account, session(superuser, account, Some(tenant)).await, email)
 }
 
-/// A session of an account.
+/// A session of an account, whose secret is its id: see [`secret_of`](super::secret_of).
 async fn session(superuser: &Client, account: Uuid, organization: Option<Uuid>) -> Uuid {
     let session = Uuid::now_v7();
     superuser
         .execute(
-            "insert into identity.sessions (account_id, id, organization_id, kind, expires_at)
-             values ($1, $2, $3, 'token', now() + interval '1 day')",
+            "insert into identity.sessions (account_id, id, organization_id, kind, secret_hash, expires_at)
+             values ($1, $2, $3, 'token', sha256(uuid_send($2)), now() + interval '1 day')",
             &[&account, &session, &organization],
         )
         .await
@@ -228,7 +228,7 @@ pub async fn enter(client: &Client, tenant: Uuid, actor: &Actor) {
     client.batch_execute("begin").await.expect("a transaction");
     client
         .execute(
-            "select app.enter($1, $2, $3, 'viewer', null, null, 'a request')",
+            "select app.enter($1, $2, $3, uuid_send($3), 'viewer', null, null, 'a request')",
             &[&tenant, &actor.account, &actor.session],
         )
         .await

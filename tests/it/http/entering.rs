@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::{
-    Actor, PASSWORD, Tenant, address, operations, system,
+    Actor, PASSWORD, Tenant, address, operations, secret_of, system,
     walking::{filled, id_of, query},
 };
 
@@ -36,8 +36,12 @@ async fn request_counts_only_for_the_organization_it_entered() {
         stranger.get("/api/v1/contacts").await.refused(401, "api_key_invalid");
         stranger.get("/api/v1/nothing").await.refused(404, "unknown_path");
     }
-    let subject =
-        Subject { account: tenant.staff.account, session: Uuid::now_v7(), organization: Some(tenant.id) };
+    let subject = Subject {
+        account: tenant.staff.account,
+        session: Uuid::now_v7(),
+        secret: secret_of(tenant.staff.session),
+        organization: Some(tenant.id),
+    };
     let ended = Actor::with_token(system().tokens.issue(&subject, Utc::now()).expect("a token"));
     ended.at(server.address()).get("/api/v1/contacts?limit=x").await.refused(401, "session_ended");
     let viewer = tenant.viewer.at(server.address());
@@ -73,7 +77,12 @@ async fn ended_session_does_not_use_up_the_limit_of_an_organization() {
     let tenant = Tenant::on_plan(&super::limits::plan(5).await).await;
     let server = system().server_with(Rates::default(), Network::default()).await;
     let issue = |session: Uuid| {
-        let subject = Subject { account: tenant.staff.account, session, organization: Some(tenant.id) };
+        let subject = Subject {
+            account: tenant.staff.account,
+            session,
+            secret: secret_of(session),
+            organization: Some(tenant.id),
+        };
         Actor::with_token(system().tokens.issue(&subject, Utc::now()).expect("a token")).at(server.address())
     };
     let removed = issue(Uuid::now_v7());

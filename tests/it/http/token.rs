@@ -5,7 +5,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Actor, KEY, Tenant, system};
+use crate::harness::{Actor, KEY, Tenant, secret_of, system};
 
 fn claims(tenant: &Tenant) -> Value {
     let now = Utc::now().timestamp();
@@ -13,6 +13,7 @@ fn claims(tenant: &Tenant) -> Value {
         "sub": tenant.owner.account,
         "sid": tenant.owner.session,
         "tenant_id": tenant.id,
+        "key": URL_SAFE_NO_PAD.encode(tenant.owner.session.as_bytes()),
         "iss": "appointd",
         "aud": "appointd-api",
         "iat": now,
@@ -38,7 +39,13 @@ fn sign(header: &Header, claims: &Value, key: &EncodingKey) -> Actor {
 }
 
 fn subject(tenant: &Tenant) -> Subject {
-    Subject { account: tenant.owner.account, session: tenant.owner.session, organization: Some(tenant.id) }
+    let session = tenant.owner.session;
+    Subject {
+        account: tenant.owner.account,
+        session,
+        secret: secret_of(session),
+        organization: Some(tenant.id),
+    }
 }
 
 #[tokio::test]
@@ -46,6 +53,15 @@ async fn token_with_right_claims_is_accepted() {
     // Or else the tests below prove nothing.
     let tenant = Tenant::new().await;
     sign(&header(&tenant), &claims(&tenant), &key(KEY)).get("/api/v1/auth/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn token_without_the_secret_of_its_session_has_expired() {
+    // Of a version whose sessions had none: the client refreshes it.
+    let tenant = Tenant::new().await;
+    let mut claims = claims(&tenant);
+    claims.as_object_mut().expect("claims").remove("key");
+    sign(&header(&tenant), &claims, &key(KEY)).get("/api/v1/auth/me").await.refused(401, "token_expired");
 }
 
 #[tokio::test]
@@ -179,7 +195,8 @@ fn key_rotation_invalidates_no_token() {
         let keys: Vec<_> = keys.iter().map(|key| (*key).clone()).collect();
         Tokens::new(&keys, &[SigningKey::from_bytes([3; 32])]).expect("keys")
     };
-    let subject = Subject { account: Uuid::now_v7(), session: Uuid::now_v7(), organization: None };
+    let (account, session) = (Uuid::now_v7(), Uuid::now_v7());
+    let subject = Subject { account, session, secret: secret_of(session), organization: None };
     // As docs/deploy.md says: the next one at the end, then in front, then alone.
     let steps = [tokens(&[&old]), tokens(&[&old, &new]), tokens(&[&new, &old]), tokens(&[&new])];
     for pair in steps.windows(2) {

@@ -265,7 +265,7 @@ async fn log_in_with_a_password_changed_meanwhile_is_refused() {
     let outcome: String = superuser
         .query_one(
             "select outcome from identity.start_session(
-                 $1, gen_random_uuid(), null, 'token', null, '1 day', null, '127.0.0.1', $2, 'rehashed', null, null
+                 $1, gen_random_uuid(), null, 'token', sha256('a secret'), null, '1 day', null, '127.0.0.1', $2, 'rehashed', null, null
              )",
             &[&tenant.staff.account, &hash],
         )
@@ -369,8 +369,8 @@ async fn first_verification_ends_earlier_sessions_keys_and_factors() {
         let other = uuid::Uuid::now_v7();
         superuser
             .execute(
-                "insert into identity.sessions (account_id, id, organization_id, kind, expires_at)
-                 values ($1, $2, $3, 'token', now() + interval '1 day')",
+                "insert into identity.sessions (account_id, id, organization_id, kind, secret_hash, expires_at)
+                 values ($1, $2, $3, 'token', sha256(uuid_send($2)), now() + interval '1 day')",
                 &[&actor.account, &other, &tenant.id],
             )
             .await

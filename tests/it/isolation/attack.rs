@@ -2,8 +2,8 @@
 //! reach another organization. Made from the catalog, so that a table is attacked the day it exists; the same attacks
 //! are run against databases with a planted fault (`faults`), which is how we know that they find anything.
 //!
-//! An attacker who can send any statement as appointd_api can *enter* as each person whose ids they know. What is
-//! attacked is the wall between the person they entered as and all others.
+//! An attacker who can send any statement as appointd_api can *enter* as each person whose session they have the secret
+//! of: ids are not enough. What is attacked is the wall between the person they entered as and all others.
 
 mod commands;
 mod contexts;
@@ -66,13 +66,16 @@ impl Side {
         if role == "customer" {
             return self.enter_customer(*account, *session, self.appointment);
         }
-        format!("select app.enter('{}', '{account}', '{session}', 'viewer', null, null, null)", self.tenant)
+        format!(
+            "select app.enter('{}', '{account}', '{session}', uuid_send('{session}'), 'viewer', null, null, null)",
+            self.tenant
+        )
     }
 
     fn enter_customer(&self, account: Uuid, session: Uuid, subject: Uuid) -> String {
         let tenant = self.tenant;
         format!(
-            "select app.enter_customer('{tenant}', '{account}', '{session}', '{subject}', null, null, null)"
+            "select app.enter_customer('{tenant}', '{account}', '{session}', uuid_send('{session}'), '{subject}', null, null, null)"
         )
     }
 

@@ -78,7 +78,7 @@ async fn gate_function_does_not_move_its_caller_into_another_tenant() {
     let calls = [
         format!("tenancy.public_face(null, '{slug}')"),
         format!(
-            "identity.start_session('{account}', '{0}', '{there}', 'token', null, '1 day', null, '127.0.0.1', null, null, null, null)",
+            "identity.start_session('{account}', '{0}', '{there}', 'token', sha256('x'), null, '1 day', null, '127.0.0.1', null, null, null, null)",
             Uuid::new_v4()
         ),
         "tenancy.organization_at('unknown.example')".to_owned(),
@@ -191,7 +191,7 @@ async fn what_works_before_the_caller_is_known_is_of_the_door_alone() {
         .await
         .expect("functions");
     let shared: Vec<String> = shared.iter().map(|row| row.get(0)).collect();
-    assert_eq!(shared, ["app.begin_request(text,text)", "app.enter_account(uuid,uuid,text,text)"]);
+    assert_eq!(shared, ["app.begin_request(text,text)", "app.enter_account(uuid,uuid,bytea,text,text)"]);
     let door = system().connect("appointd_door").await;
     let error = door.batch_execute("select from identity.accounts").await.expect_err("no right");
     assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));

@@ -10,7 +10,7 @@ use reqwest::Method;
 use uuid::Uuid;
 
 use crate::harness::{
-    Actor, Tenant, operations, scopes, system,
+    Actor, Tenant, operations, scopes, secret_of, system,
     walking::{OPEN, actor_of, filled, id_of, send, takes_away},
 };
 
@@ -95,16 +95,21 @@ async fn credentials_that_are_invalid_are_refused_by_every_operation() {
     let subject = |actor: &Actor, organization: Uuid| Subject {
         account: actor.account,
         session: actor.session,
+        secret: secret_of(actor.session),
         organization: Some(organization),
     };
     let expired = issue(&subject(&tenant.owner, tenant.id), Utc::now() - TimeDelta::hours(1));
     let early = issue(&subject(&tenant.owner, tenant.id), Utc::now() + TimeDelta::hours(1));
     let of_no_account = issue(
-        &Subject { account: Uuid::now_v7(), session: Uuid::now_v7(), organization: Some(tenant.id) },
+        &Subject { account: Uuid::now_v7(), session: Uuid::now_v7(), ..subject(&tenant.owner, tenant.id) },
         Utc::now(),
     );
     let with_a_foreign_session =
         issue(&Subject { account: other.owner.account, ..subject(&tenant.owner, tenant.id) }, Utc::now());
+    let with_another_secret = issue(
+        &Subject { secret: secret_of(tenant.staff.session), ..subject(&tenant.owner, tenant.id) },
+        Utc::now(),
+    );
     let stranger = issue(&subject(&other.owner, tenant.id), Utc::now());
     let ended = crate::harness::person(tenant.id, "owner").await;
     superuser
@@ -131,6 +136,7 @@ async fn credentials_that_are_invalid_are_refused_by_every_operation() {
         ("not good yet", early),
         ("of an unknown account", of_no_account),
         ("with a foreign session", with_a_foreign_session),
+        ("with the secret of another session", with_another_secret),
         ("of a session that has ended", ended),
         ("with a broken signature", broken),
         ("a revoked key", revoked),

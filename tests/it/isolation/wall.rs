@@ -67,7 +67,7 @@ async fn permission_table_is_current_and_every_cell_holds() {
             "customer" => {
                 let (account, session) = (tenant.customer.account, tenant.customer.session);
                 let enter = format!(
-                    "select app.enter_customer('{}', '{account}', '{session}', '{}', null, null, null)",
+                    "select app.enter_customer('{}', '{account}', '{session}', uuid_send('{session}'), '{}', null, null, null)",
                     tenant.id, furnished.appointment
                 );
                 (&api, "appointd_api", enter)
@@ -77,7 +77,7 @@ async fn permission_table_is_current_and_every_cell_holds() {
                     tenant.members().into_iter().find(|(name, _)| *name == person).expect("a member");
                 let (account, session) = (actor.account, actor.session);
                 let enter = format!(
-                    "select app.enter('{}', '{account}', '{session}', 'viewer', null, null, null)",
+                    "select app.enter('{}', '{account}', '{session}', uuid_send('{session}'), 'viewer', null, null, null)",
                     tenant.id
                 );
                 (&api, "appointd_api", enter)

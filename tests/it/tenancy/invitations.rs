@@ -205,8 +205,9 @@ async fn customer_reads_only_own_rows() {
     let superuser = system().superuser().await;
     let row = superuser
         .query_one(
-            "select s.account_id, s.id from identity.sessions s join identity.accounts a on a.id = s.account_id
-             where a.email = $1",
+            "update identity.sessions s set secret_hash = sha256(uuid_send(s.id))
+             from identity.accounts a where a.id = s.account_id and a.email = $1
+             returning s.account_id, s.id",
             &[&email],
         )
         .await
@@ -214,7 +215,7 @@ async fn customer_reads_only_own_rows() {
     let api = system().connect("appointd_api").await;
     api.batch_execute("begin").await.expect("a transaction");
     api.execute(
-        "select app.enter($1, $2, $3, 'customer', null, null, null)",
+        "select app.enter($1, $2, $3, uuid_send($3), 'customer', null, null, null)",
         &[&tenant.id, &row.get::<_, Uuid>(0), &row.get::<_, Uuid>(1)],
     )
     .await

@@ -56,9 +56,17 @@ impl UnderWay<'_> {
         let ((owner, session), (staff, staffs), (customer, customers), (foreign, foreigns)) =
             (person(ours, "owner"), person(ours, "staff"), person(ours, "customer"), person(theirs, "owner"));
         let enter = |tenant: Uuid, account: Uuid, session: Uuid, needs: &str| {
-            format!("select app.enter('{tenant}', '{account}', '{session}', '{needs}', null, null, null)")
+            format!(
+                "select app.enter('{tenant}', '{account}', '{session}', uuid_send('{session}'), '{needs}', null, null, null)"
+            )
         };
         let key = Uuid::new_v4();
+        let with_secret = |secret: String| {
+            format!(
+                "select app.enter('{}', '{owner}', '{session}', {secret}, 'viewer', null, null, null)",
+                ours.tenant
+            )
+        };
         let statements = vec![
             enter(theirs.tenant, owner, session, "viewer"),
             enter(Uuid::new_v4(), owner, session, "viewer"),
@@ -70,10 +78,30 @@ impl UnderWay<'_> {
             enter(ours.tenant, staff, staffs, "manager"),
             enter(ours.tenant, owner, session, "customer"),
             enter(ours.tenant, customer, customers, "viewer"),
-            format!("select app.enter('{}', null, '{session}', 'viewer', null, null, null)", ours.tenant),
-            format!("select app.enter(null, '{owner}', '{session}', 'viewer', null, null, null)"),
+            with_secret(format!("uuid_send('{staffs}')")),
+            with_secret(format!("sha256(uuid_send('{session}'))")),
+            with_secret(format!("substr(uuid_send('{session}'), 1, 15)")),
+            with_secret("''".to_owned()),
+            with_secret("null".to_owned()),
+            format!("select app.enter_account('{owner}', '{session}', null, null, null)"),
+            format!("select app.enter_account('{owner}', '{session}', uuid_send('{staffs}'), null, null)"),
             format!(
-                "select app.enter('{}', '{owner}', '{session}', 'viewer', null, 'unknown.example', null)",
+                "select app.enter_customer('{}', '{customer}', '{customers}', null, '{key}', null, null, null)",
+                ours.tenant
+            ),
+            format!(
+                "select app.enter_by_key('{}', '{}', null, 'viewer', 'crm:read', null, null, null)",
+                ours.tenant, ours.api_key
+            ),
+            format!(
+                "select app.enter('{}', null, '{session}', uuid_send('{session}'), 'viewer', null, null, null)",
+                ours.tenant
+            ),
+            format!(
+                "select app.enter(null, '{owner}', '{session}', uuid_send('{session}'), 'viewer', null, null, null)"
+            ),
+            format!(
+                "select app.enter('{}', '{owner}', '{session}', uuid_send('{session}'), 'viewer', null, 'unknown.example', null)",
                 ours.tenant
             ),
             format!(
@@ -84,13 +112,13 @@ impl UnderWay<'_> {
                 "select app.enter_by_key('{}', '{}', sha256('x'), 'viewer', 'crm:read', null, null, null)",
                 theirs.tenant, ours.api_key
             ),
-            format!("select app.enter_account('{foreign}', '{session}', null, null)"),
+            format!("select app.enter_account('{foreign}', '{session}', uuid_send('{session}'), null, null)"),
             theirs.enter_customer(customer, customers, theirs.appointment),
             ours.enter_customer(owner, session, ours.appointment),
             ours.enter_customer(customer, session, ours.appointment),
             ours.enter_customer(foreign, foreigns, ours.appointment),
             format!(
-                "select app.enter_customer('{}', '{customer}', '{customers}', null, null, null, null)",
+                "select app.enter_customer('{}', '{customer}', '{customers}', uuid_send('{customers}'), null, null, null, null)",
                 ours.tenant
             ),
             format!("select app.enter_guest('{}', null, null, null, null)", theirs.tenant),

@@ -41,7 +41,7 @@ pub const FUNCTIONS: &[Fault] = &[
     fault(
         "functions/callable",
         "a request may start the session of any account",
-        "grant execute on function identity.start_session(uuid, uuid, uuid, text, bytea, interval, text, inet, text, text, bigint, bytea) to appointd_api",
+        "grant execute on function identity.start_session(uuid, uuid, uuid, text, bytea, bytea, interval, text, inet, text, text, bigint, bytea) to appointd_api",
     ),
     fault(
         "functions/callable",
@@ -142,27 +142,42 @@ pub const FUNCTIONS: &[Fault] = &[
     fault(
         "",
         "entering without a membership",
-        "do $$ begin execute replace(replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,text,text,text,text)'::regprocedure), 'if held is null', 'held := coalesce(held, ''owner''); if held is null'), 'm.status = ''active''', 'true'); end $$",
+        "do $$ begin execute replace(replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,bytea,text,text,text,text)'::regprocedure), 'if held is null', 'held := coalesce(held, ''owner''); if held is null'), 'm.status = ''active''', 'true'); end $$",
     ),
     fault(
         "",
         "entering with a foreign session",
-        "do $$ begin execute replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,text,text,text,text)'::regprocedure), 'and s.id = session', ''); end $$",
+        "do $$ begin execute replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,bytea,text,text,text,text)'::regprocedure), 'and s.id = session', ''); end $$",
+    ),
+    fault(
+        "",
+        "entering without the secret of the session",
+        "do $$ begin execute replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,bytea,text,text,text,text)'::regprocedure), 'and s.secret_hash = sha256(secret)', ''); end $$",
+    ),
+    fault(
+        "",
+        "an account entered without the secret of the session",
+        "do $$ begin execute replace(pg_get_functiondef('app.enter_account(uuid,uuid,bytea,text,text)'::regprocedure), 'and s.secret_hash = sha256(secret)', ''); end $$",
+    ),
+    fault(
+        "grants/secret_readable",
+        "the server reads hashes of sessions",
+        "grant select (secret_hash) on identity.sessions to appointd_api",
     ),
     fault(
         "",
         "entering in any role",
-        "do $$ begin execute replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,text,text,text,text)'::regprocedure), 'if not held = any (app.roles_from(needs))', 'if false'); end $$",
+        "do $$ begin execute replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,bytea,text,text,text,text)'::regprocedure), 'if (held = any (app.roles_from(needs))) is not true', 'if false'); end $$",
     ),
     fault(
         "",
         "entering twice",
-        "do $$ begin execute replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,text,text,text,text)'::regprocedure), 'nullif(current_setting(''app.role'', true), '''') is not null', 'false'); end $$",
+        "do $$ begin execute replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,bytea,text,text,text,text)'::regprocedure), 'nullif(current_setting(''app.role'', true), '''') is not null', 'false'); end $$",
     ),
     fault(
         "",
         "a context that stays",
-        "do $$ begin execute replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,text,text,text,text)'::regprocedure), 'set local', 'set'); end $$",
+        "do $$ begin execute replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,bytea,text,text,text,text)'::regprocedure), 'set local', 'set'); end $$",
     ),
     fault(
         "",
@@ -172,6 +187,6 @@ pub const FUNCTIONS: &[Fault] = &[
     fault(
         "",
         "a key whose secret is not compared",
-        "do $$ begin execute replace(pg_get_functiondef('app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text)'::regprocedure), 'and k.secret_hash = enter_by_key.secret_hash', ''); end $$",
+        "do $$ begin execute replace(pg_get_functiondef('app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text)'::regprocedure), 'and k.secret_hash = sha256(secret)', ''); end $$",
     ),
 ];

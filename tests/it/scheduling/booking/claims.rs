@@ -149,7 +149,7 @@ async fn customers_and_guests_take_time_for_what_is_their_own() {
         (hold, true, Some(forbidden)),
     ] {
         let enter = format!(
-            "begin; select app.enter_customer('{}', '{account}', '{session}', '{named}', null, null, null)",
+            "begin; select app.enter_customer('{}', '{account}', '{session}', uuid_send('{session}'), '{named}', null, null, null)",
             tenant.id
         );
         api.batch_execute(&enter).await.expect("a customer");

@@ -154,7 +154,7 @@ async fn appointments_of_other_customers_are_not_found() {
         api.batch_execute("rollback; begin").await.expect("a transaction");
         let (account, session) = (customer.account, customer.session);
         api.execute(
-            "select app.enter_customer($1, $2, $3, $4, null, null, null)",
+            "select app.enter_customer($1, $2, $3, uuid_send($3), $4, null, null, null)",
             &[&fixture.tenant.id, &account, &session, &id],
         )
         .await
