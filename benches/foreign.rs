@@ -8,7 +8,7 @@
 use std::{error::Error, net::TcpListener, sync::Arc, time::Instant};
 
 use appointd::{
-    db::{Db, FrontDoor, SessionSecret, cluster::Cluster, migrate},
+    db::{Db, FrontDoor, Pass, cluster::Cluster, migrate},
     demo, dev,
     http::{
         captcha::Captcha,
@@ -60,8 +60,7 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
     let tokens = Arc::new(
         Tokens::new(&[SigningKey::from_bytes([7; 32])], &[SigningKey::from_bytes([8; 32])]).ok_or("a key")?,
     );
-    let subject =
-        Subject { account, session, secret: SessionSecret(*session.as_bytes()), organization: Some(tenant) };
+    let subject = Subject { account, session, secret: Pass(*session.as_bytes()), organization: Some(tenant) };
     let token = tokens.issue(&subject, Utc::now()).map_err(|_| "a token")?;
     let server = Server::start(
         Parts {

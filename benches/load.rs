@@ -22,7 +22,7 @@ use std::{
 
 use appointd::{
     db::{
-        SessionSecret,
+        Pass,
         cluster::{self, Cluster},
         migrate,
     },
@@ -506,12 +506,8 @@ impl Bench {
         for id in (0..=BUSY).map(id) {
             // Organization, owner and session have one id.
             let id: uuid::Uuid = id.parse()?;
-            let subject = Subject {
-                account: id,
-                session: id,
-                secret: SessionSecret(*id.as_bytes()),
-                organization: Some(id),
-            };
+            let subject =
+                Subject { account: id, session: id, secret: Pass(*id.as_bytes()), organization: Some(id) };
             let token = self.tokens.issue(&subject, now);
             tokens.push(token.map_err(|problem| problem.code)?);
         }

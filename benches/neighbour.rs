@@ -19,7 +19,7 @@ use std::{
 };
 
 use appointd::{
-    db::{FrontDoor, SessionSecret, cluster::Cluster, migrate},
+    db::{FrontDoor, Pass, cluster::Cluster, migrate},
     dev,
     http::{
         captcha::Captcha,
@@ -144,12 +144,8 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
                 &[&tenant],
             )
             .await?;
-        let subject = Subject {
-            account,
-            session,
-            secret: SessionSecret(*session.as_bytes()),
-            organization: Some(tenant),
-        };
+        let subject =
+            Subject { account, session, secret: Pass(*session.as_bytes()), organization: Some(tenant) };
         let token = tokens.issue(&subject, Utc::now()).map_err(|_| "a token")?;
         let client = Client::builder().build()?;
         Ok(Organization { slug: slug.to_owned(), token, client, address: server.address() })

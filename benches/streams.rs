@@ -19,7 +19,7 @@ use std::{
 
 use appointd::{
     db::{
-        WorkerDb,
+        Pass, WorkerDb,
         cluster::{self, Cluster},
         migrate,
     },
@@ -133,15 +133,18 @@ async fn bench(cluster: &Cluster) -> Outcome<()> {
     let mut of_listeners = String::new();
     for owner in superuser.query("select tenant_id, account_id from tenancy.members", &[]).await? {
         let (tenant, account, session): (Uuid, Uuid, Uuid) = (owner.get(0), owner.get(1), Uuid::now_v7());
-        let insert = "insert into identity.sessions (account_id, id, organization_id, kind, expires_at)
-                      values ($1, $2, $3, 'token', now() + interval '1 day')";
+        let insert =
+            "insert into identity.sessions (account_id, id, organization_id, kind, secret_hash, expires_at)
+                      values ($1, $2, $3, 'token', sha256(uuid_send($2)), now() + interval '1 day')";
         superuser.execute(insert, &[&account, &session, &tenant]).await?;
-        let subject = Subject { account, session, organization: Some(tenant) };
+        let subject =
+            Subject { account, session, secret: Pass(*session.as_bytes()), organization: Some(tenant) };
         let token = tokens.issue(&subject, Utc::now()).map_err(|_| "a token")?;
         of_listeners.extend((0..LISTENERS_OF_EACH).map(|_| format!("{token}\n")));
     }
     let parts = Parts {
         database: cluster.url("appointd_api", "appointd").parse()?,
+        door: Some(cluster.url("appointd_door", "appointd").parse()?),
         worker: None,
         places: 1,
         tokens,

@@ -25,7 +25,7 @@ mod worker;
 
 pub use attempt::Transient;
 pub use connection::{Unsuited, check_session};
-pub use entry::{Context, Entry, Person, SessionSecret, Who};
+pub use entry::{Context, Entry, Pass, Person, Who};
 pub use error::Error;
 pub use front_door::FrontDoor;
 pub use request::{Entered, REQUEST, Request};

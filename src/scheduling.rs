@@ -166,9 +166,9 @@ pub fn apis(
         SeriesApi { db: db.clone(), mailer: mailer.clone() },
         HoldsApi { db: db.clone(), mailer: mailer.clone() },
         WaitlistApi { db: db.clone(), mailer: mailer.clone() },
-        CalendarFeedsApi { db: db.clone(), door },
+        CalendarFeedsApi { db: db.clone(), door: door.clone() },
     );
-    let guests = Guests { db: db.clone(), tokens, mailer: mailer.clone(), captcha };
+    let guests = Guests { db: db.clone(), door, tokens, mailer: mailer.clone(), captcha };
     let customers = (
         GuestAppointmentsApi(guests.clone()),
         GuestSlotsApi(guests.clone()),

@@ -321,13 +321,20 @@ comment on function app.enter_customer(uuid, uuid, uuid, bytea, uuid, text, text
 
 -- Guests are customers without an account. They see what can be booked online and when; they book; with the link they
 -- then get they see, move and cancel that one appointment. Their policies are with each table (app.open_to).
-create function app.enter_guest(tenant uuid, appointment uuid, feature text, host text, request text) returns void
+create function app.enter_guest(
+    tenant uuid, appointment uuid, proof bytea, feature text, host text, request text
+) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tenant is null or appointment is null then
         raise exception 'a tenant and an appointment are required' using errcode = 'AP401';
+    end if;
+    -- Zeros are the id of nothing: of a guest who looks for a time.
+    if appointment <> '00000000-0000-0000-0000-000000000000'
+    and (proof = app.proof('guest', tenant, appointment)) is not true then
+        raise exception 'no proof of the appointment' using errcode = 'AP401';
     end if;
     if nullif(current_setting('app.role', true), '') is not null then
         raise exception 'this transaction has entered a tenant already'
@@ -344,14 +351,15 @@ begin
 end
 $$;
 
-comment on function app.enter_guest(uuid, uuid, text, text, text) is
+comment on function app.enter_guest(uuid, uuid, bytea, text, text, text) is
     'Enters a tenant for the rest of the transaction as a guest, who sees its public side and one hold, waitlist '
-    'entry or appointment: the one that is about to be made, or the one of the guest''s link. Fails with AP404 (no '
-    'active organization, or `host` belongs to another) or AP402 (the plan lacks `feature`).';
+    'entry or appointment, of which the guest has the proof (app.guest_proof): one that is about to be made, or that '
+    'of the guest''s link. Fails with AP401 (another proof), AP404 (no active organization, or `host` belongs to '
+    'another) or AP402 (the plan lacks `feature`).';
 
 -- The scheduler: the server itself, when it offers freed time. It sees what decides when something can be booked, and
 -- who waits; no names, addresses or notes. It holds time for waitlist entries and deletes expired holds.
-create function app.enter_scheduler(tenant uuid, request text) returns void
+create function app.enter_scheduler(tenant uuid, proof bytea, request text) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -360,6 +368,9 @@ begin
         raise exception 'a tenant is required' using errcode = 'AP401';
     end if;
     if nullif(current_setting('app.role', true), '') is null then
+        if (proof = app.proof('scheduler', tenant, tenant)) is not true then
+            raise exception 'no proof of the scheduler' using errcode = 'AP401';
+        end if;
         execute format('set local app.tenant_id = %L', tenant);
         execute format('set local app.request_id = %L', coalesce(request, ''));
         if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
@@ -376,17 +387,18 @@ begin
 end
 $$;
 
-comment on function app.enter_scheduler(uuid, text) is
-    'Enters a tenant as the scheduler, or becomes the scheduler for the rest of a transaction that has entered the '
-    'tenant. Fails with AP404 if the organization is not active.';
+comment on function app.enter_scheduler(uuid, bytea, text) is
+    'Enters a tenant as the scheduler, with its proof (app.scheduler_proof), or becomes the scheduler for the rest of '
+    'a transaction that has entered the tenant, without one. Fails with AP401 (another proof) or AP404 (the '
+    'organization is not active).';
 
 grant execute on function
     app.enter(uuid, uuid, uuid, bytea, text, text, text, text),
     app.enter_by_key(uuid, uuid, bytea, text, text, text, text, text),
     app.enter_account(uuid, uuid, bytea, text, text),
     app.enter_customer(uuid, uuid, uuid, bytea, uuid, text, text, text),
-    app.enter_guest(uuid, uuid, text, text, text),
-    app.enter_scheduler(uuid, text)
+    app.enter_guest(uuid, uuid, bytea, text, text, text),
+    app.enter_scheduler(uuid, bytea, text)
 to appointd_api;
 grant execute on function app.enter_account(uuid, uuid, bytea, text, text) to appointd_door;
 reset role;

@@ -106,7 +106,12 @@ comment on function scheduling.waiting_for(timestamptz[], timestamptz[], timesta
 
 create function scheduling.offer_notice(
     in entry uuid,
-    out email text, out service_name text, out provider_name text, out organization_name text, out time_zone text
+    out email text,
+    out service_name text,
+    out provider_name text,
+    out organization_name text,
+    out time_zone text,
+    out proof bytea
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -115,8 +120,9 @@ begin
     if current_setting('app.role', true) is distinct from 'scheduler' then
         raise exception 'the scheduler has not entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
-    select c.email, s.name, p.name, coalesce(b.display_name, o.name), o.time_zone
-    into email, service_name, provider_name, organization_name, time_zone
+    select
+        c.email, s.name, p.name, coalesce(b.display_name, o.name), o.time_zone, app.proof('guest', w.tenant_id, w.id)
+    into email, service_name, provider_name, organization_name, time_zone, proof
     from scheduling.waitlist_entries as w
     join crm.contacts as c on c.tenant_id = w.tenant_id and c.id = w.contact_id
     join scheduling.services as s on s.tenant_id = w.tenant_id and s.id = w.service_id
@@ -132,7 +138,8 @@ end
 $$;
 
 comment on function scheduling.offer_notice(uuid) is
-    'Contents of the mail about an offer, for the scheduler in the entered organization.';
+    'Contents of the mail about an offer, and the proof for the guest''s link, for the scheduler in the entered '
+    'organization.';
 
 create function scheduling.tenants_due() returns setof uuid
 language plpgsql stable security definer

@@ -3573,10 +3573,11 @@ alter function scheduling.note_freed() owner to appointd_gate;
 grant execute on function scheduling.note_freed() to appointd_owner;
 
 
--- Contents of the mail about an offer, for the scheduler in the entered organization.
+-- Contents of the mail about an offer, and the proof for the guest's link, for the scheduler in the entered
+-- organization.
 create function scheduling.offer_notice(
     entry uuid, out email text, out service_name text, out provider_name text, out organization_name text,
-    out time_zone text
+    out time_zone text, out proof bytea
 )
 returns record
 language plpgsql stable security definer
@@ -3586,8 +3587,9 @@ begin
     if current_setting('app.role', true) is distinct from 'scheduler' then
         raise exception 'the scheduler has not entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
-    select c.email, s.name, p.name, coalesce(b.display_name, o.name), o.time_zone
-    into email, service_name, provider_name, organization_name, time_zone
+    select
+        c.email, s.name, p.name, coalesce(b.display_name, o.name), o.time_zone, app.proof('guest', w.tenant_id, w.id)
+    into email, service_name, provider_name, organization_name, time_zone, proof
     from scheduling.waitlist_entries as w
     join crm.contacts as c on c.tenant_id = w.tenant_id and c.id = w.contact_id
     join scheduling.services as s on s.tenant_id = w.tenant_id and s.id = w.service_id

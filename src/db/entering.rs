@@ -51,9 +51,11 @@ impl Entry {
                 ],
             ),
             Self::Tenant(Context { who: Who::Guest { .. }, .. }) => {
-                (ENTER_GUEST, &[Type::UUID, Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT])
+                (ENTER_GUEST, &[Type::UUID, Type::UUID, Type::BYTEA, Type::TEXT, Type::TEXT, Type::TEXT])
             }
-            Self::Tenant(Context { who: Who::Scheduler, .. }) => (ENTER_SCHEDULER, &[Type::UUID, Type::TEXT]),
+            Self::Tenant(Context { who: Who::Scheduler { .. }, .. }) => {
+                (ENTER_SCHEDULER, &[Type::UUID, Type::BYTEA, Type::TEXT])
+            }
             Self::Tenant(Context { who: Who::Worker, .. }) => (ENTER_WORKER, &[Type::UUID]),
             Self::Tenant(Context { who: Who::Customer { .. }, .. }) => (
                 ENTER_CUSTOMER,
@@ -111,11 +113,13 @@ impl Entry {
                 let secret = &secret[..];
                 client.query(statement, &[tenant, key, &secret, needs, &scope, feature, &host, &id]).await
             }
-            Self::Tenant(Context { tenant, who: Who::Guest { appointment }, feature, .. }) => {
-                client.query(statement, &[tenant, appointment, feature, &host, &id]).await
+            Self::Tenant(Context { tenant, who: Who::Guest { appointment, proof }, feature, .. }) => {
+                let proof = &proof.0[..];
+                client.query(statement, &[tenant, appointment, &proof, feature, &host, &id]).await
             }
-            Self::Tenant(Context { tenant, who: Who::Scheduler, .. }) => {
-                client.query(statement, &[tenant, &id]).await
+            Self::Tenant(Context { tenant, who: Who::Scheduler { proof }, .. }) => {
+                let proof = &proof.0[..];
+                client.query(statement, &[tenant, &proof, &id]).await
             }
             Self::Tenant(Context { tenant, who: Who::Worker, .. }) => {
                 client.query(statement, &[tenant]).await

@@ -21,26 +21,31 @@ impl Context {
         match self.who {
             Who::Session { account, .. } | Who::Customer { account, .. } => Some(account),
             Who::Key { id, .. } => Some(id),
-            Who::Guest { .. } | Who::Scheduler | Who::Worker => None,
+            Who::Guest { .. } | Who::Scheduler { .. } | Who::Worker => None,
         }
     }
 }
 
-/// What a person who has signed in proves their session with: 128 random bits, of which the database has the SHA-256.
-/// Ids are no secrets.
+/// What a caller proves with that they may enter, for ids are no secrets: 128 bits, the secret of a session (the database
+/// has its SHA-256) or the proof of a guest or of the scheduler (the database computes it).
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct SessionSecret(pub [u8; 16]);
+pub struct Pass(pub [u8; 16]);
 
-impl SessionSecret {
+impl Pass {
+    /// Reads what the database has computed; `None` if it is something else.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
     /// The hash that is stored.
     pub fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.0).into()
     }
 }
 
-impl std::fmt::Debug for SessionSecret {
+impl std::fmt::Debug for Pass {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SessionSecret(…)")
+        f.write_str("Pass(…)")
     }
 }
 
@@ -48,17 +53,17 @@ impl std::fmt::Debug for SessionSecret {
 #[derive(Clone, Copy)]
 pub enum Who {
     /// A person who has signed in.
-    Session { account: Uuid, session: Uuid, secret: SessionSecret },
+    Session { account: Uuid, session: Uuid, secret: Pass },
     /// A program with an API key, and the secret that it sent.
     Key { id: Uuid, secret: [u8; 32] },
-    /// A customer without an account, and the appointment that they book or have the link of.
-    Guest { appointment: Uuid },
+    /// A customer without an account, and the appointment that they book or have the link of; a nil one for looking.
+    Guest { appointment: Uuid, proof: Pass },
     /// The server itself, when it offers freed time to the waitlist.
-    Scheduler,
+    Scheduler { proof: Pass },
     /// The worker, connected as `appointd_worker`.
     Worker,
     /// A customer who has signed in, and the one object that they create or change.
-    Customer { account: Uuid, session: Uuid, secret: SessionSecret, subject: Uuid },
+    Customer { account: Uuid, session: Uuid, secret: Pass, subject: Uuid },
 }
 
 impl std::fmt::Debug for Who {
@@ -66,8 +71,8 @@ impl std::fmt::Debug for Who {
         match self {
             Self::Session { account, session, .. } => write!(f, "Session({account}, {session})"),
             Self::Key { id, .. } => write!(f, "Key({id})"),
-            Self::Guest { appointment } => write!(f, "Guest({appointment})"),
-            Self::Scheduler => f.write_str("Scheduler"),
+            Self::Guest { appointment, .. } => write!(f, "Guest({appointment})"),
+            Self::Scheduler { .. } => f.write_str("Scheduler"),
             Self::Worker => f.write_str("Worker"),
             Self::Customer { account, session, subject, .. } => {
                 write!(f, "Customer({account}, {session}, {subject})")
@@ -81,7 +86,7 @@ impl std::fmt::Debug for Who {
 pub struct Person {
     pub account: Uuid,
     pub session: Uuid,
-    pub secret: SessionSecret,
+    pub secret: Pass,
 }
 
 /// How a transaction begins: in a tenant, as a person, or as a stranger.

@@ -75,7 +75,9 @@ impl Entered {
     /// The tenant that was entered by a member, a customer or an API key.
     pub fn as_member(&self) -> Option<Uuid> {
         match self.entry.get()? {
-            Entry::Tenant(Context { who: Who::Guest { .. } | Who::Scheduler | Who::Worker, .. })
+            Entry::Tenant(Context {
+                who: Who::Guest { .. } | Who::Scheduler { .. } | Who::Worker, ..
+            })
             | Entry::Person(_)
             | Entry::Stranger => None,
             Entry::Tenant(context) => Some(context.tenant),
@@ -97,7 +99,7 @@ impl Entered {
                         record("account_id", account)
                     }
                     Who::Key { id, .. } => record("key_id", id),
-                    Who::Guest { .. } | Who::Scheduler | Who::Worker => {}
+                    Who::Guest { .. } | Who::Scheduler { .. } | Who::Worker => {}
                 }
             }
             Entry::Person(person) => record("account_id", person.account),

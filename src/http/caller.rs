@@ -222,7 +222,7 @@ impl<R, F> Member<R, F> {
     pub fn account(&self) -> Result<Uuid, Problem> {
         match self.context.who {
             Who::Session { account, .. } | Who::Customer { account, .. } => Ok(account),
-            Who::Key { .. } | Who::Guest { .. } | Who::Scheduler | Who::Worker => {
+            Who::Key { .. } | Who::Guest { .. } | Who::Scheduler { .. } | Who::Worker => {
                 Err(Problem::person_required())
             }
         }

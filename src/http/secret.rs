@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::schema::{schema_type, serde_error};
-use crate::db::SessionSecret;
+use crate::db::Pass;
 
 /// The purpose of a secret: its prefix, by which people and secret scanners recognize it.
 pub trait Purpose: Send + Sync + 'static {
@@ -98,14 +98,14 @@ impl<P: Purpose> Secret<P> {
 
 impl Secret<Refresh> {
     /// A new refresh token of a session that exists.
-    pub fn draw_for(account: Uuid, session: Uuid, secret: SessionSecret) -> Self {
+    pub fn draw_for(account: Uuid, session: Uuid, secret: Pass) -> Self {
         let drawn = Self::draw(account, session);
         drawn.with(secret, drawn.random[HALF..].try_into().expect("half of it"))
     }
 
     /// The secret of the session: the half that all its refresh tokens have in common.
-    pub fn of_session(&self) -> SessionSecret {
-        SessionSecret(self.random[..HALF].try_into().expect("half of it"))
+    pub fn of_session(&self) -> Pass {
+        Pass(self.random[..HALF].try_into().expect("half of it"))
     }
 
     /// The token that replaces this one. Depends only on this token and the salt, so it can be computed again.
@@ -118,7 +118,7 @@ impl Secret<Refresh> {
         self.with(self.of_session(), derived[..HALF].try_into().expect("half of it"))
     }
 
-    fn with(&self, SessionSecret(common): SessionSecret, own: [u8; HALF]) -> Self {
+    fn with(&self, Pass(common): Pass, own: [u8; HALF]) -> Self {
         let mut random = [0; 32];
         random[..HALF].copy_from_slice(&common);
         random[HALF..].copy_from_slice(&own);

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::problem::Problem;
-use crate::db::SessionSecret;
+use crate::db::Pass;
 
 /// The lifetime of an access token.
 pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -87,9 +87,9 @@ pub struct TokenClaims {
     /// For a cookie: the CSRF token that requests must repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csrf: Option<String>,
-    /// The secret of the session; zeros in the link of a guest, and in tokens of versions that had none.
-    #[serde(default, with = "session_secret", skip_serializing_if = "is_absent")]
-    pub key: SessionSecret,
+    /// The secret of the session, or the proof of a guest's object. Zeros in tokens of versions that had none.
+    #[serde(default, with = "pass_as_text", skip_serializing_if = "is_absent")]
+    pub key: Pass,
     pub r#type: Kind,
     iss: String,
     aud: String,
@@ -105,25 +105,25 @@ impl TokenClaims {
     }
 }
 
-fn is_absent(secret: &SessionSecret) -> bool {
-    *secret == SessionSecret::default()
+fn is_absent(secret: &Pass) -> bool {
+    *secret == Pass::default()
 }
 
-/// A [`SessionSecret`] as base64url.
-mod session_secret {
+/// A [`Pass`] as base64url.
+mod pass_as_text {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-    use crate::db::SessionSecret;
+    use crate::db::Pass;
 
-    pub fn serialize<S: Serializer>(secret: &SessionSecret, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(secret: &Pass, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&URL_SAFE_NO_PAD.encode(secret.0))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SessionSecret, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Pass, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         let bytes = URL_SAFE_NO_PAD.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
-        bytes.map(SessionSecret).ok_or_else(|| D::Error::custom("expected 16 bytes in base64url"))
+        bytes.map(Pass).ok_or_else(|| D::Error::custom("expected 16 bytes in base64url"))
     }
 }
 
@@ -147,7 +147,7 @@ pub enum Kind {
 pub struct Subject {
     pub account: Uuid,
     pub session: Uuid,
-    pub secret: SessionSecret,
+    pub secret: Pass,
     pub organization: Option<Uuid>,
 }
 
@@ -247,38 +247,43 @@ impl Tokens {
     /// Issues the token for a guest's link to one appointment, hold or waitlist entry. Issued when the id was made, so
     /// that the link is the same each time: it is part of what the guest reads, and its `ETag` must not change by
     /// itself.
-    pub fn link_to(&self, organization: Uuid, id: Uuid) -> Result<String, Problem> {
-        let subject = Subject {
-            account: id,
-            session: Uuid::nil(),
-            secret: SessionSecret::default(),
-            organization: Some(organization),
-        };
+    pub fn link_to(&self, organization: Uuid, id: Uuid, proof: Pass) -> Result<String, Problem> {
+        let subject =
+            Subject { account: id, session: Uuid::nil(), secret: proof, organization: Some(organization) };
         let made_at =
             id.get_timestamp().and_then(|made| DateTime::from_timestamp(made.to_unix().0.cast_signed(), 0));
         self.sign(&subject, Kind::Managing, None, LINK_LIFETIME, made_at.unwrap_or_else(Utc::now))
     }
 
-    /// The organization and the object of a guest's link.
-    pub fn managed(&self, token: &str) -> Result<(Uuid, Uuid), Problem> {
+    /// The organization and the object of a guest's link, and the proof of it.
+    pub fn managed(&self, token: &str) -> Result<(Uuid, Uuid, Pass), Problem> {
         let claims = self.verify(token, Kind::Managing).map_err(|_| {
             let detail =
                 "The link is incomplete, invalid or has expired. Open the latest link that you have.";
             Problem::unauthorized("token_invalid", detail)
         })?;
-        claims.tenant_id.map(|organization| (organization, claims.sub)).ok_or_else(Problem::not_found)
+        let organization = claims.tenant_id.ok_or_else(Problem::not_found)?;
+        Ok((organization, claims.sub, claims.key))
     }
 
     /// Names a hold, or what it has become, in the address of a page.
-    pub fn name_hold(&self, organization: Uuid, id: Uuid, now: DateTime<Utc>) -> Result<String, Problem> {
-        let subject = Subject { account: id, session: Uuid::nil(), organization: Some(organization) };
+    pub fn name_hold(
+        &self,
+        organization: Uuid,
+        id: Uuid,
+        proof: Pass,
+        now: DateTime<Utc>,
+    ) -> Result<String, Problem> {
+        let subject =
+            Subject { account: id, session: Uuid::nil(), secret: proof, organization: Some(organization) };
         self.sign(&subject, Kind::Holding, None, HOLDING_LIFETIME, now)
     }
 
-    /// The organization and the hold in the address of a page.
-    pub fn named_hold(&self, token: &str) -> Result<(Uuid, Uuid), Problem> {
+    /// The organization and the hold in the address of a page, and the proof of it.
+    pub fn named_hold(&self, token: &str) -> Result<(Uuid, Uuid, Pass), Problem> {
         let claims = self.verify(token, Kind::Holding)?;
-        claims.tenant_id.map(|organization| (organization, claims.sub)).ok_or_else(Problem::not_found)
+        let organization = claims.tenant_id.ok_or_else(Problem::not_found)?;
+        Ok((organization, claims.sub, claims.key))
     }
 
     fn sign(
@@ -342,8 +347,7 @@ impl Tokens {
             .and_then(|header| self.ring(kind).keys.get(&header.kid?))
             .ok_or_else(invalid)?;
         match decode::<TokenClaims>(token, &key.decoding, &self.validation) {
-            // Of a version whose sessions had no secret.
-            Ok(token) if kind != Kind::Managing && is_absent(&token.claims.key) => Err(expired()),
+            Ok(token) if is_absent(&token.claims.key) => Err(expired()),
             Ok(token) if token.claims.r#type == kind => {
                 self.verified.insert(digest, token.claims.clone());
                 Ok(token.claims)

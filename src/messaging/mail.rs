@@ -19,7 +19,11 @@ use super::{
     budget::{self, OnBehalf, SendPermit},
     smtp::{Smtp, Unsent},
 };
-use crate::{db::Db, http::token::Tokens, sql};
+use crate::{
+    db::{Db, Pass},
+    http::token::Tokens,
+    sql,
+};
 
 /// Maximum number of e-mails being sent at once. More are dropped and logged.
 const MOST: usize = 200;
@@ -114,8 +118,8 @@ impl Mailer {
     }
 
     /// A link to a page where a guest manages one object of an organization. `None` if the mailer cannot sign links.
-    pub fn managing_link(&self, page: &str, organization: Uuid, id: Uuid) -> Option<String> {
-        let token = self.tokens.as_ref()?.link_to(organization, id).ok()?;
+    pub fn managing_link(&self, page: &str, organization: Uuid, id: Uuid, proof: Pass) -> Option<String> {
+        let token = self.tokens.as_ref()?.link_to(organization, id, proof).ok()?;
         Some(self.link(page, &token))
     }
 

@@ -61,7 +61,7 @@ impl Once {
                 (id, key.to_string())
             }
             // Sends no requests.
-            Who::Scheduler | Who::Worker => return Ok(Self::without_key()),
+            Who::Scheduler { .. } | Who::Worker => return Ok(Self::without_key()),
         };
         Ok(Self { key: Some(Key { actor, operation, key, hash }), replayed: AtomicBool::new(false) })
     }

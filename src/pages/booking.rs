@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     http::{
+        caller::ManageToken,
         json::Json,
         page::Ids,
         problem::Problem,
@@ -108,7 +109,7 @@ struct ServicesPage {
 pub async fn services(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Problem> {
     let place = Place::of(&site.db, &visit).await?;
     let language = place.formats.language;
-    let services = online::catalog(&site.db, place.guest(Uuid::nil()), &Ids::default()).await?;
+    let services = online::catalog(&site.db, place.looking(), &Ids::default()).await?;
     let offered = services.into_iter().filter(|service| service.active).map(|service| {
         let mut about = place.formats.minutes(service.duration_minutes);
         if service.requires_approval {
@@ -165,7 +166,7 @@ pub struct WhenPage {
 /// The service in the address. One of another organization is answered as one that does not exist.
 pub async fn service(site: &Site, visit: &Visit, place: &Place) -> Result<Service, Problem> {
     let id = visit.service.ok_or_else(Problem::not_found)?;
-    let found = online::catalog(&site.db, place.guest(Uuid::nil()), &Ids(Some(vec![id]))).await?;
+    let found = online::catalog(&site.db, place.looking(), &Ids(Some(vec![id]))).await?;
     found.into_iter().find(|service| service.active).ok_or_else(Problem::not_found)
 }
 
@@ -175,7 +176,7 @@ pub async fn performers(
     place: &Place,
     service: &Service,
 ) -> Result<Vec<(Uuid, String)>, Problem> {
-    let staff = online::staff(&site.db, place.guest(Uuid::nil())).await?;
+    let staff = online::staff(&site.db, place.looking()).await?;
     let performs = |id: Uuid| service.provider_ids.is_empty() || service.provider_ids.contains(&id);
     Ok(staff.into_iter().filter(|one| performs(one.id)).map(|one| (one.id, one.name)).collect())
 }
@@ -229,7 +230,7 @@ pub async fn show_times(
         let kept = with.map(|_| ("with", with_text.as_str()));
         visit.url(&path, &kept.into_iter().chain(query.iter().copied()).collect::<Vec<_>>())
     };
-    let wish = Wish { context: place.guest(Uuid::nil()), service: service.id, with, moved: None };
+    let wish = Wish { context: place.looking(), service: service.id, with, moved: None };
     let month = Month::of(site, visit, place, wish, address).await?;
     let name = |with: Uuid| performers.iter().find(|(id, _)| *id == with).map(|(_, name)| name.clone());
     let shell = Shell::of(visit, place, &language.text("choose-time")).with_own_style(place);
@@ -291,7 +292,7 @@ pub async fn hold(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Proble
     let provider = with.parse().ok();
     match keep(&site, &visit, service.id, provider, starts_at, visit.form.get("key")).await {
         Ok(hold) => {
-            let named = name_hold(&site, &place, hold.id)?;
+            let named = name(&site, &hold.manage_token)?;
             Ok(see_other(&visit.url(&details, &[("starts_at", &start), ("with", with), ("hold", &named)])))
         }
         Err(problem) if matches!(problem.status.as_u16(), 409 | 422 | 429) => {
@@ -301,9 +302,9 @@ pub async fn hold(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Proble
     }
 }
 
-/// The name of a hold in addresses.
-pub fn name_hold(site: &Site, place: &Place, hold: Uuid) -> Result<String, Problem> {
-    site.tokens.name_hold(place.organization.id, hold, chrono::Utc::now())
+/// The name in addresses of what a token manages.
+pub fn name(site: &Site, manage_token: &str) -> Result<String, Problem> {
+    site.guests.name_hold(site.guests.managing(&ManageToken(manage_token.to_owned()))?)
 }
 
 /// Holds a time for the visitor. The same key holds it once.

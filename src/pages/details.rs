@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     crm::contacts::NewContact,
+    db::Context,
     http::{
         caller::{Link, ManageToken},
         if_match::IfMatch,
@@ -72,8 +73,8 @@ struct Booking {
     service: Service,
     starts_at: Instant,
     with: Option<Uuid>,
-    /// The hold: its name in addresses, and its id.
-    hold: Option<(String, Uuid)>,
+    /// The hold: its name in addresses, and the guest who has it.
+    hold: Option<(String, Context)>,
 }
 
 impl Booking {
@@ -85,8 +86,8 @@ impl Booking {
             return Ok(None);
         };
         let hold = given("hold").and_then(|named| {
-            let (organization, id) = site.tokens.named_hold(named).ok()?;
-            (organization == place.organization.id).then(|| (named.to_owned(), id))
+            let guest = site.guests.holding(place.organization.id, named).ok()??;
+            Some((named.to_owned(), guest))
         });
         Ok(Some(Self { service, starts_at, with: given("with").and_then(|with| with.parse().ok()), hold }))
     }
@@ -115,15 +116,13 @@ pub async fn show(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Proble
     };
     let mut form = booking.form(&visit, &place);
     let held = match booking.hold {
-        Some((_, id)) => held(&site, &place, id).await,
+        Some((_, guest)) => held(&site, guest).await,
         None => Ok(None),
     };
     match held {
         Ok(Some(hold)) => show_form(&site, &visit, &place, &booking, form, Some(&hold), None).await,
         // Booked already, in this tab or another.
-        Ok(None) if booked(&site, &place, &booking).await?.is_some() => {
-            to_done(&site, &visit, &place, &booking)
-        }
+        Ok(None) if booked(&site, &booking).await?.is_some() => to_done(&visit, &booking),
         Ok(None) => {
             if visit.query.get("hold").is_some() {
                 form.alert = Some(place.formats.language.text("problem-hold_expired"));
@@ -135,8 +134,8 @@ pub async fn show(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Proble
 }
 
 /// The hold while it stands.
-async fn held(site: &Site, place: &Place, id: Uuid) -> Result<Option<GuestHold>, Problem> {
-    let link = Link(ManageToken(site.tokens.link_to(place.organization.id, id)?));
+async fn held(site: &Site, guest: Context) -> Result<Option<GuestHold>, Problem> {
+    let link = Link(ManageToken(site.guests.link_to(guest)?));
     match site.holds.get_hold(link).await.map_err(Problem::from) {
         Ok(hold) => Ok(Some(hold.0)),
         Err(problem) if problem.status == StatusCode::NOT_FOUND => Ok(None),
@@ -145,11 +144,11 @@ async fn held(site: &Site, place: &Place, id: Uuid) -> Result<Option<GuestHold>,
 }
 
 /// The appointment that the hold has become.
-async fn booked(site: &Site, place: &Place, booking: &Booking) -> Result<Option<GuestAppointment>, Problem> {
-    let Some((_, id)) = booking.hold else {
+async fn booked(site: &Site, booking: &Booking) -> Result<Option<GuestAppointment>, Problem> {
+    let Some((_, guest)) = booking.hold else {
         return Ok(None);
     };
-    match site.guests.see(place.guest(id), id).await.map_err(Problem::from) {
+    match site.guests.see(guest, guest_access::managed(guest)?).await.map_err(Problem::from) {
         Ok(appointment) => Ok(Some(appointment)),
         Err(problem) if problem.status == StatusCode::NOT_FOUND => Ok(None),
         Err(problem) => Err(problem),
@@ -220,7 +219,7 @@ pub async fn confirm(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Pro
     let contact = read_contact(&mut form, language);
     let note = form.read(language, "note", Text::parse);
     let hold = match booking.hold {
-        Some((_, id)) => held(&site, &place, id).await?,
+        Some((_, guest)) => held(&site, guest).await?,
         None => None,
     };
     let Some(contact) = contact.filter(|_| !form.has_errors()) else {
@@ -229,11 +228,10 @@ pub async fn confirm(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Pro
     let mailed = contact.email.is_some();
     let booked = match booking.service.guest_verification {
         GuestVerification::Email => book_unverified(&site, &visit, &booking, contact, note).await,
-        GuestVerification::None => book(&site, &visit, &place, &mut booking, contact, note).await,
+        GuestVerification::None => book(&site, &visit, &mut booking, contact, note).await,
     };
     match booked {
-        Ok(Outcome::Booked(id)) => {
-            let named = booking::name_hold(&site, &place, id)?;
+        Ok(Outcome::Booked { named }) => {
             let mailed = if mailed { "yes" } else { "" };
             Ok(see_other(&visit.url("/book/done", &[("booking", &named), ("mailed", mailed)])))
         }
@@ -241,7 +239,7 @@ pub async fn confirm(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Pro
         Err(problem) if matches!(problem.status.as_u16(), 409 | 422 | 429 | 503) => {
             form.refuse(language, &problem);
             let hold = match booking.hold {
-                Some((_, id)) => held(&site, &place, id).await?,
+                Some((_, guest)) => held(&site, guest).await?,
                 None => None,
             };
             show_form(&site, &visit, &place, &booking, form, hold.as_ref(), Some(&problem)).await
@@ -251,30 +249,28 @@ pub async fn confirm(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Pro
 }
 
 enum Outcome {
-    Booked(Uuid),
+    /// Under this name in addresses.
+    Booked { named: String },
     /// The guest opens a link first, until then.
-    Mailed {
-        until: String,
-    },
+    Mailed { until: String },
 }
 
 /// Books the held time. A hold that has expired is made again.
 async fn book(
     site: &Site,
     visit: &Visit,
-    place: &Place,
     booking: &mut Booking,
     contact: NewContact,
     note: Option<Text<1, 500>>,
 ) -> Result<Outcome, Problem> {
-    let confirm = async |id: Uuid| -> Result<Outcome, Problem> {
-        let token = ManageToken(site.tokens.link_to(place.organization.id, id)?);
+    let confirm = async |guest: Context| -> Result<Outcome, Problem> {
+        let token = ManageToken(site.guests.link_to(guest)?);
         let confirmation = GuestHoldConfirmation { token, contact: contact.clone(), note: note.clone() };
         let confirmed = site.holds.confirm(Header(None), IfMatch::absent(), Json(confirmation)).await?;
-        Ok(Outcome::Booked(confirmed.body.id))
+        Ok(Outcome::Booked { named: booking::name(site, &confirmed.body.manage_token)? })
     };
-    if let Some((_, id)) = booking.hold {
-        match confirm(id).await {
+    if let Some((_, guest)) = booking.hold {
+        match confirm(guest).await {
             Err(problem) if matches!(problem.code, "hold_expired" | "not_found") => {}
             decided => return decided,
         }
@@ -282,8 +278,9 @@ async fn book(
     let (service, key) = (booking.service.id, visit.form.get("key"));
     booking.hold = None;
     let hold = booking::keep(site, visit, service, booking.with, booking.starts_at, key).await?;
-    booking.hold = Some((booking::name_hold(site, place, hold.id)?, hold.id));
-    confirm(hold.id).await
+    let guest = site.guests.managing(&ManageToken(hold.manage_token))?;
+    booking.hold = Some((site.guests.name_hold(guest)?, guest));
+    confirm(guest).await
 }
 
 /// Asks for a booking that takes effect when the guest opens a link.
@@ -307,7 +304,9 @@ async fn book_unverified(
     let booked =
         site.appointments.book(visit.client.clone(), slug, Header(key), Header(None), Json(new)).await?;
     Ok(match booked {
-        GuestBooked::Booked(appointment, ..) => Outcome::Booked(appointment.0.id),
+        GuestBooked::Booked(appointment, ..) => {
+            Outcome::Booked { named: booking::name(site, &appointment.0.manage_token)? }
+        }
         GuestBooked::Held(hold, _) => Outcome::Mailed { until: hold.0.expires_at.to_rfc3339() },
     })
 }
@@ -317,18 +316,17 @@ fn to_times(visit: &Visit) -> Result<String, Problem> {
     Ok(visit.url(&format!("/book/{service}"), &[]))
 }
 
-fn to_done(site: &Site, visit: &Visit, place: &Place, booking: &Booking) -> Result<Response, Problem> {
-    let (_, id) = booking.hold.as_ref().ok_or_else(Problem::not_found)?;
-    let named = booking::name_hold(site, place, *id)?;
-    Ok(see_other(&visit.url("/book/done", &[("booking", &named)])))
+fn to_done(visit: &Visit, booking: &Booking) -> Result<Response, Problem> {
+    let (named, _) = booking.hold.as_ref().ok_or_else(Problem::not_found)?;
+    Ok(see_other(&visit.url("/book/done", &[("booking", named)])))
 }
 
 /// Gives the held time back, and leads to the times.
 pub async fn release(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Problem> {
     let place = Place::of(&site.db, &visit).await?;
-    let named = visit.form.get("hold").and_then(|named| site.tokens.named_hold(named).ok());
-    if let Some((_, id)) = named.filter(|(organization, _)| *organization == place.organization.id) {
-        let token = ManageToken(site.tokens.link_to(place.organization.id, id)?);
+    let named = visit.form.get("hold");
+    if let Some(guest) = named.and_then(|named| site.guests.holding(place.organization.id, named).ok()?) {
+        let token = ManageToken(site.guests.link_to(guest)?);
         match site.holds.release(IfMatch::absent(), Json(GuestToken { token })).await.map_err(Problem::from) {
             Err(problem) if problem.status != StatusCode::NOT_FOUND => return Err(problem),
             _ => {}
@@ -337,20 +335,17 @@ pub async fn release(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Pro
     Ok(see_other(&to_times(&visit)?))
 }
 
-/// The appointment that an address names.
-async fn named(site: &Site, visit: &Visit, place: &Place) -> Result<GuestAppointment, Problem> {
+/// The guest whose appointment an address names.
+fn named(site: &Site, visit: &Visit, place: &Place) -> Result<Context, Problem> {
     let named = visit.query.get("booking").ok_or_else(Problem::not_found)?;
-    let (organization, id) = site.tokens.named_hold(named)?;
-    if organization != place.organization.id {
-        return Err(Problem::not_found());
-    }
-    Ok(site.guests.see(place.guest(id), id).await?)
+    site.guests.holding(place.organization.id, named)?.ok_or_else(Problem::not_found)
 }
 
 /// The confirmation.
 pub async fn done(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Problem> {
     let place = Place::of(&site.db, &visit).await?;
-    let appointment = named(&site, &visit, &place).await?;
+    let guest = named(&site, &visit, &place)?;
+    let appointment = site.guests.see(guest, guest_access::managed(guest)?).await?;
     let calendar = visit.query.get("booking").unwrap_or_default();
     let mut page = AppointmentPage::of(&visit, &place, &appointment);
     page.booked = true;
@@ -367,9 +362,8 @@ pub async fn done(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Proble
 /// The appointment for a calendar.
 pub async fn calendar(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Problem> {
     let place = Place::of(&site.db, &visit).await?;
-    let appointment = named(&site, &visit, &place).await?;
-    let context = guest_access::context(place.organization.id, appointment.id);
-    let entry = calendar_feeds::one(&site.db, context, appointment.id).await?;
+    let guest = named(&site, &visit, &place)?;
+    let entry = calendar_feeds::one(&site.db, guest, guest_access::managed(guest)?).await?;
     Ok(manage::as_file(entry.into_response()))
 }
 

@@ -386,7 +386,7 @@ async fn show_question(site: &Site, visit: &Visit, refused: Option<&Problem>) ->
     let language = place.formats.language;
     let named = online::named(&site.db, guest, guest_access::managed(guest)?).await?;
     online::check_change(guest, &named, AppointmentAction::Cancel, Utc::now())?;
-    let appointment = site.guests.show(guest.tenant, &named)?;
+    let appointment = site.guests.show(guest, &named)?;
     let reason = Field::new(language, "reason", "off").long(500).value(visit.form.get("reason"));
     let mut form = Form::of(vec![reason]);
     if let Some(problem) = refused {

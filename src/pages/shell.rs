@@ -7,7 +7,6 @@ use poem::{
     http::{StatusCode, header},
 };
 use url::Url;
-use uuid::Uuid;
 
 use super::{
     assets,
@@ -56,9 +55,9 @@ impl Place {
         Ok(Self { organization, formats })
     }
 
-    /// The context of a guest, about an appointment or none yet.
-    pub fn guest(&self, appointment: Uuid) -> Context {
-        guest_access::context(self.organization.id, appointment)
+    /// The context of a guest who only looks.
+    pub fn looking(&self) -> Context {
+        guest_access::looking(self.organization.id)
     }
 }
 

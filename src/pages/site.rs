@@ -34,19 +34,35 @@ pub struct Site {
 
 impl Site {
     pub fn new(app: &App, demo: Vec<(String, String)>) -> Self {
-        let App { db, tokens, passwords, mailer, captcha, .. } = app.clone();
-        let issuer = SessionIssuer { db: db.clone(), tokens: tokens.clone() };
-        let guests = Guests { db: db.clone(), tokens: tokens.clone(), mailer: mailer.clone(), captcha };
+        let App { db, door, tokens, passwords, mailer, captcha, .. } = app.clone();
+        let issuer = SessionIssuer { door: door.clone(), tokens: tokens.clone() };
+        let guests = Guests {
+            db: db.clone(),
+            door: door.clone(),
+            tokens: tokens.clone(),
+            mailer: mailer.clone(),
+            captcha,
+        };
         Self {
             appointments: GuestAppointmentsApi(guests.clone()),
             holds: GuestHoldsApi(guests.clone()),
             verification: GuestVerificationApi(guests.clone()),
             waitlist: GuestWaitlistApi(guests.clone()),
             guests,
-            recovery: RecoveryApi { db: db.clone(), passwords: passwords.clone(), mailer },
-            sign_in: SignInApi { db: db.clone(), passwords: passwords.clone(), issuer: issuer.clone() },
+            recovery: RecoveryApi {
+                db: db.clone(),
+                door: door.clone(),
+                passwords: passwords.clone(),
+                mailer,
+            },
+            sign_in: SignInApi {
+                db: db.clone(),
+                door: door.clone(),
+                passwords: passwords.clone(),
+                issuer: issuer.clone(),
+            },
             sessions: SessionsApi { db: db.clone(), issuer: issuer.clone() },
-            invitations: InvitationAcceptanceApi { db: db.clone(), passwords, issuer },
+            invitations: InvitationAcceptanceApi { db: db.clone(), door, passwords, issuer },
             db,
             tokens,
             demo,

@@ -6,9 +6,12 @@ mod words;
 
 use uuid::Uuid;
 
-use crate::messaging::{
-    mail::Mailer,
-    notices::{Notice, Recipient, Texts},
+use crate::{
+    db::Pass,
+    messaging::{
+        mail::Mailer,
+        notices::{Notice, Recipient, Texts},
+    },
 };
 
 /// What templates for contacts can say.
@@ -84,7 +87,7 @@ pub struct AppointmentNotices {
 
 impl AppointmentNotices {
     /// The link to the page where a customer manages an appointment.
-    fn link(&self, organization: Uuid, appointment: Uuid) -> Option<String> {
-        self.mailer.managing_link("manage-appointment", organization, appointment)
+    fn link(&self, organization: Uuid, appointment: Uuid, proof: Pass) -> Option<String> {
+        self.mailer.managing_link("manage-appointment", organization, appointment, proof)
     }
 }

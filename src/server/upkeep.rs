@@ -139,8 +139,8 @@ impl Handler for Sweep {
 
     fn run<'a>(&'a self, job: &'a Job) -> Working<'a> {
         Box::pin(async move {
-            let Tools { db, mailer, .. } = &self.0;
-            match expiry::sweep(db, mailer, job.tenant).await {
+            let Tools { db, worker, mailer, .. } = &self.0;
+            match expiry::sweep(db, worker, mailer, job.tenant).await {
                 // One transaction each time: an organization with many does not keep a place from the others.
                 Ok(true) => Ok(Done::Later(Duration::ZERO)),
                 Ok(false) => Ok(Done::Finished),

@@ -33,7 +33,7 @@ pub use clusters::{
 pub use description::{Operation, document, misfits, operations, resolve, scopes, uuids_of_body};
 pub use furnished::{Furnished, add_rows};
 pub use system::{KEY, LINK_KEY, private_system, system, within};
-pub use tenant::{PASSWORD, Tenant, enter, person, week};
+pub use tenant::{PASSWORD, Tenant, enter, person, proofs, week};
 
 use std::{
     path::PathBuf,

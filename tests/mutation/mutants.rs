@@ -69,17 +69,17 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     // The door.
     mutant(
-        "entering is skipped: the context is set and nothing checked",
+        "entering is skipped",
         "sql/queries/app/enter.sql",
         "select app.enter($1, $2, $3, $4, $5, $6, $7, $8)",
-        "select app.enter_scheduler($1, $8), $2::uuid, $3::uuid, $4::bytea, $5::text, $6::text, $7::text",
+        "select app.begin_request($8, $7), $1::uuid, $2::uuid, $3::uuid, $4::bytea, $5::text, $6::text",
         CREDENTIALS,
     ),
     mutant(
         "a key enters unchecked",
         "sql/queries/app/enter_by_key.sql",
         "select app.enter_by_key($1, $2, $3, $4, $5, $6, $7, $8)",
-        "select app.enter_scheduler($1, $8), $2::uuid, $3::bytea, $4::text, $5::text, $6::text, $7::text",
+        "select app.begin_request($8, $7), $1::uuid, $2::uuid, $3::bytea, $4::text, $5::text, $6::text",
         &["tenancy::api_keys", "isolation::credentials"],
     ),
     mutant(

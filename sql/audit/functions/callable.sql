@@ -24,6 +24,7 @@ where
             -- Enters an organization; finds those that have work.
             'app.begin_request(text,text)',
             'app.enter_worker(uuid)',
+            'app.scheduler_proof(uuid)',
             'messaging.tenants_to_publish(uuid,integer)',
             'messaging.tenants_to_wake(integer)',
             'messaging.tenants_with_jobs(text,uuid,integer)',
@@ -79,7 +80,8 @@ where
             'tenancy.accept_invitation(uuid,uuid,bytea,uuid,text,text)',
             'tenancy.invitation_for(uuid,uuid,bytea)',
             'tenancy.restore_organization(uuid)',
-            -- A calendar program, and what a server counts for all organizations.
+            -- A guest, a calendar program, and what a server counts for all organizations.
+            'app.guest_proof(uuid,uuid)',
             'scheduling.calendar_feed(uuid,uuid,bytea)',
             'tenancy.add_requests(uuid[],bigint[])',
             'tenancy.allowance(uuid,uuid,bytea)'
@@ -94,8 +96,8 @@ where
         'app.enter(uuid,uuid,uuid,bytea,text,text,text,text)',
         'app.enter_account(uuid,uuid,bytea,text,text)',
         'app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text)',
-        'app.enter_guest(uuid,uuid,text,text,text)',
-        'app.enter_scheduler(uuid,text)',
+        'app.enter_guest(uuid,uuid,bytea,text,text,text)',
+        'app.enter_scheduler(uuid,bytea,text)',
         'app.enter_customer(uuid,uuid,uuid,bytea,uuid,text,text,text)',
         'app.lock_key(uuid,text)',
         'app.lower_role(text,text)',

@@ -29,6 +29,7 @@ where
     and not (
         p.polroles <@ array[to_regrole('appointd_gate')::oid, to_regrole('appointd_owner')::oid]
         and (format('%s.%s', n.nspname, c.relname), p.polname) in (
+            ('app.proof_key', 'gate_select'),
             ('identity.accounts', 'gate_select'),
             ('identity.accounts', 'gate_insert'),
             ('identity.accounts', 'gate_update'),

@@ -45,6 +45,8 @@ where
         'tenancy.former_names',
         -- Of addresses, which get mails from all organizations together.
         'messaging.mail_budgets',
+        -- The key of proofs.
+        'app.proof_key',
         -- What is done regularly for the whole server.
         'messaging.cron_runs'
     )

@@ -5,5 +5,5 @@ select
     n.id, n.starts_at, n.ends_at, n.status, n.entry_sequence, n.created_at, n.entry_updated_at, n.service_name,
     n.provider_name, n.contact_name, n.segments, n.time_zone, n.revision, n.requires_approval,
     n.cancellation_notice_minutes, n.cancellation_reason, n.occurrences, n.contact_email, n.is_provider, n.member_name,
-    n.member_email, $1::uuid as organization_id
+    n.member_email, $1::uuid as organization_id, n.proof
 from scheduling.appointment_notice($2, $3) as n

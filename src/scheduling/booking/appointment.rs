@@ -143,7 +143,7 @@ impl From<Context> for CancelledBy {
         match context.who {
             Who::Guest { .. } => Self::Guest,
             Who::Customer { .. } => Self::Customer,
-            Who::Session { .. } | Who::Key { .. } | Who::Scheduler | Who::Worker => Self::Member,
+            Who::Session { .. } | Who::Key { .. } | Who::Scheduler { .. } | Who::Worker => Self::Member,
         }
     }
 }

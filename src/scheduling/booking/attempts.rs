@@ -20,5 +20,5 @@ pub async fn attempt<T, F>(
 where
     F: Future<Output = Result<T, Setback>>,
 {
-    decide(db, context, || expiry::expire(db, mailer, context.tenant), run).await
+    decide(db, context, || expiry::expire(db, mailer, context), run).await
 }

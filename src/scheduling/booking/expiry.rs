@@ -11,7 +11,7 @@ use super::{
     transaction::{Locks, decide},
 };
 use crate::{
-    db::{self, Context, Db, Tx, Who, WorkerDb},
+    db::{self, Context, Db, Pass, Tx, Who, WorkerDb},
     http::problem::Failure,
     messaging::mail::Mailer,
     scheduling::slots::setback::Setback,
@@ -25,8 +25,11 @@ const MOST_HOLDS: i64 = 200;
 const MOST_ROUNDS: usize = 100;
 
 /// The context of the scheduler, which is the server itself, in one organization.
-fn scheduler(tenant: Uuid) -> Context {
-    Context { tenant, who: Who::Scheduler, needs: "scheduler", feature: None }
+async fn scheduler(worker: &WorkerDb, tenant: Uuid) -> Result<Context, db::Error> {
+    let sql = sql!("app/scheduler_proof.sql" as (Vec<u8>,));
+    let (proof,) = worker.gate(sql, &[&tenant]).await?;
+    let proof = Pass::read(&proof).ok_or_else(|| sql.unreadable("proof"))?;
+    Ok(Context { tenant, who: Who::Scheduler { proof }, needs: "scheduler", feature: None })
 }
 
 /// The organizations with expired holds or freed time.
@@ -37,14 +40,15 @@ pub async fn due(db: &WorkerDb) -> Result<Vec<Uuid>, db::Error> {
 
 /// Removes some expired holds of one organization, or offers some freed time. Returns whether it found any: more may be
 /// left. What other transactions have locked is left to the next sweep.
-pub async fn sweep(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Failure> {
-    Ok(expire_some(db, mailer, tenant).await? || offer_noted(db, mailer, tenant).await?)
+pub async fn sweep(db: &Db, worker: &WorkerDb, mailer: &Mailer, tenant: Uuid) -> Result<bool, Failure> {
+    let context = scheduler(worker, tenant).await?;
+    Ok(expire_some(db, mailer, context).await? || offer_noted(db, mailer, context).await?)
 }
 
-/// Removes all expired holds of one organization, and offers their time to the waitlist.
-pub async fn expire(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<(), Failure> {
+/// Removes all expired holds of the organization of a request, and offers their time to the waitlist.
+pub async fn expire(db: &Db, mailer: &Mailer, context: Context) -> Result<(), Failure> {
     for _ in 0..MOST_ROUNDS {
-        if !expire_some(db, mailer, tenant).await? {
+        if !expire_some(db, mailer, context).await? {
             break;
         }
     }
@@ -52,8 +56,9 @@ pub async fn expire(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<(), Failur
 }
 
 /// Removes some expired holds. Returns whether it found any.
-async fn expire_some(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Failure> {
-    let notices = as_scheduler(db, tenant, async |mut tx: Tx, _| {
+async fn expire_some(db: &Db, mailer: &Mailer, context: Context) -> Result<bool, Failure> {
+    let notices = as_scheduler(db, context, async |mut tx: Tx, _| {
+        become_scheduler(&mut tx).await?;
         let expired = tx.all(sql!("scheduling/holds_lock_expired.sql" as HeldTime), &[&MOST_HOLDS]).await?;
         if expired.is_empty() {
             tx.commit().await?;
@@ -69,8 +74,8 @@ async fn expire_some(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Fai
 }
 
 /// Offers some of the recorded freed time. Returns whether it found any.
-async fn offer_noted(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Failure> {
-    let notices = as_scheduler(db, tenant, async |mut tx: Tx, _| {
+async fn offer_noted(db: &Db, mailer: &Mailer, context: Context) -> Result<bool, Failure> {
+    let notices = as_scheduler(db, context, async |mut tx: Tx, _| {
         let sql = sql!("scheduling/freed_time_take.sql" as NotedTime);
         let noted = tx.all(sql, &[&false, &MOST_NOTES]).await?;
         let Some(first) = noted.first() else {
@@ -92,10 +97,18 @@ async fn offer_noted(db: &Db, mailer: &Mailer, tenant: Uuid) -> Result<bool, Fai
     Ok(notices.is_some())
 }
 
-async fn as_scheduler<T, F>(db: &Db, tenant: Uuid, run: impl Fn(Tx, usize) -> F) -> Result<T, Failure>
+/// Continues as the scheduler in a transaction that has entered as the caller of a request.
+async fn become_scheduler(tx: &mut Tx) -> Result<(), db::Error> {
+    match tx.context() {
+        Some(Context { who: Who::Scheduler { .. }, .. }) => Ok(()),
+        _ => tx.all(sql!("app/become_scheduler.sql"), &[]).await.map(drop),
+    }
+}
+
+async fn as_scheduler<T, F>(db: &Db, context: Context, run: impl Fn(Tx, usize) -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Setback>>,
 {
     // Nothing to remove here: if a hold has expired meanwhile, another transaction is confirming or ending it.
-    decide(db, scheduler(tenant), async || Ok(()), run).await
+    decide(db, context, async || Ok(()), run).await
 }

@@ -17,7 +17,7 @@ use super::{
     transaction::Locks,
 };
 use crate::{
-    db::{Tx, row},
+    db::{Pass, Tx, row},
     http::{
         computing::{self, Deadline},
         problem::{Failure, Problem},
@@ -57,6 +57,8 @@ const WEEK: TimeDelta = TimeDelta::days(7);
 #[derive(Debug)]
 pub struct Notice {
     entry: Uuid,
+    /// Of the entry, for the guest's link.
+    proof: Pass,
     email: Option<String>,
     service: String,
     provider: String,
@@ -73,10 +75,11 @@ struct OfferNotice {
     provider_name: String,
     organization_name: String,
     time_zone: TimeZone,
+    proof: Option<Vec<u8>>,
 }
 
 row! {
-    OfferNotice { tenant_id, email, service_name, provider_name, organization_name, time_zone }
+    OfferNotice { tenant_id, email, service_name, provider_name, organization_name, time_zone, proof }
 }
 
 /// Entries that may match freed time, in their order.
@@ -173,10 +176,14 @@ async fn hold(
     let hold = hold::insert(tx, Uuid::now_v7(), plan, seconds, false, Some(entry.id)).await?;
     tx.all(sql!("scheduling/waitlist_update.sql"), &[&entry.id, &"offered", &None::<Uuid>, &vec!["waiting"]])
         .await?;
-    let OfferNotice { tenant_id, email, service_name, provider_name, organization_name, time_zone } =
-        tx.one(sql!("scheduling/offer_notice.sql" as OfferNotice), &[&entry.id]).await?;
+    let sql = sql!("scheduling/offer_notice.sql" as OfferNotice);
+    let notice = tx.one(sql, &[&entry.id]).await?;
+    let OfferNotice { tenant_id, email, service_name, provider_name, organization_name, time_zone, proof } =
+        notice;
+    let proof = proof.as_deref().and_then(Pass::read).ok_or_else(|| sql.unreadable("proof"))?;
     Ok(Notice {
         entry: entry.id,
+        proof,
         email,
         service: service_name,
         provider: provider_name,
@@ -347,7 +354,8 @@ pub fn tell(mailer: &Mailer, notices: &[Notice]) {
         let Some(email) = &notice.email else {
             continue;
         };
-        let Some(link) = mailer.managing_link("waitlist-entry", notice.place.id, notice.entry) else {
+        let Some(link) = mailer.managing_link("waitlist-entry", notice.place.id, notice.entry, notice.proof)
+        else {
             tracing::error!(tenant = %notice.place.id, "an offer was not mailed: nothing signs links here");
             continue;
         };

@@ -318,7 +318,7 @@ impl ProvidersApi {
             )
         };
         // Expired holds must not block the deletion.
-        expiry::expire(&self.db, &self.mailer, caller.tenant()).await?;
+        expiry::expire(&self.db, &self.mailer, (&caller).into()).await?;
         let id = provider_id.0;
         self.db
             .attempt(&caller, async |mut tx: Tx, _| -> Result<Option<()>, Failure> {

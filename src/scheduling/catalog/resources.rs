@@ -189,7 +189,7 @@ impl ResourcesApi {
             )
         };
         // Expired holds must not block the deletion.
-        expiry::expire(&self.db, &self.mailer, caller.tenant()).await?;
+        expiry::expire(&self.db, &self.mailer, (&caller).into()).await?;
         let id = resource_id.0;
         self.db
             .attempt(&caller, async |mut tx: Tx, _| -> Result<Option<()>, Failure> {

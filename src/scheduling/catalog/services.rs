@@ -170,7 +170,7 @@ impl ServicesApi {
             )
         };
         // Expired holds must not block the deletion.
-        expiry::expire(&self.db, &self.mailer, caller.tenant()).await?;
+        expiry::expire(&self.db, &self.mailer, (&caller).into()).await?;
         let id: Params = &[&service_id.0];
         if_match
             .change(&self.db, &caller, (&SINGLE, id), sql!("scheduling/services_delete.sql"), id)

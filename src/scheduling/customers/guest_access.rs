@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::online;
 use crate::{
-    db::{self, Context, Db},
+    db::{self, Context, Db, FrontDoor, Pass},
     http::{
         caller::ManageToken,
         captcha::Captcha,
@@ -24,6 +24,7 @@ use crate::{
         appointment::{Appointment, AppointmentStatus},
         named_appointment::{NamedAppointment, NamedSegment},
     },
+    sql,
     tenancy::organizations,
 };
 
@@ -75,6 +76,7 @@ impl Example for GuestToken {
 #[derive(Clone)]
 pub struct Guests {
     pub db: Db,
+    pub door: FrontDoor,
     pub tokens: Arc<Tokens>,
     pub mailer: Mailer,
     pub captcha: Captcha,
@@ -97,7 +99,7 @@ impl Guests {
             Err(Problem::invalid_field("organization_slug", "required", detail))?;
         }
         let organization = organizations::public(&self.db, host, slug).await?;
-        Ok(context(organization.ok_or_else(|| organizations::unknown(host, slug))?, appointment))
+        self.context(organization.ok_or_else(|| organizations::unknown(host, slug))?, appointment).await
     }
 
     /// Checks the captcha of a guest: 422 or 503 if it fails. A repeated request needs no captcha; returns its stored
@@ -118,17 +120,59 @@ impl Guests {
 
     /// The context of a guest with the link of an appointment, hold or waitlist entry.
     pub fn managing(&self, token: &ManageToken) -> Result<Context, Problem> {
-        let (organization, id) = self.tokens.managed(&token.0)?;
-        Ok(context(organization, id))
+        let (organization, id, proof) = self.tokens.managed(&token.0)?;
+        Ok(context(organization, id, proof))
+    }
+
+    /// The context of a guest who holds a time, from the address of a page; `None` if it is of another organization.
+    pub fn holding(&self, organization: Uuid, named: &str) -> Result<Option<Context>, Problem> {
+        let (there, id, proof) = self.tokens.named_hold(named)?;
+        Ok((there == organization).then(|| context(organization, id, proof)))
+    }
+
+    /// The name of a guest's hold in addresses of pages.
+    pub fn name_hold(&self, guest: Context) -> Result<String, Problem> {
+        match guest.who {
+            db::Who::Guest { appointment, proof } => {
+                self.tokens.name_hold(guest.tenant, appointment, proof, Utc::now())
+            }
+            _ => Err(Problem::internal()),
+        }
     }
 
     /// An appointment as a guest sees it. The context may name another object.
     pub async fn see(&self, guest: Context, id: Uuid) -> Result<GuestAppointment, Failure> {
-        let named = online::named(&self.db, context(guest.tenant, id), id).await?;
-        Ok(self.show(guest.tenant, &named)?)
+        let guest = self.about(guest, id).await?;
+        let named = online::named(&self.db, guest, id).await?;
+        Ok(self.show(guest, &named)?)
     }
 
-    pub fn show(&self, organization: Uuid, named: &NamedAppointment) -> Result<GuestAppointment, Problem> {
+    /// The context of the same guest for another object, such as the one that an earlier request has made.
+    pub async fn about(&self, guest: Context, id: Uuid) -> Result<Context, Failure> {
+        if managed(guest)? == id { Ok(guest) } else { self.context(guest.tenant, id).await }
+    }
+
+    /// The context of a guest who makes an object with this id, or who only looks for a time.
+    async fn context(&self, tenant: Uuid, id: Uuid) -> Result<Context, Failure> {
+        if id.is_nil() {
+            return Ok(looking(tenant));
+        }
+        let sql = sql!("app/guests_proof.sql" as (Vec<u8>,));
+        let (proof,) = self.door.gate(sql, &[&tenant, &id]).await?;
+        let proof = Pass::read(&proof).ok_or_else(|| sql.unreadable("proof"))?;
+        Ok(context(tenant, id, proof))
+    }
+
+    /// The token of the link to a guest's object.
+    pub fn link_to(&self, guest: Context) -> Result<String, Problem> {
+        match guest.who {
+            db::Who::Guest { appointment, proof } => self.tokens.link_to(guest.tenant, appointment, proof),
+            _ => Err(Problem::internal()),
+        }
+    }
+
+    /// The appointment that the context names.
+    pub fn show(&self, guest: Context, named: &NamedAppointment) -> Result<GuestAppointment, Problem> {
         let Appointment { id, service_id, provider_id, starts_at, ends_at, status, .. } = named.appointment;
         let first = named.segments.first().ok_or_else(Problem::internal)?;
         Ok(GuestAppointment {
@@ -144,18 +188,24 @@ impl Guests {
             status,
             segments: (named.segments.len() > 1).then(|| named.segments.clone()),
             changeable_until: named.changeable_until(Utc::now()),
-            manage_token: self.tokens.link_to(organization, id)?,
+            manage_token: self.link_to(guest)?,
         })
     }
 }
 
-pub fn context(tenant: Uuid, appointment: Uuid) -> Context {
-    Context { tenant, who: db::Who::Guest { appointment }, needs: "guest", feature: Some("appointments") }
+/// The context of a guest who only looks for a time.
+pub fn looking(tenant: Uuid) -> Context {
+    context(tenant, Uuid::nil(), Pass::default())
+}
+
+fn context(tenant: Uuid, appointment: Uuid, proof: Pass) -> Context {
+    let who = db::Who::Guest { appointment, proof };
+    Context { tenant, who, needs: "guest", feature: Some("appointments") }
 }
 
 pub fn managed(guest: Context) -> Result<Uuid, Problem> {
     match guest.who {
-        db::Who::Guest { appointment } => Ok(appointment),
+        db::Who::Guest { appointment, .. } => Ok(appointment),
         _ => Err(Problem::internal()),
     }
 }

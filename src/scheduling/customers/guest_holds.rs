@@ -146,6 +146,7 @@ impl GuestHoldsApi {
         let now = Utc::now();
         let (db, mailer, minutes) = (&self.0.db, &self.0.mailer, holds::DEFAULT_MINUTES);
         let hold = holds::hold(db, mailer, guest, &order, minutes, &once, now).await?;
+        let guest = self.0.about(guest, hold.id).await?;
         let (location, body) = ("/api/v1/guest/hold".to_owned(), self.show_hold(guest, &hold)?);
         Ok(once.created(location, body))
     }
@@ -202,7 +203,7 @@ impl GuestHoldsApi {
         };
         let (_, replayed) = confirm::confirm_alone(db, &self.0.mailer, guest, &confirmation).await?;
         let named = online::named(db, guest, id).await?;
-        let body = self.0.show(guest.tenant, &named)?;
+        let body = self.0.show(guest, &named)?;
         Ok(Created { location: "/api/v1/guest/appointment".to_owned(), body, replayed })
     }
 }
@@ -216,7 +217,7 @@ impl GuestHoldsApi {
             starts_at: hold.starts_at,
             ends_at: hold.ends_at,
             expires_at: hold.expires_at,
-            manage_token: self.0.tokens.link_to(guest.tenant, hold.id)?,
+            manage_token: self.0.link_to(guest)?,
         })
     }
 }

@@ -131,14 +131,14 @@ impl GuestVerificationApi {
         };
         confirm::confirm_alone(&api.db, &api.mailer, guest, &confirmation).await?;
         let named = online::named(&api.db, guest, id).await?;
-        Ok(Json(api.show(guest.tenant, &named)?))
+        Ok(Json(api.show(guest, &named)?))
     }
 }
 
 /// Sends the link by e-mail that books the held time.
 pub fn mail(api: &Guests, guest: Context, hold: &Hold, to_verify: ToVerify) -> Result<(), Problem> {
     let ToVerify { permit, notice } = to_verify;
-    let token = api.tokens.link_to(guest.tenant, hold.id)?;
+    let token = api.link_to(guest)?;
     let letter = Unverified {
         place: &Place {
             id: guest.tenant,

@@ -13,7 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    guest_access::{self, GuestAppointment, GuestToken, Guests, managed},
+    guest_access::{GuestAppointment, GuestToken, Guests, managed},
     online::{LINK_OUTLIVES, link_expired},
 };
 use crate::{
@@ -181,7 +181,8 @@ impl GuestWaitlistApi {
             policy: Enforcement::Full,
         };
         let entry = waitlist::join(&self.0.db, guest, &new, &once).await?;
-        let named = self.named(guest_access::context(guest.tenant, entry.id)).await?;
+        let guest = self.0.about(guest, entry.id).await?;
+        let named = self.named(guest).await?;
         let place = Place {
             id: guest.tenant,
             organization: named.organization_name.clone(),
@@ -309,7 +310,7 @@ impl GuestWaitlistApi {
                 starts_at: offer.starts_at,
                 expires_at: offer.expires_at,
             }),
-            manage_token: self.0.tokens.link_to(guest.tenant, id)?,
+            manage_token: self.0.link_to(guest)?,
         })
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{AppointmentNotices, NOTICES, TEXTS, words};
 use crate::{
-    db::row,
+    db::{Pass, row},
     messaging::{
         mail::Invitation,
         notices::{Composed, Composing, Content, DueMessage, Notice, Notices, Recipient, Sample, Texts},
@@ -36,12 +36,14 @@ struct ToldAppointment {
     member_name: Option<String>,
     member_email: Option<String>,
     organization_id: Uuid,
+    /// For the link of the contact.
+    proof: Option<Vec<u8>>,
 }
 
 row! {
     ToldAppointment {
         entry: Entry, revision, requires_approval, cancellation_notice_minutes, cancellation_reason, occurrences,
-        contact_email, is_provider, member_name, member_email, organization_id
+        contact_email, is_provider, member_name, member_email, organization_id, proof
     }
 }
 
@@ -109,7 +111,8 @@ impl AppointmentNotices {
             Some(name) if !is_to_contact => name,
             _ => customer.clone(),
         };
-        let link = is_to_contact.then(|| self.link(told.organization_id, told.entry.id)).flatten();
+        let proof = told.proof.as_deref().and_then(Pass::read).filter(|_| is_to_contact);
+        let link = proof.and_then(|proof| self.link(told.organization_id, told.entry.id, proof));
         let button = link.map(|url| Button { url, label: words::open(language) });
         let variables = told.variables(voice, language, (&name, &customer), button.as_ref(), now);
         let calls_off = matches!(message.event.as_str(), "appointment.cancelled" | "appointment.declined");

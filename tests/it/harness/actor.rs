@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use appointd::{
-    db::{SessionSecret, Who},
+    db::{Pass, Who},
     http::token::Subject,
 };
 use chrono::Utc;
@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::{Answer, system};
 
 /// The secret of a session that a test makes: its id.
-pub fn secret_of(session: Uuid) -> SessionSecret {
-    SessionSecret(*session.as_bytes())
+pub fn secret_of(session: Uuid) -> Pass {
+    Pass(*session.as_bytes())
 }
 
 /// A person or a program that sends requests.

@@ -153,7 +153,7 @@ impl System {
             let mut more = false;
             for tenant in expiry::due(&worker).await.expect("organizations") {
                 // Of other tests, some are suspended meanwhile.
-                more |= expiry::sweep(&db, &self.parts.mailer, tenant).await.unwrap_or_default();
+                more |= expiry::sweep(&db, &worker, &self.parts.mailer, tenant).await.unwrap_or_default();
             }
             if !more {
                 break;

@@ -223,6 +223,17 @@ async fn session(superuser: &Client, account: Uuid, organization: Option<Uuid>) 
     session
 }
 
+/// What proves in SQL that a guest has the link of an object, and that the scheduler may enter.
+pub async fn proofs(tenant: Uuid, object: Uuid) -> [String; 2] {
+    let row = system()
+        .superuser()
+        .await
+        .query_one("select app.guest_proof($1, $2)::text, app.scheduler_proof($1)::text", &[&tenant, &object])
+        .await
+        .expect("proofs");
+    [0, 1].map(|at| format!("'{}'", row.get::<_, String>(at)))
+}
+
 /// Enters a tenant in SQL, in a transaction that is left open.
 pub async fn enter(client: &Client, tenant: Uuid, actor: &Actor) {
     client.batch_execute("begin").await.expect("a transaction");

@@ -4,6 +4,7 @@ use std::str::FromStr as _;
 
 use appointd::{
     config::{RawSettings, Settings},
+    db::Pass,
     http::{
         client::{Network, canonical},
         name::Name,
@@ -122,7 +123,7 @@ proptest! {
     fn tokens_with_a_changed_character_are_refused(text in text(), cut in 0usize..400, with in any::<char>()) {
         let tokens = Tokens::new(&[SigningKey::from_bytes(KEY)], &[SigningKey::from_bytes(KEY)]).expect("a key");
         prop_assert!(tokens.verify(&text, Kind::Access).is_err());
-        let token = tokens.link_to(uuid::Uuid::nil(), uuid::Uuid::nil()).expect("a token");
+        let token = tokens.link_to(uuid::Uuid::nil(), uuid::Uuid::nil(), Pass([1; 16])).expect("a token");
         let at = cut % token.len();
         let mut broken = token.clone();
         broken.replace_range(at..=at, &with.to_string());

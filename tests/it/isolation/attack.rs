@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::harness::{Actor, Tenant, connect, system};
+use crate::harness::{Actor, Tenant, connect, proofs, system};
 
 /// The database that is attacked.
 pub struct Target {
@@ -40,6 +40,8 @@ pub struct Side {
     accounts: Vec<Uuid>,
     appointment: Uuid,
     api_key: Uuid,
+    /// Of a guest with the link of the appointment, and of the scheduler.
+    proofs: [String; 2],
 }
 
 impl Side {
@@ -57,6 +59,7 @@ impl Side {
             accounts,
             appointment: id(&furnished.appointment),
             api_key: id(&furnished.api_key),
+            proofs: proofs(tenant.id, id(&furnished.appointment)).await,
         }
     }
 
@@ -80,14 +83,20 @@ impl Side {
     }
 
     fn enter_guest(&self) -> String {
-        format!("select app.enter_guest('{}', '{}', null, null, null)", self.tenant, self.appointment)
+        format!(
+            "select app.enter_guest('{}', '{}', {}, null, null, null)",
+            self.tenant, self.appointment, self.proofs[0]
+        )
     }
 
     /// All contexts of this side, and what enters them.
     fn contexts(&self) -> Vec<(&'static str, String)> {
         let mut contexts: Vec<_> = self.people.iter().map(|(role, _)| (*role, self.enter(role))).collect();
         contexts.push(("guest", self.enter_guest()));
-        contexts.push(("scheduler", format!("select app.enter_scheduler('{}', null)", self.tenant)));
+        contexts.push((
+            "scheduler",
+            format!("select app.enter_scheduler('{}', {}, null)", self.tenant, self.proofs[1]),
+        ));
         contexts
     }
 

@@ -129,7 +129,7 @@ async fn gate_function_does_not_move_its_caller_into_another_tenant() {
         "scheduling.tenants_due()".to_owned(),
         format!("scheduling.forget_past_claims('{there}')"),
         format!("scheduling.offer_notice('{there}')"),
-        format!("app.enter_scheduler('{there}', null)"),
+        format!("app.enter_scheduler('{there}', null, null)"),
         format!("scheduling.booked_names('{there}')"),
         format!("scheduling.waiting_names('{there}')"),
         "scheduling.contact_of_guest()".to_owned(),

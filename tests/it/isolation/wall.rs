@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::attack::{Outcome, outcomes, record};
-use crate::harness::{Tenant, snapshot, system};
+use crate::harness::{Tenant, proofs, snapshot, system};
 
 #[tokio::test]
 async fn permission_table_is_current_and_every_cell_holds() {
@@ -46,6 +46,7 @@ async fn permission_table_is_current_and_every_cell_holds() {
         "set local app.tenant_id = '{}'; set local app.account_id = '{}'",
         tenant.id, tenant.owner.account
     );
+    let [guest, scheduler] = proofs(tenant.id, furnished.appointment.parse().expect("an id")).await;
     let mut wrong = Vec::new();
     for audience in audiences {
         let (client, role, enter) = match audience {
@@ -55,11 +56,12 @@ async fn permission_table_is_current_and_every_cell_holds() {
             "door" => (&door, "appointd_door", settings.clone()),
             "worker" => (&worker, "appointd_worker", format!("select app.enter_worker('{}')", tenant.id)),
             "scheduler" => {
-                (&api, "appointd_api", format!("select app.enter_scheduler('{}', null)", tenant.id))
+                let enter = format!("select app.enter_scheduler('{}', {scheduler}, null)", tenant.id);
+                (&api, "appointd_api", enter)
             }
             "guest" => {
                 let enter = format!(
-                    "select app.enter_guest('{}', '{}', null, null, null)",
+                    "select app.enter_guest('{}', '{}', {guest}, null, null, null)",
                     tenant.id, furnished.appointment
                 );
                 (&api, "appointd_api", enter)
@@ -146,9 +148,11 @@ async fn tried(
         "identity.accounts" => {
             format!("id in (select account_id from tenancy.members where tenant_id = '{tenant}')")
         }
-        "identity.sign_in_failures" | "messaging.mail_budgets" | "messaging.cron_runs" | "app.migrations" => {
-            "true".to_owned()
-        }
+        "identity.sign_in_failures"
+        | "messaging.mail_budgets"
+        | "messaging.cron_runs"
+        | "app.migrations"
+        | "app.proof_key" => "true".to_owned(),
         table if table.starts_with("identity.") => {
             format!("account_id in (select account_id from tenancy.members where tenant_id = '{tenant}')")
         }

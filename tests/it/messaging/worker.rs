@@ -62,7 +62,7 @@ async fn worker_without_a_context_sees_no_row_and_with_one_only_those_of_its_org
         ("select * from crm.contacts", SqlState::INSUFFICIENT_PRIVILEGE),
         ("update messaging.events set data = '{}'", SqlState::INSUFFICIENT_PRIVILEGE),
         ("insert into messaging.outbox (type) values ('contact.created')", SqlState::INSUFFICIENT_PRIVILEGE),
-        ("select app.enter_scheduler(gen_random_uuid(), null)", SqlState::INSUFFICIENT_PRIVILEGE),
+        ("select app.enter_scheduler(gen_random_uuid(), null, null)", SqlState::INSUFFICIENT_PRIVILEGE),
     ] {
         worker
             .batch_execute(&format!("begin; select app.enter_worker('{}')", tenant.id))

@@ -70,7 +70,7 @@ async fn day_that_has_ended_is_closed_once_with_what_was_used() {
     assert_eq!(closed[1]["storage_bytes"], 0);
     // Again, and counting goes on: closed days stay as they are.
     usage_days::close(&db, tenant.id).await.expect("closed");
-    subscriptions::add_requests(&system().db(1), &[tenant.id], &[5]).await.expect("counted");
+    subscriptions::add_requests(&system().door(), &[tenant.id], &[5]).await.expect("counted");
     assert_eq!(days(tenant).await, closed);
 }
 
@@ -89,7 +89,7 @@ async fn days_of_another_time_zone_follow_those_that_are_closed() {
     let before = days(&tenant).await;
     zone("Pacific/Pago_Pago").await;
     usage_days::close(&db, tenant.id).await.expect("closed");
-    subscriptions::add_requests(&system().db(1), &[tenant.id], &[5]).await.expect("counted");
+    subscriptions::add_requests(&system().door(), &[tenant.id], &[5]).await.expect("counted");
     assert_eq!(days(&tenant).await, before);
     for pair in before.windows(2) {
         assert_eq!(pair[0]["ends_at"], pair[1]["starts_at"]);

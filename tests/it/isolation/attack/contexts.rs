@@ -61,6 +61,11 @@ impl UnderWay<'_> {
             )
         };
         let key = Uuid::new_v4();
+        let [guest, scheduler] = &ours.proofs;
+        let as_guest = |side: &Side, proof: &str| {
+            let Side { tenant, appointment, .. } = side;
+            format!("select app.enter_guest('{tenant}', '{appointment}', {proof}, null, null, null)")
+        };
         let with_secret = |secret: String| {
             format!(
                 "select app.enter('{}', '{owner}', '{session}', {secret}, 'viewer', null, null, null)",
@@ -121,8 +126,20 @@ impl UnderWay<'_> {
                 "select app.enter_customer('{}', '{customer}', '{customers}', uuid_send('{customers}'), null, null, null, null)",
                 ours.tenant
             ),
-            format!("select app.enter_guest('{}', null, null, null, null)", theirs.tenant),
-            format!("select app.enter_guest('{}', '{key}', null, null, null)", Uuid::new_v4()),
+            format!("select app.enter_guest('{}', null, {guest}, null, null, null)", theirs.tenant),
+            format!("select app.enter_guest('{}', '{key}', null, null, null, null)", ours.tenant),
+            as_guest(theirs, "null"),
+            as_guest(theirs, "''"),
+            as_guest(theirs, guest),
+            as_guest(ours, &theirs.proofs[0]),
+            as_guest(ours, scheduler),
+            format!("select app.enter_guest('{}', '{key}', {guest}, null, null, null)", ours.tenant),
+            // Who only looks for a time needs no proof, but an organization.
+            format!("select app.enter_guest('{key}', '{}', null, null, null, null)", Uuid::nil()),
+            format!("select app.enter_scheduler('{}', null, null)", theirs.tenant),
+            format!("select app.enter_scheduler('{}', {scheduler}, null)", theirs.tenant),
+            format!("select app.enter_scheduler('{}', {guest}, null)", ours.tenant),
+            "select app.enter_scheduler(null, null, null)".to_owned(),
         ];
         let mut holes: Vec<_> = statements
             .iter()

@@ -51,7 +51,7 @@ pub const FUNCTIONS: &[Fault] = &[
     fault(
         "functions/callable",
         "the front door enters organizations",
-        "grant execute on function app.enter_guest(uuid, uuid, text, text, text) to appointd_door",
+        "grant execute on function app.enter_guest(uuid, uuid, bytea, text, text, text) to appointd_door",
     ),
     fault(
         "functions/search_path",
@@ -158,6 +158,21 @@ pub const FUNCTIONS: &[Fault] = &[
         "",
         "an account entered without the secret of the session",
         "do $$ begin execute replace(pg_get_functiondef('app.enter_account(uuid,uuid,bytea,text,text)'::regprocedure), 'and s.secret_hash = sha256(secret)', ''); end $$",
+    ),
+    fault(
+        "",
+        "a guest without the proof of the link",
+        "do $$ begin execute replace(pg_get_functiondef('app.enter_guest(uuid,uuid,bytea,text,text,text)'::regprocedure), '(proof = app.proof(''guest'', tenant, appointment)) is not true', 'proof <> app.proof(''guest'', tenant, appointment)'); end $$",
+    ),
+    fault(
+        "",
+        "a scheduler without a proof",
+        "do $$ begin execute replace(pg_get_functiondef('app.enter_scheduler(uuid,bytea,text)'::regprocedure), '(proof = app.proof(''scheduler'', tenant, tenant)) is not true', 'false'); end $$",
+    ),
+    fault(
+        "functions/callable",
+        "a request may make proofs",
+        "grant execute on function app.guest_proof(uuid, uuid) to appointd_api",
     ),
     fault(
         "grants/secret_readable",

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio_postgres::{Client, error::SqlState};
 use uuid::Uuid;
 
-use crate::harness::{Actor, Furnished, Tenant, booking::BookingFixture, enter, system};
+use crate::harness::{Actor, Furnished, Tenant, booking::BookingFixture, enter, proofs, system};
 
 struct Claims {
     superuser: Client,
@@ -171,9 +171,10 @@ async fn customers_and_guests_take_time_for_what_is_their_own() {
         api.batch_execute("rollback").await.expect("a rollback");
     }
     // A guest sees the hold that the link names, unless a member made it.
-    api.batch_execute(&format!("begin; select app.enter_guest('{}', '{hold}', null, null, null)", tenant.id))
-        .await
-        .expect("a guest");
+    let [proof, _] = proofs(tenant.id, hold.parse().expect("an id")).await;
+    let enter =
+        format!("begin; select app.enter_guest('{}', '{hold}', {proof}, null, null, null)", tenant.id);
+    api.batch_execute(&enter).await.expect("a guest");
     let wanted = json!([wanted(hold, provider, "2032-01-01T10:00:00Z")]);
     let sql = "select scheduling.take_time($1, $2, true)";
     let refused = api.query_one(sql, &[&tenant.id, &wanted]).await.expect_err("a refusal");

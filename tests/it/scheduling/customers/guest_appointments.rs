@@ -8,7 +8,7 @@ use crate::harness::{
     Actor, address,
     booking::{BookingFixture, expect_sound_bookings},
     guests::manage,
-    merged, system,
+    merged, proofs, system,
 };
 
 #[tokio::test]
@@ -149,10 +149,12 @@ async fn guest_context_reads_one_appointment_by_sql() {
     there.book("2031-05-05T09:00:00Z").await;
     let api = system().connect("appointd_api").await;
     let mine: Uuid = mine.parse().expect("an id");
-    api.batch_execute("begin").await.expect("a transaction");
-    api.execute("select app.enter_guest($1, $2, null, null, null)", &[&fixture.tenant.id, &mine])
-        .await
-        .expect("a way in");
+    let [proof, _] = proofs(fixture.tenant.id, mine).await;
+    let enter = format!(
+        "begin; select app.enter_guest('{}', '{mine}', {proof}, null, null, null)",
+        fixture.tenant.id
+    );
+    api.batch_execute(&enter).await.expect("a way in");
     let count = async |sql: &str| -> i64 {
         api.query_one(&format!("select count(*) from {sql}"), &[]).await.expect("a count").get(0)
     };
@@ -175,10 +177,7 @@ async fn guest_context_reads_one_appointment_by_sql() {
             .unwrap_or(0),
         0
     );
-    api.batch_execute("rollback; begin").await.expect("a transaction");
-    api.execute("select app.enter_guest($1, $2, null, null, null)", &[&fixture.tenant.id, &mine])
-        .await
-        .expect("a way in");
+    api.batch_execute(&format!("rollback; {enter}")).await.expect("a way in");
     let changed = api
         .execute(&format!("update scheduling.appointments set updated_at = now() where id = '{other}'"), &[])
         .await;
