@@ -66,19 +66,21 @@ language plpgsql stable
 as $$
 begin
     if host is not null
-    and not exists (select from tenancy.organizations as o where o.id = tenant and o.subdomain = host)
-    and not exists (
-        select
-        from tenancy.former_names as f
-        where f.kind = 'subdomain' and f.name = host and f.organization_id = tenant and f.kept_until > now()
-    )
-    and not (
-        exists (select from tenancy.verified_domains as d where d.domain = host and d.organization_id = tenant)
-        and app.has_feature(tenant, 'custom_branding')
-    ) then
+    and (
+        exists (select from tenancy.organizations as o where o.id = tenant and o.subdomain = host)
+        or exists (
+            select
+            from tenancy.former_names as f
+            where f.kind = 'subdomain' and f.name = host and f.organization_id = tenant and f.kept_until > now()
+        )
+        or (
+            exists (select from tenancy.verified_domains as d where d.domain = host and d.organization_id = tenant)
+            and app.has_feature(tenant, 'custom_branding')
+        )
+    ) is not true then
         raise exception 'the host leads elsewhere' using errcode = 'AP404';
     end if;
-    if feature is not null and not app.has_feature(tenant, feature) then
+    if feature is not null and app.has_feature(tenant, feature) is not true then
         raise exception 'feature not in plan' using errcode = 'AP402', hint = app.plans_with(tenant, feature);
     end if;
 end
@@ -101,6 +103,27 @@ comment on function app.begin_request(text, text) is
     'Begins a transaction of a caller who is not known: notes the request for the change log, and the host that '
     'was requested for functions of the gate.';
 
+create function app.refuse_leftovers() returns void
+language plpgsql stable
+as $$
+begin
+    if exists (
+        select
+        from pg_catalog.pg_prepared_statement() as p
+        where
+            p.from_sql
+            -- The mark of a session of the server: src/db/connection.rs.
+            and p.statement !~ '^prepare appointd_[0-9a-f]{32} as select pg_catalog\.pg_advisory_unlock_all\(\);?$'
+    ) then
+        raise exception 'a statement was prepared in this session by SQL' using errcode = 'AP407';
+    end if;
+end
+$$;
+
+comment on function app.refuse_leftovers() is
+    'Fails with AP407 if SQL has prepared a statement in this session: it may stand for one that the server prepared, '
+    'and would run in the transaction of the next caller.';
+
 create function app.may_hand_out() returns boolean
 language plpgsql stable
 as $$
@@ -120,6 +143,7 @@ comment on function app.may_hand_out() is
 
 grant execute on function app.begin_request(text, text)
 to appointd_api, appointd_door, appointd_worker, appointd_gate;
+grant execute on function app.refuse_leftovers() to appointd_api, appointd_door, appointd_worker;
 grant execute on function app.may_hand_out() to appointd_api;
 grant execute on function
     app.stay_outside(),
@@ -234,7 +258,7 @@ begin
     if found.role is null then
         raise exception 'unknown key' using errcode = 'AP406';
     end if;
-    if not app.has_feature(tenant, 'api_access') then
+    if app.has_feature(tenant, 'api_access') is not true then
         raise exception 'feature not in plan' using errcode = 'AP402', hint = app.plans_with(tenant, 'api_access');
     end if;
     if (found.role = any (app.roles_from(needs))) is not true then
@@ -332,7 +356,7 @@ begin
         raise exception 'a tenant and an appointment are required' using errcode = 'AP401';
     end if;
     -- Zeros are the id of nothing: of a guest who looks for a time.
-    if appointment <> '00000000-0000-0000-0000-000000000000'
+    if appointment is distinct from '00000000-0000-0000-0000-000000000000'
     and (proof = app.proof('guest', tenant, appointment)) is not true then
         raise exception 'no proof of the appointment' using errcode = 'AP401';
     end if;

@@ -6,21 +6,28 @@
 //! statement with a unique name when the connection is opened, and every transaction begins by executing it. In any
 //! other session it fails, and with it everything that follows. Statements are prepared inside such a transaction, so
 //! that all of them are in the marked session.
+//!
+//! What one caller could leave behind in the session must not reach the next. Statements of the server cannot leave
+//! anything; the SQL of an attacker who finds a way to bring it in could. Therefore every transaction begins by resetting
+//! the settings of the session, closing its cursors and, in the mark, giving up its advisory locks. Statements that SQL
+//! has prepared cannot be told from the server's own by their names, and looking through them takes as long as a short
+//! request: one transaction in [`LOOKS_ONCE_IN`] does it, and refuses. No one but this file sends anything but prepared
+//! statements, so that SQL in a parameter or in a part of a statement cannot become a second statement.
 
 use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
-use tokio_postgres::{Client, Config, Error, NoTls, Statement, types::Type};
+use tokio_postgres::{CancelToken, Client, Config, Error, NoTls, Row, Statement, types::Type};
 use uuid::Uuid;
 
-use super::sql::Sql;
+use super::sql::{Params, Sql};
 
 /// Opens the connections of a pool.
 pub(super) struct Manager {
@@ -60,8 +67,11 @@ impl managed::Manager for Manager {
 /// A connection, its mark, and its prepared statements.
 pub(super) struct Connection {
     client: Client,
-    /// The command that begins a transaction in the marked session, or fails.
-    begin: String,
+    /// The commands that begin a transaction in the marked session, or fail: as a rule, and looking for statements that
+    /// SQL has prepared.
+    begin: [String; 2],
+    /// How many transactions were begun.
+    begun: AtomicU32,
     prepared: Mutex<Prepared>,
     epoch: Arc<AtomicU64>,
 }
@@ -82,13 +92,41 @@ impl Connection {
             }
         });
         let mark = format!("appointd_{}", Uuid::new_v4().simple());
-        client.batch_execute(&format!("prepare {mark} as select where false")).await?;
-        Ok(Self { client, begin: format!("begin; execute {mark}"), prepared: Mutex::default(), epoch })
+        // app.refuse_leftovers knows this text.
+        let prepare = format!("prepare {mark} as select pg_catalog.pg_advisory_unlock_all()");
+        client.batch_execute(&prepare).await?;
+        let begin = ["", "select app.refuse_leftovers(); "].map(|look| {
+            format!("begin isolation level read committed; reset all; close all; {look}execute {mark}")
+        });
+        Ok(Self { client, begin, begun: AtomicU32::new(0), prepared: Mutex::default(), epoch })
     }
 
     /// Begins a transaction, in the marked session.
     pub(super) async fn begin(&self) -> Result<(), Error> {
-        self.client.batch_execute(&self.begin).await
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        let looks = number % LOOKS_ONCE_IN == LOOKS_ONCE_IN - 1;
+        self.client.batch_execute(&self.begin[usize::from(looks)]).await
+    }
+
+    pub(super) async fn commit(&self) -> Result<(), Error> {
+        self.client.batch_execute("commit").await
+    }
+
+    pub(super) async fn rollback(&self) -> Result<(), Error> {
+        self.client.batch_execute("rollback").await
+    }
+
+    /// Executes a prepared statement.
+    pub(super) async fn query(&self, statement: &Statement, params: Params<'_>) -> Result<Vec<Row>, Error> {
+        self.client.query(statement, params).await
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    pub(super) fn cancel_token(&self) -> CancelToken {
+        self.client.cancel_token()
     }
 
     /// Whether a statement is already prepared.
@@ -118,13 +156,8 @@ impl Connection {
     }
 }
 
-impl std::ops::Deref for Connection {
-    type Target = Client;
-
-    fn deref(&self) -> &Client {
-        &self.client
-    }
-}
+/// Looking for statements that SQL has prepared takes half a microsecond for each that the server has.
+const LOOKS_ONCE_IN: u32 = 32;
 
 /// How often the mark is checked, and the timeout of each check: a pooler with a single session would wait forever.
 const LOOKS: usize = 20;
@@ -151,9 +184,9 @@ pub async fn check_session(url: &Config) -> Result<(), Unsuited> {
     patiently(second.begin()).await?;
     for _ in 0..LOOKS {
         patiently(first.begin()).await?;
-        patiently(first.batch_execute("commit")).await?;
+        patiently(first.commit()).await?;
     }
-    patiently(second.batch_execute("commit")).await
+    patiently(second.commit()).await
 }
 
 async fn patiently<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Unsuited> {

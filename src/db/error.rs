@@ -55,6 +55,8 @@ pub enum Error {
     Failed,
     #[error("a prepared statement is out of date")]
     OutOfDate,
+    #[error("something was left behind on a connection")]
+    Unclean,
     #[error("{statement}: column {column} cannot be read")]
     Unreadable { statement: &'static str, column: String },
     #[error("{statement} failed with SQLSTATE {sqlstate}")]
@@ -75,7 +77,7 @@ impl Error {
 
     /// Whether the same transaction may succeed if it is run again.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Conflict | Self::OutOfDate)
+        matches!(self, Self::Conflict | Self::OutOfDate | Self::Unclean)
     }
 
     /// Whether entering was refused: the caller may not call the operation, regardless of the rest of the request.
@@ -126,6 +128,7 @@ impl Error {
             code if code.code() == "AP404" => Self::WrongHost,
             code if code.code() == "AP405" => Self::ScopeMissing { scope: String::new() },
             code if code.code() == "AP406" => Self::KeyInvalid,
+            code if code.code() == "AP407" => Self::Unclean,
             &SqlState::FOREIGN_KEY_VIOLATION
             | &SqlState::UNIQUE_VIOLATION
             | &SqlState::EXCLUSION_VIOLATION

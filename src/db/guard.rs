@@ -29,7 +29,8 @@ pub(super) struct Guard {
     open: bool,
     /// A statement is running, or may be.
     running: bool,
-    /// The connection is unusable (a read-only database or a pooler) and must not return to the pool.
+    /// The connection is unusable (a read-only database, a pooler, or no transaction begins on it) and must not return to
+    /// the pool.
     unfit: bool,
     _counted: Option<Counted>,
 }
@@ -62,9 +63,10 @@ impl Guard {
         let (statement, enter, begin) = if unprepared {
             self.open = true;
             self.running = true;
+            let mut unbegun = false;
             let preparing = async {
                 if begin {
-                    client.begin().await?;
+                    client.begin().await.inspect_err(|_| unbegun = true)?;
                 }
                 let statement = client.prepare(sql, &[]).await?;
                 let enter = match enter {
@@ -75,6 +77,7 @@ impl Guard {
             };
             let prepared = preparing.await;
             self.running = false;
+            self.unfit = unbegun;
             let (statement, enter) = match prepared.map_err(failed) {
                 Ok(prepared) => prepared,
                 Err(error) => return Err(self.judge(error)),
@@ -122,7 +125,7 @@ impl Guard {
         };
         let ending = async {
             let unsent = unsent.load(Ordering::Relaxed);
-            client.batch_execute(if unsent { "rollback" } else { "commit" }).await
+            if unsent { client.rollback().await } else { client.commit().await }
         };
         let (begun, entered, rows, committed) = join4(
             OptionFuture::from(begin.then(|| client.begin())),
@@ -132,6 +135,7 @@ impl Guard {
         )
         .await;
         self.running = false;
+        self.unfit |= matches!(begun, Some(Err(_)));
 
         if matches!(entered, Some(Ok(()))) {
             // Fails outside a request, where the entry is not recorded.
@@ -164,6 +168,12 @@ impl Guard {
                 pool.retain(|_, _| false);
             }
             (Error::Pooler | Error::ReadOnly, _) => self.unfit = true,
+            (Error::Unclean, _) => {
+                tracing::error!(
+                    "SQL has prepared a statement on a connection, which is closed: someone brought it in"
+                );
+                self.unfit = true;
+            }
             // The schema has changed; the statements of every connection are outdated.
             (Error::OutOfDate, Some(pool)) => pool.manager().forget_statements(),
             _ => {}
@@ -174,7 +184,7 @@ impl Guard {
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
         let client = self.client.as_ref().expect("a guard holds its connection until it is dropped");
         self.running = true;
-        let result = client.batch_execute("commit").await;
+        let result = client.commit().await;
         self.running = false;
         self.open = result.is_err();
         result.map_err(|error| {
@@ -215,7 +225,7 @@ async fn clean_up(client: Object, running: bool, _share: Option<OwnedSemaphorePe
     let clean = async {
         match running {
             true => client.cancel_token().cancel_query(NoTls).await,
-            false => client.batch_execute("rollback").await,
+            false => client.rollback().await,
         }
     };
     let cleaned = tokio::time::timeout(CLEAN_UP, clean).await;

@@ -4,6 +4,7 @@ mod cluster;
 mod data_model;
 mod dba;
 mod error;
+mod leftovers;
 mod migrations;
 mod plans;
 mod pooler;

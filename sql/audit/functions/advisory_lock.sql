@@ -16,7 +16,8 @@ where
     and not exists (
         select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = f.oid and d.deptype = 'e'
     )
-    and regexp_count(body.text, 'advisory_\w*lock') > regexp_count(
+    -- Giving locks up makes no one wait.
+    and regexp_count(body.text, 'advisory_(?!unlock)\w*lock') > regexp_count(
         body.text,
         'pg_advisory_xact_lock(_shared)?\(app\.lock_key\((\w+\.)?tenant(_id)?, '
     )

@@ -24,6 +24,7 @@ where
             -- Enters an organization; finds those that have work.
             'app.begin_request(text,text)',
             'app.enter_worker(uuid)',
+            'app.refuse_leftovers()',
             'app.scheduler_proof(uuid)',
             'messaging.tenants_to_publish(uuid,integer)',
             'messaging.tenants_to_wake(integer)',
@@ -61,6 +62,7 @@ where
         and f.oid::regprocedure::text in (
             -- Begin, as nobody or as a person.
             'app.begin_request(text,text)',
+            'app.refuse_leftovers()',
             'app.enter_account(uuid,uuid,bytea,text,text)',
             -- Sign in, and what a session and a password need.
             'identity.code_attempt(uuid)',
@@ -93,6 +95,7 @@ where
     and not (caller.name = 'appointd_api' and f.oid::regprocedure::text in (
         -- Enter a tenant, or an account: all of them check who asks.
         'app.begin_request(text,text)',
+        'app.refuse_leftovers()',
         'app.enter(uuid,uuid,uuid,bytea,text,text,text,text)',
         'app.enter_account(uuid,uuid,bytea,text,text)',
         'app.enter_by_key(uuid,uuid,bytea,text,text,text,text,text)',

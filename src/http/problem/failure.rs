@@ -92,7 +92,7 @@ impl From<db::Error> for Problem {
                 "invalid_text",
                 "The request contains a character that cannot be stored, such as NUL.",
             ),
-            db::Error::Conflict | db::Error::OutOfDate => Self::unavailable(
+            db::Error::Conflict | db::Error::OutOfDate | db::Error::Unclean => Self::unavailable(
                 "try_again",
                 "Concurrent requests prevented this one. Nothing was changed; try again.",
             ),

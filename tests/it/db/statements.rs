@@ -228,6 +228,21 @@ fn every_statement_is_used_and_names_its_parameters() {
     }
 }
 
+/// One statement in a message: what is brought into it cannot become a second one.
+#[test]
+fn only_the_connection_and_the_operator_send_several_statements_at_once() {
+    for (name, text) in sources("src") {
+        let code = code(&text);
+        assert!(!code.contains("simple_query"), "{name}");
+        let of_the_operator = ["src/wall_audit", "src/tenant_commands", "src/db/migrate.rs", "src/dev.rs"]
+            .iter()
+            .any(|part| name.contains(part));
+        if !of_the_operator && !name.ends_with("src/db/connection.rs") {
+            assert!(!code.contains("batch_execute"), "{name}");
+        }
+    }
+}
+
 #[test]
 fn source_contains_no_sql_statement() {
     let words = ["select ", "insert into ", "update ", "delete from ", "set local ", "truncate "];

@@ -185,13 +185,19 @@ async fn what_works_before_the_caller_is_known_is_of_the_door_alone() {
             "select f.oid::regprocedure::text from pg_proc f
              where f.oid >= 16384 and has_function_privilege('appointd_door', f.oid, 'execute')
                and has_function_privilege('appointd_api', f.oid, 'execute')
-               and not exists (select from pg_depend d where d.objid = f.oid and d.deptype = 'e')",
+               and not exists (select from pg_depend d where d.objid = f.oid and d.deptype = 'e')
+             order by 1",
             &[],
         )
         .await
         .expect("functions");
     let shared: Vec<String> = shared.iter().map(|row| row.get(0)).collect();
-    assert_eq!(shared, ["app.begin_request(text,text)", "app.enter_account(uuid,uuid,bytea,text,text)"]);
+    let known = [
+        "app.begin_request(text,text)",
+        "app.enter_account(uuid,uuid,bytea,text,text)",
+        "app.refuse_leftovers()",
+    ];
+    assert_eq!(shared, known);
     let door = system().connect("appointd_door").await;
     let error = door.batch_execute("select from identity.accounts").await.expect_err("no right");
     assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
