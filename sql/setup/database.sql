@@ -45,5 +45,15 @@ begin
 end
 $$;
 
+-- The policies trust settings. A SELECT could set them with this function, and so could SQL that is brought into one.
+-- (pg_dump and vacuumdb call it: a role that runs them and is no superuser needs the right.)
+do $$
+begin
+    if (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+        revoke execute on function set_config(text, text, boolean) from public;
+    end if;
+end
+$$;
+
 -- Holds the migration history, the tenant context and the helper that builds the policies.
 create schema if not exists app authorization appointd_owner;

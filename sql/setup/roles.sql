@@ -78,3 +78,14 @@ alter role appointd_worker set idle_in_transaction_session_timeout = '15s';
 alter role appointd_api set jit = off;
 alter role appointd_door set jit = off;
 alter role appointd_worker set jit = off;
+
+-- Secrets are parameters of statements: the log of PostgreSQL shows none. Only a superuser can set it; elsewhere set
+-- log_parameter_max_length = 0 for the database or the server, or log no statements.
+do $$
+begin
+    if (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+        alter role appointd_api set log_parameter_max_length = 0;
+        alter role appointd_door set log_parameter_max_length = 0;
+    end if;
+end
+$$;

@@ -27,7 +27,7 @@ where
     and age(f.xmin) < made.age
     and f.oid::regprocedure::text not in (
         'lo_creat(integer)', 'lo_create(oid)', 'lo_from_bytea(oid,bytea)', 'lo_put(oid,bigint,bytea)',
-        'lowrite(integer,bytea)'
+        'lowrite(integer,bytea)', 'set_config(text,text,boolean)'
     )
 union all
 select
