@@ -2928,7 +2928,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if coalesce(current_setting('app.role', true), '') <> all ('{admin,owner}') then
+    if (current_setting('app.role', true) = any ('{admin,owner}')) is not true then
         raise exception 'no admin has entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     update scheduling.providers as p

@@ -1,21 +1,34 @@
 //! What an attacker does who brings SQL into a request of their own: it runs on the connection of the request, in the
-//! transaction that has entered their organization. Of the other organization they know every id, address and hash.
+//! transaction that has entered their organization. Of the other organization they know every id, address and hash, and
+//! no secret.
 
 use crate::isolation::attack::{UnderWay, outcomes};
 
+/// How an attempt may end. What an attempt is refused with says what holds it: rights, the functions that enter (AP…), that
+/// the transaction has entered, or that a function that may not change anything was to.
+const REFUSALS: [&str; 5] = ["42501", "AP401", "AP406", "55000", "0A000"];
+
 impl UnderWay<'_> {
-    /// Functions that believe what they are told, also once the context was forged away.
+    /// Attempts in the transaction of a request, and after it was made to look as if nobody had entered. (That takes SET,
+    /// which cannot stand inside another statement.)
     pub async fn injections(&self) -> Vec<String> {
+        let mut attempts = self.calls_of_others().await;
+        attempts.extend(self.other_contexts());
+        attempts.extend(SECRETS.map(|(column, table)| format!("select {column} from {table}")));
+        assert!(attempts.len() > 60, "{}", attempts.len());
         let mut holes = Vec::new();
-        let calls = self.calls_of_others().await;
         for (when, forged) in [
             ("in a request", ""),
-            ("as if nobody had entered", "; set local app.role = ''; set local app.tenant_id = ''"),
+            (
+                "as if nobody had entered",
+                "; set local app.role = ''; set local app.tenant_id = ''; set local app.account_id = ''",
+            ),
         ] {
             let enter = format!("{}{forged}", self.ours.enter("owner"));
-            for (call, outcome) in calls.iter().zip(outcomes(&self.api, Some(&enter), &calls).await) {
-                if !outcome.is("42501") {
-                    holes.push(format!("{when}: {call}: {outcome}"));
+            for (attempt, outcome) in attempts.iter().zip(outcomes(&self.api, Some(&enter), &attempts).await)
+            {
+                if !REFUSALS.iter().any(|refusal| outcome.is(refusal)) {
+                    holes.push(format!("{when}: {attempt}: {outcome}"));
                 }
             }
         }
@@ -33,7 +46,7 @@ impl UnderWay<'_> {
                  from pg_proc f
                  where f.oid >= 16384
                    and not exists (select from pg_depend d where d.objid = f.oid and d.deptype = 'e')
-                   and f.oid::regproc::text not in ('app.begin_request', 'app.enter_account')
+                   and f.oid::regproc::text not in ('app.begin_request', 'app.enter_account', 'app.refuse_leftovers')
                    and (has_function_privilege('appointd_door', f.oid, 'execute')
                         or has_function_privilege('appointd_worker', f.oid, 'execute'))
                  order by 1",
@@ -44,4 +57,68 @@ impl UnderWay<'_> {
         assert!(calls.len() > 25, "{}", calls.len());
         calls.into_iter().map(|row| row.get(0)).collect()
     }
+
+    /// Ways into the other organization, by what is known of it.
+    fn other_contexts(&self) -> Vec<String> {
+        let (there, id) = (self.theirs.tenant, self.theirs.appointment);
+        let (_, owner) = &self.theirs.people[4];
+        let (account, session) = (owner.account, owner.session);
+        let mut attempts = Vec::new();
+        for (setting, value) in [
+            ("app.tenant_id", there.to_string()),
+            ("app.account_id", account.to_string()),
+            ("app.key_id", self.theirs.api_key.to_string()),
+            ("app.appointment_id", id.to_string()),
+            ("app.role", "owner".to_owned()),
+            ("app.role", String::new()),
+        ] {
+            attempts.push(format!("select set_config('{setting}', '{value}', true)"));
+            attempts.push(format!("select set_config('{setting}', '{value}', false)"));
+            attempts.push(format!(
+                "select query_to_xml('select set_config(''{setting}'', ''{value}'', true)', true, true, '')"
+            ));
+            attempts
+                .push(format!("select query_to_xml('set local {setting} = ''{value}''', true, true, '')"));
+        }
+        attempts.push("select query_to_xml('reset all', true, true, '')".to_owned());
+        attempts.push("select query_to_xml('prepare evil as select 1', true, true, '')".to_owned());
+        attempts.push("update pg_settings set setting = 'off' where name = 'row_security'".to_owned());
+        for secret in [
+            "null",
+            "''",
+            "'\\x00000000000000000000000000000000'",
+            &format!("sha256(uuid_send('{session}'))"),
+            &format!("substr(uuid_send('{session}'), 1, 15)"),
+        ] {
+            attempts.push(format!(
+                "select app.enter('{there}', '{account}', '{session}', {secret}, 'viewer', null, null, null)"
+            ));
+            attempts
+                .push(format!("select app.enter_account('{account}', '{session}', {secret}, null, null)"));
+            attempts.push(format!(
+                "select app.enter_customer('{there}', '{account}', '{session}', {secret}, '{id}', null, null, null)"
+            ));
+            attempts.push(format!(
+                "select app.enter_by_key('{there}', '{}', {secret}, 'viewer', 'crm:read', null, null, null)",
+                self.theirs.api_key
+            ));
+            attempts.push(format!("select app.enter_guest('{there}', '{id}', {secret}, null, null, null)"));
+            attempts.push(format!("select app.enter_scheduler('{there}', {secret}, null)"));
+        }
+        attempts.push(format!("select app.proof('guest', '{there}', '{id}')"));
+        attempts.push("select * from app.proof_key".to_owned());
+        attempts
+    }
 }
+
+/// What is compared with what a caller presents.
+const SECRETS: [(&str, &str); 8] = [
+    ("secret_hash", "identity.sessions"),
+    ("password_hash", "identity.accounts"),
+    ("hash", "identity.refresh_tokens"),
+    ("hash", "identity.one_time_tokens"),
+    ("secret_hash", "tenancy.api_keys"),
+    ("token_hash", "tenancy.invitations"),
+    ("token_hash", "scheduling.calendar_feeds"),
+    ("inner_pad", "app.proof_key"),
+];

@@ -130,6 +130,21 @@ pub const FUNCTIONS: &[Fault] = &[
         "drop trigger record_change on crm.contacts; create trigger record_change after insert on crm.contacts for each row execute function operations.record_change()",
     ),
     fault(
+        "functions/three_valued",
+        "a check that null passes",
+        "do $$ begin execute replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,bytea,text,text,text,text)'::regprocedure), '(held = any (app.roles_from(needs))) is not true', 'not held = any (app.roles_from(needs))'); end $$",
+    ),
+    fault(
+        "functions/three_valued",
+        "an unequal that null is not",
+        "create function crm.check(a text, b text) returns void language plpgsql as 'begin if a <> b then raise exception ''no'' using errcode = ''AP401''; end if; end'; revoke execute on function crm.check(text, text) from public; alter function crm.check(text, text) owner to appointd_owner",
+    ),
+    fault(
+        "functions/set_config",
+        "a SELECT sets the context",
+        "grant execute on function set_config(text, text, boolean) to public",
+    ),
+    fault(
         "functions/large_object",
         "large objects for public",
         "grant execute on function lo_from_bytea(oid, bytea) to public",
