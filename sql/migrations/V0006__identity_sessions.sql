@@ -134,6 +134,12 @@ create policy own_all on identity.one_time_tokens as permissive for all to appoi
 create policy gate_all on identity.one_time_tokens as permissive for all to appointd_gate
     using (true) with check (true);
 
+-- A token to set a new password is made at the front door alone: a request that could add one could use it.
+create policy verify_email_insert on identity.one_time_tokens as restrictive for insert to appointd_api
+    with check (
+        account_id = (select nullif(current_setting('app.account_id', true), '')::uuid) and purpose = 'verify_email'
+    );
+
 grant select (account_id, purpose, created_at), insert (account_id, hash, purpose, email, expires_at), delete
 on identity.one_time_tokens to appointd_api;
 grant select, insert, update, delete on identity.one_time_tokens to appointd_gate;

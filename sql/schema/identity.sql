@@ -93,6 +93,10 @@ create index one_time_tokens_expires_idx on identity.one_time_tokens using btree
 
 alter table identity.one_time_tokens enable row level security, force row level security;
 
+create policy verify_email_insert on identity.one_time_tokens as restrictive for insert to appointd_api
+    with check (
+        account_id = (select nullif(current_setting('app.account_id', true), '')::uuid) and purpose = 'verify_email'
+    );
 create policy gate_all on identity.one_time_tokens as permissive for all to appointd_gate
     using (true)
     with check (true);

@@ -105,6 +105,14 @@ impl UnderWay<'_> {
             attempts.push(format!("select app.enter_guest('{there}', '{id}', {secret}, null, null, null)"));
             attempts.push(format!("select app.enter_scheduler('{there}', {secret}, null)"));
         }
+        // A token that they would know, to set a new password with.
+        let (_, own) = &self.ours.people[4];
+        for account in [account, own.account] {
+            attempts.push(format!(
+                "insert into identity.one_time_tokens (account_id, hash, purpose, email, expires_at)
+                 values ('{account}', sha256('mine'), 'reset_password', 'x@x.example', 'infinity')"
+            ));
+        }
         attempts.push(format!("select app.proof('guest', '{there}', '{id}')"));
         attempts.push("select * from app.proof_key".to_owned());
         attempts

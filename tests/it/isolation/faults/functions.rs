@@ -49,6 +49,11 @@ pub const FUNCTIONS: &[Fault] = &[
         "grant execute on function identity.password_of_account() to appointd_api",
     ),
     fault(
+        "",
+        "a request may make a token for a new password",
+        "drop policy verify_email_insert on identity.one_time_tokens",
+    ),
+    fault(
         "functions/callable",
         "the front door enters organizations",
         "grant execute on function app.enter_guest(uuid, uuid, bytea, text, text, text) to appointd_door",
