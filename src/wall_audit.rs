@@ -252,14 +252,17 @@ async fn drift(auditor: &Client, rule: &Rule) -> Result<Found, tokio_postgres::E
 }
 
 /// What says that a statement is sent as another role, whose rights the server does not have.
-const OF_ANOTHER: &str = "-- Sent as appointd_";
+const OF_ANOTHER: [&str; 2] = ["-- Sent as appointd_door.", "-- Sent as appointd_worker."];
 
 /// Statements whose plans scan a whole table of tenants.
 async fn scans(server: &Client, rule: &Rule) -> Result<Found, tokio_postgres::Error> {
     let tables: Vec<String> = server.query(rule.sql, &[]).await?.into_iter().map(|row| row.get(0)).collect();
     server.batch_execute("set enable_seqscan = off; set plan_cache_mode = force_generic_plan").await?;
     let mut found = Vec::new();
-    for (name, text) in files::STATEMENTS.iter().filter(|(_, text)| !text.contains(OF_ANOTHER)) {
+    for (name, text) in files::STATEMENTS {
+        if OF_ANOTHER.iter().any(|mark| text.contains(mark)) {
+            continue;
+        }
         let plan = match plan(server, text).await {
             Ok(plan) => plan,
             // The server would fail in the same way.

@@ -317,8 +317,9 @@ end
 $$;
 
 comment on function app.enter_account(uuid, uuid, bytea, text, text) is
-    'Enters as a signed-in person, who has the secret of the session, without a tenant: shows the rows of the '
-    'account, and of no organization. Fails with AP401 (no active session, or another secret) or AP404 (`host` belongs to another organization than the session).';
+    'Enters as a signed-in person, who has the secret of the session, without a tenant: shows the rows of the account, '
+    'and of no organization. Fails with AP401 (no active session, or another secret) or AP404 (`host` belongs to '
+    'another organization than the session).';
 
 -- Customers with an account see what can be booked online, as guests do, and their own appointments, holds and
 -- waitlist entries. Rows decide what is their own, never an id that a client sends: the contact that is linked to

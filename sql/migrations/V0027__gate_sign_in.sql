@@ -274,7 +274,9 @@ begin
 
     delete from identity.sessions as s where s.account_id = start_session.account_id and s.expires_at < now();
     insert into identity.sessions (account_id, id, organization_id, kind, secret_hash, user_agent, address, expires_at)
-    values (account_id, session_id, organization_id, kind, secret_hash, left(user_agent, 300), address, now() + lifetime);
+    values (
+        account_id, session_id, organization_id, kind, secret_hash, left(user_agent, 300), address, now() + lifetime
+    );
     if refresh_hash is not null then
         insert into identity.refresh_tokens (account_id, session_id, hash, expires_at)
         values (account_id, session_id, refresh_hash, now() + interval '30 days');

@@ -12,8 +12,8 @@ create table app.proof_key (
 );
 
 comment on table app.proof_key is
-    'The key of proofs: one row, made by the migration. Only functions of the gate read it. A guest''s link has a proof, '
-    'so links of before end if it is replaced.';
+    'The key of proofs: one row, made by the migration. Only functions of the gate read it. A guest''s link has a '
+    'proof, so links of before end if it is replaced.';
 comment on column app.proof_key.only_one is 'Always true.';
 comment on column app.proof_key.inner_pad is 'The key, combined with the inner padding of HMAC (RFC 2104).';
 comment on column app.proof_key.outer_pad is 'The key, combined with the outer padding.';

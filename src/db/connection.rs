@@ -8,11 +8,11 @@
 //! that all of them are in the marked session.
 //!
 //! What one caller could leave behind in the session must not reach the next. Statements of the server cannot leave
-//! anything; the SQL of an attacker who finds a way to bring it in could. Therefore every transaction begins by resetting
-//! the settings of the session, closing its cursors and, in the mark, giving up its advisory locks. Statements that SQL
-//! has prepared cannot be told from the server's own by their names, and looking through them takes as long as a short
-//! request: one transaction in [`LOOKS_ONCE_IN`] does it, and refuses. No one but this file sends anything but prepared
-//! statements, so that SQL in a parameter or in a part of a statement cannot become a second statement.
+//! anything; the SQL of an attacker who finds a way to bring it in could. Therefore every transaction begins by
+//! resetting the settings of the session, closing its cursors and, in the mark, giving up its advisory locks. Statements
+//! that SQL has prepared cannot be told from the server's own by their names, and looking through them takes as long as
+//! a short request: one transaction in [`LOOKS_ONCE_IN`] does it, and refuses. Only this file, and `listen` with a
+//! constant, send anything but prepared statements, so that SQL in a part of a statement cannot become a second one.
 
 use std::{
     collections::HashMap,

@@ -26,8 +26,8 @@ impl Context {
     }
 }
 
-/// What a caller proves with that they may enter, for ids are no secrets: 128 bits, the secret of a session (the database
-/// has its SHA-256) or the proof of a guest or of the scheduler (the database computes it).
+/// What a caller proves with that they may enter, for ids are no secrets: 128 bits, the secret of a session (the
+/// database has its SHA-256) or the proof of a guest or of the scheduler (the database computes it).
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pass(pub [u8; 16]);
 

@@ -1,6 +1,6 @@
 //! Access to the database as `appointd_door`: a type of its own, for the functions of the gate that work before the
 //! caller is known and so believe what they are told (signing in, registering, refreshing a session). The role that
-//! serves requests cannot call them, whatever a statement of a request contains.
+//! serves requests cannot call them, so no statement of a request can.
 
 use tokio_postgres::Config;
 

@@ -29,8 +29,8 @@ pub(super) struct Guard {
     open: bool,
     /// A statement is running, or may be.
     running: bool,
-    /// The connection is unusable (a read-only database, a pooler, or no transaction begins on it) and must not return to
-    /// the pool.
+    /// The connection is unusable (a read-only database, a pooler, or no transaction begins on it) and must not return
+    /// to the pool.
     unfit: bool,
     _counted: Option<Counted>,
 }

@@ -6,6 +6,7 @@ mod context;
 pub mod credentials;
 mod faults;
 mod foreign;
+mod planted;
 mod statements;
 mod transport;
 mod wall;

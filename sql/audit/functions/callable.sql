@@ -60,7 +60,7 @@ where
     and not (
         caller.name = 'appointd_door'
         and f.oid::regprocedure::text in (
-            -- Begin, as nobody or as a person.
+            -- Begin, before the caller is known or as a person.
             'app.begin_request(text,text)',
             'app.refuse_leftovers()',
             'app.enter_account(uuid,uuid,bytea,text,text)',

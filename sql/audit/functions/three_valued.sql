@@ -1,8 +1,8 @@
 -- error: A check passes what it cannot decide
 --
--- `if a <> b then raise …` refuses nothing if a or b is null: the comparison is null, and null is not true. The condition
--- of a refusal therefore compares in one of the forms that are never null: `(a = b) is not true`, `is distinct from`,
--- `is null`, `exists`.
+-- `if a <> b then raise …` refuses nothing if a or b is null: the comparison is null, and null is not true. The
+-- condition of a refusal therefore compares in one of the forms that are never null: `(a = b) is not true`,
+-- `is distinct from`, `is null`, `exists`.
 
 with recursive conditions as (
     -- Without comments, and without what stands in quotes.

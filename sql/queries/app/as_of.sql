@@ -2,8 +2,8 @@
 --
 -- updated_at is the beginning of a transaction, or later, so an open transaction cannot write an earlier one than the
 -- beginning of the oldest. One second less, because a transaction becomes visible here a little after it began. Of
--- transactions of the front door (an accepted invitation changes a contact) only that they are open is visible: they are
--- at most two statements of 8 seconds each.
+-- transactions of the front door (an accepted invitation changes a contact) only that they are open is visible: they
+-- are at most two statements of 8 seconds each.
 select
     least(statement_timestamp(), min(a.xact_start))
     - case

@@ -21,6 +21,8 @@ async fn settings_cursors_and_locks_of_a_session_end_with_the_request() {
         "-- a timezone\nset timezone = 'Asia/Tokyo'",
         "-- a timeout\nset statement_timeout = '1h'",
         "-- an isolation\nset default_transaction_isolation = 'serializable'",
+        // Entering would find that the transaction has entered already.
+        "-- a context\nset app.role = 'owner'",
         "-- a cursor\ndeclare planted cursor with hold for select 1",
         "-- a lock\nselect from (select pg_advisory_lock(7)) as planted",
     ] {

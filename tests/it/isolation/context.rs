@@ -129,6 +129,15 @@ async fn gate_function_does_not_move_its_caller_into_another_tenant() {
         "scheduling.tenants_due()".to_owned(),
         format!("scheduling.forget_past_claims('{there}')"),
         format!("scheduling.offer_notice('{there}')"),
+        format!(
+            "app.enter('{there}', '{account}', '{session}', uuid_send('{session}'), 'viewer', null, null, null)"
+        ),
+        format!("app.enter_account('{account}', '{session}', uuid_send('{session}'), null, null)"),
+        format!(
+            "app.enter_customer('{there}', '{account}', '{session}', uuid_send('{session}'), '{there}', null, null, null)"
+        ),
+        format!("app.enter_by_key('{there}', '{there}', sha256('x'), 'viewer', 'crm:read', null, null, null)"),
+        format!("app.enter_guest('{there}', '{}', null, null, null, null)", Uuid::nil()),
         format!("app.enter_scheduler('{there}', null, null)"),
         format!("scheduling.booked_names('{there}')"),
         format!("scheduling.waiting_names('{there}')"),

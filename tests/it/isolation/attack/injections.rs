@@ -4,13 +4,13 @@
 
 use crate::isolation::attack::{UnderWay, outcomes};
 
-/// How an attempt may end. What an attempt is refused with says what holds it: rights, the functions that enter (AP…), that
-/// the transaction has entered, or that a function that may not change anything was to.
+/// How an attempt may end. What it is refused with says what holds it: rights, the functions that enter (AP…), that the
+/// transaction has entered, or that a function that may not change anything was to.
 const REFUSALS: [&str; 5] = ["42501", "AP401", "AP406", "55000", "0A000"];
 
 impl UnderWay<'_> {
-    /// Attempts in the transaction of a request, and after it was made to look as if nobody had entered. (That takes SET,
-    /// which cannot stand inside another statement.)
+    /// Attempts in the transaction of a request, and after it was made to look as if no one had entered. (That takes
+    /// SET, which cannot stand inside another statement.)
     pub async fn injections(&self) -> Vec<String> {
         let mut attempts = self.calls_of_others().await;
         attempts.extend(self.other_contexts());
@@ -20,7 +20,7 @@ impl UnderWay<'_> {
         for (when, forged) in [
             ("in a request", ""),
             (
-                "as if nobody had entered",
+                "as if no one had entered",
                 "; set local app.role = ''; set local app.tenant_id = ''; set local app.account_id = ''",
             ),
         ] {
@@ -35,7 +35,7 @@ impl UnderWay<'_> {
         holes
     }
 
-    /// A call of each function that another role of the server's may execute, except those that begin a transaction.
+    /// A call of each function that another role of the server's may execute, except those that requests call, too.
     async fn calls_of_others(&self) -> Vec<String> {
         let calls = self
             .superuser
@@ -46,7 +46,10 @@ impl UnderWay<'_> {
                  from pg_proc f
                  where f.oid >= 16384
                    and not exists (select from pg_depend d where d.objid = f.oid and d.deptype = 'e')
-                   and f.oid::regproc::text not in ('app.begin_request', 'app.enter_account', 'app.refuse_leftovers')
+                   and f.oid::regproc::text not in (
+                       'app.begin_request', 'app.enter_account', 'app.refuse_leftovers', 'messaging.spend',
+                       'tenancy.count_message', 'tenancy.near_limits', 'tenancy.voice'
+                   )
                    and (has_function_privilege('appointd_door', f.oid, 'execute')
                         or has_function_privilege('appointd_worker', f.oid, 'execute'))
                  order by 1",
