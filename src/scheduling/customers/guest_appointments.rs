@@ -361,9 +361,7 @@ impl GuestAppointmentsApi {
     async fn answer(&self, guest: Context, outcome: Outcome) -> Result<GuestBooked, Failure> {
         let location = "/api/v1/guest/appointment".to_owned();
         Ok(match outcome {
-            Outcome::Booked(named) => {
-                GuestBooked::Booked(Json(self.0.show(guest.tenant, &named)?), location, None)
-            }
+            Outcome::Booked(named) => GuestBooked::Booked(Json(self.0.show(guest, &named)?), location, None),
             Outcome::BookedBefore(appointment) => {
                 let booked = self.0.see(guest, appointment.id).await?;
                 GuestBooked::Booked(Json(booked), location, Some(true))
