@@ -210,3 +210,44 @@ comment on procedure app.open_to(regclass, text, text, text) is
     'Lets an audience (guest, customer, scheduler, or several separated by commas) run one command on the rows of the '
     'tenant that meet a condition.';
 revoke execute on procedure app.open_to(regclass, text, text, text) from public;
+
+-- Transactions --------------------------------------------------------------------------------------------------------
+
+create function app.begin_request(request text, host text) returns void
+language plpgsql volatile
+as $$
+begin
+    execute format('set local app.request_id = %L', coalesce(request, ''));
+    -- Read by tenancy.host_admits, in functions of the gate.
+    execute format('set local app.host = %L', coalesce(host, ''));
+end
+$$;
+
+comment on function app.begin_request(text, text) is
+    'Begins a transaction of a caller who is not known: notes the request for the change log, and the host that '
+    'was requested for functions of the gate.';
+
+create function app.refuse_leftovers() returns void
+language plpgsql stable
+as $$
+begin
+    if exists (
+        select
+        from pg_catalog.pg_prepared_statement() as p
+        where
+            p.from_sql
+            -- The mark of a session of the server: src/db/connection.rs.
+            and p.statement !~ '^prepare appointd_[0-9a-f]{32} as select pg_catalog\.pg_advisory_unlock_all\(\);?$'
+    ) then
+        raise exception 'a statement was prepared in this session by SQL' using errcode = 'AP407';
+    end if;
+end
+$$;
+
+comment on function app.refuse_leftovers() is
+    'Fails with AP407 if SQL has prepared a statement in this session: it may stand for one that the server prepared, '
+    'and would run in the transaction of the next caller.';
+
+grant execute on function app.begin_request(text, text)
+to appointd_api, appointd_door, appointd_worker, appointd_gate;
+grant execute on function app.refuse_leftovers() to appointd_api, appointd_door, appointd_worker;

@@ -89,41 +89,6 @@ $$;
 comment on function app.check_way_in(uuid, text, text) is
     'Checks common to app.enter and app.enter_by_key, once the tenant is in the context.';
 
-create function app.begin_request(request text, host text) returns void
-language plpgsql volatile
-as $$
-begin
-    execute format('set local app.request_id = %L', coalesce(request, ''));
-    -- Read by tenancy.host_admits, in functions of the gate.
-    execute format('set local app.host = %L', coalesce(host, ''));
-end
-$$;
-
-comment on function app.begin_request(text, text) is
-    'Begins a transaction of a caller who is not known: notes the request for the change log, and the host that '
-    'was requested for functions of the gate.';
-
-create function app.refuse_leftovers() returns void
-language plpgsql stable
-as $$
-begin
-    if exists (
-        select
-        from pg_catalog.pg_prepared_statement() as p
-        where
-            p.from_sql
-            -- The mark of a session of the server: src/db/connection.rs.
-            and p.statement !~ '^prepare appointd_[0-9a-f]{32} as select pg_catalog\.pg_advisory_unlock_all\(\);?$'
-    ) then
-        raise exception 'a statement was prepared in this session by SQL' using errcode = 'AP407';
-    end if;
-end
-$$;
-
-comment on function app.refuse_leftovers() is
-    'Fails with AP407 if SQL has prepared a statement in this session: it may stand for one that the server prepared, '
-    'and would run in the transaction of the next caller.';
-
 create function app.may_hand_out() returns boolean
 language plpgsql stable
 as $$
@@ -141,10 +106,8 @@ comment on function app.may_hand_out() is
     'Whether the actor in the context may send invitations and make API keys: an account with a verified e-mail '
     'address, or an API key (only such an account could make it).';
 
-grant execute on function app.begin_request(text, text)
-to appointd_api, appointd_door, appointd_worker, appointd_gate;
-grant execute on function app.refuse_leftovers() to appointd_api, appointd_door, appointd_worker;
-grant execute on function app.may_hand_out() to appointd_api;
+-- Policies ask them as the server.
+grant execute on function app.may_hand_out(), app.has_feature(uuid, text) to appointd_api;
 grant execute on function
     app.stay_outside(),
     app.has_feature(uuid, text),

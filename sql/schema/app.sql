@@ -27,6 +27,30 @@ grant select on app.migrations to appointd_door;
 grant select on app.migrations to appointd_worker;
 
 
+-- The key of proofs: one row, made by the migration. Only functions of the gate read it. A guest's link has a proof, so
+-- links of before end if it is replaced.
+create table app.proof_key (
+    -- Always true.
+    only_one boolean not null default true,
+    -- The key, combined with the inner padding of HMAC (RFC 2104).
+    inner_pad bytea not null,
+    -- The key, combined with the outer padding.
+    outer_pad bytea not null,
+    -- When it was made.
+    created_at timestamptz not null default now(),
+    constraint proof_key_pkey primary key (only_one),
+    constraint proof_key_only_one check (only_one),
+    constraint proof_key_pads check (length(inner_pad) = 64 and length(outer_pad) = 64)
+);
+
+alter table app.proof_key enable row level security, force row level security;
+
+create policy gate_select on app.proof_key as permissive for select to appointd_gate
+    using (true);
+
+grant select on app.proof_key to appointd_gate;
+
+
 -- Admits a database role to the rows of the tenant in the context, for the commands named (select, insert, update,
 -- delete, all). Grants are separate.
 create procedure app.admit(
@@ -193,19 +217,21 @@ language plpgsql stable
 as $$
 begin
     if host is not null
-    and not exists (select from tenancy.organizations as o where o.id = tenant and o.subdomain = host)
-    and not exists (
-        select
-        from tenancy.former_names as f
-        where f.kind = 'subdomain' and f.name = host and f.organization_id = tenant and f.kept_until > now()
-    )
-    and not (
-        exists (select from tenancy.verified_domains as d where d.domain = host and d.organization_id = tenant)
-        and app.has_feature(tenant, 'custom_branding')
-    ) then
+    and (
+        exists (select from tenancy.organizations as o where o.id = tenant and o.subdomain = host)
+        or exists (
+            select
+            from tenancy.former_names as f
+            where f.kind = 'subdomain' and f.name = host and f.organization_id = tenant and f.kept_until > now()
+        )
+        or (
+            exists (select from tenancy.verified_domains as d where d.domain = host and d.organization_id = tenant)
+            and app.has_feature(tenant, 'custom_branding')
+        )
+    ) is not true then
         raise exception 'the host leads elsewhere' using errcode = 'AP404';
     end if;
-    if feature is not null and not app.has_feature(tenant, feature) then
+    if feature is not null and app.has_feature(tenant, feature) is not true then
         raise exception 'feature not in plan' using errcode = 'AP402', hint = app.plans_with(tenant, feature);
     end if;
 end
@@ -410,7 +436,7 @@ begin
     if found.role is null then
         raise exception 'unknown key' using errcode = 'AP406';
     end if;
-    if not app.has_feature(tenant, 'api_access') then
+    if app.has_feature(tenant, 'api_access') is not true then
         raise exception 'feature not in plan' using errcode = 'AP402', hint = app.plans_with(tenant, 'api_access');
     end if;
     if (found.role = any (app.roles_from(needs))) is not true then
@@ -455,9 +481,10 @@ grant execute on function app.enter_customer(uuid,uuid,uuid,bytea,uuid,text,text
 
 
 -- Enters a tenant for the rest of the transaction as a guest, who sees its public side and one hold, waitlist entry or
--- appointment: the one that is about to be made, or the one of the guest's link. Fails with AP404 (no active
--- organization, or `host` belongs to another) or AP402 (the plan lacks `feature`).
-create function app.enter_guest(tenant uuid, appointment uuid, feature text, host text, request text)
+-- appointment, of which the guest has the proof (app.guest_proof): one that is about to be made, or that of the guest's
+-- link. Fails with AP401 (another proof), AP404 (no active organization, or `host` belongs to another) or AP402 (the
+-- plan lacks `feature`).
+create function app.enter_guest(tenant uuid, appointment uuid, proof bytea, feature text, host text, request text)
 returns void
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -465,6 +492,11 @@ as $$
 begin
     if tenant is null or appointment is null then
         raise exception 'a tenant and an appointment are required' using errcode = 'AP401';
+    end if;
+    -- Zeros are the id of nothing: of a guest who looks for a time.
+    if appointment is distinct from '00000000-0000-0000-0000-000000000000'
+    and (proof = app.proof('guest', tenant, appointment)) is not true then
+        raise exception 'no proof of the appointment' using errcode = 'AP401';
     end if;
     if nullif(current_setting('app.role', true), '') is not null then
         raise exception 'this transaction has entered a tenant already'
@@ -481,13 +513,14 @@ begin
 end
 $$;
 
-alter function app.enter_guest(uuid,uuid,text,text,text) owner to appointd_gate;
-grant execute on function app.enter_guest(uuid,uuid,text,text,text) to appointd_api;
+alter function app.enter_guest(uuid,uuid,bytea,text,text,text) owner to appointd_gate;
+grant execute on function app.enter_guest(uuid,uuid,bytea,text,text,text) to appointd_api;
 
 
--- Enters a tenant as the scheduler, or becomes the scheduler for the rest of a transaction that has entered the tenant.
--- Fails with AP404 if the organization is not active.
-create function app.enter_scheduler(tenant uuid, request text)
+-- Enters a tenant as the scheduler, with its proof (app.scheduler_proof), or becomes the scheduler for the rest of a
+-- transaction that has entered the tenant, without one. Fails with AP401 (another proof) or AP404 (the organization is
+-- not active).
+create function app.enter_scheduler(tenant uuid, proof bytea, request text)
 returns void
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -497,6 +530,9 @@ begin
         raise exception 'a tenant is required' using errcode = 'AP401';
     end if;
     if nullif(current_setting('app.role', true), '') is null then
+        if (proof = app.proof('scheduler', tenant, tenant)) is not true then
+            raise exception 'no proof of the scheduler' using errcode = 'AP401';
+        end if;
         execute format('set local app.tenant_id = %L', tenant);
         execute format('set local app.request_id = %L', coalesce(request, ''));
         if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
@@ -513,8 +549,8 @@ begin
 end
 $$;
 
-alter function app.enter_scheduler(uuid,text) owner to appointd_gate;
-grant execute on function app.enter_scheduler(uuid,text) to appointd_api;
+alter function app.enter_scheduler(uuid,bytea,text) owner to appointd_gate;
+grant execute on function app.enter_scheduler(uuid,bytea,text) to appointd_api;
 
 
 -- Enters a tenant for the rest of the transaction as the worker. Fails with AP404 if the organization is not active.
@@ -585,6 +621,22 @@ begin
     end loop;
 end
 $$;
+
+
+-- The proof for app.enter_guest: for what a guest is about to make, and for the link to it.
+create function app.guest_proof(tenant uuid, appointment uuid)
+returns bytea
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform app.stay_outside();
+    return app.proof('guest', tenant, appointment);
+end
+$$;
+
+alter function app.guest_proof(uuid,uuid) owner to appointd_gate;
+grant execute on function app.guest_proof(uuid,uuid) to appointd_door;
 
 
 -- Whether the organization in the context has a feature: its plan includes it, and it was not switched off.
@@ -742,6 +794,56 @@ $$;
 grant execute on function app.plans_with(uuid,text) to appointd_gate;
 
 
+-- HMAC-SHA256, of which the first 128 bits are used, over a purpose, an organization and what the proof is about; null
+-- if one of them is null. For functions of the gate.
+create function app.proof(purpose text, tenant uuid, subject uuid)
+returns bytea
+language plpgsql stable
+as $$
+begin
+    return (
+        select substr(
+            sha256(
+                k.outer_pad
+                || sha256(
+                    k.inner_pad || sha256(convert_to(purpose, 'UTF8')) || uuid_send(tenant) || uuid_send(subject)
+                )
+            ),
+            1, 16
+        )
+        from app.proof_key as k
+    );
+end
+$$;
+
+alter function app.proof(text,uuid,uuid) owner to appointd_gate;
+
+
+-- Fails with AP407 if SQL has prepared a statement in this session: it may stand for one that the server prepared, and
+-- would run in the transaction of the next caller.
+create function app.refuse_leftovers()
+returns void
+language plpgsql stable
+as $$
+begin
+    if exists (
+        select
+        from pg_catalog.pg_prepared_statement() as p
+        where
+            p.from_sql
+            -- The mark of a session of the server: src/db/connection.rs.
+            and p.statement !~ '^prepare appointd_[0-9a-f]{32} as select pg_catalog\.pg_advisory_unlock_all\(\);?$'
+    ) then
+        raise exception 'a statement was prepared in this session by SQL' using errcode = 'AP407';
+    end if;
+end
+$$;
+
+grant execute on function app.refuse_leftovers() to appointd_api;
+grant execute on function app.refuse_leftovers() to appointd_door;
+grant execute on function app.refuse_leftovers() to appointd_worker;
+
+
 -- Closes a table to the server while the plan of the organization lacks a feature, or the organization has switched it
 -- off. The rows are kept. Asked once for each statement.
 create procedure app.require_feature(in relation regclass, in feature text)
@@ -797,6 +899,22 @@ end;
 
 grant execute on function app.roles_up_to(text) to appointd_api;
 grant execute on function app.roles_up_to(text) to appointd_gate;
+
+
+-- The proof for app.enter_scheduler: for the worker, which has the scheduler work in an organization.
+create function app.scheduler_proof(tenant uuid)
+returns bytea
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform app.stay_outside();
+    return app.proof('scheduler', tenant, tenant);
+end
+$$;
+
+alter function app.scheduler_proof(uuid) owner to appointd_gate;
+grant execute on function app.scheduler_proof(uuid) to appointd_worker;
 
 
 -- Suspends a tenant or makes it active again; false if it does not exist or its owner has deleted it.

@@ -2610,13 +2610,15 @@ grant execute on function scheduling.accept_provider_link(uuid,uuid) to appointd
 
 
 -- What a message about an appointment of the entered organization says, for the worker; and the name and verified
--- address of an account, if it is that of an active member who works there.
+-- address of an account, if it is that of an active member who works there. Without an account, the proof for the link
+-- of the customer.
 create function scheduling.appointment_notice(appointment uuid, account uuid)
 returns table(
     id uuid, starts_at timestamptz, ends_at timestamptz, status text, revision integer, entry_sequence integer,
     created_at timestamptz, entry_updated_at timestamptz, service_name text, provider_name text, contact_name text,
     segments jsonb, requires_approval boolean, cancellation_notice_minutes integer, cancellation_reason text,
-    occurrences smallint, time_zone text, contact_email text, is_provider boolean, member_name text, member_email text
+    occurrences smallint, time_zone text, contact_email text, is_provider boolean, member_name text, member_email text,
+    proof bytea
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -2632,7 +2634,8 @@ begin
         e.id, e.starts_at, e.ends_at, e.status, a.sequence, e.sequence, e.created_at, e.updated_at, e.service_name,
         e.provider_name, e.contact_name, e.segments, e.requires_approval, e.cancellation_notice_minutes,
         a.cancellation_reason, s.occurrences, o.time_zone, c.email,
-        coalesce(p.account_id = appointment_notice.account, false), m.full_name, m.email
+        coalesce(p.account_id = appointment_notice.account, false), m.full_name, m.email,
+        case when appointment_notice.account is null then app.proof('guest', tenant, a.id) end
     from scheduling.appointments as a
     cross join lateral scheduling.entries(tenant, array[a.id]) as e
     join tenancy.organizations as o on o.id = a.tenant_id

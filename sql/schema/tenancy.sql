@@ -1437,7 +1437,7 @@ begin
         raise exception 'this transaction has entered another tenant'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
-    if channel not in ('email', 'sms') then
+    if (channel in ('email', 'sms')) is not true then
         raise exception 'unknown channel' using errcode = 'invalid_parameter_value';
     end if;
     execute format('set local app.tenant_id = %L', tenant);

@@ -4,10 +4,11 @@ use std::{error::Error, net::TcpListener, sync::Arc};
 
 use clap::Args;
 use tokio::sync::watch;
+use tokio_postgres::Client;
 
 use crate::{
     config::{Database, Mistakes, RawSettings, Settings},
-    db::{self, Db, migrate, row},
+    db::{self, migrate, row},
     http::{captcha::Captcha, limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
     messaging::webhooks::{addresses::Reach, secrets::SecretKeys},
@@ -186,9 +187,9 @@ async fn check_databases(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let door = settings.door.as_ref().map(|door| (door, Database::FrontDoor));
     let worker = settings.worker.as_ref().map(|worker| (worker, Database::Worker));
     for (database, kind) in [server].into_iter().chain(door).chain(worker) {
-        migrate::connect(database).await?;
+        let client = migrate::connect(database).await?;
         db::check_session(database).await?;
-        check(&Db::new(database, 1), kind.role()).await?;
+        check(&client, kind.role()).await?;
     }
     Ok(())
 }
@@ -240,9 +241,9 @@ row! {
 }
 
 /// Checks that a server may be started on this database, connected as `role`.
-async fn check(db: &Db, role: &str) -> Result<(), Box<dyn Error>> {
+async fn check(client: &Client, role: &str) -> Result<(), Box<dyn Error>> {
     let ServerCheck { above_policies, member_of_others, migrated_ever, unprotected, read_only } =
-        db.gate(sql!("operations/server_check.sql" as ServerCheck), &[]).await?;
+        migrate::ask(client, sql!("operations/server_check.sql" as ServerCheck)).await?;
     let mut mistakes = Vec::new();
     if read_only {
         mistakes.push(
@@ -263,8 +264,8 @@ async fn check(db: &Db, role: &str) -> Result<(), Box<dyn Error>> {
     if !migrated_ever {
         mistakes.push("the database was never migrated; run `appointd migrate`".to_owned());
     } else if !above_policies && !member_of_others {
-        let (version, _) =
-            db.gate(sql!("operations/migrations_last.sql" as (Option<i32>, bool)), &[]).await?;
+        let sql = sql!("operations/migrations_last.sql" as (Option<i32>, bool));
+        let (version, _) = migrate::ask(client, sql).await?;
         if version < Some(migrate::newest()) {
             mistakes.push("the database lacks migrations of this version; run `appointd migrate`".to_owned());
         }

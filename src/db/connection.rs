@@ -9,10 +9,11 @@
 //!
 //! What one caller could leave behind in the session must not reach the next. Statements of the server cannot leave
 //! anything; the SQL of an attacker who finds a way to bring it in could. Therefore every transaction begins by
-//! resetting the settings of the session, closing its cursors and, in the mark, giving up its advisory locks. Statements
-//! that SQL has prepared cannot be told from the server's own by their names, and looking through them takes as long as
-//! a short request: one transaction in [`LOOKS_ONCE_IN`] does it, and refuses. Only this file, and `listen` with a
-//! constant, send anything but prepared statements, so that SQL in a part of a statement cannot become a second one.
+//! resetting the settings of the session, closing its cursors and, in the mark, giving up its advisory locks.
+//! Statements that SQL has prepared cannot be told from the server's own by their names, and looking through them takes
+//! as long as a short request: one transaction in [`LOOKS_ONCE_IN`] does it, and refuses. Only this file, and `listen`
+//! with a constant, send anything but prepared statements, so that SQL in a part of a statement cannot become a second
+//! one.
 
 use std::{
     collections::HashMap,
@@ -95,9 +96,11 @@ impl Connection {
         // app.refuse_leftovers knows this text.
         let prepare = format!("prepare {mark} as select pg_catalog.pg_advisory_unlock_all()");
         client.batch_execute(&prepare).await?;
-        let begin = ["", "select app.refuse_leftovers(); "].map(|look| {
-            format!("begin isolation level read committed; reset all; close all; {look}execute {mark}")
-        });
+        let clean = "begin isolation level read committed; reset all; close all";
+        let begin = [
+            format!("{clean}; execute {mark}"),
+            format!("{clean}; select app.refuse_leftovers(); execute {mark}"),
+        ];
         Ok(Self { client, begin, begun: AtomicU32::new(0), prepared: Mutex::default(), epoch })
     }
 

@@ -5,7 +5,12 @@ use std::time::{Duration, Instant};
 use tokio_postgres::{Client, Config, NoTls, config::Host, error::SqlState};
 
 pub use super::error::explain;
-use super::{connection::check_session, error::error_chain};
+use super::{
+    connection::check_session,
+    error::{self, error_chain},
+    row::{Columns, FromRow},
+    sql::Sql,
+};
 
 mod embedded {
     refinery::embed_migrations!("sql/migrations");
@@ -125,6 +130,13 @@ pub async fn connect(url: &Config) -> Result<Client, String> {
     };
     tokio::spawn(connection);
     Ok(client)
+}
+
+/// The one row of a statement without parameters, in a database that may lack the functions that enter.
+pub async fn ask<R: FromRow>(client: &Client, sql: Sql<R>) -> Result<R, error::Error> {
+    let asked = client.query_one(sql.text, &[]).await;
+    let row = asked.map_err(|error| error::Error::from_postgres(sql.name, &error))?;
+    R::from_row(&Columns::new(sql.name, &row))
 }
 
 /// Where a URL leads: hosts and ports, or sockets, database and role. Never the password.

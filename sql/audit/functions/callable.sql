@@ -102,6 +102,7 @@ where
         'app.enter_guest(uuid,uuid,bytea,text,text,text)',
         'app.enter_scheduler(uuid,bytea,text)',
         'app.enter_customer(uuid,uuid,uuid,bytea,uuid,text,text,text)',
+        'app.has_feature(uuid,text)',
         'app.lock_key(uuid,text)',
         'app.lower_role(text,text)',
         'app.may_hand_out()',

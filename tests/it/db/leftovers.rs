@@ -32,7 +32,7 @@ async fn settings_cursors_and_locks_of_a_session_end_with_the_request() {
         &db,
         &tenant,
         "-- the state\nselect concat_ws(' ', current_setting('timezone'), current_setting('statement_timeout'),
-            current_setting('transaction_isolation'), (select count(*) from pg_cursors),
+            current_setting('transaction_isolation'), (select count(*) from pg_cursors where name <> ''),
             (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()))",
     )
     .await

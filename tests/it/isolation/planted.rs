@@ -61,7 +61,7 @@ impl PlantedApi {
 /// The handler behind the edge, with one connection.
 fn planted() -> impl Endpoint<Output = Response> {
     let service = OpenApiService::new(Apis::<Planted, _>::new(PlantedApi(system().db(1))), "planted", "1");
-    let described = serde_json::from_str(&complete(&service.spec()).published).expect("JSON");
+    let described = serde_json::from_str(&complete(&service.spec(), &[]).published).expect("JSON");
     let mut routes = Routes::default();
     routes.add(&inlined(&described));
     let edge = Edge(Arc::new(EdgeState {
