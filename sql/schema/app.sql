@@ -657,6 +657,7 @@ begin
 end
 $$;
 
+grant execute on function app.has_feature(uuid,text) to appointd_api;
 grant execute on function app.has_feature(uuid,text) to appointd_gate;
 
 
