@@ -74,6 +74,9 @@ grant
 on tenancy.settings to appointd_api;
 grant select, insert (exclusive_members) on tenancy.settings to appointd_gate;
 
+create trigger verified_only_update before update of trusted_origins on tenancy.settings
+for each row when (not new.trusted_origins <@ old.trusted_origins) execute function app.verified_only();
+
 
 create table tenancy.branding (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -116,6 +119,14 @@ grant select, update (display_name, logo_url, favicon_url, primary_color, second
 on tenancy.branding to appointd_api;
 grant select, insert (display_name) on tenancy.branding to appointd_gate;
 
+create trigger verified_only_update before update of logo_url, favicon_url, style_sheet_url on tenancy.branding
+for each row when (
+    new.logo_url <> coalesce(old.logo_url, '')
+    or new.favicon_url <> coalesce(old.favicon_url, '')
+    or new.style_sheet_url <> coalesce(old.style_sheet_url, '')
+)
+execute function app.verified_only();
+
 
 create table tenancy.domains (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
@@ -150,6 +161,9 @@ call operations.audit('tenancy.domains');
 
 grant select, insert (id, domain, challenge), delete on tenancy.domains to appointd_api;
 grant select (tenant_id, id, domain, challenge, verified_at), update (verified_at) on tenancy.domains to appointd_gate;
+
+create trigger verified_only_insert before insert on tenancy.domains
+for each row execute function app.verified_only();
 
 
 -- Global, because a domain leads to one organization: the key has no tenant in it on purpose.

@@ -14,7 +14,7 @@ use crate::{
         json::Json,
         name::Name,
         problem::{ApiError, Problem, Reading, Writing},
-        values::{Color, HttpsUrl, Text},
+        values::{Color, HttpsUrl},
     },
     sql,
     tenancy::features::CustomBranding,
@@ -76,10 +76,10 @@ pub struct BrandingChanges {
     #[serde(default)]
     #[oai(nullable)]
     pub style_sheet_url: MaybeUndefined<HttpsUrl>,
-    /// The postal address shown to customers, in lines, 1 to 500 characters.
+    /// The postal address shown to customers, in lines, 1 to 500 characters, without web or e-mail addresses.
     #[serde(default)]
     #[oai(nullable)]
-    pub address: MaybeUndefined<Text<1, 500>>,
+    pub address: MaybeUndefined<Name<500>>,
 }
 
 impl BrandingChanges {
@@ -119,7 +119,8 @@ impl BrandingApi {
     /// Change the branding
     ///
     /// Every plan allows `display_name`, `logo_url` and `address`. 403 `feature_not_in_plan` if another field is set
-    /// and the plan does not include `custom_branding`.
+    /// and the plan does not include `custom_branding`. 403 `email_not_verified` if a URL is set before the e-mail
+    /// address of the caller's account is verified.
     #[oai(path = "/branding", method = "patch", operation_id = "update_branding")]
     async fn update(
         &self,

@@ -219,6 +219,8 @@ impl SettingsApi {
     }
 
     /// Change the settings
+    ///
+    /// 403 `email_not_verified` if an origin is added before the e-mail address of the caller's account is verified.
     #[oai(path = "/settings", method = "patch", operation_id = "update_settings")]
     async fn update(
         &self,

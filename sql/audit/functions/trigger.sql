@@ -2,8 +2,8 @@
 --
 -- A trigger runs with every change of a row, with other rights if its function is SECURITY DEFINER, and its errors may
 -- quote rows that the author of the statement cannot see. Known: the change log, the list of deletions and events, jobs
--- of webhook endpoints, the limits of a plan, the last owner of an organization, invitations and keys that end with
--- their creator, former names, freed time to offer, limits of schedules, closures, time off, holds and the waitlist,
+-- of webhook endpoints, the limits of a plan, the last owner of an organization, invitations, keys and endpoints that end
+-- with their creator, what only verified accounts may set, former names, freed time to offer, limits of schedules, closures, time off, holds and the waitlist,
 -- the lock before a link ends, and the last change of tasks.
 
 select
@@ -24,10 +24,13 @@ where
     and c.relpersistence <> 't'
     and (t.tgname, f.oid::regprocedure::text) not in (
         ('record_change', 'operations.record_change()'),
-        ('end_invitations_of_key', 'tenancy.end_invitations_of_key()'),
+        ('end_handed_out_by_key', 'tenancy.end_handed_out_by_key()'),
         ('keep_handed_out_below_delete', 'tenancy.keep_handed_out_below()'),
         ('keep_handed_out_below_update', 'tenancy.keep_handed_out_below()'),
         ('sender_is_giver', 'tenancy.sender_is_giver()'),
+        ('changer_is_maker', 'messaging.changer_is_maker()'),
+        ('verified_only_insert', 'app.verified_only()'),
+        ('verified_only_update', 'app.verified_only()'),
         ('keep_names', 'tenancy.keep_names()'),
         ('record_deletion', 'operations.record_deletion()'),
         ('add_turn', 'messaging.add_turn()'),
@@ -41,6 +44,8 @@ where
         ('record_event', 'scheduling.record_waitlist_event()'),
         ('record_event_assigned_insert', 'work.record_assigned()'),
         ('record_event_assigned_update', 'work.record_assigned()'),
+        ('touch', 'scheduling.touch()'),
+        ('touch_provider', 'scheduling.touch_provider()'),
         ('touch', 'work.touch()'),
         ('touch_linked', 'work.touch_linked()'),
         ('keep_an_owner_delete', 'tenancy.keep_an_owner()'),

@@ -80,6 +80,7 @@ impl From<db::Error> for Problem {
                     _ => "The plan of the organization allows no more of these.",
                 },
             ),
+            db::Error::Constraint(name) if name == "verified_only" => Self::email_not_verified(),
             db::Error::Constraint(name) if name.ends_with("_external_id_key") => Self::conflict(
                 "external_id_taken",
                 "Another object of this kind has the same external_id; the list of these objects finds it.",
