@@ -1,5 +1,5 @@
--- Invitations and API keys across members: what a member handed out is worth at most what the member may give now.
--- Asked where it is used, and ended with its giver. Functions that run as appointd_gate.
+-- Invitations, API keys, calendar feeds and webhook endpoints across members: what a member handed out is worth at most
+-- what the member may give now. Asked where it is used, and ended with its giver. Functions that run as appointd_gate.
 
 -- A function's owner must be able to create in its schema; the gate may only while this migration runs.
 grant create on schema tenancy to appointd_gate;
@@ -61,19 +61,20 @@ declare
     entered constant text := coalesce(current_setting('app.tenant_id', true), '');
 begin
     execute format('set local app.tenant_id = %L', tenant);
-    -- Deletes the invitations of the keys as well: tenancy.end_invitations_of_key.
+    -- Deletes the invitations of the keys as well: tenancy.end_handed_out_by_key.
     update tenancy.api_keys as k
     set revoked_at = now()
     where k.tenant_id = tenant and k.created_by = giver and k.revoked_at is null;
     delete from tenancy.invitations as i where i.tenant_id = tenant and i.created_by = giver;
     delete from scheduling.calendar_feeds as f where f.tenant_id = tenant and f.created_by = giver;
+    perform messaging.end_endpoints(tenant, giver);
     execute format('set local app.tenant_id = %L', entered);
 end
 $$;
 
 comment on function tenancy.end_handed_out(uuid, uuid) is
-    'Ends what an account handed out in an organization: revokes its API keys; deletes its invitations, those of its '
-    'keys, and its calendar feeds.';
+    'Ends what an account handed out in an organization: revokes its API keys; deletes its invitations and calendar '
+    'feeds, and disables its webhook endpoints, with those of its keys.';
 
 create function tenancy.keep_handed_out_below() returns trigger
 language plpgsql security definer
@@ -107,6 +108,13 @@ begin
         and k.created_by = new.account_id
         and i.created_by = k.id
         and not tenancy.may_give(k.role, i.role);
+    -- Admins may make endpoints; no key has a higher role than its maker.
+    if not new.role = any (app.roles_from('admin')) then
+        perform messaging.end_endpoints(new.tenant_id, new.account_id);
+        perform messaging.end_endpoints(new.tenant_id, k.id)
+        from tenancy.api_keys as k
+        where k.tenant_id = new.tenant_id and k.created_by = new.account_id and k.revoked_at is null;
+    end if;
     execute format('set local app.tenant_id = %L', entered);
     return null;
 end
@@ -116,7 +124,7 @@ comment on function tenancy.keep_handed_out_below() is
     'Trigger, after a member was removed or demoted: ends what they handed out, or lowers it to what they may give '
     'now.';
 
-create function tenancy.end_invitations_of_key() returns trigger
+create function tenancy.end_handed_out_by_key() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -126,13 +134,15 @@ begin
     execute format('set local app.tenant_id = %L', new.tenant_id);
     delete from tenancy.invitations as i where i.tenant_id = new.tenant_id and i.created_by = new.id;
     delete from scheduling.calendar_feeds as f where f.tenant_id = new.tenant_id and f.created_by = new.id;
+    perform messaging.end_endpoints(new.tenant_id, new.id);
     execute format('set local app.tenant_id = %L', entered);
     return null;
 end
 $$;
 
-comment on function tenancy.end_invitations_of_key() is
-    'Trigger, after an API key was revoked: deletes the invitations and calendar feeds it made.';
+comment on function tenancy.end_handed_out_by_key() is
+    'Trigger, after an API key was revoked: deletes the invitations and calendar feeds it made, and disables its webhook '
+    'endpoints.';
 
 create function tenancy.invitation_for(
     in organization_id uuid,
@@ -245,7 +255,7 @@ grant execute on function
     tenancy.accept_invitation(uuid, uuid, bytea, uuid, text, text)
 to appointd_door;
 -- The role that makes a trigger must be allowed to call its function.
-grant execute on function tenancy.keep_handed_out_below(), tenancy.end_invitations_of_key() to appointd_owner;
+grant execute on function tenancy.keep_handed_out_below(), tenancy.end_handed_out_by_key() to appointd_owner;
 reset role;
 revoke create on schema tenancy from appointd_gate;
 
@@ -254,6 +264,6 @@ for each row execute function tenancy.keep_handed_out_below();
 create trigger keep_handed_out_below_update after update of role on tenancy.members
 for each row when (new.role <> old.role and not old.role = any (app.roles_up_to(new.role)))
 execute function tenancy.keep_handed_out_below();
-create trigger end_invitations_of_key after update of revoked_at on tenancy.api_keys
+create trigger end_handed_out_by_key after update of revoked_at on tenancy.api_keys
 for each row when (old.revoked_at is null and new.revoked_at is not null)
-execute function tenancy.end_invitations_of_key();
+execute function tenancy.end_handed_out_by_key();

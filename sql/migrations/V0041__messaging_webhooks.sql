@@ -20,6 +20,9 @@ create table messaging.webhook_endpoints (
     previous_key_id text,
     previous_valid_until timestamptz,
     created_at timestamptz not null default now(),
+    created_by uuid not null default coalesce(
+        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
+    )::uuid,
     updated_at timestamptz not null default now(),
     constraint webhook_endpoints_pkey primary key (tenant_id, id),
     constraint webhook_endpoints_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
@@ -27,7 +30,9 @@ create table messaging.webhook_endpoints (
     constraint webhook_endpoints_description_length check (length(description) between 1 and 500),
     constraint webhook_endpoints_types check (cardinality(types) <= 50),
     constraint webhook_endpoints_payload check (payload in ('full', 'ids')),
-    constraint webhook_endpoints_disabled_reason check (disabled_reason in ('admin', 'gone', 'failing')),
+    constraint webhook_endpoints_disabled_reason check (
+        disabled_reason in ('admin', 'gone', 'failing', 'maker')
+    ),
     constraint webhook_endpoints_enabled check (
         enabled = (disabled_reason is null) and enabled = (disabled_at is null)
     ),
@@ -45,7 +50,8 @@ comment on column messaging.webhook_endpoints.payload is
     'full, or ids: bodies contain no names, texts or addresses of people.';
 comment on column messaging.webhook_endpoints.enabled is 'Whether events are sent.';
 comment on column messaging.webhook_endpoints.disabled_reason is
-    'admin (a member disabled it), gone (it answered 410), or failing (for five days). Null: it is enabled.';
+    'admin (a member disabled it), gone (it answered 410), failing (for five days), or maker (its maker may no longer '
+    'make endpoints). Null: it is enabled.';
 comment on column messaging.webhook_endpoints.disabled_at is 'When it was disabled; null: it is enabled.';
 comment on column messaging.webhook_endpoints.failing_since is
     'When the first of the attempts failed that have all failed since; null: the last one succeeded.';
@@ -57,7 +63,11 @@ comment on column messaging.webhook_endpoints.previous_key_id is
 comment on column messaging.webhook_endpoints.previous_valid_until is
     'Until when requests are signed with the previous secret too; null: they are not.';
 comment on column messaging.webhook_endpoints.created_at is 'When it was created.';
+comment on column messaging.webhook_endpoints.created_by is
+    'Its maker: the account or API key that created it, or that last enabled it or changed where and what it sends.';
 comment on column messaging.webhook_endpoints.updated_at is 'When it was last changed.';
+
+create index webhook_endpoints_created_by_idx on messaging.webhook_endpoints (tenant_id, created_by);
 
 call app.build_wall(
     'messaging.webhook_endpoints', reads => 'admin', inserts => 'admin', updates => 'admin', deletes => 'admin'
@@ -79,6 +89,39 @@ grant
     select,
     update (enabled, disabled_reason, disabled_at, failing_since, updated_at)
 on messaging.webhook_endpoints to appointd_worker;
+
+create trigger verified_only_insert before insert on messaging.webhook_endpoints
+for each row execute function app.verified_only();
+create trigger verified_only_update before update on messaging.webhook_endpoints
+for each row when (
+    new.enabled
+    and (not old.enabled or new.url <> old.url or new.types <> old.types or new.payload <> old.payload)
+)
+execute function app.verified_only();
+
+-- A trigger, because the server has no right to write the column.
+create function messaging.changer_is_maker() returns trigger
+language plpgsql
+as $$
+begin
+    new.created_by := coalesce(
+        nullif(current_setting('app.account_id', true), '')::uuid,
+        nullif(current_setting('app.key_id', true), '')::uuid,
+        old.created_by
+    );
+    return new;
+end
+$$;
+
+comment on function messaging.changer_is_maker() is
+    'Trigger, before an endpoint is enabled or gets another URL, other types or another payload: the actor becomes its '
+    'maker.';
+
+create trigger changer_is_maker before update on messaging.webhook_endpoints
+for each row when (
+    new.url <> old.url or new.types <> old.types or new.payload <> old.payload or (new.enabled and not old.enabled)
+)
+execute function messaging.changer_is_maker();
 
 
 create table messaging.webhook_deliveries (
@@ -182,10 +225,17 @@ on messaging.webhook_attempts to appointd_worker;
 
 -- Functions of the gate -----------------------------------------------------------------------------------------------
 
--- It adds and wakes the job of an endpoint, for every role that makes a delivery due.
-call app.admit('messaging.webhook_endpoints', 'appointd_gate', array['select']);
+-- It adds and wakes the job of an endpoint, for every role that makes a delivery due; and disables endpoints with their
+-- maker.
+call app.admit('messaging.webhook_endpoints', 'appointd_gate', array['select', 'update']);
+call app.admit('messaging.webhook_deliveries', 'appointd_gate', array['select', 'update']);
 call app.admit('messaging.jobs', 'appointd_gate', array['insert', 'update']);
-grant select (tenant_id, id, failing_since) on messaging.webhook_endpoints to appointd_gate;
+grant
+    select (tenant_id, id, enabled, failing_since, created_by),
+    update (enabled, disabled_reason, disabled_at, updated_at)
+on messaging.webhook_endpoints to appointd_gate;
+grant select (tenant_id, endpoint_id, state, next_at), update (state, next_at)
+on messaging.webhook_deliveries to appointd_gate;
 grant
     select (key),
     insert (kind, lane, key, payload, max_attempts),
@@ -274,6 +324,51 @@ comment on function messaging.record_endpoint_event() is
     'Trigger, after an endpoint was created, changed or deleted: writes the event webhook_endpoint.created, updated, '
     'disabled or deleted. Whether it is failing, and its secret, are left out.';
 
+create function messaging.end_endpoints(tenant uuid, maker uuid) returns void
+language plpgsql volatile
+as $$
+begin
+    -- The deliveries first: they and endpoints are locked in this order by the worker as well.
+    update messaging.webhook_deliveries as d
+    set state = case d.state when 'pending' then 'cancelled' else d.state end, next_at = null
+    from messaging.webhook_endpoints as w
+    where
+        w.tenant_id = tenant
+        and w.created_by = maker
+        and w.enabled
+        and d.tenant_id = tenant
+        and d.endpoint_id = w.id
+        and d.next_at is not null;
+    with disabled as (
+        update messaging.webhook_endpoints as w
+        set enabled = false, disabled_reason = 'maker', disabled_at = now(), updated_at = now()
+        where w.tenant_id = tenant and w.created_by = maker and w.enabled
+        returning w.id
+    )
+    insert into messaging.jobs (kind, lane, key, payload, max_attempts)
+    select 'messaging.tell_disabled', 'live', d.id::text, jsonb_build_object('endpoint_id', d.id), 12
+    from disabled as d
+    on conflict (tenant_id, kind, key) where key is not null and state <> 'dead' do nothing;
+end
+$$;
+
+comment on function messaging.end_endpoints(uuid, uuid) is
+    'Disables the webhook endpoints that an account or an API key made in the organization in the context, cancels '
+    'what is due to them, and has the admins told.';
+
+create function messaging.maker_stands(maker uuid) returns boolean
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce(tenancy.standing(maker) = any (app.roles_from('admin')), false);
+end
+$$;
+
+comment on function messaging.maker_stands(uuid) is
+    'Whether the maker of a webhook endpoint of the organization that the worker has entered may make endpoints now: '
+    'not while they are suspended, and not after their API key has expired.';
+
 create function messaging.plan_has(feature text) returns boolean
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -326,7 +421,11 @@ comment on function tenancy.admin_addresses() is
     'The verified e-mail addresses of the owners and admins of the organization that the worker has entered, at most '
     '20, and its name: for what only they are told.';
 
-grant execute on function messaging.plan_has(text), messaging.organization_name(), tenancy.admin_addresses()
+grant execute on function
+    messaging.maker_stands(uuid),
+    messaging.plan_has(text),
+    messaging.organization_name(),
+    tenancy.admin_addresses()
 to appointd_worker;
 -- The role that makes a trigger must be allowed to call its function.
 grant execute on function messaging.wake_endpoint(), messaging.record_endpoint_event() to appointd_owner;

@@ -40,7 +40,7 @@ pub struct Disabled<'a> {
     pub organization: &'a str,
     pub id: Uuid,
     pub url: &'a str,
-    /// `gone`, or `failing`.
+    /// `gone`, `failing` or `maker`.
     pub reason: &'a str,
 }
 
@@ -49,6 +49,7 @@ impl Disabled<'_> {
         let Self { organization, id, url, reason } = self;
         let why = match *reason {
             "gone" => "it answered that it is gone (410)",
+            "maker" => "the member or API key that set it up may no longer do so",
             _ => "all requests to it failed for five days",
         };
         let body = format!(

@@ -94,13 +94,44 @@ impl Example for OwnershipTransfer {
     }
 }
 
-/// The API keys and invitations of a member.
+/// A calendar feed that a member created.
+#[derive(Debug, Object, Serialize)]
+pub struct IssuedFeed {
+    pub id: Uuid,
+    pub name: String,
+    pub created_at: DateTime<Utc>,
+    pub created_by: Uuid,
+}
+
+row! {
+    IssuedFeed { id, name, created_at, created_by }
+}
+
+/// A webhook endpoint of which a member is the maker.
+#[derive(Debug, Object, Serialize)]
+pub struct IssuedEndpoint {
+    pub id: Uuid,
+    pub url: String,
+    pub enabled: bool,
+    pub created_at: DateTime<Utc>,
+    pub created_by: Uuid,
+}
+
+row! {
+    IssuedEndpoint { id, url, enabled, created_at, created_by }
+}
+
+/// What a member handed out.
 #[derive(Debug, Object, Serialize)]
 pub struct IssuedAccess {
     /// API keys they created that are neither revoked nor expired.
     pub api_keys: Vec<ApiKey>,
     /// Open invitations sent by them or by their API keys.
     pub invitations: Vec<Invitation>,
+    /// Calendar feeds created by them or by their API keys.
+    pub calendar_feeds: Vec<IssuedFeed>,
+    /// Webhook endpoints whose maker is the member or one of their API keys.
+    pub webhook_endpoints: Vec<IssuedEndpoint>,
 }
 
 const GET: Sql<OrganizationMember> = sql!("tenancy/members_get.sql" as OrganizationMember);
@@ -149,10 +180,11 @@ impl MembersApi {
         Ok(Json(member.ok_or_else(Problem::not_found)?))
     }
 
-    /// List the API keys and invitations of a member
+    /// List what a member handed out
     ///
-    /// The member's API keys, and the open invitations sent by them or by their keys. These are revoked, withdrawn or
-    /// lowered if the member is removed or demoted. At most 100 of each, oldest first.
+    /// The member's API keys, and the open invitations, calendar feeds and webhook endpoints created by them or by their
+    /// keys. These are revoked, withdrawn, deleted, disabled or lowered if the member is removed or demoted. At most 100
+    /// of each, oldest first.
     #[oai(path = "/members/:account_id/handed-out", method = "get", operation_id = "list_handed_out")]
     async fn handed_out(
         &self,
@@ -166,6 +198,12 @@ impl MembersApi {
             invitations: tx
                 .all(sql!("tenancy/handed_out_invitations.sql" as Invitation), &[&account_id.0])
                 .await?,
+            calendar_feeds: tx
+                .all(sql!("tenancy/handed_out_feeds.sql" as IssuedFeed), &[&account_id.0])
+                .await?,
+            webhook_endpoints: tx
+                .all(sql!("tenancy/handed_out_endpoints.sql" as IssuedEndpoint), &[&account_id.0])
+                .await?,
         };
         tx.commit().await?;
         Ok(Json(issued))
@@ -173,8 +211,9 @@ impl MembersApi {
 
     /// Change the role of a member
     ///
-    /// The new role applies from the member's next request on. Their API keys are lowered to the new role, and
-    /// invitations they could no longer send are withdrawn; see `GET …/handed-out`. 403 `role_above_own` if the
+    /// The new role applies from the member's next request on. Their API keys are lowered to the new role, invitations
+    /// they could no longer send are withdrawn, and webhook endpoints they could no longer create are disabled; see
+    /// `GET …/handed-out`. 403 `role_above_own` if the
     /// member's current or new role is higher than the caller's. 409 `last_owner` if the organization would have no
     /// active owner.
     #[oai(path = "/members/:account_id", method = "patch", operation_id = "update_member")]
@@ -192,8 +231,8 @@ impl MembersApi {
     /// Remove a member
     ///
     /// Also removes a customer, who stays a contact without an account. Their tokens for the organization stop working
-    /// immediately. Their API keys are revoked, invitations sent by them or by their keys are withdrawn, and their
-    /// calendar feeds are deleted; see `GET …/handed-out`. Appointments and other records they created are kept. 403
+    /// immediately. Their API keys are revoked, their invitations withdrawn, their calendar feeds deleted and their
+    /// webhook endpoints disabled, with those of their keys; see `GET …/handed-out`. Appointments and other records they created are kept. 403
     /// `role_above_own` and 409 `last_owner` as for changing the role.
     #[oai(path = "/members/:account_id", method = "delete", operation_id = "remove_member")]
     async fn remove(
@@ -215,7 +254,7 @@ impl MembersApi {
     /// Suspend a member
     ///
     /// The member keeps their membership but loses access immediately. Until they are reactivated, their API keys do
-    /// not work and their invitations cannot be accepted. 403 `role_above_own` and 409 `last_owner` as for changing the
+    /// not work, their invitations cannot be accepted and their webhook endpoints are sent nothing. 403 `role_above_own` and 409 `last_owner` as for changing the
     /// role.
     #[oai(path = "/members/:account_id/suspend", method = "post", operation_id = "suspend_member")]
     async fn suspend(
@@ -244,8 +283,8 @@ impl MembersApi {
     /// Leave an organization
     ///
     /// Ends the account's membership, active or suspended, or its link as a customer. The organization keeps its
-    /// records about the person. API keys, invitations and calendar feeds of the account end as when a member is
-    /// removed. 409 `last_owner` if the organization would have no active owner: transfer the ownership first. 404 if
+    /// records about the person. API keys, invitations, calendar feeds and webhook endpoints of the account end as when a
+    /// member is removed. 409 `last_owner` if the organization would have no active owner: transfer the ownership first. 404 if
     /// the account does not belong to the organization.
     #[oai(
         path = "/organizations/:organization_id/leave",

@@ -76,6 +76,8 @@ const UPWARDS: &[(&str, &str)] = &[
     ("identity/accounts_get_me.sql", "tenancy"),
     // The contact of a customer who is removed stays, without an account.
     ("tenancy/members_remove.sql", "crm"),
+    // Calendar feeds are handed out by members, as API keys are.
+    ("tenancy/handed_out_feeds.sql", "scheduling"),
     // How many appointments an organization has.
     ("tenancy/usage_get.sql", "scheduling"),
 ];

@@ -43,6 +43,7 @@ where
             'messaging.plan_has(text)',
             'messaging.organization_name()',
             'tenancy.admin_addresses()',
+            'messaging.maker_stands(uuid)',
             -- Regular work of the whole server.
             'identity.purge_expired()',
             'messaging.begin_tick(text,text,timestamp with time zone,boolean,interval)',

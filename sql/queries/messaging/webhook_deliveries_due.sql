@@ -1,6 +1,7 @@
 -- $1 tenant_id, $2 endpoint, $3 row limit; deliveries that are due, with what their requests are made of
 --
--- Without rows: none is due, the endpoint is disabled or deleted, or the plan does not include it any more. A test has
+-- Without rows: none is due, the endpoint is disabled or deleted, its maker is suspended, or the plan does not include it
+-- any more. A test has
 -- no position. An event that is not kept any more has no data.
 --
 -- Sent as appointd_worker.
@@ -18,5 +19,6 @@ where
     and w.enabled
     and d.next_at <= now()
     and (select messaging.plan_has('integrations'))
+    and messaging.maker_stands(w.created_by)
 order by d.next_at, d.event_position
 limit $3

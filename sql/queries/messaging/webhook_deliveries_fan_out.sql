@@ -19,5 +19,6 @@ where
     and e.position > $2
     and e.position <= $3
     and (select messaging.plan_has('integrations'))
+    and messaging.maker_stands(w.created_by)
 order by e.position
 on conflict (tenant_id, endpoint_id, event_id) do nothing

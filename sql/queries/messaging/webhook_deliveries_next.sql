@@ -12,5 +12,6 @@ where
     and w.enabled
     and d.next_at is not null
     and (select messaging.plan_has('integrations'))
+    and messaging.maker_stands(w.created_by)
 order by d.next_at
 limit 1

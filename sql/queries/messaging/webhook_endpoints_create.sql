@@ -7,4 +7,4 @@ select $2, $3, $4, $5, $6, $7
 where (select count(*) from messaging.webhook_endpoints as w where w.tenant_id = $1) < $8
 returning
     id, url, description, types, payload, enabled, disabled_reason, disabled_at, failing_since, previous_valid_until,
-    created_at
+    created_at, created_by

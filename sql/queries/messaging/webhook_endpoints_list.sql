@@ -1,7 +1,7 @@
 -- $1 tenant_id, $2 after this id, $3 row limit, $4 ids or null for any
 select
     id, url, description, types, payload, enabled, disabled_reason, disabled_at, failing_since,
-    case when previous_valid_until > now() then previous_valid_until end as previous_valid_until, created_at
+    case when previous_valid_until > now() then previous_valid_until end as previous_valid_until, created_at, created_by
 from messaging.webhook_endpoints
 where tenant_id = $1 and id > $2 and ($4::uuid[] is null or id = any ($4))
 order by id

@@ -350,7 +350,7 @@ async fn unverified_account_cannot_invite_or_add_credentials() {
 }
 
 #[tokio::test]
-async fn first_verification_ends_earlier_sessions_keys_and_factors() {
+async fn first_verification_ends_what_was_set_up_before() {
     for by_reset in [true, false] {
         let tenant = Tenant::new().await;
         let actor = &tenant.owner;
@@ -366,6 +366,9 @@ async fn first_verification_ends_earlier_sessions_keys_and_factors() {
         let friend = format!("f{}@example.com", uuid::Uuid::new_v4().simple());
         actor.post("/api/v1/invitations", json!({ "email": friend, "role": "admin" })).await.expect(201);
         let invitation = system().token_mailed_to(&friend).await;
+        let hook = json!({ "url": "https://hooks.example.com/x" });
+        let hook = actor.post("/api/v1/webhook-endpoints", hook).await.created();
+        let feed = actor.post("/api/v1/calendar-feeds", json!({ "name": "Feed" })).await.expect(201);
         let other = uuid::Uuid::now_v7();
         superuser
             .execute(
@@ -397,5 +400,49 @@ async fn first_verification_ends_earlier_sessions_keys_and_factors() {
         key.get("/api/v1/contacts").await.refused(401, "api_key_invalid");
         let look = json!({ "token": invitation });
         Actor::anonymous().post("/api/v1/invitations/look", look).await.invalid("token", "not_found");
+        let hook = tenant.admin.get(&format!("/api/v1/webhook-endpoints/{hook}")).await.expect(200);
+        assert_eq!((&hook["enabled"], &hook["disabled_reason"]), (&json!(false), &json!("maker")));
+        let feed = feed["path"].as_str().expect("a path");
+        Actor::anonymous().get(feed).await.refused(404, "not_found");
     }
+}
+
+#[tokio::test]
+async fn unverified_account_cannot_lead_data_or_visitors_elsewhere() {
+    let tenant = Tenant::new().await;
+    let owner = &tenant.owner;
+    unverified(owner).await;
+    let hook = json!({ "url": "https://hooks.example.com/x" });
+    owner.post("/api/v1/webhook-endpoints", hook).await.refused(403, "email_not_verified");
+    let domain = json!({ "domain": "squat.example" });
+    owner.post("/api/v1/domains", domain).await.refused(403, "email_not_verified");
+    let settings = "/api/v1/organizations/me/settings";
+    let origins = |origins: &[&str]| json!({ "trusted_origins": origins });
+    owner.patch(settings, origins(&["https://squat.example"])).await.refused(403, "email_not_verified");
+    owner.patch(settings, json!({ "language": "de" })).await.expect(200);
+    let branding = "/api/v1/organizations/me/branding";
+    for field in ["logo_url", "favicon_url", "style_sheet_url"] {
+        let changes = json!({ field: "https://squat.example/x" });
+        owner.patch(branding, changes).await.refused(403, "email_not_verified");
+    }
+    owner.patch(branding, json!({ "primary_color": "#102030" })).await.expect(200);
+
+    // What colleagues have set up can be ended, and neither changed nor taken over.
+    let admin = &tenant.admin;
+    let hook = json!({ "url": "https://hooks.example.com/x" });
+    let path = format!(
+        "/api/v1/webhook-endpoints/{}",
+        admin.post("/api/v1/webhook-endpoints", hook).await.created()
+    );
+    for change in
+        [json!({ "url": "https://squat.example/x" }), json!({ "payload": "ids" }), json!({ "types": [] })]
+    {
+        owner.patch(&path, change).await.refused(403, "email_not_verified");
+    }
+    owner.patch(&path, json!({ "enabled": false })).await.expect(200);
+    owner.patch(&path, json!({ "enabled": true })).await.refused(403, "email_not_verified");
+    owner.delete(&path).await.expect(204);
+    admin.patch(settings, origins(&["https://shop.example"])).await.expect(200);
+    owner.patch(settings, origins(&["https://squat.example"])).await.refused(403, "email_not_verified");
+    owner.patch(settings, origins(&[])).await.expect(200);
 }

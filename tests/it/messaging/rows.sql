@@ -31,8 +31,10 @@ insert into messaging.cron_runs (name, tick, due_at, outcome)
 values ('test.rows', '2026-01-01T00:00:00', '2026-01-01', 'missed')
 on conflict (name, tick) do nothing;
 
-insert into messaging.webhook_endpoints (tenant_id, id, url, key_id, enabled, disabled_reason, disabled_at)
-values ('{tenant}', gen_random_uuid(), 'https://hooks.example.com/rows', 'rows', false, 'admin', now());
+insert into messaging.webhook_endpoints (
+    tenant_id, id, url, key_id, enabled, disabled_reason, disabled_at, created_by
+)
+values ('{tenant}', gen_random_uuid(), 'https://hooks.example.com/rows', 'rows', false, 'admin', now(), '{tenant}');
 
 with delivery as (
     insert into messaging.webhook_deliveries (tenant_id, endpoint_id, event_id, type, state, next_at)

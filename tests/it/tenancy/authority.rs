@@ -196,3 +196,86 @@ async fn keys_and_invitations_of_a_member_are_listed() {
     assert!(shown["revoked_at"].is_string(), "{shown}");
     assert_eq!(tenant.admin.get(INVITATIONS).await.expect(200)["items"], json!([]));
 }
+
+const ENDPOINTS: &str = "/api/v1/webhook-endpoints";
+
+async fn hook(maker: &Actor) -> String {
+    let made = maker.post(ENDPOINTS, json!({ "url": "https://hooks.example.com/x" })).await;
+    format!("{ENDPOINTS}/{}", made.created())
+}
+
+#[tokio::test]
+async fn webhook_endpoint_of_a_demoted_or_removed_maker_is_disabled() {
+    let tenant = Tenant::new().await;
+    const SCOPES: [&str; 1] = ["messaging:write"];
+    let why = async |hook: &str| tenant.admin.get(hook).await.expect(200)["disabled_reason"].clone();
+    // Demoted below those who may make endpoints; removed; left.
+    for change in ["demote", "remove", "leave"] {
+        let maker = person(tenant.id, "owner").await;
+        let (key, _) = maker.api_key("admin", &SCOPES).await;
+        let hooks = [hook(&maker).await, hook(&key).await];
+        tenant.owner.patch(&path(&maker), json!({ "role": "admin" })).await.expect(200);
+        for hook in &hooks {
+            assert_eq!(why(hook).await, Value::Null, "an admin may make endpoints");
+        }
+        match change {
+            "demote" => {
+                drop(tenant.owner.patch(&path(&maker), json!({ "role": "manager" })).await.expect(200))
+            }
+            "remove" => drop(tenant.owner.delete(&path(&maker)).await.expect(204)),
+            _ => {
+                let leave = format!("/api/v1/organizations/{}/leave", tenant.id);
+                maker.post(&leave, json!({})).await.expect(204);
+            }
+        }
+        for hook in &hooks {
+            assert_eq!(why(hook).await, "maker", "{change}");
+        }
+        // Whoever enables it again, or changes what it gets, answers for it from then on.
+        let shown = tenant.admin.patch(&hooks[0], json!({ "enabled": true })).await.expect(200);
+        assert_eq!(shown["created_by"], json!(tenant.admin.account));
+        for hook in &hooks {
+            tenant.admin.delete(hook).await.expect(204);
+        }
+    }
+    let maker = person(tenant.id, "admin").await;
+    let taken = hook(&tenant.owner).await;
+    tenant.admin.patch(&taken, json!({ "description": "Ours" })).await.expect(200);
+    let shown = tenant.admin.get(&taken).await.expect(200);
+    assert_eq!(shown["created_by"], json!(tenant.owner.account));
+    maker.patch(&taken, json!({ "url": "https://other.example.com/x" })).await.expect(200);
+    tenant.owner.delete(&path(&maker)).await.expect(204);
+    assert_eq!(why(&taken).await, "maker");
+
+    let (key, id) = tenant.owner.api_key("admin", &SCOPES).await;
+    let hook = hook(&key).await;
+    tenant.owner.post(&format!("/api/v1/api-keys/{id}/revoke"), json!({})).await.expect(200);
+    assert_eq!(why(&hook).await, "maker");
+}
+
+#[tokio::test]
+async fn webhook_endpoints_and_feeds_of_a_member_are_listed() {
+    let tenant = Tenant::new().await;
+    let giver = person(tenant.id, "owner").await;
+    let (key, _) = giver.api_key("admin", &["messaging:write", "scheduling:write"]).await;
+    hook(&tenant.owner).await;
+    let hooks = [hook(&giver).await, hook(&key).await];
+    let feeds = [&giver, &key].map(|maker| async {
+        let made = maker.post("/api/v1/calendar-feeds", json!({ "name": "Feed" })).await;
+        made.created()
+    });
+    let feeds = futures_util::future::join_all(feeds).await;
+    let shown = tenant.admin.get(&format!("{}/handed-out", path(&giver))).await.expect(200);
+    let ids = |list: &str| {
+        let items = shown[list].as_array().expect("a list").iter();
+        let mut ids: Vec<String> = items.map(|item| item["id"].as_str().expect("an id").to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    let mut expected = feeds;
+    expected.sort();
+    assert_eq!(ids("calendar_feeds"), expected);
+    let mut expected = hooks.map(|hook| hook.rsplit('/').next().expect("an id").to_owned());
+    expected.sort();
+    assert_eq!(ids("webhook_endpoints"), expected);
+}

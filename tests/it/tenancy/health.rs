@@ -40,10 +40,10 @@ async fn health_says_what_is_wrong() {
     job_dies(&tenant).await;
     change(
         &tenant,
-        "insert into messaging.webhook_endpoints (tenant_id, id, url, key_id, failing_since)
+        "insert into messaging.webhook_endpoints (tenant_id, id, url, key_id, created_by, failing_since)
          values
-             ($1, gen_random_uuid(), 'https://hooks.example.com/in?token=x', 'k', now() - interval '2 hours'),
-             ($1, gen_random_uuid(), 'https://hooks.example.com/new', 'k', now() - interval '2 minutes')",
+             ($1, gen_random_uuid(), 'https://hooks.example.com/in?token=x', 'k', $1, now() - interval '2 hours'),
+             ($1, gen_random_uuid(), 'https://hooks.example.com/new', 'k', $1, now() - interval '2 minutes')",
     )
     .await;
     let failed = "select tenancy.count_message($1, 'email', true)";

@@ -274,6 +274,24 @@ async fn address_that_is_not_allowed_is_never_named() {
     assert_eq!(receiver.connections(), 0);
 }
 
+#[tokio::test]
+async fn endpoint_of_a_suspended_member_gets_nothing_until_they_are_reactivated() {
+    let tenant = Tenant::new().await;
+    let receiver = Receiver::answering(vec![]).await;
+    hook(&tenant, &receiver, json!({ "types": ["contact.created"] })).await;
+    let member = format!("/api/v1/members/{}", tenant.admin.account);
+    tenant.contact().await;
+    system().publish(tenant.id).await;
+    tenant.owner.post(&format!("{member}/suspend"), json!({})).await.expect(200);
+    tenant.contact().await;
+    deliver(&tenant).await;
+    assert_eq!(receiver.received().len(), 0);
+    tenant.owner.post(&format!("{member}/reactivate"), json!({})).await.expect(200);
+    tenant.contact().await;
+    deliver(&tenant).await;
+    assert_eq!(receiver.received().len(), 2, "what was due before, and what came after");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn worker_of_a_server_sends_webhooks_and_tells_admins_of_an_endpoint_that_is_gone() {
     let own = private_system(&[]).await;
