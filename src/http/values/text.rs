@@ -5,6 +5,7 @@ use std::ops::Deref;
 use poem_openapi::registry::MetaSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::json;
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
 
 use super::{
     super::schema::{schema_type, serde_error},
@@ -22,18 +23,14 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Whether a character is visible. Invisible are white space, control characters and Unicode's
-/// Default_Ignorable_Code_Point, which include the Hangul fillers, and the blank Braille pattern.
+/// Whether a character is visible. Invisible are white space, what controls other characters, marks without a character
+/// to stand on, and characters without a glyph: the Hangul fillers, the blank Braille pattern, the null note head.
 fn is_visible(c: char) -> bool {
-    !(c.is_whitespace()
-        || c.is_control()
-        || matches!(
-            c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-                | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
-                | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
-        ))
+    let group = c.general_category_group();
+    !matches!(
+        group,
+        GeneralCategoryGroup::Mark | GeneralCategoryGroup::Other | GeneralCategoryGroup::Separator
+    ) && !matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' | '\u{1d159}')
 }
 
 /// From this maximum length on, text may have several lines.
