@@ -24,8 +24,9 @@ use crate::{
         caller::{Member, Staff},
         if_match::Precondition,
         json::{Json, Replayable},
+        name::Name,
         problem::{ApiError, Writing},
-        values::{IdempotencyKey, InstantOrDate, Text, TimeZone},
+        values::{IdempotencyKey, InstantOrDate, TimeZone},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
@@ -52,10 +53,10 @@ pub struct PeriodCancellation {
     #[serde(default)]
     #[oai(nullable)]
     pub time_zone: Option<TimeZone>,
-    /// The reason, 1 to 500 characters.
+    /// The reason, 1 to 500 characters, without web or e-mail addresses.
     #[serde(default)]
     #[oai(nullable)]
-    pub reason: Option<Text<1, 500>>,
+    pub reason: Option<Name<500>>,
 }
 
 impl Example for PeriodCancellation {

@@ -13,6 +13,7 @@ use crate::{
     db::row,
     http::{
         json::present,
+        name::Name,
         values::{Currency, Date, List, Metadata, Number, Text},
     },
     scheduling::slots::guest_rules::{GuestDetail, GuestVerification},
@@ -130,7 +131,8 @@ impl From<ServiceRow> for Service {
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewService {
-    pub name: Text<1, 200>,
+    /// 1 to 200 characters, without web or e-mail addresses.
+    pub name: Name<200>,
     /// Information for customers, 1 to 2,000 characters.
     #[serde(default)]
     #[oai(nullable)]
@@ -296,7 +298,7 @@ impl NewService {
 #[oai(example)]
 pub struct ServiceChanges {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub name: Option<Text<1, 200>>,
+    pub name: Option<Name<200>>,
     /// Information for customers, 1 to 2,000 characters.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Tenant,
-    booking::APPOINTMENTS,
+    booking::{APPOINTMENTS, BookingFixture},
     merged,
     rules::{service_with_rules, slots},
 };
@@ -127,4 +127,23 @@ async fn service_of_named_providers_is_given_by_them_alone() {
         .invalid("provider_ids", "not_found");
     let kept = tenant.viewer.get(&path).await.expect(200);
     assert_eq!(kept["provider_ids"], json!([ada]));
+}
+
+#[tokio::test]
+async fn texts_that_mails_contain_have_no_links() {
+    let fixture = BookingFixture::new().await;
+    let (manager, link) = (&fixture.tenant.manager, "WIN http://evil.example/x now");
+    let service = json!({ "name": link, "duration_minutes": 30 });
+    manager.post("/api/v1/services", service).await.invalid("name", "invalid_value");
+    let path = format!("/api/v1/services/{}", fixture.service);
+    manager.patch(&path, json!({ "name": link })).await.invalid("name", "invalid_value");
+    let id = fixture.book("2031-05-05T09:00:00Z").await;
+    fixture.act(&id, "cancel", json!({ "reason": link })).await.invalid("reason", "invalid_value");
+    let period = json!({ "from": "2031-05-05", "to": "2031-05-06", "reason": link });
+    let path = format!("/api/v1/providers/{}/appointments/cancel", fixture.provider);
+    manager.post(&path, period).await.invalid("reason", "invalid_value");
+    let branding = json!({ "address": format!("Main Street 1\n{link}") });
+    let path = "/api/v1/organizations/me/branding";
+    fixture.tenant.admin.patch(path, branding).await.invalid("address", "invalid_value");
+    fixture.tenant.admin.patch(path, json!({ "address": "Main Street 1\nSt.Pauli" })).await.expect(200);
 }
