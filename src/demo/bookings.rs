@@ -230,7 +230,8 @@ impl Calendar<'_> {
     ) -> Result<(), Error> {
         let (following, precondition) = (false, &Precondition::none());
         let done = TransitionRequest { action, reason, following, precondition };
-        transition(self.db, &Mailer::nowhere(), self.loaded.context, appointment, done, at).await?;
+        let once = Once::without_key();
+        transition(self.db, &Mailer::nowhere(), self.loaded.context, appointment, done, &once, at).await?;
         Ok(())
     }
 }

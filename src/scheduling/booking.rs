@@ -23,6 +23,7 @@ pub mod reschedule;
 pub mod series;
 pub mod shift;
 pub mod staff_calendar;
+mod too_early;
 pub mod transaction;
 pub mod transitions;
 pub mod undo;

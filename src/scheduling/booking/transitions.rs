@@ -2,8 +2,12 @@
 //! no-show and undo. Each is recorded in `scheduling.appointment_transitions`; time that it frees is free in the same
 //! statement.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use poem_openapi::{Object, OpenApi, param::Path, types::Example};
+use chrono::{DateTime, Utc};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path},
+    types::Example,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -11,6 +15,7 @@ use super::{
     appointment::{Appointment, AppointmentAction, AppointmentStatus, CancelledBy, GET, WholeAppointment},
     attempts::attempt,
     offers::{self, Notice, Queue},
+    too_early,
     transaction::Locks,
     undo::undo,
 };
@@ -19,15 +24,16 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         if_match::{IfMatch, Precondition},
-        json::{Json, OptionalJson, or_default},
+        json::{Json, OptionalJson, Replayable, or_default},
+        name::Name,
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Failure, Listing, Problem, Writing},
-        values::Text,
+        values::IdempotencyKey,
     },
     messaging::mail::Mailer,
+    operations::idempotency::Once,
     scheduling::slots::{problems::no_series, setback::Setback},
     sql,
-    tenancy::settings,
 };
 
 /// A cancellation.
@@ -35,10 +41,10 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct Cancellation {
-    /// The reason, 1 to 500 characters.
+    /// The reason, 1 to 500 characters, without web or e-mail addresses.
     #[serde(default)]
     #[oai(nullable)]
-    pub reason: Option<Text<1, 500>>,
+    pub reason: Option<Name<500>>,
     /// Whether to cancel all later appointments of the series too. Defaults to `false`.
     #[serde(default, deserialize_with = "or_default")]
     #[oai(default, nullable)]
@@ -47,7 +53,7 @@ pub struct Cancellation {
 
 impl Example for Cancellation {
     fn example() -> Self {
-        Self { reason: Text::parse("The customer is ill.").ok(), following: false }
+        Self { reason: Name::parse("The customer is ill.").ok(), following: false }
     }
 }
 
@@ -56,15 +62,21 @@ impl Example for Cancellation {
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct TransitionReason {
-    /// The reason, 1 to 500 characters.
+    /// The reason, 1 to 500 characters, without web or e-mail addresses.
     #[serde(default)]
     #[oai(nullable)]
-    pub reason: Option<Text<1, 500>>,
+    pub reason: Option<Name<500>>,
+}
+
+impl From<TransitionReason> for Cancellation {
+    fn from(TransitionReason { reason }: TransitionReason) -> Self {
+        Self { reason, following: false }
+    }
 }
 
 impl Example for TransitionReason {
     fn example() -> Self {
-        Self { reason: Text::parse("As agreed on the telephone.").ok() }
+        Self { reason: Name::parse("As agreed on the telephone.").ok() }
     }
 }
 
@@ -145,15 +157,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<Cancellation>,
-    ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let Cancellation { reason, following } = body.0;
-        let action = AppointmentAction::Cancel;
-        let request =
-            TransitionRequest { action, reason: reason.as_deref(), following, precondition: &if_match.on() };
-        let id = appointment_id.0;
-        Ok(Json(transition(&self.db, &self.mailer, (&caller).into(), id, request, Utc::now()).await?))
+    ) -> Result<Replayable<Appointment>, ApiError<Writing>> {
+        let change = ("cancel_appointment", AppointmentAction::Cancel);
+        self.change(&caller, change, appointment_id.0, idempotency_key.0, &if_match, body.0).await
     }
 
     /// Confirm an appointment
@@ -168,12 +177,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let action = AppointmentAction::Confirm;
-        let (context, id) = ((&caller).into(), appointment_id.0);
-        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
+    ) -> Result<Replayable<Appointment>, ApiError<Writing>> {
+        let change = ("confirm_appointment", AppointmentAction::Confirm);
+        self.change(&caller, change, appointment_id.0, idempotency_key.0, &if_match, body.0.into()).await
     }
 
     /// Decline an appointment
@@ -189,12 +198,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let action = AppointmentAction::Decline;
-        let (context, id) = ((&caller).into(), appointment_id.0);
-        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
+    ) -> Result<Replayable<Appointment>, ApiError<Writing>> {
+        let change = ("decline_appointment", AppointmentAction::Decline);
+        self.change(&caller, change, appointment_id.0, idempotency_key.0, &if_match, body.0.into()).await
     }
 
     /// Check in for an appointment
@@ -211,12 +220,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let action = AppointmentAction::CheckIn;
-        let (context, id) = ((&caller).into(), appointment_id.0);
-        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
+    ) -> Result<Replayable<Appointment>, ApiError<Writing>> {
+        let change = ("check_in_appointment", AppointmentAction::CheckIn);
+        self.change(&caller, change, appointment_id.0, idempotency_key.0, &if_match, body.0.into()).await
     }
 
     /// Start an appointment
@@ -228,12 +237,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let action = AppointmentAction::Start;
-        let (context, id) = ((&caller).into(), appointment_id.0);
-        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
+    ) -> Result<Replayable<Appointment>, ApiError<Writing>> {
+        let change = ("start_appointment", AppointmentAction::Start);
+        self.change(&caller, change, appointment_id.0, idempotency_key.0, &if_match, body.0.into()).await
     }
 
     /// Complete an appointment
@@ -251,12 +260,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let action = AppointmentAction::Complete;
-        let (context, id) = ((&caller).into(), appointment_id.0);
-        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
+    ) -> Result<Replayable<Appointment>, ApiError<Writing>> {
+        let change = ("complete_appointment", AppointmentAction::Complete);
+        self.change(&caller, change, appointment_id.0, idempotency_key.0, &if_match, body.0.into()).await
     }
 
     /// Mark an appointment as a no-show
@@ -272,12 +281,12 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let action = AppointmentAction::NoShow;
-        let (context, id) = ((&caller).into(), appointment_id.0);
-        Ok(Json(self.transition(context, id, action, body.0.reason.as_deref(), &if_match).await?))
+    ) -> Result<Replayable<Appointment>, ApiError<Writing>> {
+        let change = ("mark_appointment_no_show", AppointmentAction::NoShow);
+        self.change(&caller, change, appointment_id.0, idempotency_key.0, &if_match, body.0.into()).await
     }
 
     /// Undo the last transition of an appointment
@@ -304,17 +313,24 @@ impl TransitionsApi {
 }
 
 impl TransitionsApi {
-    async fn transition(
+    /// Changes the status: `operation` is the id of the operation, for its idempotency keys.
+    async fn change(
         &self,
-        context: Context,
+        caller: &Member<Staff>,
+        (operation, action): (&'static str, AppointmentAction),
         appointment: Uuid,
-        action: AppointmentAction,
-        reason: Option<&str>,
+        key: Option<IdempotencyKey>,
         if_match: &IfMatch,
-    ) -> Result<Appointment, Failure> {
-        let (following, precondition) = (false, &if_match.on());
+        body: Cancellation,
+    ) -> Result<Replayable<Appointment>, ApiError<Writing>> {
+        let context = Context::from(caller);
+        let once = Once::new(&context, operation, key, &(appointment, &body))?;
+        let Cancellation { reason, following } = &body;
+        let (reason, following, precondition) = (reason.as_deref(), *following, &if_match.on());
         let request = TransitionRequest { action, reason, following, precondition };
-        transition(&self.db, &self.mailer, context, appointment, request, Utc::now()).await
+        let body =
+            transition(&self.db, &self.mailer, context, appointment, request, &once, Utc::now()).await?;
+        Ok(Replayable { body, replayed: once.is_replay() })
     }
 }
 
@@ -336,10 +352,12 @@ pub async fn transition(
     context: Context,
     appointment: Uuid,
     done: TransitionRequest<'_>,
+    once: &Once,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
     let (changed, notices) =
-        attempt(db, mailer, context, |tx, _| transition_now(tx, context, appointment, done, now)).await?;
+        attempt(db, mailer, context, |tx, _| transition_now(tx, context, appointment, done, once, now))
+            .await?;
     offers::tell(mailer, &notices);
     Ok(changed)
 }
@@ -349,8 +367,13 @@ async fn transition_now(
     context: Context,
     appointment: Uuid,
     done: TransitionRequest<'_>,
+    once: &Once,
     now: DateTime<Utc>,
 ) -> Result<(Appointment, Vec<Notice>), Setback> {
+    if let Some(answer) = once.answered(&mut tx).await? {
+        tx.commit().await?;
+        return Ok((answer, Vec::new()));
+    }
     let (action, by) = (done.action, CancelledBy::from(context));
     let mut ids = vec![appointment];
     if done.following {
@@ -378,6 +401,7 @@ async fn transition_now(
         Some(queue) => queue.offer(&mut tx, now).await?,
         None => Vec::new(),
     };
+    once.keep(&mut tx, &changed).await?;
     tx.commit().await?;
     Ok((changed, notices))
 }
@@ -394,7 +418,7 @@ pub async fn change_status(
     let to = action.to().ok_or_else(Problem::internal)?;
     let ids: Vec<Uuid> = locked.iter().map(|appointment| appointment.id).collect();
     for appointment in locked {
-        in_its_time(tx, appointment, action, by, now).await?;
+        too_early::check(tx, appointment, action, by, now).await?;
     }
     let mut queue = None;
     if !to.takes_time() {
@@ -411,30 +435,4 @@ pub async fn change_status(
     let params: Params = &[&ids, &action, &to, &from, &done.reason, &transitions, &now, &actor, &by];
     let rows = tx.all(sql, params).await?;
     Ok((rows.into_iter().map(Appointment::from).collect(), queue))
-}
-
-/// 409 if an action that the status allows is not possible yet.
-async fn in_its_time(
-    tx: &mut Tx,
-    appointment: &Appointment,
-    action: AppointmentAction,
-    by: CancelledBy,
-    now: DateTime<Utc>,
-) -> Result<(), Failure> {
-    if !action.from(by).contains(&appointment.status) {
-        return Ok(());
-    }
-    let early = match action {
-        AppointmentAction::CheckIn => settings::check_in_opens(tx).await?,
-        AppointmentAction::Start | AppointmentAction::Complete | AppointmentAction::NoShow => {
-            TimeDelta::zero()
-        }
-        _ => return Ok(()),
-    };
-    if now < appointment.starts_at - early {
-        let opens_at = (appointment.starts_at - early).to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        let detail = format!("The action {} is possible from {opens_at} on.", action.name());
-        return Err(Problem::conflict("too_early", detail).into());
-    }
-    Ok(())
 }

@@ -15,6 +15,7 @@ use crate::{
         values::Instant,
     },
     messaging::mail::Mailer,
+    operations::idempotency::Once,
     scheduling::{
         booking::{
             appointment::{Appointment, AppointmentAction, CancelledBy},
@@ -226,7 +227,7 @@ pub async fn cancel(
     let (now, action) = (Utc::now(), AppointmentAction::Cancel);
     check_change(context, &named(db, context, id).await?, action, now)?;
     let done = TransitionRequest { action, reason, following: false, precondition };
-    transition(db, mailer, context, id, done, now).await
+    transition(db, mailer, context, id, done, &Once::without_key(), now).await
 }
 
 /// Moves an appointment for a guest or customer, within the cancellation notice and the rules of the service. Nothing

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::{
-    Actor, Answer, Furnished, Operation, Tenant, operations, system, uuids_of_body,
+    Actor, Answer, Furnished, Operation, Tenant,
+    booking::BookingFixture,
+    operations, system, uuids_of_body,
     walking::{filled, named, put},
 };
 
@@ -316,6 +318,32 @@ async fn hold_confirmed_again_answers_its_appointment() {
     let path = format!("/api/v1/holds/{}/confirm", setting.furnished.appointment);
     let body = json!({ "contact_id": setting.furnished.contact });
     setting.tenant.staff.post(&path, body).await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn status_changed_twice_with_one_key_is_changed_once() {
+    let fixture = BookingFixture::with(json!({ "requires_approval": true })).await;
+    let staff = &fixture.tenant.staff;
+    for (day, action) in [(1, "confirm"), (2, "decline"), (3, "cancel")] {
+        let id = fixture.book(&format!("2031-05-0{day}T09:00:00Z")).await;
+        let path = format!("/api/v1/appointments/{id}/{action}");
+        let key = Uuid::new_v4().to_string();
+        let with = [("idempotency-key", key.as_str())];
+        let reason = json!({ "reason": "Because." });
+        let first = staff.post_with(&path, &reason, &with).await;
+        assert_eq!(first.header("idempotency-replayed"), "");
+        let first = first.expect(200);
+        let again = staff.post_with(&path, &reason, &with).await;
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        assert_eq!(again.expect(200), first);
+        // What depends on the state of the appointment does not refuse a repetition.
+        let mut held = with.to_vec();
+        held.push(("if-match", "\"before\""));
+        let again = staff.post_with(&path, &reason, &held).await;
+        assert_eq!((again.header("idempotency-replayed"), again.status), ("true", 200));
+        staff.post_with(&path, &json!({}), &with).await.invalid("Idempotency-Key", "used_before");
+        staff.post(&path, reason).await.refused(409, "transition_not_allowed");
+    }
 }
 
 #[tokio::test]
