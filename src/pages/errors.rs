@@ -35,6 +35,11 @@ pub fn message(
 
 /// The page of a problem, and a way on.
 pub async fn page(site: &Site, visit: &Visit, problem: &Problem) -> Result<Response, Problem> {
+    if problem.status.is_redirection() {
+        let mut response = Response::builder().status(problem.status).finish();
+        response.headers_mut().extend(problem.headers.iter().cloned());
+        return Ok(response);
+    }
     let place = Place::of(&site.db, visit).await.ok();
     let language = visit.language(place.as_ref().map(|place| place.organization.language.as_str()));
     let heading = language.text(match problem.status {

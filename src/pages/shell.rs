@@ -32,9 +32,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// The organization that the host leads to or the path names.
+    /// The organization that the host leads to or the path names. A former slug leads to the page below the present one.
     pub async fn of(db: &Db, visit: &Visit) -> Result<Self, Problem> {
-        Self::named(db, visit, visit.host(), visit.slug.as_deref()).await
+        let place = Self::named(db, visit, visit.host(), visit.slug.as_deref()).await?;
+        match &visit.slug {
+            Some(slug) if *slug != place.organization.slug => Err(visit.moved_to(&place.organization.slug)),
+            _ => Ok(place),
+        }
     }
 
     /// The organization that a guest's link names. The door has checked that it agrees with the host.

@@ -2,7 +2,7 @@
 
 use poem::{
     Request,
-    http::{Method, StatusCode},
+    http::{HeaderValue, Method, StatusCode, header},
 };
 use url::Url;
 use uuid::Uuid;
@@ -142,6 +142,19 @@ impl Visit {
     /// This page, for who opens the address that its form is sent to.
     pub fn shown(&self) -> String {
         self.plain_url(self.shown_path(), &self.known().collect::<Vec<_>>())
+    }
+
+    /// 307: the same page below another slug. Not for ever: the former slug is free again after some time.
+    pub fn moved_to(&self, slug: &str) -> Problem {
+        let rest = self.path.strip_prefix("/o/").and_then(|path| path.split_once('/'));
+        let path = rest.map_or(format!("/o/{slug}"), |(_, rest)| format!("/o/{slug}/{rest}"));
+        let query = self.query.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let detail = "The organization has another slug now.";
+        let moved = Problem::new(StatusCode::TEMPORARY_REDIRECT, "moved", detail);
+        match HeaderValue::from_str(&address(&path, query)) {
+            Ok(location) => moved.with_header(header::LOCATION, location),
+            Err(_) => Problem::not_found(),
+        }
     }
 
     /// What a form is sent to is no page: the one that shows the form is.

@@ -248,3 +248,23 @@ async fn front_page_is_for_people_and_hosts_of_organizations_begin_with_booking(
     let named = Visitor::at(&server, "localhost").get(&format!("/o/{slug}")).await;
     assert_eq!(named.location(), format!("/o/{slug}/book"));
 }
+
+#[tokio::test]
+async fn page_below_a_former_slug_leads_to_the_present_one() {
+    let server = page_server().await;
+    let fixture = BookingFixture::new().await;
+    let old = fixture.tenant.slug().await;
+    let new = format!("n{old}");
+    fixture.tenant.admin.patch("/api/v1/organizations/me", json!({ "slug": new })).await.expect(200);
+    let visitor = Visitor::at(&server, "localhost");
+    for path in ["/book".to_owned(), format!("/book/{}?lang=de&month=2031-05", fixture.service)] {
+        let shown = visitor.get(&format!("/o/{old}{path}")).await;
+        let to = format!("/o/{new}{path}");
+        assert_eq!((shown.status, shown.headers["location"].to_str().ok()), (307, Some(&*to)));
+        visitor.get(&format!("/o/{new}{path}")).await.expect(200);
+    }
+    // A form that was open meanwhile is sent on as it is.
+    let sent = visitor.post(&format!("/o/{old}/book/{}/hold", fixture.service), &[("at", "x")]).await;
+    let to = format!("/o/{new}/book/{}/hold", fixture.service);
+    assert_eq!((sent.status, sent.headers["location"].to_str().ok()), (307, Some(&*to)));
+}
