@@ -10,6 +10,7 @@ create table identity.accounts (
     created_at timestamptz not null default now(),
     email_verified_at timestamptz,
     updated_at timestamptz not null default now(),
+    named_at timestamptz not null default now(),
     constraint accounts_pkey primary key (id),
     constraint accounts_email_key unique (email),
     constraint accounts_email_lower_case check (email = lower(email) and length(email) between 3 and 254),
@@ -28,6 +29,8 @@ comment on column identity.accounts.created_at is 'When the account was register
 comment on column identity.accounts.email_verified_at is
     'When the person proved that they receive mail at the address; null: not yet.';
 comment on column identity.accounts.updated_at is 'When name, address or password last changed.';
+comment on column identity.accounts.named_at is
+    'When the name last changed. Colleagues see this, and not when the password changed.';
 
 alter table identity.accounts enable row level security;
 alter table identity.accounts force row level security;
@@ -47,7 +50,9 @@ create policy gate_select on identity.accounts as permissive for select to appoi
 create policy gate_insert on identity.accounts as permissive for insert to appointd_gate with check (true);
 create policy gate_update on identity.accounts as permissive for update to appointd_gate using (true) with check (true);
 
-grant select (id, email, full_name, created_at, email_verified_at), update (full_name, updated_at)
+grant
+    select (id, email, full_name, created_at, email_verified_at, named_at),
+    update (full_name, updated_at, named_at)
 on identity.accounts to appointd_api;
 grant select, insert, update on identity.accounts to appointd_gate;
 

@@ -56,3 +56,40 @@ comment on function scheduling.lock_person() is
 
 create trigger lock_person before delete on tenancy.members
 for each row execute function scheduling.lock_person();
+
+-- Links end without the provider being written otherwise, by the person or with the member. They are changes of the
+-- provider, for programs that list it since its last change.
+create function scheduling.touch() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.updated_at := now();
+    return new;
+end
+$$;
+
+comment on function scheduling.touch() is
+    'Trigger, before a provider is linked or unlinked, also because the member was deleted: sets updated_at.';
+
+create trigger touch before update of account_id on scheduling.providers
+for each row when (new.account_id is distinct from old.account_id) execute function scheduling.touch();
+
+create function scheduling.touch_provider() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update scheduling.providers as p
+    set updated_at = now()
+    where p.tenant_id = old.tenant_id and p.id = old.provider_id and p.updated_at < now();
+    return null;
+end
+$$;
+
+comment on function scheduling.touch_provider() is
+    'Trigger, after a request to be a provider was answered, withdrawn or deleted with the member: sets updated_at of '
+    'the provider.';
+
+create trigger touch_provider after delete on scheduling.provider_link_requests
+for each row execute function scheduling.touch_provider();

@@ -6,9 +6,13 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::harness::{
-    Tenant, enter,
+    Tenant,
+    booking::BookingFixture,
+    enter,
     lists::{read_all, since},
-    operations, resolve, system,
+    operations, resolve,
+    shared_person::{accept, ask, link},
+    system,
 };
 
 /// Lists of objects with `updated_at` that are no copy to keep, and why.
@@ -104,4 +108,73 @@ async fn open_transaction_of_the_front_door_holds_as_of_back() {
     let (_, as_of) = read_all(&tenant.viewer, "/api/v1/contacts").await;
     door.batch_execute("rollback").await.expect("an end");
     assert!(as_of.parse::<DateTime<Utc>>().expect("an instant") < before, "{as_of}");
+}
+
+/// What a copy of the list at `path` holds of an object after it changed, by asking for the changes since before.
+async fn copied(
+    tenant: &Tenant,
+    path: &str,
+    is_it: impl Fn(&serde_json::Value) -> bool,
+    change: impl AsyncFnOnce(),
+) -> serde_json::Value {
+    // As of a time after everything before.
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    let (_, as_of) = read_all(&tenant.viewer, path).await;
+    change().await;
+    let (changed, _) = read_all(&tenant.viewer, &since(path, "updated_since", &as_of)).await;
+    changed.into_iter().find(is_it).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn new_name_and_ended_links_of_a_member_are_changes() {
+    let fixture = BookingFixture::new().await;
+    let tenant = &fixture.tenant;
+    let member = |tenant: &Tenant| json!(tenant.staff.account);
+    let id = member(tenant);
+    let renamed = copied(
+        tenant,
+        "/api/v1/members",
+        |item| item["account_id"] == id,
+        async || {
+            let name = json!({ "full_name": "Totally New" });
+            tenant.staff.patch("/api/v1/auth/me", name).await.expect(200);
+        },
+    );
+    assert_eq!(renamed.await["full_name"], "Totally New");
+
+    let provider = json!(fixture.provider);
+    let is_it = |item: &serde_json::Value| item["id"] == provider;
+    ask(&fixture, tenant.staff.account).await.expect(200);
+    let declined = copied(tenant, "/api/v1/providers", is_it, async || {
+        tenant.staff.delete(&link(&fixture)).await.expect(204);
+    });
+    let declined = declined.await;
+    assert_eq!((&declined["id"], &declined["requested_account_id"]), (&provider, &json!(null)));
+    ask(&fixture, tenant.staff.account).await.expect(200);
+    accept(&fixture, &tenant.staff).await.expect(200);
+    let customer = json!({ "first_name": "Grace", "last_name": "Hopper" });
+    let contact = tenant.staff.post("/api/v1/contacts", customer).await.created();
+    system()
+        .superuser()
+        .await
+        .execute(
+            "update crm.contacts set account_id = $2 where id = $1::text::uuid",
+            &[&contact, &tenant.staff.account],
+        )
+        .await
+        .expect("a customer");
+    let (_, as_of) = read_all(&tenant.viewer, "/api/v1/contacts").await;
+    let removed = copied(tenant, "/api/v1/providers", is_it, async || {
+        let member = format!("/api/v1/members/{}", tenant.staff.account);
+        tenant.owner.delete(&member).await.expect(204);
+    });
+    let removed = removed.await;
+    assert_eq!((&removed["id"], &removed["account_id"]), (&provider, &json!(null)));
+    let before = system().superuser().await;
+    let changed: DateTime<Utc> = before
+        .query_one("select updated_at from crm.contacts where id = $1::text::uuid", &[&contact])
+        .await
+        .expect("a contact")
+        .get(0);
+    assert!(changed > as_of.parse::<DateTime<Utc>>().expect("an instant") + chrono::TimeDelta::seconds(2));
 }
