@@ -6,10 +6,12 @@ mod database;
 mod export;
 
 use std::{
+    error::Error,
     fs::File,
     io::{self, BufRead, BufReader, BufWriter},
     os::unix::fs::OpenOptionsExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
+    time::Duration,
 };
 
 use chrono::Utc;
@@ -18,7 +20,7 @@ use tokio_postgres::{Client, Config as DatabaseUrl};
 use uuid::Uuid;
 
 use adopt::{Adopted, adopt};
-use database::{Organization, Outcome, begin, organizations, said};
+use database::{Locked, Organization, Outcome, begin, organizations, said};
 use export::{export, import};
 
 use crate::{
@@ -97,10 +99,31 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
         return Err("connect as appointd_owner: APPOINTD_OWNER_DATABASE_URL is another role's")?;
     }
     client.batch_execute(include_str!("../sql/tenant/enter.sql")).await.map_err(said)?;
+    let patience = if command.can_be_repeated() { migrate::PATIENCE } else { Duration::ZERO };
+    let trying = async || execute(&mut client, &command).await;
+    let done =
+        migrate::with_patience::<_, Box<dyn Error>>(patience, |error| error.is::<Locked>(), trying).await;
+    match done {
+        Err(error) if error.is::<Locked>() => {
+            let holders = migrate::lock_holders(&client).await.map_err(said)?;
+            Err(format!("{error}. These sessions hold locks: {holders}"))?
+        }
+        done => done,
+    }
+}
+
+impl Command {
+    /// Whether it can run again after another session's lock made it fail: not what is read or written only once.
+    fn can_be_repeated(&self) -> bool {
+        !matches!(self, Self::Export { .. } | Self::Import { file: None } | Self::Adopt { file: None })
+    }
+}
+
+async fn execute(client: &mut Client, command: &Command) -> Outcome<()> {
     match command {
         Command::List => {
             let mut text = String::new();
-            for organization in organizations(&client).await? {
+            for organization in organizations(client).await? {
                 let Organization { id, slug, name, status, purge_after, .. } = organization;
                 let until = purge_after.map(|until| format!(" until {until}")).unwrap_or_default();
                 text += &format!("{id}  {slug:<30} {status:<10} {name}{until}\n");
@@ -108,7 +131,7 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
             Ok(terminal::print(text.as_bytes())?)
         }
         Command::Export { organization, output } => {
-            let organization = find(&client, &organization).await?;
+            let organization = find(client, organization).await?;
             match output {
                 Some(path) => {
                     // Readable by the owner only, because it contains password hashes. Never overwrites a file.
@@ -116,41 +139,42 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
                         .write(true)
                         .create_new(true)
                         .mode(0o600)
-                        .open(&path)
+                        .open(path)
                         .map_err(|error| format!("cannot make {}: {error}", path.display()))?;
-                    export(&mut client, &organization, BufWriter::new(file)).await
+                    export(client, &organization, BufWriter::new(file)).await
                 }
-                None => export(&mut client, &organization, io::stdout().lock()).await,
+                None => export(client, &organization, io::stdout().lock()).await,
             }
         }
         Command::Import { file } => {
-            let (slug, rows) = import(&mut client, open(file)?).await?;
+            let (slug, rows) = import(client, open(file.as_deref())?).await?;
             println!("imported {slug}: {rows} rows");
             Ok(())
         }
         Command::Adopt { file } => {
-            let adopted: Adopted =
-                serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_reader(open(file)?))
-                    .map_err(|error| explain(&error))?;
-            let added = adopt(&mut client, &adopted).await?;
+            let adopted: Adopted = serde_path_to_error::deserialize(
+                &mut serde_json::Deserializer::from_reader(open(file.as_deref())?),
+            )
+            .map_err(|error| explain(&error))?;
+            let added = adopt(client, &adopted).await?;
             println!("adopted {}: {added} rows added", &*adopted.organization.slug);
             Ok(())
         }
-        Command::Suspend { organization } => set_status(&mut client, &organization, "suspended").await,
-        Command::Reactivate { organization } => set_status(&mut client, &organization, "active").await,
+        Command::Suspend { organization } => set_status(client, organization, "suspended").await,
+        Command::Reactivate { organization } => set_status(client, organization, "active").await,
         Command::Delete { organization, yes } => {
             // Data may be left of an organization whose own row is gone.
-            let organization = match (find(&client, &organization).await, organization.parse()) {
+            let organization = match (find(client, organization).await, organization.parse()) {
                 (Err(_), Ok(id)) => Organization::nameless(id),
                 (found, _) => found?,
             };
-            if !yes {
+            if !*yes {
                 return Err(format!(
                     "this permanently deletes all data of {} ({}); confirm with --yes",
                     organization.slug, organization.name
                 ))?;
             }
-            let rows = delete(&mut client, organization.id).await?;
+            let rows = delete(client, organization.id).await?;
             println!("deleted {}: {rows} rows", organization.slug);
             Ok(())
         }
@@ -158,8 +182,8 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
             let now = Utc::now();
             let due =
                 |organization: &Organization| organization.purge_after.is_some_and(|until| until <= now);
-            for organization in organizations(&client).await?.into_iter().filter(due) {
-                let rows = delete(&mut client, organization.id).await?;
+            for organization in organizations(client).await?.into_iter().filter(due) {
+                let rows = delete(client, organization.id).await?;
                 println!("purged {}: {rows} rows", organization.slug);
             }
             client.query_one(include_str!("../sql/tenant/purge_expired.sql"), &[]).await.map_err(said)?;
@@ -205,10 +229,10 @@ async fn delete(client: &mut Client, organization: Uuid) -> Outcome<i64> {
     Ok(row.get(0))
 }
 
-fn open(file: Option<PathBuf>) -> Outcome<Box<dyn BufRead>> {
+fn open(file: Option<&Path>) -> Outcome<Box<dyn BufRead>> {
     Ok(match file {
         Some(path) => Box::new(BufReader::new(
-            File::open(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))?,
+            File::open(path).map_err(|error| format!("cannot open {}: {error}", path.display()))?,
         )),
         None => Box::new(BufReader::new(io::stdin())),
     })

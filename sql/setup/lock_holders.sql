@@ -1,4 +1,5 @@
--- Sent by `appointd migrate` if it could not get a lock: the sessions that hold a lock on a table of this database.
+-- Sent by `appointd migrate` and `appointd tenant` if they could not get a lock: the sessions that hold a lock on a
+-- table of this database.
 
 select format('pid %s (%s as %s)', a.pid, coalesce(nullif(a.application_name, ''), 'unnamed'), a.usename) as holder
 from pg_catalog.pg_stat_activity as a

@@ -18,7 +18,7 @@ mod embedded {
 
 const HISTORY: &str = "app.migrations";
 
-/// How long `appointd migrate` tries to get a lock by default.
+/// How long the owner's commands try to get a lock by default.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause between two attempts, in which transactions that waited behind the last attempt can continue.
 const BREATH: Duration = Duration::from_secs(1);
@@ -52,23 +52,39 @@ pub async fn run_within(url: &Config, patience: Duration) -> Result<Vec<String>,
         .batch_execute(include_str!("../../sql/setup/before_migrating.sql"))
         .await
         .map_err(|error| Error::Migration(explain(&error)))?;
-    let until = Instant::now() + patience;
     let mut applied = Vec::new();
-    loop {
-        match attempt(&mut client, &mut applied).await {
-            Ok(()) => return Ok(applied),
-            Err(Attempt::Failed(reason)) => return Err(Error::Migration(reason)),
-            Err(Attempt::Locked) if Instant::now() < until => tokio::time::sleep(BREATH).await,
-            Err(Attempt::Locked) => {
-                let holders = client
-                    .query(include_str!("../../sql/setup/lock_holders.sql"), &[])
-                    .await
-                    .map_err(|error| Error::Migration(explain(&error)))?;
-                let holders: Vec<String> = holders.iter().map(|row| row.get(0)).collect();
-                return Err(Error::Locked { patience: patience.as_secs(), holders: holders.join(", ") });
-            }
+    let is_locked = |failed: &Attempt| matches!(failed, Attempt::Locked);
+    let trying = async || attempt(&mut client, &mut applied).await;
+    match with_patience(patience, is_locked, trying).await {
+        Ok(()) => Ok(applied),
+        Err(Attempt::Failed(reason)) => Err(Error::Migration(reason)),
+        Err(Attempt::Locked) => {
+            let holders = lock_holders(&client).await.map_err(|error| Error::Migration(explain(&error)))?;
+            Err(Error::Locked { patience: patience.as_secs(), holders })
         }
     }
+}
+
+/// Repeats what another session's lock made fail, until `patience` has passed.
+pub async fn with_patience<T, E>(
+    patience: Duration,
+    is_locked: impl Fn(&E) -> bool,
+    mut attempt: impl AsyncFnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    let until = Instant::now() + patience;
+    loop {
+        match attempt().await {
+            Err(error) if is_locked(&error) && Instant::now() < until => tokio::time::sleep(BREATH).await,
+            done => return done,
+        }
+    }
+}
+
+/// The sessions that hold locks, for the operator.
+pub async fn lock_holders(client: &Client) -> Result<String, tokio_postgres::Error> {
+    let holders = client.query(include_str!("../../sql/setup/lock_holders.sql"), &[]).await?;
+    let holders: Vec<String> = holders.iter().map(|row| row.get(0)).collect();
+    Ok(holders.join(", "))
 }
 
 enum Attempt {
@@ -80,14 +96,19 @@ impl Attempt {
     fn new(error: &(dyn std::error::Error + 'static), text: String) -> Self {
         let mut cause = Some(error);
         while let Some(error) = cause {
-            let code = error.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code);
-            if code == Some(&SqlState::LOCK_NOT_AVAILABLE) || code == Some(&SqlState::T_R_DEADLOCK_DETECTED) {
+            if error.downcast_ref::<tokio_postgres::Error>().is_some_and(is_locked) {
                 return Self::Locked;
             }
             cause = error.source();
         }
         Self::Failed(text)
     }
+}
+
+/// Whether a statement failed because another session holds a lock.
+pub fn is_locked(error: &tokio_postgres::Error) -> bool {
+    let code = error.code();
+    code == Some(&SqlState::LOCK_NOT_AVAILABLE) || code == Some(&SqlState::T_R_DEADLOCK_DETECTED)
 }
 
 /// Runs the migrations. Each is a transaction, so that the next attempt continues where this one ended.

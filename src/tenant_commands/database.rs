@@ -7,6 +7,8 @@ use serde_json::Value;
 use tokio_postgres::{Client, Row, Transaction, error::SqlState};
 use uuid::Uuid;
 
+use crate::db::migrate;
+
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
 pub struct Organization {
@@ -35,7 +37,7 @@ pub async fn organizations(client: &Client) -> Outcome<Vec<Organization>> {
             purge_after: row.try_get("purge_after")?,
         })
     };
-    Ok(rows.iter().map(organization).collect::<Result<_, _>>().map_err(said)?)
+    rows.iter().map(organization).collect::<Result<_, _>>().map_err(said)
 }
 
 /// The number of rows that are sent at a time.
@@ -67,6 +69,7 @@ impl Batch {
                 transaction.batch_execute("release savepoint batch").await.map_err(said)?;
                 Ok(row.get(0))
             }
+            Err(error) if migrate::is_locked(&error) => Err(said(error)),
             Err(error) => {
                 transaction.batch_execute("rollback to savepoint batch").await.map_err(said)?;
                 for (place, row) in &self.rows {
@@ -83,26 +86,28 @@ impl Batch {
 
 /// Begins a transaction. Dropping it without a commit changes nothing.
 pub async fn begin(client: &mut Client) -> Outcome<Transaction<'_>> {
-    Ok(client.transaction().await.map_err(said)?)
+    client.transaction().await.map_err(said)
 }
 
-/// The message of PostgreSQL, for the operator, who may read all data.
-pub fn said(error: tokio_postgres::Error) -> String {
+/// Another session holds a lock that the command needs.
+#[derive(Debug, thiserror::Error)]
+#[error("another session holds a required lock; nothing was changed: run the command again")]
+pub struct Locked;
+
+/// The message of PostgreSQL, for the operator, who may read all data; or [`Locked`].
+pub fn said(error: tokio_postgres::Error) -> Box<dyn Error> {
     match error.as_db_error() {
+        Some(_) if migrate::is_locked(&error) => Locked.into(),
         Some(reported)
             if [SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME]
                 .contains(reported.code()) =>
         {
-            "the database lacks migrations of this version; run `appointd migrate`".to_owned()
-        }
-        Some(reported) if reported.code() == &SqlState::LOCK_NOT_AVAILABLE => {
-            "another session has held a required lock for more than 2 s; nothing was changed: run the command again"
-                .to_owned()
+            "the database lacks migrations of this version; run `appointd migrate`".into()
         }
         Some(reported) => match reported.constraint() {
-            Some(constraint) => format!("{} ({constraint})", reported.message()),
-            None => reported.message().to_owned(),
+            Some(constraint) => format!("{} ({constraint})", reported.message()).into(),
+            None => reported.message().into(),
         },
-        None => error.to_string(),
+        None => error.to_string().into(),
     }
 }
