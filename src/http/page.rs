@@ -267,6 +267,11 @@ impl Cursor {
         Self::new(DateTime::UNIX_EPOCH, id)
     }
 
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let expected = "expected the unchanged next_cursor of a previous page";
+        Self::decode(text).ok_or_else(|| serde_error("invalid_value", expected))
+    }
+
     fn encode(self) -> String {
         let mut bytes = [0; 24];
         bytes[..8].copy_from_slice(&self.time.timestamp_micros().to_be_bytes());
@@ -294,13 +299,7 @@ impl Serialize for Cursor {
 
 impl<'de> Deserialize<'de> for Cursor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::decode(&text).ok_or_else(|| {
-            D::Error::custom(serde_error(
-                "invalid_value",
-                "expected the unchanged next_cursor of a previous page",
-            ))
-        })
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
+    page::Cursor,
     problem::{FieldError, LONGEST_NAME, MOST_ERRORS, Problem, summary},
     routes::{QueryParameter, Route},
     schema::split_serde_error,
@@ -95,6 +96,7 @@ fn mistake(parameter: &QueryParameter, text: &str) -> Option<FieldError> {
         ("string", "date-time-or-date") => InstantOrDate::parse(text).err(),
         ("string", "time-zone") => TimeZone::parse(text).err(),
         ("string", "slug") => Slug::parse(text).err(),
+        ("string", "cursor") => Cursor::parse(text).err(),
         ("integer", _) => {
             return whole_number(schema, text)
                 .map(|(code, detail)| FieldError::new(&*parameter.name, code, detail));

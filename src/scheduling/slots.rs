@@ -15,3 +15,4 @@ pub mod matching;
 pub mod period;
 pub mod problems;
 pub mod setback;
+pub mod unknown_ids;

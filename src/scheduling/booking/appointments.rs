@@ -212,7 +212,8 @@ impl AppointmentsApi {
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_appointment", idempotency_key.0, &body.0)?;
         let order = body.0.order()?;
-        let appointment = book::book(&self.db, &self.mailer, context, &order, &once, now).await?;
+        let booked = book::book(&self.db, &self.mailer, context, &order, &once, now).await;
+        let appointment = order.ids().named(&self.db, context, booked).await?;
         Ok(once.created(format!("/api/v1/appointments/{}", appointment.id), appointment))
     }
 

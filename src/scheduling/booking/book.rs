@@ -25,6 +25,7 @@ use crate::{
         load::{self, AvailabilityQuery},
         problems::{check_length, slot_problem, unknown_service},
         setback::{Setback, lost_race},
+        unknown_ids::{NamedIds, unknown_following},
     },
 };
 
@@ -62,6 +63,10 @@ impl<'a> Order<'a> {
             Who::Known(contact) => Some(contact),
             Who::New(_) | Who::Unknown => None,
         }
+    }
+
+    pub fn ids(&self) -> NamedIds<'_> {
+        NamedIds::of(self.services.clone(), self.provider, self.contact())
     }
 
     pub fn request(&self, seat_seed: usize) -> StartRequest {
@@ -214,11 +219,7 @@ pub async fn load(tx: &mut Tx, order: &Order<'_>, now: DateTime<Utc>) -> Result<
     };
     match order.services.iter().position(|id| !known(id)) {
         Some(0) => Err(unknown_service())?,
-        Some(index) => Err(Problem::invalid_field(
-            format!("and_then[{}]", index - 1),
-            "not_found",
-            "expected the id of a service of the organization",
-        ))?,
+        Some(index) => Err(unknown_following(index - 1))?,
         None => {}
     }
     if availability.services.iter().any(|rules| !rules.active) {

@@ -15,6 +15,7 @@ use crate::{
         availability::{Allocation, Claim, Item},
         problems::{unknown_provider, unknown_service},
         setback::lost_race,
+        unknown_ids::unknown_contact,
     },
     sql,
 };
@@ -155,9 +156,6 @@ pub fn on_taken<T, R: Into<Failure>>(
     booked: Result<T, db::Error>,
     taken: impl Fn() -> R,
 ) -> Result<T, Failure> {
-    let unknown_contact = || {
-        Problem::invalid_field("contact_id", "not_found", "expected the id of a contact of the organization")
-    };
     let one_seat = || {
         let detail = "A seat of this group session is already booked with this e-mail address.";
         Problem::conflict("already_booked", detail)

@@ -156,7 +156,8 @@ impl HoldsApi {
         let once = Once::new(&context, "create_hold", idempotency_key.0, &body.0)?;
         let (order, now) = (body.0.order(), Utc::now());
         let minutes = body.0.minutes.map_or(DEFAULT_MINUTES, |minutes| minutes.0);
-        let hold = hold(&self.db, &self.mailer, context, &order, minutes, &once, now).await?;
+        let held = hold(&self.db, &self.mailer, context, &order, minutes, &once, now).await;
+        let hold = order.ids().named(&self.db, context, held).await?;
         Ok(once.created(format!("/api/v1/holds/{}", hold.id), hold))
     }
 

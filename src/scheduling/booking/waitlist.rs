@@ -43,6 +43,7 @@ use crate::{
             load::AvailabilityQuery,
             problems::{unknown_provider, unknown_service},
             setback::Setback,
+            unknown_ids::NamedIds,
         },
     },
     sql,
@@ -139,7 +140,9 @@ impl WaitlistApi {
             guest: None,
             policy: book::policy(body.0.override_rules),
         };
-        let entry = join(&self.db, context, &entry, &once).await?;
+        let joined = join(&self.db, context, &entry, &once).await;
+        let ids = NamedIds::of(vec![body.0.service_id], body.0.provider_id, body.0.contact_id);
+        let entry = ids.named(&self.db, context, joined).await?;
         Ok(once.created(format!("/api/v1/waitlist/{}", entry.id), entry))
     }
 

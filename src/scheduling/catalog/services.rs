@@ -4,6 +4,7 @@ use poem_openapi::{
     OpenApi,
     param::{Header, Path, Query},
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::service::{NewService, Pool, Service, ServiceChanges, ServiceRow};
@@ -14,39 +15,45 @@ use crate::{
         if_match::{IfMatch, Single},
         json::{Created, Json, NoContent},
         page::{Cursor, Ids, PageAsOf, Paging},
-        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
+        problem::{
+            ApiError, Deleting, Failure, FieldError, Listing, OnConstraint as _, Problem, Reading, Writing,
+        },
         values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
     operations::idempotency::Once,
-    scheduling::{booking::expiry, features::Appointments},
+    scheduling::{
+        booking::expiry,
+        features::Appointments,
+        slots::unknown_ids::{NamedIds, unknown_providers, unknown_resources},
+    },
     sql,
 };
 
-/// Maps constraints on combinations of rules to errors.
-fn on_rules<T>(result: Result<T, db::Error>) -> Result<T, Failure> {
-    result
-        .on_constraint("services_length", || {
-            Problem::invalid_field(
-                "duration_minutes",
-                "out_of_range",
-                "duration plus buffers must not exceed 24 hours",
-            )
-        })
-        .on_constraint("services_bookable_dates", || {
-            Problem::invalid_field(
-                "bookable_until",
-                "invalid_value",
-                "expected a date that is not before bookable_from",
-            )
-        })
-        .on_constraint("services_price", || {
-            Problem::invalid_field(
-                "price_currency",
-                "required",
-                "price_amount and price_currency must be given together",
-            )
-        })
+/// The constraints on combinations of rules.
+const RULES: [&str; 3] = ["services_length", "services_bookable_dates", "services_price"];
+
+/// The rules across fields that the columns of a service break.
+fn broken(columns: &Value) -> Vec<FieldError> {
+    let minutes = |name: &str| columns[name].as_i64().unwrap_or_default();
+    let whole =
+        minutes("duration_minutes") + minutes("buffer_before_minutes") + minutes("buffer_after_minutes");
+    let date = |name: &str| columns[name].as_str();
+    let ends_before =
+        date("bookable_until").zip(date("bookable_from")).is_some_and(|(until, from)| until < from);
+    let is_half_a_price = columns["price_amount"].is_null() != columns["price_currency"].is_null();
+    let rules = [
+        (whole > 1440, "duration_minutes", "out_of_range", "duration plus buffers must not exceed 24 hours"),
+        (ends_before, "bookable_until", "invalid_value", "expected a date that is not before bookable_from"),
+        (
+            is_half_a_price,
+            "price_currency",
+            "required",
+            "price_amount and price_currency must be given together",
+        ),
+    ];
+    let broken = rules.into_iter().filter(|(is_broken, ..)| *is_broken);
+    broken.map(|(_, field, code, detail)| FieldError::new(field, code, detail)).collect()
 }
 
 pub const GET: Sql<ServiceRow> = sql!("scheduling/services_get.sql" as ServiceRow);
@@ -140,17 +147,24 @@ impl ServicesApi {
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<ServiceChanges>,
     ) -> Result<Json<Service>, ApiError<Writing>> {
-        let (id, changes) = (service_id.0, &body.0);
+        let (id, changes, context) = (service_id.0, &body.0, Context::from(&caller));
         let columns = serde_json::to_value(changes).map_err(|_| Problem::internal())?;
-        let changed = self.db.attempt(&caller, async |mut tx: Tx, _| -> Result<ServiceRow, Failure> {
+        let changed = self.db.attempt(context, async |mut tx: Tx, _| -> Result<ServiceRow, Failure> {
             if_match.check(&mut tx, &SINGLE, &[&id]).await?;
-            on_rules(tx.optional(sql!("scheduling/services_update.sql"), &[&id, &columns]).await)?
+            tx.optional(sql!("scheduling/services_update.sql"), &[&id, &columns])
+                .await?
                 .ok_or_else(Problem::not_found)?;
             let (providers, pools) = (&changes.provider_ids, &changes.required_resources);
             set_lists(&mut tx, id, providers.as_deref(), pools.as_deref()).await?;
             Ok(tx.commit_with(GET, &[&id]).await?.ok_or_else(Problem::not_found)?)
         });
-        Ok(Json(changed.await?.into()))
+        let lists = (changes.provider_ids.as_deref(), changes.required_resources.as_deref());
+        match changed.await {
+            Ok(row) => Ok(Json(row.into())),
+            Err(failure) => {
+                Err(all_mistakes(&self.db, context, failure, Some(id), &columns, lists).await.into())
+            }
+        }
     }
 
     /// Delete a service
@@ -185,16 +199,72 @@ impl ServicesApi {
 
 /// Creates a service.
 pub async fn create(db: &Db, context: Context, new: &NewService, once: &Once) -> Result<Service, Failure> {
-    db.attempt(context, async |tx: Tx, _| {
+    let (columns, lists) = (new.columns(), (new.provider_ids.as_deref(), new.required_resources.as_deref()));
+    let creating = db.attempt(context, async |tx: Tx, _| {
         once.run(tx, async |tx| {
             let id = Uuid::now_v7();
-            on_rules(tx.all(sql!("scheduling/services_create.sql"), &[&id, &new.columns()]).await)?;
-            set_lists(tx, id, new.provider_ids.as_deref(), new.required_resources.as_deref()).await?;
+            tx.all(sql!("scheduling/services_create.sql"), &[&id, &columns]).await?;
+            set_lists(tx, id, lists.0, lists.1).await?;
             Ok(Service::from(tx.one(GET, &[&id]).await?))
         })
         .await
-    })
-    .await
+    });
+    match creating.await {
+        Ok(service) => Ok(service),
+        Err(failure) => Err(all_mistakes(db, context, failure, None, &columns, lists).await),
+    }
+}
+
+/// The refusal with all mistakes, if the failure is one that a statement has found: it stops at the first. `columns` are
+/// those of the request; the others are in the row.
+async fn all_mistakes(
+    db: &Db,
+    context: Context,
+    failure: Failure,
+    service: Option<Uuid>,
+    columns: &Value,
+    (providers, pools): (Option<&[Uuid]>, Option<&[Pool]>),
+) -> Failure {
+    let is_one = match &failure {
+        Failure::Problem(problem) => problem.errors.iter().any(|error| error.code == "not_found"),
+        Failure::Database(db::Error::Constraint(name)) => RULES.contains(&name.as_str()),
+        Failure::Database(_) => false,
+    };
+    if !is_one {
+        return failure;
+    }
+    match mistakes(db, context, service, columns, (providers, pools)).await {
+        // Another request has changed the row meanwhile.
+        Ok(mistakes) if mistakes.is_empty() => db::Error::Conflict.into(),
+        Ok(mistakes) => Problem::invalid(mistakes).into(),
+        Err(failure) => failure,
+    }
+}
+
+async fn mistakes(
+    db: &Db,
+    context: Context,
+    service: Option<Uuid>,
+    columns: &Value,
+    (providers, pools): (Option<&[Uuid]>, Option<&[Pool]>),
+) -> Result<Vec<FieldError>, Failure> {
+    let row = match service {
+        Some(id) => db.optional(context, GET, &[&id]).await?.map(Service::from),
+        None => None,
+    };
+    let mut whole = serde_json::to_value(row).map_err(|_| Problem::internal())?;
+    for (name, value) in columns.as_object().into_iter().flatten() {
+        whole[name] = value.clone();
+    }
+    let mut mistakes = broken(&whole);
+    let resources: Vec<Uuid> = pools.into_iter().flatten().flat_map(|pool| pool.iter().copied()).collect();
+    let ids = NamedIds {
+        provider_ids: providers.unwrap_or_default(),
+        required_resources: &resources,
+        ..NamedIds::default()
+    };
+    mistakes.extend(ids.unknown(db, context).await?);
+    Ok(mistakes)
 }
 
 async fn set_lists(
@@ -204,16 +274,9 @@ async fn set_lists(
     pools: Option<&[Pool]>,
 ) -> Result<(), Failure> {
     if let Some(providers) = providers {
-        tx.all(sql!("scheduling/service_providers_set.sql"), &[&service, &providers]).await.on_constraint(
-            "service_providers_provider_fkey",
-            || {
-                Problem::invalid_field(
-                    "provider_ids",
-                    "not_found",
-                    "expected ids of providers of the organization",
-                )
-            },
-        )?;
+        tx.all(sql!("scheduling/service_providers_set.sql"), &[&service, &providers])
+            .await
+            .on_constraint("service_providers_provider_fkey", unknown_providers)?;
     }
     if let Some(pools) = pools {
         let mut requirements: Vec<i16> = Vec::new();
@@ -225,11 +288,7 @@ async fn set_lists(
         let sql = sql!("scheduling/service_resources_set.sql" as (bool,));
         let (known,) = tx.one(sql, &[&service, &requirements, &resources]).await?;
         if !known {
-            Err(Problem::invalid_field(
-                "required_resources",
-                "not_found",
-                "expected ids of rooms and equipment of the organization",
-            ))?;
+            Err(unknown_resources())?;
         }
     }
     Ok(())

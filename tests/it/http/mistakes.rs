@@ -80,6 +80,55 @@ async fn body_with_many_mistakes_is_refused_naming_all() {
 }
 
 #[tokio::test]
+async fn rules_across_fields_and_unknown_ids_are_named_at_once() {
+    let tenant = Tenant::new().await;
+    let unknown = uuid::Uuid::now_v7();
+    let broken = json!({
+        "duration_minutes": 1440, "buffer_before_minutes": 700, "bookable_from": "2027-02-01",
+        "bookable_until": "2027-01-01", "price_amount": 5, "provider_ids": [unknown],
+        "required_resources": [[unknown]],
+    });
+    let all = expected(&[
+        ("bookable_until", "invalid_value"),
+        ("duration_minutes", "out_of_range"),
+        ("price_currency", "required"),
+        ("provider_ids", "not_found"),
+        ("required_resources", "not_found"),
+    ]);
+    let mut new = broken.clone();
+    new["name"] = json!("Broken");
+    let service = format!("/api/v1/services/{}", tenant.service().await);
+    for answer in
+        [tenant.manager.post("/api/v1/services", new).await, tenant.manager.patch(&service, broken).await]
+    {
+        assert_eq!(answer.status, 422, "{}", answer.text);
+        let mut found = mistakes(&answer);
+        found.sort();
+        assert_eq!(found, all);
+    }
+    // One half is in the row, the other in the request.
+    tenant.manager.patch(&service, json!({ "bookable_from": "2027-02-01" })).await.expect(200);
+    let until = json!({ "bookable_until": "2027-01-01", "price_amount": 5 });
+    let mut found = mistakes(&tenant.manager.patch(&service, until).await);
+    found.sort();
+    assert_eq!(found, expected(&[("bookable_until", "invalid_value"), ("price_currency", "required")]));
+
+    let booking = json!({
+        "service_id": unknown, "and_then": [unknown], "provider_id": unknown, "contact_id": unknown,
+        "starts_at": "2031-05-05T09:00:00Z",
+    });
+    let all = expected(&[
+        ("and_then[0]", "not_found"),
+        ("contact_id", "not_found"),
+        ("provider_id", "not_found"),
+        ("service_id", "not_found"),
+    ]);
+    let mut found = mistakes(&tenant.staff.post("/api/v1/appointments", booking).await);
+    found.sort();
+    assert_eq!(found, all);
+}
+
+#[tokio::test]
 async fn missing_required_fields_are_named_at_once() {
     let tenant = Tenant::new().await;
     let furnished = tenant.furnished().await;
@@ -240,7 +289,7 @@ async fn query_with_many_mistakes_is_refused_naming_all() {
     let answer = tenant.viewer.get(path).await;
     let mut found: Vec<_> = mistakes(&answer).into_iter().map(|(field, _)| field).collect();
     found.sort();
-    assert_eq!(found, ["from", "limit", "status", "to"]);
+    assert_eq!(found, ["cursor", "from", "limit", "status", "to"]);
 }
 
 #[tokio::test]
