@@ -130,7 +130,7 @@ impl Module for Scheduling {
             paths: &["/my/waitlist"],
         },
     ];
-    const DELETED: &[&str] = &["service", "provider", "resource"];
+    const DELETED: &[&str] = &["service", "provider", "resource", "closure", "time_off"];
     const PROBLEMS: &[ProblemCode] = codes::PROBLEMS;
     const FIELDS: &[FieldCode] = codes::FIELDS;
 

@@ -155,6 +155,7 @@ create table scheduling.closures (
     ends_on date not null,
     name text not null,
     created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
     constraint closures_pkey primary key (tenant_id, id),
     constraint closures_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
     constraint closures_dates check (starts_on <= ends_on and ends_on - starts_on <= 366),
@@ -168,6 +169,7 @@ comment on column scheduling.closures.starts_on is 'The first day, in the zone o
 comment on column scheduling.closures.ends_on is 'The last day, at most 366 days after the first.';
 comment on column scheduling.closures.name is 'Reason, 1 to 200 characters. Customers may see it.';
 comment on column scheduling.closures.created_at is 'When it was entered.';
+comment on column scheduling.closures.updated_at is 'When it was last changed.';
 
 create index closures_dates_idx on scheduling.closures (tenant_id, ends_on);
 
@@ -179,7 +181,7 @@ call app.open_to('scheduling.closures', 'guest,customer', 'select');
 call app.admit('scheduling.closures', 'appointd_owner', array['all']);
 call operations.audit('scheduling.closures');
 
-grant select, insert (id, starts_on, ends_on, name), update (starts_on, ends_on, name), delete
+grant select, insert (id, starts_on, ends_on, name), update (starts_on, ends_on, name, updated_at), delete
 on scheduling.closures to appointd_api;
 
 
@@ -190,6 +192,7 @@ create table scheduling.time_off (
     starts_at timestamptz not null,
     ends_at timestamptz not null,
     created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
     constraint time_off_pkey primary key (tenant_id, id),
     constraint time_off_provider_fkey foreign key (tenant_id, provider_id)
         references scheduling.providers (tenant_id, id) on delete cascade,
@@ -206,6 +209,7 @@ comment on column scheduling.time_off.starts_at is 'First instant.';
 comment on column scheduling.time_off.ends_at is
     'First instant after it, at most 366 days later: queries may look back that far and no further.';
 comment on column scheduling.time_off.created_at is 'When it was entered.';
+comment on column scheduling.time_off.updated_at is 'When it was last changed.';
 
 create index time_off_time_idx on scheduling.time_off (tenant_id, provider_id, ends_at);
 
@@ -217,5 +221,5 @@ call app.open_to('scheduling.time_off', 'guest,customer', 'select');
 call app.admit('scheduling.time_off', 'appointd_owner', array['all']);
 call operations.audit('scheduling.time_off');
 
-grant select, insert (id, provider_id, starts_at, ends_at), update (starts_at, ends_at), delete
+grant select, insert (id, provider_id, starts_at, ends_at), update (starts_at, ends_at, updated_at), delete
 on scheduling.time_off to appointd_api;

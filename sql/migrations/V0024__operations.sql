@@ -154,3 +154,9 @@ create trigger record_deletion after delete on scheduling.resources
 for each row when (old.kind in ('room', 'equipment')) execute function operations.record_deletion('resource');
 create trigger record_deletion after insert or delete on tenancy.members
 for each row execute function operations.record_deletion('member');
+create trigger record_deletion after delete on scheduling.closures
+for each row execute function operations.record_deletion('closure');
+create trigger record_deletion after delete on scheduling.time_off
+for each row execute function operations.record_deletion('time_off');
+create trigger record_deletion after delete on tenancy.invitations
+for each row execute function operations.record_deletion('invitation');

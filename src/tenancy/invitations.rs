@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -15,10 +15,10 @@ use crate::{
         caller::{Member, Staff},
         if_match::{IfMatch, Single},
         json::{Created, Json, NoContent},
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         secret::{self, Secret},
-        values::{EmailAddress, IdempotencyKey, TimeZone, named_enum},
+        values::{EmailAddress, IdempotencyKey, Instant, TimeZone, named_enum},
     },
     messaging::{
         budget::{self, SendPermit},
@@ -148,12 +148,18 @@ impl InvitationsApi {
     async fn list(
         &self,
         caller: Member<Staff>,
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
+        updated_since: Query<Option<Instant>>,
         ids: Ids,
         page: Paging,
-    ) -> Result<Json<Page<Invitation>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<Invitation>>, ApiError<Listing>> {
+        let as_of = self.db.as_of().await?;
         let sql = sql!("tenancy/invitations_list.sql" as Invitation);
-        let invitations = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
-        Ok(Json(page.of(invitations, |last| Cursor::id(last.id))))
+        let since = updated_since.0.map(|instant| instant.0);
+        let invitations =
+            self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0, &since]).await?;
+        Ok(Json(page.of(invitations, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Invite a person

@@ -1,4 +1,4 @@
 -- $1 tenant_id, $2 id
-select id, starts_on, ends_on, name, created_at
+select id, starts_on, ends_on, name, created_at, updated_at
 from scheduling.closures
 where tenant_id = $1 and id = $2

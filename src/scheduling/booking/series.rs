@@ -25,7 +25,7 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, or_default},
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, FieldError, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number, Text, TimeZone, named_enum},
     },
@@ -40,6 +40,7 @@ use crate::{
             load::{self, AvailabilityQuery},
             problems::{slot_problem, unknown_service},
             setback::Setback,
+            unknown_ids::NamedIds,
         },
     },
     sql,
@@ -208,13 +209,16 @@ impl SeriesApi {
         caller: Member<Viewer>,
         /// Only series with an appointment of this contact.
         contact_id: Query<Option<Uuid>>,
+        /// Only series booked at or after this instant: the `as_of` of the first page of the previous list.
+        updated_since: Query<Option<Instant>>,
         ids: Ids,
         page: Paging,
-    ) -> Result<Json<Page<ListedSeries>>, ApiError<Listing>> {
-        let sql = sql!("scheduling/series_list.sql" as ListedSeries);
-        let params: Params = &[&page.after_id(), &page.rows(), &ids.0, &contact_id.0];
-        let series = self.db.all(&caller, sql, params).await?;
-        Ok(Json(page.of(series, |last| Cursor::id(last.id))))
+    ) -> Result<Json<PageAsOf<ListedSeries>>, ApiError<Listing>> {
+        let as_of = self.db.as_of().await?;
+        let since = updated_since.0.map(|instant| instant.0);
+        let params: Params = &[&page.after_id(), &page.rows(), &ids.0, &contact_id.0, &since];
+        let series = self.db.all(&caller, sql!("scheduling/series_list.sql" as ListedSeries), params).await?;
+        Ok(Json(page.of(series, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Book a series
@@ -235,8 +239,9 @@ impl SeriesApi {
         let once = Once::new(&context, "create_appointment_series", idempotency_key.0, &body.0)?;
         let series = attempt(&self.db, &self.mailer, context, |tx, number| {
             book(tx, &body.0, &once, now, seat_seed(number))
-        })
-        .await?;
+        });
+        let ids = NamedIds::of(vec![body.0.service_id], body.0.provider_id, body.0.contact_id);
+        let series = ids.named(&self.db, context, series.await).await?;
         Ok(once.created(format!("/api/v1/appointment-series/{}", series.id), series))
     }
 

@@ -15,9 +15,9 @@ use crate::{
         caller::{Manager, Member, Viewer},
         if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
-        values::{Date, IdempotencyKey, Text},
+        values::{Date, IdempotencyKey, Instant, Text},
     },
     operations::idempotency::Once,
     scheduling::features::Appointments,
@@ -35,10 +35,11 @@ pub struct Closure {
     /// The reason of the closure, 1 to 200 characters. Customers may see it.
     pub name: String,
     pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
 }
 
 row! {
-    Closure { id, starts_on, ends_on, name, created_at }
+    Closure { id, starts_on, ends_on, name, created_at, updated_at }
 }
 
 /// A new closure.
@@ -118,14 +119,19 @@ impl ClosuresApi {
         from: Query<Option<Date>>,
         /// Only closures that begin before this date.
         to: Query<Option<Date>>,
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
+        updated_since: Query<Option<Instant>>,
         ids: Ids,
         page: Paging,
-    ) -> Result<Json<Page<Closure>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<Closure>>, ApiError<Listing>> {
+        let as_of = self.0.as_of().await?;
         let sql = sql!("scheduling/closures_list.sql" as Closure);
         let (from, to) = (from.0.map(|date| date.0), to.0.map(|date| date.0));
-        let params: Params = &[&page.after_id(), &page.rows(), &ids.0, &from, &to];
+        let since = updated_since.0.map(|instant| instant.0);
+        let params: Params = &[&page.after_id(), &page.rows(), &ids.0, &from, &to, &since];
         let closures = self.0.all(&caller, sql, params).await?;
-        Ok(Json(page.of(closures, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(closures, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create a closure

@@ -18,9 +18,9 @@ use crate::{
         conditional,
         if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
-        values::{IdempotencyKey, InstantOrDate, TimeZone},
+        values::{IdempotencyKey, Instant, InstantOrDate, TimeZone},
     },
     operations::idempotency::Once,
     scheduling::features::Appointments,
@@ -37,6 +37,7 @@ pub struct TimeOff {
     /// The end of the period, exclusive.
     pub ends_at: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
     /// Ids of existing appointments in this period, up to 100. They are kept; move or cancel them. Only in the answer
     /// to creating or changing time off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,7 +45,7 @@ pub struct TimeOff {
 }
 
 row! {
-    TimeOff { id, provider_id, starts_at, ends_at, created_at; appointment_ids: None }
+    TimeOff { id, provider_id, starts_at, ends_at, created_at, updated_at; appointment_ids: None }
 }
 
 /// New time off. No reason is stored.
@@ -121,8 +122,17 @@ const SINGLE: Single<TimeOff> = Single::new(sql!("scheduling/time_off_lock_row.s
 
 /// The tag of time off as it is read later, without the ids of appointments.
 fn etag(time_off: &TimeOff) -> Result<String, Problem> {
-    let TimeOff { id, provider_id, starts_at, ends_at, created_at, .. } = *time_off;
-    conditional::etag_of(&TimeOff { id, provider_id, starts_at, ends_at, created_at, appointment_ids: None })
+    let TimeOff { id, provider_id, starts_at, ends_at, created_at, updated_at, .. } = *time_off;
+    let appointment_ids = None;
+    conditional::etag_of(&TimeOff {
+        id,
+        provider_id,
+        starts_at,
+        ends_at,
+        created_at,
+        updated_at,
+        appointment_ids,
+    })
 }
 
 /// Adds the ids of existing appointments in the period.
@@ -156,9 +166,13 @@ impl TimeOffApi {
         to: Query<Option<InstantOrDate>>,
         /// The IANA time zone for dates in `from` and `to`. Defaults to the organization's time zone.
         time_zone: Query<Option<TimeZone>>,
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
+        updated_since: Query<Option<Instant>>,
         ids: Ids,
         page: Paging,
-    ) -> Result<Json<Page<TimeOff>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<TimeOff>>, ApiError<Listing>> {
+        let as_of = self.0.as_of().await?;
         let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
         let (from, to) = bounds.instants(&self.0, (&caller).into()).await?;
         let rows = self
@@ -166,7 +180,15 @@ impl TimeOffApi {
             .all(
                 &caller,
                 sql!("scheduling/time_off_list.sql" as Option<TimeOff>),
-                &[&provider_id.0, &page.after_id(), &page.rows(), &ids.0, &from, &to],
+                &[
+                    &provider_id.0,
+                    &page.after_id(),
+                    &page.rows(),
+                    &ids.0,
+                    &from,
+                    &to,
+                    &updated_since.0.map(|instant| instant.0),
+                ],
             )
             .await?;
         if rows.is_empty() {
@@ -174,7 +196,7 @@ impl TimeOffApi {
         }
         // A provider without time off has one row, without an id.
         let all = rows.into_iter().flatten().collect();
-        Ok(Json(page.of(all, |last: &TimeOff| Cursor::id(last.id))))
+        Ok(Json(page.of(all, |last: &TimeOff| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create time off

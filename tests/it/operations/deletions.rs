@@ -26,7 +26,13 @@ async fn deleted_row_is_listed_until_it_exists_again() {
     deleting.sort_by_key(|operation| operation.path.contains("/members/"));
     for operation in deleting {
         let (list, id) = operation.path.rsplit_once('/').expect("a path");
-        let at = |method: &str| all.iter().find(|other| other.method == method && other.path == list);
+        // The list of some is below another object.
+        let name = list.rsplit_once('/').map_or(list, |(_, name)| name);
+        let at = |method: &str| {
+            let mut others = all.iter().filter(|other| other.method == method);
+            let nested = others.clone().find(|other| other.path.ends_with(&format!("}}/{name}")));
+            others.find(|other| other.path == list).or(nested)
+        };
         let parameters = at("GET").and_then(|list| list.value["parameters"].as_array()).into_iter().flatten();
         if !parameters.into_iter().any(|parameter| parameter["name"] == "updated_since") {
             continue;
