@@ -1,5 +1,5 @@
 -- $1 tenant_id, $2 appointments with their new values, $3 their claims (arrays of objects), $4 transition ids,
--- one each, $5 reschedule or swap, $6 now, $7 reason or null
+-- one each, $5 reschedule or swap, $6 reason or null
 --
 -- Moves appointments whose old claims and segments are already deleted (claims_release.sql). Fails with
 -- claims_no_overlap or shared_claims_no_overlap if time is taken.
@@ -18,7 +18,7 @@ noted as (
     insert into scheduling.appointment_transitions (
         appointment_id, id, action, from_status, to_status, from_starts_at, from_provider_id, reason
     )
-    select a.id, m.transition_id, $5, a.status, coalesce(m.status, a.status), a.starts_at, a.provider_id, $7
+    select a.id, m.transition_id, $5, a.status, coalesce(m.status, a.status), a.starts_at, a.provider_id, $6
     from move as m
     join scheduling.appointments as a on a.tenant_id = $1 and a.id = m.id
 )
@@ -31,7 +31,7 @@ set
     seat = m.seat,
     status = coalesce(m.status, a.status),
     sequence = a.sequence + 1,
-    updated_at = $6
+    updated_at = now()
 from move as m
 where a.tenant_id = $1 and a.id = m.id and (select scheduling.take_time($1, $3))
 returning

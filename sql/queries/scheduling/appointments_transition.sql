@@ -79,7 +79,7 @@ changed as (
         cancelled_by = case when $4 = 'cancelled' then $9::uuid end,
         cancelled_by_kind = case when $4 = 'cancelled' then $10 end,
         sequence = a.sequence + case when $4 in ('confirmed', 'cancelled', 'declined', 'no_show') then 1 else 0 end,
-        updated_at = $8
+        updated_at = now()
     from before as b
     where a.tenant_id = $1 and a.id = b.id and b.status = any ($5)
     returning

@@ -247,10 +247,9 @@ impl AppointmentsApi {
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<AppointmentChanges>,
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let (context, id, precondition, now) =
-            ((&caller).into(), appointment_id.0, if_match.on(), Utc::now());
+        let (context, id, precondition) = ((&caller).into(), appointment_id.0, if_match.on());
         let (db, mailer) = (&self.db, &self.mailer);
-        Ok(Json(change::change(db, mailer, context, id, &body.0, &precondition, now).await?))
+        Ok(Json(change::change(db, mailer, context, id, &body.0, &precondition).await?))
     }
 
     /// Reschedule an appointment

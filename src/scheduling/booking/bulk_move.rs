@@ -197,7 +197,7 @@ pub async fn move_all(
     let mut moved = Vec::new();
     if !ids.is_empty() {
         moves::release(&mut tx, &ids).await?;
-        moved = moves::write(&mut tx, &moves, &how, now).await?;
+        moved = moves::write(&mut tx, &moves, &how).await?;
     }
     moved.sort_by_key(|appointment| (appointment.starts_at, appointment.id));
     kept.extend(refused.into_iter().chain(unreachable.into_iter().map(too_far)).map(Kept::from));

@@ -82,9 +82,8 @@ pub async fn change(
     id: Uuid,
     changes: &AppointmentChanges,
     precondition: &Precondition<'_, Appointment>,
-    now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
-    attempt(db, mailer, context, |tx, _| change_now(tx, id, changes, precondition, now)).await
+    attempt(db, mailer, context, |tx, _| change_now(tx, id, changes, precondition)).await
 }
 
 async fn change_now(
@@ -92,7 +91,6 @@ async fn change_now(
     id: Uuid,
     changes: &AppointmentChanges,
     precondition: &Precondition<'_, Appointment>,
-    now: DateTime<Utc>,
 ) -> Result<Appointment, Setback> {
     let row = tx.optional(sql!("scheduling/appointments_lock.sql" as WholeAppointment), &[&vec![id]]).await?;
     let before = Appointment::from(row.ok_or_else(Problem::not_found)?);
@@ -130,7 +128,6 @@ async fn change_now(
                 &note,
                 &contact,
                 &json!(claims),
-                &now,
                 &!changes.external_id.is_undefined(),
                 &changes.external_id.value().map(|id| &**id),
                 &!changes.metadata.is_undefined(),

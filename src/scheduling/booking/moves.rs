@@ -111,7 +111,6 @@ pub async fn write(
     tx: &mut Tx,
     moves: &[PlannedMove],
     how: &MoveOptions<'_>,
-    now: DateTime<Utc>,
 ) -> Result<Vec<Appointment>, Failure> {
     let rows = moves.iter().map(|PlannedMove { appointment, plan, status, .. }| {
         json!({
@@ -130,7 +129,7 @@ pub async fn write(
     let moved = tx
         .all(
             sql!("scheduling/appointments_move.sql" as Appointment),
-            &[&json!(rows), &json!(claims), &transitions, &how.action.name(), &now, &how.reason],
+            &[&json!(rows), &json!(claims), &transitions, &how.action.name(), &how.reason],
         )
         .await;
     let moved = on_taken(moved, lost_race)?;

@@ -343,7 +343,7 @@ async fn carry_out(
         availability.occupy(&plan.claims);
         planned.push(plan);
     }
-    let appointments = moves::write(&mut tx, &planned, how, now).await?;
+    let appointments = moves::write(&mut tx, &planned, how).await?;
     let notices = queue.offer(&mut tx, now).await?;
     tx.commit().await?;
     Ok((appointments, notices))

@@ -77,7 +77,7 @@ pub async fn undo(
         let undone = tx
             .one(
                 sql!("scheduling/appointments_undo.sql" as Appointment),
-                &[&id, &Uuid::now_v7(), &from_status.name(), &released, &now, &reason],
+                &[&id, &Uuid::now_v7(), &from_status.name(), &released, &reason],
             )
             .await;
         let undone = on_taken(undone, || {

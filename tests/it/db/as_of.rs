@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::harness::{
-    Tenant,
-    booking::BookingFixture,
-    enter,
-    lists::{read_all, since},
-    operations, resolve,
-    shared_person::{accept, ask, link},
-    system,
+use crate::{
+    db::statements::files,
+    harness::{
+        Tenant,
+        booking::BookingFixture,
+        enter,
+        lists::{read_all, since},
+        operations, resolve,
+        shared_person::{accept, ask, link},
+        system,
+    },
 };
 
 /// Lists of objects with `updated_at` that are no copy to keep, and why.
@@ -40,6 +43,19 @@ fn list_with_updated_at_takes_updated_since() {
     }
     assert!(left.is_empty(), "{left:?}");
     assert!(tried >= 9, "{tried}");
+}
+
+#[test]
+fn time_of_a_change_is_that_of_its_transaction() {
+    // An instant of the server is that of the request: a transaction that is tried again begins later, and as_of with it.
+    let mut written = 0;
+    for (name, text) in files() {
+        for set in text.split("updated_at = ").skip(1) {
+            written += 1;
+            assert!(set.starts_with("now()"), "{name}: updated_at = {}", set.lines().next().unwrap_or_default());
+        }
+    }
+    assert!(written > 20, "{written}");
 }
 
 #[tokio::test]
