@@ -292,8 +292,9 @@ impl TransitionsApi {
     /// Undo the last transition of an appointment
     ///
     /// Undoes the last check-in, start, completion or no-show: the appointment returns to its previous status, and
-    /// takes the time again that the transition had freed. 409 `slot_unavailable` if that time was taken meanwhile. 409
-    /// `transition_not_allowed`, with the `allowed` actions, if the status cannot be undone.
+    /// takes the time again that the transition had freed. 409 `slot_unavailable` if that time was taken meanwhile, or
+    /// a daily or weekly limit is reached without the appointment. 409 `transition_not_allowed`, with the `allowed`
+    /// actions, if the status cannot be undone.
     #[oai(
         path = "/appointments/:appointment_id/undo",
         method = "post",

@@ -1,7 +1,6 @@
 //! Undoes the last transition of an appointment: a mistaken check-in, start, completion or no-show.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -18,7 +17,12 @@ use crate::{
         problem::{Failure, Problem},
     },
     messaging::mail::Mailer,
-    scheduling::slots::setback::Setback,
+    scheduling::slots::{
+        availability::{Claim, SlotError},
+        load::{self, AvailabilityQuery},
+        problems::slot_problem,
+        setback::Setback,
+    },
     sql,
 };
 
@@ -27,17 +31,11 @@ struct LastStep {
     from_status: AppointmentStatus,
     /// The claims it released, as they were before.
     released: Option<Value>,
-    claims: Option<Vec<ReleasedClaim>>,
+    claims: Option<Vec<Claim>>,
 }
 
 row! {
     LastStep { from_status, released, claims = released as json }
-}
-
-#[derive(Deserialize)]
-struct ReleasedClaim {
-    id: Uuid,
-    resource_id: Uuid,
 }
 
 /// Undoes the last transition of an appointment, and claims the time again that it freed.
@@ -65,10 +63,14 @@ pub async fn undo(
         let claims = claims.unwrap_or_default();
         if !claims.is_empty() {
             let resources = claims.iter().map(|claim| claim.resource_id).collect();
-            let locks = Locks { resources, appointments: vec![id], ..Locks::default() };
+            let services = appointment.services();
+            let locks = Locks { services, resources, appointments: vec![id], ..Locks::default() };
             locks.take(&mut tx).await?;
             if tx.one(sql!("scheduling/holds_have_expired.sql" as (bool,)), &[]).await?.0 {
                 return Err(Setback::HoldsExpired);
+            }
+            if !appointment.overridden {
+                check_limits(&mut tx, &appointment, &claims, now).await?;
             }
             // The remaining claims are deleted, so that the full time can be claimed again.
             let ids: Vec<Uuid> = claims.iter().map(|claim| claim.id).collect();
@@ -91,4 +93,43 @@ pub async fn undo(
         Ok(undone)
     })
     .await
+}
+
+/// 409 if a limit is reached without the claims that were released and are to be taken again.
+async fn check_limits(
+    tx: &mut Tx,
+    appointment: &Appointment,
+    released: &[Claim],
+    now: DateTime<Utc>,
+) -> Result<(), Setback> {
+    let sql = sql!("scheduling/claims_of_appointments.sql" as Claim);
+    let kept = tx.all(sql, &[&vec![appointment.id]]).await?;
+    // Claims that were only shortened still count.
+    let again: Vec<&Claim> = released
+        .iter()
+        .filter(|claim| claim.service_id.is_some() && kept.iter().all(|other| other.id != claim.id))
+        .collect();
+    if again.is_empty() {
+        return Ok(());
+    }
+    let providers: Vec<Uuid> = again.iter().map(|claim| claim.resource_id).collect();
+    let query = AvailabilityQuery {
+        services: &appointment.services(),
+        providers: &providers,
+        contacts: &[],
+        from: appointment.starts_at,
+        to: appointment.ends_at,
+        ignored: &[],
+        now,
+    };
+    let mut availability = load::to_book(tx, &query).await?;
+    for claim in again {
+        if availability.exceeds_limit(claim) {
+            let detail = "The daily or weekly limit is reached. Free the time of another appointment first.";
+            let errors = slot_problem("starts_at", SlotError::LimitReached).errors;
+            return Err(Problem::conflict("slot_unavailable", detail).with_errors(errors).into());
+        }
+        availability.occupy(std::slice::from_ref(claim));
+    }
+    Ok(())
 }

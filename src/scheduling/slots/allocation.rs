@@ -15,7 +15,7 @@ use super::{
 use crate::scheduling::hours::{wall_time, working_hours::Interval};
 
 /// The maximum number of combinations of providers that are tried for one start.
-const MOST_STEPS: usize = 500;
+pub(super) const MOST_STEPS: usize = 500;
 
 /// The state of a search for the providers of a visit.
 struct Search {
@@ -224,6 +224,26 @@ impl Availability {
         claims.extend(resources.into_iter().map(claim));
         let item = Item { service: rules.id, provider: provider.id, starts_at: start, ends_at: end };
         Ok(PlannedItem { index, item, claims, seat, remaining: free.len() })
+    }
+
+    /// Whether a claim counts towards a limit that is reached without it. A further seat of a group session does not
+    /// count.
+    pub fn exceeds_limit(&self, claim: &Claim) -> bool {
+        let rules = self.services.iter().find(|rules| Some(rules.id) == claim.service_id);
+        let provider = self.providers.iter().find(|provider| provider.id == claim.resource_id);
+        let (Some(rules), Some(provider), Some(start)) = (rules, provider, claim.service_starts_at) else {
+            return false;
+        };
+        let during = Interval { starts_at: claim.starts_at, ends_at: claim.ends_at };
+        let joins = provider.diary.seats(during, claim.group_key).is_ok_and(|seats| !seats.is_empty());
+        let nothing = Search {
+            with: None,
+            policy: Enforcement::Full,
+            seat_seed: 0,
+            steps: 0,
+            plan: Vec::new(),
+        };
+        !joins && self.limit_reached(&nothing, rules, provider, start)
     }
 
     fn limit_reached(

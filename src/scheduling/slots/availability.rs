@@ -134,7 +134,7 @@ impl Provider {
 }
 
 /// A new claim: time of a resource for an appointment or a hold.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Claim {
     pub id: Uuid,
     /// The appointment or the hold.
@@ -149,6 +149,7 @@ pub struct Claim {
     pub seat: i16,
     pub capacity: i16,
     /// Whether it is a contact's own time.
+    #[serde(default)]
     pub of_contact: bool,
 }
 

@@ -45,6 +45,13 @@ impl BookingFixture {
         self.try_book(start).await.created()
     }
 
+    /// Books for a new contact, or is refused.
+    pub async fn seat(&self, start: &str) -> Answer {
+        let mut body = self.own_body(start);
+        body["contact"] = json!({ "first_name": "New", "last_name": "One" });
+        self.tenant.staff.post(APPOINTMENTS, body).await
+    }
+
     /// Books, or is refused.
     pub async fn try_book(&self, start: &str) -> Answer {
         self.tenant.staff.post(APPOINTMENTS, self.body(start)).await

@@ -140,7 +140,10 @@ async fn visit_completed_early_frees_the_remaining_services() {
 #[tokio::test]
 async fn seat_is_freed_by_no_show_and_kept_by_completion() {
     let fixture = BookingFixture::with(json!({ "capacity": 2, "contact_may_overlap": true })).await;
-    let (one, two) = (fixture.book("2031-05-05T09:00:00Z").await, fixture.book("2031-05-05T09:00:00Z").await);
+    let (one, two) = (
+        fixture.seat("2031-05-05T09:00:00Z").await.created(),
+        fixture.seat("2031-05-05T09:00:00Z").await.created(),
+    );
     let now = Utc::now();
     let starts_at = now - TimeDelta::minutes(10);
     fixture.act(&one, "cancel", json!({})).await.expect(200);
@@ -154,5 +157,62 @@ async fn seat_is_freed_by_no_show_and_kept_by_completion() {
     assert_eq!(minutes_left(&three, now).await, [0; 0]);
     fixture.act(&three, "undo", json!({})).await.expect(200);
     assert_eq!(minutes_left(&three, now - TimeDelta::hours(1)).await, [20]);
+    expect_sound_bookings(&fixture.tenant).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn undone_no_show_counts_towards_limits_again() {
+    for (of_service, limit) in
+        [(true, "max_per_day"), (true, "max_per_week"), (false, "max_per_day"), (false, "max_per_week")]
+    {
+        let rules = if of_service { json!({ limit: 1 }) } else { json!({}) };
+        let fixture = BookingFixture::with(rules).await;
+        if !of_service {
+            let provider = format!("/api/v1/providers/{}", fixture.provider);
+            fixture.tenant.manager.patch(&provider, json!({ limit: 1 })).await.expect(200);
+        }
+        let yesterday = (Utc::now() - TimeDelta::days(1)).date_naive();
+        let at = |hour| yesterday.and_hms_opt(hour, 0, 0).expect("a time").and_utc();
+        let first = fixture.book("2031-05-05T09:00:00Z").await;
+        fixture.shift(&first, at(9)).await;
+        fixture.act(&first, "no-show", json!({})).await.expect(200);
+        let second = fixture.book("2031-05-05T09:00:00Z").await;
+        fixture.shift(&second, at(11)).await;
+        let refused = fixture.act(&first, "undo", json!({})).await.refused(409, "slot_unavailable");
+        assert_eq!(refused["errors"][0]["code"], "limit_reached", "{limit}: {refused}");
+        assert_eq!(fixture.get(&first).await["status"], "no_show");
+        expect_sound_bookings(&fixture.tenant).await;
+        // At once, one of the two that share the limit takes it.
+        fixture.act(&second, "no-show", json!({})).await.expect(200);
+        let (one, two) =
+            join(fixture.act(&first, "undo", json!({})), fixture.act(&second, "undo", json!({}))).await;
+        let mut statuses = [one.status, two.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409], "{one:?} {two:?}");
+        expect_sound_bookings(&fixture.tenant).await;
+    }
+}
+
+#[tokio::test]
+async fn undo_within_a_limit_or_beyond_it_on_purpose_succeeds() {
+    let fixture = BookingFixture::with(json!({ "max_per_day": 1, "capacity": 2 })).await;
+    let yesterday = (Utc::now() - TimeDelta::days(1)).date_naive();
+    let at = |hour| yesterday.and_hms_opt(hour, 0, 0).expect("a time").and_utc();
+    let no_show = async |id: &str, hour| {
+        fixture.shift(id, at(hour)).await;
+        fixture.act(id, "no-show", json!({})).await.expect(200);
+    };
+    // The other seat of the session counts once for both.
+    let first = fixture.seat("2031-05-05T09:00:00Z").await.created();
+    let second = fixture.seat("2031-05-05T09:00:00Z").await.created();
+    fixture.shift(&second, at(9)).await;
+    no_show(&first, 9).await;
+    fixture.act(&first, "undo", json!({})).await.expect(200);
+    // What was booked against the rules comes back against the rules.
+    let mut body = fixture.body("2031-05-06T09:00:00Z");
+    body["override_rules"] = json!(true);
+    let overridden = fixture.tenant.staff.post(APPOINTMENTS, body).await.created();
+    no_show(&overridden, 11).await;
+    fixture.act(&overridden, "undo", json!({})).await.expect(200);
     expect_sound_bookings(&fixture.tenant).await;
 }
