@@ -130,7 +130,7 @@ impl Module for Scheduling {
             paths: &["/my/waitlist"],
         },
     ];
-    const DELETED: &[&str] = &["service", "provider", "resource", "closure", "time_off"];
+    const DELETED: &[&str] = &["service", "provider", "resource", "closure", "time_off", "waitlist_entry"];
     const PROBLEMS: &[ProblemCode] = codes::PROBLEMS;
     const FIELDS: &[FieldCode] = codes::FIELDS;
 

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{
-        Tenant, document,
+        Tenant,
+        booking::BookingFixture,
+        document,
         lists::{read_all, since},
         operations,
         walking::id_of,
@@ -64,4 +66,28 @@ async fn deleted_row_is_listed_until_it_exists_again() {
     assert_eq!(members, Vec::<Value>::new());
     tenant.customer.get(&path).await.refused(403, "role_too_low");
     tenant.viewer.get("/api/v1/deletions").await.invalid("since", "required");
+}
+
+#[tokio::test]
+async fn waitlist_entries_are_listed_that_are_deleted_with_what_they_are_for() {
+    let fixture = BookingFixture::new().await;
+    let tenant = &fixture.tenant;
+    let service = tenant.service_with(json!({ "name": "Other", "duration_minutes": 30 })).await;
+    let provider = tenant.provider().await;
+    let (_, as_of) = read_all(&tenant.viewer, "/api/v1/waitlist").await;
+    let path = since("/api/v1/deletions", "since", &as_of);
+    let of_contact = fixture.join_waitlist(&json!({})).await;
+    let contact = fixture.waitlist_entry(&of_contact).await["contact_id"].as_str().expect("an id").to_owned();
+    let of_service = fixture.join_waitlist(&json!({ "service_id": service })).await;
+    let of_provider = fixture.join_waitlist(&json!({ "provider_id": provider })).await;
+    for (deleted, entry) in [
+        (format!("contacts/{contact}"), of_contact),
+        (format!("services/{service}"), of_service),
+        (format!("providers/{provider}"), of_provider),
+    ] {
+        tenant.owner.delete(&format!("/api/v1/{deleted}")).await.expect(204);
+        tenant.viewer.get(&format!("/api/v1/waitlist/{entry}")).await.refused(404, "not_found");
+        let (gone, _) = read_all(&tenant.viewer, &format!("{path}&kind=waitlist_entry")).await;
+        assert!(gone.iter().any(|gone| gone["id"] == json!(entry)), "{deleted}: {gone:?}");
+    }
 }
