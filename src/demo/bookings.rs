@@ -150,7 +150,8 @@ impl Calendar<'_> {
                     guest: None,
                     policy: Enforcement::ClaimsOnly,
                 };
-                waitlist::join(self.db, self.loaded.context, &entry, &Once::without_key()).await?;
+                let (mailer, once) = (Mailer::nowhere(), Once::without_key());
+                waitlist::join(self.db, &mailer, self.loaded.context, &entry, &once).await?;
             }
         }
         Ok(())
@@ -186,7 +187,7 @@ impl Calendar<'_> {
             }
             // The same start drawn twice, the same contact for two at once, or the person is booked elsewhere.
             Err(Failure::Problem(problem))
-                if ["slot_unavailable", "contact_busy"].contains(&problem.code) =>
+                if ["slot_unavailable", "contact_busy", "already_booked"].contains(&problem.code) =>
             {
                 Ok(())
             }

@@ -60,6 +60,8 @@ where
         ('lock_person', 'scheduling.lock_person()'),
         ('note_freed_delete', 'scheduling.note_freed()'),
         ('note_freed_update', 'scheduling.note_freed()'),
+        ('note_freed_elsewhere_delete', 'scheduling.note_freed_elsewhere()'),
+        ('note_freed_elsewhere_update', 'scheduling.note_freed_elsewhere()'),
         ('note_freed_write', 'scheduling.note_freed()'),
         ('keep_within_new_plan', 'tenancy.keep_within_new_plan()'),
         ('keep_within_plan_insert', 'tenancy.keep_within_plan()'),

@@ -1,7 +1,7 @@
 //! Removes expired holds and offers freed time to the waitlist: as a job, every few seconds, and when a booking meets
 //! an expired hold.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
@@ -95,6 +95,27 @@ async fn offer_noted(db: &Db, mailer: &Mailer, context: Context) -> Result<bool,
     .await?;
     tell(mailer, notices.as_deref().unwrap_or_default());
     Ok(notices.is_some())
+}
+
+/// Offers time that was freed while an entry joined: neither saw the other.
+pub async fn offer_free(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    times: &[(DateTime<Utc>, DateTime<Utc>)],
+) -> Result<(), Failure> {
+    let notices = as_scheduler(db, context, async |mut tx: Tx, _| {
+        become_scheduler(&mut tx).await?;
+        let queue = Queue::read(&mut tx, times).await?;
+        queue.add_to(Locks::default()).take(&mut tx).await?;
+        let freed: Vec<_> = times.iter().map(|(from, to)| FreedTime::unnoted(*from, *to)).collect();
+        let notices = queue.offer_all(&mut tx, &freed, Utc::now()).await?;
+        tx.commit().await?;
+        Ok(notices)
+    })
+    .await?;
+    tell(mailer, &notices);
+    Ok(())
 }
 
 /// Continues as the scheduler in a transaction that has entered as the caller of a request.

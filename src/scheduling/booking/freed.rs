@@ -38,7 +38,7 @@ pub(super) struct FreedTime {
     /// The resource that was freed; `None`: all providers.
     resource: Option<Uuid>,
     service: Option<Uuid>,
-    pub counted_at: Option<DateTime<Utc>>,
+    counted_at: Option<DateTime<Utc>>,
     pub from: DateTime<Utc>,
     pub to: DateTime<Utc>,
 }
@@ -100,6 +100,17 @@ pub(super) enum Need {
 }
 
 impl FreedTime {
+    /// Time of any provider that is free although nothing noted it.
+    pub fn unnoted(from: DateTime<Utc>, to: DateTime<Utc>) -> Self {
+        Self { id: Uuid::nil(), resource: None, service: None, counted_at: None, from, to }
+    }
+
+    /// Whether it may have counted towards a limit that a booking for the entry counts towards.
+    pub fn may_count_for(&self, entry: &Waiting) -> bool {
+        let of_provider = entry.provider.is_none_or(|provider| self.resource == Some(provider));
+        self.counted_at.is_some() && (of_provider || self.service == Some(entry.service))
+    }
+
     /// Whether a booking would use the freed time, or counts towards a limit that is no longer reached.
     pub fn is_needed(&self, entry: &Waiting, plan: &Allocation, availability: &Availability) -> Option<Need> {
         let takes = |starts_at: DateTime<Utc>, ends_at: DateTime<Utc>| {

@@ -105,6 +105,7 @@ impl Queue {
         let far = Utc::now() + TimeDelta::days(10 * 366);
         let (starts, ends): (Vec<_>, Vec<_>) = times.iter().map(|(from, to)| (*from, (*to).min(far))).unzip();
         let most = i32::try_from(MOST_ENTRIES + 1).unwrap_or(i32::MAX);
+        tx.all(sql!("scheduling/waitlist_guard.sql"), &[]).await?;
         let sql = sql!("scheduling/waitlist_waiting.sql" as Waiting);
         let mut entries = tx.all(sql, &[&starts, &ends, &created_at, &id, &most]).await?;
         let more = entries.len() > MOST_ENTRIES;
@@ -216,8 +217,9 @@ impl Waiting {
         let looked = self.look(tx, near, freed, now).await?;
         // If a limit is no longer reached, the whole day or week can be booked again.
         let week = own(first - REACH_BEFORE - WEEK, saturating(last, REACH_AFTER + WEEK));
-        let counts = freed.iter().any(|freed| freed.counted_at.is_some());
-        if looked.found.is_none() && looked.limited && counts && week != near {
+        let counts = freed.iter().any(|freed| freed.may_count_for(self));
+        let may_be_limited = looked.limited || near.0 >= near.1;
+        if looked.found.is_none() && may_be_limited && counts && week != near {
             return Ok(self.look(tx, week, freed, now).await?.found.map(|(_, plan)| plan));
         }
         Ok(looked.found.map(|(_, plan)| plan))

@@ -15,6 +15,7 @@ use super::{
     attempts::attempt,
     book::{self, Who},
     confirm::{self, Confirmation, nothing_offered},
+    expiry,
     guest_request::GuestRequest,
     hold::HeldTime,
     offers::{self, Notice},
@@ -37,7 +38,7 @@ use crate::{
         features::Appointments,
         hours::period::Bounds,
         slots::{
-            alternatives,
+            alternatives::{self, Alternatives},
             availability::{Enforcement, ServiceRules},
             guest_rules::{self, verified_only},
             load::AvailabilityQuery,
@@ -140,7 +141,7 @@ impl WaitlistApi {
             guest: None,
             policy: book::policy(body.0.override_rules),
         };
-        let joined = join(&self.db, context, &entry, &once).await;
+        let joined = join(&self.db, &self.mailer, context, &entry, &once).await;
         let ids = NamedIds::of(vec![body.0.service_id], body.0.provider_id, body.0.contact_id);
         let entry = ids.named(&self.db, context, joined).await?;
         Ok(once.created(format!("/api/v1/waitlist/{}", entry.id), entry))
@@ -258,6 +259,7 @@ pub struct NewEntry<'a> {
 /// Creates a waitlist entry, in one transaction. 409 if a slot in the period is free.
 pub async fn join(
     db: &Db,
+    mailer: &Mailer,
     context: Context,
     new: &NewEntry<'_>,
     once: &Once,
@@ -265,7 +267,7 @@ pub async fn join(
     if once.kept(db, context).await?.is_none() {
         check(db, context, new).await?;
     }
-    db.attempt(context, async |tx: Tx, _| {
+    let entry = db.attempt(context, async |tx: Tx, _| {
         once.run(tx, async |tx| {
             if let Some(guest) = &new.guest {
                 guest.count(tx).await?;
@@ -279,7 +281,45 @@ pub async fn join(
         })
         .await
     })
-    .await
+    .await?;
+    if !once.is_replay() {
+        // The entry exists: the request must not fail any more.
+        if let Err(error) = look_again(db, mailer, context, new, entry.contact_id).await {
+            tracing::warn!(tenant = %context.tenant, ?error, "the waitlist was joined, but not looked at again");
+        }
+    }
+    Ok(entry)
+}
+
+/// Offers time that was freed after [`check`] and before the entry was committed. Whoever frees time later sees it.
+async fn look_again(
+    db: &Db,
+    mailer: &Mailer,
+    context: Context,
+    new: &NewEntry<'_>,
+    contact: Uuid,
+) -> Result<(), Failure> {
+    if new.policy == Enforcement::ClaimsOnly {
+        return Ok(());
+    }
+    let (_, free) = free(db, context, new, &[contact], false).await?;
+    let times: Vec<_> = free.alternatives.iter().map(|free| (free.starts_at, free.ends_at)).collect();
+    if times.is_empty() { Ok(()) } else { expiry::offer_free(db, mailer, context, &times).await }
+}
+
+/// The service, and free slots in the period for the contact.
+async fn free(
+    db: &Db,
+    context: Context,
+    new: &NewEntry<'_>,
+    contacts: &[Uuid],
+    counts: bool,
+) -> Result<(Vec<ServiceRules>, Alternatives), Failure> {
+    let now = Utc::now();
+    let (services, providers) = (slice::from_ref(&new.service), new.provider.as_slice());
+    let (from, to) = (new.period.0.max(now), new.period.1);
+    let query = AvailabilityQuery { services, providers, contacts, from, to, ignored: &[], now };
+    alternatives::first(db, context, query, counts).await
 }
 
 /// 409 if a slot in the period is free: only time that becomes free is offered. 422 or 409 if a guest does not meet the
@@ -288,12 +328,8 @@ async fn check(db: &Db, context: Context, new: &NewEntry<'_>) -> Result<(), Fail
     if new.policy == Enforcement::ClaimsOnly {
         return Ok(());
     }
-    let now = Utc::now();
     let contacts = if let Who::Known(contact) = &new.who { slice::from_ref(contact) } else { &[] };
-    let (services, providers) = (slice::from_ref(&new.service), new.provider.as_slice());
-    let (from, to) = (new.period.0.max(now), new.period.1);
-    let query = AvailabilityQuery { services, providers, contacts, from, to, ignored: &[], now };
-    let (services, free) = alternatives::first(db, context, query).await?;
+    let (services, free) = free(db, context, new, contacts, true).await?;
     if let (Some(_), Who::New(contact)) = (&new.guest, &new.who)
         && guest_rules::check(services.iter().map(ServiceRules::of_guests), contact)?
     {

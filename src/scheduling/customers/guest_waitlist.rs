@@ -180,7 +180,7 @@ impl GuestWaitlistApi {
             guest: Some(GuestRequest::new(guest.tenant, client.address, contact.email.as_deref())),
             policy: Enforcement::Full,
         };
-        let entry = waitlist::join(&self.0.db, guest, &new, &once).await?;
+        let entry = waitlist::join(&self.0.db, &self.0.mailer, guest, &new, &once).await?;
         let guest = self.0.about(guest, entry.id).await?;
         let named = self.named(guest).await?;
         let place = Place {

@@ -125,7 +125,7 @@ impl MyWaitlistApi {
         let who = Who::Known(contact(&self.db, context).await?);
         let (service, provider, policy) = (service_id, provider_id, Enforcement::Full);
         let new = NewEntry { id, service, provider, period, who, guest: None, policy };
-        let entry = waitlist::join(&self.db, context, &new, &once).await?;
+        let entry = waitlist::join(&self.db, &self.mailer, context, &new, &once).await?;
         Ok(once.created(format!("/api/v1/my/waitlist/{}", entry.id), entry))
     }
 

@@ -67,15 +67,17 @@ pub async fn near(db: &Db, context: Context, query: AvailabilityQuery<'_>) -> Re
 }
 
 /// The services of the query, and the first starts in its period that can be booked. Searches the first 62 days.
+/// `counts`: towards the rate limits.
 pub async fn first(
     db: &Db,
     context: Context,
     query: AvailabilityQuery<'_>,
+    counts: bool,
 ) -> Result<(Vec<ServiceRules>, Alternatives), Failure> {
     let (from, to) = (query.from, query.to.min(query.from + TimeDelta::days(LONGEST_PERIOD)));
     let people = People { with: query.only_provider(), contact: query.contacts.first().copied() };
     let (_, providers) = cost::weigh(db, context, None, query.only_provider().map(|_| 1)).await?;
-    let place = cost::place(context, providers, from, to).await?;
+    let place = cost::place(context, providers, from, to, counts).await?;
     let mut tx = db.begin(context);
     let rows = Rows::of(&mut tx, &AvailabilityQuery { from, to, ..query }).await?;
     tx.commit().await?;

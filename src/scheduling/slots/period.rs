@@ -55,6 +55,6 @@ pub async fn admit(
     let (from, to) = (wall_time::given(zone, requested.from), wall_time::given(zone, requested.to));
     check_length(zone, from, to, extent.days)?;
     let times = u32::try_from(extent.times).unwrap_or(u32::MAX);
-    let place = cost::place(context, providers.saturating_mul(times), from, to).await?;
+    let place = cost::place(context, providers.saturating_mul(times), from, to, true).await?;
     Ok((Period { from, to, zone }, place))
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{
     booking::{BookingFixture, expect_sound_bookings},
     merged,
+    shared_person::{SharedPerson, link},
     waiting::WAITLIST,
 };
 
@@ -179,7 +180,7 @@ async fn time_of_deleted_absences_and_new_hours_is_offered() {
 async fn time_of_raised_capacity_and_limit_is_offered() {
     let fixture = BookingFixture::with(json!({ "capacity": 2, "contact_may_overlap": true })).await;
     for _ in 0..2 {
-        fixture.book("2031-05-05T09:00:00Z").await;
+        fixture.seat("2031-05-05T09:00:00Z").await.created();
     }
     let wish = json!({ "from": "2031-05-05T09:00:00Z", "to": "2031-05-05T09:15:00Z" });
     let waiting = fixture.join_waitlist(&wish).await;
@@ -246,4 +247,74 @@ async fn entries_beyond_one_transaction_are_offered_later() {
         fixture.waitlist_entry_once(&last, "offered").await["offer"]["starts_at"],
         "2031-05-05T09:00:00Z"
     );
+}
+
+#[tokio::test]
+async fn limit_that_is_no_longer_reached_is_offered_all_week() {
+    // The fifth of May 2031 is a Monday.
+    let (monday, thursday) = ("2031-05-05T06:00:00Z", ("2031-05-08T00:00:00Z", "2031-05-09T00:00:00Z"));
+    let evening = ("2031-05-05T22:00:00Z", "2031-05-06T00:00:00Z");
+    let rules = ["monday", "thursday"].map(|day| json!({ "weekday": day, "from": "00:00", "to": "24:00" }));
+    let all_day = json!({ "time_zone": "UTC", "rules": rules, "overrides": [] });
+    for (of_service, limit, (from, to)) in [
+        (true, "max_per_week", thursday),
+        (false, "max_per_week", thursday),
+        (true, "max_per_day", evening),
+        (false, "max_per_day", evening),
+    ] {
+        let rules = if of_service { json!({ limit: 1 }) } else { json!({}) };
+        let fixture = BookingFixture::with(rules).await;
+        let provider = format!("/api/v1/providers/{}", fixture.provider);
+        fixture.tenant.manager.put(&format!("{provider}/schedule"), all_day.clone()).await.expect(200);
+        if !of_service {
+            fixture.tenant.manager.patch(&provider, json!({ limit: 1 })).await.expect(200);
+        }
+        let taken = fixture.book(monday).await;
+        let mut wish = json!({ "service_id": fixture.service, "from": from, "to": to });
+        wish["contact"] = json!({ "first_name": "Wait", "last_name": "Ing" });
+        let entry = fixture.tenant.staff.post(WAITLIST, wish).await.created();
+        fixture.act(&taken, "cancel", json!({})).await.expect(200);
+        let offered = fixture.waitlist_entry_once(&entry, "offered").await;
+        assert_eq!(offered["offer"]["starts_at"], from, "{limit}");
+        expect_sound_bookings(&fixture.tenant).await;
+    }
+}
+
+#[tokio::test]
+async fn time_of_a_person_freed_by_another_organization_is_offered() {
+    let SharedPerson { one, two, person } = SharedPerson::new().await;
+    let wait = async |start: &str, end: &str| {
+        let wish = json!({
+            "service_id": two.service, "from": start, "to": end, "contact": { "first_name": "Wait", "last_name": "Ing" },
+        });
+        two.tenant.staff.post(WAITLIST, wish).await.created()
+    };
+    let (nine, ten, half) = ("2031-05-05T09:00:00Z", "2031-05-05T10:00:00Z", "2031-05-05T10:15:00Z");
+    let taken = one.book(nine).await;
+    one.book(ten).await;
+    let (first, second) = (wait(nine, "2031-05-05T09:15:00Z").await, wait(ten, half).await);
+    one.act(&taken, "cancel", json!({})).await.expect(200);
+    assert_eq!(two.waitlist_entry_once(&first, "offered").await["offer"]["starts_at"], nine);
+    assert_eq!(two.waitlist_entry(&second).await["status"], "waiting");
+    // Their appointments there take no time of the person any more.
+    person.delete(&link(&one)).await.expect(204);
+    assert_eq!(two.waitlist_entry_once(&second, "offered").await["offer"]["starts_at"], ten);
+    expect_sound_bookings(&two.tenant).await;
+}
+
+#[tokio::test]
+async fn time_that_another_time_zone_of_the_organization_opens_is_offered() {
+    let fixture = BookingFixture::new().await;
+    let closed = json!({ "starts_on": "2031-05-05", "ends_on": "2031-05-05", "name": "Closed" });
+    fixture.tenant.manager.post("/api/v1/closures", closed).await.created();
+    let wish = json!({
+        "service_id": fixture.service, "from": "2031-05-05T14:00:00Z", "to": "2031-05-05T14:15:00Z",
+        "contact": { "first_name": "Wait", "last_name": "Ing" },
+    });
+    let entry = fixture.tenant.staff.post(WAITLIST, wish).await.created();
+    // The day is over there by then.
+    let zone = json!({ "time_zone": "Pacific/Auckland" });
+    fixture.tenant.admin.patch("/api/v1/organizations/me", zone).await.expect(200);
+    let offered = fixture.waitlist_entry_once(&entry, "offered").await;
+    assert_eq!(offered["offer"]["starts_at"], "2031-05-05T14:00:00Z");
 }

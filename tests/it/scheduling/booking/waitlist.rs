@@ -208,3 +208,27 @@ async fn contact_waits_once_for_a_time_and_ten_times_at_most() {
     let made = answers.iter().filter(|answer| answer.status == 201).count();
     assert_eq!(made, 10, "{answers:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn time_freed_while_an_entry_joins_is_offered_to_it() {
+    let fixture = BookingFixture::new().await;
+    for round in 0..20 {
+        let day = format!("2031-06-{:02}", 1 + round);
+        let taken = fixture.book(&format!("{day}T09:00:00Z")).await;
+        let wish = json!({
+            "service_id": fixture.service, "from": format!("{day}T09:00:00Z"), "to": format!("{day}T09:15:00Z"),
+            "contact": { "first_name": "Wait", "last_name": "Ing" },
+        });
+        let (cancelled, joined) =
+            join(fixture.act(&taken, "cancel", json!({})), fixture.tenant.staff.post(WAITLIST, wish)).await;
+        cancelled.expect(200);
+        if joined.status == 409 {
+            joined.refused(409, "slots_available");
+            continue;
+        }
+        let entry = joined.created();
+        let offered = fixture.waitlist_entry_once(&entry, "offered").await;
+        assert_eq!(offered["offer"]["starts_at"], json!(format!("{day}T09:00:00Z")));
+    }
+    expect_sound_bookings(&fixture.tenant).await;
+}
