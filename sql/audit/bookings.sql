@@ -25,6 +25,19 @@ select 'seat beyond the capacity', tenant_id, id
 from scheduling.claims
 where seat > capacity
 union all
+select 'contact with two seats', a.tenant_id, a.id
+from scheduling.appointments as a
+join scheduling.appointments as b
+    on b.tenant_id = a.tenant_id
+    and b.contact_id = a.contact_id
+    and b.service_id = a.service_id
+    and b.provider_id = a.provider_id
+    and b.starts_at = a.starts_at
+    and b.id > a.id
+where
+    a.seat is not null and b.seat is not null
+    and a.status not in ('cancelled', 'declined', 'no_show') and b.status not in ('cancelled', 'declined', 'no_show')
+union all
 -- One person in two organizations at once. (Within one, it would be two claims of one resource.)
 select 'person booked twice', a.tenant_id, a.claim_id
 from scheduling.shared_claims as a

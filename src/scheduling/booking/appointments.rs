@@ -238,7 +238,8 @@ impl AppointmentsApi {
     /// Changes the note, the ids of other systems or the contact. Another contact gets the same time: 409
     /// `contact_busy` if it has another appointment then, unless the service sets `contact_may_overlap`. 409
     /// `appointment_ended` if the contact is to change and the appointment is completed, cancelled, declined or a
-    /// no-show. 409 `external_id_taken` if another appointment has the `external_id`.
+    /// no-show. 409 `already_booked` if the new contact has a seat in the session. 409 `external_id_taken` if another
+    /// appointment has the `external_id`.
     #[oai(path = "/appointments/:appointment_id", method = "patch", operation_id = "update_appointment")]
     async fn update(
         &self,
@@ -259,7 +260,8 @@ impl AppointmentsApi {
     /// time counts as free. With `following`, this appointment of a series and all later ones are moved in one
     /// transaction, by the same number of days and to the same time of day; errors then name the occurrence, such as
     /// `occurrences[3]`. 409 `no_series` if it belongs to no series. 409 `transition_not_allowed`, with the `allowed`
-    /// actions, if it has begun or ended. 409 `slot_unavailable` or `contact_busy` if the new time is taken.
+    /// actions, if it has begun or ended. 409 `slot_unavailable` or `contact_busy` if the new time is taken. 409
+    /// `already_booked` if the contact has a seat in the session at that time.
     #[oai(
         path = "/appointments/:appointment_id/reschedule",
         method = "post",
@@ -281,8 +283,8 @@ impl AppointmentsApi {
     /// Swap two appointments
     ///
     /// Each appointment gets the start and the provider of the other, in one transaction. Returns the appointment of
-    /// the path. Errors are those of rescheduling. 409 `transition_not_allowed`, `slot_unavailable` or `contact_busy`
-    /// as for rescheduling.
+    /// the path. Errors are those of rescheduling. 409 `transition_not_allowed`, `slot_unavailable`, `contact_busy` or
+    /// `already_booked` as for rescheduling.
     #[oai(path = "/appointments/:appointment_id/swap", method = "post", operation_id = "swap_appointments")]
     async fn swap(
         &self,

@@ -128,7 +128,7 @@ impl BulkApi {
     ///
     /// 422 `required` on `provider_id` if nothing would change. 422 `period_too_long` on `to` if the period is longer
     /// than 7 days, `too_many` if it has more than 100 appointments: nothing is moved. 503 `computation_timeout` if
-    /// computing takes longer than 2 seconds.
+    /// computing takes longer than 2 seconds. 409 `already_booked` if a contact would have two seats of one session.
     #[oai(
         path = "/providers/:provider_id/appointments/move",
         method = "post",

@@ -156,16 +156,20 @@ pub fn on_taken<T, R: Into<Failure>>(
     booked: Result<T, db::Error>,
     taken: impl Fn() -> R,
 ) -> Result<T, Failure> {
-    let one_seat = || {
-        let detail = "A seat of this group session is already booked with this e-mail address.";
-        Problem::conflict("already_booked", detail)
-    };
+    let one_seat = |detail: &'static str| move || Problem::conflict("already_booked", detail);
     booked
         .on_constraint("claims_no_overlap", &taken)
         .on_constraint("shared_claims_no_overlap", &taken)
         // The provider's link to a person has changed meanwhile.
         .on_constraint("shared_claims_person_fkey", &taken)
-        .on_constraint("appointments_guest_seat_key", one_seat)
+        .on_constraint(
+            "appointments_guest_seat_key",
+            one_seat("A seat of this group session is already booked with this e-mail address."),
+        )
+        .on_constraint(
+            "appointments_contact_seat",
+            one_seat("The contact already has a seat in this group session."),
+        )
         .on_constraint("appointments_contact_fkey", unknown_contact)
         .on_constraint("resources_contact_fkey", unknown_contact)
         // Deleted after it was loaded.

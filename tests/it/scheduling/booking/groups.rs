@@ -13,7 +13,7 @@ async fn six_bookings_at_once_of_five_seats_get_five() {
     .await;
     for day in 5..9 {
         let start = format!("2031-05-{day:02}T09:00:00Z");
-        let answers = join_all((0..6).map(|_| fixture.try_book(&start))).await;
+        let answers = join_all((0..6).map(|_| fixture.seat(&start))).await;
         let mut seats: Vec<_> = answers
             .iter()
             .filter(|answer| answer.status == 201)
@@ -49,7 +49,7 @@ async fn six_bookings_at_once_of_five_seats_get_five() {
     fixture.act(id, "cancel", json!({})).await.expect(200);
     assert_eq!((&seen().await[0]["bookable"], &seen().await[0]["remaining"]), (&json!(true), &json!(1)));
     assert_eq!(seen().await[1]["reasons"], json!(["busy"]));
-    let again = fixture.try_book("2031-05-05T09:00:00Z").await.expect(201);
+    let again = fixture.seat("2031-05-05T09:00:00Z").await.expect(201);
     assert_eq!(again["seat"], 3);
     fixture.try_book("2031-05-05T09:15:00Z").await.refused(409, "slot_unavailable");
     // A service for one contact does not join the session.
@@ -76,8 +76,7 @@ async fn two_group_services_do_not_share_a_start() {
     // One service has one session a start, also after its rules changed.
     let path = format!("/api/v1/services/{}", fixture.service);
     fixture.tenant.manager.patch(&path, json!({ "duration_minutes": 45 })).await.expect(200);
-    body["service_id"] = json!(fixture.service);
-    let joined = fixture.tenant.staff.post(APPOINTMENTS, body).await.expect(201);
+    let joined = fixture.seat("2031-05-05T09:00:00Z").await.expect(201);
     assert_eq!((&joined["seat"], &joined["ends_at"]), (&json!(2), &json!("2031-05-05T09:30:00Z")));
     expect_sound_bookings(&fixture.tenant).await;
 }
@@ -114,18 +113,58 @@ async fn session_whose_service_changes_keeps_times_and_free_seats() {
         ]
     );
     for seat in 2..=3 {
-        let joined = fixture.try_book("2031-05-05T10:00:00Z").await.expect(201);
+        let joined = fixture.seat("2031-05-05T10:00:00Z").await.expect(201);
         assert_eq!(
             (&joined["seat"], &joined["ends_at"]),
             (&json!(seat), &json!("2031-05-05T11:00:00Z")),
             "{joined}"
         );
     }
-    let full = fixture.try_book("2031-05-05T10:00:00Z").await;
+    let full = fixture.seat("2031-05-05T10:00:00Z").await;
     assert_eq!((full.status, &full.body["errors"][0]["code"]), (409, &json!("capacity")));
     // A fourth seat, once there is one, and never against another session.
     fixture.tenant.manager.patch(&service, json!({ "capacity": 4 })).await.expect(200);
-    let fourth = fixture.try_book("2031-05-05T10:00:00Z").await.expect(201);
+    let fourth = fixture.seat("2031-05-05T10:00:00Z").await.expect(201);
     assert_eq!(fourth["seat"], 4);
+    expect_sound_bookings(&fixture.tenant).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn contact_takes_one_seat_of_a_session() {
+    let fixture = BookingFixture::with(json!({ "capacity": 5, "contact_may_overlap": true })).await;
+    let (nine, ten) = ("2031-05-05T09:00:00Z", "2031-05-05T10:00:00Z");
+    let customer = fixture.customer().await;
+    let mine = "/api/v1/my/appointments";
+    // Also of those that book at once.
+    let answers = join_all((0..4).map(async |n| match n % 2 {
+        0 => fixture.try_book(nine).await,
+        _ => customer.post(mine, fixture.own_body(nine)).await,
+    }))
+    .await;
+    let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
+    assert_eq!(won.len(), 1, "{won:?} {lost:?}");
+    let first = won.into_iter().next().expect("a seat").created();
+    lost.into_iter().for_each(|answer| drop(answer.refused(409, "already_booked")));
+    // By every other door: a hold, an offer, a move, another contact.
+    let hold = fixture.hold(nine).await.created();
+    let confirm = format!("/api/v1/holds/{hold}/confirm");
+    let contact = json!({ "contact_id": fixture.contact });
+    fixture.tenant.staff.post(&confirm, contact.clone()).await.refused(409, "already_booked");
+    let own = customer.post("/api/v1/my/holds", fixture.own_body(nine)).await.created();
+    let confirm = format!("/api/v1/my/holds/{own}/confirm");
+    customer.post(&confirm, json!({})).await.refused(409, "already_booked");
+    let later = fixture.book(ten).await;
+    fixture.act(&later, "reschedule", json!({ "starts_at": nine })).await.refused(409, "already_booked");
+    let other = fixture.seat(nine).await.created();
+    let of_other = format!("{APPOINTMENTS}/{other}");
+    fixture.tenant.staff.patch(&of_other, contact).await.refused(409, "already_booked");
+    // Those who share a session in turn: each moves into the time that the other leaves.
+    let hour = json!({ "from": "2031-05-05", "to": "2031-05-06", "minutes": 60 });
+    let all = format!("/api/v1/providers/{}/appointments/move", fixture.provider);
+    let moved = fixture.tenant.staff.post(&all, hour).await.expect(200);
+    assert_eq!(moved["moved"].as_array().map(Vec::len), Some(3), "{moved}");
+    // After it was given back it can be taken again.
+    fixture.act(&first, "cancel", json!({})).await.expect(200);
+    fixture.book(ten).await;
     expect_sound_bookings(&fixture.tenant).await;
 }
