@@ -20,7 +20,7 @@ use crate::{
     scheduling::slots::{
         alternatives,
         availability::{Allocation, Availability, Enforcement, SlotError, StartRequest},
-        choose::choose,
+        choose::choose_inside,
         listing::Following,
         load::{self, AvailabilityQuery},
         problems::{check_length, slot_problem, unknown_service},
@@ -132,7 +132,9 @@ async fn book_now(
         return Ok(Ok(answer));
     }
     let availability = load(&mut tx, order, now).await?;
-    let plan = match choose(&availability, order.provider, order.request(seat_seed))? {
+    let request = order.request(seat_seed);
+    let (availability, chosen) = choose_inside(&tx, availability, order.provider, request).await?;
+    let plan = match chosen {
         Ok(plan) => plan,
         Err(error) => return Ok(Err(error)),
     };

@@ -27,7 +27,7 @@ use crate::{
     operations::idempotency::{self, Once},
     scheduling::slots::{
         availability::{Allocation, ServiceRules, SlotError},
-        choose::choose,
+        choose::choose_inside,
         guest_rules,
         setback::Setback,
     },
@@ -118,7 +118,9 @@ async fn book_now(
         let detail = "This server does not send e-mail and cannot verify your address. Please contact the organization.";
         Err(Problem::unavailable("mail_unavailable", detail))?;
     }
-    let plan = match choose(&availability, order.provider, order.request(seat_seed))? {
+    let request = order.request(seat_seed);
+    let (availability, chosen) = choose_inside(&tx, availability, order.provider, request).await?;
+    let plan = match chosen {
         Ok(plan) => plan,
         Err(error) => return Ok(Err(error)),
     };

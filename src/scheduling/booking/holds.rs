@@ -39,7 +39,7 @@ use crate::{
         hours::period::Bounds,
         slots::{
             availability::{Allocation, Enforcement, SlotError},
-            choose::choose,
+            choose::choose_inside,
             guest_rules::verified_only,
             setback::Setback,
         },
@@ -294,7 +294,8 @@ async fn hold_now(
     if order.guest.is_some() && availability.services.iter().any(|rules| rules.of_guests().verifies()) {
         Err(verified_only())?;
     }
-    let plan = match choose(&availability, order.provider, order.request(seat_seed))? {
+    let request = order.request(seat_seed);
+    let plan = match choose_inside(&tx, availability, order.provider, request).await?.1 {
         Ok(plan) => plan,
         Err(error) => return Ok(Err(error)),
     };

@@ -4,10 +4,52 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
+    allocation::MOST_STEPS,
     availability::{Allocation, Availability, Provider, SlotError, StartRequest},
     problems::unknown_provider,
 };
-use crate::{http::problem::Problem, scheduling::hours::wall_time};
+use crate::{
+    db::Tx,
+    http::{
+        computing::{self, Deadline},
+        problem::{Failure, Problem},
+    },
+    scheduling::hours::wall_time,
+};
+
+/// A search that may take more steps runs on a computing thread instead of the thread that serves requests.
+const FEW_STEPS: usize = 50;
+
+/// What [`choose`] finds, and the availability that it was found in.
+pub type Chosen = (Availability, Result<Allocation, SlotError>);
+
+/// Chooses in a transaction, which continues afterwards. Waits for a computing thread if the search may be long.
+pub async fn choose_inside(
+    tx: &Tx,
+    availability: Availability,
+    named: Option<Uuid>,
+    request: StartRequest,
+) -> Result<Chosen, Failure> {
+    let long = most_steps(&availability, named) > FEW_STEPS;
+    let work = move |deadline: &Deadline| -> Result<Chosen, Failure> {
+        let chosen = choose(&availability, named, request, deadline)?;
+        Ok((availability, chosen))
+    };
+    match tx.context() {
+        Some(context) if long => computing::place_inside(context.tenant).compute(work).await,
+        _ => work(&Deadline::never()),
+    }
+}
+
+/// The maximum number of combinations of a provider and a service that a search tries.
+fn most_steps(availability: &Availability, named: Option<Uuid>) -> usize {
+    let (services, providers) = (availability.services.len(), availability.providers.len());
+    if named.is_some() {
+        return services;
+    }
+    let following = (1..services).fold(1, |steps: usize, _| steps.saturating_mul(providers));
+    providers.saturating_mul(following.min(MOST_STEPS))
+}
 
 /// The allocation for the requested provider. If none is requested: a provider whose session has a free seat, then the
 /// one with the fewest appointments that day, then the one created first.
@@ -15,6 +57,7 @@ pub fn choose(
     availability: &Availability,
     named: Option<Uuid>,
     request: StartRequest,
+    deadline: &Deadline,
 ) -> Result<Result<Allocation, SlotError>, Problem> {
     if let Some(named) = named {
         let provider = named_provider(availability, named)?;
@@ -23,6 +66,7 @@ pub fn choose(
     let mut refusal = None;
     let mut plans = Vec::new();
     for provider in availability.candidates() {
+        deadline.check()?;
         match availability.plan(provider, request) {
             Ok(plan) => plans.push((provider, plan)),
             // Of all errors, the one that is nearest to being bookable.
