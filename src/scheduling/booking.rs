@@ -17,6 +17,7 @@ pub mod hold;
 pub mod holds;
 pub mod moves;
 pub mod named_appointment;
+pub mod occurrences;
 pub mod offers;
 pub mod provider_period;
 pub mod reschedule;

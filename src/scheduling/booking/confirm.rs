@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::Utc;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -25,9 +26,11 @@ use crate::{
     messaging::mail::Mailer,
     operations::idempotency::Once,
     scheduling::slots::{
-        availability::Claim,
+        alternatives::{self, Alternatives},
+        availability::{Claim, SlotError},
         guest_rules::{self, GuestRules, verified_only},
-        problems::contact_busy,
+        load::AvailabilityQuery,
+        problems::slot_problem,
     },
     sql,
 };
@@ -71,7 +74,7 @@ pub async fn confirm_alone(
 ) -> Result<(Appointment, bool), Failure> {
     let before = AtomicBool::new(false);
     let once = confirmation.once;
-    let appointment = attempt(db, mailer, context, async |tx: Tx, _| {
+    let confirmed = attempt(db, mailer, context, async |tx: Tx, _| {
         let confirming = once.run(tx, async |tx| match confirm(tx, confirmation).await {
             Err(Failure::Problem(problem)) if problem.code == "not_found" => {
                 before.store(true, Ordering::Relaxed);
@@ -81,8 +84,57 @@ pub async fn confirm_alone(
         });
         Ok(confirming.await?)
     })
-    .await?;
-    Ok((appointment, before.into_inner() || once.is_replay()))
+    .await;
+    match confirmed {
+        Ok(appointment) => Ok((appointment, before.into_inner() || once.is_replay())),
+        Err(Failure::Problem(problem)) if problem.code == "contact_busy" => {
+            Err(with_alternatives(db, context, confirmation, problem).await)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The error for a contact that is busy, with starts at which it is not.
+async fn with_alternatives(
+    db: &Db,
+    context: Context,
+    confirmation: &Confirmation<'_>,
+    problem: Problem,
+) -> Failure {
+    match alternatives(db, context, confirmation).await {
+        Ok(alternatives) => problem.with_extension(&alternatives).into(),
+        Err(failure) => failure,
+    }
+}
+
+async fn alternatives(
+    db: &Db,
+    context: Context,
+    confirmation: &Confirmation<'_>,
+) -> Result<Alternatives, Failure> {
+    let known = if let Who::Known(contact) = confirmation.who { Some(contact) } else { None };
+    let (service, provider, start, contact) = match &confirmation.held {
+        HoldSelector::By(hold, _) => {
+            let hold = db.optional(context, hold::GET, &[hold]).await?.ok_or_else(Problem::not_found)?;
+            (hold.service_id, None, hold.starts_at, known)
+        }
+        HoldSelector::For(entry, _) => {
+            let entry = db.optional(context, waitlist_entry::GET, &[entry]).await?;
+            let entry = WaitlistEntry::from(entry.ok_or_else(Problem::not_found)?);
+            let start = entry.offer.ok_or_else(nothing_offered)?.starts_at;
+            (entry.service_id, entry.provider_id, start, Some(entry.contact_id))
+        }
+    };
+    let query = AvailabilityQuery {
+        services: &[service],
+        providers: provider.as_slice(),
+        contacts: contact.as_slice(),
+        ignored: &[],
+        from: start,
+        to: start,
+        now: Utc::now(),
+    };
+    alternatives::near(db, context, query).await
 }
 
 /// The appointment that a hold, or the offer to a waitlist entry, has become.
@@ -166,7 +218,7 @@ pub async fn confirm(tx: &mut Tx, confirmation: &Confirmation<'_>) -> Result<App
             &[&hold, &id, &contact, &json!(claims), &status.name(), &note, &locked.seat, &guest_key],
         )
         .await;
-    let appointment = on_taken(confirmed, contact_busy)?;
+    let appointment = on_taken(confirmed, || slot_problem("starts_at", SlotError::ContactBusy))?;
     if let Some(entry) = entry {
         tx.all(
             sql!("scheduling/waitlist_update.sql"),

@@ -17,6 +17,7 @@ use super::{
     attempts::attempt,
     book::{self, Who},
     claims::{self, Booking, Labels},
+    occurrences::{OccurrenceTemplate, Refused, plan},
     transaction::{Locks, seat_seed},
 };
 use crate::{
@@ -26,7 +27,7 @@ use crate::{
         caller::{Member, Staff, Viewer},
         json::{Created, Json, or_default},
         page::{Cursor, Ids, PageAsOf, Paging},
-        problem::{ApiError, FieldError, Listing, Problem, Reading, Writing},
+        problem::{ApiError, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Number, Text, TimeZone, named_enum},
     },
     messaging::mail::Mailer,
@@ -34,14 +35,7 @@ use crate::{
     scheduling::{
         features::Appointments,
         hours::wall_time,
-        slots::{
-            availability::{Allocation, Availability, Enforcement, SlotError, StartRequest},
-            choose::named_provider,
-            load::{self, AvailabilityQuery},
-            problems::{slot_problem, unknown_service},
-            setback::Setback,
-            unknown_ids::NamedIds,
-        },
+        slots::{availability::Enforcement, setback::Setback, unknown_ids::NamedIds},
     },
     sql,
     tenancy::organizations,
@@ -52,9 +46,6 @@ const LONGEST: TimeDelta = TimeDelta::days(3 * 366);
 
 /// The last day that every month has.
 const LAST_DAY: u32 = 28;
-
-/// How many providers are tried if none is requested.
-const MOST_PROVIDERS: usize = 10;
 
 named_enum! {
     /// The frequency of a series.
@@ -159,6 +150,15 @@ impl Example for NewSeries {
 }
 
 impl NewSeries {
+    fn template(&self) -> Result<OccurrenceTemplate, Problem> {
+        let contact = match book::who(self.contact_id, self.contact.as_ref())? {
+            Who::Known(contact) => Some(contact),
+            Who::New(_) | Who::Unknown => None,
+        };
+        let policy = book::policy(self.override_rules);
+        Ok(OccurrenceTemplate { service: self.service_id, provider: self.provider_id, contact, policy })
+    }
+
     /// The starts, at the same time of day in this time zone.
     fn starts(&self, zone: Tz) -> Result<Vec<DateTime<Utc>>, Problem> {
         let first = self.starts_at.0;
@@ -225,8 +225,9 @@ impl SeriesApi {
     ///
     /// Books a recurring series atomically, at the same local time across DST changes. Errors are those of booking an
     /// appointment; `errors` names every occurrence that cannot be booked, counted from 1, such as `occurrences[3]`.
-    /// Each appointment can be moved and cancelled separately, or with `following` together with all later ones. 409
-    /// `slot_unavailable` or `contact_busy` if an occurrence cannot be booked.
+    /// `alternatives` are starts near the first of these. Each appointment can be moved and cancelled separately, or
+    /// with `following` together with all later ones. 409 `slot_unavailable` or `contact_busy` if an occurrence cannot
+    /// be booked. 409 `already_booked` if the contact has a seat in a session.
     #[oai(path = "/appointment-series", method = "post", operation_id = "create_appointment_series")]
     async fn create(
         &self,
@@ -237,11 +238,15 @@ impl SeriesApi {
         let now = Utc::now();
         let context = Context::from(&caller);
         let once = Once::new(&context, "create_appointment_series", idempotency_key.0, &body.0)?;
-        let series = attempt(&self.db, &self.mailer, context, |tx, number| {
-            book(tx, &body.0, &once, now, seat_seed(number))
+        let wanted = body.0.template()?;
+        let booked = attempt(&self.db, &self.mailer, context, |tx, number| {
+            book(tx, &body.0, &wanted, &once, now, seat_seed(number))
         });
         let ids = NamedIds::of(vec![body.0.service_id], body.0.provider_id, body.0.contact_id);
-        let series = ids.named(&self.db, context, series.await).await?;
+        let series = match ids.named(&self.db, context, booked.await).await? {
+            Ok(series) => series,
+            Err(refused) => Err(refused.with_alternatives(&self.db, context, &wanted, now).await)?,
+        };
         Ok(once.created(format!("/api/v1/appointment-series/{}", series.id), series))
     }
 
@@ -267,41 +272,33 @@ impl SeriesApi {
 async fn book(
     mut tx: Tx,
     new: &NewSeries,
+    wanted: &OccurrenceTemplate,
     once: &Once,
     now: DateTime<Utc>,
     seat_seed: usize,
-) -> Result<Series, Setback> {
+) -> Result<Result<Series, Refused>, Setback> {
     if let Some(answer) = once.answered(&mut tx).await? {
         tx.commit().await?;
-        return Ok(answer);
+        return Ok(Ok(answer));
     }
     let zone = match new.time_zone {
         Some(zone) => zone.0,
         None => organizations::time_zone(&mut tx).await?.0,
     };
     let starts = new.starts(zone)?;
-    let policy = book::policy(new.override_rules);
-    let who = book::who(new.contact_id, new.contact.as_ref())?;
-    let known = match who {
-        Who::Known(contact) => Some(contact),
-        Who::New(_) | Who::Unknown => None,
-    };
+    let policy = wanted.policy;
     let locks = Locks {
-        services: vec![new.service_id],
-        any_provider: new.provider_id.is_none(),
-        resources: new.provider_id.into_iter().chain(known).collect(),
+        services: vec![wanted.service],
+        any_provider: wanted.provider.is_none(),
+        resources: wanted.provider.into_iter().chain(wanted.contact).collect(),
         ..Locks::default()
     };
     locks.take(&mut tx).await?;
-    let wanted = OccurrenceTemplate {
-        service: new.service_id,
-        provider: new.provider_id,
-        contact: known,
-        policy,
-        seat_seed,
+    let (availability, plans) = match plan(&mut tx, wanted, &starts, seat_seed, now).await? {
+        Ok(planned) => planned,
+        Err(refused) => return Ok(Err(refused)),
     };
-    let (availability, plans) = plan(&mut tx, &wanted, &starts, now).await?;
-    let contact = match who {
+    let contact = match book::who(new.contact_id, new.contact.as_ref())? {
         Who::Known(contact) => contact,
         Who::New(contact) => contacts::create(&mut tx, contact).await?,
         Who::Unknown => Err(Problem::internal())?,
@@ -337,114 +334,5 @@ async fn book(
     };
     once.keep(&mut tx, &series).await?;
     tx.commit().await?;
-    Ok(series)
-}
-
-/// What all occurrences have in common.
-struct OccurrenceTemplate {
-    service: Uuid,
-    provider: Option<Uuid>,
-    contact: Option<Uuid>,
-    policy: Enforcement,
-    seat_seed: usize,
-}
-
-/// Chooses the provider and the allocation of each occurrence. The locks must be taken already.
-async fn plan(
-    tx: &mut Tx,
-    wanted: &OccurrenceTemplate,
-    starts: &[DateTime<Utc>],
-    now: DateTime<Utc>,
-) -> Result<(Availability, Vec<Allocation>), Setback> {
-    let first = starts[0];
-    let services = [wanted.service];
-    let query = AvailabilityQuery {
-        services: &services,
-        providers: wanted.provider.as_slice(),
-        contacts: wanted.contact.as_slice(),
-        from: first,
-        to: starts[starts.len() - 1] + TimeDelta::microseconds(1),
-        ignored: &[],
-        now,
-    };
-    let request = |start, with| StartRequest {
-        start,
-        with,
-        contact: wanted.contact,
-        policy: wanted.policy,
-        seat_seed: wanted.seat_seed,
-    };
-    let candidates: Vec<Uuid> = match wanted.provider {
-        Some(provider) => vec![provider],
-        None => {
-            // Providers who are free for the first occurrence come first, then those with fewer appointments that day.
-            let around = AvailabilityQuery {
-                from: first - TimeDelta::hours(24),
-                to: first + TimeDelta::hours(24),
-                ..query
-            };
-            let availability = load::to_book(tx, &around).await?;
-            known(&availability)?;
-            let date = wall_time::date(availability.zone, first);
-            let mut free: Vec<_> = availability
-                .candidates()
-                .map(|provider| {
-                    let fails = availability.plan(provider, request(first, None)).is_err();
-                    (fails, provider.booked_on(availability.zone, date), provider.id)
-                })
-                .collect();
-            free.sort_unstable();
-            free.into_iter().map(|(_, _, id)| id).take(MOST_PROVIDERS).collect()
-        }
-    };
-    let mut nearest: Option<Vec<(usize, SlotError)>> = None;
-    for candidate in candidates {
-        let mut availability =
-            load::to_book(tx, &AvailabilityQuery { providers: &[candidate], ..query }).await?;
-        known(&availability)?;
-        named_provider(&availability, candidate)?;
-        let mut plans = Vec::with_capacity(starts.len());
-        let mut errors = Vec::new();
-        for (index, start) in starts.iter().enumerate() {
-            let provider = named_provider(&availability, candidate)?;
-            match availability.plan(provider, request(*start, Some(candidate))) {
-                Ok(plan) => {
-                    availability.take(&plan, wanted.contact);
-                    plans.push(plan);
-                }
-                Err(error) => errors.push((index, error)),
-            }
-        }
-        if errors.is_empty() {
-            return Ok((availability, plans));
-        }
-        if nearest.as_ref().is_none_or(|nearest| errors.len() < nearest.len()) {
-            nearest = Some(errors);
-        }
-    }
-    let errors = nearest.unwrap_or_else(|| vec![(0, SlotError::OutsideHours)]);
-    let mut problem =
-        slot_problem("starts_at", errors.iter().map(|(_, error)| *error).min().unwrap_or(SlotError::Busy));
-    problem.errors = errors
-        .into_iter()
-        .flat_map(|(index, error)| {
-            let field = format!("occurrences[{}]", index + 1);
-            let at = starts[index].to_rfc3339();
-            slot_problem(&field, error)
-                .errors
-                .into_iter()
-                .map(move |error| FieldError { detail: format!("{at}: {}", error.detail), ..error })
-        })
-        .collect();
-    Err(problem.into())
-}
-
-fn known(availability: &Availability) -> Result<(), Problem> {
-    match availability.services.first() {
-        None => Err(unknown_service()),
-        Some(rules) if !rules.active => {
-            Err(Problem::invalid_field("service_id", "inactive", "expected the id of an active service"))
-        }
-        Some(_) => Ok(()),
-    }
+    Ok(Ok(series))
 }

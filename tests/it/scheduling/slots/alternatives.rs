@@ -142,3 +142,56 @@ async fn start_against_the_rules_is_told_which_and_comes_with_others() {
         fixture.act(&id, "cancel", json!({})).await.expect(200);
     }
 }
+
+#[tokio::test]
+async fn busy_contact_is_told_others_by_every_door() {
+    let fixture = BookingFixture::new().await;
+    let tenant = &fixture.tenant;
+    let second = tenant.provider().await;
+    let of = |provider: &str, start: &str| {
+        let mut body = fixture.own_body(start);
+        body["provider_id"] = json!(provider);
+        body
+    };
+    let customer = fixture.customer().await;
+    // The hold and the offer come first: they are for a contact that is not busy yet.
+    let hold = tenant.staff.post("/api/v1/holds", of(&fixture.provider, "2031-05-05T09:00:00Z")).await.created();
+    let own = customer.post("/api/v1/my/holds", of(&fixture.provider, "2031-05-05T10:00:00Z")).await.created();
+    let taken = tenant.staff.post("/api/v1/holds", of(&fixture.provider, "2031-05-05T11:00:00Z")).await.created();
+    let wish = json!({
+        "service_id": fixture.service, "provider_id": fixture.provider, "contact_id": fixture.contact,
+        "from": "2031-05-05T11:00:00Z", "to": "2031-05-05T11:15:00Z", "override_rules": true,
+    });
+    let entry = tenant.staff.post("/api/v1/waitlist", wish).await.created();
+    tenant.staff.delete(&format!("/api/v1/holds/{taken}")).await.expect(204);
+    for start in ["09:15", "10:15", "11:15", "12:00"] {
+        let mut body = of(&second, &format!("2031-05-05T{start}:00Z"));
+        body["contact_id"] = json!(fixture.contact);
+        tenant.staff.post(APPOINTMENTS, body).await.expect(201);
+    }
+    let contact = json!({ "contact_id": fixture.contact });
+    let mut series = of(&fixture.provider, "2031-05-05T12:00:00Z");
+    series["contact_id"] = json!(fixture.contact);
+    (series["frequency"], series["count"]) = (json!("weekly"), json!(2));
+    for answer in [
+        tenant.staff.post(&format!("/api/v1/holds/{hold}/confirm"), contact).await,
+        customer.post(&format!("/api/v1/my/holds/{own}/confirm"), json!({})).await,
+        tenant.staff.post(&format!("/api/v1/waitlist/{entry}/accept"), json!({})).await,
+        customer.post(&format!("/api/v1/my/waitlist/{entry}/accept"), json!({})).await,
+        tenant.staff.post("/api/v1/appointment-series", series).await,
+    ] {
+        let problem = answer.refused(409, "contact_busy");
+        assert_eq!(problem["errors"][0]["code"], "contact_busy", "{problem}");
+        let alternatives = problem["alternatives"].as_array().expect("others").clone();
+        assert_eq!(alternatives.len(), 3, "{problem}");
+        for alternative in alternatives {
+            let mut body = of(
+                alternative["provider_ids"][0].as_str().expect("an id"),
+                alternative["starts_at"].as_str().expect("a start"),
+            );
+            body["contact_id"] = json!(fixture.contact);
+            let id = tenant.staff.post(APPOINTMENTS, body).await.created();
+            fixture.act(&id, "cancel", json!({})).await.expect(200);
+        }
+    }
+}
