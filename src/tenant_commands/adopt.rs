@@ -128,6 +128,10 @@ impl AdoptedStatus {
             Self::NoShow => "no_show",
         }
     }
+
+    fn takes_time(self) -> bool {
+        matches!(self, Self::Confirmed | Self::Completed)
+    }
 }
 
 /// Derives our ids from theirs, so that each run finds the same rows.
@@ -320,7 +324,7 @@ async fn add_schedules(
     Ok(())
 }
 
-/// Adds appointments, and claims on provider and contact for those that are not cancelled.
+/// Adds appointments, and claims on provider and contact for those whose status takes time.
 async fn add_appointments(sending: &mut Sending<'_>, ids: &Ids<'_>, adopted: &Adopted) -> Outcome<()> {
     let durations: HashMap<&str, i32> =
         adopted.services.iter().map(|service| (&*service.id, service.duration_minutes.0)).collect();
@@ -365,7 +369,7 @@ async fn add_appointments(sending: &mut Sending<'_>, ids: &Ids<'_>, adopted: &Ad
             "cancelled_by_kind": cancelled.then_some("member"),
         });
         sending.add("scheduling.appointments", row).await?;
-        if !cancelled && ends_at > now - CLAIMS_ARE_KEPT {
+        if appointment.status.takes_time() && ends_at > now - CLAIMS_ARE_KEPT {
             busy.insert(contact);
             let times = |row: Value| {
                 let mut row = row;

@@ -99,6 +99,7 @@ async fn adopted_appointments_take_time_and_conflicts_are_named() {
               "starts_at": "2031-05-05T11:30:00+02:00", "ends_at": "2031-05-05T10:30:00Z", "note": "long" },
             { "id": "c", "service_id": "cut", "provider_id": "dr-1", "contact_id": "17", "starts_at": "2020-05-05T09:00:00Z", "status": "completed" },
             { "id": "d", "service_id": "cut", "provider_id": "dr-1", "contact_id": "17", "starts_at": "2031-05-05T09:00:00Z", "status": "cancelled" },
+            { "id": "n", "service_id": "cut", "provider_id": "dr-1", "contact_id": "17", "starts_at": "2031-05-05T09:00:00Z", "status": "no_show" },
         ],
     });
     let adopt = async |data: &Value| {
@@ -119,7 +120,7 @@ async fn adopted_appointments_take_time_and_conflicts_are_named() {
         .expect("rows");
     assert_eq!(row.get::<_, &str>(0), "1 540-720, 1 780-1440");
     assert_eq!((row.get::<_, i64>(1), row.get::<_, i64>(2)), (1, 1));
-    assert_eq!(row.get::<_, &str>(3), "cancelled 30, completed 30, confirmed 30, confirmed 60");
+    assert_eq!(row.get::<_, &str>(3), "cancelled 30, completed 30, confirmed 30, confirmed 60, no_show 30");
     // Of the two that are to come: the provider's time and the contact's.
     assert_eq!(row.get::<_, i64>(4), 4);
     let wrong = superuser.query(include_str!("../../../sql/audit/bookings.sql"), &[]).await.expect("a look");
