@@ -9,6 +9,7 @@ pub mod guest_stream;
 pub mod guest_verification;
 pub mod guest_waitlist;
 pub mod ics;
+pub mod my_appointment;
 pub mod my_appointments;
 pub mod my_holds;
 pub mod my_slots;

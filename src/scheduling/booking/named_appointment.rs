@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::appointment::{Appointment, AppointmentAction, CancelledBy};
 use crate::{
-    db::{Context, Db, Sql, Tx, row},
+    db::{Context, Db, Params, Sql, Tx, row},
     http::{
         problem::{Failure, Problem},
         values::TimeZone,
@@ -98,6 +98,16 @@ impl NamedAppointment {
         let stands = AppointmentAction::Cancel.from(CancelledBy::Guest).contains(&self.appointment.status);
         (stands && until >= now).then_some(until)
     }
+}
+
+/// A page of the appointments of a customer.
+pub async fn list_mine(
+    db: &Db,
+    context: Context,
+    params: Params<'_>,
+) -> Result<Vec<NamedAppointment>, Failure> {
+    let rows = db.all(context, sql!("scheduling/appointments_list_mine.sql" as NamedRow), params).await?;
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 /// The appointment with this id.

@@ -15,14 +15,15 @@ use uuid::Uuid;
 use super::{
     calendar_feeds,
     ics::Refreshed,
+    my_appointment::{self, MyAppointment},
     online::{self, OnlineProvider, OnlineService},
 };
 use crate::{
     crm::contacts,
-    db::{Context, Db, row},
+    db::{Context, Db, Params, row},
     http::{
         caller::{Customer, Member, SignedIn},
-        if_match::{IfMatch, Precondition},
+        if_match::IfMatch,
         json::{Created, Json, OptionalJson, SerializedJson},
         page::{Cursor, Ids, Order as ListOrder, Page, Paging, SortByStart},
         problem::{ApiError, Failure, Listing, Problem, Reading, Writing},
@@ -32,7 +33,7 @@ use crate::{
     operations::idempotency::Once,
     scheduling::{
         booking::{
-            appointment::{self, Appointment, AppointmentStatus, Segment},
+            appointment::AppointmentStatus,
             book::{self, Order, Who},
             claims::Labels,
             transitions::TransitionReason,
@@ -47,36 +48,6 @@ use crate::{
     },
     sql,
 };
-
-/// An appointment, as the customer sees it.
-#[derive(Debug, Object, Serialize)]
-#[oai(skip_serializing_if_is_none)]
-pub struct MyAppointment {
-    pub id: Uuid,
-    /// The service; with several services, the first one.
-    pub service_id: Uuid,
-    /// The provider; with several services, the provider of the first one.
-    pub provider_id: Uuid,
-    pub starts_at: DateTime<Utc>,
-    /// The end, exclusive.
-    pub ends_at: DateTime<Utc>,
-    pub status: AppointmentStatus,
-    /// The services of a visit, in their order. Absent for a single service, and in lists.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub segments: Option<Vec<Segment>>,
-}
-
-row! {
-    MyAppointment { id, service_id, provider_id, starts_at, ends_at, status; segments: None }
-}
-
-impl From<Appointment> for MyAppointment {
-    fn from(appointment: Appointment) -> Self {
-        let Appointment { id, service_id, provider_id, starts_at, ends_at, status, segments, .. } =
-            appointment;
-        Self { id, service_id, provider_id, starts_at, ends_at, status, segments }
-    }
-}
 
 /// An appointment with any organization, as the customer sees it.
 #[derive(Debug, Object, Serialize)]
@@ -246,23 +217,17 @@ impl MyAppointmentsApi {
         let order = ListOrder::of(sort.0);
         let (after, before) = page.between(from, to, order);
         let latest_first = order == ListOrder::Descending;
-        let appointments = self
-            .db
-            .all(
-                &caller,
-                sql!("scheduling/appointments_list_mine.sql" as MyAppointment),
-                &[
-                    &caller.account()?,
-                    &after.time,
-                    &after.id,
-                    &before.time,
-                    &before.id,
-                    &page.rows(),
-                    &latest_first,
-                    &ids.0,
-                ],
-            )
-            .await?;
+        let params: Params = &[
+            &caller.account()?,
+            &after.time,
+            &after.id,
+            &before.time,
+            &before.id,
+            &page.rows(),
+            &latest_first,
+            &ids.0,
+        ];
+        let appointments = my_appointment::list(&self.db, (&caller).into(), params).await?;
         Ok(Json(page.of(appointments, |last| Cursor::new(last.starts_at, last.id))))
     }
 
@@ -334,7 +299,8 @@ impl MyAppointmentsApi {
             guest: None,
         };
         let appointment = book::book(&self.db, &self.mailer, context, &order, &once, Utc::now()).await?;
-        Ok(once.created(format!("/api/v1/my/appointments/{}", appointment.id), appointment.into()))
+        let booked = my_appointment::get(&self.db, context, appointment.id).await?;
+        Ok(once.created(format!("/api/v1/my/appointments/{}", booked.id), booked))
     }
 
     /// Get an appointment of mine
@@ -344,8 +310,7 @@ impl MyAppointmentsApi {
         caller: Member<Customer>,
         appointment_id: Path<Uuid>,
     ) -> Result<Json<MyAppointment>, ApiError<Reading>> {
-        let row = self.db.optional(&caller, appointment::GET, &[&appointment_id.0]).await?;
-        Ok(Json(Appointment::from(row.ok_or_else(Problem::not_found)?).into()))
+        Ok(Json(my_appointment::get(&self.db, (&caller).into(), appointment_id.0).await?))
     }
 
     /// Get an appointment of mine as a calendar entry
@@ -390,10 +355,10 @@ impl MyAppointmentsApi {
         body: OptionalJson<TransitionReason>,
     ) -> Result<Json<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(appointment_id.0)?;
-        let reason = body.0.reason.as_deref();
-        let (id, precondition) = (appointment_id.0, as_mine(&if_match));
-        let cancelled = online::cancel(&self.db, &self.mailer, context, id, reason, &precondition).await?;
-        Ok(Json(cancelled.into()))
+        let (id, reason) = (appointment_id.0, body.0.reason.as_deref());
+        let precondition = my_appointment::required(&self.db, context, id, &if_match).await?;
+        online::cancel(&self.db, &self.mailer, context, id, reason, &precondition).await?;
+        Ok(Json(my_appointment::get(&self.db, context, id).await?))
     }
 
     /// Reschedule an appointment of mine
@@ -417,15 +382,11 @@ impl MyAppointmentsApi {
     ) -> Result<Json<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(appointment_id.0)?;
         let MyReschedule { starts_at, provider_id } = body.0;
-        let (db, mailer, id, precondition) = (&self.db, &self.mailer, appointment_id.0, as_mine(&if_match));
-        let moved =
-            online::reschedule(db, mailer, context, id, starts_at, provider_id, &precondition).await?;
-        Ok(Json(moved.into()))
+        let (db, mailer, id) = (&self.db, &self.mailer, appointment_id.0);
+        let precondition = my_appointment::required(db, context, id, &if_match).await?;
+        online::reschedule(db, mailer, context, id, starts_at, provider_id, &precondition).await?;
+        Ok(Json(my_appointment::get(db, context, id).await?))
     }
-}
-
-fn as_mine(if_match: &IfMatch) -> Precondition<'_, Appointment> {
-    if_match.on_view(|appointment: &Appointment| Ok(MyAppointment::from(appointment.clone())))
 }
 
 /// The contact that is linked to the account of a customer, if any.

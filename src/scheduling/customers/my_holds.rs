@@ -10,14 +10,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::my_appointments::{MyAppointment, contact};
+use super::{
+    my_appointment::{self, MyAppointment},
+    my_appointments::contact,
+};
 use crate::{
-    db::Db,
+    db::{Db, Params},
     http::{
         caller::{Customer, Member},
         if_match::IfMatch,
         json::{Created, Json, NoContent, OptionalJson},
-        problem::{ApiError, Deleting, Problem, Reading, Writing},
+        page::{Cursor, Ids, Page, Paging},
+        problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, Text},
     },
     messaging::mail::Mailer,
@@ -33,6 +37,7 @@ use crate::{
         features::Appointments,
         slots::availability::Enforcement,
     },
+    sql,
 };
 
 /// A new hold by a customer, for 10 minutes.
@@ -83,6 +88,22 @@ pub struct MyHoldsApi {
 
 #[OpenApi(prefix_path = "/api/v1/my")]
 impl MyHoldsApi {
+    /// List my holds
+    ///
+    /// The customer's holds that have not expired, in the order in which they were created.
+    #[oai(path = "/holds", method = "get", operation_id = "list_my_holds")]
+    async fn list(
+        &self,
+        caller: Member<Customer>,
+        ids: Ids,
+        page: Paging,
+    ) -> Result<Json<Page<Hold>>, ApiError<Listing>> {
+        let sql = sql!("scheduling/holds_list_mine.sql" as Hold);
+        let params: Params = &[&caller.account()?, &page.after_id(), &page.rows(), &ids.0];
+        let holds = self.db.all(&caller, sql, params).await?;
+        Ok(Json(page.of(holds, |last| Cursor::id(last.id))))
+    }
+
     /// Hold a slot for myself
     ///
     /// Reserves a free slot for 10 minutes. Confirming the hold before it expires always succeeds. Errors are those of
@@ -176,6 +197,7 @@ impl MyHoldsApi {
         let (appointment, replayed) =
             confirm::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/my/appointments/{}", appointment.id);
-        Ok(Created { location, body: appointment.into(), replayed })
+        let body = my_appointment::get(&self.db, context, appointment.id).await?;
+        Ok(Created { location, body, replayed })
     }
 }

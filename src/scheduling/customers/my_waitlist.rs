@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::my_appointments::{MyAppointment, contact};
+use super::{
+    my_appointment::{self, MyAppointment},
+    my_appointments::contact,
+};
 use crate::{
     db::Db,
     http::{
@@ -164,7 +167,8 @@ impl MyWaitlistApi {
         let (appointment, replayed) =
             confirm::confirm_alone(&self.db, &self.mailer, context, &confirmation).await?;
         let location = format!("/api/v1/my/appointments/{}", appointment.id);
-        Ok(Created { location, body: appointment.into(), replayed })
+        let body = my_appointment::get(&self.db, context, appointment.id).await?;
+        Ok(Created { location, body, replayed })
     }
 
     /// Decline an offer of mine

@@ -2,7 +2,7 @@
 
 use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::calendar_feeds::events;
@@ -216,4 +216,49 @@ async fn customer_lists_appointments_of_all_organizations() {
     let second = customer.get(&format!("{path}?limit=1&cursor={cursor}")).await.expect(200);
     assert_eq!((&first["items"][0]["id"], &second["items"][0]["id"]), (&json!(ids[0]), &json!(ids[1])));
     assert_eq!(one.tenant.staff.get(path).await.expect(200)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn customer_sees_names_and_until_when_to_change_in_every_answer() {
+    let fixture = BookingFixture::with(json!({ "cancellation_notice_minutes": 60 })).await;
+    let customer = fixture.customer().await;
+    let second = fixture.tenant.service_with(json!({ "name": "Second", "duration_minutes": 30 })).await;
+    let organization = fixture.tenant.owner.get("/api/v1/organizations/me").await.expect(200);
+    let expect = |seen: &Value, start: &str, until: Value| {
+        for (name, value) in [
+            ("organization_name", organization["name"].clone()),
+            ("time_zone", organization["time_zone"].clone()),
+            ("service_name", json!("Service")),
+            ("provider_name", json!("Ada")),
+            ("starts_at", json!(start)),
+            ("changeable_until", until),
+        ] {
+            assert_eq!(seen[name], value, "{name}: {seen}");
+        }
+    };
+    let (nine, eight) = ("2031-05-05T09:00:00Z", json!("2031-05-05T08:00:00Z"));
+    let mut visit = fixture.own_body(nine);
+    visit["and_then"] = json!([second]);
+    let booked = customer.post(PATH, visit).await.expect(201);
+    expect(&booked, nine, eight.clone());
+    assert_eq!(
+        (&booked["segments"][1]["service_name"], &booked["segments"][1]["provider_name"]),
+        (&json!("Second"), &json!("Ada"))
+    );
+    let own = format!("{PATH}/{}", booked["id"].as_str().expect("an id"));
+    expect(&customer.get(&own).await.expect(200), nine, eight.clone());
+    expect(&customer.get(PATH).await.expect(200)["items"][0], nine, eight);
+    let (eleven, ten) = ("2031-05-05T11:00:00Z", json!("2031-05-05T10:00:00Z"));
+    let moved = customer.post(&format!("{own}/reschedule"), json!({ "starts_at": eleven })).await.expect(200);
+    expect(&moved, eleven, ten);
+    // What is no longer offered online keeps its name.
+    let service = format!("/api/v1/services/{}", fixture.service);
+    fixture.tenant.manager.patch(&service, json!({ "bookable_online": false })).await.expect(200);
+    let cancelled = customer.post(&format!("{own}/cancel"), json!({})).await.expect(200);
+    expect(&cancelled, eleven, Value::Null);
+    expect(&customer.get(PATH).await.expect(200)["items"][0], eleven, Value::Null);
+    fixture.tenant.manager.patch(&service, json!({ "bookable_online": true })).await.expect(200);
+    let hold = customer.post("/api/v1/my/holds", fixture.own_body(nine)).await.created();
+    let confirmed = customer.post(&format!("/api/v1/my/holds/{hold}/confirm"), json!({})).await.expect(201);
+    expect(&confirmed, nine, json!("2031-05-05T08:00:00Z"));
 }

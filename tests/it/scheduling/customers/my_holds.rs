@@ -39,3 +39,22 @@ async fn customer_holds_confirms_and_releases() {
     assert!(matches!(late.status, 404 | 409), "{}", late.text);
     expect_sound_bookings(&fixture.tenant).await;
 }
+
+#[tokio::test]
+async fn customer_lists_their_holds() {
+    let fixture = BookingFixture::new().await;
+    let customer = fixture.customer().await;
+    let mut own = Vec::new();
+    for start in ["2031-05-05T09:00:00Z", "2031-05-05T10:00:00Z"] {
+        own.push(customer.post("/api/v1/my/holds", fixture.own_body(start)).await.created());
+    }
+    fixture.hold("2031-05-05T11:00:00Z").await.created();
+    let listed = async || -> Vec<String> {
+        let listed = customer.get("/api/v1/my/holds").await.expect(200);
+        let items = listed["items"].as_array().expect("items").iter();
+        items.map(|hold| hold["id"].as_str().expect("an id").to_owned()).collect()
+    };
+    assert_eq!(listed().await, own);
+    fixture.expire(&own[0]).await;
+    assert_eq!(listed().await, own[1..]);
+}
