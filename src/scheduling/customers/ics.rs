@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     db::row,
-    http::{conditional::Version, values::TimeZone},
+    http::conditional::Version,
     scheduling::booking::{
         appointment::AppointmentStatus,
         named_appointment::{NamedAppointment, NamedSegment},
@@ -43,13 +43,12 @@ pub struct Entry {
     pub contact_name: Option<String>,
     /// The services of a visit, in order.
     pub segments: Option<Vec<NamedSegment>>,
-    pub time_zone: TimeZone,
 }
 
 row! {
     Entry {
         id, starts_at, ends_at, status, entry_sequence, created_at, entry_updated_at, service_name, provider_name,
-        contact_name, segments as json, time_zone
+        contact_name, segments as json
     }
 }
 
@@ -70,7 +69,6 @@ impl From<NamedAppointment> for Entry {
             provider_name: first.provider_name,
             contact_name: None,
             segments: is_visit.then_some(segments),
-            time_zone: named.time_zone,
         }
     }
 }
@@ -256,7 +254,7 @@ fn event(entry: &Entry) -> Event {
         None => services,
     };
     let description = match segments {
-        Some(segments) => listed(segments, entry.time_zone),
+        Some(segments) => listed(segments),
         None => format!("With {provider}"),
     };
     Event::new()
@@ -275,12 +273,12 @@ fn event(entry: &Entry) -> Event {
         .done()
 }
 
-/// The services of a visit, one on each line: `09:00–09:30 Cut with Ada`. Then the time zone, because text has none.
-fn listed(segments: &[NamedSegment], TimeZone(zone): TimeZone) -> String {
-    let clock = |instant: DateTime<Utc>| instant.with_timezone(&zone).format("%H:%M").to_string();
+/// The services of a visit, one on each line: `Cut with Ada (30 min)`. Without times of day, which would depend on the
+/// time zone of the organization: a new zone makes no newer entry.
+fn listed(segments: &[NamedSegment]) -> String {
     let line = |segment: &NamedSegment| {
         let NamedSegment { service_name, provider_name, starts_at, ends_at, .. } = segment;
-        format!("{}–{} {service_name} with {provider_name}\n", clock(*starts_at), clock(*ends_at))
+        format!("{service_name} with {provider_name} ({} min)", (*ends_at - *starts_at).num_minutes())
     };
-    format!("{}({})", segments.iter().map(line).collect::<String>(), zone.name())
+    segments.iter().map(line).collect::<Vec<_>>().join("\n")
 }
