@@ -14,7 +14,7 @@ use std::{
 
 use appointd::{
     db::{
-        WorkerDb,
+        UrlError, WorkerDb,
         cluster::{self, Cluster},
         migrate,
     },
@@ -78,9 +78,7 @@ async fn bench(cluster: &Cluster) -> Outcome<()> {
              update messaging.turns set job_cap = 100"
         ))
         .await?;
-    let db = || {
-        Ok::<_, tokio_postgres::Error>(WorkerDb::new(&cluster.url("appointd_worker", "appointd").parse()?, 4))
-    };
+    let db = || Ok::<_, UrlError>(WorkerDb::new(&cluster.url("appointd_worker", "appointd").parse()?, 4));
 
     let (stop, stopping) = watch::channel(false);
     let mut workers = Vec::new();

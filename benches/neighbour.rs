@@ -19,7 +19,7 @@ use std::{
 };
 
 use appointd::{
-    db::{FrontDoor, Pass, cluster::Cluster, migrate},
+    db::{DatabaseUrl, FrontDoor, Pass, cluster::Cluster, migrate},
     dev,
     http::{
         captcha::Captcha,
@@ -87,8 +87,8 @@ impl Organization {
 
 async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
     dev::set_up(cluster).await?;
-    let url: tokio_postgres::Config = cluster.url("appointd_api", "appointd").parse()?;
-    let door: tokio_postgres::Config = cluster.url("appointd_door", "appointd").parse()?;
+    let url: DatabaseUrl = cluster.url("appointd_api", "appointd").parse()?;
+    let door: DatabaseUrl = cluster.url("appointd_door", "appointd").parse()?;
     let tokens = Arc::new(
         Tokens::new(&[SigningKey::from_bytes([7; 32])], &[SigningKey::from_bytes([8; 32])]).ok_or("a key")?,
     );

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService};
-use tokio_postgres::Config;
 
 use crate::{
     crm,
-    db::{Db, FrontDoor},
+    db::{DatabaseUrl, Db, FrontDoor},
     http::{
         captcha::Captcha,
         client::Network,
@@ -124,8 +123,8 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn R
 pub fn raw_description() -> String {
     let unused_keys = [SigningKey::from_bytes([0; 32])];
     let app = App {
-        db: Db::new(&Config::new(), 1),
-        door: FrontDoor::new(&Config::new(), 1),
+        db: Db::new(&DatabaseUrl::nowhere(), 1),
+        door: FrontDoor::new(&DatabaseUrl::nowhere(), 1),
         tokens: Arc::new(Tokens::new(&unused_keys, &unused_keys).expect("a key is a key")),
         passwords: Arc::new(Passwords::new(Policy::Strict)),
         mailer: Mailer::nowhere(),

@@ -13,7 +13,7 @@ use crate::{
     config::{DEFAULT_LISTEN, Database, LogFormat, listen_flag},
     db::migrate,
     dev, tenant_commands,
-    terminal::{block_on, log_to_stderr, print, raise_open_files},
+    terminal::{self, block_on, log_to_stderr, print, raise_open_files},
     wall_audit,
 };
 use pages::{CompletionsArgs, ManArgs};
@@ -210,7 +210,7 @@ fn run_dev(args: DevArgs) -> Result<(), Box<dyn Error>> {
 }
 
 fn run_migrations(args: MigrateArgs) -> Result<(), Box<dyn Error>> {
-    let url = Database::Owner.read(args.database_url.as_deref())?;
+    let url = terminal::database(Database::Owner, args.database_url.as_deref())?;
     block_on(async {
         let applied = migrate::run_within(&url, Duration::from_secs(args.patience)).await?;
         for migration in &applied {
@@ -222,7 +222,7 @@ fn run_migrations(args: MigrateArgs) -> Result<(), Box<dyn Error>> {
 }
 
 fn run_tenant(args: TenantArgs) -> Result<(), Box<dyn Error>> {
-    let url = Database::Owner.read(args.database_url.as_deref())?;
+    let url = terminal::database(Database::Owner, args.database_url.as_deref())?;
     block_on(tenant_commands::run(&url, args.command))
 }
 

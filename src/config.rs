@@ -10,10 +10,10 @@ use std::{
 use ipnet::IpNet;
 use lettre::message::Mailbox;
 use poem::http::Uri;
-use tokio_postgres::{Config as DatabaseUrl, config::SslMode};
 use tracing::Level;
 
 use crate::{
+    db::{DatabaseUrl, UrlError},
     http::{captcha, client::Network, limit::Rates, token::SigningKey, values::DomainName},
     messaging::{mail::Mailer, worker::DEFAULT_PLACES},
 };
@@ -95,7 +95,7 @@ impl Settings {
         let mut mistakes = Vec::new();
         let database = Database::Server
             .read(given.database_url.as_deref())
-            .map_err(|mistake| mistakes.push(mistake))
+            .map_err(|found| mistakes.extend(found.0))
             .ok();
         let door = match given.no_requests {
             true => Some(None),
@@ -110,7 +110,7 @@ impl Settings {
             false => Database::Worker
                 .read(given.worker_database_url.as_deref())
                 .map(Some)
-                .map_err(|mistake| mistakes.push(mistake))
+                .map_err(|found| mistakes.extend(found.0))
                 .ok(),
         };
         let token_keys = signing_keys("APPOINTD_TOKEN_KEYS", given.token_keys.as_deref(), &mut mistakes);
@@ -303,34 +303,27 @@ impl Database {
     }
 
     /// Reads the setting, which is required. An error does not repeat it: it may hold a password.
-    pub fn read(self, given: Option<&str>) -> Result<DatabaseUrl, String> {
+    pub fn read(self, given: Option<&str>) -> Result<DatabaseUrl, Mistakes> {
         let (name, role) = (self.setting(), self.role());
         let Some(text) = given.filter(|text| !text.is_empty()) else {
-            return Err(format!(
+            return Err(Mistakes(vec![format!(
                 "{name} is not set; it is a URL such as postgresql://{role}@localhost/appointd"
-            ));
+            )]));
         };
-        let parsed = text.parse::<DatabaseUrl>();
-        // verify-ca and verify-full are modes of libpq that the driver does not know.
-        if text.contains("sslmode=verify-")
-            || parsed.as_ref().is_ok_and(|url| url.get_ssl_mode() == SslMode::Require)
-        {
-            return Err(format!(
-                "{name} requires TLS (sslmode), and appointd does not support TLS to PostgreSQL yet; remove sslmode, \
-                 and use a Unix socket or a network you trust"
-            ));
-        }
-        let mut url = parsed.map_err(|error| {
-            format!("{name} is not a PostgreSQL URL, such as postgresql://{role}@localhost/appointd: {error}")
-        })?;
-        if url.get_hosts().is_empty() && url.get_hostaddrs().is_empty() {
-            return Err(format!(
-                "{name} names no host; for a Unix socket it is a URL such as \
-                 postgresql:///appointd?host=/run/postgresql&user={role}"
-            ));
-        }
-        url.application_name("appointd");
-        Ok(url)
+        text.parse::<DatabaseUrl>().map_err(|error| {
+            Mistakes(match error {
+                UrlError::Malformed(reason) => vec![format!(
+                    "{name} is not a PostgreSQL URL, such as postgresql://{role}@localhost/appointd: {reason}"
+                )],
+                UrlError::WithoutHost => vec![format!(
+                    "{name} names no host; for a Unix socket it is a URL such as \
+                     postgresql:///appointd?host=/run/postgresql&user={role}"
+                )],
+                UrlError::Tls(mistakes) => {
+                    mistakes.into_iter().map(|mistake| format!("{name}: {mistake}")).collect()
+                }
+            })
+        })
     }
 }
 

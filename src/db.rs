@@ -2,7 +2,7 @@
 //! values), `error` (errors), `entry` and `request` (the caller), `tx` (the door: transactions of a tenant), `guard`
 //! and `entering` (what the door sends), `pool` and `connection`, `attempt` (retries), `single` (operations of one
 //! statement), `front_door` and `worker` (other roles: before the caller is known, and in the background), [`listen`]
-//! (notifications), then operating a database: [`migrate`], [`cluster`].
+//! (notifications), `url` and `tls` (how a database is reached), then operating a database: [`migrate`], [`cluster`].
 
 mod as_of;
 mod attempt;
@@ -20,7 +20,9 @@ mod request;
 pub mod row;
 mod single;
 pub mod sql;
+mod tls;
 mod tx;
+mod url;
 mod worker;
 
 pub use attempt::Transient;
@@ -33,4 +35,5 @@ pub(crate) use row::row;
 pub use row::{Columns, FromRow, Keyed, Unread};
 pub use sql::{Binds, Params, Sql};
 pub use tx::{Db, Tx};
+pub use url::{DatabaseUrl, UrlError};
 pub use worker::WorkerDb;

@@ -18,7 +18,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::Utc;
-use tokio_postgres::{Config as DatabaseUrl, error::SqlState};
+use tokio_postgres::error::SqlState;
 
 use outbox::Outbox;
 use running::Running;
@@ -26,7 +26,7 @@ use running::Running;
 use crate::{
     config::DEFAULT_CONNECTIONS,
     db::{
-        Db, FrontDoor, WorkerDb,
+        DatabaseUrl, Db, FrontDoor, WorkerDb,
         cluster::{self, Cluster},
         migrate,
     },

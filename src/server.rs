@@ -36,11 +36,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_io_timeout::TimeoutStream;
-use tokio_postgres::Config as DatabaseUrl;
 
 use crate::{
     api::{self, App},
-    db::{self, Db, FrontDoor, WorkerDb},
+    db::{self, DatabaseUrl, Db, FrontDoor, WorkerDb},
     http::{
         captcha::Captcha,
         client::Network,

@@ -16,7 +16,7 @@ use std::{
 
 use chrono::Utc;
 use clap::Subcommand;
-use tokio_postgres::{Client, Config as DatabaseUrl};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use adopt::{Adopted, adopt};
@@ -24,7 +24,7 @@ use database::{Locked, Organization, Outcome, begin, organizations, said};
 use export::{export, import};
 
 use crate::{
-    db::{self, migrate},
+    db::{self, DatabaseUrl, migrate},
     terminal,
 };
 

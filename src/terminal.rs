@@ -7,7 +7,10 @@ use std::{
 
 use tracing::Level;
 
-use crate::config::{LogFormat, Mistakes};
+use crate::{
+    config::{Database, LogFormat, Mistakes},
+    db::DatabaseUrl,
+};
 
 /// Writes to standard output. A reader that closes the pipe, as `head` does, has read what it wanted.
 pub fn print(text: &[u8]) -> io::Result<()> {
@@ -24,6 +27,15 @@ pub fn list(mistakes: Mistakes) -> String {
         [one] => one.clone(),
         several => format!("several errors:\n  - {}", several.join("\n  - ")),
     }
+}
+
+/// The database of a command, which warns if the connection can be read or changed on the way.
+pub fn database(database: Database, given: Option<&str>) -> Result<DatabaseUrl, String> {
+    let url = database.read(given).map_err(list)?;
+    if let Some(risk) = url.risk() {
+        eprintln!("appointd: warning: {}: {risk}", database.setting());
+    }
+    Ok(url)
 }
 
 /// Raises the limit of open files: every connection takes one, and the usual soft limit is for interactive programs.

@@ -16,12 +16,16 @@ use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Args;
 use serde_json::Value;
-use tokio_postgres::{Client, Config as DatabaseUrl, Row};
+use tokio_postgres::{Client, Row};
 
 use report::{Finding, Format, Report};
 use rule::{Rule, rule};
 
-use crate::{config::Database, db::migrate, terminal};
+use crate::{
+    config::Database,
+    db::{DatabaseUrl, migrate},
+    terminal,
+};
 
 /// The catalog that the migrations create.
 const CATALOG: &str = include_str!("../sql/audit/schema/drift.txt");
@@ -69,7 +73,7 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
         return print(&report::explain(rule(id)?)).map(|()| ExitCode::SUCCESS);
     }
     let accepted = args.accept.iter().map(|text| Accepted::read(text)).collect::<Result<Vec<_>, _>>()?;
-    let auditor = connect(&Database::Auditor.read(args.database_url.as_deref())?).await?;
+    let auditor = connect(&terminal::database(Database::Auditor, args.database_url.as_deref())?).await?;
     if args.matrix {
         return print(&matrix(&auditor).await?).map(|()| ExitCode::SUCCESS);
     }
@@ -77,7 +81,7 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, String> {
         return print(&inventory(&auditor).await?).map(|()| ExitCode::SUCCESS);
     }
     let server = match &args.server_database_url {
-        Some(url) => Some(connect(&Database::Server.read(Some(url))?).await?),
+        Some(url) => Some(connect(&terminal::database(Database::Server, Some(url))?).await?),
         None => None,
     };
     let mut report = audit(&auditor, server.as_ref()).await?;

@@ -187,6 +187,9 @@ async fn check_databases(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let door = settings.door.as_ref().map(|door| (door, Database::FrontDoor));
     let worker = settings.worker.as_ref().map(|worker| (worker, Database::Worker));
     for (database, kind) in [server].into_iter().chain(door).chain(worker) {
+        if let Some(risk) = database.risk() {
+            tracing::warn!("{}: {risk}", kind.setting());
+        }
         let client = migrate::connect(database).await?;
         db::check_session(database).await?;
         check(&client, kind.role()).await?;

@@ -25,21 +25,29 @@ use std::{
 };
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
-use tokio_postgres::{CancelToken, Client, Config, Error, NoTls, Row, Statement, types::Type};
+use tokio_postgres::{Client, Error, Row, Statement, types::Type};
 use uuid::Uuid;
 
-use super::sql::{Params, Sql};
+use super::{
+    sql::{Params, Sql},
+    url::DatabaseUrl,
+};
 
 /// Opens the connections of a pool.
 pub(super) struct Manager {
-    url: Config,
+    url: DatabaseUrl,
     /// Incremented when all statements must be prepared again.
     epoch: Arc<AtomicU64>,
 }
 
 impl Manager {
-    pub(super) fn new(url: Config) -> Self {
+    pub(super) fn new(url: DatabaseUrl) -> Self {
         Self { url, epoch: Arc::default() }
+    }
+
+    /// Why a connection could not be opened.
+    pub(super) fn explain(&self, error: &Error) -> String {
+        self.url.explain(error)
     }
 
     /// Makes every connection prepare its statements again, after the schema has changed.
@@ -68,6 +76,8 @@ impl managed::Manager for Manager {
 /// A connection, its mark, and its prepared statements.
 pub(super) struct Connection {
     client: Client,
+    /// How it was opened, to cancel its statements in the same way.
+    url: DatabaseUrl,
     /// The commands that begin a transaction in the marked session, or fail: as a rule, and looking for statements that
     /// SQL has prepared.
     begin: [String; 2],
@@ -85,8 +95,8 @@ struct Prepared {
 }
 
 impl Connection {
-    async fn open(url: &Config, epoch: Arc<AtomicU64>) -> Result<Self, Error> {
-        let (client, connection) = url.connect(NoTls).await?;
+    async fn open(url: &DatabaseUrl, epoch: Arc<AtomicU64>) -> Result<Self, Error> {
+        let (client, connection) = url.connect().await?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to the database ended");
@@ -101,7 +111,7 @@ impl Connection {
             format!("{clean}; execute {mark}"),
             format!("{clean}; select app.refuse_leftovers(); execute {mark}"),
         ];
-        Ok(Self { client, begin, begun: AtomicU32::new(0), prepared: Mutex::default(), epoch })
+        Ok(Self { client, url: url.clone(), begin, begun: AtomicU32::new(0), prepared: Mutex::default(), epoch })
     }
 
     /// Begins a transaction, in the marked session.
@@ -128,8 +138,9 @@ impl Connection {
         self.client.is_closed()
     }
 
-    pub(super) fn cancel_token(&self) -> CancelToken {
-        self.client.cancel_token()
+    /// Cancels the running statement.
+    pub(super) async fn cancel(&self) -> Result<(), Error> {
+        self.url.cancel(&self.client).await
     }
 
     /// Whether a statement is already prepared.
@@ -181,23 +192,24 @@ pub enum Unsuited {
 
 /// Checks that each connection has its own session. A transaction pooler gives the marked session to another connection
 /// that begins a transaction, or gives the next transaction another session; in both cases the mark is missing.
-pub async fn check_session(url: &Config) -> Result<(), Unsuited> {
-    let first = patiently(Connection::open(url, Arc::default())).await?;
-    let second = patiently(Connection::open(url, Arc::default())).await?;
-    patiently(second.begin()).await?;
+pub async fn check_session(url: &DatabaseUrl) -> Result<(), Unsuited> {
+    let first = patiently(url, Connection::open(url, Arc::default())).await?;
+    let second = patiently(url, Connection::open(url, Arc::default())).await?;
+    patiently(url, second.begin()).await?;
     for _ in 0..LOOKS {
-        patiently(first.begin()).await?;
-        patiently(first.commit()).await?;
+        patiently(url, first.begin()).await?;
+        patiently(url, first.commit()).await?;
     }
-    patiently(second.commit()).await
+    patiently(url, second.commit()).await
 }
 
-async fn patiently<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Unsuited> {
+async fn patiently<T>(
+    url: &DatabaseUrl,
+    answer: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Unsuited> {
     match tokio::time::timeout(PATIENCE, answer).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) if !super::error::is_pooler(&error) => {
-            Err(Unsuited::Unreachable(super::error::explain(&error)))
-        }
+        Ok(Err(error)) if !super::error::is_pooler(&error) => Err(Unsuited::Unreachable(url.explain(&error))),
         _ => Err(Unsuited::Pooler),
     }
 }

@@ -2,14 +2,13 @@
 //! caller is known and so believe what they are told (signing in, registering, refreshing a session). The role that
 //! serves requests cannot call them, so no statement of a request can.
 
-use tokio_postgres::Config;
-
 use super::{
     entry::Person,
     error::Error,
     row::FromRow,
     sql::{Params, Sql},
     tx::Db,
+    url::DatabaseUrl,
 };
 
 /// Access to the database as `appointd_door`, which reaches no table and no tenant.
@@ -18,7 +17,7 @@ pub struct FrontDoor(Db);
 
 impl FrontDoor {
     /// A pool of at most `connections`, opened when needed.
-    pub fn new(url: &Config, connections: usize) -> Self {
+    pub fn new(url: &DatabaseUrl, connections: usize) -> Self {
         Self(Db::new(url, connections))
     }
 

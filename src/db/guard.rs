@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::future::{OptionFuture, join4};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_postgres::{NoTls, Row, types::ToSql};
+use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     entry::{Context, Entry, Who},
@@ -224,7 +224,7 @@ impl Drop for Guard {
 async fn clean_up(client: Object, running: bool, _share: Option<OwnedSemaphorePermit>) {
     let clean = async {
         match running {
-            true => client.cancel_token().cancel_query(NoTls).await,
+            true => client.cancel().await,
             false => client.rollback().await,
         }
     };

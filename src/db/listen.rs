@@ -3,9 +3,11 @@
 
 use std::{pin::pin, time::Duration};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::StreamExt as _;
 use tokio::time::sleep;
-use tokio_postgres::{AsyncMessage, Config, Error, NoTls};
+use tokio_postgres::{AsyncMessage, Error};
+
+use super::url::DatabaseUrl;
 
 /// The pause before connecting again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -25,16 +27,18 @@ pub enum Heard {
 }
 
 /// Listens to a channel for ever, and connects again when the connection is lost.
-pub async fn listen(url: &Config, channel: &'static str, mut heard: impl FnMut(Heard)) {
-    let mut url = url.clone();
-    url.keepalives_idle(IDLE);
+pub async fn listen(url: &DatabaseUrl, channel: &'static str, mut heard: impl FnMut(Heard)) {
     let mut failed_before = false;
     loop {
-        let began = hear(&url, channel, &mut heard).await;
+        let began = hear(url, channel, &mut heard).await;
         match began {
             Ok(()) => failed_before = false,
             Err(error) if !failed_before => {
-                tracing::warn!(%error, channel, "notifications are not heard; polling until they are");
+                tracing::warn!(
+                    error = url.explain(&error),
+                    channel,
+                    "notifications are not heard; polling until they are"
+                );
                 failed_before = true;
             }
             Err(_) => {}
@@ -45,9 +49,9 @@ pub async fn listen(url: &Config, channel: &'static str, mut heard: impl FnMut(H
 }
 
 /// Listens until the connection is lost. Fails if it could not begin.
-async fn hear(url: &Config, channel: &str, heard: &mut impl FnMut(Heard)) -> Result<(), Error> {
-    let (client, mut connection) = url.connect(NoTls).await?;
-    let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
+async fn hear(url: &DatabaseUrl, channel: &str, heard: &mut impl FnMut(Heard)) -> Result<(), Error> {
+    let (client, messages) = url.hear(IDLE).await?;
+    let mut messages = pin!(messages);
     let command = format!("listen {channel}");
     let mut beginning = pin!(client.batch_execute(&command));
     let mut listens = false;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio_postgres::{Client, Config, NoTls, config::Host, error::SqlState};
+use tokio_postgres::{Client, error::SqlState};
 
 pub use super::error::explain;
 use super::{
@@ -10,6 +10,7 @@ use super::{
     error::{self, error_chain},
     row::{Columns, FromRow},
     sql::Sql,
+    url::DatabaseUrl,
 };
 
 mod embedded {
@@ -38,13 +39,13 @@ pub enum Error {
 }
 
 /// Applies the missing migrations and returns their names. Concurrent runs wait for each other.
-pub async fn run(url: &Config) -> Result<Vec<String>, Error> {
+pub async fn run(url: &DatabaseUrl) -> Result<Vec<String>, Error> {
     run_within(url, PATIENCE).await
 }
 
 /// Like [`run`], but gives up if a lock is not free within `patience`. No attempt makes other sessions wait for longer
 /// than 2 seconds.
-pub async fn run_within(url: &Config, patience: Duration) -> Result<Vec<String>, Error> {
+pub async fn run_within(url: &DatabaseUrl, patience: Duration) -> Result<Vec<String>, Error> {
     let mut client = connect(url).await.map_err(Error::Connect)?;
     // The lock that serializes concurrent runs belongs to a session.
     check_session(url).await.map_err(|error| Error::Connect(error.to_string()))?;
@@ -138,15 +139,12 @@ pub fn newest() -> i32 {
 }
 
 /// Opens a single connection, outside any pool.
-pub async fn connect(url: &Config) -> Result<Client, String> {
-    let failed = |reason: &str| format!("cannot connect to {}: {reason}", destination(url));
-    let connecting = tokio::time::timeout(Duration::from_secs(10), url.connect(NoTls));
+pub async fn connect(url: &DatabaseUrl) -> Result<Client, String> {
+    let failed = |reason: &str| format!("cannot connect to {}: {reason}", url.destination());
+    let connecting = tokio::time::timeout(Duration::from_secs(10), url.connect());
     let (client, connection) = match connecting.await {
         Err(_) => return Err(failed("no answer within 10 seconds")),
-        Ok(Err(error)) => {
-            let reason = explain(&error);
-            return Err(failed(reason.strip_prefix("error connecting to server: ").unwrap_or(&reason)));
-        }
+        Ok(Err(error)) => return Err(failed(&url.explain(&error))),
         Ok(Ok(connected)) => connected,
     };
     tokio::spawn(connection);
@@ -158,33 +156,4 @@ pub async fn ask<R: FromRow>(client: &Client, sql: Sql<R>) -> Result<R, error::E
     let asked = client.query_one(sql.text, &[]).await;
     let row = asked.map_err(|error| error::Error::from_postgres(sql.name, &error))?;
     R::from_row(&Columns::new(sql.name, &row))
-}
-
-/// Where a URL leads: hosts and ports, or sockets, database and role. Never the password.
-fn destination(url: &Config) -> String {
-    let port = |index: usize| {
-        let ports = url.get_ports();
-        ports.get(index).or(ports.first()).copied().unwrap_or(5432)
-    };
-    let mut places: Vec<_> = url
-        .get_hosts()
-        .iter()
-        .enumerate()
-        .map(|(index, host)| match host {
-            Host::Tcp(name) if name.contains(':') => format!("[{name}]:{}", port(index)),
-            Host::Tcp(name) => format!("{name}:{}", port(index)),
-            Host::Unix(folder) => format!("{}/.s.PGSQL.{}", folder.display(), port(index)),
-        })
-        .collect();
-    if places.is_empty() {
-        let addresses = url.get_hostaddrs().iter().enumerate();
-        places.extend(addresses.map(|(index, address)| format!("{address} port {}", port(index))));
-    }
-    let named = [("database", url.get_dbname()), ("role", url.get_user())];
-    let named: Vec<_> =
-        named.iter().filter_map(|(what, name)| Some(format!("{what} {}", (*name)?))).collect();
-    match named.as_slice() {
-        [] => places.join(", "),
-        named => format!("{} ({})", places.join(", "), named.join(", ")),
-    }
 }

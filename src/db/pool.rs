@@ -11,10 +11,9 @@ use deadpool::{
     managed::{self, PoolError, TimeoutType, Timeouts},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::{Config, config::TargetSessionAttrs};
 use uuid::Uuid;
 
-use super::{connection::Manager, error::Error};
+use super::{connection::Manager, error::Error, url::DatabaseUrl};
 
 /// A connection that returns to its pool when it is dropped.
 pub(super) type Object = managed::Object<Manager>;
@@ -30,15 +29,10 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(url: &Config, connections: usize) -> Self {
-        let mut url = url.clone();
-        // With several hosts, connect to the primary. A single host is checked at the start and by errors 25006.
-        if url.get_hosts().len() > 1 && url.get_target_session_attrs() == TargetSessionAttrs::Any {
-            url.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        }
+    pub(super) fn new(url: &DatabaseUrl, connections: usize) -> Self {
         // Half, so that one tenant with many requests leaves as many connections to the others.
         let shares = Shares { each: connections.div_ceil(2), in_use: Mutex::default() };
-        let connections = managed::Pool::builder(Manager::new(url))
+        let connections = managed::Pool::builder(Manager::new(url.primary()))
             .max_size(connections)
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts { wait: Some(CHECKOUT), create: Some(CHECKOUT), recycle: Some(CHECKOUT) })
@@ -61,7 +55,7 @@ impl Pool {
             }
             PoolError::Backend(error) => {
                 // Connecting reads no rows, so its error texts quote none.
-                let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                let reason = self.connections.manager().explain(&error);
                 super::error::log_unreachable(&error.to_string(), &reason);
                 Error::Unavailable
             }

@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Instant};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
-use tokio_postgres::{Config, Row};
+use tokio_postgres::Row;
 
 use super::{
     entry::{Context, Entry},
@@ -23,6 +23,7 @@ use super::{
     pool::Pool,
     row::{FromRow, Unread},
     sql::{Params, Sql},
+    url::DatabaseUrl,
 };
 
 type LastAsOf = Arc<Mutex<Option<(Instant, DateTime<Utc>)>>>;
@@ -37,7 +38,7 @@ pub struct Db {
 
 impl Db {
     /// A pool of at most `connections`, opened when needed. Connections belong to the runtime that opened them.
-    pub fn new(url: &Config, connections: usize) -> Self {
+    pub fn new(url: &DatabaseUrl, connections: usize) -> Self {
         Self { pool: Pool::new(url, connections), last_as_of: Arc::default() }
     }
 

@@ -1,7 +1,6 @@
 //! Access to the database as `appointd_worker`: a type of its own, so that no request uses its pool and no work in the
 //! background that of the requests.
 
-use tokio_postgres::Config;
 use uuid::Uuid;
 
 use super::{
@@ -10,6 +9,7 @@ use super::{
     row::FromRow,
     sql::{Params, Sql},
     tx::{Db, Tx},
+    url::DatabaseUrl,
 };
 
 /// Access to the database as `appointd_worker`.
@@ -18,7 +18,7 @@ pub struct WorkerDb(Db);
 
 impl WorkerDb {
     /// A pool of at most `connections`, opened when needed.
-    pub fn new(url: &Config, connections: usize) -> Self {
+    pub fn new(url: &DatabaseUrl, connections: usize) -> Self {
         Self(Db::new(url, connections))
     }
 

@@ -2,7 +2,6 @@
 
 use std::{error::Error, fmt::Write as _, net::SocketAddr};
 
-use tokio_postgres::Config as DatabaseUrl;
 use uuid::Uuid;
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
     running::Running,
 };
 use crate::{
-    db::{Context, Db, FrontDoor, Who, cluster, migrate},
+    db::{Context, DatabaseUrl, Db, FrontDoor, Who, cluster, migrate},
     demo::{self, DEMOS},
     identity::passwords::Policy,
 };

@@ -23,13 +23,12 @@ use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until, timeout},
 };
-use tokio_postgres::Config;
 use uuid::Uuid;
 
 use super::feed::Feed;
 use crate::{
     db::{
-        REQUEST, Request,
+        DatabaseUrl, REQUEST, Request,
         listen::{Heard, listen},
     },
     http::{
@@ -147,7 +146,7 @@ impl Live {
 
     /// Listens for the hints of publishers, until the process stops. While none can be heard, and once after, streams
     /// look by themselves.
-    pub async fn listen(&self, database: Config) {
+    pub async fn listen(&self, database: DatabaseUrl) {
         let heard = watch::Sender::new(false);
         let listening = listen(&database, CHANNEL, |event| match event {
             Heard::Listening => {

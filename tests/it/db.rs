@@ -12,4 +12,5 @@ mod row;
 mod schema;
 mod sql_style;
 pub mod statements;
+mod tls;
 mod tx;

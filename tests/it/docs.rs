@@ -21,6 +21,11 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("docs/benchmarks.md", "cargo bench --bench load", "takes the whole machine for minutes"),
     ("docs/dba.md", "psql -v ON_ERROR_STOP=1 -d postgres", "sets up a cluster; db/dba.rs tries it"),
     ("docs/dba.md", "APPOINTD_AUDITOR_DATABASE_URL=postgresql://appointd_auditor@db/", "names a host"),
+    (
+        "docs/dba.md",
+        "openssl req -x509",
+        "says on standard error what it does; harness/encrypted.rs tries it",
+    ),
     ("docs/dba.md", "pg_dump --format=custom", "restores into another cluster; db/dba.rs tries it"),
     ("docs/deploy.md", "psql -v ON_ERROR_STOP=1 -f sql/setup/roles.sql", "sets up a cluster"),
     ("docs/deploy.md", "appointd tenant list", "needs a database of its own; tenant_commands/ tries it"),

@@ -7,6 +7,7 @@ pub mod booking;
 pub mod browser;
 mod clusters;
 mod description;
+pub mod encrypted;
 mod furnished;
 pub mod guests;
 pub mod hosts;

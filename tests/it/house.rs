@@ -56,14 +56,14 @@ const MAY_NAME: &[(&str, &str)] = &[
         "db http messaging operations identity tenancy scheduling::booking scheduling::notices scheduling work api \
          pages",
     ),
-    ("config", "http messaging"),
+    ("config", "db http messaging"),
     (
         "demo",
         "db http messaging operations identity tenancy crm scheduling::hours scheduling::slots scheduling::booking \
          scheduling::catalog work",
     ),
     ("dev", "db http messaging identity scheduling::slots server config demo"),
-    ("terminal", "config"),
+    ("terminal", "db config"),
     ("tenant_commands", "db http tenancy scheduling::hours terminal"),
     ("wall_audit", "db config terminal"),
     ("cli", "db http messaging identity api server config dev terminal tenant_commands wall_audit"),

@@ -113,9 +113,16 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a statement that was dropped goes on",
         "src/db/guard.rs",
-        "true => client.cancel_token().cancel_query(NoTls).await,",
+        "true => client.cancel().await,",
         "true => Ok(()),",
         &["db::tx::"],
+    ),
+    mutant(
+        "a statement is cancelled without TLS",
+        "src/db/url.rs",
+        "client.cancel_token().cancel_query(self.tls.clone()).await",
+        "client.cancel_token().cancel_query(tokio_postgres::NoTls).await",
+        &["db::tls::"],
     ),
     mutant(
         "a failed transaction is committed",

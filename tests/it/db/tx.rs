@@ -6,7 +6,7 @@ use std::{
 };
 
 use appointd::{
-    db::{Context, Db, Error, FrontDoor, Sql, Who},
+    db::{Context, DatabaseUrl, Db, Error, FrontDoor, Sql, Who},
     identity::accounts,
     sql,
     tenancy::organizations::Organization,
@@ -228,10 +228,9 @@ async fn statement_waiting_for_a_lock_times_out() {
 async fn connections_ended_by_the_database_are_replaced() {
     let tenant = Tenant::new().await;
     // Ours are told from those of other tests by their name.
-    let mut url: tokio_postgres::Config =
-        system().cluster.url("appointd_api", "appointd").parse().expect("a URL of ours");
+    let url: DatabaseUrl = system().cluster.url("appointd_api", "appointd").parse().expect("a URL of ours");
     // One tenant has half of them.
-    let db = Db::new(url.application_name("to be ended"), 8);
+    let db = Db::new(&url.named("to be ended"), 8);
     let read_all = || async {
         let reads = (0..4).map(|_| async {
             db.all(

@@ -87,6 +87,11 @@ impl Serve {
         Self::launch(&cluster.url("appointd_api", "appointd"), &[], &worker)
     }
 
+    /// With a worker, each at its own URL.
+    pub fn reaching(database: &str, worker: &str) -> Self {
+        Self::launch(database, &[], worker)
+    }
+
     fn launch(database: &str, arguments: &[&str], worker: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_appointd"))
             .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])

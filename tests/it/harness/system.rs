@@ -7,7 +7,7 @@ use std::{
 
 use appointd::{
     api,
-    db::{Db, FrontDoor, WorkerDb, cluster::Cluster},
+    db::{DatabaseUrl, Db, FrontDoor, WorkerDb, cluster::Cluster},
     http::{
         captcha::Captcha,
         client::Network,
@@ -26,7 +26,7 @@ use appointd::{
     server::{Bounds, Capacity, Parts, Server, publisher},
 };
 use tokio::task::spawn_blocking;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{clusters::migrated_cluster, connect, eventually};
@@ -205,7 +205,7 @@ impl System {
     }
 
     /// Where the worker of a test connects to.
-    pub fn worker_url(&self) -> Config {
+    pub fn worker_url(&self) -> DatabaseUrl {
         self.cluster.url("appointd_worker", "appointd").parse().expect("a URL of ours")
     }
 

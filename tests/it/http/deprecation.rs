@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use appointd::{
-    db::{Db, FrontDoor},
+    db::{DatabaseUrl, Db, FrontDoor},
     http::{
         client::Network,
         deprecation::{Deprecated, Part, day},
@@ -104,8 +104,8 @@ async fn answer<const AGED: bool>(method: Method, path: &'static str) -> Respons
         network: Arc::new(Network::default()),
         limits: Arc::new(Limits::new(&Rates::default())),
         counts: Arc::new(Counts::default()),
-        db: Db::new(&tokio_postgres::Config::new(), 1),
-        door: FrontDoor::new(&tokio_postgres::Config::new(), 1),
+        db: Db::new(&DatabaseUrl::nowhere(), 1),
+        door: FrontDoor::new(&DatabaseUrl::nowhere(), 1),
     }));
     let service = OpenApiService::new(Apis::<Things<AGED>, _>::new(ThingsApi), "things", "1");
     let service = Route::new().nest("/", service).with(edge).boxed();
