@@ -28,7 +28,7 @@ use crate::{
         notices::{Book, Notices},
         webhooks::{Requests, addresses::Reach, secrets::SecretKeys},
     },
-    operations,
+    operations::{self, health::Stopping},
     scheduling::{self, notices::AppointmentNotices},
     tenancy::{self, domains::Dns},
     work,
@@ -51,6 +51,7 @@ pub struct App {
     /// Where webhooks may be sent to.
     pub webhook_reach: Reach,
     pub live: Arc<Live>,
+    pub stopping: Stopping,
 }
 
 /// All types of events, in the order of the modules.
@@ -86,6 +87,7 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn R
         webhook_keys,
         webhook_reach,
         live,
+        stopping,
     } = app.clone();
     let book = notices(&mailer);
     let issuer = SessionIssuer { door: door.clone(), tokens: tokens.clone() };
@@ -104,7 +106,7 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn R
         crm::apis(db.clone()),
         work::apis(db.clone()),
         messaging::apis(db.clone(), EVENTS, live, book, webhook_keys, webhook_reach),
-        operations::apis(db),
+        operations::apis(db, stopping),
     );
     OpenApiService::new(modules, "appointd", env!("CARGO_PKG_VERSION")).webhooks::<&dyn Requests>()
         .description(
@@ -135,6 +137,7 @@ pub fn raw_description() -> String {
         webhook_keys: SecretKeys::new(&unused_keys),
         webhook_reach: Reach::default(),
         live: Live::nowhere(),
+        stopping: Stopping::default(),
     };
     service(&app).spec()
 }

@@ -1,5 +1,6 @@
 //! The command line: parses arguments and runs the commands.
 
+mod health;
 mod pages;
 mod serve;
 
@@ -16,6 +17,7 @@ use crate::{
     terminal::{self, block_on, log_to_stderr, print, raise_open_files},
     wall_audit,
 };
+use health::HealthArgs;
 use pages::{CompletionsArgs, ManArgs};
 use serve::ServeArgs;
 
@@ -28,7 +30,15 @@ Examples:
   appointd dev --show        # again, how to use the one that is running
   appointd serve --help      # every setting of a server
   appointd migrate
-  appointd audit";
+  appointd audit
+
+Exit codes:
+  0    done, or stopped as asked
+  1    failed: the last line on standard error says why
+       (health: not ready; audit: something was found)
+  2    the command line is wrong (audit: it could not look)
+  75   try again later (migrate: another session holds a lock)
+  130  stopped by a second Ctrl-C (dev)";
 
 const DEV_EXAMPLES: &str = "\
 Examples:
@@ -85,7 +95,7 @@ enum Command {
     /// Start a server for production
     ///
     /// Refuses to start with a weak secret, as a superuser, or on a database that is not migrated or not protected.
-    /// Stops at Ctrl-C or SIGTERM when the running requests have ended.
+    /// Stops at Ctrl-C or SIGTERM when the running requests have ended, after 10 seconds at most.
     #[command(after_help = serve::EXAMPLES)]
     Serve(Box<ServeArgs>),
     /// Work in the background: publish events, run jobs
@@ -95,6 +105,11 @@ enum Command {
     /// SIGTERM when the running jobs have ended, after 25 seconds at most.
     #[command(after_help = serve::WORKER_EXAMPLES)]
     Worker(Box<ServeArgs>),
+    /// Ask a server of this machine whether it is ready
+    ///
+    /// Ends with 0 if it is, and with 1 if not. For health checks of containers, which need no shell for it.
+    #[command(after_help = health::EXAMPLES)]
+    Health(HealthArgs),
     /// Apply missing migrations to a database
     ///
     /// Applies the migrations it lacks, each in a transaction. Running it again changes nothing.
@@ -173,6 +188,7 @@ pub fn run() -> ExitCode {
         Command::Dev(args) => run_dev(args),
         Command::Serve(args) => serve::serve(*args),
         Command::Worker(args) => serve::work(*args),
+        Command::Health(args) => health::health(&args),
         Command::Migrate(args) => match run_migrations(args) {
             Err(error) if matches!(error.downcast_ref(), Some(migrate::Error::Locked { .. })) => {
                 eprintln!("appointd: {error}");

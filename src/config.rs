@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
     thread,
+    time::Duration,
 };
 
 use ipnet::IpNet;
@@ -28,6 +29,10 @@ pub struct Settings {
     pub token_keys: Vec<SigningKey>,
     pub link_keys: Vec<SigningKey>,
     pub listen: SocketAddr,
+    /// Where metrics and health are shown to the operator; `None`: nowhere.
+    pub operations_listen: Option<SocketAddr>,
+    /// How long the server is not ready before it stops accepting connections.
+    pub lame_duck: Duration,
     pub threads: usize,
     pub connections: usize,
     /// How many jobs the worker runs at once.
@@ -66,6 +71,8 @@ pub struct RawSettings {
     pub token_keys: Option<String>,
     pub link_keys: Option<String>,
     pub listen: Option<String>,
+    pub operations_listen: Option<String>,
+    pub lame_duck: Option<String>,
     pub threads: Option<String>,
     pub jobs: Option<String>,
     pub connections: Option<String>,
@@ -137,6 +144,20 @@ impl Settings {
             listen_address,
             &mut mistakes,
         );
+        let operations_listen = optional(
+            "APPOINTD_OPERATIONS_LISTEN",
+            given.operations_listen.as_deref(),
+            LISTEN_FORM,
+            listen_address,
+            &mut mistakes,
+        );
+        if operations_listen.is_some_and(|address| address.port() != 0 && Some(address) == listen) {
+            mistakes.push(
+                "APPOINTD_OPERATIONS_LISTEN and APPOINTD_LISTEN are the same address; metrics are not for clients"
+                    .to_owned(),
+            );
+        }
+        let lame_duck = counted("APPOINTD_LAME_DUCK", given.lame_duck, 0, 0..=600, &mut mistakes);
         let threads = counted("APPOINTD_THREADS", given.threads, cores, 1..=256, &mut mistakes);
         let connections =
             counted("APPOINTD_CONNECTIONS", given.connections, DEFAULT_CONNECTIONS, 1..=1000, &mut mistakes);
@@ -249,6 +270,8 @@ impl Settings {
                 token_keys: token_keys?,
                 link_keys: link_keys?,
                 listen: listen?,
+                operations_listen,
+                lame_duck: Duration::from_secs(lame_duck? as u64),
                 threads: threads?,
                 connections: connections?,
                 places: places?,

@@ -11,6 +11,7 @@
 //! * [`http`]: the edge
 //! * [`db`]: the door to the database
 //! * [`messaging`]: sending e-mail
+//! * [`metrics`]: what the process counts; all others may count
 //! * the modules, such as [`crm`]: all with the same structure, one file for each resource of the API, with its types,
 //!   its operations and its statements
 //! * [`demo`]: the demo data of `appointd dev`
@@ -28,6 +29,7 @@ pub mod dev;
 pub mod http;
 pub mod identity;
 pub mod messaging;
+pub mod metrics;
 pub mod operations;
 pub mod pages;
 pub mod scheduling;

@@ -27,6 +27,7 @@ pub mod smtp;
 pub mod templates;
 pub mod voice;
 pub mod webhooks;
+pub mod work_metrics;
 pub mod worker;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use poem_openapi::OpenApi;
 
 use audit::AuditApi;
 use deletions::DeletionsApi;
-use health::HealthApi;
+use health::{HealthApi, Stopping};
 
 use crate::{
     db::Db,
@@ -36,10 +36,11 @@ impl Module for Operations {
     const PROBLEMS: &[ProblemCode] = problem_codes! {
         503 Named {
             "not_migrated" = "The database lacks migrations that this server needs.",
+            "server_stopping" = "The server is about to stop; send requests to another.",
         }
     };
 }
 
-pub fn apis(db: Db) -> Apis<Operations, impl OpenApi> {
-    Apis::new((AuditApi(db.clone()), DeletionsApi(db.clone()), HealthApi::new(db)))
+pub fn apis(db: Db, stopping: Stopping) -> Apis<Operations, impl OpenApi> {
+    Apis::new((AuditApi(db.clone()), DeletionsApi(db.clone()), HealthApi::new(db, stopping)))
 }

@@ -4,7 +4,9 @@
 //! runtime and its own pool, so that a request never changes threads on its way to the database and back. (Sharing the
 //! port with SO_REUSEPORT would work too, but then starting a second server on the same port would not fail.)
 
+mod counting;
 mod docs;
+mod operator;
 mod places;
 mod upkeep;
 
@@ -26,7 +28,7 @@ use poem::{
     Endpoint, EndpointExt as _, IntoResponse, Response,
     endpoint::BoxEndpoint,
     get,
-    http::{Request, uri::Scheme},
+    http::{HeaderValue, Request, header::CONNECTION, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
 use tokio::{
@@ -39,7 +41,7 @@ use tokio_io_timeout::TimeoutStream;
 
 use crate::{
     api::{self, App},
-    db::{self, DatabaseUrl, Db, FrontDoor, WorkerDb},
+    db::{DatabaseUrl, Db, FrontDoor, WorkerDb},
     http::{
         captcha::Captcha,
         client::Network,
@@ -59,14 +61,17 @@ use crate::{
         webhooks::{addresses::Reach, secrets::SecretKeys, sender::Sender},
         worker::{PATIENCE, Worker},
     },
+    operations::health::Stopping,
     pages,
     scheduling::{events::EventNames, notices::planning::TellAboutAppointments},
-    tenancy::{domains::Dns, subscriptions},
+    tenancy::domains::Dns,
     work::events::Assignments,
 };
 
 pub use crate::messaging::live::Bounds;
+use counting::{write_counts, write_down};
 pub use docs::{Demo, Examples};
+pub use operator::{OperatorListener, Shown};
 pub use places::{Capacity, Place, Places};
 use upkeep::Tools;
 
@@ -91,9 +96,6 @@ const DOOR_CONNECTIONS: usize = 2;
 
 /// Connections of the worker to the database.
 const WORKER_CONNECTIONS: usize = 4;
-
-/// How often counted requests are stored.
-const COUNTING: Duration = Duration::from_secs(5);
 
 /// The components of a server.
 #[derive(Clone)]
@@ -165,6 +167,7 @@ pub fn build(app: &App, counts: &Arc<Counts>, demo: Option<&Demo>) -> BoxEndpoin
 pub struct Server {
     address: SocketAddr,
     stop: watch::Sender<bool>,
+    stopping: Stopping,
     threads: Vec<JoinHandle<()>>,
     counts: Option<Arc<WorkCounts>>,
     live: Arc<Live>,
@@ -199,9 +202,10 @@ impl Server {
         let count = parts.threads.min(parts.connections).max(1);
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let (stop, stopping) = watch::channel(false);
+        let (stop, stopped) = watch::channel(false);
+        let stopping = Stopping::default();
         let (places, network) = (Places::new(parts.capacity), parts.network.clone());
-        let live = Live::new(parts.streams, stopping.clone());
+        let live = Live::new(parts.streams, stopped.clone());
         let mut threads = Vec::with_capacity(count + 1);
         let mut workers = Vec::with_capacity(count);
         for index in 0..count {
@@ -211,19 +215,19 @@ impl Server {
             let connections = parts.connections / count + usize::from(index < parts.connections % count);
             let (parts, live) = (Parts { connections, ..parts.clone() }, live.clone());
             let door = FrontDoor::new(&door, DOOR_CONNECTIONS);
+            let stopping = stopping.clone();
             threads.push(
                 thread::Builder::new()
                     .name(format!("http-{index}"))
                     .stack_size(STACK)
-                    .spawn(move || runtime.block_on(work(parts, door, live, address, jobs)))?,
+                    .spawn(move || runtime.block_on(work(parts, door, live, stopping, address, jobs)))?,
             );
         }
         let mut counts = None;
         if let Some(database) = &parts.worker {
-            let (runtime, worker, stopping) =
-                (single_threaded()?, worker(&parts, database), stopping.clone());
+            let (runtime, worker, stopped) = (single_threaded()?, worker(&parts, database), stopped.clone());
             counts = Some(worker.counts.clone());
-            let work = move || runtime.block_on(worker.run(stopping));
+            let work = move || runtime.block_on(worker.run(stopped));
             threads.push(thread::Builder::new().name("worker".to_owned()).spawn(work)?);
         }
         let (runtime, listening, database) = (single_threaded()?, live.clone(), parts.database.clone());
@@ -233,9 +237,9 @@ impl Server {
         threads.push(
             thread::Builder::new()
                 .name("accept".to_owned())
-                .spawn(move || runtime.block_on(accept(listener, workers, &places, &network, stopping)))?,
+                .spawn(move || runtime.block_on(accept(listener, workers, &places, &network, stopped)))?,
         );
-        Ok(Self { address, stop, threads, counts, live })
+        Ok(Self { address, stop, stopping, threads, counts, live })
     }
 
     /// The address that the server listens on.
@@ -251,6 +255,11 @@ impl Server {
     /// How many streams are open.
     pub fn streams(&self) -> usize {
         self.live.streams()
+    }
+
+    /// To make it unready before it is stopped.
+    pub fn stopping(&self) -> &Stopping {
+        &self.stopping
     }
 
     /// Stops accepting connections, and returns when all current requests have ended.
@@ -353,6 +362,7 @@ async fn work(
     parts: Parts,
     door: FrontDoor,
     live: Arc<Live>,
+    stopping: Stopping,
     address: SocketAddr,
     mut jobs: mpsc::UnboundedReceiver<Job>,
 ) {
@@ -371,6 +381,7 @@ async fn work(
         webhook_keys: parts.webhook_keys,
         webhook_reach: parts.webhook_reach,
         live,
+        stopping: stopping.clone(),
     };
     let counts = Arc::new(Counts::default());
     let endpoint = Arc::new(build(&app, &counts, parts.demo.as_ref()));
@@ -384,12 +395,17 @@ async fn work(
         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
             continue;
         };
-        let endpoint = endpoint.clone();
+        let (endpoint, stopping) = (endpoint.clone(), stopping.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let endpoint = endpoint.clone();
+            let (endpoint, stopping) = (endpoint.clone(), stopping.clone());
             async move {
                 let request = (request, LocalAddr(address.into()), RemoteAddr(peer.into()), Scheme::HTTP);
-                Ok::<_, Infallible>(hyper::Response::from(endpoint.get_response(request.into()).await))
+                let mut response = endpoint.get_response(request.into()).await;
+                // The client opens its next connection, and a load balancer leads it to another server.
+                if stopping.has_begun() {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(hyper::Response::from(response))
             }
         });
         let deadline = if place.is_scarce() { SHORT_HEADER_DEADLINE } else { HEADER_DEADLINE };
@@ -418,28 +434,4 @@ async fn work(
     }
     counting.abort();
     write_down(&app.door, &counts).await;
-}
-
-/// Regularly stores the number of requests of each organization.
-async fn write_counts(door: FrontDoor, counts: Arc<Counts>) {
-    loop {
-        sleep(COUNTING).await;
-        write_down(&door, &counts).await;
-    }
-}
-
-async fn write_down(door: &FrontDoor, counts: &Counts) {
-    let (organizations, requests): (Vec<_>, Vec<_>) = counts.take().into_iter().unzip();
-    if organizations.is_empty() {
-        return;
-    }
-    match subscriptions::add_requests(door, &organizations, &requests).await {
-        Ok(()) => {}
-        // It is unknown whether they were counted; counting them again could count them twice.
-        Err(error @ db::Error::InDoubt) => tracing::warn!(%error, "requests may not have been counted"),
-        Err(error) => {
-            tracing::warn!(%error, "requests could not be counted yet");
-            counts.put_back(organizations.into_iter().zip(requests));
-        }
-    }
 }

@@ -1,9 +1,14 @@
 //! `appointd serve`: the settings, what a server must not be started on, and the server.
 
-use std::{error::Error, net::TcpListener, sync::Arc};
+use std::{
+    error::Error,
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
 
 use clap::Args;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 use tokio_postgres::Client;
 
 use crate::{
@@ -12,7 +17,8 @@ use crate::{
     http::{captcha::Captcha, limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
     messaging::webhooks::{addresses::Reach, secrets::SecretKeys},
-    server::{Bounds, Capacity, Parts, Server, StopSignal, worker},
+    operations::health::Stopping,
+    server::{Bounds, Capacity, OperatorListener, Parts, Server, Shown, StopSignal, worker},
     sql,
     terminal::{block_on, list, log_to_stderr, raise_open_files},
 };
@@ -57,6 +63,14 @@ pub(super) struct ServeArgs {
     /// Address and port to listen on; a port alone is one of 127.0.0.1 [default: 127.0.0.1:8080]
     #[arg(long, env = "APPOINTD_LISTEN", value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Address and port for the operator: /metrics for Prometheus, and /health. A port alone is one of 127.0.0.1. It
+    /// asks for no credentials: let no client reach it [default: none]
+    #[arg(long, env = "APPOINTD_OPERATIONS_LISTEN", value_name = "ADDRESS")]
+    operations_listen: Option<String>,
+    /// For how many seconds to go on after SIGTERM while /health/ready says 503, so that load balancers notice before
+    /// connections are refused. A second signal ends it [default: 0]
+    #[arg(long, env = "APPOINTD_LAME_DUCK", value_name = "SECONDS")]
+    lame_duck: Option<String>,
     /// Threads that serve requests [default: one per core]
     #[arg(long, env = "APPOINTD_THREADS", value_name = "NUMBER")]
     threads: Option<String>,
@@ -118,6 +132,8 @@ impl From<ServeArgs> for RawSettings {
             token_keys: args.token_keys,
             link_keys: args.link_keys,
             listen: args.listen,
+            operations_listen: args.operations_listen,
+            lame_duck: args.lame_duck,
             threads: args.threads,
             jobs: args.jobs,
             connections: args.connections,
@@ -144,16 +160,33 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     block_on(async {
         let mut stop = StopSignal::listen()?;
         check_databases(&settings).await?;
-        let (listen, sends_mail) = (settings.listen, settings.mailer.sends());
-        let listener = TcpListener::bind(listen).map_err(|error| {
-            format!("cannot listen on {listen}: {error}; choose another address with --listen")
-        })?;
-        let server = Server::start(parts(settings)?, listener)?;
+        let (sends_mail, lame_duck) = (settings.mailer.sends(), settings.lame_duck);
+        let listener = bind(settings.listen, "--listen")?;
+        let for_operator =
+            settings.operations_listen.map(|address| bind(address, "--operations-listen")).transpose()?;
+        let parts = parts(settings)?;
+        let (database, worker) = (parts.database.clone(), parts.worker.clone());
+        let server = Server::start(parts, listener)?;
         tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
+        let work = worker.zip(server.work_counts().cloned());
+        let operator = show(for_operator, Shown { database, work, stopping: server.stopping().clone() })?;
         warn_without_mail(sends_mail);
         stop.received().await;
+        server.stopping().begin();
+        if !lame_duck.is_zero() {
+            tracing::info!(seconds = lame_duck.as_secs(), "not ready any more; stopping soon");
+            // A second signal, or the time.
+            let _ = timeout(lame_duck, stop.received()).await;
+        }
         tracing::info!("stopping");
-        tokio::task::spawn_blocking(move || server.stop()).await?;
+        tokio::task::spawn_blocking(move || {
+            server.stop();
+            // Last, so that it can be seen until then.
+            if let Some(operator) = operator {
+                operator.stop();
+            }
+        })
+        .await?;
         Ok(())
     })
 }
@@ -167,18 +200,43 @@ pub(super) fn work(args: ServeArgs) -> Result<(), Box<dyn Error>> {
         let mut stop = StopSignal::listen()?;
         check_databases(&settings).await?;
         let sends_mail = settings.mailer.sends();
+        let for_operator =
+            settings.operations_listen.map(|address| bind(address, "--operations-listen")).transpose()?;
         let parts = parts(settings)?;
         let database = parts.worker.clone().ok_or("the worker has no database")?;
-        let (stopping, told) = watch::channel(false);
-        let working = tokio::spawn(worker(&parts, &database).run(told));
+        let (stop_working, told) = watch::channel(false);
+        let worker = worker(&parts, &database);
+        let work = Some((database, worker.counts.clone()));
+        let working = tokio::spawn(worker.run(told));
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "working");
+        let stopping = Stopping::default();
+        let shown = Shown { database: parts.database.clone(), work, stopping: stopping.clone() };
+        let operator = show(for_operator, shown)?;
         warn_without_mail(sends_mail);
         stop.received().await;
         tracing::info!("stopping");
-        stopping.send_replace(true);
+        stopping.begin();
+        stop_working.send_replace(true);
         working.await?;
+        if let Some(operator) = operator {
+            tokio::task::spawn_blocking(|| operator.stop()).await?;
+        }
         Ok(())
     })
+}
+
+fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(address)
+        .map_err(|error| format!("cannot listen on {address}: {error}; choose another address with {flag}"))
+}
+
+/// Shows the operator metrics and health.
+fn show(listener: Option<TcpListener>, shown: Shown) -> io::Result<Option<OperatorListener>> {
+    let operator = listener.map(|listener| OperatorListener::start(listener, shown)).transpose()?;
+    if let Some(operator) = &operator {
+        tracing::info!(address = %operator.address(), "metrics and health for the operator");
+    }
+    Ok(operator)
 }
 
 /// Connects once, because a pool does not report why connecting fails.

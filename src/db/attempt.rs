@@ -6,6 +6,7 @@ use super::{
     error::Error,
     tx::{Db, Tx},
 };
+use crate::metrics;
 
 /// The maximum number of attempts, including the first.
 const MOST_ATTEMPTS: usize = 20;
@@ -37,7 +38,7 @@ impl Db {
         let entry = entry.into();
         for number in 0..MOST_ATTEMPTS {
             match run(self.begin(entry), number).await {
-                Err(error) if error.is_transient() => {}
+                Err(error) if error.is_transient() => metrics::count_retry(),
                 decided => return decided,
             }
         }

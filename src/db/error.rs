@@ -8,6 +8,8 @@ use std::{
 
 use tokio_postgres::error::SqlState;
 
+use crate::metrics;
+
 /// An error of the database. Contains no values and no texts of PostgreSQL, which may quote rows.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -98,12 +100,14 @@ impl Error {
         let Some(reported) = error.as_db_error() else {
             let io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
             return if io || error.is_closed() {
+                metrics::count_sqlstate(statement, None);
                 log_failure(statement, "none");
                 Self::Unavailable
             } else {
                 Self::Other { statement, sqlstate: format!("none ({error})") }
             };
         };
+        metrics::count_sqlstate(statement, Some(reported.code().code()));
         let error = Self::from_db_error(statement, reported);
         // Errors caused by requests are only answered; these concern the operator.
         if matches!(error, Self::Timeout | Self::Unavailable | Self::ReadOnly | Self::Pooler) {

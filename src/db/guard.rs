@@ -16,6 +16,7 @@ use super::{
     request::{Connections, Counted, REQUEST},
     sql::{Binds, Params, Sql},
 };
+use crate::metrics;
 
 /// The timeout of cleaning up after a dropped transaction; after it the connection is closed instead.
 const CLEAN_UP: Duration = Duration::from_secs(2);
@@ -32,6 +33,8 @@ pub(super) struct Guard {
     /// The connection is unusable (a read-only database, a pooler, or no transaction begins on it) and must not return
     /// to the pool.
     unfit: bool,
+    /// How the transaction ended.
+    outcome: &'static str,
     _counted: Option<Counted>,
 }
 
@@ -43,7 +46,15 @@ impl Guard {
             _ => None,
         };
         let client = pool.connection().await?;
-        Ok(Self { client: Some(client), share, open: false, running: false, unfit: false, _counted: counted })
+        Ok(Self {
+            client: Some(client),
+            share,
+            open: false,
+            running: false,
+            unfit: false,
+            outcome: "rolled_back",
+            _counted: counted,
+        })
     }
 
     /// Sends `BEGIN`, entering, the statement and `COMMIT` in one flight, each as far as required.
@@ -151,11 +162,24 @@ impl Guard {
         };
         // An error that PostgreSQL reports (disk full, shutting down) means that nothing was committed.
         let answered = outcome.as_ref().err().is_none_or(|error| error.as_db_error().is_some());
-        match outcome.map_err(|error| entry.explain(Error::from_postgres(sql.name, &error))) {
+        let outcome = match outcome.map_err(|error| entry.explain(Error::from_postgres(sql.name, &error))) {
             // The commit was sent, and its outcome is unknown.
             Err(Error::Unavailable) if ended && !answered => Err(Error::InDoubt),
             outcome => outcome.map_err(|error| self.judge(error)),
+        };
+        if ended {
+            self.note(&outcome);
         }
+        outcome
+    }
+
+    /// Notes how the transaction ended.
+    fn note<T>(&mut self, ended: &Result<T, Error>) {
+        self.outcome = match ended {
+            Ok(_) => "committed",
+            Err(Error::InDoubt) => "in_doubt",
+            Err(_) => "rolled_back",
+        };
     }
 
     /// Reacts to what an error reveals about this connection and the others of the pool.
@@ -187,18 +211,21 @@ impl Guard {
         let result = client.commit().await;
         self.running = false;
         self.open = result.is_err();
-        result.map_err(|error| {
+        let ended = result.map_err(|error| {
             let answered = error.as_db_error().is_some();
             match Error::from_postgres("commit", &error) {
                 Error::Unavailable if !answered => Error::InDoubt,
                 error => error,
             }
-        })
+        });
+        self.note(&ended);
+        ended
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        metrics::count_transaction(self.outcome);
         let Some(client) = self.client.take() else {
             return;
         };

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use deadpool::{
@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::{connection::Manager, error::Error, url::DatabaseUrl};
+use crate::metrics::{self, Pooled};
 
 /// A connection that returns to its pool when it is dropped.
 pub(super) type Object = managed::Object<Manager>;
@@ -38,6 +39,16 @@ impl Pool {
             .timeouts(Timeouts { wait: Some(CHECKOUT), create: Some(CHECKOUT), recycle: Some(CHECKOUT) })
             .build()
             .expect("a runtime is given, which is all a pool with timeouts needs");
+        let weak = connections.weak();
+        metrics::watch_pool(url.role(), move || {
+            let status = weak.upgrade()?.status();
+            Some(Pooled {
+                most: status.max_size,
+                open: status.size,
+                idle: status.available,
+                waiting: status.waiting,
+            })
+        });
         Self { connections, shares: Arc::new(shares) }
     }
 
@@ -48,8 +59,14 @@ impl Pool {
 
     /// A connection. Waits for at most 3 seconds.
     pub(super) async fn connection(&self) -> Result<Object, Error> {
-        self.connections.get().await.map_err(|error| match error {
-            PoolError::Timeout(TimeoutType::Wait) => Error::Busy,
+        let began = Instant::now();
+        let connection = self.connections.get().await;
+        metrics::count_connection_wait(began.elapsed());
+        connection.map_err(|error| match error {
+            PoolError::Timeout(TimeoutType::Wait) => {
+                metrics::count_connection_timeout();
+                Error::Busy
+            }
             PoolError::Backend(error) if super::error::is_pooler(&error) => {
                 Error::from_postgres("connecting", &error)
             }
@@ -91,7 +108,10 @@ impl Shares {
     async fn permit(&self, tenant: Uuid) -> Result<OwnedSemaphorePermit, Error> {
         match tokio::time::timeout(CHECKOUT, self.of(tenant).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
-            _ => Err(Error::Crowded),
+            _ => {
+                metrics::count_tenant_share_timeout();
+                Err(Error::Crowded)
+            }
         }
     }
 }

@@ -25,6 +25,7 @@ use super::{
     sql::{Params, Sql},
     url::DatabaseUrl,
 };
+use crate::metrics;
 
 type LastAsOf = Arc<Mutex<Option<(Instant, DateTime<Utc>)>>>;
 
@@ -127,7 +128,9 @@ impl Tx {
         };
         // If this future is dropped before it completes, the transaction must not be used again.
         self.failed = true;
+        let started = Instant::now();
         let result = guard.train(begin, self.entry, sql, params, commit).await;
+        metrics::count_statement(sql.name, started.elapsed());
         self.failed = result.is_err();
         result
     }

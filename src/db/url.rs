@@ -105,6 +105,11 @@ impl DatabaseUrl {
         url
     }
 
+    /// The role that it is reached as.
+    pub(super) fn role(&self) -> &str {
+        self.config.get_user().unwrap_or_default()
+    }
+
     /// Opens a connection. The second part is the task that moves its bytes.
     pub(super) async fn connect(
         &self,

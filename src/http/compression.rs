@@ -100,7 +100,8 @@ pub fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 fn is_compressible(headers: &HeaderMap) -> bool {
-    const TEXT: [&[u8]; 3] = [b"application/json", b"application/problem+json", b"text/"];
+    const TEXT: [&[u8]; 4] =
+        [b"application/json", b"application/problem+json", b"application/openmetrics-text", b"text/"];
     let is_text = headers
         .get(CONTENT_TYPE)
         .is_some_and(|kind| TEXT.iter().any(|text| kind.as_bytes().starts_with(text)));

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::FutureExt as _;
@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     db::{self, Db, Entered, Entry, FrontDoor, REQUEST},
+    metrics::Active,
     sql,
 };
 
@@ -91,7 +92,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let started = Instant::now();
+        let active = Active::begin();
         let request_id = request_id(&request);
         trim_trailing_slash(&mut request);
         let route = self.state.routes.find(request.uri().path());
@@ -159,19 +160,23 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
             self.state.counts.add(tenant);
         }
 
+        let status = response.status().as_u16();
+        let code = response.extensions().get::<Code>().map(|code| code.0);
+        let operation = route.and_then(|route| route.operation_id(&method));
         // The path as it was sent may carry anything; the template cannot. Without a template: its harmless characters.
         tracing::info!(
             parent: &span,
             %method,
             route = route.map_or("-", |route| route.template.as_str()),
             path,
-            operation = route.and_then(|route| route.operation_id(&method)),
-            status = response.status().as_u16(),
-            code = response.extensions().get::<Code>().map(|code| code.0),
+            operation,
+            status,
+            code,
             client = address.map(tracing::field::display),
-            duration_us = started.elapsed().as_micros() as u64,
+            duration_us = active.elapsed().as_micros() as u64,
             "request"
         );
+        active.end(route.map(|route| route.template.as_str()).zip(operation), method.as_str(), status, code);
         Ok(response)
     }
 }
@@ -320,7 +325,7 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         rate_limit: &mut RateLimit,
     ) -> Result<(), Problem> {
         // Health checks are not limited.
-        if route.is_some_and(|route| route.template.starts_with("/health/")) {
+        if route.is_some_and(|route| route.template.starts_with("/health")) {
             return Ok(());
         }
         let limits = &self.state.limits;

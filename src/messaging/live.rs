@@ -36,6 +36,7 @@ use crate::{
         problem::{Failure, Problem},
         secret,
     },
+    metrics,
 };
 
 /// The channel on which publishers tell the ids of organizations: see `sql/queries/messaging/events_add.sql`.
@@ -130,6 +131,7 @@ impl Live {
         *own += 1;
         listened.streams += 1;
         self.streams.fetch_add(1, Ordering::Relaxed);
+        metrics::begin_stream();
         Ok(Seat { live: self.clone(), tenant, caller, hints: listened.hints.subscribe() })
     }
 
@@ -234,6 +236,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut tenants = self.live.lock();
         self.live.streams.fetch_sub(1, Ordering::Relaxed);
+        metrics::end_stream();
         let Some(listened) = tenants.get_mut(&self.tenant) else {
             return;
         };

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     db::{Db, Pass},
     http::token::Tokens,
+    metrics::count_mail,
     sql,
 };
 
@@ -162,6 +163,7 @@ impl Mailer {
             match budget::spend_alone(&db, &to, on_behalf).await {
                 Ok(Ok(permit)) => inner.deliver(&permit, &subject, &body, Some(&db)).await,
                 Ok(Err(error)) => {
+                    count_mail("over_budget");
                     tracing::warn!(budget = error.budget(), "an e-mail over the budget was not sent");
                 }
                 Err(error) => tracing::error!(%error, "an e-mail could not be counted, and was not sent"),
@@ -198,6 +200,7 @@ impl Mailer {
             return;
         }
         let Ok(place) = inner.places.clone().try_acquire_owned() else {
+            count_mail("dropped");
             tracing::error!(subject, "too many e-mails under way; one was dropped");
             return;
         };
@@ -303,16 +306,22 @@ impl Inner {
         };
         for pause in PAUSES.map(Some).into_iter().chain([None]) {
             match (self.hand_over(&message).await, pause) {
-                (Ok(()), _) => return true,
+                (Ok(()), _) => {
+                    count_mail("sent");
+                    return true;
+                }
                 (Err(Unsent::NotNow(error)), Some(pause)) => {
+                    count_mail("retried");
                     tracing::warn!(error, "an e-mail could not be sent; it is tried again");
                     tokio::time::sleep(pause).await;
                 }
                 (Err(Unsent::NotNow(error) | Unsent::Refused(error)), _) => {
+                    count_mail("failed");
                     tracing::error!(error, "an e-mail could not be sent, and was given up");
                     return false;
                 }
                 (Err(Unsent::Unknown(error)), _) => {
+                    count_mail("unknown");
                     tracing::error!(error, "an e-mail may not have been sent; it is not sent again");
                     return false;
                 }

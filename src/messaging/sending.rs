@@ -20,11 +20,15 @@ use super::{
 };
 use crate::{
     db::{self, Params, Tx, WorkerDb},
+    metrics::count_mail,
     sql,
 };
 
 /// How often it may be unknown whether a message was sent.
 const MOST_IN_DOUBT: i16 = 2;
+
+/// Why a message is skipped whose budgets did not allow it for so long.
+const OVER_BUDGET: &str = "over_budget";
 
 /// For how long a message waits for budgets.
 const WAITS: TimeDelta = TimeDelta::hours(24);
@@ -99,6 +103,7 @@ impl SendMessages {
                 Ok(Prepared::Ready(letter, Attempt { number: message.attempts + 1, doubts }))
             }
             Err((state, reason)) => {
+                count_mail(if reason == Some(OVER_BUDGET) { OVER_BUDGET } else { state });
                 let params: Params<'_> = &[&id, &message.attempts, &state, &reason, &in_doubt];
                 tx.commit_with(sql!("messaging/messages_end.sql"), params).await?;
                 Ok(Prepared::Nothing)
@@ -148,9 +153,7 @@ impl SendMessages {
                 Err(over) => {
                     return Ok(match over.retry_after() {
                         None => Written::Skipped("unverified"),
-                        Some(_) if Utc::now() - message.occurred_at > WAITS => {
-                            Written::Skipped("over_budget")
-                        }
+                        Some(_) if Utc::now() - message.occurred_at > WAITS => Written::Skipped(OVER_BUDGET),
                         Some(pause) => Written::Later(pause),
                     });
                 }
@@ -190,6 +193,7 @@ impl SendMessages {
             }
             Err(Unsent::NotNow(error) | Unsent::Unknown(error)) => ("queued", None, Some(error)),
         };
+        count_mail(if state == "queued" { "retried" } else { state });
         let mut tx = self.worker.begin(job.tenant);
         if failed.is_none() && !job.finish_in(&mut tx).await? {
             // Another worker has the job, and finds the message as it was left.

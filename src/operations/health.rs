@@ -1,6 +1,12 @@
-//! Health checks: whether the server is alive, and whether it is ready to serve requests.
+//! Health checks: whether the server is alive, has started, and is ready to serve requests.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
@@ -33,15 +39,46 @@ impl Health {
     }
 }
 
+/// Whether a server is about to stop; shared by its threads.
+#[derive(Clone, Debug, Default)]
+pub struct Stopping(Arc<AtomicBool>);
+
+impl Stopping {
+    /// From now on the server is not ready, so that no load balancer sends it requests; it still answers.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 pub struct HealthApi {
     db: Db,
+    stopping: Stopping,
+    /// Whether it was ready once.
+    started: AtomicBool,
     /// When the database was last queried, and the result. Concurrent requests wait for a query that is under way.
     last: Mutex<Option<(Instant, Result<(), Problem>)>>,
 }
 
 impl HealthApi {
-    pub fn new(db: Db) -> Self {
-        Self { db, last: Mutex::default() }
+    pub fn new(db: Db, stopping: Stopping) -> Self {
+        Self { db, stopping, started: AtomicBool::default(), last: Mutex::default() }
+    }
+
+    /// The answer of the database, at most a second old.
+    async fn check(&self) -> Result<(), Problem> {
+        let mut last = self.last.lock().await;
+        match &*last {
+            Some((asked_at, answer)) if asked_at.elapsed() < KEPT => answer.clone(),
+            _ => {
+                let answer = self.ask().await;
+                *last = Some((Instant::now(), answer.clone()));
+                answer
+            }
+        }
     }
 
     async fn ask(&self) -> Result<(), Problem> {
@@ -75,6 +112,14 @@ impl HealthApi {
 
 #[OpenApi(prefix_path = "/health")]
 impl HealthApi {
+    /// Check whether the server is ready, under the shortest path
+    ///
+    /// The same answer as `GET /health/ready`, with the same codes, such as `not_migrated` and `server_stopping`.
+    #[oai(path = "/", method = "get", operation_id = "get_health")]
+    async fn health(&self) -> Result<Json<Health>, ApiError<Open>> {
+        self.ready().await
+    }
+
     /// Check whether the server is alive
     ///
     /// Does not query the database. If this does not answer, restart the server.
@@ -83,23 +128,29 @@ impl HealthApi {
         Ok(Health::ok())
     }
 
+    /// Check whether the server has started
+    ///
+    /// 503, such as `not_migrated`, until the server has been ready once; then always 200.
+    #[oai(path = "/startup", method = "get", operation_id = "get_startup")]
+    async fn startup(&self) -> Result<Json<Health>, ApiError<Open>> {
+        if !self.started.load(Ordering::Relaxed) {
+            self.check().await?;
+            self.started.store(true, Ordering::Relaxed);
+        }
+        Ok(Health::ok())
+    }
+
     /// Check whether the server is ready
     ///
     /// Queries the database at most once a second. 503 if the server cannot serve requests: `database_unavailable`,
-    /// `database_read_only` (such as a standby), `pooler_detected` (a transaction pooler) or `not_migrated`. Send
-    /// requests to another server meanwhile.
+    /// `database_read_only` (such as a standby), `pooler_detected` (a transaction pooler), `not_migrated` or
+    /// `server_stopping` (it still answers, but is about to stop). Send requests to another server meanwhile.
     #[oai(path = "/ready", method = "get", operation_id = "get_readiness")]
     async fn ready(&self) -> Result<Json<Health>, ApiError<Open>> {
-        let mut last = self.last.lock().await;
-        let answer = match &*last {
-            Some((asked_at, answer)) if asked_at.elapsed() < KEPT => answer.clone(),
-            _ => {
-                let answer = self.ask().await;
-                *last = Some((Instant::now(), answer.clone()));
-                answer
-            }
-        };
-        answer?;
+        if self.stopping.has_begun() {
+            return Err(Problem::unavailable("server_stopping", "The server is about to stop."))?;
+        }
+        self.check().await?;
         Ok(Health::ok())
     }
 }

@@ -127,3 +127,26 @@ fn address_to_listen_on_may_be_a_port_alone() {
         assert!(said.contains("expected an IP address and a port, such as 127.0.0.1:8080"), "{text}: {said}");
     }
 }
+
+#[test]
+fn exit_codes_are_those_of_the_help() {
+    let help = printed(&["--help"]);
+    assert!(help.contains("Exit codes:\n  0    done"), "{help}");
+    let docs = include_str!("../../docs/deploy.md");
+    for (arguments, code) in [
+        (&["openapi"][..], 0),
+        // Nothing is set.
+        (&["serve"], 1),
+        (&["migrate"], 1),
+        (&["health", "--listen", "127.0.0.1:1"], 1),
+        (&["serve", "--no-such-flag"], 2),
+        (&["audit"], 2),
+    ] {
+        let status = appointd(arguments).env_clear().output().expect("the program runs").status;
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
+        assert!(
+            help.contains(&format!("\n  {code}    ")) && docs.contains(&format!("\n| {code} |")),
+            "{code}"
+        );
+    }
+}

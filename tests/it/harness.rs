@@ -13,6 +13,7 @@ pub mod guests;
 pub mod hosts;
 pub mod lists;
 pub mod mail_server;
+pub mod metrics;
 pub mod people;
 pub mod program;
 pub mod raw;

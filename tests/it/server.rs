@@ -1,7 +1,9 @@
 //! `appointd serve`, the program: its log, its end, and what it does while the database is away.
 
 mod docs;
+mod metrics;
 mod places;
+mod stopping;
 
 use std::{
     process::Command,

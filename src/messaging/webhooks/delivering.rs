@@ -20,6 +20,7 @@ use crate::{
         events::EventActorKind,
         queue::{Done, Failed, Handler, Job, Kind, Lane, NewJob, Working, spread},
     },
+    metrics::count_webhook,
     sql,
 };
 
@@ -173,6 +174,7 @@ impl Deliver {
         let tenant = job.tenant;
         let (id, state, step) = (delivery.id, delivery.state.clone(), delivery.step);
         let outcome = self.send(tenant, endpoint, delivery).await;
+        count_webhook(outcome.error, outcome.took);
         let Next { state, step, pause } = next(&outcome, &state, step);
         let failed = outcome.error.is_some();
         let mut tx = self.worker.begin(tenant);

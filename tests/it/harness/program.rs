@@ -16,7 +16,7 @@ use nix::{
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use super::{PASSWORD, Tenant};
+use super::{PASSWORD, Tenant, eventually};
 
 pub const TOKEN_KEYS: &str = "kMRmSXkcnBAvq1CXgkD2QhlVtWq7vS0nAwPz9uYeabA=";
 pub const LINK_KEYS: &str = "bGlua3Mgb2YgZ3Vlc3RzLCBhIGtleSBvZiAzMiBieXQ=";
@@ -81,6 +81,11 @@ impl Serve {
         Self::launch(database, &["--no-worker"], "")
     }
 
+    /// Without a worker, with these flags.
+    pub fn start_with(database: &str, arguments: &[&str]) -> Self {
+        Self::launch(database, &[&["--no-worker"], arguments].concat(), "")
+    }
+
     /// With a worker.
     pub fn working(cluster: &Cluster) -> Self {
         let worker = cluster.url("appointd_worker", "appointd");
@@ -90,6 +95,19 @@ impl Serve {
     /// With a worker, each at its own URL.
     pub fn reaching(database: &str, worker: &str) -> Self {
         Self::launch(database, &[], worker)
+    }
+
+    /// With a worker, and a listener for the operator: also its address.
+    pub async fn observed(cluster: &Cluster) -> (Self, String) {
+        let worker = cluster.url("appointd_worker", "appointd");
+        let arguments = ["--operations-listen", "127.0.0.1:0"];
+        let serve = Self::launch(&cluster.url("appointd_api", "appointd"), &arguments, &worker);
+        let address = eventually(async || {
+            let line = serve.logged("health for the operator").pop()?;
+            Some(line["address"].as_str().expect("an address").to_owned())
+        });
+        let address = address.await;
+        (serve, address)
     }
 
     fn launch(database: &str, arguments: &[&str], worker: &str) -> Self {

@@ -71,7 +71,7 @@ pub async fn send(actor: &Actor, operation: &Operation, path: &str) -> Answer {
 }
 
 /// Operations that need no credentials.
-pub const OPEN: [&str; 40] = [
+pub const OPEN: [&str; 42] = [
     "register_account",
     "log_in",
     "grant_token",
@@ -84,7 +84,9 @@ pub const OPEN: [&str; 40] = [
     "look_at_invitation",
     "register_invited",
     "allow_certificate",
+    "get_health",
     "get_liveness",
+    "get_startup",
     "get_readiness",
     "list_event_types",
     "read_calendar_feed",

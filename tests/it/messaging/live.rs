@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use appointd::server::Server;
+use appointd::{
+    metrics::{encode, registry},
+    server::Server,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -10,7 +13,9 @@ use tokio::task::spawn_blocking;
 use crate::harness::{
     Actor, Tenant,
     booking::BookingFixture,
-    eventually, person,
+    eventually,
+    metrics::value,
+    person,
     stream::{Sent, Stream},
     system,
 };
@@ -53,6 +58,8 @@ async fn stream_sends_what_is_published_and_goes_on_where_it_was_left() {
     system().publish(tenant.id).await;
     let mut stream = Stream::open(&viewer, STREAM, None).await;
     let begun = stream.position().await;
+    let counted = encode(&registry([]));
+    assert!(value(&counted, "appointd_streams", &[]) >= Some(1.0), "{counted}");
     let contact = tenant.contact().await;
     tenant.staff.patch(&format!("/api/v1/contacts/{contact}"), json!({ "phone": "030 1" })).await.expect(200);
     let expected = listed(&tenant, &tenant.viewer, &begun).await;

@@ -8,8 +8,11 @@ use crate::harness::{
     Tenant, address,
     booking::BookingFixture,
     mail_server::{Behaviour, MailServer},
-    system,
+    metrics, system,
 };
+
+/// The metric of e-mails.
+const MAILS: &str = "appointd_mails_total";
 
 /// A fixture whose contact has an address.
 async fn fixture(rules: Value) -> (BookingFixture, String) {
@@ -219,6 +222,7 @@ async fn series_is_told_once() {
 async fn message_that_may_have_been_sent_is_sent_once_more_under_the_same_id_and_never_again() {
     let (fixture, _) = fixture(json!({})).await;
     let server = MailServer::start([Behaviour::CloseAfterText, Behaviour::CloseAfterText]).await;
+    let [retried, unknown] = metrics::counted(MAILS, ["retried", "unknown"]);
     let id = fixture.book("2031-05-05T09:00:00Z").await;
     for _ in 0..4 {
         system().tell_by(fixture.tenant.id, &server.mailer).await;
@@ -235,11 +239,14 @@ async fn message_that_may_have_been_sent_is_sent_once_more_under_the_same_id_and
         .collect();
     assert_eq!(ids.len(), 2, "{ids:?}");
     assert_eq!(ids[0], ids[1]);
+    let [retried_since, unknown_since] = metrics::counted(MAILS, ["retried", "unknown"]);
+    assert!(retried_since > retried && unknown_since > unknown, "{retried_since} {unknown_since}");
 }
 
 #[tokio::test]
 async fn message_that_was_not_taken_is_tried_again_and_a_refused_one_is_not() {
     let (fixture, _) = fixture(json!({})).await;
+    let [retried, sent, failed] = metrics::counted(MAILS, ["retried", "sent", "failed"]);
     let later = MailServer::start([Behaviour::CloseEarly, Behaviour::AnswerText("451 later")]).await;
     let id = fixture.book("2031-05-05T09:00:00Z").await;
     for _ in 0..4 {
@@ -260,6 +267,8 @@ async fn message_that_was_not_taken_is_tried_again_and_a_refused_one_is_not() {
     let counted = system().superuser().await.query_one(counted, &[&fixture.tenant.id]).await.expect("a day");
     let emails: (i64, i64) = (counted.get(0), counted.get(1));
     assert_eq!(emails, (2, 1), "each message counts once, and one of them failed");
+    let since = metrics::counted(MAILS, ["retried", "sent", "failed"]);
+    assert!(since[0] >= retried + 2.0 && since[1] > sent && since[2] > failed, "{since:?}");
 }
 
 #[tokio::test]

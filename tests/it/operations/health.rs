@@ -9,8 +9,9 @@ use crate::harness::{Actor, private_system, within};
 #[tokio::test]
 async fn server_is_alive_and_ready() {
     let anonymous = Actor::anonymous();
-    assert_eq!(anonymous.get("/health/live").await.expect(200), json!({ "status": "ok" }));
-    assert_eq!(anonymous.get("/health/ready").await.expect(200), json!({ "status": "ok" }));
+    for path in ["/health", "/health/live", "/health/startup", "/health/ready"] {
+        assert_eq!(anonymous.get(path).await.expect(200), json!({ "status": "ok" }), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,9 @@ use super::{
 use crate::harness::{
     Tenant,
     booking::BookingFixture,
-    eventually, private_system,
+    eventually,
+    metrics::counted,
+    private_system,
     receiver::{Received, Receiver, Reply},
     system, within,
 };
@@ -76,6 +78,8 @@ async fn delivery_that_fails_is_sent_again_with_the_same_id() {
     let tenant = Tenant::new().await;
     let receiver = Receiver::answering(vec![Reply::Status(500), Reply::Status(500)]).await;
     let hook = hook(&tenant, &receiver, json!({ "types": ["contact.created"] })).await;
+    let counts = || counted("appointd_webhook_requests_total", ["error_status", "delivered"]);
+    let [failed, delivered] = counts();
     tenant.contact().await;
     for attempts in 1..=3 {
         deliver(&tenant).await;
@@ -97,6 +101,8 @@ async fn delivery_that_fails_is_sent_again_with_the_same_id() {
     let again = latest(&tenant).await;
     assert_eq!((&again["state"], &again["attempts"]), (&json!("delivered"), &json!(4)));
     assert_eq!(receiver.received()[3].header("webhook-id"), requests[0].header("webhook-id"));
+    let since = counts();
+    assert!(since[0] >= failed + 2.0 && since[1] >= delivered + 2.0, "{since:?}");
 }
 
 #[tokio::test]
