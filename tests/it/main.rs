@@ -6,6 +6,7 @@ mod config;
 mod crm;
 mod db;
 mod demo;
+mod deploy;
 mod dev;
 mod docs;
 mod harness;
