@@ -101,7 +101,7 @@ pub fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, &'static dyn R
             issuer.clone(),
             mailer.clone(),
         ),
-        tenancy::apis(db.clone(), door.clone(), passwords, issuer, mailer.clone(), dns, network, CHECKS),
+        tenancy::apis(db.clone(), door.clone(), passwords, issuer, mailer.clone(), (dns, network), CHECKS),
         scheduling::apis(db.clone(), door, tokens, mailer, captcha, live.clone()),
         crm::apis(db.clone()),
         work::apis(db.clone()),

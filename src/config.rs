@@ -104,22 +104,15 @@ impl Settings {
             .read(given.database_url.as_deref())
             .map_err(|found| mistakes.extend(found.0))
             .ok();
-        let door = match given.no_requests {
+        let mut needed = |database: Database, given: &Option<String>, needless: bool| match needless {
             true => Some(None),
-            false => Database::FrontDoor
-                .read(given.door_database_url.as_deref())
-                .map(Some)
-                .map_err(|mistake| mistakes.push(mistake))
-                .ok(),
+            false => {
+                let read = database.read(given.as_deref()).map(Some);
+                read.map_err(|found| mistakes.extend(found.0)).ok()
+            }
         };
-        let worker = match given.no_worker {
-            true => Some(None),
-            false => Database::Worker
-                .read(given.worker_database_url.as_deref())
-                .map(Some)
-                .map_err(|found| mistakes.extend(found.0))
-                .ok(),
-        };
+        let door = needed(Database::FrontDoor, &given.door_database_url, given.no_requests);
+        let worker = needed(Database::Worker, &given.worker_database_url, given.no_worker);
         let token_keys = signing_keys("APPOINTD_TOKEN_KEYS", given.token_keys.as_deref(), &mut mistakes);
         let link_keys = signing_keys("APPOINTD_LINK_KEYS", given.link_keys.as_deref(), &mut mistakes);
         let both = [&given.token_keys, &given.link_keys].map(|keys| {

@@ -100,8 +100,7 @@ pub fn apis(
     passwords: Arc<Passwords>,
     issuer: SessionIssuer,
     mailer: Mailer,
-    dns: Dns,
-    network: Arc<Network>,
+    (dns, network): (Dns, Arc<Network>),
     checks: Checks,
 ) -> Apis<Tenancy, impl OpenApi> {
     Apis::new((

@@ -22,6 +22,7 @@ FORMATS = {
     "date-time-or-date": st.sampled_from(["2026-12-01", "2030-02-28T09:00:00Z", "2027-03-28T02:30:00+01:00"]),
     "entity-tags": st.sampled_from(["*", '"0"']),
     "idempotency-key": st.uuids().map(str),
+    "language": st.sampled_from(["de", "en", "fr", "gsw"]),
     "language-tag": st.sampled_from(["de", "de-CH", "en-GB", "zh-Hant-TW"]),
     "time-zone": st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York"]),
     "uri": st.from_regex(r"\Ahttps://[a-z]{1,20}\.example/[a-z0-9/]{0,20}\Z"),

@@ -13,5 +13,6 @@ password() { # role, password
 }
 password appointd_owner "$APPOINTD_OWNER_PASSWORD"
 password appointd_api "$APPOINTD_API_PASSWORD"
+password appointd_door "$APPOINTD_DOOR_PASSWORD"
 password appointd_worker "$APPOINTD_WORKER_PASSWORD"
 password appointd_auditor "$APPOINTD_AUDITOR_PASSWORD"

@@ -109,23 +109,6 @@ comment on function app.may_hand_out() is
 -- Policies ask them as the server.
 grant execute on function app.may_hand_out(), app.has_feature(uuid, text) to appointd_api;
 
--- Reported like a violated constraint: SQLSTATE 23514, verified_only.
-create function app.verified_only() returns trigger
-language plpgsql
-as $$
-begin
-    if not app.may_hand_out() then
-        raise exception 'the e-mail address of the account is not verified'
-            using errcode = 'check_violation', constraint = 'verified_only';
-    end if;
-    return new;
-end
-$$;
-
-comment on function app.verified_only() is
-    'Trigger, before a row is written that leads data or visitors of an organization elsewhere: fails for an account '
-    'whose e-mail address is not verified. What it set up would stay when the owner of the address takes it over.';
-
 grant execute on function
     app.stay_outside(),
     app.has_feature(uuid, text),

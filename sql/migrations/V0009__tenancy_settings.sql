@@ -74,6 +74,23 @@ grant
 on tenancy.settings to appointd_api;
 grant select, insert (exclusive_members) on tenancy.settings to appointd_gate;
 
+-- Reported like a violated constraint: SQLSTATE 23514, verified_only.
+create function app.verified_only() returns trigger
+language plpgsql
+as $$
+begin
+    if not app.may_hand_out() then
+        raise exception 'the e-mail address of the account is not verified'
+            using errcode = 'check_violation', constraint = 'verified_only';
+    end if;
+    return new;
+end
+$$;
+
+comment on function app.verified_only() is
+    'Trigger, before a row is written that leads data or visitors of an organization elsewhere: fails for an account '
+    'whose e-mail address is not verified. What it set up would stay when the owner of the address takes it over.';
+
 create trigger verified_only_update before update of trusted_origins on tenancy.settings
 for each row when (not new.trusted_origins <@ old.trusted_origins) execute function app.verified_only();
 

@@ -82,7 +82,7 @@ as $$
 begin
     update scheduling.providers as p
     set updated_at = now()
-    where p.tenant_id = old.tenant_id and p.id = old.provider_id and p.updated_at < now();
+    where p.tenant_id = old.tenant_id and p.id = old.provider_id;
     return null;
 end
 $$;

@@ -141,8 +141,8 @@ end
 $$;
 
 comment on function tenancy.end_handed_out_by_key() is
-    'Trigger, after an API key was revoked: deletes the invitations and calendar feeds it made, and disables its webhook '
-    'endpoints.';
+    'Trigger, after an API key was revoked: deletes the invitations and calendar feeds it made, and disables its '
+    'webhook endpoints.';
 
 create function tenancy.invitation_for(
     in organization_id uuid,

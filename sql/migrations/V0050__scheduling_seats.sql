@@ -1,6 +1,7 @@
 -- A contact takes one seat of a group session, however it is booked.
 
--- Checked at the end of a statement: one may move several seats of a contact, each into the session that another leaves.
+-- Checked at the end of a statement: one may move several seats of a contact, each into the session that another
+-- leaves.
 alter table scheduling.appointments
 add constraint appointments_contact_seat exclude using btree (
     tenant_id with =, provider_id with =, service_id with =, starts_at with =, contact_id with =

@@ -106,8 +106,11 @@ begin
         execute format(
             'insert into %s (%s) select %s from jsonb_populate_recordset(null::%s, $1) on conflict %s do nothing',
             target, columns, columns, target,
-            -- An overlapping claim is not a duplicate but an error: it must fail.
-            case when target = 'scheduling.claims'::regclass then '(tenant_id, id)' end
+            -- A claim that overlaps, or another seat of a contact, is not a duplicate but an error: it must fail.
+            case
+                when target in ('scheduling.claims'::regclass, 'scheduling.appointments'::regclass)
+                    then '(tenant_id, id)'
+            end
         )
         using data;
     end if;
@@ -1010,5 +1013,21 @@ begin
     where t.tenant_column is not null
     group by t.oid, t.tenant_column
     order by t.oid <> 'tenancy.organizations'::regclass, max(d.depth), t.oid::regclass::text;
+end
+$$;
+
+
+-- Trigger, before a row is written that leads data or visitors of an organization elsewhere: fails for an account whose
+-- e-mail address is not verified. What it set up would stay when the owner of the address takes it over.
+create function app.verified_only()
+returns trigger
+language plpgsql
+as $$
+begin
+    if not app.may_hand_out() then
+        raise exception 'the e-mail address of the account is not verified'
+            using errcode = 'check_violation', constraint = 'verified_only';
+    end if;
+    return new;
 end
 $$;

@@ -27,6 +27,8 @@ create table identity.accounts (
     email_verified_at timestamptz,
     -- When name, address or password last changed.
     updated_at timestamptz not null default now(),
+    -- When the name last changed. Colleagues see this, and not when the password changed.
+    named_at timestamptz not null default now(),
     constraint accounts_pkey primary key (id),
     constraint accounts_email_key unique (email),
     constraint accounts_email_lower_case check (email = lower(email) and length(email) >= 3 and length(email) <= 254),
@@ -64,8 +66,8 @@ create policy owner_insert on identity.accounts as permissive for insert to appo
 create policy owner_select on identity.accounts as permissive for select to appointd_owner
     using ((select nullif(current_setting('app.tenant_id', true), '')) is not null);
 
-grant select (id, email, full_name, created_at, email_verified_at) on identity.accounts to appointd_api;
-grant update (full_name, updated_at) on identity.accounts to appointd_api;
+grant select (id, email, full_name, created_at, email_verified_at, named_at) on identity.accounts to appointd_api;
+grant update (full_name, updated_at, named_at) on identity.accounts to appointd_api;
 grant select, insert, update on identity.accounts to appointd_gate;
 
 

@@ -712,6 +712,11 @@ create policy admin_update on messaging.webhook_deliveries as permissive for upd
         tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
         and (select current_setting('app.role', true) = any ('{admin,owner}'))
     );
+create policy gate_select on messaging.webhook_deliveries as permissive for select to appointd_gate
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy gate_update on messaging.webhook_deliveries as permissive for update to appointd_gate
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 create policy owner_all on messaging.webhook_deliveries as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -728,6 +733,8 @@ create policy worker_update on messaging.webhook_deliveries as permissive for up
 grant select on messaging.webhook_deliveries to appointd_api;
 grant insert (endpoint_id, event_id, event_position, type) on messaging.webhook_deliveries to appointd_api;
 grant update (state, step, next_at) on messaging.webhook_deliveries to appointd_api;
+grant select (tenant_id, endpoint_id, state, next_at) on messaging.webhook_deliveries to appointd_gate;
+grant update (state, next_at) on messaging.webhook_deliveries to appointd_gate;
 grant select, delete on messaging.webhook_deliveries to appointd_worker;
 grant insert (endpoint_id, event_id, event_position, type) on messaging.webhook_deliveries to appointd_worker;
 grant update (state, step, attempts, next_at, delivered_at) on messaging.webhook_deliveries to appointd_worker;
@@ -754,7 +761,8 @@ create table messaging.webhook_endpoints (
     payload text not null default 'full',
     -- Whether events are sent.
     enabled boolean not null default true,
-    -- admin (a member disabled it), gone (it answered 410), or failing (for five days). Null: it is enabled.
+    -- admin (a member disabled it), gone (it answered 410), failing (for five days), or maker (its maker may no longer
+    -- make endpoints). Null: it is enabled.
     disabled_reason text,
     -- When it was disabled; null: it is enabled.
     disabled_at timestamptz,
@@ -770,12 +778,18 @@ create table messaging.webhook_endpoints (
     previous_valid_until timestamptz,
     -- When it was created.
     created_at timestamptz not null default now(),
+    -- Its maker: the account or API key that created it, or that last enabled it or changed where and what it sends.
+    created_by uuid not null default coalesce(
+        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
+    )::uuid,
     -- When it was last changed.
     updated_at timestamptz not null default now(),
     constraint webhook_endpoints_pkey primary key (tenant_id, id),
     constraint webhook_endpoints_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint webhook_endpoints_description_length check (length(description) >= 1 and length(description) <= 500),
-    constraint webhook_endpoints_disabled_reason check (disabled_reason = any (array['admin', 'gone', 'failing'])),
+    constraint webhook_endpoints_disabled_reason check (
+        disabled_reason = any (array['admin', 'gone', 'failing', 'maker'])
+    ),
     constraint webhook_endpoints_enabled check (
         enabled = (disabled_reason is null) and enabled = (disabled_at is null)
     ),
@@ -785,6 +799,8 @@ create table messaging.webhook_endpoints (
     constraint webhook_endpoints_types check (cardinality(types) <= 50),
     constraint webhook_endpoints_url_length check (length(url) >= 1 and length(url) <= 2000)
 );
+
+create index webhook_endpoints_created_by_idx on messaging.webhook_endpoints using btree (tenant_id, created_by);
 
 alter table messaging.webhook_endpoints enable row level security, force row level security;
 
@@ -817,6 +833,9 @@ create policy admin_update on messaging.webhook_endpoints as permissive for upda
     );
 create policy gate_select on messaging.webhook_endpoints as permissive for select to appointd_gate
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy gate_update on messaging.webhook_endpoints as permissive for update to appointd_gate
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 create policy owner_all on messaging.webhook_endpoints as permissive for all to appointd_owner
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
     with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
@@ -832,16 +851,29 @@ grant update (
     url, description, types, payload, enabled, disabled_reason, disabled_at, failing_since, generation, key_id,
     previous_key_id, previous_valid_until, updated_at
 ) on messaging.webhook_endpoints to appointd_api;
-grant select (tenant_id, id, failing_since) on messaging.webhook_endpoints to appointd_gate;
+grant select (tenant_id, id, enabled, failing_since, created_by) on messaging.webhook_endpoints to appointd_gate;
+grant update (enabled, disabled_reason, disabled_at, updated_at) on messaging.webhook_endpoints to appointd_gate;
 grant select on messaging.webhook_endpoints to appointd_worker;
 grant update (
     enabled, disabled_reason, disabled_at, failing_since, updated_at
 ) on messaging.webhook_endpoints to appointd_worker;
 
+create trigger changer_is_maker before update on messaging.webhook_endpoints
+for each row
+when (
+    new.url <> old.url or new.types <> old.types or new.payload <> old.payload or new.enabled and not old.enabled
+) execute function messaging.changer_is_maker();
 create trigger record_change after insert or delete or update on messaging.webhook_endpoints
 for each row execute function operations.record_change();
 create trigger record_event after insert or delete or update on messaging.webhook_endpoints
 for each row execute function messaging.record_endpoint_event();
+create trigger verified_only_insert before insert on messaging.webhook_endpoints
+for each row execute function app.verified_only();
+create trigger verified_only_update before update on messaging.webhook_endpoints
+for each row
+when (
+    new.enabled and (not old.enabled or new.url <> old.url or new.types <> old.types or new.payload <> old.payload)
+) execute function app.verified_only();
 
 
 -- Trigger, after an organization was made: adds its row of messaging.turns.
@@ -933,6 +965,23 @@ where (b.subject is not null); end;
 alter function messaging.budgets_of(bytea,uuid,uuid) owner to appointd_gate;
 
 
+-- Trigger, before an endpoint is enabled or gets another URL, other types or another payload: the actor becomes its
+-- maker.
+create function messaging.changer_is_maker()
+returns trigger
+language plpgsql
+as $$
+begin
+    new.created_by := coalesce(
+        nullif(current_setting('app.account_id', true), '')::uuid,
+        nullif(current_setting('app.key_id', true), '')::uuid,
+        old.created_by
+    );
+    return new;
+end
+$$;
+
+
 -- What the columns that differ held before, without updated_at; null: none differs.
 create function messaging.changes(was jsonb, becomes jsonb)
 returns jsonb
@@ -989,6 +1038,40 @@ $$;
 alter function messaging.emit(text,text,text,uuid,jsonb,jsonb) owner to appointd_gate;
 
 
+-- Disables the webhook endpoints that an account or an API key made in the organization in the context, cancels what is
+-- due to them, and has the admins told.
+create function messaging.end_endpoints(tenant uuid, maker uuid)
+returns void
+language plpgsql
+as $$
+begin
+    -- The deliveries first: they and endpoints are locked in this order by the worker as well.
+    update messaging.webhook_deliveries as d
+    set state = case d.state when 'pending' then 'cancelled' else d.state end, next_at = null
+    from messaging.webhook_endpoints as w
+    where
+        w.tenant_id = tenant
+        and w.created_by = maker
+        and w.enabled
+        and d.tenant_id = tenant
+        and d.endpoint_id = w.id
+        and d.next_at is not null;
+    with disabled as (
+        update messaging.webhook_endpoints as w
+        set enabled = false, disabled_reason = 'maker', disabled_at = now(), updated_at = now()
+        where w.tenant_id = tenant and w.created_by = maker and w.enabled
+        returning w.id
+    )
+    insert into messaging.jobs (kind, lane, key, payload, max_attempts)
+    select 'messaging.tell_disabled', 'live', d.id::text, jsonb_build_object('endpoint_id', d.id), 12
+    from disabled as d
+    on conflict (tenant_id, kind, key) where key is not null and state <> 'dead' do nothing;
+end
+$$;
+
+alter function messaging.end_endpoints(uuid,uuid) owner to appointd_gate;
+
+
 -- Ends what messaging.begin_tick began, and deletes rows of the same name that are older than `kept`.
 create function messaging.end_tick(name text, tick text, failed boolean, kept interval)
 returns void
@@ -1007,6 +1090,22 @@ $$;
 
 alter function messaging.end_tick(text,text,boolean,interval) owner to appointd_gate;
 grant execute on function messaging.end_tick(text,text,boolean,interval) to appointd_worker;
+
+
+-- Whether the maker of a webhook endpoint of the organization that the worker has entered may make endpoints now: not
+-- while they are suspended, and not after their API key has expired.
+create function messaging.maker_stands(maker uuid)
+returns boolean
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce(tenancy.standing(maker) = any (app.roles_from('admin')), false);
+end
+$$;
+
+alter function messaging.maker_stands(uuid) owner to appointd_gate;
+grant execute on function messaging.maker_stands(uuid) to appointd_worker;
 
 
 -- The name of the organization that the worker has entered.

@@ -284,7 +284,12 @@ create table scheduling.appointments (
             array['pending', 'confirmed', 'checked_in', 'in_progress', 'completed', 'cancelled', 'declined', 'no_show']
         )
     ),
-    constraint appointments_time check (starts_at < ends_at)
+    constraint appointments_time check (starts_at < ends_at),
+    -- A contact takes one seat of a group session.
+    constraint appointments_contact_seat exclude using btree (
+        tenant_id with =, provider_id with =, service_id with =, starts_at with =, contact_id with =
+    )
+    where (seat is not null and (status <> all (array['cancelled', 'declined', 'no_show']))) deferrable
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create index appointments_contact_idx on scheduling.appointments using btree (tenant_id, contact_id, starts_at, id);
@@ -712,6 +717,8 @@ create table scheduling.closures (
     name text not null,
     -- When it was entered.
     created_at timestamptz not null default now(),
+    -- When it was last changed.
+    updated_at timestamptz not null default now(),
     constraint closures_pkey primary key (tenant_id, id),
     constraint closures_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint closures_dates check (starts_on <= ends_on and (ends_on - starts_on) <= 366),
@@ -765,7 +772,7 @@ create policy viewer_select on scheduling.closures as permissive for select to a
 
 grant select, delete on scheduling.closures to appointd_api;
 grant insert (id, starts_on, ends_on, name) on scheduling.closures to appointd_api;
-grant update (starts_on, ends_on, name) on scheduling.closures to appointd_api;
+grant update (starts_on, ends_on, name, updated_at) on scheduling.closures to appointd_api;
 
 create trigger keep_few after insert on scheduling.closures
 referencing new table as added for each statement execute function scheduling.keep_closures_few();
@@ -777,6 +784,8 @@ create trigger note_freed_update after update on scheduling.closures
 for each row execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on scheduling.closures
 for each row execute function operations.record_change();
+create trigger record_deletion after delete on scheduling.closures
+for each row execute function operations.record_deletion('closure');
 create trigger record_event after insert or delete or update on scheduling.closures
 for each row execute function messaging.record_event('closure', 'viewer', '{}');
 
@@ -1269,6 +1278,8 @@ grant select, delete on scheduling.provider_link_requests to appointd_gate;
 
 create trigger record_change after insert or delete or update on scheduling.provider_link_requests
 for each row execute function operations.record_change();
+create trigger touch_provider after delete on scheduling.provider_link_requests
+for each row execute function scheduling.touch_provider();
 
 
 -- A person who performs services.
@@ -1384,7 +1395,9 @@ grant insert (id, name, max_per_day, max_per_week, external_id, metadata) on sch
 grant update (
     name, active, updated_at, renamed_at, max_per_day, max_per_week, external_id, metadata
 ) on scheduling.providers to appointd_api;
-grant select (tenant_id, id, name, active, renamed_at, account_id) on scheduling.providers to appointd_gate;
+grant select (
+    tenant_id, id, name, active, renamed_at, max_per_day, max_per_week, account_id
+) on scheduling.providers to appointd_gate;
 grant update (updated_at, account_id) on scheduling.providers to appointd_gate;
 grant select (tenant_id, id, name, account_id) on scheduling.providers to appointd_worker;
 
@@ -1400,6 +1413,8 @@ create trigger record_deletion after delete on scheduling.providers
 for each row execute function operations.record_deletion('provider');
 create trigger record_event after insert or delete or update on scheduling.providers
 for each row execute function messaging.record_event('provider', 'viewer', '{kind}');
+create trigger touch before update of account_id on scheduling.providers
+for each row when (new.account_id is distinct from old.account_id) execute function scheduling.touch();
 
 
 -- Providers, rooms, equipment and contacts: each is in one place at a time. Rows of scheduling.claims take their time.
@@ -2148,7 +2163,7 @@ grant update (
     metadata
 ) on scheduling.services to appointd_api;
 grant select (
-    tenant_id, id, name, renames, renamed_at, requires_approval, cancellation_notice_minutes
+    tenant_id, id, name, renames, renamed_at, max_per_day, max_per_week, requires_approval, cancellation_notice_minutes
 ) on scheduling.services to appointd_gate;
 grant select (tenant_id, id, name) on scheduling.services to appointd_worker;
 
@@ -2289,6 +2304,14 @@ grant select (
     tenant_id, claim_id, provider_id, account_id, starts_at, during
 ) on scheduling.shared_claims to appointd_gate;
 
+create trigger note_freed_elsewhere_delete after delete on scheduling.shared_claims
+for each row when (old.account_id is not null) execute function scheduling.note_freed_elsewhere();
+create trigger note_freed_elsewhere_update after update on scheduling.shared_claims
+for each row
+when (
+    old.account_id is not null and (new.account_id is distinct from old.account_id or new.ends_at < old.ends_at)
+) execute function scheduling.note_freed_elsewhere();
+
 
 -- Time off of a provider, taken from working hours. No reason is stored. Existing appointments are kept.
 create table scheduling.time_off (
@@ -2304,6 +2327,8 @@ create table scheduling.time_off (
     ends_at timestamptz not null,
     -- When it was entered.
     created_at timestamptz not null default now(),
+    -- When it was last changed.
+    updated_at timestamptz not null default now(),
     constraint time_off_pkey primary key (tenant_id, id),
     constraint time_off_provider_fkey foreign key (
         tenant_id, provider_id
@@ -2363,7 +2388,7 @@ create policy viewer_select on scheduling.time_off as permissive for select to a
 
 grant select, delete on scheduling.time_off to appointd_api;
 grant insert (id, provider_id, starts_at, ends_at) on scheduling.time_off to appointd_api;
-grant update (starts_at, ends_at) on scheduling.time_off to appointd_api;
+grant update (starts_at, ends_at, updated_at) on scheduling.time_off to appointd_api;
 
 create trigger keep_few after insert on scheduling.time_off
 referencing new table as added for each statement execute function scheduling.keep_time_off_few();
@@ -2375,6 +2400,8 @@ create trigger note_freed_update after update on scheduling.time_off
 for each row execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on scheduling.time_off
 for each row execute function operations.record_change();
+create trigger record_deletion after delete on scheduling.time_off
+for each row execute function operations.record_deletion('time_off');
 create trigger record_event after insert or delete or update on scheduling.time_off
 for each row execute function messaging.record_event('time_off', 'viewer', '{}');
 
@@ -2548,6 +2575,8 @@ create trigger keep_few after insert on scheduling.waitlist_entries
 for each row execute function scheduling.keep_waiting_few();
 create trigger record_change after insert or delete or update on scheduling.waitlist_entries
 for each row execute function operations.record_change();
+create trigger record_deletion after delete on scheduling.waitlist_entries
+for each row execute function operations.record_deletion('waitlist_entry');
 create trigger record_event after insert or update on scheduling.waitlist_entries
 for each row execute function scheduling.record_waitlist_event();
 
@@ -3072,6 +3101,29 @@ alter function scheduling.forget_past_claims(uuid) owner to appointd_gate;
 grant execute on function scheduling.forget_past_claims(uuid) to appointd_worker;
 
 
+-- Whether a service or provider of the organization has a daily or weekly limit. With the policies of its caller.
+create function scheduling.has_limits(tenant uuid)
+returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select
+        from scheduling.services as s
+        where s.tenant_id = tenant and coalesce(s.max_per_day, s.max_per_week) is not null
+    )
+    or exists (
+        select
+        from scheduling.providers as p
+        where p.tenant_id = tenant and coalesce(p.max_per_day, p.max_per_week) is not null
+    );
+end
+$$;
+
+alter function scheduling.has_limits(uuid) owner to appointd_gate;
+
+
 -- The hours of a provider as arrays: its weekly rules, and its overrides and time-zone overrides between two dates. One
 -- row.
 create function scheduling.hours_of(organization uuid, provider uuid, first_date date, last_date date)
@@ -3311,14 +3363,15 @@ end
 $$;
 
 
--- Trigger, after an entry of the waitlist came in: refuses more than 10 of one contact that wait or are offered time.
+-- Trigger, after an entry of the waitlist came in: refuses more than 10 of one contact that wait or are offered time,
+-- and waits for transactions that free time without having seen the entry.
 create function scheduling.keep_waiting_few()
 returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- One after the other. The last lock of its transaction.
+    -- One after the other.
     perform pg_advisory_xact_lock(app.lock_key(new.tenant_id, new.contact_id::text || 'waitlist'));
     if (
         select count(*) > 10
@@ -3327,6 +3380,9 @@ begin
     ) then
         raise exception 'too many entries' using errcode = 'check_violation', constraint = 'waitlist_entries_too_many';
     end if;
+    -- Waits for transactions that free time and did not see this entry; those that begin to read the waitlist later
+    -- wait for this one, and see it. The last lock of its transaction.
+    perform pg_advisory_xact_lock(app.lock_key(new.tenant_id, 'waitlist'));
     return null;
 end
 $$;
@@ -3520,11 +3576,13 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
     resource uuid;
     service uuid;
     service_starts_at timestamptz;
     first timestamptz := clock_timestamp();
     past_last timestamptz := 'infinity';
+    reach interval := interval '24 hours';
 begin
     if current_setting('app.restoring', true) = 'on' then
         return null;
@@ -3535,6 +3593,10 @@ begin
         service_starts_at := old.service_starts_at;
         first := old.starts_at;
         past_last := old.ends_at;
+        -- What counted towards a limit may have kept the whole week closed.
+        if service is not null and scheduling.has_limits(tenant) then
+            reach := interval '8 days';
+        end if;
         if tg_op = 'UPDATE' then
             -- Shortened.
             first := new.ends_at;
@@ -3551,19 +3613,24 @@ begin
         resource := new.provider_id;
     elsif tg_table_name = 'services' then
         service := new.id;
-    else
-        -- A provider or a room that can be booked again.
+    elsif tg_table_name <> 'organizations' then
+        -- A provider or a room that can be booked again. (Another time zone moves closures, days and weeks.)
         resource := new.id;
     end if;
     first := greatest(first, clock_timestamp());
-    if first < past_last and exists (
+    if first >= past_last then
+        return null;
+    end if;
+    -- Entries that join meanwhile are committed before, or wait: see scheduling.keep_waiting_few.
+    perform pg_advisory_xact_lock_shared(app.lock_key(tenant, 'waitlist'));
+    if exists (
         select
         from scheduling.waitlist_entries as w
         where
-            w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            w.tenant_id = tenant
             and w.status = 'waiting'
-            and w.from_instant < past_last + interval '12 hours'
-            and w.to_instant > first - interval '24 hours'
+            and w.from_instant < past_last + reach
+            and w.to_instant > first - reach
     ) then
         insert into scheduling.freed_time (resource_id, service_id, service_starts_at, starts_at, ends_at)
         values (resource, service, service_starts_at, first, past_last);
@@ -3574,6 +3641,67 @@ $$;
 
 alter function scheduling.note_freed() owner to appointd_gate;
 grant execute on function scheduling.note_freed() to appointd_owner;
+
+
+-- Trigger, after the time of a person was freed, or the person is no longer that provider: notes it in
+-- scheduling.freed_time of the other organizations whose provider the person is, if an entry of theirs may suit.
+create function scheduling.note_freed_elsewhere()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    actor constant text := coalesce(current_setting('app.account_id', true), '');
+    others uuid[];
+    first timestamptz := lower(old.during);
+    past_last constant timestamptz := upper(old.during);
+    organization uuid;
+begin
+    if current_setting('app.restoring', true) = 'on' then
+        return null;
+    end if;
+    if tg_op = 'UPDATE' then
+        if new.account_id is not distinct from old.account_id then
+            -- Shortened.
+            first := upper(new.during);
+        end if;
+    end if;
+    first := greatest(first, clock_timestamp());
+    if first >= past_last then
+        return null;
+    end if;
+    -- The gate sees the memberships of the account in the context.
+    execute format('set local app.account_id = %L', old.account_id);
+    select array_agg(m.tenant_id order by m.tenant_id)
+    into others
+    from tenancy.members as m
+    where m.account_id = old.account_id and m.tenant_id <> old.tenant_id;
+    execute format('set local app.account_id = %L', actor);
+    foreach organization in array coalesce(others, '{}') loop
+        execute format('set local app.tenant_id = %L', organization);
+        insert into scheduling.freed_time (resource_id, starts_at, ends_at)
+        select p.id, first, past_last
+        from scheduling.providers as p
+        where
+            p.tenant_id = organization and p.account_id = old.account_id and p.active
+            and exists (
+                select
+                from scheduling.waitlist_entries as w
+                where
+                    w.tenant_id = organization
+                    and w.status = 'waiting'
+                    and w.from_instant < past_last + interval '24 hours'
+                    and w.to_instant > first - interval '24 hours'
+            );
+    end loop;
+    execute format('set local app.tenant_id = %L', entered);
+    return null;
+end
+$$;
+
+alter function scheduling.note_freed_elsewhere() owner to appointd_gate;
+grant execute on function scheduling.note_freed_elsewhere() to appointd_owner;
 
 
 -- Contents of the mail about an offer, and the proof for the guest's link, for the scheduler in the entered
@@ -3869,6 +3997,35 @@ alter function scheduling.tenants_due() owner to appointd_gate;
 grant execute on function scheduling.tenants_due() to appointd_worker;
 
 
+-- Trigger, before a provider is linked or unlinked, also because the member was deleted: sets updated_at.
+create function scheduling.touch()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.updated_at := now();
+    return new;
+end
+$$;
+
+
+-- Trigger, after a request to be a provider was answered, withdrawn or deleted with the member: sets updated_at of the
+-- provider.
+create function scheduling.touch_provider()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update scheduling.providers as p
+    set updated_at = now()
+    where p.tenant_id = old.tenant_id and p.id = old.provider_id;
+    return null;
+end
+$$;
+
+
 -- Waitlist entries of the entered organization that freed time (from starts[i] to ends[i]) may suit, after the given
 -- entry, in the order of the queue. Every role may call it, since every role frees time; it returns ids and periods
 -- only.
@@ -3882,23 +4039,32 @@ returns table(
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    -- The time of an appointment begins at most half a day before its start, and ends at most a day after.
+    before interval := interval '24 hours';
+    after interval := interval '12 hours';
 begin
     if nullif(current_setting('app.role', true), '') is null then
         raise exception 'no tenant was entered' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    -- If a limit is no longer reached, the whole week can be booked again.
+    if scheduling.has_limits(tenant) then
+        before := before + interval '7 days';
+        after := after + interval '7 days';
     end if;
     return query
     select w.id, w.service_id, w.provider_id, w.contact_id, w.from_instant, w.to_instant, w.created_at
     from scheduling.waitlist_entries as w
     where
-        w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        w.tenant_id = tenant
         and w.status = 'waiting'
         and (w.created_at, w.id) > (waiting_for.after_created_at, waiting_for.after_id)
         and w.to_instant > clock_timestamp()
         and exists (
             select
             from unnest(waiting_for.starts, waiting_for.ends) as f (starts_at, ends_at)
-            -- The time of an appointment begins at most half a day before its start, and ends at most a day after.
-            where w.from_instant < f.ends_at + interval '12 hours' and w.to_instant > f.starts_at - interval '24 hours'
+            where w.from_instant < f.ends_at + after and w.to_instant > f.starts_at - before
         )
     order by w.created_at, w.id
     limit most;

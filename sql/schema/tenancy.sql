@@ -131,9 +131,9 @@ grant select (
 ) on tenancy.api_keys to appointd_gate;
 grant update (role, last_used_at, revoked_at) on tenancy.api_keys to appointd_gate;
 
-create trigger end_invitations_of_key after update of revoked_at on tenancy.api_keys
+create trigger end_handed_out_by_key after update of revoked_at on tenancy.api_keys
 for each row
-when (old.revoked_at is null and new.revoked_at is not null) execute function tenancy.end_invitations_of_key();
+when (old.revoked_at is null and new.revoked_at is not null) execute function tenancy.end_handed_out_by_key();
 create trigger keep_within_plan_insert after insert on tenancy.api_keys
 for each row execute function tenancy.keep_within_plan('api_keys');
 create trigger record_change after insert or delete or update on tenancy.api_keys
@@ -219,6 +219,13 @@ create trigger record_change after insert or delete or update on tenancy.brandin
 for each row execute function operations.record_change();
 create trigger record_event after update on tenancy.branding
 for each row execute function messaging.record_event('branding', 'viewer', '{}');
+create trigger verified_only_update before update of logo_url, favicon_url, style_sheet_url on tenancy.branding
+for each row
+when (
+    new.logo_url <> coalesce(old.logo_url, '')
+    or new.favicon_url <> coalesce(old.favicon_url, '')
+    or new.style_sheet_url <> coalesce(old.style_sheet_url, '')
+) execute function app.verified_only();
 
 
 -- Domains that an organization claims. A verified one is in tenancy.verified_domains as well.
@@ -279,6 +286,8 @@ grant update (verified_at) on tenancy.domains to appointd_gate;
 
 create trigger record_change after insert or delete or update on tenancy.domains
 for each row execute function operations.record_change();
+create trigger verified_only_insert before insert on tenancy.domains
+for each row execute function app.verified_only();
 
 
 -- What a plan can include.
@@ -460,6 +469,8 @@ create trigger keep_within_plan_update after update of expires_at on tenancy.inv
 for each row when (new.role <> 'customer') execute function tenancy.keep_within_plan('members');
 create trigger record_change after insert or delete or update on tenancy.invitations
 for each row execute function operations.record_change();
+create trigger record_deletion after delete on tenancy.invitations
+for each row execute function operations.record_deletion('invitation');
 create trigger record_event after insert or delete or update on tenancy.invitations
 for each row execute function messaging.record_event('invitation', 'staff', '{token_hash}');
 create trigger sender_is_giver before update of token_hash on tenancy.invitations
@@ -686,6 +697,8 @@ create trigger add_turn after insert on tenancy.organizations
 for each row execute function messaging.add_turn();
 create trigger keep_names after insert or update of slug, subdomain on tenancy.organizations
 for each row execute function tenancy.keep_names();
+create trigger note_freed_update after update on tenancy.organizations
+for each row when (new.time_zone <> old.time_zone) execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on tenancy.organizations
 for each row execute function operations.record_change();
 create trigger record_event after update on tenancy.organizations
@@ -870,6 +883,8 @@ create trigger record_change after insert or delete or update on tenancy.setting
 for each row execute function operations.record_change();
 create trigger record_event after update on tenancy.settings
 for each row execute function messaging.record_event('settings', 'viewer', '{}');
+create trigger verified_only_update before update of trusted_origins on tenancy.settings
+for each row when (not new.trusted_origins <@ old.trusted_origins) execute function app.verified_only();
 
 
 -- The plan of an organization, one row each. Every change that counts towards a limit locks the row (for no key
@@ -1589,8 +1604,8 @@ alter function tenancy.domains_due(integer) owner to appointd_gate;
 grant execute on function tenancy.domains_due(integer) to appointd_worker;
 
 
--- Ends what an account handed out in an organization: revokes its API keys; deletes its invitations, those of its keys,
--- and its calendar feeds.
+-- Ends what an account handed out in an organization: revokes its API keys; deletes its invitations and calendar feeds,
+-- and disables its webhook endpoints, with those of its keys.
 create function tenancy.end_handed_out(tenant uuid, giver uuid)
 returns void
 language plpgsql
@@ -1599,12 +1614,13 @@ declare
     entered constant text := coalesce(current_setting('app.tenant_id', true), '');
 begin
     execute format('set local app.tenant_id = %L', tenant);
-    -- Deletes the invitations of the keys as well: tenancy.end_invitations_of_key.
+    -- Deletes the invitations of the keys as well: tenancy.end_handed_out_by_key.
     update tenancy.api_keys as k
     set revoked_at = now()
     where k.tenant_id = tenant and k.created_by = giver and k.revoked_at is null;
     delete from tenancy.invitations as i where i.tenant_id = tenant and i.created_by = giver;
     delete from scheduling.calendar_feeds as f where f.tenant_id = tenant and f.created_by = giver;
+    perform messaging.end_endpoints(tenant, giver);
     execute format('set local app.tenant_id = %L', entered);
 end
 $$;
@@ -1612,8 +1628,9 @@ $$;
 alter function tenancy.end_handed_out(uuid,uuid) owner to appointd_gate;
 
 
--- Trigger, after an API key was revoked: deletes the invitations and calendar feeds it made.
-create function tenancy.end_invitations_of_key()
+-- Trigger, after an API key was revoked: deletes the invitations and calendar feeds it made, and disables its webhook
+-- endpoints.
+create function tenancy.end_handed_out_by_key()
 returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -1624,13 +1641,14 @@ begin
     execute format('set local app.tenant_id = %L', new.tenant_id);
     delete from tenancy.invitations as i where i.tenant_id = new.tenant_id and i.created_by = new.id;
     delete from scheduling.calendar_feeds as f where f.tenant_id = new.tenant_id and f.created_by = new.id;
+    perform messaging.end_endpoints(new.tenant_id, new.id);
     execute format('set local app.tenant_id = %L', entered);
     return null;
 end
 $$;
 
-alter function tenancy.end_invitations_of_key() owner to appointd_gate;
-grant execute on function tenancy.end_invitations_of_key() to appointd_owner;
+alter function tenancy.end_handed_out_by_key() owner to appointd_gate;
+grant execute on function tenancy.end_handed_out_by_key() to appointd_owner;
 
 
 -- For how many days the plan of the organization in the context keeps events.
@@ -1803,6 +1821,13 @@ begin
         and k.created_by = new.account_id
         and i.created_by = k.id
         and not tenancy.may_give(k.role, i.role);
+    -- Admins may make endpoints; no key has a higher role than its maker.
+    if not new.role = any (app.roles_from('admin')) then
+        perform messaging.end_endpoints(new.tenant_id, new.account_id);
+        perform messaging.end_endpoints(new.tenant_id, k.id)
+        from tenancy.api_keys as k
+        where k.tenant_id = new.tenant_id and k.created_by = new.account_id and k.revoked_at is null;
+    end if;
     execute format('set local app.tenant_id = %L', entered);
     return null;
 end

@@ -111,7 +111,14 @@ impl Connection {
             format!("{clean}; execute {mark}"),
             format!("{clean}; select app.refuse_leftovers(); execute {mark}"),
         ];
-        Ok(Self { client, url: url.clone(), begin, begun: AtomicU32::new(0), prepared: Mutex::default(), epoch })
+        Ok(Self {
+            client,
+            url: url.clone(),
+            begin,
+            begun: AtomicU32::new(0),
+            prepared: Mutex::default(),
+            epoch,
+        })
     }
 
     /// Begins a transaction, in the marked session.

@@ -39,8 +39,8 @@ impl DeletionsApi {
     ///
     /// Objects of the kinds of `DeletedKind` that were deleted since an instant, in the order of their deletion. For
     /// clients that keep a copy of the data: lists with `updated_since` return what changed, this list returns what to
-    /// remove. Appointments are never deleted; waitlist entries are deleted with their contact, service or provider. For
-    /// the next synchronization, send the `as_of` of the first page as `since`.
+    /// remove. Appointments are never deleted; waitlist entries are deleted with their contact, service or provider.
+    /// For the next synchronization, send the `as_of` of the first page as `since`.
     #[oai(path = "/deletions", method = "get", operation_id = "list_deletions")]
     async fn list(
         &self,

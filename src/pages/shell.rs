@@ -32,7 +32,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// The organization that the host leads to or the path names. A former slug leads to the page below the present one.
+    /// The organization that the host leads to or the path names. A former slug leads to the page below the present
+    /// one.
     pub async fn of(db: &Db, visit: &Visit) -> Result<Self, Problem> {
         let place = Self::named(db, visit, visit.host(), visit.slug.as_deref()).await?;
         match &visit.slug {

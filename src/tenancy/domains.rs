@@ -229,8 +229,9 @@ impl DomainsApi {
     /// Add a domain
     ///
     /// The answer contains the TXT record that verifies the domain. Create the record, then call `POST …/verify`. 403
-    /// `email_not_verified` until the e-mail address of the caller's account is verified. 409 `domain_exists` if the organization has already added this domain. 422 `reserved` on `domain` if it is the
-    /// server's base domain or below it.
+    /// `email_not_verified` until the e-mail address of the caller's account is verified. 409 `domain_exists` if the
+    /// organization has already added this domain. 422 `reserved` on `domain` if it is the server's base domain or
+    /// below it.
     #[oai(path = "/api/v1/domains", method = "post", operation_id = "create_domain")]
     async fn create(
         &self,

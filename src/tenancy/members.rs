@@ -182,9 +182,9 @@ impl MembersApi {
 
     /// List what a member handed out
     ///
-    /// The member's API keys, and the open invitations, calendar feeds and webhook endpoints created by them or by their
-    /// keys. These are revoked, withdrawn, deleted, disabled or lowered if the member is removed or demoted. At most 100
-    /// of each, oldest first.
+    /// The member's API keys, and the open invitations, calendar feeds and webhook endpoints created by them or by
+    /// their keys. These are revoked, withdrawn, deleted, disabled or lowered if the member is removed or demoted. At
+    /// most 100 of each, oldest first.
     #[oai(path = "/members/:account_id/handed-out", method = "get", operation_id = "list_handed_out")]
     async fn handed_out(
         &self,
@@ -232,8 +232,8 @@ impl MembersApi {
     ///
     /// Also removes a customer, who stays a contact without an account. Their tokens for the organization stop working
     /// immediately. Their API keys are revoked, their invitations withdrawn, their calendar feeds deleted and their
-    /// webhook endpoints disabled, with those of their keys; see `GET …/handed-out`. Appointments and other records they created are kept. 403
-    /// `role_above_own` and 409 `last_owner` as for changing the role.
+    /// webhook endpoints disabled, with those of their keys; see `GET …/handed-out`. Appointments and other records
+    /// they created are kept. 403 `role_above_own` and 409 `last_owner` as for changing the role.
     #[oai(path = "/members/:account_id", method = "delete", operation_id = "remove_member")]
     async fn remove(
         &self,
@@ -254,8 +254,8 @@ impl MembersApi {
     /// Suspend a member
     ///
     /// The member keeps their membership but loses access immediately. Until they are reactivated, their API keys do
-    /// not work, their invitations cannot be accepted and their webhook endpoints are sent nothing. 403 `role_above_own` and 409 `last_owner` as for changing the
-    /// role.
+    /// not work, their invitations cannot be accepted and their webhook endpoints are sent nothing. 403
+    /// `role_above_own` and 409 `last_owner` as for changing the role.
     #[oai(path = "/members/:account_id/suspend", method = "post", operation_id = "suspend_member")]
     async fn suspend(
         &self,
@@ -283,9 +283,9 @@ impl MembersApi {
     /// Leave an organization
     ///
     /// Ends the account's membership, active or suspended, or its link as a customer. The organization keeps its
-    /// records about the person. API keys, invitations, calendar feeds and webhook endpoints of the account end as when a
-    /// member is removed. 409 `last_owner` if the organization would have no active owner: transfer the ownership first. 404 if
-    /// the account does not belong to the organization.
+    /// records about the person. API keys, invitations, calendar feeds and webhook endpoints of the account end as when
+    /// a member is removed. 409 `last_owner` if the organization would have no active owner: transfer the ownership
+    /// first. 404 if the account does not belong to the organization.
     #[oai(
         path = "/organizations/:organization_id/leave",
         method = "post",

@@ -78,10 +78,10 @@ const MAY_NAME: &[(&str, &str)] = &[
 const UPWARDS: &[(&str, &str)] = &[
     // The role in the organization the session is for.
     ("identity/accounts_get_me.sql", "tenancy"),
-    // The contact of a customer who is removed stays, without an account.
-    ("tenancy/members_remove.sql", "crm"),
     // Calendar feeds are handed out by members, as API keys are.
     ("tenancy/handed_out_feeds.sql", "scheduling"),
+    // The contact of a customer who is removed stays, without an account.
+    ("tenancy/members_remove.sql", "crm"),
     // How many appointments an organization has.
     ("tenancy/usage_get.sql", "scheduling"),
 ];

@@ -118,13 +118,6 @@ pub const MUTANTS: &[Mutant] = &[
         &["db::tx::"],
     ),
     mutant(
-        "a statement is cancelled without TLS",
-        "src/db/url.rs",
-        "client.cancel_token().cancel_query(self.tls.clone()).await",
-        "client.cancel_token().cancel_query(tokio_postgres::NoTls).await",
-        &["db::tls::"],
-    ),
-    mutant(
         "a failed transaction is committed",
         "src/db/tx.rs",
         "    pub async fn commit(mut self) -> Result<(), Error> {\n        if self.failed {",

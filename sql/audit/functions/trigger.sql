@@ -2,9 +2,9 @@
 --
 -- A trigger runs with every change of a row, with other rights if its function is SECURITY DEFINER, and its errors may
 -- quote rows that the author of the statement cannot see. Known: the change log, the list of deletions and events, jobs
--- of webhook endpoints, the limits of a plan, the last owner of an organization, invitations, keys and endpoints that end
--- with their creator, what only verified accounts may set, former names, freed time to offer, limits of schedules, closures, time off, holds and the waitlist,
--- the lock before a link ends, and the last change of tasks.
+-- of webhook endpoints, the limits of a plan, the last owner of an organization, invitations, keys and endpoints that
+-- end with their creator, what only verified accounts may set, former names, freed time to offer, limits of schedules,
+-- closures, time off, holds and the waitlist, the lock before a link ends, and the last change of tasks.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,

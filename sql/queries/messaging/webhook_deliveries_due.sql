@@ -1,8 +1,7 @@
 -- $1 tenant_id, $2 endpoint, $3 row limit; deliveries that are due, with what their requests are made of
 --
--- Without rows: none is due, the endpoint is disabled or deleted, its maker is suspended, or the plan does not include it
--- any more. A test has
--- no position. An event that is not kept any more has no data.
+-- Without rows: none is due, the endpoint is disabled or deleted, its maker is suspended, or the plan does not include
+-- it any more. A test has no position. An event that is not kept any more has no data.
 --
 -- Sent as appointd_worker.
 select

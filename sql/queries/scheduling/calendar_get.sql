@@ -125,7 +125,7 @@ about as (
                     json_agg(
                         json_build_object(
                             'id', c.id, 'starts_on', c.starts_on, 'ends_on', c.ends_on, 'name', c.name,
-                            'created_at', c.created_at
+                            'created_at', c.created_at, 'updated_at', c.updated_at
                         )
                         order by c.starts_on, c.id
                     ),
@@ -165,7 +165,7 @@ cross join lateral (
             json_agg(
                 json_build_object(
                     'id', y.id, 'provider_id', y.provider_id, 'starts_at', y.starts_at, 'ends_at', y.ends_at,
-                    'created_at', y.created_at
+                    'created_at', y.created_at, 'updated_at', y.updated_at
                 )
                 order by y.starts_at, y.id
             ),

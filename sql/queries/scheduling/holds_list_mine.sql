@@ -1,5 +1,5 @@
--- $1 tenant_id, $2 account of the customer, $3 last id of the page before, or the nil UUID, $4 row limit, $5 ids or null
--- for any
+-- $1 tenant_id, $2 account of the customer, $3 last id of the page before, or the nil UUID, $4 row limit,
+-- $5 ids or null for any
 select id, service_id, provider_id, starts_at, ends_at, expires_at, waitlist_entry_id, created_at, created_by
 from scheduling.holds
 where

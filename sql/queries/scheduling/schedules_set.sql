@@ -2,5 +2,5 @@
 insert into scheduling.schedules (provider_id, time_zone)
 values ($1, $2)
 on conflict (tenant_id, provider_id) do update
-set time_zone = excluded.time_zone, updated_at = excluded.updated_at
+set time_zone = excluded.time_zone, updated_at = now()
 returning provider_id

@@ -270,11 +270,11 @@ impl WebhookEndpointsApi {
     ///
     /// From now on it gets a POST for each event of its types, in the order of the events (Standard Webhooks 1.0: see
     /// `WebhookEvent`). The answer contains the secret that verifies them; it is returned only once. An answer with a
-    /// status of 2xx within 15 seconds means that the event was received. It is sent nothing while the member who created
-    /// it is suspended, and is disabled when they leave, are removed or are demoted below admin, or when the API key that
-    /// created it is revoked. 403 `email_not_verified` until the e-mail address of the caller's account is verified. 409
-    /// `webhook_endpoint_limit` if the organization has 20 endpoints. 422 `url_not_allowed` on `url` if it is not https
-    /// or does not lead to a public address.
+    /// status of 2xx within 15 seconds means that the event was received. It is sent nothing while the member who
+    /// created it is suspended, and is disabled when they leave, are removed or are demoted below admin, or when the
+    /// API key that created it is revoked. 403 `email_not_verified` until the e-mail address of the caller's account is
+    /// verified. 409 `webhook_endpoint_limit` if the organization has 20 endpoints. 422 `url_not_allowed` on `url` if
+    /// it is not https or does not lead to a public address.
     #[oai(path = "/webhook-endpoints", method = "post", operation_id = "create_webhook_endpoint")]
     async fn create(
         &self,
@@ -330,8 +330,8 @@ impl WebhookEndpointsApi {
     /// Change a webhook endpoint
     ///
     /// Events that happened while it was disabled are sent by `POST …/recover`. The caller becomes its maker if they
-    /// enable it or change its URL, types or payload; 403 `email_not_verified` if the e-mail address of their account is
-    /// not verified. 422 `url_not_allowed` on `url` if it is not https or does not lead to a public address.
+    /// enable it or change its URL, types or payload; 403 `email_not_verified` if the e-mail address of their account
+    /// is not verified. 422 `url_not_allowed` on `url` if it is not https or does not lead to a public address.
     #[oai(
         path = "/webhook-endpoints/:endpoint_id",
         method = "patch",

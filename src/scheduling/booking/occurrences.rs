@@ -81,13 +81,8 @@ pub async fn plan(
         ignored: &[],
         now,
     };
-    let request = |start, with| StartRequest {
-        start,
-        with,
-        contact: wanted.contact,
-        policy: wanted.policy,
-        seat_seed,
-    };
+    let request =
+        |start, with| StartRequest { start, with, contact: wanted.contact, policy: wanted.policy, seat_seed };
     let candidates: Vec<Uuid> = match wanted.provider {
         Some(provider) => vec![provider],
         None => {

@@ -267,21 +267,22 @@ pub async fn join(
     if once.kept(db, context).await?.is_none() {
         check(db, context, new).await?;
     }
-    let entry = db.attempt(context, async |tx: Tx, _| {
-        once.run(tx, async |tx| {
-            if let Some(guest) = &new.guest {
-                guest.count(tx).await?;
-            }
-            let contact = match new.who {
-                Who::Known(contact) => contact,
-                Who::New(contact) => contacts::create(tx, contact).await?,
-                Who::Unknown => Err(Problem::internal())?,
-            };
-            add(tx, new, contact).await
+    let entry = db
+        .attempt(context, async |tx: Tx, _| {
+            once.run(tx, async |tx| {
+                if let Some(guest) = &new.guest {
+                    guest.count(tx).await?;
+                }
+                let contact = match new.who {
+                    Who::Known(contact) => contact,
+                    Who::New(contact) => contacts::create(tx, contact).await?,
+                    Who::Unknown => Err(Problem::internal())?,
+                };
+                add(tx, new, contact).await
+            })
+            .await
         })
-        .await
-    })
-    .await?;
+        .await?;
     if !once.is_replay() {
         // The entry exists: the request must not fail any more.
         if let Err(error) = look_again(db, mailer, context, new, entry.contact_id).await {
@@ -291,7 +292,8 @@ pub async fn join(
     Ok(entry)
 }
 
-/// Offers time that was freed after [`check`] and before the entry was committed. Whoever frees time later sees it.
+/// Offers time that was freed after [`check`] and before the entry was committed. Transactions that free time later
+/// see the entry.
 async fn look_again(
     db: &Db,
     mailer: &Mailer,

@@ -215,8 +215,8 @@ pub async fn create(db: &Db, context: Context, new: &NewService, once: &Once) ->
     }
 }
 
-/// The refusal with all mistakes, if the failure is one that a statement has found: it stops at the first. `columns` are
-/// those of the request; the others are in the row.
+/// The refusal with all mistakes, if the failure is one that a statement has found: it stops at the first. `columns`
+/// are those of the request; the others are in the row.
 async fn all_mistakes(
     db: &Db,
     context: Context,

@@ -236,13 +236,8 @@ impl Availability {
         };
         let during = Interval { starts_at: claim.starts_at, ends_at: claim.ends_at };
         let joins = provider.diary.seats(during, claim.group_key).is_ok_and(|seats| !seats.is_empty());
-        let nothing = Search {
-            with: None,
-            policy: Enforcement::Full,
-            seat_seed: 0,
-            steps: 0,
-            plan: Vec::new(),
-        };
+        let nothing =
+            Search { with: None, policy: Enforcement::Full, seat_seed: 0, steps: 0, plan: Vec::new() };
         !joins && self.limit_reached(&nothing, rules, provider, start)
     }
 

@@ -43,7 +43,7 @@ impl Encrypted {
         let (cluster, superuser) = private_database_with(settings).await;
         let data: String = superuser.query_one("show data_directory", &[]).await.expect("a folder").get(0);
         let new = Self { cluster, superuser, address, files: Folder::new(), data: data.into() };
-        for role in ["api", "worker", "owner", "auditor"] {
+        for role in ["api", "door", "worker", "owner", "auditor"] {
             let set = format!("alter role appointd_{role} password '{PASSWORD}'");
             new.superuser.batch_execute(&set).await.expect("a password");
         }

@@ -434,9 +434,11 @@ async fn unverified_account_cannot_lead_data_or_visitors_elsewhere() {
         "/api/v1/webhook-endpoints/{}",
         admin.post("/api/v1/webhook-endpoints", hook).await.created()
     );
-    for change in
-        [json!({ "url": "https://squat.example/x" }), json!({ "payload": "ids" }), json!({ "types": [] })]
-    {
+    for change in [
+        json!({ "url": "https://squat.example/x" }),
+        json!({ "payload": "ids" }),
+        json!({ "types": ["contact.*"] }),
+    ] {
         owner.patch(&path, change).await.refused(403, "email_not_verified");
     }
     owner.patch(&path, json!({ "enabled": false })).await.expect(200);

@@ -84,6 +84,9 @@ async fn plant(faults: &[&'static Fault]) -> BTreeMap<&'static str, String> {
         let mut all = Vec::new();
         for fault in faults {
             let caught = caught(&system.cluster, name, &sides, fault).await;
+            for (by, found) in &caught {
+                println!("{} is caught by {by}: {found}", fault.name);
+            }
             let rule_is_proven = fault.rule.is_empty() || caught.contains_key(fault.rule);
             let is_caught = !caught.is_empty() || fault.name == "nothing";
             assert!(is_caught && rule_is_proven, "{} is not caught, or not by its rule", fault.name);

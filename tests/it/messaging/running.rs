@@ -166,7 +166,7 @@ async fn four_workers_do_each_job_once_and_no_more_at_once_than_the_organization
 async fn one_job_of_an_organization_is_not_behind_all_of_another() {
     let (many, few) = (Tenant::new().await, Tenant::new().await);
     let recorder = Recorder::finishing(Duration::from_millis(1), 100);
-    add(many.id, recorder.kind, 500).await;
+    add(many.id, recorder.kind, 200).await;
     add(few.id, recorder.kind, 1).await;
     let worker = Running::start(vec![recorder.clone()], 8);
     once_done(recorder.kind).await;

@@ -132,9 +132,9 @@ async fn adopted_appointments_take_time_and_conflicts_are_named() {
     for (change, reason) in [
         (json!({ "starts_at": "2031-05-05T09:15:00Z" }), "claims_no_overlap"),
         (json!({ "starts_at": "2031-05-05T12:00:00Z", "service_id": "shave" }), "ends_at: needed"),
-        (json!({ "starts_at": "2031-05-05T12:00:00" }), "appointments[4].starts_at"),
+        (json!({ "starts_at": "2031-05-05T12:00:00" }), "appointments[5].starts_at"),
         (json!({ "starts_at": "2031-05-05T12:00:00Z", "contact_id": "18" }), "appointments_contact_fkey"),
-        (json!({ "starts_at": "2031-05-05T12:00:00Z", "status": "maybe" }), "appointments[4].status"),
+        (json!({ "starts_at": "2031-05-05T12:00:00Z", "status": "maybe" }), "appointments[5].status"),
     ] {
         let mut wrong = data.clone();
         let mut appointment = data["appointments"][0].clone();

@@ -267,7 +267,7 @@ async fn limit_that_is_no_longer_reached_is_offered_all_week() {
         let provider = format!("/api/v1/providers/{}", fixture.provider);
         fixture.tenant.manager.put(&format!("{provider}/schedule"), all_day.clone()).await.expect(200);
         if !of_service {
-            fixture.tenant.manager.patch(&provider, json!({ limit: 1 })).await.expect(200);
+            fixture.tenant.admin.patch(&provider, json!({ limit: 1 })).await.expect(200);
         }
         let taken = fixture.book(monday).await;
         let mut wish = json!({ "service_id": fixture.service, "from": from, "to": to });

@@ -169,7 +169,7 @@ async fn undone_no_show_counts_towards_limits_again() {
         let fixture = BookingFixture::with(rules).await;
         if !of_service {
             let provider = format!("/api/v1/providers/{}", fixture.provider);
-            fixture.tenant.manager.patch(&provider, json!({ limit: 1 })).await.expect(200);
+            fixture.tenant.admin.patch(&provider, json!({ limit: 1 })).await.expect(200);
         }
         let yesterday = (Utc::now() - TimeDelta::days(1)).date_naive();
         let at = |hour| yesterday.and_hms_opt(hour, 0, 0).expect("a time").and_utc();

@@ -49,12 +49,15 @@ async fn customer_lists_their_holds() {
         own.push(customer.post("/api/v1/my/holds", fixture.own_body(start)).await.created());
     }
     fixture.hold("2031-05-05T11:00:00Z").await.created();
-    let listed = async || -> Vec<String> {
-        let listed = customer.get("/api/v1/my/holds").await.expect(200);
+    let listed_at = async |path: &str| -> Vec<String> {
+        let listed = customer.get(path).await.expect(200);
         let items = listed["items"].as_array().expect("items").iter();
         items.map(|hold| hold["id"].as_str().expect("an id").to_owned()).collect()
     };
+    let listed = async || listed_at("/api/v1/my/holds").await;
     assert_eq!(listed().await, own);
+    let path = format!("/api/v1/my/holds?ids={}&ids={}", own[1], uuid::Uuid::now_v7());
+    assert_eq!(listed_at(&path).await, own[1..]);
     fixture.expire(&own[0]).await;
     assert_eq!(listed().await, own[1..]);
 }

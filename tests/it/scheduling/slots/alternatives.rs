@@ -155,9 +155,12 @@ async fn busy_contact_is_told_others_by_every_door() {
     };
     let customer = fixture.customer().await;
     // The hold and the offer come first: they are for a contact that is not busy yet.
-    let hold = tenant.staff.post("/api/v1/holds", of(&fixture.provider, "2031-05-05T09:00:00Z")).await.created();
-    let own = customer.post("/api/v1/my/holds", of(&fixture.provider, "2031-05-05T10:00:00Z")).await.created();
-    let taken = tenant.staff.post("/api/v1/holds", of(&fixture.provider, "2031-05-05T11:00:00Z")).await.created();
+    let hold =
+        tenant.staff.post("/api/v1/holds", of(&fixture.provider, "2031-05-05T09:00:00Z")).await.created();
+    let own =
+        customer.post("/api/v1/my/holds", of(&fixture.provider, "2031-05-05T10:00:00Z")).await.created();
+    let taken =
+        tenant.staff.post("/api/v1/holds", of(&fixture.provider, "2031-05-05T11:00:00Z")).await.created();
     let wish = json!({
         "service_id": fixture.service, "provider_id": fixture.provider, "contact_id": fixture.contact,
         "from": "2031-05-05T11:00:00Z", "to": "2031-05-05T11:15:00Z", "override_rules": true,
