@@ -91,7 +91,12 @@ create table scheduling.appointments (
     ),
     constraint appointments_sequence check (sequence >= 0),
     constraint appointments_series check ((series_id is null) = (occurrence is null)),
-    constraint appointments_seat check (seat >= 1)
+    constraint appointments_seat check (seat >= 1),
+    -- Checked at the end of a statement: one may move several seats of a contact, each into the session that another
+    -- leaves.
+    constraint appointments_contact_seat exclude using btree (
+        tenant_id with =, provider_id with =, service_id with =, starts_at with =, contact_id with =
+    ) where (seat is not null and status not in ('cancelled', 'declined', 'no_show')) deferrable initially immediate
 )
 -- Rows change all day: vacuum after 2 % of them, not 20 %.
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
@@ -99,6 +104,8 @@ with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0
 comment on table scheduling.appointments is
     'A service that a provider performs for a contact at a time. Rows of scheduling.claims hold the time until the '
     'appointment is cancelled, declined or a no-show.';
+comment on constraint appointments_contact_seat on scheduling.appointments is
+    'A contact takes one seat of a group session.';
 comment on column scheduling.appointments.id is 'UUIDv7, made by the server.';
 comment on column scheduling.appointments.service_id is 'The service; of a visit of several services, the first.';
 comment on column scheduling.appointments.provider_id is

@@ -210,7 +210,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- One after the other. The last lock of its transaction.
+    -- One after the other.
     perform pg_advisory_xact_lock(app.lock_key(new.tenant_id, new.contact_id::text || 'waitlist'));
     if (
         select count(*) > 10
@@ -219,12 +219,15 @@ begin
     ) then
         raise exception 'too many entries' using errcode = 'check_violation', constraint = 'waitlist_entries_too_many';
     end if;
+    -- Waits for transactions that free time and did not see this entry; those that begin to read the waitlist later
+    -- wait for this one, and see it. The last lock of its transaction.
+    perform pg_advisory_xact_lock(app.lock_key(new.tenant_id, 'waitlist'));
     return null;
 end
 $$;
 
 comment on function scheduling.keep_waiting_few() is
     'Trigger, after an entry of the waitlist came in: refuses more than 10 of one contact that wait or are offered '
-    'time.';
+    'time, and waits for transactions that free time without having seen the entry.';
 create trigger keep_few after insert on scheduling.waitlist_entries
 for each row execute function scheduling.keep_waiting_few();

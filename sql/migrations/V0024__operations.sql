@@ -158,5 +158,7 @@ create trigger record_deletion after delete on scheduling.closures
 for each row execute function operations.record_deletion('closure');
 create trigger record_deletion after delete on scheduling.time_off
 for each row execute function operations.record_deletion('time_off');
+create trigger record_deletion after delete on scheduling.waitlist_entries
+for each row execute function operations.record_deletion('waitlist_entry');
 create trigger record_deletion after delete on tenancy.invitations
 for each row execute function operations.record_deletion('invitation');

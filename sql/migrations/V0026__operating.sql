@@ -238,8 +238,11 @@ begin
         execute format(
             'insert into %s (%s) select %s from jsonb_populate_recordset(null::%s, $1) on conflict %s do nothing',
             target, columns, columns, target,
-            -- An overlapping claim is not a duplicate but an error: it must fail.
-            case when target = 'scheduling.claims'::regclass then '(tenant_id, id)' end
+            -- A claim that overlaps, or another seat of a contact, is not a duplicate but an error: it must fail.
+            case
+                when target in ('scheduling.claims'::regclass, 'scheduling.appointments'::regclass)
+                    then '(tenant_id, id)'
+            end
         )
         using data;
     end if;
