@@ -189,20 +189,22 @@ impl RecoveryApi {
     /// e-mails within an hour.
     #[oai(path = "/email/request-verification", method = "post", operation_id = "request_email_verification")]
     async fn request_verification(&self, caller: SignedIn) -> Result<NoContent, ApiError<Deleting>> {
-        // Locks the account, so that the second of two concurrent requests sees the e-mail of the first.
-        let mut tx = self.db.begin(&caller);
-        let (email, verified) =
-            tx.one(sql!("identity/accounts_get_email.sql" as (String, bool)), &[]).await?;
-        if verified {
-            Err(Problem::conflict("email_verified", "The e-mail address is already verified."))?;
-        }
-        if tx.one(sql!("identity/tokens_sent_recently.sql" as (bool,)), &[]).await?.0 {
-            Err(Problem::conflict(
-                "email_requested",
-                "An e-mail was sent less than a minute ago; check the mailbox first.",
-            ))?;
-        }
-        send_verification(tx, &self.mailer, caller.claims.sub, &email).await?;
+        let sending = self.db.attempt(&caller, async |mut tx: Tx, _| -> Result<(), Failure> {
+            // Locks the account, so that the second of two concurrent requests sees the e-mail of the first.
+            let (email, verified) =
+                tx.one(sql!("identity/accounts_get_email.sql" as (String, bool)), &[]).await?;
+            if verified {
+                Err(Problem::conflict("email_verified", "The e-mail address is already verified."))?;
+            }
+            if tx.one(sql!("identity/tokens_sent_recently.sql" as (bool,)), &[]).await?.0 {
+                Err(Problem::conflict(
+                    "email_requested",
+                    "An e-mail was sent less than a minute ago; check the mailbox first.",
+                ))?;
+            }
+            send_verification(tx, &self.mailer, caller.claims.sub, &email).await
+        });
+        sending.await?;
         Ok(NoContent)
     }
 

@@ -10,11 +10,11 @@ use totp_rs::{Algorithm, Builder, Secret as TotpSecret, Totp};
 
 use super::{passwords::Passwords, recovery};
 use crate::{
-    db::{Db, FrontDoor, row},
+    db::{Db, FrontDoor, Tx, row},
     http::{
         caller::SignedIn,
         json::{Json, NoContent},
-        problem::{ApiError, Problem, Writing},
+        problem::{ApiError, Failure, Problem, Writing},
         secret,
         values::{Password, Text},
     },
@@ -203,26 +203,29 @@ impl SecondFactorsApi {
         body: Json<SecondFactorConfirmation>,
     ) -> Result<Json<RecoveryCodes>, ApiError<Writing>> {
         recovery::code_attempt(&self.door, Some(caller.person()), caller.claims.sub).await?;
-        let mut tx = self.db.begin(&caller);
-        let (secret,) = tx
-            .optional(sql!("identity/second_factors_get_unconfirmed.sql" as (Vec<u8>,)), &[])
-            .await?
-            .ok_or_else(|| {
-                Problem::conflict("second_factor_absent", "No setup of a second factor was started.")
-            })?;
-        let Some(Code::Step(step)) = read(&body.0.code, &secret, Utc::now()) else {
-            return Err(Problem::invalid_field(
-                "code",
-                "invalid_value",
-                "expected the six digits that the app shows now; check the clock of its device",
-            ))?;
-        };
-        let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
+        let recovery_codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
         let hashes: Vec<Vec<u8>> =
-            codes.iter().map(|code| recovery_hash(&code.replace('-', "")).to_vec()).collect();
-        tx.all(sql!("identity/second_factors_confirm.sql"), &[&step, &hashes]).await?;
-        tx.commit_with(sql!("identity/second_factors_code_given.sql"), &[]).await?;
-        Ok(Json(RecoveryCodes { recovery_codes: codes }))
+            recovery_codes.iter().map(|code| recovery_hash(&code.replace('-', "")).to_vec()).collect();
+        let confirming = self.db.attempt(&caller, async |mut tx: Tx, _| -> Result<(), Failure> {
+            let (secret,) = tx
+                .optional(sql!("identity/second_factors_get_unconfirmed.sql" as (Vec<u8>,)), &[])
+                .await?
+                .ok_or_else(|| {
+                    Problem::conflict("second_factor_absent", "No setup of a second factor was started.")
+                })?;
+            let Some(Code::Step(step)) = read(&body.0.code, &secret, Utc::now()) else {
+                return Err(Problem::invalid_field(
+                    "code",
+                    "invalid_value",
+                    "expected the six digits that the app shows now; check the clock of its device",
+                ))?;
+            };
+            tx.all(sql!("identity/second_factors_confirm.sql"), &[&step, &hashes]).await?;
+            tx.commit_with(sql!("identity/second_factors_code_given.sql"), &[]).await?;
+            Ok(())
+        });
+        confirming.await?;
+        Ok(Json(RecoveryCodes { recovery_codes }))
     }
 
     /// Remove the second factor
@@ -239,29 +242,34 @@ impl SecondFactorsApi {
         let SecondFactorRemoval { password, code } = body.0;
         recovery::check_password(&self.door, &self.passwords, &caller, "password", &password).await?;
         recovery::code_attempt(&self.door, Some(caller.person()), caller.claims.sub).await?;
-        let mut tx = self.db.begin(&caller);
-        let (secret,) = tx
-            .optional(sql!("identity/second_factors_get_confirmed.sql" as (Vec<u8>,)), &[])
-            .await?
-            .ok_or_else(|| Problem::conflict("second_factor_absent", "The account has no second factor."))?;
-        let wrong = || {
-            Problem::invalid_field(
-                "code",
-                "invalid_value",
-                "expected a current code that was not used before",
+        let removing = self.db.attempt(&caller, async |mut tx: Tx, _| -> Result<(), Failure> {
+            let (secret,) = tx
+                .optional(sql!("identity/second_factors_get_confirmed.sql" as (Vec<u8>,)), &[])
+                .await?
+                .ok_or_else(|| {
+                    Problem::conflict("second_factor_absent", "The account has no second factor.")
+                })?;
+            let wrong = || {
+                Problem::invalid_field(
+                    "code",
+                    "invalid_value",
+                    "expected a current code that was not used before",
+                )
+            };
+            let (step, recovery) = match read(&code, &secret, Utc::now()).ok_or_else(wrong)? {
+                Code::Step(step) => (Some(step), None),
+                Code::Recovery(hash) => (None, Some(hash)),
+            };
+            tx.optional(
+                sql!("identity/second_factors_remove.sql"),
+                &[&step, &recovery.as_ref().map(|hash| &hash[..])],
             )
-        };
-        let (step, recovery) = match read(&code, &secret, Utc::now()).ok_or_else(wrong)? {
-            Code::Step(step) => (Some(step), None),
-            Code::Recovery(hash) => (None, Some(hash)),
-        };
-        tx.optional(
-            sql!("identity/second_factors_remove.sql"),
-            &[&step, &recovery.as_ref().map(|hash| &hash[..])],
-        )
-        .await?
-        .ok_or_else(wrong)?;
-        tx.commit_with(sql!("identity/second_factors_code_given.sql"), &[]).await?;
+            .await?
+            .ok_or_else(wrong)?;
+            tx.commit_with(sql!("identity/second_factors_code_given.sql"), &[]).await?;
+            Ok(())
+        });
+        removing.await?;
         Ok(NoContent)
     }
 }

@@ -134,11 +134,14 @@ impl CommentsApi {
         comment_id: Path<Uuid>,
         #[oai(name = "If-Match")] if_match: IfMatch,
     ) -> Result<NoContent, ApiError<Deleting>> {
-        let mut tx = self.0.begin(&caller);
-        if_match.check(&mut tx, &SINGLE, &[&comment_id.0]).await?;
-        tx.optional(GET, &[&comment_id.0]).await?.ok_or_else(Problem::not_found)?;
-        // The policies decide who may.
-        match tx.commit_with(sql!("work/comments_delete.sql" as (Uuid,)), &[&comment_id.0]).await? {
+        let id: Params = &[&comment_id.0];
+        let deleting = self.0.attempt(&caller, async |mut tx: Tx, _| -> Result<Option<(Uuid,)>, Failure> {
+            if_match.check(&mut tx, &SINGLE, id).await?;
+            tx.optional(GET, id).await?.ok_or_else(Problem::not_found)?;
+            // The policies decide who may.
+            Ok(tx.commit_with(sql!("work/comments_delete.sql" as (Uuid,)), id).await?)
+        });
+        match deleting.await? {
             Some(_) => Ok(NoContent),
             None => Err(Problem::forbidden(
                 "not_the_author",
