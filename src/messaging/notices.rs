@@ -6,6 +6,7 @@ use std::{pin::Pin, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
+use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use super::{
@@ -212,7 +213,6 @@ pub async fn add(tx: &mut Tx, messages: &[NewMessage<'_>]) -> Result<(), db::Err
     if messages.is_empty() {
         return Ok(());
     }
-    let messages = serde_json::to_value(messages).unwrap_or_default();
-    tx.all(sql!("messaging/messages_add.sql"), &[&messages, &SEND.name, &SEND.attempts]).await?;
+    tx.all(sql!("messaging/messages_add.sql"), &[&Json(messages), &SEND.name, &SEND.attempts]).await?;
     Ok(())
 }

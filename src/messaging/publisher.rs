@@ -8,6 +8,7 @@ use std::{collections::HashMap, pin::Pin, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use crate::{
@@ -185,8 +186,7 @@ impl Publisher {
             module.describe(&mut tx, &mut events).await?;
         }
         let newest = events.last().map_or(last, |event| event.position);
-        let added = serde_json::to_value(&events).unwrap_or_default();
-        tx.all(sql!("messaging/events_add.sql"), &[&added, &newest]).await?;
+        tx.all(sql!("messaging/events_add.sql"), &[&Json(&events), &newest]).await?;
         for follower in self.followers.iter() {
             follower.follow(&mut tx, &events).await?;
         }

@@ -119,6 +119,14 @@ impl<E: std::error::Error> From<E> for Failed {
 
 pub type Working<'a> = Pin<Box<dyn Future<Output = Result<Done, Failed>> + Send + 'a>>;
 
+impl Job {
+    /// An id in the payload. A job without it fails, so that it is seen.
+    pub fn named(&self, name: &str) -> Result<Uuid, Failed> {
+        let id = self.payload.get(name).and_then(Value::as_str).and_then(|id| id.parse().ok());
+        id.ok_or_else(|| Failed(format!("the payload has no id {name}")))
+    }
+}
+
 /// What is done for jobs of one kind. No transaction may be open while it waits for anything but the database. It is
 /// dropped when its lease is lost.
 pub trait Handler: Send + Sync {

@@ -5,7 +5,6 @@
 //! died before that was noted. It is then sent once more, with the same Message-ID, and never a third time.
 
 use chrono::{TimeDelta, Utc};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
@@ -47,9 +46,7 @@ impl Handler for SendMessages {
 
     fn run<'a>(&'a self, job: &'a Job) -> Working<'a> {
         Box::pin(async move {
-            let id = job.payload.get("message_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
-            let Some(id) = id else { return Ok(Done::Finished) };
-            match self.prepare(job.tenant, id).await? {
+            match self.prepare(job.tenant, job.named("message_id")?).await? {
                 Prepared::Nothing => Ok(Done::Finished),
                 Prepared::Later(pause) => Ok(Done::Later(pause)),
                 Prepared::Ready(letter, attempt) => self.send(job, *letter, attempt).await,

@@ -183,10 +183,7 @@ impl Handler for TellDisabled {
     fn run<'a>(&'a self, job: &'a Job) -> Working<'a> {
         Box::pin(async move {
             let Tools { worker, mailer, .. } = &self.0;
-            let endpoint = job.payload.get("endpoint_id").and_then(serde_json::Value::as_str);
-            let Some(endpoint) = endpoint.and_then(|id| id.parse::<Uuid>().ok()) else {
-                return Ok(Done::Finished);
-            };
+            let endpoint = job.named("endpoint_id")?;
             // Enabled again or deleted meanwhile: nothing to tell.
             if let Some((url, reason)) = delivering::disabled(worker, job.tenant, endpoint).await? {
                 for (email, organization) in members::admins(worker, job.tenant).await? {

@@ -31,10 +31,15 @@ pub struct Rule {
 /// All rules, in the order of their ids.
 pub fn rules() -> &'static [Rule] {
     static RULES: std::sync::OnceLock<Vec<Rule>> = std::sync::OnceLock::new();
-    RULES.get_or_init(|| files::RULES.iter().filter_map(|(id, sql)| Rule::read(id, sql)).collect())
+    RULES.get_or_init(|| files::RULES.iter().map(|(id, sql)| Rule::of(id, sql)).collect())
 }
 
 impl Rule {
+    fn of(id: &'static str, sql: &'static str) -> Self {
+        Self::read(id, sql)
+            .unwrap_or_else(|| panic!("sql/audit/{id}.sql: its first line says no severity and title"))
+    }
+
     /// Reads the comment at the head of a file: `-- <severity>: <title>`, an empty line, why.
     fn read(id: &'static str, sql: &'static str) -> Option<Self> {
         let mut comment = sql.lines().map_while(|line| line.strip_prefix("--").map(str::trim_start));

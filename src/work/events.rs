@@ -1,7 +1,6 @@
 //! The events of this module, and the notice to those who are assigned a task.
 
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::messaging::{
     event_types::{KnownEvent, events},
@@ -52,9 +51,8 @@ impl Handler for NotifyAssignee {
 
     fn run<'a>(&'a self, job: &'a Job) -> Working<'a> {
         Box::pin(async move {
-            let id = |name: &str| job.payload.get(name)?.as_str()?.parse::<Uuid>().ok();
-            let (task, assignee) = (id("task_id"), id("assignee_id"));
-            tracing::info!(tenant = %job.tenant, ?task, ?assignee, "a task was assigned");
+            let (task, assignee) = (job.named("task_id")?, job.named("assignee_id")?);
+            tracing::info!(tenant = %job.tenant, %task, %assignee, "a task was assigned");
             Ok(Done::Finished)
         })
     }

@@ -105,13 +105,7 @@ impl Handler for Deliver {
     }
 
     fn run<'a>(&'a self, job: &'a Job) -> Working<'a> {
-        Box::pin(async move {
-            let endpoint = job.payload.get("endpoint_id").and_then(Value::as_str);
-            match endpoint.and_then(|id| id.parse().ok()) {
-                Some(endpoint) => self.deliver(job, endpoint).await,
-                None => Ok(Done::Finished),
-            }
-        })
+        Box::pin(async move { self.deliver(job, job.named("endpoint_id")?).await })
     }
 }
 

@@ -264,7 +264,7 @@ impl Example for NewService {
 impl NewService {
     /// The columns, with defaults for omitted fields.
     pub fn columns(&self) -> serde_json::Value {
-        let mut columns = serde_json::to_value(self).unwrap_or_default();
+        let mut columns = serde_json::to_value(self).expect("a service is an object of JSON");
         if let Some(columns) = columns.as_object_mut() {
             let mut set = |name: &str, default: serde_json::Value| {
                 let column = columns.entry(name).or_insert(serde_json::Value::Null);
