@@ -178,6 +178,9 @@ struct TenantArgs {
         global = true
     )]
     database_url: Option<String>,
+    /// Print JSON, one object a line, instead of text. An export is always JSON
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     command: tenant_commands::Command,
 }
@@ -239,7 +242,7 @@ fn run_migrations(args: MigrateArgs) -> Result<(), Box<dyn Error>> {
 
 fn run_tenant(args: TenantArgs) -> Result<(), Box<dyn Error>> {
     let url = terminal::database(Database::Owner, args.database_url.as_deref())?;
-    block_on(tenant_commands::run(&url, args.command))
+    block_on(tenant_commands::run(&url, args.command, args.json))
 }
 
 fn run_audit(args: wall_audit::AuditArgs) -> ExitCode {

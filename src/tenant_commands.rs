@@ -4,6 +4,7 @@
 mod adopt;
 mod database;
 mod export;
+mod output;
 
 use std::{
     error::Error,
@@ -22,11 +23,9 @@ use uuid::Uuid;
 use adopt::{Adopted, adopt};
 use database::{Locked, Organization, Outcome, begin, organizations, said};
 use export::{export, import};
+use output::{ADOPTED, Done, Output};
 
-use crate::{
-    db::{self, DatabaseUrl, migrate},
-    terminal,
-};
+use crate::db::{self, DatabaseUrl, migrate};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -90,7 +89,7 @@ pub enum Command {
 }
 
 /// Runs one of the commands.
-pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
+pub async fn run(url: &DatabaseUrl, command: Command, json: bool) -> Outcome<()> {
     let mut client = migrate::connect(url).await?;
     // The statements below depend on settings of the session.
     db::check_session(url).await?;
@@ -100,7 +99,7 @@ pub async fn run(url: &DatabaseUrl, command: Command) -> Outcome<()> {
     }
     client.batch_execute(include_str!("../sql/tenant/enter.sql")).await.map_err(said)?;
     let patience = if command.can_be_repeated() { migrate::PATIENCE } else { Duration::ZERO };
-    let trying = async || execute(&mut client, &command).await;
+    let trying = async || execute(&mut client, &command, Output { json }).await;
     let done =
         migrate::with_patience::<_, Box<dyn Error>>(patience, |error| error.is::<Locked>(), trying).await;
     match done {
@@ -119,20 +118,19 @@ impl Command {
     }
 }
 
-async fn execute(client: &mut Client, command: &Command) -> Outcome<()> {
+async fn execute(client: &mut Client, command: &Command, output: Output) -> Outcome<()> {
     match command {
         Command::List => {
-            let mut text = String::new();
             for organization in organizations(client).await? {
-                let Organization { id, slug, name, status, purge_after, .. } = organization;
+                let Organization { id, slug, name, status, purge_after } = &organization;
                 let until = purge_after.map(|until| format!(" until {until}")).unwrap_or_default();
-                text += &format!("{id}  {slug:<30} {status:<10} {name}{until}\n");
+                output.line(&organization, format_args!("{id}  {slug:<30} {status:<10} {name}{until}"))?;
             }
-            Ok(terminal::print(text.as_bytes())?)
+            Ok(())
         }
-        Command::Export { organization, output } => {
+        Command::Export { organization, output: file } => {
             let organization = find(client, organization).await?;
-            match output {
+            match file {
                 Some(path) => {
                     // Readable by the owner only, because it contains password hashes. Never overwrites a file.
                     let file = File::options()
@@ -148,8 +146,7 @@ async fn execute(client: &mut Client, command: &Command) -> Outcome<()> {
         }
         Command::Import { file } => {
             let (slug, rows) = import(client, open(file.as_deref())?).await?;
-            println!("imported {slug}: {rows} rows");
-            Ok(())
+            output.done("imported", &slug, i64::try_from(rows)?)
         }
         Command::Adopt { file } => {
             let adopted: Adopted = serde_path_to_error::deserialize(
@@ -157,11 +154,10 @@ async fn execute(client: &mut Client, command: &Command) -> Outcome<()> {
             )
             .map_err(|error| explain(&error))?;
             let added = adopt(client, &adopted).await?;
-            println!("adopted {}: {added} rows added", &*adopted.organization.slug);
-            Ok(())
+            output.done(ADOPTED, &adopted.organization.slug, added)
         }
-        Command::Suspend { organization } => set_status(client, organization, "suspended").await,
-        Command::Reactivate { organization } => set_status(client, organization, "active").await,
+        Command::Suspend { organization } => set_status(client, organization, "suspended", output).await,
+        Command::Reactivate { organization } => set_status(client, organization, "active", output).await,
         Command::Delete { organization, yes } => {
             // Data may be left of an organization whose own row is gone.
             let organization = match (find(client, organization).await, organization.parse()) {
@@ -175,8 +171,7 @@ async fn execute(client: &mut Client, command: &Command) -> Outcome<()> {
                 ))?;
             }
             let rows = delete(client, organization.id).await?;
-            println!("deleted {}: {rows} rows", organization.slug);
-            Ok(())
+            output.done("deleted", &organization.slug, rows)
         }
         Command::Purge => {
             let now = Utc::now();
@@ -184,7 +179,7 @@ async fn execute(client: &mut Client, command: &Command) -> Outcome<()> {
                 |organization: &Organization| organization.purge_after.is_some_and(|until| until <= now);
             for organization in organizations(client).await?.into_iter().filter(due) {
                 let rows = delete(client, organization.id).await?;
-                println!("purged {}: {rows} rows", organization.slug);
+                output.done("purged", &organization.slug, rows)?;
             }
             client.query_one(include_str!("../sql/tenant/purge_expired.sql"), &[]).await.map_err(said)?;
             Ok(())
@@ -201,7 +196,12 @@ async fn find(client: &Client, name: &str) -> Outcome<Organization> {
         .ok_or_else(|| format!("organization {name} not found; see `appointd tenant list`").into())
 }
 
-async fn set_status(client: &mut Client, organization: &str, status: &str) -> Outcome<()> {
+async fn set_status(
+    client: &mut Client,
+    organization: &str,
+    status: &'static str,
+    output: Output,
+) -> Outcome<()> {
     let organization = find(client, organization).await?;
     let transaction = begin(client).await?;
     let row = transaction
@@ -215,8 +215,9 @@ async fn set_status(client: &mut Client, organization: &str, status: &str) -> Ou
         ))?;
     }
     transaction.commit().await.map_err(said)?;
-    println!("{} is {status}", organization.slug);
-    Ok(())
+    let action = if status == "active" { "reactivated" } else { "suspended" };
+    let done = Done { organization: &organization.slug, action, rows: None };
+    output.line(&done, format_args!("{} is {status}", organization.slug))
 }
 
 async fn delete(client: &mut Client, organization: Uuid) -> Outcome<i64> {

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::Value;
 use tokio_postgres::{Client, Row, Transaction, error::SqlState};
 use uuid::Uuid;
@@ -11,11 +12,13 @@ use crate::db::migrate;
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
+#[derive(Serialize)]
 pub struct Organization {
     pub id: Uuid,
     pub slug: String,
     pub name: String,
     pub status: String,
+    /// When its data will be deleted, after its owner deleted it.
     pub purge_after: Option<DateTime<Utc>>,
 }
 

@@ -93,7 +93,23 @@ async fn organizations_are_suspended_reactivated_and_purged() {
             .expect("a deletion");
     }
     fails(&cluster, &["reactivate", "harbour"], "deleted by its owner").await;
-    assert!(succeeds(&cluster, &["purge"]).await.contains("purged acme"));
+    let objects = async |arguments: &[&str]| -> Vec<Value> {
+        let said = succeeds(&cluster, arguments).await;
+        said.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
+    };
+    let listed = objects(&["list", "--json"]).await;
+    let listed: Vec<_> =
+        listed.iter().map(|one| (&one["slug"], &one["status"], one["purge_after"].is_string())).collect();
+    assert_eq!(
+        listed,
+        [(&json!("acme"), &json!("deleted"), true), (&json!("harbour"), &json!("deleted"), true)]
+    );
+    let purged = objects(&["--json", "purge"]).await;
+    assert_eq!(
+        (purged.len(), &purged[0]["organization"], &purged[0]["action"]),
+        (1, &json!("acme"), &json!("purged"))
+    );
+    assert!(purged[0]["rows"].as_i64() > Some(5), "{purged:?}");
     assert_eq!(status("acme").await, None);
     assert_eq!(status("harbour").await.as_deref(), Some("deleted"));
     assert_eq!(succeeds(&cluster, &["purge"]).await, "");
