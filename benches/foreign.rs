@@ -89,6 +89,7 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
             webhook_reach: Reach::default(),
             threads: 1,
             connections: 2,
+            tls: None,
             capacity: Capacity::DEFAULT,
             streams: Bounds::DEFAULT,
             demo: None,

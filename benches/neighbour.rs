@@ -115,6 +115,7 @@ async fn bench(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
             webhook_reach: Reach::default(),
             threads: 2,
             connections: 16,
+            tls: None,
             capacity: Capacity::DEFAULT,
             streams: Bounds::DEFAULT,
             demo: None,

@@ -156,6 +156,7 @@ async fn bench(cluster: &Cluster) -> Outcome<()> {
         limits: Arc::new(Limits::new(&Rates { address: None, anonymous: None, account: None, key: None })),
         threads: 2,
         connections: 16,
+        tls: None,
         capacity: Capacity { total: 10_000, of_one_address: 10_000 },
         streams: Bounds { caller: LISTENERS_OF_EACH, ..Bounds::DEFAULT },
         webhook_keys: SecretKeys::new(&[]),

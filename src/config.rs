@@ -1,9 +1,12 @@
 //! The settings of `appointd serve`. They are checked together, so that all errors are reported at once. Secrets have
 //! no defaults and are never shown.
 
+mod database;
+
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -14,10 +17,15 @@ use poem::http::Uri;
 use tracing::Level;
 
 use crate::{
-    db::{DatabaseUrl, UrlError},
-    http::{captcha, client::Network, limit::Rates, token::SigningKey, values::DomainName},
+    db::DatabaseUrl,
+    http::{
+        captcha, certificate::Certificate, client::Network, limit::Rates, token::SigningKey,
+        values::DomainName,
+    },
     messaging::{mail::Mailer, worker::DEFAULT_PLACES},
 };
+
+pub use database::Database;
 
 /// The validated settings.
 pub struct Settings {
@@ -29,6 +37,8 @@ pub struct Settings {
     pub token_keys: Vec<SigningKey>,
     pub link_keys: Vec<SigningKey>,
     pub listen: SocketAddr,
+    /// The certificate shown to clients; `None`: they speak HTTP without TLS.
+    pub certificate: Option<Arc<Certificate>>,
     /// Where metrics and health are shown to the operator; `None`: nowhere.
     pub operations_listen: Option<SocketAddr>,
     /// How long the server is not ready before it stops accepting connections.
@@ -71,6 +81,8 @@ pub struct RawSettings {
     pub token_keys: Option<String>,
     pub link_keys: Option<String>,
     pub listen: Option<String>,
+    pub tls_certificate: Option<String>,
+    pub tls_key: Option<String>,
     pub operations_listen: Option<String>,
     pub lame_duck: Option<String>,
     pub threads: Option<String>,
@@ -137,6 +149,8 @@ impl Settings {
             listen_address,
             &mut mistakes,
         );
+        let certificate =
+            certificate(given.tls_certificate, given.tls_key).map_err(|found| mistakes.extend(found)).ok();
         let operations_listen = optional(
             "APPOINTD_OPERATIONS_LISTEN",
             given.operations_listen.as_deref(),
@@ -263,6 +277,7 @@ impl Settings {
                 token_keys: token_keys?,
                 link_keys: link_keys?,
                 listen: listen?,
+                certificate: certificate?,
                 operations_listen,
                 lame_duck: Duration::from_secs(lame_duck? as u64),
                 threads: threads?,
@@ -285,61 +300,19 @@ impl Settings {
     }
 }
 
-/// A database URL among the settings, by the role it is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Database {
-    Server,
-    FrontDoor,
-    Worker,
-    Owner,
-    Auditor,
-}
-
-impl Database {
-    /// The name of the setting.
-    pub const fn setting(self) -> &'static str {
-        match self {
-            Self::Server => "APPOINTD_DATABASE_URL",
-            Self::FrontDoor => "APPOINTD_DOOR_DATABASE_URL",
-            Self::Worker => "APPOINTD_WORKER_DATABASE_URL",
-            Self::Owner => "APPOINTD_OWNER_DATABASE_URL",
-            Self::Auditor => "APPOINTD_AUDITOR_DATABASE_URL",
-        }
-    }
-
-    /// The role that it is to be reached as.
-    pub const fn role(self) -> &'static str {
-        match self {
-            Self::Server => "appointd_api",
-            Self::FrontDoor => "appointd_door",
-            Self::Worker => "appointd_worker",
-            Self::Owner => "appointd_owner",
-            Self::Auditor => "appointd_auditor",
-        }
-    }
-
-    /// Reads the setting, which is required. An error does not repeat it: it may hold a password.
-    pub fn read(self, given: Option<&str>) -> Result<DatabaseUrl, Mistakes> {
-        let (name, role) = (self.setting(), self.role());
-        let Some(text) = given.filter(|text| !text.is_empty()) else {
-            return Err(Mistakes(vec![format!(
-                "{name} is not set; it is a URL such as postgresql://{role}@localhost/appointd"
-            )]));
-        };
-        text.parse::<DatabaseUrl>().map_err(|error| {
-            Mistakes(match error {
-                UrlError::Malformed(reason) => vec![format!(
-                    "{name} is not a PostgreSQL URL, such as postgresql://{role}@localhost/appointd: {reason}"
-                )],
-                UrlError::WithoutHost => vec![format!(
-                    "{name} names no host; for a Unix socket it is a URL such as \
-                     postgresql:///appointd?host=/run/postgresql&user={role}"
-                )],
-                UrlError::Tls(mistakes) => {
-                    mistakes.into_iter().map(|mistake| format!("{name}: {mistake}")).collect()
-                }
-            })
-        })
+/// The certificate for clients, if both files are named.
+fn certificate(
+    file: Option<String>,
+    key_file: Option<String>,
+) -> Result<Option<Arc<Certificate>>, Vec<String>> {
+    let named = |file: Option<String>| file.filter(|file| !file.is_empty());
+    match (named(file), named(key_file)) {
+        (None, None) => Ok(None),
+        (Some(file), Some(key_file)) => Certificate::read(file, key_file).map(Some),
+        _ => Err(vec![
+            "only one of APPOINTD_TLS_CERTIFICATE and APPOINTD_TLS_KEY is set; set both or neither"
+                .to_owned(),
+        ]),
     }
 }
 

@@ -181,6 +181,7 @@ async fn bring_up(
         places: DEFAULT_PLACES,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         connections: DEFAULT_CONNECTIONS,
+        tls: None,
         capacity: Capacity::DEFAULT,
         streams: Bounds::DEFAULT,
         demo: Some(examples::demo()),

@@ -11,6 +11,7 @@
 //! * [`http`]: the edge
 //! * [`db`]: the door to the database
 //! * [`messaging`]: sending e-mail
+//! * [`pem`]: certificates and private keys in files
 //! * [`metrics`]: what the process counts; all others may count
 //! * the modules, such as [`crm`]: all with the same structure, one file for each resource of the API, with its types,
 //!   its operations and its statements
@@ -32,6 +33,7 @@ pub mod messaging;
 pub mod metrics;
 pub mod operations;
 pub mod pages;
+pub mod pem;
 pub mod scheduling;
 pub mod server;
 pub mod tenancy;

@@ -38,6 +38,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     api::{self, App},
@@ -123,6 +124,8 @@ pub struct Parts {
     pub threads: usize,
     /// Connections to the database, divided among the threads.
     pub connections: usize,
+    /// TLS for clients; `None`: HTTP without it.
+    pub tls: Option<TlsAcceptor>,
     /// The limits of client connections.
     pub capacity: Capacity,
     /// The limits of streams.
@@ -367,6 +370,8 @@ async fn work(
     mut jobs: mpsc::UnboundedReceiver<Job>,
 ) {
     let db = Db::new(&parts.database, parts.connections);
+    let tls = parts.tls;
+    let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
     let mailer = parts.mailer.asking(db.clone()).signing(parts.tokens.clone());
     let app = App {
         db,
@@ -395,11 +400,11 @@ async fn work(
         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
             continue;
         };
-        let (endpoint, stopping) = (endpoint.clone(), stopping.clone());
+        let (endpoint, stopping, scheme) = (endpoint.clone(), stopping.clone(), scheme.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let (endpoint, stopping) = (endpoint.clone(), stopping.clone());
+            let (endpoint, stopping, scheme) = (endpoint.clone(), stopping.clone(), scheme.clone());
             async move {
-                let request = (request, LocalAddr(address.into()), RemoteAddr(peer.into()), Scheme::HTTP);
+                let request = (request, LocalAddr(address.into()), RemoteAddr(peer.into()), scheme);
                 let mut response = endpoint.get_response(request.into()).await;
                 // The client opens its next connection, and a load balancer leads it to another server.
                 if stopping.has_begun() {
@@ -411,7 +416,7 @@ async fn work(
         let deadline = if place.is_scarce() { SHORT_HEADER_DEADLINE } else { HEADER_DEADLINE };
         let mut http = http.clone();
         http.header_read_timeout(deadline);
-        let (watcher, mut draining) = (graceful.watcher(), draining.clone());
+        let (watcher, mut draining, tls) = (graceful.watcher(), draining.clone(), tls.clone());
         tokio::spawn(async move {
             let _place = place;
             // A connection that has not sent anything yet is not waited for.
@@ -424,8 +429,19 @@ async fn work(
             }
             let mut stream = TimeoutStream::new(stream);
             stream.set_write_timeout(Some(WRITE_DEADLINE));
+            let stream = Box::pin(stream);
             // An error here is the client's: it disconnected or did not send HTTP. It got an answer if possible.
-            let _ = watcher.watch(http.serve_connection(TokioIo::new(Box::pin(stream)), service)).await;
+            let Some(tls) = tls else {
+                let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
+                return;
+            };
+            let shaken = tokio::select! {
+                shaken = timeout(deadline, tls.accept(stream)) => shaken,
+                _ = draining.wait_for(|draining| *draining) => return,
+            };
+            if let Ok(Ok(stream)) = shaken {
+                let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
+            }
         });
     }
     drain.send_replace(true);

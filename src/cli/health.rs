@@ -34,12 +34,21 @@ pub(super) struct HealthArgs {
     /// The listener for the operator. If it is set, it is asked instead: a worker has no other
     #[arg(long, env = "APPOINTD_OPERATIONS_LISTEN", value_name = "ADDRESS", value_parser = listen_flag)]
     operations_listen: Option<SocketAddr>,
+    /// Certificate of the server. If it is set, the listener for the operator has to be set too
+    #[arg(long, env = "APPOINTD_TLS_CERTIFICATE", value_name = "FILE")]
+    tls_certificate: Option<String>,
     /// Ask whether it is alive, which does not depend on the database
     #[arg(long)]
     live: bool,
 }
 
 pub(super) fn health(args: &HealthArgs) -> Result<(), Box<dyn Error>> {
+    let speaks_tls = args.tls_certificate.as_ref().is_some_and(|file| !file.is_empty());
+    if speaks_tls && args.operations_listen.is_none() {
+        Err(
+            "clients of the server speak TLS; set APPOINTD_OPERATIONS_LISTEN, where this command can ask without it",
+        )?;
+    }
     let address = reachable(args.operations_listen.unwrap_or(args.listen));
     let path = if args.live { "/health/live" } else { "/health/ready" };
     let failed = |error| format!("no answer from {address}: {error}");

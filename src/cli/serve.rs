@@ -8,13 +8,17 @@ use std::{
 };
 
 use clap::Args;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    time::timeout,
+};
 use tokio_postgres::Client;
 
 use crate::{
     config::{Database, Mistakes, RawSettings, Settings},
     db::{self, migrate, row},
-    http::{captcha::Captcha, limit::Limits, token::Tokens},
+    http::{captcha::Captcha, certificate::Certificate, limit::Limits, token::Tokens},
     identity::passwords::{Passwords, Policy},
     messaging::webhooks::{addresses::Reach, secrets::SecretKeys},
     operations::health::Stopping,
@@ -63,6 +67,13 @@ pub(super) struct ServeArgs {
     /// Address and port to listen on; a port alone is one of 127.0.0.1 [default: 127.0.0.1:8080]
     #[arg(long, env = "APPOINTD_LISTEN", value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Certificate for clients, which then speak HTTP over TLS: a file in PEM form, with the certificates that lead to
+    /// its authority. Read again on SIGHUP. Needs APPOINTD_TLS_KEY [default: none, HTTP without TLS]
+    #[arg(long, env = "APPOINTD_TLS_CERTIFICATE", value_name = "FILE")]
+    tls_certificate: Option<String>,
+    /// Private key of the certificate: a file in PEM form that others cannot read
+    #[arg(long, env = "APPOINTD_TLS_KEY", value_name = "FILE")]
+    tls_key: Option<String>,
     /// Address and port for the operator: /metrics for Prometheus, and /health. A port alone is one of 127.0.0.1. It
     /// asks for no credentials: let no client reach it [default: none]
     #[arg(long, env = "APPOINTD_OPERATIONS_LISTEN", value_name = "ADDRESS")]
@@ -132,6 +143,8 @@ impl From<ServeArgs> for RawSettings {
             token_keys: args.token_keys,
             link_keys: args.link_keys,
             listen: args.listen,
+            tls_certificate: args.tls_certificate,
+            tls_key: args.tls_key,
             operations_listen: args.operations_listen,
             lame_duck: args.lame_duck,
             threads: args.threads,
@@ -164,8 +177,10 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), Box<dyn Error>> {
         let listener = bind(settings.listen, "--listen")?;
         let for_operator =
             settings.operations_listen.map(|address| bind(address, "--operations-listen")).transpose()?;
+        let certificate = settings.certificate.clone();
         let parts = parts(settings)?;
         let (database, worker) = (parts.database.clone(), parts.worker.clone());
+        certificate.map(renew).transpose()?;
         let server = Server::start(parts, listener)?;
         tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
         let work = worker.zip(server.work_counts().cloned());
@@ -225,6 +240,22 @@ pub(super) fn work(args: ServeArgs) -> Result<(), Box<dyn Error>> {
     })
 }
 
+/// Reads the certificate again on every SIGHUP.
+fn renew(certificate: Arc<Certificate>) -> io::Result<()> {
+    let mut renewed = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while renewed.recv().await.is_some() {
+            match certificate.reload() {
+                Ok(()) => tracing::info!("the certificate was read again"),
+                Err(mistakes) => {
+                    tracing::error!(mistakes = mistakes.join("; "), "the certificate stays as it was");
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
 fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, String> {
     TcpListener::bind(address)
         .map_err(|error| format!("cannot listen on {address}: {error}; choose another address with {flag}"))
@@ -274,6 +305,7 @@ fn parts(settings: Settings) -> Result<Parts, Box<dyn Error>> {
         places: settings.places,
         threads: settings.threads,
         connections: settings.connections,
+        tls: settings.certificate.map(|certificate| certificate.acceptor()).transpose()?,
         capacity: Capacity::DEFAULT,
         streams: Bounds::DEFAULT,
         demo: None,

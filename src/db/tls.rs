@@ -4,12 +4,11 @@
 mod failure;
 mod lenient;
 
-use std::{fs, os::unix::fs::MetadataExt as _, sync::Arc};
+use std::sync::Arc;
 
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::{CryptoProvider, ring},
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use tokio_postgres::{
     Config, Socket,
@@ -20,6 +19,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub(super) use failure::failure;
 use lenient::Lenient;
+
+use crate::pem::{self, Identity};
 
 /// `sslmode`, from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,7 +151,7 @@ impl Given {
             ),
             (_, Some(file)) => {
                 let mut authorities = RootCertStore::empty();
-                for certificate in certificates("sslrootcert", file)? {
+                for certificate in pem::certificates("sslrootcert", file)? {
                     authorities.add(certificate).map_err(|error| {
                         format!("sslrootcert {file:?} has a certificate that cannot be used: {error}")
                     })?;
@@ -167,15 +168,9 @@ impl Given {
             (Some(certificate), Some(key)) => (certificate, key),
             _ => return Err(vec!["only one of sslcert and sslkey is set; set both or neither".to_owned()]),
         };
-        let mut mistakes = Vec::new();
-        let chain = certificates("sslcert", certificate).map_err(|mistake| mistakes.push(mistake)).ok();
-        let key = private_key(key).map_err(|mistake| mistakes.push(mistake)).ok();
-        chain.zip(key).map(Some).ok_or(mistakes)
+        pem::identity(("sslcert", certificate), ("sslkey", key)).map(Some)
     }
 }
-
-/// Certificates and a key.
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// `sslrootcert` for the authorities that the machine trusts.
 const SYSTEM: &str = "system";
@@ -191,28 +186,6 @@ fn system_authorities() -> Result<RootCertStore, String> {
         );
     }
     Ok(authorities)
-}
-
-fn certificates(name: &str, file: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let text = fs::read(file).map_err(|error| format!("{name} {file:?} cannot be read: {error}"))?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    match found {
-        Ok(found) if found.is_empty() => Err(format!("{name} {file:?} has no certificate in PEM form")),
-        found => found.map_err(|error| format!("{name} {file:?} is damaged: {error}")),
-    }
-}
-
-/// The key of the client, which only its owner may read, or root and a group.
-fn private_key(file: &str) -> Result<PrivateKeyDer<'static>, String> {
-    let unreadable = |error| format!("sslkey {file:?} cannot be read: {error}");
-    let about = fs::metadata(file).map_err(unreadable)?;
-    let forbidden = if about.uid() == 0 { 0o037 } else { 0o077 };
-    if about.mode() & forbidden != 0 {
-        return Err(format!("sslkey {file:?} can be read by others; run: chmod 600 {file}"));
-    }
-    let text = fs::read(file).map_err(unreadable)?;
-    PrivateKeyDer::from_pem_slice(&text)
-        .map_err(|_| format!("sslkey {file:?} has no private key in PEM form without a passphrase"))
 }
 
 fn configure(

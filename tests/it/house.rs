@@ -16,8 +16,9 @@ use crate::db::statements::{files, files_below, root, sources};
 /// tables in its statements. What is not listed is forbidden.
 const MAY_NAME: &[(&str, &str)] = &[
     ("metrics", ""),
-    ("db", "metrics"),
-    ("http", "metrics db"),
+    ("pem", ""),
+    ("db", "metrics pem"),
+    ("http", "metrics pem db"),
     ("operations", "db http"),
     ("messaging", "metrics db http operations"),
     ("identity", "db http messaging"),

@@ -3,7 +3,9 @@
 mod docs;
 mod metrics;
 mod places;
+mod rolling;
 mod stopping;
+mod tls;
 
 use std::{
     process::Command,

@@ -93,6 +93,7 @@ fn start(settings: &[&str]) -> System {
         places: 8,
         threads: 2,
         connections: 32,
+        tls: None,
         capacity: Capacity::DEFAULT,
         streams: Bounds::DEFAULT,
         demo: None,

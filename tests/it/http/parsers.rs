@@ -153,6 +153,8 @@ proptest! {
             token_keys: Some(text.clone()),
             link_keys: Some(text.clone()),
             listen: Some(text.clone()),
+            tls_certificate: Some(text.clone()),
+            tls_key: Some(text.clone()),
             operations_listen: Some(text.clone()),
             lame_duck: Some(text.clone()),
             threads: Some(text.clone()),
