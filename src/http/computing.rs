@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::problem::{Failure, Problem};
-use crate::db;
+use crate::db::{self, Tx};
 
 /// How long one computation may take.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -162,6 +162,18 @@ pub async fn place(organization: Uuid, weight: u32) -> Result<Place, Failure> {
 /// A place for input that is already loaded, in a transaction that continues afterwards.
 pub fn place_inside(organization: Uuid) -> Place {
     Place { computing: &SHARED, share: SHARED.share(organization), _weight: None }
+}
+
+/// Computes inside a transaction, which continues afterwards: on a separate thread if the computation may be `long`.
+pub async fn inside<T: Send + 'static>(
+    tx: &Tx,
+    long: bool,
+    work: impl FnOnce(&Deadline) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    match tx.context() {
+        Some(context) if long => place_inside(context.tenant).compute(work).await,
+        _ => work(&Deadline::never()),
+    }
 }
 
 impl Place {

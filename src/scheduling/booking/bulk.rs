@@ -147,7 +147,7 @@ impl BulkApi {
         let once = Once::new(&context, "move_provider_appointments", key, &(provider, request))?;
         request.check(provider)?;
         let (body, notices) = attempt(&self.db, &self.mailer, context, |tx, number| {
-            move_all(tx, context, provider, request, &once, (number, now))
+            move_all(tx, provider, request, &once, (number, now))
         })
         .await?;
         offers::tell(&self.mailer, &notices);

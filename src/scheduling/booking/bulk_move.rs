@@ -18,11 +18,11 @@ use super::{
     transaction::seat_seed,
 };
 use crate::{
-    db::{Context, Tx, row},
+    db::{Tx, row},
     http::{
         computing,
         json::or_default,
-        problem::{Failure, FieldError, Problem},
+        problem::{FieldError, Problem},
         values::{InstantOrDate, Number, Text, TimeZone},
     },
     operations::idempotency::Once,
@@ -149,7 +149,6 @@ row! {
 /// Moves the appointments of a provider.
 pub async fn move_all(
     mut tx: Tx,
-    context: Context,
     provider: Uuid,
     request: &PeriodMove,
     once: &Once,
@@ -192,7 +191,7 @@ pub async fn move_all(
     let queue = moves::lock(&mut tx, &wanted).await?;
     let (reachable, unreachable): (Vec<Move>, Vec<Move>) =
         wanted.into_iter().partition(|one| (1970..=2999).contains(&one.start.year()));
-    let Outcome { moves, refused } = plan(&mut tx, context, reachable, &how, now).await?;
+    let Outcome { moves, refused } = plan(&mut tx, reachable, &how, now).await?;
     let ids: Vec<Uuid> = moves.iter().map(|one| one.appointment.id).collect();
     let mut moved = Vec::new();
     if !ids.is_empty() {
@@ -224,7 +223,6 @@ fn too_far(one: Move) -> Refused {
 /// Loads what decides where the appointments can be moved to, and decides. The locks must be taken already.
 async fn plan(
     tx: &mut Tx,
-    context: Context,
     moves: Vec<Move>,
     how: &MoveOptions<'_>,
     now: DateTime<Utc>,
@@ -274,6 +272,5 @@ async fn plan(
         candidates.push(Candidate { wanted, claims, kind });
     }
     let shift = Shift { kinds, candidates, policy: how.policy, seat_seed: how.seat_seed };
-    let decide = move |deadline: &computing::Deadline| shift.plan(deadline).map_err(Failure::from);
-    Ok(computing::place_inside(context.tenant).compute(decide).await?)
+    Ok(computing::inside(tx, true, move |deadline| Ok(shift.plan(deadline)?)).await?)
 }

@@ -1,11 +1,16 @@
 //! Plans the occurrences of a series: one provider for all of them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::{
     db::{Context, Db, Tx},
-    http::problem::{Failure, FieldError, Problem},
+    http::{
+        computing::{self, Deadline},
+        problem::{Failure, FieldError, Problem},
+    },
     scheduling::{
         hours::wall_time,
         slots::{
@@ -23,6 +28,7 @@ use crate::{
 const MOST_PROVIDERS: usize = 10;
 
 /// What all occurrences have in common.
+#[derive(Clone, Copy)]
 pub struct OccurrenceTemplate {
     pub service: Uuid,
     pub provider: Option<Uuid>,
@@ -62,11 +68,65 @@ impl Refused {
     }
 }
 
-/// Chooses the provider and the allocation of each occurrence. The locks must be taken already.
+/// The allocations of all occurrences; or those that cannot be booked, and why.
+type Planned = Result<Vec<Allocation>, Vec<(usize, SlotError)>>;
+
+impl OccurrenceTemplate {
+    fn request(&self, start: DateTime<Utc>, with: Option<Uuid>, seat_seed: usize) -> StartRequest {
+        StartRequest { start, with, contact: self.contact, policy: self.policy, seat_seed }
+    }
+
+    /// The providers to try: those who are free for the first occurrence, then those with fewer appointments that day.
+    fn providers(
+        &self,
+        availability: &Availability,
+        first: DateTime<Utc>,
+        seat_seed: usize,
+        deadline: &Deadline,
+    ) -> Result<Vec<Uuid>, Problem> {
+        let date = wall_time::date(availability.zone, first);
+        let mut free = Vec::new();
+        for provider in availability.candidates() {
+            deadline.check()?;
+            let fails = availability.plan(provider, self.request(first, None, seat_seed)).is_err();
+            free.push((fails, provider.booked_on(availability.zone, date), provider.id));
+        }
+        free.sort_unstable();
+        Ok(free.into_iter().map(|(_, _, id)| id).take(MOST_PROVIDERS).collect())
+    }
+
+    /// Plans one occurrence after the other, each around those before it.
+    fn occurrences(
+        &self,
+        availability: &mut Availability,
+        provider: Uuid,
+        starts: &[DateTime<Utc>],
+        seat_seed: usize,
+        deadline: &Deadline,
+    ) -> Result<Planned, Problem> {
+        named_provider(availability, provider)?;
+        let mut plans = Vec::with_capacity(starts.len());
+        let mut errors = Vec::new();
+        for (index, start) in starts.iter().enumerate() {
+            deadline.check()?;
+            let request = self.request(*start, Some(provider), seat_seed);
+            match availability.plan(named_provider(availability, provider)?, request) {
+                Ok(plan) => {
+                    availability.take(&plan, self.contact);
+                    plans.push(plan);
+                }
+                Err(error) => errors.push((index, error)),
+            }
+        }
+        Ok(if errors.is_empty() { Ok(plans) } else { Err(errors) })
+    }
+}
+
+/// Chooses the provider and the allocation of each occurrence, on a computing thread. The locks must be taken already.
 pub async fn plan(
     tx: &mut Tx,
     wanted: &OccurrenceTemplate,
-    starts: &[DateTime<Utc>],
+    starts: &Arc<[DateTime<Utc>]>,
     seat_seed: usize,
     now: DateTime<Utc>,
 ) -> Result<Result<(Availability, Vec<Allocation>), Refused>, Setback> {
@@ -81,12 +141,10 @@ pub async fn plan(
         ignored: &[],
         now,
     };
-    let request =
-        |start, with| StartRequest { start, with, contact: wanted.contact, policy: wanted.policy, seat_seed };
+    let template = *wanted;
     let candidates: Vec<Uuid> = match wanted.provider {
         Some(provider) => vec![provider],
         None => {
-            // Providers who are free for the first occurrence come first, then those with fewer appointments that day.
             let around = AvailabilityQuery {
                 from: first - TimeDelta::hours(24),
                 to: first + TimeDelta::hours(24),
@@ -94,16 +152,10 @@ pub async fn plan(
             };
             let availability = load::to_book(tx, &around).await?;
             known(&availability)?;
-            let date = wall_time::date(availability.zone, first);
-            let mut free: Vec<_> = availability
-                .candidates()
-                .map(|provider| {
-                    let fails = availability.plan(provider, request(first, None)).is_err();
-                    (fails, provider.booked_on(availability.zone, date), provider.id)
-                })
-                .collect();
-            free.sort_unstable();
-            free.into_iter().map(|(_, _, id)| id).take(MOST_PROVIDERS).collect()
+            computing::inside(tx, true, move |deadline| {
+                Ok(template.providers(&availability, first, seat_seed, deadline)?)
+            })
+            .await?
         }
     };
     let mut nearest: Option<Vec<(usize, SlotError)>> = None;
@@ -111,22 +163,16 @@ pub async fn plan(
         let mut availability =
             load::to_book(tx, &AvailabilityQuery { providers: &[candidate], ..query }).await?;
         known(&availability)?;
-        named_provider(&availability, candidate)?;
-        let mut plans = Vec::with_capacity(starts.len());
-        let mut errors = Vec::new();
-        for (index, start) in starts.iter().enumerate() {
-            let provider = named_provider(&availability, candidate)?;
-            match availability.plan(provider, request(*start, Some(candidate))) {
-                Ok(plan) => {
-                    availability.take(&plan, wanted.contact);
-                    plans.push(plan);
-                }
-                Err(error) => errors.push((index, error)),
-            }
-        }
-        if errors.is_empty() {
-            return Ok(Ok((availability, plans)));
-        }
+        let starts = starts.clone();
+        let (availability, planned) = computing::inside(tx, true, move |deadline| {
+            let planned = template.occurrences(&mut availability, candidate, &starts, seat_seed, deadline)?;
+            Ok((availability, planned))
+        })
+        .await?;
+        let errors = match planned {
+            Ok(plans) => return Ok(Ok((availability, plans))),
+            Err(errors) => errors,
+        };
         if nearest.as_ref().is_none_or(|nearest| errors.len() < nearest.len()) {
             nearest = Some(errors);
         }

@@ -20,7 +20,7 @@ use crate::{
     db::{Pass, Tx, row},
     http::{
         computing::{self, Deadline},
-        problem::{Failure, Problem},
+        problem::Failure,
         values::TimeZone,
     },
     messaging::{
@@ -251,10 +251,10 @@ impl Waiting {
                 break;
             }
             looked.limited = availability.has_limits();
-            let tenant = tx.context().ok_or_else(Problem::internal)?.tenant;
             let (entry, freed) = (self.clone(), freed.to_vec());
-            let found = computing::place_inside(tenant)
-                .compute(move |deadline| Ok(entry.search(&availability, since, until, &freed, deadline)));
+            let found = computing::inside(tx, true, move |deadline| {
+                Ok(entry.search(&availability, since, until, &freed, deadline))
+            });
             looked.keep(found.await?);
             if matches!(looked.found, Some((Need::Start, _))) {
                 break;

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     db::{self, Context, Db, Tx, Who, row},
     http::{
+        computing::{self, Deadline},
         if_match::Precondition,
         json::or_default,
         problem::{Failure, Problem},
@@ -27,7 +28,7 @@ use crate::{
         hours::wall_time,
         slots::{
             alternatives,
-            availability::Availability,
+            availability::{Availability, Enforcement},
             load::{self, AvailabilityQuery},
             problems::{no_series, service_unavailable, slot_problem},
             setback::Setback,
@@ -295,6 +296,34 @@ async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Appointment>, Failure> 
     Ok(rows.into_iter().map(Appointment::from).collect())
 }
 
+/// Moves that are planned one after the other, each around those before it.
+struct MoveGroup {
+    availability: Availability,
+    /// With what the errors of each name.
+    moves: Vec<(String, Move)>,
+}
+
+impl MoveGroup {
+    fn plan(
+        mut self,
+        context: Context,
+        policy: Enforcement,
+        seat_seed: usize,
+        deadline: &Deadline,
+    ) -> Result<Vec<PlannedMove>, Problem> {
+        let mut planned = Vec::with_capacity(self.moves.len());
+        for (field, one) in self.moves {
+            deadline.check()?;
+            let plan = one.plan(&self.availability, policy, seat_seed)?;
+            let mut plan = plan.map_err(|error| slot_problem(&field, error))?;
+            plan.status = asks_again(context, &self.availability, &plan.appointment).then_some("pending");
+            self.availability.occupy(&plan.claims);
+            planned.push(plan);
+        }
+        Ok(planned)
+    }
+}
+
 /// Moves locked appointments, all or none. `field` is what errors name.
 async fn carry_out(
     mut tx: Tx,
@@ -313,10 +342,11 @@ async fn carry_out(
     let alike = moves.iter().all(|one| one.appointment.services() == services);
     let contacts: Vec<Uuid> = moves.iter().map(|one| one.appointment.contact_id).collect();
     let starts: Vec<DateTime<Utc>> = moves.iter().map(|one| one.start).collect();
-    let mut planned: Vec<PlannedMove> = Vec::with_capacity(moves.len());
-    let mut loaded = None;
+    // More than a swap, or a visit, may take many steps.
+    let long = moves.len() > 2 || moves.iter().any(|one| one.appointment.segments.is_some());
+    let mut groups: Vec<MoveGroup> = Vec::new();
     for one in moves {
-        if !alike || loaded.is_none() {
+        if !alike || groups.is_empty() {
             let all: &[DateTime<Utc>] = if alike { &starts } else { std::slice::from_ref(&one.start) };
             let from = all.iter().min().copied().unwrap_or(one.start);
             let to = all.iter().max().copied().unwrap_or(one.start);
@@ -329,20 +359,24 @@ async fn carry_out(
                 ignored: &[],
                 now,
             };
-            loaded = Some(load::to_book(&mut tx, &query).await?);
+            groups.push(MoveGroup { availability: load::to_book(&mut tx, &query).await?, moves: Vec::new() });
         }
-        let availability = loaded.as_mut().ok_or_else(Problem::internal)?;
-        if availability.services.len() != one.appointment.services().len() {
+        let group = groups.last_mut().ok_or_else(Problem::internal)?;
+        if group.availability.services.len() != one.appointment.services().len() {
             // A guest or customer cannot see a service that is no longer bookable online.
             Err(service_unavailable())?;
         }
-        let field = field(&one.appointment);
-        let plan = one.plan(availability, how.policy, how.seat_seed)?;
-        let mut plan = plan.map_err(|error| slot_problem(&field, error))?;
-        plan.status = asks_again(context, availability, &plan.appointment).then_some("pending");
-        availability.occupy(&plan.claims);
-        planned.push(plan);
+        group.moves.push((field(&one.appointment), one));
     }
+    let (policy, seat_seed) = (how.policy, how.seat_seed);
+    let planned = computing::inside(&tx, long, move |deadline| {
+        let mut planned: Vec<PlannedMove> = Vec::new();
+        for group in groups {
+            planned.extend(group.plan(context, policy, seat_seed, deadline)?);
+        }
+        Ok(planned)
+    })
+    .await?;
     let appointments = moves::write(&mut tx, &planned, how).await?;
     let notices = queue.offer(&mut tx, now).await?;
     tx.commit().await?;

@@ -285,7 +285,7 @@ async fn book(
         Some(zone) => zone.0,
         None => organizations::time_zone(&mut tx).await?.0,
     };
-    let starts = new.starts(zone)?;
+    let starts = new.starts(zone)?.into();
     let policy = wanted.policy;
     let locks = Locks {
         services: vec![wanted.service],

@@ -35,10 +35,7 @@ pub async fn choose_inside(
         let chosen = choose(&availability, named, request, deadline)?;
         Ok((availability, chosen))
     };
-    match tx.context() {
-        Some(context) if long => computing::place_inside(context.tenant).compute(work).await,
-        _ => work(&Deadline::never()),
-    }
+    computing::inside(tx, long, work).await
 }
 
 /// The maximum number of combinations of a provider and a service that a search tries.

@@ -86,12 +86,8 @@ pub async fn locked_to_book(tx: &mut Tx, query: &AvailabilityQuery<'_>) -> Resul
 
 async fn load(tx: &mut Tx, query: &AvailabilityQuery<'_>, booking: bool) -> Result<Loaded, Failure> {
     let rows = Rows::load(tx, query, query.services.len(), booking).await?;
-    match tx.context().map(|context| context.tenant) {
-        Some(tenant) if rows.rows.count() > FEW_ROWS || query.to - query.from > SHORT => {
-            computing::place_inside(tenant).compute(move |deadline| rows.read(deadline)).await
-        }
-        _ => rows.read(&Deadline::never()),
-    }
+    let long = rows.rows.count() > FEW_ROWS || query.to - query.from > SHORT;
+    computing::inside(tx, long, move |deadline| rows.read(deadline)).await
 }
 
 named_enum! {

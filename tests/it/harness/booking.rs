@@ -1,5 +1,8 @@
 //! Booking: an organization with a service, a provider and a contact.
 
+use std::{sync::mpsc, thread::available_parallelism};
+
+use appointd::http::{computing, problem::Failure};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -15,6 +18,33 @@ pub struct BookingFixture {
     pub service: String,
     pub provider: String,
     pub contact: String,
+}
+
+/// All computing threads that an organization may use at once, taken.
+pub struct ThreadsTaken {
+    free: Vec<mpsc::Sender<()>>,
+    busy: Vec<tokio::task::JoinHandle<Result<bool, Failure>>>,
+}
+
+impl ThreadsTaken {
+    pub fn of(organization: Uuid) -> Self {
+        let share = available_parallelism().map_or(2, usize::from).max(2) / 2;
+        let (mut free, mut busy) = (Vec::new(), Vec::new());
+        for _ in 0..share {
+            let (sender, receiver) = mpsc::channel::<()>();
+            free.push(sender);
+            let place = computing::place_inside(organization);
+            busy.push(tokio::spawn(place.compute(move |_| Ok(receiver.recv().is_ok()))));
+        }
+        Self { free, busy }
+    }
+
+    pub async fn free(self) {
+        drop(self.free);
+        for busy in self.busy {
+            busy.await.expect("a thread").expect("a result");
+        }
+    }
 }
 
 impl BookingFixture {

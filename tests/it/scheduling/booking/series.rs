@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Tenant,
-    booking::{BookingFixture, expect_sound_bookings},
+    booking::{APPOINTMENTS, BookingFixture, ThreadsTaken, expect_sound_bookings},
     merged, week,
 };
 
@@ -196,4 +196,37 @@ async fn series_are_listed_without_their_appointments() {
         tenant.viewer.get(&format!("/api/v1/appointments?series_id={}", ids[0])).await.expect(200);
     assert_eq!(appointments["items"].as_array().map(Vec::len), Some(2));
     assert_eq!(other.viewer.get("/api/v1/appointment-series").await.expect(200)["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn series_are_planned_and_moved_on_computing_threads() {
+    let fixture = BookingFixture::new().await;
+    let staff = &fixture.tenant.staff;
+    // A short one, whose rows are few: only planning may wait.
+    let daily = |start: &str, more: Value| {
+        let body = json!({
+            "service_id": fixture.service, "contact_id": fixture.contact, "starts_at": start,
+            "frequency": "daily", "count": 3,
+        });
+        merged(body, &more)
+    };
+    let named = json!({ "provider_id": fixture.provider });
+    let series = staff.post(PATH, daily("2031-05-05T09:00:00Z", named.clone())).await.expect(201);
+    let first = series["appointments"][0]["id"].as_str().expect("an id");
+    let path = format!("{APPOINTMENTS}/{first}/reschedule");
+    let later = json!({ "starts_at": "2031-05-05T10:00:00Z", "following": true });
+    let taken = ThreadsTaken::of(fixture.tenant.id);
+    for (path, body) in [
+        (PATH, daily("2031-05-05T12:00:00Z", named.clone())),
+        (PATH, daily("2031-05-05T12:00:00Z", json!({}))),
+        (&path, later.clone()),
+    ] {
+        staff.post(path, body).await.refused(503, "organization_busy");
+    }
+    // One appointment is planned where it is requested.
+    fixture.try_book("2031-05-05T14:00:00Z").await.expect(201);
+    taken.free().await;
+    staff.post(PATH, daily("2031-05-05T12:00:00Z", named)).await.expect(201);
+    assert_eq!(staff.post(&path, later).await.expect(200)["starts_at"], "2031-05-05T10:00:00Z");
+    expect_sound_bookings(&fixture.tenant).await;
 }

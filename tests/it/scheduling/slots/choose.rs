@@ -1,13 +1,10 @@
 //! Which provider is booked where the request names none.
 
-use std::{sync::mpsc, thread::available_parallelism};
-
-use appointd::http::computing;
 use serde_json::json;
 
 use crate::harness::{
     Tenant,
-    booking::{APPOINTMENTS, BookingFixture},
+    booking::{APPOINTMENTS, BookingFixture, ThreadsTaken},
 };
 
 #[tokio::test]
@@ -55,15 +52,7 @@ async fn long_search_runs_on_a_computing_thread_and_a_short_one_does_not() {
     }
     let mut visit = fixture.body("2031-05-05T12:00:00Z");
     visit["and_then"] = json!([fixture.service, fixture.service]);
-    // All computing threads that the organization may use at once.
-    let share = available_parallelism().map_or(2, usize::from).max(2) / 2;
-    let (mut free, mut busy) = (Vec::new(), Vec::new());
-    for _ in 0..share {
-        let (sender, receiver) = mpsc::channel::<()>();
-        free.push(sender);
-        let place = computing::place_inside(fixture.tenant.id);
-        busy.push(tokio::spawn(place.compute(move |_| Ok(receiver.recv().is_ok()))));
-    }
+    let taken = ThreadsTaken::of(fixture.tenant.id);
     for (name, start) in [(true, "2031-05-05T09:00:00Z"), (false, "2031-05-05T10:00:00Z")] {
         let mut body = fixture.body(start);
         if name {
@@ -73,9 +62,6 @@ async fn long_search_runs_on_a_computing_thread_and_a_short_one_does_not() {
     }
     let waiting = fixture.tenant.staff.post(APPOINTMENTS, visit.clone()).await;
     assert_eq!(waiting.status, 503, "{}", waiting.text);
-    drop(free);
-    for busy in busy {
-        busy.await.expect("a thread").expect("a result");
-    }
+    taken.free().await;
     fixture.tenant.staff.post(APPOINTMENTS, visit).await.expect(201);
 }
