@@ -236,7 +236,8 @@ impl AppointmentsApi {
     /// Change an appointment
     ///
     /// Changes the note, the ids of other systems or the contact. Another contact gets the same time: 409
-    /// `contact_busy` if it has another appointment then, unless the service sets `contact_may_overlap`. 409
+    /// `contact_busy` if it has another appointment then, unless the service sets `contact_may_overlap`; `alternatives`
+    /// are starts to which the appointment can be moved for that contact. 409
     /// `appointment_ended` if the contact is to change and the appointment is completed, cancelled, declined or a
     /// no-show. 409 `already_booked` if the new contact has a seat in the session. 409 `external_id_taken` if another
     /// appointment has the `external_id`.
@@ -250,7 +251,7 @@ impl AppointmentsApi {
     ) -> Result<Json<Appointment>, ApiError<Writing>> {
         let (context, id, precondition) = ((&caller).into(), appointment_id.0, if_match.on());
         let (db, mailer) = (&self.db, &self.mailer);
-        Ok(Json(change::change(db, mailer, context, id, &body.0, &precondition).await?))
+        Ok(Json(change::change(db, mailer, context, id, &body.0, &precondition, Utc::now()).await?))
     }
 
     /// Reschedule an appointment

@@ -11,7 +11,7 @@ use tokio_postgres::types::Json as AsJson;
 use uuid::Uuid;
 
 use super::{
-    appointment::{Appointment, AppointmentStatus, WholeAppointment},
+    appointment::{Appointment, AppointmentStatus, GET, WholeAppointment},
     attempts::attempt,
     claims::on_taken,
     transaction::Locks,
@@ -26,7 +26,9 @@ use crate::{
         values::{Metadata, Text},
     },
     messaging::mail::Mailer,
-    scheduling::slots::{availability::Claim, problems::contact_busy, setback::Setback},
+    scheduling::slots::{
+        alternatives, availability::Claim, load::AvailabilityQuery, problems::contact_busy, setback::Setback,
+    },
     sql,
 };
 
@@ -74,7 +76,7 @@ row! {
     ContactTime { starts_at, ends_at }
 }
 
-/// Changes an appointment.
+/// Changes an appointment. If the new contact is busy, fails with starts to which the appointment can be moved for it.
 pub async fn change(
     db: &Db,
     mailer: &Mailer,
@@ -82,8 +84,29 @@ pub async fn change(
     id: Uuid,
     changes: &AppointmentChanges,
     precondition: &Precondition<'_, Appointment>,
+    now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
-    attempt(db, mailer, context, |tx, _| change_now(tx, id, changes, precondition)).await
+    let changed = attempt(db, mailer, context, |tx, _| change_now(tx, id, changes, precondition)).await;
+    match (changed, changes.contact_id) {
+        (Err(Failure::Problem(problem)), Some(contact)) if problem.code == "contact_busy" => {
+            let row = db.optional(context, GET, &[&id]).await?;
+            let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
+            // The providers of a visit may change when it is moved.
+            let provider = appointment.segments.is_none().then_some(appointment.provider_id);
+            let query = AvailabilityQuery {
+                services: &appointment.services(),
+                providers: provider.as_slice(),
+                contacts: &[contact],
+                ignored: &[id],
+                from: appointment.starts_at,
+                to: appointment.starts_at,
+                now,
+            };
+            let others = alternatives::near(db, context, query).await?;
+            Err(problem.with_extension(&others).into())
+        }
+        (changed, _) => changed,
+    }
 }
 
 async fn change_now(

@@ -266,7 +266,11 @@ async fn update_appointment_changes_its_note_and_its_contact() {
     // Both are there at nine: neither can take the place of the other.
     let theirs = format!("{APPOINTMENTS}/{}", book(&service, &bea, &alan, nine).await.created());
     let to_alan = json!({ "contact_id": alan });
-    tenant.staff.patch(&path, to_alan.clone()).await.refused(409, "contact_busy");
+    let busy = tenant.staff.patch(&path, to_alan.clone()).await;
+    // The appointment can be moved to each of these, with its provider, and then given to the contact.
+    let others = busy.refused(409, "contact_busy")["alternatives"].as_array().expect("others").clone();
+    assert!(others.len() == 3 && others.iter().all(|other| other["starts_at"] != nine), "{others:?}");
+    assert_eq!(others[0]["provider_ids"], json!([ada]));
     assert_eq!(tenant.viewer.get(&path).await.expect(200)["contact_id"], json!(grace));
     // The refusal kept the time of the first contact.
     book(&other, &bea, &grace, nine).await.refused(409, "slot_unavailable");
