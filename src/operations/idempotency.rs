@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     db::{self, Context, Db, FromRow, Params, Sql, Tx, Who, WorkerDb},
     http::{
-        json::Created,
+        json::{Created, Replayable},
         problem::{Failure, Problem},
         values::IdempotencyKey,
     },
@@ -85,6 +85,11 @@ impl Once {
         Created { location, body, replayed: self.is_replay() }
     }
 
+    /// The answer to a request that changed something.
+    pub fn replayable<T>(&self, body: T) -> Replayable<T> {
+        Replayable { body, replayed: self.is_replay() }
+    }
+
     /// The stored answer to the same request.
     pub async fn kept(&self, db: &Db, context: Context) -> Result<Option<Value>, Failure> {
         let Some(key) = &self.key else {
@@ -151,13 +156,14 @@ impl Once {
         read(answer).map(Some)
     }
 
-    /// Stores the answer.
+    /// Stores the answer. Call it before the transaction continues as the scheduler, who sees no keys.
     pub async fn keep(&self, tx: &mut Tx, answer: &impl Serialize) -> Result<(), Failure> {
         let Some(Key { actor, operation, key, .. }) = &self.key else {
             return Ok(());
         };
         let answer = serde_json::to_value(answer).map_err(|_| Problem::internal())?;
-        tx.all(sql!("operations/idempotency_keys_keep.sql"), &[actor, operation, key, &answer]).await?;
+        let sql = sql!("operations/idempotency_keys_keep.sql");
+        tx.optional(sql, &[actor, operation, key, &answer]).await?.ok_or_else(Problem::internal)?;
         Ok(())
     }
 }

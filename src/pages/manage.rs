@@ -11,6 +11,7 @@ use poem::{
     IntoResponse as _, Response,
     http::{HeaderValue, StatusCode, header},
 };
+use poem_openapi::param::Header;
 use uuid::Uuid;
 
 use super::{
@@ -417,6 +418,6 @@ pub async fn cancel(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Prob
         }
         None => None,
     };
-    site.appointments.cancel(Json(GuestCancellation { token, reason })).await?;
+    site.appointments.cancel(Header(None), Json(GuestCancellation { token, reason })).await?;
     Ok(see_other(&visit.plain_url(PAGE, &[("done", "cancelled")])))
 }

@@ -236,7 +236,7 @@ pub async fn accept(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Prob
 /// Declines the offer.
 pub async fn decline(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Problem> {
     if let Some(token) = opened(&site, &visit)? {
-        site.waitlist.decline(Json(GuestToken { token })).await?;
+        site.waitlist.decline(Header(None), Json(GuestToken { token })).await?;
     }
     Ok(see_other(&visit.plain_url(PAGE, &[])))
 }
@@ -244,7 +244,7 @@ pub async fn decline(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Pro
 /// Leaves the waitlist.
 pub async fn withdraw(site: Arc<Site>, visit: Arc<Visit>) -> Result<Response, Problem> {
     if let Some(token) = opened(&site, &visit)? {
-        site.waitlist.withdraw(Json(GuestToken { token })).await?;
+        site.waitlist.withdraw(Header(None), Json(GuestToken { token })).await?;
     }
     Ok(see_other(&visit.plain_url(PAGE, &[])))
 }

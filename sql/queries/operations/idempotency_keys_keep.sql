@@ -2,3 +2,4 @@
 update operations.idempotency_keys
 set response = $5
 where tenant_id = $1 and actor_id = $2 and operation = $3 and key = $4
+returning true as kept

@@ -24,7 +24,7 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         if_match::IfMatch,
-        json::{Created, Json, or_default},
+        json::{Created, Json, Replayable, or_default},
         page::{Cursor, Ids, Order, PageAsOf, Paging, SortByStart, any_of},
         problem::{ApiError, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, InstantOrDate, List, Metadata, Text, TimeZone},
@@ -272,13 +272,15 @@ impl AppointmentsApi {
         &self,
         caller: Member<Staff, Appointments>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<Reschedule>,
-    ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let (context, id, precondition, now) =
-            ((&caller).into(), appointment_id.0, if_match.on(), Utc::now());
-        let (db, mailer) = (&self.db, &self.mailer);
-        Ok(Json(reschedule::reschedule(db, mailer, context, id, &body.0, &precondition, now).await?))
+    ) -> Result<Replayable<Appointment>, ApiError<Writing>> {
+        let (context, id, body, held) = (Context::from(&caller), appointment_id.0, &body.0, if_match.on());
+        let once = Once::new(&context, "reschedule_appointment", idempotency_key.0, &(id, body))?;
+        let (db, mailer, now) = (&self.db, &self.mailer, Utc::now());
+        let moved = reschedule::reschedule(db, mailer, context, id, body, &held, &once, now).await?;
+        Ok(once.replayable(moved))
     }
 
     /// Swap two appointments
@@ -291,13 +293,15 @@ impl AppointmentsApi {
         &self,
         caller: Member<Staff, Appointments>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: Json<AppointmentSwap>,
-    ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let (context, id, precondition, now) =
-            ((&caller).into(), appointment_id.0, if_match.on(), Utc::now());
-        let (db, mailer) = (&self.db, &self.mailer);
-        Ok(Json(reschedule::swap(db, mailer, context, id, &body.0, &precondition, now).await?))
+    ) -> Result<Replayable<Appointment>, ApiError<Writing>> {
+        let (context, id, body, held) = (Context::from(&caller), appointment_id.0, &body.0, if_match.on());
+        let once = Once::new(&context, "swap_appointments", idempotency_key.0, &(id, body))?;
+        let (db, mailer, now) = (&self.db, &self.mailer, Utc::now());
+        let swapped = reschedule::swap(db, mailer, context, id, body, &held, &once, now).await?;
+        Ok(once.replayable(swapped))
     }
 }
 

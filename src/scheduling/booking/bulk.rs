@@ -115,7 +115,7 @@ impl BulkApi {
         })
         .await?;
         offers::tell(&self.mailer, &notices);
-        Ok(Replayable { body, replayed: once.is_replay() })
+        Ok(once.replayable(body))
     }
 
     /// Move a provider's appointments
@@ -151,7 +151,7 @@ impl BulkApi {
         })
         .await?;
         offers::tell(&self.mailer, &notices);
-        Ok(Replayable { body, replayed: once.is_replay() })
+        Ok(once.replayable(body))
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
         values::{Instant, Text, TimeZone},
     },
     messaging::mail::Mailer,
+    operations::idempotency::Once,
     scheduling::{
         hours::wall_time,
         slots::{
@@ -105,6 +106,7 @@ row! {
 }
 
 /// Moves one appointment, or one of a series and all later ones.
+#[expect(clippy::too_many_arguments, reason = "all of a request")]
 pub async fn reschedule(
     db: &Db,
     mailer: &Mailer,
@@ -112,15 +114,22 @@ pub async fn reschedule(
     id: Uuid,
     request: &Reschedule,
     precondition: &Precondition<'_, Appointment>,
+    once: &Once,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
     let moved = attempt(db, mailer, context, |mut tx, number| async move {
+        if let Some(answer) = once.answered(&mut tx).await? {
+            tx.commit().await?;
+            return Ok((answer, Vec::new()));
+        }
         let mut moves = following(&mut tx, context, id, request, precondition).await?;
         if let Some(place) = moves.iter().position(|one| one.appointment.id == id)
             && moves.iter().all(|one| one.appointment.is_at(one.start, one.provider))
         {
+            let unchanged = moves.swap_remove(place).appointment;
+            once.keep(&mut tx, &unchanged).await?;
             tx.commit().await?;
-            return Ok((moves.swap_remove(place).appointment, Vec::new()));
+            return Ok((unchanged, Vec::new()));
         }
         let how = MoveOptions {
             action: AppointmentAction::Reschedule,
@@ -132,10 +141,7 @@ pub async fn reschedule(
             true => format!("occurrences[{}]", appointment.occurrence.unwrap_or_default()),
             false => "starts_at".to_owned(),
         };
-        let (moved, notices) = carry_out(tx, context, moves, &how, field, now).await?;
-        let answer =
-            moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?;
-        Ok((answer, notices))
+        carry_out(tx, context, (id, moves), &how, field, once, now).await
     })
     .await;
     match moved {
@@ -221,6 +227,7 @@ async fn following(
 }
 
 /// Swaps the starts and providers of two appointments.
+#[expect(clippy::too_many_arguments, reason = "all of a request")]
 pub async fn swap(
     db: &Db,
     mailer: &Mailer,
@@ -228,6 +235,7 @@ pub async fn swap(
     id: Uuid,
     request: &AppointmentSwap,
     precondition: &Precondition<'_, Appointment>,
+    once: &Once,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
     if id == request.appointment_id {
@@ -238,6 +246,10 @@ pub async fn swap(
         ))?;
     }
     let (swapped, notices) = attempt(db, mailer, context, |mut tx, number| async move {
+        if let Some(answer) = once.answered(&mut tx).await? {
+            tx.commit().await?;
+            return Ok((answer, Vec::new()));
+        }
         let both = locked(&mut tx, &[id, request.appointment_id]).await?;
         let find = |wanted: Uuid| both.iter().find(|appointment| appointment.id == wanted).cloned();
         let one = find(id).ok_or_else(Problem::not_found)?;
@@ -262,10 +274,7 @@ pub async fn swap(
             seat_seed: seat_seed(number),
         };
         let field = |_: &Appointment| "appointment_id".to_owned();
-        let (moved, notices) = carry_out(tx, context, moves, &how, field, now).await?;
-        let answer =
-            moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?;
-        Ok((answer, notices))
+        carry_out(tx, context, (id, moves), &how, field, once, now).await
     })
     .await?;
     offers::tell(mailer, &notices);
@@ -324,15 +333,16 @@ impl MoveGroup {
     }
 }
 
-/// Moves locked appointments, all or none. `field` is what errors name.
+/// Moves locked appointments, all or none, and returns the one with this id. `field` is what errors name.
 async fn carry_out(
     mut tx: Tx,
     context: Context,
-    moves: Vec<Move>,
+    (id, moves): (Uuid, Vec<Move>),
     how: &MoveOptions<'_>,
     field: impl Fn(&Appointment) -> String,
+    once: &Once,
     now: DateTime<Utc>,
-) -> Result<(Vec<Appointment>, Vec<Notice>), Setback> {
+) -> Result<(Appointment, Vec<Notice>), Setback> {
     check_reach(&moves)?;
     let ids: Vec<Uuid> = moves.iter().map(|one| one.appointment.id).collect();
     let queue = moves::lock(&mut tx, &moves).await?;
@@ -377,8 +387,11 @@ async fn carry_out(
         Ok(planned)
     })
     .await?;
-    let appointments = moves::write(&mut tx, &planned, how).await?;
+    let moved = moves::write(&mut tx, &planned, how).await?;
+    let answer = moved.into_iter().find(|appointment| appointment.id == id).ok_or_else(Problem::internal)?;
+    // Before the transaction continues as the scheduler.
+    once.keep(&mut tx, &answer).await?;
     let notices = queue.offer(&mut tx, now).await?;
     tx.commit().await?;
-    Ok((appointments, notices))
+    Ok((answer, notices))
 }

@@ -304,12 +304,15 @@ impl TransitionsApi {
         &self,
         caller: Member<Staff>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<Appointment>, ApiError<Writing>> {
-        let (context, id, reason) = ((&caller).into(), appointment_id.0, body.0.reason.as_deref());
-        let precondition = if_match.on();
-        Ok(Json(undo(&self.db, &self.mailer, context, id, reason, &precondition, Utc::now()).await?))
+    ) -> Result<Replayable<Appointment>, ApiError<Writing>> {
+        let (context, id) = (Context::from(&caller), appointment_id.0);
+        let once = Once::new(&context, "undo_appointment_transition", idempotency_key.0, &(id, &body.0))?;
+        let (db, mailer, reason) = (&self.db, &self.mailer, body.0.reason.as_deref());
+        let undone = undo(db, mailer, context, id, reason, &if_match.on(), &once, Utc::now()).await?;
+        Ok(once.replayable(undone))
     }
 }
 
@@ -329,9 +332,8 @@ impl TransitionsApi {
         let Cancellation { reason, following } = &body;
         let (reason, following, precondition) = (reason.as_deref(), *following, &if_match.on());
         let request = TransitionRequest { action, reason, following, precondition };
-        let body =
-            transition(&self.db, &self.mailer, context, appointment, request, &once, Utc::now()).await?;
-        Ok(Replayable { body, replayed: once.is_replay() })
+        let (db, mailer, now) = (&self.db, &self.mailer, Utc::now());
+        Ok(once.replayable(transition(db, mailer, context, appointment, request, &once, now).await?))
     }
 }
 
@@ -398,11 +400,12 @@ async fn transition_now(
         let as_it_is = Appointment::from(row.ok_or_else(Problem::not_found)?);
         return Err(action.not_allowed(as_it_is.status, by).into());
     };
+    // Before the transaction continues as the scheduler.
+    once.keep(&mut tx, &changed).await?;
     let notices = match queue {
         Some(queue) => queue.offer(&mut tx, now).await?,
         None => Vec::new(),
     };
-    once.keep(&mut tx, &changed).await?;
     tx.commit().await?;
     Ok((changed, notices))
 }

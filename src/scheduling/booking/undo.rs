@@ -17,6 +17,7 @@ use crate::{
         problem::{Failure, Problem},
     },
     messaging::mail::Mailer,
+    operations::idempotency::Once,
     scheduling::slots::{
         availability::{Claim, SlotError},
         load::{self, AvailabilityQuery},
@@ -39,6 +40,7 @@ row! {
 }
 
 /// Undoes the last transition of an appointment, and claims the time again that it freed.
+#[expect(clippy::too_many_arguments, reason = "all of a request")]
 pub async fn undo(
     db: &Db,
     mailer: &Mailer,
@@ -46,9 +48,14 @@ pub async fn undo(
     id: Uuid,
     reason: Option<&str>,
     precondition: &Precondition<'_, Appointment>,
+    once: &Once,
     now: DateTime<Utc>,
 ) -> Result<Appointment, Failure> {
     attempt(db, mailer, context, async |mut tx: Tx, _| {
+        if let Some(answer) = once.answered(&mut tx).await? {
+            tx.commit().await?;
+            return Ok(answer);
+        }
         let sql = sql!("scheduling/appointments_lock.sql" as WholeAppointment);
         let row = tx.optional(sql, &[&vec![id]]).await?;
         let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
@@ -89,6 +96,7 @@ pub async fn undo(
             )
         })?;
         let undone = Appointment { segments: appointment.segments.clone(), ..undone };
+        once.keep(&mut tx, &undone).await?;
         tx.commit().await?;
         Ok(undone)
     })

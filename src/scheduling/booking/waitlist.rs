@@ -27,9 +27,9 @@ use crate::{
     http::{
         caller::{Member, Staff, Viewer},
         if_match::{IfMatch, Precondition},
-        json::{Created, Json},
+        json::{Created, Json, Replayable},
         page::{Cursor, Ids, PageAsOf, Paging, any_of},
-        problem::{ApiError, Deleting, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
+        problem::{ApiError, Failure, Listing, OnConstraint as _, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, InstantOrDate, List, TimeZone},
     },
     messaging::mail::Mailer,
@@ -197,11 +197,13 @@ impl WaitlistApi {
         &self,
         caller: Member<Staff>,
         waitlist_entry_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
-    ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
-        let (context, id) = ((&caller).into(), waitlist_entry_id.0);
-        let (status, precondition) = (WaitlistStatus::Declined, if_match.on());
-        Ok(Json(leave(&self.db, &self.mailer, context, id, status, &precondition).await?))
+    ) -> Result<Replayable<WaitlistEntry>, ApiError<Writing>> {
+        let (context, id) = (Context::from(&caller), waitlist_entry_id.0);
+        let once = Once::new(&context, "decline_waitlist_offer", idempotency_key.0, &id)?;
+        let how = (WaitlistStatus::Declined, &if_match.on(), &once);
+        Ok(once.replayable(leave(&self.db, &self.mailer, context, id, how).await?))
     }
 
     /// Leave the waitlist
@@ -217,11 +219,13 @@ impl WaitlistApi {
         &self,
         caller: Member<Staff>,
         waitlist_entry_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
-    ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
-        let (context, id) = ((&caller).into(), waitlist_entry_id.0);
-        let (status, precondition) = (WaitlistStatus::Withdrawn, if_match.on());
-        Ok(Json(leave(&self.db, &self.mailer, context, id, status, &precondition).await?))
+    ) -> Result<Replayable<WaitlistEntry>, ApiError<Writing>> {
+        let (context, id) = (Context::from(&caller), waitlist_entry_id.0);
+        let once = Once::new(&context, "withdraw_waitlist_entry", idempotency_key.0, &id)?;
+        let how = (WaitlistStatus::Withdrawn, &if_match.on(), &once);
+        Ok(once.replayable(leave(&self.db, &self.mailer, context, id, how).await?))
     }
 }
 
@@ -378,12 +382,18 @@ pub async fn leave(
     mailer: &Mailer,
     context: Context,
     id: Uuid,
-    status: WaitlistStatus,
-    precondition: &Precondition<'_, WaitlistEntry>,
+    (status, precondition, once): (WaitlistStatus, &Precondition<'_, WaitlistEntry>, &Once),
 ) -> Result<WaitlistEntry, Failure> {
     let notices = attempt(db, mailer, context, async |mut tx: Tx, _| {
+        if once.answered::<Uuid>(&mut tx).await?.is_some() {
+            tx.commit().await?;
+            return Ok(Vec::new());
+        }
         waitlist_entry::require(&mut tx, id, precondition).await?;
         let before = entry(&mut tx, id).await?;
+        // Before the transaction continues as the scheduler. Nothing changes an entry that was left, so a repetition
+        // reads it.
+        once.keep(&mut tx, &id).await?;
         let notices = if before.offer.is_some() {
             end(&mut tx, id, status.name()).await?
         } else if status == WaitlistStatus::Declined {

@@ -25,7 +25,7 @@ use crate::{
         caller::{Link, ManageToken},
         client::Client,
         if_match::Precondition,
-        json::{Json, SerializedJson},
+        json::{Json, Replayable, SerializedJson},
         page::{Ids, Page, Paging},
         problem::{ApiError, Failure, GuestReading, GuestWriting},
         values::{CaptchaToken, IdempotencyKey, Instant, InstantOrDate, Slug, Text, TimeZone},
@@ -328,12 +328,14 @@ impl GuestAppointmentsApi {
     #[oai(path = "/appointment/cancel", method = "post", operation_id = "cancel_as_guest")]
     pub async fn cancel(
         &self,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<GuestCancellation>,
-    ) -> Result<Json<GuestAppointment>, ApiError<GuestWriting>> {
+    ) -> Result<Replayable<GuestAppointment>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&body.0.token)?;
-        let (id, reason) = (managed(guest)?, body.0.reason.as_deref());
-        online::cancel(&self.0.db, &self.0.mailer, guest, id, reason, &Precondition::none()).await?;
-        Ok(Json(self.0.see(guest, id).await?))
+        let once = Once::new(&guest, "cancel_as_guest", idempotency_key.0, &body.0)?;
+        let (id, reason, none) = (managed(guest)?, body.0.reason.as_deref(), Precondition::none());
+        online::cancel(&self.0.db, &self.0.mailer, guest, id, reason, &none, &once).await?;
+        Ok(once.replayable(self.0.see(guest, id).await?))
     }
 
     /// Reschedule a guest's appointment

@@ -23,7 +23,7 @@ use crate::{
         caller::Link,
         client::Client,
         if_match::Precondition,
-        json::{Created, Json},
+        json::{Created, Json, Replayable},
         problem::{ApiError, Failure, GuestReading, GuestWriting, Problem},
         values::{CaptchaToken, IdempotencyKey, InstantOrDate, Slug, TimeZone},
     },
@@ -243,9 +243,11 @@ impl GuestWaitlistApi {
     #[oai(path = "/waitlist-entry/decline", method = "post", operation_id = "decline_offer_as_guest")]
     pub async fn decline(
         &self,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<GuestToken>,
-    ) -> Result<Json<GuestWaitlistEntry>, ApiError<GuestWriting>> {
-        self.leave(&body.0, WaitlistStatus::Declined).await
+    ) -> Result<Replayable<GuestWaitlistEntry>, ApiError<GuestWriting>> {
+        let change = ("decline_offer_as_guest", WaitlistStatus::Declined);
+        self.leave(&body.0, change, idempotency_key.0).await
     }
 
     /// Leave the waitlist as a guest
@@ -255,9 +257,11 @@ impl GuestWaitlistApi {
     #[oai(path = "/waitlist-entry/withdraw", method = "post", operation_id = "withdraw_as_guest")]
     pub async fn withdraw(
         &self,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         body: Json<GuestToken>,
-    ) -> Result<Json<GuestWaitlistEntry>, ApiError<GuestWriting>> {
-        self.leave(&body.0, WaitlistStatus::Withdrawn).await
+    ) -> Result<Replayable<GuestWaitlistEntry>, ApiError<GuestWriting>> {
+        let change = ("withdraw_as_guest", WaitlistStatus::Withdrawn);
+        self.leave(&body.0, change, idempotency_key.0).await
     }
 }
 
@@ -265,14 +269,16 @@ impl GuestWaitlistApi {
     async fn leave(
         &self,
         link: &GuestToken,
-        status: WaitlistStatus,
-    ) -> Result<Json<GuestWaitlistEntry>, ApiError<GuestWriting>> {
+        (operation, status): (&'static str, WaitlistStatus),
+        key: Option<IdempotencyKey>,
+    ) -> Result<Replayable<GuestWaitlistEntry>, ApiError<GuestWriting>> {
         let guest = self.0.managing(&link.token)?;
+        let once = Once::new(&guest, operation, key, link)?;
         // Before the change, because the link may have expired.
         self.named(guest).await?;
         let (db, mailer, id) = (&self.0.db, &self.0.mailer, managed(guest)?);
-        waitlist::leave(db, mailer, guest, id, status, &Precondition::none()).await?;
-        Ok(Json(self.see(guest).await?))
+        waitlist::leave(db, mailer, guest, id, (status, &Precondition::none(), &once)).await?;
+        Ok(once.replayable(self.see(guest).await?))
     }
 
     /// The waitlist entry of a link. The link expires 30 days after the period.

@@ -24,7 +24,7 @@ use crate::{
     http::{
         caller::{Customer, Member, SignedIn},
         if_match::IfMatch,
-        json::{Created, Json, OptionalJson, SerializedJson},
+        json::{Created, Json, OptionalJson, Replayable, SerializedJson},
         page::{Cursor, Ids, Order as ListOrder, Page, Paging, SortByStart},
         problem::{ApiError, Failure, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, InstantOrDate, Text, TimeZone},
@@ -351,14 +351,16 @@ impl MyAppointmentsApi {
         &self,
         caller: Member<Customer>,
         appointment_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
         body: OptionalJson<TransitionReason>,
-    ) -> Result<Json<MyAppointment>, ApiError<Writing>> {
+    ) -> Result<Replayable<MyAppointment>, ApiError<Writing>> {
         let context = caller.about(appointment_id.0)?;
         let (id, reason) = (appointment_id.0, body.0.reason.as_deref());
+        let once = Once::new(&context, "cancel_my_appointment", idempotency_key.0, &(id, &body.0))?;
         let precondition = my_appointment::required(&self.db, context, id, &if_match).await?;
-        online::cancel(&self.db, &self.mailer, context, id, reason, &precondition).await?;
-        Ok(Json(my_appointment::get(&self.db, context, id).await?))
+        online::cancel(&self.db, &self.mailer, context, id, reason, &precondition, &once).await?;
+        Ok(once.replayable(my_appointment::get(&self.db, context, id).await?))
     }
 
     /// Reschedule an appointment of mine

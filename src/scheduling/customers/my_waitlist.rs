@@ -18,9 +18,9 @@ use crate::{
     http::{
         caller::{Customer, Member},
         if_match::IfMatch,
-        json::{Created, Json},
+        json::{Created, Json, Replayable},
         page::{Cursor, Ids, PageAsOf, Paging},
-        problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
+        problem::{ApiError, Listing, Problem, Reading, Writing},
         values::{IdempotencyKey, Instant, InstantOrDate, TimeZone},
     },
     messaging::mail::Mailer,
@@ -183,12 +183,14 @@ impl MyWaitlistApi {
         &self,
         caller: Member<Customer>,
         waitlist_entry_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
-    ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
+    ) -> Result<Replayable<WaitlistEntry>, ApiError<Writing>> {
         let id = waitlist_entry_id.0;
         let context = caller.about(id)?;
-        let (status, precondition) = (WaitlistStatus::Declined, if_match.on());
-        Ok(Json(waitlist::leave(&self.db, &self.mailer, context, id, status, &precondition).await?))
+        let once = Once::new(&context, "decline_my_waitlist_offer", idempotency_key.0, &id)?;
+        let how = (WaitlistStatus::Declined, &if_match.on(), &once);
+        Ok(once.replayable(waitlist::leave(&self.db, &self.mailer, context, id, how).await?))
     }
 
     /// Leave the waitlist
@@ -204,11 +206,13 @@ impl MyWaitlistApi {
         &self,
         caller: Member<Customer>,
         waitlist_entry_id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<IdempotencyKey>>,
         #[oai(name = "If-Match")] if_match: IfMatch,
-    ) -> Result<Json<WaitlistEntry>, ApiError<Deleting>> {
+    ) -> Result<Replayable<WaitlistEntry>, ApiError<Writing>> {
         let id = waitlist_entry_id.0;
         let context = caller.about(id)?;
-        let (status, precondition) = (WaitlistStatus::Withdrawn, if_match.on());
-        Ok(Json(waitlist::leave(&self.db, &self.mailer, context, id, status, &precondition).await?))
+        let once = Once::new(&context, "withdraw_my_waitlist_entry", idempotency_key.0, &id)?;
+        let how = (WaitlistStatus::Withdrawn, &if_match.on(), &once);
+        Ok(once.replayable(waitlist::leave(&self.db, &self.mailer, context, id, how).await?))
     }
 }

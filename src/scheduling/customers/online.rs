@@ -223,11 +223,16 @@ pub async fn cancel(
     id: Uuid,
     reason: Option<&str>,
     precondition: &Precondition<'_, Appointment>,
+    once: &Once,
 ) -> Result<Appointment, Failure> {
     let (now, action) = (Utc::now(), AppointmentAction::Cancel);
-    check_change(context, &named(db, context, id).await?, action, now)?;
+    let before = named(db, context, id).await?;
+    // A repeated request gets its stored answer.
+    if once.kept(db, context).await?.is_none() {
+        check_change(context, &before, action, now)?;
+    }
     let done = TransitionRequest { action, reason, following: false, precondition };
-    transition(db, mailer, context, id, done, &Once::without_key(), now).await
+    transition(db, mailer, context, id, done, once, now).await
 }
 
 /// Moves an appointment for a guest or customer, within the cancellation notice and the rules of the service. Nothing
@@ -255,5 +260,6 @@ pub async fn reschedule(
         following: false,
         override_rules: false,
     };
-    reschedule::reschedule(db, mailer, context, id, &request, precondition, now).await
+    let once = Once::without_key();
+    reschedule::reschedule(db, mailer, context, id, &request, precondition, &once, now).await
 }

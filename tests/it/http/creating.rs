@@ -25,6 +25,82 @@ fn creating() -> impl Iterator<Item = Operation> {
         .filter(|operation| operation.method == "POST" && operation.value["responses"]["201"].is_object())
 }
 
+/// The other POST operations without an `Idempotency-Key`, by what makes it of no use.
+const REPEATABLE: [(&str, &[&str]); 5] = [
+    (
+        "change nothing",
+        &[
+            "look_at_invitation",
+            "view_as_guest",
+            "get_calendar_as_guest",
+            "view_waitlist_entry_as_guest",
+            "preview_message_template",
+        ],
+    ),
+    (
+        "answer with tokens or secrets, which are not kept",
+        &[
+            "log_in",
+            "grant_token",
+            "start_web_session",
+            "refresh_tokens",
+            "switch_organization",
+            "switch_web_session",
+            "begin_second_factor",
+            "confirm_second_factor",
+        ],
+    ),
+    (
+        "say what shall be: sent again they find it so, or are refused",
+        &[
+            "log_out",
+            "change_password",
+            "reset_password",
+            "verify_email",
+            "remove_second_factor",
+            "restore_organization",
+            "leave_organization",
+            "transfer_ownership",
+            "accept_invitation",
+            "accept_provider_link",
+            "suspend_member",
+            "reactivate_member",
+            "revoke_api_key",
+            "verify_domain",
+            "release_hold_as_guest",
+            "verify_as_guest",
+            "reschedule_as_guest",
+            "reschedule_my_appointment",
+            "move_task",
+            "requeue_job",
+        ],
+    ),
+    (
+        "send an e-mail again, within budgets",
+        &["request_password_reset", "request_email_verification", "resend_invitation"],
+    ),
+    ("send what the receiver recognizes by its id", &["retry_webhook_delivery"]),
+];
+
+fn takes_key(operation: &Operation) -> bool {
+    operation.value["parameters"]
+        .as_array()
+        .is_some_and(|parameters| parameters.iter().any(|parameter| parameter["name"] == "Idempotency-Key"))
+}
+
+#[test]
+fn every_post_takes_a_key_or_needs_none() {
+    let mut without: Vec<&str> = REPEATABLE.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
+    without.extend(NAMED_BY_THEMSELVES);
+    without.sort_unstable();
+    let operations = operations();
+    let posts = operations.iter().filter(|operation| operation.method == "POST");
+    let mut found: Vec<_> =
+        posts.filter(|operation| !takes_key(operation)).map(|operation| operation.id()).collect();
+    found.sort_unstable();
+    assert_eq!(found, without);
+}
+
 /// An organization to create in.
 pub struct Setting {
     pub tenant: Tenant,
@@ -243,9 +319,7 @@ async fn creation_repeated_with_a_key_is_done_once() {
     let setting = Setting::new().await;
     let mut tried = 0;
     for operation in creating() {
-        let takes_key = operation.value["parameters"].as_array().is_some_and(|parameters| {
-            parameters.iter().any(|parameter| parameter["name"] == "Idempotency-Key")
-        });
+        let takes_key = takes_key(&operation);
         assert_ne!(takes_key, NAMED_BY_THEMSELVES.contains(&operation.id()), "{}", operation.id());
         if !takes_key {
             continue;
