@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
+    address,
     booking::{BookingFixture, expect_sound_bookings},
-    merged,
+    eventually, merged,
     shared_person::{SharedPerson, link},
+    system,
     waiting::WAITLIST,
 };
 
@@ -299,6 +301,59 @@ async fn time_of_a_person_freed_by_another_organization_is_offered() {
     // Their appointments there take no time of the person any more.
     person.delete(&link(&one)).await.expect(204);
     assert_eq!(two.waitlist_entry_once(&second, "offered").await["offer"]["starts_at"], ten);
+    expect_sound_bookings(&two.tenant).await;
+}
+
+/// Who may offer it is decided by `shared_claims_no_overlap`: the hold of the second offer is refused. That none is lost:
+/// freed time is noted for the other organization in the transaction that frees it, and an entry looks again once it is
+/// committed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_of_a_person_freed_while_both_organizations_wait_for_it_is_offered_once() {
+    let SharedPerson { one, two, .. } = SharedPerson::new().await;
+    let deadlocks = system().deadlocks().await;
+    for day in 5..15 {
+        let start = format!("2031-05-{day:02}T09:00:00Z");
+        let taken = one.book(&start).await;
+        let join = async |fixture: &BookingFixture| {
+            let wish = json!({
+                "service_id": fixture.service, "from": start, "to": start.replace("09:00", "09:15"),
+                "contact": { "first_name": "Wait", "last_name": "Ing", "email": address() },
+            });
+            fixture.tenant.staff.post(WAITLIST, wish).await
+        };
+        // One waits already on every second day; the others join while the time is freed.
+        let early = if day % 2 == 0 { Some(join(&two).await) } else { None };
+        let (cancelled, mine, theirs, ()) =
+            tokio::join!(one.act(&taken, "cancel", json!({})), join(&one), join(&two), system().sweep());
+        cancelled.expect(200);
+        let mut waiting = Vec::new();
+        for (fixture, joined) in [(&two, early), (&one, Some(mine)), (&two, Some(theirs))] {
+            match joined {
+                // Free at that moment, so nothing is to be waited for.
+                Some(joined) if joined.status == 409 => joined.refused(409, "slots_available"),
+                Some(joined) => {
+                    waiting.push((fixture, joined.created()));
+                    json!({})
+                }
+                None => json!({}),
+            };
+        }
+        if waiting.is_empty() {
+            continue;
+        }
+        eventually(async || {
+            system().sweep().await;
+            let mut offered = 0;
+            for (fixture, entry) in &waiting {
+                offered += usize::from(fixture.waitlist_entry(entry).await["status"] == "offered");
+            }
+            assert!(offered < 2, "both organizations offer {start}");
+            (offered == 1).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(system().deadlocks().await, deadlocks);
+    expect_sound_bookings(&one.tenant).await;
     expect_sound_bookings(&two.tenant).await;
 }
 
