@@ -320,7 +320,7 @@ $$;
 comment on function messaging.organization_name() is
     'The name of the organization that the worker has entered.';
 
-create function tenancy.admin_addresses() returns table (email text, organization text)
+create function tenancy.member_addresses(roles text[]) returns table (email text, organization text)
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -332,7 +332,7 @@ begin
     join identity.accounts as a on a.id = m.account_id
     where
         m.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and m.role in ('owner', 'admin')
+        and m.role = any (roles)
         and m.status = 'active'
         and a.email_verified_at is not null
     order by m.account_id
@@ -340,11 +340,11 @@ begin
 end
 $$;
 
-comment on function tenancy.admin_addresses() is
-    'The verified e-mail addresses of the owners and admins of the organization that the worker has entered, at most '
-    '20, and its name: for what only they are told.';
+comment on function tenancy.member_addresses(text[]) is
+    'The verified e-mail addresses of the active members with one of these roles in the organization that the worker '
+    'has entered, at most 20, and its name: for what only they are told.';
 
-grant execute on function messaging.plan_has(text), messaging.organization_name(), tenancy.admin_addresses()
+grant execute on function messaging.plan_has(text), messaging.organization_name(), tenancy.member_addresses(text[])
 to appointd_worker;
 -- The role that makes a trigger must be allowed to call its function.
 grant execute on function messaging.wake_endpoint(), messaging.record_endpoint_event() to appointd_owner;

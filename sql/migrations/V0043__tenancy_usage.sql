@@ -226,35 +226,13 @@ comment on function tenancy.near_limits() is
     'What the organization in the context has nine tenths or more of, of what its plan allows: providers, members, '
     'api_keys. For its admins and the worker; for others nothing.';
 
-create function tenancy.owners_to_tell() returns setof text
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query
-    select a.email
-    from tenancy.members as m
-    join identity.accounts as a on a.id = m.account_id
-    where
-        m.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid
-        and m.role = 'owner'
-        and m.status = 'active'
-        and a.email_verified_at is not null
-    order by a.email;
-end
-$$;
-
-comment on function tenancy.owners_to_tell() is
-    'The e-mail addresses of the owners of the organization in the context, if they are verified. For the worker.';
-
 grant execute on function tenancy.count_message(uuid, text, boolean), tenancy.near_limits() to appointd_api;
 grant execute on function
     tenancy.count_message(uuid, text, boolean),
     tenancy.close_days(),
     tenancy.organizations_in_day(interval, interval),
     tenancy.event_days(),
-    tenancy.near_limits(),
-    tenancy.owners_to_tell()
+    tenancy.near_limits()
 to appointd_worker;
 reset role;
 revoke create on schema tenancy from appointd_gate;

@@ -130,7 +130,7 @@ pub async fn tell_owners(
     let (known, tells) = to_tell(told, told_today, &now);
     tx.all(sql!("tenancy/alerts_note.sql"), &[&known, &tells]).await?;
     let owners = match tells {
-        true => tx.all(sql!("tenancy/owners_to_tell.sql" as (String,)), &[]).await?,
+        true => tx.all(sql!("tenancy/members_owners.sql" as (String,)), &[]).await?,
         false => Vec::new(),
     };
     tx.commit().await?;

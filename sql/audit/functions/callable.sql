@@ -38,11 +38,10 @@ where
             'tenancy.count_message(uuid,text,boolean)',
             'tenancy.event_days()',
             'tenancy.near_limits()',
-            'tenancy.owners_to_tell()',
             -- Of the organization that it has entered.
             'messaging.plan_has(text)',
             'messaging.organization_name()',
-            'tenancy.admin_addresses()',
+            'tenancy.member_addresses(text[])',
             'messaging.maker_stands(uuid)',
             -- Regular work of the whole server.
             'identity.purge_expired()',

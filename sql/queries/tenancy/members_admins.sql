@@ -2,4 +2,4 @@
 --
 -- Sent as appointd_worker.
 select a.email, a.organization
-from tenancy.admin_addresses() as a
+from tenancy.member_addresses('{owner,admin}') as a

@@ -2,4 +2,4 @@
 --
 -- Sent as appointd_worker.
 select o.email
-from tenancy.owners_to_tell() as o (email)
+from tenancy.member_addresses('{owner}') as o
