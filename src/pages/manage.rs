@@ -294,11 +294,10 @@ async fn show_times(site: &Arc<Site>, visit: &Visit, refused: Option<&Problem>) 
     let wish = Wish { context: guest, service: service.id, with, moved: Some(id) };
     let month = Month::of(site, visit, &place, wish, address).await?;
     let current = place.formats.period(appointment.starts_at, appointment.ends_at);
-    let provider = named.segments.first().map(|first| first.provider_name.clone());
     let page = WhenPage {
         shell: Shell::of(visit, &place, &language.text("other-time")).private(),
         steps: Vec::new(),
-        chosen: Chosen::of(&place, &service, provider, Some(current)),
+        chosen: Chosen::of(&place, &service, Some(named.provider_name.clone()), Some(current)),
         alert: refused.map(|problem| language.problem(problem)),
         alternatives: refused.map(|problem| booking::alternatives(&place, problem)).unwrap_or_default(),
         people: booking::people(language, &performers, with, |query| visit.plain_url(path, query)),

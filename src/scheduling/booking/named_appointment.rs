@@ -34,8 +34,11 @@ pub struct NamedAppointment {
     /// The name of the organization that customers see.
     pub organization: String,
     pub time_zone: TimeZone,
-    /// All services in order, at least one.
-    pub segments: Vec<NamedSegment>,
+    /// Of the first service.
+    pub service_name: String,
+    pub provider_name: String,
+    /// The services of a visit in order; `None` for a single service.
+    pub segments: Option<Vec<NamedSegment>>,
     /// How long before its start customers can change it. For a visit, the longest notice of its services.
     pub notice: TimeDelta,
     /// Whether moving it requires the organization's approval.
@@ -72,16 +75,13 @@ const GET: Sql<NamedRow> = sql!("scheduling/appointments_get_named.sql" as Named
 
 impl From<NamedRow> for NamedAppointment {
     fn from(row: NamedRow) -> Self {
-        let NamedRow { appointment, segments, service_name, provider_name, .. } = row;
-        let segments = segments.unwrap_or_else(|| {
-            let Appointment { service_id, provider_id, starts_at, ends_at, .. } = appointment;
-            vec![NamedSegment { service_id, service_name, provider_id, provider_name, starts_at, ends_at }]
-        });
         Self {
-            appointment,
+            appointment: row.appointment,
             organization: row.organization_name,
             time_zone: row.time_zone,
-            segments,
+            service_name: row.service_name,
+            provider_name: row.provider_name,
+            segments: row.segments,
             notice: TimeDelta::minutes(row.cancellation_notice_minutes.into()),
             requires_approval: row.requires_approval,
             entry_sequence: row.entry_sequence,

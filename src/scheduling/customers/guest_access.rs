@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::online;
+use super::{my_appointment::MyAppointment, online};
 use crate::{
     db::{self, Context, Db, FrontDoor, Pass},
     http::{
@@ -21,7 +21,7 @@ use crate::{
     messaging::mail::Mailer,
     operations::idempotency::Once,
     scheduling::booking::{
-        appointment::{Appointment, AppointmentStatus},
+        appointment::AppointmentStatus,
         named_appointment::{NamedAppointment, NamedSegment},
     },
     sql,
@@ -173,21 +173,21 @@ impl Guests {
 
     /// The appointment that the context names.
     pub fn show(&self, guest: Context, named: &NamedAppointment) -> Result<GuestAppointment, Problem> {
-        let Appointment { id, service_id, provider_id, starts_at, ends_at, status, .. } = named.appointment;
-        let first = named.segments.first().ok_or_else(Problem::internal)?;
+        // What customers with an account see, and the link.
+        let seen = MyAppointment::from(named.clone());
         Ok(GuestAppointment {
-            id,
-            organization_name: named.organization.clone(),
-            time_zone: named.time_zone.name().to_owned(),
-            service_id,
-            service_name: first.service_name.clone(),
-            provider_id,
-            provider_name: first.provider_name.clone(),
-            starts_at,
-            ends_at,
-            status,
-            segments: (named.segments.len() > 1).then(|| named.segments.clone()),
-            changeable_until: named.changeable_until(Utc::now()),
+            id: seen.id,
+            organization_name: seen.organization_name,
+            time_zone: seen.time_zone,
+            service_id: seen.service_id,
+            service_name: seen.service_name,
+            provider_id: seen.provider_id,
+            provider_name: seen.provider_name,
+            starts_at: seen.starts_at,
+            ends_at: seen.ends_at,
+            status: seen.status,
+            segments: seen.segments,
+            changeable_until: seen.changeable_until,
             manage_token: self.link_to(guest)?,
         })
     }

@@ -54,9 +54,7 @@ row! {
 
 impl From<NamedAppointment> for Entry {
     fn from(named: NamedAppointment) -> Self {
-        let NamedAppointment { appointment, mut segments, .. } = named;
-        let is_visit = segments.len() > 1;
-        let first = if is_visit { segments[0].clone() } else { segments.remove(0) };
+        let appointment = named.appointment;
         Self {
             id: appointment.id,
             starts_at: appointment.starts_at,
@@ -65,10 +63,10 @@ impl From<NamedAppointment> for Entry {
             entry_sequence: named.entry_sequence,
             created_at: appointment.created_at,
             entry_updated_at: named.entry_updated_at,
-            service_name: first.service_name,
-            provider_name: first.provider_name,
+            service_name: named.service_name,
+            provider_name: named.provider_name,
             contact_name: None,
-            segments: is_visit.then_some(segments),
+            segments: named.segments,
         }
     }
 }

@@ -48,19 +48,19 @@ pub struct MyAppointment {
 impl From<NamedAppointment> for MyAppointment {
     fn from(named: NamedAppointment) -> Self {
         let changeable_until = named.changeable_until(Utc::now());
-        let NamedAppointment { appointment, organization, time_zone, segments, .. } = named;
+        let appointment = named.appointment;
         Self {
             id: appointment.id,
-            organization_name: organization,
-            time_zone: time_zone.name().to_owned(),
+            organization_name: named.organization,
+            time_zone: named.time_zone.name().to_owned(),
             service_id: appointment.service_id,
-            service_name: segments[0].service_name.clone(),
+            service_name: named.service_name,
             provider_id: appointment.provider_id,
-            provider_name: segments[0].provider_name.clone(),
+            provider_name: named.provider_name,
             starts_at: appointment.starts_at,
             ends_at: appointment.ends_at,
             status: appointment.status,
-            segments: (segments.len() > 1).then_some(segments),
+            segments: named.segments,
             changeable_until,
         }
     }
