@@ -76,6 +76,7 @@ impl Module for Messaging {
         },
         Tag { name: "Jobs", about: "What is done in the background.", paths: &["/jobs"] },
     ];
+    const DELETED: &[&str] = &["webhook_endpoint"];
     const PROBLEMS: &[ProblemCode] = problem_codes! {
         409 Named {
             "not_dead" = "The job is not dead.",

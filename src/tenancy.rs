@@ -89,7 +89,7 @@ impl Module for Tenancy {
             paths: &["/domains", "/internal/tls"],
         },
     ];
-    const DELETED: &[&str] = &["member", "invitation"];
+    const DELETED: &[&str] = &["member", "invitation", "domain"];
     const PROBLEMS: &[ProblemCode] = codes::PROBLEMS;
     const FIELDS: &[FieldCode] = codes::FIELDS;
 }

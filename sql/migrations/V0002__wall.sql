@@ -248,6 +248,20 @@ comment on function app.refuse_leftovers() is
     'Fails with AP407 if SQL has prepared a statement in this session: it may stand for one that the server prepared, '
     'and would run in the transaction of the next caller.';
 
+create function app.touch() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.updated_at := now();
+    return new;
+end
+$$;
+
+comment on function app.touch() is
+    'Trigger, before a change that does not set updated_at itself, such as one by the gate or by a foreign key: '
+    'sets it.';
+
 grant execute on function app.begin_request(text, text)
 to appointd_api, appointd_door, appointd_worker, appointd_gate;
 grant execute on function app.refuse_leftovers() to appointd_api, appointd_door, appointd_worker;

@@ -152,6 +152,7 @@ create table tenancy.domains (
     challenge text not null,
     verified_at timestamptz,
     created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
     constraint domains_pkey primary key (tenant_id, id),
     constraint domains_domain_key unique (tenant_id, domain),
     constraint domains_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
@@ -169,6 +170,10 @@ comment on column tenancy.domains.challenge is 'Required content of the TXT reco
 comment on column tenancy.domains.verified_at is
     'When the record was first seen; null: not yet, or the domain lapsed or went to another organization.';
 comment on column tenancy.domains.created_at is 'When it was added.';
+comment on column tenancy.domains.updated_at is
+    'When it was added or verified, lapsed, or its DNS record went missing or was found again.';
+
+create index domains_updated_idx on tenancy.domains (tenant_id, updated_at);
 
 call app.build_wall('tenancy.domains', reads => 'admin', inserts => 'owner', deletes => 'owner');
 -- What was seen in the DNS is the gate's to write: tenancy.claim_domain, tenancy.note_domain.
@@ -177,10 +182,13 @@ call app.admit('tenancy.domains', 'appointd_owner', array['all']);
 call operations.audit('tenancy.domains');
 
 grant select, insert (id, domain, challenge), delete on tenancy.domains to appointd_api;
-grant select (tenant_id, id, domain, challenge, verified_at), update (verified_at) on tenancy.domains to appointd_gate;
+grant select (tenant_id, id, domain, challenge, verified_at), update (verified_at, updated_at)
+on tenancy.domains to appointd_gate;
 
 create trigger verified_only_insert before insert on tenancy.domains
 for each row execute function app.verified_only();
+create trigger touch before update of verified_at on tenancy.domains
+for each row when (new.verified_at is distinct from old.verified_at) execute function app.touch();
 
 
 -- Global, because a domain leads to one organization: the key has no tenant in it on purpose.

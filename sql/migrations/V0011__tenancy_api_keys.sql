@@ -14,6 +14,7 @@ create table tenancy.api_keys (
     created_by uuid not null default coalesce(
         nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
     )::uuid,
+    updated_at timestamptz not null default now(),
     constraint api_keys_pkey primary key (tenant_id, id),
     constraint api_keys_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
     constraint api_keys_name_length check (length(name) between 1 and 100),
@@ -43,6 +44,10 @@ comment on column tenancy.api_keys.revoked_at is 'When it was revoked.';
 comment on column tenancy.api_keys.created_at is 'When it was made.';
 comment on column tenancy.api_keys.created_by is 'The account that made it: its maker.';
 
+comment on column tenancy.api_keys.updated_at is
+    'When it was made or revoked, or its role was lowered. Use is no change.';
+
+create index api_keys_updated_idx on tenancy.api_keys (tenant_id, updated_at);
 create index api_keys_created_by_idx on tenancy.api_keys (tenant_id, created_by);
 
 call app.build_wall('tenancy.api_keys', reads => 'admin', inserts => 'owner', updates => 'owner');
@@ -58,7 +63,7 @@ call operations.audit('tenancy.api_keys');
 
 grant
     select (
-        tenant_id, id, name, role, scopes, expires_at, last_used_at, revoked_at, created_at, created_by
+        tenant_id, id, name, role, scopes, expires_at, last_used_at, revoked_at, created_at, created_by, updated_at
     ),
     insert (id, name, secret_hash, role, scopes, expires_at),
     update (revoked_at)
@@ -68,5 +73,8 @@ grant
     update (role, last_used_at, revoked_at)
 on tenancy.api_keys to appointd_gate;
 
+create trigger touch before update of role, revoked_at on tenancy.api_keys
+for each row when (new.role <> old.role or new.revoked_at is distinct from old.revoked_at)
+execute function app.touch();
 create trigger keep_within_plan_insert after insert on tenancy.api_keys
 for each row execute function tenancy.keep_within_plan('api_keys');

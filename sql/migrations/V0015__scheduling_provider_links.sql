@@ -59,21 +59,8 @@ for each row execute function scheduling.lock_person();
 
 -- Links end without the provider being written otherwise, by the person or with the member. They are changes of the
 -- provider, for programs that list it since its last change.
-create function scheduling.touch() returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    new.updated_at := now();
-    return new;
-end
-$$;
-
-comment on function scheduling.touch() is
-    'Trigger, before a provider is linked or unlinked, also because the member was deleted: sets updated_at.';
-
 create trigger touch before update of account_id on scheduling.providers
-for each row when (new.account_id is distinct from old.account_id) execute function scheduling.touch();
+for each row when (new.account_id is distinct from old.account_id) execute function app.touch();
 
 create function scheduling.touch_provider() returns trigger
 language plpgsql

@@ -11,6 +11,7 @@ create table scheduling.calendar_feeds (
     created_by uuid not null default coalesce(
         nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
     )::uuid,
+    updated_at timestamptz not null default now(),
     constraint calendar_feeds_pkey primary key (tenant_id, id),
     constraint calendar_feeds_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
     constraint calendar_feeds_provider_fkey foreign key (tenant_id, provider_id)
@@ -30,6 +31,9 @@ comment on column scheduling.calendar_feeds.token_hash is 'SHA-256 of the secret
 comment on column scheduling.calendar_feeds.created_at is 'When it was made.';
 comment on column scheduling.calendar_feeds.created_by is 'The account or API key that made it.';
 
+comment on column scheduling.calendar_feeds.updated_at is 'When it was last changed.';
+
+create index calendar_feeds_updated_idx on scheduling.calendar_feeds (tenant_id, updated_at);
 create index calendar_feeds_provider_idx on scheduling.calendar_feeds (tenant_id, provider_id);
 create index calendar_feeds_created_by_idx on scheduling.calendar_feeds (tenant_id, created_by);
 
@@ -41,9 +45,9 @@ call app.admit('scheduling.calendar_feeds', 'appointd_owner', array['all']);
 call operations.audit('scheduling.calendar_feeds');
 
 grant
-    select (tenant_id, id, provider_id, name, created_at, created_by),
+    select (tenant_id, id, provider_id, name, created_at, created_by, updated_at),
     insert (id, provider_id, name, token_hash),
-    update (name),
+    update (name, updated_at),
     delete
 on scheduling.calendar_feeds to appointd_api;
 grant select (tenant_id, id, provider_id, name, token_hash, created_at, created_by), delete

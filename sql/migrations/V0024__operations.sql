@@ -160,5 +160,9 @@ create trigger record_deletion after delete on scheduling.time_off
 for each row execute function operations.record_deletion('time_off');
 create trigger record_deletion after delete on scheduling.waitlist_entries
 for each row execute function operations.record_deletion('waitlist_entry');
+create trigger record_deletion after delete on scheduling.calendar_feeds
+for each row execute function operations.record_deletion('calendar_feed');
+create trigger record_deletion after delete on tenancy.domains
+for each row execute function operations.record_deletion('domain');
 create trigger record_deletion after delete on tenancy.invitations
 for each row execute function operations.record_deletion('invitation');

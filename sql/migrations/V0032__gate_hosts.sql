@@ -131,18 +131,26 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     lapsed boolean;
+    changed boolean;
 begin
     perform app.stay_outside();
     update tenancy.verified_domains as v
     set missing_since = case when seen then null else coalesce(v.missing_since, now()) end
-    where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id
-    returning v.missing_since <= now() - interval '7 days' into lapsed;
-    if lapsed then
+    from tenancy.verified_domains as before
+    where
+        v.domain = note_domain.domain
+        and v.organization_id = note_domain.organization_id
+        and before.domain = v.domain
+    returning v.missing_since <= now() - interval '7 days', v.missing_since is distinct from before.missing_since
+    into lapsed, changed;
+    if changed or lapsed then
         execute format('set local app.tenant_id = %L', organization_id);
-        delete from tenancy.verified_domains as v
-        where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id;
+        if lapsed then
+            delete from tenancy.verified_domains as v
+            where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id;
+        end if;
         update tenancy.domains as d
-        set verified_at = null
+        set verified_at = case when lapsed then null else d.verified_at end, updated_at = now()
         where d.tenant_id = note_domain.organization_id and d.domain = note_domain.domain;
         execute format('set local app.tenant_id = %L', '');
     end if;

@@ -67,6 +67,7 @@ comment on column messaging.webhook_endpoints.created_by is
     'Its maker: the account or API key that created it, or that last enabled it or changed where and what it sends.';
 comment on column messaging.webhook_endpoints.updated_at is 'When it was last changed.';
 
+create index webhook_endpoints_updated_idx on messaging.webhook_endpoints (tenant_id, updated_at);
 create index webhook_endpoints_created_by_idx on messaging.webhook_endpoints (tenant_id, created_by);
 
 call app.build_wall(
@@ -355,5 +356,7 @@ create trigger wake_endpoint after insert on messaging.webhook_deliveries
 for each row when (new.next_at <= now()) execute function messaging.wake_endpoint();
 create trigger wake_endpoint_update after update of next_at on messaging.webhook_deliveries
 for each row when (new.next_at <= now()) execute function messaging.wake_endpoint();
+create trigger record_deletion after delete on messaging.webhook_endpoints
+for each row execute function operations.record_deletion('webhook_endpoint');
 create trigger record_event after insert or update or delete on messaging.webhook_endpoints
 for each row execute function messaging.record_endpoint_event();

@@ -179,25 +179,11 @@ execute function work.record_assigned();
 
 
 -- What a foreign key takes from a task changes the task, for programs that list it since its last change.
-create function work.touch() returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    new.updated_at := now();
-    return new;
-end
-$$;
-
-comment on function work.touch() is
-    'Trigger, before a task gets another assignee or follows another task, also because that was deleted: sets '
-    'updated_at.';
-
 create trigger touch before update of assignee_id, follows_id on work.tasks
 for each row when (
     new.assignee_id is distinct from old.assignee_id or new.follows_id is distinct from old.follows_id
 )
-execute function work.touch();
+execute function app.touch();
 
 
 create table work.task_tags (

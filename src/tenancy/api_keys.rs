@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path},
+    param::{Header, Path, Query},
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::{
         described::Scope,
         if_match::{IfMatch, Single},
         json::{Created, Json},
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
         secret::{self, Secret},
         values::{IdempotencyKey, Instant, List, Text, named_enum},
@@ -120,12 +120,17 @@ impl ApiKeysApi {
     async fn list(
         &self,
         caller: Member<Admin>,
+        /// Only keys that were created or revoked, or whose role was lowered, at or after this instant: the `as_of` of
+        /// the first page of the previous list. Changes around that time are listed twice.
+        updated_since: Query<Option<Instant>>,
         ids: Ids,
         page: Paging,
-    ) -> Result<Json<Page<ApiKey>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<ApiKey>>, ApiError<Listing>> {
+        let as_of = self.0.as_of().await?;
+        let since = updated_since.0.map(|instant| instant.0);
         let sql = sql!("tenancy/api_keys_list.sql" as ApiKey);
-        let keys = self.0.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
-        Ok(Json(page.of(keys, |last| Cursor::id(last.id))))
+        let keys = self.0.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0, &since]).await?;
+        Ok(Json(page.of(keys, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create an API key

@@ -25,10 +25,10 @@ use crate::{
         client::{Client, Host, Network, canonical, is_address},
         if_match::{IfMatch, Single},
         json::{Created, Json, NoContent},
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading, Writing},
         secret,
-        values::{DomainName, IdempotencyKey, Text},
+        values::{DomainName, IdempotencyKey, Instant, Text},
     },
     operations::idempotency::Once,
     sql,
@@ -217,13 +217,18 @@ impl DomainsApi {
     async fn list(
         &self,
         caller: Member<Admin>,
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
+        updated_since: Query<Option<Instant>>,
         ids: Ids,
         page: Paging,
-    ) -> Result<Json<Page<Domain>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<Domain>>, ApiError<Listing>> {
+        let as_of = self.db.as_of().await?;
+        let since = updated_since.0.map(|instant| instant.0);
         let sql = sql!("tenancy/domains_list.sql" as DomainRow);
-        let rows = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
+        let rows = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0, &since]).await?;
         let domains = rows.into_iter().map(Domain::from).collect();
-        Ok(Json(page.of(domains, |last| Cursor::id(last.id))))
+        Ok(Json(page.of(domains, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Add a domain

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object, OpenApi,
-    param::{Header, Path},
+    param::{Header, Path, Query},
     types::{Example, MaybeUndefined},
 };
 use serde::{Deserialize, Serialize};
@@ -17,9 +17,9 @@ use crate::{
         caller::{Admin, Member},
         if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, Replayable, or_default, present},
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Listing, Problem, Reading, Writing},
-        values::{IdempotencyKey, List, Number, Text, WebUrl, named_enum},
+        values::{IdempotencyKey, Instant, List, Number, Text, WebUrl, named_enum},
     },
     messaging::{event_types::Catalogue, features::Integrations},
     operations::idempotency::Once,
@@ -258,12 +258,17 @@ impl WebhookEndpointsApi {
     async fn list(
         &self,
         caller: Member<Admin>,
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
+        updated_since: Query<Option<Instant>>,
         ids: Ids,
         page: Paging,
-    ) -> Result<Json<Page<WebhookEndpoint>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<WebhookEndpoint>>, ApiError<Listing>> {
+        let as_of = self.db.as_of().await?;
+        let since = updated_since.0.map(|instant| instant.0);
         let sql = sql!("messaging/webhook_endpoints_list.sql" as WebhookEndpoint);
-        let endpoints = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
-        Ok(Json(page.of(endpoints, |last| Cursor::id(last.id))))
+        let endpoints = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0, &since]).await?;
+        Ok(Json(page.of(endpoints, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create a webhook endpoint

@@ -22,12 +22,12 @@ use crate::{
         conditional,
         if_match::{IfMatch, Single},
         json::{Created, Json, NoContent, present},
-        page::{Cursor, Ids, Page, Paging},
+        page::{Cursor, Ids, PageAsOf, Paging},
         problem::{
             ApiError, Deleting, Failure, Listing, OnConstraint as _, OpenReading, Problem, Reading, Writing,
         },
         secret::{CalendarFeed as FeedSecret, Secret},
-        values::{IdempotencyKey, Text},
+        values::{IdempotencyKey, Instant, Text},
     },
     operations::idempotency::Once,
     scheduling::{booking::named_appointment, features::Appointments, slots::problems::unknown_provider},
@@ -121,12 +121,17 @@ impl CalendarFeedsApi {
     async fn list(
         &self,
         caller: Member<Staff>,
+        /// Only items that changed at or after this instant: the `as_of` of the first page of the previous list.
+        /// Changes around that time are listed twice. Deleted objects are listed by `GET /api/v1/deletions`.
+        updated_since: Query<Option<Instant>>,
         ids: Ids,
         page: Paging,
-    ) -> Result<Json<Page<CalendarFeed>>, ApiError<Listing>> {
+    ) -> Result<Json<PageAsOf<CalendarFeed>>, ApiError<Listing>> {
+        let as_of = self.db.as_of().await?;
+        let since = updated_since.0.map(|instant| instant.0);
         let sql = sql!("scheduling/calendar_feeds_list.sql" as CalendarFeed);
-        let feeds = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0]).await?;
-        Ok(Json(page.of(feeds, |last| Cursor::id(last.id))))
+        let feeds = self.db.all(&caller, sql, &[&page.after_id(), &page.rows(), &ids.0, &since]).await?;
+        Ok(Json(page.of(feeds, |last| Cursor::id(last.id)).as_of(as_of)))
     }
 
     /// Create a calendar feed

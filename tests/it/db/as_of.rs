@@ -16,33 +16,111 @@ use crate::{
         shared_person::{accept, ask, link},
         system,
     },
+    http::creating::Setting,
 };
 
-/// Lists of objects with `updated_at` that are no copy to keep, and why.
-const NO_COPY: &[(&str, &str)] =
-    &[("list_task_board", "its order is no part of a task; list_tasks lists the changes of tasks")];
+/// Lists in pages without `updated_since`, by what makes it of no use.
+const NO_COPY: [(&str, &[&str]); 6] = [
+    (
+        "what one person sees, not a program that keeps a copy",
+        &[
+            "list_sessions",
+            "list_provider_links",
+            "list_online_services",
+            "list_online_providers",
+            "list_my_services",
+            "list_my_providers",
+            "list_my_appointments",
+            "list_my_appointments_everywhere",
+            "list_my_holds",
+        ],
+    ),
+    (
+        "only grow, in the order of the list: the last cursor goes on",
+        &["list_appointment_transitions", "list_audit_events"],
+    ),
+    ("say what changed since an instant", &["list_deletions"]),
+    ("are asked for by date; a day that has ended does not change", &["list_usage_days"]),
+    (
+        "are read with what they are for",
+        // The order of the board is no part of a task: list_tasks lists the changes of tasks.
+        &["list_task_board", "list_checklist", "list_task_comments"],
+    ),
+    (
+        "are few, or gone within minutes or days",
+        &["list_holds", "list_webhook_deliveries", "list_messages", "list_jobs", "list_message_templates"],
+    ),
+];
 
 #[test]
-fn list_with_updated_at_takes_updated_since() {
-    let (mut tried, mut left) = (0, NO_COPY.to_vec());
-    for operation in operations() {
-        let page = resolve(&operation.value["responses"]["200"]["content"]["application/json"]["schema"]);
-        let item = resolve(&page["properties"]["items"]["items"]);
+fn list_takes_updated_since_or_is_no_copy() {
+    let (mut found, mut tried) = (Vec::new(), 0);
+    let operations = operations();
+    for operation in &operations {
         let takes = |name: &str| {
             let parameters = operation.value["parameters"].as_array();
             parameters.is_some_and(|parameters| parameters.iter().any(|parameter| parameter["name"] == name))
         };
-        if !item["properties"]["updated_at"].is_object() || !takes("cursor") {
+        if operation.method != "GET" || !takes("cursor") {
             continue;
         }
-        tried += 1;
-        match left.iter().position(|(listed, _)| *listed == operation.id()) {
-            Some(listed) => drop(left.remove(listed)),
-            None => assert!(takes("updated_since"), "{}", operation.id()),
+        if takes("updated_since") {
+            let page = &operation.value["responses"]["200"]["content"]["application/json"]["schema"];
+            assert!(resolve(page)["properties"]["as_of"].is_object(), "{}", operation.id());
+            tried += 1;
+        } else {
+            found.push(operation.id());
         }
     }
-    assert!(left.is_empty(), "{left:?}");
-    assert!(tried >= 9, "{tried}");
+    let mut known: Vec<&str> = NO_COPY.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
+    found.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(found, known);
+    assert!(tried >= 17, "{tried}");
+}
+
+#[tokio::test]
+async fn keys_feeds_domains_and_endpoints_are_listed_since_their_last_change() {
+    let setting = Setting::new().await;
+    let owner = &setting.tenant.owner;
+    let create = async |id: &str| {
+        let create = operations().into_iter().find(|operation| operation.id() == id).expect("an operation");
+        setting.creation(&create).await.send(None).await.created()
+    };
+    let key = create("create_api_key").await;
+    let feed = create("create_calendar_feed").await;
+    let domain = create("create_domain").await;
+    let endpoint = create("create_webhook_endpoint").await;
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let between = Utc::now().to_rfc3339();
+    let lists = [
+        ("/api/v1/api-keys", &key),
+        ("/api/v1/calendar-feeds", &feed),
+        ("/api/v1/domains", &domain),
+        ("/api/v1/webhook-endpoints", &endpoint),
+    ];
+    let changed = async |path: &str| {
+        let (items, _) = read_all(owner, &since(path, "updated_since", &between)).await;
+        items.into_iter().map(|item| item["id"].clone()).collect::<Vec<_>>()
+    };
+    // Use is no change.
+    let superuser = system().superuser().await;
+    let used = "update tenancy.api_keys set last_used_at = now() where id = $1::text::uuid";
+    assert_eq!(superuser.execute(used, &[&key]).await.expect("a use"), 1);
+    for (path, _) in lists {
+        assert_eq!(changed(path).await, Vec::<serde_json::Value>::new(), "{path}");
+    }
+    owner.post(&format!("/api/v1/api-keys/{key}/revoke"), json!({})).await.expect(200);
+    owner.patch(&format!("/api/v1/calendar-feeds/{feed}"), json!({ "name": "Other" })).await.expect(200);
+    owner
+        .patch(&format!("/api/v1/webhook-endpoints/{endpoint}"), json!({ "enabled": false }))
+        .await
+        .expect(200);
+    let seen = "update tenancy.domains set verified_at = now() where id = $1::text::uuid";
+    assert_eq!(superuser.execute(seen, &[&domain]).await.expect("a look-up"), 1);
+    for (path, id) in lists {
+        assert_eq!(changed(path).await, [json!(id)], "{path}");
+    }
 }
 
 #[test]
