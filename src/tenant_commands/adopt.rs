@@ -10,7 +10,10 @@ use uuid::Uuid;
 
 use super::database::{Batch, Outcome, begin, organizations, said};
 use crate::{
-    http::values::{EmailAddress, Instant, Number, Slug, Text, TimeZone},
+    http::{
+        name::Name,
+        values::{EmailAddress, Instant, Number, Slug, Text, TimeZone},
+    },
     scheduling::hours::schedule::{Schedule, ScheduleRule},
     tenancy::members::MemberRole,
 };
@@ -38,7 +41,7 @@ pub struct Adopted {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdoptedOrganization {
-    name: Text<1, 200>,
+    name: Name<200>,
     pub slug: Slug,
     time_zone: TimeZone,
     #[serde(default = "smallest")]
@@ -54,7 +57,7 @@ fn smallest() -> Text<1, 50> {
 struct AdoptedMember {
     email: EmailAddress,
     #[serde(default)]
-    full_name: Option<Text<1, 200>>,
+    full_name: Option<Name<200>>,
     role: MemberRole,
     /// Argon2 in PHC string format, or bcrypt. Without it the person has to reset the password.
     #[serde(default)]
@@ -65,8 +68,8 @@ struct AdoptedMember {
 #[serde(deny_unknown_fields)]
 struct AdoptedContact {
     id: Text<1, 200>,
-    first_name: Text<1, 100>,
-    last_name: Text<1, 100>,
+    first_name: Name<100>,
+    last_name: Name<100>,
     #[serde(default)]
     email: Option<EmailAddress>,
     #[serde(default)]
@@ -77,7 +80,7 @@ struct AdoptedContact {
 #[serde(deny_unknown_fields)]
 struct AdoptedProvider {
     id: Text<1, 200>,
-    name: Text<1, 200>,
+    name: Name<200>,
     /// The schedule, in the format of `PUT /providers/{provider_id}/schedule`.
     #[serde(default)]
     schedule: Option<Schedule>,
@@ -87,7 +90,7 @@ struct AdoptedProvider {
 #[serde(deny_unknown_fields)]
 struct AdoptedService {
     id: Text<1, 200>,
-    name: Text<1, 200>,
+    name: Name<200>,
     duration_minutes: Number<1, 1440>,
     slot_step_minutes: Number<1, 1440>,
 }

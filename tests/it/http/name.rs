@@ -30,6 +30,14 @@ fn name_with_a_link_is_refused() {
         "T.Me/evil",
         "dr.evil.page",
         "evil.s.page",
+        "www.node.js.org",
+        "node.io",
+        "ASP.NET",
+        "evil.med.",
+        "dr.med",
+        "med.page.",
+        "evil.eu",
+        "evil.uk",
     ] {
         assert!(Name::<100>::parse(link).is_err(), "{link}");
     }
@@ -53,6 +61,12 @@ fn name_with_a_link_is_refused() {
         "Wait...what",
         "…",
         "Co.",
+        "Node.js",
+        "Vue.js and Three.JS",
+        "Dr.med. Huber",
+        "Dr.rer.nat. Weber",
+        "Prof.Dr.med.dent. Klein",
+        "Dipl.-Ing. Groß",
     ] {
         assert!(Name::<100>::parse(name).is_ok(), "{name}");
     }

@@ -55,6 +55,15 @@ async fn adopting_twice_adds_only_new_rows() {
             "services[0].duration_minutes",
         ),
         (json!({ "rooms": [] }), "unknown field"),
+        // What e-mails contain.
+        (
+            json!({ "providers": [{ "id": "1", "name": "Win at evil.page" }] }),
+            "providers[0].name: expected no web or e-mail address",
+        ),
+        (
+            json!({ "contacts": [{ "id": "1", "first_name": "www.evil.page", "last_name": "x" }] }),
+            "contacts[0].first_name: expected no web or e-mail address",
+        ),
         // More than the plan allows: all of it or nothing.
         (
             json!({ "providers": (0..9).map(|n| json!({ "id": n.to_string(), "name": "P" })).collect::<Vec<_>>() }),
