@@ -15,6 +15,7 @@ pub mod compression;
 pub mod computing;
 pub mod conditional;
 pub mod cors;
+pub mod deferred;
 pub mod deprecation;
 pub mod described;
 pub mod description;

@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 use super::{
-    headers,
+    deferred, headers,
     problem::Problem,
     schema::schema_type,
     secret::{ApiKey, Purpose as _, Secret},
@@ -123,20 +123,13 @@ impl RequestedEntry {
     }
 }
 
-/// The error in the query, added to the request by the edge. It is reported after the credentials are checked.
-#[derive(Clone)]
-pub struct DeferredError(pub Option<Problem>);
-
-/// Reports how the handler will enter, and fails if the query is invalid.
+/// Reports how the handler will enter, and fails if path or query are invalid.
 fn report_entry(request: &Request, entry: Entry) -> Result<(), Problem> {
     if let Some(asked) = request.extensions().get::<RequestedEntry>() {
         // Set once per request: a handler has one first argument.
         let _ = asked.0.set(entry);
     }
-    match request.extensions().get::<DeferredError>() {
-        Some(DeferredError(Some(problem))) => Err(problem.clone()),
-        _ => Ok(()),
-    }
+    deferred::check(request)
 }
 
 /// Reads the credentials of a request.

@@ -17,9 +17,9 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{
-    caller::{self, Credentials, DeferredError, Presented, RequestedEntry},
+    caller::{self, Credentials, Presented, RequestedEntry},
     client::{Client, Host, Network},
-    cors, framework, headers,
+    cors, deferred, framework, headers,
     limit::{self, Limits, RateLimit},
     problem::{Code, Problem, SESSION_ENDED},
     query,
@@ -256,11 +256,11 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         if let Some(preflight) = cors::preflight(&request) {
             return Ok(preflight);
         }
-        let deferred = query::check(route, &request);
-        // Operations that require credentials check those first: see `DeferredError`.
+        query::find(route, &mut request);
+        // Operations that require credentials check those first.
         let is_open = route.is_none_or(|route| !route.wants_credentials(request.method()));
-        if let Some(problem) = deferred.clone().filter(|_| is_open) {
-            return Err(problem);
+        if is_open {
+            deferred::check(&request)?;
         }
         let known = db::Request {
             id: request_id.to_owned(),
@@ -280,7 +280,6 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         request.extensions_mut().insert(presented);
         request.extensions_mut().insert(client);
         request.extensions_mut().insert(asked.clone());
-        request.extensions_mut().insert(DeferredError(deferred));
         let handled = AssertUnwindSafe(REQUEST.scope(known.clone(), self.inner.call(request))).catch_unwind();
         match limit::charging(rate_limit, tokio::time::timeout(DEADLINE, handled)).await {
             Ok(Ok(Ok(output))) => Ok(output.into_response()),

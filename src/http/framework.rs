@@ -34,9 +34,9 @@ pub fn problem(route: Option<&Route>, similar: Option<&str>, error: &poem::Error
             .strip_prefix("param")
             .and_then(|index| route?.path_parameter(index.parse().ok()?))
             .unwrap_or(error.name);
-        super::query::invalid(vec![parameter_error(route, name, &error.reason)])
+        super::deferred::invalid(vec![parameter_error(route, name, &error.reason)])
     } else if let Some(error) = error.downcast_ref::<ParseParamError>() {
-        super::query::invalid(vec![parameter_error(route, error.name, &error.reason)])
+        super::deferred::invalid(vec![parameter_error(route, error.name, &error.reason)])
     } else if error.status().is_client_error() {
         Problem::new(error.status(), "bad_request", "The request is malformed.")
     } else {

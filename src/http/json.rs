@@ -21,7 +21,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    headers,
+    deferred, headers,
     malformed::{self, JSON},
     mistakes::{self, BODY},
     problem::Problem,
@@ -42,11 +42,12 @@ trait RequestPayload: Payload + Sized {
 /// Reads the body even if its media type is another one: the error then says whether it looks like JSON.
 async fn extract<P: RequestPayload>(request: &Request, body: &mut RequestBody) -> Result<P, Problem> {
     let content_type = headers::one(request.headers(), "Content-Type")?;
-    let bytes = read(request, body).await?;
-    match content_type {
-        Some(content_type) if P::check_content_type(content_type) => P::parse(&bytes),
-        _ => Err(malformed::media_type(P::CONTENT_TYPE, &bytes)),
-    }
+    let read = match (read(request, body).await, content_type) {
+        (Ok(bytes), Some(content_type)) if P::check_content_type(content_type) => P::parse(&bytes),
+        (Ok(bytes), _) => Err(malformed::media_type(P::CONTENT_TYPE, &bytes)),
+        (Err(problem), _) => Err(problem),
+    };
+    deferred::with_body(request, read)
 }
 
 macro_rules! request_payload {
@@ -176,7 +177,7 @@ impl<'a, T: DeserializeOwned + Type + ParseFromJSON + Default> ApiExtractor<'a> 
             None => !headers::has(request.headers(), "Transfer-Encoding"),
         };
         if empty {
-            return Ok(Self(T::default()));
+            return Ok(Self(deferred::with_body(request, Ok(T::default()))?));
         }
         let Json(value) = <Json<T> as ApiExtractor<'a>>::from_request(request, body, options).await?;
         Ok(Self(value))

@@ -1,24 +1,62 @@
-//! Checks the query of a request against the API description, before the handler runs.
+//! Checks path and query of a request against the API description, before the handler runs.
 
-use poem::Request;
+use poem::{Request, http::Uri};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
+    deferred::{self, DeferredError},
     page::Cursor,
-    problem::{FieldError, LONGEST_NAME, MOST_ERRORS, Problem, summary},
-    routes::{QueryParameter, Route},
+    problem::{FieldError, LONGEST_NAME, MOST_ERRORS},
+    routes::{Parameter, Route},
     schema::split_serde_error,
     values::{Date, Instant, InstantOrDate, Slug, TimeZone},
 };
 
-/// All errors in the query: a misspelt filter must not count as no filter, nor a repeated parameter as its first value.
-pub fn check(route: Option<&Route>, request: &Request) -> Option<Problem> {
-    let known = route?.query_parameters(request.method())?;
+/// Checks a request, and adds the mistakes to it. If its operation reads a body, corrects what is wrong.
+pub fn find(route: Option<&Route>, request: &mut Request) {
+    let Some((route, checked)) = route.and_then(|route| Some((route, check(route, request)?))) else {
+        return;
+    };
+    let right = route.has_body(request.method()).then(|| corrected(route, request, &checked)).flatten();
+    let with_body = right.is_some();
+    if let Some(uri) = right {
+        *request.uri_mut() = uri;
+    }
+    let problem = deferred::invalid(checked.errors);
+    request.extensions_mut().insert(DeferredError { problem, with_body });
+}
+
+/// The request's path and query with what is right in them. `None` if a required parameter is missing.
+fn corrected(route: &Route, request: &Request, checked: &Checked) -> Option<Uri> {
+    let query = checked.right.as_ref()?;
+    let nil = Uuid::nil().to_string();
+    let parts: Vec<_> = route
+        .parts(request.uri().path())
+        .map(|(part, parameter)| match parameter {
+            Some(name) if checked.errors.iter().any(|error| error.field == name) => nil.as_str(),
+            _ => part,
+        })
+        .collect();
+    format!("/{}?{query}", parts.join("/")).parse().ok()
+}
+
+/// The errors in path and query.
+struct Checked {
+    errors: Vec<FieldError>,
+    /// The query without what is wrong in it; `None` if a required parameter is then missing.
+    right: Option<String>,
+}
+
+/// All errors in path and query; `None` without any. A misspelt filter must not count as no filter, nor a repeated
+/// parameter as its first value.
+fn check(route: &Route, request: &Request) -> Option<Checked> {
+    let known = route.query_parameters(request.method())?;
+    let mut errors = errors_in_path(route, request);
+    let mut right = Vec::new();
     let query = request.uri().query().unwrap_or_default();
     let mut seen: Vec<&str> = Vec::new();
     let times = |seen: &[&str], name: &str| seen.iter().filter(|seen| **seen == name).count();
-    let mut errors = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if errors.len() == MOST_ERRORS {
             break;
@@ -41,17 +79,38 @@ pub fn check(route: Option<&Route>, request: &Request) -> Option<Problem> {
             }
             Some(parameter) => {
                 seen.push(&parameter.name);
-                errors.extend(mistake(parameter, &value));
+                match mistake(parameter, &value) {
+                    Some(error) => errors.push(error),
+                    None => right.push((name, value)),
+                }
             }
         }
     }
     let missing = known.iter().filter(|known| known.is_required && !seen.contains(&known.name.as_str()));
     errors.extend(missing.map(|known| required(&known.name)));
     errors.truncate(MOST_ERRORS);
-    (!errors.is_empty()).then(|| invalid(errors))
+    if errors.is_empty() {
+        return None;
+    }
+    let is_right = |known: &Parameter| right.iter().any(|(name, _)| *name == known.name);
+    let complete = known.iter().all(|known| !known.is_required || is_right(known));
+    let right =
+        complete.then(|| form_urlencoded::Serializer::new(String::new()).extend_pairs(right).finish());
+    Some(Checked { errors, right })
 }
 
-fn names(known: &[QueryParameter]) -> String {
+/// The framework decodes what is percent-encoded, and checks it.
+fn errors_in_path(route: &Route, request: &Request) -> Vec<FieldError> {
+    let known = route.path_parameters(request.method());
+    let parts = route.parts(request.uri().path());
+    parts
+        .filter_map(|(part, name)| Some((part, known.iter().find(|known| Some(&*known.name) == name)?)))
+        .filter(|(part, _)| !part.contains('%'))
+        .filter_map(|(part, parameter)| mistake(parameter, part))
+        .collect()
+}
+
+fn names(known: &[Parameter]) -> String {
     match known {
         [] => "This operation has no query parameters.".to_owned(),
         known => {
@@ -73,7 +132,7 @@ pub fn value(request: &Request, name: &str) -> Option<String> {
 }
 
 /// The error in one value, as far as its schema tells; the handler's types check the rest.
-fn mistake(parameter: &QueryParameter, text: &str) -> Option<FieldError> {
+fn mistake(parameter: &Parameter, text: &str) -> Option<FieldError> {
     let wrong = |code: &str, detail: String| Some(FieldError::new(&*parameter.name, code, detail));
     if !parameter.values.is_empty() {
         let known = parameter.values.iter().any(|value| value == text);
@@ -120,9 +179,4 @@ fn whole_number(schema: &Value, text: &str) -> Option<(&'static str, String)> {
         Ok(_) => Some(("out_of_range", expected)),
         Err(_) => Some(("invalid_type", expected)),
     }
-}
-
-/// 400 for invalid parameters.
-pub fn invalid(errors: Vec<FieldError>) -> Problem {
-    Problem::bad_request("invalid_parameter", summary(&errors)).with_errors(errors)
 }

@@ -40,7 +40,9 @@ enum Segment {
 #[derive(Debug)]
 struct Operation {
     id: String,
-    query: Vec<QueryParameter>,
+    path: Vec<Parameter>,
+    query: Vec<Parameter>,
+    has_body: bool,
     scope: Option<String>,
     /// Whether it requires credentials.
     wants_credentials: bool,
@@ -50,9 +52,9 @@ struct Operation {
     announcement: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// A parameter of the query.
+/// A parameter of the path or the query.
 #[derive(Debug)]
-pub struct QueryParameter {
+pub struct Parameter {
     pub name: String,
     /// The allowed values, if they are an enumeration.
     pub values: Vec<String>,
@@ -131,8 +133,26 @@ impl Route {
         self.operations.get(if method == Method::HEAD { "GET" } else { method.as_str() })
     }
 
+    /// The parts of a path, and the names of those that are parameters.
+    pub fn parts<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+        split(path).zip(&self.segments).map(|(part, segment)| match segment {
+            Segment::Parameter(name) => (part, Some(name.as_str())),
+            Segment::Literal(_) => (part, None),
+        })
+    }
+
+    /// The path parameters of an operation of this route.
+    pub fn path_parameters(&self, method: &Method) -> &[Parameter] {
+        self.operation(method).map(|operation| operation.path.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether an operation reads a body.
+    pub fn has_body(&self, method: &Method) -> bool {
+        self.operation(method).is_some_and(|operation| operation.has_body)
+    }
+
     /// The query parameters of an operation of this route.
-    pub fn query_parameters(&self, method: &Method) -> Option<&[QueryParameter]> {
+    pub fn query_parameters(&self, method: &Method) -> Option<&[Parameter]> {
         self.operation(method).map(|operation| operation.query.as_slice())
     }
 
@@ -195,25 +215,13 @@ impl Segment {
 
 impl Operation {
     fn new(operation: &Value, description: &Value) -> Self {
-        let query = operation["parameters"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|parameter| parameter["in"] == "query")
-            .map(|parameter| {
-                let is_list = parameter["schema"]["type"] == "array";
-                let schema = if is_list { &parameter["schema"]["items"] } else { &parameter["schema"] };
-                let most =
-                    parameter["schema"]["maxItems"].as_u64().and_then(|most| usize::try_from(most).ok());
-                QueryParameter {
-                    name: parameter["name"].as_str().unwrap_or_default().to_owned(),
-                    values: values(schema, description),
-                    most: if is_list { most.unwrap_or(usize::MAX) } else { 1 },
-                    is_required: parameter["required"] == true,
-                    schema: schema.clone(),
-                }
-            })
-            .collect();
+        let parameters = |place: &str| {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let parameters = parameters.filter(|parameter| parameter["in"] == place);
+            parameters.map(|parameter| Parameter::new(parameter, description)).collect()
+        };
+        let (path, query) = (parameters("path"), parameters("query"));
+        let has_body = operation["requestBody"].is_object();
         let scope = operation["x-required-scope"].as_str().map(ToOwned::to_owned);
         let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
         let wants_credentials = operation["x-required-role"].is_string();
@@ -221,7 +229,22 @@ impl Operation {
             ["200", "201"].iter().any(|status| operation["responses"][status]["headers"]["ETag"].is_object());
         let announcement =
             deprecation::HEADERS.iter().filter_map(|name| announced(operation, name)).collect();
-        Self { id, query, scope, wants_credentials, has_version, announcement }
+        Self { id, path, query, has_body, scope, wants_credentials, has_version, announcement }
+    }
+}
+
+impl Parameter {
+    fn new(parameter: &Value, description: &Value) -> Self {
+        let is_list = parameter["schema"]["type"] == "array";
+        let schema = if is_list { &parameter["schema"]["items"] } else { &parameter["schema"] };
+        let most = parameter["schema"]["maxItems"].as_u64().and_then(|most| usize::try_from(most).ok());
+        Self {
+            name: parameter["name"].as_str().unwrap_or_default().to_owned(),
+            values: values(schema, description),
+            most: if is_list { most.unwrap_or(usize::MAX) } else { 1 },
+            is_required: parameter["required"] == true,
+            schema: schema.clone(),
+        }
     }
 }
 

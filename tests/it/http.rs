@@ -5,6 +5,7 @@ mod conditional;
 mod cors;
 pub mod coverage;
 pub mod creating;
+mod deferred;
 mod deprecation;
 pub mod description;
 mod edge;
