@@ -1017,6 +1017,19 @@ end
 $$;
 
 
+-- Trigger, before a change that does not set updated_at itself, such as one by the gate or by a foreign key: sets it.
+create function app.touch()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.updated_at := now();
+    return new;
+end
+$$;
+
+
 -- Trigger, before a row is written that leads data or visitors of an organization elsewhere: fails for an account whose
 -- e-mail address is not verified. What it set up would stay when the owner of the address takes it over.
 create function app.verified_only()

@@ -801,6 +801,7 @@ create table messaging.webhook_endpoints (
 );
 
 create index webhook_endpoints_created_by_idx on messaging.webhook_endpoints using btree (tenant_id, created_by);
+create index webhook_endpoints_updated_idx on messaging.webhook_endpoints using btree (tenant_id, updated_at);
 
 alter table messaging.webhook_endpoints enable row level security, force row level security;
 
@@ -865,6 +866,8 @@ when (
 ) execute function messaging.changer_is_maker();
 create trigger record_change after insert or delete or update on messaging.webhook_endpoints
 for each row execute function operations.record_change();
+create trigger record_deletion after delete on messaging.webhook_endpoints
+for each row execute function operations.record_deletion('webhook_endpoint');
 create trigger record_event after insert or delete or update on messaging.webhook_endpoints
 for each row execute function messaging.record_endpoint_event();
 create trigger verified_only_insert before insert on messaging.webhook_endpoints

@@ -430,6 +430,8 @@ create table scheduling.calendar_feeds (
     created_by uuid not null default coalesce(
         nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
     )::uuid,
+    -- When it was last changed.
+    updated_at timestamptz not null default now(),
     constraint calendar_feeds_pkey primary key (tenant_id, id),
     constraint calendar_feeds_provider_fkey foreign key (
         tenant_id, provider_id
@@ -441,6 +443,7 @@ create table scheduling.calendar_feeds (
 
 create index calendar_feeds_created_by_idx on scheduling.calendar_feeds using btree (tenant_id, created_by);
 create index calendar_feeds_provider_idx on scheduling.calendar_feeds using btree (tenant_id, provider_id);
+create index calendar_feeds_updated_idx on scheduling.calendar_feeds using btree (tenant_id, updated_at);
 
 alter table scheduling.calendar_feeds enable row level security, force row level security;
 
@@ -481,8 +484,10 @@ create policy staff_update on scheduling.calendar_feeds as permissive for update
 
 grant delete on scheduling.calendar_feeds to appointd_api;
 grant insert (id, provider_id, name, token_hash) on scheduling.calendar_feeds to appointd_api;
-grant select (tenant_id, id, provider_id, name, created_at, created_by) on scheduling.calendar_feeds to appointd_api;
-grant update (name) on scheduling.calendar_feeds to appointd_api;
+grant select (
+    tenant_id, id, provider_id, name, created_at, created_by, updated_at
+) on scheduling.calendar_feeds to appointd_api;
+grant update (name, updated_at) on scheduling.calendar_feeds to appointd_api;
 grant delete on scheduling.calendar_feeds to appointd_gate;
 grant select (
     tenant_id, id, provider_id, name, token_hash, created_at, created_by
@@ -490,6 +495,8 @@ grant select (
 
 create trigger record_change after insert or delete or update on scheduling.calendar_feeds
 for each row execute function operations.record_change();
+create trigger record_deletion after delete on scheduling.calendar_feeds
+for each row execute function operations.record_deletion('calendar_feed');
 
 
 -- Time of a resource that is taken, by an appointment or a hold. Everything that takes time is a row here.
@@ -1414,7 +1421,7 @@ for each row execute function operations.record_deletion('provider');
 create trigger record_event after insert or delete or update on scheduling.providers
 for each row execute function messaging.record_event('provider', 'viewer', '{kind}');
 create trigger touch before update of account_id on scheduling.providers
-for each row when (new.account_id is distinct from old.account_id) execute function scheduling.touch();
+for each row when (new.account_id is distinct from old.account_id) execute function app.touch();
 
 
 -- Providers, rooms, equipment and contacts: each is in one place at a time. Rows of scheduling.claims take their time.
@@ -3995,19 +4002,6 @@ $$;
 
 alter function scheduling.tenants_due() owner to appointd_gate;
 grant execute on function scheduling.tenants_due() to appointd_worker;
-
-
--- Trigger, before a provider is linked or unlinked, also because the member was deleted: sets updated_at.
-create function scheduling.touch()
-returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    new.updated_at := now();
-    return new;
-end
-$$;
 
 
 -- Trigger, after a request to be a provider was answered, withdrawn or deleted with the member: sets updated_at of the

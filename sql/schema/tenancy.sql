@@ -71,6 +71,8 @@ create table tenancy.api_keys (
     created_by uuid not null default coalesce(
         nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
     )::uuid,
+    -- When it was made or revoked, or its role was lowered. Use is no change.
+    updated_at timestamptz not null default now(),
     constraint api_keys_pkey primary key (tenant_id, id),
     constraint api_keys_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint api_keys_name_length check (length(name) >= 1 and length(name) <= 100),
@@ -82,6 +84,7 @@ create table tenancy.api_keys (
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create index api_keys_created_by_idx on tenancy.api_keys using btree (tenant_id, created_by);
+create index api_keys_updated_idx on tenancy.api_keys using btree (tenant_id, updated_at);
 
 alter table tenancy.api_keys enable row level security, force row level security;
 
@@ -123,7 +126,7 @@ create policy owner_update on tenancy.api_keys as permissive for update to appoi
 
 grant insert (id, name, secret_hash, role, scopes, expires_at) on tenancy.api_keys to appointd_api;
 grant select (
-    tenant_id, id, name, role, scopes, expires_at, last_used_at, revoked_at, created_at, created_by
+    tenant_id, id, name, role, scopes, expires_at, last_used_at, revoked_at, created_at, created_by, updated_at
 ) on tenancy.api_keys to appointd_api;
 grant update (revoked_at) on tenancy.api_keys to appointd_api;
 grant select (
@@ -138,6 +141,8 @@ create trigger keep_within_plan_insert after insert on tenancy.api_keys
 for each row execute function tenancy.keep_within_plan('api_keys');
 create trigger record_change after insert or delete or update on tenancy.api_keys
 for each row execute function operations.record_change();
+create trigger touch before update of role, revoked_at on tenancy.api_keys
+for each row when (new.role <> old.role or new.revoked_at is distinct from old.revoked_at) execute function app.touch();
 
 
 -- How an organization presents itself to its customers, one row each. Public.
@@ -242,6 +247,8 @@ create table tenancy.domains (
     verified_at timestamptz,
     -- When it was added.
     created_at timestamptz not null default now(),
+    -- When it was added or verified, lapsed, or its DNS record went missing or was found again.
+    updated_at timestamptz not null default now(),
     constraint domains_pkey primary key (tenant_id, id),
     constraint domains_domain_key unique (tenant_id, domain),
     constraint domains_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
@@ -249,6 +256,8 @@ create table tenancy.domains (
         domain ~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' and length(domain) <= 253
     )
 );
+
+create index domains_updated_idx on tenancy.domains using btree (tenant_id, updated_at);
 
 alter table tenancy.domains enable row level security, force row level security;
 
@@ -282,10 +291,14 @@ create policy owner_insert on tenancy.domains as permissive for insert to appoin
 grant select, delete on tenancy.domains to appointd_api;
 grant insert (id, domain, challenge) on tenancy.domains to appointd_api;
 grant select (tenant_id, id, domain, challenge, verified_at) on tenancy.domains to appointd_gate;
-grant update (verified_at) on tenancy.domains to appointd_gate;
+grant update (verified_at, updated_at) on tenancy.domains to appointd_gate;
 
 create trigger record_change after insert or delete or update on tenancy.domains
 for each row execute function operations.record_change();
+create trigger record_deletion after delete on tenancy.domains
+for each row execute function operations.record_deletion('domain');
+create trigger touch before update of verified_at on tenancy.domains
+for each row when (new.verified_at is distinct from old.verified_at) execute function app.touch();
 create trigger verified_only_insert before insert on tenancy.domains
 for each row execute function app.verified_only();
 
@@ -1183,33 +1196,6 @@ alter function tenancy.add_requests(uuid[],bigint[]) owner to appointd_gate;
 grant execute on function tenancy.add_requests(uuid[],bigint[]) to appointd_door;
 
 
--- The verified e-mail addresses of the owners and admins of the organization that the worker has entered, at most 20,
--- and its name: for what only they are told.
-create function tenancy.admin_addresses()
-returns table(email text, organization text)
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query
-    select a.email, o.name
-    from tenancy.members as m
-    join tenancy.organizations as o on o.id = m.tenant_id
-    join identity.accounts as a on a.id = m.account_id
-    where
-        m.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and m.role in ('owner', 'admin')
-        and m.status = 'active'
-        and a.email_verified_at is not null
-    order by m.account_id
-    limit 20;
-end
-$$;
-
-alter function tenancy.admin_addresses() owner to appointd_gate;
-grant execute on function tenancy.admin_addresses() to appointd_worker;
-
-
 -- requests_per_minute of the present plan of an organization. For an API key (key_id and secret_hash) null if the
 -- organization does not have the key, so that an invented key counts for no organization.
 create function tenancy.allowance(organization_id uuid, key_id uuid, secret_hash bytea)
@@ -2016,6 +2002,33 @@ $$;
 alter function tenancy.may_give(text,text) owner to appointd_gate;
 
 
+-- The verified e-mail addresses of the active members with one of these roles in the organization that the worker has
+-- entered, at most 20, and its name: for what only they are told.
+create function tenancy.member_addresses(roles text[])
+returns table(email text, organization text)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select a.email, o.name
+    from tenancy.members as m
+    join tenancy.organizations as o on o.id = m.tenant_id
+    join identity.accounts as a on a.id = m.account_id
+    where
+        m.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and m.role = any (roles)
+        and m.status = 'active'
+        and a.email_verified_at is not null
+    order by m.account_id
+    limit 20;
+end
+$$;
+
+alter function tenancy.member_addresses(text[]) owner to appointd_gate;
+grant execute on function tenancy.member_addresses(text[]) to appointd_worker;
+
+
 -- What the organization in the context has nine tenths or more of, of what its plan allows: providers, members,
 -- api_keys. For its admins and the worker; for others nothing.
 create function tenancy.near_limits()
@@ -2056,18 +2069,26 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     lapsed boolean;
+    changed boolean;
 begin
     perform app.stay_outside();
     update tenancy.verified_domains as v
     set missing_since = case when seen then null else coalesce(v.missing_since, now()) end
-    where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id
-    returning v.missing_since <= now() - interval '7 days' into lapsed;
-    if lapsed then
+    from tenancy.verified_domains as before
+    where
+        v.domain = note_domain.domain
+        and v.organization_id = note_domain.organization_id
+        and before.domain = v.domain
+    returning v.missing_since <= now() - interval '7 days', v.missing_since is distinct from before.missing_since
+    into lapsed, changed;
+    if changed or lapsed then
         execute format('set local app.tenant_id = %L', organization_id);
-        delete from tenancy.verified_domains as v
-        where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id;
+        if lapsed then
+            delete from tenancy.verified_domains as v
+            where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id;
+        end if;
         update tenancy.domains as d
-        set verified_at = null
+        set verified_at = case when lapsed then null else d.verified_at end, updated_at = now()
         where d.tenant_id = note_domain.organization_id and d.domain = note_domain.domain;
         execute format('set local app.tenant_id = %L', '');
     end if;
@@ -2144,30 +2165,6 @@ $$;
 
 alter function tenancy.organizations_in_day(interval,interval) owner to appointd_gate;
 grant execute on function tenancy.organizations_in_day(interval,interval) to appointd_worker;
-
-
--- The e-mail addresses of the owners of the organization in the context, if they are verified. For the worker.
-create function tenancy.owners_to_tell()
-returns setof text
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query
-    select a.email
-    from tenancy.members as m
-    join identity.accounts as a on a.id = m.account_id
-    where
-        m.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid
-        and m.role = 'owner'
-        and m.status = 'active'
-        and a.email_verified_at is not null
-    order by a.email;
-end
-$$;
-
-alter function tenancy.owners_to_tell() owner to appointd_gate;
-grant execute on function tenancy.owners_to_tell() to appointd_worker;
 
 
 -- Public data of an active organization, found by host or else by slug (if both are given they have to agree): one row,

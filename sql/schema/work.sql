@@ -435,7 +435,7 @@ create trigger touch before update of assignee_id, follows_id on work.tasks
 for each row
 when (
     new.assignee_id is distinct from old.assignee_id or new.follows_id is distinct from old.follows_id
-) execute function work.touch();
+) execute function app.touch();
 
 
 -- Trigger, after a task was assigned to a member who did not do it themselves: writes the event task.assigned.
@@ -459,19 +459,6 @@ $$;
 
 alter function work.record_assigned() owner to appointd_gate;
 grant execute on function work.record_assigned() to appointd_owner;
-
-
--- Trigger, before a task gets another assignee or follows another task, also because that was deleted: sets updated_at.
-create function work.touch()
-returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    new.updated_at := now();
-    return new;
-end
-$$;
 
 
 -- Trigger, after links of tasks were deleted, also because what they led to was deleted: sets updated_at of the tasks.
