@@ -13,7 +13,7 @@ use super::problem::{FieldError, MOST_ERRORS, Problem, summary};
 #[derive(Clone)]
 pub struct DeferredError {
     pub problem: Problem,
-    /// Whether whatever reads the body reports them.
+    /// Whether reading the body reports them.
     pub with_body: bool,
 }
 

@@ -11,7 +11,7 @@ fn fields(answer: &Answer) -> Vec<&str> {
     errors.iter().map(|error| error["field"].as_str().expect("a text")).collect()
 }
 
-/// No handler may run with what was corrected to read the body: whatever the body, the answer is the refusal.
+/// No handler may run with what was corrected to read the body: with any body, the answer is the refusal.
 #[tokio::test]
 async fn mistakes_in_path_query_and_body_are_named_at_once() {
     let tenant = Tenant::new().await;

@@ -304,9 +304,9 @@ async fn time_of_a_person_freed_by_another_organization_is_offered() {
     expect_sound_bookings(&two.tenant).await;
 }
 
-/// Who may offer it is decided by `shared_claims_no_overlap`: the hold of the second offer is refused. That none is lost:
-/// freed time is noted for the other organization in the transaction that frees it, and an entry looks again once it is
-/// committed.
+/// The constraint `shared_claims_no_overlap` decides who offers it: the hold of the second offer is refused. None is
+/// lost: freed time is noted for the other organization in the transaction that frees it, and an entry looks again once
+/// it is committed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn time_of_a_person_freed_while_both_organizations_wait_for_it_is_offered_once() {
     let SharedPerson { one, two, .. } = SharedPerson::new().await;
