@@ -34,7 +34,7 @@ pub mod module;
 pub mod name;
 pub mod page;
 pub mod problem;
-mod query;
+pub mod query;
 pub mod routes;
 mod schema;
 pub mod secret;

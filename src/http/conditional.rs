@@ -59,6 +59,19 @@ pub fn etag_of(shown: &impl Serialize) -> Result<String, Problem> {
     serde_json::to_vec(shown).map(|body| etag(&body)).map_err(|_| Problem::internal())
 }
 
+/// The tag of an object that a request asks for in another form, such as with names beside ids: its version, and the
+/// digest of the form. For `If-Match` the version counts, for `If-None-Match` the whole.
+pub fn of_form(version: &str, body: &[u8]) -> String {
+    let of_body = etag(body);
+    if version == of_body {
+        return of_body;
+    }
+    format!("{}{FORM}{}", version.trim_end_matches('"'), of_body.trim_start_matches('"'))
+}
+
+/// What stands between the version of an object and the digest of its form. No digest has it.
+const FORM: char = '.';
+
 /// What the tag of a compressed answer ends with. No digest ends so: the last of its letters stands for two bits.
 const COMPRESSED: &str = "-gzip\"";
 
@@ -73,6 +86,16 @@ pub struct Tag {
     pub is_weak: bool,
     /// The tag of the uncompressed answer, with its quotes.
     pub opaque: String,
+}
+
+impl Tag {
+    /// The tag of the object in the form in which changes answer with it, with its quotes.
+    pub fn version(&self) -> String {
+        match self.opaque.split_once(FORM) {
+            Some((version, _)) => format!("{version}\""),
+            None => self.opaque.clone(),
+        }
+    }
 }
 
 /// The tags of an `If-Match` or `If-None-Match`; `None` if it is not a list of tags.

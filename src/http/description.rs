@@ -21,6 +21,7 @@ use walk::operations;
 pub use clock::{dated, day};
 pub use components::inlined;
 pub use examples::example;
+pub use responses::takes_if_match;
 
 /// The document this program was built with.
 pub const COMMITTED: &str = include_str!("../../openapi/openapi.json");

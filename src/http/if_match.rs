@@ -101,10 +101,10 @@ impl IfMatch {
             return Ok(());
         };
         let etag = conditional::etag_of(current)?;
-        if tags.iter().any(|tag| !tag.is_weak && tag.opaque == etag) {
+        if tags.iter().any(|tag| !tag.is_weak && tag.version() == etag) {
             return Ok(());
         }
-        let detail = if tags.iter().any(|tag| tag.opaque == etag) {
+        let detail = if tags.iter().any(|tag| tag.version() == etag) {
             "A weak tag (`W/…`) never matches; a proxy may have made it weak. Send the tag without `W/`."
         } else {
             "The object has changed since you read it. Read it again, and repeat the change if it still applies."

@@ -1,5 +1,7 @@
 //! Pagination: pages in a stable order, each with a cursor to the next one.
 
+use std::collections::BTreeSet;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use poem::{Request, RequestBody, Result};
@@ -10,6 +12,7 @@ use poem_openapi::{
     types::{ParseFromJSON, ParseFromParameter, ToJSON, Type},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{
@@ -28,12 +31,13 @@ const DEFAULT_PAGE_SIZE: PageSize = Number(50);
 pub struct Paging {
     size: PageSize,
     cursor: Option<Cursor>,
+    list: ListKey,
 }
 
 impl Paging {
     /// The largest page after an id, for pages that show a whole list.
     pub fn largest(after: Uuid) -> Self {
-        Self { size: Number(100), cursor: Some(Cursor::id(after)) }
+        Self { size: Number(100), cursor: Some(Cursor::id(after)), list: ListKey::default() }
     }
 
     /// The number of rows to fetch: one more than fits, which shows whether more follow.
@@ -77,7 +81,7 @@ impl Paging {
         let size = self.size.0 as usize;
         let more = items.len() > size;
         items.truncate(size);
-        let next_cursor = items.last().filter(|_| more).map(|last| cursor(last).encode());
+        let next_cursor = items.last().filter(|_| more).map(|last| cursor(last).of(self.list).encode());
         Page { items, next_cursor }
     }
 }
@@ -94,7 +98,7 @@ impl<'a> ApiExtractor<'a> for Paging {
     fn param_schema_ref() -> Option<MetaSchemaRef> {
         Some(group(vec![
             ("limit", PageSize::schema_ref(), "Items per page. Defaults to 50."),
-            ("cursor", Cursor::schema_ref(), "The `next_cursor` of the previous page."),
+            ("cursor", Cursor::schema_ref(), "The `next_cursor` of the previous page, of the same list."),
         ]))
     }
 
@@ -104,7 +108,35 @@ impl<'a> ApiExtractor<'a> for Paging {
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
         let size = query(request, body, "limit").await?.unwrap_or(DEFAULT_PAGE_SIZE);
-        Ok(Self { size, cursor: query(request, body, "cursor").await? })
+        // That it is a cursor of this list is checked with the query.
+        let cursor = query(request, body, "cursor").await?;
+        Ok(Self { size, cursor, list: ListKey::of(request) })
+    }
+}
+
+/// Which list a cursor belongs to: a digest of its path, filters and order. In another list, or another order of it,
+/// the position would mean other items, and pages would lack some of them or repeat them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListKey([u8; 6]);
+
+impl ListKey {
+    /// The list that a request reads.
+    pub fn of(request: &Request) -> Self {
+        // What changes neither the items nor their order.
+        const ASIDE: [&str; 3] = ["cursor", "limit", "include"];
+        let query = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
+        let parameters: BTreeSet<_> = query.filter(|(name, _)| !ASIDE.contains(&name.as_ref())).collect();
+        let mut digest = Sha256::new_with_prefix(request.uri().path());
+        for (name, value) in parameters {
+            // Neither a path nor a parameter contains NUL: the texts cannot run into each other.
+            for text in [name, value] {
+                digest.update(b"\0");
+                digest.update(text.as_bytes());
+            }
+        }
+        let mut key = Self::default();
+        key.0.copy_from_slice(&digest.finalize()[..6]);
+        key
     }
 }
 
@@ -252,14 +284,15 @@ pub struct PageAsOf<T: ParseFromJSON + ToJSON + Type + Send + Sync> {
 pub struct Cursor {
     pub time: DateTime<Utc>,
     pub id: Uuid,
+    list: ListKey,
 }
 
 impl Cursor {
-    /// 24 bytes in base64url, of which the first nine bits are 0.
-    const PATTERN: &str = "^A[A-H][A-Za-z0-9_-]{30}$";
+    /// 30 bytes in base64url, of which the first nine bits are 0.
+    const PATTERN: &str = "^A[A-H][A-Za-z0-9_-]{38}$";
 
     pub fn new(time: DateTime<Utc>, id: Uuid) -> Self {
-        Self { time, id }
+        Self { time, id, list: ListKey::default() }
     }
 
     /// A cursor for lists ordered by id.
@@ -272,21 +305,39 @@ impl Cursor {
         Self::decode(text).ok_or_else(|| serde_error("invalid_value", expected))
     }
 
+    /// The same position in this list.
+    fn of(self, list: ListKey) -> Self {
+        Self { list, ..self }
+    }
+
+    /// Fails unless the text is a cursor of this list.
+    pub fn check(text: &str, list: ListKey) -> Result<(), String> {
+        if Self::parse(text)?.list == list {
+            return Ok(());
+        }
+        let expected =
+            "expected the next_cursor of a page of this list, with the same filters and the same order";
+        Err(serde_error("invalid_value", expected))
+    }
+
     fn encode(self) -> String {
-        let mut bytes = [0; 24];
+        let mut bytes = [0; 30];
         bytes[..8].copy_from_slice(&self.time.timestamp_micros().to_be_bytes());
-        bytes[8..].copy_from_slice(self.id.as_bytes());
+        bytes[8..24].copy_from_slice(self.id.as_bytes());
+        bytes[24..].copy_from_slice(&self.list.0);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
     fn decode(text: &str) -> Option<Self> {
-        let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
-        let (time, id) = bytes.split_at(8);
+        let bytes: [u8; 30] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let (time, rest) = bytes.split_at(8);
+        let (id, list) = rest.split_at(16);
         // From 1970 to the year 3111, as `PATTERN` says; PostgreSQL may reject others.
         let micros = i64::from_be_bytes(time.try_into().ok()?);
         (0..1 << 55).contains(&micros).then_some(Self {
             time: DateTime::from_timestamp_micros(micros)?,
             id: Uuid::from_slice(id).ok()?,
+            list: ListKey(list.try_into().ok()?),
         })
     }
 }

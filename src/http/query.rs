@@ -1,4 +1,5 @@
-//! Checks path and query of a request against the API description, before the handler runs.
+//! Checks path and query of a request, and whether it may have a condition, against the API description, before the
+//! handler runs.
 
 use poem::{Request, http::Uri};
 use serde_json::Value;
@@ -6,8 +7,9 @@ use uuid::Uuid;
 
 use super::{
     deferred::{self, DeferredError},
-    page::Cursor,
-    problem::{FieldError, LONGEST_NAME, MOST_ERRORS},
+    headers, if_match,
+    page::{Cursor, ListKey},
+    problem::{FieldError, LONGEST_NAME, MOST_ERRORS, Problem},
     routes::{Parameter, Route},
     schema::split_serde_error,
     values::{Date, Instant, InstantOrDate, Slug, TimeZone},
@@ -15,7 +17,11 @@ use super::{
 
 /// Checks a request, and adds the mistakes to it. If its operation reads a body, corrects what is wrong.
 pub fn find(route: Option<&Route>, request: &mut Request) {
-    let Some((route, checked)) = route.and_then(|route| Some((route, check(route, request)?))) else {
+    let Some(route) = route else { return };
+    let Some(checked) = check(route, request) else {
+        if let Some(problem) = unsupported_condition(route, request) {
+            request.extensions_mut().insert(DeferredError { problem, with_body: false });
+        }
         return;
     };
     let right = route.has_body(request.method()).then(|| corrected(route, request, &checked)).flatten();
@@ -79,7 +85,7 @@ fn check(route: &Route, request: &Request) -> Option<Checked> {
             }
             Some(parameter) => {
                 seen.push(&parameter.name);
-                match mistake(parameter, &value) {
+                match mistake(parameter, &value, request) {
                     Some(error) => errors.push(error),
                     None => right.push((name, value)),
                 }
@@ -106,8 +112,19 @@ fn errors_in_path(route: &Route, request: &Request) -> Vec<FieldError> {
     parts
         .filter_map(|(part, name)| Some((part, known.iter().find(|known| Some(&*known.name) == name)?)))
         .filter(|(part, _)| !part.contains('%'))
-        .filter_map(|(part, parameter)| mistake(parameter, part))
+        .filter_map(|(part, parameter)| mistake(parameter, part, request))
         .collect()
+}
+
+/// 400 if a request has an `If-Match` that its operation does not take: ignored, it would change a version that the
+/// client does not know.
+fn unsupported_condition(route: &Route, request: &Request) -> Option<Problem> {
+    let is_sent = headers::has(request.headers(), if_match::NAME);
+    (is_sent && route.refuses_if_match(request.method())).then(|| {
+        let detail = "This operation takes no If-Match. Changes of objects that have an ETag take it.";
+        let error = FieldError::new(if_match::NAME, "unknown_parameter", detail);
+        Problem::bad_request("invalid_header", detail).with_errors(vec![error])
+    })
 }
 
 fn names(known: &[Parameter]) -> String {
@@ -132,7 +149,7 @@ pub fn value(request: &Request, name: &str) -> Option<String> {
 }
 
 /// The error in one value, as far as its schema tells; the handler's types check the rest.
-fn mistake(parameter: &Parameter, text: &str) -> Option<FieldError> {
+fn mistake(parameter: &Parameter, text: &str, request: &Request) -> Option<FieldError> {
     let wrong = |code: &str, detail: String| Some(FieldError::new(&*parameter.name, code, detail));
     if !parameter.values.is_empty() {
         let known = parameter.values.iter().any(|value| value == text);
@@ -155,7 +172,7 @@ fn mistake(parameter: &Parameter, text: &str) -> Option<FieldError> {
         ("string", "date-time-or-date") => InstantOrDate::parse(text).err(),
         ("string", "time-zone") => TimeZone::parse(text).err(),
         ("string", "slug") => Slug::parse(text).err(),
-        ("string", "cursor") => Cursor::parse(text).err(),
+        ("string", "cursor") => Cursor::check(text, ListKey::of(request)).err(),
         ("integer", _) => {
             return whole_number(schema, text)
                 .map(|(code, detail)| FieldError::new(&*parameter.name, code, detail));
@@ -178,5 +195,17 @@ fn whole_number(schema: &Value, text: &str) -> Option<(&'static str, String)> {
         Ok(number) if (min..=max).contains(&number) => None,
         Ok(_) => Some(("out_of_range", expected)),
         Err(_) => Some(("invalid_type", expected)),
+    }
+}
+
+/// 422 on `to` if a period ends before it begins.
+pub fn in_order<T: PartialOrd>(from: Option<T>, to: Option<T>) -> Result<(), Problem> {
+    match (from, to) {
+        (Some(from), Some(to)) if to < from => Err(Problem::invalid_field(
+            "to",
+            "invalid_value",
+            "expected an instant or a date not before from",
+        )),
+        _ => Ok(()),
     }
 }

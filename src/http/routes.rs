@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     deprecation,
-    description::{DOCUMENT, INTERNAL, inlined},
+    description::{self, DOCUMENT, INTERNAL, inlined},
 };
 
 /// The routes of the descriptions that this program was built with, the same for every thread.
@@ -48,6 +48,8 @@ struct Operation {
     wants_credentials: bool,
     /// Whether it answers with an `ETag`.
     has_version: bool,
+    /// Whether it takes `If-Match`.
+    takes_if_match: bool,
     /// The headers of its answers that announce its end, if it is deprecated.
     announcement: Vec<(HeaderName, HeaderValue)>,
 }
@@ -176,6 +178,11 @@ impl Route {
         self.operation(method).is_some_and(|operation| operation.has_version)
     }
 
+    /// Whether an operation takes no `If-Match`.
+    pub fn refuses_if_match(&self, method: &Method) -> bool {
+        self.operation(method).is_some_and(|operation| !operation.takes_if_match)
+    }
+
     /// The headers that announce the end of a deprecated operation.
     pub fn announcement(&self, method: &Method) -> &[(HeaderName, HeaderValue)] {
         self.operation(method).map(|operation| operation.announcement.as_slice()).unwrap_or_default()
@@ -227,9 +234,10 @@ impl Operation {
         let wants_credentials = operation["x-required-role"].is_string();
         let has_version =
             ["200", "201"].iter().any(|status| operation["responses"][status]["headers"]["ETag"].is_object());
+        let takes_if_match = operation.as_object().is_some_and(description::takes_if_match);
         let announcement =
             deprecation::HEADERS.iter().filter_map(|name| announced(operation, name)).collect();
-        Self { id, path, query, has_body, scope, wants_credentials, has_version, announcement }
+        Self { id, path, query, has_body, scope, wants_credentials, has_version, takes_if_match, announcement }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
         json::{AnyObject, Json},
         page::{Cursor, Ids, Page, Paging},
         problem::{ApiError, Listing},
+        query,
         values::{InstantOrDate, Text, named_enum},
     },
     sql,
@@ -96,6 +97,8 @@ impl AuditApi {
         ids: Ids,
         page: Paging,
     ) -> Result<Json<Page<AuditEvent>>, ApiError<Listing>> {
+        let (from, to) = (from.0.map(InstantOrDate::in_utc), to.0.map(InstantOrDate::in_utc));
+        query::in_order(from, to)?;
         let (before, before_id) = page.cursor().map(|cursor| (cursor.time, cursor.id)).unzip();
         let events = self
             .0
@@ -106,8 +109,8 @@ impl AuditApi {
                     &row_id.0,
                     &actor_id.0,
                     &relation.0.as_deref(),
-                    &from.0.map(InstantOrDate::in_utc),
-                    &to.0.map(InstantOrDate::in_utc),
+                    &from,
+                    &to,
                     &before,
                     &before_id,
                     &page.rows(),

@@ -14,6 +14,7 @@ use crate::{
         json::Json,
         page::{Cursor, Page, Paging},
         problem::{ApiError, Listing},
+        query,
     },
     sql,
 };
@@ -79,6 +80,7 @@ impl UsageDaysApi {
         to: Query<Option<NaiveDate>>,
         page: Paging,
     ) -> Result<Json<Page<UsageDay>>, ApiError<Listing>> {
+        query::in_order(from.0, to.0)?;
         let after = page.cursor().map(|cursor| cursor.time.date_naive());
         let sql = sql!("tenancy/usage_days_list.sql" as UsageDay);
         let days = self.0.all(&caller, sql, &[&from.0, &to.0, &after, &page.rows()]).await?;

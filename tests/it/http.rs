@@ -2,6 +2,7 @@ mod captcha;
 mod compression;
 pub mod computing;
 mod conditional;
+mod conditions;
 mod cors;
 pub mod coverage;
 pub mod creating;

@@ -97,7 +97,7 @@ pub(crate) use field_codes;
 pub const PROBLEMS: &[ProblemCode] = problem_codes! {
     400 All {
         "invalid_parameter" = "A parameter is invalid, unknown, missing or repeated; see `errors`.",
-        "invalid_header" = "A header is invalid or repeated; see `errors`.",
+        "invalid_header" = "A header is invalid or repeated, or is an `If-Match` that the operation does not take; see `errors`.",
         "invalid_text" = "The request contains a character that cannot be stored, such as NUL.",
         "host_missing" = "The request names no host.",
         "bad_request" = "The request is malformed in another way.",

@@ -316,6 +316,11 @@ impl ViewedAppointment {
 pub const GET: Sql<WholeAppointment> = sql!("scheduling/appointments_get.sql" as WholeAppointment);
 
 impl Appointment {
+    /// The appointment as changes return it: without what the request that read it asked for besides.
+    pub fn without_view(&self) -> Self {
+        Self { contact: None, service: None, provider: None, local_starts_at: None, ..self.clone() }
+    }
+
     /// The ids of the services, in order.
     pub fn services(&self) -> Vec<Uuid> {
         match &self.segments {

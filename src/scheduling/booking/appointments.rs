@@ -5,6 +5,7 @@ use chrono::Utc;
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
+    payload::Response,
     types::Example,
 };
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,7 @@ use crate::{
     db::{Context, Db},
     http::{
         caller::{Member, Staff, Viewer},
+        conditional,
         if_match::IfMatch,
         json::{Created, Json, Replayable, or_default},
         page::{Cursor, Ids, Order, PageAsOf, Paging, SortByStart, any_of},
@@ -157,7 +159,7 @@ impl AppointmentsApi {
     ) -> Result<Json<PageAsOf<Appointment>>, ApiError<Listing>> {
         let as_of = self.db.as_of().await?;
         let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
-        let (from, to) = bounds.instants(&self.db, (&caller).into()).await?;
+        let (from, to) = bounds.listed(&self.db, (&caller).into()).await?;
         let order = Order::of(sort.0);
         let (after, before) = page.between(from, to, order);
         let latest_first = order == Order::Descending;
@@ -227,10 +229,13 @@ impl AppointmentsApi {
         include: Query<List<AppointmentInclude, 0, 3>>,
         /// Adds `local_starts_at`, in this IANA time zone.
         time_zone: Query<Option<TimeZone>>,
-    ) -> Result<Json<Appointment>, ApiError<Reading>> {
+    ) -> Result<Response<Json<Appointment>>, ApiError<Reading>> {
         let sql = sql!("scheduling/appointments_view.sql" as ViewedAppointment);
         let row = self.db.optional(&caller, sql, &[&appointment_id.0, &names(&include.0)]).await?;
-        Ok(Json(row.ok_or_else(Problem::not_found)?.at(time_zone.0)))
+        let appointment = row.ok_or_else(Problem::not_found)?.at(time_zone.0);
+        // Names and local times are no part of the version that a change requires.
+        let version = conditional::etag_of(&appointment.without_view())?;
+        Ok(Response::new(Json(appointment)).header("ETag", version))
     }
 
     /// Change an appointment

@@ -134,7 +134,7 @@ impl HoldsApi {
     ) -> Result<Json<Page<Hold>>, ApiError<Listing>> {
         let sql = sql!("scheduling/holds_list.sql" as Hold);
         let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
-        let (from, to) = bounds.instants(&self.db, (&caller).into()).await?;
+        let (from, to) = bounds.listed(&self.db, (&caller).into()).await?;
         let params: Params = &[&page.after_id(), &page.rows(), &ids.0, &from, &to];
         let holds = self.db.all(&caller, sql, params).await?;
         Ok(Json(page.of(holds, |last| Cursor::id(last.id))))

@@ -87,7 +87,7 @@ impl WaitlistApi {
         let after = page.after(DateTime::UNIX_EPOCH);
         let status: Option<Vec<&str>> = any_of(status.0.iter().map(|status| status.name()).collect());
         let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
-        let (from, to) = bounds.instants(&self.db, (&caller).into()).await?;
+        let (from, to) = bounds.listed(&self.db, (&caller).into()).await?;
         let as_of = self.db.as_of().await?;
         let rows = self
             .db

@@ -213,7 +213,7 @@ impl MyAppointmentsApi {
         page: Paging,
     ) -> Result<Json<Page<MyAppointment>>, ApiError<Listing>> {
         let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
-        let (from, to) = bounds.instants(&self.db, (&caller).into()).await?;
+        let (from, to) = bounds.listed(&self.db, (&caller).into()).await?;
         let order = ListOrder::of(sort.0);
         let (after, before) = page.between(from, to, order);
         let latest_first = order == ListOrder::Descending;
@@ -255,7 +255,7 @@ impl MyAppointmentsApi {
         page: Paging,
     ) -> Result<Json<Page<AppointmentSomewhere>>, ApiError<Listing>> {
         let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
-        let (from, to) = bounds.instants_in(time_zone.0.map_or(Tz::UTC, |zone| zone.0));
+        let (from, to) = bounds.listed_in(time_zone.0.map_or(Tz::UTC, |zone| zone.0))?;
         let order = ListOrder::of(sort.0);
         let (after, before) = page.between(from, to, order);
         let latest_first = order == ListOrder::Descending;

@@ -17,6 +17,7 @@ use crate::{
         json::{Created, Json, NoContent, present},
         page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Listing, OnConstraint as _, Problem, Reading, Writing},
+        query,
         values::{Date, IdempotencyKey, Instant, Text},
     },
     operations::idempotency::Once,
@@ -128,6 +129,7 @@ impl ClosuresApi {
         let as_of = self.0.as_of().await?;
         let sql = sql!("scheduling/closures_list.sql" as Closure);
         let (from, to) = (from.0.map(|date| date.0), to.0.map(|date| date.0));
+        query::in_order(from, to)?;
         let since = updated_since.0.map(|instant| instant.0);
         let params: Params = &[&page.after_id(), &page.rows(), &ids.0, &from, &to, &since];
         let closures = self.0.all(&caller, sql, params).await?;

@@ -8,6 +8,7 @@ use crate::{
     db::{Context, Db},
     http::{
         problem::{Failure, Problem},
+        query,
         values::{InstantOrDate, TimeZone},
     },
     tenancy::organizations,
@@ -75,7 +76,21 @@ impl Bounds {
         Ok(self.instants_in(zone))
     }
 
+    /// The same, for lists: 422 on `to` if it is before `from`.
+    pub async fn listed(self, db: &Db, context: Context) -> Result<(DateTime<Utc>, DateTime<Utc>), Failure> {
+        let (from, to) = self.instants(db, context).await?;
+        query::in_order(self.from.and(Some(from)), self.to.and(Some(to)))?;
+        Ok((from, to))
+    }
+
     /// The same, for dates in this time zone.
+    pub fn listed_in(self, zone: Tz) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
+        let (from, to) = self.instants_in(zone);
+        query::in_order(self.from.and(Some(from)), self.to.and(Some(to)))?;
+        Ok((from, to))
+    }
+
+    /// The first instant, and the first one after the period, for dates in this time zone.
     pub fn instants_in(self, zone: Tz) -> (DateTime<Utc>, DateTime<Utc>) {
         let instant = |bound| wall_time::given(zone, bound);
         (self.from.map_or(DateTime::UNIX_EPOCH, instant), self.to.map_or(END_OF_TIME, instant))

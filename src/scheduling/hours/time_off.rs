@@ -174,7 +174,7 @@ impl TimeOffApi {
     ) -> Result<Json<PageAsOf<TimeOff>>, ApiError<Listing>> {
         let as_of = self.0.as_of().await?;
         let bounds = Bounds { from: from.0, to: to.0, time_zone: time_zone.0 };
-        let (from, to) = bounds.instants(&self.0, (&caller).into()).await?;
+        let (from, to) = bounds.listed(&self.0, (&caller).into()).await?;
         let rows = self
             .0
             .all(

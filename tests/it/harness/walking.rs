@@ -70,6 +70,28 @@ pub async fn send(actor: &Actor, operation: &Operation, path: &str) -> Answer {
     }
 }
 
+/// Sends an operation with its example as its body, and with a header.
+pub async fn send_with(
+    actor: &Actor,
+    operation: &Operation,
+    path: &str,
+    (name, value): (&str, &str),
+) -> Answer {
+    let method: Method = operation.method.parse().expect("a method");
+    let request = actor.request(method, &format!("{path}{}", query(operation))).header(name, value);
+    let request = match operation.example() {
+        Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+        None => request,
+    };
+    actor.send(request).await
+}
+
+/// The names of the parameters of an operation.
+pub fn parameters(operation: &Operation) -> Vec<&str> {
+    let parameters = operation.value["parameters"].as_array().into_iter().flatten();
+    parameters.filter_map(|parameter| parameter["name"].as_str()).collect()
+}
+
 /// Operations that need no credentials.
 pub const OPEN: [&str; 42] = [
     "register_account",

@@ -1,6 +1,6 @@
 //! Conditional requests: validators, and whether a client has a version.
 
-use appointd::http::conditional::{Tag, Version, compressed, etag, matches, tags};
+use appointd::http::conditional::{Tag, Version, compressed, etag, matches, of_form, tags};
 use chrono::{DateTime, Utc};
 
 #[test]
@@ -65,4 +65,19 @@ fn tag_of_a_compressed_answer_is_another_one_of_the_same_version() {
     assert_ne!(compressed, etag);
     assert!(matches(&compressed, &etag));
     assert_eq!(tags(&compressed), tags(&etag));
+}
+
+#[test]
+fn tag_of_a_form_names_the_version_and_is_the_tag_of_no_other_form() {
+    let version = etag(b"body");
+    // The form in which changes answer.
+    assert_eq!(of_form(&version, b"body"), version);
+    let [one, other] = [b"one", b"two"].map(|body: &[u8; 3]| of_form(&version, body));
+    assert!(one != other && one != version, "{one} {other}");
+    for tag in [&version, &one, &other, &compressed(&one)] {
+        let read = tags(tag).expect("tags");
+        assert_eq!(read[0].version(), version, "{tag}");
+    }
+    assert!(matches(&compressed(&one), &one) && !matches(&one, &other) && !matches(&version, &one));
+    assert!(!matches(&one, &version));
 }

@@ -206,3 +206,103 @@ async fn catalog_is_filtered_by_active_and_bookable_online() {
         tenant.viewer.get(&format!("{path}?active=yes")).await.invalid("active", "invalid_value");
     }
 }
+
+#[tokio::test]
+async fn cursor_of_another_list_order_or_filter_is_refused() {
+    let (tenant, furnished) = prepared().await;
+    // Two of everything, so that lists have a next page.
+    tenant.furnished().await;
+    let mut cursors = Vec::new();
+    for operation in operations() {
+        let parameters = operation.value["parameters"].as_array().into_iter().flatten();
+        if !parameters.into_iter().any(|parameter| parameter["name"] == "cursor") {
+            continue;
+        }
+        let (actor, query) = asking(&tenant, &operation).await;
+        let path = format!("{}{query}", filled(&operation.path, id_of(&furnished)));
+        let first = actor.get(&format!("{path}limit=1")).await.expect(200);
+        if let Some(cursor) = first["next_cursor"].as_str() {
+            actor.get(&format!("{path}limit=2&cursor={cursor}")).await.expect(200);
+            let filtered = format!("{path}ids={}&cursor={cursor}", furnished.contact);
+            if operation.id() != "list_usage_days" {
+                actor.get(&filtered).await.invalid("cursor", "invalid_value");
+            }
+            cursors.push((actor, path, cursor.to_owned()));
+        }
+    }
+    assert!(cursors.len() > 10, "{}", cursors.len());
+    for (actor, path, own) in &cursors {
+        for (_, _, cursor) in cursors.iter().filter(|(_, _, cursor)| cursor != own) {
+            actor.get(&format!("{path}cursor={cursor}")).await.invalid("cursor", "invalid_value");
+        }
+    }
+    let list = "/api/v1/appointments?limit=1";
+    for (given, other) in [
+        ("", "&sort=-starts_at"),
+        ("&sort=-starts_at", ""),
+        ("&status=confirmed", "&status=pending"),
+        ("&from=2031-05-01", "&from=2031-05-02"),
+    ] {
+        let first = tenant.viewer.get(&format!("{list}{given}")).await.expect(200);
+        let Some(cursor) = first["next_cursor"].as_str() else {
+            assert_eq!(given, "&status=confirmed", "one at least has another page");
+            continue;
+        };
+        let next = |query: &str| format!("{list}{query}&cursor={cursor}");
+        tenant.viewer.get(&next(other)).await.invalid("cursor", "invalid_value");
+        // What changes neither the items nor their order may differ.
+        tenant.viewer.get(&format!("{}&include=contact", next(given))).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn period_that_ends_before_it_begins_is_refused_by_every_operation() {
+    let (tenant, furnished) = prepared().await;
+    let mut tried = 0;
+    for operation in operations() {
+        let names: Vec<_> = operation.value["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|parameter| parameter["name"].as_str())
+            .collect();
+        let body = operation.example().filter(|body| body["from"].is_string() && body["to"].is_string());
+        if !(names.contains(&"from") && names.contains(&"to")) && body.is_none() {
+            continue;
+        }
+        // The appointment of a guest is named by a link.
+        if operation.id() == "list_slots_to_reschedule_as_guest" {
+            continue;
+        }
+        tried += 1;
+        let (mut actor, mut asked) = asking(&tenant, &operation).await;
+        if operation.role().is_none() {
+            actor = Actor::anonymous();
+            asked = format!("?organization_slug={}&", tenant.slug().await);
+        }
+        let path = filled(&operation.path, id_of(&furnished));
+        let answer = match body {
+            Some(mut body) => {
+                body["to"] = json!("2031-05-05T09:00:00Z");
+                body["from"] = json!("2031-05-06T09:00:00Z");
+                actor.post(&format!("{path}{asked}"), body).await
+            }
+            None => {
+                let rest = asked.replace("from=2031-05-05&to=2031-05-06&", "");
+                let service = format!("service_id={}&", furnished.service);
+                let service = if names.contains(&"service_id") && operation.path.ends_with("availability") {
+                    service.as_str()
+                } else {
+                    ""
+                };
+                actor.get(&format!("{path}{rest}{service}from=2031-05-06&to=2031-05-05")).await
+            }
+        };
+        assert_eq!(answer.status, 422, "{}: {}", operation.id(), answer.text);
+        answer.invalid("to", "invalid_value");
+    }
+    assert!(tried > 20, "{tried}");
+    // A period without length has nothing in it.
+    let empty = tenant.viewer.get("/api/v1/appointments?from=2031-05-05&to=2031-05-05").await.expect(200);
+    assert_eq!(empty["items"], json!([]));
+}

@@ -11,24 +11,8 @@ use crate::harness::{
     Actor, Answer, Furnished, Operation, Tenant,
     booking::BookingFixture,
     document, operations, system,
-    walking::{OPEN, actor_of, filled, id_of, query, send},
+    walking::{OPEN, actor_of, filled, id_of, parameters, send, send_with},
 };
-
-/// Sends an operation with its example as its body, and with a header.
-async fn send_with(actor: &Actor, operation: &Operation, path: &str, (name, value): (&str, &str)) -> Answer {
-    let method: Method = operation.method.parse().expect("a method");
-    let request = actor.request(method, &format!("{path}{}", query(operation))).header(name, value);
-    let request = match operation.example() {
-        Some(body) => request.header("content-type", "application/json").body(body.to_string()),
-        None => request,
-    };
-    actor.send(request).await
-}
-
-fn parameters(operation: &Operation) -> Vec<&str> {
-    let parameters = operation.value["parameters"].as_array().into_iter().flatten();
-    parameters.filter_map(|parameter| parameter["name"].as_str()).collect()
-}
 
 /// The schema of what a GET answers with.
 fn schema_of(operation: &Operation) -> &'static Value {
@@ -37,12 +21,12 @@ fn schema_of(operation: &Operation) -> &'static Value {
     document().pointer(place).unwrap_or(&Value::Null)
 }
 
-fn takes_if_match(operation: &Operation) -> bool {
+pub fn takes_if_match(operation: &Operation) -> bool {
     parameters(operation).contains(&"If-Match")
 }
 
 /// The operation that reads the object that another changes: at its path, or at the path in front of an action.
-fn reading(operation: &Operation) -> Option<Operation> {
+pub fn reading(operation: &Operation) -> Option<Operation> {
     let at = |path: &str| {
         operations().into_iter().find(|other| {
             let schema = &other.value["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
@@ -65,14 +49,14 @@ fn reading(operation: &Operation) -> Option<Operation> {
 }
 
 /// The path of an object of a furnished organization, with a hold that belongs to who asks for it.
-fn path_of(operation: &Operation, furnished: &Furnished, my_hold: &str) -> String {
+pub fn path_of(operation: &Operation, furnished: &Furnished, my_hold: &str) -> String {
     let id = id_of(furnished);
     let mine = operation.role() == Some("customer");
     filled(&operation.path, |name| if mine && name == "hold_id" { my_hold.to_owned() } else { id(name) })
 }
 
 /// An organization with something of everything, also of its customer, who may book online.
-async fn furnished() -> (Tenant, Furnished, String) {
+pub async fn furnished() -> (Tenant, Furnished, String) {
     let tenant = Tenant::new().await;
     let furnished = tenant.furnished().await;
     let service = format!("/api/v1/services/{}", furnished.service);
