@@ -55,6 +55,7 @@ grant
     update (full_name, updated_at, named_at)
 on identity.accounts to appointd_api;
 grant select, insert, update on identity.accounts to appointd_gate;
+call app.date_changes('identity.accounts');
 
 create function identity.email_of(account uuid) returns text
 language plpgsql stable

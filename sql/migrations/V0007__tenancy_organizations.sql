@@ -83,6 +83,7 @@ create policy gate_update on tenancy.organizations as permissive for update to a
 -- The tenant itself: its id is the tenant_id.
 call app.admit('tenancy.organizations', 'appointd_owner', array['all'], 'id');
 call operations.audit('tenancy.organizations');
+call app.date_changes('tenancy.organizations');
 
 grant select, update (name, slug, time_zone, updated_at, subdomain) on tenancy.organizations to appointd_api;
 grant select, insert, update (status, deleted_at, purge_after) on tenancy.organizations to appointd_gate;

@@ -176,6 +176,7 @@ create policy entering_select on tenancy.subscriptions as permissive for select 
 call app.admit('tenancy.subscriptions', 'appointd_gate', array['select', 'insert', 'update']);
 call app.admit('tenancy.subscriptions', 'appointd_owner', array['all']);
 call operations.audit('tenancy.subscriptions');
+call app.date_changes('tenancy.subscriptions');
 
 grant select, update (plan_type, disabled_features, updated_at) on tenancy.subscriptions to appointd_api;
 grant select, insert (plan_type, disabled_features), update (updated_at) on tenancy.subscriptions to appointd_gate;

@@ -63,6 +63,7 @@ call app.build_wall('tenancy.settings', reads => 'viewer', updates => 'admin');
 call app.admit('tenancy.settings', 'appointd_gate', array['select', 'insert']);
 call app.admit('tenancy.settings', 'appointd_owner', array['all']);
 call operations.audit('tenancy.settings');
+call app.date_changes('tenancy.settings');
 
 grant
     select,
@@ -131,6 +132,7 @@ call app.open_to('tenancy.branding', 'guest,customer', 'select');
 call app.admit('tenancy.branding', 'appointd_gate', array['select', 'insert']);
 call app.admit('tenancy.branding', 'appointd_owner', array['all']);
 call operations.audit('tenancy.branding');
+call app.date_changes('tenancy.branding');
 
 grant select, update (display_name, logo_url, favicon_url, primary_color, secondary_color, style_sheet_url, updated_at)
 on tenancy.branding to appointd_api;

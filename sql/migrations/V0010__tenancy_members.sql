@@ -73,6 +73,7 @@ create policy gate_tenant_delete on tenancy.members as permissive for delete to 
     using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
 call app.admit('tenancy.members', 'appointd_owner', array['all']);
 call operations.audit('tenancy.members');
+call app.date_changes('tenancy.members');
 
 grant select, update (role, status, updated_at), delete on tenancy.members to appointd_api;
 grant select, insert (account_id, role), update (role, status, updated_at), delete on tenancy.members to appointd_gate;

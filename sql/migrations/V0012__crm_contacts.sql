@@ -86,6 +86,7 @@ call app.open_to('crm.contacts', 'guest', 'insert', 'account_id is null');
 call app.admit('crm.contacts', 'appointd_gate', array['select', 'update']);
 call app.admit('crm.contacts', 'appointd_owner', array['all']);
 call operations.audit('crm.contacts');
+call app.date_changes('crm.contacts');
 
 grant
     select,

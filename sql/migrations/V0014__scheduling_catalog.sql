@@ -144,6 +144,7 @@ call app.open_to('scheduling.services', 'guest,customer', 'select', 'active and 
 call app.admit('scheduling.services', 'appointd_gate', array['select']);
 call app.admit('scheduling.services', 'appointd_owner', array['all']);
 call operations.audit('scheduling.services');
+call app.date_changes('scheduling.services');
 
 grant
     select,
@@ -232,6 +233,7 @@ call app.open_to(
 );
 call app.admit('scheduling.resources', 'appointd_owner', array['all']);
 call operations.audit('scheduling.resources');
+call app.date_changes('scheduling.resources');
 
 grant select, insert (id, kind, name), update (name, active, updated_at), delete
 on scheduling.resources to appointd_api;
@@ -313,6 +315,7 @@ call app.admit('scheduling.providers', 'appointd_gate', array['select']);
 call app.admit('scheduling.providers', 'appointd_gate', array['update']);
 call app.admit('scheduling.providers', 'appointd_owner', array['all']);
 call operations.audit('scheduling.providers');
+call app.date_changes('scheduling.providers');
 
 grant
     select,

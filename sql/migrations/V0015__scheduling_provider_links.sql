@@ -57,8 +57,8 @@ comment on function scheduling.lock_person() is
 create trigger lock_person before delete on tenancy.members
 for each row execute function scheduling.lock_person();
 
--- Links end without the provider being written otherwise, by the person or with the member. They are changes of the
--- provider, for programs that list it since its last change.
+-- Links and requests for them change without the provider being written otherwise, also by the person or with the
+-- member. They are changes of the provider, for programs that list it since its last change.
 create trigger touch before update of account_id on scheduling.providers
 for each row when (new.account_id is distinct from old.account_id) execute function app.touch();
 
@@ -69,14 +69,14 @@ as $$
 begin
     update scheduling.providers as p
     set updated_at = now()
-    where p.tenant_id = old.tenant_id and p.id = old.provider_id;
+    where p.tenant_id = coalesce(new.tenant_id, old.tenant_id) and p.id = coalesce(new.provider_id, old.provider_id);
     return null;
 end
 $$;
 
 comment on function scheduling.touch_provider() is
-    'Trigger, after a request to be a provider was answered, withdrawn or deleted with the member: sets updated_at of '
-    'the provider.';
+    'Trigger, after a request to be a provider was made, answered, withdrawn or deleted with the member: sets '
+    'updated_at of the provider.';
 
-create trigger touch_provider after delete on scheduling.provider_link_requests
+create trigger touch_provider after insert or delete on scheduling.provider_link_requests
 for each row execute function scheduling.touch_provider();

@@ -180,6 +180,7 @@ call app.open_to('scheduling.closures', 'scheduler', 'select');
 call app.open_to('scheduling.closures', 'guest,customer', 'select');
 call app.admit('scheduling.closures', 'appointd_owner', array['all']);
 call operations.audit('scheduling.closures');
+call app.date_changes('scheduling.closures');
 
 grant select, insert (id, starts_on, ends_on, name), update (starts_on, ends_on, name, updated_at), delete
 on scheduling.closures to appointd_api;
@@ -220,6 +221,7 @@ call app.open_to('scheduling.time_off', 'scheduler', 'select');
 call app.open_to('scheduling.time_off', 'guest,customer', 'select');
 call app.admit('scheduling.time_off', 'appointd_owner', array['all']);
 call operations.audit('scheduling.time_off');
+call app.date_changes('scheduling.time_off');
 
 grant select, insert (id, provider_id, starts_at, ends_at), update (starts_at, ends_at, updated_at), delete
 on scheduling.time_off to appointd_api;

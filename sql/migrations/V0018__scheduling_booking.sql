@@ -209,6 +209,7 @@ call app.open_to(
 call app.admit('scheduling.appointments', 'appointd_gate', array['select']);
 call app.admit('scheduling.appointments', 'appointd_owner', array['all']);
 call operations.audit('scheduling.appointments');
+call app.date_changes('scheduling.appointments');
 
 grant
     select,

@@ -76,6 +76,7 @@ call app.build_wall(
 call app.admit('messaging.webhook_endpoints', 'appointd_worker', array['select', 'update']);
 call app.admit('messaging.webhook_endpoints', 'appointd_owner', array['all']);
 call operations.audit('messaging.webhook_endpoints');
+call app.date_changes('messaging.webhook_endpoints');
 
 grant
     select,

@@ -125,6 +125,7 @@ call app.build_wall('work.tasks', reads => 'viewer', inserts => 'staff', updates
 call app.require_feature('work.tasks', 'tasks');
 call app.admit('work.tasks', 'appointd_owner', array['all']);
 call operations.audit('work.tasks');
+call app.date_changes('work.tasks');
 call messaging.publish('work.tasks', 'task', leaves_out => '{board_position}');
 create trigger record_deletion after delete on work.tasks
 for each row execute function operations.record_deletion('task');

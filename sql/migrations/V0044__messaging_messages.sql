@@ -127,6 +127,7 @@ call app.build_wall(
 call app.admit('messaging.templates', 'appointd_worker', array['select']);
 call app.admit('messaging.templates', 'appointd_owner', array['all']);
 call operations.audit('messaging.templates');
+call app.date_changes('messaging.templates');
 
 grant
     select,

@@ -136,6 +136,9 @@ grant select (
 grant update (updated_at, account_id) on crm.contacts to appointd_gate;
 grant select (tenant_id, id, first_name, last_name) on crm.contacts to appointd_worker;
 
+create trigger keep_updated_at before update of tenant_id, id, first_name, last_name, email, phone, created_at, renames,
+renamed_at, account_id, external_id, metadata on crm.contacts
+for each row execute function app.keep_updated_at('{name_key,last_name_key,phone_digits}');
 create trigger record_change after insert or delete or update on crm.contacts
 for each row execute function operations.record_change();
 create trigger record_deletion after delete on crm.contacts

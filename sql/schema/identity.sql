@@ -70,6 +70,10 @@ grant select (id, email, full_name, created_at, email_verified_at, named_at) on 
 grant update (full_name, updated_at, named_at) on identity.accounts to appointd_api;
 grant select, insert, update on identity.accounts to appointd_gate;
 
+create trigger keep_updated_at before update of id, email, full_name, password_hash, created_at, email_verified_at,
+named_at on identity.accounts
+for each row execute function app.keep_updated_at('{}');
+
 
 -- Tokens sent by e-mail, each valid for one use: to set a new password, or to verify the address.
 create table identity.one_time_tokens (

@@ -540,6 +540,9 @@ grant insert (id, event, recipient, language, subject, body) on messaging.templa
 grant update (subject, body, updated_at) on messaging.templates to appointd_api;
 grant select (tenant_id, event, recipient, language, subject, body) on messaging.templates to appointd_worker;
 
+create trigger keep_updated_at before update of tenant_id, id, event, recipient, language, subject, body,
+created_at on messaging.templates
+for each row execute function app.keep_updated_at('{}');
 create trigger record_change after insert or delete or update on messaging.templates
 for each row execute function operations.record_change();
 
@@ -864,6 +867,10 @@ for each row
 when (
     new.url <> old.url or new.types <> old.types or new.payload <> old.payload or new.enabled and not old.enabled
 ) execute function messaging.changer_is_maker();
+create trigger keep_updated_at before update of tenant_id, id, url, description, types, payload, enabled,
+disabled_reason, disabled_at, failing_since, generation, key_id, previous_key_id, previous_valid_until, created_at,
+created_by on messaging.webhook_endpoints
+for each row execute function app.keep_updated_at('{}');
 create trigger record_change after insert or delete or update on messaging.webhook_endpoints
 for each row execute function operations.record_change();
 create trigger record_deletion after delete on messaging.webhook_endpoints

@@ -405,6 +405,10 @@ grant select (
     updated_at, sequence, series_id, visit
 ) on scheduling.appointments to appointd_gate;
 
+create trigger keep_updated_at before update of tenant_id, id, service_id, provider_id, contact_id, starts_at, ends_at,
+status, note, cancellation_reason, cancelled_at, cancelled_by, created_at, created_by, sequence, overridden, series_id,
+occurrence, visit, seat, guest_key, cancelled_by_kind, hold_id, external_id, metadata on scheduling.appointments
+for each row execute function app.keep_updated_at('{}');
 create trigger record_change after insert or delete or update on scheduling.appointments
 for each row execute function operations.record_change();
 create trigger record_event after insert or update on scheduling.appointments
@@ -785,6 +789,9 @@ create trigger keep_few after insert on scheduling.closures
 referencing new table as added for each statement execute function scheduling.keep_closures_few();
 create trigger keep_few_update after update on scheduling.closures
 referencing new table as added for each statement execute function scheduling.keep_closures_few();
+create trigger keep_updated_at before update of tenant_id, id, starts_on, ends_on, name,
+created_at on scheduling.closures
+for each row execute function app.keep_updated_at('{}');
 create trigger note_freed_delete after delete on scheduling.closures
 for each row execute function scheduling.note_freed();
 create trigger note_freed_update after update on scheduling.closures
@@ -1285,7 +1292,7 @@ grant select, delete on scheduling.provider_link_requests to appointd_gate;
 
 create trigger record_change after insert or delete or update on scheduling.provider_link_requests
 for each row execute function operations.record_change();
-create trigger touch_provider after delete on scheduling.provider_link_requests
+create trigger touch_provider after insert or delete on scheduling.provider_link_requests
 for each row execute function scheduling.touch_provider();
 
 
@@ -1408,6 +1415,9 @@ grant select (
 grant update (updated_at, account_id) on scheduling.providers to appointd_gate;
 grant select (tenant_id, id, name, account_id) on scheduling.providers to appointd_worker;
 
+create trigger keep_updated_at before update of tenant_id, id, name, active, created_at, renamed_at, max_per_day,
+max_per_week, account_id, external_id, metadata on scheduling.providers
+for each row execute function app.keep_updated_at('{kind}');
 create trigger keep_within_plan_insert after insert on scheduling.providers
 for each row when (new.active) execute function tenancy.keep_within_plan('providers');
 create trigger keep_within_plan_update after update of active on scheduling.providers
@@ -1537,6 +1547,8 @@ grant select, delete on scheduling.resources to appointd_api;
 grant insert (id, kind, name) on scheduling.resources to appointd_api;
 grant update (name, active, updated_at) on scheduling.resources to appointd_api;
 
+create trigger keep_updated_at before update of tenant_id, id, kind, name, active, created_at on scheduling.resources
+for each row execute function app.keep_updated_at('{contact_id}');
 create trigger note_freed_update after update on scheduling.resources
 for each row when (new.active and new.kind <> 'contact') execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on scheduling.resources
@@ -2174,6 +2186,12 @@ grant select (
 ) on scheduling.services to appointd_gate;
 grant select (tenant_id, id, name) on scheduling.services to appointd_worker;
 
+create trigger keep_updated_at before update of tenant_id, id, name, description, duration_minutes, slot_step_minutes,
+active, created_at, renames, renamed_at, buffer_before_minutes, buffer_after_minutes, slot_offset_minutes,
+min_notice_minutes, horizon_days, bookable_from, bookable_until, max_per_day, max_per_week, requires_approval, capacity,
+price_amount, price_currency, cancellation_notice_minutes, contact_may_overlap, bookable_online, guest_requires,
+guest_verification, external_id, metadata on scheduling.services
+for each row execute function app.keep_updated_at('{}');
 create trigger note_freed_update after update on scheduling.services
 for each row when (new.active) execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on scheduling.services
@@ -2401,6 +2419,9 @@ create trigger keep_few after insert on scheduling.time_off
 referencing new table as added for each statement execute function scheduling.keep_time_off_few();
 create trigger keep_few_update after update on scheduling.time_off
 referencing new table as added for each statement execute function scheduling.keep_time_off_few();
+create trigger keep_updated_at before update of tenant_id, id, provider_id, starts_at, ends_at,
+created_at on scheduling.time_off
+for each row execute function app.keep_updated_at('{}');
 create trigger note_freed_delete after delete on scheduling.time_off
 for each row execute function scheduling.note_freed();
 create trigger note_freed_update after update on scheduling.time_off
@@ -4004,8 +4025,26 @@ alter function scheduling.tenants_due() owner to appointd_gate;
 grant execute on function scheduling.tenants_due() to appointd_worker;
 
 
+<<<<<<< HEAD
 -- Trigger, after a request to be a provider was answered, withdrawn or deleted with the member: sets updated_at of the
 -- provider.
+=======
+-- Trigger, before a provider is linked or unlinked, also because the member was deleted: sets updated_at.
+create function scheduling.touch()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.updated_at := now();
+    return new;
+end
+$$;
+
+
+-- Trigger, after a request to be a provider was made, answered, withdrawn or deleted with the member: sets updated_at
+-- of the provider.
+>>>>>>> 2d6d198 (sql: keep updated_at if a change changes nothing)
 create function scheduling.touch_provider()
 returns trigger
 language plpgsql
@@ -4014,7 +4053,7 @@ as $$
 begin
     update scheduling.providers as p
     set updated_at = now()
-    where p.tenant_id = old.tenant_id and p.id = old.provider_id;
+    where p.tenant_id = coalesce(new.tenant_id, old.tenant_id) and p.id = coalesce(new.provider_id, old.provider_id);
     return null;
 end
 $$;

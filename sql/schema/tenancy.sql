@@ -220,6 +220,9 @@ grant select on tenancy.branding to appointd_gate;
 grant insert (display_name) on tenancy.branding to appointd_gate;
 grant select (tenant_id, display_name, logo_url, primary_color, address) on tenancy.branding to appointd_worker;
 
+create trigger keep_updated_at before update of tenant_id, display_name, logo_url, favicon_url, primary_color,
+secondary_color, style_sheet_url on tenancy.branding
+for each row execute function app.keep_updated_at('{}');
 create trigger record_change after insert or delete or update on tenancy.branding
 for each row execute function operations.record_change();
 create trigger record_event after update on tenancy.branding
@@ -585,6 +588,8 @@ for each row
 when (
     new.role <> old.role and not (old.role = any (app.roles_up_to(new.role)))
 ) execute function tenancy.keep_handed_out_below();
+create trigger keep_updated_at before update of tenant_id, account_id, role, created_at, status on tenancy.members
+for each row execute function app.keep_updated_at('{}');
 create trigger keep_within_plan_insert after insert on tenancy.members
 for each row when (new.role <> 'customer') execute function tenancy.keep_within_plan('members');
 create trigger keep_within_plan_update after update of status, role on tenancy.members
@@ -710,6 +715,9 @@ create trigger add_turn after insert on tenancy.organizations
 for each row execute function messaging.add_turn();
 create trigger keep_names after insert or update of slug, subdomain on tenancy.organizations
 for each row execute function tenancy.keep_names();
+create trigger keep_updated_at before update of id, name, slug, time_zone, status, created_at, subdomain, deleted_at,
+purge_after on tenancy.organizations
+for each row execute function app.keep_updated_at('{}');
 create trigger note_freed_update after update on tenancy.organizations
 for each row when (new.time_zone <> old.time_zone) execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on tenancy.organizations
@@ -892,6 +900,11 @@ grant select (
     tenant_id, language, date_format, time_format, notify_by_email, data_retention_days
 ) on tenancy.settings to appointd_worker;
 
+create trigger keep_updated_at before update of tenant_id, language, date_format, time_format, notify_by_email,
+notify_by_sms, notify_by_push, data_retention_days, gdpr_compliant, exclusive_members, check_in_opens_minutes,
+trusted_origins, guest_bookings_per_address, guest_bookings_per_email,
+guests_match_by_verified_email on tenancy.settings
+for each row execute function app.keep_updated_at('{}');
 create trigger record_change after insert or delete or update on tenancy.settings
 for each row execute function operations.record_change();
 create trigger record_event after update on tenancy.settings
@@ -956,6 +969,8 @@ grant select on tenancy.subscriptions to appointd_gate;
 grant insert (plan_type, disabled_features) on tenancy.subscriptions to appointd_gate;
 grant update (updated_at) on tenancy.subscriptions to appointd_gate;
 
+create trigger keep_updated_at before update of tenant_id, plan_type, disabled_features on tenancy.subscriptions
+for each row execute function app.keep_updated_at('{}');
 create trigger keep_within_new_plan after update of plan_type on tenancy.subscriptions
 for each row when (new.plan_type <> old.plan_type) execute function tenancy.keep_within_new_plan();
 create trigger record_change after insert or delete or update on tenancy.subscriptions

@@ -418,6 +418,10 @@ grant update (
     repeat_every, repeat_from, repeat_day, updated_at
 ) on work.tasks to appointd_api;
 
+create trigger keep_updated_at before update of tenant_id, id, title, description, status, priority, assignee_id,
+due_on, completed_at, board_position, repeat_frequency, repeat_every, repeat_from, repeat_day, follows_id, created_by,
+created_at on work.tasks
+for each row execute function app.keep_updated_at('{}');
 create trigger record_change after insert or delete or update on work.tasks
 for each row execute function operations.record_change();
 create trigger record_deletion after delete on work.tasks

@@ -22,4 +22,5 @@ mod name;
 mod page;
 mod parsers;
 pub mod token;
+mod unchanged;
 mod versions;

@@ -4,7 +4,7 @@
 -- quote rows that the author of the statement cannot see. Known: the change log, the list of deletions and events, jobs
 -- of webhook endpoints, the limits of a plan, the last owner of an organization, invitations, keys and endpoints that
 -- end with their creator, what only verified accounts may set, former names, freed time to offer, limits of schedules,
--- closures, time off, holds and the waitlist, the lock before a link ends, and the last change of tasks.
+-- closures, time off, holds and the waitlist, the lock before a link ends, and when rows last changed.
 
 select
     format('%s trigger %I', t.tgrelid::regclass, t.tgname) as object,
@@ -44,6 +44,7 @@ where
         ('record_event', 'scheduling.record_waitlist_event()'),
         ('record_event_assigned_insert', 'work.record_assigned()'),
         ('record_event_assigned_update', 'work.record_assigned()'),
+        ('keep_updated_at', 'app.keep_updated_at()'),
         ('touch', 'app.touch()'),
         ('touch_provider', 'scheduling.touch_provider()'),
         ('touch_linked', 'work.touch_linked()'),

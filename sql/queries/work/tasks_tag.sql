@@ -2,8 +2,15 @@
 with gone as (
     delete from work.task_tags
     where tenant_id = $1 and task_id = $2 and tag <> all ($3)
+    returning tag
+),
+added as (
+    insert into work.task_tags (task_id, tag)
+    select $2::uuid, w.tag
+    from unnest($3::text[]) as w (tag)
+    on conflict do nothing
+    returning tag
 )
-insert into work.task_tags (task_id, tag)
-select $2::uuid, w.tag
-from unnest($3::text[]) as w (tag)
-on conflict do nothing
+update work.tasks
+set updated_at = now()
+where tenant_id = $1 and id = $2 and (exists (select from gone) or exists (select from added))

@@ -24,7 +24,10 @@ set
     repeat_from = case when $12 then $15 else repeat_from end,
     repeat_day = case
         when case when $12 then $13 else repeat_frequency end is null then null
-        when $10 or $12 then coalesce(extract(day from case when $10 then $11 else due_on end), 1)::smallint
+        when
+            ($10 and $11 is distinct from due_on)
+            or ($12 and ($13, $14, $15) is distinct from (repeat_frequency, repeat_every, repeat_from))
+            then coalesce(extract(day from case when $10 then $11 else due_on end), 1)::smallint
         else repeat_day
     end,
     updated_at = now()

@@ -391,10 +391,14 @@ async fn change(
     if !changes.account_id.is_undefined() {
         let before = tx.optional(GET, &[&id]).await?.ok_or_else(Problem::not_found)?;
         let wanted = changes.account_id.value().copied();
-        tx.all(sql!("scheduling/provider_link_requests_delete.sql"), &[&id]).await?;
-        if let Some(wanted) = wanted.filter(|wanted| before.account_id != Some(*wanted)) {
-            request_link(&mut tx, id, wanted).await?;
-            asked = true;
+        let other = wanted.filter(|wanted| before.account_id != Some(*wanted));
+        // A person who was asked already is not asked again.
+        if other.is_none() || before.requested_account_id != other {
+            tx.all(sql!("scheduling/provider_link_requests_delete.sql"), &[&id]).await?;
+            if let Some(wanted) = other {
+                request_link(&mut tx, id, wanted).await?;
+                asked = true;
+            }
         }
         // Only the person can accept a link; an existing link to the same account is kept.
         if before.account_id.is_some() && before.account_id != wanted {

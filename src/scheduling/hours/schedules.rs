@@ -13,6 +13,7 @@ use crate::{
     db::{Context, Db, Sql, Tx, row},
     http::{
         caller::{Manager, Member, Viewer},
+        conditional,
         if_match::IfMatch,
         json::Json,
         problem::{ApiError, Failure, OnConstraint as _, Problem, Reading, Writing},
@@ -76,10 +77,14 @@ pub async fn set(
     if_match: &IfMatch,
 ) -> Result<(), Failure> {
     db.attempt(context, async |mut tx: Tx, _| -> Result<(), Failure> {
-        if if_match.is_sent() {
-            tx.all(sql!("scheduling/schedules_lock_row.sql"), &[&provider]).await?;
-            let hours = tx.optional(GET, &[&provider]).await?.ok_or_else(Problem::not_found)?;
-            if_match.matches(&Schedule::from(Hours::from(hours)))?;
+        let was_set = !tx.all(sql!("scheduling/schedules_lock_row.sql"), &[&provider]).await?.is_empty();
+        let hours = tx.optional(GET, &[&provider]).await?.ok_or_else(Problem::not_found)?;
+        let current = Schedule::from(Hours::from(hours));
+        if_match.matches(&current)?;
+        // A schedule that equals the current one changes nothing.
+        let wanted = Schedule::from(schedule.hours());
+        if was_set && conditional::etag_of(&current)? == conditional::etag_of(&wanted)? {
+            return Ok(tx.commit().await?);
         }
         replace(tx, provider, schedule).await
     })

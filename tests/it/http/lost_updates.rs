@@ -49,7 +49,7 @@ async fn changes_at_once_of_one_version_get_one() {
     let appointment = format!("/api/v1/appointments/{appointment}");
     let (reschedule, cancel) = (format!("{appointment}/reschedule"), format!("{appointment}/cancel"));
     for round in 0..5 {
-        // No two bodies are the same: a change to what is there already makes no other version.
+        // No two bodies are the same: a change to the current values makes no other version.
         let named = |number: usize| json!({ "name": format!("Name {round} {number}") });
         let changes: [Change<'_>; 6] = [
             (&service, Method::PATCH, &service, &named),
@@ -57,7 +57,7 @@ async fn changes_at_once_of_one_version_get_one() {
                 &service,
                 Method::PATCH,
                 &service,
-                &|number| json!({ "required_resources": vec![&rooms; number % 2] }),
+                &|number| json!({ "name": format!("Other {round} {number}"), "required_resources": vec![&rooms; number % 2] }),
             ),
             (
                 &contact,
