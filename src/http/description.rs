@@ -166,6 +166,11 @@ fn parameters(operation: &mut Map<String, Value>) {
         if let Some(schema) = parameter["schema"].as_object_mut() {
             schema.remove("example");
         }
+        if parameter["in"] == "path" && !parameter["description"].is_string() {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            let object = name.trim_end_matches("_id").replace('_', " ");
+            parameter["description"] = format!("The id of the {object}.").into();
+        }
         // An empty list is sent by omitting the parameter. poem-openapi marks every list as required.
         if parameter["in"] == "query" && parameter["schema"]["type"] == "array" {
             parameter["required"] = parameter["schema"]["minItems"].is_number().into();

@@ -14,7 +14,7 @@ pub const PROBLEMS: &[ProblemCode] = problem_codes! {
         "not_a_member" = "The account is no active member of this organization.",
     }
     409 Named {
-        "organization_ambiguous" = "The account belongs to several organizations: send `organization_id`, one of `organizations`.",
+        "organization_ambiguous" = "The account belongs to several organizations: send `organization_slug`, the `slug` of one of `organizations`.",
         "email_taken" = "Another account has this e-mail address.",
         "email_verified" = "The e-mail address is already verified.",
         "email_requested" = "An e-mail was sent less than a minute ago.",

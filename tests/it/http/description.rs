@@ -91,6 +91,10 @@ fn every_operation_is_described_completely() {
         assert_eq!(value["tags"].as_array().map(Vec::len), Some(1), "{id}: a tag");
         assert!(value["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "{id}: a summary");
         assert!(value["description"].as_str().is_some(), "{id}: a description");
+        for parameter in value["parameters"].as_array().into_iter().flatten() {
+            let about = parameter["description"].as_str().unwrap_or_default();
+            assert!(about.ends_with(['.', ')']), "{id}: a description of {}", parameter["name"]);
+        }
         let needs_none_or_a_link = value["security"].is_array();
         assert_eq!(needs_none_or_a_link, operation.role().is_none(), "{id}: security");
         let responses = value["responses"].as_object().expect("responses");
@@ -114,6 +118,35 @@ fn every_operation_is_described_completely() {
             assert!(responses.contains_key(status), "{id} lacks {status}");
         }
     }
+}
+
+#[test]
+fn codes_tell_to_send_what_their_operations_take() {
+    let document = committed();
+    let about = document["components"]["schemas"]["ProblemCode"]["description"].as_str().expect("text");
+    let mut told = 0;
+    for line in about.lines().filter(|line| line.starts_with("- ")) {
+        let code = line.split('`').nth(1).expect("a code");
+        let Some(name) = line.split_once("send `").and_then(|(_, rest)| rest.split('`').next()) else {
+            continue;
+        };
+        for operation in operations() {
+            let answers = operation.value["responses"].as_object().into_iter().flatten();
+            let mut codes = answers.flat_map(|(_, answer)| answer["x-problem-codes"].as_array()).flatten();
+            if !codes.any(|other| other == code) {
+                continue;
+            }
+            let media_types = operation.value["requestBody"]["content"].as_object().into_iter().flatten();
+            let mut schemas = media_types.map(|(_, content)| resolve(&content["schema"]));
+            let takes = schemas.any(|schema| schema["properties"][name].is_object())
+                || operation.value["parameters"]
+                    .as_array()
+                    .is_some_and(|parameters| parameters.iter().any(|parameter| parameter["name"] == name));
+            assert!(takes, "{} takes no {name}: {line}", operation.id());
+            told += 1;
+        }
+    }
+    assert!(told > 0, "a code tells what to send");
 }
 
 #[test]
