@@ -234,6 +234,8 @@ comment on function app.keep_updated_at() is
     'Trigger, before an update that sets columns beside updated_at: keeps updated_at if no column gets another value. '
     'Argument: the generated columns of the table.';
 
+-- The trigger names columns: a migration that changes the type of one, or drops it, drops the trigger first and calls
+-- this again.
 create procedure app.date_changes(relation regclass)
 language plpgsql
 as $$

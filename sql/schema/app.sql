@@ -258,8 +258,8 @@ end
 $$;
 
 
--- Has updated_at of a table, which its statements set, say when a row last changed: an update to the current
--- values keeps it.
+-- Has updated_at of a table, which its statements set, say when a row last changed: an update to the current values
+-- keeps it.
 create procedure app.date_changes(in relation regclass)
 language plpgsql
 as $$
