@@ -123,7 +123,7 @@ impl ListKey {
     /// The list that a request reads.
     pub fn of(request: &Request) -> Self {
         // What changes neither the items nor their order.
-        const ASIDE: [&str; 3] = ["cursor", "limit", "include"];
+        const ASIDE: [&str; 5] = ["cursor", "limit", "include", "page", "page_size"];
         let query = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
         let parameters: BTreeSet<_> = query.filter(|(name, _)| !ASIDE.contains(&name.as_ref())).collect();
         let mut digest = Sha256::new_with_prefix(request.uri().path());
