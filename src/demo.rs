@@ -170,7 +170,8 @@ async fn found(db: &Db, door: &FrontDoor, demo: &Demo, people: &mut People) -> R
     Ok(context)
 }
 
-/// Changes whether members belong to other organizations, if it is said, and whether customers get e-mails.
+/// Changes whether members belong to other organizations, if it is said, and whether customers get e-mails. They are
+/// reminded a day and two hours ahead.
 async fn settings(
     db: &Db,
     context: Context,
@@ -193,6 +194,11 @@ async fn settings(
         &number,
         &number,
         &flag,
+        &Some(vec![1440, 120]),
+        &false,
+        &number,
+        &false,
+        &text,
     ];
     db.one(context, sql!("tenancy/settings_update.sql"), params).await?;
     Ok(())

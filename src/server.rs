@@ -64,7 +64,10 @@ use crate::{
     },
     operations::health::Stopping,
     pages,
-    scheduling::{events::EventNames, notices::planning::TellAboutAppointments},
+    scheduling::{
+        events::EventNames,
+        notices::{planning::TellAboutAppointments, reminders::RemindOfAppointments},
+    },
     tenancy::domains::Dns,
     work::events::Assignments,
 };
@@ -284,8 +287,8 @@ fn single_threaded() -> io::Result<runtime::Runtime> {
 /// Publishes the events of all modules, and adds the messages about them.
 pub fn publisher(db: &WorkerDb) -> Publisher {
     let modules: [Arc<dyn Describe>; 2] = [Arc::new(EventNames), Arc::new(Assignments)];
-    let messages: Arc<dyn Follow> = Arc::new(TellAboutAppointments);
-    Publisher::new(db.clone(), modules, [messages])
+    let messages: [Arc<dyn Follow>; 2] = [Arc::new(TellAboutAppointments), Arc::new(RemindOfAppointments)];
+    Publisher::new(db.clone(), modules, messages)
 }
 
 /// The worker of a process.

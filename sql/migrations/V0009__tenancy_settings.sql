@@ -17,6 +17,9 @@ create table tenancy.settings (
     guest_bookings_per_address integer not null default 20,
     guest_bookings_per_email integer not null default 5,
     guests_match_by_verified_email boolean not null default false,
+    reminder_minutes integer[] not null default '{}',
+    thanks_after_minutes integer,
+    review_url text,
     constraint settings_pkey primary key (tenant_id),
     constraint settings_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
     constraint settings_language_form check (language ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$'),
@@ -26,7 +29,13 @@ create table tenancy.settings (
     constraint settings_check_in_opens check (check_in_opens_minutes between 0 and 1440),
     constraint settings_trusted_origins check (cardinality(trusted_origins) <= 20),
     constraint settings_guest_bookings_per_address check (guest_bookings_per_address between 1 and 10000),
-    constraint settings_guest_bookings_per_email check (guest_bookings_per_email between 1 and 10000)
+    constraint settings_guest_bookings_per_email check (guest_bookings_per_email between 1 and 10000),
+    constraint settings_reminder_minutes check (
+        cardinality(reminder_minutes) <= 5 and array_position(reminder_minutes, null) is null
+        and 5 <= all (reminder_minutes) and 43200 >= all (reminder_minutes)
+    ),
+    constraint settings_thanks_after check (thanks_after_minutes between 0 and 43200),
+    constraint settings_review_url check (review_url ~ '^https://[^[:space:]]+$' and length(review_url) <= 2000)
 );
 
 comment on table tenancy.settings is
@@ -58,6 +67,13 @@ comment on column tenancy.settings.guest_bookings_per_email is
 comment on column tenancy.settings.guests_match_by_verified_email is
     'Whether a booking of a guest with a verified e-mail address is made for the contact with that address, if '
     'exactly one contact has it. The contact is not changed.';
+comment on column tenancy.settings.reminder_minutes is
+    'How many minutes before an appointment its contact is reminded of it, at most five times, each 5 to 43,200. '
+    'A service may say otherwise (scheduling.services.reminder_minutes).';
+comment on column tenancy.settings.thanks_after_minutes is
+    'How many minutes after an appointment was completed its contact is thanked, 0 to 43,200; null: never.';
+comment on column tenancy.settings.review_url is
+    'https URL where customers can review the organization, which the thanks contain; null: none.';
 
 call app.build_wall('tenancy.settings', reads => 'viewer', updates => 'admin');
 call app.admit('tenancy.settings', 'appointd_gate', array['select', 'insert']);
@@ -70,7 +86,8 @@ grant
     update (
         language, date_format, time_format, notify_by_email, notify_by_sms, notify_by_push, data_retention_days,
         gdpr_compliant, exclusive_members, check_in_opens_minutes, updated_at, trusted_origins,
-        guest_bookings_per_address, guest_bookings_per_email, guests_match_by_verified_email
+        guest_bookings_per_address, guest_bookings_per_email, guests_match_by_verified_email, reminder_minutes,
+        thanks_after_minutes, review_url
     )
 on tenancy.settings to appointd_api;
 grant select, insert (exclusive_members) on tenancy.settings to appointd_gate;
@@ -92,8 +109,11 @@ comment on function app.verified_only() is
     'Trigger, before a row is written that leads data or visitors of an organization elsewhere: fails for an account '
     'whose e-mail address is not verified. What it set up would stay when the owner of the address takes it over.';
 
-create trigger verified_only_update before update of trusted_origins on tenancy.settings
-for each row when (not new.trusted_origins <@ old.trusted_origins) execute function app.verified_only();
+create trigger verified_only_update before update of trusted_origins, review_url on tenancy.settings
+for each row when (
+    not new.trusted_origins <@ old.trusted_origins or new.review_url <> coalesce(old.review_url, '')
+)
+execute function app.verified_only();
 
 
 create table tenancy.branding (

@@ -35,6 +35,7 @@ create table scheduling.services (
     guest_verification text not null default 'none',
     external_id text,
     metadata jsonb,
+    reminder_minutes integer[],
     constraint services_pkey primary key (tenant_id, id),
     constraint services_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
     constraint services_external_id_length check (length(external_id) between 1 and 200),
@@ -71,7 +72,11 @@ create table scheduling.services (
     constraint services_guest_requires check (
         guest_requires <@ array['email', 'phone'] and cardinality(guest_requires) <= 2
     ),
-    constraint services_guest_verification check (guest_verification in ('none', 'email'))
+    constraint services_guest_verification check (guest_verification in ('none', 'email')),
+    constraint services_reminder_minutes check (
+        cardinality(reminder_minutes) <= 5 and array_position(reminder_minutes, null) is null
+        and 5 <= all (reminder_minutes) and 43200 >= all (reminder_minutes)
+    )
 );
 
 comment on table scheduling.services is 'Something an organization offers by appointment.';
@@ -129,6 +134,9 @@ comment on column scheduling.services.guest_verification is
 comment on column scheduling.services.external_id is 'Id in another system, at most 200 characters; null: none.';
 comment on column scheduling.services.metadata is
     'What other programs note about it: an object of at most 20 strings of at most 500 characters; null: nothing.';
+comment on column scheduling.services.reminder_minutes is
+    'How many minutes before an appointment its contact is reminded of it, at most five times, each 5 to 43,200; '
+    'empty: never; null: as the settings of the organization say.';
 
 create unique index services_external_id_key on scheduling.services (tenant_id, external_id)
 where external_id is not null;
@@ -152,14 +160,14 @@ grant
         id, name, description, duration_minutes, slot_step_minutes, active, buffer_before_minutes, buffer_after_minutes,
         slot_offset_minutes, min_notice_minutes, horizon_days, bookable_from, bookable_until, max_per_day, max_per_week,
         requires_approval, capacity, price_amount, price_currency, cancellation_notice_minutes, contact_may_overlap,
-        bookable_online, guest_requires, guest_verification, external_id, metadata
+        bookable_online, guest_requires, guest_verification, external_id, metadata, reminder_minutes
     ),
     update (
         name, description, duration_minutes, slot_step_minutes, active, updated_at, renames, renamed_at,
         buffer_before_minutes, buffer_after_minutes, slot_offset_minutes, min_notice_minutes, horizon_days,
         bookable_from, bookable_until, max_per_day, max_per_week, requires_approval, capacity, price_amount,
         price_currency, cancellation_notice_minutes, contact_may_overlap, bookable_online, guest_requires,
-        guest_verification, external_id, metadata
+        guest_verification, external_id, metadata, reminder_minutes
     ),
     delete
 on scheduling.services to appointd_api;

@@ -23,13 +23,15 @@ create table messaging.messages (
     address text,
     language text,
     title text,
+    about_at timestamptz,
+    ahead_minutes integer,
+    due_at timestamptz,
     occurred_at timestamptz not null,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     sent_at timestamptz,
     constraint messages_pkey primary key (tenant_id, id),
     constraint messages_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
-    constraint messages_once unique (tenant_id, event_id, recipient_id, channel),
     constraint messages_event_length check (length(event) between 1 and 100),
     constraint messages_recipient check (recipient in ('contact', 'member')),
     constraint messages_channel check (channel in ('email')),
@@ -39,7 +41,9 @@ create table messaging.messages (
     constraint messages_attempts check (attempts >= 0 and doubts between 0 and attempts),
     constraint messages_address_length check (length(address) <= 254),
     constraint messages_title_length check (length(title) <= 200),
-    constraint messages_sent check ((state = 'sent') = (sent_at is not null))
+    constraint messages_sent check ((state = 'sent') = (sent_at is not null)),
+    constraint messages_timed check (num_nonnulls(about_at, ahead_minutes, due_at) in (0, 3)),
+    constraint messages_ahead check (ahead_minutes >= 0)
 )
 with (fillfactor = 80);
 
@@ -47,8 +51,9 @@ comment on table messaging.messages is
     'What people are told about events. Kept for as long as the organization keeps data about people '
     '(tenancy.settings.data_retention_days).';
 comment on column messaging.messages.id is 'Random, made by the database: the Message-ID of an e-mail contains it.';
-comment on column messaging.messages.event_id is 'The event that it is about.';
-comment on column messaging.messages.event is 'The type of the event.';
+comment on column messaging.messages.event_id is 'The event that it is about, or because of which it was planned.';
+comment on column messaging.messages.event is
+    'The type of the event, or what is planned: appointment.reminder, appointment.thanks.';
 comment on column messaging.messages.subject_id is 'The object of the event.';
 comment on column messaging.messages.sequence is
     'The revision of the object after the event. If it has changed again when the message is due, the message is '
@@ -61,17 +66,34 @@ comment on column messaging.messages.state is
     'unknown (the connection broke before the mail server answered, twice); failed; skipped.';
 comment on column messaging.messages.reason is
     'Why it failed: refused (by the mail server), gave_up. Why it was skipped: stale, past, no_address, no_channel, '
-    'unverified, over_budget, template. Null otherwise.';
+    'switched_off, unverified, over_budget, template. Null otherwise.';
 comment on column messaging.messages.attempts is 'How often it was begun to be sent.';
 comment on column messaging.messages.doubts is
-    'How often it is unknown whether it was sent. After two it is not sent again.';
+    'How often it is unknown whether it was sent. After two, of a planned message after one, it is not sent again.';
 comment on column messaging.messages.address is 'Where it went; null: not sent yet.';
 comment on column messaging.messages.language is 'The language of its text; null: not sent yet.';
 comment on column messaging.messages.title is 'The subject of the e-mail; null: not sent yet.';
+comment on column messaging.messages.about_at is
+    'Of a planned message: the start of the appointment that it was planned for. Null: it is sent at once.';
+comment on column messaging.messages.ahead_minutes is
+    'Of a reminder: how many minutes before the start. Of thanks: 0. Null: it is sent at once.';
+comment on column messaging.messages.due_at is 'When a planned message is to be sent. Null: at once.';
 comment on column messaging.messages.occurred_at is 'When the event happened.';
 comment on column messaging.messages.created_at is 'When the event was published.';
 comment on column messaging.messages.updated_at is 'When the state last changed.';
 comment on column messaging.messages.sent_at is 'When the mail server took it; null: it did not.';
+
+create unique index messages_once on messaging.messages (tenant_id, event_id, recipient_id, channel)
+where about_at is null;
+create unique index messages_timed_once on messaging.messages (
+    tenant_id, subject_id, event, about_at, ahead_minutes, recipient_id, channel
+)
+where about_at is not null;
+
+comment on index messaging.messages_once is 'A recipient is told once of an event by each channel.';
+comment on index messaging.messages_timed_once is
+    'A contact gets one reminder of an appointment for each number of minutes before its start, and is thanked once, '
+    'however often the appointment is moved away and back.';
 
 create index messages_created_idx on messaging.messages (tenant_id, created_at, id);
 create index messages_subject_idx on messaging.messages (tenant_id, subject_id, created_at);
@@ -84,8 +106,11 @@ call app.admit('messaging.messages', 'appointd_owner', array['all']);
 grant select on messaging.messages to appointd_api;
 grant
     select,
-    insert (event_id, event, subject_id, sequence, recipient, recipient_id, channel, occurred_at),
-    update (state, reason, attempts, doubts, address, language, title, updated_at, sent_at),
+    insert (
+        event_id, event, subject_id, sequence, recipient, recipient_id, channel, about_at, ahead_minutes, due_at,
+        occurred_at
+    ),
+    update (state, reason, attempts, doubts, address, language, title, due_at, updated_at, sent_at),
     delete
 on messaging.messages to appointd_worker;
 
@@ -157,8 +182,12 @@ comment on column tenancy.settings.notify_by_email is 'Whether customers get e-m
 -- Who is told: the person behind a provider, and contacts only if the organization notifies them by e-mail.
 grant select (account_id) on scheduling.providers to appointd_worker;
 call app.admit('tenancy.settings', 'appointd_worker', array['select']);
-grant select (tenant_id, language, date_format, time_format, notify_by_email, data_retention_days)
+grant select (
+    tenant_id, language, date_format, time_format, notify_by_email, data_retention_days, reminder_minutes,
+    thanks_after_minutes, review_url
+)
 on tenancy.settings to appointd_worker;
+grant select (reminder_minutes) on scheduling.services to appointd_worker;
 call app.admit('tenancy.branding', 'appointd_worker', array['select']);
 grant select (tenant_id, display_name, logo_url, primary_color, address) on tenancy.branding to appointd_worker;
 grant select (name, time_zone) on tenancy.organizations to appointd_worker;
@@ -205,7 +234,7 @@ returns table (
     created_at timestamptz, entry_updated_at timestamptz, service_name text, provider_name text, contact_name text,
     segments jsonb, requires_approval boolean, cancellation_notice_minutes integer, cancellation_reason text,
     occurrences smallint, time_zone text, contact_email text, is_provider boolean, member_name text, member_email text,
-    proof bytea
+    proof bytea, contact_id uuid, service_id uuid
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -222,7 +251,8 @@ begin
         e.provider_name, e.contact_name, e.segments, e.requires_approval, e.cancellation_notice_minutes,
         a.cancellation_reason, s.occurrences, o.time_zone, c.email,
         coalesce(p.account_id = appointment_notice.account, false), m.full_name, m.email,
-        case when appointment_notice.account is null then app.proof('guest', tenant, a.id) end
+        case when appointment_notice.account is null then app.proof('guest', tenant, a.id) end, a.contact_id,
+        a.service_id
     from scheduling.appointments as a
     cross join lateral scheduling.entries(tenant, array[a.id]) as e
     join tenancy.organizations as o on o.id = a.tenant_id

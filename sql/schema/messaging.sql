@@ -305,9 +305,9 @@ create table messaging.messages (
     tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
     -- Random, made by the database: the Message-ID of an e-mail contains it.
     id uuid not null default gen_random_uuid(),
-    -- The event that it is about.
+    -- The event that it is about, or because of which it was planned.
     event_id uuid not null,
-    -- The type of the event.
+    -- The type of the event, or what is planned: appointment.reminder, appointment.thanks.
     event text not null,
     -- The object of the event.
     subject_id uuid not null,
@@ -324,11 +324,11 @@ create table messaging.messages (
     -- unknown (the connection broke before the mail server answered, twice); failed; skipped.
     state text not null default 'queued',
     -- Why it failed: refused (by the mail server), gave_up. Why it was skipped: stale, past, no_address, no_channel,
-    -- unverified, over_budget, template. Null otherwise.
+    -- switched_off, unverified, over_budget, template. Null otherwise.
     reason text,
     -- How often it was begun to be sent.
     attempts smallint not null default 0,
-    -- How often it is unknown whether it was sent. After two it is not sent again.
+    -- How often it is unknown whether it was sent. After two, of a planned message after one, it is not sent again.
     doubts smallint not null default 0,
     -- Where it went; null: not sent yet.
     address text,
@@ -336,6 +336,12 @@ create table messaging.messages (
     language text,
     -- The subject of the e-mail; null: not sent yet.
     title text,
+    -- Of a planned message: the start of the appointment that it was planned for. Null: it is sent at once.
+    about_at timestamptz,
+    -- Of a reminder: how many minutes before the start. Of thanks: 0. Null: it is sent at once.
+    ahead_minutes integer,
+    -- When a planned message is to be sent. Null: at once.
+    due_at timestamptz,
     -- When the event happened.
     occurred_at timestamptz not null,
     -- When the event was published.
@@ -345,9 +351,9 @@ create table messaging.messages (
     -- When the mail server took it; null: it did not.
     sent_at timestamptz,
     constraint messages_pkey primary key (tenant_id, id),
-    constraint messages_once unique (tenant_id, event_id, recipient_id, channel),
     constraint messages_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint messages_address_length check (length(address) <= 254),
+    constraint messages_ahead check (ahead_minutes >= 0),
     constraint messages_attempts check (attempts >= 0 and doubts >= 0 and doubts <= attempts),
     constraint messages_channel check (channel = 'email'),
     constraint messages_event_length check (length(event) >= 1 and length(event) <= 100),
@@ -356,12 +362,19 @@ create table messaging.messages (
     constraint messages_recipient check (recipient = any (array['contact', 'member'])),
     constraint messages_sent check ((state = 'sent') = (sent_at is not null)),
     constraint messages_state check (state = any (array['queued', 'sending', 'sent', 'unknown', 'failed', 'skipped'])),
+    constraint messages_timed check (num_nonnulls(about_at, ahead_minutes, due_at) = any (array[0, 3])),
     constraint messages_title_length check (length(title) <= 200)
 ) with (fillfactor=80);
 
 create index messages_created_idx on messaging.messages using btree (tenant_id, created_at, id);
+create unique index messages_once on messaging.messages using btree (tenant_id, event_id, recipient_id, channel)
+where about_at is null;
 create index messages_recipient_idx on messaging.messages using btree (tenant_id, recipient_id, created_at);
 create index messages_subject_idx on messaging.messages using btree (tenant_id, subject_id, created_at);
+create unique index messages_timed_once on messaging.messages using btree (
+    tenant_id, subject_id, event, about_at, ahead_minutes, recipient_id, channel
+)
+where about_at is not null;
 
 alter table messaging.messages enable row level security, force row level security;
 
@@ -389,10 +402,11 @@ create policy worker_update on messaging.messages as permissive for update to ap
 grant select on messaging.messages to appointd_api;
 grant select, delete on messaging.messages to appointd_worker;
 grant insert (
-    event_id, event, subject_id, sequence, recipient, recipient_id, channel, occurred_at
+    event_id, event, subject_id, sequence, recipient, recipient_id, channel, about_at, ahead_minutes, due_at,
+    occurred_at
 ) on messaging.messages to appointd_worker;
 grant update (
-    state, reason, attempts, doubts, address, language, title, updated_at, sent_at
+    state, reason, attempts, doubts, address, language, title, due_at, updated_at, sent_at
 ) on messaging.messages to appointd_worker;
 
 

@@ -2073,6 +2073,9 @@ create table scheduling.services (
     external_id text,
     -- What other programs note about it: an object of at most 20 strings of at most 500 characters; null: nothing.
     metadata jsonb,
+    -- How many minutes before an appointment its contact is reminded of it, at most five times, each 5 to 43,200;
+    -- empty: never; null: as the settings of the organization say.
+    reminder_minutes integer[],
     constraint services_pkey primary key (tenant_id, id),
     constraint services_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint services_bookable_dates check (bookable_from <= bookable_until),
@@ -2110,6 +2113,12 @@ create table scheduling.services (
     constraint services_name_length check (length(name) >= 1 and length(name) <= 200),
     constraint services_price check (price_amount >= 0 and (price_amount is null) = (price_currency is null)),
     constraint services_price_currency check (price_currency ~ '^[A-Z]{3}$'),
+    constraint services_reminder_minutes check (
+        cardinality(reminder_minutes) <= 5
+        and array_position(reminder_minutes, null::integer) is null
+        and (5 <= all (reminder_minutes))
+        and (43200 >= all (reminder_minutes))
+    ),
     constraint services_slot_offset_bounds check (slot_offset_minutes >= 0 and slot_offset_minutes <= 1439),
     constraint services_slot_step_bounds check (slot_step_minutes >= 1 and slot_step_minutes <= 1440)
 );
@@ -2172,19 +2181,19 @@ grant insert (
     id, name, description, duration_minutes, slot_step_minutes, active, buffer_before_minutes, buffer_after_minutes,
     slot_offset_minutes, min_notice_minutes, horizon_days, bookable_from, bookable_until, max_per_day, max_per_week,
     requires_approval, capacity, price_amount, price_currency, cancellation_notice_minutes, contact_may_overlap,
-    bookable_online, guest_requires, guest_verification, external_id, metadata
+    bookable_online, guest_requires, guest_verification, external_id, metadata, reminder_minutes
 ) on scheduling.services to appointd_api;
 grant update (
     name, description, duration_minutes, slot_step_minutes, active, updated_at, renames, renamed_at,
     buffer_before_minutes, buffer_after_minutes, slot_offset_minutes, min_notice_minutes, horizon_days, bookable_from,
     bookable_until, max_per_day, max_per_week, requires_approval, capacity, price_amount, price_currency,
     cancellation_notice_minutes, contact_may_overlap, bookable_online, guest_requires, guest_verification, external_id,
-    metadata
+    metadata, reminder_minutes
 ) on scheduling.services to appointd_api;
 grant select (
     tenant_id, id, name, renames, renamed_at, max_per_day, max_per_week, requires_approval, cancellation_notice_minutes
 ) on scheduling.services to appointd_gate;
-grant select (tenant_id, id, name) on scheduling.services to appointd_worker;
+grant select (tenant_id, id, name, reminder_minutes) on scheduling.services to appointd_worker;
 
 create trigger keep_updated_at before update of tenant_id, id, name, description, duration_minutes, slot_step_minutes,
 active, created_at, renames, renamed_at, buffer_before_minutes, buffer_after_minutes, slot_offset_minutes,
@@ -2675,7 +2684,7 @@ returns table(
     created_at timestamptz, entry_updated_at timestamptz, service_name text, provider_name text, contact_name text,
     segments jsonb, requires_approval boolean, cancellation_notice_minutes integer, cancellation_reason text,
     occurrences smallint, time_zone text, contact_email text, is_provider boolean, member_name text, member_email text,
-    proof bytea
+    proof bytea, contact_id uuid, service_id uuid
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -2692,7 +2701,8 @@ begin
         e.provider_name, e.contact_name, e.segments, e.requires_approval, e.cancellation_notice_minutes,
         a.cancellation_reason, s.occurrences, o.time_zone, c.email,
         coalesce(p.account_id = appointment_notice.account, false), m.full_name, m.email,
-        case when appointment_notice.account is null then app.proof('guest', tenant, a.id) end
+        case when appointment_notice.account is null then app.proof('guest', tenant, a.id) end, a.contact_id,
+        a.service_id
     from scheduling.appointments as a
     cross join lateral scheduling.entries(tenant, array[a.id]) as e
     join tenancy.organizations as o on o.id = a.tenant_id

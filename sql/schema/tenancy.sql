@@ -841,6 +841,13 @@ create table tenancy.settings (
     -- Whether a booking of a guest with a verified e-mail address is made for the contact with that address, if exactly
     -- one contact has it. The contact is not changed.
     guests_match_by_verified_email boolean not null default false,
+    -- How many minutes before an appointment its contact is reminded of it, at most five times, each 5 to 43,200. A
+    -- service may say otherwise (scheduling.services.reminder_minutes).
+    reminder_minutes integer[] not null default '{}'::integer[],
+    -- How many minutes after an appointment was completed its contact is thanked, 0 to 43,200; null: never.
+    thanks_after_minutes integer,
+    -- https URL where customers can review the organization, which the thanks contain; null: none.
+    review_url text,
     constraint settings_pkey primary key (tenant_id),
     constraint settings_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint settings_check_in_opens check (check_in_opens_minutes >= 0 and check_in_opens_minutes <= 1440),
@@ -855,6 +862,14 @@ create table tenancy.settings (
         guest_bookings_per_email >= 1 and guest_bookings_per_email <= 10000
     ),
     constraint settings_language_form check (language ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$'),
+    constraint settings_reminder_minutes check (
+        cardinality(reminder_minutes) <= 5
+        and array_position(reminder_minutes, null::integer) is null
+        and (5 <= all (reminder_minutes))
+        and (43200 >= all (reminder_minutes))
+    ),
+    constraint settings_review_url check (review_url ~ '^https://[^[:space:]]+$' and length(review_url) <= 2000),
+    constraint settings_thanks_after check (thanks_after_minutes >= 0 and thanks_after_minutes <= 43200),
     constraint settings_time_format check (time_format = any (array['h24', 'h12'])),
     constraint settings_trusted_origins check (cardinality(trusted_origins) <= 20)
 );
@@ -892,12 +907,13 @@ grant select on tenancy.settings to appointd_api;
 grant update (
     language, date_format, time_format, notify_by_email, notify_by_sms, notify_by_push, data_retention_days,
     gdpr_compliant, exclusive_members, check_in_opens_minutes, updated_at, trusted_origins, guest_bookings_per_address,
-    guest_bookings_per_email, guests_match_by_verified_email
+    guest_bookings_per_email, guests_match_by_verified_email, reminder_minutes, thanks_after_minutes, review_url
 ) on tenancy.settings to appointd_api;
 grant select on tenancy.settings to appointd_gate;
 grant insert (exclusive_members) on tenancy.settings to appointd_gate;
 grant select (
-    tenant_id, language, date_format, time_format, notify_by_email, data_retention_days
+    tenant_id, language, date_format, time_format, notify_by_email, data_retention_days, reminder_minutes,
+    thanks_after_minutes, review_url
 ) on tenancy.settings to appointd_worker;
 
 create trigger keep_updated_at before update of tenant_id, language, date_format, time_format, notify_by_email,
@@ -909,8 +925,11 @@ create trigger record_change after insert or delete or update on tenancy.setting
 for each row execute function operations.record_change();
 create trigger record_event after update on tenancy.settings
 for each row execute function messaging.record_event('settings', 'viewer', '{}');
-create trigger verified_only_update before update of trusted_origins on tenancy.settings
-for each row when (not new.trusted_origins <@ old.trusted_origins) execute function app.verified_only();
+create trigger verified_only_update before update of trusted_origins, review_url on tenancy.settings
+for each row
+when (
+    not new.trusted_origins <@ old.trusted_origins or new.review_url <> coalesce(old.review_url, '')
+) execute function app.verified_only();
 
 
 -- The plan of an organization, one row each. Every change that counts towards a limit locks the row (for no key

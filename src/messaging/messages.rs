@@ -56,6 +56,8 @@ named_enum! {
         NoAddress = "no_address",
         /// The server sends no e-mail.
         NoChannel = "no_channel",
+        /// The organization does not send such messages any more.
+        SwitchedOff = "switched_off",
         /// No owner of the organization has a verified e-mail address.
         Unverified = "unverified",
         /// The limits of e-mails did not allow it for a day.
@@ -77,9 +79,10 @@ named_enum! {
 #[oai(skip_serializing_if_is_none)]
 pub struct Message {
     pub id: Uuid,
-    /// The event that it is about.
+    /// The event that it is about, or because of which it was planned.
     pub event_id: Uuid,
-    /// The type of the event: see `GET /api/v1/event-types`.
+    /// The type of the event: see `GET /api/v1/event-types`. Of planned messages: `appointment.reminder` or
+    /// `appointment.thanks`.
     pub event: String,
     /// The object of the event.
     pub subject_id: Uuid,
@@ -102,6 +105,10 @@ pub struct Message {
     /// The subject of the e-mail. Absent before it is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// When it is to be sent, if it is planned. Absent: at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<DateTime<Utc>>,
+    /// When the event happened.
     pub occurred_at: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
     /// When the mail server took it. Absent if it did not.
@@ -112,7 +119,7 @@ pub struct Message {
 row! {
     Message {
         id, event_id, event, subject_id, recipient, recipient_id, channel, state, reason, attempts, address, language,
-        title, occurred_at, created_at, sent_at
+        title, due_at, occurred_at, created_at, sent_at
     }
 }
 

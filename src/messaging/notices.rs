@@ -37,8 +37,11 @@ named_enum! {
 /// A message that a module sends: an event, and who is told.
 #[derive(Clone, Copy, Debug)]
 pub struct Notice {
+    /// The type of the event, or a name of what is planned.
     pub event: &'static str,
     pub recipient: Recipient,
+    /// How often it may be unknown whether it was sent before it is given up: after more than one, it may come twice.
+    pub doubts: i16,
     /// What its templates can say.
     pub variables: &'static [&'static str],
 }
@@ -77,13 +80,18 @@ pub struct DueMessage {
     pub doubts: i16,
     /// Where it went when it was last begun to be sent.
     pub address: Option<String>,
+    /// The time of the object that it was planned for.
+    pub about_at: Option<DateTime<Utc>>,
+    pub ahead_minutes: Option<i32>,
+    /// When it is to be sent; `None`: at once.
+    pub due_at: Option<DateTime<Utc>>,
     pub occurred_at: DateTime<Utc>,
 }
 
 row! {
     DueMessage {
         id, event_id, event, subject_id, sequence, recipient, recipient_id, channel, state, attempts, doubts, address,
-        occurred_at
+        about_at, ahead_minutes, due_at, occurred_at
     }
 }
 
@@ -214,5 +222,26 @@ pub async fn add(tx: &mut Tx, messages: &[NewMessage<'_>]) -> Result<(), db::Err
         return Ok(());
     }
     tx.all(sql!("messaging/messages_add.sql"), &[&Json(messages), &SEND.name, &SEND.attempts]).await?;
+    Ok(())
+}
+
+/// A message to be sent at a time of its own.
+#[derive(Debug, Serialize)]
+pub struct Planned<'a> {
+    #[serde(flatten)]
+    pub message: NewMessage<'a>,
+    /// The time of the object that it is planned for. Planned again for the same time, it is not sent again.
+    pub about_at: DateTime<Utc>,
+    pub ahead_minutes: i32,
+    pub due_at: DateTime<Utc>,
+}
+
+/// Plans messages, in the transaction that publishes the events because of which they are sent.
+pub async fn plan(tx: &mut Tx, messages: &[Planned<'_>]) -> Result<(), db::Error> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let messages = serde_json::to_value(messages).unwrap_or_default();
+    tx.all(sql!("messaging/messages_plan.sql"), &[&messages, &SEND.name, &SEND.attempts]).await?;
     Ok(())
 }

@@ -2,7 +2,8 @@
 //! that is committed. What becomes of it is noted with the end of the job.
 //!
 //! What is promised: a message that the mail server has taken is not sent again, unless the server or the connection
-//! died before that was noted. It is then sent once more, with the same Message-ID, and never a third time.
+//! died before that was noted. It is then sent once more, with the same Message-ID, and never a third time; a reminder
+//! is not sent once more.
 
 use chrono::{TimeDelta, Utc};
 use uuid::Uuid;
@@ -22,9 +23,6 @@ use crate::{
     metrics::count_mail,
     sql,
 };
-
-/// How often it may be unknown whether a message was sent.
-const MOST_IN_DOUBT: i16 = 2;
 
 /// Why a message is skipped whose budgets did not allow it for so long.
 const OVER_BUDGET: &str = "over_budget";
@@ -69,6 +67,8 @@ enum Prepared {
 struct Attempt {
     number: i16,
     doubts: i16,
+    /// After so many it is not sent again.
+    most_doubts: i16,
 }
 
 impl SendMessages {
@@ -82,9 +82,15 @@ impl SendMessages {
         // A worker vanished while it was sent.
         let in_doubt = message.state == "sending";
         let doubts = message.doubts + i16::from(in_doubt);
+        let most_doubts =
+            self.book.find(&message.event, message.recipient).map_or(1, |(notice, _)| notice.doubts);
+        let early = message.due_at.and_then(|due_at| (due_at - Utc::now()).to_std().ok());
+        if let Some(pause) = early.filter(|_| message.state == "queued") {
+            return Ok(Prepared::Later(pause));
+        }
         let outcome = match message.state.as_str() {
             "sent" | "skipped" | "unknown" => return Ok(Prepared::Nothing),
-            _ if doubts >= MOST_IN_DOUBT => Err(("unknown", None)),
+            _ if doubts >= most_doubts => Err(("unknown", None)),
             _ if !self.mailer.sends() => Err(("skipped", Some("no_channel"))),
             _ => match self.write(&mut tx, tenant, &message).await? {
                 Written::Letter(letter) => Ok(letter),
@@ -97,7 +103,7 @@ impl SendMessages {
                 let (address, title) = (letter.permit.to.clone(), letter.subject.clone());
                 let sql = sql!("messaging/messages_begin.sql");
                 tx.commit_with(sql, &[&id, &address, &language, &title]).await?;
-                Ok(Prepared::Ready(letter, Attempt { number: message.attempts + 1, doubts }))
+                Ok(Prepared::Ready(letter, Attempt { number: message.attempts + 1, doubts, most_doubts }))
             }
             Err((state, reason)) => {
                 count_mail(if reason == Some(OVER_BUDGET) { OVER_BUDGET } else { state });
@@ -150,7 +156,9 @@ impl SendMessages {
                 Err(over) => {
                     return Ok(match over.retry_after() {
                         None => Written::Skipped("unverified"),
-                        Some(_) if Utc::now() - message.occurred_at > WAITS => Written::Skipped(OVER_BUDGET),
+                        Some(_) if Utc::now() - message.due_at.unwrap_or(message.occurred_at) > WAITS => {
+                            Written::Skipped(OVER_BUDGET)
+                        }
                         Some(pause) => Written::Later(pause),
                     });
                 }
@@ -181,7 +189,7 @@ impl SendMessages {
                 tracing::warn!(tenant = %job.tenant, error, "a message was refused");
                 ("failed", Some("refused"), None)
             }
-            Err(Unsent::Unknown(error)) if attempt.doubts + 1 >= MOST_IN_DOUBT => {
+            Err(Unsent::Unknown(error)) if attempt.doubts + 1 >= attempt.most_doubts => {
                 tracing::warn!(tenant = %job.tenant, error, "whether a message was sent is unknown");
                 ("unknown", None, None)
             }

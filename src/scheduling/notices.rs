@@ -2,6 +2,7 @@
 
 mod composing;
 pub mod planning;
+pub mod reminders;
 mod words;
 
 use uuid::Uuid;
@@ -47,12 +48,35 @@ const TO_MEMBER: &[&str] = &[
     "recipient.name",
 ];
 
+/// What thanks can say.
+const THANKS_SAY: &[&str] = &[
+    "appointment.list",
+    "appointment.provider",
+    "appointment.service",
+    "appointment.starts",
+    "organization.address",
+    "organization.name",
+    "organization.review_link",
+    "recipient.name",
+];
+
+/// The message before an appointment, in place of the type of an event.
+const REMINDER: &str = "appointment.reminder";
+
+/// The message after an appointment.
+const THANKS: &str = "appointment.thanks";
+
 const fn to_contact(event: &'static str) -> Notice {
-    Notice { event, recipient: Recipient::Contact, variables: TO_CONTACT }
+    Notice { event, recipient: Recipient::Contact, doubts: 2, variables: TO_CONTACT }
 }
 
 const fn to_member(event: &'static str) -> Notice {
-    Notice { event, recipient: Recipient::Member, variables: TO_MEMBER }
+    Notice { event, recipient: Recipient::Member, doubts: 2, variables: TO_MEMBER }
+}
+
+/// Rather none than two.
+const fn at_most_once(event: &'static str, variables: &'static [&'static str]) -> Notice {
+    Notice { event, recipient: Recipient::Contact, doubts: 1, variables }
 }
 
 /// The messages about appointments.
@@ -63,6 +87,8 @@ const NOTICES: &[Notice] = &[
     to_contact("appointment.declined"),
     to_contact("appointment.rescheduled"),
     to_contact("appointment.cancelled"),
+    at_most_once(REMINDER, TO_CONTACT),
+    at_most_once(THANKS, THANKS_SAY),
     to_member("appointment.requested"),
     to_member("appointment.created"),
     to_member("appointment.confirmed"),

@@ -1,7 +1,10 @@
 //! The settings of an organization: language, formats, notifications, privacy, trusted origins and guests.
 
 use chrono::TimeDelta;
-use poem_openapi::{Object, OpenApi, types::Example};
+use poem_openapi::{
+    Object, OpenApi,
+    types::{Example, MaybeUndefined},
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -12,7 +15,7 @@ use crate::{
         if_match::{IfMatch, Single},
         json::{Json, present},
         problem::{ApiError, Problem, Reading, Writing},
-        values::{LanguageTag, List, Number, WebOrigin, named_enum},
+        values::{HttpsUrl, LanguageTag, List, Number, WebOrigin, named_enum},
     },
     sql,
 };
@@ -73,8 +76,9 @@ pub struct GuestSettings {
     pub match_by_verified_email: bool,
 }
 
-/// The channels for notifying customers.
+/// How customers are notified, and when they are reminded and thanked.
 #[derive(Debug, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Notifications {
     /// Whether customers get e-mails about their appointments.
     pub email: bool,
@@ -82,6 +86,15 @@ pub struct Notifications {
     pub sms: bool,
     /// Only stored for clients.
     pub push: bool,
+    /// How many minutes before an appointment its contact gets a reminder: one for each number. A service may say
+    /// otherwise.
+    pub reminder_minutes: Vec<i32>,
+    /// How many minutes after an appointment was completed its contact is thanked. Absent: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thanks_after_minutes: Option<i32>,
+    /// The page where customers can review the organization, which the thanks lead to. Absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review_url: Option<String>,
 }
 
 /// The privacy settings.
@@ -102,7 +115,10 @@ row! {
 }
 
 row! {
-    Notifications { email = notify_by_email, sms = notify_by_sms, push = notify_by_push }
+    Notifications {
+        email = notify_by_email, sms = notify_by_sms, push = notify_by_push, reminder_minutes, thanks_after_minutes,
+        review_url
+    }
 }
 
 row! {
@@ -163,7 +179,7 @@ pub struct GuestSettingsChanges {
     pub match_by_verified_email: Option<bool>,
 }
 
-/// Changes to the notification channels. Omitted fields are kept.
+/// Changes to how customers are notified. Omitted fields are kept.
 #[derive(Debug, Default, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotificationsChanges {
@@ -173,6 +189,20 @@ pub struct NotificationsChanges {
     pub sms: Option<bool>,
     #[serde(default, deserialize_with = "present")]
     pub push: Option<bool>,
+    /// How many minutes before an appointment its contact gets a reminder, each 5 to 43,200 (30 days). Replaces the
+    /// list; at most five; empty: never. Initially empty. Applies to what is booked, confirmed or moved from now on;
+    /// what was planned for a number that is removed is not sent.
+    #[serde(default, deserialize_with = "present")]
+    pub reminder_minutes: Option<List<Number<5, 43_200>, 0, 5>>,
+    /// How many minutes after an appointment was completed its contact is thanked, 0 to 43,200. Null: never. Initially
+    /// null.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub thanks_after_minutes: MaybeUndefined<Number<0, 43_200>>,
+    /// The page where customers can review the organization, which the thanks lead to. Null: none. Initially null.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub review_url: MaybeUndefined<HttpsUrl>,
 }
 
 /// Changes to the privacy settings. Omitted fields are kept.
@@ -192,7 +222,7 @@ impl Example for SettingsChanges {
             "language": "de-CH",
             "date_format": "dmy_dots",
             "time_format": "h24",
-            "notifications": { "email": true, "sms": false },
+            "notifications": { "email": true, "sms": false, "reminder_minutes": [1440, 120] },
             "privacy": { "data_retention_days": 365 },
             "trusted_origins": ["https://www.salon.example"],
         }))
@@ -220,7 +250,8 @@ impl SettingsApi {
 
     /// Change the settings
     ///
-    /// 403 `email_not_verified` if an origin is added before the e-mail address of the caller's account is verified.
+    /// 403 `email_not_verified` if an origin is added, or `review_url` set, before the e-mail address of the caller's
+    /// account is verified.
     #[oai(path = "/settings", method = "patch", operation_id = "update_settings")]
     async fn update(
         &self,
@@ -232,6 +263,10 @@ impl SettingsApi {
         let origins: Option<Vec<&str>> =
             changes.trusted_origins.as_ref().map(|origins| origins.iter().map(|origin| &**origin).collect());
         let notifications = changes.notifications.unwrap_or_default();
+        let reminders: Option<Vec<i32>> = notifications
+            .reminder_minutes
+            .as_ref()
+            .map(|minutes| minutes.iter().map(|minutes| minutes.0).collect());
         let privacy = changes.privacy.unwrap_or_default();
         let guests = changes.guests.unwrap_or_default();
         let changed = if_match
@@ -255,6 +290,11 @@ impl SettingsApi {
                     &guests.bookings_per_address.map(|bookings| bookings.0),
                     &guests.bookings_per_email.map(|bookings| bookings.0),
                     &guests.match_by_verified_email,
+                    &reminders,
+                    &!notifications.thanks_after_minutes.is_undefined(),
+                    &notifications.thanks_after_minutes.value().map(|minutes| minutes.0),
+                    &!notifications.review_url.is_undefined(),
+                    &notifications.review_url.value().map(|url| &**url),
                 ],
             )
             .await?;

@@ -15,6 +15,7 @@ pub mod lists;
 pub mod mail_server;
 pub mod metrics;
 pub mod people;
+pub mod planned;
 pub mod program;
 pub mod raw;
 pub mod receiver;

@@ -12,7 +12,7 @@ with added as (
         event_id uuid, event text, subject_id uuid, sequence integer, recipient text, recipient_id uuid, channel text,
         occurred_at timestamptz
     )
-    on conflict on constraint messages_once do nothing
+    on conflict (tenant_id, event_id, recipient_id, channel) where about_at is null do nothing
     returning id
 )
 insert into messaging.jobs (kind, lane, key, payload, state, max_attempts)

@@ -6,7 +6,7 @@ set
         buffer_after_minutes, min_notice_minutes, horizon_days, bookable_from, bookable_until, max_per_day,
         max_per_week,
         requires_approval, capacity, price_amount, price_currency, cancellation_notice_minutes, contact_may_overlap,
-        bookable_online, guest_requires, guest_verification, active, external_id, metadata
+        bookable_online, guest_requires, guest_verification, active, external_id, metadata, reminder_minutes
     ) = (
         select
             r.name, r.description, r.duration_minutes, r.slot_step_minutes, r.slot_offset_minutes,
@@ -15,7 +15,7 @@ set
             r.max_per_day, r.max_per_week,
             r.requires_approval, r.capacity, r.price_amount, r.price_currency, r.cancellation_notice_minutes,
             r.contact_may_overlap, r.bookable_online, r.guest_requires, r.guest_verification, r.active,
-            r.external_id, r.metadata
+            r.external_id, r.metadata, r.reminder_minutes
         from jsonb_populate_record(s, $3) as r
     ),
     updated_at = now(),

@@ -22,6 +22,9 @@ use crate::{
 /// A number of minutes, 1 to 1,440.
 pub type Minutes = Number<1, 1440>;
 
+/// Numbers of minutes before the start.
+type Reminders = List<Number<5, 43_200>, 0, 5>;
+
 /// Rooms and pieces of equipment, any one of which satisfies the requirement.
 pub type Pool = List<Uuid, 1, 200>;
 
@@ -92,6 +95,10 @@ pub struct Service {
     /// Resources it requires besides the provider: one room or piece of equipment of each list.
     #[serde(default)]
     pub required_resources: Vec<Vec<Uuid>>,
+    /// How many minutes before an appointment its contact gets a reminder: one for each number. Of an appointment with
+    /// several services, its first decides. Absent: as `notifications.reminder_minutes` of the settings says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminder_minutes: Option<Vec<i32>>,
     /// Whether the service can be booked.
     pub active: bool,
     /// The id in another system; absent if not set.
@@ -233,6 +240,11 @@ pub struct NewService {
     #[serde(default)]
     #[oai(nullable)]
     pub required_resources: Option<List<Pool, 0, 5>>,
+    /// How many minutes before an appointment its contact gets a reminder, each 5 to 43,200 (30 days). At most five;
+    /// empty: never. Defaults to `notifications.reminder_minutes` of the settings.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub reminder_minutes: Option<Reminders>,
     /// The id in another system, 1 to 200 characters. Unique among the services of the organization.
     #[serde(default)]
     #[oai(nullable)]
@@ -384,6 +396,12 @@ pub struct ServiceChanges {
     /// most five lists of 1 to 200 ids.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub required_resources: Option<List<Pool, 0, 5>>,
+    /// How many minutes before an appointment its contact gets a reminder, each 5 to 43,200 (30 days). Replaces the
+    /// list; at most five; empty: never. Null: `notifications.reminder_minutes` of the settings. Applies to what is
+    /// booked, confirmed or moved from now on; what was planned for a number that is removed is not sent.
+    #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
+    #[oai(nullable)]
+    pub reminder_minutes: MaybeUndefined<Reminders>,
     /// Whether the service can be booked.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{AppointmentNotices, NOTICES, TEXTS, words};
+use super::{AppointmentNotices, NOTICES, REMINDER, TEXTS, THANKS, words};
 use crate::{
     db::{Pass, row},
     messaging::{
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// An appointment, and who is told about it.
-struct ToldAppointment {
+pub(super) struct ToldAppointment {
     entry: Entry,
     revision: i32,
     requires_approval: bool,
@@ -38,12 +38,18 @@ struct ToldAppointment {
     organization_id: Uuid,
     /// For the link of the contact.
     proof: Option<Vec<u8>>,
+    contact_id: Uuid,
+    notify_by_email: bool,
+    reminder_minutes: Vec<i32>,
+    thanks_after_minutes: Option<i32>,
+    review_url: Option<String>,
 }
 
 row! {
     ToldAppointment {
         entry: Entry, revision, requires_approval, cancellation_notice_minutes, cancellation_reason, occurrences,
-        contact_email, is_provider, member_name, member_email, organization_id, proof
+        contact_email, is_provider, member_name, member_email, organization_id, proof, contact_id, notify_by_email,
+        reminder_minutes, thanks_after_minutes, review_url
     }
 }
 
@@ -64,10 +70,16 @@ impl Notices for AppointmentNotices {
         sample: Sample,
     ) -> (Value, Option<Button>) {
         let is_to_contact = notice.recipient == Recipient::Contact;
-        let button = is_to_contact.then(|| Button {
-            url: self.mailer.link("manage-appointment", "example"),
-            label: words::open(language),
-        });
+        let button = match notice.event {
+            THANKS => (sample != Sample::Sparse).then(|| Button {
+                url: "https://reviews.example.com/".to_owned(),
+                label: words::review(language),
+            }),
+            _ => is_to_contact.then(|| Button {
+                url: self.mailer.link("manage-appointment", "example"),
+                label: words::open(language),
+            }),
+        };
         (example(voice, language, sample, button.as_ref()), button)
     }
 
@@ -97,11 +109,8 @@ impl AppointmentNotices {
         language: &str,
     ) -> Composed {
         let now = Utc::now();
-        if told.revision != message.sequence {
-            return Err("stale");
-        }
-        if told.entry.starts_at <= now {
-            return Err("past");
+        if let Some(reason) = told.withheld(message, now) {
+            return Err(reason);
         }
         let is_to_contact = message.recipient == Recipient::Contact;
         let address = if is_to_contact { &told.contact_email } else { &told.member_email };
@@ -111,10 +120,17 @@ impl AppointmentNotices {
             Some(name) if !is_to_contact => name,
             _ => customer.clone(),
         };
-        let proof = told.proof.as_deref().and_then(Pass::read).filter(|_| is_to_contact);
+        let is_thanks = message.event == THANKS;
+        let proof = told.proof.as_deref().and_then(Pass::read).filter(|_| is_to_contact && !is_thanks);
         let link = proof.and_then(|proof| self.link(told.organization_id, told.entry.id, proof));
         let button = link.map(|url| Button { url, label: words::open(language) });
         let variables = told.variables(voice, language, (&name, &customer), button.as_ref(), now);
+        if is_thanks || message.event == REMINDER {
+            // The appointment is in the calendar already.
+            let review = told.review_url.filter(|_| is_thanks);
+            let review = review.map(|url| Button { url, label: words::review(language) });
+            return Ok(Content { name, address, variables, button: button.or(review), invitation: None });
+        }
         let calls_off = matches!(message.event.as_str(), "appointment.cancelled" | "appointment.declined");
         let cancels = calls_off || (!is_to_contact && !told.is_provider);
         // As in the feed that each of them can read: customers know their own name.
@@ -132,6 +148,33 @@ impl AppointmentNotices {
 }
 
 impl ToldAppointment {
+    /// Why a message is not sent any more, if it is not.
+    fn withheld(&self, message: &DueMessage, now: DateTime<Utc>) -> Option<&'static str> {
+        let (starts_at, status) = (self.entry.starts_at, self.entry.status);
+        let is_planned_so = message.about_at == Some(starts_at) && message.recipient_id == self.contact_id;
+        match message.event.as_str() {
+            THANKS if !is_planned_so || status != AppointmentStatus::Completed => Some("stale"),
+            THANKS if !self.notify_by_email || self.thanks_after_minutes.is_none() => Some("switched_off"),
+            THANKS => None,
+            REMINDER if !is_planned_so || status != AppointmentStatus::Confirmed => Some("stale"),
+            _ if message.event != REMINDER && self.revision != message.sequence => Some("stale"),
+            _ if starts_at <= now => Some("past"),
+            REMINDER => self.unreminded(message.ahead_minutes.unwrap_or_default(), now),
+            _ => None,
+        }
+    }
+
+    /// Why a contact is not reminded so many minutes ahead, if they are not.
+    fn unreminded(&self, ahead_minutes: i32, now: DateTime<Utc>) -> Option<&'static str> {
+        let is_due = |minutes: i32| self.entry.starts_at - TimeDelta::minutes(minutes.into()) <= now;
+        let minutes = &self.reminder_minutes;
+        if !self.notify_by_email || !minutes.contains(&ahead_minutes) {
+            return Some("switched_off");
+        }
+        // No worker ran for so long that the next one is due as well: one of them is enough.
+        minutes.iter().any(|other| *other < ahead_minutes && is_due(*other)).then_some("stale")
+    }
+
     fn variables(
         &self,
         voice: &Voice,
@@ -161,7 +204,7 @@ impl ToldAppointment {
         let can_change = AppointmentAction::Cancel.from(CancelledBy::Guest).contains(&entry.status);
         let until = (can_change && until >= now).then(|| voice.instant(language, until));
         json!({
-            "organization": organization(voice),
+            "organization": organization(voice, self.review_url.as_deref()),
             "recipient": { "name": recipient, "is_provider": self.is_provider },
             "customer": { "name": customer },
             "appointment": {
@@ -180,8 +223,12 @@ impl ToldAppointment {
     }
 }
 
-fn organization(voice: &Voice) -> Value {
-    json!({ "name": voice.name, "address": voice.address.as_deref().unwrap_or_default() })
+fn organization(voice: &Voice, review_url: Option<&str>) -> Value {
+    json!({
+        "name": voice.name,
+        "address": voice.address.as_deref().unwrap_or_default(),
+        "review_link": review_url.unwrap_or_default(),
+    })
 }
 
 /// An example of what templates can say, in May of 2031.
@@ -199,6 +246,7 @@ fn example(voice: &Voice, language: &str, sample: Sample, button: Option<&Button
         "organization": {
             "name": voice.name,
             "address": if_known(voice.address.clone().unwrap_or_else(|| "1 Main Street\nSpringfield".to_owned())),
+            "review_link": if_known("https://reviews.example.com/".to_owned()),
         },
         "recipient": { "name": said("Grace Hopper"), "is_provider": sample != Sample::Sparse },
         "customer": { "name": said("Grace Hopper") },

@@ -65,15 +65,20 @@ fn is_told(event: &Happened, now: DateTime<Utc>) -> bool {
         && !(is_new && occurrence > 1)
 }
 
+/// The revision of an appointment after an event.
+pub(super) fn sequence(event: &Happened) -> i32 {
+    let sequence = event.data.get("sequence").and_then(Value::as_i64).unwrap_or_default();
+    i32::try_from(sequence).unwrap_or_default()
+}
+
 /// The messages about an event: to the contact, and to the members whose appointment it is or was, unless they caused
 /// it.
 fn messages<'a>(event: &'a Happened, notifies: bool, accounts: &HashMap<Uuid, Uuid>) -> Vec<NewMessage<'a>> {
-    let sequence = event.data.get("sequence").and_then(Value::as_i64).unwrap_or_default();
     let message = |recipient, recipient_id| NewMessage {
         event_id: event.id(),
         event: &event.kind,
         subject_id: event.subject_id,
-        sequence: i32::try_from(sequence).unwrap_or_default(),
+        sequence: sequence(event),
         recipient,
         recipient_id,
         channel: "email",

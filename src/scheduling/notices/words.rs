@@ -23,6 +23,16 @@ pub fn open(language: &str) -> &'static str {
     }
 }
 
+/// The label of the button that opens the page for reviews.
+pub fn review(language: &str) -> &'static str {
+    match language {
+        "de" => "Bewertung schreiben",
+        "fr" => "Donner votre avis",
+        "es" => "Dejar una reseña",
+        _ => "Leave a review",
+    }
+}
+
 /// The names of services, as one text.
 pub fn services(segments: &[NamedSegment]) -> String {
     segments.iter().map(|segment| segment.service_name.as_str()).collect::<Vec<_>>().join(", ")

@@ -50,7 +50,7 @@ fn default_texts_exist_in_every_language_and_can_be_rendered() {
         assert!(text.body.contains("{{ appointment.list }}"), "{} {}", notice.event, text.language);
         texts += 1;
     }
-    assert_eq!(texts, 4 * 12);
+    assert_eq!(texts, 4 * 14);
 }
 
 #[tokio::test]
@@ -58,10 +58,10 @@ async fn defaults_are_listed_with_their_variables() {
     let tenant = Tenant::new().await;
     let path = format!("{TEMPLATES}/defaults");
     let all = tenant.manager.get(&path).await.expect(200);
-    assert_eq!(all["items"].as_array().map(Vec::len), Some(48));
+    assert_eq!(all["items"].as_array().map(Vec::len), Some(56));
     let german = tenant.manager.get(&format!("{path}?language=de")).await.expect(200);
     let items = german["items"].as_array().expect("items");
-    assert_eq!(items.len(), 12);
+    assert_eq!(items.len(), 14);
     let created = items.iter().find(|item| item["event"] == "appointment.created").expect("a text");
     assert_eq!(created["subject"], "Ihr Termin bei {{ organization.name }}");
     assert!(created["variables"].as_array().expect("variables").contains(&json!("appointment.link")));

@@ -16,7 +16,10 @@ async fn settings_change_only_in_given_fields() {
     });
     let after = tenant.admin.patch(SETTINGS, changes).await.expect(200);
     assert_eq!((&after["language"], &after["date_format"]), (&json!("pt-BR"), &json!("dmy_slashes")));
-    assert_eq!(after["notifications"], json!({ "email": true, "sms": true, "push": false }));
+    assert_eq!(
+        after["notifications"],
+        json!({ "email": true, "sms": true, "push": false, "reminder_minutes": [] })
+    );
     assert_eq!(after["privacy"]["data_retention_days"], 90);
     assert_eq!(after["time_format"], before["time_format"]);
     assert_eq!(tenant.viewer.get(SETTINGS).await.expect(200), after);
