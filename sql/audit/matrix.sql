@@ -93,7 +93,7 @@ cells as (
                             not exists (
                                 select
                                 from regexp_matches(
-                                    p.expression, 'current_setting\(''app\.role''[^=]*= ANY \(''\{([^}]*)\}''', 'g'
+                                    p.expression, 'app\.role\(\)[^=]*= ANY \(''\{([^}]*)\}''', 'g'
                                 ) as list (roles)
                                 where a.audience <> all (string_to_array(list.roles[1], ','))
                             )
@@ -101,15 +101,15 @@ cells as (
                             -- make or change.
                             and not (
                                 a.audience in ('guest', 'scheduler')
-                                and p.expression like '%current_setting(''app.account_id''%'
+                                and p.expression like '%app.account()%'
                                 and p.expression not like '% OR %'
                             )
                             and not (
                                 a.audience not in ('guest', 'customer')
-                                and p.expression like '%current_setting(''app.appointment_id''%'
+                                and p.expression like '%app.subject()%'
                             )
                             -- A person sends no API key.
-                            and p.expression not like '%current_setting(''app.key_id''%'
+                            and p.expression not like '%app.api_key()%'
                         )
                     )
             ) as so

@@ -8,9 +8,97 @@
 --   * one permissive policy per command for appointd_api, which repeats the tenant predicate (so that losing the floor
 --     opens nothing either) and names the member roles that may run the command.
 --
--- The tenant predicate compares with a sub-select on purpose: PostgreSQL then evaluates the setting once per statement,
--- and never plans a cached statement for the tenant that happened to ask first. After its transaction a setting is the
--- empty string rather than null, hence nullif. Without a context the predicate is null and admits no rows.
+-- The tenant predicate compares with a sub-select on purpose: PostgreSQL then evaluates the context once per statement,
+-- and never plans a cached statement for the tenant that happened to ask first. Without a context the predicate is null
+-- and admits no rows.
+
+-- The context ---------------------------------------------------------------------------------------------------------
+
+-- Who asks, for the rest of the transaction: five fields, separated by commas, the ids as 32 hexadecimal digits. All
+-- that policies know is read from here, so it must stand where SQL of a request cannot write.
+--
+-- Every role may set a parameter with a name of our own (app.…), and no right can be taken from it. PostgreSQL has one
+-- parameter that only a superuser, and those to whom a superuser grants it, can set, that every role can read, and that
+-- takes any text of letters, digits and commas: backtrace_functions. It names C functions whose errors are logged with
+-- a backtrace; no function is named like a context. The gate and the owner may set it (sql/setup/roles.sql). It ends
+-- with the transaction, is copied to parallel workers, and follows savepoints, as every parameter does.
+--
+-- All of it is written in SQL, so that PostgreSQL inlines it. Where no superuser can grant the parameter,
+-- sql/setup/unsealed.sql replaces these two functions, and nothing else.
+create function app.context() returns text
+language sql stable parallel safe
+return current_setting('backtrace_functions');
+
+comment on function app.context() is
+    'The context of the transaction: tenant, account, API key, subject and role, separated by commas; empty: none.';
+
+create function app.set_context(context text) returns text
+language sql volatile
+return set_config('backtrace_functions', context, true);
+
+comment on function app.set_context(text) is
+    'Sets the context until the transaction ends, and returns it. Only for roles that may set the parameter: the gate '
+    'and the owner.';
+
+create function app.tenant() returns uuid
+language sql stable parallel safe
+return nullif(split_part(app.context(), ',', 1), '')::uuid;
+
+comment on function app.tenant() is 'The organization that the transaction has entered; null: none.';
+
+create function app.account() returns uuid
+language sql stable parallel safe
+return nullif(split_part(app.context(), ',', 2), '')::uuid;
+
+comment on function app.account() is 'The account of the person who asks; null: not a person who has signed in.';
+
+create function app.api_key() returns uuid
+language sql stable parallel safe
+return nullif(split_part(app.context(), ',', 3), '')::uuid;
+
+comment on function app.api_key() is 'The API key of the program that asks; null: not a program.';
+
+create function app.subject() returns uuid
+language sql stable parallel safe
+return nullif(split_part(app.context(), ',', 4), '')::uuid;
+
+comment on function app.subject() is
+    'The one hold, waitlist entry or appointment that a guest or a customer makes or changes; null: none.';
+
+create function app.role() returns text
+language sql stable parallel safe
+return nullif(split_part(app.context(), ',', 5), '');
+
+comment on function app.role() is
+    'The role in the organization: that of the member or the key, or guest, scheduler or worker. Null before a tenant '
+    'is entered.';
+
+-- STABLE, as concat is: an IMMUTABLE function that calls it is not inlined.
+create function app.context_of(tenant uuid, account uuid, api_key uuid, subject uuid, role text) returns text
+language sql stable parallel safe
+return replace(concat(tenant, ',', account, ',', api_key, ',', subject, ',', role), '-', '');
+
+comment on function app.context_of(uuid, uuid, uuid, uuid, text) is 'A context, as text.';
+
+-- For functions that work in another organization, or for another person, than the caller has entered. Those that go on
+-- afterwards set back what they found.
+create function app.set_tenant(tenant uuid) returns text
+language sql volatile
+return app.set_context(app.context_of(tenant, app.account(), app.api_key(), app.subject(), app.role()));
+
+comment on function app.set_tenant(uuid) is 'Replaces the tenant of the context.';
+
+create function app.set_account(account uuid) returns text
+language sql volatile
+return app.set_context(app.context_of(app.tenant(), account, app.api_key(), app.subject(), app.role()));
+
+comment on function app.set_account(uuid) is 'Replaces the account of the context.';
+
+grant execute on function app.context(), app.tenant(), app.account(), app.api_key(), app.subject(), app.role()
+to appointd_api, appointd_worker, appointd_gate;
+grant execute on function
+    app.set_context(text), app.context_of(uuid, uuid, uuid, uuid, text), app.set_tenant(uuid), app.set_account(uuid)
+to appointd_gate;
 
 -- Roles ---------------------------------------------------------------------------------------------------------------
 
@@ -85,9 +173,7 @@ create procedure app.build_wall(
 language plpgsql
 as $$
 declare
-    tenant constant text := format(
-        '%I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)', tenant_column
-    );
+    tenant constant text := format('%I = (select app.tenant())', tenant_column);
     command record;
     audience text;
 begin
@@ -133,9 +219,7 @@ begin
         if app.roles_from(command.lowest) is null then
             raise exception 'unknown role %', command.lowest;
         end if;
-        audience := format(
-            '%s and (select current_setting(''app.role'', true) = any (%L))', tenant, app.roles_from(command.lowest)
-        );
+        audience := format('%s and (select app.role() = any (%L))', tenant, app.roles_from(command.lowest));
         execute format(
             'create policy %I on %s as permissive for %s to appointd_api %s %s',
             command.lowest || '_' || command.name,
@@ -160,9 +244,7 @@ create procedure app.admit(relation regclass, admitted name, commands text[], te
 language plpgsql
 as $$
 declare
-    tenant constant text := format(
-        '%I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)', tenant_column
-    );
+    tenant constant text := format('%I = (select app.tenant())', tenant_column);
     command text;
 begin
     foreach command in array commands loop
@@ -190,8 +272,8 @@ language plpgsql
 as $$
 declare
     expression constant text := concat(
-        'tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)',
-        format(' and (select current_setting(''app.role'', true) = any (%L))', string_to_array(audience, ',')),
+        'tenant_id = (select app.tenant())',
+        format(' and (select app.role() = any (%L))', string_to_array(audience, ',')),
         ' and (' || condition || ')'
     );
 begin

@@ -9,7 +9,7 @@ create function app.stay_outside() returns void
 language plpgsql stable
 as $$
 begin
-    if nullif(current_setting('app.role', true), '') is not null then
+    if app.role() is not null then
         raise exception 'this transaction has entered a tenant' using errcode = 'object_not_in_prerequisite_state';
     end if;
 end
@@ -93,11 +93,11 @@ create function app.may_hand_out() returns boolean
 language plpgsql stable
 as $$
 begin
-    return nullif(current_setting('app.account_id', true), '') is null
+    return app.account() is null
         or exists (
             select
             from identity.accounts as a
-            where a.id = nullif(current_setting('app.account_id', true), '')::uuid and a.email_verified_at is not null
+            where a.id = app.account() and a.email_verified_at is not null
         );
 end
 $$;
@@ -134,15 +134,13 @@ begin
         raise exception 'a tenant, an account, a session, its secret and a known role are required'
             using errcode = 'AP401';
     end if;
-    if nullif(current_setting('app.role', true), '') is not null then
+    if app.role() is not null then
         raise exception 'this transaction has entered a tenant already'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
 
-    -- SET LOCAL ends with the transaction, so a pooled connection forgets. Written this way (and not with set_config)
-    -- the setting also reaches the nodes of a Citus cluster.
-    execute format('set local app.tenant_id = %L', tenant);
-    execute format('set local app.account_id = %L', account);
+    -- It ends with the transaction, so a pooled connection forgets. Without a role it admits the gate alone.
+    perform app.set_context(app.context_of(tenant, account, null, null, null));
     execute format('set local app.request_id = %L', coalesce(request, ''));
 
     -- The rows decide, not the token: signing out, removal and suspension (of the member or of the organization) take
@@ -176,7 +174,7 @@ begin
     if host is not null or feature is not null then
         perform app.check_way_in(tenant, feature, host);
     end if;
-    execute format('set local app.role = %L', held);
+    perform app.set_context(app.context_of(tenant, account, null, null, held));
 end
 $$;
 
@@ -198,12 +196,11 @@ begin
     if tenant is null or key is null or secret is null or app.roles_from(needs) is null then
         raise exception 'a tenant, a key, its secret and a known role are required' using errcode = 'AP401';
     end if;
-    if nullif(current_setting('app.role', true), '') is not null then
+    if app.role() is not null then
         raise exception 'this transaction has entered a tenant already'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
-    execute format('set local app.tenant_id = %L', tenant);
-    execute format('set local app.key_id = %L', key);
+    perform app.set_context(app.context_of(tenant, null, key, null, null));
     execute format('set local app.request_id = %L', coalesce(request, ''));
 
     -- A key is worth at most what its maker is now: nothing once they are removed or suspended.
@@ -232,7 +229,7 @@ begin
     if (scope = any (found.scopes) or replace(scope, ':read', ':write') = any (found.scopes)) is not true then
         raise exception 'scope missing' using errcode = 'AP405';
     end if;
-    execute format('set local app.role = %L', found.role);
+    perform app.set_context(app.context_of(tenant, null, key, null, found.role));
     -- To the minute, so that a busy key does not write with every request.
     if found.last_used_at is null or found.last_used_at < now() - interval '1 minute' then
         update tenancy.api_keys as k set last_used_at = now() where k.tenant_id = tenant and k.id = key;
@@ -255,11 +252,11 @@ begin
     if account is null or session is null or secret is null then
         raise exception 'an account, a session and its secret are required' using errcode = 'AP401';
     end if;
-    if nullif(current_setting('app.account_id', true), '') is not null then
+    if app.account() is not null then
         raise exception 'this transaction has entered already' using errcode = 'object_not_in_prerequisite_state';
     end if;
     perform app.begin_request(request, host);
-    execute format('set local app.account_id = %L', account);
+    perform app.set_context(app.context_of(null, account, null, null, null));
     select s.organization_id
     into organization
     from identity.sessions as s
@@ -287,8 +284,8 @@ comment on function app.enter_account(uuid, uuid, bytea, text, text) is
 
 -- Customers with an account see what can be booked online, as guests do, and their own appointments, holds and
 -- waitlist entries. Rows decide what is their own, never an id that a client sends: the contact that is linked to
--- their account, or the account that made a hold. app.appointment_id names the one thing they are about to make or
--- change, and only narrows.
+-- their account, or the account that made a hold. app.subject() is the one thing they are about to make or change, and
+-- only narrows.
 create function app.enter_customer(
     tenant uuid, account uuid, session uuid, secret bytea, subject uuid, feature text, host text, request text
 ) returns void
@@ -300,7 +297,7 @@ begin
         raise exception 'what is to be made or changed is required' using errcode = 'AP401';
     end if;
     perform app.enter(tenant, account, session, secret, 'customer', feature, host, request);
-    execute format('set local app.appointment_id = %L', subject);
+    perform app.set_context(app.context_of(tenant, account, null, subject, app.role()));
 end
 $$;
 
@@ -325,18 +322,17 @@ begin
     and (proof = app.proof('guest', tenant, appointment)) is not true then
         raise exception 'no proof of the appointment' using errcode = 'AP401';
     end if;
-    if nullif(current_setting('app.role', true), '') is not null then
+    if app.role() is not null then
         raise exception 'this transaction has entered a tenant already'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
-    execute format('set local app.tenant_id = %L', tenant);
-    execute format('set local app.appointment_id = %L', appointment);
+    perform app.set_context(app.context_of(tenant, null, null, appointment, null));
     execute format('set local app.request_id = %L', coalesce(request, ''));
     if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
         raise exception 'unknown organization' using errcode = 'AP404';
     end if;
     perform app.check_way_in(tenant, feature, host);
-    execute format('set local app.role = %L', 'guest');
+    perform app.set_context(app.context_of(tenant, null, null, appointment, 'guest'));
 end
 $$;
 
@@ -356,23 +352,21 @@ begin
     if tenant is null then
         raise exception 'a tenant is required' using errcode = 'AP401';
     end if;
-    if nullif(current_setting('app.role', true), '') is null then
+    if app.role() is null then
         if (proof = app.proof('scheduler', tenant, tenant)) is not true then
             raise exception 'no proof of the scheduler' using errcode = 'AP401';
         end if;
-        execute format('set local app.tenant_id = %L', tenant);
+        perform app.set_context(app.context_of(tenant, null, null, null, null));
         execute format('set local app.request_id = %L', coalesce(request, ''));
         if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
             raise exception 'unknown organization' using errcode = 'AP404';
         end if;
-    elsif nullif(current_setting('app.tenant_id', true), '')::uuid is distinct from tenant then
+    elsif app.tenant() is distinct from tenant then
         raise exception 'this transaction has entered another tenant'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
     -- From here on the actor is no person.
-    execute format('set local app.account_id = %L', '');
-    execute format('set local app.key_id = %L', '');
-    execute format('set local app.role = %L', 'scheduler');
+    perform app.set_context(app.context_of(tenant, null, null, app.subject(), 'scheduler'));
 end
 $$;
 

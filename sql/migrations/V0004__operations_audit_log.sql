@@ -7,12 +7,10 @@
 -- made.
 
 create table operations.audit_events (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     occurred_at timestamptz not null default clock_timestamp(),
     id uuid not null default gen_random_uuid(),
-    actor_id uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    actor_id uuid default coalesce(app.account(), app.api_key()),
     actor_kind text not null,
     database_role text not null default session_user,
     request_id text default nullif(current_setting('app.request_id', true), ''),
@@ -167,13 +165,13 @@ declare
         'tenant_id', 'secret_hash', 'token_hash', 'challenge', 'last_used_at', 'updated_at', 'during', 'name_key',
         'last_name_key', 'phone_digits', 'from_bytes', 'to_bytes', 'board_position'
     ];
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
     -- Null if the row does not exist: the old one of an insert, the new one of a delete.
     old_whole constant jsonb := to_jsonb(old);
     new_whole constant jsonb := to_jsonb(new);
     whole constant jsonb := coalesce(new_whole, old_whole);
     -- For the organization itself: its id.
-    owning constant text := coalesce(whole ->> 'tenant_id', whole ->> 'id');
+    owning constant uuid := coalesce(whole ->> 'tenant_id', whole ->> 'id')::uuid;
     changed_before jsonb;
     changed_after jsonb;
 begin
@@ -200,26 +198,26 @@ begin
     end if;
     -- A superuser changes rows without entering a tenant; such a change must be logged too.
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', owning);
+        perform app.set_tenant(owning);
     end if;
     insert into operations.audit_events (actor_kind, action, relation, row_id, before, after)
     values (
         case
-            when nullif(current_setting('app.account_id', true), '') is not null then 'account'
-            when nullif(current_setting('app.key_id', true), '') is not null then 'api_key'
+            when app.account() is not null then 'account'
+            when app.api_key() is not null then 'api_key'
             else 'system'
         end,
         lower(tg_op),
         format('%s.%s', tg_table_schema, tg_table_name),
         coalesce(
             whole ->> 'id', whole ->> 'task_id', whole ->> 'appointment_id', whole ->> 'account_id',
-            whole ->> 'provider_id', owning
+            whole ->> 'provider_id', owning::text
         )::uuid,
         changed_before,
         changed_after
     );
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', entered);
+        perform app.set_tenant(entered);
     end if;
     return null;
 end

@@ -36,16 +36,16 @@ alter table identity.accounts enable row level security;
 alter table identity.accounts force row level security;
 
 create policy own_account_select on identity.accounts as permissive for select to appointd_api
-    using (id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (id = (select app.account()));
 create policy own_account_update on identity.accounts as permissive for update to appointd_api
-    using (id = (select nullif(current_setting('app.account_id', true), '')::uuid))
-    with check (id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (id = (select app.account()))
+    with check (id = (select app.account()));
 
 -- People belong to no tenant: with one in the context the owner may export those who belong to it, and import them.
 create policy owner_select on identity.accounts as permissive for select to appointd_owner
-    using ((select nullif(current_setting('app.tenant_id', true), '')) is not null);
+    using ((select app.tenant()) is not null);
 create policy owner_insert on identity.accounts as permissive for insert to appointd_owner
-    with check ((select nullif(current_setting('app.tenant_id', true), '')) is not null);
+    with check ((select app.tenant()) is not null);
 create policy gate_select on identity.accounts as permissive for select to appointd_gate using (true);
 create policy gate_insert on identity.accounts as permissive for insert to appointd_gate with check (true);
 create policy gate_update on identity.accounts as permissive for update to appointd_gate using (true) with check (true);

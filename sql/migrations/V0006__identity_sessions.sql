@@ -45,8 +45,8 @@ create index sessions_expires_idx on identity.sessions (expires_at);
 alter table identity.sessions enable row level security;
 alter table identity.sessions force row level security;
 create policy own_all on identity.sessions as permissive for all to appointd_api
-    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
-    with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (account_id = (select app.account()))
+    with check (account_id = (select app.account()));
 create policy gate_all on identity.sessions as permissive for all to appointd_gate using (true) with check (true);
 
 grant
@@ -129,15 +129,15 @@ create index one_time_tokens_expires_idx on identity.one_time_tokens (expires_at
 alter table identity.one_time_tokens enable row level security;
 alter table identity.one_time_tokens force row level security;
 create policy own_all on identity.one_time_tokens as permissive for all to appointd_api
-    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
-    with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (account_id = (select app.account()))
+    with check (account_id = (select app.account()));
 create policy gate_all on identity.one_time_tokens as permissive for all to appointd_gate
     using (true) with check (true);
 
 -- A token to set a new password is made at the front door alone: a request that could add one could use it.
 create policy verify_email_insert on identity.one_time_tokens as restrictive for insert to appointd_api
     with check (
-        account_id = (select nullif(current_setting('app.account_id', true), '')::uuid) and purpose = 'verify_email'
+        account_id = (select app.account()) and purpose = 'verify_email'
     );
 
 grant select (account_id, purpose, created_at), insert (account_id, hash, purpose, email, expires_at), delete
@@ -146,7 +146,7 @@ grant select, insert, update, delete on identity.one_time_tokens to appointd_gat
 
 
 create table identity.second_factors (
-    account_id uuid not null default nullif(current_setting('app.account_id', true), '')::uuid,
+    account_id uuid not null default app.account(),
     secret bytea not null,
     created_at timestamptz not null default now(),
     confirmed_at timestamptz,
@@ -170,13 +170,13 @@ comment on column identity.second_factors.last_step is
 alter table identity.second_factors enable row level security;
 alter table identity.second_factors force row level security;
 create policy own_all on identity.second_factors as permissive for all to appointd_api
-    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
-    with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (account_id = (select app.account()))
+    with check (account_id = (select app.account()));
 create policy gate_all on identity.second_factors as permissive for all to appointd_gate using (true) with check (true);
 -- A second factor on an unverified address would lock out the person who owns the address.
 create policy verified_insert on identity.second_factors as restrictive for insert to appointd_api
     with check (
-        account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        account_id = (select app.account())
         and exists (select from identity.accounts as a where a.id = account_id and a.email_verified_at is not null)
     );
 
@@ -186,7 +186,7 @@ grant select, insert, update, delete on identity.second_factors to appointd_gate
 
 
 create table identity.recovery_codes (
-    account_id uuid not null default nullif(current_setting('app.account_id', true), '')::uuid,
+    account_id uuid not null default app.account(),
     hash bytea not null,
     constraint recovery_codes_pkey primary key (account_id, hash),
     constraint recovery_codes_factor_fkey foreign key (account_id)
@@ -202,8 +202,8 @@ comment on column identity.recovery_codes.hash is 'SHA-256 of the code, which is
 alter table identity.recovery_codes enable row level security;
 alter table identity.recovery_codes force row level security;
 create policy own_all on identity.recovery_codes as permissive for all to appointd_api
-    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
-    with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (account_id = (select app.account()))
+    with check (account_id = (select app.account()));
 create policy gate_all on identity.recovery_codes as permissive for all to appointd_gate using (true) with check (true);
 
 grant select, insert (hash), delete on identity.recovery_codes to appointd_api;

@@ -73,13 +73,13 @@ call app.build_wall(
 
 -- app.enter asks for the status before the member's role is known.
 create policy entering_select on tenancy.organizations as permissive for select to appointd_api
-    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (id = (select app.tenant()));
 create policy gate_insert on tenancy.organizations as permissive for insert to appointd_gate
-    with check (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (id = (select app.tenant()));
 create policy gate_select on tenancy.organizations as permissive for select to appointd_gate using (true);
 create policy gate_update on tenancy.organizations as permissive for update to appointd_gate
-    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (id = (select app.tenant()))
+    with check (id = (select app.tenant()));
 -- The tenant itself: its id is the tenant_id.
 call app.admit('tenancy.organizations', 'appointd_owner', array['all'], 'id');
 call operations.audit('tenancy.organizations');
@@ -92,7 +92,7 @@ grant select, insert, update (status, deleted_at, purge_after) on tenancy.organi
 create table tenancy.former_names (
     kind text not null,
     name text not null,
-    organization_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    organization_id uuid not null default app.tenant(),
     kept_until timestamptz not null default now() + interval '90 days',
     constraint former_names_pkey primary key (kind, name),
     constraint former_names_organization_fkey foreign key (organization_id) references tenancy.organizations (id),
@@ -114,7 +114,7 @@ alter table tenancy.former_names enable row level security;
 alter table tenancy.former_names force row level security;
 
 create policy own_select on tenancy.former_names as permissive for select to appointd_api
-    using (organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (organization_id = (select app.tenant()));
 create policy gate_all on tenancy.former_names as permissive for all to appointd_gate using (true) with check (true);
 call app.admit('tenancy.former_names', 'appointd_owner', array['all'], 'organization_id');
 

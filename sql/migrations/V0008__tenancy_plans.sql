@@ -18,8 +18,8 @@ alter table tenancy.features enable row level security;
 alter table tenancy.features force row level security;
 create policy entered_select on tenancy.features as permissive for select to appointd_api
     using (
-        (select nullif(current_setting('app.tenant_id', true), '')) is not null
-        or (select nullif(current_setting('app.account_id', true), '')) is not null
+        (select app.tenant()) is not null
+        or (select app.account()) is not null
     );
 create policy gate_select on tenancy.features as permissive for select to appointd_gate using (true);
 create policy owner_select on tenancy.features as permissive for select to appointd_owner using (true);
@@ -69,8 +69,8 @@ alter table tenancy.plans enable row level security;
 alter table tenancy.plans force row level security;
 create policy entered_select on tenancy.plans as permissive for select to appointd_api
     using (
-        (select nullif(current_setting('app.tenant_id', true), '')) is not null
-        or (select nullif(current_setting('app.account_id', true), '')) is not null
+        (select app.tenant()) is not null
+        or (select app.account()) is not null
     );
 create policy gate_select on tenancy.plans as permissive for select to appointd_gate using (true);
 -- Plans are referred to by what is imported.
@@ -99,8 +99,8 @@ alter table tenancy.plan_features enable row level security;
 alter table tenancy.plan_features force row level security;
 create policy entered_select on tenancy.plan_features as permissive for select to appointd_api
     using (
-        (select nullif(current_setting('app.tenant_id', true), '')) is not null
-        or (select nullif(current_setting('app.account_id', true), '')) is not null
+        (select app.tenant()) is not null
+        or (select app.account()) is not null
     );
 create policy gate_select on tenancy.plan_features as permissive for select to appointd_gate using (true);
 create policy owner_select on tenancy.plan_features as permissive for select to appointd_owner using (true);
@@ -148,7 +148,7 @@ alter table tenancy.plan_features force row level security;
 
 
 create table tenancy.subscriptions (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     plan_type text not null default 'basic',
     disabled_features text[] not null default '{}',
     updated_at timestamptz not null default now(),
@@ -172,7 +172,7 @@ call app.build_wall('tenancy.subscriptions', reads => 'viewer', updates => 'owne
 
 -- The rows behind these policies are asked before the role is known.
 create policy entering_select on tenancy.subscriptions as permissive for select to appointd_api
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 call app.admit('tenancy.subscriptions', 'appointd_gate', array['select', 'insert', 'update']);
 call app.admit('tenancy.subscriptions', 'appointd_owner', array['all']);
 call operations.audit('tenancy.subscriptions');

@@ -1,7 +1,7 @@
 -- What an organization says about itself: settings, branding, its domains; and how much it used the server.
 
 create table tenancy.settings (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     language text not null default 'en',
     date_format text not null default 'ymd_dashes',
     time_format text not null default 'h24',
@@ -117,7 +117,7 @@ execute function app.verified_only();
 
 
 create table tenancy.branding (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     display_name text,
     logo_url text,
     favicon_url text,
@@ -168,7 +168,7 @@ execute function app.verified_only();
 
 
 create table tenancy.domains (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     domain text not null,
     challenge text not null,
@@ -216,7 +216,7 @@ for each row when (new.verified_at is distinct from old.verified_at) execute fun
 -- Global, because a domain leads to one organization: the key has no tenant in it on purpose.
 create table tenancy.verified_domains (
     domain text not null,
-    organization_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    organization_id uuid not null default app.tenant(),
     checked_at timestamptz not null default now(),
     missing_since timestamptz,
     constraint verified_domains_pkey primary key (domain),
@@ -241,11 +241,11 @@ alter table tenancy.verified_domains enable row level security;
 alter table tenancy.verified_domains force row level security;
 
 create policy own_select on tenancy.verified_domains as permissive for select to appointd_api
-    using (organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (organization_id = (select app.tenant()));
 create policy owner_delete on tenancy.verified_domains as permissive for delete to appointd_api
     using (
-        organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{owner}'))
+        organization_id = (select app.tenant())
+        and (select app.role() = any ('{owner}'))
     );
 create policy gate_all on tenancy.verified_domains as permissive for all to appointd_gate
     using (true) with check (true);
@@ -257,7 +257,7 @@ on tenancy.verified_domains to appointd_gate;
 
 
 create table tenancy.usage_days (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     day date not null,
     requests bigint not null,
     emails bigint not null default 0,

@@ -3,7 +3,7 @@
 -- work there admits.
 
 create table tenancy.members (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     account_id uuid not null,
     role text not null,
     created_at timestamptz not null default now(),
@@ -31,46 +31,46 @@ create index members_updated_idx on tenancy.members (tenant_id, updated_at);
 -- The door: an account reads its own memberships before it has chosen a tenant. Writing stays within the tenant.
 call app.build_wall(
     'tenancy.members', reads => 'viewer',
-    door => $$account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)$$
+    door => $$account_id = (select app.account())$$
 );
 
 -- Admins change memberships up to their own role: app.build_wall cannot express the ceiling.
 create policy admin_update on tenancy.members as permissive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-        and role = any (app.roles_up_to((select current_setting('app.role', true))))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{admin,owner}'))
+        and role = any (app.roles_up_to((select app.role())))
     )
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-        and role = any (app.roles_up_to((select current_setting('app.role', true))))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{admin,owner}'))
+        and role = any (app.roles_up_to((select app.role())))
     );
 create policy admin_delete on tenancy.members as permissive for delete to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-        and role = any (app.roles_up_to((select current_setting('app.role', true))))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{admin,owner}'))
+        and role = any (app.roles_up_to((select app.role())))
     );
 
 -- What passes through the door.
 create policy own_select on tenancy.members as permissive for select to appointd_api
-    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (account_id = (select app.account()));
 create policy gate_select on tenancy.members as permissive for select to appointd_gate
-    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (account_id = (select app.account()));
 create policy gate_insert on tenancy.members as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy gate_tenant_select on tenancy.members as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 
 -- Accepting an invitation makes a customer a member who works there.
 create policy gate_tenant_update on tenancy.members as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 
 -- Leaving an organization.
 create policy gate_tenant_delete on tenancy.members as permissive for delete to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 call app.admit('tenancy.members', 'appointd_owner', array['all']);
 call operations.audit('tenancy.members');
 call app.date_changes('tenancy.members');
@@ -81,12 +81,12 @@ grant select, insert (account_id, role), update (role, status, updated_at), dele
 -- Colleagues see each other's names. Through the one membership they share, and no other.
 create policy colleagues_select on identity.accounts as permissive for select to appointd_api
     using (
-        (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
+        (select app.role() = any ('{viewer,staff,manager,admin,owner}'))
         and exists (
             select
             from tenancy.members as m
             where
-                m.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+                m.tenant_id = (select app.tenant())
                 and m.account_id = accounts.id
         )
     );

@@ -1,7 +1,7 @@
 -- API keys: how programs enter without a person. Each belongs to one organization and has a role and scopes.
 
 create table tenancy.api_keys (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     name text not null,
     secret_hash bytea not null,
@@ -11,9 +11,7 @@ create table tenancy.api_keys (
     last_used_at timestamptz,
     revoked_at timestamptz,
     created_at timestamptz not null default now(),
-    created_by uuid not null default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    created_by uuid not null default coalesce(app.account(), app.api_key()),
     updated_at timestamptz not null default now(),
     constraint api_keys_pkey primary key (tenant_id, id),
     constraint api_keys_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
@@ -53,7 +51,7 @@ create index api_keys_created_by_idx on tenancy.api_keys (tenant_id, created_by)
 call app.build_wall('tenancy.api_keys', reads => 'admin', inserts => 'owner', updates => 'owner');
 create policy verified_insert on tenancy.api_keys as restrictive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and (select app.may_hand_out())
+        tenant_id = (select app.tenant()) and (select app.may_hand_out())
     );
 
 -- The gate enters by a key, asks what it is worth (tenancy.standing), and ends or lowers it with its maker.

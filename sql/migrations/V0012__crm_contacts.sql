@@ -1,7 +1,7 @@
 -- Contacts: the people an organization deals with (its trade may call them customers, patients or leads).
 
 create table crm.contacts (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     first_name text not null,
     last_name text not null,
@@ -76,9 +76,9 @@ create index contacts_phone_idx on crm.contacts (tenant_id, phone_digits);
 call app.build_wall('crm.contacts', reads => 'viewer', inserts => 'staff', updates => 'staff', deletes => 'manager');
 create policy customer_select on crm.contacts as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and account_id = (select app.account())
+        and (select app.role() = any ('{customer}'))
     );
 
 -- A guest who books becomes a contact without an account.
@@ -110,7 +110,7 @@ begin
         select
         from crm.contacts as c
         where
-            c.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            c.tenant_id = (select app.tenant())
             and c.id = contact
             and c.account_id is not null
     );
@@ -133,8 +133,8 @@ begin
         select c.id
         from crm.contacts as c
         where
-            c.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+            c.tenant_id = (select app.tenant())
+            and c.account_id = (select app.account())
     );
 end
 $$;

@@ -1,16 +1,14 @@
 -- Invitations: how members join. An invitation of a customer names a contact, hence after crm.contacts.
 
 create table tenancy.invitations (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     email text not null,
     role text not null,
     contact_id uuid,
     token_hash bytea not null,
     created_at timestamptz not null default now(),
-    created_by uuid not null default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    created_by uuid not null default coalesce(app.account(), app.api_key()),
     sent_at timestamptz not null default now(),
     expires_at timestamptz not null,
     constraint invitations_pkey primary key (tenant_id, id),
@@ -50,27 +48,27 @@ call app.build_wall(
 -- Staff invite customers; admins invite members. No role gives more than it has.
 create policy role_ceiling_insert on tenancy.invitations as restrictive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and role = any (app.roles_up_to((select current_setting('app.role', true))))
-        and (role = 'customer' or (select current_setting('app.role', true) = any ('{admin,owner}')))
+        tenant_id = (select app.tenant())
+        and role = any (app.roles_up_to((select app.role())))
+        and (role = 'customer' or (select app.role() = any ('{admin,owner}')))
     );
 create policy role_ceiling_update on tenancy.invitations as restrictive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (role = 'customer' or (select current_setting('app.role', true) = any ('{admin,owner}')))
+        tenant_id = (select app.tenant())
+        and (role = 'customer' or (select app.role() = any ('{admin,owner}')))
     );
 create policy role_ceiling_delete on tenancy.invitations as restrictive for delete to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (role = 'customer' or (select current_setting('app.role', true) = any ('{admin,owner}')))
+        tenant_id = (select app.tenant())
+        and (role = 'customer' or (select app.role() = any ('{admin,owner}')))
     );
 create policy verified_insert on tenancy.invitations as restrictive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and (select app.may_hand_out())
+        tenant_id = (select app.tenant()) and (select app.may_hand_out())
     );
 create policy verified_update on tenancy.invitations as restrictive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and (select app.may_hand_out())
+        tenant_id = (select app.tenant()) and (select app.may_hand_out())
     );
 call app.admit('tenancy.invitations', 'appointd_gate', array['select', 'delete']);
 call app.admit('tenancy.invitations', 'appointd_owner', array['all']);
@@ -90,8 +88,8 @@ language plpgsql
 as $$
 begin
     new.created_by := coalesce(
-        nullif(current_setting('app.account_id', true), '')::uuid,
-        nullif(current_setting('app.key_id', true), '')::uuid,
+        app.account(),
+        app.api_key(),
         old.created_by
     );
     return new;

@@ -4,7 +4,7 @@
 -- own. Claims on time refer to resources, so that time is taken in one place.
 
 create table scheduling.services (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     name text not null,
     description text,
@@ -176,7 +176,7 @@ on scheduling.services to appointd_gate;
 
 
 create table scheduling.resources (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     kind text not null,
     name text,
@@ -219,8 +219,8 @@ call app.build_wall(
 -- Booking a contact creates the resource of that contact, so that its time can be claimed.
 create policy staff_insert on scheduling.resources as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{staff,manager,admin,owner}'))
         and kind = 'contact'
     );
 call app.open_to('scheduling.resources', 'scheduler', 'select');
@@ -248,7 +248,7 @@ on scheduling.resources to appointd_api;
 
 
 create table scheduling.providers (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     kind text not null generated always as ('provider') stored,
     name text not null,
@@ -340,7 +340,7 @@ for each row when (new.active and not old.active) execute function tenancy.keep_
 
 
 create table scheduling.service_providers (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     service_id uuid not null,
     provider_id uuid not null,
     constraint service_providers_pkey primary key (tenant_id, service_id, provider_id),
@@ -366,7 +366,7 @@ grant select, insert (service_id, provider_id), delete on scheduling.service_pro
 
 
 create table scheduling.service_resources (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     service_id uuid not null,
     requirement smallint not null,
     resource_id uuid not null,

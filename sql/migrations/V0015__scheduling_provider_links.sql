@@ -3,13 +3,11 @@
 -- organization take the person's time.
 
 create table scheduling.provider_link_requests (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     provider_id uuid not null,
     account_id uuid not null,
     requested_at timestamptz not null default now(),
-    requested_by uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    requested_by uuid default coalesce(app.account(), app.api_key()),
     constraint provider_link_requests_pkey primary key (tenant_id, provider_id),
     -- One person is one provider of an organization.
     constraint provider_link_requests_account_key unique (tenant_id, account_id),

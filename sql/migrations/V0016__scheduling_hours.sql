@@ -5,7 +5,7 @@
 -- Times of day are minutes after midnight: the type `time` cannot hold an interval that ends on the next day.
 
 create table scheduling.schedules (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     provider_id uuid not null,
     time_zone text not null,
     updated_at timestamptz not null default now(),
@@ -32,7 +32,7 @@ grant select, insert (provider_id, time_zone), update (time_zone, updated_at) on
 
 
 create table scheduling.schedule_rules (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     provider_id uuid not null,
     weekday smallint not null,
     from_minute smallint not null,
@@ -79,7 +79,7 @@ comment on function scheduling.binary_form(smallint[]) is
 grant execute on function scheduling.binary_form(smallint[]) to appointd_api;
 
 create table scheduling.schedule_overrides (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     provider_id uuid not null,
     date date not null,
     from_minutes smallint[] not null,
@@ -120,7 +120,7 @@ on scheduling.schedule_overrides to appointd_api;
 
 
 create table scheduling.schedule_travels (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     provider_id uuid not null,
     starts_on date not null,
     ends_on date not null,
@@ -149,7 +149,7 @@ on scheduling.schedule_travels to appointd_api;
 
 
 create table scheduling.closures (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     starts_on date not null,
     ends_on date not null,
@@ -187,7 +187,7 @@ on scheduling.closures to appointd_api;
 
 
 create table scheduling.time_off (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     provider_id uuid not null,
     starts_at timestamptz not null,

@@ -1,7 +1,7 @@
 -- Appointments: with a life (status and transitions), visits of several services, series.
 
 create table scheduling.series (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     frequency text not null,
     every smallint not null,
@@ -32,7 +32,7 @@ grant select, insert (id, frequency, every, occurrences, time_zone) on schedulin
 
 
 create table scheduling.appointments (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     service_id uuid not null,
     provider_id uuid not null,
@@ -45,9 +45,7 @@ create table scheduling.appointments (
     cancelled_at timestamptz,
     cancelled_by uuid,
     created_at timestamptz not null default now(),
-    created_by uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    created_by uuid default coalesce(app.account(), app.api_key()),
     updated_at timestamptz not null default now(),
     sequence integer not null default 0,
     overridden boolean not null default false,
@@ -168,26 +166,26 @@ create index appointments_updated_idx on scheduling.appointments (tenant_id, upd
 call app.build_wall('scheduling.appointments', reads => 'viewer', inserts => 'staff', updates => 'staff');
 create policy customer_select on scheduling.appointments as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and contact_id = any ((select crm.own_contacts())::uuid[])
     );
 call app.open_to(
     'scheduling.appointments', 'guest', 'insert',
     $$
-    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    id = (select app.subject())
     $$
 );
 call app.open_to(
     'scheduling.appointments', 'guest', 'select',
     $$
-    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    id = (select app.subject())
     $$
 );
 call app.open_to(
     'scheduling.appointments', 'guest', 'update',
     $$
-    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    id = (select app.subject())
     $$
 );
 
@@ -195,14 +193,14 @@ call app.open_to(
 call app.open_to(
     'scheduling.appointments', 'customer', 'insert',
     $$
-    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    id = (select app.subject())
     and contact_id = any ((select crm.own_contacts())::uuid[])
     $$
 );
 call app.open_to(
     'scheduling.appointments', 'customer', 'update',
     $$
-    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    id = (select app.subject())
     and contact_id = any ((select crm.own_contacts())::uuid[])
     $$
 );
@@ -240,7 +238,7 @@ begin
         select
         from scheduling.appointments as a
         where
-            a.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            a.tenant_id = (select app.tenant())
             and a.id = appointment
     );
 end
@@ -252,7 +250,7 @@ grant execute on function scheduling.sees_appointment(uuid) to appointd_api;
 
 
 create table scheduling.appointment_segments (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     appointment_id uuid not null,
     position smallint not null,
     service_id uuid not null,
@@ -293,14 +291,14 @@ call app.open_to(
 call app.open_to(
     'scheduling.appointment_segments', 'guest,customer', 'insert',
     $$
-    appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    appointment_id = (select app.subject())
     and scheduling.sees_appointment(appointment_id)
     $$
 );
 call app.open_to(
     'scheduling.appointment_segments', 'guest,customer', 'delete',
     $$
-    appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    appointment_id = (select app.subject())
     and scheduling.sees_appointment(appointment_id)
     $$
 );
@@ -314,7 +312,7 @@ on scheduling.appointment_segments to appointd_gate;
 
 
 create table scheduling.appointment_transitions (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     appointment_id uuid not null,
     id uuid not null,
     action text not null,
@@ -323,10 +321,8 @@ create table scheduling.appointment_transitions (
     from_starts_at timestamptz,
     from_provider_id uuid,
     occurred_at timestamptz not null default clock_timestamp(),
-    actor_id uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
-    actor_role text default nullif(current_setting('app.role', true), ''),
+    actor_id uuid default coalesce(app.account(), app.api_key()),
+    actor_role text default app.role(),
     reason text,
     released jsonb,
     constraint appointment_transitions_pkey primary key (tenant_id, appointment_id, id),
@@ -365,13 +361,13 @@ call app.build_wall('scheduling.appointment_transitions', reads => 'viewer', ins
 call app.open_to(
     'scheduling.appointment_transitions', 'guest', 'insert',
     $$
-    appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    appointment_id = (select app.subject())
     $$
 );
 call app.open_to(
     'scheduling.appointment_transitions', 'customer', 'insert',
     $$
-    appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    appointment_id = (select app.subject())
     and scheduling.sees_appointment(appointment_id)
     $$
 );

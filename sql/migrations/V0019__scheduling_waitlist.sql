@@ -4,7 +4,7 @@
 -- appointment or a hold, otherwise some seconds later.
 
 create table scheduling.waitlist_entries (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     service_id uuid not null,
     provider_id uuid,
@@ -78,19 +78,19 @@ call app.open_to('scheduling.waitlist_entries', 'scheduler', 'update');
 call app.open_to(
     'scheduling.waitlist_entries', 'guest', 'select',
     $$
-    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    id = (select app.subject())
     $$
 );
 call app.open_to(
     'scheduling.waitlist_entries', 'guest', 'insert',
     $$
-    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    id = (select app.subject())
     $$
 );
 call app.open_to(
     'scheduling.waitlist_entries', 'guest', 'update',
     $$
-    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    id = (select app.subject())
     $$
 );
 
@@ -104,14 +104,14 @@ call app.open_to(
 call app.open_to(
     'scheduling.waitlist_entries', 'customer', 'insert',
     $$
-    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    id = (select app.subject())
     and contact_id = any ((select crm.own_contacts())::uuid[])
     $$
 );
 call app.open_to(
     'scheduling.waitlist_entries', 'customer', 'update',
     $$
-    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    id = (select app.subject())
     and contact_id = any ((select crm.own_contacts())::uuid[])
     $$
 );
@@ -137,7 +137,7 @@ begin
         select
         from scheduling.waitlist_entries as w
         where
-            w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            w.tenant_id = (select app.tenant())
             and w.id = entry
     );
 end
@@ -149,7 +149,7 @@ grant execute on function scheduling.sees_waitlist_entry(uuid) to appointd_api;
 
 
 create table scheduling.freed_time (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null default gen_random_uuid(),
     resource_id uuid,
     service_id uuid,

@@ -4,7 +4,7 @@
 -- bounded by how often they may ask (scheduling.guest_requests).
 
 create table scheduling.holds (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     service_id uuid not null,
     provider_id uuid not null,
@@ -14,9 +14,7 @@ create table scheduling.holds (
     overridden boolean not null default false,
     waitlist_entry_id uuid,
     created_at timestamptz not null default now(),
-    created_by uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    created_by uuid default coalesce(app.account(), app.api_key()),
     constraint holds_pkey primary key (tenant_id, id),
     -- One offer at a time.
     constraint holds_waitlist_entry_key unique (tenant_id, waitlist_entry_id),
@@ -62,8 +60,8 @@ call app.build_wall(
 -- and the right to update a column; no statement changes one.
 create policy staff_update on scheduling.holds as permissive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{staff,manager,admin,owner}'))
     );
 call app.open_to('scheduling.holds', 'scheduler', 'select');
 call app.open_to('scheduling.holds', 'scheduler', 'insert', 'waitlist_entry_id is not null');
@@ -76,7 +74,7 @@ call app.open_to(
     $$
     case
         when expires_at <= statement_timestamp() then true
-        when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
+        when id = (select app.subject()) then created_by is null
         else scheduling.sees_waitlist_entry(waitlist_entry_id)
     end
     $$
@@ -86,7 +84,7 @@ call app.open_to(
     $$
     case
         when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
-        when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
+        when id = (select app.subject()) then created_by is null
         else scheduling.sees_waitlist_entry(waitlist_entry_id)
     end
     $$
@@ -98,7 +96,7 @@ call app.open_to(
     $$
     case
         when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
-        when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
+        when id = (select app.subject()) then created_by is null
         else scheduling.sees_waitlist_entry(waitlist_entry_id)
     end
     $$
@@ -106,7 +104,7 @@ call app.open_to(
 call app.open_to(
     'scheduling.holds', 'guest,customer', 'insert',
     $$
-    id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) and waitlist_entry_id is null
+    id = (select app.subject()) and waitlist_entry_id is null
     $$
 );
 
@@ -116,7 +114,7 @@ call app.open_to(
     $$
     case
         when expires_at <= statement_timestamp() then true
-        when created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        when created_by = (select app.account())
             then waitlist_entry_id is null
         else scheduling.sees_waitlist_entry(waitlist_entry_id)
     end
@@ -127,8 +125,8 @@ call app.open_to(
     $$
     case
         when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
-        when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-            then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        when id = (select app.subject())
+            then created_by = (select app.account())
         else scheduling.sees_waitlist_entry(waitlist_entry_id)
     end
     $$
@@ -138,8 +136,8 @@ call app.open_to(
     $$
     case
         when expires_at <= statement_timestamp() and waitlist_entry_id is null then true
-        when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-            then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        when id = (select app.subject())
+            then created_by = (select app.account())
         else scheduling.sees_waitlist_entry(waitlist_entry_id)
     end
     $$
@@ -167,8 +165,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     customer constant uuid := case
-        when current_setting('app.role', true) = 'customer'
-            then nullif(current_setting('app.account_id', true), '')::uuid
+        when app.role() = 'customer'
+            then app.account()
     end;
     standing bigint;
 begin

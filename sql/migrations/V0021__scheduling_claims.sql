@@ -3,7 +3,7 @@
 -- other there. One function inserts them: scheduling.take_time.
 
 create table scheduling.claims (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     resource_id uuid not null,
     appointment_id uuid,
@@ -105,12 +105,12 @@ call app.build_wall('scheduling.claims', reads => 'viewer', inserts => 'staff', 
 -- Confirming a hold passes its claims to the appointment. Completing an appointment early shortens them.
 create policy staff_update on scheduling.claims as permissive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{staff,manager,admin,owner}'))
     )
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{staff,manager,admin,owner}'))
     );
 call app.open_to('scheduling.claims', 'scheduler', 'select');
 call app.open_to('scheduling.claims', 'scheduler', 'insert', 'hold_id is not null');
@@ -125,14 +125,14 @@ begin
         select
         from scheduling.appointments as a
         where
-            a.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            a.tenant_id = (select app.tenant())
             and a.id = appointment
     )
     or exists (
         select
         from scheduling.holds as h
         where
-            h.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            h.tenant_id = (select app.tenant())
             and h.id = hold
             -- Expired ones are shown to all.
             and h.expires_at > statement_timestamp()
@@ -152,14 +152,14 @@ call app.open_to('scheduling.claims', 'guest,customer', 'select');
 call app.open_to(
     'scheduling.claims', 'guest,customer', 'insert',
     $$
-    (select nullif(current_setting('app.appointment_id', true), '')::uuid) = any (array[appointment_id, hold_id])
+    (select app.subject()) = any (array[appointment_id, hold_id])
     and scheduling.is_own(appointment_id, hold_id)
     $$
 );
 call app.open_to(
     'scheduling.claims', 'guest,customer', 'delete',
     $$
-    appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    appointment_id = (select app.subject())
     and scheduling.sees_appointment(appointment_id)
     $$
 );
@@ -171,7 +171,7 @@ call app.open_to(
     $$
     case
         when hold_id is null
-            then appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+            then appointment_id = (select app.subject())
         else true
     end
     and exists (
@@ -180,7 +180,7 @@ call app.open_to(
         where
             h.tenant_id = claims.tenant_id
             and h.id = coalesce(claims.hold_id, h.id)
-            and (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+            and (select app.subject())
                 = any (array[h.id, h.waitlist_entry_id])
     )
     $$
@@ -205,7 +205,7 @@ grant select (tenant_id, id, resource_id, starts_at, ends_at, hold_id), delete o
 -- below the policies, so another organization finds out in which quarters the person is busy, and nothing else. Each
 -- row belongs to the organization that booked.
 create table scheduling.shared_claims (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     claim_id uuid not null,
     provider_id uuid not null,
     account_id uuid,
@@ -264,7 +264,7 @@ call app.open_to(
         from scheduling.claims as c
         where
             c.tenant_id = shared_claims.tenant_id and c.id = shared_claims.claim_id
-            and (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+            and (select app.subject())
                 = any (array[c.appointment_id, c.hold_id])
     )
     $$

@@ -2,7 +2,7 @@
 -- other limit; and bookings that wait for a guest to open the link that was mailed to them.
 
 create table scheduling.guest_requests (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     kind text not null,
     subject bytea not null,
     since timestamptz not null default now(),
@@ -32,7 +32,7 @@ grant select, insert (kind, subject), update (since, requests), delete on schedu
 
 
 create table scheduling.guest_bookings (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     hold_id uuid not null,
     first_name text not null,
     last_name text not null,
@@ -66,13 +66,13 @@ call app.build_wall('scheduling.guest_bookings', reads => 'staff');
 call app.open_to(
     'scheduling.guest_bookings', 'guest', 'select',
     $$
-    hold_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    hold_id = (select app.subject())
     $$
 );
 call app.open_to(
     'scheduling.guest_bookings', 'guest', 'insert',
     $$
-    hold_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+    hold_id = (select app.subject())
     $$
 );
 call app.admit('scheduling.guest_bookings', 'appointd_gate', array['select']);

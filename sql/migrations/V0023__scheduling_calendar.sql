@@ -2,15 +2,13 @@
 -- statements return of hours and appointments.
 
 create table scheduling.calendar_feeds (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     provider_id uuid,
     name text not null,
     token_hash bytea not null,
     created_at timestamptz not null default now(),
-    created_by uuid not null default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    created_by uuid not null default coalesce(app.account(), app.api_key()),
     updated_at timestamptz not null default now(),
     constraint calendar_feeds_pkey primary key (tenant_id, id),
     constraint calendar_feeds_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),

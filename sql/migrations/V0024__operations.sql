@@ -2,12 +2,8 @@
 -- for programs that keep a copy and ask what changed since they last asked.
 
 create table operations.idempotency_keys (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
-    actor_id uuid not null default coalesce(
-        nullif(current_setting('app.account_id', true), ''),
-        nullif(current_setting('app.key_id', true), ''),
-        nullif(current_setting('app.tenant_id', true), '')
-    )::uuid,
+    tenant_id uuid not null default app.tenant(),
+    actor_id uuid not null default coalesce(app.account(), app.api_key(), app.tenant()),
     operation text not null,
     key text not null,
     request_hash bytea not null,
@@ -50,19 +46,19 @@ call app.open_to('operations.idempotency_keys', 'guest', 'update', 'actor_id = t
 call app.open_to(
     'operations.idempotency_keys', 'customer', 'select',
     $$
-    actor_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    actor_id = (select app.account())
     $$
 );
 call app.open_to(
     'operations.idempotency_keys', 'customer', 'insert',
     $$
-    actor_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    actor_id = (select app.account())
     $$
 );
 call app.open_to(
     'operations.idempotency_keys', 'customer', 'update',
     $$
-    actor_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+    actor_id = (select app.account())
     $$
 );
 call app.admit('operations.idempotency_keys', 'appointd_owner', array['all']);
@@ -72,7 +68,7 @@ on operations.idempotency_keys to appointd_api;
 
 
 create table operations.deletions (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     kind text not null,
     row_id uuid not null,
     deleted_at timestamptz not null default now(),
@@ -108,26 +104,26 @@ declare
     what constant text := tg_argv[0];
     whole constant jsonb := to_jsonb(case when tg_op = 'INSERT' then new else old end);
     gone constant uuid := coalesce(whole ->> 'id', whole ->> 'account_id');
-    owning constant text := whole ->> 'tenant_id';
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    owning constant uuid := (whole ->> 'tenant_id')::uuid;
+    entered constant uuid := app.tenant();
 begin
     -- The owner alone, and while it restores a tenant or deletes one.
     if session_user = 'appointd_owner' and current_setting('app.restoring', true) = 'on' then
         return null;
     end if;
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', owning);
+        perform app.set_tenant(owning);
     end if;
     if tg_op = 'INSERT' then
         delete from operations.deletions as d
-        where d.tenant_id = owning::uuid and d.kind = what and d.row_id = gone;
+        where d.tenant_id = owning and d.kind = what and d.row_id = gone;
     else
         insert into operations.deletions (kind, row_id)
         values (what, gone)
         on conflict (tenant_id, kind, row_id) do update set deleted_at = excluded.deleted_at;
     end if;
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', entered);
+        perform app.set_tenant(entered);
     end if;
     return null;
 end

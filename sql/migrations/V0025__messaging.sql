@@ -74,19 +74,19 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
     address constant text := lower(recipient);
     -- With most providers an address with a plus sign and a suffix leads to the same mailbox.
     mailbox constant bytea := sha256(convert_to(regexp_replace(address, '^([^@+]+)\+[^@]*@', '\1@'), 'UTF8'));
     budget record;
     has_owner boolean;
 begin
-    if nullif(current_setting('app.role', true), '') is not null and organization_id::text is distinct from entered then
+    if app.role() is not null and organization_id is distinct from entered then
         raise exception 'this transaction has entered another tenant'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
     if organization_id is not null then
-        execute format('set local app.tenant_id = %L', organization_id);
+        perform app.set_tenant(organization_id);
         has_owner := exists (
             select
             from tenancy.members as m
@@ -97,7 +97,7 @@ begin
                 and m.status = 'active'
                 and a.email_verified_at is not null
         );
-        execute format('set local app.tenant_id = %L', entered);
+        perform app.set_tenant(entered);
         if not has_owner then
             refused := 'unverified';
             retry_after := 0;

@@ -1,5 +1,5 @@
 -- Operating one tenant: exporting, importing and deleting it, by `appointd tenant` as appointd_owner. The owner enters
--- the tenant as every other role does (set local app.tenant_id) and passes the same floor, so that what it does to one
+-- the tenant as every other role does (app.set_tenant) and passes the same floor, so that what it does to one
 -- tenant it does to no other. The tables are read from the catalog: a new one is exported, imported and deleted from
 -- the day it exists.
 
@@ -60,7 +60,7 @@ declare
     people uuid[] := '{}';
     found_people uuid[];
 begin
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     for reference in
         select f.conrelid::regclass as relation, t.tenant_column, a.attname
         from pg_catalog.pg_constraint as f
@@ -141,7 +141,7 @@ declare
     imported bigint;
     elsewhere text;
 begin
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     -- An imported tenant brings its own log; see operations.record_change.
     set local app.restoring = 'on';
     if columns is null then
@@ -180,7 +180,7 @@ declare
     deleted bigint := 0;
     here bigint;
 begin
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     set local app.restoring = 'on';
     -- So that the last owner can be deleted.
     update tenancy.organizations set status = 'deleted', deleted_at = now(), purge_after = now() where id = tenant;
@@ -205,7 +205,7 @@ create function app.set_tenant_status(tenant uuid, wanted text) returns boolean
 language plpgsql volatile
 as $$
 begin
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     update tenancy.organizations set status = wanted, updated_at = now() where id = tenant and status <> 'deleted';
     return found;
 end
@@ -223,7 +223,7 @@ declare
     columns text;
     added bigint;
 begin
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     -- A member is given by e-mail address: the account may exist already, with another id.
     if target = 'tenancy.members'::regclass then
         select jsonb_agg((l.line - 'email') || jsonb_build_object('account_id', a.id) order by l.position)

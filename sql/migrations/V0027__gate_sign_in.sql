@@ -71,7 +71,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- A signed-in account can only try its own codes.
-    account constant uuid := coalesce(nullif(current_setting('app.account_id', true), '')::uuid, account_id);
+    account constant uuid := coalesce(app.account(), account_id);
     subject constant bytea := sha256(convert_to(account::text, 'UTF8'));
     retry_after integer;
 begin
@@ -100,7 +100,7 @@ begin
     delete from identity.sign_in_failures as f
     where
         f.bucket = 'second_factor'
-        and f.subject = sha256(convert_to(current_setting('app.account_id', true), 'UTF8'));
+        and f.subject = sha256(convert_to(app.account()::text, 'UTF8'));
 end
 $$;
 
@@ -111,7 +111,7 @@ create function identity.memberships_of(account_id uuid) returns jsonb
 language plpgsql volatile
 as $$
 begin
-    execute format('set local app.account_id = %L', account_id);
+    perform app.set_account(account_id);
     return (
         select
             coalesce(
@@ -145,7 +145,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    account constant uuid := app.account();
 begin
     if account is null then
         raise exception 'no account has signed in' using errcode = 'AP401';

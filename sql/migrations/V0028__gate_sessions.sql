@@ -24,7 +24,7 @@ declare
     token identity.refresh_tokens;
 begin
     perform app.stay_outside();
-    execute format('set local app.account_id = %L', account_id);
+    perform app.set_account(account_id);
     select t.* into token
     from identity.refresh_tokens as t
     where t.account_id = refresh_session.account_id and t.session_id = refresh_session.session_id and t.hash = old_hash
@@ -127,7 +127,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    account constant uuid := app.account();
 begin
     perform app.stay_outside();
     moved := exists (

@@ -9,7 +9,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    account constant uuid := app.account();
     subject constant bytea := sha256(convert_to('again ' || account, 'UTF8'));
 begin
     -- A person who has a token but not the password must not be able to guess it here.
@@ -35,7 +35,7 @@ begin
     delete from identity.sign_in_failures as f
     where
         f.bucket = 'account'
-        and f.subject = sha256(convert_to('again ' || current_setting('app.account_id'), 'UTF8'));
+        and f.subject = sha256(convert_to('again ' || app.account()::text, 'UTF8'));
 end
 $$;
 
@@ -47,7 +47,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    account constant uuid := app.account();
 begin
     update identity.accounts as a set password_hash = new_password_hash, updated_at = now() where a.id = account;
     delete from identity.sessions as s where s.account_id = account and s.id <> kept_session;
@@ -108,19 +108,19 @@ create function identity.end_unproved(account uuid, kept_session uuid) returns v
 language plpgsql volatile
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
-    signed_in constant text := coalesce(current_setting('app.account_id', true), '');
+    entered constant uuid := app.tenant();
+    signed_in constant uuid := app.account();
     membership record;
 begin
     delete from identity.second_factors as f where f.account_id = account;
     delete from identity.sessions as s where s.account_id = account and s.id is distinct from kept_session;
     delete from identity.one_time_tokens as t where t.account_id = account;
-    execute format('set local app.account_id = %L', account);
+    perform app.set_account(account);
     for membership in select m.tenant_id from tenancy.members as m where m.account_id = account loop
         perform tenancy.end_handed_out(membership.tenant_id, account);
     end loop;
-    execute format('set local app.account_id = %L', signed_in);
-    execute format('set local app.tenant_id = %L', entered);
+    perform app.set_account(signed_in);
+    perform app.set_tenant(entered);
 end
 $$;
 
@@ -190,7 +190,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    account constant uuid := app.account();
     sent_to text;
     verified boolean;
 begin

@@ -13,7 +13,7 @@ create function tenancy.found_organization(
 language plpgsql volatile
 as $$
 begin
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     insert into tenancy.organizations (id, name, slug, subdomain, time_zone)
     values (organization_id, name, slug, subdomain, time_zone);
     insert into tenancy.subscriptions (plan_type, disabled_features) values (plan_type, disabled_features);
@@ -31,7 +31,7 @@ create function tenancy.bound_elsewhere(account_id uuid, joining uuid, role text
 language plpgsql volatile
 as $$
 declare
-    kept constant text := nullif(current_setting('app.tenant_id', true), '');
+    kept constant uuid := app.tenant();
     membership record;
     bound boolean := false;
     joining_is_exclusive boolean;
@@ -42,8 +42,8 @@ begin
     end if;
     -- Concurrent joins of one account wait for each other here, so that the second counts the first.
     perform from identity.accounts as a where a.id = account_id for no key update;
-    execute format('set local app.account_id = %L', account_id);
-    execute format('set local app.tenant_id = %L', joining);
+    perform app.set_account(account_id);
+    perform app.set_tenant(joining);
     select s.exclusive_members into joining_is_exclusive from tenancy.settings as s where s.tenant_id = joining;
     for membership in
         select m.tenant_id, m.role
@@ -57,7 +57,7 @@ begin
             and m.status = 'active'
             and o.status = 'active'
     loop
-        execute format('set local app.tenant_id = %L', membership.tenant_id);
+        perform app.set_tenant(membership.tenant_id);
         select s.exclusive_members into exclusive from tenancy.settings as s where s.tenant_id = membership.tenant_id;
         bound :=
             bound
@@ -65,7 +65,7 @@ begin
             -- An organization that is being created has no settings yet.
             or (coalesce(joining_is_exclusive, false) and role <> 'owner');
     end loop;
-    execute format('set local app.tenant_id = %L', coalesce(kept, ''));
+    perform app.set_tenant(kept);
     return bound;
 end
 $$;
@@ -83,7 +83,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform app.stay_outside();
-    execute format('set local app.account_id = %L', account_id);
+    perform app.set_account(account_id);
     insert into identity.accounts (id, email, password_hash, full_name)
     values (account_id, email, password_hash, full_name);
     perform tenancy.found_organization(
@@ -103,7 +103,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    founder constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    founder constant uuid := app.account();
 begin
     perform app.stay_outside();
     if founder is null then
@@ -131,12 +131,12 @@ as $$
 declare
     until timestamptz;
 begin
-    if current_setting('app.role', true) is distinct from 'owner' then
+    if app.role() is distinct from 'owner' then
         raise exception 'role too low' using errcode = 'AP403';
     end if;
     update tenancy.organizations as o
     set status = 'deleted', deleted_at = now(), purge_after = now() + grace
-    where o.id = current_setting('app.tenant_id')::uuid
+    where o.id = app.tenant()
     returning o.purge_after into until;
     return until;
 end
@@ -157,13 +157,13 @@ begin
         from tenancy.members as m
         where
             m.tenant_id = organization_id
-            and m.account_id = nullif(current_setting('app.account_id', true), '')::uuid
+            and m.account_id = app.account()
             and m.role = 'owner'
             and m.status = 'active'
     ) then
         return false;
     end if;
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     update tenancy.organizations as o
     set status = 'active', deleted_at = null, purge_after = null
     where o.id = organization_id and o.status = 'deleted' and o.purge_after > now();
@@ -181,9 +181,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform app.stay_outside();
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     delete from tenancy.members as m
-    where m.tenant_id = organization_id and m.account_id = nullif(current_setting('app.account_id', true), '')::uuid;
+    where m.tenant_id = organization_id and m.account_id = app.account();
     return found;
 end
 $$;

@@ -10,7 +10,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
     held text;
     maker uuid;
 begin
@@ -58,9 +58,9 @@ create function tenancy.end_handed_out(tenant uuid, giver uuid) returns void
 language plpgsql volatile
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
 begin
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     -- Deletes the invitations of the keys as well: tenancy.end_handed_out_by_key.
     update tenancy.api_keys as k
     set revoked_at = now()
@@ -68,7 +68,7 @@ begin
     delete from tenancy.invitations as i where i.tenant_id = tenant and i.created_by = giver;
     delete from scheduling.calendar_feeds as f where f.tenant_id = tenant and f.created_by = giver;
     perform messaging.end_endpoints(tenant, giver);
-    execute format('set local app.tenant_id = %L', entered);
+    perform app.set_tenant(entered);
 end
 $$;
 
@@ -81,13 +81,13 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
 begin
     if tg_op = 'DELETE' or new.role = 'customer' then
         perform tenancy.end_handed_out(old.tenant_id, old.account_id);
         return null;
     end if;
-    execute format('set local app.tenant_id = %L', new.tenant_id);
+    perform app.set_tenant(new.tenant_id);
     update tenancy.api_keys as k
     set role = new.role
     where
@@ -115,7 +115,7 @@ begin
         from tenancy.api_keys as k
         where k.tenant_id = new.tenant_id and k.created_by = new.account_id and k.revoked_at is null;
     end if;
-    execute format('set local app.tenant_id = %L', entered);
+    perform app.set_tenant(entered);
     return null;
 end
 $$;
@@ -129,13 +129,13 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
 begin
-    execute format('set local app.tenant_id = %L', new.tenant_id);
+    perform app.set_tenant(new.tenant_id);
     delete from tenancy.invitations as i where i.tenant_id = new.tenant_id and i.created_by = new.id;
     delete from scheduling.calendar_feeds as f where f.tenant_id = new.tenant_id and f.created_by = new.id;
     perform messaging.end_endpoints(new.tenant_id, new.id);
-    execute format('set local app.tenant_id = %L', entered);
+    perform app.set_tenant(entered);
     return null;
 end
 $$;
@@ -161,7 +161,7 @@ begin
     if not tenancy.host_admits(organization_id) then
         return;
     end if;
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     select i.email, i.role, o.name, a.id
     into email, role, organization_name, account_id
     from tenancy.invitations as i
@@ -194,8 +194,8 @@ begin
     if not tenancy.host_admits(organization_id) then
         return 'unknown';
     end if;
-    execute format('set local app.tenant_id = %L', organization_id);
-    execute format('set local app.account_id = %L', joining_account);
+    perform app.set_tenant(organization_id);
+    perform app.set_account(joining_account);
     -- Deleted first: of two that accept at the same time, one finds it.
     delete from tenancy.invitations as i
     where

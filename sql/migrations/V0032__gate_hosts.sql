@@ -25,13 +25,13 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
-    actor constant text := coalesce(current_setting('app.account_id', true), '');
+    tenant constant uuid := app.tenant();
+    actor constant uuid := app.account();
     wanted record;
     holder uuid;
     kept boolean;
 begin
-    if current_setting('app.role', true) is distinct from 'owner' then
+    if app.role() is distinct from 'owner' then
         raise exception 'role too low' using errcode = 'AP403';
     end if;
     select d.domain, d.challenge into wanted
@@ -57,8 +57,8 @@ begin
     end if;
     if holder <> tenant then
         -- The present holder keeps the domain while its record is in the DNS as well, and while it may use it.
-        execute format('set local app.tenant_id = %L', holder);
-        execute format('set local app.account_id = %L', '');
+        perform app.set_tenant(holder);
+        perform app.set_account(null);
         kept := app.has_feature(holder, 'custom_branding')
             and exists (select from tenancy.organizations as o where o.id = holder and o.status <> 'deleted')
             and exists (
@@ -69,8 +69,8 @@ begin
             -- Logged as a change by the system: the holder must not learn who has the domain now.
             update tenancy.domains as d set verified_at = null where d.tenant_id = holder and d.domain = wanted.domain;
         end if;
-        execute format('set local app.tenant_id = %L', tenant);
-        execute format('set local app.account_id = %L', actor);
+        perform app.set_tenant(tenant);
+        perform app.set_account(actor);
         if kept then
             return 'taken';
         end if;
@@ -111,13 +111,13 @@ begin
         )
         returning v.domain, v.organization_id
     loop
-        execute format('set local app.tenant_id = %L', due.organization_id);
+        perform app.set_tenant(due.organization_id);
         return query
         select due.domain, due.organization_id, d.challenge
         from tenancy.domains as d
         where d.tenant_id = due.organization_id and d.domain = due.domain;
     end loop;
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
 end
 $$;
 
@@ -144,7 +144,7 @@ begin
     returning v.missing_since <= now() - interval '7 days', v.missing_since is distinct from before.missing_since
     into lapsed, changed;
     if changed or lapsed then
-        execute format('set local app.tenant_id = %L', organization_id);
+        perform app.set_tenant(organization_id);
         if lapsed then
             delete from tenancy.verified_domains as v
             where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id;
@@ -152,7 +152,7 @@ begin
         update tenancy.domains as d
         set verified_at = case when lapsed then null else d.verified_at end, updated_at = now()
         where d.tenant_id = note_domain.organization_id and d.domain = note_domain.domain;
-        execute format('set local app.tenant_id = %L', '');
+        perform app.set_tenant(null);
     end if;
     return coalesce(lapsed, false);
 end
@@ -187,12 +187,12 @@ begin
         return null;
     end if;
     -- Only some plans include a domain of one's own.
-    execute format('set local app.tenant_id = %L', found_id);
+    perform app.set_tenant(found_id);
     if not app.has_feature(found_id, 'custom_branding') then
         found_id := null;
     end if;
     -- The organization was found, not entered.
-    set local app.tenant_id = '';
+    perform app.set_tenant(null);
     return found_id;
 end
 $$;
@@ -236,11 +236,11 @@ begin
     if asked is null then
         return false;
     end if;
-    execute format('set local app.tenant_id = %L', asked);
+    perform app.set_tenant(asked);
     select trusts_origin.origin = any (s.trusted_origins) into trusted
     from tenancy.settings as s
     where s.tenant_id = asked;
-    set local app.tenant_id = '';
+    perform app.set_tenant(null);
     return coalesce(trusted, false);
 end
 $$;
@@ -275,7 +275,7 @@ declare
     wanted constant uuid := case when host is not null then tenancy.organization_at(host) else by_slug end;
 begin
     perform app.stay_outside();
-    execute format('set local app.tenant_id = %L', coalesce(wanted::text, ''));
+    perform app.set_tenant(wanted);
     select o.id, coalesce(b.display_name, o.name), o.slug, o.time_zone, s.language, s.date_format, s.time_format
     into id, name, organization_slug, time_zone, language, date_format, time_format
     from tenancy.organizations as o
@@ -306,7 +306,7 @@ declare
     allowed integer;
 begin
     perform app.stay_outside();
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     select p.requests_per_minute into allowed
     from tenancy.subscriptions as s
     join tenancy.plans as p on p.plan_type = s.plan_type
@@ -324,7 +324,7 @@ begin
                     and k.revoked_at is null
             )
         );
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
     return allowed;
 end
 $$;
@@ -348,7 +348,7 @@ begin
         where exists (select from tenancy.organizations as o where o.id = u.organization_id)
         order by u.organization_id
     loop
-        execute format('set local app.tenant_id = %L', counted.organization_id);
+        perform app.set_tenant(counted.organization_id);
         insert into tenancy.usage_days as d (day, requests)
         values (tenancy.usage_day(), counted.amount)
         on conflict (tenant_id, day) do update set requests = d.requests + excluded.requests;

@@ -34,7 +34,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
     resource uuid;
     service uuid;
     service_starts_at timestamptz;
@@ -42,7 +42,7 @@ declare
     past_last timestamptz := 'infinity';
     reach interval := interval '24 hours';
 begin
-    if current_setting('app.restoring', true) = 'on' then
+    if session_user = 'appointd_owner' and current_setting('app.restoring', true) = 'on' then
         return null;
     end if;
     if tg_table_name = 'claims' then
@@ -107,14 +107,14 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
-    actor constant text := coalesce(current_setting('app.account_id', true), '');
+    entered constant uuid := app.tenant();
+    actor constant uuid := app.account();
     others uuid[];
     first timestamptz := lower(old.during);
     past_last constant timestamptz := upper(old.during);
     organization uuid;
 begin
-    if current_setting('app.restoring', true) = 'on' then
+    if session_user = 'appointd_owner' and current_setting('app.restoring', true) = 'on' then
         return null;
     end if;
     if tg_op = 'UPDATE' then
@@ -128,14 +128,14 @@ begin
         return null;
     end if;
     -- The gate sees the memberships of the account in the context.
-    execute format('set local app.account_id = %L', old.account_id);
+    perform app.set_account(old.account_id);
     select array_agg(m.tenant_id order by m.tenant_id)
     into others
     from tenancy.members as m
     where m.account_id = old.account_id and m.tenant_id <> old.tenant_id;
-    execute format('set local app.account_id = %L', actor);
+    perform app.set_account(actor);
     foreach organization in array coalesce(others, '{}') loop
-        execute format('set local app.tenant_id = %L', organization);
+        perform app.set_tenant(organization);
         insert into scheduling.freed_time (resource_id, starts_at, ends_at)
         select p.id, first, past_last
         from scheduling.providers as p
@@ -151,7 +151,7 @@ begin
                     and w.to_instant > first - interval '24 hours'
             );
     end loop;
-    execute format('set local app.tenant_id = %L', entered);
+    perform app.set_tenant(entered);
     return null;
 end
 $$;
@@ -171,12 +171,12 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
     -- The time of an appointment begins at most half a day before its start, and ends at most a day after.
     before interval := interval '24 hours';
     after interval := interval '12 hours';
 begin
-    if nullif(current_setting('app.role', true), '') is null then
+    if app.role() is null then
         raise exception 'no tenant was entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     -- If a limit is no longer reached, the whole week can be booked again.
@@ -220,7 +220,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if current_setting('app.role', true) is distinct from 'scheduler' then
+    if app.role() is distinct from 'scheduler' then
         raise exception 'the scheduler has not entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     select
@@ -234,7 +234,7 @@ begin
     join tenancy.organizations as o on o.id = w.tenant_id
     join tenancy.branding as b on b.tenant_id = w.tenant_id
     where
-        w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        w.tenant_id = (select app.tenant())
         and w.id = entry
         and w.status = 'offered';
 end

@@ -18,9 +18,9 @@ declare
         select p.account_id
         from scheduling.providers as p
         where
-            p.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            p.tenant_id = (select app.tenant())
             and p.id = provider
-            and nullif(current_setting('app.role', true), '') is not null
+            and app.role() is not null
     );
 begin
     -- Adjacent quarters are merged: the number of appointments is not told.
@@ -33,7 +33,7 @@ begin
         from scheduling.shared_claims as s
         where
             s.account_id = person
-            and s.tenant_id <> (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and s.tenant_id <> (select app.tenant())
             -- A claim lasts 24 hours at most, and a quarter of an hour is not a day.
             and s.starts_at > from_instant - interval '25 hours'
             and s.starts_at < to_instant + interval '1 hour'
@@ -59,7 +59,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    person constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    person constant uuid := app.account();
     organization record;
     found_rows jsonb := '[]';
     of_one jsonb;
@@ -75,7 +75,7 @@ begin
         where m.account_id = person and m.status = 'active' and o.status = 'active'
         order by o.id
     loop
-        execute format('set local app.tenant_id = %L', organization.id);
+        perform app.set_tenant(organization.id);
         select coalesce(jsonb_agg(to_jsonb(f)), '[]')
         into of_one
         from (
@@ -102,7 +102,7 @@ begin
         ) as f;
         found_rows := found_rows || of_one;
     end loop;
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
     return query
     select
         r.organization_id, r.organization_name, r.id, r.service_name, r.provider_name, r.starts_at, r.ends_at,
@@ -193,7 +193,7 @@ begin
     if not tenancy.host_admits(organization_id) then
         return;
     end if;
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     select f.name, f.provider_id, f.created_at, o.time_zone
     into feed
     from scheduling.calendar_feeds as f
@@ -279,7 +279,7 @@ declare
     forgotten integer;
 begin
     perform app.stay_outside();
-    execute format('set local app.tenant_id = %L', organization);
+    perform app.set_tenant(organization);
     with past as (
         select c.id
         from scheduling.claims as c
@@ -295,7 +295,7 @@ begin
     using past as p
     where c.tenant_id = organization and c.id = p.id;
     get diagnostics forgotten = row_count;
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
     return forgotten = most;
 end
 $$;

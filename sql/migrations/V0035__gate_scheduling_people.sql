@@ -10,13 +10,13 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
     allowed record;
     counted record;
     asked record;
     seconds integer := 0;
 begin
-    if current_setting('app.role', true) is distinct from 'guest' then
+    if app.role() is distinct from 'guest' then
         raise exception 'no guest has entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     select s.guest_bookings_per_address, s.guest_bookings_per_email
@@ -68,10 +68,10 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
     found_ids uuid[];
 begin
-    if current_setting('app.role', true) is distinct from 'guest' then
+    if app.role() is distinct from 'guest' then
         raise exception 'no guest has entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     select array_agg(c.id)
@@ -79,7 +79,7 @@ begin
     from scheduling.guest_bookings as g
     join tenancy.settings as s on s.tenant_id = g.tenant_id and s.guests_match_by_verified_email
     join crm.contacts as c on c.tenant_id = g.tenant_id and c.email = g.email
-    where g.tenant_id = tenant and g.hold_id = nullif(current_setting('app.appointment_id', true), '')::uuid;
+    where g.tenant_id = tenant and g.hold_id = app.subject();
     -- Families share an address: a guest must not be taken for another member of the family.
     return case when cardinality(found_ids) = 1 then found_ids[1] end;
 end
@@ -99,7 +99,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
 begin
     return query
     select
@@ -109,16 +109,16 @@ begin
     cross join lateral scheduling.entries(tenant, array[a.id]) as e
     where
         a.tenant_id = tenant and a.id = appointment
-        and case current_setting('app.role', true)
-            when 'guest' then a.id = nullif(current_setting('app.appointment_id', true), '')::uuid
+        and case app.role()
+            when 'guest' then a.id = app.subject()
             when 'customer' then exists (
                 select
                 from crm.contacts as c
                 where
                     c.tenant_id = a.tenant_id and c.id = a.contact_id
-                    and c.account_id = nullif(current_setting('app.account_id', true), '')::uuid
+                    and c.account_id = app.account()
             )
-            else current_setting('app.role', true) in ('viewer', 'staff', 'manager', 'admin', 'owner')
+            else app.role() in ('viewer', 'staff', 'manager', 'admin', 'owner')
         end;
 end
 $$;
@@ -134,7 +134,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if current_setting('app.role', true) is distinct from 'guest' then
+    if app.role() is distinct from 'guest' then
         raise exception 'no guest has entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     select s.name, p.name, q.name
@@ -145,9 +145,9 @@ begin
     left join scheduling.holds as h on h.tenant_id = w.tenant_id and h.waitlist_entry_id = w.id
     left join scheduling.providers as q on q.tenant_id = h.tenant_id and q.id = h.provider_id
     where
-        w.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid
+        w.tenant_id = app.tenant()
         and w.id = entry
-        and w.id = nullif(current_setting('app.appointment_id', true), '')::uuid;
+        and w.id = app.subject();
 end
 $$;
 
@@ -161,7 +161,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    person constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    person constant uuid := app.account();
     organization record;
 begin
     perform app.stay_outside();
@@ -176,7 +176,7 @@ begin
         where m.account_id = person
         order by o.id
     loop
-        execute format('set local app.tenant_id = %L', organization.id);
+        perform app.set_tenant(organization.id);
         return query
         select organization.id, organization.name, p.id, p.name, 'accepted'
         from scheduling.providers as p
@@ -188,7 +188,7 @@ begin
         where r.tenant_id = organization.id and r.account_id = person
         order by 3;
     end loop;
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
 end
 $$;
 
@@ -200,14 +200,14 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    person constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    person constant uuid := app.account();
     accepted boolean := false;
 begin
     perform app.stay_outside();
     if person is null then
         return false;
     end if;
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     -- Before any row is changed, and only if the person was asked: waits for transactions that book the provider, and
     -- has later ones wait.
     perform pg_advisory_xact_lock(app.lock_key(r.tenant_id, r.provider_id::text))
@@ -239,7 +239,7 @@ begin
         where c.tenant_id = organization_id and c.resource_id = provider and c.ends_at > now()
         order by c.starts_at, c.id;
     end if;
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
     return accepted;
 end
 $$;
@@ -254,7 +254,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    person constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    person constant uuid := app.account();
     declined boolean;
     ended boolean;
 begin
@@ -262,7 +262,7 @@ begin
     if person is null then
         return false;
     end if;
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     perform pg_advisory_xact_lock(app.lock_key(p.tenant_id, p.id::text))
     from scheduling.providers as p
     where p.tenant_id = organization_id and p.id = provider and p.account_id = person;
@@ -274,7 +274,7 @@ begin
     set account_id = null, updated_at = now()
     where p.tenant_id = organization_id and p.id = provider and p.account_id = person;
     ended := found;
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
     return declined or ended;
 end
 $$;
@@ -288,13 +288,13 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if (current_setting('app.role', true) = any ('{admin,owner}')) is not true then
+    if (app.role() = any ('{admin,owner}')) is not true then
         raise exception 'no admin has entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     update scheduling.providers as p
     set account_id = null, updated_at = now()
     where
-        p.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        p.tenant_id = (select app.tenant())
         and p.id = provider
         and p.account_id is not null;
     return found;

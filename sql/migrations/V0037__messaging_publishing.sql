@@ -46,7 +46,7 @@ begin
         happened := case new.status when 'in_progress' then 'started' else new.status end;
     end if;
     perform messaging.emit(
-        'appointment.' || happened, 'viewer', new.tenant_id::text, new.id, becomes, messaging.changes(was, becomes)
+        'appointment.' || happened, 'viewer', new.tenant_id, new.id, becomes, messaging.changes(was, becomes)
     );
     return null;
 end
@@ -63,11 +63,11 @@ as $$
 begin
     if tg_op = 'INSERT' then
         perform messaging.emit(
-            'hold.created', 'viewer', new.tenant_id::text, new.id, to_jsonb(new) - 'tenant_id', null
+            'hold.created', 'viewer', new.tenant_id, new.id, to_jsonb(new) - 'tenant_id', null
         );
     else
         perform messaging.emit(
-            'hold.expired', 'viewer', old.tenant_id::text, old.id, to_jsonb(old) - 'tenant_id', null
+            'hold.expired', 'viewer', old.tenant_id, old.id, to_jsonb(old) - 'tenant_id', null
         );
     end if;
     return null;
@@ -100,7 +100,7 @@ begin
             -- offered, withdrawn
             else new.status
         end,
-        'viewer', new.tenant_id::text, new.id, becomes, messaging.changes(was, becomes)
+        'viewer', new.tenant_id, new.id, becomes, messaging.changes(was, becomes)
     );
     return null;
 end

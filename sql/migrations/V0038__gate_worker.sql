@@ -6,32 +6,6 @@ grant usage on schema app, tenancy, crm, scheduling, messaging to appointd_worke
 -- It refuses to start on an older database, as the server does.
 grant select on app.migrations to appointd_worker;
 
-create function app.enter_worker(tenant uuid) returns void
-language plpgsql volatile
-as $$
-begin
-    if tenant is null then
-        raise exception 'a tenant is required' using errcode = 'AP401';
-    end if;
-    if nullif(current_setting('app.role', true), '') is not null then
-        raise exception 'this transaction has entered a tenant already'
-            using errcode = 'object_not_in_prerequisite_state';
-    end if;
-    execute format('set local app.tenant_id = %L', tenant);
-    if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
-        raise exception 'no active organization has this id' using errcode = 'AP404';
-    end if;
-    -- A role that no policy of the server admits: what the worker may do is granted to its own role.
-    execute format('set local app.role = %L', 'worker');
-end
-$$;
-
-comment on function app.enter_worker(uuid) is
-    'Enters a tenant for the rest of the transaction as the worker. Fails with AP404 if the organization is not '
-    'active.';
-
-grant execute on function app.enter_worker(uuid) to appointd_worker;
-
 call app.admit('tenancy.organizations', 'appointd_worker', array['select'], 'id');
 grant select (id, status) on tenancy.organizations to appointd_worker;
 
@@ -43,8 +17,34 @@ grant select (tenant_id, id, name) on scheduling.services, scheduling.providers 
 grant select (tenant_id, id, first_name, last_name) on crm.contacts to appointd_worker;
 
 -- A function's owner must be able to create in its schema; the gate may only while this migration runs.
-grant create on schema messaging to appointd_gate;
+grant create on schema app, messaging to appointd_gate;
 set local role appointd_gate;
+
+create function app.enter_worker(tenant uuid) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tenant is null then
+        raise exception 'a tenant is required' using errcode = 'AP401';
+    end if;
+    if app.role() is not null then
+        raise exception 'this transaction has entered a tenant already'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
+        raise exception 'no active organization has this id' using errcode = 'AP404';
+    end if;
+    -- A role that no policy of the server admits: what the worker may do is granted to its own role.
+    perform app.set_context(app.context_of(tenant, null, null, null, 'worker'));
+end
+$$;
+
+comment on function app.enter_worker(uuid) is
+    'Enters a tenant for the rest of the transaction as the worker. Fails with AP404 if the organization is not '
+    'active.';
+
+grant execute on function app.enter_worker(uuid) to appointd_worker;
 
 -- One probe of the index for each organization, however many events it has: a busy one makes the search no longer.
 create function messaging.tenants_to_publish(after_tenant uuid, most integer) returns setof uuid
@@ -77,4 +77,4 @@ comment on function messaging.tenants_to_publish(uuid, integer) is
 
 grant execute on function messaging.tenants_to_publish(uuid, integer) to appointd_worker;
 reset role;
-revoke create on schema messaging from appointd_gate;
+revoke create on schema app, messaging from appointd_gate;

@@ -15,7 +15,7 @@ comment on column messaging.turns.job_cap is 'The maximum number of jobs of the 
 grant select (job_cap) on messaging.turns to appointd_worker;
 
 create table messaging.jobs (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null default gen_random_uuid(),
     kind text not null,
     lane text not null default 'live',

@@ -5,7 +5,7 @@
 -- No secret is stored: it follows from a key of the server (key_id), the organization, the endpoint and a number.
 
 create table messaging.webhook_endpoints (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     url text not null,
     description text,
@@ -20,9 +20,7 @@ create table messaging.webhook_endpoints (
     previous_key_id text,
     previous_valid_until timestamptz,
     created_at timestamptz not null default now(),
-    created_by uuid not null default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    created_by uuid not null default coalesce(app.account(), app.api_key()),
     updated_at timestamptz not null default now(),
     constraint webhook_endpoints_pkey primary key (tenant_id, id),
     constraint webhook_endpoints_tenant_fkey foreign key (tenant_id) references tenancy.organizations (id),
@@ -95,7 +93,7 @@ on messaging.webhook_endpoints to appointd_worker;
 
 
 create table messaging.webhook_deliveries (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null default gen_random_uuid(),
     endpoint_id uuid not null,
     event_id uuid not null,
@@ -158,7 +156,7 @@ on messaging.webhook_deliveries to appointd_worker;
 
 
 create table messaging.webhook_attempts (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     delivery_id uuid not null,
     number smallint not null,
     attempted_at timestamptz not null default now(),
@@ -220,8 +218,8 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    owning constant text := new.tenant_id::text;
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    owning constant uuid := new.tenant_id;
+    entered constant uuid := app.tenant();
     due timestamptz := now();
 begin
     -- Only the owner, while it imports or deletes a tenant.
@@ -229,7 +227,7 @@ begin
         return null;
     end if;
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', owning);
+        perform app.set_tenant(owning);
     end if;
     -- An endpoint that fails rests while events come; only a request does not wait. The bounds are those of the
     -- handler.
@@ -252,7 +250,7 @@ begin
         updated_at = now()
     where j.state = 'scheduled';
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', entered);
+        perform app.set_tenant(entered);
     end if;
     return null;
 end
@@ -283,7 +281,7 @@ begin
             when old.enabled and not new.enabled then 'disabled'
             else 'updated'
         end,
-        'admin', coalesce(new.tenant_id, old.tenant_id)::text, coalesce(new.id, old.id), coalesce(becomes, was),
+        'admin', coalesce(new.tenant_id, old.tenant_id), coalesce(new.id, old.id), coalesce(becomes, was),
         case when tg_op = 'UPDATE' then messaging.changes(was, becomes) end
     );
     return null;
@@ -299,7 +297,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return app.has_feature(nullif(current_setting('app.tenant_id', true), '')::uuid, feature);
+    return app.has_feature(app.tenant(), feature);
 end
 $$;
 
@@ -314,7 +312,7 @@ begin
     return (
         select o.name
         from tenancy.organizations as o
-        where o.id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        where o.id = (select app.tenant())
     );
 end
 $$;
@@ -333,7 +331,7 @@ begin
     join tenancy.organizations as o on o.id = m.tenant_id
     join identity.accounts as a on a.id = m.account_id
     where
-        m.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        m.tenant_id = (select app.tenant())
         and m.role = any (roles)
         and m.status = 'active'
         and a.email_verified_at is not null

@@ -16,7 +16,7 @@ begin
     execute format(
         'create policy plan_feature on %s as restrictive for all to appointd_api '
         'using ((select app.has_feature('
-        '(select nullif(current_setting(''app.tenant_id'', true), '''')::uuid), %L'
+        '(select app.tenant()), %L'
         ')))',
         relation, feature
     );
@@ -40,7 +40,7 @@ alter table tenancy.plan_features force row level security;
 -- Tasks -----------------------------------------------------------------------------------------------------------
 
 create table work.tasks (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     title text not null,
     description text,
@@ -55,9 +55,7 @@ create table work.tasks (
     repeat_from text,
     repeat_day smallint,
     follows_id uuid,
-    created_by uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    created_by uuid default coalesce(app.account(), app.api_key()),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint tasks_pkey primary key (tenant_id, id),
@@ -152,11 +150,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Those who assign a task to themselves know it.
-    if new.assignee_id::text = current_setting('app.account_id', true) then
+    if new.assignee_id = app.account() then
         return null;
     end if;
     perform messaging.emit(
-        'task.assigned', 'viewer', new.tenant_id::text, new.id, to_jsonb(new) - array['tenant_id', 'board_position'],
+        'task.assigned', 'viewer', new.tenant_id, new.id, to_jsonb(new) - array['tenant_id', 'board_position'],
         case when tg_op = 'UPDATE' then jsonb_build_object('assignee_id', old.assignee_id) end
     );
     return null;
@@ -188,7 +186,7 @@ execute function app.touch();
 
 
 create table work.task_tags (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     task_id uuid not null,
     tag text not null,
     constraint task_tags_pkey primary key (tenant_id, task_id, tag),
@@ -213,7 +211,7 @@ grant select, insert (task_id, tag), delete on work.task_tags to appointd_api;
 
 
 create table work.task_links (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     task_id uuid not null,
     record_id uuid not null generated always as (
         coalesce(contact_id, appointment_id, service_id, provider_id)
@@ -292,7 +290,7 @@ referencing old table as gone for each statement execute function work.touch_lin
 
 
 create table work.checklist_items (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     task_id uuid not null,
     text text not null,
@@ -326,14 +324,12 @@ on work.checklist_items to appointd_api;
 
 
 create table work.comments (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     task_id uuid not null,
     text text not null,
     mentions uuid[] not null default '{}',
-    author_id uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    author_id uuid default coalesce(app.account(), app.api_key()),
     created_at timestamptz not null default now(),
     constraint comments_pkey primary key (tenant_id, id),
     constraint comments_task_fkey foreign key (tenant_id, task_id)
@@ -357,9 +353,9 @@ call app.build_wall('work.comments', reads => 'viewer', inserts => 'staff', dele
 -- Staff take back what they have said themselves.
 create policy author_delete on work.comments as permissive for delete to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}')
-        and author_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role()) = any ('{staff,manager,admin,owner}')
+        and author_id = (select app.account())
     );
 call app.require_feature('work.comments', 'tasks');
 call app.admit('work.comments', 'appointd_owner', array['all']);

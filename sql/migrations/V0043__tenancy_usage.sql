@@ -5,7 +5,7 @@
 -- each other without gap and overlap, also when the time zone changes, so each booking is in one day.
 
 create table tenancy.alerts (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     told text[] not null default '{}',
     told_on date,
     constraint alerts_pkey primary key (tenant_id),
@@ -40,7 +40,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
 begin
     return greatest(
         (select (now() at time zone o.time_zone)::date from tenancy.organizations as o where o.id = tenant),
@@ -64,16 +64,16 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
 begin
-    if nullif(current_setting('app.role', true), '') is not null and tenant::text is distinct from entered then
+    if app.role() is not null and tenant is distinct from entered then
         raise exception 'this transaction has entered another tenant'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
     if (channel in ('email', 'sms')) is not true then
         raise exception 'unknown channel' using errcode = 'invalid_parameter_value';
     end if;
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     insert into tenancy.usage_days as d (day, requests, emails, emails_failed, sms)
     select
         tenancy.usage_day(), 0, (channel = 'email' and not failed)::integer, (channel = 'email' and failed)::integer,
@@ -85,7 +85,7 @@ begin
         emails = d.emails + excluded.emails,
         emails_failed = d.emails_failed + excluded.emails_failed,
         sms = d.sms + excluded.sms;
-    execute format('set local app.tenant_id = %L', entered);
+    perform app.set_tenant(entered);
 end
 $$;
 
@@ -98,7 +98,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
     place record;
     next_day date;
     began timestamptz;
@@ -190,7 +190,7 @@ begin
         select p.event_days
         from tenancy.subscriptions as s
         join tenancy.plans as p on p.plan_type = s.plan_type
-        where s.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid
+        where s.tenant_id = app.tenant()
     );
 end
 $$;
@@ -203,9 +203,9 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
 begin
-    if not coalesce(current_setting('app.role', true) in ('admin', 'owner', 'worker'), false) then
+    if not coalesce(app.role() in ('admin', 'owner', 'worker'), false) then
         return;
     end if;
     return query

@@ -7,7 +7,7 @@
 -- took it: it sends once more, with the same Message-ID, and then never again.
 
 create table messaging.messages (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null default gen_random_uuid(),
     event_id uuid not null,
     event text not null,
@@ -116,7 +116,7 @@ on messaging.messages to appointd_worker;
 
 
 create table messaging.templates (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     id uuid not null,
     event text not null,
     recipient text not null,
@@ -240,9 +240,9 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
 begin
-    if current_setting('app.role', true) is distinct from 'worker' then
+    if app.role() is distinct from 'worker' then
         raise exception 'the worker has not entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     return query

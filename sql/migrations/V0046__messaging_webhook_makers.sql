@@ -16,8 +16,8 @@ language plpgsql
 as $$
 begin
     new.created_by := coalesce(
-        nullif(current_setting('app.account_id', true), '')::uuid,
-        nullif(current_setting('app.key_id', true), '')::uuid,
+        app.account(),
+        app.api_key(),
         old.created_by
     );
     return new;

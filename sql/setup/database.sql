@@ -45,12 +45,13 @@ begin
 end
 $$;
 
--- The policies trust settings. A SELECT could set them with this function, and so could SQL that is brought into one.
--- (pg_dump and vacuumdb call it: a role that runs them and is no superuser needs the right.)
+-- A SELECT could change settings with this function, and so could SQL that is brought into one. The gate and the owner
+-- set the context with it. (pg_dump and vacuumdb call it: a role that runs them and is no superuser needs the right.)
 do $$
 begin
     if (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
         revoke execute on function set_config(text, text, boolean) from public;
+        grant execute on function set_config(text, text, boolean) to appointd_gate, appointd_owner;
     end if;
 end
 $$;

@@ -89,3 +89,13 @@ begin
     end if;
 end
 $$;
+
+-- Who asks is kept where only the gate and the owner can write: in a parameter that is for superusers unless one grants
+-- it (sql/migrations/V0002__wall.sql). Where no superuser is at hand: sql/setup/unsealed.sql.
+do $$
+begin
+    if (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+        grant set on parameter backtrace_functions to appointd_gate, appointd_owner;
+    end if;
+end
+$$;

@@ -326,17 +326,30 @@ struct ServerCheck {
     member_of_others: bool,
     migrated_ever: bool,
     unprotected: Vec<String>,
+    sealed: bool,
+    can_enter: bool,
+    can_forge: bool,
     read_only: bool,
 }
 
 row! {
-    ServerCheck { above_policies, member_of_others, migrated_ever, unprotected, read_only }
+    ServerCheck {
+        above_policies, member_of_others, migrated_ever, unprotected, sealed, can_enter, can_forge, read_only,
+    }
 }
 
 /// Checks that a server may be started on this database, connected as `role`.
 async fn check(client: &Client, role: &str) -> Result<(), Box<dyn Error>> {
-    let ServerCheck { above_policies, member_of_others, migrated_ever, unprotected, read_only } =
-        migrate::ask(client, sql!("operations/server_check.sql" as ServerCheck)).await?;
+    let ServerCheck {
+        above_policies,
+        member_of_others,
+        migrated_ever,
+        unprotected,
+        sealed,
+        can_enter,
+        can_forge,
+        read_only,
+    } = migrate::ask(client, sql!("operations/server_check.sql" as ServerCheck)).await?;
     let mut mistakes = Vec::new();
     if read_only {
         mistakes.push(
@@ -362,6 +375,24 @@ async fn check(client: &Client, role: &str) -> Result<(), Box<dyn Error>> {
         if version < Some(migrate::newest()) {
             mistakes.push("the database lacks migrations of this version; run `appointd migrate`".to_owned());
         }
+    }
+    if migrated_ever && sealed && !can_enter {
+        mistakes.push(
+            "appointd_gate may not set backtrace_functions, where the context is kept; run sql/setup/roles.sql as a \
+             superuser, or, where there is none, sql/setup/unsealed.sql as appointd_owner"
+                .to_owned(),
+        );
+    }
+    if can_forge && !above_policies {
+        mistakes.push(format!(
+            "{role} may set backtrace_functions, and so act in any organization; revoke it"
+        ));
+    }
+    if migrated_ever && !sealed && role == Database::Server.role() {
+        tracing::warn!(
+            "the context is not sealed (sql/setup/unsealed.sql): who can send whole statements as {role} can act in any \
+             organization"
+        );
     }
     if !unprotected.is_empty() {
         mistakes.push(format!(

@@ -24,6 +24,13 @@ where
             -- Enters an organization; finds those that have work.
             'app.begin_request(text,text)',
             'app.enter_worker(uuid)',
+            -- Read the context.
+            'app.account()',
+            'app.api_key()',
+            'app.context()',
+            'app.role()',
+            'app.subject()',
+            'app.tenant()',
             'app.refuse_leftovers()',
             'app.scheduler_proof(uuid)',
             'messaging.tenants_to_publish(uuid,integer)',
@@ -102,6 +109,13 @@ where
         'app.enter_guest(uuid,uuid,bytea,text,text,text)',
         'app.enter_scheduler(uuid,bytea,text)',
         'app.enter_customer(uuid,uuid,uuid,bytea,uuid,text,text,text)',
+        -- Read the context, for the policies.
+        'app.account()',
+        'app.api_key()',
+        'app.context()',
+        'app.role()',
+        'app.subject()',
+        'app.tenant()',
         'app.has_feature(uuid,text)',
         'app.lock_key(uuid,text)',
         'app.lower_role(text,text)',

@@ -1,9 +1,9 @@
--- error: A SELECT can set the context
+-- error: A SELECT can change settings
 --
--- The policies trust settings, which functions of appointd set after they have verified the caller. SET is a command of
--- its own; set_config does the same inside a SELECT, where SQL that an attacker brings into a statement can call it. No
--- function of appointd needs it. (Revoking it from PUBLIC requires a superuser; sql/setup/database.sql does it if it
--- can.)
+-- SET is a command of its own; set_config does the same inside a SELECT, where SQL that an attacker brings into a
+-- statement can call it: to change settings of the session, and, where the context is not sealed (server/sealed), to
+-- change the context. Only the gate and the owner need it. (Revoking it from PUBLIC requires a superuser;
+-- sql/setup/database.sql does it if it can.)
 
 select
     f.oid::regprocedure::text as object,
@@ -20,8 +20,7 @@ where
     and (
         a.grantee = 0
         or a.grantee in (
-            to_regrole('appointd_api'), to_regrole('appointd_door'), to_regrole('appointd_worker'),
-            to_regrole('appointd_gate')
+            to_regrole('appointd_api'), to_regrole('appointd_door'), to_regrole('appointd_worker')
         )
     )
 order by 1, 2

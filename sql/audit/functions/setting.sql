@@ -1,7 +1,7 @@
 -- error: A function changes settings while it runs
 --
--- A function with its own SET of app.tenant_id, row_security or session_replication_role runs in another context, past
--- the policies or without triggers, for every caller. Functions may only set their search_path.
+-- A function with its own SET of backtrace_functions, row_security or session_replication_role runs in another context,
+-- past the policies or without triggers, for every caller. Functions may only set their search_path.
 
 select
     f.oid::regprocedure::text as object,

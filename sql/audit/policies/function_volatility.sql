@@ -12,7 +12,7 @@ select
         case f.provolatile when 'i' then 'IMMUTABLE' else 'VOLATILE' end
     ) as found,
     format(
-        '-- alter function %s stable; if it only reads settings: or write it into the policy',
+        '-- alter function %s stable, if it only reads',
         f.oid::regprocedure
     ) as fix
 from pg_policy as p

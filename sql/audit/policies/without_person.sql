@@ -3,7 +3,7 @@
 -- In the tables that belong to no organization, a policy of the server begins exactly with the person (or the
 -- organization) in the context:
 --
---     account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+--     account_id = (select app.account())
 --
 -- and has no OR beside it. The exceptions are rows that are the same for all who have entered, and colleagues, whose
 -- names and addresses the members of an organization see.
@@ -30,15 +30,11 @@ cross join lateral (
 ) as part (name, wanted, expression)
 cross join (
     values (
-        '((( SELECT NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text) AS "nullif") IS NOT NULL) '
-        'OR (( SELECT NULLIF(current_setting(''app.account_id''::text, true), ''''::text) AS "nullif") IS NOT NULL))'
+        '((( SELECT app.tenant() AS tenant) IS NOT NULL) OR (( SELECT app.account() AS account) IS NOT NULL))'
     )
 ) as entered (expression)
 cross join (
-    values (
-        '( SELECT (NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif")',
-        '( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")'
-    )
+    values ('( SELECT app.account() AS account)', '( SELECT app.tenant() AS tenant)')
 ) as who (account, tenant)
 where
     p.polpermissive
@@ -70,10 +66,8 @@ where
     and (format('%s.%s', n.nspname, c.relname), p.polname, regexp_replace(part.expression, '\s+', ' ', 'g')) not in (
         (
             'identity.accounts', 'colleagues_select',
-            '(( SELECT (current_setting(''app.role''::text, true) '
-            '= ANY (''{viewer,staff,manager,admin,owner}''::text[]))) '
-            'AND (EXISTS ( SELECT FROM tenancy.members m WHERE ((m.tenant_id = ( SELECT '
-            '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+            '(( SELECT (app.role() = ANY (''{viewer,staff,manager,admin,owner}''::text[]))) '
+            'AND (EXISTS ( SELECT FROM tenancy.members m WHERE ((m.tenant_id = ( SELECT app.tenant() AS tenant)) '
             'AND (m.account_id = accounts.id)))))'
         ),
         ('tenancy.features', 'entered_select', entered.expression),

@@ -2,11 +2,10 @@
 --
 -- Every permissive policy begins exactly with the tenant predicate:
 --
---     tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+--     tenant_id = (select app.tenant())
 --
 -- in its USING and in its WITH CHECK, and has no OR beside it. So the loss of the floor opens nothing, and reviewers
--- need not analyse expressions. The sub-select keeps a plan cached for one organization from being used for another;
--- nullif is needed because a setting is the empty string, not null, after the transaction that set it.
+-- need not analyse expressions. The sub-select keeps a plan cached for one organization from being used for another.
 --
 -- The exceptions are the policies for lookups before a tenant is known; they are named below with their roles.
 
@@ -40,10 +39,7 @@ cross join lateral (
         )
 ) as part (name, wanted, expression)
 cross join lateral (
-    select format(
-        '%I = ( SELECT (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")',
-        a.attname
-    ) as predicate
+    select format('%I = ( SELECT app.tenant() AS tenant)', a.attname) as predicate
 ) as tenant
 where
     p.polpermissive
@@ -62,13 +58,11 @@ where
         -- A person finds their own memberships, and so does the gate for them.
         (
             'tenancy.members', 'own_select', array[to_regrole('appointd_api')::oid],
-            '(account_id = ( SELECT '
-            '(NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif"))'
+            '(account_id = ( SELECT app.account() AS account))'
         ),
         (
             'tenancy.members', 'gate_select', array[to_regrole('appointd_gate')::oid],
-            '(account_id = ( SELECT '
-            '(NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif"))'
+            '(account_id = ( SELECT app.account() AS account))'
         ),
         -- The gate finds an organization by its name or host.
         ('tenancy.organizations', 'gate_select', array[to_regrole('appointd_gate')::oid], 'true'),

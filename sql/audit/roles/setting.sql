@@ -1,6 +1,7 @@
 -- error: A role has a default for a setting of the context
 --
--- A default for app.tenant_id makes a connection that has not entered belong to that organization, after every commit.
+-- A default for the parameter of the context makes a connection that has not entered belong to an organization, after
+-- every commit.
 -- A default of a role for row_security, session_replication_role or search_path decides whether policies, triggers and
 -- foreign keys apply and where names are looked up. Known: the settings of sql/setup/roles.sql.
 
@@ -25,6 +26,7 @@ where
     and (
         setting.value ~* '^app\.'
         or lower(split_part(setting.value, '=', 1)) in (
+            'backtrace_functions',
             'row_security', 'session_replication_role', 'search_path', 'role', 'session_preload_libraries',
             'local_preload_libraries', 'lo_compat_privileges', 'default_transaction_isolation', 'check_function_bodies',
             'standard_conforming_strings',

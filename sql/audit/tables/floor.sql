@@ -15,8 +15,7 @@ select
     format(
         'drop policy if exists tenant_floor on %1$s; '
         'create policy tenant_floor on %1$s as restrictive for all to public '
-        'using (%2$I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)) '
-        'with check (%2$I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid));',
+        'using (%2$I = (select app.tenant())) with check (%2$I = (select app.tenant()));',
         c.oid::regclass, a.attname
     ) as fix
 from pg_class as c
@@ -54,17 +53,14 @@ where
                     (
                         'tenancy.members',
                         'r',
-                        '((tenant_id = ( SELECT '
-                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
-                        'OR (account_id = ( SELECT '
-                        '(NULLIF(current_setting(''app.account_id''::text, true), ''''::text))::uuid AS "nullif")))'
+                        '((tenant_id = ( SELECT app.tenant() AS tenant)) '
+                        'OR (account_id = ( SELECT app.account() AS account)))'
                     ),
                     -- The gate finds an organization by its name or host.
                     (
                         'tenancy.organizations',
                         'r',
-                        '((id = ( SELECT '
-                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+                        '((id = ( SELECT app.tenant() AS tenant)) '
                         'OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
                     ),
                     -- The gate sees that a person is busy elsewhere, which holds have expired, and where freed time is
@@ -72,45 +68,36 @@ where
                     (
                         'scheduling.shared_claims',
                         'r',
-                        '((tenant_id = ( SELECT '
-                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+                        '((tenant_id = ( SELECT app.tenant() AS tenant)) '
                         'OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
                     ),
                     (
                         'scheduling.freed_time',
                         'r',
-                        '((tenant_id = ( SELECT '
-                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+                        '((tenant_id = ( SELECT app.tenant() AS tenant)) '
                         'OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
                     ),
                     -- And which have jobs, or events to publish.
                     (
                         'messaging.jobs',
                         'r',
-                        '((tenant_id = ( SELECT '
-                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+                        '((tenant_id = ( SELECT app.tenant() AS tenant)) '
                         'OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
                     ),
                     (
                         'messaging.outbox',
                         'r',
-                        '((tenant_id = ( SELECT '
-                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+                        '((tenant_id = ( SELECT app.tenant() AS tenant)) '
                         'OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
                     ),
                     (
                         'scheduling.holds',
                         'r',
-                        '((tenant_id = ( SELECT '
-                        '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif")) '
+                        '((tenant_id = ( SELECT app.tenant() AS tenant)) '
                         'OR (( SELECT CURRENT_USER AS "current_user") = ''appointd_gate''::name))'
                     )
                 )
-                or part.expression = format(
-                    '(%I = ( SELECT '
-                    '(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid AS "nullif"))',
-                    a.attname
-                )
+                or part.expression = format('(%I = ( SELECT app.tenant() AS tenant))', a.attname)
             )
             and part.expression is not null
         group by p.oid

@@ -7,8 +7,7 @@ select
     c.oid::regclass::text as object,
     'no column tenant_id, and not one of the tables that are known to be global' as found,
     format(
-        'alter table %s add column tenant_id uuid not null '
-        'default nullif(current_setting(''app.tenant_id'', true), '''')::uuid; '
+        'alter table %s add column tenant_id uuid not null default app.tenant(); '
         'call app.build_wall(%L, ''viewer''); -- with a tenant for each existing row',
         c.oid::regclass, c.oid::regclass
     ) as fix

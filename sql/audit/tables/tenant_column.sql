@@ -1,6 +1,6 @@
 -- error: tenant_id can be missing or chosen
 --
--- The column is a uuid, never null, and filled from the context of the transaction (app.tenant_id). A row whose tenant
+-- The column is a uuid, never null, and filled from the context of the transaction (app.tenant()). A row whose tenant
 -- is null is hidden from all roles; if a statement sets the tenant, it can set another one.
 
 select
@@ -12,21 +12,17 @@ select
             format_type(a.atttypid, a.atttypmod)
         ) end,
         case when not a.attnotnull then 'may be null' end,
-        case when pg_get_expr(d.adbin, d.adrelid) is distinct from context.expression then
+        case when pg_get_expr(d.adbin, d.adrelid) is distinct from 'app.tenant()' then
             format('default is %s, not the context', coalesce(pg_get_expr(d.adbin, d.adrelid), 'missing'))
         end
     ) as found,
     format(
-        'alter table %s alter tenant_id set not null, '
-        'alter tenant_id set default nullif(current_setting(''app.tenant_id'', true), '''')::uuid;',
+        'alter table %s alter tenant_id set not null, alter tenant_id set default app.tenant();',
         a.attrelid::regclass
     ) as fix
 from pg_attribute as a
 join pg_class as c on c.oid = a.attrelid
 left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-cross join (
-    values ('(NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid')
-) as context (expression)
 where
     c.oid >= 16384
     and c.relkind in ('r', 'p')
@@ -36,6 +32,6 @@ where
     and (
         a.atttypid <> 'uuid'::regtype
         or not a.attnotnull
-        or pg_get_expr(d.adbin, d.adrelid) is distinct from context.expression
+        or pg_get_expr(d.adbin, d.adrelid) is distinct from 'app.tenant()'
     )
 order by 1

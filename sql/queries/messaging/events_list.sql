@@ -4,7 +4,7 @@
 -- Returns how far events are published, and the role of the reader, beside each event, and without an event if none
 -- follows: one statement, so that all is of one moment.
 select
-    t.last_position, t.oldest_position, current_setting('app.role', true) as role,
+    t.last_position, t.oldest_position, app.role() as role,
     e.id, e.position, e.type, e.occurred_at, e.actor_kind, e.actor_id, e.request_id, e.subject_id, e.data, e.previous
 from messaging.turns as t
 left join lateral (

@@ -3,7 +3,7 @@
 -- As events_list.sql, for a customer: the policies show the events about their contact. Of the object they see what its
 -- own operations show them, and of other people nothing.
 select
-    t.last_position, t.oldest_position, current_setting('app.role', true) as role,
+    t.last_position, t.oldest_position, app.role() as role,
     e.id, e.position, e.type, e.occurred_at, e.actor_kind, null::uuid as actor_id, null::text as request_id,
     e.subject_id, coalesce(own.data, '{}') as data, own.previous
 from messaging.turns as t

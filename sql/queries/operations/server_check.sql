@@ -59,7 +59,7 @@ select
                         and concat(
                             pg_catalog.pg_get_expr(p.polqual, p.polrelid),
                             pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)
-                        ) not like '%current_setting(''app.%'
+                        ) !~ '\mapp\.(tenant|account|api_key|subject|role)\('
                 )
                 or (
                     exists (
@@ -76,6 +76,22 @@ select
             )
         order by n.nspname, c.relname
     ) as unprotected,
+    -- Where the context is kept: for those who may set the parameter, or in a setting of all.
+    exists (
+        select
+        from pg_catalog.pg_proc as f
+        join pg_catalog.pg_namespace as n on n.oid = f.pronamespace
+        where
+            n.nspname = 'app'
+            and f.proname = 'context'
+            and pg_catalog.pg_get_function_sqlbody(f.oid) = 'RETURN current_setting(''backtrace_functions''::text)'
+    ) as sealed,
+    (
+        select pg_catalog.has_parameter_privilege(gate.oid, 'backtrace_functions', 'set')
+        from pg_catalog.pg_roles as gate
+        where gate.rolname = 'appointd_gate'
+    ) is true as can_enter,
+    pg_catalog.has_parameter_privilege('backtrace_functions', 'set') as can_forge,
     pg_catalog.pg_is_in_recovery() or pg_catalog.current_setting('transaction_read_only')::boolean as read_only
 from pg_catalog.pg_roles as r
 where r.rolname = current_user

@@ -1,7 +1,7 @@
 -- $1 tenant_id, $2 email, $3 role to give, $4 contact or null
 select
-    $3 = any (app.roles_up_to(current_setting('app.role')))
-    and ($3 = 'customer' or current_setting('app.role') = any ('{admin,owner}')) as may_give,
+    $3 = any (app.roles_up_to(app.role()))
+    and ($3 = 'customer' or app.role() = any ('{admin,owner}')) as may_give,
     exists (
         select
         from tenancy.members as m

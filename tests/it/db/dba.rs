@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 
 use crate::harness::{
     connect, load_demo, private_database,
-    program::{appointd, as_owner, temporary, text},
+    program::{appointd, as_owner, expect_serve_to_refuse, temporary, text},
     temporary_cluster,
 };
 
@@ -81,16 +81,24 @@ async fn installation_without_superuser_has_no_finding() {
     administrator.batch_execute("revoke appointd_owner from current_user").await.expect("no membership");
     let output = as_owner(&cluster, &["migrate"]).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
+    // Nothing can be entered, and the server says so, until the owner gives up the seal.
+    let refused = "appointd_gate may not set backtrace_functions";
+    expect_serve_to_refuse(cluster.url("appointd_api", "appointd"), refused).await;
+    let owner = connect(&cluster, "appointd_owner", "appointd").await;
+    owner.batch_execute(include_str!("../../../sql/setup/unsealed.sql")).await.expect("no seal");
     let manual = include_str!("../../../docs/dba.md");
     let (_, command) =
         manual.split_once("appointd audit --accept functions/large_object").expect("the command");
     let (command, _) = command.split_once("```").expect("an end");
     let command = format!("audit --accept functions/large_object{}", command.replace("\\\n", ""));
-    // As a shell takes it apart: no quotes but around a role.
-    let command = command.replace("='role administrator'", "=role_administrator");
+    // As a shell takes it apart: what stands in quotes is one word.
     let arguments: Vec<String> = command
-        .split_whitespace()
-        .map(|word| word.replace("role_administrator", "role administrator"))
+        .split('\'')
+        .enumerate()
+        .map(|(at, part)| if at % 2 == 1 { part.replace(' ', "\u{a0}") } else { part.to_owned() })
+        .collect::<String>()
+        .split_ascii_whitespace()
+        .map(|word| word.replace('\u{a0}', " "))
         .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let output = appointd(
@@ -101,4 +109,26 @@ async fn installation_without_superuser_has_no_finding() {
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("0 errors, 0 warnings, 0 notes, "), "{said}");
+    // An organization is made, and entered.
+    let id = "018f0000-0000-7000-8000-000000000001";
+    let door = connect(&cluster, "appointd_door", "appointd").await;
+    door.batch_execute(&format!("select identity.register('{id}', 'a@a.example', 'x', null, '{id}', 'A', 'a-a', 'UTC')"))
+        .await
+        .expect("an organization");
+    connect(&cluster, "postgres", "appointd")
+        .await
+        .batch_execute(&format!(
+            "insert into identity.sessions (account_id, id, organization_id, kind, secret_hash, expires_at)
+             values ('{id}', '{id}', '{id}', 'token', sha256(uuid_send('{id}')), 'infinity')"
+        ))
+        .await
+        .expect("a session");
+    let api = connect(&cluster, "appointd_api", "appointd").await;
+    api.batch_execute(&format!(
+        "begin; select app.enter('{id}', '{id}', '{id}', uuid_send('{id}'), 'owner', null, null, null)"
+    ))
+    .await
+    .expect("it is entered");
+    let members = api.query("select from tenancy.members", &[]).await.expect("members");
+    assert_eq!(members.len(), 1);
 }

@@ -150,7 +150,10 @@ fn plain(text: &str) -> String {
         .replace("'::text", "'")
         .replace(" as \"nullif\")", ")")
         .replace(" as \"current_user\")", ")")
-        .replace(" as current_setting)", ")")
+        .replace("app.tenant() as tenant)", "app.tenant())")
+        .replace("app.account() as account)", "app.account())")
+        .replace("app.subject() as subject)", "app.subject())")
+        .replace("app.role() as role)", "app.role())")
         .replace("( select", "(select")
         .replace("timestamp with time zone", "timestamptz");
     while let Some((outer, inner)) = doubled(&plain) {

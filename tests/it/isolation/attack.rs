@@ -7,6 +7,7 @@
 
 mod commands;
 mod contexts;
+mod forgeries;
 mod injections;
 mod keys;
 mod rows;
@@ -73,6 +74,17 @@ impl Side {
             "select app.enter('{}', '{account}', '{session}', uuid_send('{session}'), 'viewer', null, null, null)",
             self.tenant
         )
+    }
+
+    /// Sets what is the context where it is not sealed.
+    fn forge(&self, role: &str) -> String {
+        format!("set local app.context = '{}'", self.context(role))
+    }
+
+    /// The context of the owner, in another role.
+    fn context(&self, role: &str) -> String {
+        let (_, owner) = &self.people[4];
+        format!("{},{},,,{role}", self.tenant.simple(), owner.account.simple())
     }
 
     fn enter_customer(&self, account: Uuid, session: Uuid, subject: Uuid) -> String {
@@ -321,6 +333,7 @@ impl UnderWay<'_> {
             ("double_booking", self.double_booking().await),
             ("statistics", self.statistics().await),
             ("injections", self.injections().await),
+            ("forgeries", self.forgeries().await),
         ]
         .into_iter()
         .flat_map(|(attack, holes)| holes.into_iter().map(move |hole| (attack, hole)))
@@ -352,5 +365,6 @@ attacks!(
     entering,
     double_booking,
     statistics,
-    injections
+    injections,
+    forgeries
 );

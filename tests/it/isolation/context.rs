@@ -30,34 +30,45 @@ async fn count(client: &Client, table: &str, filter: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn forged_setting_shows_at_most_one_tenant() {
+async fn forged_setting_shows_nothing() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     tenant.furnished().await;
     other.furnished().await;
     let api = system().connect("appointd_api").await;
-    api.batch_execute(&format!("begin; set local app.tenant_id = '{}'", tenant.id)).await.expect("a setting");
-    for table in ["crm.contacts", "scheduling.appointments", "scheduling.claims", "tenancy.members"] {
-        assert_eq!(count(&api, table, "true").await, 0, "{table}: no role");
-    }
-    for forged in ["", "not a uuid", "' or true --"] {
-        api.batch_execute(&format!(
-            "rollback; begin; set local app.tenant_id = '{}'",
-            forged.replace('\'', "''")
-        ))
-        .await
-        .expect("a setting");
-        match api.query_one("select count(*) from crm.contacts", &[]).await {
-            Ok(row) => assert_eq!(row.get::<_, i64>(0), 0),
-            Err(error) => assert_eq!(error.code(), Some(&SqlState::INVALID_TEXT_REPRESENTATION)),
-        }
-    }
-    api.batch_execute("rollback; begin").await.expect("a transaction");
-    for id in [tenant.id, other.id] {
-        api.batch_execute(&format!("set local app.tenant_id = '{id}'; set local app.role = 'owner'"))
+    let context = |tenant: &Tenant| {
+        format!("{},{},,,owner", tenant.id.simple(), tenant.owner.account.simple())
+    };
+    // What the server's role may set decides nothing.
+    for forged in [context(&tenant), context(&other), String::new(), "not a context".to_owned()] {
+        api.batch_execute(&format!("begin; set local app.context = '{forged}'; set local app.role = 'owner'"))
             .await
             .expect("a setting");
-        let mine = count(&api, "crm.contacts", &format!("tenant_id = '{id}'")).await;
-        assert_eq!(count(&api, "crm.contacts", "true").await, mine, "one at a time");
+        for table in ["crm.contacts", "scheduling.appointments", "scheduling.claims", "tenancy.members"] {
+            assert_eq!(count(&api, table, "true").await, 0, "{table}: {forged}");
+        }
+        api.batch_execute("rollback").await.expect("a rollback");
+    }
+    // Whoever could set the context would see one organization at a time, and nothing where it is none.
+    let gate = system().superuser().await;
+    gate.batch_execute("begin").await.expect("a transaction");
+    for id in [tenant.id, other.id] {
+        gate.batch_execute(&format!(
+            "reset role; select app.set_context(app.context_of('{id}', null, null, null, 'owner')); \
+             set local role appointd_api"
+        ))
+        .await
+        .expect("a context");
+        let mine = count(&gate, "crm.contacts", &format!("tenant_id = '{id}'")).await;
+        assert!(mine > 0);
+        assert_eq!(count(&gate, "crm.contacts", "true").await, mine, "one at a time");
+    }
+    for none in ["", ",,,,", ",,,,owner"] {
+        gate.batch_execute(&format!(
+            "reset role; select app.set_context('{none}'); set local role appointd_api"
+        ))
+        .await
+        .expect("a context");
+        assert_eq!(count(&gate, "crm.contacts", "true").await, 0, "{none}");
     }
 }
 
@@ -151,10 +162,9 @@ async fn gate_function_does_not_move_its_caller_into_another_tenant() {
             let refusals = [&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, &SqlState::INSUFFICIENT_PRIVILEGE];
             assert!(error.code().is_some_and(|code| refusals.contains(&code)), "{call}: {error:?}");
         } else {
-            let settings = "select current_setting('app.tenant_id'), current_setting('app.account_id')";
-            let row = api.query_one(settings, &[]).await.expect("settings");
-            let (own, owner) = (tenant.id.to_string(), tenant.owner.account.to_string());
-            assert_eq!((row.get(0), row.get(1)), (own, owner), "{call}");
+            let row =
+                api.query_one("select app.tenant(), app.account()", &[]).await.expect("a context");
+            assert_eq!((row.get(0), row.get(1)), (tenant.id, tenant.owner.account), "{call}");
         }
         api.batch_execute("rollback").await.expect("a rollback");
     }

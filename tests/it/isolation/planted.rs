@@ -101,6 +101,7 @@ async fn statement_made_of_what_a_client_sends_reads_one_organization() {
 
     let (there, Actor { account, session, email, .. }) = (theirs.id, &theirs.owner);
     let all = "select last_name::text from crm.contacts";
+    let context = format!("{},{},,,owner", there.simple(), account.simple());
     for what in [
         "or true".to_owned(),
         format!("union all {all} where tenant_id = '{there}'"),
@@ -110,7 +111,12 @@ async fn statement_made_of_what_a_client_sends_reads_one_organization() {
         format!(
             "union all select query_to_xml('set local app.tenant_id = ''{there}''', true, true, '')::text"
         ),
+        format!("union all select set_config('backtrace_functions', '{context}', true) union all {all}"),
+        format!("union all select app.set_context('{context}') union all {all}"),
+        format!("union all select app.set_tenant('{there}')::text union all {all}"),
+        format!("or app.context_of('{there}', null, null, null, 'owner') is not null"),
         format!("; set local app.tenant_id = '{there}'; {all}"),
+        format!("; set local backtrace_functions = '{context}'; {all}"),
         format!("; commit; begin; set local app.tenant_id = '{there}'; set local app.role = 'owner'; {all}"),
         format!(
             "union all select app.enter('{there}', '{account}', '{session}', null, 'viewer', null, null, null)::text"

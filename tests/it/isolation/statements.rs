@@ -194,6 +194,16 @@ async fn server_with_a_hole_in_the_wall_does_not_start() {
             "crm.everybody",
         ),
         ("alter role appointd_api bypassrls", "alter role appointd_api nobypassrls", "BYPASSRLS"),
+        (
+            "grant set on parameter backtrace_functions to appointd_api",
+            "revoke set on parameter backtrace_functions from appointd_api",
+            "act in any organization",
+        ),
+        (
+            "revoke set on parameter backtrace_functions from appointd_gate",
+            "grant set on parameter backtrace_functions to appointd_gate",
+            "appointd_gate may not set backtrace_functions",
+        ),
         ("update app.migrations set version = version - 1000", "select 1", "lacks migrations"),
     ] {
         superuser.batch_execute(hole).await.expect("a hole");

@@ -42,18 +42,18 @@ async fn permission_table_is_current_and_every_cell_holds() {
     }
     assert!(matrix.len() > 400, "{}", matrix.len());
 
-    let settings = format!(
-        "set local app.tenant_id = '{}'; set local app.account_id = '{}'",
+    let context = format!(
+        "select app.set_context(app.context_of('{}', '{}', null, null, null))",
         tenant.id, tenant.owner.account
     );
     let [guest, scheduler] = proofs(tenant.id, furnished.appointment.parse().expect("an id")).await;
     let mut wrong = Vec::new();
     for audience in audiences {
         let (client, role, enter) = match audience {
-            "gate" => (&superuser, "appointd_gate", format!("{settings}; set local role appointd_gate")),
-            "migrator" => (&owner, "appointd_owner", settings.clone()),
-            "auditor" => (&auditor, "appointd_auditor", settings.clone()),
-            "door" => (&door, "appointd_door", settings.clone()),
+            "gate" => (&superuser, "appointd_gate", format!("{context}; set local role appointd_gate")),
+            "migrator" => (&owner, "appointd_owner", context.clone()),
+            "auditor" => (&auditor, "appointd_auditor", "select".to_owned()),
+            "door" => (&door, "appointd_door", "select".to_owned()),
             "worker" => (&worker, "appointd_worker", format!("select app.enter_worker('{}')", tenant.id)),
             "scheduler" => {
                 let enter = format!("select app.enter_scheduler('{}', {scheduler}, null)", tenant.id);
@@ -136,7 +136,7 @@ async fn tried(
         columns("update").await.into_iter().map(|column| format!("update {table} set {column} = {column}"));
     let confirms = (table == "scheduling.claims").then(|| {
         "update scheduling.claims
-         set appointment_id = nullif(current_setting('app.appointment_id', true), '')::uuid, hold_id = null
+         set appointment_id = app.subject(), hold_id = null
          where hold_id is not null"
             .to_owned()
     });

@@ -210,14 +210,21 @@ async fn change_log_cannot_be_written_by_the_server() {
         assert_eq!(refused.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql}");
         api.batch_execute("rollback").await.expect("a rollback");
     }
-    // The word of the owner's restoring means nothing in another's mouth.
+    // The word of the owner's restoring means nothing in another's mouth, nor does another's name.
     enter(&api, tenant.id, &tenant.owner).await;
+    let manager = tenant.manager.account;
     api.batch_execute(&format!(
-        "set local app.restoring = 'on'; update crm.contacts set last_name = 'Quietly' where id = '{contact}'; commit"
+        "set local app.restoring = 'on'; set local app.account_id = '{manager}'; \
+         set local app.context = '{},{},,,manager'; \
+         update crm.contacts set last_name = 'Quietly' where id = '{contact}'; commit",
+        tenant.id.simple(),
+        manager.simple()
     ))
     .await
     .expect("a change");
-    assert_eq!(events(&tenant.admin, &format!("&row_id={contact}")).await.len(), 2);
+    let log = events(&tenant.admin, &format!("&row_id={contact}")).await;
+    assert_eq!(log.len(), 2);
+    assert_eq!(log[0]["actor_id"], json!(tenant.owner.account));
     // A rolled back change was none.
     enter(&api, tenant.id, &tenant.owner).await;
     api.batch_execute(&format!("delete from crm.contacts where id = '{contact}'; rollback"))

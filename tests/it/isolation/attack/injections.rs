@@ -9,8 +9,8 @@ use crate::isolation::attack::{UnderWay, outcomes};
 const REFUSALS: [&str; 5] = ["42501", "AP401", "AP406", "55000", "0A000"];
 
 impl UnderWay<'_> {
-    /// Attempts in the transaction of a request, and after it was made to look as if no one had entered. (That takes
-    /// SET, which cannot stand inside another statement.)
+    /// Attempts in the transaction of a request, and in one where no one has entered. (That takes COMMIT, which cannot
+    /// stand inside another statement.)
     pub async fn injections(&self) -> Vec<String> {
         let mut attempts = self.calls_of_others().await;
         attempts.extend(self.other_contexts());
@@ -19,14 +19,10 @@ impl UnderWay<'_> {
         // What other attacks have set for a session does not count here: each transaction of the server resets it.
         let fresh = self.target.connect("appointd_api").await;
         let mut holes = Vec::new();
-        for (when, forged) in [
-            ("in a request", ""),
-            (
-                "as if no one had entered",
-                "; set local app.role = ''; set local app.tenant_id = ''; set local app.account_id = ''",
-            ),
+        for (when, enter) in [
+            ("in a request", self.ours.enter("owner")),
+            ("where no one has entered", "select app.begin_request(null, null)".to_owned()),
         ] {
-            let enter = format!("{}{forged}", self.ours.enter("owner"));
             for (attempt, outcome) in attempts.iter().zip(outcomes(&fresh, Some(&enter), &attempts).await) {
                 if !REFUSALS.iter().any(|refusal| outcome.is(refusal)) {
                     holes.push(format!("{when}: {attempt}: {outcome}"));
@@ -75,6 +71,9 @@ impl UnderWay<'_> {
             ("app.appointment_id", id.to_string()),
             ("app.role", "owner".to_owned()),
             ("app.role", String::new()),
+            ("app.context", self.theirs.context("owner")),
+            ("backtrace_functions", self.theirs.context("owner")),
+            ("backtrace_functions", String::new()),
         ] {
             attempts.push(format!("select set_config('{setting}', '{value}', true)"));
             attempts.push(format!("select set_config('{setting}', '{value}', false)"));
@@ -119,6 +118,9 @@ impl UnderWay<'_> {
         }
         attempts.push(format!("select app.proof('guest', '{there}', '{id}')"));
         attempts.push("select * from app.proof_key".to_owned());
+        attempts.push(format!("select app.set_context('{}')", self.theirs.context("owner")));
+        attempts.push(format!("select app.set_tenant('{there}')"));
+        attempts.push(format!("select app.set_account('{}')", self.theirs.people[4].1.account));
         attempts
     }
 }

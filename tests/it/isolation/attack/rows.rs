@@ -26,9 +26,8 @@ impl UnderWay<'_> {
                 }
             })
             .collect();
-        let unknown = format!("set local app.tenant_id = '{}'; set local app.role = 'owner'", Uuid::new_v4());
         let mut contexts = self.ours.contexts();
-        contexts.push(("an unknown organization", unknown));
+        contexts.push(("a forged context", self.theirs.forge("owner")));
         for (who, enter) in contexts {
             for (statement, outcome) in foreign.iter().zip(outcomes(api, Some(&enter), &foreign).await) {
                 if matches!(outcome, Outcome::Rows(1..)) || outcome.is("22P02") {
@@ -43,12 +42,12 @@ impl UnderWay<'_> {
                 relation.columns.iter().map(|column| format!("select {column} from {}", relation.name))
             })
             .collect();
-        // On this connection the settings are empty strings by now; on a fresh one they were never set.
+        // On this connection there was a context; on a fresh one there never was.
         let fresh = self.target.connect("appointd_api").await;
         for (who, client, enter) in [
             ("no context", &fresh, None),
             ("a context that has ended", api, None),
-            ("an empty context", api, Some("set local app.tenant_id = ''")),
+            ("an empty context", api, Some("set local app.context = ''; set local app.tenant_id = ''")),
         ] {
             for (statement, outcome) in nothing.iter().zip(outcomes(client, enter, &nothing).await) {
                 if !matches!(outcome, Outcome::Rows(0)) && !outcome.is("42501") {

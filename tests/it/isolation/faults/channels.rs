@@ -91,7 +91,7 @@ pub const CHANNELS: &[Fault] = &[
     fault(
         "server/context",
         "a tenant before entering",
-        "do $$ begin execute format('alter database %I set app.tenant_id = %L', current_database(), '00000000-0000-0000-0000-000000000000'); end $$",
+        "do $$ begin execute format('alter database %I set backtrace_functions = %L', current_database(), '00000000000000000000000000000000,,,,owner'); end $$",
     ),
     fault(
         "server/template",

@@ -107,7 +107,7 @@ pub const FUNCTIONS: &[Fault] = &[
     fault(
         "functions/setting",
         "a function in a context of its own",
-        "alter function app.has_feature(uuid, text) set app.tenant_id = '00000000-0000-0000-0000-000000000000'",
+        "alter function app.has_feature(uuid, text) set backtrace_functions = '00000000000000000000000000000000,,,,owner'",
     ),
     fault(
         "functions/system_function",
@@ -207,12 +207,38 @@ pub const FUNCTIONS: &[Fault] = &[
     fault(
         "",
         "entering twice",
-        "do $$ begin execute replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,bytea,text,text,text,text)'::regprocedure), 'nullif(current_setting(''app.role'', true), '''') is not null', 'false'); end $$",
+        "do $$ begin execute replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,bytea,text,text,text,text)'::regprocedure), 'app.role() is not null', 'false'); end $$",
     ),
     fault(
         "",
         "a context that stays",
-        "do $$ begin execute replace(pg_get_functiondef('app.enter(uuid,uuid,uuid,bytea,text,text,text,text)'::regprocedure), 'set local', 'set'); end $$",
+        "create or replace function app.set_context(context text) returns text language sql volatile return set_config('backtrace_functions', context, false)",
+    ),
+    // The seal.
+    fault(
+        "server/sealed",
+        "a context in a setting of all",
+        include_str!("../../../../sql/setup/unsealed.sql"),
+    ),
+    fault(
+        "server/sealed",
+        "a context from a setting where it has none",
+        "create or replace function app.context() returns text language sql stable parallel safe return coalesce(nullif(current_setting('backtrace_functions'), ''), current_setting('app.context', true), '')",
+    ),
+    fault(
+        "functions/callable",
+        "a request may call what sets the context",
+        "alter function app.set_context(text) security definer; alter function app.set_context(text) owner to appointd_gate; grant execute on function app.set_context(text) to appointd_api",
+    ),
+    fault(
+        "schema/drift",
+        "a tenant from a setting where there is none",
+        "create or replace function app.tenant() returns uuid language sql stable parallel safe return coalesce(nullif(split_part(app.context(), ',', 1), '')::uuid, nullif(current_setting('app.tenant_id', true), '')::uuid)",
+    ),
+    fault(
+        "schema/drift",
+        "a context that is computed once",
+        "alter function app.context() immutable",
     ),
     fault(
         "",

@@ -25,7 +25,7 @@ pub const GRANTS: &[Fault] = &[
     fault(
         "grants/context_column",
         "the tenant may be written, and no floor",
-        "grant update (tenant_id) on crm.contacts to appointd_api; drop policy tenant_floor on crm.contacts; alter policy staff_update on crm.contacts with check ((select current_setting('app.role', true)) = 'owner')",
+        "grant update (tenant_id) on crm.contacts to appointd_api; drop policy tenant_floor on crm.contacts; alter policy staff_update on crm.contacts with check ((select app.role()) = 'owner')",
     ),
     fault(
         "grants/context_column",
@@ -82,6 +82,12 @@ pub const GRANTS: &[Fault] = &[
         "grants/audit_log",
         "the audit log may be deleted",
         "grant delete on operations.audit_events to appointd_api",
+    ),
+    cluster(
+        "grants/parameter",
+        "the server may set the context",
+        "grant set on parameter backtrace_functions to appointd_api",
+        "revoke set on parameter backtrace_functions from appointd_api",
     ),
     cluster(
         "grants/parameter",

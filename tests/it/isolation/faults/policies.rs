@@ -21,7 +21,7 @@ pub const POLICIES: &[Fault] = &[
     fault(
         "policies/without_person",
         "the person as a part of something else",
-        "create policy oops on identity.accounts for select to appointd_api using (((id = (select nullif(current_setting('app.account_id', true), '')::uuid)) and true) is not null)",
+        "create policy oops on identity.accounts for select to appointd_api using (((id = (select app.account())) and true) is not null)",
     ),
     fault(
         "tables/partition_altered",
@@ -31,22 +31,22 @@ pub const POLICIES: &[Fault] = &[
     fault(
         "policies/without_person",
         "accounts without a person",
-        "alter policy own_account_select on identity.accounts using (id = coalesce((select nullif(current_setting('app.account_id', true), '')::uuid), id))",
+        "alter policy own_account_select on identity.accounts using (id = coalesce((select app.account()), id))",
     ),
     fault(
         "policies/without_person",
         "second factors of all accounts, for owners",
-        "alter policy own_all on identity.second_factors using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid) or (select current_setting('app.role', true)) = 'owner')",
+        "alter policy own_all on identity.second_factors using (account_id = (select app.account()) or (select app.role()) = 'owner')",
     ),
     fault(
         "policies/without_tenant",
         "the predicate as a part of something else",
-        "create policy oops on crm.contacts for select to appointd_api using ((tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)) is not null)",
+        "create policy oops on crm.contacts for select to appointd_api using ((tenant_id = (select app.tenant())) is not null)",
     ),
     fault(
         "policies/without_tenant",
         "an exception that says something else, and its floor",
-        "alter policy own_select on tenancy.members using ((select nullif(current_setting('app.account_id', true), '')) is not null); alter policy tenant_floor_select on tenancy.members using (tenant_id is not null)",
+        "alter policy own_select on tenancy.members using ((select app.account()) is not null); alter policy tenant_floor_select on tenancy.members using (tenant_id is not null)",
     ),
     fault(
         "tables/floor",
@@ -56,17 +56,17 @@ pub const POLICIES: &[Fault] = &[
     fault(
         "policies/unknown_setting",
         "a setting whose name is put together",
-        "create policy oops on crm.contacts for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and (select current_setting('app.' || first_name, true)) = 'owner')",
+        "create policy oops on crm.contacts for select to appointd_api using (tenant_id = (select app.tenant()) and (select current_setting('app.' || first_name, true)) = 'owner')",
     ),
     fault(
         "policies/without_tenant",
         "a policy without the tenant",
-        "create policy oops on crm.contacts for select to appointd_api using ((select current_setting('app.role', true)) = 'owner')",
+        "create policy oops on crm.contacts for select to appointd_api using ((select app.role()) = 'owner')",
     ),
     fault(
         "policies/without_tenant",
         "a policy with a way around, and no floor",
-        "drop policy tenant_floor on crm.contacts; alter policy viewer_select on crm.contacts using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) or (select nullif(current_setting('app.tenant_id', true), '')) is null)",
+        "drop policy tenant_floor on crm.contacts; alter policy viewer_select on crm.contacts using (tenant_id = (select app.tenant()) or (select app.tenant()) is null)",
     ),
     fault(
         "policies/without_tenant",
@@ -111,42 +111,42 @@ pub const POLICIES: &[Fault] = &[
     fault(
         "policies/for_public",
         "a policy for public",
-        "create policy oops on scheduling.series for select using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))",
+        "create policy oops on scheduling.series for select using (tenant_id = (select app.tenant()))",
     ),
     fault(
         "policies/for_unknown_role",
         "a policy for another role",
-        "create policy oops on crm.contacts for select to appointd_auditor using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))",
+        "create policy oops on crm.contacts for select to appointd_auditor using (tenant_id = (select app.tenant()))",
     ),
     fault(
         "policies/unknown_setting",
         "a policy that believes a header",
-        "create policy oops on tenancy.settings for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and (select current_setting('request.header', true)) = 'x')",
+        "create policy oops on tenancy.settings for select to appointd_api using (tenant_id = (select app.tenant()) and (select current_setting('request.header', true)) = 'x')",
     ),
     fault(
         "policies/bare_setting",
         "a policy that reads its setting for every row",
-        "alter policy viewer_select on crm.contacts using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)",
+        "alter policy viewer_select on crm.contacts using (tenant_id = app.tenant())",
     ),
     fault(
-        "policies/raising_setting",
-        "a policy that fails without a context",
+        "policies/unknown_setting",
+        "a policy that trusts a setting of all",
         "alter policy viewer_select on crm.contacts using (tenant_id = (select current_setting('app.tenant_id')::uuid))",
     ),
     fault(
         "policies/function_volatility",
         "a policy with an immutable function, and no floor",
-        "create function app.tenant() returns uuid language plpgsql immutable as 'begin return nullif(current_setting(''app.tenant_id'', true), '''')::uuid; end'; alter function app.tenant() owner to appointd_owner; drop policy tenant_floor on crm.contacts; drop policy viewer_select on crm.contacts; create policy viewer_select on crm.contacts for select to appointd_api using (tenant_id = app.tenant())",
+        "create function app.planned() returns uuid language plpgsql immutable as 'begin return app.tenant(); end'; alter function app.planned() owner to appointd_owner; drop policy tenant_floor on crm.contacts; drop policy viewer_select on crm.contacts; create policy viewer_select on crm.contacts for select to appointd_api using (tenant_id = app.planned())",
     ),
     fault(
         "policies/function_volatility",
         "a policy with a volatile function",
-        "create policy oops on crm.contacts for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and random() < 2)",
+        "create policy oops on crm.contacts for select to appointd_api using (tenant_id = (select app.tenant()) and random() < 2)",
     ),
     fault(
         "policies/weaker_check",
         "a policy that lets more be written than seen",
-        "alter policy staff_update on crm.contacts with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))",
+        "alter policy staff_update on crm.contacts with check (tenant_id = (select app.tenant()))",
     ),
     fault(
         "policies/constant",
@@ -161,22 +161,22 @@ pub const POLICIES: &[Fault] = &[
     fault(
         "policies/database_user",
         "a policy that asks who is connected",
-        "create policy oops on crm.contacts for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and current_user = 'appointd_api')",
+        "create policy oops on crm.contacts for select to appointd_api using (tenant_id = (select app.tenant()) and current_user = 'appointd_api')",
     ),
     fault(
         "policies/pattern",
         "a policy that compares by a pattern",
-        "create policy oops on crm.contacts for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and last_name like (select current_setting('app.role', true)))",
+        "create policy oops on crm.contacts for select to appointd_api using (tenant_id = (select app.tenant()) and last_name like (select app.role()))",
     ),
     fault(
         "policies/duplicate",
         "the same policy twice",
-        "create policy again on scheduling.closures for select to appointd_gate using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)); create policy once_more on scheduling.closures for select to appointd_gate using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))",
+        "create policy again on scheduling.closures for select to appointd_gate using (tenant_id = (select app.tenant())); create policy once_more on scheduling.closures for select to appointd_gate using (tenant_id = (select app.tenant()))",
     ),
     fault(
         "policies/overlap",
         "many policies for one command",
-        "create policy one on crm.contacts for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and first_name = 'one'); create policy two on crm.contacts for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and first_name = 'two'); create policy three on crm.contacts for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and first_name = 'three')",
+        "create policy one on crm.contacts for select to appointd_api using (tenant_id = (select app.tenant()) and first_name = 'one'); create policy two on crm.contacts for select to appointd_api using (tenant_id = (select app.tenant()) and first_name = 'two'); create policy three on crm.contacts for select to appointd_api using (tenant_id = (select app.tenant()) and first_name = 'three')",
     ),
     fault(
         "policies/name",
@@ -186,17 +186,17 @@ pub const POLICIES: &[Fault] = &[
     fault(
         "",
         "a role that is too low may delete",
-        "drop policy manager_delete on crm.contacts; create policy manager_delete on crm.contacts for delete to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and (select current_setting('app.role', true)) = any ('{viewer,staff,manager,admin,owner}'))",
+        "drop policy manager_delete on crm.contacts; create policy manager_delete on crm.contacts for delete to appointd_api using (tenant_id = (select app.tenant()) and (select app.role()) = any ('{viewer,staff,manager,admin,owner}'))",
     ),
     fault(
         "",
         "a customer sees all appointments",
-        "drop policy customer_select on scheduling.appointments; create policy customer_select on scheduling.appointments for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and (select current_setting('app.role', true)) = any ('{customer}'))",
+        "drop policy customer_select on scheduling.appointments; create policy customer_select on scheduling.appointments for select to appointd_api using (tenant_id = (select app.tenant()) and (select app.role()) = any ('{customer}'))",
     ),
     fault(
         "",
         "a guest sees every appointment",
-        "drop policy guest_select on scheduling.appointments; create policy guest_select on scheduling.appointments for select to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) and (select current_setting('app.role', true)) = any ('{guest}'))",
+        "drop policy guest_select on scheduling.appointments; create policy guest_select on scheduling.appointments for select to appointd_api using (tenant_id = (select app.tenant()) and (select app.role()) = any ('{guest}'))",
     ),
     fault("", "invitations above one's own role", "drop policy role_ceiling_insert on tenancy.invitations"),
     fault(

@@ -79,8 +79,8 @@ pub const ROLES: &[Fault] = &[
     cluster(
         "roles/setting",
         "a tenant by default",
-        "alter role appointd_api set app.tenant_id = '00000000-0000-0000-0000-000000000000'",
-        "alter role appointd_api reset app.tenant_id",
+        "alter role appointd_api set backtrace_functions = '00000000000000000000000000000000,,,,owner'",
+        "alter role appointd_api reset backtrace_functions",
     ),
     cluster(
         "roles/setting",

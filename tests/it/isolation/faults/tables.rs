@@ -47,12 +47,12 @@ pub const TABLES: &[Fault] = &[
     fault(
         "tables/floor",
         "a floor for the server alone",
-        "drop policy tenant_floor on crm.contacts; create policy tenant_floor on crm.contacts as restrictive for all to appointd_api using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))",
+        "drop policy tenant_floor on crm.contacts; create policy tenant_floor on crm.contacts as restrictive for all to appointd_api using (tenant_id = (select app.tenant()))",
     ),
     fault(
         "tables/floor",
         "a floor with a way around",
-        "alter policy tenant_floor on crm.contacts using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid) or (select nullif(current_setting('app.tenant_id', true), '')) is null)",
+        "alter policy tenant_floor on crm.contacts using (tenant_id = (select app.tenant()) or (select app.tenant()) is null)",
     ),
     fault(
         "tables/without_primary_key",
